@@ -1,0 +1,91 @@
+//! The library under the zComm demos: WebSocket servers that are small to read and safe to
+//! keep.
+//!
+//! ```text
+//!            one task per client                     one log for all
+//!  browser ◀─frames─▶ socket ◀─▶ your handler ──broadcast──▶ hub
+//!                        ▲                                    │
+//!                        └──────────── cursor ◀───────────────┘
+//! ```
+//!
+//! **A broadcast is a log, a connection is a cursor.** A message is stored once, and each
+//! client reads it at its own pace, so a slow client costs nothing and delays nobody. The
+//! price: a client that falls behind the whole log is told that it missed messages, instead
+//! of getting all of them late.
+//!
+//! **One task owns each socket.** Nobody else reads or writes it, so there is no lock
+//! around it and nothing is half written. The price: a handler that does not come back to
+//! [`Connection::recv`] stalls its own connection.
+//!
+//! **Refusing is a feature.** Every limit has a default, every refusal says what would
+//! change it, and nothing falls back to less protection in silence.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use zcomm_core::{Config, Connection, Result, Server, logging, shutdown_signal};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<()> {
+//!     logging::init();
+//!     Server::bind(Config::from_env()?).await?.run(echo, shutdown_signal()).await
+//! }
+//!
+//! async fn echo(mut connection: Connection) -> Result<()> {
+//!     while let Some(message) = connection.recv().await {
+//!         connection.send(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Reading order
+//!
+//! `hub` (the idea), `socket` (the pump), `connection` (what a handler sees), `handshake`
+//! (who may connect), `server`; the rest when you meet it.
+
+// Layer 0: what can go wrong.
+mod error;
+
+// Layer 1: pure pieces.
+mod message;
+mod origin;
+mod rate;
+mod refusal;
+mod token;
+
+// Layer 2: settings, logs, shared state.
+mod clients;
+mod config;
+mod deadlines;
+mod descriptors;
+mod hub;
+pub mod logging;
+mod meter;
+mod slots;
+mod why;
+mod zenv;
+
+// Layer 3: one connection.
+mod connection;
+mod handshake;
+mod http;
+mod page;
+mod socket;
+
+// Layer 4: the server.
+mod server;
+mod shutdown;
+
+pub use clients::{ClientId, ClientInfo, Clients, CloseReason};
+pub use config::{Config, Refuse};
+pub use connection::Connection;
+pub use error::{Error, Result, exit_code};
+pub use hub::{Cursor, Delivery, Hub, HubLimits};
+pub use message::{Message, Text};
+pub use origin::{Authority, Origin};
+pub use page::{Asset, Page};
+pub use refusal::Refusal;
+pub use server::Server;
+pub use shutdown::shutdown_signal;
+pub use token::{DEMO_TOKEN, Token};

@@ -1,0 +1,135 @@
+//! What goes over a WebSocket: text or bytes.
+//!
+//! RFC 6455 section 5.6 knows two kinds of data. *Text* is UTF-8, checked on arrival, so a
+//! handler never sees half a character; *binary* is whatever you say it is. Pings, pongs
+//! and closes are the protocol's own business and never reach a handler.
+//!
+//! Both kinds are counted references: a clone copies a pointer, so one text sent to ten
+//! thousand clients is stored once.
+
+use std::{fmt, ops::Deref};
+
+use bytes::Bytes;
+use tungstenite::Utf8Bytes;
+
+/// One message.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Message {
+    /// UTF-8 text.
+    Text(Text),
+    /// Any bytes.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// Size of the payload in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether the payload has no bytes at all, which is legal.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Shows at most 64 characters, escaped: messages come from strangers and logs are read in
+/// terminals, which obey control characters.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Message::Text(text) => fmt::Debug::fmt(text, f),
+            Message::Binary(bytes) => write!(f, "{} bytes", bytes.len()),
+        }
+    }
+}
+
+impl<T: Into<Text>> From<T> for Message {
+    fn from(text: T) -> Message {
+        Message::Text(text.into())
+    }
+}
+
+impl From<Message> for tungstenite::Message {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Text(text) => tungstenite::Message::Text(text.0),
+            Message::Binary(bytes) => tungstenite::Message::Binary(bytes),
+        }
+    }
+}
+
+/// UTF-8 text that is cheap to clone. Derefs to `str`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Text(pub(crate) Utf8Bytes);
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(excerpt(self), f)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Text {
+        Text(text.into())
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Text {
+        Text(text.into())
+    }
+}
+
+/// The first 64 characters, for a log line.
+pub(crate) fn excerpt(text: &str) -> &str {
+    match text.char_indices().nth(64) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_escapes_control_characters_and_stops_at_64() {
+        let message = Message::from("\x1b[2J\r\n");
+        assert_eq!(format!("{message:?}"), r#""\u{1b}[2J\r\n""#);
+        let long = Message::from("ä".repeat(100));
+        assert_eq!(format!("{long:?}").chars().count(), 64 + 2);
+        assert_eq!(
+            format!("{:?}", Message::Binary(Bytes::from_static(b"\x1b"))),
+            "1 bytes"
+        );
+    }
+
+    #[test]
+    fn a_clone_shares_the_payload() {
+        let message = Message::from("x".repeat(1000));
+        let (Message::Text(a), Message::Text(b)) = (&message, &message.clone()) else {
+            panic!("a text stays a text")
+        };
+        assert_eq!(a.as_ptr(), b.as_ptr());
+    }
+}

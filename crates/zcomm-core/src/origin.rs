@@ -1,0 +1,207 @@
+//! An origin: the scheme, host and port of the page that opens a WebSocket.
+//!
+//! A browser lets any page of any site connect to any WebSocket server, and sends its
+//! cookies along. The one thing it adds for our protection is the `Origin` header (RFC 6455
+//! section 10.2), which a page cannot forge. So a server compares it with a list — the
+//! *whole* origin, never a part of it: `localhost` is also a part of
+//! `http://localhost.evil.example`.
+//!
+//! The value must look as browsers write it (RFC 6454 section 6.2). Anything cleverer —
+//! `http://127.1`, a user name, a path — is refused rather than understood: a parser that
+//! repairs its input gives an attacker a second spelling.
+//!
+//! A program that is no browser sends what it likes, or nothing. An origin protects users
+//! of browsers; the token is what keeps strangers out.
+
+use std::fmt;
+
+/// The origin of a page, compared as a whole. Lower case, default port left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `null`: a page opened by double click, and any sandboxed iframe of any site.
+    Null,
+    /// `scheme://host` or `scheme://host:port`.
+    Page {
+        /// `http` or `https`.
+        scheme: &'static str,
+        /// Host and, unless it is the scheme's default, port: an [`Authority`] as text.
+        authority: Authority,
+    },
+}
+
+impl Origin {
+    /// Reads an `Origin` header or a list entry. `None` when it is not the plain form
+    /// `scheme://host[:port]` or `null`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Origin> {
+        if text == "null" {
+            return Some(Origin::Null);
+        }
+        let (scheme, rest) = text.split_once("://")?;
+        let (scheme, port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => ("http", 80),
+            "https" => ("https", 443),
+            _ => return None,
+        };
+        let authority = Authority::parse(rest, port)?;
+        Some(Origin::Page { scheme, authority })
+    }
+
+    /// Whether a page from here runs on a name or address of this very machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        matches!(self, Origin::Page { authority, .. } if authority.is_loopback())
+    }
+
+    /// Whether this is a page that came over plain HTTP from `host` itself.
+    #[must_use]
+    pub fn is_page_of(&self, host: &Authority) -> bool {
+        matches!(self, Origin::Page { scheme: "http", authority } if authority == host)
+    }
+
+    /// The port of a page, if it is one.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Origin::Null => None,
+            Origin::Page { authority, .. } => Some(authority.port),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Null => f.write_str("null"),
+            Origin::Page { scheme, authority } => {
+                let default = if *scheme == "http" { 80 } else { 443 };
+                write!(f, "{scheme}://{}", authority.host)?;
+                if authority.port != default {
+                    write!(f, ":{}", authority.port)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A host and a port: what a `Host` header names, and an origin without its scheme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// Lower case; an IPv6 address in square brackets.
+    pub host: String,
+    /// The port, also when it is the default one.
+    pub port: u16,
+}
+
+impl Authority {
+    /// Reads `host` or `host:port`. Letters, digits, `-`, `.` and `_` only, or an IPv6
+    /// address in brackets; `None` for anything else, so no path, user name or space.
+    #[must_use]
+    pub fn parse(text: &str, default_port: u16) -> Option<Authority> {
+        let (host, rest) = if text.starts_with('[') {
+            let (host, rest) = text.split_at(text.find(']')? + 1);
+            host[1..host.len() - 1].parse::<std::net::Ipv6Addr>().ok()?;
+            (host, rest)
+        } else {
+            let (host, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
+            let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+            if host.is_empty() || host.len() > 253 || !host.bytes().all(legal) {
+                return None;
+            }
+            (host, rest)
+        };
+        let port = match rest.strip_prefix(':') {
+            None if rest.is_empty() => default_port,
+            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+            _ => return None,
+        };
+        Some(Authority {
+            host: host.to_ascii_lowercase(),
+            port,
+        })
+    }
+
+    /// Whether the host is `localhost` or a loopback address in its usual form. Text is
+    /// compared, nothing is looked up: `localhost.` and `127.1` are other names.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "[::1]")
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &str) -> Option<String> {
+        Origin::parse(text).map(|origin| origin.to_string())
+    }
+
+    #[test]
+    fn case_and_default_port_do_not_matter() {
+        assert_eq!(parse("HTTP://LOCALHOST:80").unwrap(), "http://localhost");
+        assert_eq!(parse("https://a.example:443").unwrap(), "https://a.example");
+        assert_eq!(parse("http://[::1]:8765").unwrap(), "http://[::1]:8765");
+        assert_ne!(parse("http://a.example"), parse("https://a.example"));
+    }
+
+    #[test]
+    fn only_scheme_host_and_port_make_an_origin() {
+        for text in [
+            "",
+            "localhost",
+            "http://",
+            "http://localhost:3000/",
+            "https://evil.example@localhost",
+            "http://a b",
+            "http://a:99999",
+            "http://a:",
+            "http://a:+1",
+            "http://[::1",
+            "http://[x]",
+            "http://lоcalhost",
+            "ftp://a.example",
+            "http://a http://b",
+            "NULL",
+        ] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn look_alikes_of_loopback_are_other_hosts() {
+        for text in [
+            "http://localhost.",
+            "http://localhost.evil.example",
+            "http://127.0.0.1.evil.example",
+            "http://127.1",
+            "http://0x7f.1",
+            "http://2130706433",
+            "http://evil-localhost.io",
+        ] {
+            assert!(!Origin::parse(text).unwrap().is_loopback(), "{text:?}");
+        }
+        assert!(
+            Origin::parse("http://localhost:8765")
+                .unwrap()
+                .is_loopback()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_reads_back_the_same(text in "\\PC{0,40}|https?://[a-z.\\[\\]:0-9]{0,30}") {
+            if let Some(origin) = Origin::parse(&text) {
+                prop_assert_eq!(Origin::parse(&origin.to_string()), Some(origin));
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A budget: so much per second, and a burst on top.
+//!
+//! One client that sends without pause costs every other client time. A budget ends that
+//! client early and leaves a lively one alone: it may spend a burst at once, and earns it
+//! back at a steady rate. This is the token bucket, written as the generic cell rate
+//! algorithm: instead of a level that something must refill, it stores the one instant at
+//! which the bucket would be full again, so it needs no timer and no memory per event.
+//!
+//! The budgets of one connection cannot see an attacker who opens many. Production adds
+//! budgets per user and, at the edge, per network.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How much is allowed: `per_second` steadily, `burst` at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rate {
+    /// Units earned back each second.
+    pub per_second: f64,
+    /// Units that may be spent at once after a pause.
+    pub burst: f64,
+}
+
+/// The state of one budget: 16 bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bucket {
+    /// When the bucket is full again; `None` means now.
+    full_at: Option<Instant>,
+}
+
+impl Bucket {
+    /// Spends `units`, or says how long to wait until they are there. What is refused
+    /// costs nothing.
+    ///
+    /// # Errors
+    /// The time until `units` could be spent.
+    pub(crate) fn spend(&mut self, rate: Rate, units: f64, now: Instant) -> Result<(), Duration> {
+        let cost = Duration::from_secs_f64(units / rate.per_second);
+        let room = Duration::from_secs_f64(rate.burst / rate.per_second);
+        let full_at = self.full_at.unwrap_or(now).max(now) + cost;
+        match (full_at - now).checked_sub(room) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            _ => {
+                self.full_at = Some(full_at);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate {
+        per_second: 10.0,
+        burst: 20.0,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_allowed_and_then_the_rate() {
+        let mut bucket = Bucket::default();
+        for _ in 0..20 {
+            bucket.spend(RATE, 1.0, Instant::now()).unwrap();
+        }
+        let wait = bucket.spend(RATE, 1.0, Instant::now()).unwrap_err();
+        assert_eq!(wait, Duration::from_millis(100));
+        tokio::time::advance(wait).await;
+        bucket.spend(RATE, 1.0, Instant::now()).unwrap();
+        bucket.spend(RATE, 1.0, Instant::now()).unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_earns_no_more_than_the_burst() {
+        let mut bucket = Bucket::default();
+        bucket.spend(RATE, 20.0, Instant::now()).unwrap();
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        bucket.spend(RATE, 20.0, Instant::now()).unwrap();
+        bucket.spend(RATE, 1.0, Instant::now()).unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_refused_costs_nothing() {
+        let mut bucket = Bucket::default();
+        bucket.spend(RATE, 21.0, Instant::now()).unwrap_err();
+        bucket.spend(RATE, 20.0, Instant::now()).unwrap();
+    }
+}

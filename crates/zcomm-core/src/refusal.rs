@@ -1,0 +1,133 @@
+//! Why a client is turned away, in numbers for programs and in words for people.
+//!
+//! Each refusal has an HTTP status, a reason, and a help line that names the setting which
+//! would change the answer. None repeats what the client sent: an error page that does is
+//! a mirror for attackers. Every text is a constant, so a flood of bad requests allocates
+//! nothing for its answers.
+//!
+//! Which check refuses what is decided in `handshake`; the words live here so that the
+//! response body, the log line and `/why` cannot differ.
+
+/// A refused request. Not an [`Error`](crate::Error): the server did its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// 400: the request breaks a rule of HTTP or of RFC 6455; the rule is named.
+    Malformed(&'static str),
+    /// 401, or close 1008: authentication is on and no token was shown.
+    TokenMissing,
+    /// 401, or close 1008: the token shown is another one.
+    TokenWrong,
+    /// 403: the page's origin is not on the list.
+    Origin,
+    /// 403: the request names a host that this server does not answer for.
+    Host,
+    /// 404: nothing is served under this path.
+    NotFound,
+    /// 405: only GET opens a WebSocket or fetches a page.
+    Method,
+    /// 414: the address of the request is longer than 4 KiB.
+    UriTooLong,
+    /// 426: a WebSocket handshake of version 13 is needed here.
+    Upgrade,
+    /// 429: this address has as many connections as one address may have.
+    AddressFull,
+    /// 429: this address has shown too many wrong tokens.
+    TooManyWrongTokens,
+    /// 503: the server has as many connections as it may have.
+    Full,
+    /// 503: the server is shutting down.
+    Stopping,
+    /// 505: HTTP/1.0 cannot be upgraded.
+    HttpVersion,
+}
+
+impl Refusal {
+    /// The HTTP status code.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Refusal::Malformed(_) => 400,
+            Refusal::TokenMissing | Refusal::TokenWrong => 401,
+            Refusal::Origin | Refusal::Host => 403,
+            Refusal::NotFound => 404,
+            Refusal::Method => 405,
+            Refusal::UriTooLong => 414,
+            Refusal::Upgrade => 426,
+            Refusal::AddressFull | Refusal::TooManyWrongTokens => 429,
+            Refusal::Full | Refusal::Stopping => 503,
+            Refusal::HttpVersion => 505,
+        }
+    }
+
+    /// What happened. The two about tokens are also the reasons of close 1008.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Refusal::Malformed(rule) => rule,
+            Refusal::TokenMissing => "Authentication required",
+            Refusal::TokenWrong => "Invalid token",
+            Refusal::Origin => "this page's origin is not allowed",
+            Refusal::Host => "this server does not answer for the host in the address",
+            Refusal::NotFound => "nothing is served under this path",
+            Refusal::Method => "only GET opens a WebSocket",
+            Refusal::UriTooLong => "the address is longer than 4 KiB",
+            Refusal::Upgrade => "this path speaks WebSocket, version 13",
+            Refusal::AddressFull => "too many connections from your address",
+            Refusal::TooManyWrongTokens => "too many wrong tokens from your address",
+            Refusal::Full => "Maximum connections reached",
+            Refusal::Stopping => "Server shutting down",
+            Refusal::HttpVersion => "a WebSocket needs HTTP/1.1",
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn help(self) -> &'static str {
+        match self {
+            Refusal::Malformed(_) | Refusal::HttpVersion => {
+                "the opening handshake is described in RFC 6455 section 4.1"
+            }
+            Refusal::TokenMissing => {
+                "add ?token=... to the address: the server printed a link that carries it, or it is WEBSOCKET_TOKEN in .zEnv"
+            }
+            Refusal::TokenWrong => {
+                "compare it with the link the server printed, or with WEBSOCKET_TOKEN in .zEnv"
+            }
+            Refusal::Origin => {
+                "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"
+            }
+            Refusal::Host => {
+                "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS"
+            }
+            Refusal::NotFound => "the page is at / and the WebSocket at / and /ws",
+            Refusal::Method => "send GET",
+            Refusal::UriTooLong => "shorten it",
+            Refusal::Upgrade => "open it with new WebSocket(...), not as a page",
+            Refusal::AddressFull => {
+                "close some, or raise WEBSOCKET_MAX_CONNECTIONS_PER_IP on the server"
+            }
+            Refusal::TooManyWrongTokens => "wait some seconds, then try with the right one",
+            Refusal::Full => {
+                "try again in some seconds, or raise WEBSOCKET_MAX_CONNECTIONS on the server"
+            }
+            Refusal::Stopping => "start the server again",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reasons_that_travel_in_a_close_frame_fit_into_it() {
+        for refusal in [
+            Refusal::TokenMissing,
+            Refusal::TokenWrong,
+            Refusal::Stopping,
+        ] {
+            assert!(refusal.reason().len() <= 123, "RFC 6455 section 5.5");
+        }
+    }
+}

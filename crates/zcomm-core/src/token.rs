@@ -1,0 +1,116 @@
+//! The secret that a client shows to be let in.
+//!
+//! A token must not leak by accident or by measurement. By accident: [`Token`] has no
+//! `Display`, its `Debug` prints `***`, and what it keeps is a SHA-256 digest, not the
+//! text, so that neither a log line nor a crash dump holds it. By measurement: `==` stops
+//! at the first byte that differs, and a patient client can learn a secret byte by byte
+//! from that; digests of equal length are compared in constant time instead.
+//!
+//! One token for everybody is a lesson, not an identity. Production gives each user an own
+//! token that expires and can be taken back (a signed one, or one looked up in a store).
+
+use std::fmt;
+
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// The token that the course uses. Everybody knows it, so a server that others can reach
+/// refuses it.
+pub const DEMO_TOKEN: &str = "demo_secure_token_123";
+
+/// Shorter tokens can be guessed (bytes).
+pub(crate) const MIN_LENGTH: usize = 16;
+
+/// Longer ones are refused unread, so that nobody makes us hash a megabyte (bytes).
+pub(crate) const MAX_LENGTH: usize = 512;
+
+/// A secret, kept as its SHA-256 digest.
+#[derive(Clone)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// Takes a token of 16 to 512 bytes.
+    ///
+    /// # Errors
+    /// Says in words which limit was passed; the text itself is not in it.
+    pub fn new(text: &str) -> Result<Token, String> {
+        match text.len() {
+            0 => Err("is empty: set a secret, or leave it out and a new one is made".into()),
+            MIN_LENGTH..=MAX_LENGTH => Ok(Token::digest(text)),
+            _ => Err(format!("must have {MIN_LENGTH} to {MAX_LENGTH} bytes")),
+        }
+    }
+
+    /// Makes a new token of 144 random bits, and the text to hand to clients: 24
+    /// characters that mean the same in a link, in JSON and in a shell.
+    ///
+    /// # Errors
+    /// When the operating system has no random bytes.
+    pub fn random() -> std::io::Result<(Token, String)> {
+        let mut bytes = [0; 18];
+        getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+        let text = BASE64URL_NOPAD.encode(&bytes);
+        Ok((Token::digest(&text), text))
+    }
+
+    /// Whether a client showed this token. Takes as long for a near miss as for nonsense.
+    #[must_use]
+    pub fn matches(&self, shown: &str) -> bool {
+        shown.len() <= MAX_LENGTH && bool::from(self.0.ct_eq(&Token::digest(shown).0))
+    }
+
+    fn digest(text: &str) -> Token {
+        Token(Sha256::digest(text.as_bytes()).into())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_token_matches() {
+        let token = Token::new(DEMO_TOKEN).unwrap();
+        assert!(token.matches(DEMO_TOKEN));
+        for near_miss in [
+            "",
+            "demo_secure_token_12",
+            "demo_secure_token_1234",
+            "Demo_secure_token_123",
+            "demo_secure_token_124",
+            "demo_secure_token_123 ",
+        ] {
+            assert!(!token.matches(near_miss), "{near_miss:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_has_sixteen_to_512_bytes() {
+        assert!(Token::new("").is_err());
+        assert!(Token::new(&"a".repeat(15)).is_err());
+        assert!(Token::new(&"a".repeat(16)).is_ok());
+        assert!(Token::new(&"a".repeat(512)).is_ok());
+        assert!(Token::new(&"a".repeat(513)).is_err());
+        assert!(!Token::new(DEMO_TOKEN).unwrap().matches(&"a".repeat(60_000)));
+    }
+
+    #[test]
+    fn debug_shows_neither_the_token_nor_its_length() {
+        assert_eq!(format!("{:?}", Token::new(DEMO_TOKEN).unwrap()), "***");
+    }
+
+    #[test]
+    fn a_random_token_matches_itself_and_no_other() {
+        let (token, text) = Token::random().unwrap();
+        let (_, other) = Token::random().unwrap();
+        assert!(token.matches(&text) && !token.matches(&other));
+        assert_eq!(text.len(), 24);
+    }
+}
