@@ -1,0 +1,452 @@
+//! Every setting, its default and its limits.
+//!
+//! A setting is understood once, at the start, or the program does not start: a value that
+//! is silently replaced by a default is how protection gets lost (`REQUIRE_AUTH=on` read
+//! as "off" was a real bug). A name that looks like ours but is not gets a warning with the
+//! nearest name, because a misspelt `WEBSOCKET_TOKN` protects nothing.
+//!
+//! [`Config`] is a plain struct: a demo that must have authentication writes
+//! `Config { require_auth: true, ..Config::from_env()? }`, and a test sets what it needs.
+//! The fields without a setting are limits that a lesson has no reason to change.
+//!
+//! Production adds reloading without a restart; the token and the lists are what one wants
+//! to change then.
+
+use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
+
+use crate::{
+    error::{Error, Result},
+    origin::{Authority, Origin},
+    rate::Rate,
+    token::Token,
+    zenv::Settings,
+};
+
+/// How a wrong or missing token is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refuse {
+    /// Upgrade, then close 1008 with a reason: the one way a browser shows the page why.
+    Close,
+    /// HTTP 401 before the upgrade: cleaner, and a browser's page sees only 1006.
+    Http,
+}
+
+/// The settings of a server. `Default` is safe: loopback only, everything limited.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `WEBSOCKET_HOST`: the address or name to listen on.
+    pub host: String,
+    /// `WEBSOCKET_PORT`: 0 takes any free port.
+    pub port: u16,
+    /// `WEBSOCKET_REQUIRE_AUTH`: whether a client must show the token.
+    pub require_auth: bool,
+    /// `WEBSOCKET_TOKEN`: the token. Without one, a server that requires it makes its own.
+    pub token: Option<Token>,
+    /// `WEBSOCKET_ALLOWED_ORIGINS`: beside the server's own pages, exactly these. `None`:
+    /// on loopback any loopback origin of the server's port and `null`, else no other.
+    pub allowed_origins: Option<Vec<Origin>>,
+    /// `WEBSOCKET_ALLOWED_HOSTS`: names this server answers for beside its addresses; port
+    /// 0 stands for the port it listens on.
+    pub allowed_hosts: Vec<Authority>,
+    /// `WEBSOCKET_MAX_CONNECTIONS`: open and half-open ones together.
+    pub max_connections: usize,
+    /// `WEBSOCKET_MAX_CONNECTIONS_PER_IP`, an IPv6 network /64 counting as one address.
+    /// `None`: 50 for other machines, no limit for this one.
+    pub max_connections_per_ip: Option<usize>,
+    /// `WEBSOCKET_MAX_MESSAGE_BYTES`: the largest message a client may send.
+    pub max_message_bytes: usize,
+    /// `WEBSOCKET_RATE_LIMIT`: messages per second and connection; the byte and control
+    /// frame budgets follow from it. `None` (`off`) lifts all three.
+    pub rate_limit: Option<u32>,
+    /// `WEBSOCKET_PING_INTERVAL`: how often a client is asked whether it is still there.
+    pub ping_interval: Duration,
+    /// `WEBSOCKET_PING_TIMEOUT`: how long it may take to answer.
+    pub ping_timeout: Duration,
+    /// `WEBSOCKET_REFUSE`: how a wrong token is answered.
+    pub refuse: Refuse,
+    /// `ECHO_PREFIX`: what the echo demo puts before a text.
+    pub echo_prefix: String,
+    /// From accept to the end of the opening handshake.
+    pub handshake_timeout: Duration,
+    /// From the first byte of a message to its last.
+    pub message_timeout: Duration,
+    /// From the first byte that the network did not take to the last of that flush.
+    pub flush_timeout: Duration,
+    /// From the stop signal to the end of the last connection.
+    pub stop_timeout: Duration,
+    /// The settings file that was read, for the start-up line.
+    pub settings_file: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            host: "127.0.0.1".into(),
+            port: 8765,
+            require_auth: false,
+            token: None,
+            allowed_origins: None,
+            allowed_hosts: Vec::new(),
+            max_connections: 1000,
+            max_connections_per_ip: None,
+            max_message_bytes: 64 * 1024,
+            rate_limit: Some(20),
+            ping_interval: Duration::from_secs(20),
+            ping_timeout: Duration::from_secs(10),
+            refuse: Refuse::Close,
+            echo_prefix: "Echo: ".into(),
+            handshake_timeout: Duration::from_secs(5),
+            message_timeout: Duration::from_secs(10),
+            flush_timeout: Duration::from_secs(5),
+            stop_timeout: Duration::from_secs(5),
+            settings_file: None,
+        }
+    }
+}
+
+/// Every `WEBSOCKET_` setting that [`Config`] reads.
+const NAMES: [&str; 13] = [
+    "WEBSOCKET_HOST",
+    "WEBSOCKET_PORT",
+    "WEBSOCKET_REQUIRE_AUTH",
+    "WEBSOCKET_TOKEN",
+    "WEBSOCKET_ALLOWED_ORIGINS",
+    "WEBSOCKET_ALLOWED_HOSTS",
+    "WEBSOCKET_MAX_CONNECTIONS",
+    "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
+    "WEBSOCKET_MAX_MESSAGE_BYTES",
+    "WEBSOCKET_RATE_LIMIT",
+    "WEBSOCKET_PING_INTERVAL",
+    "WEBSOCKET_PING_TIMEOUT",
+    "WEBSOCKET_REFUSE",
+];
+
+impl Config {
+    /// Reads the settings from the process environment, then `.zEnv` in the working
+    /// directory, then the defaults.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a value that is not one of the accepted forms,
+    /// [`Error::SettingsFile`] for a file that cannot be read whole.
+    pub fn from_env() -> Result<Config> {
+        let settings = Settings::load()?;
+        for warning in &settings.warnings {
+            tracing::warn!("{warning}");
+        }
+        for name in settings
+            .names("WEBSOCKET_")
+            .filter(|name| !NAMES.contains(name))
+        {
+            refuse_protection_not_offered(name, &settings)?;
+            let near = |known: &&&str| strsim::damerau_levenshtein(known, name) <= 3;
+            match NAMES.iter().find(near) {
+                Some(known) => tracing::warn!("unknown setting {name}: did you mean {known}?"),
+                None => tracing::warn!("unknown setting {name}: .zEnv.example lists all there are"),
+            }
+        }
+        Config::from_settings(&settings)
+    }
+
+    fn from_settings(settings: &Settings) -> Result<Config> {
+        let default = Config::default();
+        Ok(Config {
+            host: read(settings, "WEBSOCKET_HOST", host)?.unwrap_or(default.host),
+            port: read(settings, "WEBSOCKET_PORT", number(0, 65535))?.unwrap_or(default.port),
+            require_auth: read(settings, "WEBSOCKET_REQUIRE_AUTH", switch)?
+                .unwrap_or(default.require_auth),
+            token: read(settings, "WEBSOCKET_TOKEN", Token::new)?,
+            allowed_origins: read(settings, "WEBSOCKET_ALLOWED_ORIGINS", list(origin))?,
+            allowed_hosts: read(settings, "WEBSOCKET_ALLOWED_HOSTS", list(authority))?
+                .unwrap_or_default(),
+            max_connections: read(settings, "WEBSOCKET_MAX_CONNECTIONS", number(1, 1_000_000))?
+                .unwrap_or(default.max_connections),
+            max_connections_per_ip: read(
+                settings,
+                "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
+                number(1, 1_000_000),
+            )?,
+            max_message_bytes: read(
+                settings,
+                "WEBSOCKET_MAX_MESSAGE_BYTES",
+                number(1, 64 * 1024 * 1024),
+            )?
+            .unwrap_or(default.max_message_bytes),
+            rate_limit: read(settings, "WEBSOCKET_RATE_LIMIT", rate)?.unwrap_or(default.rate_limit),
+            ping_interval: read(settings, "WEBSOCKET_PING_INTERVAL", seconds)?
+                .unwrap_or(default.ping_interval),
+            ping_timeout: read(settings, "WEBSOCKET_PING_TIMEOUT", seconds)?
+                .unwrap_or(default.ping_timeout),
+            refuse: read(settings, "WEBSOCKET_REFUSE", refuse)?.unwrap_or(default.refuse),
+            echo_prefix: match settings.get_exact("ECHO_PREFIX") {
+                Some(prefix) => prefix.to_owned(),
+                None => default.echo_prefix,
+            },
+            settings_file: settings.file.clone(),
+            ..default
+        })
+    }
+
+    /// The largest message that is sent (bytes): there is always room for an answer to the
+    /// largest that may come in.
+    pub(crate) fn max_send_bytes(&self) -> usize {
+        64 * 1024 + 2 * self.max_message_bytes
+    }
+
+    /// The budget for messages of one connection.
+    pub(crate) fn message_rate(&self) -> Option<Rate> {
+        self.rate(1.0, 2.0)
+    }
+
+    /// The budget for pings and pongs of one connection: half as many.
+    pub(crate) fn control_rate(&self) -> Option<Rate> {
+        self.rate(0.5, 1.0)
+    }
+
+    /// The budget for bytes of one connection: one message of full size a second, four
+    /// after a pause.
+    pub(crate) fn byte_rate(&self) -> Option<Rate> {
+        let bytes = self.max_message_bytes as f64;
+        self.rate_limit.map(|_| Rate {
+            per_second: bytes,
+            burst: 4.0 * bytes,
+        })
+    }
+
+    fn rate(&self, share: f64, burst: f64) -> Option<Rate> {
+        self.rate_limit.map(|limit| Rate {
+            per_second: share * f64::from(limit),
+            burst: (burst * f64::from(limit)).max(1.0),
+        })
+    }
+}
+
+/// A later lesson's protection must not be ignored by an earlier program: who switches TLS
+/// on and is served plain text was promised more than was given.
+fn refuse_protection_not_offered(name: &str, settings: &Settings) -> Result<()> {
+    let value = settings.get(name).unwrap_or_default();
+    match name {
+        "WEBSOCKET_SSL_ENABLED" if switch(value) != Ok(false) => Err(Error::Setting {
+            name: "WEBSOCKET_SSL_ENABLED",
+            value: value.to_owned(),
+            reason: "this server speaks plain ws:// only; remove the setting".into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Reads one setting with its parser, and says which setting it was when that fails.
+fn read<T, E: Display>(
+    settings: &Settings,
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>> {
+    let Some(value) = settings.get(name) else {
+        return Ok(None);
+    };
+    let secret = name == "WEBSOCKET_TOKEN";
+    parse(value).map(Some).map_err(|reason| Error::Setting {
+        name,
+        value: if secret {
+            "***"
+        } else {
+            crate::message::excerpt(value)
+        }
+        .to_owned(),
+        reason: reason.to_string(),
+    })
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    let address = bare.parse::<std::net::IpAddr>().is_ok();
+    let name = Authority::parse(text, 0).is_some_and(|authority| authority.port == 0);
+    if !address && !name {
+        return Err("expected an address or a name, e.g. 127.0.0.1, ::1 or 0.0.0.0".into());
+    }
+    Ok(bare.to_owned())
+}
+
+fn number<T: FromStr + PartialOrd + Display + Copy>(
+    least: T,
+    most: T,
+) -> impl Fn(&str) -> Result<T, String> {
+    move |text| match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("expected a number from {least} to {most}")),
+    }
+}
+
+fn switch(text: &str) -> Result<bool, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("expected true, 1, yes, on or false, 0, no, off"),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    match text.parse() {
+        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("expected seconds from 0.1 to 3600"),
+    }
+}
+
+fn rate(text: &str) -> Result<Option<u32>, &'static str> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    number(1, 1_000_000)(text)
+        .map(Some)
+        .map_err(|_| "expected messages per second from 1 to 1000000, or off")
+}
+
+fn refuse(text: &str) -> Result<Refuse, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "close" => Ok(Refuse::Close),
+        "http" => Ok(Refuse::Http),
+        _ => Err("expected close or http"),
+    }
+}
+
+/// A list separated by commas; empty entries are left out, so an empty list is possible.
+fn list<T>(entry: fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Vec<T>, String> {
+    move |text| {
+        text.split(',')
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(entry)
+            .collect()
+    }
+}
+
+fn origin(text: &str) -> Result<Origin, String> {
+    match text {
+        "*" => Err("* would let every web site in; list the origins".into()),
+        // What a page opened by double click sends is `null`; people write what they see.
+        "file://" => Ok(Origin::Null),
+        _ => Origin::parse(text.strip_suffix('/').unwrap_or(text)).ok_or_else(|| {
+            "expected origins such as https://app.example.com or http://localhost:3000, with \
+             http:// or https:// and without a path, separated by commas; null for a \
+             double-clicked page"
+                .into()
+        }),
+    }
+}
+
+fn authority(text: &str) -> Result<Authority, String> {
+    Authority::parse(text, 0)
+        .ok_or_else(|| "expected names such as board.local or board.local:8765".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> Result<Config> {
+        Config::from_settings(&Settings::from_pairs(pairs))
+    }
+
+    #[test]
+    fn without_settings_everything_is_as_the_defaults_say() {
+        assert_eq!(
+            format!("{:?}", config(&[]).unwrap()),
+            format!("{:?}", Config::default())
+        );
+    }
+
+    #[test]
+    fn c01_a_switch_has_eight_forms_and_everything_else_is_refused() {
+        for (text, on) in [
+            ("on", true),
+            ("TRUE ", true),
+            ("yes", true),
+            ("Off", false),
+            ("0", false),
+        ] {
+            assert_eq!(
+                config(&[("WEBSOCKET_REQUIRE_AUTH", text)])
+                    .unwrap()
+                    .require_auth,
+                on
+            );
+        }
+        for text in ["2", "", "enabled", "ja"] {
+            let error = config(&[("WEBSOCKET_REQUIRE_AUTH", text)]).unwrap_err();
+            assert!(
+                error.to_string().contains("expected true, 1, yes, on"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn c07_origins_are_whole_and_a_star_is_refused() {
+        let read = |text| config(&[("WEBSOCKET_ALLOWED_ORIGINS", text)]).map(|c| c.allowed_origins);
+        let origins = read(" https://A.example:443/ , http://b.example:81,file:// ")
+            .unwrap()
+            .unwrap();
+        let shown: Vec<_> = origins.iter().map(Origin::to_string).collect();
+        assert_eq!(shown, ["https://a.example", "http://b.example:81", "null"]);
+        assert_eq!(read("").unwrap(), Some(vec![]));
+        for text in [
+            "*",
+            "a.example",
+            "https://a.example/path",
+            "https://*.a.example",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn l08_a_port_is_a_number_up_to_65535() {
+        for text in ["70000", "abc", "", "-1", "80.0"] {
+            let error = config(&[("WEBSOCKET_PORT", text)]).unwrap_err();
+            assert!(error.to_string().starts_with("WEBSOCKET_PORT="), "{error}");
+            assert_eq!(error.exit_code(), 78);
+        }
+        assert_eq!(config(&[("WEBSOCKET_PORT", "0")]).unwrap().port, 0);
+    }
+
+    #[test]
+    fn t05_an_empty_or_short_token_is_refused_and_not_repeated() {
+        for text in ["", "hunter2"] {
+            let error = config(&[("WEBSOCKET_TOKEN", text)])
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with("WEBSOCKET_TOKEN=\"***\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_other_setting_has_limits() {
+        for (name, good, bad) in [
+            ("WEBSOCKET_HOST", "::1", "http://a"),
+            ("WEBSOCKET_HOST", "[::1]", "a:80"),
+            ("WEBSOCKET_ALLOWED_HOSTS", "a.local, b:9000", "a/b"),
+            ("WEBSOCKET_MAX_CONNECTIONS", "1", "0"),
+            ("WEBSOCKET_MAX_CONNECTIONS_PER_IP", "50", "none"),
+            ("WEBSOCKET_MAX_MESSAGE_BYTES", "16777216", "64k"),
+            ("WEBSOCKET_RATE_LIMIT", "OFF", "0"),
+            ("WEBSOCKET_PING_INTERVAL", "0.5", "0"),
+            ("WEBSOCKET_PING_TIMEOUT", "10", "NaN"),
+            ("WEBSOCKET_REFUSE", "http", "401"),
+        ] {
+            config(&[(name, good)]).unwrap();
+            config(&[(name, bad)]).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn tls_is_never_ignored_in_silence() {
+        let settings = |value| Settings::from_pairs(&[("WEBSOCKET_SSL_ENABLED", value)]);
+        let check =
+            |value| refuse_protection_not_offered("WEBSOCKET_SSL_ENABLED", &settings(value));
+        check("false").unwrap();
+        check("true").unwrap_err();
+        check("maybe").unwrap_err();
+    }
+}
