@@ -1,0 +1,36 @@
+//! How many deliveries a second one hub makes, to 1, 100 and 10,000 cursors.
+//!
+//! `cargo bench -p zcomm-core`. An item is one entry delivered to one cursor; no socket is
+//! involved, so this is the price of the log alone.
+
+use divan::{Bencher, counter::ItemsCount};
+use futures_util::FutureExt;
+use zcomm_core::{ClientId, Cursor, Hub};
+
+/// Entries that are appended before the cursors read: one, and a full batch.
+const BURSTS: [usize; 2] = [1, 64];
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(args = [1, 100, 10_000], consts = BURSTS)]
+fn deliver<const BURST: usize>(bencher: Bencher, readers: u64) {
+    let hub = Hub::default();
+    let mut cursors: Vec<Cursor> = (0..readers)
+        .map(|n| hub.cursor(ClientId::from(n)))
+        .collect();
+    let deliveries = ItemsCount::new(cursors.len() * BURST);
+    bencher.counter(deliveries).bench_local(|| {
+        for _ in 0..BURST {
+            assert!(
+                hub.broadcast("a text of some forty characters, as in a chat")
+                    .is_ok()
+            );
+        }
+        for cursor in &mut cursors {
+            let batch = cursor.take().now_or_never().unwrap_or_default();
+            assert_eq!(batch.len(), BURST);
+        }
+    });
+}

@@ -1,0 +1,184 @@
+//! What may take only so long on one connection.
+//!
+//! A cable that is pulled sends nothing: no error, no close, for two hours (the default of
+//! TCP keep-alive). So the server asks every client now and then with a ping (RFC 6455
+//! section 5.5.2), and one that does not answer *that* ping is gone. A pong nobody asked
+//! for proves nothing.
+//!
+//! Two more things must not take for ever: a flush, because a client that does not read
+//! keeps our memory; and a message, because a client that begins one and stops keeps it
+//! too. All four share one timer per connection, which is set to the nearest.
+//!
+//! Production tunes the ping to the proxy in front: it must come more often than the
+//! proxy's idle limit, often 60 s.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::config::Config;
+
+/// The next thing to happen if nothing else does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// It is time to ask whether the client is there.
+    Ping,
+    /// The client did not answer.
+    PongMissing,
+    /// The client does not take what we send.
+    FlushStuck,
+    /// The client does not end the message it began.
+    MessageSlow,
+}
+
+/// The deadlines of one connection.
+pub(crate) struct Deadlines {
+    ping_interval: Duration,
+    ping_timeout: Duration,
+    flush_timeout: Duration,
+    message_timeout: Duration,
+    ping: Instant,
+    pong: Option<Instant>,
+    flush: Option<Instant>,
+    message: Option<Instant>,
+    pings: u64,
+}
+
+impl Deadlines {
+    pub(crate) fn new(config: &Config) -> Deadlines {
+        Deadlines {
+            ping_interval: config.ping_interval,
+            ping_timeout: config.ping_timeout,
+            flush_timeout: config.flush_timeout,
+            message_timeout: config.message_timeout,
+            ping: Instant::now() + config.ping_interval,
+            pong: None,
+            flush: None,
+            message: None,
+            pings: 0,
+        }
+    }
+
+    /// What is due next, and when.
+    pub(crate) fn next(&self) -> (Instant, Due) {
+        let ping = (self.ping, Due::Ping);
+        let others = [
+            self.pong.map(|at| (at, Due::PongMissing)),
+            self.flush.map(|at| (at, Due::FlushStuck)),
+            self.message.map(|at| (at, Due::MessageSlow)),
+        ];
+        others.into_iter().flatten().fold(ping, Ord::min)
+    }
+
+    /// Starts the wait for a pong. Returns the payload to ping with, or `None` while an
+    /// earlier ping is unanswered.
+    pub(crate) fn ping(&mut self) -> Option<[u8; 8]> {
+        let now = Instant::now();
+        self.ping = now + self.ping_interval;
+        if self.pong.is_some() {
+            return None;
+        }
+        self.pong = Some(now + self.ping_timeout);
+        self.pings += 1;
+        Some(self.pings.to_be_bytes())
+    }
+
+    /// A pong arrived; only the answer to our last ping counts.
+    pub(crate) fn ponged(&mut self, payload: &[u8]) {
+        if payload == self.pings.to_be_bytes() {
+            self.pong = None;
+        }
+    }
+
+    /// The network did not take everything. The time runs from the first such moment.
+    pub(crate) fn flush_began(&mut self) {
+        self.flush
+            .get_or_insert_with(|| Instant::now() + self.flush_timeout);
+    }
+
+    pub(crate) fn flush_ended(&mut self) {
+        self.flush = None;
+    }
+
+    /// Whether the network still owes us a flush.
+    pub(crate) fn flushing(&self) -> bool {
+        self.flush.is_some()
+    }
+
+    /// A part of a message arrived. The time runs from the first part.
+    pub(crate) fn message_began(&mut self) {
+        self.message
+            .get_or_insert_with(|| Instant::now() + self.message_timeout);
+    }
+
+    pub(crate) fn message_ended(&mut self) {
+        self.message = None;
+    }
+
+    /// Whether a message is under way.
+    pub(crate) fn in_message(&self) -> bool {
+        self.message.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn after(seconds: u64) -> Instant {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        Instant::now()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ping_is_due_every_20_s_and_its_pong_10_s_later() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(&Config::default());
+        assert_eq!(deadlines.next(), (after(20).await, Due::Ping));
+        let payload = deadlines.ping().unwrap();
+        assert_eq!(
+            deadlines.next(),
+            (start + Duration::from_secs(30), Due::PongMissing)
+        );
+        deadlines.ponged(&payload);
+        assert_eq!(
+            deadlines.next(),
+            (start + Duration::from_secs(40), Due::Ping)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f21_a_pong_that_answers_no_ping_counts_for_nothing() {
+        let mut deadlines = Deadlines::new(&Config::default());
+        let first = deadlines.ping().unwrap();
+        deadlines.ponged(b"");
+        deadlines.ponged(b"anything");
+        assert_eq!(deadlines.next().1, Due::PongMissing);
+        assert_eq!(deadlines.ping(), None, "one question at a time");
+        deadlines.ponged(&first);
+        deadlines.ping().unwrap();
+        deadlines.ponged(&first);
+        assert_eq!(deadlines.next().1, Due::PongMissing);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn flushes_and_messages_are_timed_from_their_beginning() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(&Config::default());
+        deadlines.message_began();
+        after(3).await;
+        deadlines.message_began();
+        deadlines.flush_began();
+        assert_eq!(
+            deadlines.next(),
+            (start + Duration::from_secs(8), Due::FlushStuck)
+        );
+        deadlines.flush_ended();
+        assert_eq!(
+            deadlines.next(),
+            (start + Duration::from_secs(10), Due::MessageSlow)
+        );
+        deadlines.message_ended();
+        assert_eq!(deadlines.next().1, Due::Ping);
+    }
+}

@@ -1,0 +1,45 @@
+//! Every connection is a file descriptor, and the system lends only so many.
+//!
+//! The usual soft limit is 1,024 or even 256, lower than the number of connections a server
+//! may promise; the hard limit is higher. A server that finds out at the 1,025th client
+//! fails in the middle of its work, so this one asks at the start: it raises the soft
+//! limit as far as it needs and may, and lowers its promise to what it got.
+//!
+//! Production sets the limit where the service is defined (`LimitNOFILE=` in systemd).
+
+/// Descriptors that are not client connections: listener, epoll, standard streams, and a
+/// reserve for connections that only ask for a page.
+const OTHERS: usize = 100;
+
+/// Makes room for `wanted` connections. Returns how many there is room for.
+#[cfg(unix)]
+pub(crate) fn make_room(wanted: usize) -> usize {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    let mut limit = getrlimit(Resource::Nofile);
+    let needed = (wanted + OTHERS) as u64;
+    if limit.current.is_some_and(|current| current < needed) {
+        let raised = limit.maximum.map_or(needed, |most| most.min(needed));
+        limit.current = Some(raised);
+        // When the system says no, the old limit counts; it is read again below.
+        setrlimit(Resource::Nofile, limit).ok();
+    }
+    let lent = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = usize::try_from(lent)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(OTHERS)
+        .max(1);
+    if room < wanted {
+        tracing::warn!(
+            "WEBSOCKET_MAX_CONNECTIONS={wanted} needs {needed} file descriptors and the system lends \
+             {lent}: taking at most {room} connections; see `ulimit -n`"
+        );
+    }
+    room.min(wanted)
+}
+
+/// Windows has no such limit.
+#[cfg(not(unix))]
+pub(crate) fn make_room(wanted: usize) -> usize {
+    wanted
+}

@@ -1,0 +1,133 @@
+//! A meter on the wire: it counts the bytes of one client under the codec.
+//!
+//! A limit on messages sees only whole messages. A client can send frames that never
+//! become one — fragments of one byte, continuation frames of none, fourteen million a
+//! second — and keep a core busy without the application noticing. So the byte budget sits
+//! below the code that understands frames, where nothing can pass unseen.
+//!
+//! The meter is also where the two worlds meet: the codec reads and writes as if the
+//! socket were an ordinary file that sometimes has nothing yet (`WouldBlock`), while tokio
+//! wants to know whom to wake. One task owns the socket, so one waker is all there is to
+//! remember.
+//!
+//! Production meters here too, and exports the counters.
+
+use std::{
+    io::{self, Read, Write},
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+use crate::rate::{Bucket, Rate};
+
+/// A stream with a budget on the bytes that come in.
+pub(crate) struct Meter<S> {
+    pub(crate) stream: S,
+    waker: Waker,
+    rate: Option<Rate>,
+    bucket: Bucket,
+    received: u64,
+    overdrawn: bool,
+}
+
+impl<S> Meter<S> {
+    /// `rate` counts bytes; `None` sets no budget.
+    pub(crate) fn new(stream: S, rate: Option<Rate>) -> Meter<S> {
+        Meter {
+            stream,
+            waker: Waker::noop().clone(),
+            rate,
+            bucket: Bucket::default(),
+            received: 0,
+            overdrawn: false,
+        }
+    }
+
+    /// Sets whom to wake when the network is ready. True when that was somebody else.
+    pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
+        let other = !self.waker.will_wake(waker);
+        if other {
+            self.waker = waker.clone();
+        }
+        other
+    }
+
+    /// Bytes received so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Whether the budget was passed. From then on there is nothing more to read.
+    pub(crate) fn overdrawn(&self) -> bool {
+        self.overdrawn
+    }
+}
+
+fn would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
+    match poll {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+impl<S: AsyncRead + Unpin> Read for Meter<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.overdrawn {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut buffer = ReadBuf::new(buffer);
+        let mut context = Context::from_waker(&self.waker);
+        would_block(Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer))?;
+        let bytes = buffer.filled().len();
+        self.received += bytes as u64;
+        if let Some(rate) = self.rate {
+            self.overdrawn = self
+                .bucket
+                .spend(rate, bytes as f64, Instant::now())
+                .is_err();
+        }
+        Ok(bytes)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Write for Meter<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut context = Context::from_waker(&self.waker);
+        would_block(Pin::new(&mut self.stream).poll_write(&mut context, bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut context = Context::from_waker(&self.waker);
+        would_block(Pin::new(&mut self.stream).poll_flush(&mut context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_the_budget_is_the_last_that_is_read() {
+        let rate = Rate {
+            per_second: 1.0,
+            burst: 10.0,
+        };
+        let input: &[u8] = &[0; 100];
+        let mut meter = Meter::new(input, Some(rate));
+        let mut buffer = [0; 8];
+        assert_eq!(meter.read(&mut buffer).unwrap(), 8);
+        assert!(!meter.overdrawn());
+        assert_eq!(meter.read(&mut buffer).unwrap(), 8);
+        assert!(meter.overdrawn());
+        assert_eq!(
+            meter.read(&mut buffer).unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
+        assert_eq!(meter.received(), 16);
+    }
+}
