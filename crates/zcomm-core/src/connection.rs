@@ -1,0 +1,151 @@
+//! What a handler holds: one client, from join to leave.
+//!
+//! A handler is called once per connection and reads like a conversation: what happens
+//! first, a loop over what the client says, what happens last. What belongs to one client
+//! is a local variable of its handler.
+//!
+//! ```
+//! # use zcomm_core::{Connection, Result};
+//! async fn shout(mut connection: Connection) -> Result<()> {
+//!     while let Some(message) = connection.recv().await {
+//!         connection.send(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! When the handler returns, the connection closes. When the connection ends, whoever
+//! ended it, `recv` yields `None`: to be left is no error.
+//!
+//! `recv` is also the pump of the connection: while a handler waits in it, broadcasts are
+//! written, pings answered and deadlines watched. A handler that stays away from it — in a
+//! long computation, in a slow database — stalls its own connection, and no other.
+
+use std::{future::poll_fn, net::SocketAddr};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    clients::{ClientId, ClientInfo, Clients, CloseReason},
+    error::Result,
+    hub::Hub,
+    message::Message,
+    socket::Socket,
+};
+
+/// One client, as its handler sees it. Dropping it closes the connection.
+pub struct Connection {
+    info: ClientInfo,
+    clients: Clients,
+    hub: Hub,
+    /// There until drop.
+    socket: Option<Box<Socket>>,
+    /// Where the socket goes then, for the closing handshake: `drop` cannot wait for it.
+    home: Option<oneshot::Sender<Box<Socket>>>,
+}
+
+impl Connection {
+    /// A connection, and the socket once the handler has let go of it.
+    pub(crate) fn new(
+        socket: Box<Socket>,
+        info: ClientInfo,
+        clients: Clients,
+        hub: Hub,
+    ) -> (Connection, oneshot::Receiver<Box<Socket>>) {
+        let (home, back) = oneshot::channel();
+        let connection = Connection {
+            info,
+            clients,
+            hub,
+            socket: Some(socket),
+            home: Some(home),
+        };
+        (connection, back)
+    }
+
+    /// This client's number, e.g. for `who says: …`.
+    #[must_use]
+    pub fn id(&self) -> ClientId {
+        self.info.id
+    }
+
+    /// The address the client connected from.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.info.peer_addr
+    }
+
+    /// All that is known about the client.
+    #[must_use]
+    pub fn info(&self) -> &ClientInfo {
+        &self.info
+    }
+
+    /// Everybody who is connected to this server.
+    #[must_use]
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The log that every connection of this server reads.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Waits for the client's next message; `None` once the connection has ended.
+    ///
+    /// Writes everything that was sent before it waits. Cancel-safe: a handler may
+    /// `select!` over it and a clock without losing a message.
+    pub async fn recv(&mut self) -> Option<Message> {
+        let socket = self.socket.as_mut()?;
+        poll_fn(|context| socket.poll_recv(context)).await
+    }
+
+    /// Sends a message. It goes out with all others when the handler next waits in
+    /// [`recv`](Connection::recv), so answers to a burst leave in one write; one that does
+    /// not go back to `recv` soon calls [`flush`](Connection::flush).
+    ///
+    /// Waits while the client is slow: at most 5 s ([`flush_timeout`]), then the connection
+    /// ends with 1008 `Too slow`.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::Error::Closed) once the connection has ended,
+    /// [`MessageTooLarge`](crate::Error::MessageTooLarge) over 64 KiB and twice the limit
+    /// for messages that come in.
+    ///
+    /// [`flush_timeout`]: crate::Config::flush_timeout
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
+        let socket = self.socket.as_mut().ok_or(crate::Error::Closed)?;
+        poll_fn(|context| socket.poll_room(context)).await?;
+        socket.put(message.into())
+    }
+
+    /// Waits until the network has taken everything that was sent.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::Error::Closed) once the connection has ended.
+    pub async fn flush(&mut self) -> Result<()> {
+        let socket = self.socket.as_mut().ok_or(crate::Error::Closed)?;
+        poll_fn(|context| socket.poll_flush(context)).await
+    }
+
+    /// Ends the connection with a code (RFC 6455 section 7.4) and a reason of at most 123
+    /// bytes; a longer one is cut. Without a call to it, a handler that returns closes
+    /// with 1000, or with 1011 when it returns an error.
+    pub fn close(&mut self, code: u16, reason: &str) {
+        if let Some(socket) = &mut self.socket {
+            socket.close(CloseReason::new(code, reason));
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let (Some(home), Some(socket)) = (self.home.take(), self.socket.take()) {
+            // Nobody is there to take it back when the server was stopped hard; then the
+            // socket is dropped here.
+            home.send(socket).ok();
+        }
+    }
+}

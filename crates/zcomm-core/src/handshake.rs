@@ -1,0 +1,299 @@
+//! Who may connect: the opening handshake, check by check.
+//!
+//! A WebSocket begins as an HTTP request (RFC 6455 section 4). Neither hyper nor
+//! tungstenite asks whether it is a *good* one: together they accept two `Host` lines, two
+//! keys, a body. So this file checks the request before anything is upgraded, as a pure
+//! function from request to answer, in this order: well-formed → limit → host → origin →
+//! token. Each check stands by itself; being right in one excuses nothing in another.
+//!
+//! - **Host** keeps out a page that has its own name point at this machine (DNS
+//!   rebinding): the browser then thinks the page is ours, but its `Host` gives it away.
+//! - **Origin** keeps out other sites' pages in our users' browsers.
+//! - **Token** keeps out everybody else.
+//!
+//! A token in an address ends up in histories and proxy logs; browsers leave no better
+//! place, since a page cannot set headers. Production sends a short-lived one-time ticket
+//! there, and the real token by other means.
+
+use std::{borrow::Cow, net::SocketAddr};
+
+use hyper::{
+    HeaderMap, Method, Request, Version,
+    header::{self, AsHeaderName},
+};
+
+use crate::{
+    config::{Config, Refuse},
+    origin::{Authority, Origin},
+    refusal::Refusal,
+    slots::Slot,
+    token::Token,
+};
+
+/// The longest request target (bytes).
+const MAX_TARGET: usize = 4096;
+
+/// What a server asks of its clients.
+pub(crate) struct Gate {
+    origins: Option<Vec<Origin>>,
+    hosts: Vec<Authority>,
+    /// The token to show, when one is required.
+    token: Option<Token>,
+    refuse: Refuse,
+    /// Bound to loopback only: nobody but this machine can reach the server.
+    loopback: bool,
+    port: u16,
+}
+
+/// A handshake to be completed.
+pub(crate) struct Admission {
+    /// For `Sec-WebSocket-Accept` (RFC 6455 section 4.2.2).
+    pub(crate) accept: String,
+    /// Set for a client that is let in only to be told, by close 1008, why it is not.
+    pub(crate) farewell: Option<Refusal>,
+}
+
+impl Gate {
+    pub(crate) fn new(config: &Config, bound: SocketAddr) -> Gate {
+        Gate {
+            origins: config.allowed_origins.clone(),
+            hosts: config.allowed_hosts.clone(),
+            token: config.token.clone().filter(|_| config.require_auth),
+            refuse: config.refuse,
+            loopback: bound.ip().is_loopback(),
+            port: bound.port(),
+        }
+    }
+
+    /// Checks what every request must fulfil, page or WebSocket. Returns the host it names.
+    pub(crate) fn check_request<B>(
+        &self,
+        request: &Request<B>,
+        local: SocketAddr,
+    ) -> Result<Authority, Refusal> {
+        let headers = request.headers();
+        if request.version() != Version::HTTP_11 {
+            return Err(Refusal::HttpVersion);
+        }
+        let length = headers.get_all(header::CONTENT_LENGTH);
+        if headers.contains_key(header::TRANSFER_ENCODING) || length.iter().any(|n| n != "0") {
+            return Err(Refusal::Malformed("this request must not have a body"));
+        }
+        let target = request.uri();
+        if target.path().len() + target.query().map_or(0, str::len) > MAX_TARGET {
+            return Err(Refusal::UriTooLong);
+        }
+        let host = text(one(
+            headers,
+            header::HOST,
+            "exactly one Host header is needed",
+        )?)?;
+        let host = Authority::parse(host, 80).ok_or(Refusal::Malformed(
+            "the Host header must be a host and a port",
+        ))?;
+        // RFC 9112 section 3.2.2: a target with a host in it names the host, too.
+        let named = target
+            .authority()
+            .map(|authority| Authority::parse(authority.as_str(), 80));
+        let others_agree = named.is_none_or(|named| named.as_ref() == Some(&host));
+        if !others_agree || !self.answers_for(&host, local) {
+            return Err(Refusal::Host);
+        }
+        Ok(host)
+    }
+
+    /// Whether a host is this server: loopback by name, the very address that was reached,
+    /// or a name from the settings.
+    fn answers_for(&self, host: &Authority, local: SocketAddr) -> bool {
+        let reached = SocketAddr::new(local.ip().to_canonical(), local.port());
+        let reached = Authority::parse(&reached.to_string(), 80);
+        let this_machine = reached.as_ref() == Some(host)
+            || (host.port == self.port
+                && host.is_loopback()
+                && local.ip().to_canonical().is_loopback());
+        let listed = |known: &Authority| {
+            let port = if known.port == 0 {
+                self.port
+            } else {
+                known.port
+            };
+            known.host == host.host && (port == host.port)
+        };
+        this_machine || self.hosts.iter().any(listed)
+    }
+
+    /// Whether a page from this origin may talk to us, when it reached us as `host`.
+    pub(crate) fn allows_origin(&self, origin: &Origin, host: &Authority) -> bool {
+        if origin.is_page_of(host) {
+            return true;
+        }
+        match &self.origins {
+            Some(list) => list.contains(origin),
+            None if !self.loopback => false,
+            None => {
+                *origin == Origin::Null
+                    || (origin.is_loopback() && origin.port() == Some(self.port))
+            }
+        }
+    }
+
+    /// Checks an opening handshake. The caller has checked the request and the path.
+    pub(crate) fn check_handshake<B>(
+        &self,
+        request: &Request<B>,
+        host: &Authority,
+        slot: &Slot,
+    ) -> Result<Admission, Refusal> {
+        if request.method() != Method::GET {
+            return Err(Refusal::Method);
+        }
+        let accept = well_formed(request.headers())?;
+        if let Some(refusal) = slot.refusal {
+            return Err(refusal);
+        }
+        if let Some(origin) = origin_of(request.headers())?
+            && !origin.is_some_and(|origin| self.allows_origin(&origin, host))
+        {
+            return Err(Refusal::Origin);
+        }
+        let farewell = match self.check_token(request, slot) {
+            Ok(()) => None,
+            Err(refusal) if refusal.status() == 401 && self.refuse == Refuse::Close => {
+                Some(refusal)
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        Ok(Admission { accept, farewell })
+    }
+
+    fn check_token<B>(&self, request: &Request<B>, slot: &Slot) -> Result<(), Refusal> {
+        let Some(token) = &self.token else {
+            return Ok(());
+        };
+        let shown = shown_token(request)?.ok_or(Refusal::TokenMissing)?;
+        if !slot.may_show_a_token() {
+            return Err(Refusal::TooManyWrongTokens);
+        }
+        if token.matches(&shown) {
+            return Ok(());
+        }
+        slot.showed_a_wrong_token();
+        Err(Refusal::TokenWrong)
+    }
+}
+
+/// Whether a request wants a WebSocket, be it a good handshake or a bad one.
+pub(crate) fn is_handshake(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::UPGRADE)
+        || headers.contains_key(header::SEC_WEBSOCKET_KEY)
+        || headers.contains_key(header::SEC_WEBSOCKET_VERSION)
+}
+
+/// The rules of RFC 6455 section 4.2.1. Returns the value for `Sec-WebSocket-Accept`.
+fn well_formed(headers: &HeaderMap) -> Result<String, Refusal> {
+    if !lists(headers, header::UPGRADE, "websocket") {
+        return Err(Refusal::Upgrade);
+    }
+    if !lists(headers, header::CONNECTION, "upgrade") {
+        return Err(Refusal::Malformed(
+            "the Connection header must list Upgrade",
+        ));
+    }
+    let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
+    match (versions.next(), versions.next()) {
+        (Some(version), None) if version == "13" => {}
+        (_, None) => return Err(Refusal::Upgrade),
+        _ => {
+            return Err(Refusal::Malformed(
+                "one Sec-WebSocket-Version is needed, not two",
+            ));
+        }
+    }
+    let rule = "exactly one Sec-WebSocket-Key is needed, 16 bytes in base64";
+    let key = one(headers, header::SEC_WEBSOCKET_KEY, rule)?.as_bytes();
+    match data_encoding::BASE64.decode(key) {
+        Ok(bytes) if bytes.len() == 16 => Ok(tungstenite::handshake::derive_accept_key(key)),
+        _ => Err(Refusal::Malformed(rule)),
+    }
+}
+
+/// The origin of the page that asks: `None` when there is none, `Some(None)` when it is not
+/// the plain form. RFC 6454 section 7.3.
+pub(crate) fn origin_of(headers: &HeaderMap) -> Result<Option<Option<Origin>>, Refusal> {
+    let rule = "exactly one origin is needed";
+    if !headers.contains_key(header::ORIGIN) {
+        return Ok(None);
+    }
+    let origin = text(one(headers, header::ORIGIN, rule)?)?;
+    if origin.is_empty() || origin.matches("://").count() > 1 {
+        return Err(Refusal::Malformed(rule));
+    }
+    Ok(Some(Origin::parse(origin)))
+}
+
+/// The token in `?token=` or in `Authorization: Bearer`. Two different ones are refused:
+/// a proxy might have looked at the other.
+fn shown_token<B>(request: &Request<B>) -> Result<Option<Cow<'_, str>>, Refusal> {
+    let query = match query_values(request.uri().query(), "token").as_slice() {
+        [] => None,
+        [token] => Some(token.clone()),
+        _ => return Err(Refusal::Malformed("the token was given twice")),
+    };
+    let bearer = match request.headers().contains_key(header::AUTHORIZATION) {
+        true => {
+            let value = one(
+                request.headers(),
+                header::AUTHORIZATION,
+                "the token was given twice",
+            )?;
+            let (scheme, token) = text(value)?.split_once(' ').unwrap_or_default();
+            scheme.eq_ignore_ascii_case("bearer").then_some(token)
+        }
+        false => None,
+    };
+    match (query, bearer) {
+        (Some(query), Some(bearer)) if query != bearer => Err(Refusal::Malformed(
+            "the address and the Authorization header show different tokens",
+        )),
+        (query, bearer) => Ok(query
+            .or(bearer.map(Cow::Borrowed))
+            .filter(|token| !token.is_empty())),
+    }
+}
+
+/// Every value of a name in a query string, decoded once.
+pub(crate) fn query_values<'a>(query: Option<&'a str>, name: &str) -> Vec<Cow<'a, str>> {
+    form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .filter(|(known, _)| known == name)
+        .map(|(_, value)| value)
+        .collect()
+}
+
+/// Whether a header lists a token, over any number of lines, in any case (RFC 9110
+/// section 5.6.1).
+fn lists(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+    let lines = headers.get_all(name);
+    let mut tokens = lines
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    tokens.any(|listed| listed.trim().eq_ignore_ascii_case(token))
+}
+
+fn one<'a>(
+    headers: &'a HeaderMap,
+    name: impl AsHeaderName,
+    rule: &'static str,
+) -> Result<&'a header::HeaderValue, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Ok(value),
+        _ => Err(Refusal::Malformed(rule)),
+    }
+}
+
+fn text(value: &header::HeaderValue) -> Result<&str, Refusal> {
+    value
+        .to_str()
+        .map_err(|_| Refusal::Malformed("a header that matters is not plain ASCII"))
+}

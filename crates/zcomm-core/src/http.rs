@@ -1,0 +1,314 @@
+//! The HTTP side of the port: one request per connection, then it is a page or a WebSocket.
+//!
+//! A learner who types the server's address into a browser gets the lesson's page, not an
+//! empty reply; a monitor asks `/healthz`; a page asks `/stats` and, after a refusal,
+//! `/why`. All of it goes through hyper, which answers broken requests with a status
+//! instead of silence.
+//!
+//! One request per connection, on purpose: an idle HTTP connection would sit in a place
+//! that a WebSocket could have. After the 101 hyper hands the socket back, and what the
+//! client has already sent behind its request with it.
+//!
+//! Production puts pages on a server made for them; the WebSocket port then answers 426 to
+//! everything else.
+
+use std::{
+    convert::Infallible,
+    future::{poll_fn, ready},
+    net::SocketAddr,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{self, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use tokio::{net::TcpStream, time::Instant};
+
+use crate::{
+    clients::Clients,
+    handshake::{self, Admission, Gate},
+    hub::Hub,
+    origin::Authority,
+    page::Page,
+    refusal::Refusal,
+    slots::Slot,
+    socket::linger,
+    why::Why,
+};
+
+/// The largest request head (bytes) and the most headers; beyond it hyper answers 431.
+const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEADERS: usize = 64;
+
+/// Everything an answer can depend on.
+pub(crate) struct Front {
+    pub(crate) gate: Gate,
+    pub(crate) page: Option<Page>,
+    pub(crate) clients: Clients,
+    pub(crate) hub: Hub,
+    pub(crate) why: Why,
+    pub(crate) refused: AtomicU64,
+    pub(crate) started: Instant,
+    pub(crate) max_connections: usize,
+}
+
+/// A connection whose handshake is done.
+pub(crate) struct Upgraded {
+    pub(crate) stream: TcpStream,
+    /// What the client sent right behind its request.
+    pub(crate) early: Vec<u8>,
+    pub(crate) farewell: Option<Refusal>,
+}
+
+#[derive(Serialize)]
+struct Stats {
+    clients: usize,
+    max_connections: usize,
+    accepted: u64,
+    refused: u64,
+    broadcasts: u64,
+    uptime_seconds: u64,
+}
+
+#[derive(Serialize)]
+struct Reason {
+    status: u16,
+    reason: &'static str,
+    help: &'static str,
+}
+
+impl Front {
+    /// Answers the one request of a connection. `None` when it is done with that.
+    pub(crate) async fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        slot: &Slot,
+    ) -> Option<Upgraded> {
+        let local = stream.local_addr().ok()?;
+        let admission = Mutex::new(None);
+        let service = service_fn(|request| {
+            let response = self
+                .answer(&request, local, peer, slot)
+                .unwrap_or_else(|admitted| {
+                    let response = switching_protocols(&admitted);
+                    *admission.lock().unwrap_or_else(PoisonError::into_inner) = Some(admitted);
+                    response
+                });
+            ready(Ok::<_, Infallible>(response))
+        });
+        let mut http = http1::Builder::new()
+            .keep_alive(false)
+            .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(stream), service);
+        let result = poll_fn(|context| http.poll_without_shutdown(context)).await;
+        let http1::Parts { io, read_buf, .. } = http.into_parts();
+        let mut stream = io.into_inner();
+        if let Err(error) = result {
+            explain(&error, &read_buf, peer, local);
+        }
+        match admission
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            Some(Admission { farewell, .. }) => Some(Upgraded {
+                stream,
+                early: read_buf.to_vec(),
+                farewell,
+            }),
+            None => {
+                linger(&mut stream).await;
+                None
+            }
+        }
+    }
+
+    /// The response to a request, or the handshake to complete.
+    fn answer(
+        &self,
+        request: &Request<Incoming>,
+        local: SocketAddr,
+        peer: SocketAddr,
+        slot: &Slot,
+    ) -> Result<Response<Full<Bytes>>, Admission> {
+        let answer = self.gate.check_request(request, local).and_then(|host| {
+            let path = request.uri().path();
+            let handshake = handshake::is_handshake(request.headers());
+            match path {
+                "/why" => Ok(Ok(self.why(request))),
+                "/ws" => self.gate.check_handshake(request, &host, slot).map(Err),
+                "/" if handshake => self.gate.check_handshake(request, &host, slot).map(Err),
+                _ if request.method() != Method::GET && request.method() != Method::HEAD => {
+                    Err(Refusal::Method)
+                }
+                _ => self
+                    .resource(request, &host)
+                    .map(Ok)
+                    .ok_or(Refusal::NotFound),
+            }
+        });
+        match answer {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(admission)) => Err(admission),
+            Err(refusal) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                for attempt in handshake::query_values(request.uri().query(), "attempt") {
+                    self.why.note(&attempt, refusal);
+                }
+                let (status, reason) = (refusal.status(), refusal.reason());
+                tracing::info!(%peer, status, reason, "handshake.rejected");
+                Ok(refused(refusal))
+            }
+        }
+    }
+
+    fn resource(
+        &self,
+        request: &Request<Incoming>,
+        host: &Authority,
+    ) -> Option<Response<Full<Bytes>>> {
+        match request.uri().path() {
+            "/healthz" => Some(ok("text/plain; charset=utf-8", "ok\n")),
+            "/stats" => Some(self.stats(request, host)),
+            // Browsers ask for it unasked; no icon is no error.
+            "/favicon.ico" => Some(empty()),
+            path => self.page.as_ref()?.response(path),
+        }
+    }
+
+    /// Tells a page what became of its attempt, once.
+    fn why(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let attempts = handshake::query_values(request.uri().query(), "attempt");
+        let known = attempts.iter().find_map(|attempt| self.why.answer(attempt));
+        let mut response = match known {
+            Some(refusal) => json(&Reason {
+                status: refusal.status(),
+                reason: refusal.reason(),
+                help: refusal.help(),
+            }),
+            None => refused(Refusal::NotFound),
+        };
+        // Readable for any page: whoever knows the attempt made it.
+        allow_page(&mut response, HeaderValue::from_static("*"));
+        response
+    }
+
+    fn stats(&self, request: &Request<Incoming>, host: &Authority) -> Response<Full<Bytes>> {
+        let mut response = json(&Stats {
+            clients: self.clients.count(),
+            max_connections: self.max_connections,
+            accepted: self.clients.accepted(),
+            refused: self.refused.load(Ordering::Relaxed),
+            broadcasts: self.hub.position(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+        });
+        // Readable for the same pages that may open a WebSocket.
+        if let Ok(Some(Some(origin))) = handshake::origin_of(request.headers())
+            && self.gate.allows_origin(&origin, host)
+            && let Ok(value) = HeaderValue::try_from(origin.to_string())
+        {
+            allow_page(&mut response, value);
+        }
+        response
+    }
+}
+
+/// RFC 6455 section 4.2.2. No extension and no subprotocol is offered.
+fn switching_protocols(admission: &Admission) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(accept) = HeaderValue::try_from(&admission.accept) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    response
+}
+
+fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
+    let text = format!(
+        "{} {}: {}\n",
+        refusal.status(),
+        refusal.reason(),
+        refusal.help()
+    );
+    let mut response = ok("text/plain; charset=utf-8", text);
+    *response.status_mut() =
+        StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    match refusal.status() {
+        401 => set(header::WWW_AUTHENTICATE, "Bearer"),
+        405 => set(header::ALLOW, "GET"),
+        426 => {
+            set(header::UPGRADE, "websocket");
+            set(header::SEC_WEBSOCKET_VERSION, "13");
+            set(header::CONNECTION, "Upgrade, close")
+        }
+        429 | 503 => set(header::RETRY_AFTER, "5"),
+        _ => None,
+    };
+    response
+}
+
+/// A response of 200 that no cache keeps and no browser guesses about.
+pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+fn empty() -> Response<Full<Bytes>> {
+    let mut response = ok("text/plain; charset=utf-8", Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+fn json(value: &impl Serialize) -> Response<Full<Bytes>> {
+    // Numbers and constants cannot fail to become JSON.
+    ok(
+        "application/json",
+        serde_json::to_vec(value).unwrap_or_default(),
+    )
+}
+
+fn allow_page(response: &mut Response<Full<Bytes>>, origin: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+}
+
+/// Says in words what came instead of an HTTP request.
+fn explain(error: &hyper::Error, input: &[u8], peer: SocketAddr, local: SocketAddr) {
+    let reason = if input.starts_with(&[0x16, 0x03]) {
+        format!("this looks like TLS: use ws://{local}/, this port speaks plain WebSocket")
+    } else if input.starts_with(b"PRI * HTTP/2.0") {
+        "h2_preface: HTTP/2 is not spoken here, use HTTP/1.1".to_owned()
+    } else if error.is_parse() || error.is_parse_too_large() {
+        format!("not an HTTP request: {error}")
+    } else {
+        tracing::debug!(%peer, %error, "the connection ended before its request was answered");
+        return;
+    };
+    tracing::info!(%peer, reason, "handshake.rejected");
+}
