@@ -1,0 +1,39 @@
+//! The pages that the demos serve: the files in `clients/`, compiled in.
+//!
+//! A learner can double-click the same file, so there is one page per lesson and not two.
+
+use zcomm_core::{Asset, Page};
+
+const ASSETS: &[Asset] = &[
+    Asset {
+        path: "/style.css",
+        mime: "text/css; charset=utf-8",
+        body: include_str!("../../clients/style.css"),
+    },
+    Asset {
+        path: "/page.js",
+        mime: "text/javascript; charset=utf-8",
+        body: include_str!("../../clients/page.js"),
+    },
+];
+
+/// The life of one connection.
+pub const SERVER_PAGE: Page = Page {
+    file: "clients/1_client_server.html",
+    html: include_str!("../../clients/1_client_server.html"),
+    assets: ASSETS,
+};
+
+/// Text and bytes, there and back.
+pub const ECHO_PAGE: Page = Page {
+    file: "clients/2_client_echo.html",
+    html: include_str!("../../clients/2_client_echo.html"),
+    assets: ASSETS,
+};
+
+/// One to many, with a token or without.
+pub const BROADCAST_PAGE: Page = Page {
+    file: "clients/4_client_broadcast.html",
+    html: include_str!("../../clients/4_client_broadcast.html"),
+    assets: ASSETS,
+};
