@@ -24,7 +24,10 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Poll, Waker},
 };
 
@@ -66,7 +69,15 @@ impl Default for HubLimits {
 /// A log of messages that many read. Clones share one log.
 #[derive(Clone, Default)]
 pub struct Hub {
-    log: Arc<Mutex<Log>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    log: Mutex<Log>,
+    /// The position that the next message will get: written under the lock, read without
+    /// it by a cursor that only wants to know whether there is anything new.
+    end: AtomicU64,
 }
 
 #[derive(Default)]
@@ -118,7 +129,10 @@ impl Hub {
             ..Log::default()
         };
         Hub {
-            log: Arc::new(Mutex::new(log)),
+            shared: Arc::new(Shared {
+                log: Mutex::new(log),
+                end: AtomicU64::new(0),
+            }),
         }
     }
 
@@ -159,7 +173,7 @@ impl Hub {
     /// The position that the next message will get: how many there were so far.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.lock().end()
+        self.shared.end.load(Ordering::Acquire)
     }
 
     fn open(&self, log: &mut Log, owner: ClientId, next: u64) -> Cursor {
@@ -169,6 +183,7 @@ impl Hub {
             hub: self.clone(),
             owner,
             next,
+            asleep: false,
         }
     }
 
@@ -179,6 +194,7 @@ impl Hub {
             return Err(Error::MessageTooLarge { size, limit });
         }
         log.push(Entry { message, except });
+        self.shared.end.store(log.end(), Ordering::Release);
         let mut recipients = log.cursors.len();
         let mut asleep = Vec::with_capacity(recipients);
         for (_, reader) in &mut log.cursors {
@@ -194,7 +210,10 @@ impl Hub {
     fn lock(&self) -> MutexGuard<'_, Log> {
         // A std mutex: held for some instructions, never across an await. Nothing that
         // can panic runs under it, so a poisoned lock still guards a whole log.
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -222,6 +241,8 @@ pub struct Cursor {
     key: usize,
     owner: ClientId,
     next: u64,
+    /// Our waker is in the log, and stays there until the next message.
+    asleep: bool,
 }
 
 impl Cursor {
@@ -237,6 +258,7 @@ impl Cursor {
         let mut batch = Vec::new();
         poll_fn(|context| {
             while batch.is_empty() {
+                self.forget_waker();
                 if self.take_into(&mut batch, context.waker()) && batch.is_empty() {
                     return Poll::Pending;
                 }
@@ -250,6 +272,9 @@ impl Cursor {
     /// Takes what is there now. True when that was everything; then, and under the same
     /// lock, so that nothing falls between, `waker` is kept for the next entry.
     pub(crate) fn take_into(&mut self, batch: &mut Vec<Delivery>, waker: &Waker) -> bool {
+        if self.asleep && self.hub.position() == self.next {
+            return true;
+        }
         let mut log = self.hub.lock();
         if self.next < log.oldest {
             let (from, to) = (self.next, log.oldest - 1);
@@ -270,14 +295,19 @@ impl Cursor {
                 }
             }
         }
-        let everything = self.next == log.end();
-        if everything {
+        self.asleep = self.next == log.end();
+        if self.asleep {
             let known = &mut log.cursors[self.key].waker;
             if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
                 *known = Some(waker.clone());
             }
         }
-        everything
+        self.asleep
+    }
+
+    /// Another waker will be used from now on.
+    pub(crate) fn forget_waker(&mut self) {
+        self.asleep = false;
     }
 }
 

@@ -51,7 +51,7 @@ use crate::{
 /// fast; a larger message grows its own buffer.
 const READ_BUFFER: usize = 4 * 1024;
 /// Sent messages are written without waiting for `recv` once they fill this much.
-const WRITE_BUFFER: usize = 16 * 1024;
+const WRITE_BUFFER: usize = 64 * 1024;
 /// For the last bytes, the Close frame among them.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After our Close and FIN the client may go on sending for so long, unheard …
@@ -229,6 +229,9 @@ impl Socket {
     fn wake(&mut self, waker: &Waker) {
         if self.codec.get_mut().set_waker(waker) {
             self.client.set_waker(waker);
+            if let Some((_, cursor)) = &mut self.attached {
+                cursor.forget_waker();
+            }
         }
     }
 
@@ -244,17 +247,11 @@ impl Socket {
     }
 
     fn pump(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
-        if !self.drained
-            && let Poll::Ready(message) = self.read(context)?
-        {
-            return Ok(Poll::Ready(message));
-        }
         loop {
-            // What woke us is most often the log, so it comes before the socket.
-            self.write_news(context.waker())?;
             if let Poll::Ready(message) = self.read(context)? {
                 return Ok(Poll::Ready(message));
             }
+            self.write_news(context.waker())?;
             // An answered ping leaves something to write, and so does a new one.
             let pinged = self.on_alarm(context)?;
             if !pinged && (!self.unflushed || self.deadlines.flushing()) {
@@ -450,7 +447,7 @@ impl Socket {
 
     /// Ends the connection in good order: the Close frame, our FIN, a moment for the
     /// client's. `close` is what to say when the connection is still open.
-    pub(crate) async fn finish(mut self, close: CloseReason) {
+    pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
         self.close(close);
         if matches!(self.end, Some(End::Broken(_))) {
             return;
