@@ -109,7 +109,6 @@ impl Front {
             ready(Ok::<_, Infallible>(response))
         });
         let mut http = http1::Builder::new()
-            .keep_alive(false)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(stream), service);

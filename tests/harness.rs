@@ -1,0 +1,516 @@
+//! What every test needs: a server on a free port, a client that is polite, one that is
+//! not, and a limit on every wait.
+//!
+//! Two kinds of server. [`serve`] runs the library in the test's own runtime, where time
+//! can be paused and every setting turned; [`Demo`] starts a real program as a learner
+//! would, and reads what it prints.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    process::{Child, Command},
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Message, client::IntoClientRequest, protocol::frame::coding::CloseCode},
+};
+use zcomm_core::{Clients, Config, Connection, Hub, Result, Server};
+
+/// No wait in any test is longer.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Waits, but not for ever: `what` is named when the time is up.
+pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    match tokio::time::timeout(LIMIT, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("waited {LIMIT:?} for {what}"),
+    }
+}
+
+/// A server of the library, in this process.
+pub struct Running {
+    pub addr: SocketAddr,
+    pub clients: Clients,
+    pub hub: Hub,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<()>>,
+}
+
+/// Serves `handler` on a free port of 127.0.0.1.
+pub async fn serve<H, F>(config: Config, handler: H) -> Running
+where
+    H: Fn(Connection) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let server = Server::bind(Config { port: 0, ..config }).await.unwrap();
+    let (addr, clients, hub) = (
+        server.local_addr(),
+        server.clients().clone(),
+        server.hub().clone(),
+    );
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async move { drop(stopped.await) };
+    let task = tokio::spawn(server.run(handler, shutdown));
+    Running {
+        addr,
+        clients,
+        hub,
+        stop: Some(stop),
+        task,
+    }
+}
+
+impl Running {
+    pub fn url(&self) -> String {
+        format!("ws://{}/", self.addr)
+    }
+
+    /// Stops the server and waits until it has.
+    pub async fn stop(&mut self) {
+        drop(self.stop.take());
+        soon("the server to stop", &mut self.task)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+/// Echoes everything: the handler of most tests.
+pub async fn echo(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        connection.send(message).await?;
+    }
+    Ok(())
+}
+
+/// A client that keeps to the rules.
+pub struct Client {
+    socket: WebSocketStream<TcpStream>,
+}
+
+impl Client {
+    /// Connects, or panics with what the server said instead.
+    pub async fn connect(url: impl IntoClientRequest) -> Client {
+        Client::try_connect(url)
+            .await
+            .unwrap_or_else(|error| panic!("not let in: {error}"))
+    }
+
+    pub async fn try_connect(
+        url: impl IntoClientRequest,
+    ) -> Result<Client, tokio_tungstenite::tungstenite::Error> {
+        let request = url.into_client_request()?;
+        let host = request
+            .uri()
+            .authority()
+            .expect("a test's url has a host")
+            .as_str()
+            .to_owned();
+        let stream = TcpStream::connect(host).await?;
+        stream.set_nodelay(true)?;
+        let (socket, _) = soon("the handshake", client_async(request, stream)).await?;
+        Ok(Client { socket })
+    }
+
+    pub async fn say(&mut self, message: impl Into<Message>) {
+        soon("a message to leave", self.socket.send(message.into()))
+            .await
+            .unwrap();
+    }
+
+    /// The next text or binary message; pings are answered on the way.
+    pub async fn hear(&mut self) -> Message {
+        loop {
+            match soon("a message", self.socket.next()).await {
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => return message,
+                Some(Ok(Message::Close(frame))) => panic!("closed instead of a message: {frame:?}"),
+                Some(Ok(_)) => {}
+                other => panic!("ended instead of a message: {other:?}"),
+            }
+        }
+    }
+
+    /// The next message, as text.
+    pub async fn hear_text(&mut self) -> String {
+        self.hear().await.into_text().unwrap().to_string()
+    }
+
+    /// The code and reason with which the server closes; messages before it are skipped.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match soon("a Close frame", self.socket.next()).await {
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return (frame.code.into(), frame.reason.to_string());
+                }
+                Some(Ok(Message::Close(None))) => return (1005, String::new()),
+                Some(Ok(_)) => {}
+                other => panic!("ended without a Close frame: {other:?}"),
+            }
+        }
+    }
+
+    /// Closes from this side and waits until the server has agreed.
+    pub async fn leave(mut self) {
+        let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
+            code: CloseCode::Normal,
+            reason: "bye".into(),
+        };
+        soon("the Close frame to leave", self.socket.close(Some(frame)))
+            .await
+            .unwrap();
+        while let Some(Ok(_)) = soon("the end", self.socket.next()).await {}
+    }
+}
+
+/// A client that writes bytes as it likes.
+pub struct Raw {
+    pub stream: TcpStream,
+}
+
+/// An HTTP response.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Response {
+    /// The value of a header, if it is there once.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self
+            .head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(':'));
+        let mut values = lines.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        values
+            .next()
+            .map(|(_, value)| value.trim())
+            .filter(|_| values.next().is_none())
+    }
+}
+
+impl Raw {
+    pub async fn connect(addr: SocketAddr) -> Raw {
+        let stream = soon("a connection", TcpStream::connect(addr))
+            .await
+            .unwrap();
+        stream.set_nodelay(true).unwrap();
+        Raw { stream }
+    }
+
+    /// Connects and completes a good handshake for `target`, e.g. `/?token=…`.
+    pub async fn open(addr: SocketAddr, target: &str) -> Raw {
+        let mut raw = Raw::connect(addr).await;
+        raw.send(handshake(addr, target, "").as_bytes()).await;
+        assert_eq!(raw.head().await.status, 101);
+        raw
+    }
+
+    /// Sends bytes. The server may have hung up already; what it said is to be read then.
+    pub async fn send(&mut self, bytes: &[u8]) {
+        soon("bytes to leave", self.stream.write_all(bytes))
+            .await
+            .ok();
+    }
+
+    /// Sends a masked frame: `first` is FIN, RSV and opcode, e.g. 0x81.
+    pub async fn frame(&mut self, first: u8, payload: &[u8]) {
+        self.send(&frame(first, payload)).await;
+    }
+
+    /// Reads a response head and leaves what follows unread.
+    pub async fn head(&mut self) -> Response {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\r\n\r\n") {
+            let byte = soon("a response head", self.stream.read_u8()).await;
+            bytes.push(byte.unwrap_or_else(|_| panic!("hung up after {:?}", text(&bytes))));
+        }
+        let head = text(&bytes);
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        Response {
+            status: status.unwrap_or_else(|| panic!("not a response: {head:?}")),
+            head,
+            body: String::new(),
+        }
+    }
+
+    /// Reads a whole response, up to the end of the connection.
+    pub async fn response(&mut self) -> Response {
+        let mut response = self.head().await;
+        response.body = text(&self.rest().await);
+        response
+    }
+
+    /// Everything up to the end of the connection.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        soon(
+            "the end of the connection",
+            self.stream.read_to_end(&mut bytes),
+        )
+        .await
+        .ok();
+        bytes
+    }
+
+    /// The next frame from the server: its first byte and its payload. `None` at the end.
+    pub async fn next_frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let mut head = [0; 2];
+        soon("a frame", self.stream.read_exact(&mut head))
+            .await
+            .ok()?;
+        assert_eq!(head[1] & 0x80, 0, "RFC 6455 5.1: a server must not mask");
+        let length = match head[1] {
+            126 => usize::from(self.stream.read_u16().await.ok()?),
+            127 => usize::try_from(self.stream.read_u64().await.ok()?).unwrap(),
+            short => usize::from(short),
+        };
+        let mut payload = vec![0; length];
+        soon("a payload", self.stream.read_exact(&mut payload))
+            .await
+            .ok()?;
+        Some((head[0], payload))
+    }
+
+    /// The code and reason of the Close frame that must come, after which the server must
+    /// end the connection; other frames before it are skipped.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match self.next_frame().await {
+                Some((0x88, payload)) if payload.is_empty() => return (1005, String::new()),
+                Some((0x88, payload)) => {
+                    assert!(payload.len() <= 125, "RFC 6455 5.5");
+                    let code = u16::from_be_bytes([payload[0], payload[1]]);
+                    self.rest().await;
+                    return (code, String::from_utf8(payload[2..].to_vec()).unwrap());
+                }
+                Some(_) => {}
+                None => panic!("the connection ended without a Close frame"),
+            }
+        }
+    }
+}
+
+/// A masked frame with the shortest length form. The mask is 1, 2, 3, 4.
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        short @ 0..=125 => frame.push(0x80 | short as u8),
+        middle @ 126..=65535 => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&(middle as u16).to_be_bytes());
+        }
+        long => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&(long as u64).to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&[1, 2, 3, 4]);
+    frame.extend(
+        payload
+            .iter()
+            .zip([1, 2, 3, 4].iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
+    frame
+}
+
+/// A good handshake; `more` are further header lines, each with its CRLF.
+pub fn handshake(addr: SocketAddr, target: &str, more: &str) -> String {
+    format!(
+        "GET {target} HTTP/1.1\r\nHost: {addr}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
+    )
+}
+
+/// Sends a request as it is, and reads the response.
+pub async fn ask(addr: SocketAddr, request: &str) -> Response {
+    let mut raw = Raw::connect(addr).await;
+    raw.send(request.as_bytes()).await;
+    raw.response().await
+}
+
+/// Fetches a page.
+pub async fn get(addr: SocketAddr, target: &str) -> Response {
+    ask(
+        addr,
+        &format!("GET {target} HTTP/1.1\r\nHost: {addr}\r\n\r\n"),
+    )
+    .await
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A demo as a learner starts it.
+pub struct Demo {
+    child: Child,
+    pub addr: SocketAddr,
+    output: watch::Receiver<String>,
+}
+
+/// How to start a demo: its path and its settings.
+pub struct Start {
+    path: &'static str,
+    env: Vec<(&'static str, String)>,
+    folder: Option<std::path::PathBuf>,
+}
+
+/// The demo of this name, on a free port and in an empty folder, so that no `.zEnv` counts.
+#[macro_export]
+macro_rules! demo {
+    ($name:literal) => {
+        $crate::harness::Start::new(env!(concat!("CARGO_BIN_EXE_", $name)))
+    };
+}
+
+impl Start {
+    pub fn new(path: &'static str) -> Start {
+        Start {
+            path,
+            env: vec![("WEBSOCKET_PORT", "0".into())],
+            folder: None,
+        }
+    }
+
+    pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Start {
+        self.env.push((name, value.into()));
+        self
+    }
+
+    /// The working directory, where `.zEnv` is looked for.
+    pub fn folder(mut self, folder: impl Into<std::path::PathBuf>) -> Start {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// The program, ready to be started with its output piped.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(self.path);
+        command.env_clear();
+        // Windows programs do not start without it.
+        command.envs(std::env::vars_os().filter(|(name, _)| name == "SystemRoot"));
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.current_dir(self.folder.clone().unwrap_or_else(empty_folder));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Starts it and waits until it says where it listens.
+    pub async fn start(self) -> Demo {
+        let mut child = self.command().spawn().unwrap();
+        let (sender, mut output) = watch::channel(String::new());
+        let sender = Arc::new(Mutex::new(sender));
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        collect(stdout, Arc::clone(&sender));
+        collect(stderr, sender);
+        let said = soon(
+            "the demo to say its address",
+            output.wait_for(|text| text.contains("listening on")),
+        );
+        let said = said.await.map(|text| text.clone()).unwrap_or_default();
+        let addr = said
+            .split("ws://")
+            .nth(1)
+            .and_then(|rest| rest.split('/').next());
+        let addr = addr
+            .unwrap_or_else(|| panic!("no address in {said:?}"))
+            .parse()
+            .unwrap();
+        Demo {
+            child,
+            addr,
+            output,
+        }
+    }
+
+    /// Runs it to its end, which must come by itself. Returns the exit code and all it said.
+    pub async fn fails(self) -> (Option<i32>, String) {
+        let output = soon("the demo to end", self.command().output())
+            .await
+            .unwrap();
+        (
+            output.status.code(),
+            text(&output.stdout) + &text(&output.stderr),
+        )
+    }
+}
+
+fn collect(
+    stream: impl tokio::io::AsyncRead + Unpin + Send + 'static,
+    sender: Arc<Mutex<watch::Sender<String>>>,
+) {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            sender
+                .lock()
+                .unwrap()
+                .send_modify(|text| *text += &(line + "\n"));
+        }
+    });
+}
+
+/// An empty folder of this test run.
+pub fn empty_folder() -> std::path::PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+impl Demo {
+    pub fn url(&self) -> String {
+        format!("ws://{}/", self.addr)
+    }
+
+    /// Everything it has printed so far.
+    pub fn output(&self) -> String {
+        self.output.borrow().clone()
+    }
+
+    /// Waits until it has printed this.
+    pub async fn says(&mut self, what: &str) {
+        let said = self.output.wait_for(|text| text.contains(what));
+        soon(what, said)
+            .await
+            .map(drop)
+            .unwrap_or_else(|_| panic!("ended without saying {what:?}"));
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it is running")
+    }
+
+    #[cfg(unix)]
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.id() as i32).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        soon("the demo to end", self.child.wait()).await.unwrap()
+    }
+}
