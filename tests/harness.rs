@@ -27,6 +27,9 @@ use tokio_tungstenite::{
 };
 use zcomm_core::{Clients, Config, Connection, Hub, Result, Server};
 
+/// A token that must never be seen in any output; [`Demo`] looks for it.
+pub const CANARY: &str = "canary-token-7Qp2xV9d";
+
 /// No wait in any test is longer.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -229,6 +232,11 @@ impl Raw {
     /// Sends a masked frame: `first` is FIN, RSV and opcode, e.g. 0x81.
     pub async fn frame(&mut self, first: u8, payload: &[u8]) {
         self.send(&frame(first, payload)).await;
+    }
+
+    /// Ends this side: nothing more will be sent.
+    pub async fn hang_up(&mut self) {
+        self.stream.shutdown().await.ok();
     }
 
     /// Reads a response head and leaves what follows unread.
@@ -479,6 +487,23 @@ pub fn empty_folder() -> std::path::PathBuf {
     folder
 }
 
+fn assert_keeps_secrets(output: &str) {
+    for secret in [CANARY, zcomm_core::DEMO_TOKEN] {
+        assert!(
+            !output.contains(secret),
+            "the output has a token in it: {output}"
+        );
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_keeps_secrets(&self.output());
+        }
+    }
+}
+
 impl Demo {
     pub fn url(&self) -> String {
         format!("ws://{}/", self.addr)
@@ -507,6 +532,11 @@ impl Demo {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.id() as i32).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Ends it as the power button would.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Waits until it has ended by itself.

@@ -1,6 +1,13 @@
 //! The end-to-end tests: real sockets, real processes. Read in order, the names are the
 //! specification.
 
+#![allow(unreachable_pub, reason = "a test crate has no outside")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed expectation should panic"
+)]
+
 mod harness;
 
 #[path = "1_websocket_server.rs"]
@@ -12,3 +19,5 @@ mod _4_websocket_broadcast;
 mod open_broadcast;
 
 mod bad_inputs;
+mod secrets;
+mod tidy;

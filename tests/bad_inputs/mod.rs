@@ -4,7 +4,9 @@
 //! client that was there all along still gets its answer within a second, and the hostile
 //! one has left nothing behind.
 
+mod c_configuration;
 mod h_handshake;
+mod l_life_cycle;
 
 use std::time::Duration;
 

@@ -12,9 +12,14 @@
 //! Production tunes the ping to the proxy in front: it must come more often than the
 //! proxy's idle limit, often 60 s.
 
-use std::time::Duration;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config::Config;
 
@@ -42,25 +47,47 @@ pub(crate) struct Deadlines {
     flush: Option<Instant>,
     message: Option<Instant>,
     pings: u64,
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Deadlines {
     pub(crate) fn new(config: &Config) -> Deadlines {
+        let ping = Instant::now() + config.ping_interval;
         Deadlines {
             ping_interval: config.ping_interval,
             ping_timeout: config.ping_timeout,
             flush_timeout: config.flush_timeout,
             message_timeout: config.message_timeout,
-            ping: Instant::now() + config.ping_interval,
+            ping,
             pong: None,
             flush: None,
             message: None,
             pings: 0,
+            alarm: Box::pin(sleep_until(ping)),
+        }
+    }
+
+    /// Waits until something is due.
+    pub(crate) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<Due> {
+        loop {
+            let (at, due) = self.next();
+            if at < self.alarm.deadline() {
+                self.alarm.as_mut().reset(at);
+            }
+            if self.alarm.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            if at <= Instant::now() {
+                return Poll::Ready(due);
+            }
+            // It rang for a deadline that has moved on. To move one costs nothing; only
+            // the alarm that rings too early is set again.
+            self.alarm.as_mut().reset(at);
         }
     }
 
     /// What is due next, and when.
-    pub(crate) fn next(&self) -> (Instant, Due) {
+    fn next(&self) -> (Instant, Due) {
         let ping = (self.ping, Due::Ping);
         let others = [
             self.pong.map(|at| (at, Due::PongMissing)),

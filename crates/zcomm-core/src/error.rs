@@ -64,8 +64,8 @@ pub enum Error {
     },
     /// A client already has as many direct messages waiting as it may: try later, or
     /// disconnect it.
-    #[error("client {0} has too many direct messages waiting")]
-    Busy(crate::ClientId),
+    #[error("this client has too many direct messages waiting")]
+    Busy,
     /// Any other failure of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),

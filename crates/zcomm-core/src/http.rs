@@ -25,10 +25,7 @@ use std::{
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, StatusCode,
-    body::Incoming,
-    header::{self, HeaderValue},
-    server::conn::http1,
+    Method, Request, Response, body::Incoming, header::HeaderValue, server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
@@ -36,15 +33,16 @@ use serde::Serialize;
 use tokio::{net::TcpStream, time::Instant};
 
 use crate::{
-    clients::Clients,
+    clients::{Clients, Membership},
     handshake::{self, Admission, Gate},
-    hub::Hub,
+    hub::{Cursor, Hub},
     origin::Authority,
     page::Page,
     refusal::Refusal,
+    response::{allow_page, empty, json, ok, refused, switching_protocols},
     slots::Slot,
-    socket::linger,
     why::Why,
+    wire::linger,
 };
 
 /// The largest request head (bytes) and the most headers; beyond it hyper answers 431.
@@ -68,7 +66,16 @@ pub(crate) struct Upgraded {
     pub(crate) stream: TcpStream,
     /// What the client sent right behind its request.
     pub(crate) early: Vec<u8>,
-    pub(crate) farewell: Option<Refusal>,
+    pub(crate) guest: Guest,
+}
+
+/// Who comes through the door.
+pub(crate) enum Guest {
+    /// A client: in the list and at the log from before its 101 is written, so that whoever
+    /// has read the 101 is counted, and reached by the next broadcast.
+    Client(Membership, Cursor),
+    /// Let in only to be told, by close 1008, why not.
+    Stranger(Refusal),
 }
 
 #[derive(Serialize)]
@@ -97,14 +104,24 @@ impl Front {
         slot: &Slot,
     ) -> Option<Upgraded> {
         let local = stream.local_addr().ok()?;
-        let admission = Mutex::new(None);
+        let door = Mutex::new(None);
         let service = service_fn(|request| {
             let response = self
                 .answer(&request, local, peer, slot)
-                .unwrap_or_else(|admitted| {
-                    let response = switching_protocols(&admitted);
-                    *admission.lock().unwrap_or_else(PoisonError::into_inner) = Some(admitted);
-                    response
+                .unwrap_or_else(|admission| {
+                    let guest = match admission.farewell {
+                        Some(refusal) => {
+                            self.refused.fetch_add(1, Ordering::Relaxed);
+                            Guest::Stranger(refusal)
+                        }
+                        None => {
+                            let membership = self.clients.join(peer);
+                            let cursor = self.hub.cursor(membership.client.info.id);
+                            Guest::Client(membership, cursor)
+                        }
+                    };
+                    *door.lock().unwrap_or_else(PoisonError::into_inner) = Some(guest);
+                    switching_protocols(&admission)
                 });
             ready(Ok::<_, Infallible>(response))
         });
@@ -118,14 +135,11 @@ impl Front {
         if let Err(error) = result {
             explain(&error, &read_buf, peer, local);
         }
-        match admission
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
-            Some(Admission { farewell, .. }) => Some(Upgraded {
+        match door.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(guest) => Some(Upgraded {
                 stream,
                 early: read_buf.to_vec(),
-                farewell,
+                guest,
             }),
             None => {
                 linger(&mut stream).await;
@@ -222,79 +236,6 @@ impl Front {
         }
         response
     }
-}
-
-/// RFC 6455 section 4.2.2. No extension and no subprotocol is offered.
-fn switching_protocols(admission: &Admission) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    if let Ok(accept) = HeaderValue::try_from(&admission.accept) {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    response
-}
-
-fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
-    let text = format!(
-        "{} {}: {}\n",
-        refusal.status(),
-        refusal.reason(),
-        refusal.help()
-    );
-    let mut response = ok("text/plain; charset=utf-8", text);
-    *response.status_mut() =
-        StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let headers = response.headers_mut();
-    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
-    match refusal.status() {
-        401 => set(header::WWW_AUTHENTICATE, "Bearer"),
-        405 => set(header::ALLOW, "GET"),
-        426 => {
-            set(header::UPGRADE, "websocket");
-            set(header::SEC_WEBSOCKET_VERSION, "13");
-            set(header::CONNECTION, "Upgrade, close")
-        }
-        429 | 503 => set(header::RETRY_AFTER, "5"),
-        _ => None,
-    };
-    response
-}
-
-/// A response of 200 that no cache keeps and no browser guesses about.
-pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
-}
-
-fn empty() -> Response<Full<Bytes>> {
-    let mut response = ok("text/plain; charset=utf-8", Bytes::new());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
-}
-
-fn json(value: &impl Serialize) -> Response<Full<Bytes>> {
-    // Numbers and constants cannot fail to become JSON.
-    ok(
-        "application/json",
-        serde_json::to_vec(value).unwrap_or_default(),
-    )
-}
-
-fn allow_page(response: &mut Response<Full<Bytes>>, origin: HeaderValue) {
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
 }
 
 /// Says in words what came instead of an HTTP request.

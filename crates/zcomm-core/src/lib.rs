@@ -44,6 +44,8 @@
 //! `hub` (the idea), `socket` (the pump), `connection` (what a handler sees), `handshake`
 //! (who may connect), `server`; the rest when you meet it.
 
+// The modules from the bottom up; each uses only what stands above it here.
+
 // Layer 0: what can go wrong.
 mod error;
 
@@ -54,26 +56,43 @@ mod rate;
 mod refusal;
 mod token;
 
-// Layer 2: settings, logs, shared state.
-mod clients;
+mod forms;
+
+// Layer 2: settings and logs.
+mod zenv;
+
 mod config;
+pub mod logging;
+
+// Layer 2: state that connections share, and what each may spend.
+mod clients;
+
 mod deadlines;
 mod descriptors;
 mod hub;
-pub mod logging;
 mod meter;
 mod slots;
 mod why;
-mod zenv;
 
 // Layer 3: one connection.
-mod connection;
-mod handshake;
-mod http;
-mod page;
+mod wire;
+
 mod socket;
 
+mod connection;
+mod handshake;
+
+mod response;
+
+mod page;
+
+mod http;
+
+mod session;
+
 // Layer 4: the server.
+mod announce;
+
 mod server;
 mod shutdown;
 

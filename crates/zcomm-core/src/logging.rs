@@ -70,11 +70,11 @@ struct Stdout;
 impl Write for Stdout {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         static REPORTED: AtomicBool = AtomicBool::new(false);
-        if let Err(error) = io::stdout().write_all(line) {
-            if !REPORTED.swap(true, Ordering::Relaxed) {
-                // If stderr is gone too, nobody is left to tell.
-                writeln!(io::stderr(), "log lines are lost: {error}").ok();
-            }
+        if let Err(error) = io::stdout().write_all(line)
+            && !REPORTED.swap(true, Ordering::Relaxed)
+        {
+            // If stderr is gone too, nobody is left to tell.
+            writeln!(io::stderr(), "log lines are lost: {error}").ok();
         }
         Ok(line.len())
     }

@@ -18,19 +18,15 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::rate::{Bucket, Rate};
+use crate::rate::{Budget, Rate};
 
 /// A stream with a budget on the bytes that come in.
 pub(crate) struct Meter<S> {
     pub(crate) stream: S,
     waker: Waker,
-    rate: Option<Rate>,
-    bucket: Bucket,
+    budget: Budget,
     received: u64,
     overdrawn: bool,
 }
@@ -41,8 +37,7 @@ impl<S> Meter<S> {
         Meter {
             stream,
             waker: Waker::noop().clone(),
-            rate,
-            bucket: Bucket::default(),
+            budget: Budget::new(rate),
             received: 0,
             overdrawn: false,
         }
@@ -85,12 +80,7 @@ impl<S: AsyncRead + Unpin> Read for Meter<S> {
         would_block(Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer))?;
         let bytes = buffer.filled().len();
         self.received += bytes as u64;
-        if let Some(rate) = self.rate {
-            self.overdrawn = self
-                .bucket
-                .spend(rate, bytes as f64, Instant::now())
-                .is_err();
-        }
+        self.overdrawn = self.budget.spend(bytes as f64).is_err();
         Ok(bytes)
     }
 }

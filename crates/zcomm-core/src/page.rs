@@ -13,11 +13,11 @@ use data_encoding::BASE64;
 use http_body_util::Full;
 use hyper::{
     Response,
-    header::{CONTENT_SECURITY_POLICY, HeaderValue},
+    header::{self, HeaderValue},
 };
 use sha2::{Digest, Sha256};
 
-use crate::http::ok;
+use crate::response::ok;
 
 /// A page and the files it needs, all part of the program.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,7 @@ impl Page {
             if let Ok(policy) = HeaderValue::try_from(self.policy()) {
                 response
                     .headers_mut()
-                    .insert(CONTENT_SECURITY_POLICY, policy);
+                    .insert(header::CONTENT_SECURITY_POLICY, policy);
             }
             return Some(response);
         }

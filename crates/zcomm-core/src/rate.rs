@@ -22,20 +22,33 @@ pub(crate) struct Rate {
     pub burst: f64,
 }
 
-/// The state of one budget: 16 bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bucket {
-    /// When the bucket is full again; `None` means now.
+/// What may be spent, and what is left of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    rate: Option<Rate>,
+    /// When everything is earned back; `None` means now.
     full_at: Option<Instant>,
 }
 
-impl Bucket {
+impl Budget {
+    /// A full budget; without a rate it never ends.
+    pub(crate) fn new(rate: Option<Rate>) -> Budget {
+        Budget {
+            rate,
+            full_at: None,
+        }
+    }
+
     /// Spends `units`, or says how long to wait until they are there. What is refused
     /// costs nothing.
     ///
     /// # Errors
     /// The time until `units` could be spent.
-    pub(crate) fn spend(&mut self, rate: Rate, units: f64, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn spend(&mut self, units: f64) -> Result<(), Duration> {
+        let Some(rate) = self.rate else {
+            return Ok(());
+        };
+        let now = Instant::now();
         let cost = Duration::from_secs_f64(units / rate.per_second);
         let room = Duration::from_secs_f64(rate.burst / rate.per_second);
         let full_at = self.full_at.unwrap_or(now).max(now) + cost;
@@ -53,37 +66,44 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    const RATE: Rate = Rate {
-        per_second: 10.0,
-        burst: 20.0,
-    };
+    fn budget() -> Budget {
+        Budget::new(Some(Rate {
+            per_second: 10.0,
+            burst: 20.0,
+        }))
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_allowed_and_then_the_rate() {
-        let mut bucket = Bucket::default();
+        let mut budget = budget();
         for _ in 0..20 {
-            bucket.spend(RATE, 1.0, Instant::now()).unwrap();
+            budget.spend(1.0).unwrap();
         }
-        let wait = bucket.spend(RATE, 1.0, Instant::now()).unwrap_err();
+        let wait = budget.spend(1.0).unwrap_err();
         assert_eq!(wait, Duration::from_millis(100));
         tokio::time::advance(wait).await;
-        bucket.spend(RATE, 1.0, Instant::now()).unwrap();
-        bucket.spend(RATE, 1.0, Instant::now()).unwrap_err();
+        budget.spend(1.0).unwrap();
+        budget.spend(1.0).unwrap_err();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_earns_no_more_than_the_burst() {
-        let mut bucket = Bucket::default();
-        bucket.spend(RATE, 20.0, Instant::now()).unwrap();
+        let mut budget = budget();
+        budget.spend(20.0).unwrap();
         tokio::time::advance(Duration::from_secs(3600)).await;
-        bucket.spend(RATE, 20.0, Instant::now()).unwrap();
-        bucket.spend(RATE, 1.0, Instant::now()).unwrap_err();
+        budget.spend(20.0).unwrap();
+        budget.spend(1.0).unwrap_err();
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_refused_costs_nothing() {
-        let mut bucket = Bucket::default();
-        bucket.spend(RATE, 21.0, Instant::now()).unwrap_err();
-        bucket.spend(RATE, 20.0, Instant::now()).unwrap();
+        let mut budget = budget();
+        budget.spend(21.0).unwrap_err();
+        budget.spend(20.0).unwrap();
+    }
+
+    #[test]
+    fn without_a_rate_it_never_ends() {
+        assert_eq!(Budget::new(None).spend(f64::MAX), Ok(()));
     }
 }

@@ -13,34 +13,32 @@
 use std::{
     future::Future,
     io,
-    net::{IpAddr, SocketAddr},
-    panic::AssertUnwindSafe,
+    net::SocketAddr,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
-use futures_util::FutureExt;
 use tokio::{
-    net::{TcpListener, TcpStream, lookup_host},
+    net::{TcpListener, lookup_host},
     sync::watch,
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 
 use crate::{
+    announce::announce,
     clients::{Clients, CloseReason},
     config::Config,
     connection::Connection,
     descriptors,
     error::{Error, Result},
     handshake::Gate,
-    http::{Front, Upgraded},
+    http::Front,
     hub::{Hub, HubLimits},
-    origin::Origin,
     page::Page,
     refusal::Refusal,
-    slots::{Slot, Slots},
-    socket::Socket,
+    session::Sessions,
+    slots::Slots,
     token::{DEMO_TOKEN, Token},
     why::Why,
 };
@@ -156,7 +154,12 @@ impl Server {
         F: Future<Output = Result<()>> + Send + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        self.announce();
+        announce(
+            &self.config,
+            self.local_addr,
+            self.page,
+            self.new_token.as_deref(),
+        );
         // Spawned, because the thread of `main` is the slowest of the runtime to wake; in
         // a set, because a set ends its task when this future is dropped.
         let mut running = JoinSet::new();
@@ -175,7 +178,7 @@ impl Server {
     {
         let (stop, stopping) = watch::channel(false);
         let slots = Slots::new(&self.config);
-        let shared = Arc::new(Shared {
+        let sessions = Arc::new(Sessions {
             front: Front {
                 gate: Gate::new(&self.config, self.local_addr),
                 page: self.page,
@@ -196,8 +199,8 @@ impl Server {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => match slots.take(peer.ip()) {
                         Some(slot) => {
-                            let (shared, handler) = (Arc::clone(&shared), Arc::clone(&handler));
-                            tasks.spawn(shared.serve(stream, peer, slot, stopping.clone(), handler));
+                            let (sessions, handler) = (Arc::clone(&sessions), Arc::clone(&handler));
+                            tasks.spawn(sessions.serve(stream, peer, slot, stopping.clone(), handler));
                         }
                         None => tracing::debug!(%peer, "the waiting room is full too"),
                     },
@@ -212,7 +215,7 @@ impl Server {
         let why = CloseReason::new(CloseReason::GOING_AWAY, Refusal::Stopping.reason());
         self.clients.disconnect_all(&why);
         let all_ended = async { while tasks.join_next().await.is_some() {} };
-        if timeout(shared.config.stop_timeout, all_ended)
+        if timeout(sessions.config.stop_timeout, all_ended)
             .await
             .is_err()
         {
@@ -222,156 +225,6 @@ impl Server {
             );
         }
         tracing::info!("stopped");
-    }
-
-    /// The first lines of every demo: where it is, what to open, who may come.
-    fn announce(&self) {
-        let addr = self.local_addr;
-        let file = self
-            .page
-            .map(|page| format!(", or double-click {}", page.file))
-            .unwrap_or_default();
-        let fragment = match &self.new_token {
-            Some(token) => format!("#token={token}"),
-            None => String::new(),
-        };
-        let reachable = match addr.ip() {
-            ip if ip.is_unspecified() => SocketAddr::new([127, 0, 0, 1].into(), addr.port()),
-            _ => addr,
-        };
-        tracing::info!("listening on ws://{reachable}/ - open http://{reachable}/{fragment}{file}");
-        for ip in network_addresses(addr.ip()) {
-            let other = SocketAddr::new(ip, addr.port());
-            tracing::info!("on your network: http://{other}/{fragment}");
-        }
-        if self.new_token.is_some() {
-            tracing::info!(
-                "the token in this link was made for this run; set WEBSOCKET_TOKEN to keep one"
-            );
-        } else if self.config.require_auth {
-            tracing::info!("clients must show the token in WEBSOCKET_TOKEN: type it into the page");
-        }
-        if !addr.ip().is_loopback() {
-            tracing::warn!(
-                "reachable from your network: whoever can reach {addr} can try to connect"
-            );
-        }
-        match &self.config.settings_file {
-            Some(file) => tracing::info!(
-                "settings: {}, and the environment before it",
-                file.display()
-            ),
-            None => tracing::info!(
-                "settings: the defaults and the environment; no .zEnv in this folder"
-            ),
-        }
-        match &self.config.allowed_origins {
-            None if addr.ip().is_loopback() => tracing::info!(
-                "pages that may connect: this server's own, any of localhost:{}, and null (a \
-                 double-clicked file, or a sandboxed frame of any site)",
-                addr.port()
-            ),
-            None => tracing::info!("pages that may connect: this server's own"),
-            Some(list) => {
-                let list: Vec<_> = list.iter().map(Origin::to_string).collect();
-                tracing::info!(
-                    "pages that may connect: this server's own, {}",
-                    list.join(", ")
-                );
-                if list.iter().any(|origin| origin == "null") {
-                    tracing::warn!(
-                        "null is allowed: any web site can send it from a sandboxed frame"
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// What the tasks of all connections share.
-struct Shared {
-    front: Front,
-    config: Config,
-}
-
-impl Shared {
-    /// One client, from accept to the end.
-    async fn serve<H, F>(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        slot: Slot,
-        mut stopping: watch::Receiver<bool>,
-        handler: Arc<H>,
-    ) where
-        H: Fn(Connection) -> F,
-        F: Future<Output = Result<()>>,
-    {
-        // Small messages leave at once: the codec gathers what belongs together (Nagle's
-        // algorithm would hold them back for the network).
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "the client left before it was served");
-            return;
-        }
-        // Boxed: what only the handshake needs is given back after it.
-        let handshake = Box::pin(self.front.serve(stream, peer, &slot));
-        let upgraded = tokio::select! {
-            done = timeout(self.config.handshake_timeout, handshake) => match done {
-                Ok(upgraded) => upgraded,
-                Err(_) => {
-                    tracing::info!(%peer, reason = "handshake_timeout", "handshake.rejected");
-                    None
-                }
-            },
-            _ = stopping.wait_for(|stop| *stop) => None,
-        };
-        drop(stopping);
-        if let Some(upgraded) = upgraded {
-            self.converse(upgraded, peer, handler).await;
-        }
-        drop(slot);
-    }
-
-    async fn converse<H, F>(&self, upgraded: Upgraded, peer: SocketAddr, handler: Arc<H>)
-    where
-        H: Fn(Connection) -> F,
-        F: Future<Output = Result<()>>,
-    {
-        let Upgraded {
-            stream,
-            early,
-            farewell,
-        } = upgraded;
-        let (clients, hub) = (&self.front.clients, &self.front.hub);
-        let membership = clients.join(peer);
-        let info = membership.client.info.clone();
-        let id = info.id;
-        let cursor = hub.cursor(id);
-        let socket = Box::new(Socket::new(stream, early, &self.config, membership, cursor));
-        if let Some(refusal) = farewell {
-            return socket
-                .finish(CloseReason::new(CloseReason::POLICY, refusal.reason()))
-                .await;
-        }
-        tracing::info!(conn = %id, %peer, "conn.opened");
-        let (connection, back) = Connection::new(socket, info, clients.clone(), hub.clone());
-        // A panic ends this connection, not the server: tokio would catch it too, but
-        // without a Close frame.
-        let talk = AssertUnwindSafe(async { handler(connection).await }).catch_unwind();
-        let why = match talk.await {
-            Ok(Ok(()) | Err(Error::Closed)) => CloseReason::new(CloseReason::NORMAL, ""),
-            Ok(Err(error)) => {
-                tracing::error!(conn = %id, "the handler failed: {error}");
-                CloseReason::new(CloseReason::SERVER_ERROR, "Internal error")
-            }
-            Err(_) => {
-                tracing::error!(conn = %id, "the handler panicked");
-                CloseReason::new(CloseReason::SERVER_ERROR, "Internal error")
-            }
-        };
-        if let Ok(socket) = back.await {
-            socket.finish(why).await;
-        }
     }
 }
 
@@ -405,20 +258,4 @@ async fn accept_failed(error: &io::Error, last_complaint: &mut Option<Instant>) 
         tracing::error!(%error, "accept.error: nobody new can connect for now; see `ulimit -n`");
     }
     sleep(ACCEPT_PAUSE).await;
-}
-
-/// This machine's addresses on its networks, when it listens on all of them.
-fn network_addresses(bound: IpAddr) -> Vec<IpAddr> {
-    if !bound.is_unspecified() {
-        return if bound.is_loopback() {
-            vec![]
-        } else {
-            vec![bound]
-        };
-    }
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let addresses = interfaces.iter().map(if_addrs::Interface::ip);
-    addresses
-        .filter(|ip| !ip.is_loopback() && (ip.is_ipv4() || bound.is_ipv6()))
-        .collect()
 }

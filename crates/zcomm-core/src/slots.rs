@@ -16,11 +16,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::time::Instant;
-
 use crate::{
     config::Config,
-    rate::{Bucket, Rate},
+    rate::{Budget, Rate},
     refusal::Refusal,
 };
 
@@ -52,7 +50,7 @@ pub(crate) struct Slots {
 struct Taken {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
-    wrong_tokens: HashMap<IpAddr, Bucket>,
+    wrong_tokens: HashMap<IpAddr, Budget>,
 }
 
 impl Slots {
@@ -110,33 +108,28 @@ pub(crate) struct Slot {
 impl Slot {
     /// Whether this address has guessed tokens too often to be heard.
     pub(crate) fn may_show_a_token(&self) -> bool {
-        let mut taken = self.slots.lock();
-        match taken.wrong_tokens.get_mut(&self.address) {
-            Some(bucket) => bucket
-                .clone()
-                .spend(WRONG_TOKENS, 1.0, Instant::now())
-                .is_ok(),
-            None => true,
-        }
+        let taken = self.slots.lock();
+        let budget = taken.wrong_tokens.get(&self.address);
+        budget.is_none_or(|budget| budget.clone().spend(1.0).is_ok())
     }
 
     /// Notes that this address showed a wrong token.
     pub(crate) fn showed_a_wrong_token(&self) {
-        let now = Instant::now();
         let mut taken = self.slots.lock();
         if taken.wrong_tokens.len() >= REMEMBERED {
-            // Whoever has its whole budget back is forgotten.
-            taken.wrong_tokens.retain(|_, bucket| {
-                bucket
-                    .clone()
-                    .spend(WRONG_TOKENS, WRONG_TOKENS.burst, now)
-                    .is_err()
-            });
+            // Whoever has the whole budget back is forgotten.
+            let owes = |budget: &Budget| budget.clone().spend(WRONG_TOKENS.burst).is_err();
+            taken.wrong_tokens.retain(|_, budget| owes(budget));
         }
         if taken.wrong_tokens.len() < REMEMBERED {
-            let bucket = taken.wrong_tokens.entry(self.address).or_default();
+            let full = || Budget::new(Some(WRONG_TOKENS));
             // A refusal here changes nothing: the budget is spent either way.
-            bucket.spend(WRONG_TOKENS, 1.0, now).ok();
+            taken
+                .wrong_tokens
+                .entry(self.address)
+                .or_insert_with(full)
+                .spend(1.0)
+                .ok();
         }
     }
 }

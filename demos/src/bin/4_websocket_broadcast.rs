@@ -7,8 +7,8 @@
 //! the token is asked for here.
 //!
 //! - **Run** `cargo run --bin 4_websocket_broadcast`
-//! - **Open** the link it prints, in two or three windows; or `cp .zEnv.example .zEnv` and
-//!   type `demo_secure_token_123` into the page.
+//! - **Open** the link it prints, in two or three windows. Or `cp .zEnv.example .zEnv`,
+//!   double-click `clients/4_client_broadcast.html` and type `demo_secure_token_123`.
 //! - **Watch** what a wrong token gets: close code 1008, and the reason.
 //! - **Try** `WEBSOCKET_REFUSE=http cargo run --bin 4_websocket_broadcast`: what does the
 //!   browser tell the page now?

@@ -1,0 +1,109 @@
+//! One client, from accept to the end.
+//!
+//! Handshake, conversation, farewell, one after the other in one task. Each part has a time
+//! limit, and what can go wrong in one client's task ends that client: a handler that fails
+//! or panics closes its connection with 1011, and the server does not notice.
+//!
+//! Production wraps a span around this function, so that every log line of one client can
+//! be found by its number.
+
+use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use tokio::{net::TcpStream, sync::watch, time::timeout};
+
+use crate::{
+    clients::CloseReason,
+    config::Config,
+    connection::Connection,
+    error::{Error, Result},
+    http::{Front, Guest, Upgraded},
+    slots::Slot,
+    socket::Socket,
+    wire::Wire,
+};
+
+/// What the tasks of all connections share.
+pub(crate) struct Sessions {
+    pub(crate) front: Front,
+    pub(crate) config: Config,
+}
+
+impl Sessions {
+    /// One client, from accept to the end.
+    pub(crate) async fn serve<H, F>(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        slot: Slot,
+        mut stopping: watch::Receiver<bool>,
+        handler: Arc<H>,
+    ) where
+        H: Fn(Connection) -> F,
+        F: Future<Output = Result<()>>,
+    {
+        // Small messages leave at once: the codec gathers what belongs together (Nagle's
+        // algorithm would hold them back for the network).
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "the client left before it was served");
+            return;
+        }
+        // Boxed: what only the handshake needs is given back after it.
+        let handshake = Box::pin(self.front.serve(stream, peer, &slot));
+        let upgraded = tokio::select! {
+            done = timeout(self.config.handshake_timeout, handshake) => match done {
+                Ok(upgraded) => upgraded,
+                Err(_) => {
+                    tracing::info!(%peer, reason = "handshake_timeout", "handshake.rejected");
+                    None
+                }
+            },
+            _ = stopping.wait_for(|stop| *stop) => None,
+        };
+        drop(stopping);
+        if let Some(upgraded) = upgraded {
+            self.converse(upgraded, peer, handler).await;
+        }
+        drop(slot);
+    }
+
+    async fn converse<H, F>(&self, upgraded: Upgraded, peer: SocketAddr, handler: Arc<H>)
+    where
+        H: Fn(Connection) -> F,
+        F: Future<Output = Result<()>>,
+    {
+        let mut wire = Wire::new(upgraded.stream, upgraded.early, &self.config);
+        let (membership, cursor) = match upgraded.guest {
+            Guest::Client(membership, cursor) => (membership, cursor),
+            Guest::Stranger(refusal) => {
+                let reason = refusal.reason();
+                tracing::info!(%peer, code = CloseReason::POLICY, reason, "handshake.rejected");
+                wire.close(&CloseReason::new(CloseReason::POLICY, reason));
+                return wire.finish().await;
+            }
+        };
+        let info = membership.client.info.clone();
+        let id = info.id;
+        let socket = Box::new(Socket::new(wire, &self.config, membership, cursor));
+        tracing::info!(conn = %id, %peer, "conn.opened");
+        let (clients, hub) = (self.front.clients.clone(), self.front.hub.clone());
+        let (connection, back) = Connection::new(socket, info, clients, hub);
+        // A panic ends this connection, not the server: tokio would catch it too, but
+        // without a Close frame.
+        let talk = AssertUnwindSafe(async { handler(connection).await }).catch_unwind();
+        let why = match talk.await {
+            Ok(Ok(()) | Err(Error::Closed)) => CloseReason::new(CloseReason::NORMAL, ""),
+            Ok(Err(error)) => {
+                tracing::error!(conn = %id, "the handler failed: {error}");
+                CloseReason::new(CloseReason::SERVER_ERROR, "Internal error")
+            }
+            Err(_) => {
+                tracing::error!(conn = %id, "the handler panicked");
+                CloseReason::new(CloseReason::SERVER_ERROR, "Internal error")
+            }
+        };
+        if let Ok(socket) = back.await {
+            socket.finish(why).await;
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The codec in our words: messages in, messages out, over one socket.
+//!
+//! tungstenite turns frames into messages and checks every rule about them. What it leaves
+//! open is decided here, once: how much it may buffer, that "not now" (`WouldBlock`) is no
+//! error, and which close code answers which mistake — after a protocol error it sends
+//! nothing by itself, and a client then cannot tell a mistake of its own from a cable that
+//! was cut.
+//!
+//! It is used without its tokio adapter: that one serves a stream split between two tasks,
+//! and pays with two shared wakers each way. One task needs one.
+//!
+//! Production that needs compression (permessage-deflate) takes another codec here; this
+//! one declines the offer.
+
+use std::{
+    future::poll_fn,
+    io,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tungstenite::{
+    Error as WireError, WebSocket,
+    error::ProtocolError,
+    protocol::{CloseFrame, Role, WebSocketConfig},
+};
+
+use crate::{
+    clients::{ClientInfo, CloseReason},
+    config::Config,
+    message::{Message, Text},
+    meter::Meter,
+};
+
+/// Read at a time. It is zeroed before every read and kept per connection, so small is
+/// fast; a larger message grows its own buffer.
+const READ_BUFFER: usize = 4 * 1024;
+/// Sent messages are written without waiting for a flush once they fill this much.
+const WRITE_BUFFER: usize = 64 * 1024;
+/// For the last bytes, the Close frame among them.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// After our Close and FIN the client may go on sending for so long, unheard …
+const LINGER: Duration = Duration::from_secs(1);
+/// … and so much (bytes). Dropping a socket with unread input makes the kernel send RST,
+/// and an RST can overtake our Close frame.
+const LINGER_BYTES: u64 = 1024 * 1024;
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The client closed; this is its code and reason.
+    ByClient(CloseReason),
+    /// This server closed.
+    ByServer(CloseReason),
+    /// The network ended without a Close frame.
+    Broken(String),
+}
+
+impl End {
+    /// One line for each connection that has ended.
+    pub(crate) fn log(&self, info: &ClientInfo) {
+        let (id, peer) = (info.id, info.peer_addr);
+        match self {
+            End::ByClient(CloseReason { code, reason }) => {
+                tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed by the client");
+            }
+            End::ByServer(CloseReason { code, reason }) => {
+                tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed by the server");
+            }
+            End::Broken(reason) => {
+                tracing::info!(conn = %id, %peer, ?reason, "conn.closed without a Close frame");
+            }
+        }
+    }
+
+    /// A rule of this server was broken.
+    pub(crate) fn policy(reason: &str) -> End {
+        End::ByServer(CloseReason::new(CloseReason::POLICY, reason))
+    }
+}
+
+/// What a client can send, Close excepted: that is an [`End`].
+pub(crate) enum Incoming {
+    Message(Message),
+    /// The codec has put the pong where the next flush finds it.
+    Ping,
+    Pong(Bytes),
+}
+
+/// A socket that speaks WebSocket.
+pub(crate) struct Wire {
+    codec: WebSocket<Meter<TcpStream>>,
+}
+
+impl Wire {
+    /// Takes over a stream after the 101; `early` is what the client sent right behind its
+    /// request.
+    pub(crate) fn new(stream: TcpStream, early: Vec<u8>, config: &Config) -> Wire {
+        let message = config.max_message_bytes;
+        let limits = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            // Must be more than the write buffer, or the codec panics. It holds one batch,
+            // one entry and one message over it: 512 KiB by default.
+            .max_write_buffer_size(256 * 1024 + 4 * message)
+            .max_message_size(Some(message))
+            .max_frame_size(Some(message));
+        let meter = Meter::new(stream, config.byte_rate());
+        Wire {
+            codec: WebSocket::from_partially_read(meter, early, Role::Server, Some(limits)),
+        }
+    }
+
+    /// Sets whom to wake when the network is ready. True when that was somebody else.
+    pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
+        self.codec.get_mut().set_waker(waker)
+    }
+
+    /// Whether there is something to read. Much cheaper than asking the codec.
+    pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
+        self.codec
+            .get_ref()
+            .stream
+            .poll_read_ready(context)
+            .is_ready()
+    }
+
+    /// Bytes received so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.codec.get_ref().received()
+    }
+
+    /// What came next; `None` when the codec needs more bytes than there are.
+    pub(crate) fn read(&mut self) -> Result<Option<Incoming>, End> {
+        loop {
+            return match self.codec.read() {
+                Ok(tungstenite::Message::Text(text)) => {
+                    Ok(Some(Incoming::Message(Message::Text(Text(text)))))
+                }
+                Ok(tungstenite::Message::Binary(bytes)) => {
+                    Ok(Some(Incoming::Message(Message::Binary(bytes))))
+                }
+                Ok(tungstenite::Message::Ping(_)) => Ok(Some(Incoming::Ping)),
+                Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Incoming::Pong(payload))),
+                Ok(tungstenite::Message::Close(frame)) => Err(End::ByClient(frame.into())),
+                // Never read, only written.
+                Ok(tungstenite::Message::Frame(_)) => continue,
+                Err(error) if would_block(&error) => match self.codec.get_ref().overdrawn() {
+                    true => Err(End::policy("Rate limit exceeded")),
+                    false => Ok(None),
+                },
+                Err(error) => Err(error.into()),
+            };
+        }
+    }
+
+    /// Puts a message into the codec. False when the network takes no more for now; the
+    /// codec keeps the message either way.
+    pub(crate) fn write(&mut self, message: Message) -> Result<bool, End> {
+        taken(self.codec.write(message.into()))
+    }
+
+    /// Puts a ping into the codec, like [`write`](Wire::write).
+    pub(crate) fn ping(&mut self, payload: [u8; 8]) -> Result<bool, End> {
+        let payload = Bytes::copy_from_slice(&payload);
+        taken(self.codec.write(tungstenite::Message::Ping(payload)))
+    }
+
+    /// True when the network has taken everything.
+    pub(crate) fn flush(&mut self) -> Result<bool, End> {
+        taken(self.codec.flush())
+    }
+
+    /// Puts a Close frame behind everything else and writes what the network takes now.
+    pub(crate) fn close(&mut self, why: &CloseReason) {
+        let frame = CloseFrame {
+            code: why.code.into(),
+            reason: why.reason.as_str().into(),
+        };
+        // What is not written now is written in `finish`, or given up.
+        self.codec.close(Some(frame)).ok();
+    }
+
+    /// Ends the connection in good order: what is still to be written, the Close frame
+    /// last, then our FIN and a moment for the client's.
+    pub(crate) async fn finish(&mut self) {
+        let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
+        if written.await.is_ok() {
+            linger(&mut self.codec.get_mut().stream).await;
+        }
+    }
+
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.set_waker(context.waker());
+        match self.codec.flush() {
+            Err(error) if would_block(&error) => Poll::Pending,
+            // Written, or never to be written.
+            _ => Poll::Ready(()),
+        }
+    }
+}
+
+/// Ends our side of a TCP connection, so that all we wrote arrives.
+pub(crate) async fn linger(stream: &mut TcpStream) {
+    if stream.shutdown().await.is_ok() {
+        let mut rest = stream.take(LINGER_BYTES);
+        // Whether the client ends in time or not, this is the end.
+        timeout(LINGER, tokio::io::copy(&mut rest, &mut tokio::io::sink()))
+            .await
+            .ok();
+    }
+}
+
+fn would_block(error: &WireError) -> bool {
+    matches!(error, WireError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+fn taken(result: tungstenite::Result<()>) -> Result<bool, End> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if would_block(&error) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl From<WireError> for End {
+    fn from(error: WireError) -> End {
+        // RFC 6455 section 7.4.1 gives each kind of mistake its code.
+        let code = match &error {
+            WireError::Io(_)
+            | WireError::ConnectionClosed
+            | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                return End::Broken(error.to_string());
+            }
+            WireError::Protocol(_) => 1002,
+            WireError::Utf8(_) => 1007,
+            WireError::Capacity(_) => 1009,
+            _ => CloseReason::SERVER_ERROR,
+        };
+        End::ByServer(CloseReason::new(code, error.to_string()))
+    }
+}
+
+impl From<Option<CloseFrame>> for CloseReason {
+    fn from(frame: Option<CloseFrame>) -> CloseReason {
+        match frame {
+            Some(frame) => CloseReason::new(frame.code.into(), frame.reason.as_str()),
+            // RFC 6455 section 7.1.5: a Close frame without a code counts as 1005.
+            None => CloseReason::new(1005, ""),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! C: settings. What a value means is tested beside the code that reads it; here is what a
+//! learner sees. (c08, the codec's buffers, cannot be configured wrongly: their sizes
+//! follow from one setting, and `every_message_limit_makes_a_working_server` tries it.)
+
+use std::path::PathBuf;
+
+use zcomm_core::{Config, DEMO_TOKEN};
+
+use crate::demo;
+use crate::harness::{Client, echo, get, serve};
+
+/// A folder of its own with this `.zEnv`.
+fn folder(name: &str, settings: &str) -> PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(".zEnv"), settings).unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn c01_a_switch_that_is_neither_on_nor_off_refuses_to_start() {
+    for value in ["2", "enabled", ""] {
+        let start = demo!("2_websocket_echo").env("WEBSOCKET_REQUIRE_AUTH", value);
+        let (code, output) = start.fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(
+            output.contains("expected true, 1, yes, on or false, 0, no, off"),
+            "{output}"
+        );
+    }
+    for value in ["on", "TRUE "] {
+        let demo = demo!("2_websocket_echo")
+            .env("WEBSOCKET_REQUIRE_AUTH", value)
+            .env("WEBSOCKET_TOKEN", DEMO_TOKEN)
+            .start()
+            .await;
+        assert_eq!(
+            Client::connect(demo.url()).await.closed().await.0,
+            1008,
+            "{value:?} is on"
+        );
+    }
+}
+
+#[tokio::test]
+async fn c02_a_dollar_outside_single_quotes_refuses_to_start() {
+    let folder = folder("c02", "WEBSOCKET_TOKEN=sixteen$andmore_than_that\n");
+    let (code, output) = demo!("4_websocket_broadcast").folder(folder).fails().await;
+    assert_eq!(code, Some(78), "{output}");
+    assert!(
+        output.contains(".zEnv, line 1") && output.contains("single quotes"),
+        "{output}"
+    );
+    assert!(!output.contains("andmore"), "{output}");
+}
+
+#[tokio::test]
+async fn c03_a_broken_line_is_named_and_nothing_starts_on_half_a_file() {
+    for (name, settings, line) in [
+        ("c03_spaces", "ECHO_PREFIX=a\nECHO_PREFIX=a b\n", "line 2"),
+        ("c03_bom", "\u{feff}ECHO_PREFIX=a\n", "line 1"),
+        ("c03_junk", "# fine\r\n\r\nwhat is this\r\n", "line 3"),
+    ] {
+        let (code, output) = demo!("2_websocket_echo")
+            .folder(folder(name, settings))
+            .fails()
+            .await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(output.contains(line), "{output}");
+    }
+    let crlf = folder(
+        "c03_crlf",
+        "ECHO_PREFIX='Say: '\r\nWEBSOCKET_MAX_CONNECTIONS=7\r\n",
+    );
+    let demo = demo!("2_websocket_echo").folder(crlf).start().await;
+    assert!(
+        get(demo.addr, "/stats")
+            .await
+            .body
+            .contains(r#""max_connections":7"#)
+    );
+    let mut client = Client::connect(demo.url()).await;
+    client.say("hi").await;
+    assert_eq!(client.hear_text().await, "Say: hi");
+}
+
+#[tokio::test]
+async fn c04_only_the_folder_it_runs_in_is_looked_at() {
+    let child = folder("c04", "ECHO_PREFIX=parent\n").join("child");
+    std::fs::create_dir_all(&child).unwrap();
+    let mut demo = demo!("2_websocket_echo").folder(child).start().await;
+    demo.says("no .zEnv in this folder").await;
+    let mut client = Client::connect(demo.url()).await;
+    client.say("hi").await;
+    assert_eq!(client.hear_text().await, "Echo: hi");
+}
+
+#[tokio::test]
+async fn c05_of_two_lines_with_one_name_the_last_counts_and_the_environment_wins() {
+    let twice = folder("c05", "ECHO_PREFIX=first\nECHO_PREFIX=last\n");
+    let mut demo = demo!("2_websocket_echo").folder(&twice).start().await;
+    demo.says("ECHO_PREFIX stands in .zEnv more than once")
+        .await;
+    let mut client = Client::connect(demo.url()).await;
+    client.say("!").await;
+    assert_eq!(client.hear_text().await, "last!");
+    let demo = demo!("2_websocket_echo")
+        .folder(&twice)
+        .env("ECHO_PREFIX", "env")
+        .start()
+        .await;
+    let mut client = Client::connect(demo.url()).await;
+    client.say("!").await;
+    assert_eq!(client.hear_text().await, "env!");
+}
+
+#[tokio::test]
+async fn c06_a_name_that_is_nearly_right_is_warned_about() {
+    let mut demo = demo!("1_websocket_server")
+        .env("WEBSOCKET_TOKN", "whatever")
+        .start()
+        .await;
+    demo.says("unknown setting WEBSOCKET_TOKN: did you mean WEBSOCKET_TOKEN?")
+        .await;
+    assert!(!demo.output().contains("whatever"));
+}
+
+#[tokio::test]
+async fn c07_a_star_is_no_origin() {
+    let start = demo!("1_websocket_server").env("WEBSOCKET_ALLOWED_ORIGINS", "*");
+    let (code, output) = start.fails().await;
+    assert_eq!(code, Some(78), "{output}");
+    assert!(output.contains("would let every web site in"), "{output}");
+}
+
+#[tokio::test]
+async fn every_message_limit_makes_a_working_server() {
+    for max_message_bytes in [1, 125, 64 * 1024, 64 * 1024 * 1024] {
+        let config = Config {
+            max_message_bytes,
+            ..Config::default()
+        };
+        let mut server = serve(config, echo).await;
+        let mut client = Client::connect(server.url()).await;
+        client.say("x").await;
+        assert_eq!(client.hear_text().await, "x");
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn c09_the_courses_token_is_refused_where_others_can_reach_the_server() {
+    for host in ["0.0.0.0", "::"] {
+        let start = demo!("4_websocket_broadcast")
+            .env("WEBSOCKET_HOST", host)
+            .env("WEBSOCKET_TOKEN", DEMO_TOKEN);
+        let (code, output) = start.fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(output.contains("the course's public token"), "{output}");
+        assert!(!output.contains(DEMO_TOKEN), "{output}");
+    }
+    let own = demo!("4_websocket_broadcast")
+        .env("WEBSOCKET_HOST", "0.0.0.0")
+        .env("WEBSOCKET_TOKEN", "a_secret_of_our_own")
+        .start()
+        .await;
+    assert_eq!(
+        get(([127, 0, 0, 1], own.addr.port()).into(), "/healthz")
+            .await
+            .status,
+        200
+    );
+}
+
+/// A protection that this version does not have must not look as if it were on.
+#[tokio::test]
+async fn tls_that_is_switched_on_is_never_served_as_plain_text() {
+    let start = demo!("1_websocket_server").env("WEBSOCKET_SSL_ENABLED", "true");
+    let (code, output) = start.fails().await;
+    assert_eq!(code, Some(78), "{output}");
+    assert!(output.contains("WEBSOCKET_SSL_ENABLED"), "{output}");
+}
