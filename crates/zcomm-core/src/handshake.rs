@@ -3,7 +3,7 @@
 //! A WebSocket begins as an HTTP request (RFC 6455 section 4). Neither hyper nor
 //! tungstenite asks whether it is a *good* one: together they accept two `Host` lines, two
 //! keys, a body. So this file checks the request before anything is upgraded, as a pure
-//! function from request to answer, in this order: well-formed → limit → host → origin →
+//! function from request to answer, in this order: well-formed → host → limit → origin →
 //! token. Each check stands by itself; being right in one excuses nothing in another.
 //!
 //! - **Host** keeps out a page that has its own name point at this machine (DNS

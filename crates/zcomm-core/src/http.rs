@@ -13,6 +13,7 @@
 //! everything else.
 
 use std::{
+    borrow::Cow,
     convert::Infallible,
     future::{poll_fn, ready},
     net::SocketAddr,
@@ -160,7 +161,8 @@ impl Front {
             let path = request.uri().path();
             let handshake = handshake::is_handshake(request.headers());
             match path {
-                "/why" => Ok(Ok(self.why(request))),
+                // An answer is told once: only a method that shows it may use it up.
+                "/why" if request.method() == Method::GET => Ok(Ok(self.why(request))),
                 "/ws" => self.gate.check_handshake(request, &host, slot).map(Err),
                 "/" if handshake => self.gate.check_handshake(request, &host, slot).map(Err),
                 _ if request.method() != Method::GET && request.method() != Method::HEAD => {
@@ -177,8 +179,8 @@ impl Front {
             Ok(Err(admission)) => Err(admission),
             Err(refusal) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                for attempt in handshake::query_values(request.uri().query(), "attempt") {
-                    self.why.note(&attempt, refusal);
+                if let [attempt] = attempts(request).as_slice() {
+                    self.why.note(attempt, refusal);
                 }
                 let (status, reason) = (refusal.status(), refusal.reason());
                 tracing::info!(%peer, status, reason, "handshake.rejected");
@@ -203,8 +205,10 @@ impl Front {
 
     /// Tells a page what became of its attempt, once.
     fn why(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let attempts = handshake::query_values(request.uri().query(), "attempt");
-        let known = attempts.iter().find_map(|attempt| self.why.answer(attempt));
+        let known = match attempts(request).as_slice() {
+            [attempt] => self.why.answer(attempt),
+            _ => None,
+        };
         let mut response = match known {
             Some(refusal) => json(&Reason {
                 status: refusal.status(),
@@ -236,6 +240,12 @@ impl Front {
         }
         response
     }
+}
+
+/// The attempts that a request names. One is meant; with several, one page could fill the
+/// notes of all others, or read a refusal twice.
+fn attempts(request: &Request<Incoming>) -> Vec<Cow<'_, str>> {
+    handshake::query_values(request.uri().query(), "attempt")
 }
 
 /// Says in words what came instead of an HTTP request.

@@ -113,8 +113,12 @@ impl Authority {
         };
         let port = match rest.strip_prefix(':') {
             None if rest.is_empty() => default_port,
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
-            _ => return None,
+            // Digits only, and no zero before them: `:080` would be a second spelling.
+            Some(digits) => {
+                let port = digits.parse().ok();
+                port.filter(|port: &u16| port.to_string() == digits)?
+            }
+            None => return None,
         };
         Some(Authority {
             host: host.to_ascii_lowercase(),
@@ -165,6 +169,7 @@ mod tests {
             "http://a:99999",
             "http://a:",
             "http://a:+1",
+            "http://a:080",
             "http://[::1",
             "http://[x]",
             "http://lоcalhost",
