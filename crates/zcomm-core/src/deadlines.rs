@@ -14,12 +14,15 @@
 
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, Sleep, sleep_until},
+};
 
 use crate::config::Config;
 
@@ -74,7 +77,10 @@ impl Deadlines {
             if at < self.alarm.deadline() {
                 self.alarm.as_mut().reset(at);
             }
-            if self.alarm.as_mut().poll(context).is_pending() {
+            // Not bound to the turn that tokio gives a task: a client that floods us uses it
+            // up, and no alarm of its own would ever ring.
+            let alarm = unconstrained(self.alarm.as_mut());
+            if pin!(alarm).poll(context).is_pending() {
                 return Poll::Pending;
             }
             if at <= Instant::now() {
@@ -140,11 +146,6 @@ impl Deadlines {
 
     pub(crate) fn message_ended(&mut self) {
         self.message = None;
-    }
-
-    /// Whether a message is under way.
-    pub(crate) fn in_message(&self) -> bool {
-        self.message.is_some()
     }
 }
 

@@ -50,6 +50,7 @@
 mod error;
 
 // Layer 1: pure pieces.
+mod frames;
 mod message;
 mod origin;
 mod rate;

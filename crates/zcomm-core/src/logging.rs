@@ -13,13 +13,14 @@
 use std::{
     io::{self, IsTerminal, Write},
     sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
 };
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     Layer,
     filter::{FilterExt, FilterFn, Targets},
-    fmt,
+    fmt::{self, format::Writer, time::FormatTime},
     layer::SubscriberExt,
     registry,
 };
@@ -45,7 +46,7 @@ pub fn init() {
         .is_some_and(|value| !value.is_empty());
     let lines = fmt::layer()
         .with_target(false)
-        .with_timer(fmt::time::uptime())
+        .with_timer(SinceStart(Instant::now()))
         .with_ansi(io::stdout().is_terminal() && !no_color)
         .log_internal_errors(false)
         .with_writer(|| Stdout)
@@ -61,6 +62,15 @@ pub fn init() {
 fn may_be_shown(event: &Metadata<'_>) -> bool {
     let library = event.target().split("::").next().unwrap_or_default();
     *event.level() <= Level::INFO || !QUIET.contains(&library)
+}
+
+/// Seconds since the program started: `12.345s`.
+struct SinceStart(Instant);
+
+impl FormatTime for SinceStart {
+    fn format_time(&self, line: &mut Writer<'_>) -> std::fmt::Result {
+        write!(line, "{:7.3}s", self.0.elapsed().as_secs_f64())
+    }
 }
 
 /// Standard output that outlives a full disk: what cannot be written is dropped, and

@@ -46,8 +46,6 @@ pub(crate) struct Socket {
     drained: bool,
     /// The codec holds output that the network has not got.
     unflushed: bool,
-    /// Bytes received when the last message or control frame was whole.
-    whole_at: u64,
     end: Option<End>,
 }
 
@@ -70,7 +68,6 @@ impl Socket {
             max_send_bytes: config.max_send_bytes(),
             drained: false,
             unflushed: false,
-            whole_at: 0,
             end: None,
         }
     }
@@ -180,35 +177,28 @@ impl Socket {
             match self.wire.read()? {
                 Some(Incoming::Message(message)) => {
                     spend(&mut self.messages)?;
-                    self.whole_at = self.wire.received();
                     self.deadlines.message_ended();
                     return Ok(Poll::Ready(message));
                 }
                 Some(Incoming::Ping) => {
                     self.unflushed = true;
-                    self.control()?;
+                    spend(&mut self.controls)?;
                 }
                 Some(Incoming::Pong(payload)) => {
                     self.deadlines.ponged(&payload);
-                    self.control()?;
+                    spend(&mut self.controls)?;
                 }
                 None => {
                     self.drained = true;
-                    // Bytes that are no whole message are the beginning of one.
-                    if self.wire.received() > self.whole_at {
+                    if self.wire.in_message() {
                         self.deadlines.message_began();
+                    } else {
+                        self.deadlines.message_ended();
                     }
                     return Ok(Poll::Pending);
                 }
             }
         }
-    }
-
-    fn control(&mut self) -> Result<(), End> {
-        if !self.deadlines.in_message() {
-            self.whole_at = self.wire.received();
-        }
-        spend(&mut self.controls)
     }
 
     /// Writes what others have for this client, batch by batch, until there is no more or

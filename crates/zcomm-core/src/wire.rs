@@ -111,7 +111,7 @@ impl Wire {
             .max_write_buffer_size(256 * 1024 + 4 * message)
             .max_message_size(Some(message))
             .max_frame_size(Some(message));
-        let meter = Meter::new(stream, config.byte_rate());
+        let meter = Meter::new(stream, &early, config.byte_rate());
         Wire {
             codec: WebSocket::from_partially_read(meter, early, Role::Server, Some(limits)),
         }
@@ -131,9 +131,9 @@ impl Wire {
             .is_ready()
     }
 
-    /// Bytes received so far.
-    pub(crate) fn received(&self) -> u64 {
-        self.codec.get_ref().received()
+    /// Whether a message has begun that is not whole.
+    pub(crate) fn in_message(&self) -> bool {
+        self.codec.get_ref().in_message()
     }
 
     /// What came next; `None` when the codec needs more bytes than there are.
