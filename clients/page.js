@@ -213,7 +213,8 @@ document.addEventListener("DOMContentLoaded", () => {
   element("status").textContent = "no socket yet"; // readyState belongs to a socket, and there is none
 });
 // The server's Content-Security-Policy lets its page talk to that server only. Chromium then sends no close event.
-document.addEventListener("securitypolicyviolation", () => {
+document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+  if (effectiveDirective !== "connect-src") return; // a blocked script is another matter
   const sentence = "this page may talk only to the server it came from: open the file by double click to reach another";
   log("why", sentence);
   current?.(`Not connected: ${sentence}`, "error");

@@ -5,8 +5,8 @@
 //! works by double click; nothing in it comes from the network.
 //!
 //! The answer carries a content security policy that names the page's own script by its
-//! hash: a message that smuggles in a script cannot run it. Production does the same, with
-//! all scripts in files of their own.
+//! hash: a message that smuggles in a script cannot run it, and nothing can be sent to
+//! another server. Production does the same, with all scripts in files of their own.
 
 use bytes::Bytes;
 use data_encoding::BASE64;
@@ -64,12 +64,15 @@ impl Page {
                 .split_once('>')
                 .and_then(|(_, rest)| rest.split_once("</script>"));
             if let Some((code, _)) = inline.filter(|(code, _)| !code.is_empty()) {
-                let hash = BASE64.encode(&Sha256::digest(code));
+                // A browser hashes what it has parsed, and there each line ends with \n. The
+                // file may have come with \r\n: that is how Git for Windows checks it out.
+                let code = code.replace("\r\n", "\n");
+                let hash = BASE64.encode(&Sha256::digest(&code));
                 scripts += &format!(" 'sha256-{hash}'");
             }
         }
         format!(
-            "default-src 'none'; style-src 'self'; {scripts}; connect-src 'self' ws: wss: http: https:; \
+            "default-src 'none'; style-src 'self'; {scripts}; connect-src 'self'; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
     }
@@ -99,6 +102,15 @@ mod tests {
         );
         assert_eq!(policy.matches("sha256-").count(), 1);
         assert!(!policy.contains("unsafe"));
+    }
+
+    #[test]
+    fn the_policy_is_the_same_for_the_line_ends_of_windows() {
+        let policy = |html| Page { html, ..PAGE }.policy();
+        assert_eq!(
+            policy("<script>\r\nalert(1)\r\n</script>"),
+            policy("<script>\nalert(1)\n</script>")
+        );
     }
 
     #[test]

@@ -1,0 +1,389 @@
+//! What a browser test needs: a browser (or a clear word that there is none), the demos as
+//! a learner starts them, a page used as a person uses it, and a limit on every wait.
+
+use std::{
+    cell::Cell,
+    env, fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use reqwest::Url;
+use serde_json::{Value, json};
+use thirtyfour::{LoggingPrefsLogLevel, prelude::*};
+
+/// No wait in any test is longer.
+const LIMIT: Duration = Duration::from_secs(10);
+
+const FLAGS: &str = "--headless --no-sandbox --disable-gpu --disable-background-networking \
+    --disable-component-update --no-first-run";
+
+/// The browser and the program that remote-controls it.
+#[derive(Clone)]
+pub struct Tools {
+    browser: PathBuf,
+    driver: PathBuf,
+}
+
+impl Tools {
+    /// Looks on PATH, and for the browser also where its installer puts it.
+    pub fn find() -> Result<Tools, &'static str> {
+        let path = variable("PATH").unwrap_or_default();
+        let on_path = |name: &str| {
+            let program = Path::new(name).with_extension(env::consts::EXE_EXTENSION);
+            let mut files = env::split_paths(&path).map(|folder| folder.join(&program));
+            files.find(|file| file.is_file())
+        };
+        let usual = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+        let installed = [
+            "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+            r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+        ];
+        let mut installed = installed.map(PathBuf::from).into_iter();
+        let browser = usual.into_iter().find_map(on_path);
+        let browser = browser.or_else(|| installed.find(|file| file.is_file()));
+        match (browser, on_path("chromedriver")) {
+            (Some(browser), Some(driver)) => Ok(Tools { browser, driver }),
+            (None, Some(_)) => Err("there is no Chromium and no Chrome"),
+            (Some(_), None) => Err("there is a browser, but no chromedriver on PATH"),
+            (None, None) => Err("there is no Chromium, no Chrome and no chromedriver"),
+        }
+    }
+}
+
+/// The one place that reads the environment.
+pub fn variable(name: &str) -> Option<std::ffi::OsString> {
+    #[allow(clippy::disallowed_methods, reason = "PATH, CI, CARGO: no settings")]
+    env::var_os(name)
+}
+
+/// The top of the workspace.
+pub fn root() -> &'static Path {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.unwrap()
+}
+
+/// Where the demos are: this test is TARGET/PROFILE/deps/browser-…, a demo TARGET/PROFILE/NAME.
+fn programs() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().to_owned()
+}
+
+/// A program that ends when this is dropped, and what it said until it was ready.
+struct Process {
+    child: Child,
+    said: String,
+}
+
+impl Process {
+    /// Starts it and waits until it has said these words.
+    fn start(command: &mut Command, words: &str) -> Process {
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let said = String::new();
+        let mut process = Process { child, said };
+        let (sender, lines) = mpsc::channel();
+        // Reads on when nobody listens any more: a full pipe would stop the program.
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                sender.send(line).ok();
+            }
+        });
+        let deadline = Instant::now() + LIMIT;
+        while !process.said.contains(words) {
+            let rest = deadline.saturating_duration_since(Instant::now());
+            let line = lines.recv_timeout(rest);
+            let line = line.unwrap_or_else(|_| panic!("{command:?} said only {:?}", process.said));
+            process.said += &(line + "\n");
+        }
+        process
+    }
+
+    /// What it said between these words and the next space, comma or line.
+    fn word_after(&self, words: &str) -> &str {
+        let rest = self.said.split(words).nth(1);
+        let rest = rest.unwrap_or_else(|| panic!("no {words:?} in {:?}", self.said));
+        rest.split([' ', ',', '\n']).next().unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok(); // it may have ended already
+        self.child.wait().ok();
+    }
+}
+
+/// A demo as a learner starts it. Dropping it kills it.
+pub struct Demo {
+    process: Process,
+    /// Where its WebSocket is.
+    pub socket: String,
+    /// The link it printed; that of lesson 4 has a token after the `#`.
+    pub link: Url,
+    /// The file it said to double-click.
+    pub file: PathBuf,
+}
+
+impl Demo {
+    /// Asks it to end, as Ctrl-C does.
+    #[cfg(unix)]
+    pub fn stop(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        kill_process(Pid::from_child(&self.process.child), Signal::TERM).unwrap();
+    }
+}
+
+/// What all tests share.
+pub struct Stage {
+    tools: Tools,
+    driver: Process,
+    /// What browsers leave behind. Its path is short, because they make sockets in it.
+    folder: PathBuf,
+}
+
+impl Stage {
+    /// Builds the demos (quick when they are built already) and starts chromedriver.
+    pub fn set(tools: Tools) -> Stage {
+        let programs = programs();
+        let profile = match programs.file_name() {
+            Some(folder) if folder != "debug" => folder,
+            _ => "dev".as_ref(),
+        };
+        let mut build = Command::new(variable("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--package=demos", "--bins", "--profile"]);
+        build.arg(profile).arg("--target-dir");
+        build.arg(programs.parent().unwrap()).current_dir(root());
+        let built = build.status().is_ok_and(|status| status.success());
+        assert!(built, "the demos cannot be built");
+
+        let folder = env::temp_dir().join(format!("zcomm-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut driver = Command::new(&tools.driver);
+        for name in ["TMPDIR", "TMP", "TEMP"] {
+            driver.env(name, &folder);
+        }
+        Stage {
+            driver: Process::start(driver.arg("--port=0"), "successfully on port "),
+            tools,
+            folder,
+        }
+    }
+
+    /// A new browser, which knows nothing of the others: chromedriver makes an empty profile
+    /// for each. (With a `--user-data-dir` of ours, Chrome loads its New Tab page first,
+    /// and all tests together take twice as long.)
+    async fn browser(&self) -> WebDriverResult<WebDriver> {
+        let mut wishes = DesiredCapabilities::chrome();
+        wishes.set_binary(self.tools.browser.to_str().unwrap())?;
+        wishes.set_logging_prefs("browser", LoggingPrefsLogLevel::All)?;
+        wishes.set_logging_prefs("performance", LoggingPrefsLogLevel::All)?;
+        for flag in FLAGS.split(' ') {
+            wishes.add_arg(flag)?;
+        }
+        // The proxy of a school does not lead to this machine's 127.0.0.1.
+        let client = reqwest::Client::builder().no_proxy().timeout(6 * LIMIT);
+        let port = self.driver.word_after("successfully on port ");
+        let url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+        let browser = WebDriver::builder(url, wishes);
+        browser.client(client.build().unwrap()).await
+    }
+
+    /// Plays a scene in a new browser, and ends the browser also when the scene fails.
+    pub fn play<F>(&self, way: Way, act: impl FnOnce(Scene) -> F)
+    where
+        F: Future<Output = ()>,
+    {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        let ended = runtime.block_on(async {
+            let browser = self.browser().await.expect("a browser");
+            let played = browser.run_and_quit(async |browser| {
+                let blank = Cell::new(true);
+                act(Scene {
+                    way,
+                    browser,
+                    blank,
+                })
+                .await;
+                Ok::<_, WebDriverError>(())
+            });
+            played.await
+        });
+        ended.expect("an end of the browser");
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.folder).ok(); // not worth a failure
+    }
+}
+
+/// How a page is opened.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Way {
+    /// By double click: its origin is `null`.
+    File,
+    /// From the demo itself: its origin is the server's.
+    Http,
+}
+
+/// One browser, and the means to start demos.
+pub struct Scene {
+    pub way: Way,
+    pub browser: WebDriver,
+    /// Is the browser's first tab still unused?
+    blank: Cell<bool>,
+}
+
+impl Scene {
+    /// Starts a demo on a free port, in an empty folder, with these settings and no others.
+    pub fn start(&self, name: &str, settings: &[(&str, &str)]) -> Demo {
+        let program = programs().join(name);
+        let mut command = Command::new(program.with_extension(env::consts::EXE_EXTENSION));
+        command.env_clear().env("WEBSOCKET_PORT", "0");
+        // Windows programs do not start without it.
+        command.envs(env::vars_os().filter(|(name, _)| name == "SystemRoot"));
+        command.envs(settings.iter().copied());
+        // An empty folder: a learner's `.zEnv` must not count.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty");
+        fs::create_dir_all(&folder).unwrap();
+        command.current_dir(folder);
+        let process = Process::start(&mut command, "listening on ");
+        Demo {
+            socket: process.word_after("listening on ").to_owned(),
+            link: process.word_after("- open ").parse().unwrap(),
+            file: root().join(process.word_after("double-click ")),
+            process,
+        }
+    }
+
+    /// Opens the demo's page in a tab of its own, with the printed token if there is one.
+    pub async fn open(&self, demo: &Demo) -> Page {
+        self.open_as(self.way, demo, demo.link.fragment()).await
+    }
+
+    /// Opens it in this way, with this after the `#`.
+    pub async fn open_as(&self, way: Way, demo: &Demo, fragment: Option<&str>) -> Page {
+        let mut url = match way {
+            Way::File => Url::from_file_path(&demo.file).unwrap(),
+            Way::Http => demo.link.clone(),
+        };
+        url.set_fragment(fragment);
+        let tab = match self.blank.take() {
+            true => self.browser.window().await.unwrap(),
+            false => self.browser.new_tab().await.unwrap(),
+        };
+        let browser = self.browser.clone();
+        let page = Page { browser, tab };
+        page.front().await.goto(url.as_str()).await.unwrap();
+        if way == Way::File {
+            let address = json!(demo.socket);
+            page.value(&format!("$('server').value = {address}")).await;
+        }
+        page
+    }
+}
+
+/// A page in its tab, used as a person uses it: by sight, mouse and keyboard.
+pub struct Page {
+    browser: WebDriver,
+    tab: WindowHandle,
+}
+
+impl Page {
+    /// Brings its tab to the front.
+    async fn front(&self) -> &WebDriver {
+        let switched = self.browser.switch_to_window(self.tab.clone()).await;
+        switched.expect("the tab");
+        &self.browser
+    }
+
+    /// The value of a JavaScript expression, in which `$` finds an element by its id.
+    pub async fn value(&self, expression: &str) -> Value {
+        let script = format!("const $ = id => document.getElementById(id); return {expression}");
+        let found = self.front().await.execute(script, []).await;
+        let found = found.unwrap_or_else(|error| panic!("{expression}: {error}"));
+        found.json().clone()
+    }
+
+    /// Waits until a JavaScript expression is true; else says what the page shows instead.
+    pub async fn until(&self, expression: &str) {
+        let deadline = Instant::now() + LIMIT;
+        while self.value(expression).await != true {
+            if Instant::now() > deadline {
+                let state = "['status', 'closed', 'log'].map(id => $(id).innerText)";
+                let state = self.value(state).await;
+                panic!("waited {LIMIT:?} for {expression}\nThe page shows {state:#}");
+            }
+            // A breath between two looks.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the element with this id says these words.
+    pub async fn shows(&self, id: &str, words: &str) {
+        let words = json!(words);
+        self.until(&format!("$('{id}').textContent.includes({words})"))
+            .await;
+    }
+
+    /// Waits until the newest log entry of this event is this text; returns all of them.
+    pub async fn logs(&self, event: &str, text: &str) -> Value {
+        let texts = format!(
+            "Array.from($('log').querySelectorAll('[data-event={event}] .text'), part => part.textContent)"
+        );
+        self.until(&format!("{texts}.at(-1) === {}", json!(text)))
+            .await;
+        self.value(&texts).await
+    }
+
+    async fn find(&self, id: &str) -> WebElement {
+        let found = self.front().await.find(By::Id(id)).await;
+        found.unwrap_or_else(|error| panic!("no {id}: {error}"))
+    }
+
+    /// Clicks on the element with this id.
+    pub async fn click(&self, id: &str) {
+        let clicked = self.find(id).await.click().await;
+        clicked.unwrap_or_else(|error| panic!("cannot click on {id}: {error}"));
+    }
+
+    /// Writes into the field with this id, instead of what was there.
+    pub async fn write(&self, id: &str, text: &str) {
+        let field = self.find(id).await;
+        let cleared = field.clear().await;
+        cleared.unwrap_or_else(|error| panic!("cannot write into {id}: {error}"));
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Presses keys, wherever the focus is.
+    pub async fn press(&self, keys: impl Into<TypingData>) {
+        let focus = self.front().await.active_element().await.unwrap();
+        focus.send_keys(keys).await.unwrap();
+    }
+
+    /// Connects, and waits until the connection is open.
+    pub async fn connect(&self) {
+        self.click("connect").await;
+        self.shows("status", "OPEN 1").await;
+    }
+
+    /// Tries to connect, and waits until the page says these words about the failure.
+    pub async fn fails(&self, words: &str) {
+        self.click("connect").await;
+        self.shows("status", "CLOSED 3").await;
+        self.shows("closed", words).await;
+    }
+
+    /// Sends a text.
+    pub async fn say(&self, text: &str) {
+        self.write("message", text).await;
+        self.click("send").await;
+    }
+}

@@ -1,0 +1,391 @@
+//! The pages, in a real browser. Read in order, the names are the specification.
+//!
+//! Each page works by double click and from its own server, and most tests run in both
+//! ways: `[file://]` and `[http://]`. Run some by a part of their name:
+//! `cargo test -p browser-tests token`.
+
+#![allow(unreachable_pub, reason = "a test program is not a library")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod harness;
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+};
+
+use harness::{Page, Scene, Stage, Tools, Way, root, variable};
+use libtest_mimic::{Arguments, Completion, Trial};
+use reqwest::Url;
+use serde_json::{Value, json};
+use thirtyfour::Key;
+
+const INSTALL: &str = "Debian, Ubuntu: apt-get install chromium chromium-driver
+macOS, Windows: install Chrome, and put the chromedriver of the same version on PATH";
+
+const LESSONS: [&str; 3] = [
+    "1_websocket_server",
+    "2_websocket_echo",
+    "4_websocket_broadcast",
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Two browsers at a time are enough for a laptop.
+    arguments.test_threads.get_or_insert(2);
+
+    let tools = Tools::find();
+    if let Err(missing) = &tools {
+        eprintln!("\nThe browser tests are SKIPPED: {missing}.\n{INSTALL}\n");
+        if variable("CI").is_some_and(|value| value == "true") {
+            eprintln!("With CI=true that is a FAILURE.");
+            return ExitCode::FAILURE;
+        }
+    }
+
+    // Set when the first test needs it, so that a filter costs nothing.
+    let stage = Arc::new(OnceLock::new());
+    let mut trials = Vec::new();
+    macro_rules! tests {
+        ($kind:literal, $way:expr, $($name:ident)*) => {$({
+            let (tools, stage) = (tools.clone(), Arc::clone(&stage));
+            let trial = Trial::ignorable_test(stringify!($name), move || match tools {
+                Ok(tools) => {
+                    stage.get_or_init(|| Stage::set(tools)).play($way, $name);
+                    Ok(Completion::Completed)
+                }
+                Err(missing) => Ok(Completion::ignored_with(missing)),
+            });
+            trials.push(trial.with_kind($kind));
+        })*};
+    }
+    macro_rules! tests_in_both_ways {
+        ($($name:ident)*) => {
+            tests!("file://", Way::File, $($name)*);
+            tests!("http://", Way::Http, $($name)*);
+        };
+    }
+    tests_in_both_ways! {
+        the_steps_of_a_life_light_up_and_the_clients_are_counted
+        a_server_that_stops_says_so
+        a_server_that_is_killed_is_explained
+        the_command_that_starts_the_server_is_named
+        text_comes_back_with_echo_before_it
+        bytes_come_back_unchanged
+        html_in_a_message_stays_text
+        the_code_panel_shows_the_script_and_lights_it_up
+        the_keyboard_alone_is_enough
+        two_windows_hear_each_other_and_not_themselves
+        the_token_in_the_link_is_not_left_in_sight
+        a_wrong_token_is_explained
+        no_token_is_explained
+        a_refusal_over_http_is_explained
+        nobody_but_the_server_is_asked_and_the_console_stays_empty
+        the_page_fits_a_phone_in_light_and_dark
+    }
+    tests!(
+        "file://",
+        Way::File,
+        a_foreign_origin_is_refused_and_explained
+    );
+    tests!("http://", Way::Http, without_a_guard_everybody_is_heard a_smuggled_script_does_not_run);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Connecting, open, closing, closed: a connection is in one of these at any time.
+async fn the_steps_of_a_life_light_up_and_the_clients_are_counted(scene: Scene) {
+    let demo = scene.start("1_websocket_server", &[]);
+    let page = scene.open(&demo).await;
+    page.shows("status", "no socket yet").await;
+    page.connect().await;
+    let step = "$('life').querySelector('[aria-current]').textContent";
+    page.until(&format!("{step}.startsWith('OPEN')")).await;
+    page.until("$('clients').textContent === '1'").await;
+
+    let second = scene.open(&demo).await;
+    second.connect().await;
+    page.until("$('clients').textContent === '2'").await;
+
+    page.click("disconnect").await;
+    page.shows("status", "CLOSED 3").await;
+    page.shows("closed", "Closed: 1000 — normal closure").await;
+    page.until(&format!("{step}.startsWith('CLOSED')")).await;
+    second.until("$('clients').textContent === '1'").await;
+}
+
+/// A server that goes in good order sends a Close frame first. (Windows has no SIGTERM.)
+async fn a_server_that_stops_says_so(scene: Scene) {
+    let demo = scene.start("1_websocket_server", &[]);
+    let page = scene.open(&demo).await;
+    page.connect().await;
+    #[cfg(unix)]
+    {
+        demo.stop();
+        let words = "Closed: 1001 — the server is shutting down (Server shutting down)";
+        page.shows("closed", words).await;
+        page.shows("status", "CLOSED 3").await;
+    }
+}
+
+/// A server that is gone cannot say so: the browser reports 1006, the page finds out more.
+async fn a_server_that_is_killed_is_explained(scene: Scene) {
+    let demo = scene.start("1_websocket_server", &[]);
+    let page = scene.open(&demo).await;
+    page.connect().await;
+    drop(demo);
+    page.shows("status", "CLOSED 3").await;
+    let words = "Closed: 1006 — the connection broke without a Close frame (the server was killed";
+    page.shows("closed", words).await;
+    let words = "and now no server answers at ws://127.0.0.1:";
+    page.shows("closed", words).await;
+}
+
+/// The first thing everybody forgets.
+async fn the_command_that_starts_the_server_is_named(scene: Scene) {
+    for lesson in LESSONS {
+        let demo = scene.start(lesson, &[]);
+        let page = scene.open(&demo).await;
+        drop(demo);
+        page.fails("Closed: 1006 — no server answers at ws://127.0.0.1:")
+            .await;
+        page.shows("closed", &format!("Start it: cargo run --bin {lesson}"))
+            .await;
+    }
+}
+
+async fn text_comes_back_with_echo_before_it(scene: Scene) {
+    let demo = scene.start("2_websocket_echo", &[]);
+    let page = scene.open(&demo).await;
+    page.connect().await;
+    for text in ["Hello", "Grüße, 世界 🌍", ""] {
+        page.say(text).await;
+        page.logs("send", text).await;
+        page.logs("message", &format!("Echo: {text}")).await;
+    }
+}
+
+/// Bytes are shown as digits, because bytes are not text.
+async fn bytes_come_back_unchanged(scene: Scene) {
+    let demo = scene.start("2_websocket_echo", &[]);
+    let page = scene.open(&demo).await;
+    page.connect().await;
+    page.click("send-binary").await;
+    page.shows("log", "4 bytes: ").await;
+    let sent = page.value("$('log').querySelector('[data-event=send] .text').textContent");
+    let sent = sent.await;
+    page.logs("message", sent.as_str().unwrap()).await;
+}
+
+/// What a stranger sends never becomes part of the page.
+async fn html_in_a_message_stays_text(scene: Scene) {
+    let demo = scene.start("2_websocket_echo", &[]);
+    let page = scene.open(&demo).await;
+    page.connect().await;
+    let html = "<img src=x onerror='document.title = 1'><b>bold</b>";
+    page.say(html).await;
+    page.logs("message", &format!("Echo: {html}")).await;
+    let elements = "document.querySelectorAll('img, b').length";
+    assert_eq!(page.value(elements).await, 0);
+}
+
+/// The panel cannot drift from what runs: it is read from what runs.
+async fn the_code_panel_shows_the_script_and_lights_it_up(scene: Scene) {
+    let demo = scene.start("2_websocket_echo", &[]);
+    let page = scene.open(&demo).await;
+    let file = std::fs::read_to_string(&demo.file).unwrap();
+    let file = file.replace("\r\n", "\n");
+    let lesson = file.split("// The lesson begins\n").nth(1).unwrap();
+    let lesson = lesson.split("// The lesson ends").next().unwrap();
+    assert_eq!(page.value("$('code').textContent").await, lesson);
+
+    // A line glows for a moment only, so the page itself remembers which ones did.
+    let remember = "(window.lit = [], new MutationObserver(changes => {
+        for (const { target, oldValue } of changes) {
+            if (target.matches('.glow') && !/glow/.test(oldValue)) lit.push(target.dataset.event);
+        }
+    }).observe($('code'), { subtree: true, attributeFilter: ['class'], attributeOldValue: true }))";
+    page.value(remember).await;
+    page.connect().await;
+    page.until("lit.join() === 'new,open'").await;
+    page.say("Hello").await;
+    page.until("lit.join() === 'new,open,send,message'").await;
+    page.click("disconnect").await;
+    page.until("lit.join() === 'new,open,send,message,close(),close'")
+        .await;
+    page.until("$('code').querySelectorAll('.glow').length === 0")
+        .await;
+    page.until("$('code').querySelector('.latest').dataset.event === 'close'")
+        .await;
+}
+
+/// Enter works by itself, and the focus goes where the next step is.
+async fn the_keyboard_alone_is_enough(scene: Scene) {
+    let demo = scene.start("2_websocket_echo", &[]);
+    let page = scene.open(&demo).await;
+    page.press(Key::Tab).await;
+    page.until("document.activeElement.id === 'server'").await;
+    page.press(Key::Enter).await;
+    page.shows("status", "OPEN 1").await;
+    page.until("document.activeElement.id === 'message'").await;
+    page.press("from the keyboard").await; // instead of what was there: it is selected
+    page.press(Key::Enter).await;
+    page.logs("message", "Echo: from the keyboard").await;
+}
+
+async fn two_windows_hear_each_other_and_not_themselves(scene: Scene) {
+    let demo = scene.start("4_websocket_broadcast", &[]);
+    hear_each_other(&scene.open(&demo).await, &scene.open(&demo).await).await;
+}
+
+/// What is *not* heard shows in what comes next: each has exactly the other's words.
+async fn hear_each_other(one: &Page, other: &Page) {
+    one.connect().await;
+    other.connect().await;
+    one.say("is anybody there?").await;
+    let question = "client 1 says: is anybody there?";
+    assert_eq!(other.logs("message", question).await, json!([question]));
+    other.say("I am").await;
+    let answer = "client 2 says: I am";
+    assert_eq!(one.logs("message", answer).await, json!([answer]));
+}
+
+/// The token in the link is for the page, not for the projector.
+async fn the_token_in_the_link_is_not_left_in_sight(scene: Scene) {
+    let demo = scene.start("4_websocket_broadcast", &[]);
+    let token = demo
+        .link
+        .fragment()
+        .unwrap()
+        .strip_prefix("token=")
+        .unwrap();
+    let page = scene.open(&demo).await;
+    page.until("/^[A-Z][2-9] · Broadcast$/.test(document.title)")
+        .await;
+    page.until("$('window').textContent === `window ${document.title.split(' ')[0]}`")
+        .await;
+    page.connect().await;
+    assert_eq!(page.value("$('token').value").await, token);
+    let in_sight = "[location.href, document.title, document.body.innerText].join()";
+    let in_sight = page.value(in_sight).await;
+    assert!(!in_sight.as_str().unwrap().contains(token), "{in_sight}");
+}
+
+async fn a_wrong_token_is_explained(scene: Scene) {
+    let demo = scene.start("4_websocket_broadcast", &[]);
+    let page = scene.open(&demo).await;
+    page.write("token", "not the right one").await;
+    page.fails("Closed: 1008 — refused by the server's policy (Invalid token). To fix it: ")
+        .await;
+}
+
+async fn no_token_is_explained(scene: Scene) {
+    let demo = scene.start("4_websocket_broadcast", &[]);
+    let page = scene.open_as(scene.way, &demo, None).await;
+    let words = "Closed: 1008 — refused by the server's policy (Authentication required). To fix";
+    page.fails(words).await;
+}
+
+/// A browser tells its page only 1006; `/why` tells the rest.
+async fn a_refusal_over_http_is_explained(scene: Scene) {
+    let demo = scene.start("4_websocket_broadcast", &[("WEBSOCKET_REFUSE", "http")]);
+    let page = scene.open(&demo).await;
+    page.write("token", "not the right one").await;
+    page.fails("the server refused the handshake with HTTP 401: Invalid token. To fix it: ")
+        .await;
+}
+
+/// A double-clicked file is no page of that site; the server's own page needs no list.
+async fn a_foreign_origin_is_refused_and_explained(scene: Scene) {
+    let site = ("WEBSOCKET_ALLOWED_ORIGINS", "https://app.example.com");
+    let demo = scene.start("2_websocket_echo", &[site]);
+    let page = scene.open(&demo).await;
+    page.fails("HTTP 403: this page's origin is not allowed. To fix it: open the page that")
+        .await;
+    scene.open_as(Way::Http, &demo, None).await.connect().await;
+}
+
+async fn without_a_guard_everybody_is_heard(scene: Scene) {
+    let demo = scene.start("open_broadcast", &[]);
+    hear_each_other(&scene.open(&demo).await, &scene.open(&demo).await).await;
+}
+
+/// The security policy of a served page allows the page's own script and no other.
+async fn a_smuggled_script_does_not_run(scene: Scene) {
+    let smuggle = "(() => {
+        const script = document.createElement('script');
+        script.textContent = 'window.smuggled = true';
+        document.body.append(script);
+        return window.smuggled ?? 'not run';
+    })()";
+    for lesson in LESSONS {
+        let demo = scene.start(lesson, &[]);
+        let page = scene.open(&demo).await;
+        assert_eq!(page.value(smuggle).await, "not run", "{lesson}");
+        page.connect().await;
+    }
+}
+
+/// Everything a page needs is beside it.
+async fn nobody_but_the_server_is_asked_and_the_console_stays_empty(scene: Scene) {
+    let clients = Url::from_file_path(root().join("clients")).unwrap();
+    for lesson in LESSONS {
+        let demo = scene.start(lesson, &[]);
+        let page = scene.open(&demo).await;
+        page.connect().await;
+        page.say("Hello").await;
+        page.logs("send", "Hello").await;
+        page.click("disconnect").await;
+        page.shows("closed", "Closed: 1000").await;
+
+        let mut asked = Vec::new();
+        for entry in scene.browser.get_log("performance").await.unwrap() {
+            let entry: Value = serde_json::from_str(&entry.message).unwrap();
+            let event = &entry["message"];
+            let url = match event["method"].as_str() {
+                Some("Network.requestWillBeSent") => &event["params"]["request"]["url"],
+                Some("Network.webSocketCreated") => &event["params"]["url"],
+                _ => continue,
+            };
+            asked.push(url.as_str().unwrap().to_owned());
+        }
+        asked.retain(|url| url != "data:,"); // where chromedriver starts
+        assert!(asked.len() >= 4, "page, style, script, socket: {asked:?}");
+        let http = demo.socket.replacen("ws", "http", 1);
+        let own = [demo.socket.as_str(), http.as_str(), clients.as_str()];
+        asked.retain(|url| !own.iter().any(|own| url.starts_with(own)));
+        assert!(asked.is_empty(), "{lesson} asks {asked:?}");
+
+        let console = scene.browser.browser_log().await.unwrap();
+        assert!(console.is_empty(), "{lesson}: {console:?}");
+    }
+}
+
+/// Also with a word in the log that is wider than the phone.
+async fn the_page_fits_a_phone_in_light_and_dark(scene: Scene) {
+    let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": false });
+    let devtools = scene.browser.cdp();
+    for lesson in LESSONS {
+        let demo = scene.start(lesson, &[]);
+        let page = scene.open(&demo).await;
+        let sized = devtools
+            .send_raw("Emulation.setDeviceMetricsOverride", &phone)
+            .await;
+        sized.unwrap();
+        page.connect().await;
+        page.say(&"wide".repeat(200)).await;
+        page.logs("send", &"wide".repeat(200)).await;
+        for scheme in ["light", "dark"] {
+            let media =
+                json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+            let set = devtools.send_raw("Emulation.setEmulatedMedia", media).await;
+            set.unwrap();
+            page.until(&format!(
+                "matchMedia('(prefers-color-scheme: {scheme})').matches"
+            ))
+            .await;
+            assert_eq!(page.value("innerWidth").await, 390);
+            let fits = "document.documentElement.scrollWidth <= innerWidth";
+            assert_eq!(page.value(fits).await, true, "{lesson}, {scheme}");
+        }
+    }
+}
