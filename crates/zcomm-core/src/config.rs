@@ -207,13 +207,17 @@ impl Config {
         self.rate(0.5, 1.0)
     }
 
-    /// The budget for bytes of one connection: one message of full size a second, four
-    /// after a pause.
+    /// The budget for bytes of one connection: at 20 messages a second one of full size
+    /// each second, four after a pause; above, in proportion. With tiny messages it is the
+    /// frames around them that count, so it is never less than 4 KiB.
     pub(crate) fn byte_rate(&self) -> Option<Rate> {
-        let bytes = self.max_message_bytes as f64;
-        self.rate_limit.map(|_| Rate {
-            per_second: bytes,
-            burst: 4.0 * bytes,
+        self.rate_limit.map(|limit| {
+            let bytes =
+                self.max_message_bytes.max(4096) as f64 * (f64::from(limit) / 20.0).max(1.0);
+            Rate {
+                per_second: bytes,
+                burst: 4.0 * bytes,
+            }
         })
     }
 

@@ -5,6 +5,9 @@
 //! sockets and count as none. It is given back by `drop`, so that no path — refusal, time
 //! limit, panic — can forget it.
 //!
+//! Who comes after the last place, or too often from one address, may wait for a page in a
+//! room beside: there they take no place from anybody else.
+//!
 //! IPv6 gives every home 2⁶⁴ addresses, so there one /64 network counts as one address.
 //! A limit per address hurts people behind one router: that is why it is a setting.
 //! Production sits behind a proxy and counts the address that the proxy vouches for;
@@ -48,7 +51,8 @@ pub(crate) struct Slots {
 
 #[derive(Default)]
 struct Taken {
-    all: usize,
+    places: usize,
+    waiting: usize,
     by_address: HashMap<IpAddr, usize>,
     wrong_tokens: HashMap<IpAddr, Budget>,
 }
@@ -67,22 +71,24 @@ impl Slots {
     pub(crate) fn take(&self, peer: IpAddr) -> Option<Slot> {
         let address = network(peer);
         let mut taken = self.lock();
-        if taken.all >= self.max + WAITING_ROOM {
-            return None;
-        }
-        taken.all += 1;
-        let full = taken.all > self.max;
-        let here = taken.by_address.entry(address).or_default();
-        *here += 1;
+        let here = taken.by_address.get(&address).copied().unwrap_or(0);
         let limit = match self.max_per_address {
             Some(limit) => limit,
             None if peer.to_canonical().is_loopback() => usize::MAX,
             None => PER_OTHER_ADDRESS,
         };
-        let refusal = match *here > limit {
+        let refusal = match here >= limit {
             true => Some(Refusal::AddressFull),
-            false => full.then_some(Refusal::Full),
+            false => (taken.places >= self.max).then_some(Refusal::Full),
         };
+        if refusal.is_none() {
+            taken.places += 1;
+            *taken.by_address.entry(address).or_default() += 1;
+        } else if taken.waiting < WAITING_ROOM {
+            taken.waiting += 1;
+        } else {
+            return None;
+        }
         drop(taken);
         Some(Slot {
             refusal,
@@ -137,7 +143,11 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut taken = self.slots.lock();
-        taken.all -= 1;
+        if self.refusal.is_some() {
+            taken.waiting -= 1;
+            return;
+        }
+        taken.places -= 1;
         if let Some(here) = taken.by_address.get_mut(&self.address) {
             *here -= 1;
             if *here == 0 {
@@ -181,7 +191,7 @@ mod tests {
         assert_eq!(second, Some(Refusal::Full));
         drop(place);
         assert_eq!(refusal(&slots, "127.0.0.1").0, None);
-        assert!(slots.lock().by_address.is_empty() && slots.lock().all == 0);
+        assert!(slots.lock().by_address.is_empty() && slots.lock().places == 0);
     }
 
     #[test]
@@ -193,6 +203,15 @@ mod tests {
         assert!(slots.take([127, 0, 0, 1].into()).is_none());
         drop(kept);
         assert!(slots.take([127, 0, 0, 1].into()).is_some());
+    }
+
+    #[test]
+    fn one_address_takes_no_more_places_than_its_own() {
+        let slots = slots(3, Some(2));
+        let kept: Vec<_> = (0..60).map(|_| refusal(&slots, "10.0.0.1")).collect();
+        assert_eq!(kept[1].0, None);
+        assert_eq!(kept[2].0, Some(Refusal::AddressFull));
+        assert_eq!(refusal(&slots, "10.0.0.2").0, None);
     }
 
     #[test]
