@@ -163,6 +163,17 @@ impl Client {
         }
     }
 
+    /// Stays connected, answering pings, for as long as this is awaited. Nothing else may
+    /// come.
+    pub async fn stay(&mut self) -> std::convert::Infallible {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("did nothing and got {other:?}"),
+            }
+        }
+    }
+
     /// Closes from this side and waits until the server has agreed.
     pub async fn leave(mut self) {
         let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
@@ -379,6 +390,7 @@ pub struct Start {
     path: &'static str,
     env: Vec<(&'static str, String)>,
     folder: Option<std::path::PathBuf>,
+    shell: Option<&'static str>,
 }
 
 /// The demo of this name, on a free port and in an empty folder, so that no `.zEnv` counts.
@@ -395,6 +407,7 @@ impl Start {
             path,
             env: vec![("WEBSOCKET_PORT", "0".into())],
             folder: None,
+            shell: None,
         }
     }
 
@@ -409,9 +422,19 @@ impl Start {
         self
     }
 
+    /// Starts it from a line of shell, in which `"$0"` is the program; end with `exec "$0"`,
+    /// so that the process is the program's. For limits and redirections; Unix only.
+    pub fn shell(mut self, line: &'static str) -> Start {
+        self.shell = Some(line);
+        self
+    }
+
     /// The program, ready to be started with its output piped.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(self.path);
+        let mut command = Command::new(self.shell.map_or(self.path, |_| "/bin/sh"));
+        if let Some(line) = self.shell {
+            command.args(["-c", line, self.path]);
+        }
         command.env_clear();
         // Windows programs do not start without it.
         command.envs(std::env::vars_os().filter(|(name, _)| name == "SystemRoot"));

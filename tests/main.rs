@@ -20,4 +20,5 @@ mod open_broadcast;
 
 mod bad_inputs;
 mod secrets;
+mod storms;
 mod tidy;

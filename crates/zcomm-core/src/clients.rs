@@ -156,13 +156,13 @@ impl Client {
 }
 
 /// The clients of a server. Clones share one list.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Clients {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
+    max_message_bytes: usize,
     last_id: AtomicU64,
     list: Mutex<List>,
 }
@@ -175,6 +175,17 @@ struct List {
 }
 
 impl Clients {
+    /// An empty list, of clients that take messages of so many bytes.
+    pub(crate) fn new(max_message_bytes: usize) -> Clients {
+        Clients {
+            shared: Arc::new(Shared {
+                max_message_bytes,
+                last_id: AtomicU64::new(0),
+                list: Mutex::default(),
+            }),
+        }
+    }
+
     /// How many clients are connected.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -195,13 +206,18 @@ impl Clients {
     ///
     /// # Errors
     /// [`Error::Closed`] when there is no such client, [`Error::Busy`] when 32 messages
-    /// already wait for it.
+    /// already wait for it, [`Error::MessageTooLarge`] when it could not be sent.
     pub fn send_to(&self, id: ClientId, message: impl Into<Message>) -> Result<()> {
+        let message = message.into();
+        let (size, limit) = (message.len(), self.shared.max_message_bytes);
+        if size > limit {
+            return Err(Error::MessageTooLarge { size, limit });
+        }
         self.find(id)?.deliver(|mailbox| {
             if mailbox.messages.len() == MAILBOX {
                 return Err(Error::Busy);
             }
-            mailbox.messages.push_back(message.into());
+            mailbox.messages.push_back(message);
             Ok(())
         })
     }
@@ -303,7 +319,7 @@ mod tests {
 
     #[test]
     fn dropping_the_membership_is_leaving() {
-        let clients = Clients::default();
+        let clients = Clients::new(100);
         let (a, b) = (join(&clients), join(&clients));
         assert_eq!(clients.count(), 2);
         drop(a);
@@ -323,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_mailbox_is_bounded_and_keeps_its_order() {
-        let clients = Clients::default();
+        let clients = Clients::new(100);
         let member = join(&clients);
         let id = member.client.info.id;
         assert_eq!(member.client.next_mail(false), None);
@@ -331,6 +347,8 @@ mod tests {
             clients.send_to(id, n.to_string()).unwrap();
         }
         assert!(matches!(clients.send_to(id, "one more"), Err(Error::Busy)));
+        let large = clients.send_to(id, "x".repeat(101));
+        assert!(matches!(large, Err(Error::MessageTooLarge { .. })));
         clients
             .disconnect(id, CloseReason::new(1008, "first"))
             .unwrap();
@@ -348,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_blocked_client_hears_the_order_to_close_before_its_messages() {
-        let clients = Clients::default();
+        let clients = Clients::new(100);
         let member = join(&clients);
         let id = member.client.info.id;
         clients.send_to(id, "waits").unwrap();
@@ -362,7 +380,7 @@ mod tests {
 
     #[test]
     fn whoever_joins_while_the_server_stops_is_sent_away_too() {
-        let clients = Clients::default();
+        let clients = Clients::new(100);
         let early = join(&clients);
         clients.disconnect_all(&CloseReason::new(1001, "Server shutting down"));
         let late = join(&clients);

@@ -72,8 +72,25 @@ impl Deadlines {
 
     /// Waits until something is due.
     pub(crate) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<Due> {
+        self.poll_next(context, Deadlines::next)
+    }
+
+    /// The same while the handler sends and nobody reads: then only the flush can be late.
+    /// The pong may lie in the socket since long.
+    pub(crate) fn poll_due_sending(&mut self, context: &mut Context<'_>) -> Poll<Due> {
+        self.poll_next(context, |deadlines| match deadlines.flush {
+            Some(at) => (at, Due::FlushStuck),
+            None => deadlines.next(),
+        })
+    }
+
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        next: impl Fn(&Deadlines) -> (Instant, Due),
+    ) -> Poll<Due> {
         loop {
-            let (at, due) = self.next();
+            let (at, due) = next(self);
             if at < self.alarm.deadline() {
                 self.alarm.as_mut().reset(at);
             }

@@ -193,6 +193,9 @@ impl Hub {
         if size > limit {
             return Err(Error::MessageTooLarge { size, limit });
         }
+        // A message that came in is a slice of a large read buffer, and would keep all of
+        // it; the log keeps its own copy, so that its bound on bytes is one.
+        let message = message.compact();
         log.push(Entry { message, except });
         self.shared.end.store(log.end(), Ordering::Release);
         let mut recipients = log.cursors.len();

@@ -27,7 +27,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<()> {
-//!     logging::init();
+//!     let _logs = logging::init();
 //!     Server::bind(Config::from_env()?).await?.run(echo, shutdown_signal()).await
 //! }
 //!

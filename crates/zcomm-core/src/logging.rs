@@ -7,13 +7,22 @@
 //! The libraries under us stay at `info` whatever `RUST_LOG` says: at `trace` they print
 //! every frame and the address of every request, and an address can carry a token.
 //!
+//! Lines are written by a thread of their own, from a bounded queue. A terminal can stop
+//! taking output (Ctrl-S, a selection in a Windows console, a full disk), and a server must
+//! not stop with it: then lines are dropped, and counted.
+//!
 //! Production writes JSON with the wall-clock time and ships it elsewhere; that is another
 //! `tracing` layer, and no log call changes.
 
 use std::{
     io::{self, IsTerminal, Write},
-    sync::atomic::{AtomicBool, Ordering},
-    time::Instant,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use tracing::{Level, Metadata};
@@ -30,9 +39,18 @@ use crate::zenv::Settings;
 /// Libraries that could print what a client sent.
 const QUIET: [&str; 4] = ["hyper", "hyper_util", "tungstenite", "tokio_tungstenite"];
 
+/// Lines that may wait for a terminal that takes none.
+const QUEUE: usize = 1024;
+
 /// Starts logging to stdout for the whole program. Call it first, once; a second call
-/// changes nothing.
-pub fn init() {
+/// changes nothing. Keep what it returns until the end of `main`.
+pub fn init() -> Logs {
+    let (sender, receiver) = sync_channel(QUEUE);
+    thread::spawn(move || write_lines(&receiver));
+    let queue = Queue {
+        sender: sender.clone(),
+        dropped: Arc::default(),
+    };
     // A broken `.zEnv` is reported by `Config::from_env`, which comes next.
     let settings = Settings::load().unwrap_or_default();
     let wanted = settings.get("RUST_LOG").unwrap_or_default();
@@ -49,7 +67,7 @@ pub fn init() {
         .with_timer(SinceStart(Instant::now()))
         .with_ansi(io::stdout().is_terminal() && !no_color)
         .log_internal_errors(false)
-        .with_writer(|| Stdout)
+        .with_writer(move || queue.clone())
         .with_filter(filter.and(FilterFn::new(may_be_shown)));
     let first = tracing::subscriber::set_global_default(registry().with(lines)).is_ok();
     if let (true, Some(error)) = (first, problem) {
@@ -57,6 +75,26 @@ pub fn init() {
             "RUST_LOG={wanted:?} is not understood ({error}); showing info. Try RUST_LOG=debug"
         );
     }
+    Logs(sender)
+}
+
+/// What is logged last is written when this is dropped, which takes at most a second.
+#[must_use = "keep it until the end of main, or the last lines may be lost"]
+pub struct Logs(SyncSender<Entry>);
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        let (sender, written) = sync_channel(1);
+        if self.0.try_send(Entry::Flush(sender)).is_ok() {
+            // Nobody can be told any more when this fails.
+            written.recv_timeout(Duration::from_secs(1)).ok();
+        }
+    }
+}
+
+enum Entry {
+    Line(Vec<u8>),
+    Flush(SyncSender<()>),
 }
 
 fn may_be_shown(event: &Metadata<'_>) -> bool {
@@ -73,23 +111,48 @@ impl FormatTime for SinceStart {
     }
 }
 
-/// Standard output that outlives a full disk: what cannot be written is dropped, and
-/// stderr hears of it once.
-struct Stdout;
+/// Where a log line goes: into the queue, or nowhere.
+#[derive(Clone)]
+struct Queue {
+    sender: SyncSender<Entry>,
+    dropped: Arc<AtomicU64>,
+}
 
-impl Write for Stdout {
+impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        static REPORTED: AtomicBool = AtomicBool::new(false);
-        if let Err(error) = io::stdout().write_all(line)
-            && !REPORTED.swap(true, Ordering::Relaxed)
-        {
-            // If stderr is gone too, nobody is left to tell.
-            writeln!(io::stderr(), "log lines are lost: {error}").ok();
+        if self.sender.try_send(Entry::Line(line.to_vec())).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return Ok(line.len());
+        }
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            let note = format!("({dropped} log lines were dropped: the terminal took none)\n");
+            self.sender.try_send(Entry::Line(note.into_bytes())).ok();
         }
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
+        Ok(())
+    }
+}
+
+fn write_lines(queue: &Receiver<Entry>) {
+    let mut reported = false;
+    for entry in queue {
+        match entry {
+            Entry::Line(line) => {
+                if let Err(error) = io::stdout().write_all(&line)
+                    && !std::mem::replace(&mut reported, true)
+                {
+                    // If stderr is gone too, nobody is left to tell.
+                    writeln!(io::stderr(), "log lines are lost: {error}").ok();
+                }
+            }
+            Entry::Flush(written) => {
+                io::stdout().flush().ok();
+                written.send(()).ok();
+            }
+        }
     }
 }

@@ -31,6 +31,14 @@ impl Message {
         }
     }
 
+    /// The same message in memory of its own, no larger than it is.
+    pub(crate) fn compact(&self) -> Message {
+        match self {
+            Message::Text(text) => Message::from(&**text),
+            Message::Binary(bytes) => Message::Binary(Bytes::copy_from_slice(bytes)),
+        }
+    }
+
     /// Whether the payload has no bytes at all, which is legal.
     #[must_use]
     pub fn is_empty(&self) -> bool {

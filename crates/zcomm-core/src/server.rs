@@ -103,12 +103,13 @@ impl Server {
             message_bytes: config.max_send_bytes(),
             ..HubLimits::default()
         });
+        let clients = Clients::new(config.max_send_bytes());
         Ok(Server {
             config,
             listener,
             local_addr,
             page: None,
-            clients: Clients::default(),
+            clients,
             hub,
             new_token,
         })

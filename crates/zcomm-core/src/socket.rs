@@ -146,7 +146,9 @@ impl Socket {
         if self.flush()? {
             return Ok(true);
         }
-        self.on_alarm(context)?;
+        if let Poll::Ready(due) = self.deadlines.poll_due_sending(context) {
+            self.on_due(due)?;
+        }
         match self.client.next_mail(true) {
             Some(Mail::Close(why)) => Err(End::ByServer(why)),
             _ => Ok(false),
@@ -159,11 +161,12 @@ impl Socket {
                 return Ok(Poll::Ready(message));
             }
             self.write_news(context.waker())?;
-            // An answered ping leaves something to write, and so does a new one.
-            let pinged = self.on_alarm(context)?;
-            if !pinged && (!self.unflushed || self.deadlines.flushing()) {
+            if let Poll::Ready(due) = self.deadlines.poll_due(context) {
+                self.on_due(due)?;
+            } else if !self.unflushed || self.deadlines.flushing() {
                 return Ok(Poll::Pending);
             }
+            // An answered ping leaves something to write, and so does a new one.
         }
     }
 
@@ -216,7 +219,7 @@ impl Socket {
                     break;
                 }
             }
-            if blocked || everything {
+            if everything || self.deadlines.flushing() {
                 return Ok(());
             }
             let Some((_, cursor)) = &mut self.attached else {
@@ -257,18 +260,14 @@ impl Socket {
         Ok(true)
     }
 
-    /// Acts on the deadline that has passed, if one has. True when that was to ping.
-    fn on_alarm(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        let Poll::Ready(due) = self.deadlines.poll_due(context) else {
-            return Ok(false);
-        };
+    fn on_due(&mut self, due: Due) -> Result<(), End> {
         match due {
             Due::Ping => {
                 if let Some(payload) = self.deadlines.ping() {
                     let taken = self.wire.ping(payload)?;
                     self.wrote(taken);
                 }
-                Ok(true)
+                Ok(())
             }
             Due::PongMissing => Err(End::ByServer(CloseReason::new(
                 CloseReason::SERVER_ERROR,
@@ -285,9 +284,9 @@ impl Socket {
         end.log(&self.client.info);
         match &end {
             End::ByServer(why) => self.wire.close(why),
-            // The codec has put the answer where a flush finds it; `finish` flushes again.
-            End::ByClient(_) => drop(self.wire.flush()),
-            End::Broken(_) => {}
+            // The codec has put the answer to a Close where a flush finds it. And a client
+            // may end its side of the TCP connection and still read what we had to say.
+            End::ByClient(_) | End::Broken(_) => drop(self.wire.flush()),
         }
         self.attached = None;
         self.end = Some(end);
@@ -313,7 +312,8 @@ fn news(delivery: Delivery) -> Message {
     match delivery {
         Delivery::Message { message, .. } => message,
         Delivery::Gap { from, to } => Message::from(format!(
-            "(you missed {} messages: they came faster than you read)",
+            // Some of them can be the client's own, which it would not have got back.
+            "(up to {} messages were missed: they came faster than you read)",
             to - from + 1
         )),
     }

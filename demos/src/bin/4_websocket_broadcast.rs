@@ -22,7 +22,7 @@ use zcomm_core::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    logging::init();
+    let _logs = logging::init();
     exit_code(serve().await)
 }
 

@@ -1,0 +1,664 @@
+//! F: framing. What a client may send once it is in, and what it may not.
+//!
+//! A frame is written as its first byte (FIN 0x80, three reserved bits, the opcode) and its
+//! payload; the harness masks it as RFC 6455 section 5.3 demands.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{Instant, sleep},
+};
+use zcomm_core::{Config, Connection, Result};
+
+use super::{survives, survives_with};
+use crate::{
+    demo,
+    harness::{Client, Raw, Running, frame, handshake, serve, soon},
+};
+
+const TEXT: u8 = 0x81;
+const TEXT_BEGINS: u8 = 0x01;
+const CONTINUES: u8 = 0x00;
+const ENDS: u8 = 0x80;
+const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8a;
+
+/// A client that has sent these bytes.
+async fn sent(server: &Running, bytes: &[u8]) -> Raw {
+    let mut raw = Raw::open(server.addr, "/").await;
+    raw.send(bytes).await;
+    raw
+}
+
+/// Each input gets a Close frame with this code, and then the end of the connection.
+async fn closes(server: &Running, code: u16, inputs: &[(&str, Vec<u8>)]) {
+    for (name, bytes) in inputs {
+        let (got, reason) = sent(server, bytes).await.closed().await;
+        assert_eq!(got, code, "{name}: {reason:?}");
+    }
+}
+
+/// The client is still served.
+async fn echoes(raw: &mut Raw) {
+    raw.frame(TEXT, b"and on").await;
+    assert_eq!(raw.next_frame().await.unwrap(), (TEXT, b"and on".to_vec()));
+}
+
+/// The head of a masked frame that declares so many bytes in the 64-bit form.
+fn head(first: u8, length: u64) -> Vec<u8> {
+    let mut head = vec![first, 0xff];
+    head.extend_from_slice(&length.to_be_bytes());
+    head.extend_from_slice(&[1, 2, 3, 4]);
+    head
+}
+
+/// A Close frame with this code.
+fn close(code: u16) -> Vec<u8> {
+    frame(CLOSE, &code.to_be_bytes())
+}
+
+#[tokio::test]
+async fn f01_a_reserved_bit_is_closed_with_1002() {
+    survives(Config::default(), async |server| {
+        for bit in [0x40, 0x20, 0x10, 0x70] {
+            closes(server, 1002, &[("bit", frame(TEXT | bit, b"x"))]).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f02_an_opcode_nobody_has_defined_is_closed_with_1002() {
+    survives(Config::default(), async |server| {
+        for opcode in (3..=7).chain(0xb..=0xf) {
+            closes(server, 1002, &[("opcode", frame(0x80 | opcode, b"x"))]).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f03_an_unmasked_frame_is_closed_with_1002() {
+    survives(Config::default(), async |server| {
+        let inputs = [
+            ("text", vec![TEXT, 1, b'x']),
+            ("empty text", vec![TEXT, 0]),
+            ("ping", vec![PING, 0]),
+        ];
+        closes(server, 1002, &inputs).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f04_a_control_frame_over_125_bytes_is_closed_with_1002() {
+    survives(Config::default(), async |server| {
+        for opcode in [PING, PONG, CLOSE] {
+            closes(server, 1002, &[("126 bytes", frame(opcode, &[b'x'; 126]))]).await;
+        }
+        let mut raw = sent(server, &frame(PING, &[b'x'; 125])).await;
+        assert_eq!(raw.next_frame().await.unwrap(), (PONG, vec![b'x'; 125]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f05_a_control_frame_in_pieces_is_closed_with_1002() {
+    survives(Config::default(), async |server| {
+        for opcode in [PING, PONG, CLOSE] {
+            closes(server, 1002, &[("no FIN", frame(opcode & 0x0f, b""))]).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f06_a_continuation_of_nothing_is_closed_with_1002() {
+    survives(Config::default(), async |server| {
+        let after_a_whole_message = [frame(TEXT, b"x"), frame(ENDS, b"y")].concat();
+        let inputs = [
+            ("the last piece", frame(ENDS, b"x")),
+            ("a middle piece", frame(CONTINUES, b"x")),
+            ("after a whole message", after_a_whole_message),
+        ];
+        closes(server, 1002, &inputs).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f07_a_new_message_inside_a_fragmented_one_is_closed_with_1002() {
+    survives(Config::default(), async |server| {
+        for second in [TEXT, TEXT_BEGINS, 0x82, 0x02] {
+            let bytes = [frame(TEXT_BEGINS, b"a"), frame(second, b"b")].concat();
+            closes(server, 1002, &[("second", bytes)]).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f08_a_ping_between_fragments_is_answered_and_the_message_completes() {
+    survives(Config::default(), async |server| {
+        let mut raw = sent(
+            server,
+            &[frame(TEXT_BEGINS, b"to"), frame(PING, b"?")].concat(),
+        )
+        .await;
+        assert_eq!(raw.next_frame().await.unwrap(), (PONG, b"?".to_vec()));
+        raw.frame(ENDS, b"gether").await;
+        assert_eq!(
+            raw.next_frame().await.unwrap(),
+            (TEXT, b"together".to_vec())
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f09_text_that_is_not_utf_8_is_closed_with_1007() {
+    survives(Config::default(), async |server| {
+        let inputs = [
+            ("a stray byte", frame(TEXT, b"\xff")),
+            ("an overlong slash", frame(TEXT, b"\xc0\xaf")),
+            ("a surrogate", frame(TEXT, b"\xed\xa0\x80")),
+            ("over U+10FFFF", frame(TEXT, b"\xf4\x90\x80\x80")),
+        ];
+        closes(server, 1007, &inputs).await;
+        // The same bytes are fine where nobody promised text.
+        let mut raw = sent(server, &frame(0x82, b"\xff")).await;
+        assert_eq!(raw.next_frame().await.unwrap(), (0x82, b"\xff".to_vec()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f10_a_character_may_be_split_over_two_frames() {
+    survives(Config::default(), async |server| {
+        let text = "€😀".as_bytes();
+        for split in 1..text.len() {
+            let (first, rest) = text.split_at(split);
+            let bytes = [frame(TEXT_BEGINS, first), frame(ENDS, rest)].concat();
+            let mut raw = sent(server, &bytes).await;
+            assert_eq!(raw.next_frame().await.unwrap(), (TEXT, text.to_vec()));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f11_half_a_character_or_a_surrogate_in_two_frames_is_closed_with_1007() {
+    survives(Config::default(), async |server| {
+        let two =
+            |first: &[u8], rest: &[u8]| [frame(TEXT_BEGINS, first), frame(ENDS, rest)].concat();
+        let inputs = [
+            ("surrogate 1+2", two(b"\xed", b"\xa0\x80")),
+            ("surrogate 2+1", two(b"\xed\xa0", b"\x80")),
+            ("ends in half", frame(TEXT, b"caf\xc3")),
+            ("ends in half, in two", two(b"caf", b"\xc3")),
+            ("an empty last frame", two(b"caf\xc3", b"")),
+        ];
+        closes(server, 1007, &inputs).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f12_bad_text_is_refused_at_its_first_fragment() {
+    survives(Config::default(), async |server| {
+        closes(server, 1007, &[("no FIN", frame(TEXT_BEGINS, b"\xff"))]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f13_a_frame_that_declares_too_much_is_closed_with_1009_on_its_head_alone() {
+    survives(Config::default(), async |server| {
+        for length in [1 << 63, 1 << 40, 65537] {
+            closes(server, 1009, &[("text", head(TEXT, length))]).await;
+            closes(server, 1009, &[("a piece", head(TEXT_BEGINS, length))]).await;
+        }
+        // One byte less is a message.
+        let mut raw = sent(server, &frame(TEXT, &[b'x'; 65536])).await;
+        assert_eq!(raw.next_frame().await.unwrap().1.len(), 65536);
+    })
+    .await;
+}
+
+/// The time runs from the first byte, wherever the client stops.
+#[tokio::test(start_paused = true)]
+async fn f14_a_message_that_is_not_ended_within_10_s_is_closed_with_1008() {
+    survives(Config::default(), async |server| {
+        let begun = [
+            ("the head and nothing", head(TEXT, 65536)),
+            ("one byte of a head", vec![TEXT]),
+            ("half a frame", frame(TEXT, b"hello")[..8].to_vec()),
+            ("a first fragment", frame(TEXT_BEGINS, b"a")),
+        ];
+        for (name, bytes) in begun {
+            for before in [vec![], frame(TEXT, b"whole"), frame(PING, b"")] {
+                let name = format!("{name}, after {} bytes", before.len());
+                let mut raw = sent(server, &[before, bytes.clone()].concat()).await;
+                let start = Instant::now();
+                let end = raw.closed().await;
+                assert_eq!(end, (1008, "Message too slow".into()), "{name}");
+                assert_eq!(start.elapsed().as_secs(), 10, "{name}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f14_the_beginning_of_a_message_sent_with_the_handshake_is_timed_too() {
+    survives(Config::default(), async |server| {
+        let mut raw = Raw::connect(server.addr).await;
+        let mut bytes = handshake(server.addr, "/", "").into_bytes();
+        bytes.extend(frame(TEXT_BEGINS, b"early"));
+        raw.send(&bytes).await;
+        assert_eq!(raw.head().await.status, 101);
+        let start = Instant::now();
+        assert_eq!(raw.closed().await, (1008, "Message too slow".into()));
+        assert_eq!(start.elapsed().as_secs(), 10);
+    })
+    .await;
+}
+
+/// A control frame may arrive in pieces too, and is no message that is late.
+#[tokio::test(start_paused = true)]
+async fn f14_a_ping_in_two_pieces_leaves_no_time_limit_behind() {
+    survives(Config::default(), async |server| {
+        let ping = frame(PING, b"in pieces");
+        let mut raw = sent(server, &ping[..6]).await;
+        // Paused time moves only when nobody has anything to do: the piece has arrived.
+        sleep(Duration::from_secs(1)).await;
+        raw.send(&ping[6..]).await;
+        assert_eq!(
+            raw.next_frame().await.unwrap(),
+            (PONG, b"in pieces".to_vec())
+        );
+        sleep(Duration::from_secs(15)).await;
+        echoes(&mut raw).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f15_a_ping_that_declares_15_mib_is_refused_on_its_head_alone() {
+    survives(Config::default(), async |server| {
+        let (code, reason) = sent(server, &head(PING, 15 << 20)).await.closed().await;
+        assert!([1002, 1009].contains(&code), "{code} {reason:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f16_fragments_that_add_up_to_too_much_are_closed_with_1009() {
+    survives(Config::default(), async |server| {
+        let piece = |first| frame(first, &[b'x'; 8192]);
+        let begun = [piece(TEXT_BEGINS), piece(CONTINUES).repeat(7)].concat();
+        let too_much = [begun.clone(), frame(ENDS, b"x")].concat();
+        closes(server, 1009, &[("64 KiB and a byte", too_much)]).await;
+        let mut raw = sent(server, &[begun, frame(ENDS, b"")].concat()).await;
+        assert_eq!(raw.next_frame().await.unwrap().1.len(), 65536);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f17_one_byte_fragments_for_ever_overdraw_the_byte_budget() {
+    survives(Config::default(), async |server| {
+        let flood = [
+            frame(TEXT_BEGINS, b"x"),
+            frame(CONTINUES, b"x").repeat(50_000),
+        ];
+        let end = sent(server, &flood.concat()).await.closed().await;
+        assert_eq!(end, (1008, "Rate limit exceeded".into()));
+    })
+    .await;
+}
+
+/// The handler never sees these frames, so the budget is under the codec.
+#[tokio::test]
+async fn f18_empty_fragments_for_ever_overdraw_the_byte_budget() {
+    survives(Config::default(), async |server| {
+        let flood = [
+            frame(TEXT_BEGINS, b""),
+            frame(CONTINUES, b"").repeat(60_000),
+        ];
+        let end = sent(server, &flood.concat()).await.closed().await;
+        assert_eq!(end, (1008, "Rate limit exceeded".into()));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f19_the_twenty_first_ping_at_once_is_closed_with_1008() {
+    survives(Config::default(), async |server| {
+        for (opcode, answers) in [(PING, true), (PONG, false)] {
+            let mut raw = sent(server, &frame(opcode, b"").repeat(20)).await;
+            echoes_after(&mut raw, if answers { 20 } else { 0 }).await;
+            raw.frame(opcode, b"").await;
+            let end = raw.closed().await;
+            assert_eq!(end, (1008, "Rate limit exceeded".into()), "{opcode:x}");
+        }
+    })
+    .await;
+}
+
+/// Like [`echoes`], after at most so many pongs: one that is replaced by the next before it
+/// left needs no answer (RFC 6455 section 5.5.3).
+async fn echoes_after(raw: &mut Raw, pongs: usize) {
+    raw.frame(TEXT, b"and on").await;
+    for _ in 0..=pongs {
+        match raw.next_frame().await.unwrap() {
+            (PONG, _) => {}
+            other => return assert_eq!(other, (TEXT, b"and on".to_vec())),
+        }
+    }
+    panic!("more than {pongs} pongs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f21_a_pong_counts_only_when_it_answers_the_ping() {
+    survives(Config::default(), async |server| {
+        let mut raw = sent(server, &frame(PONG, b"nobody asked")).await;
+        echoes(&mut raw).await;
+        let start = Instant::now();
+        sleep(Duration::from_secs(19)).await;
+        let (first, question) = raw.next_frame().await.unwrap();
+        assert_eq!((first, start.elapsed().as_secs()), (PING, 20));
+        raw.frame(PONG, &question).await;
+        // Answered: it lives on to the next question, and this time says something else.
+        sleep(Duration::from_secs(19)).await;
+        let (first, question) = raw.next_frame().await.unwrap();
+        assert_eq!((first, start.elapsed().as_secs()), (PING, 40));
+        raw.frame(PONG, b"").await;
+        raw.frame(PONG, &question[1..]).await;
+        assert_eq!(raw.closed().await, (1011, "keepalive ping timeout".into()));
+        assert_eq!(start.elapsed().as_secs(), 50);
+    })
+    .await;
+}
+
+/// RFC 6455 section 5.2 wants the shortest form. We are lenient: nothing depends on it.
+#[tokio::test]
+async fn f22_a_length_in_a_longer_form_than_needed_is_understood() {
+    survives(Config::default(), async |server| {
+        let payload = &frame(TEXT, b"hello")[6..];
+        let middle = [&[TEXT, 0xfe, 0, 5, 1, 2, 3, 4], payload].concat();
+        let long = [&head(TEXT, 5), payload].concat();
+        for bytes in [middle, long] {
+            let mut raw = sent(server, &bytes).await;
+            assert_eq!(raw.next_frame().await.unwrap(), (TEXT, b"hello".to_vec()));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f23_a_good_close_is_echoed_and_ends_the_connection() {
+    survives(Config::default(), async |server| {
+        for code in [1000, 1001, 1003, 1007, 1011, 3000, 3999, 4000, 4999] {
+            let mut raw = sent(server, &close(code)).await;
+            assert_eq!(raw.closed().await.0, code);
+        }
+        let mut raw = sent(server, &frame(CLOSE, b"")).await;
+        assert_eq!(raw.next_frame().await.unwrap(), (CLOSE, vec![]));
+        assert_eq!(raw.rest().await, b"");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f24_a_close_with_one_byte_is_closed_with_1002() {
+    survives(Config::default(), async |server| {
+        closes(server, 1002, &[("one byte", frame(CLOSE, b"\x03"))]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f25_a_close_code_nobody_may_send_is_closed_with_1002() {
+    survives(Config::default(), async |server| {
+        for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
+            closes(server, 1002, &[(&code.to_string(), close(code))]).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f26_a_close_reason_that_is_not_utf_8_is_closed_with_1007() {
+    survives(Config::default(), async |server| {
+        closes(
+            server,
+            1007,
+            &[("reason", frame(CLOSE, b"\x03\xe8caf\xc3"))],
+        )
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f27_what_comes_after_a_close_is_ignored() {
+    survives(Config::default(), async |server| {
+        for after in [frame(TEXT, b"too late"), frame(0x83, b"")] {
+            let mut raw = sent(server, &[close(1000), after].concat()).await;
+            assert_eq!(raw.next_frame().await.unwrap().0, CLOSE);
+            assert_eq!(raw.rest().await, b"");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f28_a_connection_that_ends_without_a_close_is_let_go_at_once() {
+    survives(Config::default(), async |server| {
+        let start = Instant::now();
+        for bytes in [vec![], head(TEXT, 100), frame(TEXT_BEGINS, b"a")] {
+            let mut raw = sent(server, &bytes).await;
+            raw.stream.shutdown().await.unwrap();
+            assert_eq!(raw.rest().await, b"");
+        }
+        assert_eq!(server.clients.count(), 1);
+        assert_eq!(start.elapsed().as_secs(), 0);
+    })
+    .await;
+}
+
+/// A client may end its side of the TCP connection as soon as it has said everything.
+#[tokio::test]
+async fn f28_what_was_said_before_the_end_is_answered() {
+    survives(Config::default(), async |server| {
+        let mut raw = Raw::open(server.addr, "/").await;
+        raw.send(&frame(TEXT, b"hello").repeat(3)).await;
+        raw.stream.shutdown().await.unwrap();
+        assert_eq!(
+            raw.rest().await,
+            [TEXT, 5, b'h', b'e', b'l', b'l', b'o'].repeat(3)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f28_a_lost_connection_is_a_line_in_the_log_and_no_error() {
+    let mut demo = demo!("2_websocket_echo").start().await;
+    let mut raw = Raw::open(demo.addr, "/").await;
+    raw.send(&head(TEXT, 100)).await;
+    drop(raw);
+    demo.says("conn.closed without a Close frame").await;
+    let mut next = Client::connect(demo.url()).await;
+    next.say("hello").await;
+    assert_eq!(next.hear_text().await, "Echo: hello");
+    assert!(!demo.output().contains("ERROR"), "{}", demo.output());
+}
+
+/// Until then it holds its place: the limit is on sockets.
+#[tokio::test(start_paused = true)]
+async fn f29_who_does_not_answer_our_close_is_dropped_within_2_s() {
+    let config = Config {
+        max_connections: 2,
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        let mut raw = sent(server, b"\xff\xff").await;
+        assert_eq!(raw.next_frame().await.unwrap().0, CLOSE);
+        assert_eq!(raw.rest().await, b"", "our side ends at once");
+        assert!(Client::try_connect(server.url()).await.is_err());
+        sleep(Duration::from_secs(2)).await;
+        Client::connect(server.url()).await.leave().await;
+        drop(raw);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f30_who_goes_on_sending_after_our_close_is_heard_out_for_a_second() {
+    survives(Config::default(), async |server| {
+        let mut raw = sent(server, b"\xff\xff").await;
+        let start = Instant::now();
+        while raw
+            .stream
+            .write_all(&frame(TEXT, b"la la la"))
+            .await
+            .is_ok()
+        {
+            sleep(Duration::from_millis(100)).await;
+            assert!(start.elapsed() < Duration::from_secs(2));
+        }
+        assert!(start.elapsed() >= Duration::from_secs(1));
+        // All of that did not cost it the Close frame.
+        assert_eq!(raw.closed().await.0, 1002);
+    })
+    .await;
+}
+
+/// Says good-bye when asked to, and with what.
+async fn polite(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        if let zcomm_core::Message::Text(text) = &message
+            && let Some(reason) = text.strip_prefix("close: ")
+        {
+            connection.close(4000, reason);
+            break;
+        }
+        connection.send(message).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn f31_a_reason_of_ours_that_is_too_long_is_cut_at_a_character() {
+    survives_with(Config::default(), polite, async |server| {
+        let reason = "ä".repeat(100);
+        let mut raw = sent(server, &frame(TEXT, format!("close: {reason}").as_bytes())).await;
+        assert_eq!(raw.closed().await, (4000, "ä".repeat(61)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f32_both_sides_may_close_at_the_same_moment() {
+    survives_with(Config::default(), polite, async |server| {
+        let bytes = [frame(TEXT, b"close: bye"), close(1000)].concat();
+        let mut raw = sent(server, &bytes).await;
+        let (first, payload) = raw.next_frame().await.unwrap();
+        assert_eq!(
+            (first, &payload[..]),
+            (CLOSE, &[&[0x0f, 0xa0], &b"bye"[..]].concat()[..])
+        );
+        assert_eq!(raw.rest().await, b"", "one Close frame is all");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f33_a_client_that_has_vanished_is_dropped_when_its_pong_is_10_s_late() {
+    survives(Config::default(), async |server| {
+        let mut raw = sent(server, b"").await;
+        let start = Instant::now();
+        sleep(Duration::from_secs(19)).await;
+        assert_eq!(raw.closed().await, (1011, "keepalive ping timeout".into()));
+        assert_eq!(start.elapsed().as_secs(), 30);
+    })
+    .await;
+}
+
+/// Hears everything and says nothing.
+async fn listen(mut connection: Connection) -> Result<()> {
+    while connection.recv().await.is_some() {}
+    Ok(())
+}
+
+/// A client that has begun a message, and whom the kernel has given so large a buffer that
+/// there is always more to read.
+async fn floods(server: &Running) -> Raw {
+    let mut raw = Raw::open(server.addr, "/").await;
+    raw.send(&frame(0x82, &[0; 65536]).repeat(500)).await;
+    raw.frame(TEXT_BEGINS, b"").await;
+    raw
+}
+
+/// Time limits count on the clock, not on a quiet moment: a client that keeps the server
+/// busy with frames that never become a message ends like one that stops. Budgets off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f18_a_flood_does_not_hold_up_the_time_limits() {
+    let slow = Config {
+        message_timeout: Duration::from_millis(500),
+        ..Config::default()
+    };
+    let silent = Config {
+        ping_interval: Duration::from_millis(200),
+        ping_timeout: Duration::from_millis(300),
+        ..Config::default()
+    };
+    for (limits, code, reason) in [
+        (slow, 1008, "Message too slow"),
+        (silent, 1011, "keepalive ping timeout"),
+    ] {
+        let config = Config {
+            rate_limit: None,
+            ..limits
+        };
+        let mut server = serve(config, listen).await;
+        let mut raw = floods(&server).await;
+        let flood = frame(CONTINUES, b"").repeat(10_000);
+        let start = Instant::now();
+        let sending = async { while raw.stream.write_all(&flood).await.is_ok() {} };
+        soon("the flood to be cut off", sending).await;
+        assert!(start.elapsed() < Duration::from_secs(3), "{reason}");
+        assert_eq!(raw.closed().await, (code, reason.into()));
+        server.stop().await;
+    }
+}
+
+/// What others say reaches a client that floods, while it floods, and no flush is thought
+/// stuck because of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f18_a_client_that_floods_still_hears_the_others() {
+    let config = Config {
+        rate_limit: None,
+        flush_timeout: Duration::from_millis(200),
+        ..Config::default()
+    };
+    let mut server = serve(config, listen).await;
+    let (mut hears, mut says) = floods(&server).await.stream.into_split();
+    let flood = tokio::spawn(async move {
+        let flood = frame(CONTINUES, b"").repeat(10_000);
+        while says.write_all(&flood).await.is_ok() {}
+    });
+    for _ in 0..20 {
+        server.hub.broadcast("x".repeat(10_000)).unwrap();
+        let mut heard = [0; 10_004];
+        let heard = tokio::time::timeout(Duration::from_secs(1), hears.read_exact(&mut heard));
+        heard.await.expect("within a second").expect("not closed");
+    }
+    flood.abort();
+    drop(hears);
+    server.stop().await;
+}

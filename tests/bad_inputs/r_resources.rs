@@ -1,0 +1,495 @@
+//! R: resources. What a server has only so much of, and who may take how much.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpSocket, TcpStream},
+    time::{Instant, sleep},
+};
+use zcomm_core::{Config, Connection, Message, Result};
+
+use super::{survives, survives_with};
+use crate::{
+    demo,
+    harness::{Client, Raw, Running, ask, echo, frame, get, handshake, serve, soon},
+};
+
+const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
+
+/// A handshake from this address of the loopback network.
+async fn from(address: [u8; 4], server: SocketAddr) -> (Raw, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((address, 0).into()).unwrap();
+    let stream = socket.connect(server).await.unwrap();
+    let mut raw = Raw { stream };
+    raw.send(handshake(server, "/", "").as_bytes()).await;
+    let status = raw.head().await.status;
+    (raw, status)
+}
+
+/// Connects as soon as there is a place.
+async fn room(server: &Running) -> Client {
+    loop {
+        if let Ok(client) = Client::try_connect(server.url()).await {
+            return client;
+        }
+    }
+}
+
+#[tokio::test]
+async fn r01_the_connection_after_the_last_place_is_503_until_one_is_free() {
+    let config = Config {
+        max_connections: 2,
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        let second = Client::connect(server.url()).await;
+        let response = ask(server.addr, &handshake(server.addr, "/", "")).await;
+        assert_eq!(response.status, 503);
+        assert!(response.header("retry-after").is_some());
+        second.leave().await;
+        soon("the place of the second", room(server)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r02_one_address_too_often_is_429_and_another_address_is_let_in() {
+    let config = Config {
+        max_connections_per_ip: Some(2),
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        let (_second, status) = from([127, 0, 0, 1], server.addr).await;
+        assert_eq!(status, 101);
+        let response = ask(server.addr, &handshake(server.addr, "/", "")).await;
+        assert_eq!(response.status, 429);
+        assert!(response.header("retry-after").is_some());
+        // Elsewhere this machine has only one loopback address.
+        #[cfg(target_os = "linux")]
+        assert_eq!(from([127, 0, 0, 2], server.addr).await.1, 101);
+    })
+    .await;
+}
+
+/// Refused connections of one address take no place from the others, asked or not.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn r02_one_address_cannot_take_all_the_places() {
+    let config = Config {
+        max_connections: 10,
+        max_connections_per_ip: Some(2),
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        let mut silent = Vec::new();
+        for _ in 0..60 {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+            silent.push(socket.connect(server.addr).await.unwrap());
+        }
+        Client::connect(server.url()).await.leave().await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn r03_who_never_asks_holds_a_place_for_5_s() {
+    let config = Config {
+        max_connections: 20,
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        let mut silent = Vec::new();
+        for _ in 0..19 {
+            silent.push(Raw::connect(server.addr).await);
+        }
+        assert!(Client::try_connect(server.url()).await.is_err());
+        sleep(Duration::from_secs(5)).await;
+        for mut raw in silent {
+            assert_eq!(raw.rest().await, b"");
+        }
+        Client::connect(server.url()).await.leave().await;
+    })
+    .await;
+}
+
+/// `accept` of a connection that is dead already, or the first use of it, fails.
+#[tokio::test]
+async fn r06_connections_that_are_reset_before_they_are_served_stop_nobody() {
+    survives(Config::default(), async |server| {
+        for _ in 0..200 {
+            let stream = TcpStream::connect(server.addr).await.unwrap();
+            stream.set_zero_linger().unwrap();
+        }
+        Client::connect(server.url()).await.leave().await;
+    })
+    .await;
+}
+
+/// Every connection is a file descriptor; see `ulimit -n`.
+#[cfg(unix)]
+#[tokio::test]
+async fn r05_out_of_descriptors_it_keeps_serving_and_recovers_by_itself() {
+    let mut demo = demo!("2_websocket_echo")
+        .shell(r#"ulimit -n 40; exec "$0""#)
+        .start()
+        .await;
+    let start = std::time::Instant::now();
+    let mut inside = Client::connect(demo.url()).await;
+    let mut silent = Vec::new();
+    for _ in 0..60 {
+        silent.push(Raw::connect(demo.addr).await);
+    }
+    let complaints = |demo: &crate::harness::Demo| demo.output().matches("accept.error").count();
+    demo.says("accept.error").await;
+    // Whoever is inside is served; 20 a second is what one client may say.
+    let mut turns = tokio::time::interval(Duration::from_millis(60));
+    while complaints(&demo) < 2 {
+        inside.say("still there?").await;
+        assert_eq!(inside.hear_text().await, "Echo: still there?");
+        turns.tick().await;
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+    drop(silent);
+    assert_eq!(get(demo.addr, "/healthz").await.status, 200);
+    let (complaints, seconds) = (complaints(&demo), start.elapsed().as_secs());
+    assert!(
+        complaints as u64 <= seconds + 1,
+        "{complaints} in {seconds} s"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn r07_a_low_hard_limit_of_descriptors_lowers_the_promise_with_a_warning() {
+    let demo = demo!("2_websocket_echo")
+        .shell(r#"ulimit -n 256; exec "$0""#)
+        .start()
+        .await;
+    let stats = get(demo.addr, "/stats").await.body;
+    assert!(stats.contains(r#""max_connections":156"#), "{stats}");
+    let said = demo.output();
+    let warning = said.lines().find(|line| line.contains("ulimit -n"));
+    let warning = warning.expect("a warning");
+    assert!(warning.contains("WARN") && warning.contains("WEBSOCKET_MAX_CONNECTIONS=1000"));
+    assert!(warning.contains("156"), "{warning}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn r07_a_low_soft_limit_of_descriptors_is_raised_without_a_word() {
+    let demo = demo!("2_websocket_echo")
+        .shell(r#"ulimit -n 2000; ulimit -S -n 256; exec "$0""#)
+        .start()
+        .await;
+    let stats = get(demo.addr, "/stats").await.body;
+    assert!(stats.contains(r#""max_connections":1000"#), "{stats}");
+    assert!(!demo.output().contains("WARN"), "{}", demo.output());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r08_the_forty_first_message_at_once_is_closed_with_1008() {
+    survives(Config::default(), async |server| {
+        let mut raw = Raw::open(server.addr, "/").await;
+        raw.send(&frame(TEXT, b"hello").repeat(1000)).await;
+        for _ in 0..40 {
+            let answer = raw.next_frame().await.unwrap();
+            assert_eq!(
+                answer,
+                (TEXT, b"hello".to_vec()),
+                "the allowed are answered"
+            );
+        }
+        let end = raw.closed().await;
+        assert_eq!(end, (1008, "Rate limit exceeded".into()));
+        // Twenty a second for ever is fine.
+        let mut lively = Raw::open(server.addr, "/").await;
+        for _ in 0..100 {
+            sleep(Duration::from_millis(50)).await;
+            lively.frame(TEXT, b"hello").await;
+            assert_eq!(lively.next_frame().await.unwrap().1, b"hello");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r09_large_messages_without_pause_overdraw_the_byte_budget() {
+    survives(Config::default(), async |server| {
+        let mut raw = Raw::open(server.addr, "/").await;
+        raw.send(&frame(BINARY, &[0; 60 * 1024]).repeat(5)).await;
+        for _ in 0..4 {
+            assert_eq!(raw.next_frame().await.unwrap().1.len(), 60 * 1024);
+        }
+        let end = raw.closed().await;
+        assert_eq!(end, (1008, "Rate limit exceeded".into()));
+    })
+    .await;
+}
+
+/// However small the limit for a message is, messages within it pass.
+#[tokio::test]
+async fn r09_a_small_message_limit_leaves_bytes_for_the_frames_around_it() {
+    let config = Config {
+        max_message_bytes: 12,
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        let mut raw = Raw::open(server.addr, "/").await;
+        for _ in 0..40 {
+            raw.frame(TEXT, b"hello").await;
+            assert_eq!(raw.next_frame().await.unwrap().1, b"hello");
+        }
+    })
+    .await;
+}
+
+/// A client that takes what has come only when it reads; its own buffer is small.
+async fn slow_reader(server: SocketAddr) -> Raw {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let stream = socket.connect(server).await.unwrap();
+    let mut raw = Raw { stream };
+    raw.send(handshake(server, "/", "").as_bytes()).await;
+    assert_eq!(raw.head().await.status, 101);
+    raw
+}
+
+/// On the word `stream`, sends that many times 64 KiB before it listens again.
+async fn streams(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        let count = match &message {
+            Message::Text(text) => text.strip_prefix("stream "),
+            Message::Binary(_) => None,
+        };
+        let Some(count) = count else {
+            connection.send(message).await?;
+            continue;
+        };
+        for _ in 0..count.parse::<u32>().unwrap() {
+            connection.send("x".repeat(64 * 1024)).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_who_stops_reading_is_closed_with_1008_after_5_s() {
+    survives_with(Config::default(), streams, async |server| {
+        let mut slow = slow_reader(server.addr).await;
+        slow.frame(TEXT, b"stream 1000").await;
+        let start = Instant::now();
+        while server.clients.count() > 1 {
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(start.elapsed().as_secs(), 5);
+        // It has two seconds to come back to its senses, and then hears why.
+        assert_eq!(slow.closed().await, (1008, "Too slow".into()));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_who_never_reads_again_is_gone_2_s_later() {
+    let config = Config {
+        max_connections: 2,
+        ..Config::default()
+    };
+    survives_with(config, streams, async |server| {
+        let mut slow = slow_reader(server.addr).await;
+        slow.frame(TEXT, b"stream 1000").await;
+        sleep(Duration::from_secs(6)).await;
+        assert!(Client::try_connect(server.url()).await.is_err());
+        sleep(Duration::from_secs(2)).await;
+        Client::connect(server.url()).await.leave().await;
+        drop(slow);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn r13_a_byte_a_second_is_not_reading() {
+    survives_with(Config::default(), streams, async |server| {
+        let mut slow = slow_reader(server.addr).await;
+        slow.frame(TEXT, b"stream 1000").await;
+        let start = Instant::now();
+        while server.clients.count() > 1 {
+            sleep(Duration::from_secs(1)).await;
+            slow.stream.read_u8().await.unwrap();
+        }
+        assert!((5..=6).contains(&start.elapsed().as_secs()));
+    })
+    .await;
+}
+
+/// A long answer to a slow client is no reason to think that it is lost: while the handler
+/// sends, nobody reads its pongs.
+#[tokio::test(start_paused = true)]
+async fn r13_a_long_answer_to_a_client_that_keeps_reading_is_no_lost_client() {
+    survives_with(Config::default(), streams, async |server| {
+        let mut slow = slow_reader(server.addr).await;
+        slow.frame(TEXT, b"stream 1000").await;
+        let start = Instant::now();
+        let mut taken = vec![0; 5 << 20];
+        for _ in 0..12 {
+            sleep(Duration::from_secs(4)).await;
+            let read = slow.stream.read_exact(&mut taken);
+            soon("the next part", read).await.expect("still connected");
+        }
+        assert!(start.elapsed().as_secs() >= 45);
+        slow.frame(TEXT, b"thanks").await;
+        let mut rest = vec![0; 1000 * (64 * 1024 + 10) - 12 * (5 << 20)];
+        slow.stream.read_exact(&mut rest).await.unwrap();
+        loop {
+            match slow.next_frame().await.unwrap() {
+                (0x89, _) => {}
+                other => return assert_eq!(other, (TEXT, b"thanks".to_vec())),
+            }
+        }
+    })
+    .await;
+}
+
+/// The log holds 1,024 messages. Nothing is missed in silence.
+#[tokio::test]
+async fn r14_who_falls_behind_the_whole_log_is_told_the_gap_and_stays() {
+    let mut server = serve(Config::default(), echo).await;
+    let mut behind = Client::connect(server.url()).await;
+    behind.say("in").await;
+    assert_eq!(behind.hear_text().await, "in");
+    // This test has one thread: nobody reads the log before it is full.
+    for n in 0..2000 {
+        server.hub.broadcast(n.to_string()).unwrap();
+    }
+    assert_eq!(
+        behind.hear_text().await,
+        "(up to 976 messages were missed: they came faster than you read)"
+    );
+    for n in 976..2000 {
+        assert_eq!(behind.hear_text().await, n.to_string());
+    }
+    behind.say("still in").await;
+    assert_eq!(behind.hear_text().await, "still in");
+    behind.leave().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn r15_nobody_notices_who_comes_and_goes_while_a_broadcast_runs() {
+    survives(Config::default(), async |server| {
+        let witness = server.clients.list()[0].id;
+        let mut steady = Client::connect(server.url()).await;
+        let publish = async {
+            for n in 0..300 {
+                server.hub.broadcast_except(n.to_string(), witness).unwrap();
+                tokio::task::yield_now().await;
+            }
+        };
+        let listen = async {
+            for n in 0..300 {
+                assert_eq!(steady.hear_text().await, n.to_string());
+            }
+        };
+        let churn = async {
+            for n in 0..100 {
+                let client = Client::connect(server.url()).await;
+                if n % 2 == 0 {
+                    client.leave().await;
+                }
+            }
+        };
+        tokio::join!(publish, listen, churn);
+        steady.leave().await;
+    })
+    .await;
+}
+
+/// Panics when told to.
+async fn fragile(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        assert_ne!(message, "panic".into(), "told to");
+        connection.send(message).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn r16_a_handler_that_panics_ends_its_own_connection_with_1011() {
+    let config = Config {
+        max_connections: 3,
+        max_connections_per_ip: Some(2),
+        ..Config::default()
+    };
+    survives_with(config, fragile, async |server| {
+        // Room for one beside the witness: each round needs the place of the one before.
+        for _ in 0..3 {
+            let mut client = soon("the place of the last", room(server)).await;
+            client.say("before").await;
+            client.say("panic").await;
+            assert_eq!(client.hear_text().await, "before");
+            assert_eq!(client.closed().await, (1011, "Internal error".into()));
+            assert_eq!(server.clients.count(), 1, "off the list");
+        }
+        soon("the place of the last", room(server)).await;
+    })
+    .await;
+}
+
+/// The port of a process that cannot say it: the one on which it listens.
+#[cfg(target_os = "linux")]
+fn port_of(pid: u32) -> Option<u16> {
+    let sockets: Vec<_> = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .ok()?
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .collect();
+    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).ok()?;
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let inode = format!("socket:[{}]", fields[9]);
+        let listens = fields[3] == "0A" && sockets.iter().any(|link| link.as_os_str() == &*inode);
+        let port = fields[1].split(':').nth(1)?;
+        listens.then(|| u16::from_str_radix(port, 16).ok())?
+    })
+}
+
+/// `/dev/full` is a disk without room.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn r18_a_full_disk_under_the_log_is_one_line_on_stderr() {
+    let start = demo!("2_websocket_echo").shell(r#"exec "$0" >/dev/full"#);
+    let mut child = start.command().spawn().unwrap();
+    let pid = child.id().unwrap();
+    let port = async {
+        loop {
+            match port_of(pid) {
+                Some(port) => break port,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let port = soon("the demo to listen", port).await;
+    for n in 0..5 {
+        let mut client = Client::connect(format!("ws://127.0.0.1:{port}/")).await;
+        client.say(format!("{n}")).await;
+        assert_eq!(client.hear_text().await, format!("Echo: {n}"));
+        client.leave().await;
+    }
+    let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    soon("the end of stderr", stderr.read_to_string(&mut said))
+        .await
+        .unwrap();
+    assert!(
+        soon("the demo to end", child.wait())
+            .await
+            .unwrap()
+            .success()
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.starts_with("log lines are lost"), "{said}");
+}
