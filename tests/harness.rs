@@ -359,9 +359,9 @@ pub fn handshake(addr: SocketAddr, target: &str, more: &str) -> String {
 }
 
 /// Sends a request as it is, and reads the response.
-pub async fn ask(addr: SocketAddr, request: &str) -> Response {
+pub async fn ask(addr: SocketAddr, request: impl AsRef<[u8]>) -> Response {
     let mut raw = Raw::connect(addr).await;
-    raw.send(request.as_bytes()).await;
+    raw.send(request.as_ref()).await;
     raw.response().await
 }
 
@@ -369,7 +369,7 @@ pub async fn ask(addr: SocketAddr, request: &str) -> Response {
 pub async fn get(addr: SocketAddr, target: &str) -> Response {
     ask(
         addr,
-        &format!("GET {target} HTTP/1.1\r\nHost: {addr}\r\n\r\n"),
+        format!("GET {target} HTTP/1.1\r\nHost: {addr}\r\n\r\n"),
     )
     .await
 }
@@ -539,11 +539,16 @@ impl Demo {
 
     /// Waits until it has printed this.
     pub async fn says(&mut self, what: &str) {
-        let said = self.output.wait_for(|text| text.contains(what));
-        soon(what, said)
+        self.says_times(what, 1).await;
+    }
+
+    /// Waits until it has printed this so often, and returns all it has printed.
+    pub async fn says_times(&mut self, what: &str, times: usize) -> String {
+        let said = |text: &String| text.matches(what).count() >= times;
+        soon(what, self.output.wait_for(said))
             .await
-            .map(drop)
-            .unwrap_or_else(|_| panic!("ended without saying {what:?}"));
+            .map(|text| text.clone())
+            .unwrap_or_else(|_| panic!("ended without saying {what:?}"))
     }
 
     /// Its process id.

@@ -179,7 +179,10 @@ impl Front {
             Ok(Err(admission)) => Err(admission),
             Err(refusal) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                if let [attempt] = attempts(request).as_slice() {
+                // A page asks about its handshake, not about its questions.
+                if handshake::is_handshake(request.headers())
+                    && let [attempt] = attempts(request).as_slice()
+                {
                     self.why.note(attempt, refusal);
                 }
                 let (status, reason) = (refusal.status(), refusal.reason());
