@@ -40,7 +40,7 @@ use crate::{
 
 /// Read at a time. It is zeroed before every read and kept per connection, so small is
 /// fast; a larger message grows its own buffer.
-const READ_BUFFER: usize = 2 * 1024;
+const READ_BUFFER: usize = 4 * 1024;
 /// Sent messages are written without waiting for a flush once they fill this much.
 const WRITE_BUFFER: usize = 64 * 1024;
 /// For the last bytes, the Close frame among them.
