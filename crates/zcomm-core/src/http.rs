@@ -79,6 +79,11 @@ pub(crate) enum Guest {
     Stranger(Refusal),
 }
 
+enum Answer {
+    Respond(Response<Full<Bytes>>),
+    Admit(Admission),
+}
+
 #[derive(Serialize)]
 struct Stats {
     clients: usize,
@@ -107,23 +112,15 @@ impl Front {
         let local = stream.local_addr().ok()?;
         let door = Mutex::new(None);
         let service = service_fn(|request| {
-            let response = self
-                .answer(&request, local, peer, slot)
-                .unwrap_or_else(|admission| {
-                    let guest = match admission.farewell {
-                        Some(refusal) => {
-                            self.refused.fetch_add(1, Ordering::Relaxed);
-                            Guest::Stranger(refusal)
-                        }
-                        None => {
-                            let membership = self.clients.join(peer);
-                            let cursor = self.hub.cursor(membership.client.info.id);
-                            Guest::Client(membership, cursor)
-                        }
-                    };
+            let response = match self.decide(&request, local, slot) {
+                Ok(Answer::Respond(response)) => response,
+                Ok(Answer::Admit(admission)) => {
+                    let guest = self.admit(&admission, peer);
                     *door.lock().unwrap_or_else(PoisonError::into_inner) = Some(guest);
                     switching_protocols(&admission)
-                });
+                }
+                Err(refusal) => self.refuse(&request, refusal, peer),
+            };
             ready(Ok::<_, Infallible>(response))
         });
         let mut http = http1::Builder::new()
@@ -149,61 +146,60 @@ impl Front {
         }
     }
 
-    /// The response to a request, or the handshake to complete.
-    fn answer(
+    /// What to do with a request.
+    fn decide(
         &self,
         request: &Request<Incoming>,
         local: SocketAddr,
-        peer: SocketAddr,
         slot: &Slot,
-    ) -> Result<Response<Full<Bytes>>, Admission> {
-        let answer = self.gate.check_request(request, local).and_then(|host| {
-            let path = request.uri().path();
-            let handshake = handshake::is_handshake(request.headers());
-            match path {
-                // An answer is told once: only a method that shows it may use it up.
-                "/why" if request.method() == Method::GET => Ok(Ok(self.why(request))),
-                "/ws" => self.gate.check_handshake(request, &host, slot).map(Err),
-                "/" if handshake => self.gate.check_handshake(request, &host, slot).map(Err),
-                _ if request.method() != Method::GET && request.method() != Method::HEAD => {
-                    Err(Refusal::Method)
-                }
-                _ => self
-                    .resource(request, &host)
-                    .map(Ok)
-                    .ok_or(Refusal::NotFound),
-            }
-        });
-        match answer {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(admission)) => Err(admission),
-            Err(refusal) => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                // A page asks about its handshake, not about its questions.
-                if handshake::is_handshake(request.headers())
-                    && let [attempt] = attempts(request).as_slice()
-                {
-                    self.why.note(attempt, refusal);
-                }
-                let (status, reason) = (refusal.status(), refusal.reason());
-                tracing::info!(%peer, status, reason, "handshake.rejected");
-                Ok(refused(refusal))
-            }
+    ) -> Result<Answer, Refusal> {
+        let host = self.gate.check_request(request, local)?;
+        let (path, method) = (request.uri().path(), request.method());
+        if path == "/ws" || (path == "/" && handshake::is_handshake(request.headers())) {
+            let admission = self.gate.check_handshake(request, &host, slot)?;
+            return Ok(Answer::Admit(admission));
         }
-    }
-
-    fn resource(
-        &self,
-        request: &Request<Incoming>,
-        host: &Authority,
-    ) -> Option<Response<Full<Bytes>>> {
-        match request.uri().path() {
+        // HEAD is GET without the body; but /why tells its answer once, so only a method
+        // that shows it may use it up.
+        let response = match path {
+            _ if method != Method::GET && method != Method::HEAD => return Err(Refusal::Method),
+            "/why" if method == Method::GET => Some(self.why(request)),
             "/healthz" => Some(ok("text/plain; charset=utf-8", "ok\n")),
-            "/stats" => Some(self.stats(request, host)),
+            "/stats" => Some(self.stats(request, &host)),
             // Browsers ask for it unasked; no icon is no error.
             "/favicon.ico" => Some(empty()),
-            path => self.page.as_ref()?.response(path),
+            path => self.page.as_ref().and_then(|page| page.response(path)),
+        };
+        response.map(Answer::Respond).ok_or(Refusal::NotFound)
+    }
+
+    /// Lets a client in, before its 101 is written.
+    fn admit(&self, admission: &Admission, peer: SocketAddr) -> Guest {
+        if let Some(refusal) = admission.farewell {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Guest::Stranger(refusal);
         }
+        let membership = self.clients.join(peer);
+        let cursor = self.hub.cursor(membership.client.info.id);
+        Guest::Client(membership, cursor)
+    }
+
+    fn refuse(
+        &self,
+        request: &Request<Incoming>,
+        refusal: Refusal,
+        peer: SocketAddr,
+    ) -> Response<Full<Bytes>> {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        // A page asks about its handshake, not about its questions.
+        if handshake::is_handshake(request.headers())
+            && let [attempt] = attempts(request).as_slice()
+        {
+            self.why.note(attempt, refusal);
+        }
+        let (status, reason) = (refusal.status(), refusal.reason());
+        tracing::info!(%peer, status, reason, "handshake.rejected");
+        refused(refusal)
     }
 
     /// Tells a page what became of its attempt, once.
