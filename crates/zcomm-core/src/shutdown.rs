@@ -10,16 +10,23 @@
 //! Production first reports itself as not ready and waits until the load balancer has
 //! noticed.
 
+use std::future::Future;
+
 /// Waits until the program is asked to stop. A second request ends it with exit code 130.
-pub async fn shutdown_signal() {
+///
+/// Signals count from this call on, not from the first wait: between a program's first line
+/// and its first wait, Ctrl-C must not kill it. Call it inside the tokio runtime.
+pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
     let mut signals = Signals::new();
-    signals.next().await;
-    tracing::info!("stopping: closing every connection; once more stops at once");
-    tokio::spawn(async move {
+    async move {
         signals.next().await;
-        #[allow(clippy::disallowed_methods, reason = "asked twice: now means now")]
-        std::process::exit(130);
-    });
+        tracing::info!("stopping: closing every connection; once more stops at once");
+        tokio::spawn(async move {
+            signals.next().await;
+            #[allow(clippy::disallowed_methods, reason = "asked twice: now means now")]
+            std::process::exit(130);
+        });
+    }
 }
 
 #[cfg(unix)]
