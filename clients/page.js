@@ -15,14 +15,18 @@ const CODES = {
   1006: "no Close frame arrived",
   1007: "the text was not valid UTF-8",
   1008: "refused by the server's policy",
-  1009: "the message was too big",
+  1009: "the message was too big (WEBSOCKET_MAX_MESSAGE_BYTES on the server)",
   1011: "the server met an error",
   1012: "the server is restarting: try again soon",
   1013: "the server is overloaded: try again later",
   1015: "the TLS handshake failed",
 };
 const TOKEN_HELP = "To fix it: open the link the server printed, or type WEBSOCKET_TOKEN from .zEnv into Token.";
-const HELP = { "Authentication required": TOKEN_HELP, "Invalid token": TOKEN_HELP };
+const HELP = {
+  "Authentication required": TOKEN_HELP,
+  "Invalid token": TOKEN_HELP,
+  "Rate limit exceeded": "To fix it: send less, or raise WEBSOCKET_RATE_LIMIT on the server.",
+};
 
 const inWords = ({ code, reason }) => {
   const words = CODES[code] ?? (code >= 3000 ? "a code of this application" : "an unknown code");

@@ -62,7 +62,7 @@ async fn logs_what_a_client_says_escaped_and_cut() {
     client
         .say("\x1b]0;pwn\x07\r\n2026 INFO forged".to_owned() + &"x".repeat(100))
         .await;
-    demo.says("client 1 says").await;
+    demo.says("client 1 said").await;
     let output = demo.output();
     assert!(!output.contains(['\x1b', '\x07', '\r']), "{output:?}");
     assert!(

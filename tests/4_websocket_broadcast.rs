@@ -30,7 +30,7 @@ async fn whoever_shows_the_token_hears_the_others() {
     let mut second = Client::connect(request).await;
     first.say("hello").await;
     assert_eq!(second.hear_text().await, "client 1 says: hello");
-    demo.says("client 1 reached 1").await;
+    demo.says("reached=1").await;
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn who_is_not_let_in_is_not_counted_and_not_reached() {
     let mut first = Client::connect(url.as_str()).await;
     let mut stranger = Client::connect(demo.url()).await;
     first.say("secret").await;
-    demo.says("reached 0").await;
+    demo.says("reached=0").await;
     assert_eq!(stranger.closed().await.0, 1008);
 }
 

@@ -22,7 +22,7 @@ async fn what_one_says_all_others_hear_and_the_sender_does_not() {
     first.say("hello").await;
     assert_eq!(second.hear_text().await, "client 1 says: hello");
     assert_eq!(third.hear_text().await, "client 1 says: hello");
-    demo.says("client 1 reached 2").await;
+    demo.says("reached=2").await;
     second.say("hi").await;
     assert_eq!(first.hear_text().await, "client 2 says: hi");
     assert_eq!(third.hear_text().await, "client 2 says: hi");
@@ -33,7 +33,7 @@ async fn whoever_is_alone_reaches_nobody_and_that_is_fine() {
     let mut demo = demo!("open_broadcast").start().await;
     let mut client = Client::connect(demo.url()).await;
     client.say("hello?").await;
-    demo.says("client 1 reached 0").await;
+    demo.says("reached=0").await;
 }
 
 /// One client leaving must not take the others along: a Close frame is never passed on.

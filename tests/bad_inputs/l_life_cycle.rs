@@ -57,7 +57,7 @@ async fn l03_a_second_signal_ends_it_at_once() {
     let _silent = Raw::open(demo.addr, "/").await;
     demo.says("conn.opened").await;
     demo.signal(rustix::process::Signal::INT);
-    demo.says("once more stops at once").await;
+    demo.says("press Ctrl-C again").await;
     demo.signal(rustix::process::Signal::INT);
     assert_eq!(demo.ended().await.code(), Some(130));
 }
@@ -103,7 +103,7 @@ async fn l06_a_port_in_use_ends_it_with_1_and_a_sentence_that_helps() {
             "{output}"
         );
         assert!(
-            output.contains("help: take another port with WEBSOCKET_PORT="),
+            output.contains("Or take another port with WEBSOCKET_PORT="),
             "{output}"
         );
     }

@@ -34,7 +34,7 @@ pub const ON_PURPOSE: &[(&str, &str)] = &[
     ),
     (
         "o09",
-        "a raw look-alike is 400 (h20: 8-bit bytes in Origin), its xn-- form 403; the log names the rule, never the origin",
+        "a raw look-alike is 400 (h20: 8-bit bytes in Origin), its xn-- form 403 and in the log",
     ),
     (
         "o10",

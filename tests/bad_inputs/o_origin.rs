@@ -71,7 +71,8 @@ async fn o01_a_foreign_page_is_403_and_the_log_says_origin() {
         demo.says("this page's origin is not allowed").await;
         let output = demo.output();
         assert!(
-            output.contains("handshake.rejected") && !output.contains("evil"),
+            output.contains("handshake.rejected")
+                && output.contains(r#"origin="https://evil.example""#),
             "{output}"
         );
     })
@@ -467,14 +468,7 @@ async fn o13_a_foreign_host_is_403_and_the_log_says_host() {
                 .replace("Upgrade: ", &format!("Origin: http://{host}\r\nUpgrade: "));
             refused_by_host(addr, same).await;
             // Neither pages nor numbers nor reasons are for such a page.
-            for path in [
-                "/",
-                "/ws",
-                "/stats",
-                "/healthz",
-                "/why?attempt=0123456789abcdef",
-                "/style.css",
-            ] {
+            for path in ["/", "/ws", "/stats", "/healthz", "/style.css"] {
                 refused_by_host(addr, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
             }
         }
@@ -483,7 +477,7 @@ async fn o13_a_foreign_host_is_403_and_the_log_says_host() {
     survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {
         refused_by_host(demo.addr, to(demo.addr, "evil.example")).await;
         demo.says("this server does not answer for the host").await;
-        assert!(!demo.output().contains("evil"));
+        demo.says(r#"host="evil.example""#).await;
     })
     .await;
 }

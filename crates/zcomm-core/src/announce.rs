@@ -11,6 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::{config::Config, origin::Origin, page::Page};
 
+/// The port that a double-clicked page has in its address field.
+const DEFAULT_PORT: u16 = 8765;
+
 /// Logs the first lines. `new_token` is the token that was made for this run, if one was.
 pub(crate) fn announce(
     config: &Config,
@@ -18,9 +21,11 @@ pub(crate) fn announce(
     page: Option<Page>,
     new_token: Option<&str>,
 ) {
-    let file = page
-        .map(|page| format!(", or double-click {}", page.file))
-        .unwrap_or_default();
+    let file = match page.filter(|_| allows_double_click(config, addr)) {
+        Some(page) if addr.port() == DEFAULT_PORT => format!(", or double-click {}", page.file),
+        Some(page) => format!(", or double-click {} and type this address", page.file),
+        None => String::new(),
+    };
     let fragment = new_token
         .map(|token| format!("#token={token}"))
         .unwrap_or_default();
@@ -39,7 +44,14 @@ pub(crate) fn announce(
             let other = SocketAddr::new(ip, addr.port());
             tracing::info!("on your network: http://{other}/{fragment}");
         }
-        tracing::warn!("reachable from your network: whoever can reach {addr} can try to connect");
+        tracing::warn!(
+            "reachable from your network: everybody on it can {}; WEBSOCKET_HOST=127.0.0.1 keeps the server to this machine",
+            if config.require_auth {
+                "try to connect"
+            } else {
+                "connect, without a token"
+            }
+        );
     }
     if new_token.is_some() {
         tracing::info!(
@@ -61,23 +73,29 @@ pub(crate) fn announce(
 }
 
 fn origins(list: Option<&[Origin]>, addr: SocketAddr) {
+    let own = "pages that may connect: this server's own";
     match list {
+        None if addr.ip().is_loopback() => tracing::info!(
+            "{own}, any of localhost:{}, and null (a double-clicked file, or a sandboxed frame of any \
+             site)",
+            addr.port()
+        ),
+        None => tracing::info!("{own}"),
         Some(list) => {
-            let names: Vec<_> = list.iter().map(Origin::to_string).collect();
-            tracing::info!(
-                "pages that may connect: this server's own, {}",
-                names.join(", ")
-            );
+            let others: String = list.iter().map(|origin| format!(", {origin}")).collect();
+            tracing::info!("{own}{others}");
             if list.contains(&Origin::Null) {
                 tracing::warn!("null is allowed: any web site can send it from a sandboxed frame");
             }
         }
-        None if addr.ip().is_loopback() => tracing::info!(
-            "pages that may connect: this server's own, any of localhost:{}, and null (a \
-             double-clicked file, or a sandboxed frame of any site)",
-            addr.port()
-        ),
-        None => tracing::info!("pages that may connect: this server's own"),
+    }
+}
+
+/// Whether a page opened from a file, whose origin is `null`, will be let in.
+fn allows_double_click(config: &Config, addr: SocketAddr) -> bool {
+    match &config.allowed_origins {
+        Some(list) => list.contains(&Origin::Null),
+        None => addr.ip().is_loopback(),
     }
 }
 

@@ -35,11 +35,11 @@ pub enum Refuse {
 /// The settings of a server. `Default` is safe: loopback only, everything limited.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `WEBSOCKET_HOST`: the address or name to listen on.
+    /// `WEBSOCKET_HOST`: the address or name to listen on. Default 127.0.0.1.
     pub host: String,
-    /// `WEBSOCKET_PORT`: 0 takes any free port.
+    /// `WEBSOCKET_PORT`: 0 takes any free port. Default 8765.
     pub port: u16,
-    /// `WEBSOCKET_REQUIRE_AUTH`: whether a client must show the token.
+    /// `WEBSOCKET_REQUIRE_AUTH`: whether a client must show the token. Default false.
     pub require_auth: bool,
     /// `WEBSOCKET_TOKEN`: the token. Without one, a server that requires it makes its own.
     pub token: Option<Token>,
@@ -49,31 +49,35 @@ pub struct Config {
     /// `WEBSOCKET_ALLOWED_HOSTS`: names this server answers for beside its addresses; port
     /// 0 stands for the port it listens on.
     pub allowed_hosts: Vec<Authority>,
-    /// `WEBSOCKET_MAX_CONNECTIONS`: open and half-open ones together.
+    /// `WEBSOCKET_MAX_CONNECTIONS`: open and half-open ones together, 1 to 1,000,000.
+    /// Default 1,000.
     pub max_connections: usize,
     /// `WEBSOCKET_MAX_CONNECTIONS_PER_IP`, an IPv6 network /64 counting as one address.
     /// `None`: 50 for other machines, no limit for this one.
     pub max_connections_per_ip: Option<usize>,
-    /// `WEBSOCKET_MAX_MESSAGE_BYTES`: the largest message a client may send.
+    /// `WEBSOCKET_MAX_MESSAGE_BYTES`: the largest message a client may send, 1 byte to
+    /// 64 MiB. Default 64 KiB.
     pub max_message_bytes: usize,
     /// `WEBSOCKET_RATE_LIMIT`: messages per second and connection; the byte and control
-    /// frame budgets follow from it. `None` (`off`) lifts all three.
+    /// frame budgets follow from it. `None` (`off`) lifts all three. Default 20.
     pub rate_limit: Option<u32>,
-    /// `WEBSOCKET_PING_INTERVAL`: how often a client is asked whether it is still there.
+    /// `WEBSOCKET_PING_INTERVAL`: how often a client is asked whether it is still there,
+    /// 0.1 s to an hour. Default 20 s.
     pub ping_interval: Duration,
-    /// `WEBSOCKET_PING_TIMEOUT`: how long it may take to answer.
+    /// `WEBSOCKET_PING_TIMEOUT`: how long it may take to answer, 0.1 s to an hour. Default
+    /// 10 s.
     pub ping_timeout: Duration,
-    /// `WEBSOCKET_REFUSE`: how a wrong token is answered.
+    /// `WEBSOCKET_REFUSE`: how a wrong token is answered. Default close.
     pub refuse: Refuse,
-    /// `ECHO_PREFIX`: what the echo demo puts before a text.
+    /// `ECHO_PREFIX`: what the echo demo puts before a text, at most 1 KiB. Default `Echo: `.
     pub echo_prefix: String,
-    /// From accept to the end of the opening handshake.
+    /// From accept to the end of the opening handshake: 5 s.
     pub handshake_timeout: Duration,
-    /// From the first byte of a message to its last.
+    /// From the first byte of a message to its last: 10 s.
     pub message_timeout: Duration,
-    /// From the first byte that the network did not take to the last of that flush.
+    /// For a client to take what we write, or at least 64 KiB of it: 5 s.
     pub flush_timeout: Duration,
-    /// From the stop signal to the end of the last connection.
+    /// From the stop signal to the end of the last connection: 5 s.
     pub stop_timeout: Duration,
     /// The settings file that was read, for the start-up line.
     pub settings_file: Option<PathBuf>,
@@ -138,7 +142,9 @@ impl Config {
             .names("WEBSOCKET_")
             .filter(|name| !NAMES.contains(name))
         {
-            refuse_protection_not_offered(name, &settings)?;
+            if is_absent_protection(name, &settings)? {
+                continue;
+            }
             let distance = |known: &&&str| strsim::damerau_levenshtein(known, name);
             match NAMES
                 .iter()
@@ -182,10 +188,7 @@ impl Config {
             ping_timeout: read(settings, "WEBSOCKET_PING_TIMEOUT", seconds)?
                 .unwrap_or(default.ping_timeout),
             refuse: read(settings, "WEBSOCKET_REFUSE", refuse)?.unwrap_or(default.refuse),
-            echo_prefix: match settings.get_exact("ECHO_PREFIX") {
-                Some(prefix) => prefix.to_owned(),
-                None => default.echo_prefix,
-            },
+            echo_prefix: echo_prefix(settings)?.unwrap_or(default.echo_prefix),
             settings_file: settings.file.clone(),
             ..default
         })
@@ -229,17 +232,21 @@ impl Config {
     }
 }
 
-/// A later lesson's protection must not be ignored by an earlier program: who switches TLS
-/// on and is served plain text was promised more than was given.
-fn refuse_protection_not_offered(name: &str, settings: &Settings) -> Result<()> {
+/// A protection that this version does not have must not be ignored: who switches TLS on
+/// and is served plain text was promised more than was given. True for a name of that kind
+/// that is off.
+fn is_absent_protection(name: &str, settings: &Settings) -> Result<bool> {
+    let tls = ["WEBSOCKET_SSL", "WEBSOCKET_TLS"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
     let value = settings.get(name).unwrap_or_default();
-    match name {
-        "WEBSOCKET_SSL_ENABLED" if switch(value) != Ok(false) => Err(Error::Setting {
+    match tls {
+        true if switch(value) != Ok(false) && !value.is_empty() => Err(Error::Setting {
             name: "WEBSOCKET_SSL_ENABLED",
             value: value.to_owned(),
-            reason: "this server speaks plain ws:// only; remove the setting".into(),
+            reason: format!("this server speaks plain ws:// only; remove {name}"),
         }),
-        _ => Ok(()),
+        tls => Ok(tls),
     }
 }
 
@@ -263,6 +270,18 @@ fn read<T, E: Display>(
         .to_owned(),
         reason: reason.to_string(),
     })
+}
+
+/// Its spaces count, and empty is a value.
+fn echo_prefix(settings: &Settings) -> Result<Option<String>> {
+    match settings.get_exact("ECHO_PREFIX") {
+        Some(prefix) if prefix.len() > 1024 => Err(Error::Setting {
+            name: "ECHO_PREFIX",
+            value: crate::message::excerpt(prefix).to_owned(),
+            reason: "expected at most 1024 bytes".into(),
+        }),
+        prefix => Ok(prefix.map(str::to_owned)),
+    }
 }
 
 fn refuse(text: &str) -> Result<Refuse, &'static str> {
@@ -374,11 +393,13 @@ mod tests {
 
     #[test]
     fn tls_is_never_ignored_in_silence() {
-        let settings = |value| Settings::from_pairs(&[("WEBSOCKET_SSL_ENABLED", value)]);
         let check =
-            |value| refuse_protection_not_offered("WEBSOCKET_SSL_ENABLED", &settings(value));
-        check("false").unwrap();
-        check("true").unwrap_err();
-        check("maybe").unwrap_err();
+            |name, value| is_absent_protection(name, &Settings::from_pairs(&[(name, value)]));
+        assert!(check("WEBSOCKET_SSL_ENABLED", "false").unwrap());
+        assert!(!check("WEBSOCKET_TOKN", "x").unwrap());
+        check("WEBSOCKET_SSL_ENABLED", "true").unwrap_err();
+        check("WEBSOCKET_SSL_ENABLED", "maybe").unwrap_err();
+        check("WEBSOCKET_SSL_CERT", "certs/x.pem").unwrap_err();
+        check("WEBSOCKET_TLS", "on").unwrap_err();
     }
 }

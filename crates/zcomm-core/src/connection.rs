@@ -17,6 +17,8 @@
 //! When the handler returns, the connection closes. When the connection ends, whoever
 //! ended it, `recv` yields `None`: to be left is no error.
 //!
+//! Production gives a handler a deadline for what it awaits besides `recv`.
+//!
 //! `recv` is also the pump of the connection: while a handler waits in it, broadcasts are
 //! written, pings answered and deadlines watched. A handler that stays away from it — in a
 //! long computation, in a slow database — stalls its own connection, and no other.
@@ -106,8 +108,8 @@ impl Connection {
     /// [`recv`](Connection::recv), so answers to a burst leave in one write; one that does
     /// not go back to `recv` soon calls [`flush`](Connection::flush).
     ///
-    /// Waits while the client is slow: at most 5 s ([`flush_timeout`]), then the connection
-    /// ends with 1008 `Too slow`.
+    /// Waits while the client is slow. One that takes less than 64 KiB in 5 s
+    /// ([`flush_timeout`]) ends with 1008 `Too slow`.
     ///
     /// # Errors
     /// [`Closed`](crate::Error::Closed) once the connection has ended,

@@ -5,6 +5,10 @@
 //! section 5.5.2), and one that does not answer *that* ping is gone. A pong nobody asked
 //! for proves nothing.
 //!
+//! That a pong is late proves less than it seems: it waits behind everything we sent before.
+//! While the client takes at least 64 KiB in the time it has, it is slow, but there; the
+//! same goes for a flush.
+//!
 //! Two more things must not take for ever: a flush, because a client that does not read
 //! keeps our memory; and a message, because a client that begins one and stops keeps it
 //! too. All four share one timer per connection, which is set to the nearest.
@@ -39,6 +43,16 @@ pub(crate) enum Due {
     MessageSlow,
 }
 
+/// A client that takes so many bytes in the time that it has is slow, but there.
+const PROGRESS: u64 = 64 * 1024;
+
+/// Something that is to happen, and what the network had taken when the wait began.
+#[derive(Clone, Copy)]
+struct Awaited {
+    until: Instant,
+    sent: u64,
+}
+
 /// The deadlines of one connection.
 pub(crate) struct Deadlines {
     ping_interval: Duration,
@@ -46,8 +60,8 @@ pub(crate) struct Deadlines {
     flush_timeout: Duration,
     message_timeout: Duration,
     ping: Instant,
-    pong: Option<Instant>,
-    flush: Option<Instant>,
+    pong: Option<Awaited>,
+    flush: Option<Awaited>,
     message: Option<Instant>,
     pings: u64,
     alarm: Pin<Box<Sleep>>,
@@ -76,10 +90,10 @@ impl Deadlines {
     }
 
     /// The same while the handler sends and nobody reads: then only the flush can be late.
-    /// The pong may lie in the socket since long.
+    /// The pong may already lie unread in the socket.
     pub(crate) fn poll_due_sending(&mut self, context: &mut Context<'_>) -> Poll<Due> {
         self.poll_next(context, |deadlines| match deadlines.flush {
-            Some(at) => (at, Due::FlushStuck),
+            Some(flush) => (flush.until, Due::FlushStuck),
             None => deadlines.next(),
         })
     }
@@ -113,37 +127,54 @@ impl Deadlines {
     fn next(&self) -> (Instant, Due) {
         let ping = (self.ping, Due::Ping);
         let others = [
-            self.pong.map(|at| (at, Due::PongMissing)),
-            self.flush.map(|at| (at, Due::FlushStuck)),
+            self.pong.map(|pong| (pong.until, Due::PongMissing)),
+            self.flush.map(|flush| (flush.until, Due::FlushStuck)),
             self.message.map(|at| (at, Due::MessageSlow)),
         ];
         others.into_iter().flatten().fold(ping, Ord::min)
     }
 
     /// Starts the wait for a pong. Returns the payload to ping with, or `None` while an
-    /// earlier ping is unanswered.
-    pub(crate) fn ping(&mut self) -> Option<[u8; 8]> {
+    /// earlier ping is unanswered. `sent` is what the network has taken so far.
+    pub(crate) fn ping(&mut self, sent: u64) -> Option<[u8; 8]> {
         let now = Instant::now();
         self.ping = now + self.ping_interval;
         if self.pong.is_some() {
             return None;
         }
-        self.pong = Some(now + self.ping_timeout);
+        let until = now + self.ping_timeout;
+        self.pong = Some(Awaited { until, sent });
         self.pings += 1;
         Some(self.pings.to_be_bytes())
     }
 
-    /// A pong arrived; only the answer to our last ping counts.
-    pub(crate) fn ponged(&mut self, payload: &[u8]) {
-        if payload == self.pings.to_be_bytes() {
+    /// A pong arrived. True when it answers our last ping: only that counts.
+    pub(crate) fn ponged(&mut self, payload: &[u8]) -> bool {
+        let answer = self.pong.is_some() && payload == self.pings.to_be_bytes();
+        if answer {
             self.pong = None;
         }
+        answer
     }
 
-    /// The network did not take everything. The time runs from the first such moment.
-    pub(crate) fn flush_began(&mut self) {
-        self.flush
-            .get_or_insert_with(|| Instant::now() + self.flush_timeout);
+    /// No pong in time. True when it may take longer: the client is busy taking what lies
+    /// before the ping.
+    pub(crate) fn pong_may_be_late(&mut self, sent: u64) -> bool {
+        let until = Instant::now() + self.ping_timeout;
+        let late = self.pong.is_some_and(|pong| sent - pong.sent >= PROGRESS);
+        if late {
+            self.pong = Some(Awaited { until, sent });
+        }
+        late
+    }
+
+    /// The network did not take everything. The time runs from the first such moment, and
+    /// anew whenever 64 KiB have gone.
+    pub(crate) fn flush_began(&mut self, sent: u64) {
+        if self.flush.is_none_or(|flush| sent - flush.sent >= PROGRESS) {
+            let until = Instant::now() + self.flush_timeout;
+            self.flush = Some(Awaited { until, sent });
+        }
     }
 
     pub(crate) fn flush_ended(&mut self) {
@@ -180,7 +211,7 @@ mod tests {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(&Config::default());
         assert_eq!(deadlines.next(), (after(20).await, Due::Ping));
-        let payload = deadlines.ping().unwrap();
+        let payload = deadlines.ping(0).unwrap();
         assert_eq!(
             deadlines.next(),
             (start + Duration::from_secs(30), Due::PongMissing)
@@ -195,13 +226,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn f21_a_pong_that_answers_no_ping_counts_for_nothing() {
         let mut deadlines = Deadlines::new(&Config::default());
-        let first = deadlines.ping().unwrap();
+        let first = deadlines.ping(0).unwrap();
         deadlines.ponged(b"");
         deadlines.ponged(b"anything");
         assert_eq!(deadlines.next().1, Due::PongMissing);
-        assert_eq!(deadlines.ping(), None, "one question at a time");
+        assert_eq!(deadlines.ping(0), None, "one question at a time");
         deadlines.ponged(&first);
-        deadlines.ping().unwrap();
+        deadlines.ping(0).unwrap();
         deadlines.ponged(&first);
         assert_eq!(deadlines.next().1, Due::PongMissing);
     }
@@ -213,7 +244,7 @@ mod tests {
         deadlines.message_began();
         after(3).await;
         deadlines.message_began();
-        deadlines.flush_began();
+        deadlines.flush_began(0);
         assert_eq!(
             deadlines.next(),
             (start + Duration::from_secs(8), Due::FlushStuck)
@@ -225,5 +256,32 @@ mod tests {
         );
         deadlines.message_ended();
         assert_eq!(deadlines.next().1, Due::Ping);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_64_kib_in_time_is_slow_but_there() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(&Config::default());
+        deadlines.ping(0).unwrap();
+        deadlines.flush_began(0);
+        after(4).await;
+        deadlines.flush_began(PROGRESS - 1);
+        assert_eq!(
+            deadlines.next(),
+            (start + Duration::from_secs(5), Due::FlushStuck)
+        );
+        deadlines.flush_began(PROGRESS);
+        assert_eq!(
+            deadlines.next(),
+            (start + Duration::from_secs(9), Due::FlushStuck)
+        );
+        deadlines.flush_ended();
+        after(6).await;
+        assert_eq!(
+            deadlines.next(),
+            (start + Duration::from_secs(10), Due::PongMissing)
+        );
+        assert!(deadlines.pong_may_be_late(PROGRESS));
+        assert!(!deadlines.pong_may_be_late(PROGRESS + 1));
     }
 }

@@ -5,12 +5,12 @@
 //! ends in a sentence and not in a struct dump.
 //!
 //! Two events are no errors here: a client that leaves ([`recv`](crate::Connection::recv)
-//! yields `None`) and a client that is refused (a [`Refusal`](crate::Refusal), logged).
+//! yields `None`) and a client that is refused (logged, with the reason).
 //!
 //! A production server adds an error counter per kind, so that a rising line is seen
 //! before a user calls.
 
-use std::{fmt, io, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -76,11 +76,12 @@ impl Error {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Error::Setting { .. } | Error::SettingsFile { .. } => {
-                Some("every setting and its default is explained in .zEnv.example".into())
-            }
+            Error::Setting { .. } | Error::SettingsFile { .. } => Some(
+                "every setting is explained in .zEnv.example, at the top of the project".into(),
+            ),
             Error::AddressInUse(addr) => Some(format!(
-                "take another port with WEBSOCKET_PORT={}, or see who holds this one: {}",
+                "an earlier lesson may still run: stop it with Ctrl-C. Or take another port with \
+                 WEBSOCKET_PORT={}, or see who holds this one: {}",
                 addr.port().checked_add(1).unwrap_or(8765),
                 if cfg!(windows) {
                     format!("netstat -ano | findstr :{}", addr.port())
@@ -115,19 +116,6 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Turns the result of a program into its exit code, and an error into two lines on
-/// stderr: what happened, and what to do next.
-pub fn exit_code(result: Result<()>) -> ExitCode {
-    let Err(error) = result else {
-        return ExitCode::SUCCESS;
-    };
-    tracing::error!("{error}");
-    if let Some(help) = error.help() {
-        tracing::error!("help: {help}");
-    }
-    ExitCode::from(error.exit_code())
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! A WebSocket begins as an HTTP request (RFC 6455 section 4). Neither hyper nor
 //! tungstenite asks whether it is a *good* one: together they accept two `Host` lines, two
 //! keys, a body. So this file checks the request before anything is upgraded, as a pure
-//! function from request to answer, in this order: well-formed → host → limit → origin →
-//! token. Each check stands by itself; being right in one excuses nothing in another.
+//! function from request to answer, in this order: HTTP → host → form of the handshake →
+//! limit → origin → token. Each check stands by itself; being right in one excuses nothing in another.
 //!
 //! - **Host** keeps out a page that has its own name point at this machine (DNS
 //!   rebinding): the browser then thinks the page is ours, but its `Host` gives it away.
@@ -50,7 +50,7 @@ pub(crate) struct Admission {
     /// For `Sec-WebSocket-Accept` (RFC 6455 section 4.2.2).
     pub(crate) accept: String,
     /// Set for a client that is let in only to be told, by close 1008, why it is not.
-    pub(crate) farewell: Option<Refusal>,
+    pub(crate) close_with: Option<Refusal>,
 }
 
 impl Gate {
@@ -152,18 +152,18 @@ impl Gate {
             return Err(refusal);
         }
         if let Some(origin) = origin_of(request.headers())?
-            && !origin.is_some_and(|origin| self.allows_origin(&origin, host))
+            && !self.allows_origin(&origin, host)
         {
             return Err(Refusal::Origin);
         }
-        let farewell = match self.check_token(request, slot) {
+        let close_with = match self.check_token(request, slot) {
             Ok(()) => None,
             Err(refusal) if refusal.status() == 401 && self.refuse == Refuse::Close => {
                 Some(refusal)
             }
             Err(refusal) => return Err(refusal),
         };
-        Ok(Admission { accept, farewell })
+        Ok(Admission { accept, close_with })
     }
 
     fn check_token<B>(&self, request: &Request<B>, slot: &Slot) -> Result<(), Refusal> {
@@ -217,9 +217,9 @@ fn well_formed(headers: &HeaderMap) -> Result<String, Refusal> {
     }
 }
 
-/// The origin of the page that asks: `None` when there is none, `Some(None)` when it is not
-/// the plain form. RFC 6454 section 7.3.
-pub(crate) fn origin_of(headers: &HeaderMap) -> Result<Option<Option<Origin>>, Refusal> {
+/// The origin of the page that asks, if there is one (RFC 6454 section 7.3). One that is not
+/// in the plain form is on no list.
+pub(crate) fn origin_of(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
     let rule = "exactly one origin is needed";
     if !headers.contains_key(header::ORIGIN) {
         return Ok(None);
@@ -228,7 +228,7 @@ pub(crate) fn origin_of(headers: &HeaderMap) -> Result<Option<Option<Origin>>, R
     if origin.is_empty() || origin.matches("://").count() > 1 {
         return Err(Refusal::Malformed(rule));
     }
-    Ok(Some(Origin::parse(origin)))
+    Origin::parse(origin).map(Some).ok_or(Refusal::Origin)
 }
 
 /// The token in `?token=` or in `Authorization: Bearer`. Two different ones are refused:

@@ -26,17 +26,22 @@ use std::{
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, body::Incoming, header::HeaderValue, server::conn::http1,
+    Method, Request, Response,
+    body::Incoming,
+    header::{HOST, HeaderValue, ORIGIN},
+    server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::{net::TcpStream, time::Instant};
+use tracing::field::debug;
 
 use crate::{
     clients::{Clients, Membership},
     handshake::{self, Admission, Gate},
     hub::{Cursor, Hub},
+    message::excerpt,
     origin::Authority,
     page::Page,
     refusal::Refusal,
@@ -70,13 +75,13 @@ pub(crate) struct Upgraded {
     pub(crate) guest: Guest,
 }
 
-/// Who comes through the door.
+/// Who has got a 101.
 pub(crate) enum Guest {
     /// A client: in the list and at the log from before its 101 is written, so that whoever
     /// has read the 101 is counted, and reached by the next broadcast.
     Client(Membership, Cursor),
     /// Let in only to be told, by close 1008, why not.
-    Stranger(Refusal),
+    Refused(Refusal),
 }
 
 enum Answer {
@@ -110,13 +115,13 @@ impl Front {
         slot: &Slot,
     ) -> Option<Upgraded> {
         let local = stream.local_addr().ok()?;
-        let door = Mutex::new(None);
+        let guest = Mutex::new(None);
         let service = service_fn(|request| {
             let response = match self.decide(&request, local, slot) {
                 Ok(Answer::Respond(response)) => response,
                 Ok(Answer::Admit(admission)) => {
-                    let guest = self.admit(&admission, peer);
-                    *door.lock().unwrap_or_else(PoisonError::into_inner) = Some(guest);
+                    let admitted = self.admit(&admission, peer);
+                    *guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(admitted);
                     switching_protocols(&admission)
                 }
                 Err(refusal) => self.refuse(&request, refusal, peer),
@@ -133,7 +138,7 @@ impl Front {
         if let Err(error) = result {
             explain(&error, &read_buf, peer, local);
         }
-        match door.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        match guest.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(guest) => Some(Upgraded {
                 stream,
                 early: read_buf.to_vec(),
@@ -153,17 +158,20 @@ impl Front {
         local: SocketAddr,
         slot: &Slot,
     ) -> Result<Answer, Refusal> {
-        let host = self.gate.check_request(request, local)?;
         let (path, method) = (request.uri().path(), request.method());
+        if path == "/why" && method == Method::GET {
+            // Whoever knows the attempt made it: no other check is needed, and one that
+            // refused the handshake would refuse the question about it too.
+            return Ok(Answer::Respond(self.why(request)));
+        }
+        let host = self.gate.check_request(request, local)?;
         if path == "/ws" || (path == "/" && handshake::is_handshake(request.headers())) {
             let admission = self.gate.check_handshake(request, &host, slot)?;
             return Ok(Answer::Admit(admission));
         }
-        // HEAD is GET without the body; but /why tells its answer once, so only a method
-        // that shows it may use it up.
         let response = match path {
+            // HEAD is GET without the body.
             _ if method != Method::GET && method != Method::HEAD => return Err(Refusal::Method),
-            "/why" if method == Method::GET => Some(self.why(request)),
             "/healthz" => Some(ok("text/plain; charset=utf-8", "ok\n")),
             "/stats" => Some(self.stats(request, &host)),
             // Browsers ask for it unasked; no icon is no error.
@@ -175,9 +183,9 @@ impl Front {
 
     /// Lets a client in, before its 101 is written.
     fn admit(&self, admission: &Admission, peer: SocketAddr) -> Guest {
-        if let Some(refusal) = admission.farewell {
+        if let Some(refusal) = admission.close_with {
             self.refused.fetch_add(1, Ordering::Relaxed);
-            return Guest::Stranger(refusal);
+            return Guest::Refused(refusal);
         }
         let membership = self.clients.join(peer);
         let cursor = self.hub.cursor(membership.client.info.id);
@@ -190,15 +198,21 @@ impl Front {
         refusal: Refusal,
         peer: SocketAddr,
     ) -> Response<Full<Bytes>> {
+        let (status, reason) = (refusal.status(), refusal.reason());
+        if !handshake::is_handshake(request.headers()) {
+            tracing::info!(%peer, status, reason, "request.refused");
+            return refused(refusal);
+        }
         self.refused.fetch_add(1, Ordering::Relaxed);
-        // A page asks about its handshake, not about its questions.
-        if handshake::is_handshake(request.headers())
-            && let [attempt] = attempts(request).as_slice()
-        {
+        if let [attempt] = attempts(request).as_slice() {
             self.why.note(attempt, refusal);
         }
-        let (status, reason) = (refusal.status(), refusal.reason());
-        tracing::info!(%peer, status, reason, "handshake.rejected");
+        // What to put on the list, if it shall be let in.
+        let shown = |name| Some(excerpt(request.headers().get(name)?.to_str().ok()?));
+        let host = shown(HOST).filter(|_| refusal == Refusal::Host);
+        let origin = shown(ORIGIN).filter(|_| refusal == Refusal::Origin);
+        let (host, origin) = (host.map(debug), origin.map(debug));
+        tracing::info!(%peer, status, reason, host, origin, "handshake.rejected");
         refused(refusal)
     }
 
@@ -214,7 +228,7 @@ impl Front {
                 reason: refusal.reason(),
                 help: refusal.help(),
             }),
-            None => refused(Refusal::NotFound),
+            None => refused(Refusal::NotNoted),
         };
         // Readable for any page: whoever knows the attempt made it.
         allow_page(&mut response, HeaderValue::from_static("*"));
@@ -231,7 +245,7 @@ impl Front {
             uptime_seconds: self.started.elapsed().as_secs(),
         });
         // Readable for the same pages that may open a WebSocket.
-        if let Ok(Some(Some(origin))) = handshake::origin_of(request.headers())
+        if let Ok(Some(origin)) = handshake::origin_of(request.headers())
             && self.gate.allows_origin(&origin, host)
             && let Ok(value) = HeaderValue::try_from(origin.to_string())
         {

@@ -56,7 +56,8 @@ pub struct HubLimits {
 }
 
 impl Default for HubLimits {
-    /// 1,024 entries, 4 MiB, 128 KiB a message.
+    /// 1,024 entries, 4 MiB, 128 KiB a message. A server's own hub takes messages of 64 KiB
+    /// and twice its limit for what comes in.
     fn default() -> HubLimits {
         HubLimits {
             entries: 1024,

@@ -23,12 +23,17 @@
 //! # Example
 //!
 //! ```no_run
-//! use zcomm_core::{Config, Connection, Result, Server, logging, shutdown_signal};
+//! use std::process::ExitCode;
+//! use zcomm_core::{Config, Connection, Result, Server, program, shutdown_signal};
 //!
 //! #[tokio::main]
-//! async fn main() -> Result<()> {
-//!     let _logs = logging::init();
-//!     Server::bind(Config::from_env()?).await?.run(echo, shutdown_signal()).await
+//! async fn main() -> ExitCode {
+//!     program(serve()).await
+//! }
+//!
+//! async fn serve() -> Result<()> {
+//!     let server = Server::bind(Config::from_env()?).await?;
+//!     server.run(echo, shutdown_signal()).await
 //! }
 //!
 //! async fn echo(mut connection: Connection) -> Result<()> {
@@ -41,10 +46,11 @@
 //!
 //! # Reading order
 //!
-//! `hub` (the idea), `socket` (the pump), `connection` (what a handler sees), `handshake`
-//! (who may connect), `server`; the rest when you meet it.
+//! `message`, `clients`, `hub` (the idea), `connection` (what a handler sees), `handshake`
+//! (who may connect), `server`; then `socket` (the pump), and the rest when you meet it.
 
-// The modules from the bottom up; each uses only what stands above it here.
+// The modules from the bottom up; each uses only what stands above it here. Blank lines
+// keep rustfmt from sorting what must stay in order.
 
 // Layer 0: what can go wrong.
 mod error;
@@ -94,18 +100,19 @@ mod session;
 // Layer 4: the server.
 mod announce;
 
+mod program;
 mod server;
 mod shutdown;
 
 pub use clients::{ClientId, ClientInfo, Clients, CloseReason};
 pub use config::{Config, Refuse};
 pub use connection::Connection;
-pub use error::{Error, Result, exit_code};
+pub use error::{Error, Result};
 pub use hub::{Cursor, Delivery, Hub, HubLimits};
 pub use message::{Message, Text};
 pub use origin::{Authority, Origin};
 pub use page::{Asset, Page};
-pub use refusal::Refusal;
+pub use program::program;
 pub use server::Server;
 pub use shutdown::shutdown_signal;
 pub use token::{DEMO_TOKEN, Token};

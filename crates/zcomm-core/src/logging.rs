@@ -17,7 +17,7 @@
 use std::{
     io::{self, IsTerminal, Write},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -28,19 +28,27 @@ use std::{
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     Layer,
-    filter::{FilterExt, FilterFn, Targets},
+    filter::{FilterExt, FilterFn, LevelFilter, Targets},
     fmt::{self, format::Writer, time::FormatTime},
     layer::SubscriberExt,
     registry,
 };
 
-use crate::zenv::Settings;
+use crate::{
+    rate::{Budget, Rate},
+    zenv::Settings,
+};
 
 /// Libraries that could print what a client sent.
 const QUIET: [&str; 4] = ["hyper", "hyper_util", "tungstenite", "tokio_tungstenite"];
 
+/// Lines a second: whoever connects and leaves without pause must not fill the disk.
+const LINES: Rate = Rate {
+    per_second: 1000.0,
+    burst: 10_000.0,
+};
 /// Lines that may wait for a terminal that takes none.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 4096;
 
 /// Starts logging to stdout for the whole program. Call it first, once; a second call
 /// changes nothing. Keep what it returns until the end of `main`.
@@ -49,16 +57,20 @@ pub fn init() -> Logs {
     thread::spawn(move || write_lines(&receiver));
     let queue = Queue {
         sender: sender.clone(),
+        budget: Arc::new(Mutex::new(Budget::new(Some(LINES)))),
         dropped: Arc::default(),
     };
     // A broken `.zEnv` is reported by `Config::from_env`, which comes next.
     let settings = Settings::load().unwrap_or_default();
     let wanted = settings.get("RUST_LOG").unwrap_or_default();
-    let (filter, problem) = match wanted.parse::<Targets>() {
-        _ if wanted.is_empty() => (Targets::new().with_default(Level::INFO), None),
-        Ok(filter) => (filter, None),
-        Err(error) => (Targets::new().with_default(Level::INFO), Some(error)),
+    // A lone word that is no level would be taken for a target, and show nothing at all.
+    let lone_word = !wanted.contains(['=', ',']) && wanted.parse::<LevelFilter>().is_err();
+    let filter = match wanted.parse::<Targets>() {
+        Ok(filter) if !wanted.is_empty() && !lone_word => Some(filter),
+        _ => None,
     };
+    let understood = filter.is_some() || wanted.is_empty();
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
     let no_color = settings
         .get("NO_COLOR")
         .is_some_and(|value| !value.is_empty());
@@ -70,9 +82,10 @@ pub fn init() -> Logs {
         .with_writer(move || queue.clone())
         .with_filter(filter.and(FilterFn::new(may_be_shown)));
     let first = tracing::subscriber::set_global_default(registry().with(lines)).is_ok();
-    if let (true, Some(error)) = (first, problem) {
+    if first && !understood {
         tracing::warn!(
-            "RUST_LOG={wanted:?} is not understood ({error}); showing info. Try RUST_LOG=debug"
+            "RUST_LOG={wanted:?} is not understood: showing info; try RUST_LOG=debug, or error, warn, \
+             info, trace"
         );
     }
     Logs(sender)
@@ -115,18 +128,24 @@ impl FormatTime for SinceStart {
 #[derive(Clone)]
 struct Queue {
     sender: SyncSender<Entry>,
+    budget: Arc<Mutex<Budget>>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.sender.try_send(Entry::Line(line.to_vec())).is_err() {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let too_many = budget.spend(1.0).is_err();
+        drop(budget);
+        if too_many || self.sender.try_send(Entry::Line(line.to_vec())).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return Ok(line.len());
         }
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            let note = format!("({dropped} log lines were dropped: the terminal took none)\n");
+            let note = format!(
+                "({dropped} log lines were dropped: too many at a time, or nobody took them)\n"
+            );
             self.sender.try_send(Entry::Line(note.into_bytes())).ok();
         }
         Ok(line.len())

@@ -4,6 +4,9 @@
 //! handler never sees half a character; *binary* is whatever you say it is. Pings, pongs
 //! and closes are the protocol's own business and never reach a handler.
 //!
+//! Production agrees with its clients on what stands in a message (JSON, Protocol Buffers)
+//! and on a version; this type stays the same.
+//!
 //! Both kinds are counted references: a clone copies a pointer, so one text sent to ten
 //! thousand clients is stored once.
 

@@ -36,6 +36,7 @@ pub(crate) struct Meter<S> {
     budget: Budget,
     frames: Frames,
     overdrawn: bool,
+    sent: u64,
 }
 
 impl<S> Meter<S> {
@@ -50,6 +51,7 @@ impl<S> Meter<S> {
             budget: Budget::new(rate),
             frames,
             overdrawn: false,
+            sent: 0,
         }
     }
 
@@ -65,6 +67,11 @@ impl<S> Meter<S> {
     /// Whether what was received so far ends in the middle of a message.
     pub(crate) fn in_message(&self) -> bool {
         self.frames.in_message()
+    }
+
+    /// Bytes that the network has taken so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Whether the budget was passed. From then on there is nothing more to read.
@@ -101,7 +108,9 @@ impl<S: AsyncWrite + Unpin> Write for Meter<S> {
         // tokio lets a task do only so much in one turn. A client that floods us uses that
         // up by being read, and it must not look then as if the network took nothing.
         let write = poll_fn(|context| Pin::new(&mut self.stream).poll_write(context, bytes));
-        would_block(pin!(unconstrained(write)).poll(&mut context))
+        let sent = would_block(pin!(unconstrained(write)).poll(&mut context))?;
+        self.sent += sent as u64;
+        Ok(sent)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -10,12 +10,15 @@
 //! `http://127.1`, a user name, a path — is refused rather than understood: a parser that
 //! repairs its input gives an attacker a second spelling.
 //!
+//! Behind a proxy that speaks TLS the server's own page is `https://…`, which cannot be told
+//! from here: production lists it.
+//!
 //! A program that is no browser sends what it likes, or nothing. An origin protects users
 //! of browsers; the token is what keeps strangers out.
 
 use std::fmt;
 
-/// The origin of a page, compared as a whole. Lower case, default port left out.
+/// The origin of a page, compared as a whole. `Display` leaves the default port out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// `null`: a page opened by double click, and any sandboxed iframe of any site.
@@ -24,7 +27,7 @@ pub enum Origin {
     Page {
         /// `http` or `https`.
         scheme: &'static str,
-        /// Host and, unless it is the scheme's default, port: an [`Authority`] as text.
+        /// Host and port; the port also when it is the default one.
         authority: Authority,
     },
 }

@@ -26,8 +26,8 @@ pub(crate) struct Rate {
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     rate: Option<Rate>,
-    /// When everything is earned back; `None` means now.
-    full_at: Option<Instant>,
+    /// When everything is, or was, earned back.
+    full_at: Instant,
 }
 
 impl Budget {
@@ -35,7 +35,7 @@ impl Budget {
     pub(crate) fn new(rate: Option<Rate>) -> Budget {
         Budget {
             rate,
-            full_at: None,
+            full_at: Instant::now(),
         }
     }
 
@@ -51,11 +51,11 @@ impl Budget {
         let now = Instant::now();
         let cost = Duration::from_secs_f64(units / rate.per_second);
         let room = Duration::from_secs_f64(rate.burst / rate.per_second);
-        let full_at = self.full_at.unwrap_or(now).max(now) + cost;
+        let full_at = self.full_at.max(now) + cost;
         match (full_at - now).checked_sub(room) {
             Some(wait) if !wait.is_zero() => Err(wait),
             _ => {
-                self.full_at = Some(full_at);
+                self.full_at = full_at;
                 Ok(())
             }
         }

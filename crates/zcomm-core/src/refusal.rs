@@ -5,13 +5,14 @@
 //! a mirror for attackers. Every text is a constant, so a flood of bad requests allocates
 //! nothing for its answers.
 //!
-//! Which check refuses what is decided in `handshake`; the words live here so that the
-//! response body, the log line and `/why` cannot differ.
+//! Which check refuses what is decided in `handshake` and `slots`; the words live here so
+//! that the response body, the log line and `/why` cannot differ.
+//!
+//! Production tells strangers less (a status, no help) and its own monitors more.
 
-/// A refused request. Not an [`Error`](crate::Error): the server did its job.
+/// A refused request. Not an `Error`: the server did its job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// 400: the request breaks a rule of HTTP or of RFC 6455; the rule is named.
     Malformed(&'static str),
     /// 401, or close 1008: authentication is on and no token was shown.
@@ -24,6 +25,8 @@ pub enum Refusal {
     Host,
     /// 404: nothing is served under this path.
     NotFound,
+    /// 404: nothing is known about this attempt.
+    NotNoted,
     /// 405: only GET opens a WebSocket or fetches a page.
     Method,
     /// 414: the address of the request is longer than 4 KiB.
@@ -36,33 +39,29 @@ pub enum Refusal {
     TooManyWrongTokens,
     /// 503: the server has as many connections as it may have.
     Full,
-    /// 503: the server is shutting down.
-    Stopping,
     /// 505: HTTP/1.0 cannot be upgraded.
     HttpVersion,
 }
 
 impl Refusal {
     /// The HTTP status code.
-    #[must_use]
-    pub fn status(self) -> u16 {
+    pub(crate) fn status(self) -> u16 {
         match self {
             Refusal::Malformed(_) => 400,
             Refusal::TokenMissing | Refusal::TokenWrong => 401,
             Refusal::Origin | Refusal::Host => 403,
-            Refusal::NotFound => 404,
+            Refusal::NotFound | Refusal::NotNoted => 404,
             Refusal::Method => 405,
             Refusal::UriTooLong => 414,
             Refusal::Upgrade => 426,
             Refusal::AddressFull | Refusal::TooManyWrongTokens => 429,
-            Refusal::Full | Refusal::Stopping => 503,
+            Refusal::Full => 503,
             Refusal::HttpVersion => 505,
         }
     }
 
     /// What happened. The two about tokens are also the reasons of close 1008.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Refusal::Malformed(rule) => rule,
             Refusal::TokenMissing => "Authentication required",
@@ -70,20 +69,19 @@ impl Refusal {
             Refusal::Origin => "this page's origin is not allowed",
             Refusal::Host => "this server does not answer for the host in the address",
             Refusal::NotFound => "nothing is served under this path",
+            Refusal::NotNoted => "no refusal is noted under this attempt",
             Refusal::Method => "only GET opens a WebSocket",
             Refusal::UriTooLong => "the address is longer than 4 KiB",
             Refusal::Upgrade => "this path speaks WebSocket, version 13",
             Refusal::AddressFull => "too many connections from your address",
             Refusal::TooManyWrongTokens => "too many wrong tokens from your address",
             Refusal::Full => "Maximum connections reached",
-            Refusal::Stopping => "Server shutting down",
             Refusal::HttpVersion => "a WebSocket needs HTTP/1.1",
         }
     }
 
     /// What to do next.
-    #[must_use]
-    pub fn help(self) -> &'static str {
+    pub(crate) fn help(self) -> &'static str {
         match self {
             Refusal::Malformed(_) | Refusal::HttpVersion => {
                 "the opening handshake is described in RFC 6455 section 4.1"
@@ -100,7 +98,10 @@ impl Refusal {
             Refusal::Host => {
                 "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS"
             }
-            Refusal::NotFound => "the page is at / and the WebSocket at / and /ws",
+            Refusal::NotFound => {
+                "the page is at /, the WebSocket at / and /ws, and there are /healthz, /stats and /why"
+            }
+            Refusal::NotNoted => "it was read already, is older than 60 s, or never was",
             Refusal::Method => "send GET",
             Refusal::UriTooLong => "shorten it",
             Refusal::Upgrade => "open it with new WebSocket(...), not as a page",
@@ -111,7 +112,6 @@ impl Refusal {
             Refusal::Full => {
                 "try again in some seconds, or raise WEBSOCKET_MAX_CONNECTIONS on the server"
             }
-            Refusal::Stopping => "start the server again",
         }
     }
 }
@@ -122,11 +122,7 @@ mod tests {
 
     #[test]
     fn the_reasons_that_travel_in_a_close_frame_fit_into_it() {
-        for refusal in [
-            Refusal::TokenMissing,
-            Refusal::TokenWrong,
-            Refusal::Stopping,
-        ] {
+        for refusal in [Refusal::TokenMissing, Refusal::TokenWrong] {
             assert!(refusal.reason().len() <= 123, "RFC 6455 section 5.5");
         }
     }

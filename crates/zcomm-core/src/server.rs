@@ -19,7 +19,7 @@ use std::{
 };
 
 use tokio::{
-    net::{TcpListener, lookup_host},
+    net::{TcpListener, TcpSocket, lookup_host},
     sync::watch,
     task::JoinSet,
     time::{Instant, sleep, timeout},
@@ -36,7 +36,6 @@ use crate::{
     http::Front,
     hub::{Hub, HubLimits},
     page::Page,
-    refusal::Refusal,
     session::Sessions,
     slots::Slots,
     token::{DEMO_TOKEN, Token},
@@ -46,6 +45,11 @@ use crate::{
 /// How long `accept` rests after an error such as "too many open files", which would else
 /// come back hundreds of thousands of times a second.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the kernel may keep for one client that does not read (bytes; Linux doubles it).
+const SEND_BUFFER: u32 = 256 * 1024;
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// A server that listens. It talks once [`run`](Server::run) is called.
 pub struct Server {
@@ -67,7 +71,7 @@ impl Server {
     /// # Errors
     /// [`Error::AddressInUse`] and [`Error::Listen`] when it cannot listen there,
     /// [`Error::Setting`] for a host that is not found, and for the course's public token
-    /// on an address that others can reach.
+    /// on an address that others can reach; [`Error::Io`] without random bytes.
     pub async fn bind(mut config: Config) -> Result<Server> {
         let addr = resolve(&config).await?;
         let public = config
@@ -79,8 +83,10 @@ impl Server {
                 name: "WEBSOCKET_TOKEN",
                 value: "***".into(),
                 reason: format!(
-                    "this is the course's public token, and {addr} can be reached from your network: \
-                     set a token of your own, or leave it out and a new one is made"
+                    "the course's public token protects nothing on {}, which others can reach: delete \
+                     the WEBSOCKET_TOKEN line in .zEnv (lesson 4 then makes a new one), or choose your \
+                     own of 16 bytes or more",
+                    addr.ip()
                 ),
             });
         }
@@ -91,12 +97,10 @@ impl Server {
             new_token = Some(text);
         }
         config.max_connections = descriptors::make_room(config.max_connections);
-        let listener = TcpListener::bind(addr)
-            .await
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::AddrInUse => Error::AddressInUse(addr),
-                _ => Error::Listen { addr, source },
-            })?;
+        let listener = listen(addr).map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => Error::AddressInUse(addr),
+            _ => Error::Listen { addr, source },
+        })?;
         let local_addr = listener.local_addr()?;
         let hub = Hub::new(HubLimits {
             bytes: HubLimits::default().bytes.max(2 * config.max_send_bytes()),
@@ -203,7 +207,11 @@ impl Server {
                             let (sessions, handler) = (Arc::clone(&sessions), Arc::clone(&handler));
                             tasks.spawn(sessions.serve(stream, peer, slot, stopping.clone(), handler));
                         }
-                        None => tracing::debug!(%peer, "the waiting room is full too"),
+                        None if may_complain(&mut last_complaint) => tracing::warn!(
+                            "server and waiting room are full: connections are dropped unheard; \
+                             raise WEBSOCKET_MAX_CONNECTIONS"
+                        ),
+                        None => {}
                     },
                     Err(error) => accept_failed(&error, &mut last_complaint).await,
                 },
@@ -213,7 +221,7 @@ impl Server {
         }
         drop(self.listener);
         stop.send_replace(true);
-        let why = CloseReason::new(CloseReason::GOING_AWAY, Refusal::Stopping.reason());
+        let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
         self.clients.disconnect_all(&why);
         let all_ended = async { while tasks.join_next().await.is_some() {} };
         if timeout(sessions.config.stop_timeout, all_ended)
@@ -227,6 +235,23 @@ impl Server {
         }
         tracing::info!("stopped");
     }
+}
+
+/// Listens; every connection inherits what is set here.
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match addr {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restart must not wait for the last connections to time out. (On Windows the option
+    // means something else: to share the port with a stranger.)
+    if cfg!(not(windows)) {
+        socket.set_reuseaddr(true)?;
+    }
+    // The kernel would keep up to 4 MB for one slow client, and a ping would wait behind it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 async fn resolve(config: &Config) -> Result<SocketAddr> {
@@ -253,10 +278,18 @@ async fn accept_failed(error: &io::Error, last_complaint: &mut Option<Instant>) 
     ) {
         return;
     }
-    let now = Instant::now();
-    if last_complaint.is_none_or(|last| now - last >= Duration::from_secs(1)) {
-        *last_complaint = Some(now);
+    if may_complain(last_complaint) {
         tracing::error!(%error, "accept.error: nobody new can connect for now; see `ulimit -n`");
     }
     sleep(ACCEPT_PAUSE).await;
+}
+
+/// True once a second: what can happen ten thousand times a second is said once.
+fn may_complain(last: &mut Option<Instant>) -> bool {
+    let now = Instant::now();
+    let may = last.is_none_or(|last| now - last >= Duration::from_secs(1));
+    if may {
+        *last = Some(now);
+    }
+    may
 }

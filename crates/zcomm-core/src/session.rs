@@ -75,7 +75,7 @@ impl Sessions {
         let mut wire = Wire::new(upgraded.stream, upgraded.early, &self.config);
         let (membership, cursor) = match upgraded.guest {
             Guest::Client(membership, cursor) => (membership, cursor),
-            Guest::Stranger(refusal) => {
+            Guest::Refused(refusal) => {
                 let reason = refusal.reason();
                 tracing::info!(%peer, code = CloseReason::POLICY, reason, "handshake.rejected");
                 wire.close(&CloseReason::new(CloseReason::POLICY, reason));

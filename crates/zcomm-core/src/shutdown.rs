@@ -20,7 +20,7 @@ pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
     let mut signals = Signals::new();
     async move {
         signals.next().await;
-        tracing::info!("stopping: closing every connection; once more stops at once");
+        tracing::info!("stopping: closing every connection; press Ctrl-C again to stop at once");
         tokio::spawn(async move {
             signals.next().await;
             #[allow(clippy::disallowed_methods, reason = "asked twice: now means now")]

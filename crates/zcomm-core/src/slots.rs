@@ -112,7 +112,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Whether this address has guessed tokens too often to be heard.
+    /// Whether this address may still show a token: false once it has guessed too often.
     pub(crate) fn may_show_a_token(&self) -> bool {
         let taken = self.slots.lock();
         let budget = taken.wrong_tokens.get(&self.address);
@@ -127,7 +127,10 @@ impl Slot {
             let owes = |budget: &Budget| budget.clone().spend(WRONG_TOKENS.burst).is_err();
             taken.wrong_tokens.retain(|_, budget| owes(budget));
         }
-        if taken.wrong_tokens.len() < REMEMBERED {
+        // Beyond that a new address guesses for free until one is forgotten; those that are
+        // known go on paying.
+        let known = taken.wrong_tokens.contains_key(&self.address);
+        if known || taken.wrong_tokens.len() < REMEMBERED {
             let full = || Budget::new(Some(WRONG_TOKENS));
             // A refusal here changes nothing: the budget is spent either way.
             taken

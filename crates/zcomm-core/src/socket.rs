@@ -77,7 +77,7 @@ impl Socket {
         if self.end.is_some() {
             return Poll::Ready(None);
         }
-        self.wake(context.waker());
+        self.set_waker(context.waker());
         match self.pump(context) {
             Ok(next) => next.map(Some),
             Err(end) => {
@@ -90,7 +90,7 @@ impl Socket {
     /// Waits until there is room for another message: at once, unless the client is slow.
     pub(crate) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.end.is_none() && self.deadlines.flushing() {
-            self.wake(context.waker());
+            self.set_waker(context.waker());
             match self.make_room(context) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
@@ -103,7 +103,7 @@ impl Socket {
     /// Writes everything out.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.unflushed {
-            self.deadlines.flush_began();
+            self.deadlines.flush_began(self.wire.sent());
         }
         self.poll_room(context)
     }
@@ -133,7 +133,7 @@ impl Socket {
         }
     }
 
-    fn wake(&mut self, waker: &Waker) {
+    fn set_waker(&mut self, waker: &Waker) {
         if self.wire.set_waker(waker) {
             self.client.set_waker(waker);
             if let Some((_, cursor)) = &mut self.attached {
@@ -188,8 +188,10 @@ impl Socket {
                     spend(&mut self.controls)?;
                 }
                 Some(Incoming::Pong(payload)) => {
-                    self.deadlines.ponged(&payload);
-                    spend(&mut self.controls)?;
+                    // The answer to our own ping costs the client nothing.
+                    if !self.deadlines.ponged(&payload) {
+                        spend(&mut self.controls)?;
+                    }
                 }
                 None => {
                     self.drained = true;
@@ -207,7 +209,7 @@ impl Socket {
     /// Writes what others have for this client, batch by batch, until there is no more or
     /// the network takes no more.
     fn write_news(&mut self, waker: &Waker) -> Result<(), End> {
-        let mut everything = false;
+        let mut caught_up = false;
         loop {
             let blocked = !self.flush()?;
             while let Some(mail) = self.client.next_mail(blocked) {
@@ -219,14 +221,14 @@ impl Socket {
                     break;
                 }
             }
-            if everything || self.deadlines.flushing() {
+            if caught_up || self.deadlines.flushing() {
                 return Ok(());
             }
             let Some((_, cursor)) = &mut self.attached else {
                 return Ok(());
             };
             let mut batch = std::mem::take(&mut self.batch);
-            everything = cursor.take_into(&mut batch, waker);
+            caught_up = cursor.take_into(&mut batch, waker);
             for delivery in batch.drain(..) {
                 self.write(news(delivery))?;
             }
@@ -243,7 +245,7 @@ impl Socket {
     fn wrote(&mut self, taken: bool) {
         self.unflushed = true;
         if !taken {
-            self.deadlines.flush_began();
+            self.deadlines.flush_began(self.wire.sent());
         }
     }
 
@@ -251,7 +253,7 @@ impl Socket {
     fn flush(&mut self) -> Result<bool, End> {
         if self.unflushed {
             if !self.wire.flush()? {
-                self.deadlines.flush_began();
+                self.deadlines.flush_began(self.wire.sent());
                 return Ok(false);
             }
             self.unflushed = false;
@@ -263,12 +265,13 @@ impl Socket {
     fn on_due(&mut self, due: Due) -> Result<(), End> {
         match due {
             Due::Ping => {
-                if let Some(payload) = self.deadlines.ping() {
+                if let Some(payload) = self.deadlines.ping(self.wire.sent()) {
                     let taken = self.wire.ping(payload)?;
                     self.wrote(taken);
                 }
                 Ok(())
             }
+            Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.sent()) => Ok(()),
             Due::PongMissing => Err(End::ByServer(CloseReason::new(
                 CloseReason::SERVER_ERROR,
                 "keepalive ping timeout",

@@ -38,7 +38,9 @@ impl Token {
         match text.len() {
             0 => Err("is empty: set a secret, or leave it out and a new one is made".into()),
             MIN_LENGTH..=MAX_LENGTH => Ok(Token::digest(text)),
-            _ => Err(format!("must have {MIN_LENGTH} to {MAX_LENGTH} bytes")),
+            _ => Err(format!(
+                "must have {MIN_LENGTH} to {MAX_LENGTH} bytes: choose another, or leave it out and a new one is made"
+            )),
         }
     }
 

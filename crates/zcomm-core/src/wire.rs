@@ -27,7 +27,7 @@ use tokio::{
 };
 use tungstenite::{
     Error as WireError, WebSocket,
-    error::ProtocolError,
+    error::{CapacityError, ProtocolError},
     protocol::{CloseFrame, Role, WebSocketConfig},
 };
 
@@ -67,10 +67,12 @@ impl End {
     pub(crate) fn log(&self, info: &ClientInfo) {
         let (id, peer) = (info.id, info.peer_addr);
         match self {
-            End::ByClient(CloseReason { code, reason }) => {
+            End::ByClient(why) => {
+                let (code, reason) = (why.code(), why.reason());
                 tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed by the client");
             }
-            End::ByServer(CloseReason { code, reason }) => {
+            End::ByServer(why) => {
+                let (code, reason) = (why.code(), why.reason());
                 tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed by the server");
             }
             End::Broken(reason) => {
@@ -131,6 +133,11 @@ impl Wire {
             .is_ready()
     }
 
+    /// Bytes that the network has taken so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.codec.get_ref().sent()
+    }
+
     /// Whether a message has begun that is not whole.
     pub(crate) fn in_message(&self) -> bool {
         self.codec.get_ref().in_message()
@@ -180,8 +187,8 @@ impl Wire {
     /// Puts a Close frame behind everything else and writes what the network takes now.
     pub(crate) fn close(&mut self, why: &CloseReason) {
         let frame = CloseFrame {
-            code: why.code.into(),
-            reason: why.reason.as_str().into(),
+            code: why.code().into(),
+            reason: why.reason().into(),
         };
         // What is not written now is written in `finish`, or given up.
         self.codec.close(Some(frame)).ok();
@@ -232,27 +239,30 @@ fn taken(result: tungstenite::Result<()>) -> Result<bool, End> {
 impl From<WireError> for End {
     fn from(error: WireError) -> End {
         // RFC 6455 section 7.4.1 gives each kind of mistake its code.
-        let code = match &error {
+        let (code, reason) = match &error {
             WireError::Io(_)
             | WireError::ConnectionClosed
             | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
                 return End::Broken(error.to_string());
             }
-            WireError::Protocol(_) => 1002,
-            WireError::Utf8(_) => 1007,
-            WireError::Capacity(_) => 1009,
-            _ => CloseReason::SERVER_ERROR,
+            WireError::Protocol(_) => (CloseReason::PROTOCOL, error.to_string()),
+            WireError::Utf8(_) => (CloseReason::INVALID_TEXT, "Text is not UTF-8".to_owned()),
+            WireError::Capacity(CapacityError::MessageTooLong { max_size, .. }) => (
+                CloseReason::TOO_BIG,
+                format!("Message larger than {max_size} bytes"),
+            ),
+            _ => (CloseReason::SERVER_ERROR, error.to_string()),
         };
-        End::ByServer(CloseReason::new(code, error.to_string()))
+        End::ByServer(CloseReason::new(code, reason))
     }
 }
 
 impl From<Option<CloseFrame>> for CloseReason {
     fn from(frame: Option<CloseFrame>) -> CloseReason {
         match frame {
-            Some(frame) => CloseReason::new(frame.code.into(), frame.reason.as_str()),
+            Some(frame) => CloseReason::received(frame.code.into(), &frame.reason),
             // RFC 6455 section 7.1.5: a Close frame without a code counts as 1005.
-            None => CloseReason::new(1005, ""),
+            None => CloseReason::received(1005, ""),
         }
     }
 }

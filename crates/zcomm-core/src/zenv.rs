@@ -21,6 +21,8 @@ use crate::error::{Error, Result};
 
 /// The name of the settings file, in the working directory.
 const FILE: &str = ".zEnv";
+/// A larger one is no settings file.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Settings by name, before they are understood.
 #[derive(Debug, Default)]
@@ -37,20 +39,34 @@ impl Settings {
     pub(crate) fn load() -> Result<Settings> {
         let mut settings = Settings::default();
         let path = Path::new(FILE);
-        match std::fs::read(path) {
-            Ok(bytes) => settings.read_file(path, &bytes)?,
+        match std::fs::metadata(path) {
+            Ok(file) if !file.is_file() || file.len() > MAX_BYTES => {
+                let reason = format!("is not a file of at most {MAX_BYTES} bytes");
+                return Err(broken(path, None, reason));
+            }
+            Ok(_) => {
+                let unreadable = |error| broken(path, None, format!("cannot be read: {error}"));
+                settings.read_file(path, &std::fs::read(path).map_err(unreadable)?)?;
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(broken(path, None, format!("cannot be read: {error}"))),
         }
         #[allow(clippy::disallowed_methods, reason = "this is the one place")]
         for (name, value) in std::env::vars_os() {
-            // A name or value that is no UTF-8 is none of ours; an unreadable value of
-            // ours becomes text that its own check refuses.
-            if let Some(name) = name.to_str() {
-                settings
-                    .values
-                    .insert(name.to_owned(), value.to_string_lossy().into_owned());
-            }
+            // A name that is no UTF-8 is none of ours.
+            let Some(name) = name.to_str() else { continue };
+            let Some(value) = value.to_str() else {
+                if name.starts_with("WEBSOCKET_") || name == "ECHO_PREFIX" {
+                    let environment = Path::new("the environment");
+                    return Err(broken(
+                        environment,
+                        None,
+                        format!("{name} is not UTF-8 text"),
+                    ));
+                }
+                continue;
+            };
+            settings.values.insert(name.to_owned(), value.to_owned());
         }
         Ok(settings)
     }
@@ -65,12 +81,11 @@ impl Settings {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Every name that starts with `prefix`.
+    /// Every name that starts with `prefix`, in any case: `websocket_port` is no setting of
+    /// ours, but somebody thinks it is.
     pub(crate) fn names(&self, prefix: &'static str) -> impl Iterator<Item = &str> {
-        self.values
-            .keys()
-            .map(String::as_str)
-            .filter(move |name| name.starts_with(prefix))
+        let known = move |name: &&str| name.to_ascii_uppercase().starts_with(prefix);
+        self.values.keys().map(String::as_str).filter(known)
     }
 
     fn read_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
@@ -86,9 +101,10 @@ impl Settings {
             else {
                 continue;
             };
-            if self.values.insert(name.clone(), value).is_some() {
+            let twice = self.values.insert(name.clone(), value).is_some();
+            if twice && !self.warnings.iter().any(|known| known.starts_with(&name)) {
                 self.warnings.push(format!(
-                    "{name} stands in {} more than once; the last one, line {number}, counts",
+                    "{name} stands in {} more than once (again in line {number}); the last one counts",
                     path.display()
                 ));
             }
@@ -100,39 +116,37 @@ impl Settings {
 
 /// Reads one line of the form `NAME=value`; `None` for an empty line or a comment.
 fn read_line(line: &str) -> Result<Option<(String, String)>, String> {
-    let Some((name, value)) = line.split_once('=') else {
-        return match line.trim() {
-            "" => Ok(None),
-            comment if comment.starts_with('#') => Ok(None),
-            other => Err(format!(
-                "expected NAME=value, found {:?}",
-                crate::message::excerpt(other)
-            )),
-        };
-    };
-    if name.trim_start().starts_with('#') {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
         return Ok(None);
     }
-    let value = value.trim();
-    let shown = match name {
-        secret if secret.to_ascii_uppercase().contains("TOKEN") => "***",
-        _ => crate::message::excerpt(value),
+    let shown = shown(line);
+    let Some((_, value)) = line.split_once('=') else {
+        return Err(format!("expected NAME=value, found {shown:?}"));
     };
-    if value.contains('$') && !value.starts_with('\'') {
+    if value.contains('$') && !value.trim_start().starts_with('\'') {
         return Err(format!(
-            "{}={shown:?}: $ starts a substitution; put the value in single quotes",
-            name.trim()
+            "{shown:?}: $ starts a substitution; put the value in single quotes"
         ));
     }
-    let unreadable = || {
-        format!(
-            "{}={shown:?} cannot be read; put a value with spaces or quotes in single quotes",
-            name.trim()
-        )
-    };
     match dotenvy::from_read_iter(line.as_bytes()).next() {
         Some(Ok(pair)) => Ok(Some(pair)),
-        _ => Err(unreadable()),
+        _ => Err(format!(
+            "{shown:?} cannot be read; put a value with spaces or quotes in single quotes"
+        )),
+    }
+}
+
+/// A line as an error may show it: cut, and without what could be a secret.
+fn shown(line: &str) -> &str {
+    let upper = line.to_ascii_uppercase();
+    let named_secret = ["TOK", "SECRET", "PASS"]
+        .iter()
+        .any(|word| upper.contains(word));
+    let lone_word = !line.contains([' ', '=']);
+    match named_secret || lone_word {
+        true => "…",
+        false => crate::message::excerpt(line),
     }
 }
 
@@ -178,6 +192,25 @@ mod tests {
         assert_eq!(settings.get_exact("ECHO_PREFIX"), Some("Say: "));
         assert_eq!(settings.get("X"), Some(""));
         assert_eq!(settings.get("Y"), None);
+        assert_eq!(
+            read("PORT=0 \t").unwrap().get("PORT"),
+            Some("0"),
+            "a space nobody can see"
+        );
+    }
+
+    #[test]
+    fn an_error_never_shows_what_could_be_a_secret() {
+        for text in [
+            "WEBSOCKET_TOKEN: my-secret",
+            "WEBSOCKET_TOKEN my-secret",
+            "my-secret",
+            "WEBSOCKET_TOKN=my-secret with spaces",
+            "WEBSOCKET_TOKEN=my-secret$x",
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(!error.contains("my-secret"), "{error}");
+        }
     }
 
     #[test]

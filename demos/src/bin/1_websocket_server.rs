@@ -13,14 +13,12 @@
 use demos::SERVER_PAGE;
 use std::process::ExitCode;
 use tracing::info;
-use zcomm_core::{
-    Clients, Config, Connection, Result, Server, exit_code, logging, shutdown_signal,
-};
+use zcomm_core::{Clients, Config, Connection, Result, Server, program, shutdown_signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let _logs = logging::init();
-    exit_code(serve().await)
+    // Logs to the terminal, and turns an error into a sentence and an exit code.
+    program(serve()).await
 }
 
 async fn serve() -> Result<()> {
@@ -36,8 +34,8 @@ async fn listen(mut connection: Connection) -> Result<()> {
     // `recv` waits until the client says something. `None` means it has left: that ends
     // the loop, and is no error.
     while let Some(message) = connection.recv().await {
-        // `?message`, never `%message`: a stranger's text must not control our terminal.
-        info!(?message, "client {id} says");
+        // `?` shows it escaped: a stranger's text must not control our terminal.
+        info!(said = ?message, "client {id}");
     }
 
     info!("client {id} left; connected: {}", names(&clients));

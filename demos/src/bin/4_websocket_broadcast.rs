@@ -10,20 +10,20 @@
 //! - **Open** the link it prints, in two or three windows. Or `cp .zEnv.example .zEnv`,
 //!   double-click `clients/4_client_broadcast.html` and type `demo_secure_token_123`.
 //! - **Watch** what a wrong token gets: close code 1008, and the reason.
-//! - **Try** `WEBSOCKET_REFUSE=http cargo run --bin 4_websocket_broadcast`: what does the
-//!   browser tell the page now?
+//! - **Try** a line `WEBSOCKET_REFUSE=http` in a file `.zEnv`: what does the browser tell the
+//!   page now?
 
 use demos::BROADCAST_PAGE;
 use std::process::ExitCode;
 use tracing::info;
 use zcomm_core::{
-    CloseReason, Config, Connection, Message, Result, Server, exit_code, logging, shutdown_signal,
+    CloseReason, Config, Connection, Message, Result, Server, program, shutdown_signal,
 };
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let _logs = logging::init();
-    exit_code(serve().await)
+    // Logs to the terminal, and turns an error into a sentence and an exit code.
+    program(serve()).await
 }
 
 async fn serve() -> Result<()> {
@@ -46,9 +46,9 @@ async fn relay(mut connection: Connection) -> Result<()> {
             connection.close(CloseReason::UNSUPPORTED, "text only");
             break;
         };
-        // Never waits: it appends to the log and wakes the others.
+        // Never waits: it appends to the hub's list of messages and wakes the others.
         let reached = hub.broadcast_except(format!("client {id} says: {text}"), id)?;
-        info!(?text, "client {id} reached {reached}");
+        info!(said = ?text, reached, "client {id}");
     }
 
     Ok(())

@@ -16,13 +16,13 @@ use demos::BROADCAST_PAGE;
 use std::process::ExitCode;
 use tracing::info;
 use zcomm_core::{
-    CloseReason, Config, Connection, Message, Result, Server, exit_code, logging, shutdown_signal,
+    CloseReason, Config, Connection, Message, Result, Server, program, shutdown_signal,
 };
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let _logs = logging::init();
-    exit_code(serve().await)
+    // Logs to the terminal, and turns an error into a sentence and an exit code.
+    program(serve()).await
 }
 
 async fn serve() -> Result<()> {
@@ -41,9 +41,9 @@ async fn relay(mut connection: Connection) -> Result<()> {
             connection.close(CloseReason::UNSUPPORTED, "text only");
             break;
         };
-        // Never waits: it appends to the log and wakes the others.
+        // Never waits: it appends to the hub's list of messages and wakes the others.
         let reached = hub.broadcast_except(format!("client {id} says: {text}"), id)?;
-        info!(?text, "client {id} reached {reached}");
+        info!(said = ?text, reached, "client {id}");
     }
 
     Ok(())
