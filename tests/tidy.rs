@@ -200,7 +200,10 @@ fn the_example_settings_are_complete() {
     let known: BTreeSet<_> = config
         .split('"')
         .filter(|text| {
-            text.starts_with("WEBSOCKET_") && *text != "WEBSOCKET_" && !text.contains("SSL") && !text.contains("TLS")
+            text.starts_with("WEBSOCKET_")
+                && *text != "WEBSOCKET_"
+                && !text.contains("SSL")
+                && !text.contains("TLS")
         })
         .map(str::to_owned)
         .chain(["ECHO_PREFIX".to_owned(), "RUST_LOG".to_owned()])

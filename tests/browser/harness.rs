@@ -125,7 +125,7 @@ pub struct Demo {
     pub socket: String,
     /// The link it printed; that of lesson 4 has a token after the `#`.
     pub link: Url,
-    /// The file it said to double-click.
+    /// The file to double-click.
     pub file: PathBuf,
 }
 
@@ -258,7 +258,11 @@ impl Scene {
         Demo {
             socket: process.word_after("listening on ").to_owned(),
             link: process.word_after("- open ").parse().unwrap(),
-            file: root().join(process.word_after("double-click ")),
+            // Without a number of its own it uses lesson 4's.
+            file: root().join("clients").join(match name {
+                "open_broadcast" => "4_client_broadcast.html".to_owned(),
+                lesson => lesson.replace("_websocket_", "_client_") + ".html",
+            }),
             process,
         }
     }
