@@ -65,6 +65,8 @@ pub(crate) struct Deadlines {
     message: Option<Instant>,
     pings: u64,
     alarm: Pin<Box<Sleep>>,
+    /// The alarm will wake us.
+    set: bool,
 }
 
 impl Deadlines {
@@ -81,6 +83,7 @@ impl Deadlines {
             message: None,
             pings: 0,
             alarm: Box::pin(sleep_until(ping)),
+            set: false,
         }
     }
 
@@ -98,6 +101,11 @@ impl Deadlines {
         })
     }
 
+    /// Another waker will be used from now on.
+    pub(crate) fn forget_waker(&mut self) {
+        self.set = false;
+    }
+
     fn poll_next(
         &mut self,
         context: &mut Context<'_>,
@@ -107,11 +115,17 @@ impl Deadlines {
             let (at, due) = next(self);
             if at < self.alarm.deadline() {
                 self.alarm.as_mut().reset(at);
+                self.set = false;
+            }
+            // Most of the time nothing has changed, and looking is all there is to do.
+            if self.set && !self.alarm.is_elapsed() {
+                return Poll::Pending;
             }
             // Not bound to the turn that tokio gives a task: a client that floods us uses it
             // up, and no alarm of its own would ever ring.
             let alarm = unconstrained(self.alarm.as_mut());
-            if pin!(alarm).poll(context).is_pending() {
+            self.set = pin!(alarm).poll(context).is_pending();
+            if self.set {
                 return Poll::Pending;
             }
             if at <= Instant::now() {

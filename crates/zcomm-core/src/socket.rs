@@ -136,6 +136,7 @@ impl Socket {
     fn set_waker(&mut self, waker: &Waker) {
         if self.wire.set_waker(waker) {
             self.client.set_waker(waker);
+            self.deadlines.forget_waker();
             if let Some((_, cursor)) = &mut self.attached {
                 cursor.forget_waker();
             }
