@@ -180,3 +180,48 @@ async fn tls_that_is_switched_on_is_never_served_as_plain_text() {
     assert_eq!(code, Some(78), "{output}");
     assert!(output.contains("WEBSOCKET_SSL_ENABLED"), "{output}");
 }
+
+/// Bytes that are no text would all become the same sign, and the token guessable.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_value_that_is_not_utf8_refuses_to_start() {
+    let line = r#"WEBSOCKET_TOKEN=$(printf '\377\376\377\376\377\376\377\376\377\376\377\376\377\376\377\376') exec "$0""#;
+    let (code, output) = demo!("4_websocket_broadcast").shell(line).fails().await;
+    assert_eq!(code, Some(78), "{output}");
+    assert!(
+        output.contains("WEBSOCKET_TOKEN is not UTF-8 text"),
+        "{output}"
+    );
+}
+
+/// A silent terminal is a bug, and most of all when something is wrong.
+#[tokio::test]
+async fn no_log_level_makes_a_program_silent_by_mistake() {
+    let mut demo = demo!("1_websocket_server")
+        .env("RUST_LOG", "verbose")
+        .start()
+        .await;
+    demo.says("RUST_LOG=\"verbose\" is not understood: showing info")
+        .await;
+    let start = demo!("1_websocket_server")
+        .env("RUST_LOG", "off")
+        .env("WEBSOCKET_PORT", "abc");
+    let (code, output) = start.fails().await;
+    assert_eq!(code, Some(78));
+    assert!(
+        output.contains("error: WEBSOCKET_PORT=\"abc\"") && output.contains("help: "),
+        "{output}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_file_or_far_too_large_is_no_settings_file() {
+    let odd = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("odd");
+    std::fs::create_dir_all(odd.join(".zEnv")).unwrap();
+    let large = folder("large", &"A=1\n".repeat(300_000));
+    for folder in [odd, large] {
+        let (code, output) = demo!("1_websocket_server").folder(folder).fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(output.contains("is not a file of at most"), "{output}");
+    }
+}
