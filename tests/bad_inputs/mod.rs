@@ -117,16 +117,7 @@ async fn beside_a_witness<H, F>(
         () = row(&server) => {}
         never = witness.stay() => match never {},
     }
-    let answer = async {
-        witness.say("still there?").await;
-        witness.hear_text().await
-    };
-    let answer = tokio::time::timeout(Duration::from_secs(1), answer).await;
-    assert_eq!(
-        answer.expect("the witness waited more than a second"),
-        "still there?"
-    );
-    witness.leave().await;
+    still_served(witness, "still there?").await;
     let nobody = async {
         while server.clients.count() > 0 {
             tokio::task::yield_now().await;
@@ -139,22 +130,27 @@ async fn beside_a_witness<H, F>(
 /// Runs one row against the echo demo as a program, whose log can be read.
 async fn survives_as_a_program(query: &str, start: Start, row: impl AsyncFnOnce(&mut Demo)) {
     let mut demo = start.start().await;
-    let mut witness = Client::connect(demo.url() + query).await;
+    let witness = Client::connect(demo.url() + query).await;
     row(&mut demo).await;
-    let answer = async {
-        witness.say("still there?").await;
-        witness.hear_text().await
-    };
-    let answer = tokio::time::timeout(Duration::from_secs(1), answer).await;
-    assert_eq!(
-        answer.expect("the witness waited more than a second"),
-        "Echo: still there?"
-    );
-    witness.leave().await;
+    still_served(witness, "Echo: still there?").await;
     demo.says("conn.closed by the client").await;
     let output = demo.output();
     assert!(!output.contains("panicked"), "{output}");
     assert!(!output.contains("ERROR"), "{output}");
+}
+
+/// Whoever was there all along gets an answer within a second, and leaves.
+async fn still_served(mut witness: Client, answer: &str) {
+    let heard = async {
+        witness.say("still there?").await;
+        witness.hear_text().await
+    };
+    let heard = tokio::time::timeout(Duration::from_secs(1), heard).await;
+    assert_eq!(
+        heard.expect("the witness waited more than a second"),
+        answer
+    );
+    witness.leave().await;
 }
 
 /// What our own refusals have in common: a length, an end, and one line of words that
