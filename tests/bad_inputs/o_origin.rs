@@ -711,6 +711,24 @@ async fn why_answers_one_time_to_whoever_knows_the_attempt() {
     .await;
 }
 
+/// The check that refused the handshake must not refuse the question about it: whoever
+/// knows the attempt has made it.
+#[tokio::test]
+async fn why_answers_also_under_a_host_that_is_refused() {
+    survives(Config::default(), async |server| {
+        let attempt = "/?attempt=0123456789abcdef0123456789abcdef";
+        let good = handshake(server.addr, attempt, "");
+        let named = format!("Host: {}", server.addr);
+        assert_eq!(ask(server.addr, good.replace(&named, "Host: evil.example")).await.status, 403);
+        let question = "GET /why?attempt=0123456789abcdef0123456789abcdef HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+        let answer = ask(server.addr, question).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some("*")));
+        assert!(answer.body.contains("WEBSOCKET_ALLOWED_HOSTS"), "{}", answer.body);
+        assert_eq!(ask(server.addr, question).await.status, 404, "told once");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn why_keeps_nothing_of_an_attempt_with_two_ids() {
     survives(Config::default(), async |server| {

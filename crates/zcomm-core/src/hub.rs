@@ -121,6 +121,20 @@ pub enum Delivery {
     },
 }
 
+impl Delivery {
+    /// What a client reads. A gap is told in words, never left out; some of what was missed
+    /// can be the client's own, which it would not have got back.
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Delivery::Message { message, .. } => message,
+            Delivery::Gap { from, to } => Message::from(format!(
+                "(up to {} messages were missed: they came faster than you read)",
+                to - from + 1
+            )),
+        }
+    }
+}
+
 impl Hub {
     /// A hub that keeps no more than `limits`.
     #[must_use]

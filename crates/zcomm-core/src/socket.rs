@@ -231,7 +231,7 @@ impl Socket {
             let mut batch = std::mem::take(&mut self.batch);
             caught_up = cursor.take_into(&mut batch, waker);
             for delivery in batch.drain(..) {
-                self.write(news(delivery))?;
+                self.write(delivery.into_message())?;
             }
             self.batch = batch;
         }
@@ -273,10 +273,7 @@ impl Socket {
                 Ok(())
             }
             Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.sent()) => Ok(()),
-            Due::PongMissing => Err(End::ByServer(CloseReason::new(
-                CloseReason::SERVER_ERROR,
-                "keepalive ping timeout",
-            ))),
+            Due::PongMissing => Err(End::lost()),
             Due::FlushStuck => Err(End::policy("Too slow")),
             Due::MessageSlow => Err(End::policy("Message too slow")),
         }
@@ -306,19 +303,6 @@ impl Socket {
 }
 
 fn spend(budget: &mut Budget) -> Result<(), End> {
-    budget
-        .spend(1.0)
-        .map_err(|_| End::policy("Rate limit exceeded"))
-}
-
-/// What a client reads for a delivery. A gap is told in words, never left out.
-fn news(delivery: Delivery) -> Message {
-    match delivery {
-        Delivery::Message { message, .. } => message,
-        Delivery::Gap { from, to } => Message::from(format!(
-            // Some of them can be the client's own, which it would not have got back.
-            "(up to {} messages were missed: they came faster than you read)",
-            to - from + 1
-        )),
-    }
+    let spent = budget.spend(1.0);
+    spent.map_err(|_| End::policy("Rate limit exceeded"))
 }

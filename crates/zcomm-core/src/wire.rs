@@ -81,6 +81,12 @@ impl End {
         }
     }
 
+    /// The client does not answer pings.
+    pub(crate) fn lost() -> End {
+        let reason = "keepalive ping timeout";
+        End::ByServer(CloseReason::new(CloseReason::SERVER_ERROR, reason))
+    }
+
     /// A rule of this server was broken.
     pub(crate) fn policy(reason: &str) -> End {
         End::ByServer(CloseReason::new(CloseReason::POLICY, reason))
