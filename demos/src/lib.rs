@@ -1,4 +1,5 @@
-//! The pages that the demos serve: the files in `clients/`, compiled in.
+//! What the demos show: their pages, which are the files in `clients/`, compiled in; and the
+//! gallery of lesson 3.
 //!
 //! A learner can double-click the same file, so there is one page per lesson and not two.
 
@@ -20,6 +21,7 @@ const ASSETS: &[Asset] = &[
 /// The life of one connection.
 pub const SERVER_PAGE: Page = Page {
     file: "clients/1_client_server.html",
+    address: "ws://127.0.0.1:8765/",
     html: include_str!("../../clients/1_client_server.html"),
     assets: ASSETS,
 };
@@ -27,13 +29,16 @@ pub const SERVER_PAGE: Page = Page {
 /// Text and bytes, there and back.
 pub const ECHO_PAGE: Page = Page {
     file: "clients/2_client_echo.html",
+    address: "ws://127.0.0.1:8765/",
     html: include_str!("../../clients/2_client_echo.html"),
     assets: ASSETS,
 };
 
+
 /// One to many, with a token or without.
 pub const BROADCAST_PAGE: Page = Page {
     file: "clients/4_client_broadcast.html",
+    address: "ws://127.0.0.1:8765/",
     html: include_str!("../../clients/4_client_broadcast.html"),
     assets: ASSETS,
 };

@@ -7,12 +7,9 @@
 //! The link may carry a token that was made for this run; it is in the fragment (`#…`),
 //! which a browser never sends. Production prints no token anywhere.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::{config::Config, origin::Origin, page::Page};
-
-/// The port that a double-clicked page has in its address field.
-const DEFAULT_PORT: u16 = 8765;
 
 /// Logs the first lines. `new_token` is the token that was made for this run, if one was.
 pub(crate) fn announce(
@@ -21,28 +18,27 @@ pub(crate) fn announce(
     page: Option<Page>,
     new_token: Option<&str>,
 ) {
-    let file = match page.filter(|_| allows_double_click(config, addr)) {
-        Some(page) if addr.port() == DEFAULT_PORT => format!(", or double-click {}", page.file),
-        Some(page) => format!(", or double-click {} and type this address", page.file),
-        None => String::new(),
+    let (ws, http) = match config.tls {
+        Some(_) => ("wss", "https"),
+        None => ("ws", "http"),
     };
+    let double_click = |page: Page| {
+        let known = page.address.starts_with(&format!("{ws}://"))
+            && page.address.ends_with(&format!(":{}/", addr.port()));
+        let then = if known { "" } else { " and type this address" };
+        format!(", or double-click {}{then}", page.file)
+    };
+    let file = page.filter(|_| allows_double_click(config, addr));
+    let file = file.map(double_click).unwrap_or_default();
     let fragment = new_token
         .map(|token| format!("#token={token}"))
         .unwrap_or_default();
-    let here = match addr.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => {
-            SocketAddr::new([127, 0, 0, 1].into(), addr.port())
-        }
-        IpAddr::V6(ip) if ip.is_unspecified() => {
-            SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), addr.port())
-        }
-        _ => addr,
-    };
-    tracing::info!("listening on ws://{here}/ - open http://{here}/{fragment}{file}");
+    let here = reached_from_here(addr);
+    tracing::info!("listening on {ws}://{here}/ - open {http}://{here}/{fragment}{file}");
     if !addr.ip().is_loopback() {
         for ip in network_addresses(addr.ip()) {
             let other = SocketAddr::new(ip, addr.port());
-            tracing::info!("on your network: http://{other}/{fragment}");
+            tracing::info!("on your network: {http}://{other}/{fragment}");
         }
         tracing::warn!(
             "reachable from your network: everybody on it can {}; WEBSOCKET_HOST=127.0.0.1 keeps the server to this machine",
@@ -60,6 +56,14 @@ pub(crate) fn announce(
     } else if config.require_auth {
         tracing::info!("clients must show the token in WEBSOCKET_TOKEN: type it into the page");
     }
+    if let Some(identity) = &config.tls {
+        let certificate = identity.certificate();
+        let (names, (_, until)) = (certificate.names().join(", "), certificate.valid());
+        tracing::info!(
+            "TLS: the certificate is for {names}, signed by {}, valid until {until}",
+            certificate.issuer()
+        );
+    }
     match &config.settings_file {
         Some(file) => tracing::info!(
             "settings: {}, and the environment before it",
@@ -70,6 +74,16 @@ pub(crate) fn announce(
         }
     }
     origins(config.allowed_origins.as_deref(), addr);
+}
+
+/// The address for a client on this machine: `0.0.0.0` means all addresses, and is none.
+pub(crate) fn reached_from_here(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, addr.port())
 }
 
 fn origins(list: Option<&[Origin]>, addr: SocketAddr) {

@@ -16,10 +16,12 @@ use std::{fmt::Display, path::PathBuf, time::Duration};
 
 use crate::{
     error::{Error, Result},
-    forms::{authority, host, list, number, origin, rate, seconds, switch},
+    forms::{authority, file, host, list, number, origin, rate, seconds, switch},
     origin::{Authority, Origin},
     rate::Rate,
+    tls::Identity,
     token::Token,
+    unknown::warn_of_unknown_names,
     zenv::Settings,
 };
 
@@ -67,10 +69,16 @@ pub struct Config {
     /// `WEBSOCKET_PING_TIMEOUT`: how long it may take to answer, 0.1 s to an hour. Default
     /// 10 s.
     pub ping_timeout: Duration,
+    /// `WEBSOCKET_SSL_ENABLED`, with `WEBSOCKET_SSL_CERT` and `WEBSOCKET_SSL_KEY`, the files
+    /// of a certificate and its private key: then the server speaks `wss://` and
+    /// `https://`. Default `None`: `ws://` and `http://`.
+    pub tls: Option<Identity>,
     /// `WEBSOCKET_REFUSE`: how a wrong token is answered. Default close.
     pub refuse: Refuse,
     /// `ECHO_PREFIX`: what the echo demo puts before a text, at most 1 KiB. Default `Echo: `.
     pub echo_prefix: String,
+    /// Whether the server says at its start where it is and who may come: yes.
+    pub announce: bool,
     /// From accept to the end of the opening handshake: 5 s.
     pub handshake_timeout: Duration,
     /// From the first byte of a message to its last: 10 s.
@@ -98,8 +106,10 @@ impl Default for Config {
             rate_limit: Some(20),
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(10),
+            tls: None,
             refuse: Refuse::Close,
             echo_prefix: "Echo: ".into(),
+            announce: true,
             handshake_timeout: Duration::from_secs(5),
             message_timeout: Duration::from_secs(10),
             flush_timeout: Duration::from_secs(5),
@@ -110,7 +120,7 @@ impl Default for Config {
 }
 
 /// Every `WEBSOCKET_` setting that [`Config`] reads.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 16] = [
     "WEBSOCKET_HOST",
     "WEBSOCKET_PORT",
     "WEBSOCKET_REQUIRE_AUTH",
@@ -123,6 +133,9 @@ const NAMES: [&str; 13] = [
     "WEBSOCKET_RATE_LIMIT",
     "WEBSOCKET_PING_INTERVAL",
     "WEBSOCKET_PING_TIMEOUT",
+    "WEBSOCKET_SSL_ENABLED",
+    "WEBSOCKET_SSL_CERT",
+    "WEBSOCKET_SSL_KEY",
     "WEBSOCKET_REFUSE",
 ];
 
@@ -134,32 +147,27 @@ impl Config {
     /// [`Error::Setting`] for a value that is not one of the accepted forms,
     /// [`Error::SettingsFile`] for a file that cannot be read whole.
     pub fn from_env() -> Result<Config> {
+        Config::from_env_over(Config::default())
+    }
+
+    /// The same with other defaults, for a program that has its own port.
+    ///
+    /// # Errors
+    /// As [`from_env`](Config::from_env).
+    pub fn from_env_over(default: Config) -> Result<Config> {
         let settings = Settings::load()?;
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }
-        for name in settings
-            .names("WEBSOCKET_")
-            .filter(|name| !NAMES.contains(name))
-        {
-            if is_absent_protection(name, &settings)? {
-                continue;
-            }
-            let distance = |known: &&&str| strsim::damerau_levenshtein(known, name);
-            match NAMES
-                .iter()
-                .min_by_key(distance)
-                .filter(|known| distance(known) <= 3)
-            {
-                Some(known) => tracing::warn!("unknown setting {name}: did you mean {known}?"),
-                None => tracing::warn!("unknown setting {name}: .zEnv.example lists all there are"),
-            }
+        warn_of_unknown_names(&settings, &NAMES)?;
+        let config = Config::from_settings(&settings, default)?;
+        for warning in config.tls.iter().flat_map(Identity::warnings) {
+            tracing::warn!("{warning}");
         }
-        Config::from_settings(&settings)
+        Ok(config)
     }
 
-    fn from_settings(settings: &Settings) -> Result<Config> {
-        let default = Config::default();
+    fn from_settings(settings: &Settings, default: Config) -> Result<Config> {
         Ok(Config {
             host: read(settings, "WEBSOCKET_HOST", host)?.unwrap_or(default.host),
             port: read(settings, "WEBSOCKET_PORT", number(0, 65535))?.unwrap_or(default.port),
@@ -187,6 +195,7 @@ impl Config {
                 .unwrap_or(default.ping_interval),
             ping_timeout: read(settings, "WEBSOCKET_PING_TIMEOUT", seconds)?
                 .unwrap_or(default.ping_timeout),
+            tls: tls(settings)?,
             refuse: read(settings, "WEBSOCKET_REFUSE", refuse)?.unwrap_or(default.refuse),
             echo_prefix: echo_prefix(settings)?.unwrap_or(default.echo_prefix),
             settings_file: settings.file.clone(),
@@ -232,21 +241,32 @@ impl Config {
     }
 }
 
-/// A protection that this version does not have must not be ignored: who switches TLS on
-/// and is served plain text was promised more than was given. True for a name of that kind
-/// that is off.
-fn is_absent_protection(name: &str, settings: &Settings) -> Result<bool> {
-    let tls = ["WEBSOCKET_SSL", "WEBSOCKET_TLS"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix));
-    let value = settings.get(name).unwrap_or_default();
-    match tls {
-        true if switch(value) != Ok(false) && !value.is_empty() => Err(Error::Setting {
-            name: "WEBSOCKET_SSL_ENABLED",
-            value: value.to_owned(),
-            reason: format!("this server speaks plain ws:// only; remove {name}"),
-        }),
-        tls => Ok(tls),
+/// The three settings of TLS. All or none: half of them is a mistake, and a mistake must
+/// not end in plain text.
+fn tls(settings: &Settings) -> Result<Option<Identity>> {
+    let on = read(settings, "WEBSOCKET_SSL_ENABLED", switch)?;
+    let certificate = read(settings, "WEBSOCKET_SSL_CERT", file)?;
+    let key = read(settings, "WEBSOCKET_SSL_KEY", file)?;
+    let missing = |name, reason: &str| Error::Setting {
+        name,
+        value: String::new(),
+        reason: reason.into(),
+    };
+    match (on, certificate, key) {
+        (Some(false), ..) | (None, None, None) => Ok(None),
+        (None, ..) => Err(missing(
+            "WEBSOCKET_SSL_ENABLED",
+            "not set, though a certificate or key is: say true to use them, false for plain ws://",
+        )),
+        (_, None, _) => Err(missing(
+            "WEBSOCKET_SSL_CERT",
+            "needed because WEBSOCKET_SSL_ENABLED is on: the file of the certificate (PEM)",
+        )),
+        (_, _, None) => Err(missing(
+            "WEBSOCKET_SSL_KEY",
+            "needed because WEBSOCKET_SSL_ENABLED is on: the file of the private key (PEM)",
+        )),
+        (_, Some(certificate), Some(key)) => Identity::from_files(&certificate, &key).map(Some),
     }
 }
 
@@ -297,7 +317,7 @@ mod tests {
     use super::*;
 
     fn config(pairs: &[(&str, &str)]) -> Result<Config> {
-        Config::from_settings(&Settings::from_pairs(pairs))
+        Config::from_settings(&Settings::from_pairs(pairs), Config::default())
     }
 
     #[test]
@@ -391,15 +411,29 @@ mod tests {
         }
     }
 
+    /// s12: all three settings or none; half of them never ends in plain text.
     #[test]
-    fn tls_is_never_ignored_in_silence() {
-        let check =
-            |name, value| is_absent_protection(name, &Settings::from_pairs(&[(name, value)]));
-        assert!(check("WEBSOCKET_SSL_ENABLED", "false").unwrap());
-        assert!(!check("WEBSOCKET_TOKN", "x").unwrap());
-        check("WEBSOCKET_SSL_ENABLED", "true").unwrap_err();
-        check("WEBSOCKET_SSL_ENABLED", "maybe").unwrap_err();
-        check("WEBSOCKET_SSL_CERT", "certs/x.pem").unwrap_err();
-        check("WEBSOCKET_TLS", "on").unwrap_err();
+    fn s12_tls_half_set_is_refused() {
+        let read = |pairs: &[(&str, &str)]| config(pairs).map(|config| config.tls.is_some());
+        let (on, cert, key) = (
+            "WEBSOCKET_SSL_ENABLED",
+            "WEBSOCKET_SSL_CERT",
+            "WEBSOCKET_SSL_KEY",
+        );
+        assert!(!read(&[(on, "false")]).unwrap());
+        assert!(!read(&[(on, "false"), (cert, "c.pem"), (key, "c.key")]).unwrap());
+        for (pairs, named) in [
+            (&[(on, "true")][..], cert),
+            (&[(on, "true"), (key, "c.key")], cert),
+            (&[(on, "true"), (cert, "c.pem")], key),
+            (&[(on, "maybe"), (cert, "c.pem"), (key, "c.key")], on),
+            (&[(cert, "c.pem"), (key, "c.key")], on),
+            (&[(key, "c.key")], on),
+            (&[(on, "true"), (cert, ""), (key, "c.key")], cert),
+        ] {
+            let error = read(pairs).unwrap_err();
+            assert!(error.to_string().starts_with(named), "{error}");
+            assert_eq!(error.exit_code(), 78);
+        }
     }
 }

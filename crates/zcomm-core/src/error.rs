@@ -12,6 +12,8 @@
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
+use crate::{certificate::PemError, connect_error::ConnectError};
+
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -39,6 +41,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file with a certificate or a key cannot be used: repair the file.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// A certificate cannot be made or used as it is meant to be: take other names, or make
+    /// a new one.
+    #[error("certificate: {0}")]
+    Certificate(String),
+    /// A client did not get its WebSocket; the error says at which step, and what to do.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// Another program listens on this address: stop it, or take another port.
     #[error("{0} is in use: another program listens on port {port}", port = .0.port())]
     AddressInUse(SocketAddr),
@@ -79,6 +91,10 @@ impl Error {
             Error::Setting { .. } | Error::SettingsFile { .. } => Some(
                 "every setting is explained in .zEnv.example, at the top of the project".into(),
             ),
+            Error::Pem(_) | Error::Certificate(_) => {
+                Some("new certificates for this machine: cargo run --bin zcomm -- certs".into())
+            }
+            Error::Connect(error) => Some(error.help()),
             Error::AddressInUse(addr) => Some(format!(
                 "an earlier lesson may still run: stop it with Ctrl-C. Or take another port with \
                  WEBSOCKET_PORT={}, or see who holds this one: {}",
@@ -106,7 +122,11 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Setting { .. } | Error::SettingsFile { .. } | Error::Listen { .. } => 78,
+            Error::Setting { .. }
+            | Error::SettingsFile { .. }
+            | Error::Pem(_)
+            | Error::Certificate(_)
+            | Error::Listen { .. } => 78,
             _ => 1,
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! Production reads richer values (sizes with units, lists from files) the same way.
 
-use std::{fmt::Display, str::FromStr, time::Duration};
+use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::origin::{Authority, Origin};
 
@@ -68,6 +68,14 @@ pub(crate) fn list<T>(
             .filter(|text| !text.is_empty())
             .map(entry)
             .collect()
+    }
+}
+
+/// The path of a file; a relative one counts from the folder the program runs in.
+pub(crate) fn file(text: &str) -> Result<PathBuf, &'static str> {
+    match text.is_empty() {
+        true => Err("expected the path of a file"),
+        false => Ok(text.into()),
     }
 }
 

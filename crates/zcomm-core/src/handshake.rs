@@ -43,6 +43,8 @@ pub(crate) struct Gate {
     /// Bound to loopback only: nobody but this machine can reach the server.
     loopback: bool,
     port: u16,
+    /// Pages of this server come over `https://`.
+    tls: bool,
 }
 
 /// A handshake to be completed.
@@ -62,6 +64,7 @@ impl Gate {
             refuse: config.refuse,
             loopback: bound.ip().is_loopback(),
             port: bound.port(),
+            tls: config.tls.is_some(),
         }
     }
 
@@ -88,13 +91,14 @@ impl Gate {
             header::HOST,
             "exactly one Host header is needed",
         )?)?;
-        let host = Authority::parse(host, 80).ok_or(Refusal::Malformed(
+        let default_port = if self.tls { 443 } else { 80 };
+        let host = Authority::parse(host, default_port).ok_or(Refusal::Malformed(
             "the Host header must be a host and a port",
         ))?;
         // RFC 9112 section 3.2.2: a target with a host in it names the host, too.
         let named = target
             .authority()
-            .map(|authority| Authority::parse(authority.as_str(), 80));
+            .map(|authority| Authority::parse(authority.as_str(), default_port));
         let others_agree = named.is_none_or(|named| named.as_ref() == Some(&host));
         if !others_agree || !self.answers_for(&host, local) {
             return Err(Refusal::Host);
@@ -124,7 +128,7 @@ impl Gate {
 
     /// Whether a page from this origin may talk to us, when it reached us as `host`.
     pub(crate) fn allows_origin(&self, origin: &Origin, host: &Authority) -> bool {
-        if origin.is_page_of(host) {
+        if origin.is_page_of(host, self.tls) {
             return true;
         }
         match &self.origins {

@@ -34,7 +34,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
-use tokio::{net::TcpStream, time::Instant};
+use tokio::time::Instant;
 use tracing::field::debug;
 
 use crate::{
@@ -47,6 +47,7 @@ use crate::{
     refusal::Refusal,
     response::{allow_page, empty, json, ok, refused, switching_protocols},
     slots::Slot,
+    transport::Transport,
     why::Why,
     wire::linger,
 };
@@ -69,7 +70,7 @@ pub(crate) struct Front {
 
 /// A connection whose handshake is done.
 pub(crate) struct Upgraded {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Transport,
     /// What the client sent right behind its request.
     pub(crate) early: Vec<u8>,
     pub(crate) guest: Guest,
@@ -110,11 +111,11 @@ impl Front {
     /// Answers the one request of a connection. `None` when it is done with that.
     pub(crate) async fn serve(
         &self,
-        stream: TcpStream,
+        stream: Transport,
         peer: SocketAddr,
+        local: SocketAddr,
         slot: &Slot,
     ) -> Option<Upgraded> {
-        let local = stream.local_addr().ok()?;
         let guest = Mutex::new(None);
         let service = service_fn(|request| {
             let response = match self.decide(&request, local, slot) {

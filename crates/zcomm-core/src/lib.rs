@@ -52,10 +52,20 @@
 // The modules from the bottom up; each uses only what stands above it here. Blank lines
 // keep rustfmt from sorting what must stay in order.
 
-// Layer 0: what can go wrong.
+// Layer 0: what can go wrong, and with what.
+mod certificate;
+
+mod connect_error;
+
 mod error;
 
 // Layer 1: pure pieces.
+mod development_ca;
+
+mod tls;
+
+mod trust;
+
 mod frames;
 mod message;
 mod origin;
@@ -68,6 +78,8 @@ mod forms;
 // Layer 2: settings and logs.
 mod zenv;
 
+mod unknown;
+
 mod config;
 pub mod logging;
 
@@ -79,6 +91,7 @@ mod descriptors;
 mod hub;
 mod meter;
 mod slots;
+mod transport;
 mod why;
 
 // Layer 3: one connection.
@@ -97,6 +110,11 @@ mod http;
 
 mod session;
 
+// Layer 4: the client.
+mod dial;
+
+mod client_socket;
+
 // Layer 4: the server.
 mod announce;
 
@@ -104,9 +122,14 @@ mod program;
 mod server;
 mod shutdown;
 
+pub use certificate::{Certificate, PemError};
+pub use client_socket::ClientSocket;
 pub use clients::{ClientId, ClientInfo, Clients, CloseReason};
 pub use config::{Config, Refuse};
+pub use connect_error::{ConnectError, Distrust};
 pub use connection::Connection;
+pub use development_ca::{DevelopmentCa, LOOPBACK_NAMES, PemPair};
+pub use dial::{Opening, TlsOpening};
 pub use error::{Error, Result};
 pub use hub::{Cursor, Delivery, Hub, HubLimits};
 pub use message::{Message, Text};
@@ -115,4 +138,6 @@ pub use page::{Asset, Page};
 pub use program::program;
 pub use server::Server;
 pub use shutdown::shutdown_signal;
+pub use tls::Identity;
 pub use token::{DEMO_TOKEN, Token};
+pub use trust::Trust;

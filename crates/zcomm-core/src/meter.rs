@@ -113,9 +113,11 @@ impl<S: AsyncWrite + Unpin> Write for Meter<S> {
         Ok(sent)
     }
 
+    /// TLS keeps what the network did not take at once, and writes it here.
     fn flush(&mut self) -> io::Result<()> {
         let mut context = Context::from_waker(&self.waker);
-        would_block(Pin::new(&mut self.stream).poll_flush(&mut context))
+        let flush = poll_fn(|context| Pin::new(&mut self.stream).poll_flush(context));
+        would_block(pin!(unconstrained(flush)).poll(&mut context))
     }
 }
 

@@ -56,10 +56,11 @@ impl Origin {
         matches!(self, Origin::Page { authority, .. } if authority.is_loopback())
     }
 
-    /// Whether this is a page that came over plain HTTP from `host` itself.
+    /// Whether this is a page that came from `host` itself; `with_tls`: over `https://`.
     #[must_use]
-    pub fn is_page_of(&self, host: &Authority) -> bool {
-        matches!(self, Origin::Page { scheme: "http", authority } if authority == host)
+    pub fn is_page_of(&self, host: &Authority, with_tls: bool) -> bool {
+        let own = if with_tls { "https" } else { "http" };
+        matches!(self, Origin::Page { scheme, authority } if *scheme == own && authority == host)
     }
 
     /// The port of a page, if it is one.

@@ -24,6 +24,8 @@ use crate::response::ok;
 pub struct Page {
     /// The file a learner can double-click, for the start-up line.
     pub file: &'static str,
+    /// The server that file connects to, as it stands there, e.g. `ws://127.0.0.1:8765/`.
+    pub address: &'static str,
     /// Its contents.
     pub html: &'static str,
     /// What it links to.
@@ -84,6 +86,7 @@ mod tests {
 
     const PAGE: Page = Page {
         file: "clients/x.html",
+        address: "ws://127.0.0.1:8765/",
         html: "<p>hi</p><script src=\"page.js\"></script><script id=\"lesson\">alert(1)</script>",
         assets: &[Asset {
             path: "/style.css",

@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use crate::{
-    announce::announce,
+    announce::{announce, reached_from_here},
     clients::{Clients, CloseReason},
     config::Config,
     connection::Connection,
@@ -132,6 +132,17 @@ impl Server {
         self.local_addr
     }
 
+    /// Where a client on this machine connects, e.g. `ws://127.0.0.1:8765/`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.config.tls.is_some() {
+            "wss"
+        } else {
+            "ws"
+        };
+        format!("{scheme}://{}/", reached_from_here(self.local_addr))
+    }
+
     /// Who is connected. A clone stays valid while the server runs.
     #[must_use]
     pub fn clients(&self) -> &Clients {
@@ -159,12 +170,10 @@ impl Server {
         F: Future<Output = Result<()>> + Send + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        announce(
-            &self.config,
-            self.local_addr,
-            self.page,
-            self.new_token.as_deref(),
-        );
+        if self.config.announce {
+            let token = self.new_token.as_deref();
+            announce(&self.config, self.local_addr, self.page, token);
+        }
         // Spawned, because the thread of `main` is the slowest of the runtime to wake; in
         // a set, because a set ends its task when this future is dropped.
         let mut running = JoinSet::new();

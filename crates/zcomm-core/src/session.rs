@@ -20,6 +20,8 @@ use crate::{
     http::{Front, Guest, Upgraded},
     slots::Slot,
     socket::Socket,
+    tls::why_not,
+    transport::Transport,
     wire::Wire,
 };
 
@@ -49,7 +51,7 @@ impl Sessions {
             return;
         }
         // Boxed: what only the handshake needs is given back after it.
-        let handshake = Box::pin(self.front.serve(stream, peer, &slot));
+        let handshake = Box::pin(self.open(stream, peer, &slot));
         let upgraded = tokio::select! {
             done = timeout(self.config.handshake_timeout, handshake) => match done {
                 Ok(upgraded) => upgraded,
@@ -65,6 +67,25 @@ impl Sessions {
             self.converse(upgraded, peer, handler).await;
         }
         drop(slot);
+    }
+
+    /// From TCP to WebSocket: TLS where it is spoken, then HTTP.
+    async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
+        let local = stream.local_addr().ok()?;
+        let transport = match &self.config.tls {
+            None => Transport::Plain(stream),
+            Some(identity) => match identity.accept(stream).await {
+                Ok(stream) => Transport::Tls(Box::new(stream.into())),
+                Err(error) => {
+                    match why_not(&error, local) {
+                        Some(reason) => tracing::info!(%peer, reason, "handshake.rejected"),
+                        None => tracing::debug!(%peer, %error, "the client left"),
+                    }
+                    return None;
+                }
+            },
+        };
+        self.front.serve(transport, peer, local, slot).await
     }
 
     async fn converse<H, F>(&self, upgraded: Upgraded, peer: SocketAddr, handler: Arc<H>)

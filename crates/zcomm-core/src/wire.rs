@@ -22,12 +22,12 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     time::timeout,
 };
 use tungstenite::{
-    Error as WireError, WebSocket,
+    Error as WireError, HandshakeError, WebSocket,
     error::{CapacityError, ProtocolError},
+    handshake::client::{ClientHandshake, Request, Response},
     protocol::{CloseFrame, Role, WebSocketConfig},
 };
 
@@ -36,6 +36,7 @@ use crate::{
     config::Config,
     message::{Message, Text},
     meter::Meter,
+    transport::Transport,
 };
 
 /// Read at a time. It is zeroed before every read and kept per connection, so small is
@@ -101,28 +102,58 @@ pub(crate) enum Incoming {
     Pong(Bytes),
 }
 
+/// Why a client's handshake came to nothing.
+pub(crate) enum Unopened {
+    /// Plain text was answered with an alert of TLS.
+    SpeaksTls,
+    Failed(WireError),
+}
+
 /// A socket that speaks WebSocket.
 pub(crate) struct Wire {
-    codec: WebSocket<Meter<TcpStream>>,
+    codec: WebSocket<Meter<Transport>>,
 }
 
 impl Wire {
     /// Takes over a stream after the 101; `early` is what the client sent right behind its
     /// request.
-    pub(crate) fn new(stream: TcpStream, early: Vec<u8>, config: &Config) -> Wire {
-        let message = config.max_message_bytes;
-        let limits = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            // Must be more than the write buffer, or the codec panics. It holds one batch,
-            // one entry and one message over it: 512 KiB by default.
-            .max_write_buffer_size(256 * 1024 + 4 * message)
-            .max_message_size(Some(message))
-            .max_frame_size(Some(message));
+    pub(crate) fn new(stream: Transport, early: Vec<u8>, config: &Config) -> Wire {
+        let limits = limits(config.max_message_bytes);
         let meter = Meter::new(stream, &early, config.byte_rate());
         Wire {
             codec: WebSocket::from_partially_read(meter, early, Role::Server, Some(limits)),
         }
+    }
+
+    /// The opening handshake from the client's side. `max_message`: the largest that may
+    /// come in (bytes). It has no time limit of its own.
+    pub(crate) async fn connect(
+        stream: Transport,
+        request: Request,
+        max_message: usize,
+    ) -> Result<(Wire, Response), Unopened> {
+        let meter = Meter::new(stream, &[], None);
+        let begun = ClientHandshake::start(meter, request, Some(limits(max_message)));
+        let mut handshake = Some(begun.map_err(Unopened::Failed)?);
+        poll_fn(|context| {
+            let Some(mut middle) = handshake.take() else {
+                return Poll::Pending;
+            };
+            let meter = middle.get_mut().get_mut();
+            meter.set_waker(context.waker());
+            if meter.stream.is_tls_alert(context) {
+                return Poll::Ready(Err(Unopened::SpeaksTls));
+            }
+            match middle.handshake() {
+                Ok((codec, response)) => Poll::Ready(Ok((Wire { codec }, response))),
+                Err(HandshakeError::Failure(error)) => Poll::Ready(Err(Unopened::Failed(error))),
+                Err(HandshakeError::Interrupted(middle)) => {
+                    handshake = Some(middle);
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 
     /// Sets whom to wake when the network is ready. True when that was somebody else.
@@ -132,11 +163,7 @@ impl Wire {
 
     /// Whether there is something to read. Much cheaper than asking the codec.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
-        self.codec
-            .get_ref()
-            .stream
-            .poll_read_ready(context)
-            .is_ready()
+        self.codec.get_ref().stream.is_readable(context)
     }
 
     /// Bytes that the network has taken so far.
@@ -219,8 +246,9 @@ impl Wire {
     }
 }
 
-/// Ends our side of a TCP connection, so that all we wrote arrives.
-pub(crate) async fn linger(stream: &mut TcpStream) {
+/// Ends our side of a connection, so that all we wrote arrives. Whether a client that
+/// speaks TLS says goodbye there too or only hangs up is the same to us.
+pub(crate) async fn linger(stream: &mut Transport) {
     if stream.shutdown().await.is_ok() {
         let mut rest = stream.take(LINGER_BYTES);
         // Whether the client ends in time or not, this is the end.
@@ -228,6 +256,17 @@ pub(crate) async fn linger(stream: &mut TcpStream) {
             .await
             .ok();
     }
+}
+
+fn limits(message: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        // Must be more than the write buffer, or the codec panics. It holds one batch, one
+        // entry and one message over it: 512 KiB by default.
+        .max_write_buffer_size(256 * 1024 + 4 * message)
+        .max_message_size(Some(message))
+        .max_frame_size(Some(message))
 }
 
 fn would_block(error: &WireError) -> bool {

@@ -1,0 +1,359 @@
+//! A certificate in words: for whom, by whom, until when, and what a client would say.
+//!
+//! A certificate is a signed statement: *this public key belongs to these names*. A client
+//! believes it when someone it trusts has signed it, the name it asked for is among the
+//! names, and today is among the dates. When one of the three is missing a browser tells
+//! the page nothing at all, so this file says it: [`Certificate`] prints what stands in
+//! the file, and [`problems`](Certificate::problems) what it would be refused for.
+//!
+//! Reading is all that is done here. Whether a chain of signatures holds is for the TLS
+//! library to decide (`tls`), and for nobody else.
+//!
+//! Production lets a monitor ask the same question every day, so that the last week of a
+//! certificate is nobody's surprise.
+
+use std::{
+    fmt, fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use data_encoding::HEXUPPER;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use sha2::{Digest, Sha256};
+use time::{OffsetDateTime, macros::format_description};
+use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate, X509Name};
+
+/// From when on a certificate that will end soon is worth a warning.
+const SOON: time::Duration = time::Duration::days(7);
+
+/// A file with a certificate or a key that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {reason}", file.display())]
+pub struct PemError {
+    /// The file, as it was opened.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl PemError {
+    pub(crate) fn new(file: &Path, reason: impl fmt::Display) -> PemError {
+        PemError {
+            file: file.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// What stands in a certificate (X.509 version 3, RFC 5280). `Display` explains it, a line
+/// each.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The certificate as it goes over the wire.
+    pub(crate) der: CertificateDer<'static>,
+    /// The key it speaks about, without its algorithm.
+    pub(crate) public_key: Vec<u8>,
+    subject: String,
+    issuer: String,
+    names: Vec<String>,
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+    /// Whether it may sign other certificates.
+    authority: bool,
+    /// Whether its key usages exclude a server of TLS.
+    not_for_servers: bool,
+    /// For an authority with name constraints: the only names it may sign for.
+    may_sign_for: Vec<String>,
+}
+
+impl Certificate {
+    /// Every certificate of a PEM file, in its order.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no certificate. (Junk is no error to a PEM
+    /// reader: it skips what it does not know, and finds nothing.)
+    pub fn read_all(file: &Path) -> Result<Vec<Certificate>, PemError> {
+        let pem = fs::read(file).map_err(|error| PemError::new(file, error))?;
+        Certificate::from_pem(&pem).map_err(|reason| PemError::new(file, reason))
+    }
+
+    /// Every certificate of a PEM text, in its order; the error is the reason.
+    pub(crate) fn from_pem(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+        let mut chain = Vec::new();
+        for der in CertificateDer::pem_slice_iter(pem) {
+            let der = der.map_err(|error| format!("is not whole: {error}"))?;
+            chain.push(Certificate::from_der(der)?);
+        }
+        match chain.is_empty() {
+            true if String::from_utf8_lossy(pem).contains("PRIVATE KEY-----") => {
+                Err("holds a private key and no certificate: keep it to yourself".into())
+            }
+            true => Err("has no certificate in it (no -----BEGIN CERTIFICATE-----)".into()),
+            false => Ok(chain),
+        }
+    }
+
+    /// One certificate in binary form; the error is the reason.
+    pub(crate) fn from_der(der: CertificateDer<'_>) -> Result<Certificate, String> {
+        let der = der.into_owned();
+        let unreadable = |error: &dyn fmt::Display| format!("holds no certificate: {error}");
+        let (_, parsed) = X509Certificate::from_der(&der).map_err(|error| unreadable(&error))?;
+        let names = parsed.subject_alternative_name().ok().flatten();
+        let names = names.map_or(&[][..], |names| &names.value.general_names);
+        let basic = parsed.basic_constraints().ok().flatten();
+        let usages = parsed.extended_key_usage().ok().flatten();
+        let mut may_sign_for = Vec::new();
+        for extension in parsed.extensions() {
+            if let ParsedExtension::NameConstraints(limits) = extension.parsed_extension() {
+                let permitted = limits.permitted_subtrees.iter().flatten();
+                may_sign_for.extend(permitted.map(|tree| name(&tree.base)));
+            }
+        }
+        Ok(Certificate {
+            subject: common_name(parsed.subject()),
+            issuer: common_name(parsed.issuer()),
+            names: names.iter().map(name).collect(),
+            not_before: parsed.validity().not_before.to_datetime(),
+            not_after: parsed.validity().not_after.to_datetime(),
+            authority: basic.is_some_and(|basic| basic.value.ca),
+            not_for_servers: usages.is_some_and(|u| !u.value.server_auth && !u.value.any),
+            may_sign_for,
+            public_key: parsed.public_key().subject_public_key.data.to_vec(),
+            der,
+        })
+    }
+
+    /// The name of the key's owner: what stands there as common name.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The name of who has signed it.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The names and addresses a client may ask for (subject alternative names).
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether it may sign other certificates.
+    #[must_use]
+    pub fn is_authority(&self) -> bool {
+        self.authority
+    }
+
+    /// For an authority: the only names it may sign for. Empty: for all the world.
+    #[must_use]
+    pub fn may_sign_for(&self) -> &[String] {
+        &self.may_sign_for
+    }
+
+    /// The first and the last day, for people.
+    #[must_use]
+    pub fn valid(&self) -> (String, String) {
+        (day(self.not_before), day(self.not_after))
+    }
+
+    /// Whether its last day has passed.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        OffsetDateTime::now_utc() > self.not_after
+    }
+
+    /// The SHA-256 of the whole certificate, as browsers show it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = HEXUPPER.encode(&Sha256::digest(&self.der));
+        let pairs = digest.as_bytes().chunks(2);
+        let pairs: Vec<_> = pairs.map(String::from_utf8_lossy).collect();
+        pairs.join(":")
+    }
+
+    /// What a client would refuse it for when a server shows it today, or will soon. Empty:
+    /// nothing, as long as the client trusts who has signed it.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.problems_at(OffsetDateTime::now_utc())
+    }
+
+    fn problems_at(&self, now: OffsetDateTime) -> Vec<String> {
+        let mut problems = Vec::new();
+        if now > self.not_after {
+            problems.push(format!("it expired on {}", moment(self.not_after)));
+        } else if now + SOON > self.not_after {
+            let end = moment(self.not_after);
+            problems.push(format!("it will expire soon, on {end}"));
+        }
+        if now < self.not_before {
+            let start = moment(self.not_before);
+            problems.push(format!("it is not valid before {start}"));
+        }
+        if self.authority {
+            problems.push("it is a certificate authority: it signs servers, it is none".into());
+        }
+        if self.names.is_empty() {
+            problems.push("it lists no names (subject alternative names), so it fits no address; the common name does not count".into());
+        }
+        if self.not_for_servers {
+            problems.push("its key usages exclude servers".into());
+        }
+        problems
+    }
+}
+
+impl fmt::Display for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.authority {
+            true => "a certificate authority: it may sign others",
+            false => "a certificate of a server or client: it may sign no other",
+        };
+        let signed = match self.subject == self.issuer {
+            true => format!("itself ({})", self.issuer),
+            false => self.issuer.clone(),
+        };
+        writeln!(f, "kind         {kind}")?;
+        writeln!(f, "subject      {}", self.subject)?;
+        writeln!(f, "signed by    {signed}")?;
+        if !self.authority || !self.names.is_empty() {
+            writeln!(f, "names        {}", or_none(&self.names))?;
+        }
+        if self.authority {
+            let limits = match self.may_sign_for.is_empty() {
+                true => "any name in the world".to_owned(),
+                false => self.may_sign_for.join(", "),
+            };
+            writeln!(f, "may sign for {limits}")?;
+        }
+        writeln!(f, "valid from   {}", moment(self.not_before))?;
+        writeln!(f, "valid until  {}", moment(self.not_after))?;
+        write!(f, "SHA-256      {}", self.fingerprint())
+    }
+}
+
+fn or_none(names: &[String]) -> String {
+    match names.is_empty() {
+        true => "none".to_owned(),
+        false => names.join(", "),
+    }
+}
+
+/// A date for people, in UTC.
+fn day(date: OffsetDateTime) -> String {
+    let form = format_description!("[year]-[month]-[day]");
+    date.format(form).unwrap_or_default()
+}
+
+fn moment(date: OffsetDateTime) -> String {
+    let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+    date.format(form).unwrap_or_default()
+}
+
+/// The common name, else all there is. Made printable: it is a stranger's text.
+fn common_name(subject: &X509Name<'_>) -> String {
+    let name = subject.iter_common_name().next();
+    let name = name.and_then(|name| name.as_str().ok()).map(str::to_owned);
+    printable(&name.unwrap_or_else(|| subject.to_string()))
+}
+
+/// A name as a client would ask for it, or an address, or a network `address/bits`.
+fn name(name: &GeneralName<'_>) -> String {
+    match name {
+        GeneralName::DNSName(name) => printable(name),
+        GeneralName::IPAddress(bytes) => address(bytes),
+        other => printable(&other.to_string()),
+    }
+}
+
+fn address(bytes: &[u8]) -> String {
+    let ip = |bytes: &[u8]| match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
+        _ => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
+    };
+    match bytes.len() {
+        4 | 16 => ip(bytes).map(|ip| ip.to_string()),
+        // RFC 5280 section 4.2.1.10: in a name constraint a mask follows.
+        8 | 32 => {
+            let (network, mask) = bytes.split_at(bytes.len() / 2);
+            let bits: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
+            ip(network).map(|ip| format!("{ip}/{bits}"))
+        }
+        _ => None,
+    }
+    .unwrap_or_else(|| "an unreadable address".into())
+}
+
+/// A stranger's text, cut and without anything that could control a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = text.chars().take(200);
+    let safe = |c: char| if c.is_control() { '?' } else { c };
+    shown.map(safe).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Duration;
+
+    use super::*;
+    use crate::development_ca::{DevelopmentCa, LOOPBACK_NAMES};
+
+    fn leaf() -> Certificate {
+        let ca = DevelopmentCa::new(&[]).unwrap();
+        let pem = ca.issue(&LOOPBACK_NAMES).unwrap().certificate;
+        Certificate::from_pem(pem.as_bytes())
+            .unwrap()
+            .swap_remove(0)
+    }
+
+    #[test]
+    fn s14_the_last_week_is_a_problem_and_so_is_every_day_after_it() {
+        let leaf = leaf();
+        let at = |days| {
+            leaf.problems_at(leaf.not_after + Duration::days(days))
+                .join("; ")
+        };
+        assert_eq!(at(-8), "");
+        assert!(at(-6).contains("will expire soon"), "{}", at(-6));
+        assert!(at(1).contains("it expired on"), "{}", at(1));
+        let before = leaf
+            .problems_at(leaf.not_before - Duration::hours(1))
+            .join("; ");
+        assert!(before.contains("not valid before"), "{before}");
+    }
+
+    #[test]
+    fn s06_an_authority_is_no_server() {
+        let ca = DevelopmentCa::new(&[]).unwrap();
+        let problems = ca.certificate().problems().join("; ");
+        assert!(problems.contains("certificate authority"), "{problems}");
+        assert!(problems.contains("no names"), "{problems}");
+    }
+
+    #[test]
+    fn what_is_no_certificate_says_so() {
+        let read = |text: &str| Certificate::from_pem(text.as_bytes()).unwrap_err();
+        assert!(read("").contains("no certificate"));
+        assert!(read("junk").contains("no certificate"));
+        let key = DevelopmentCa::new(&[]).unwrap().pem().key;
+        assert!(read(&key).contains("private key"));
+        let begun = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        assert!(read(begun).contains("not whole"), "{}", read(begun));
+        let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(
+            read(empty).contains("holds no certificate"),
+            "{}",
+            read(empty)
+        );
+    }
+
+    #[test]
+    fn a_strangers_text_cannot_control_a_terminal() {
+        assert_eq!(printable("a\x1b]0;b\x07\r\nc\u{9b}"), "a?]0;b???c?");
+        assert_eq!(printable(&"x".repeat(500)).len(), 200);
+    }
+}

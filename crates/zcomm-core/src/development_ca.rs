@@ -1,0 +1,283 @@
+//! A certificate authority for one machine: small, short-lived, and good for nothing else.
+//!
+//! A browser believes a certificate when somebody it trusts has signed it. For `localhost`
+//! nobody in the world may do that, so development needs an authority of its own. One that
+//! a learner is asked to trust must not be able to hurt: the key of an ordinary authority,
+//! copied from a laptop, could sign for every bank. This one carries *name constraints*
+//! (RFC 5280 section 4.2.1.10): it can sign for this machine, and a browser believes
+//! nothing else it signs.
+//!
+//! The authority signs servers and is none: a certificate that signs itself and calls
+//! itself an authority, as many recipes make it, is refused by strict clients even where
+//! it is trusted.
+//!
+//! Production asks an authority that everybody trusts (Let's Encrypt, by the ACME
+//! protocol), or runs one with its key in hardware.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
+
+use data_encoding::HEXLOWER;
+use rcgen::{
+    BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
+};
+use time::OffsetDateTime;
+
+use crate::{
+    certificate::Certificate,
+    error::{Error, Result},
+};
+
+/// The names of this machine for itself; every leaf has them.
+pub const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// How long an authority lives: a term of lessons.
+const CA_DAYS: u32 = 180;
+/// How long a server's certificate lives. Short, because renewing it is one command.
+const LEAF_DAYS: u32 = 30;
+/// Clocks in a classroom differ: a new certificate is valid from a bit earlier on.
+const CLOCK_SKEW: Duration = Duration::from_secs(3600);
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// An authority that can sign for this machine.
+pub struct DevelopmentCa {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+    certificate: Certificate,
+}
+
+/// A certificate and its private key, in PEM. It has no `Debug`, because a key must not be
+/// printed by accident.
+#[derive(Clone)]
+pub struct PemPair {
+    /// The certificate: public, to be shown to everybody.
+    pub certificate: String,
+    /// The private key: whoever has it can pose as the names in the certificate.
+    pub key: String,
+}
+
+impl DevelopmentCa {
+    /// Makes an authority that may sign for loopback and for `hosts`, names or addresses,
+    /// and for nothing else.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`] for a host that no certificate can hold.
+    pub fn new(hosts: &[String]) -> Result<DevelopmentCa> {
+        // Two authorities of the same name and different keys confuse trust stores.
+        let mut number = [0; 3];
+        getrandom::fill(&mut number).map_err(std::io::Error::other)?;
+        let number = HEXLOWER.encode(&number);
+        let mut params = CertificateParams::default();
+        let name = format!("zComm development CA {number}");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let mut permitted = vec![
+            GeneralSubtree::DnsName("localhost".into()),
+            GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
+            single(Ipv6Addr::LOCALHOST.into()),
+        ];
+        permitted.extend(hosts.iter().map(|host| match host.parse::<IpAddr>() {
+            Ok(ip) => single(ip),
+            Err(_) => GeneralSubtree::DnsName(host.clone()),
+        }));
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: permitted,
+            excluded_subtrees: Vec::new(),
+        });
+        (params.not_before, params.not_after) = from_now(CA_DAYS);
+        let key = KeyPair::generate()?;
+        let pem = params.self_signed(&key)?.pem();
+        DevelopmentCa::assemble(pem, key)
+    }
+
+    /// The authority of an earlier run, from its files' contents.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`] when they are not an authority and its key.
+    pub fn from_pem(pair: &PemPair) -> Result<DevelopmentCa> {
+        let key = KeyPair::from_pem(&pair.key)?;
+        DevelopmentCa::assemble(pair.certificate.clone(), key)
+    }
+
+    fn assemble(pem: String, key: KeyPair) -> Result<DevelopmentCa> {
+        let first = Certificate::from_pem(pem.as_bytes()).map(|mut chain| chain.swap_remove(0));
+        let certificate = first.map_err(Error::Certificate)?;
+        if !certificate.is_authority() {
+            return Err(Error::Certificate("is no certificate authority".into()));
+        }
+        if certificate.public_key != key.public_key_raw() {
+            return Err(Error::Certificate("the key belongs to another one".into()));
+        }
+        let issuer = Issuer::from_ca_cert_pem(&pem, key)?;
+        Ok(DevelopmentCa {
+            issuer,
+            pem,
+            certificate,
+        })
+    }
+
+    /// What clients have to trust. Public.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// The authority itself, to be kept for the next leaf.
+    #[must_use]
+    pub fn pem(&self) -> PemPair {
+        PemPair {
+            certificate: self.pem.clone(),
+            key: self.issuer.key().serialize_pem(),
+        }
+    }
+
+    /// Whether it may sign for this name or address.
+    #[must_use]
+    pub fn may_sign_for(&self, host: &str) -> bool {
+        let known = self.certificate.may_sign_for();
+        match host.parse::<IpAddr>() {
+            Ok(ip) if ip.is_loopback() => true,
+            Ok(ip) => {
+                let bits = if ip.is_ipv4() { 32 } else { 128 };
+                known.contains(&format!("{ip}/{bits}"))
+            }
+            Err(_) => known.iter().any(|name| name.eq_ignore_ascii_case(host)),
+        }
+    }
+
+    /// A new key with a certificate for these names and addresses, valid for 30 days from
+    /// now.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`] for a name that no certificate can hold. A name outside the
+    /// authority's constraints is signed here, and refused by every client.
+    pub fn issue<S: AsRef<str>>(&self, names: &[S]) -> Result<PemPair> {
+        self.sign(names, from_now(LEAF_DAYS))
+    }
+
+    /// The same, but it ended yesterday: to see what clients say to that.
+    ///
+    /// # Errors
+    /// As [`issue`](DevelopmentCa::issue).
+    pub fn issue_expired<S: AsRef<str>>(&self, names: &[S]) -> Result<PemPair> {
+        let yesterday = OffsetDateTime::now_utc() - DAY;
+        self.sign(names, (yesterday - LEAF_DAYS * DAY, yesterday))
+    }
+
+    fn sign<S: AsRef<str>>(
+        &self,
+        names: &[S],
+        (not_before, not_after): (OffsetDateTime, OffsetDateTime),
+    ) -> Result<PemPair> {
+        let names: Vec<_> = names.iter().map(|name| name.as_ref().to_owned()).collect();
+        let first = names.first().cloned().unwrap_or_default();
+        // Turns each name into a DNS name or an address.
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name.push(DnType::CommonName, first);
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        (params.not_before, params.not_after) = (not_before, not_after);
+        let key = KeyPair::generate()?;
+        Ok(PemPair {
+            certificate: params.signed_by(&key, &self.issuer)?.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+}
+
+/// The network that is this one address.
+fn single(ip: IpAddr) -> GeneralSubtree {
+    let bits = if ip.is_ipv4() { 32 } else { 128 };
+    GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip, bits))
+}
+
+fn from_now(days: u32) -> (OffsetDateTime, OffsetDateTime) {
+    let now = OffsetDateTime::now_utc();
+    (now - CLOCK_SKEW, now + days * DAY)
+}
+
+impl From<rcgen::Error> for Error {
+    fn from(error: rcgen::Error) -> Error {
+        Error::Certificate(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(pem: &str) -> Certificate {
+        Certificate::from_pem(pem.as_bytes())
+            .unwrap()
+            .swap_remove(0)
+    }
+
+    #[test]
+    fn an_authority_may_sign_for_this_machine_and_the_hosts_it_is_made_for() {
+        let ca = DevelopmentCa::new(&["board.local".into(), "192.168.1.20".into()]).unwrap();
+        let limits = [
+            "localhost",
+            "127.0.0.0/8",
+            "::1/128",
+            "board.local",
+            "192.168.1.20/32",
+        ];
+        assert_eq!(ca.certificate().may_sign_for(), limits);
+        for (host, may) in [
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("localhost", true),
+            ("Board.local", true),
+            ("192.168.1.20", true),
+            ("192.168.1.21", false),
+            ("oard.local", false),
+            ("bank.example", false),
+        ] {
+            assert_eq!(ca.may_sign_for(host), may, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_leaf_is_for_its_names_and_for_no_signing() {
+        let ca = DevelopmentCa::new(&[]).unwrap();
+        let leaf = first(&ca.issue(&LOOPBACK_NAMES).unwrap().certificate);
+        assert_eq!(leaf.names(), LOOPBACK_NAMES);
+        assert_eq!(leaf.issuer(), ca.certificate().subject());
+        assert!(!leaf.is_authority());
+        assert_eq!(leaf.problems(), [""; 0]);
+        let expired = first(&ca.issue_expired(&LOOPBACK_NAMES).unwrap().certificate);
+        assert!(expired.is_expired());
+    }
+
+    #[test]
+    fn an_authority_is_the_same_after_it_was_kept() {
+        let ca = DevelopmentCa::new(&[]).unwrap();
+        let again = DevelopmentCa::from_pem(&ca.pem()).unwrap();
+        assert_eq!(
+            again.certificate().fingerprint(),
+            ca.certificate().fingerprint()
+        );
+        assert_eq!(again.pem().key, ca.pem().key);
+        let leaf = ca.issue(&LOOPBACK_NAMES).unwrap();
+        assert!(
+            DevelopmentCa::from_pem(&leaf).is_err(),
+            "a leaf is no authority"
+        );
+        let others_key = DevelopmentCa::new(&[]).unwrap().pem().key;
+        let mixed = PemPair {
+            key: others_key,
+            ..ca.pem()
+        };
+        assert!(
+            DevelopmentCa::from_pem(&mixed).is_err(),
+            "the key of another one"
+        );
+    }
+}

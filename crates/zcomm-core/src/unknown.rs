@@ -1,0 +1,82 @@
+//! Names that look like a setting of ours and are none.
+//!
+//! A misspelt setting does nothing, and nothing is hard to see: `WEBSOCKET_TOKN` protects
+//! nobody. So each gets a warning with the nearest name. Where the misspelt name promises
+//! encryption a warning is not enough: the server would start, in plain text.
+//!
+//! Production treats every unknown name as an error; a class has lines of other lessons in
+//! its file.
+
+use crate::{
+    error::{Error, Result},
+    forms::switch,
+    zenv::Settings,
+};
+
+/// Warns of each name with our prefix that is not among the known ones.
+///
+/// # Errors
+/// [`Error::Setting`] for one that would switch TLS on, were it known.
+pub(crate) fn warn_of_unknown_names(settings: &Settings, known: &[&str]) -> Result<()> {
+    let unknown = settings.names("WEBSOCKET_");
+    for name in unknown.filter(|name| !known.contains(name)) {
+        if is_misspelt_protection(name, settings)? {
+            continue;
+        }
+        let distance = |known: &&&str| strsim::damerau_levenshtein(known, name);
+        let nearest = known.iter().min_by_key(distance);
+        match nearest.filter(|known| distance(known) <= 3) {
+            Some(known) => tracing::warn!("unknown setting {name}: did you mean {known}?"),
+            None => tracing::warn!("unknown setting {name}: .zEnv.example lists all there are"),
+        }
+    }
+    Ok(())
+}
+
+/// Who misspells the settings of TLS and is served plain text was promised more than was
+/// given. True for a name of that kind that is off.
+fn is_misspelt_protection(name: &str, settings: &Settings) -> Result<bool> {
+    let tls = ["WEBSOCKET_SSL", "WEBSOCKET_TLS"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
+    let value = settings.get(name).unwrap_or_default();
+    match tls {
+        true if switch(value) != Ok(false) && !value.is_empty() => Err(Error::Setting {
+            name: "WEBSOCKET_SSL_ENABLED",
+            value: settings
+                .get("WEBSOCKET_SSL_ENABLED")
+                .unwrap_or_default()
+                .to_owned(),
+            reason: format!(
+                "{name} is no setting, so it would encrypt nothing: set WEBSOCKET_SSL_ENABLED, \
+                 WEBSOCKET_SSL_CERT and WEBSOCKET_SSL_KEY"
+            ),
+        }),
+        tls => Ok(tls),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_that_promises_encryption_stops_the_program() {
+        let check = |name, value| {
+            let settings = Settings::from_pairs(&[(name, value)]);
+            warn_of_unknown_names(&settings, &["WEBSOCKET_SSL_ENABLED"])
+        };
+        check("WEBSOCKET_TOKN", "x").unwrap();
+        check("WEBSOCKET_SSL_ENABLED", "true").unwrap();
+        check("WEBSOCKET_TLS", "off").unwrap();
+        let error = check("WEBSOCKET_SSL_ENABLE", "true").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("WEBSOCKET_SSL_ENABLE is no setting"),
+            "{error}"
+        );
+        check("WEBSOCKET_TLS", "on").unwrap_err();
+        check("WEBSOCKET_TLS_CERT", "certs/x.pem").unwrap_err();
+    }
+}
