@@ -1,0 +1,266 @@
+//! `zcomm certs`: certificates for this machine, and certificates in words.
+//!
+//! One command makes an authority and a certificate for `localhost`, offline, and prints
+//! what to do with them. It installs nothing: whom a computer trusts is its owner's
+//! decision, so the steps are printed, and those that undo them beside them.
+//!
+//! A second run keeps the authority, so that what was trusted once stays trusted, and
+//! renews the certificate. Files appear whole or not at all, and a private key is never,
+//! not for a moment, readable by others.
+//!
+//! Production gets its certificates from an authority that everybody trusts, and renews
+//! them by a timer.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use zcomm_core::{Certificate, DevelopmentCa, Error, LOOPBACK_NAMES, PemError, PemPair, Result};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  zcomm certs                             for this machine only
+  zcomm certs --host 192.168.1.20         a class reaches this machine by that address
+  zcomm certs --check certs/localhost.pem what would a client say to it?")]
+pub(crate) struct Arguments {
+    /// One more name or address that the servers on this machine are reached by
+    #[arg(long, value_name = "NAME|ADDRESS", value_parser = host)]
+    host: Vec<String>,
+
+    /// Make a new authority; what was trusted before has to be trusted anew
+    #[arg(long)]
+    new_ca: bool,
+
+    /// The folder for the four files
+    #[arg(long, value_name = "FOLDER", default_value = "certs")]
+    folder: PathBuf,
+
+    /// Explain the certificates in this file; exit code 1 when a client would refuse one
+    /// of a server
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "new_ca", "folder"])]
+    check: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    match &arguments.check {
+        Some(file) => check(file),
+        None => make(arguments),
+    }
+}
+
+fn host(text: &str) -> Result<String, &'static str> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse().ok();
+    match address {
+        Some(address @ (std::net::IpAddr::V4(_) | std::net::IpAddr::V6(_))) => {
+            if address.is_unspecified() {
+                return Err("this stands for every address: name the one that others type");
+            }
+            Ok(address.to_string())
+        }
+        None => match zcomm_core::Authority::parse(text, 0) {
+            Some(name) if name.port == 0 => Ok(name.host),
+            _ => Err("expected a name or an address, e.g. board.local or 192.168.1.20"),
+        },
+    }
+}
+
+/// Where the four files are.
+struct Files {
+    ca: PathBuf,
+    ca_key: PathBuf,
+    leaf: PathBuf,
+    leaf_key: PathBuf,
+}
+
+fn make(arguments: &Arguments) -> Result<ExitCode> {
+    let folder = &arguments.folder;
+    let files = Files {
+        ca: folder.join("ca.pem"),
+        ca_key: folder.join("ca.key"),
+        leaf: folder.join("localhost.pem"),
+        leaf_key: folder.join("localhost.key"),
+    };
+    fs::create_dir_all(folder).map_err(|error| wrong(folder, &error))?;
+    let (ca, made) = match arguments.new_ca || !files.ca.exists() && !files.ca_key.exists() {
+        true => (DevelopmentCa::new(&arguments.host)?, true),
+        false => (known(&files, &arguments.host)?, false),
+    };
+    let mut names: Vec<String> = LOOPBACK_NAMES.map(str::to_owned).to_vec();
+    names.extend(arguments.host.iter().cloned());
+    names.dedup();
+    let leaf = ca.issue(&names)?;
+    if made {
+        let pem = ca.pem();
+        write(&files.ca_key, &pem.key, Secret::Yes)?;
+        write(&files.ca, &pem.certificate, Secret::No)?;
+    }
+    write(&files.leaf_key, &leaf.key, Secret::Yes)?;
+    write(&files.leaf, &leaf.certificate, Secret::No)?;
+    print(&steps(
+        &files,
+        &ca,
+        made,
+        &Certificate::read_all(&files.leaf)?[0],
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The authority of an earlier run, if it may sign for these hosts.
+fn known(files: &Files, hosts: &[String]) -> Result<DevelopmentCa> {
+    let read = |file: &Path| fs::read_to_string(file).map_err(|error| wrong(file, &error));
+    let pair = PemPair {
+        certificate: read(&files.ca)?,
+        key: read(&files.ca_key)?,
+    };
+    let ca = DevelopmentCa::from_pem(&pair).map_err(|error| wrong(&files.ca, &error))?;
+    let refuse = |reason: String| {
+        let advice = "--new-ca makes a new authority, which then has to be trusted anew";
+        Err(wrong(&files.ca, &format!("{reason}; {advice}")))
+    };
+    if let Some(host) = hosts.iter().find(|host| !ca.may_sign_for(host)) {
+        let limits = ca.certificate().may_sign_for().join(", ");
+        return refuse(format!("may sign for {limits}, and not for {host}"));
+    }
+    match ca.certificate().is_expired() {
+        true => refuse(format!("expired on {}", ca.certificate().valid().1)),
+        false => Ok(ca),
+    }
+}
+
+fn wrong(file: &Path, reason: &dyn std::fmt::Display) -> Error {
+    let (file, reason) = (file.to_owned(), reason.to_string());
+    PemError { file, reason }.into()
+}
+
+#[derive(PartialEq)]
+enum Secret {
+    Yes,
+    No,
+}
+
+/// Writes a file beside its place and moves it there, so that nobody sees half of it. A
+/// secret one is the owner's alone from the first moment.
+fn write(file: &Path, text: &str, secret: Secret) -> Result<()> {
+    let beside = file.with_extension("new");
+    // Left by a run that was cut off; with the rights of that one.
+    fs::remove_file(&beside).ok();
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(if secret == Secret::Yes { 0o600 } else { 0o644 });
+    }
+    // On Windows the folder's rights count: a user's own folder is closed to others.
+    #[cfg(not(unix))]
+    drop(secret);
+    let written = options.open(&beside).and_then(|mut open| {
+        open.write_all(text.as_bytes())?;
+        open.sync_all()
+    });
+    let moved = written.and_then(|()| fs::rename(&beside, file));
+    moved.map_err(|error| wrong(file, &error))
+}
+
+fn steps(files: &Files, ca: &DevelopmentCa, made: bool, leaf: &Certificate) -> String {
+    let Files {
+        ca: pem,
+        ca_key,
+        leaf: leaf_pem,
+        leaf_key,
+    } = files;
+    let (ca_pem, ca_key) = (pem.display(), ca_key.display());
+    let (leaf_pem, leaf_key) = (leaf_pem.display(), leaf_key.display());
+    let ca = ca.certificate();
+    let name = ca.subject();
+    let (limits, ca_until) = (ca.may_sign_for().join(", "), ca.valid().1);
+    let (names, until) = (leaf.names().join(", "), leaf.valid().1);
+    let state = if made {
+        "new"
+    } else {
+        "kept: what trusts it still does"
+    };
+    format!(
+        r#"{ca_pem}  the authority "{name}" ({state})
+    may sign for {limits} and nothing else, until {ca_until}
+{ca_key}  its private key: yours alone, not for git, not for mail
+{leaf_pem}  the certificate of your servers
+    for {names}, until {until}
+{leaf_key}  its private key
+
+Servers: put these lines into .zEnv, and every lesson speaks wss:// and https://
+
+    WEBSOCKET_SSL_ENABLED=true
+    WEBSOCKET_SSL_CERT={leaf_pem}
+    WEBSOCKET_SSL_KEY={leaf_key}
+
+Programs: tell them whom to trust, each time
+
+    cargo run --bin 3_websocket_secure -- --ca {ca_pem}
+    curl --cacert {ca_pem} https://localhost:8765/healthz
+
+Browsers: tell them once. Nothing was installed; it is for you to do and to undo.
+Restart the browser after either.
+
+  Chromium and Chrome on Linux (certutil is in the package libnss3-tools)
+    first     mkdir -p ~/.pki/nssdb; certutil -d sql:$HOME/.pki/nssdb -N --empty-password
+              (only where there is no ~/.pki/nssdb yet)
+    trust     certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n "{name}" -i {ca_pem}
+    untrust   certutil -d sql:$HOME/.pki/nssdb -D -n "{name}"
+  Firefox, everywhere
+    trust     Settings, Privacy & Security, View Certificates, Authorities, Import {ca_pem},
+              "Trust this CA to identify websites"
+    untrust   the same list, "{name}", Delete or Distrust
+  Chrome, Edge, Safari on macOS
+    trust     security add-trusted-cert -r trustRoot -p ssl -k ~/Library/Keychains/login.keychain-db {ca_pem}
+    untrust   security remove-trusted-cert {ca_pem}; security delete-certificate -c "{name}"
+  Chrome, Edge on Windows
+    trust     certutil -user -addstore Root {ca_pem}
+    untrust   certutil -user -delstore Root "{name}"
+  Programs on Debian, Ubuntu (curl, Python, this course; not the browsers)
+    trust     sudo cp {ca_pem} /usr/local/share/ca-certificates/zcomm.crt && sudo update-ca-certificates
+    untrust   sudo rm /usr/local/share/ca-certificates/zcomm.crt && sudo update-ca-certificates --fresh
+"#
+    )
+}
+
+fn check(file: &Path) -> Result<ExitCode> {
+    let chain = Certificate::read_all(file)?;
+    let mut text = String::new();
+    let mut code = ExitCode::SUCCESS;
+    for (index, certificate) in chain.iter().enumerate() {
+        let (number, count) = (index + 1, chain.len());
+        text += &format!(
+            "{}, certificate {number} of {count}\n{certificate}\n",
+            file.display()
+        );
+        let problems = certificate.problems();
+        if index > 0 {
+            // Only the first is the server's own; the others lead to the authority.
+            if chain[index - 1].issuer() != certificate.subject() {
+                text += "a client refuses the chain: this one did not sign the one before it\n";
+                code = ExitCode::FAILURE;
+            }
+        } else if problems.is_empty() {
+            let (names, issuer) = (certificate.names().join(", "), certificate.issuer());
+            text += &format!("a client accepts it for {names}, when it trusts {issuer}\n");
+        }
+        for problem in problems.iter().filter(|_| index == 0) {
+            text += &format!("a client refuses it as a server's: {problem}\n");
+            code = ExitCode::FAILURE;
+        }
+        text += "\n";
+    }
+    print(text.trim_end());
+    Ok(code)
+}
+
+/// Whoever asked may have hung up (`| head -1`); that is no failure.
+fn print(text: &str) {
+    writeln!(io::stdout(), "{}", text.trim_end()).ok();
+}

@@ -1,0 +1,1 @@
+//! The command `zcomm`, as a user types it.
