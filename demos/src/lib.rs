@@ -3,6 +3,8 @@
 //!
 //! A learner can double-click the same file, so there is one page per lesson and not two.
 
+pub mod secure;
+
 use zcomm_core::{Asset, Page};
 
 const ASSETS: &[Asset] = &[
@@ -34,6 +36,13 @@ pub const ECHO_PAGE: Page = Page {
     assets: ASSETS,
 };
 
+/// TLS, and what a page can know of it.
+pub const SECURE_PAGE: Page = Page {
+    file: "clients/3_client_secure.html",
+    address: "wss://localhost:8766/",
+    html: include_str!("../../clients/3_client_secure.html"),
+    assets: ASSETS,
+};
 
 /// One to many, with a token or without.
 pub const BROADCAST_PAGE: Page = Page {

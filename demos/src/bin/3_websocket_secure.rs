@@ -1,0 +1,68 @@
+//! # 3. Secure: who is there, and who can listen
+//!
+//! Visits a server over TLS and shows what that proves.
+//!
+//! **New:** this program is a client. TLS encrypts, and it answers a question that `ws://`
+//! leaves open: is this the server whose name I typed?
+//!
+//! - **Run** `cargo run --bin 3_websocket_secure`. It makes an authority and a server for
+//!   this run, visits it, shows what must fail, and keeps serving.
+//! - **Open** `clients/3_client_secure.html`, by double click. The browser refuses the server,
+//!   without a word; `cargo run --bin zcomm -- certs` makes certificates it can be told to
+//!   trust.
+//! - **Watch** the sentence for each thing that must fail.
+//! - **Try** `cargo run --bin 3_websocket_secure -- wss://zolo.media/ws`, or another server.
+
+use demos::secure::{Arguments, echo, gallery, own_server};
+use std::{process::ExitCode, time::Duration};
+use tracing::{info, warn};
+use zcomm_core::{ClientSocket, CloseReason, Result, Trust, program, shutdown_signal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::read();
+    program(lesson(arguments)).await
+}
+
+async fn lesson(arguments: Arguments) -> Result<()> {
+    if let Some(url) = &arguments.url {
+        return visit(url, &arguments.trust()?).await;
+    }
+    let (server, trust) = own_server(&arguments).await?;
+    let url = server.url();
+    let tour = async {
+        visit(&url, &trust).await?;
+        gallery::show().await
+    };
+    let serving = server.run(echo, shutdown_signal());
+    if arguments.once {
+        return tokio::select! { seen = tour => seen, ended = serving => ended };
+    }
+    let tour = async {
+        if let Err(error) = tour.await {
+            warn!("{error}; {}", error.help().unwrap_or_default());
+        }
+    };
+    tokio::join!(serving, tour).0
+}
+
+/// Everything of interest happens in the first line: it fails unless the server proves who
+/// it is. There is no way to ask for less.
+async fn visit(url: &str, trust: &Trust) -> Result<()> {
+    let mut socket = ClientSocket::connect(url, trust).await?;
+    for line in socket.opening().to_string().lines() {
+        info!("{line}");
+    }
+    socket.send("Hello over TLS").await?;
+    // A server need not answer. This one waits three seconds, not for ever.
+    match tokio::time::timeout(Duration::from_secs(3), socket.recv()).await {
+        Ok(Some(answer)) => info!(?answer, "heard"),
+        Ok(None) => info!("the server closed"),
+        Err(_) => info!("the server does not answer"),
+    }
+    match socket.close(CloseReason::NORMAL, "Goodbye").await {
+        Some(why) => info!(code = why.code(), reason = ?why.reason(), "closed"),
+        None => info!("closed without the server's Close frame"),
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! What lesson 3 needs beside its conversation: what it is told to do, and a server to visit.
+//!
+//! The certificate is made at the start and is gone at the end, so there is nothing to
+//! install and nothing to steal. With `WEBSOCKET_SSL_CERT` set, the server shows that one
+//! instead, which a browser can have been told to trust.
+//!
+//! Production never makes an authority by the way: it is a decision, and somebody's job.
+
+pub mod gallery;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use zcomm_core::{
+    Certificate, Config, Connection, DevelopmentCa, Identity, LOOPBACK_NAMES, Result, Server, Trust,
+};
+
+use crate::SECURE_PAGE;
+
+/// Lesson 3: a WebSocket over TLS.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Without a URL the lesson visits a server of its own, shows what must fail, and keeps serving."
+)]
+pub struct Arguments {
+    /// Where to go, e.g. wss://zolo.media/ws
+    pub url: Option<String>,
+
+    /// A file with an authority to trust, beside those that this computer trusts
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// End after the visit, instead of serving on
+    #[arg(long)]
+    pub once: bool,
+}
+
+impl Arguments {
+    /// Reads the command line; ends the program where it is wrong or asks for help.
+    #[must_use]
+    pub fn read() -> Arguments {
+        Arguments::parse()
+    }
+
+    /// Whom to believe: whom this computer believes, and who is named by `--ca`.
+    ///
+    /// # Errors
+    /// When the file holds no certificate, or this computer has no list of authorities.
+    pub fn trust(&self) -> Result<Trust> {
+        let also = match &self.ca {
+            Some(file) => Certificate::read_all(file)?,
+            None => Vec::new(),
+        };
+        Trust::platform(&also)
+    }
+}
+
+/// The lesson's own server, and whom to believe to believe it.
+///
+/// # Errors
+/// For wrong settings, or when it cannot listen.
+pub async fn own_server(arguments: &Arguments) -> Result<(Server, Trust)> {
+    let default = Config {
+        port: 8766,
+        ..Config::default()
+    };
+    let mut config = Config::from_env_over(default)?;
+    let trust = match config.tls {
+        Some(_) => arguments.trust()?,
+        None => {
+            let ca = DevelopmentCa::new(&[])?;
+            config.tls = Some(Identity::from_pem(&ca.issue(&LOOPBACK_NAMES)?)?);
+            Trust::only(&ca)?
+        }
+    };
+    let server = Server::bind(config).await?.page(SECURE_PAGE);
+    Ok((server, trust))
+}
+
+/// Sends each message back, as in lesson 2.
+///
+/// # Errors
+/// When the connection has ended.
+pub async fn echo(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        connection.send(message).await?;
+    }
+    Ok(())
+}
