@@ -4,12 +4,12 @@ use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::demo;
-use crate::harness::{Client, get};
+use crate::harness::Client;
 
 #[tokio::test]
 async fn says_its_address_and_serves_its_page() {
     let demo = demo!("2_websocket_echo").start().await;
-    assert!(get(demo.addr, "/").await.body.contains("Lesson 2"));
+    assert!(demo.get("/").await.body.contains("Lesson 2"));
     assert!(demo.output().contains("clients/2_client_echo.html"));
 }
 

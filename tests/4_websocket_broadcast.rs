@@ -4,7 +4,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use zcomm_core::DEMO_TOKEN;
 
 use crate::demo;
-use crate::harness::{CANARY, Client, Demo, get};
+use crate::harness::{CANARY, Client, Demo};
 
 async fn with_a_token() -> Demo {
     demo!("4_websocket_broadcast")
@@ -16,7 +16,7 @@ async fn with_a_token() -> Demo {
 #[tokio::test]
 async fn says_its_address_and_serves_its_page() {
     let demo = with_a_token().await;
-    assert!(get(demo.addr, "/").await.body.contains("<h1"));
+    assert!(demo.get("/").await.body.contains("<h1"));
     assert!(demo.output().contains("clients/4_client_broadcast.html"));
 }
 
@@ -61,7 +61,7 @@ async fn who_is_not_let_in_is_not_counted_and_not_reached() {
 async fn without_settings_it_makes_a_token_and_prints_a_link_that_works() {
     let demo = demo!("4_websocket_broadcast").start().await;
     let output = demo.output();
-    let link = format!("open http://{}/#token=", demo.addr);
+    let link = format!("open {}#token=", demo.page());
     let token = output
         .split(&link)
         .nth(1)
@@ -109,14 +109,11 @@ async fn on_all_networks_it_prints_where_others_can_join() {
         .await;
     demo.says("reachable from your network").await;
     let output = demo.output();
-    assert!(output.contains(&format!(
-        "open http://127.0.0.1:{}/#token=",
-        demo.addr.port()
-    )));
-    let others = output
-        .lines()
-        .filter(|line| line.contains("on your network: http://"))
-        .count();
+    let page = demo.page();
+    assert!(output.contains(&format!("open {page}#token=")));
+    let scheme = page.split("://").next().unwrap();
+    let other = format!("on your network: {scheme}://");
+    let others = output.lines().filter(|line| line.contains(&other)).count();
     let networks = if_addrs::get_if_addrs().unwrap();
     let networks = networks
         .iter()

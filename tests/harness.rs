@@ -8,24 +8,35 @@
 use std::{
     future::Future,
     net::SocketAddr,
+    path::PathBuf,
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::TcpStream,
     process::{Child, Command},
     sync::{oneshot, watch},
     task::JoinHandle,
 };
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+    },
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Message, client::IntoClientRequest, protocol::frame::coding::CloseCode},
 };
-use zcomm_core::{Clients, Config, Connection, Hub, Result, Server};
+use zcomm_core::{
+    Clients, Config, Connection, DevelopmentCa, Hub, Identity, LOOPBACK_NAMES, Result, Server,
+};
 
 /// A token that must never be seen in any output; [`Demo`] looks for it.
 pub const CANARY: &str = "canary-token-7Qp2xV9d";
@@ -97,9 +108,75 @@ pub async fn echo(mut connection: Connection) -> Result<()> {
     Ok(())
 }
 
+/// The authority of this test run, and where the files are that a server needs.
+pub struct Certificates {
+    pub ca: DevelopmentCa,
+    /// `ca.pem`, `localhost.pem` and `localhost.key`.
+    pub folder: PathBuf,
+}
+
+pub fn certificates() -> &'static Certificates {
+    static CERTIFICATES: OnceLock<Certificates> = OnceLock::new();
+    CERTIFICATES.get_or_init(|| {
+        let folder = folder(&format!("certs-{}", std::process::id()));
+        let ca = DevelopmentCa::new(&[]).unwrap();
+        let leaf = ca.issue(&LOOPBACK_NAMES).unwrap();
+        std::fs::write(folder.join("ca.pem"), ca.pem().certificate).unwrap();
+        std::fs::write(folder.join("localhost.pem"), leaf.certificate).unwrap();
+        write_secret(&folder.join("localhost.key"), &leaf.key);
+        Certificates { ca, folder }
+    })
+}
+
+/// An identity that the tests' clients believe.
+pub fn identity() -> Identity {
+    let leaf = certificates().ca.issue(&LOOPBACK_NAMES).unwrap();
+    Identity::from_pem(&leaf).unwrap()
+}
+
+/// Writes a private key as `zcomm certs` does: for its owner only.
+pub fn write_secret(file: &std::path::Path, key: &str) {
+    std::fs::write(file, key).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let owner_only = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(file, owner_only).unwrap();
+    }
+}
+
+/// A connection, encrypted or not.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+
+/// Connects to a server on this machine; with TLS, believing the tests' authority only.
+async fn reach(addr: SocketAddr, tls: bool) -> std::io::Result<Box<dyn Duplex>> {
+    let stream = TcpStream::connect(addr).await?;
+    stream.set_nodelay(true)?;
+    if !tls {
+        return Ok(Box::new(stream));
+    }
+    let mut roots = RootCertStore::empty();
+    let ca = certificates().ca.pem().certificate;
+    roots
+        .add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap())
+        .unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = TlsConnector::from(Arc::new(config));
+    let stream = connector
+        .connect(ServerName::from(addr.ip()), stream)
+        .await?;
+    Ok(Box::new(stream))
+}
+
 /// A client that keeps to the rules.
 pub struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Duplex>>,
 }
 
 impl Client {
@@ -114,14 +191,11 @@ impl Client {
         url: impl IntoClientRequest,
     ) -> Result<Client, tokio_tungstenite::tungstenite::Error> {
         let request = url.into_client_request()?;
-        let host = request
-            .uri()
-            .authority()
-            .expect("a test's url has a host")
-            .as_str()
-            .to_owned();
-        let stream = TcpStream::connect(host).await?;
-        stream.set_nodelay(true)?;
+        let uri = request.uri();
+        let addr = uri.authority().expect("a test's url has a host").as_str();
+        let addr = addr.parse().expect("it is an address");
+        let tls = uri.scheme_str() == Some("wss");
+        let stream = soon("a connection", reach(addr, tls)).await?;
         let (socket, _) = soon("the handshake", client_async(request, stream)).await?;
         Ok(Client { socket })
     }
@@ -188,8 +262,8 @@ impl Client {
 }
 
 /// A client that writes bytes as it likes.
-pub struct Raw {
-    pub stream: TcpStream,
+pub struct Raw<S = TcpStream> {
+    pub stream: S,
 }
 
 /// An HTTP response.
@@ -232,7 +306,9 @@ impl Raw {
         assert_eq!(raw.head().await.status, 101);
         raw
     }
+}
 
+impl<S: Duplex> Raw<S> {
     /// Sends bytes. The server may have hung up already; what it said is to be read then.
     pub async fn send(&mut self, bytes: &[u8]) {
         soon("bytes to leave", self.stream.write_all(bytes))
@@ -382,6 +458,7 @@ fn text(bytes: &[u8]) -> String {
 pub struct Demo {
     child: Child,
     pub addr: SocketAddr,
+    tls: bool,
     output: watch::Receiver<String>,
 }
 
@@ -397,18 +474,27 @@ pub struct Start {
 #[macro_export]
 macro_rules! demo {
     ($name:literal) => {
-        $crate::harness::Start::new(env!(concat!("CARGO_BIN_EXE_", $name)))
+        $crate::harness::Start::new(env!(concat!("CARGO_BIN_EXE_", $name)), module_path!())
     };
 }
 
 impl Start {
-    pub fn new(path: &'static str) -> Start {
-        Start {
+    /// `module` is where this is called: in `wss` the demo speaks TLS.
+    pub fn new(path: &'static str, module: &str) -> Start {
+        let start = Start {
             path,
             env: vec![("WEBSOCKET_PORT", "0".into())],
             folder: None,
             shell: None,
+        };
+        if !module.split("::").any(|part| part == "wss") {
+            return start;
         }
+        let file = |name| certificates().folder.join(name).display().to_string();
+        start
+            .env("WEBSOCKET_SSL_ENABLED", "true")
+            .env("WEBSOCKET_SSL_CERT", file("localhost.pem"))
+            .env("WEBSOCKET_SSL_KEY", file("localhost.key"))
     }
 
     pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Start {
@@ -461,17 +547,13 @@ impl Start {
             output.wait_for(|text| text.contains("listening on")),
         );
         let said = said.await.map(|text| text.clone()).unwrap_or_default();
-        let addr = said
-            .split("ws://")
-            .nth(1)
-            .and_then(|rest| rest.split('/').next());
-        let addr = addr
-            .unwrap_or_else(|| panic!("no address in {said:?}"))
-            .parse()
-            .unwrap();
+        let url = said.split("listening on ").nth(1).unwrap_or_default();
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        let addr = rest.split('/').next().and_then(|addr| addr.parse().ok());
         Demo {
             child,
-            addr,
+            addr: addr.unwrap_or_else(|| panic!("no address in {said:?}")),
+            tls: scheme == "wss",
             output,
         }
     }
@@ -503,11 +585,16 @@ fn collect(
     });
 }
 
-/// An empty folder of this test run.
-pub fn empty_folder() -> std::path::PathBuf {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty");
+/// A folder for the files of a test.
+pub fn folder(name: &str) -> PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// An empty folder of this test run.
+pub fn empty_folder() -> PathBuf {
+    folder("empty")
 }
 
 fn assert_keeps_secrets(output: &str) {
@@ -529,7 +616,25 @@ impl Drop for Demo {
 
 impl Demo {
     pub fn url(&self) -> String {
-        format!("ws://{}/", self.addr)
+        let scheme = if self.tls { "wss" } else { "ws" };
+        format!("{scheme}://{}/", self.addr)
+    }
+
+    /// Where its page is.
+    pub fn page(&self) -> String {
+        self.url().replacen("ws", "http", 1)
+    }
+
+    /// Fetches a page.
+    pub async fn get(&self, target: &str) -> Response {
+        let stream = soon("a connection", reach(self.addr, self.tls)).await;
+        let mut raw = Raw {
+            stream: stream.unwrap(),
+        };
+        let host = self.addr;
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        raw.send(request.as_bytes()).await;
+        raw.response().await
     }
 
     /// Everything it has printed so far.

@@ -10,13 +10,14 @@
 
 mod harness;
 
-#[path = "1_websocket_server.rs"]
-mod _1_websocket_server;
-#[path = "2_websocket_echo.rs"]
-mod _2_websocket_echo;
-#[path = "4_websocket_broadcast.rs"]
-mod _4_websocket_broadcast;
-mod open_broadcast;
+#[path = "lessons.rs"]
+mod ws;
+#[allow(clippy::duplicate_mod, reason = "every lesson over both transports")]
+#[path = "lessons.rs"]
+mod wss;
+
+#[path = "3_websocket_secure.rs"]
+mod _3_websocket_secure;
 
 mod bad_inputs;
 mod secrets;

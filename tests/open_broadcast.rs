@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use crate::demo;
-use crate::harness::{Client, get};
+use crate::harness::Client;
 
 #[tokio::test]
 async fn says_its_address_and_serves_its_page() {
     let demo = demo!("open_broadcast").start().await;
-    assert!(get(demo.addr, "/").await.body.contains("<h1"));
+    assert!(demo.get("/").await.body.contains("<h1"));
     assert!(demo.output().contains("clients/4_client_broadcast.html"));
 }
 

@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::{config::Config, origin::Origin, page::Page};
+use crate::{config::Config, origin::Origin, page::Page, tls::Identity};
 
 /// Logs the first lines. `new_token` is the token that was made for this run, if one was.
 pub(crate) fn announce(
@@ -39,6 +39,13 @@ pub(crate) fn announce(
         for ip in network_addresses(addr.ip()) {
             let other = SocketAddr::new(ip, addr.port());
             tracing::info!("on your network: {http}://{other}/{fragment}");
+            let certificate = config.tls.as_ref().map(Identity::certificate);
+            if certificate.is_some_and(|known| !known.names().contains(&ip.to_string())) {
+                tracing::warn!(
+                    "the certificate is not for {ip}, so browsers will refuse it there: make one with \
+                     cargo run --bin zcomm -- certs --host {ip}"
+                );
+            }
         }
         tracing::warn!(
             "reachable from your network: everybody on it can {}; WEBSOCKET_HOST=127.0.0.1 keeps the server to this machine",

@@ -1,0 +1,1 @@
+//! Lesson 3: who is there, and who can listen.
