@@ -1,1 +1,266 @@
-//! Lesson 3: who is there, and who can listen.
+//! Lesson 3: who is there, and who can listen. The lesson is a client; what it says about
+//! each way to fail is tested here, from a learner's terminal.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::demo;
+use crate::harness::{Client, Start, echo, serve};
+use zcomm_core::Config;
+
+/// The lesson's visit to this address, believing the tests' authority as well.
+fn visit(url: &str) -> Start {
+    demo!("3_websocket_secure").arguments([url, "--ca", &Start::file("ca.pem")])
+}
+
+#[tokio::test]
+async fn visits_its_own_server_and_shows_what_it_learned() {
+    let (code, output) = demo!("3_websocket_secure")
+        .arguments(["--once"])
+        .fails()
+        .await;
+    assert_eq!(code, Some(0), "{output}");
+    for words in [
+        "listening on wss://127.0.0.1:",
+        "protocol     TLSv1_3",
+        "cipher       TLS13_",
+        "names        localhost, 127.0.0.1, ::1",
+        "signed by    zComm development CA",
+        "valid until  20",
+        "HTTP/1.1 101 Switching Protocols",
+        "heard answer=\"Hello over TLS\"",
+        "closed code=1000 reason=\"Goodbye\"",
+    ] {
+        assert!(output.contains(words), "no {words:?} in {output}");
+    }
+}
+
+/// A lesson that showed only what works would also pass with a client that believes everybody.
+#[tokio::test]
+async fn shows_seven_servers_that_must_be_refused_and_why_each_is() {
+    let (_, output) = demo!("3_websocket_secure")
+        .arguments(["--once"])
+        .fails()
+        .await;
+    for reason in [
+        "which is not trusted here",
+        "it expired on 20",
+        "it is for 127.0.0.2, not for 127.0.0.1",
+        "it is a certificate authority, and those sign servers but are none",
+        "may not sign for this name (name constraints)",
+        "the server speaks TLS at 127.0.0.1",
+        "the server does not speak TLS at 127.0.0.1",
+    ] {
+        assert_eq!(output.matches(reason).count(), 1, "{reason:?} in {output}");
+    }
+    assert_eq!(output.matches("must fail: ").count(), 7, "{output}");
+    assert_eq!(output.matches("it does:   ").count(), 7, "{output}");
+}
+
+#[tokio::test]
+async fn without_once_it_keeps_serving_its_page() {
+    let mut demo = demo!("3_websocket_secure").tls().start().await;
+    assert!(demo.get("/").await.body.contains("Lesson 3"));
+    let mut client = Client::connect(demo.url()).await;
+    client.say("hello").await;
+    assert_eq!(client.hear_text().await, "hello");
+    // Its own visit cannot believe a certificate that it was told nothing about.
+    demo.says("which is not trusted here; if that authority is your own, name its file: --ca")
+        .await;
+    #[cfg(unix)]
+    {
+        demo.signal(rustix::process::Signal::TERM);
+        assert_eq!(client.closed().await, (1001, "Server shutting down".into()));
+        assert_eq!(demo.ended().await.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn visits_any_address_and_trusts_one_authority_more() {
+    let demo = demo!("2_websocket_echo").tls().start().await;
+    let (code, output) = visit(&demo.url()).fails().await;
+    assert_eq!(code, Some(0), "{output}");
+    assert!(
+        output.contains("heard answer=\"Echo: Hello over TLS\""),
+        "{output}"
+    );
+    assert!(output.contains("certificate 1 of 1"), "{output}");
+    let url = demo.url();
+    let (code, output) = demo!("3_websocket_secure")
+        .arguments([url.as_str()])
+        .fails()
+        .await;
+    assert_eq!(code, Some(1), "{output}");
+    assert!(
+        output.contains("error: the certificate of 127.0.0.1"),
+        "{output}"
+    );
+    assert!(
+        output.contains("help: if that authority is your own, name its file: --ca certs/ca.pem")
+    );
+}
+
+#[tokio::test]
+async fn a_plain_address_works_and_shows_no_tls() {
+    let server = serve(Config::default(), echo).await;
+    let (code, output) = visit(&server.url()).fails().await;
+    assert_eq!(code, Some(0), "{output}");
+    assert!(
+        output.contains("heard") && !output.contains("cipher"),
+        "{output}"
+    );
+}
+
+/// Each failure: what the program says, and its next step.
+#[tokio::test]
+async fn every_way_to_fail_has_its_sentence_and_its_next_step() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let hangs_up = answers_with(b"").await;
+    let other = answers_with(b"SSH-2.0-OpenSSH_9.2\r\n").await;
+    for (url, error, help) in [
+        (
+            "http://localhost/".to_owned(),
+            "say ws:// instead of http://",
+            "e.g. ws://127.0.0.1:8765/",
+        ),
+        (
+            format!("ws://{free}/"),
+            "nobody listens at 127.0.0.1:",
+            "is the server running?",
+        ),
+        (
+            "wss://no-such-host.invalid/".into(),
+            "the name no-such-host.invalid is not found",
+            "spelling",
+        ),
+        (
+            format!("wss://{hangs_up}/"),
+            "it hung up, as servers do that speak no TLS",
+            "log of the server",
+        ),
+        (
+            format!("ws://{hangs_up}/"),
+            "but not with a WebSocket handshake",
+            "another program",
+        ),
+        (
+            format!("wss://{other}/"),
+            "the server does not speak TLS at",
+            "use ws://",
+        ),
+        (
+            format!("ws://{other}/"),
+            "but not with a WebSocket handshake",
+            "another program",
+        ),
+    ] {
+        let (code, output) = visit(&url).fails().await;
+        assert_eq!(code, Some(1), "{url}: {output}");
+        assert!(
+            output.contains("error: ") && output.contains(error),
+            "{url}: {output}"
+        );
+        assert!(
+            output.contains("help: ") && output.contains(help),
+            "{url}: {output}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_101_is_told_with_its_status_and_what_to_do() {
+    for (answer, error, help) in [
+        (
+            "200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+            "HTTP 200 instead of 101: <html>",
+            "ordinary web page",
+        ),
+        (
+            "301 Moved\r\nLocation: wss://b.example/\r\n\r\n",
+            "HTTP 301 instead of 101: go to wss://b.example/",
+            "use the address it names",
+        ),
+        (
+            "401 Unauthorized\r\n\r\n401 Invalid token: show it",
+            "HTTP 401 instead of 101: 401 Invalid token",
+            "?token=",
+        ),
+        (
+            "403 Forbidden\r\n\r\n",
+            "HTTP 403 instead of 101",
+            "lists of origins and hosts",
+        ),
+        ("404 Not Found\r\n\r\n", "HTTP 404", "the path is wrong"),
+        (
+            "426 Upgrade Required\r\n\r\n",
+            "HTTP 426",
+            "another protocol",
+        ),
+        (
+            "503 Service Unavailable\r\n\r\n\x1b[2Jfull",
+            "HTTP 503 instead of 101: ?[2Jfull",
+            "try again later",
+        ),
+    ] {
+        let addr = answers_with(format!("HTTP/1.1 {answer}").as_bytes()).await;
+        let (code, output) = visit(&format!("ws://{addr}/")).fails().await;
+        assert_eq!(code, Some(1), "{output}");
+        assert!(
+            output.contains(error) && output.contains(help),
+            "{answer:?}: {output}"
+        );
+        assert!(!output.contains('\x1b'), "{output:?}");
+    }
+}
+
+/// What our own servers refuse reaches the client in their words.
+#[tokio::test]
+async fn a_refusal_of_ours_is_told_in_the_servers_words() {
+    let demo = demo!("4_websocket_broadcast")
+        .tls()
+        .env("WEBSOCKET_REFUSE", "http")
+        .start()
+        .await;
+    let (code, output) = visit(&demo.url()).fails().await;
+    assert_eq!(code, Some(1), "{output}");
+    assert!(
+        output.contains("HTTP 401 instead of 101: 401 Authentication required"),
+        "{output}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_authority_stops_it_and_is_named() {
+    for file in ["localhost.key", "missing.pem"] {
+        let file = Start::file(file);
+        let start = demo!("3_websocket_secure").arguments(["wss://localhost/", "--ca", &file]);
+        let (code, output) = start.fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(output.contains(&format!("error: {file}: ")), "{output}");
+    }
+}
+
+/// A server on a free port that says this to whoever speaks first, and hangs up.
+async fn answers_with(bytes: &[u8]) -> SocketAddr {
+    let (listener, bytes) = (
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        bytes.to_vec(),
+    );
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // A handshake comes in one piece.
+            stream.read(&mut [0; 4096]).await.ok();
+            stream.write_all(&bytes).await.ok();
+        }
+    });
+    addr
+}

@@ -24,6 +24,7 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
+    client::TlsStream,
     rustls::{
         ClientConfig, RootCertStore,
         crypto::ring,
@@ -55,6 +56,7 @@ pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
 /// A server of the library, in this process.
 pub struct Running {
     pub addr: SocketAddr,
+    tls: bool,
     pub clients: Clients,
     pub hub: Hub,
     stop: Option<oneshot::Sender<()>>,
@@ -67,6 +69,7 @@ where
     H: Fn(Connection) -> F + Send + Sync + 'static,
     F: Future<Output = Result<()>> + Send + 'static,
 {
+    let tls = config.tls.is_some();
     let server = Server::bind(Config { port: 0, ..config }).await.unwrap();
     let (addr, clients, hub) = (
         server.local_addr(),
@@ -78,6 +81,7 @@ where
     let task = tokio::spawn(server.run(handler, shutdown));
     Running {
         addr,
+        tls,
         clients,
         hub,
         stop: Some(stop),
@@ -87,7 +91,8 @@ where
 
 impl Running {
     pub fn url(&self) -> String {
-        format!("ws://{}/", self.addr)
+        let scheme = if self.tls { "wss" } else { "ws" };
+        format!("{scheme}://{}/", self.addr)
     }
 
     /// Stops the server and waits until it has.
@@ -150,13 +155,21 @@ pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
-/// Connects to a server on this machine; with TLS, believing the tests' authority only.
+/// Connects to a server on this machine.
 async fn reach(addr: SocketAddr, tls: bool) -> std::io::Result<Box<dyn Duplex>> {
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
-    if !tls {
-        return Ok(Box::new(stream));
-    }
+    Ok(match tls {
+        true => Box::new(speak_tls(stream, addr).await?),
+        false => Box::new(stream),
+    })
+}
+
+/// The TLS handshake of a client that believes the tests' authority and no other.
+pub async fn speak_tls(
+    stream: TcpStream,
+    addr: SocketAddr,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     let ca = certificates().ca.pem().certificate;
     roots
@@ -168,10 +181,7 @@ async fn reach(addr: SocketAddr, tls: bool) -> std::io::Result<Box<dyn Duplex>> 
         .with_root_certificates(roots)
         .with_no_client_auth();
     let connector = TlsConnector::from(Arc::new(config));
-    let stream = connector
-        .connect(ServerName::from(addr.ip()), stream)
-        .await?;
-    Ok(Box::new(stream))
+    connector.connect(ServerName::from(addr.ip()), stream).await
 }
 
 /// A client that keeps to the rules.
@@ -466,7 +476,8 @@ pub struct Demo {
 pub struct Start {
     path: &'static str,
     env: Vec<(&'static str, String)>,
-    folder: Option<std::path::PathBuf>,
+    arguments: Vec<String>,
+    folder: Option<PathBuf>,
     shell: Option<&'static str>,
 }
 
@@ -484,17 +495,33 @@ impl Start {
         let start = Start {
             path,
             env: vec![("WEBSOCKET_PORT", "0".into())],
+            arguments: Vec::new(),
             folder: None,
             shell: None,
         };
-        if !module.split("::").any(|part| part == "wss") {
-            return start;
+        match module.split("::").any(|part| part == "wss") {
+            true => start.tls(),
+            false => start,
         }
-        let file = |name| certificates().folder.join(name).display().to_string();
-        start
-            .env("WEBSOCKET_SSL_ENABLED", "true")
-            .env("WEBSOCKET_SSL_CERT", file("localhost.pem"))
-            .env("WEBSOCKET_SSL_KEY", file("localhost.key"))
+    }
+
+    /// With the certificate that the tests' clients believe.
+    pub fn tls(self) -> Start {
+        self.env("WEBSOCKET_SSL_ENABLED", "true")
+            .env("WEBSOCKET_SSL_CERT", Start::file("localhost.pem"))
+            .env("WEBSOCKET_SSL_KEY", Start::file("localhost.key"))
+    }
+
+    /// Where a file of the tests' certificates is.
+    pub fn file(name: &str) -> String {
+        certificates().folder.join(name).display().to_string()
+    }
+
+    /// Its command line.
+    pub fn arguments<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Start {
+        self.arguments
+            .extend(arguments.into_iter().map(str::to_owned));
+        self
     }
 
     pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Start {
@@ -503,7 +530,7 @@ impl Start {
     }
 
     /// The working directory, where `.zEnv` is looked for.
-    pub fn folder(mut self, folder: impl Into<std::path::PathBuf>) -> Start {
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Start {
         self.folder = Some(folder.into());
         self
     }
@@ -521,6 +548,7 @@ impl Start {
         if let Some(line) = self.shell {
             command.args(["-c", line, self.path]);
         }
+        command.args(&self.arguments);
         command.env_clear();
         // Windows programs do not start without it.
         command.envs(std::env::vars_os().filter(|(name, _)| name == "SystemRoot"));
@@ -598,10 +626,13 @@ pub fn empty_folder() -> PathBuf {
 }
 
 fn assert_keeps_secrets(output: &str) {
-    for secret in [CANARY, zcomm_core::DEMO_TOKEN] {
+    let ca_key = certificates().ca.pem().key;
+    let leaf_key = std::fs::read_to_string(Start::file("localhost.key")).unwrap();
+    let keys = [&ca_key, &leaf_key].map(|pem| pem.lines().nth(1).unwrap());
+    for secret in [CANARY, zcomm_core::DEMO_TOKEN].into_iter().chain(keys) {
         assert!(
             !output.contains(secret),
-            "the output has a token in it: {output}"
+            "the output has a secret in it: {output}"
         );
     }
 }

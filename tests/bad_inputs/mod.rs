@@ -10,6 +10,7 @@ mod h_handshake;
 mod l_life_cycle;
 mod o_origin;
 mod r_resources;
+mod s_tls;
 mod t_token;
 
 use std::{future::Future, net::SocketAddr, time::Duration};

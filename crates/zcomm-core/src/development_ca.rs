@@ -157,22 +157,25 @@ impl DevelopmentCa {
     /// [`Error::Certificate`] for a name that no certificate can hold. A name outside the
     /// authority's constraints is signed here, and refused by every client.
     pub fn issue<S: AsRef<str>>(&self, names: &[S]) -> Result<PemPair> {
-        self.sign(names, from_now(LEAF_DAYS))
+        let (start, end) = from_now(LEAF_DAYS);
+        self.sign(names, start, end)
     }
 
-    /// The same, but it ended yesterday: to see what clients say to that.
+    /// The same for 30 days that end in so many days, or ended so many days ago: to see
+    /// what clients say to that.
     ///
     /// # Errors
     /// As [`issue`](DevelopmentCa::issue).
-    pub fn issue_expired<S: AsRef<str>>(&self, names: &[S]) -> Result<PemPair> {
-        let yesterday = OffsetDateTime::now_utc() - DAY;
-        self.sign(names, (yesterday - LEAF_DAYS * DAY, yesterday))
+    pub fn issue_ending_in<S: AsRef<str>>(&self, names: &[S], days: i32) -> Result<PemPair> {
+        let end = OffsetDateTime::now_utc() + time::Duration::days(days.into());
+        self.sign(names, end - LEAF_DAYS * DAY, end)
     }
 
     fn sign<S: AsRef<str>>(
         &self,
         names: &[S],
-        (not_before, not_after): (OffsetDateTime, OffsetDateTime),
+        not_before: OffsetDateTime,
+        not_after: OffsetDateTime,
     ) -> Result<PemPair> {
         let names: Vec<_> = names.iter().map(|name| name.as_ref().to_owned()).collect();
         let first = names.first().cloned().unwrap_or_default();
@@ -252,7 +255,7 @@ mod tests {
         assert_eq!(leaf.issuer(), ca.certificate().subject());
         assert!(!leaf.is_authority());
         assert_eq!(leaf.problems(), [""; 0]);
-        let expired = first(&ca.issue_expired(&LOOPBACK_NAMES).unwrap().certificate);
+        let expired = first(&ca.issue_ending_in(&LOOPBACK_NAMES, -1).unwrap().certificate);
         assert!(expired.is_expired());
     }
 

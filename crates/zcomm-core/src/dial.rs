@@ -25,9 +25,9 @@ use tungstenite::{
 use crate::{
     certificate::{Certificate, printable},
     connect_error::ConnectError,
-    transport::Transport,
+    transport::{SpeaksTls, Transport},
     trust::Trust,
-    wire::{Unopened, Wire},
+    wire::Wire,
 };
 
 /// For the whole way to an open connection.
@@ -146,7 +146,7 @@ impl Target {
             .peer_addr()
             .map_err(|source| self.unreachable(source))?;
         let (transport, tls) = match self.tls {
-            false => (Transport::Plain(stream), None),
+            false => (Transport::connected(stream), None),
             true => {
                 let (transport, tls) = self.secure(stream, trust).await?;
                 (transport, Some(tls))
@@ -247,14 +247,18 @@ impl Target {
         let request = self.uri.clone().into_client_request().map_err(odd)?;
         let opened = Wire::connect(transport, request, MAX_MESSAGE).await;
         opened.map_err(|error| match error {
-            Unopened::SpeaksTls => ConnectError::SpeaksTls {
-                place: self.place.clone(),
-            },
-            Unopened::Failed(WireError::Http(response)) => ConnectError::Http {
+            WireError::Io(error)
+                if error.get_ref().is_some_and(|error| error.is::<SpeaksTls>()) =>
+            {
+                ConnectError::SpeaksTls {
+                    place: self.place.clone(),
+                }
+            }
+            WireError::Http(response) => ConnectError::Http {
                 status: response.status().as_u16(),
                 reason: why(&response),
             },
-            Unopened::Failed(error) => odd(error),
+            error => odd(error),
         })
     }
 }

@@ -117,6 +117,15 @@ impl Error {
         }
     }
 
+    /// The message and what to do next in one line, for a log.
+    #[must_use]
+    pub fn with_help(&self) -> String {
+        match self.help() {
+            Some(help) => format!("{self}; {help}"),
+            None => self.to_string(),
+        }
+    }
+
     /// The exit code for a program that ends with this error: 78 (`EX_CONFIG` of
     /// sysexits.h) when a setting has to change, else 1.
     #[must_use]

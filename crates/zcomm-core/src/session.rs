@@ -73,7 +73,7 @@ impl Sessions {
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
         let local = stream.local_addr().ok()?;
         let transport = match &self.config.tls {
-            None => Transport::Plain(stream),
+            None => Transport::accepted(stream),
             Some(identity) => match identity.accept(stream).await {
                 Ok(stream) => Transport::Tls(Box::new(stream.into())),
                 Err(error) => {

@@ -21,15 +21,43 @@ use tokio_rustls::TlsStream;
 
 /// A connection to a peer, encrypted or not.
 pub(crate) enum Transport {
-    Plain(TcpStream),
+    Plain {
+        stream: TcpStream,
+        /// The first bytes are awaited, and shall be text: an alert of TLS in their place
+        /// is the error [`SpeaksTls`].
+        expects_text: bool,
+    },
     /// Boxed: it is some hundred bytes larger.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// Plain text was sent to a port that speaks TLS.
+#[derive(Debug, thiserror::Error)]
+#[error("an alert of TLS came instead of text")]
+pub(crate) struct SpeaksTls;
+
 impl Transport {
+    /// A connection that is not encrypted, from the server's side.
+    pub(crate) fn accepted(stream: TcpStream) -> Transport {
+        let expects_text = false;
+        Transport::Plain {
+            stream,
+            expects_text,
+        }
+    }
+
+    /// The same from the client's side.
+    pub(crate) fn connected(stream: TcpStream) -> Transport {
+        let expects_text = true;
+        Transport::Plain {
+            stream,
+            expects_text,
+        }
+    }
+
     fn tcp(&self) -> &TcpStream {
         match self {
-            Transport::Plain(stream) => stream,
+            Transport::Plain { stream, .. } => stream,
             Transport::Tls(stream) => stream.get_ref().0,
         }
     }
@@ -39,24 +67,13 @@ impl Transport {
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
         self.tcp().poll_read_ready(context).is_ready()
     }
-
-    /// Whether what came first is an alert of TLS (record type 21, version 3): plain text
-    /// was sent to a port that speaks TLS.
-    pub(crate) fn is_tls_alert(&self, context: &mut Context<'_>) -> bool {
-        let mut first = [0; 2];
-        let Transport::Plain(stream) = self else {
-            return false;
-        };
-        let peeked = stream.poll_peek(context, &mut ReadBuf::new(&mut first));
-        matches!(peeked, Poll::Ready(Ok(2))) && first == [21, 3]
-    }
 }
 
 /// The same call on whichever stream it is.
 macro_rules! either {
     ($transport:expr, $stream:ident => $call:expr) => {
         match $transport.get_mut() {
-            Transport::Plain(stream) => {
+            Transport::Plain { stream, .. } => {
                 let $stream = Pin::new(stream);
                 $call
             }
@@ -70,11 +87,22 @@ macro_rules! either {
 
 impl AsyncRead for Transport {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read(context, buffer))
+        let read = either!(self.as_mut(), stream => stream.poll_read(context, buffer));
+        if let Transport::Plain { expects_text, .. } = self.get_mut()
+            && *expects_text
+            && matches!(read, Poll::Ready(Ok(())))
+        {
+            *expects_text = false;
+            // RFC 8446 section 5.1: a record of type alert (21), version 3.
+            if buffer.filled().starts_with(&[21, 3]) {
+                return Poll::Ready(Err(io::Error::other(SpeaksTls)));
+            }
+        }
+        read
     }
 }
 
@@ -97,7 +125,7 @@ impl AsyncWrite for Transport {
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Transport::Plain(stream) => stream.is_write_vectored(),
+            Transport::Plain { stream, .. } => stream.is_write_vectored(),
             Transport::Tls(stream) => stream.is_write_vectored(),
         }
     }

@@ -102,13 +102,6 @@ pub(crate) enum Incoming {
     Pong(Bytes),
 }
 
-/// Why a client's handshake came to nothing.
-pub(crate) enum Unopened {
-    /// Plain text was answered with an alert of TLS.
-    SpeaksTls,
-    Failed(WireError),
-}
-
 /// A socket that speaks WebSocket.
 pub(crate) struct Wire {
     codec: WebSocket<Meter<Transport>>,
@@ -131,22 +124,18 @@ impl Wire {
         stream: Transport,
         request: Request,
         max_message: usize,
-    ) -> Result<(Wire, Response), Unopened> {
+    ) -> tungstenite::Result<(Wire, Response)> {
         let meter = Meter::new(stream, &[], None);
         let begun = ClientHandshake::start(meter, request, Some(limits(max_message)));
-        let mut handshake = Some(begun.map_err(Unopened::Failed)?);
+        let mut handshake = Some(begun?);
         poll_fn(|context| {
             let Some(mut middle) = handshake.take() else {
                 return Poll::Pending;
             };
-            let meter = middle.get_mut().get_mut();
-            meter.set_waker(context.waker());
-            if meter.stream.is_tls_alert(context) {
-                return Poll::Ready(Err(Unopened::SpeaksTls));
-            }
+            middle.get_mut().get_mut().set_waker(context.waker());
             match middle.handshake() {
                 Ok((codec, response)) => Poll::Ready(Ok((Wire { codec }, response))),
-                Err(HandshakeError::Failure(error)) => Poll::Ready(Err(Unopened::Failed(error))),
+                Err(HandshakeError::Failure(error)) => Poll::Ready(Err(error)),
                 Err(HandshakeError::Interrupted(middle)) => {
                     handshake = Some(middle);
                     Poll::Pending

@@ -40,7 +40,7 @@ async fn lesson(arguments: Arguments) -> Result<()> {
     }
     let tour = async {
         if let Err(error) = tour.await {
-            warn!("{error}; {}", error.help().unwrap_or_default());
+            warn!("{}", error.with_help());
         }
     };
     tokio::join!(serving, tour).0

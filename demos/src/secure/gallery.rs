@@ -25,7 +25,7 @@ pub async fn show() -> Result<()> {
     let nobody_knows = "a certificate signed by an authority that this client does not know";
     refused(nobody_knows, Some(&good), "wss", &other).await?;
 
-    let expired = ca.issue_expired(&LOOPBACK_NAMES)?;
+    let expired = ca.issue_ending_in(&LOOPBACK_NAMES, -1)?;
     refused(
         "a certificate that expired yesterday",
         Some(&expired),

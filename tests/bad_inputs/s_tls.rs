@@ -1,0 +1,529 @@
+//! S: TLS. What a server says to a client that does it wrong, and what our client says to a
+//! server that does. (s12 and s14 are also tested beside the code that decides them.)
+
+use std::{path::PathBuf, process::Command, time::Duration};
+
+use tokio::io::AsyncWriteExt;
+use tokio_rustls::rustls::crypto::CryptoProvider;
+use zcomm_core::{
+    ClientSocket, Config, ConnectError, DevelopmentCa, Distrust, Error, Identity, LOOPBACK_NAMES,
+    PemPair, Trust,
+};
+
+use super::{survives, survives_with};
+use crate::demo;
+use crate::harness::{
+    Client, Raw, Running, Start, certificates, echo, folder, frame, handshake, identity, serve,
+    soon, speak_tls, write_secret,
+};
+
+fn tls() -> Config {
+    Config {
+        tls: Some(identity()),
+        ..Config::default()
+    }
+}
+
+/// What our client says to a server; it trusts the tests' authority only.
+async fn refusal(url: &str) -> ConnectError {
+    let trust = Trust::only(&certificates().ca).unwrap();
+    match soon("a refusal", ClientSocket::connect(url, &trust)).await {
+        Ok(_) => panic!("{url} was believed"),
+        Err(Error::Connect(error)) => error,
+        Err(error) => panic!("another error: {error}"),
+    }
+}
+
+/// What our client says to a server with this certificate.
+async fn refusal_of(pair: &PemPair) -> ConnectError {
+    let config = Config {
+        tls: Some(Identity::from_pem(pair).unwrap()),
+        ..Config::default()
+    };
+    refusal(&serve(config, echo).await.url()).await
+}
+
+#[tokio::test]
+async fn s01_plain_http_on_the_tls_port_gets_an_alert_and_a_line_in_the_log() {
+    let mut demo = demo!("2_websocket_echo").tls().start().await;
+    let mut raw = Raw::connect(demo.addr).await;
+    raw.send(handshake(demo.addr, "/", "").as_bytes()).await;
+    // An alert (21) of TLS 1.2 (3.3), two bytes: fatal (2), decode error (50).
+    assert_eq!(raw.rest().await, [21, 3, 3, 0, 2, 2, 50]);
+    demo.says("plain HTTP on the TLS port").await;
+    demo.says(&format!("use wss://{}/", demo.addr)).await;
+    let error = refusal(&demo.url().replace("wss", "ws")).await;
+    assert!(matches!(error, ConnectError::SpeaksTls { .. }), "{error}");
+    assert!(error.help().contains("wss://"), "{}", error.help());
+}
+
+#[tokio::test]
+async fn s02_h32_tls_on_the_plain_port_gets_a_line_in_the_log_and_a_sentence_in_the_client() {
+    let mut demo = demo!("2_websocket_echo").start().await;
+    let error = refusal(&demo.url().replace("ws", "wss")).await;
+    assert!(matches!(error, ConnectError::NotTls { .. }), "{error}");
+    assert!(error.to_string().contains("does not speak TLS"), "{error}");
+    assert!(error.help().contains("use ws://"), "{}", error.help());
+    demo.says(&format!("this looks like TLS: use ws://{}/", demo.addr))
+        .await;
+}
+
+#[tokio::test]
+async fn s03_an_expired_certificate_is_refused_with_its_date() {
+    let expired = certificates()
+        .ca
+        .issue_ending_in(&LOOPBACK_NAMES, -2)
+        .unwrap();
+    let error = refusal_of(&expired).await;
+    let ConnectError::Certificate {
+        why: Distrust::Expired { not_after },
+        chain,
+        ..
+    } = &error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(not_after.len(), "2026-11-18".len());
+    assert_eq!(*not_after, chain[0].valid().1);
+    assert!(
+        error
+            .to_string()
+            .ends_with(&format!("it expired on {not_after}")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn s03_one_that_is_not_valid_yet_is_refused_with_its_date() {
+    let to_come = certificates()
+        .ca
+        .issue_ending_in(&LOOPBACK_NAMES, 40)
+        .unwrap();
+    let error = refusal_of(&to_come).await.to_string();
+    assert!(error.contains("it is not valid before 20"), "{error}");
+}
+
+#[tokio::test]
+async fn s04_a_certificate_for_another_name_is_refused_and_the_names_are_listed() {
+    let other = certificates()
+        .ca
+        .issue(&["127.0.0.2", "localhost"])
+        .unwrap();
+    let error = refusal_of(&other).await.to_string();
+    assert!(
+        error.contains("it is for 127.0.0.2, localhost, not for 127.0.0.1"),
+        "{error}"
+    );
+}
+
+/// A certificate of a good authority that this client does not know: and there is no
+/// switch to go on all the same.
+#[tokio::test]
+async fn s05_an_unknown_issuer_is_refused_and_named() {
+    let stranger = DevelopmentCa::new(&[]).unwrap();
+    let error = refusal_of(&stranger.issue(&LOOPBACK_NAMES).unwrap()).await;
+    let name = stranger.certificate().subject();
+    assert!(
+        error.to_string().contains(&format!("signed by \"{name}\"")),
+        "{error}"
+    );
+    assert!(
+        error.help().contains("--ca certs/ca.pem"),
+        "{}",
+        error.help()
+    );
+}
+
+/// What many recipes make, even where it is trusted.
+#[tokio::test]
+async fn s06_an_authority_that_poses_as_a_server_is_refused() {
+    let error = refusal_of(&certificates().ca.pem()).await;
+    assert!(
+        error.to_string().contains("it is a certificate authority"),
+        "{error}"
+    );
+    assert!(error.help().contains("zcomm certs"), "{}", error.help());
+}
+
+/// The development authority can hurt nobody: what it signs beyond this machine is refused.
+#[tokio::test]
+async fn s06_an_authority_cannot_sign_beyond_its_constraints() {
+    let bank = certificates()
+        .ca
+        .issue(&["127.0.0.1", "bank.example"])
+        .unwrap();
+    let error = refusal_of(&bank).await.to_string();
+    assert!(error.contains("may not sign for this name"), "{error}");
+}
+
+/// A ClientHello of an old version: record type 22, and no list of newer versions in it.
+fn hello(version: u8) -> Vec<u8> {
+    let mut body = vec![3, version];
+    body.extend([7; 32]); // its random bytes
+    body.push(0); // no session
+    body.extend([0, 4, 0x00, 0x2f, 0xc0, 0x13]); // two cipher suites of that time
+    body.extend([1, 0]); // no compression
+    let mut hello = vec![1, 0, 0, u8::try_from(body.len()).unwrap()];
+    hello.extend(body);
+    let mut record = vec![22, 3, 1, 0, u8::try_from(hello.len()).unwrap()];
+    record.extend(hello);
+    record
+}
+
+#[tokio::test]
+async fn s07_tls_1_0_and_1_1_are_refused() {
+    survives(tls(), async |server| {
+        for version in [1, 2] {
+            let mut raw = Raw::connect(server.addr).await;
+            raw.send(&hello(version)).await;
+            let answer = raw.rest().await;
+            assert_eq!(answer[..2], [21, 3], "an alert: {answer:?}");
+            assert_eq!(answer[5], 2, "a fatal one: {answer:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn s08_a_hello_of_ssl_2_is_refused() {
+    survives(tls(), async |server| {
+        let mut raw = Raw::connect(server.addr).await;
+        raw.send(&[0x80, 0x1c, 1, 0, 2, 0, 3, 0, 0, 0, 16, 1, 0, 0x80])
+            .await;
+        raw.send(&[9; 16]).await;
+        assert_eq!(raw.rest().await[..2], [21, 3]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn s09_half_a_hello_and_then_the_end_is_no_more_than_a_line_of_debug() {
+    let mut demo = demo!("2_websocket_echo")
+        .tls()
+        .env("RUST_LOG", "debug")
+        .start()
+        .await;
+    let mut raw = Raw::connect(demo.addr).await;
+    raw.send(&hello(3)[..20]).await;
+    raw.hang_up().await;
+    assert_eq!(raw.rest().await, b"");
+    demo.says("DEBUG the client left").await;
+    assert!(!demo.output().contains("handshake.rejected"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s09_half_a_hello_and_then_silence_is_dropped_after_five_seconds() {
+    survives(tls(), async |server| {
+        let start = tokio::time::Instant::now();
+        let mut raw = Raw::connect(server.addr).await;
+        raw.send(&hello(3)[..20]).await;
+        assert_eq!(raw.rest().await, b"");
+        assert!(
+            (5..=6).contains(&start.elapsed().as_secs()),
+            "{:?}",
+            start.elapsed()
+        );
+    })
+    .await;
+}
+
+/// A folder of its own with a good certificate and its key.
+fn pair(name: &str) -> (PathBuf, PathBuf) {
+    let folder = folder(name);
+    let leaf = certificates().ca.issue(&LOOPBACK_NAMES).unwrap();
+    let (cert, key) = (folder.join("a.pem"), folder.join("a.key"));
+    std::fs::write(&cert, leaf.certificate).unwrap();
+    write_secret(&key, &leaf.key);
+    (cert, key)
+}
+
+fn with_files(cert: &std::path::Path, key: &std::path::Path) -> Start {
+    demo!("2_websocket_echo")
+        .env("WEBSOCKET_SSL_ENABLED", "true")
+        .env("WEBSOCKET_SSL_CERT", cert.display().to_string())
+        .env("WEBSOCKET_SSL_KEY", key.display().to_string())
+}
+
+#[tokio::test]
+async fn s10_files_that_cannot_be_used_stop_the_program_with_file_and_reason() {
+    let (cert, key) = pair("s10");
+    let odd = |name: &str, text: &str| {
+        let file = cert.with_file_name(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    };
+    let (empty, junk) = (odd("empty", ""), odd("junk", "not PEM at all\n"));
+    let broken = odd("broken", "-----BEGIN CERTIFICATE-----\nAAAA\n");
+    let missing = cert.with_file_name("missing");
+    let directory = cert.parent().unwrap().to_owned();
+    for (cert, key, named, reason) in [
+        (&missing, &key, &missing, "os error 2"),
+        (&directory, &key, &directory, "directory"),
+        (&empty, &key, &empty, "no certificate"),
+        (&junk, &key, &junk, "no certificate"),
+        (&broken, &key, &broken, "not whole"),
+        (&key, &key, &key, "a private key and no certificate"),
+        (&cert, &missing, &missing, "os error 2"),
+        (&cert, &directory, &directory, "directory"),
+        (&cert, &empty, &empty, "no private key"),
+        (&cert, &junk, &junk, "no private key"),
+        (&cert, &cert, &cert, "no private key"),
+    ] {
+        let (code, output) = with_files(cert, key).fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        let error = format!("error: {}: ", named.display());
+        assert!(
+            output.contains(&error) && output.contains(reason),
+            "{reason}: {output}"
+        );
+        assert!(output.contains("zcomm -- certs"), "{output}");
+        assert!(!output.contains("listening"), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn s11_a_key_of_another_certificate_stops_the_program() {
+    let ((cert, _), (_, key)) = (pair("s11_one"), pair("s11_other"));
+    let (code, output) = with_files(&cert, &key).fails().await;
+    assert_eq!(code, Some(78), "{output}");
+    let error = format!(
+        "error: {}: this private key belongs to another",
+        key.display()
+    );
+    assert!(output.contains(&error), "{output}");
+}
+
+#[tokio::test]
+async fn s12_half_of_the_settings_never_end_in_plain_text() {
+    let (on, cert, key) = (
+        "WEBSOCKET_SSL_ENABLED",
+        "WEBSOCKET_SSL_CERT",
+        "WEBSOCKET_SSL_KEY",
+    );
+    for (settings, words) in [
+        (&[(on, "true")][..], "WEBSOCKET_SSL_CERT"),
+        (&[(on, "true"), (cert, "a.pem")], "WEBSOCKET_SSL_KEY"),
+        (&[(cert, "a.pem"), (key, "a.key")], "WEBSOCKET_SSL_ENABLED"),
+        (
+            &[("WEBSOCKET_SSL_ENABLE", "true")],
+            "WEBSOCKET_SSL_ENABLE is no setting",
+        ),
+    ] {
+        let start = settings
+            .iter()
+            .fold(demo!("2_websocket_echo"), |start, (name, value)| {
+                start.env(name, *value)
+            });
+        let (code, output) = start.fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(output.contains(words), "{output}");
+        assert!(!output.contains("listening"), "{output}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn s13_a_key_that_others_can_read_gets_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let (cert, key) = pair("s13");
+    let warning = format!(
+        "WARN {} is a private key that other users can read",
+        key.display()
+    );
+    let demo = with_files(&cert, &key).start().await;
+    assert!(!demo.output().contains("can read"), "{}", demo.output());
+    for mode in [0o644, 0o640, 0o604] {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        let demo = with_files(&cert, &key).start().await;
+        assert!(
+            demo.output().contains(&warning),
+            "{mode:o}: {}",
+            demo.output()
+        );
+    }
+}
+
+#[tokio::test]
+async fn s14_the_last_week_of_a_certificate_gets_a_warning() {
+    for (days, words) in [
+        (9, None),
+        (6, Some("it will expire soon, on 20")),
+        (-1, Some("it expired on 20")),
+    ] {
+        let (cert, key) = pair("s14");
+        let leaf = certificates()
+            .ca
+            .issue_ending_in(&LOOPBACK_NAMES, days)
+            .unwrap();
+        std::fs::write(&cert, leaf.certificate).unwrap();
+        write_secret(&key, &leaf.key);
+        let demo = with_files(&cert, &key).start().await;
+        let warned = demo.output().contains("clients will refuse");
+        assert_eq!(warned, words.is_some(), "{days} days: {}", demo.output());
+        assert!(
+            words.is_none_or(|words| demo.output().contains(words)),
+            "{}",
+            demo.output()
+        );
+    }
+}
+
+/// rustls panics when nobody has chosen a provider and it cannot. Here it never has to.
+#[tokio::test]
+async fn s15_the_provider_of_cryptography_is_passed_and_never_looked_for() {
+    survives(tls(), async |server| {
+        let trust = Trust::only(&certificates().ca).unwrap();
+        let mut socket = ClientSocket::connect(&server.url(), &trust).await.unwrap();
+        socket.send("hello").await.unwrap();
+        assert_eq!(socket.recv().await, Some("hello".into()));
+        assert!(CryptoProvider::get_default().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn s16_an_address_works_as_well_as_the_name() {
+    let server = serve(tls(), echo).await;
+    let trust = Trust::only(&certificates().ca).unwrap();
+    for host in ["localhost", "127.0.0.1"] {
+        let url = format!("wss://{host}:{}/", server.addr.port());
+        let mut socket = ClientSocket::connect(&url, &trust).await.unwrap();
+        socket.send(host).await.unwrap();
+        assert_eq!(socket.recv().await, Some(host.into()));
+    }
+}
+
+/// Many clients end TCP without a goodbye of TLS. After a Close frame that cuts nothing off.
+#[tokio::test]
+async fn s17_no_goodbye_of_tls_after_a_clean_close_is_no_error() {
+    let mut demo = demo!("2_websocket_echo").tls().start().await;
+    let stream = Raw::connect(demo.addr).await.stream;
+    let mut raw = Raw {
+        stream: speak_tls(stream, demo.addr).await.unwrap(),
+    };
+    raw.send(handshake(demo.addr, "/", "").as_bytes()).await;
+    assert_eq!(raw.head().await.status, 101);
+    raw.send(&frame(0x88, &[3, 232])).await;
+    assert_eq!(raw.next_frame().await, Some((0x88, vec![3, 232])));
+    let (mut tcp, _) = raw.stream.into_inner();
+    tcp.shutdown().await.unwrap();
+    demo.says("conn.closed by the client").await;
+    let output = demo.output();
+    assert!(
+        !output.contains("without a Close frame") && !output.contains("WARN"),
+        "{output}"
+    );
+}
+
+/// One task, one waker: a batch that TLS has taken and the network has not must not be
+/// forgotten, and a slow reader over TLS is still a slow reader.
+#[tokio::test]
+async fn over_tls_a_flood_arrives_whole_and_who_does_not_read_is_too_slow() {
+    let handler = async |mut connection: zcomm_core::Connection| {
+        while let Some(message) = connection.recv().await {
+            let count = match &message {
+                zcomm_core::Message::Text(text) => text.parse::<u32>().ok(),
+                zcomm_core::Message::Binary(_) => None,
+            };
+            match count {
+                None => connection.send(message).await?,
+                Some(count) => {
+                    for _ in 0..count {
+                        connection.send("x".repeat(60_000)).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    };
+    let config = Config {
+        flush_timeout: Duration::from_millis(500),
+        ..tls()
+    };
+    survives_with(config, handler, async |server: &Running| {
+        let mut reader = Client::connect(server.url()).await;
+        reader.say("500").await;
+        for _ in 0..500 {
+            assert_eq!(reader.hear().await.len(), 60_000);
+        }
+        let mut slow = Client::connect(server.url()).await;
+        slow.say("5000").await;
+        let gone = async {
+            while server.clients.count() > 2 {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("the slow one to be cut off", gone).await;
+    })
+    .await;
+}
+
+/// Two clients that nobody here wrote.
+#[tokio::test]
+async fn openssl_and_python_accept_the_certificate_given_the_authority() {
+    let demo = demo!("2_websocket_echo").tls().start().await;
+    let (addr, ca) = (demo.addr.to_string(), Start::file("ca.pem"));
+    let openssl = [
+        "s_client",
+        "-connect",
+        &addr,
+        "-CAfile",
+        &ca,
+        "-verify_return_error",
+    ];
+    let openssl = [&openssl[..], &["-verify_ip", "127.0.0.1", "-brief"]].concat();
+    let said = run("openssl", &openssl);
+    assert!(said.is_none_or(|said| said.contains("Verification: OK")));
+    let script = "import socket, ssl, sys\n\
+        context = ssl.create_default_context(cafile=sys.argv[1])\n\
+        tcp = socket.create_connection(('127.0.0.1', int(sys.argv[2])))\n\
+        for name in ['127.0.0.1', 'localhost']:\n    \
+            tcp = socket.create_connection(('127.0.0.1', int(sys.argv[2])))\n    \
+            tls = context.wrap_socket(tcp, server_hostname=name)\n    \
+            print(tls.version(), tls.getpeercert()['subjectAltName'][0])";
+    let port = demo.addr.port().to_string();
+    let said = run("python3", &["-c", script, &ca, &port]);
+    assert!(said.is_none_or(|said| said.matches("TLSv1.3 ('DNS', 'localhost')").count() == 2));
+}
+
+/// s08: rustls knows no renegotiation; openssl asks for one on the line `R`.
+#[tokio::test]
+async fn s08_renegotiation_is_refused() {
+    let mut demo = demo!("2_websocket_echo").tls().start().await;
+    let (addr, ca) = (demo.addr.to_string(), Start::file("ca.pem"));
+    let command =
+        format!("printf 'R\\n' | openssl s_client -tls1_2 -connect {addr} -CAfile {ca} 2>&1");
+    if let Some(said) = run("sh", &["-c", &command]).filter(|_| installed("openssl")) {
+        assert!(
+            said.contains("RENEGOTIATING") && said.contains("no renegotiation"),
+            "{said}"
+        );
+    }
+    let mut client = Client::connect(demo.url()).await;
+    client.say("still there?").await;
+    assert_eq!(client.hear_text().await, "Echo: still there?");
+    demo.says("conn.opened").await;
+}
+
+fn installed(program: &str) -> bool {
+    let found = Command::new(program).arg("version").output().is_ok();
+    #[allow(clippy::disallowed_methods, reason = "CI is no setting of ours")]
+    let ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+    assert!(found || !ci, "{program} is missing, and CI=true");
+    found
+}
+
+/// What a program of the system says; `None` when it is not installed.
+fn run(program: &str, arguments: &[&str]) -> Option<String> {
+    if !installed(program) {
+        eprintln!("{program} is not installed: this part was not tried");
+        return None;
+    }
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    Some(said.into_owned())
+}
