@@ -274,6 +274,32 @@ fn every_command_and_file_that_is_named_exists() {
     }
 }
 
+/// A private key that is committed once is public for ever.
+#[test]
+fn git_ignores_secrets() {
+    let ignores = read(".gitignore");
+    for name in [".zEnv", "certs/"] {
+        assert!(
+            ignores.lines().any(|line| line == name),
+            "{name} is not ignored"
+        );
+    }
+    let mut git = std::process::Command::new("git");
+    let git = git.args([
+        "check-ignore",
+        "certs/localhost.key",
+        "certs/ca.key",
+        ".zEnv",
+    ]);
+    // Without git, or in a copy without its history, the lines above have to do.
+    if let Ok(output) = git.current_dir(root()).output()
+        && root().join(".git").exists()
+    {
+        let ignored = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(ignored.lines().count(), 3, "{ignored}");
+    }
+}
+
 /// The commands that users run are the ones that CI runs.
 #[test]
 fn ci_calls_the_readmes_test_command() {

@@ -1,1 +1,45 @@
 //! The command `zcomm`, as a user types it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod certs;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// What a run left behind.
+struct Done {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs `zcomm` in this folder to its end.
+fn zcomm(folder: &Path, arguments: &[&str]) -> Done {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    command.args(arguments).current_dir(folder).env_clear();
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Done {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+/// An empty folder of this name.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn without_a_subcommand_it_says_what_there_is() {
+    let done = zcomm(&folder("nothing"), &[]);
+    assert_eq!(done.code, Some(2));
+    assert!(done.stderr.contains("certs"), "{}", done.stderr);
+}

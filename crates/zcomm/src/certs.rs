@@ -112,22 +112,28 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
 
 /// The authority of an earlier run, if it may sign for these hosts.
 fn known(files: &Files, hosts: &[String]) -> Result<DevelopmentCa> {
-    let read = |file: &Path| fs::read_to_string(file).map_err(|error| wrong(file, &error));
+    let refuse = |file: &Path, reason: String| {
+        let advice = "--new-ca makes a new authority, which then has to be trusted anew";
+        wrong(file, &format!("{reason}; {advice}"))
+    };
+    let read =
+        |file: &Path| fs::read_to_string(file).map_err(|error| refuse(file, error.to_string()));
     let pair = PemPair {
         certificate: read(&files.ca)?,
         key: read(&files.ca_key)?,
     };
-    let ca = DevelopmentCa::from_pem(&pair).map_err(|error| wrong(&files.ca, &error))?;
-    let refuse = |reason: String| {
-        let advice = "--new-ca makes a new authority, which then has to be trusted anew";
-        Err(wrong(&files.ca, &format!("{reason}; {advice}")))
-    };
+    let ca = DevelopmentCa::from_pem(&pair);
+    let ca = ca.map_err(|error| refuse(&files.ca, error.to_string()))?;
     if let Some(host) = hosts.iter().find(|host| !ca.may_sign_for(host)) {
         let limits = ca.certificate().may_sign_for().join(", ");
-        return refuse(format!("may sign for {limits}, and not for {host}"));
+        let reason = format!("may sign for {limits}, and not for {host}");
+        return Err(refuse(&files.ca, reason));
     }
     match ca.certificate().is_expired() {
-        true => refuse(format!("expired on {}", ca.certificate().valid().1)),
+        true => Err(refuse(
+            &files.ca,
+            format!("expired on {}", ca.certificate().valid().1),
+        )),
         false => Ok(ca),
     }
 }
