@@ -23,7 +23,7 @@
 //! written, pings answered and deadlines watched. A handler that stays away from it — in a
 //! long computation, in a slow database — stalls its own connection, and no other.
 
-use std::{future::poll_fn, net::SocketAddr};
+use std::{future::poll_fn, net::SocketAddr, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -130,6 +130,37 @@ impl Connection {
     pub async fn flush(&mut self) -> Result<()> {
         let socket = self.socket.as_mut().ok_or(crate::Error::Closed)?;
         poll_fn(|context| socket.poll_flush(context)).await
+    }
+
+    /// Reads one more log beside the server's own: what is in it from position `after` on
+    /// (so many messages were seen before) is written to this client, as long as the
+    /// connection lasts. A log that is read already is read anew from there. What the ring
+    /// no longer holds is told as a gap; a position from the future starts at now.
+    ///
+    /// Within one log the order is exact; between two there is none. Each costs some bytes
+    /// and one look per wake, so a handler bounds how many a client may ask for.
+    pub fn subscribe(&mut self, hub: &Hub, after: u64) {
+        let id = self.info.id;
+        if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
+            logs.add(hub.cursor_at(id, after));
+        }
+    }
+
+    /// Reads that log no more. The server's own log is read to the end.
+    pub fn unsubscribe(&mut self, hub: &Hub) {
+        if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
+            logs.remove(hub);
+        }
+    }
+
+    /// When this client has spent half of what it may send at once (see
+    /// [`rate_limit`](crate::Config::rate_limit)): how long until half is there again. A
+    /// handler may ask it to wait so long; who spends all is closed with 1008.
+    #[must_use]
+    pub fn hurry(&self) -> Option<Duration> {
+        self.socket
+            .as_ref()
+            .and_then(|socket| socket.messages.until_half())
     }
 
     /// Ends the connection with a code (RFC 6455 section 7.4) and a reason of at most 123

@@ -39,8 +39,9 @@ use tracing::field::debug;
 
 use crate::{
     clients::{Clients, Membership},
+    cursor::Cursor,
     handshake::{self, Admission, Gate},
-    hub::{Cursor, Hub},
+    hub::Hub,
     message::excerpt,
     origin::Authority,
     page::Page,

@@ -46,8 +46,9 @@
 //!
 //! # Reading order
 //!
-//! `message`, `clients`, `hub` (the idea), `connection` (what a handler sees), `handshake`
-//! (who may connect), `server`; then `socket` (the pump), and the rest when you meet it.
+//! `message`, `clients`, `hub` and `cursor` (the idea), `connection` (what a handler sees),
+//! `handshake` (who may connect), `server`; then `socket` (the pump), and the rest when you
+//! meet it.
 
 // The modules from the bottom up; each uses only what stands above it here. Blank lines
 // keep rustfmt from sorting what must stay in order.
@@ -94,6 +95,10 @@ mod slots;
 mod transport;
 mod why;
 
+mod cursor;
+
+mod subscriptions;
+
 // Layer 3: one connection.
 mod wire;
 
@@ -128,10 +133,11 @@ pub use clients::{ClientId, ClientInfo, Clients, CloseReason};
 pub use config::{Config, Refuse};
 pub use connect_error::{ConnectError, Distrust};
 pub use connection::Connection;
+pub use cursor::{Cursor, Delivery};
 pub use development_ca::{DevelopmentCa, LOOPBACK_NAMES, PemPair};
 pub use dial::{Opening, TlsOpening};
 pub use error::{Error, Result};
-pub use hub::{Cursor, Delivery, Hub, HubLimits};
+pub use hub::{Appended, Hub, HubLimits};
 pub use message::{Message, Text};
 pub use origin::{Authority, Origin};
 pub use page::{Asset, Page};

@@ -60,6 +60,13 @@ impl Budget {
             }
         }
     }
+
+    /// How long until half of the burst is there again; `None` while it is. The moment to
+    /// ask a client to slow down, before it has spent all.
+    pub(crate) fn until_half(&self) -> Option<Duration> {
+        let half = self.rate?.burst / 2.0;
+        self.clone().spend(half).err()
+    }
 }
 
 #[cfg(test)]
@@ -102,8 +109,20 @@ mod tests {
         budget.spend(20.0).unwrap();
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn who_has_spent_half_is_told_how_long_to_wait() {
+        let mut budget = budget();
+        budget.spend(10.0).unwrap();
+        assert_eq!(budget.until_half(), None);
+        budget.spend(2.0).unwrap();
+        assert_eq!(budget.until_half(), Some(Duration::from_millis(200)));
+        tokio::time::advance(Duration::from_millis(200)).await;
+        assert_eq!(budget.until_half(), None);
+    }
+
     #[test]
     fn without_a_rate_it_never_ends() {
+        assert_eq!(Budget::new(None).until_half(), None);
         assert_eq!(Budget::new(None).spend(f64::MAX), Ok(()));
     }
 }

@@ -23,11 +23,12 @@ use std::{
 use crate::{
     clients::{Client, CloseReason, Mail, Membership},
     config::Config,
+    cursor::Cursor,
     deadlines::{Deadlines, Due},
     error::{Error, Result},
-    hub::{Cursor, Delivery},
     message::Message,
     rate::Budget,
+    subscriptions::Subscriptions,
     wire::{End, Incoming, Wire},
 };
 
@@ -35,11 +36,11 @@ use crate::{
 pub(crate) struct Socket {
     wire: Wire,
     client: Arc<Client>,
-    /// Gone, with the cursor, as soon as the connection has ended.
-    attached: Option<(Membership, Cursor)>,
-    batch: Vec<Delivery>,
+    /// Gone, with the cursors, as soon as the connection has ended.
+    attached: Option<(Membership, Subscriptions)>,
+    batch: Vec<Message>,
     deadlines: Deadlines,
-    messages: Budget,
+    pub(crate) messages: Budget,
     controls: Budget,
     max_send_bytes: usize,
     /// The codec has said that it needs more input than it has.
@@ -60,7 +61,7 @@ impl Socket {
         Socket {
             wire,
             client: Arc::clone(&membership.client),
-            attached: Some((membership, cursor)),
+            attached: Some((membership, Subscriptions::new(cursor))),
             batch: Vec::new(),
             deadlines: Deadlines::new(config),
             messages: Budget::new(config.message_rate()),
@@ -122,6 +123,11 @@ impl Socket {
         self.still_open()
     }
 
+    /// The logs it reads, until it has ended.
+    pub(crate) fn logs(&mut self) -> Option<&mut Subscriptions> {
+        self.attached.as_mut().map(|(_, logs)| logs)
+    }
+
     fn still_open(&self) -> Result<()> {
         self.end.is_none().then_some(()).ok_or(Error::Closed)
     }
@@ -137,9 +143,9 @@ impl Socket {
         if self.wire.set_waker(waker) {
             self.client.set_waker(waker);
             self.deadlines.forget_waker();
-            if let Some((_, cursor)) = &mut self.attached {
-                cursor.forget_waker();
-            }
+            self.logs()
+                .into_iter()
+                .for_each(Subscriptions::forget_waker);
         }
     }
 
@@ -225,13 +231,11 @@ impl Socket {
             if caught_up || self.deadlines.flushing() {
                 return Ok(());
             }
-            let Some((_, cursor)) = &mut self.attached else {
-                return Ok(());
-            };
             let mut batch = std::mem::take(&mut self.batch);
-            caught_up = cursor.take_into(&mut batch, waker);
-            for delivery in batch.drain(..) {
-                self.write(delivery.into_message())?;
+            let logs = self.logs();
+            caught_up = logs.is_none_or(|logs| logs.take_into(&mut batch, waker));
+            for message in batch.drain(..) {
+                self.write(message)?;
             }
             self.batch = batch;
         }

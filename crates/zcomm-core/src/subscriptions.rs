@@ -1,0 +1,183 @@
+//! Several logs, one connection.
+//!
+//! Every connection reads its server's log. A connection may read more of them — the rooms
+//! it is in, an inbox of its own — and each is one more cursor, nothing else: no task, no
+//! queue, no copy. All of them fill the same batch, so whatever has come on all logs leaves
+//! with one flush.
+//!
+//! Within one log the order is exact. Between two there is none: that would need one lock
+//! around both. The cursors take turns, so that a busy log does not keep the others waiting.
+//!
+//! Production that reads thousands of logs per connection keeps a list of those with news,
+//! instead of asking each.
+
+use std::task::Waker;
+
+use crate::{
+    cursor::{Cursor, Progress, Room},
+    hub::Hub,
+    message::Message,
+};
+
+/// The cursors of one connection.
+pub(crate) struct Subscriptions {
+    /// On the server's own log: most connections have no other, and need no list.
+    first: Cursor,
+    more: Vec<Cursor>,
+    /// Whose turn it is: 0 is the first, then the others.
+    turn: usize,
+}
+
+impl Subscriptions {
+    pub(crate) fn new(first: Cursor) -> Subscriptions {
+        Subscriptions {
+            first,
+            more: Vec::new(),
+            turn: 0,
+        }
+    }
+
+    /// Adds a cursor, in the place of another on the same log.
+    pub(crate) fn add(&mut self, cursor: Cursor) {
+        let known = self.all().find(|known| known.hub().is(cursor.hub()));
+        if let Some(known) = known {
+            *known = cursor;
+            return;
+        }
+        self.more.push(cursor);
+    }
+
+    /// Ends the reading of a log. The server's own stays: whoever is connected reads it.
+    pub(crate) fn remove(&mut self, hub: &Hub) {
+        self.more.retain(|cursor| !cursor.hub().is(hub));
+    }
+
+    /// Takes one batch from all logs together. True when that was everything there is.
+    pub(crate) fn take_into(&mut self, batch: &mut Vec<Message>, waker: &Waker) -> bool {
+        let mut room = Room::default();
+        let cursors = 1 + self.more.len();
+        let mut caught_up = 0;
+        while caught_up < cursors && !room.is_full() {
+            let cursor = match self.turn.checked_sub(1) {
+                Some(at) if at < self.more.len() => &mut self.more[at],
+                _ => &mut self.first,
+            };
+            let put = |_, message| batch.push(message);
+            match cursor.take_into(&mut room, waker, put) {
+                Progress::CaughtUp => caught_up += 1,
+                Progress::More => caught_up = 0,
+                Progress::Missed(from, to) => {
+                    let words = cursor.hub().gap_words(from, to);
+                    room.fill(&words);
+                    batch.push(words);
+                    // What comes after the gap comes next.
+                    caught_up = 0;
+                    continue;
+                }
+            }
+            self.turn = (self.turn + 1) % cursors;
+        }
+        caught_up == cursors
+    }
+
+    /// Another waker will be used from now on.
+    pub(crate) fn forget_waker(&mut self) {
+        self.all().for_each(Cursor::forget_waker);
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Cursor> {
+        std::iter::once(&mut self.first).chain(&mut self.more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clients::ClientId, hub::HubLimits};
+
+    fn id() -> ClientId {
+        ClientId::from(1)
+    }
+
+    fn take(subscriptions: &mut Subscriptions) -> (Vec<String>, bool) {
+        let mut batch = Vec::new();
+        let caught_up = subscriptions.take_into(&mut batch, Waker::noop());
+        let text = |message| match message {
+            Message::Text(text) => text.to_string(),
+            Message::Binary(_) => panic!("nobody sent bytes"),
+        };
+        (batch.into_iter().map(text).collect(), caught_up)
+    }
+
+    #[test]
+    fn what_is_new_on_all_logs_comes_in_one_batch() {
+        let [own, lobby, inbox] = [(); 3].map(|()| Hub::default());
+        let mut all = Subscriptions::new(own.cursor(id()));
+        lobby.broadcast("missed").unwrap();
+        all.add(lobby.cursor(id()));
+        all.add(inbox.cursor(id()));
+        assert_eq!(take(&mut all), (vec![], true));
+        for (hub, text) in [(&inbox, "1"), (&lobby, "2"), (&own, "3"), (&lobby, "4")] {
+            hub.broadcast(text).unwrap();
+        }
+        let (mut texts, caught_up) = take(&mut all);
+        texts.sort();
+        assert_eq!(
+            (texts, caught_up),
+            (["1", "2", "3", "4"].map(String::from).to_vec(), true)
+        );
+    }
+
+    #[test]
+    fn a_busy_log_does_not_keep_the_others_waiting() {
+        let [own, busy] = [(); 2].map(|()| Hub::default());
+        let mut all = Subscriptions::new(own.cursor(id()));
+        all.add(busy.cursor(id()));
+        for _ in 0..200 {
+            busy.broadcast("busy").unwrap();
+        }
+        let (texts, caught_up) = take(&mut all);
+        assert_eq!((texts.len(), caught_up), (64, false));
+        own.broadcast("own").unwrap();
+        let (texts, _) = take(&mut all);
+        assert_eq!(texts[0], "own");
+        assert_eq!(texts.len(), 64);
+    }
+
+    #[test]
+    fn a_log_is_read_once_and_anew_from_where_it_is_asked() {
+        let [own, lobby] = [(); 2].map(|()| Hub::default());
+        for text in ["a", "b"] {
+            own.broadcast(text).unwrap();
+            lobby.broadcast(text).unwrap();
+        }
+        let mut all = Subscriptions::new(own.cursor(id()));
+        all.add(lobby.cursor_at(id(), 1));
+        all.add(lobby.cursor_at(id(), 0));
+        assert_eq!(take(&mut all).0, ["a", "b"]);
+        all.add(own.cursor_at(id(), 1));
+        assert_eq!(take(&mut all).0, ["b"]);
+        assert_eq!(own.broadcast("c").unwrap(), 1);
+        all.remove(&lobby);
+        assert_eq!(lobby.broadcast("c").unwrap(), 0);
+        assert_eq!(take(&mut all).0, ["c"]);
+    }
+
+    #[test]
+    fn a_gap_on_any_log_is_told_in_that_logs_words() {
+        let limits = HubLimits {
+            entries: 1,
+            ..HubLimits::default()
+        };
+        let lobby = Hub::with_gap_words(limits, |from, to| Message::from(format!("{from}-{to}")));
+        let mut all = Subscriptions::new(Hub::default().cursor(id()));
+        all.add(lobby.cursor(id()));
+        for text in ["a", "b", "c"] {
+            lobby.broadcast(text).unwrap();
+        }
+        assert_eq!(
+            take(&mut all),
+            (vec!["0-1".to_owned(), "c".to_owned()], true)
+        );
+    }
+}
