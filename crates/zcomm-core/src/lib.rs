@@ -69,6 +69,7 @@ mod trust;
 
 mod frames;
 mod message;
+mod names;
 mod origin;
 mod rate;
 mod refusal;
@@ -139,6 +140,7 @@ pub use dial::{Opening, TlsOpening};
 pub use error::{Error, Result};
 pub use hub::{Appended, Hub, HubLimits};
 pub use message::{Message, Text};
+pub use names::{MAX_NAME, NAME_RULE, folded, name};
 pub use origin::{Authority, Origin};
 pub use page::{Asset, Page};
 pub use program::program;
