@@ -61,7 +61,13 @@ pub(crate) fn announce(
             "the token in this link was made for this run; set WEBSOCKET_TOKEN to keep one"
         );
     } else if config.require_auth {
-        tracing::info!("clients must show the token in WEBSOCKET_TOKEN: type it into the page");
+        tracing::info!(
+            "clients must show the token in {}: type it into the page",
+            match config.token {
+                Some(_) => "WEBSOCKET_TOKEN",
+                None => "WEBSOCKET_TOKENS that is theirs",
+            }
+        );
     }
     if let Some(identity) = &config.tls {
         let certificate = identity.certificate();

@@ -16,11 +16,10 @@ use std::{fmt::Display, path::PathBuf, time::Duration};
 
 use crate::{
     error::{Error, Result},
-    forms::{authority, file, host, list, number, origin, rate, seconds, switch},
+    forms::{authority, file, host, list, named_tokens, number, origin, rate, seconds, switch},
     origin::{Authority, Origin},
-    rate::Rate,
     tls::Identity,
-    token::Token,
+    token::{NamedToken, Token, Tokens},
     unknown::warn_of_unknown_names,
     zenv::Settings,
 };
@@ -45,6 +44,9 @@ pub struct Config {
     pub require_auth: bool,
     /// `WEBSOCKET_TOKEN`: the token. Without one, a server that requires it makes its own.
     pub token: Option<Token>,
+    /// `WEBSOCKET_TOKENS`: tokens that belong to one name each, at most 256, beside the one
+    /// for everybody.
+    pub tokens: Vec<NamedToken>,
     /// `WEBSOCKET_ALLOWED_ORIGINS`: beside the server's own pages, exactly these. `None`:
     /// on loopback any loopback origin of the server's port and `null`, else no other.
     pub allowed_origins: Option<Vec<Origin>>,
@@ -98,6 +100,7 @@ impl Default for Config {
             port: 8765,
             require_auth: false,
             token: None,
+            tokens: Vec::new(),
             allowed_origins: None,
             allowed_hosts: Vec::new(),
             max_connections: 1000,
@@ -120,11 +123,12 @@ impl Default for Config {
 }
 
 /// Every `WEBSOCKET_` setting that [`Config`] reads.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "WEBSOCKET_HOST",
     "WEBSOCKET_PORT",
     "WEBSOCKET_REQUIRE_AUTH",
     "WEBSOCKET_TOKEN",
+    "WEBSOCKET_TOKENS",
     "WEBSOCKET_ALLOWED_ORIGINS",
     "WEBSOCKET_ALLOWED_HOSTS",
     "WEBSOCKET_MAX_CONNECTIONS",
@@ -168,12 +172,32 @@ impl Config {
     }
 
     fn from_settings(settings: &Settings, default: Config) -> Result<Config> {
+        let config = Config::read_all(settings, default)?;
+        let twice = config.token.as_ref().and_then(|everybodys| {
+            let mut named = config.tokens.iter();
+            named.find(|named| named.token.is(everybodys))
+        });
+        match twice {
+            Some(named) => Err(Error::Setting {
+                name: "WEBSOCKET_TOKENS",
+                value: "***".into(),
+                reason: format!(
+                    "the token of {:?} is everybody's WEBSOCKET_TOKEN, too: choose another",
+                    named.name
+                ),
+            }),
+            None => Ok(config),
+        }
+    }
+
+    fn read_all(settings: &Settings, default: Config) -> Result<Config> {
         Ok(Config {
             host: read(settings, "WEBSOCKET_HOST", host)?.unwrap_or(default.host),
             port: read(settings, "WEBSOCKET_PORT", number(0, 65535))?.unwrap_or(default.port),
             require_auth: read(settings, "WEBSOCKET_REQUIRE_AUTH", switch)?
                 .unwrap_or(default.require_auth),
             token: read(settings, "WEBSOCKET_TOKEN", Token::new)?,
+            tokens: read(settings, "WEBSOCKET_TOKENS", named_tokens)?.unwrap_or_default(),
             allowed_origins: read(settings, "WEBSOCKET_ALLOWED_ORIGINS", list(origin))?,
             allowed_hosts: read(settings, "WEBSOCKET_ALLOWED_HOSTS", list(authority))?
                 .unwrap_or_default(),
@@ -203,41 +227,12 @@ impl Config {
         })
     }
 
-    /// The largest message that is sent (bytes): there is always room for an answer to the
-    /// largest that may come in.
-    pub(crate) fn max_send_bytes(&self) -> usize {
-        64 * 1024 + 2 * self.max_message_bytes
-    }
-
-    /// The budget for messages of one connection.
-    pub(crate) fn message_rate(&self) -> Option<Rate> {
-        self.rate(1.0, 2.0)
-    }
-
-    /// The budget for pings and pongs of one connection: half as many.
-    pub(crate) fn control_rate(&self) -> Option<Rate> {
-        self.rate(0.5, 1.0)
-    }
-
-    /// The budget for bytes of one connection: at 20 messages a second one of full size
-    /// each second, four after a pause; above, in proportion. With tiny messages it is the
-    /// frames around them that count, so it is never less than 4 KiB.
-    pub(crate) fn byte_rate(&self) -> Option<Rate> {
-        self.rate_limit.map(|limit| {
-            let bytes =
-                self.max_message_bytes.max(4096) as f64 * (f64::from(limit) / 20.0).max(1.0);
-            Rate {
-                per_second: bytes,
-                burst: 4.0 * bytes,
-            }
-        })
-    }
-
-    fn rate(&self, share: f64, burst: f64) -> Option<Rate> {
-        self.rate_limit.map(|limit| Rate {
-            per_second: share * f64::from(limit),
-            burst: (burst * f64::from(limit)).max(1.0),
-        })
+    /// The tokens that a client may show.
+    pub(crate) fn known_tokens(&self) -> Tokens {
+        Tokens {
+            everybodys: self.token.clone(),
+            named: self.tokens.clone(),
+        }
     }
 }
 
@@ -279,7 +274,7 @@ fn read<T, E: Display>(
     let Some(value) = settings.get(name) else {
         return Ok(None);
     };
-    let secret = name == "WEBSOCKET_TOKEN";
+    let secret = name.starts_with("WEBSOCKET_TOKEN");
     parse(value).map(Some).map_err(|reason| Error::Setting {
         name,
         value: if secret {
@@ -390,6 +385,34 @@ mod tests {
                 .to_string();
             assert!(error.starts_with("WEBSOCKET_TOKEN=\"***\""), "{error}");
         }
+    }
+
+    #[test]
+    fn a_token_of_ones_own_has_a_name_and_is_as_strict() {
+        let read = |text| config(&[("WEBSOCKET_TOKENS", text)]).map(|c| c.tokens);
+        let tokens = read(" alice : alices-long-token, Bob:bobs-very-long-token ,").unwrap();
+        let names: Vec<_> = tokens.iter().map(|named| named.name.as_str()).collect();
+        assert_eq!(names, ["alice", "Bob"]);
+        assert!(tokens[0].token.matches("alices-long-token"));
+        assert!(!format!("{tokens:?}").contains("long"));
+        for (text, place) in [
+            ("alices-long-token", "entry 1"),
+            ("alice:alices-long-token,bob:short", "entry 2"),
+            ("alice:alices-long-token,ALICE:other-long-token-", "entry 2"),
+            ("alice:alices-long-token,bob:alices-long-token", "entry 2"),
+            ("\u{202e}:alices-long-token", "entry 1"),
+            ("", "is empty"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.starts_with("WEBSOCKET_TOKENS=\"***\""), "{error}");
+            assert!(error.contains(place) && !error.contains("long-"), "{error}");
+        }
+        let both = [
+            ("WEBSOCKET_TOKEN", "everybodys-long-token"),
+            ("WEBSOCKET_TOKENS", "alice:everybodys-long-token"),
+        ];
+        let error = config(&both).unwrap_err().to_string();
+        assert!(error.contains("alice"), "{error}");
     }
 
     #[test]

@@ -28,6 +28,7 @@ use std::{future::poll_fn, net::SocketAddr, time::Duration};
 use tokio::sync::oneshot;
 
 use crate::{
+    asked::Asked,
     clients::{ClientId, ClientInfo, Clients, CloseReason},
     error::Result,
     hub::Hub,
@@ -38,6 +39,8 @@ use crate::{
 /// One client, as its handler sees it. Dropping it closes the connection.
 pub struct Connection {
     info: ClientInfo,
+    /// Boxed, since most ask for nothing.
+    asked: Option<Box<Asked>>,
     clients: Clients,
     hub: Hub,
     /// There until drop.
@@ -51,12 +54,14 @@ impl Connection {
     pub(crate) fn new(
         socket: Box<Socket>,
         info: ClientInfo,
+        asked: Asked,
         clients: Clients,
         hub: Hub,
     ) -> (Connection, oneshot::Receiver<Box<Socket>>) {
         let (home, back) = oneshot::channel();
         let connection = Connection {
             info,
+            asked: (!asked.is_empty()).then(|| Box::new(asked)),
             clients,
             hub,
             socket: Some(socket),
@@ -81,6 +86,22 @@ impl Connection {
     #[must_use]
     pub fn info(&self) -> &ClientInfo {
         &self.info
+    }
+
+    /// What the client asked for in its address: the value of `name`, `session`, `direct` or
+    /// `broadcast` in its query, decoded and at most 512 bytes of it. A stranger's words:
+    /// check them, and log them as `?value`. A session is a secret and belongs in no log.
+    #[must_use]
+    pub fn asked(&self, name: &str) -> Option<&str> {
+        self.asked.as_ref().and_then(|asked| asked.value(name))
+    }
+
+    /// The name that belongs to the token that the client showed; see
+    /// [`tokens`](crate::Config::tokens).
+    #[must_use]
+    pub fn bound_name(&self) -> Option<&str> {
+        let asked = self.asked.as_ref()?;
+        asked.bound_name.as_deref()
     }
 
     /// Everybody who is connected to this server.

@@ -9,7 +9,14 @@
 
 use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::origin::{Authority, Origin};
+use crate::{
+    names,
+    origin::{Authority, Origin},
+    token::{NamedToken, Token},
+};
+
+/// Each handshake compares with all of them.
+const MAX_NAMED_TOKENS: usize = 256;
 
 pub(crate) fn host(text: &str) -> Result<String, String> {
     let bare = text
@@ -69,6 +76,38 @@ pub(crate) fn list<T>(
             .map(entry)
             .collect()
     }
+}
+
+/// `alice:…,bob:…`. What is wrong is told by its place: an entry without a name may be a
+/// secret and nothing else.
+pub(crate) fn named_tokens(text: &str) -> Result<Vec<NamedToken>, String> {
+    let mut tokens: Vec<NamedToken> = Vec::new();
+    let entries = text
+        .split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
+    for (at, entry) in entries.enumerate() {
+        let wrong = |why: &str| format!("entry {}: {why}", at + 1);
+        let (name, token) = entry
+            .split_once(':')
+            .ok_or_else(|| wrong("expected a name and a token, as in alice:…"))?;
+        let name = names::name(name).ok_or_else(|| wrong(names::NAME_RULE))?;
+        let token = Token::new(token.trim()).map_err(|why| wrong(&format!("the token {why}")))?;
+        let known = |other: &NamedToken| {
+            other.token.is(&token) || names::folded(&other.name) == names::folded(&name)
+        };
+        if tokens.iter().any(known) {
+            return Err(wrong("this name or this token is there twice"));
+        }
+        if at == MAX_NAMED_TOKENS {
+            return Err(format!("expected at most {MAX_NAMED_TOKENS} names"));
+        }
+        tokens.push(NamedToken { name, token });
+    }
+    if tokens.is_empty() {
+        return Err("is empty: give names and tokens, or leave it out".into());
+    }
+    Ok(tokens)
 }
 
 /// The path of a file; a relative one counts from the folder the program runs in.

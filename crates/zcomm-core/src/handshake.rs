@@ -23,11 +23,12 @@ use hyper::{
 };
 
 use crate::{
+    asked::Asked,
     config::{Config, Refuse},
     origin::{Authority, Origin},
     refusal::Refusal,
     slots::Slot,
-    token::Token,
+    token::Tokens,
 };
 
 /// The longest request target (bytes).
@@ -37,8 +38,8 @@ const MAX_TARGET: usize = 4096;
 pub(crate) struct Gate {
     origins: Option<Vec<Origin>>,
     hosts: Vec<Authority>,
-    /// The token to show, when one is required.
-    token: Option<Token>,
+    /// The tokens that may be shown, when one is required.
+    tokens: Option<Tokens>,
     refuse: Refuse,
     /// Bound to loopback only: nobody but this machine can reach the server.
     loopback: bool,
@@ -53,6 +54,7 @@ pub(crate) struct Admission {
     pub(crate) accept: String,
     /// Set for a client that is let in only to be told, by close 1008, why it is not.
     pub(crate) close_with: Option<Refusal>,
+    pub(crate) asked: Asked,
 }
 
 impl Gate {
@@ -60,7 +62,7 @@ impl Gate {
         Gate {
             origins: config.allowed_origins.clone(),
             hosts: config.allowed_hosts.clone(),
-            token: config.token.clone().filter(|_| config.require_auth),
+            tokens: config.require_auth.then(|| config.known_tokens()),
             refuse: config.refuse,
             loopback: bound.ip().is_loopback(),
             port: bound.port(),
@@ -160,29 +162,33 @@ impl Gate {
         {
             return Err(Refusal::Origin);
         }
-        let close_with = match self.check_token(request, slot) {
-            Ok(()) => None,
+        let (bound_name, close_with) = match self.check_token(request, slot) {
+            Ok(name) => (name, None),
             Err(refusal) if refusal.status() == 401 && self.refuse == Refuse::Close => {
-                Some(refusal)
+                (None, Some(refusal))
             }
             Err(refusal) => return Err(refusal),
         };
-        Ok(Admission { accept, close_with })
+        Ok(Admission {
+            accept,
+            close_with,
+            asked: Asked::new(request.uri().query(), bound_name),
+        })
     }
 
-    fn check_token<B>(&self, request: &Request<B>, slot: &Slot) -> Result<(), Refusal> {
-        let Some(token) = &self.token else {
-            return Ok(());
+    /// The name that belongs to the token, if one does.
+    fn check_token<B>(&self, request: &Request<B>, slot: &Slot) -> Result<Option<String>, Refusal> {
+        let Some(tokens) = &self.tokens else {
+            return Ok(None);
         };
         let shown = shown_token(request)?.ok_or(Refusal::TokenMissing)?;
         if !slot.may_show_a_token() {
             return Err(Refusal::TooManyWrongTokens);
         }
-        if token.matches(&shown) {
-            return Ok(());
-        }
-        slot.showed_a_wrong_token();
-        Err(Refusal::TokenWrong)
+        tokens.whose(&shown).ok_or_else(|| {
+            slot.showed_a_wrong_token();
+            Refusal::TokenWrong
+        })
     }
 }
 

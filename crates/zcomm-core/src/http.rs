@@ -38,6 +38,7 @@ use tokio::time::Instant;
 use tracing::field::debug;
 
 use crate::{
+    asked::Asked,
     clients::{Clients, Membership},
     cursor::Cursor,
     handshake::{self, Admission, Gate},
@@ -81,7 +82,7 @@ pub(crate) struct Upgraded {
 pub(crate) enum Guest {
     /// A client: in the list and at the log from before its 101 is written, so that whoever
     /// has read the 101 is counted, and reached by the next broadcast.
-    Client(Membership, Cursor),
+    Client(Membership, Cursor, Asked),
     /// Let in only to be told, by close 1008, why not.
     Refused(Refusal),
 }
@@ -122,9 +123,10 @@ impl Front {
             let response = match self.decide(&request, local, slot) {
                 Ok(Answer::Respond(response)) => response,
                 Ok(Answer::Admit(admission)) => {
-                    let admitted = self.admit(&admission, peer);
+                    let response = switching_protocols(&admission);
+                    let admitted = self.admit(admission, peer);
                     *guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(admitted);
-                    switching_protocols(&admission)
+                    response
                 }
                 Err(refusal) => self.refuse(&request, refusal, peer),
             };
@@ -184,14 +186,14 @@ impl Front {
     }
 
     /// Lets a client in, before its 101 is written.
-    fn admit(&self, admission: &Admission, peer: SocketAddr) -> Guest {
+    fn admit(&self, admission: Admission, peer: SocketAddr) -> Guest {
         if let Some(refusal) = admission.close_with {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return Guest::Refused(refusal);
         }
         let membership = self.clients.join(peer);
         let cursor = self.hub.cursor(membership.client.info.id);
-        Guest::Client(membership, cursor)
+        Guest::Client(membership, cursor, admission.asked)
     }
 
     fn refuse(

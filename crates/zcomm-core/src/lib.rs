@@ -61,6 +61,7 @@ mod connect_error;
 mod error;
 
 // Layer 1: pure pieces.
+mod asked;
 mod development_ca;
 
 mod tls;
@@ -83,6 +84,9 @@ mod zenv;
 mod unknown;
 
 mod config;
+
+mod budgets;
+
 pub mod logging;
 
 // Layer 2: state that connections share, and what each may spend.
@@ -147,5 +151,5 @@ pub use program::program;
 pub use server::Server;
 pub use shutdown::shutdown_signal;
 pub use tls::Identity;
-pub use token::{DEMO_TOKEN, Token};
+pub use token::{DEMO_TOKEN, NamedToken, Token};
 pub use trust::Trust;

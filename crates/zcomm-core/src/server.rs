@@ -74,10 +74,9 @@ impl Server {
     /// on an address that others can reach; [`Error::Io`] without random bytes.
     pub async fn bind(mut config: Config) -> Result<Server> {
         let addr = resolve(&config).await?;
-        let public = config
-            .token
-            .as_ref()
-            .is_some_and(|token| token.matches(DEMO_TOKEN));
+        let named = config.tokens.iter().map(|named| &named.token);
+        let mut tokens = config.token.iter().chain(named);
+        let public = tokens.any(|token| token.matches(DEMO_TOKEN));
         if public && !addr.ip().is_loopback() {
             return Err(Error::Setting {
                 name: "WEBSOCKET_TOKEN",
@@ -91,7 +90,7 @@ impl Server {
             });
         }
         let mut new_token = None;
-        if config.require_auth && config.token.is_none() {
+        if config.require_auth && config.token.is_none() && config.tokens.is_empty() {
             let (token, text) = Token::random()?;
             config.token = Some(token);
             new_token = Some(text);

@@ -94,8 +94,8 @@ impl Sessions {
         F: Future<Output = Result<()>>,
     {
         let mut wire = Wire::new(upgraded.stream, upgraded.early, &self.config);
-        let (membership, cursor) = match upgraded.guest {
-            Guest::Client(membership, cursor) => (membership, cursor),
+        let (membership, cursor, asked) = match upgraded.guest {
+            Guest::Client(membership, cursor, asked) => (membership, cursor, asked),
             Guest::Refused(refusal) => {
                 let reason = refusal.reason();
                 tracing::info!(%peer, code = CloseReason::POLICY, reason, "handshake.rejected");
@@ -108,7 +108,7 @@ impl Sessions {
         let socket = Box::new(Socket::new(wire, &self.config, membership, cursor));
         tracing::info!(conn = %id, %peer, "conn.opened");
         let (clients, hub) = (self.front.clients.clone(), self.front.hub.clone());
-        let (connection, back) = Connection::new(socket, info, clients, hub);
+        let (connection, back) = Connection::new(socket, info, asked, clients, hub);
         // A panic ends this connection, not the server: tokio would catch it too, but
         // without a Close frame.
         let talk = AssertUnwindSafe(async { handler(connection).await }).catch_unwind();

@@ -56,14 +56,58 @@ impl Token {
         Ok((Token::digest(&text), text))
     }
 
+    /// The digest of what a client showed, to be compared with several tokens. `None` when
+    /// it is longer than any token is.
+    pub(crate) fn shown(text: &str) -> Option<Token> {
+        (text.len() <= MAX_LENGTH).then(|| Token::digest(text))
+    }
+
+    /// Whether both are the same, in constant time.
+    pub(crate) fn is(&self, other: &Token) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+
     /// Whether a client showed this token. Takes as long for a near miss as for nonsense.
     #[must_use]
     pub fn matches(&self, shown: &str) -> bool {
-        shown.len() <= MAX_LENGTH && bool::from(self.0.ct_eq(&Token::digest(shown).0))
+        Token::shown(shown).is_some_and(|shown| self.is(&shown))
     }
 
     fn digest(text: &str) -> Token {
         Token(Sha256::digest(text.as_bytes()).into())
+    }
+}
+
+/// A token that belongs to one person: who shows it has this name.
+#[derive(Clone, Debug)]
+pub struct NamedToken {
+    /// The name of whoever shows the token.
+    pub name: String,
+    /// The token.
+    pub token: Token,
+}
+
+/// The tokens that a server takes.
+pub(crate) struct Tokens {
+    pub(crate) everybodys: Option<Token>,
+    pub(crate) named: Vec<NamedToken>,
+}
+
+impl Tokens {
+    /// Whether a token is known, and the name that belongs to it, if one does. Compares with
+    /// all of them, so that the time it takes does not say which it was.
+    pub(crate) fn whose(&self, shown: &str) -> Option<Option<String>> {
+        let shown = Token::shown(shown)?;
+        let everybodys = self.everybodys.as_ref();
+        let mut known = everybodys
+            .is_some_and(|token| token.is(&shown))
+            .then_some(None);
+        for named in &self.named {
+            if named.token.is(&shown) {
+                known = Some(Some(named.name.clone()));
+            }
+        }
+        known
     }
 }
 
@@ -106,6 +150,25 @@ mod tests {
     #[test]
     fn debug_shows_neither_the_token_nor_its_length() {
         assert_eq!(format!("{:?}", Token::new(DEMO_TOKEN).unwrap()), "***");
+    }
+
+    #[test]
+    fn a_token_is_everybodys_or_one_persons() {
+        let token = |text| Token::new(text).unwrap();
+        let tokens = Tokens {
+            everybodys: Some(token(DEMO_TOKEN)),
+            named: vec![NamedToken {
+                name: "alice".into(),
+                token: token("a_token_for_alice"),
+            }],
+        };
+        assert_eq!(tokens.whose(DEMO_TOKEN), Some(None));
+        assert_eq!(
+            tokens.whose("a_token_for_alice"),
+            Some(Some("alice".into()))
+        );
+        assert_eq!(tokens.whose("a_token_for_alic"), None);
+        assert_eq!(tokens.whose(&"a".repeat(513)), None);
     }
 
     #[test]
