@@ -35,6 +35,7 @@ use crate::{
     handshake::Gate,
     http::Front,
     hub::{Hub, HubLimits},
+    message::Message,
     page::Page,
     session::Sessions,
     slots::Slots,
@@ -101,11 +102,7 @@ impl Server {
             _ => Error::Listen { addr, source },
         })?;
         let local_addr = listener.local_addr()?;
-        let hub = Hub::new(HubLimits {
-            bytes: HubLimits::default().bytes.max(2 * config.max_send_bytes()),
-            message_bytes: config.max_send_bytes(),
-            ..HubLimits::default()
-        });
+        let hub = Hub::new(hub_limits(&config));
         let clients = Clients::new(config.max_send_bytes());
         Ok(Server {
             config,
@@ -122,6 +119,18 @@ impl Server {
     #[must_use]
     pub fn page(mut self, page: Page) -> Server {
         self.page = Some(page);
+        self
+    }
+
+    /// Tells a client that missed messages of the server's log so in these words, made from
+    /// the first and the last position that was missed. Call it before [`hub`](Server::hub):
+    /// the log is made anew.
+    #[must_use]
+    pub fn gap_words(
+        mut self,
+        words: impl Fn(u64, u64) -> Message + Send + Sync + 'static,
+    ) -> Server {
+        self.hub = Hub::with_gap_words(hub_limits(&self.config), words);
         self
     }
 
@@ -242,6 +251,14 @@ impl Server {
             );
         }
         tracing::info!("stopped");
+    }
+}
+
+fn hub_limits(config: &Config) -> HubLimits {
+    HubLimits {
+        bytes: HubLimits::default().bytes.max(2 * config.max_send_bytes()),
+        message_bytes: config.max_send_bytes(),
+        ..HubLimits::default()
     }
 }
 
