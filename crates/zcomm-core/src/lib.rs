@@ -78,6 +78,12 @@ mod token;
 
 mod forms;
 
+mod faults;
+
+pub mod envelope;
+
+mod reading;
+
 // Layer 2: settings and logs.
 mod zenv;
 
@@ -148,6 +154,7 @@ pub use names::{MAX_NAME, NAME_RULE, folded, name};
 pub use origin::{Authority, Origin};
 pub use page::{Asset, Page};
 pub use program::program;
+pub use reading::{MAX_ID, MAX_TEXT};
 pub use server::Server;
 pub use shutdown::shutdown_signal;
 pub use tls::Identity;
