@@ -10,5 +10,7 @@ mod _1_websocket_server;
 mod _2_websocket_echo;
 #[path = "4_websocket_broadcast.rs"]
 mod _4_websocket_broadcast;
+#[path = "chat_app.rs"]
+mod chat_app;
 #[path = "open_broadcast.rs"]
 mod open_broadcast;

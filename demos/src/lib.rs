@@ -1,8 +1,9 @@
-//! What the demos show: their pages, which are the files in `clients/`, compiled in; and the
-//! gallery of lesson 3.
+//! What the programs share: their pages, the parts of the chat, and the gallery of lesson 3.
 //!
-//! A learner can double-click the same file, so there is one page per lesson and not two.
+//! The pages are the files in `clients/`, compiled in. A learner can double-click the same
+//! file, so there is one page per lesson and not two.
 
+pub mod chat;
 pub mod secure;
 
 use zcomm_core::{Asset, Page};

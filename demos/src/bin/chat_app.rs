@@ -1,0 +1,57 @@
+//! # Chat: everything together
+//!
+//! Rooms, who is there, who types, private messages, and after any broken connection either
+//! every message or the exact list of those that are lost.
+//!
+//! **New:** an agreement on what stands in a message, and state that outlives a connection.
+//! The door is lesson 4's, the logs are too: a room is one more, and so is an inbox.
+//!
+//! - **Run** `cargo run --bin chat_app`
+//! - **Open** the link it prints, in two or three windows.
+//! - **Watch** the list of names when you close one window; then `/stats` and `/healthz`.
+//! - **Try** to stop the server while you write, and start it again: what is lost, and who
+//!   says so? Then `WEBSOCKET_TOKENS` in `.zEnv.example`: a name that is really yours.
+
+use std::process::ExitCode;
+
+use demos::{BROADCAST_PAGE, chat::Chat};
+use tokio::select;
+use zcomm_core::{
+    CloseReason, Config, Connection, Message, Result, Server, program, shutdown_signal,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    program(serve()).await
+}
+
+async fn serve() -> Result<()> {
+    let config = Config {
+        require_auth: true,
+        ..Config::from_env()?
+    };
+    let chat = Chat::new(&config)?;
+    let server = Server::bind(config).await?.page(BROADCAST_PAGE);
+    // All that a page reads here is JSON; so are the words for what it missed.
+    let server = server.gap_words(chat.gap_words());
+    let handler = move |connection| talk(chat.clone(), connection);
+    server.run(handler, shutdown_signal()).await
+}
+
+/// Called once for each client.
+async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
+    // A name, an inbox, and what was missed. Dropping the person is leaving.
+    let Some(mut person) = chat.welcome(&mut connection).await? else {
+        return Ok(());
+    };
+    loop {
+        select! {
+            message = connection.recv() => match message {
+                Some(Message::Text(text)) => person.says(&text, &mut connection).await?,
+                Some(_) => connection.close(CloseReason::UNSUPPORTED, "text only"),
+                None => return Ok(()),
+            },
+            () = person.heartbeat() => connection.send(chat.heartbeat(&connection)).await?,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A chat, in small parts.
+//!
+//! A **room** is two logs: what is said there, which is kept, and what happens there (who
+//! comes, who goes, who types), which is worth nothing once it is old. A **person** is a
+//! session: a name, an inbox, and the ids of what was sent lately; it outlives its
+//! connection by two minutes, so that a broken one costs nothing. A **connection** is a set
+//! of cursors on these logs, and all that is said to it goes one way.
+//!
+//! ```text
+//!  person ──says──▶ room: messages ─┐
+//!                   room: events ───┤ cursors ──▶ connection ──▶ page
+//!                   inbox ──────────┤
+//!                   server's log ───┘
+//! ```
+//!
+//! Read `room`, then `resume` (what comes after a broken connection), `session` and
+//! `sessions`, `rooms`, and last `person`, which brings them together.
+//!
+//! All of it lives in this process and ends with it. Production keeps the logs and the
+//! sessions in a store that several servers share; the cursors do not change.
+
+mod person;
+mod resume;
+mod room;
+mod rooms;
+mod session;
+mod sessions;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::time::{Duration, Instant};
+use zcomm_core::{
+    CloseReason, Config, Connection, Message, Result, Token,
+    envelope::{Seq, ServerMessage},
+};
+
+pub use person::Person;
+use resume::{gap, whole_gap};
+use rooms::Rooms;
+use sessions::{Sessions, Shown};
+
+/// Seconds after which a page forgets that somebody types.
+const TYPING_SECONDS: u64 = 5;
+/// For an older connection of the same session; 4000 to 4999 are an application's own
+/// (RFC 6455 section 7.4.2).
+const REPLACED: u16 = 4001;
+
+/// A chat. Clones share it.
+#[derive(Clone)]
+pub struct Chat {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Names this run: positions mean nothing in another one.
+    epoch: String,
+    rooms: Rooms,
+    sessions: Sessions,
+    said: AtomicU64,
+    started: Instant,
+    heartbeat: Duration,
+}
+
+impl Chat {
+    /// An empty chat. Names that belong to tokens are kept for whoever shows those.
+    ///
+    /// # Errors
+    /// When the operating system has no random bytes.
+    pub fn new(config: &Config) -> Result<Chat> {
+        let (_, mut epoch) = Token::random()?;
+        // 66 bits are enough for what must not repeat by accident.
+        epoch.truncate(11);
+        let reserved = config.tokens.iter().map(|named| named.name.as_str());
+        Ok(Chat {
+            shared: Arc::new(Shared {
+                rooms: Rooms::new(&epoch),
+                sessions: Sessions::new(&epoch, reserved),
+                said: AtomicU64::new(0),
+                started: Instant::now(),
+                heartbeat: config.ping_interval,
+                epoch,
+            }),
+        })
+    }
+
+    /// How a client is told that it missed messages of the server's own log.
+    pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
+        let epoch = self.shared.epoch.clone();
+        move |from, to| gap("*", &epoch, from, to).into()
+    }
+
+    /// Greets a client: its name, its session, and what it missed since it was last here.
+    /// `None` when its name cannot be one, and it was told so.
+    ///
+    /// # Errors
+    /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
+    pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
+        let entered = match self.shared.sessions.enter(
+            connection.asked("session"),
+            connection.asked("name"),
+            connection.bound_name(),
+            connection.id(),
+        )? {
+            Ok(entered) => entered,
+            Err(fault) => {
+                connection.send(ServerMessage::Error(fault)).await?;
+                connection.close(CloseReason::POLICY, "Bad name");
+                return Ok(None);
+            }
+        };
+        // From here on, dropping it is leaving.
+        let person = Person::new(self, Arc::clone(&entered.session), connection.id());
+        if let Some(older) = entered.replaced {
+            let why = CloseReason::new(REPLACED, "Replaced by a new connection");
+            // It may have ended by itself just now.
+            connection.clients().disconnect(older, why).ok();
+        }
+        let session = &entered.session;
+        let (inbox, log) = (session.inbox.clone(), connection.hub().clone());
+        let asked = |name| connection.asked(name).and_then(Seq::parse).map(|seq| seq.0);
+        let (direct, broadcast) = (asked("direct"), asked("broadcast"));
+        let (inbox_end, log_end) = (inbox.position(), log.position());
+        let resumed = entered.shown == Shown::Known;
+        let mut gaps = Vec::new();
+        let (mut inbox_after, mut log_after) = (inbox_end, log_end);
+        match &entered.shown {
+            Shown::Nothing => {}
+            Shown::Known => {
+                inbox_after = direct.unwrap_or(0);
+                log_after = broadcast.unwrap_or(log_end);
+            }
+            Shown::Lost { epoch } => {
+                gaps.extend(direct.map(|seen| whole_gap("@", epoch, seen)));
+                if *epoch == self.shared.epoch {
+                    log_after = broadcast.unwrap_or(log_end);
+                } else if let Some(seen) = broadcast {
+                    gaps.push(whole_gap("*", epoch, seen));
+                    gaps.extend(
+                        (log_end > 0).then(|| gap("*", &self.shared.epoch, 0, log_end - 1)),
+                    );
+                }
+            }
+        }
+        tracing::info!(conn = %connection.id(), name = ?session.name, resumed, "chat.entered");
+        let welcome = ServerMessage::Welcome {
+            client_id: session.number.to_string(),
+            name: session.name.clone(),
+            session: entered.secret,
+            epoch: self.shared.epoch.clone(),
+            resumed,
+            direct: Seq(inbox_end),
+            broadcast: Seq(log_end),
+            heartbeat_seconds: self.shared.heartbeat.as_secs_f64().ceil() as u64,
+        };
+        connection.subscribe(&inbox, inbox_after);
+        connection.subscribe(&log, log_after);
+        connection.send(welcome).await?;
+        for gap in gaps {
+            connection.send(gap).await?;
+        }
+        Ok(Some(person))
+    }
+
+    /// A sign of life, for pages: a browser does not show them the pings.
+    pub fn heartbeat(&self, connection: &Connection) -> ServerMessage {
+        let clients = connection.clients().count();
+        ServerMessage::Heartbeat { clients }
+    }
+
+    fn stats(&self, connection: &Connection) -> ServerMessage {
+        ServerMessage::Stats {
+            clients: connection.clients().count(),
+            sessions: self.shared.sessions.count(),
+            rooms: self.shared.rooms.count(),
+            messages: self.shared.said.load(Ordering::Relaxed),
+            uptime_seconds: self.shared.started.elapsed().as_secs(),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! All rooms of a server.
+//!
+//! A room begins when somebody enters it, and does not end when the last one leaves: its
+//! history stays, until its place is needed. Then the one that has been empty longest goes.
+//! The lobby always stays.
+//!
+//! Who comes to a room that is gone finds one of the same name and another epoch, and the
+//! positions from before are told as a gap, like after a restart.
+//!
+//! Production lets people own rooms, and asks who may enter.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use zcomm_core::{
+    ClientId,
+    envelope::{Code, Fault, LOBBY},
+};
+
+use super::{
+    room::{Room, Users},
+    session::Session,
+};
+
+/// Rooms on a server.
+const MAX_ROOMS: usize = 256;
+
+pub(super) struct Rooms {
+    epoch: String,
+    table: Mutex<Table>,
+}
+
+struct Table {
+    rooms: HashMap<String, Arc<Room>>,
+    made: u64,
+}
+
+/// A room that somebody has entered.
+pub(super) struct Entered {
+    pub(super) room: Arc<Room>,
+    pub(super) users: Users,
+    /// The position in the events from which on the list of users must be kept.
+    pub(super) events_after: u64,
+}
+
+impl Rooms {
+    pub(super) fn new(epoch: &str) -> Rooms {
+        let rooms = Rooms {
+            epoch: epoch.to_owned(),
+            table: Mutex::new(Table {
+                rooms: HashMap::new(),
+                made: 0,
+            }),
+        };
+        rooms.make(&mut rooms.lock(), LOBBY);
+        rooms
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.lock().rooms.len()
+    }
+
+    /// Enters a room, which is made if need be.
+    pub(super) fn enter(
+        &self,
+        name: &str,
+        session: &Session,
+        connection: ClientId,
+    ) -> Result<Entered, Fault> {
+        // Held until the person is in: a room that is entered cannot be given away.
+        let mut table = self.lock();
+        let room = match table.rooms.get(name) {
+            Some(room) => Arc::clone(room),
+            None => {
+                if table.rooms.len() >= MAX_ROOMS {
+                    table.give_one_away()?;
+                }
+                self.make(&mut table, name)
+            }
+        };
+        let (users, events_after) = room.enter(session, connection);
+        Ok(Entered {
+            room,
+            users,
+            events_after,
+        })
+    }
+
+    fn make(&self, table: &mut Table, name: &str) -> Arc<Room> {
+        table.made += 1;
+        let epoch = format!("{}-{}", self.epoch, table.made);
+        let room = Arc::new(Room::new(name, epoch));
+        table.rooms.insert(name.to_owned(), Arc::clone(&room));
+        room
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        // Each change is a single insert or remove.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn give_one_away(&mut self) -> Result<(), Fault> {
+        let empty = self.rooms.values().filter_map(|room| {
+            let since = room.empty_since().filter(|_| room.name != LOBBY)?;
+            Some((since, room.name.clone()))
+        });
+        let full = || {
+            Fault::new(
+                Code::TooManyRooms,
+                "the server has no place for another room",
+            )
+        };
+        let (_, longest) = empty.min().ok_or_else(|| full().field("room"))?;
+        self.rooms.remove(&longest);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::session::tests::session;
+
+    fn enter(rooms: &Rooms, name: &str) -> Result<Arc<Room>, Code> {
+        let entered = rooms.enter(name, &session(1, "Ada"), ClientId::from(1));
+        entered
+            .map(|entered| entered.room)
+            .map_err(|fault| fault.code)
+    }
+
+    fn leave(room: &Room) {
+        room.leave(&session(1, "Ada"), ClientId::from(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_room_that_is_empty_longest_makes_place_and_the_lobby_stays() {
+        let rooms = Rooms::new("e");
+        leave(&enter(&rooms, LOBBY).unwrap());
+        let entered: Vec<_> = (1..MAX_ROOMS)
+            .map(|n| enter(&rooms, &format!("room {n}")).unwrap())
+            .collect();
+        assert_eq!(enter(&rooms, "one more").err(), Some(Code::TooManyRooms));
+        for at in [7, 3] {
+            leave(&entered[at]);
+            tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        }
+        enter(&rooms, "one more").unwrap();
+        assert_eq!(rooms.count(), MAX_ROOMS);
+        let again = enter(&rooms, &entered[3].name).unwrap();
+        assert_eq!(again.epoch, entered[3].epoch, "the one that stayed");
+        leave(&again);
+        let anew = enter(&rooms, &entered[7].name).unwrap();
+        assert_ne!(anew.epoch, entered[7].epoch, "the one that went");
+    }
+}

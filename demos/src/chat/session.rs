@@ -1,0 +1,179 @@
+//! A person, as long as somebody may come back for it.
+//!
+//! A connection breaks; the person at the other end does not go away for that. So what
+//! belongs to the person — the name, the inbox, what was sent lately — is a session, and a
+//! connection only borrows it. The inbox is a log like any other, with one reader.
+//!
+//! A sender that has heard nothing of a message cannot know whether it was lost or only its
+//! ack was: it sends it again, with the same id. The session knows the ids of late and
+//! answers with the first ack; so sending again is safe, and *at least once* becomes *once*.
+//!
+//! Production keeps the ids as long as a client may be away, in a store with an expiry.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use zcomm_core::{
+    Appended, Hub, HubLimits, Token,
+    envelope::{Fault, Seq, ServerMessage},
+};
+
+use super::{resume::gap, room::busy};
+
+/// What waits in an inbox: 64 messages, or 128 KiB of them.
+const INBOX: HubLimits = HubLimits {
+    entries: 64,
+    bytes: 128 * 1024,
+    message_bytes: 64 * 1024,
+};
+/// Ids that are remembered …
+const MAX_RECENT: usize = 256;
+/// … and for how long.
+const RECENT: Duration = Duration::from_secs(120);
+
+/// A person.
+pub(super) struct Session {
+    pub(super) number: u64,
+    pub(super) name: String,
+    /// The name belongs to the token that was shown.
+    pub(super) bound: bool,
+    pub(super) secret: Token,
+    pub(super) inbox: Hub,
+    recent: Mutex<VecDeque<Sent>>,
+}
+
+/// A message that was taken.
+struct Sent {
+    at: Instant,
+    id: String,
+    seq: Seq,
+    recipients: usize,
+}
+
+impl Session {
+    pub(super) fn new(
+        number: u64,
+        name: String,
+        bound: bool,
+        secret: Token,
+        epoch: &str,
+    ) -> Session {
+        let epoch = epoch.to_owned();
+        let lost = move |from, to| gap("@", &epoch, from, to).into();
+        Session {
+            number,
+            name,
+            bound,
+            secret,
+            inbox: Hub::with_gap_words(INBOX, lost),
+            recent: Mutex::default(),
+        }
+    }
+
+    /// Puts a direct message into this inbox.
+    pub(super) fn receive(
+        &self,
+        from: &Session,
+        to: &str,
+        text: &str,
+        id: Option<&str>,
+    ) -> Result<Appended, Fault> {
+        let written = self.inbox.broadcast_at(|position| {
+            ServerMessage::Direct {
+                seq: Seq(position + 1),
+                id: id.map(str::to_owned),
+                client_id: from.number.to_string(),
+                name: from.name.clone(),
+                to: to.to_owned(),
+                text: text.to_owned(),
+            }
+            .into()
+        });
+        written.map_err(busy)
+    }
+
+    /// Delivers a message, unless one with this id was delivered already. Returns the ack;
+    /// a message without an id has none.
+    pub(super) fn once(
+        &self,
+        id: Option<String>,
+        deliver: impl FnOnce(Option<String>) -> Result<Appended, Fault>,
+    ) -> Result<Option<ServerMessage>, Fault> {
+        let Some(id) = id else {
+            deliver(None)?;
+            return Ok(None);
+        };
+        // Held while it is delivered: the same id, sent through a second connection at the
+        // same time, waits for the answer to the first.
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        while recent.front().is_some_and(|sent| now - sent.at >= RECENT) {
+            recent.pop_front();
+        }
+        if let Some(sent) = recent.iter().find(|sent| sent.id == id) {
+            return Ok(Some(sent.ack(true)));
+        }
+        let appended = deliver(Some(id.clone()))?;
+        if recent.len() == MAX_RECENT {
+            recent.pop_front();
+        }
+        let sent = Sent {
+            at: now,
+            id,
+            seq: Seq(appended.position + 1),
+            recipients: appended.recipients,
+        };
+        let ack = sent.ack(false);
+        recent.push_back(sent);
+        Ok(Some(ack))
+    }
+}
+
+impl Sent {
+    fn ack(&self, duplicate: bool) -> ServerMessage {
+        ServerMessage::Ack {
+            id: self.id.clone(),
+            seq: self.seq,
+            recipients: self.recipients,
+            duplicate,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn session(number: u64, name: &str) -> Session {
+        let secret = Token::new("a secret of a test").unwrap();
+        Session::new(number, name.to_owned(), false, secret, "e")
+    }
+
+    fn send(session: &Session, log: &Hub, id: Option<&str>) -> Option<(u64, bool)> {
+        let deliver = |_| Ok(log.broadcast_at(|_| "x".into()).unwrap());
+        match session.once(id.map(str::to_owned), deliver).unwrap() {
+            Some(ServerMessage::Ack { seq, duplicate, .. }) => Some((seq.0, duplicate)),
+            None => None,
+            other => panic!("not an ack: {other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a17_an_id_is_delivered_once_within_256_messages_and_2_minutes() {
+        let (session, log) = (session(1, "Ada"), Hub::default());
+        assert_eq!(send(&session, &log, Some("a")), Some((1, false)));
+        assert_eq!(send(&session, &log, Some("a")), Some((1, true)));
+        assert_eq!(send(&session, &log, None), None);
+        assert_eq!(log.position(), 2);
+        for n in 0..MAX_RECENT {
+            send(&session, &log, Some(&n.to_string()));
+        }
+        assert_eq!(send(&session, &log, Some("a")), Some((259, false)));
+        tokio::time::advance(RECENT).await;
+        assert_eq!(send(&session, &log, Some("a")), Some((260, false)));
+    }
+}
