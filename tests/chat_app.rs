@@ -1,28 +1,690 @@
 //! The chat: rooms, presence, private messages, and nothing lost in silence.
 
+use serde_json::json;
+
+use crate::chat_client::{Guest, chat_app, heard, plain};
 use crate::demo;
-use crate::harness::{CANARY, Client, get};
+use crate::harness::{CANARY, Client, Raw, frame, get, soon};
 
 #[tokio::test]
 async fn says_its_address_and_serves_its_page() {
-    let demo = demo!("chat_app")
-        .env("WEBSOCKET_TOKEN", CANARY)
+    let chat = chat_app().start().await;
+    assert!(get(chat.addr, "/").await.body.contains("<h1"));
+}
+
+#[tokio::test]
+async fn a_stranger_is_told_why_and_hears_nothing() {
+    let chat = chat_app().start().await;
+    let mut stranger = Client::connect(format!("{}?name=Eve", chat.url())).await;
+    let why = (1008, "Authentication required".to_owned());
+    assert_eq!(stranger.closed().await, why);
+}
+
+/// All that a client needs to know, and to come back.
+#[tokio::test]
+async fn the_first_message_is_a_welcome() {
+    let chat = chat_app().start().await;
+    let ada = Guest::enter(&chat, "%20Ada%20").await;
+    let mut welcome = plain(ada.welcome.clone());
+    let session = welcome.as_object_mut().unwrap().remove("session").unwrap();
+    assert!(session.as_str().unwrap().len() >= 22, "128 bits at least");
+    let expected = json!({
+        "type": "welcome", "client_id": "1", "name": "Ada", "resumed": false,
+        "direct": "0", "broadcast": "0", "heartbeat_seconds": 20,
+    });
+    assert_eq!(welcome, expected);
+    assert!(ada.welcome["epoch"].as_str().unwrap().len() > 8);
+}
+
+// Rooms and presence.
+
+#[tokio::test]
+async fn nobody_is_in_a_room_unless_he_joins_it() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    for (kind, fields) in [
+        ("chat", json!({"text": "hello", "id": "7"})),
+        ("typing", json!({})),
+        ("leave", json!({})),
+    ] {
+        ada.says(kind, fields).await;
+        let error = ada.refused().await;
+        assert_eq!(
+            (&error["code"], &error["field"]),
+            (&json!("not_joined"), &json!("room"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_joins_is_told_who_is_there_and_the_others_that_he_came() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    let joined = plain(ada.joins(json!({})).await);
+    let expected = json!({
+        "type": "joined", "room": "lobby", "seq": "0", "recovered": false, "missed": "0",
+        "users": ["Ada"], "user_count": 1,
+    });
+    assert_eq!(joined, expected);
+    let mut bob = Guest::enter(&chat, "Bob").await;
+    let joined = bob.joins(json!({"room": "lobby"})).await;
+    assert_eq!(joined["users"], json!(["Ada", "Bob"]));
+    let came = plain(ada.hears("user_joined").await);
+    let expected = json!({
+        "type": "user_joined", "room": "lobby", "client_id": "2", "name": "Bob", "user_count": 2,
+    });
+    assert_eq!(came, expected);
+    // He is not told of himself: the next that comes is the third.
+    let _eve = Guest::join(&chat, "Eve").await;
+    assert_eq!(bob.hears("user_joined").await["name"], "Eve");
+}
+
+#[tokio::test]
+async fn who_leaves_and_who_is_gone_is_missed() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    let eve = Guest::join(&chat, "Eve").await;
+    bob.says("leave", json!({})).await;
+    assert_eq!(
+        plain(bob.hears("left").await),
+        json!({"type": "left", "room": "lobby"})
+    );
+    let left = plain(ada.hears("user_left").await);
+    let expected = json!({
+        "type": "user_left", "room": "lobby", "client_id": "2", "name": "Bob", "user_count": 2,
+    });
+    assert_eq!(left, expected);
+    drop(eve);
+    let gone = ada.hears("user_left").await;
+    assert_eq!(
+        (&gone["name"], &gone["user_count"]),
+        (&json!("Eve"), &json!(1))
+    );
+    // Who has left hears nothing more from there.
+    ada.chats("are you there?").await;
+    bob.says("ping", json!({"id": "1"})).await;
+    assert_eq!(bob.hears_next().await["type"], "pong");
+}
+
+#[tokio::test]
+async fn to_join_again_moves_nothing_and_shows_the_history_again() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    assert_eq!(ada.hears("user_joined").await["name"], "Bob");
+    ada.chats("hello").await;
+    bob.hears_text("hello").await;
+    bob.joins(json!({})).await;
+    bob.hears_text("hello").await;
+    let _eve = Guest::join(&chat, "Eve").await;
+    assert_eq!(
+        ada.hears("user_joined").await["name"],
+        "Eve",
+        "no second Bob"
+    );
+}
+
+#[tokio::test]
+async fn rooms_are_apart_and_a_client_is_in_eight_at_most() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    for n in 2..=8 {
+        bob.joins(json!({"room": format!("room {n}")})).await;
+    }
+    bob.says("join", json!({"room": "room 9"})).await;
+    assert_eq!(bob.refused().await["code"], "too_many_rooms");
+    bob.says(
+        "chat",
+        json!({"room": "room 2", "text": "not in the lobby", "id": "1"}),
+    )
+    .await;
+    assert_eq!(bob.hears("ack").await["recipients"], 0);
+    bob.chats("in the lobby").await;
+    ada.hears_text("in the lobby").await;
+    bob.says("leave", json!({"room": "room 2"})).await;
+    bob.hears("left").await;
+    bob.joins(json!({"room": "room 9"})).await;
+}
+
+#[tokio::test]
+async fn the_others_see_who_types_and_once_a_second_is_enough() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    for _ in 0..3 {
+        bob.says("typing", json!({})).await;
+    }
+    let typing = plain(ada.hears("typing").await);
+    let expected = json!({
+        "type": "typing", "room": "lobby", "client_id": "2", "name": "Bob", "expires_in": 5,
+    });
+    assert_eq!(typing, expected);
+    // In one log nothing is overtaken: had there been another, it would come before Eve.
+    let _eve = Guest::join(&chat, "Eve").await;
+    assert_eq!(ada.hears_next().await["name"], "Eve");
+    assert_eq!(
+        bob.hears_next().await["name"],
+        "Eve",
+        "nor does Bob see himself"
+    );
+}
+
+// What is said.
+
+#[tokio::test]
+async fn what_one_says_all_hear_the_speaker_too_and_an_ack_says_how_many() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    ada.says(
+        "chat",
+        json!({"text": "<b>hello</b>\u{1b}[2J", "id": "a-1"}),
+    )
+    .await;
+    let ack = json!({"type": "ack", "id": "a-1", "seq": "1", "recipients": 1, "duplicate": false});
+    assert_eq!(plain(ada.hears("ack").await), ack);
+    let expected = json!({
+        "type": "chat", "room": "lobby", "seq": "1", "id": "a-1", "client_id": "1",
+        "name": "Ada", "text": "<b>hello</b>\u{1b}[2J",
+    });
+    assert_eq!(plain(ada.hears("chat").await), expected);
+    assert_eq!(plain(bob.hears("chat").await), expected);
+    // Without an id there is no ack, and the positions have no holes.
+    bob.says("chat", json!({"text": "hi"})).await;
+    let heard = plain(bob.hears_next().await);
+    assert_eq!(
+        (&heard["type"], &heard["seq"]),
+        (&json!("chat"), &json!("2"))
+    );
+    assert_eq!(heard.get("id"), None);
+}
+
+#[tokio::test]
+async fn a_broadcast_reaches_everybody_in_any_room_or_none() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::enter(&chat, "Bob").await;
+    bob.says("broadcast", json!({"text": "dinner!", "id": "1"}))
+        .await;
+    let ack = bob.hears("ack").await;
+    assert_eq!((&ack["seq"], &ack["recipients"]), (&json!("1"), &json!(1)));
+    let expected = json!({
+        "type": "broadcast", "seq": "1", "id": "1", "client_id": "2", "name": "Bob",
+        "text": "dinner!",
+    });
+    assert_eq!(plain(ada.hears("broadcast").await), expected);
+    assert_eq!(plain(bob.hears("broadcast").await), expected);
+}
+
+#[tokio::test]
+async fn a_direct_message_reaches_one_person_and_its_sender() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    let mut eve = Guest::join(&chat, "Eve").await;
+    ada.says("direct", json!({"to": "Bob", "text": "psst", "id": "1"}))
+        .await;
+    let ack = plain(ada.hears("ack").await);
+    let expected =
+        json!({"type": "ack", "id": "1", "seq": "1", "recipients": 1, "duplicate": false});
+    assert_eq!(ack, expected);
+    let expected = json!({
+        "type": "direct", "seq": "1", "id": "1", "client_id": "1", "name": "Ada", "to": "Bob",
+        "text": "psst",
+    });
+    assert_eq!(plain(ada.hears("direct").await), expected);
+    assert_eq!(plain(bob.hears("direct").await), expected);
+    // An inbox is a log: had Eve got one, hers would not be the first.
+    bob.says("direct", json!({"to": "eve", "text": "hi Eve"}))
+        .await;
+    let first = eve.hears("direct").await;
+    assert_eq!(
+        (&first["text"], &first["seq"]),
+        (&json!("hi Eve"), &json!("1"))
+    );
+    // To oneself: one copy, nobody else reached.
+    eve.says("direct", json!({"to": "Eve", "text": "note", "id": "2"}))
+        .await;
+    let ack = eve.hears("ack").await;
+    assert_eq!((&ack["seq"], &ack["recipients"]), (&json!("2"), &json!(0)));
+    eve.says("direct", json!({"to": "Mallory", "text": "hi", "id": "3"}))
+        .await;
+    let error = eve.refused().await;
+    assert_eq!(
+        (&error["code"], &error["field"], &error["id"]),
+        (&json!("no_such_user"), &json!("to"), &json!("3"))
+    );
+}
+
+#[tokio::test]
+async fn it_answers_pings_tells_figures_and_sends_heartbeats() {
+    let chat = chat_app()
+        .env("WEBSOCKET_PING_INTERVAL", "0.1")
         .start()
         .await;
-    assert!(get(demo.addr, "/").await.body.contains("<h1"));
-    let mut ada = Client::connect(format!("{}?token={CANARY}&name=Ada", demo.url())).await;
-    let mut bob = Client::connect(format!("{}?token={CANARY}&name=Bob", demo.url())).await;
-    for text in [
-        r#"{"type":"join"}"#,
-        r#"{"type":"chat","text":"hello","id":"a"}"#,
+    let mut ada = Guest::join(&chat, "Ada").await;
+    ada.says("ping", json!({})).await;
+    assert_eq!(plain(ada.hears("pong").await), json!({"type": "pong"}));
+    ada.says("ping", json!({"id": "9"})).await;
+    assert_eq!(
+        plain(ada.hears("pong").await),
+        json!({"type": "pong", "id": "9"})
+    );
+    ada.chats("one").await;
+    ada.says("custom", json!({"action": "get_stats"})).await;
+    let mut stats = plain(ada.hears("stats").await);
+    stats
+        .as_object_mut()
+        .unwrap()
+        .remove("uptime_seconds")
+        .unwrap();
+    let expected = json!({"type": "stats", "clients": 1, "sessions": 1, "rooms": 1, "messages": 1});
+    assert_eq!(stats, expected);
+    for _ in 0..2 {
+        assert_eq!(
+            plain(ada.hears("heartbeat").await),
+            json!({"type": "heartbeat", "clients": 1})
+        );
+    }
+    assert_eq!(ada.welcome["heartbeat_seconds"], 1);
+}
+
+// Coming back.
+
+#[tokio::test]
+async fn who_joins_reads_the_last_fifty_messages() {
+    let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    for n in 1..=60 {
+        ada.chats(&n.to_string()).await;
+    }
+    let mut bob = Guest::enter(&chat, "Bob").await;
+    let joined = bob.joins(json!({})).await;
+    assert_eq!(
+        (&joined["seq"], &joined["recovered"]),
+        (&json!("60"), &json!(false))
+    );
+    for n in 11..=60 {
+        let message = bob.hears_text(&n.to_string()).await;
+        assert_eq!(message["seq"], n.to_string());
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_hears_exactly_what_was_missed() {
+    let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::enter(&chat, "Bob").await;
+    let epoch = bob.joins(json!({})).await["epoch"].clone();
+    ada.chats("seen").await;
+    bob.hears_text("seen").await;
+    let secret = bob.welcome["session"].clone();
+    let before = bob;
+    for n in 2..=80 {
+        ada.chats(&n.to_string()).await;
+    }
+    let mut bob = before.back(&chat, "").await;
+    drop(before);
+    assert_eq!(bob.welcome["resumed"], true);
+    assert_eq!(
+        (&bob.welcome["name"], &bob.welcome["client_id"]),
+        (&json!("Bob"), &json!("2"))
+    );
+    assert_eq!(bob.welcome["session"], secret);
+    let joined = bob.joins(json!({"epoch": epoch, "since": "1"})).await;
+    assert_eq!(
+        (&joined["recovered"], &joined["missed"]),
+        (&json!(true), &json!("79"))
+    );
+    for n in 2..=80 {
+        let next = bob.hears_next().await;
+        assert_eq!(
+            (&next["type"], &next["text"]),
+            (&json!("chat"), &json!(n.to_string()))
+        );
+    }
+    let joined = bob.joins(json!({"epoch": epoch, "since": "80"})).await;
+    assert_eq!(
+        (&joined["recovered"], &joined["missed"]),
+        (&json!(true), &json!("0"))
+    );
+}
+
+#[tokio::test]
+async fn who_was_away_for_too_much_is_told_what_will_not_come() {
+    let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    let epoch = ada.joins(json!({})).await["epoch"].clone();
+    for n in 1..=301 {
+        ada.chats(&n.to_string()).await;
+    }
+    let mut bob = Guest::enter(&chat, "Bob").await;
+    let joined = bob.joins(json!({"epoch": epoch, "since": "0"})).await;
+    assert_eq!(
+        (&joined["recovered"], &joined["missed"]),
+        (&json!(false), &json!("301"))
+    );
+    let gap = plain(bob.hears_next().await);
+    assert_eq!(
+        gap,
+        json!({"type": "gap", "room": "lobby", "from": "1", "to": "251"})
+    );
+    for n in 252..=301 {
+        bob.hears_text(&n.to_string()).await;
+    }
+    // From the future: nothing was missed, and it begins like a new one.
+    let joined = bob.joins(json!({"epoch": epoch, "since": "999"})).await;
+    assert_eq!(
+        (&joined["recovered"], &joined["missed"]),
+        (&json!(false), &json!("0"))
+    );
+    assert_eq!(bob.hears_next().await["text"], "252");
+}
+
+/// After a restart the old positions mean nothing, and the server says so.
+#[tokio::test]
+async fn l10_after_a_restart_the_old_epoch_is_a_gap_without_an_end() {
+    let mut chat = chat_app().start().await;
+    let port = chat.addr.port().to_string();
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    let old_room = ada.joins(json!({})).await["epoch"].clone();
+    let old = ada.welcome["epoch"].clone();
+    chat.kill().await;
+    let chat = chat_app().env("WEBSOCKET_PORT", port).start().await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    bob.says("broadcast", json!({"text": "new", "id": "1"}))
+        .await;
+    bob.hears("ack").await;
+    let mut ada = ada.back(&chat, "direct=3&broadcast=4&name=Ada").await;
+    assert_eq!(
+        (&ada.welcome["resumed"], &ada.welcome["broadcast"]),
+        (&json!(false), &json!("1"))
+    );
+    let new = ada.welcome["epoch"].clone();
+    assert_ne!(old, new);
+    for (room, epoch, from, to) in [
+        ("@", &old, "4", json!(null)),
+        ("*", &old, "5", json!(null)),
+        ("*", &new, "1", json!("1")),
     ] {
-        ada.say(text).await;
-        bob.say(text).await;
+        let gap = ada.hears_next().await;
+        assert_eq!(
+            (&gap["type"], &gap["room"]),
+            (&json!("gap"), &json!(room)),
+            "{gap}"
+        );
+        assert_eq!(
+            (&gap["epoch"], &gap["from"], &gap["to"]),
+            (epoch, &json!(from), &to)
+        );
     }
-    for _ in 0..6 {
-        println!("{}", ada.hear_text().await);
+    let joined = ada.joins(json!({"epoch": old_room, "since": "12"})).await;
+    assert_eq!(
+        (&joined["recovered"], &joined["missed"]),
+        (&json!(false), &json!("0"))
+    );
+    let gap = ada.hears_next().await;
+    assert_eq!((&gap["from"], &gap["to"]), (&json!("13"), &json!(null)));
+    assert_eq!(gap["epoch"], old_room);
+}
+
+#[tokio::test]
+async fn what_came_while_one_was_away_waits_in_the_inbox_and_the_log() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    ada.says("direct", json!({"to": "Bob", "text": "seen"}))
+        .await;
+    bob.hears("direct").await;
+    let before = bob.welcome.clone();
+    let Guest { client, .. } = bob;
+    client.leave().await;
+    assert_eq!(ada.hears("user_left").await["name"], "Bob");
+    ada.says("direct", json!({"to": "Bob", "text": "waits", "id": "1"}))
+        .await;
+    assert_eq!(ada.hears("ack").await["recipients"], 1, "it will reach him");
+    ada.says("broadcast", json!({"text": "for all"})).await;
+    ada.hears("broadcast").await;
+    let session = before["session"].as_str().unwrap();
+    let query = format!("token={CANARY}&session={session}&direct=1&broadcast=0");
+    let mut bob = Guest::with(&chat, &query).await;
+    assert_eq!(
+        (&bob.welcome["direct"], &bob.welcome["broadcast"]),
+        (&json!("2"), &json!("1"))
+    );
+    let mut missed = [bob.hears_next().await, bob.hears_next().await];
+    missed.sort_by_key(|message| message["type"].as_str().unwrap().to_owned());
+    assert_eq!(
+        (&missed[0]["text"], &missed[0]["seq"]),
+        (&json!("for all"), &json!("1"))
+    );
+    assert_eq!(
+        (&missed[1]["text"], &missed[1]["seq"]),
+        (&json!("waits"), &json!("2"))
+    );
+}
+
+#[tokio::test]
+async fn an_inbox_that_overflows_says_so() {
+    let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    let bob = Guest::enter(&chat, "Bob").await;
+    let session = bob.welcome["session"].as_str().unwrap().to_owned();
+    let Guest { client, .. } = bob;
+    client.leave().await;
+    for n in 1..=70 {
+        ada.says(
+            "direct",
+            json!({"to": "Bob", "text": n.to_string(), "id": n.to_string()}),
+        )
+        .await;
+        ada.hears("ack").await;
     }
-    for _ in 0..5 {
-        println!("{}", bob.hear_text().await);
+    let query = format!("token={CANARY}&session={session}&direct=0");
+    let mut bob = Guest::with(&chat, &query).await;
+    let gap = bob.hears_next().await;
+    assert_eq!(
+        plain(gap.clone()),
+        json!({"type": "gap", "room": "@", "from": "1", "to": "6"})
+    );
+    assert_eq!(gap["epoch"], bob.welcome["epoch"]);
+    assert_eq!(bob.hears_next().await["text"], "7");
+}
+
+#[tokio::test]
+async fn an_older_connection_of_the_same_session_is_closed_with_4001() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    let mut newer = bob.back(&chat, "").await;
+    let joined = newer.joins(json!({})).await;
+    assert_eq!(joined["user_count"], 2);
+    let why = (4001, "Replaced by a new connection".to_owned());
+    assert_eq!(bob.client.closed().await, why);
+    let _eve = Guest::join(&chat, "Eve").await;
+    loop {
+        let event = ada.hears_next().await;
+        if event["name"] == "Eve" {
+            assert_eq!(event["user_count"], 3, "the older one took nobody along");
+            break;
+        }
+    }
+}
+
+/// At least once becomes once: the sender of a message without an ack sends it again.
+#[tokio::test]
+async fn a17_the_same_id_again_is_answered_with_the_first_ack_also_after_a_reconnect() {
+    let chat = chat_app().start().await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let first = ada.chats("once").await;
+    let again = ada.chats("once").await;
+    assert_eq!(
+        (&first["duplicate"], &again["duplicate"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(
+        (&first["seq"], &first["recipients"]),
+        (&again["seq"], &again["recipients"])
+    );
+    let mut ada = ada.back(&chat, "").await;
+    ada.joins(json!({})).await;
+    assert_eq!(ada.chats("once").await["duplicate"], true);
+    assert_eq!(ada.chats("more").await["seq"], "2");
+    bob.hears_text("once").await;
+    bob.hears_text("more").await;
+    // The id is the sender's: another may use the same.
+    assert_eq!(bob.chats("once").await["duplicate"], false);
+}
+
+// Names.
+
+#[tokio::test]
+async fn a_name_that_is_taken_gets_a_number_and_no_name_is_guest() {
+    let chat = chat_app().start().await;
+    let mut names = Vec::new();
+    let mut guests = Vec::new();
+    for query in [
+        "name=Ada",
+        "name=ADA",
+        "name=Ada",
+        "",
+        "name=Jose%CC%81",
+        "name=Jos%C3%A9",
+    ] {
+        let guest = Guest::with(&chat, &format!("token={CANARY}&{query}")).await;
+        names.push(guest.welcome["name"].as_str().unwrap().to_owned());
+        guests.push(guest);
+    }
+    assert_eq!(
+        names,
+        ["Ada", "ADA 2", "Ada 3", "guest", "Jos\u{e9}", "Jos\u{e9} 2"]
+    );
+}
+
+#[tokio::test]
+async fn a10_a_name_that_cannot_be_seen_ends_with_1008() {
+    let chat = chat_app().start().await;
+    let long = "x".repeat(33);
+    let marks = format!("a{}", "%CC%81".repeat(500));
+    for name in [
+        "",
+        "%20",
+        "%E2%80%AEmoc",
+        "a%E2%80%8Bb",
+        "a%0Ab",
+        "%1B[2J",
+        &long,
+        &marks,
+    ] {
+        let url = format!("{}?token={CANARY}&name={name}", chat.url());
+        let mut client = Client::connect(url).await;
+        let error = heard(&client.hear_text().await);
+        assert_eq!(
+            (&error["code"], &error["field"]),
+            (&json!("bad_name"), &json!("name"))
+        );
+        assert_eq!(client.closed().await, (1008, "Bad name".into()));
+    }
+}
+
+/// With a token of one's own, the name is the token's and not a claim.
+#[tokio::test]
+async fn a18_a_token_of_ones_own_decides_the_name() {
+    let alices = format!("{CANARY}-of-alice");
+    let tokens = format!("Alice:{alices}, Bob:{CANARY}-of-bob");
+    let chat = chat_app().env("WEBSOCKET_TOKENS", tokens).start().await;
+    let alice = Guest::with(&chat, &format!("token={alices}&name=Mallory")).await;
+    assert_eq!(alice.welcome["name"], "Alice");
+    let second = Guest::with(&chat, &format!("token={alices}")).await;
+    assert_eq!(second.welcome["name"], "Alice 2");
+    let guest = Guest::enter(&chat, "Mallory").await;
+    assert_eq!(guest.welcome["name"], "Mallory");
+    for claimed in ["Alice", "alice", "Alice%202", "Bob"] {
+        let url = format!("{}?token={CANARY}&name={claimed}", chat.url());
+        let mut mallory = Client::connect(url).await;
+        assert_eq!(heard(&mallory.hear_text().await)["code"], "bad_name");
+        assert_eq!(mallory.closed().await, (1008, "Bad name".into()));
+    }
+    // A session is not worth its name without the token.
+    let session = alice.welcome["session"].as_str().unwrap();
+    let stolen = Guest::with(&chat, &format!("token={CANARY}&session={session}")).await;
+    assert_eq!(
+        (&stolen.welcome["resumed"], &stolen.welcome["name"]),
+        (&json!(false), &json!("guest"))
+    );
+    let own = Guest::with(&chat, &format!("token={alices}&session={session}")).await;
+    assert_eq!(
+        (&own.welcome["resumed"], &own.welcome["name"]),
+        (&json!(true), &json!("Alice"))
+    );
+    for near_miss in [format!("{alices}x"), format!("{CANARY}-of-alic")] {
+        let mut stranger = Client::connect(format!("{}?token={near_miss}", chat.url())).await;
+        assert_eq!(stranger.closed().await, (1008, "Invalid token".into()));
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_their_own_are_enough_and_no_other_is_made() {
+    let chat = demo!("chat_app")
+        .env("WEBSOCKET_TOKENS", format!("Alice:{CANARY}"))
+        .start()
+        .await;
+    assert!(!chat.output().contains("#token="));
+    assert_eq!(Guest::enter(&chat, "x").await.welcome["name"], "Alice");
+}
+
+// Keeping up.
+
+/// A reader that is overtaken by the log is told which messages it has lost.
+#[tokio::test]
+async fn r14_who_falls_behind_the_log_is_told_the_gap_and_stays() {
+    let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut slow = Raw::open(chat.addr, &format!("/?token={CANARY}&name=Slow")).await;
+    slow.frame(0x81, br#"{"type":"join"}"#).await;
+    assert_eq!(ada.hears("user_joined").await["name"], "Slow");
+    let text = "\u{1}".repeat(3900);
+    for n in 1..=500 {
+        ada.says("chat", json!({"text": text, "id": n.to_string()}))
+            .await;
+        ada.hears("ack").await;
+    }
+    ada.says("chat", json!({"text": "the end", "id": "end"}))
+        .await;
+    let mut next = 1;
+    let mut gaps = 0;
+    loop {
+        let (_, payload) = soon("a frame", slow.next_frame()).await.unwrap();
+        let Ok(message) = serde_json::from_slice::<serde_json::Value>(&payload) else {
+            continue;
+        };
+        let number = |field: &str| message[field].as_str().unwrap().parse::<u64>().unwrap();
+        match message["type"].as_str().unwrap() {
+            "chat" => {
+                assert_eq!(number("seq"), next);
+                next += 1;
+                if message["text"] == "the end" {
+                    break;
+                }
+            }
+            "gap" => {
+                assert_eq!((number("from"), &message["room"]), (next, &json!("lobby")));
+                next = number("to") + 1;
+                gaps += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(gaps > 0, "the buffers on the way are smaller than 11 MiB");
+    slow.send(&frame(0x81, br#"{"type":"ping","id":"stays"}"#))
+        .await;
+    loop {
+        let (_, payload) = slow.next_frame().await.unwrap();
+        if payload.ends_with(b"}") && payload.windows(7).any(|part| part == br#""stays""#) {
+            break;
+        }
     }
 }

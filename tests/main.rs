@@ -10,6 +10,8 @@
 
 mod harness;
 
+mod chat_client;
+
 #[path = "lessons.rs"]
 mod ws;
 #[allow(clippy::duplicate_mod, reason = "every lesson over both transports")]
