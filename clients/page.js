@@ -145,22 +145,31 @@ const ask = (socket, path, options) => {
   url.protocol = url.protocol.replace("ws", "http");
   return fetch(url, { signal: AbortSignal.timeout(3000), cache: "no-store", ...options });
 };
+// A sentence, and "silence" where a certificate may be the reason: a browser keeps to itself what it thinks of one.
 const why = async (socket, opened) => {
   const { origin, protocol, searchParams } = new URL(socket.url);
   const broke = "the connection broke without a Close frame (the server was killed, or the network went away)";
   try {
     const answer = await ask(socket, `/why?attempt=${searchParams.get("attempt")}`);
-    if (!answer.ok) return opened ? broke : "the server does not know why";
+    if (!answer.ok) return [opened ? broke : "the server does not know why"];
     const { status, reason, help } = await answer.json();
-    return `the server refused the handshake with HTTP ${status}: ${reason}${help ? `. To fix it: ${help}` : ""}`;
+    return [`the server refused the handshake with HTTP ${status}: ${reason}${help ? `. To fix it: ${help}` : ""}`];
   } catch {
     // Nobody, or somebody who does not know this course? Without CORS a script may learn that much, and no more.
-    const foreign = await ask(socket, "/", { mode: "no-cors" }).then(() => true, () => false);
-    const trust = protocol === "wss:" ? ", or this browser does not trust its certificate" : "";
-    const nobody = foreign
-      ? `something answers at ${origin}, but it is not a server of this course`
-      : `no server answers at ${origin}${trust}. Start it: ${element("command").textContent}`;
-    return opened ? `${broke}, and now ${nobody}` : nobody;
+    const answers = (url) => ask({ url }, "/", { mode: "no-cors" }).then(() => true, () => false);
+    const secure = protocol === "wss:";
+    const other = secure ? origin.replace("wss", "ws") : origin.replace("ws", "wss");
+    const askable = location.protocol !== "https:" || !secure; // a page that came over TLS may not ask without
+    const [here, there] = await Promise.all([answers(origin), askable && answers(other)]);
+    const start = `Start it: ${element("command").textContent}`;
+    const look = `Or open ${origin.replace("ws", "http")}/ in a new tab: there the browser says what it thinks`;
+    const trust = element("steps") ? ", and tells no script which" : `. ${start}. ${look}`; // lesson 3 lists the steps
+    const nobody = secure
+      ? `no server answers at ${origin}, or this browser does not trust its certificate${trust}`
+      : `no server answers at ${origin}, or it wants TLS (wss://). ${start}`;
+    const foreign = `something answers at ${origin}, but it is not a server of this course`;
+    const found = here ? foreign : there ? `a server answers at ${other} instead: correct the address` : nobody;
+    return [opened ? `${broke}, and now ${found}` : found, found === nobody && secure ? "silence" : "error"];
   }
 };
 
@@ -202,9 +211,10 @@ const watch = (socket, onState = () => {}) => {
   socket.addEventListener("close", async (event) => {
     step(`Closed: ${inWords(event)}`, [1000, 1001, 1005].includes(event.code) ? "life" : "error");
     if (event.code !== 1006) return;
-    const answer = asked && !opened ? "this page stopped the handshake" : await why(socket, opened);
+    const stopped = ["this page stopped the handshake"];
+    const [answer, kind = "error"] = asked && !opened ? stopped : await why(socket, opened);
     log("why", answer);
-    if (current === step) say(`Closed: 1006 — ${answer}`, "error"); // else a newer connection has the word
+    if (current === step) say(`Closed: 1006 — ${answer}`, kind); // else a newer connection has the word
   });
 };
 
@@ -217,9 +227,11 @@ document.addEventListener("DOMContentLoaded", () => {
   element("status").textContent = "no socket yet"; // readyState belongs to a socket, and there is none
 });
 // The server's Content-Security-Policy lets its page talk to that server only. Chromium then sends no close event.
-document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+document.addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
   if (effectiveDirective !== "connect-src") return; // a blocked script is another matter
-  const sentence = "this page may talk only to the server it came from: open the file by double click to reach another";
+  const mixed = location.protocol === "https:" && blockedURI.startsWith("ws:");
+  const tls = mixed ? ", and only with TLS (ws:// is mixed content)" : "";
+  const sentence = `this page may talk only to the server it came from${tls}: open the file by double click to reach another`;
   log("why", sentence);
   current?.(`Not connected: ${sentence}`, "error");
 });
