@@ -21,11 +21,19 @@ const LIMIT: Duration = Duration::from_secs(10);
 const FLAGS: &str = "--headless --no-sandbox --disable-gpu --disable-background-networking \
     --disable-component-update --no-first-run";
 
-/// The browser and the program that remote-controls it.
+/// What `zcomm certs` says to put into `.zEnv`. The browser trusts that authority.
+pub const TLS: [(&str, &str); 3] = [
+    ("WEBSOCKET_SSL_ENABLED", "true"),
+    ("WEBSOCKET_SSL_CERT", "certs/localhost.pem"),
+    ("WEBSOCKET_SSL_KEY", "certs/localhost.key"),
+];
+
+/// The browser, the program that remote-controls it, and the one that tells it whom to trust.
 #[derive(Clone)]
 pub struct Tools {
     browser: PathBuf,
     driver: PathBuf,
+    certutil: Option<PathBuf>,
 }
 
 impl Tools {
@@ -45,12 +53,24 @@ impl Tools {
         let mut installed = installed.map(PathBuf::from).into_iter();
         let browser = usual.into_iter().find_map(on_path);
         let browser = browser.or_else(|| installed.find(|file| file.is_file()));
+        // The one of Windows does something else, and Chrome on macOS asks the keychain.
+        let certutil = on_path("certutil").filter(|_| cfg!(target_os = "linux"));
         match (browser, on_path("chromedriver")) {
-            (Some(browser), Some(driver)) => Ok(Tools { browser, driver }),
+            (Some(browser), Some(driver)) => Ok(Tools {
+                browser,
+                driver,
+                certutil,
+            }),
             (None, Some(_)) => Err("there is no Chromium and no Chrome"),
             (Some(_), None) => Err("there is a browser, but no chromedriver on PATH"),
             (None, None) => Err("there is no Chromium, no Chrome and no chromedriver"),
         }
+    }
+
+    /// The same, where the browser can be told whom to trust.
+    pub fn trusting(self) -> Result<Tools, &'static str> {
+        let missing = "there is no certutil for Linux, which tells a browser whom to trust";
+        self.certutil.is_some().then_some(self).ok_or(missing)
     }
 }
 
@@ -66,10 +86,35 @@ pub fn root() -> &'static Path {
     root.unwrap()
 }
 
-/// Where the demos are: this test is TARGET/PROFILE/deps/browser-…, a demo TARGET/PROFILE/NAME.
+/// Where the programs are: this test is TARGET/PROFILE/deps/browser-…, a demo TARGET/PROFILE/NAME.
 fn programs() -> PathBuf {
     let test = env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().to_owned()
+}
+
+fn program(name: &str) -> Command {
+    let program = programs().join(name);
+    Command::new(program.with_extension(env::consts::EXE_EXTENSION))
+}
+
+/// Makes certificates in this folder, and the trust store of a browser whose home it is.
+fn trust(certutil: &Path, home: &Path) {
+    fs::create_dir_all(home.join(".pki/nssdb")).unwrap();
+    let run = |mut program: Command, arguments: &str| {
+        let ended = program
+            .args(arguments.split(' '))
+            .current_dir(home)
+            .output();
+        let ended = ended.unwrap();
+        assert!(ended.status.success(), "{program:?}: {ended:?}");
+    };
+    let store = |arguments: &str| {
+        let arguments = format!("-d sql:.pki/nssdb {arguments}");
+        run(Command::new(certutil), &arguments);
+    };
+    run(program("zcomm"), "certs");
+    store("-N --empty-password");
+    store("-A -t C,, -n zcomm -i certs/ca.pem");
 }
 
 /// A program that ends when this is dropped, and what it said until it was ready.
@@ -142,12 +187,13 @@ impl Demo {
 pub struct Stage {
     tools: Tools,
     driver: Process,
-    /// What browsers leave behind. Its path is short, because they make sockets in it.
+    /// Where the demos run: no learner's `.zEnv` is here. And what browsers leave behind;
+    /// its path is short, because they make sockets in it.
     folder: PathBuf,
 }
 
 impl Stage {
-    /// Builds the demos (quick when they are built already) and starts chromedriver.
+    /// Builds the programs (quick when they are built already) and starts chromedriver.
     pub fn set(tools: Tools) -> Stage {
         let programs = programs();
         let profile = match programs.file_name() {
@@ -155,17 +201,22 @@ impl Stage {
             _ => "dev".as_ref(),
         };
         let mut build = Command::new(variable("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--package=demos", "--bins", "--profile"]);
+        build.args(["build", "--package=demos", "--package=zcomm", "--bins"]);
+        build.arg("--profile");
         build.arg(profile).arg("--target-dir");
         build.arg(programs.parent().unwrap()).current_dir(root());
         let built = build.status().is_ok_and(|status| status.success());
-        assert!(built, "the demos cannot be built");
+        assert!(built, "the programs cannot be built");
 
         let folder = env::temp_dir().join(format!("zcomm-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let mut driver = Command::new(&tools.driver);
         for name in ["TMPDIR", "TMP", "TEMP"] {
             driver.env(name, &folder);
+        }
+        if let Some(certutil) = &tools.certutil {
+            trust(certutil, &folder);
+            driver.env("HOME", &folder);
         }
         Stage {
             driver: Process::start(driver.arg("--port=0"), "successfully on port "),
@@ -208,6 +259,8 @@ impl Stage {
                     way,
                     browser,
                     blank,
+                    trusting: self.tools.certutil.is_some(),
+                    folder: self.folder.clone(),
                 })
                 .await;
                 Ok::<_, WebDriverError>(())
@@ -229,7 +282,7 @@ impl Drop for Stage {
 pub enum Way {
     /// By double click: its origin is `null`.
     File,
-    /// From the demo itself: its origin is the server's.
+    /// From the demo itself, by http or https: its origin is the server's.
     Http,
 }
 
@@ -237,23 +290,22 @@ pub enum Way {
 pub struct Scene {
     pub way: Way,
     pub browser: WebDriver,
+    /// Does the browser trust the authority of `TLS`?
+    pub trusting: bool,
     /// Is the browser's first tab still unused?
     blank: Cell<bool>,
+    folder: PathBuf,
 }
 
 impl Scene {
-    /// Starts a demo on a free port, in an empty folder, with these settings and no others.
+    /// Starts a demo on a free port, with these settings and no others.
     pub fn start(&self, name: &str, settings: &[(&str, &str)]) -> Demo {
-        let program = programs().join(name);
-        let mut command = Command::new(program.with_extension(env::consts::EXE_EXTENSION));
+        let mut command = program(name);
         command.env_clear().env("WEBSOCKET_PORT", "0");
         // Windows programs do not start without it.
         command.envs(env::vars_os().filter(|(name, _)| name == "SystemRoot"));
         command.envs(settings.iter().copied());
-        // An empty folder: a learner's `.zEnv` must not count.
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty");
-        fs::create_dir_all(&folder).unwrap();
-        command.current_dir(folder);
+        command.current_dir(&self.folder);
         let process = Process::start(&mut command, "listening on ");
         Demo {
             socket: process.word_after("listening on ").to_owned(),

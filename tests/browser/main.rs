@@ -1,7 +1,8 @@
 //! The pages, in a real browser. Read in order, the names are the specification.
 //!
 //! Each page works by double click and from its own server, and most tests run in both
-//! ways: `[file://]` and `[http://]`. Run some by a part of their name:
+//! ways: `[file://]` and `[http://]` (or `[https://]`, with an authority that the browser was
+//! told to trust). Run some by a part of their name:
 //! `cargo test -p browser-tests token`.
 
 #![allow(unreachable_pub, reason = "a test program is not a library")]
@@ -14,20 +15,31 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use harness::{Page, Scene, Stage, Tools, Way, root, variable};
+use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
 use reqwest::Url;
 use serde_json::{Value, json};
 use thirtyfour::Key;
 
-const INSTALL: &str = "Debian, Ubuntu: apt-get install chromium chromium-driver
+const INSTALL: &str = "Debian, Ubuntu: apt-get install chromium chromium-driver libnss3-tools
 macOS, Windows: install Chrome, and put the chromedriver of the same version on PATH";
 
-const LESSONS: [&str; 3] = [
-    "1_websocket_server",
-    "2_websocket_echo",
-    "4_websocket_broadcast",
-];
+const SECURE: &str = "3_websocket_secure";
+
+/// Each lesson, one after the other, started. The third needs a browser that trusts it.
+fn lessons(scene: &Scene) -> impl Iterator<Item = (&'static str, Demo)> {
+    let secure = scene.trusting.then_some((SECURE, &TLS[..]));
+    let plain = [
+        "1_websocket_server",
+        "2_websocket_echo",
+        "4_websocket_broadcast",
+    ];
+    let all = plain
+        .map(|lesson| (lesson, &[][..]))
+        .into_iter()
+        .chain(secure);
+    all.map(|(lesson, settings)| (lesson, scene.start(lesson, settings)))
+}
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -35,8 +47,10 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(2);
 
     let tools = Tools::find();
-    if let Err(missing) = &tools {
-        eprintln!("\nThe browser tests are SKIPPED: {missing}.\n{INSTALL}\n");
+    let trusting = tools.clone().and_then(Tools::trusting);
+    if let Err(missing) = &trusting {
+        let skipped = if tools.is_ok() { "over TLS " } else { "" };
+        eprintln!("\nThe browser tests {skipped}are SKIPPED: {missing}.\n{INSTALL}\n");
         if variable("CI").is_some_and(|value| value == "true") {
             eprintln!("With CI=true that is a FAILURE.");
             return ExitCode::FAILURE;
@@ -47,8 +61,8 @@ fn main() -> ExitCode {
     let stage = Arc::new(OnceLock::new());
     let mut trials = Vec::new();
     macro_rules! tests {
-        ($kind:literal, $way:expr, $($name:ident)*) => {$({
-            let (tools, stage) = (tools.clone(), Arc::clone(&stage));
+        ($tools:ident, $kind:literal, $way:expr, $($name:ident)*) => {$({
+            let (tools, stage) = ($tools.clone(), Arc::clone(&stage));
             let trial = Trial::ignorable_test(stringify!($name), move || match tools {
                 Ok(tools) => {
                     stage.get_or_init(|| Stage::set(tools)).play($way, $name);
@@ -61,8 +75,8 @@ fn main() -> ExitCode {
     }
     macro_rules! tests_in_both_ways {
         ($($name:ident)*) => {
-            tests!("file://", Way::File, $($name)*);
-            tests!("http://", Way::Http, $($name)*);
+            tests!(tools, "file://", Way::File, $($name)*);
+            tests!(tools, "http://", Way::Http, $($name)*);
         };
     }
     tests_in_both_ways! {
@@ -84,11 +98,22 @@ fn main() -> ExitCode {
         the_page_fits_a_phone_in_light_and_dark
     }
     tests!(
+        tools,
         "file://",
         Way::File,
         a_foreign_origin_is_refused_and_explained
     );
-    tests!("http://", Way::Http, without_a_guard_everybody_is_heard a_smuggled_script_does_not_run);
+    tests!(tools, "http://", Way::Http, without_a_guard_everybody_is_heard a_smuggled_script_does_not_run);
+    tests!(trusting, "https://", Way::Http, a_trusted_authority_opens_wss mixed_content_is_explained);
+    tests!(
+        trusting,
+        "file://",
+        Way::File,
+        a_trusted_authority_opens_wss
+        an_untrusted_authority_is_silence_and_the_page_explains_it
+        a_refusal_over_tls_is_no_silence
+        the_wrong_one_of_ws_and_wss_is_explained
+    );
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -142,13 +167,15 @@ async fn a_server_that_is_killed_is_explained(scene: Scene) {
 
 /// The first thing everybody forgets.
 async fn the_command_that_starts_the_server_is_named(scene: Scene) {
-    for lesson in LESSONS {
-        let demo = scene.start(lesson, &[]);
+    for (lesson, demo) in lessons(&scene) {
         let page = scene.open(&demo).await;
+        let address = demo.socket.trim_end_matches('/').to_owned();
         drop(demo);
-        page.fails("Closed: 1006 — no server answers at ws://127.0.0.1:")
+        page.fails(&format!("Closed: 1006 — no server answers at {address}"))
             .await;
-        page.shows("closed", &format!("Start it: cargo run --bin {lesson}"))
+        // As it is seen: lesson 3 has a list of steps for it.
+        let command = format!("Start it: cargo run --bin {lesson}");
+        page.until(&format!("document.body.innerText.includes('{command}')"))
             .await;
     }
 }
@@ -304,6 +331,116 @@ async fn a_foreign_origin_is_refused_and_explained(scene: Scene) {
     scene.open_as(Way::Http, &demo, None).await.connect().await;
 }
 
+/// Every lesson, when `.zEnv` says what `zcomm certs` tells a learner to write there.
+async fn a_trusted_authority_opens_wss(scene: Scene) {
+    let demo = scene.start("1_websocket_server", &TLS);
+    let page = scene.open(&demo).await;
+    page.connect().await;
+    page.until("$('clients').textContent === '1'").await; // asked by https
+
+    let demo = scene.start("2_websocket_echo", &TLS);
+    let page = scene.open(&demo).await;
+    page.connect().await;
+    page.say("Hello").await;
+    page.logs("message", "Echo: Hello").await;
+
+    let demo = scene.start(SECURE, &TLS);
+    let page = scene.open(&demo).await;
+    page.connect().await;
+    page.logs("open", "encrypted").await;
+    page.say("Hello").await;
+    page.logs("message", "Hello").await;
+    page.shows(
+        "known",
+        &format!("url\"{}?attempt=…\"readyState1", demo.socket),
+    )
+    .await;
+
+    let demo = scene.start("4_websocket_broadcast", &TLS);
+    hear_each_other(&scene.open(&demo).await, &scene.open(&demo).await).await;
+}
+
+/// Without settings lesson 3 makes an authority for this run, which nobody can trust yet.
+async fn an_untrusted_authority_is_silence_and_the_page_explains_it(scene: Scene) {
+    let demo = scene.start(SECURE, &[]);
+    let page = scene.open(&demo).await;
+    page.until("$('steps').offsetHeight === 0").await;
+    page.fails("does not trust its certificate, and tells no script which")
+        .await;
+    page.until("$('steps').offsetHeight > 0").await;
+    page.shows("steps", "cargo run --bin zcomm -- certs").await;
+    page.until(&format!("$('look').href === '{}'", demo.link))
+        .await;
+
+    // Another lesson's page has no list of steps, but a sentence.
+    let echo = scene.start("2_websocket_echo", &[]);
+    let other = scene.open(&echo).await;
+    other.write("server", &demo.socket).await;
+    other
+        .fails(&format!("Or open {} in a new tab", demo.link))
+        .await;
+
+    // The way of the second step.
+    let warning = scene.open_as(Way::Http, &demo, None).await;
+    warning
+        .shows("error-code", "ERR_CERT_AUTHORITY_INVALID")
+        .await;
+    warning.value("$('proceed-link').click()").await;
+    warning.until("document.title.startsWith('Secure')").await;
+    page.connect().await;
+    page.until("$('steps').offsetHeight === 0").await;
+}
+
+async fn a_refusal_over_tls_is_no_silence(scene: Scene) {
+    let site = ("WEBSOCKET_ALLOWED_ORIGINS", "https://app.example.com");
+    let demo = scene.start(SECURE, &[TLS[0], TLS[1], TLS[2], site]);
+    let page = scene.open(&demo).await;
+    page.fails("HTTP 403: this page's origin is not allowed. To fix it: ")
+        .await;
+    page.until("$('steps').offsetHeight === 0").await;
+}
+
+async fn the_wrong_one_of_ws_and_wss_is_explained(scene: Scene) {
+    for (settings, wrong, right) in [(&TLS[..], "ws:", "wss:"), (&[], "wss:", "ws:")] {
+        let demo = scene.start("2_websocket_echo", settings);
+        let page = scene.open(&demo).await;
+        page.write("server", &demo.socket.replace(right, wrong))
+            .await;
+        page.fails(&format!("a server answers at {right}//127.0.0.1:"))
+            .await;
+    }
+}
+
+/// The server's policy is stricter than the browser, so that one is set aside for a look.
+async fn mixed_content_is_explained(scene: Scene) {
+    let demo = scene.start(SECURE, &TLS);
+    let page = scene.open(&demo).await;
+    page.click("mixed").await;
+    page.click("plain").await;
+    page.shows("closed", "only with TLS (ws:// is mixed content)")
+        .await;
+
+    let bypass = json!({ "enabled": true });
+    let devtools = scene.browser.cdp();
+    devtools
+        .send_raw("Page.setBypassCSP", &bypass)
+        .await
+        .unwrap();
+    scene.browser.refresh().await.unwrap();
+    page.write("server", "ws://192.0.2.1/").await; // nobody's: nothing is sent
+    page.click("connect").await;
+    page.shows("closed", "Not connected: SecurityError: ").await;
+
+    let origin = demo.link.origin().ascii_serialization();
+    let near = scene.start(
+        "2_websocket_echo",
+        &[("WEBSOCKET_ALLOWED_ORIGINS", &origin)],
+    );
+    page.write("server", &near.socket).await;
+    page.connect().await;
+    page.logs("open", "plain text").await;
+}
+
 async fn without_a_guard_everybody_is_heard(scene: Scene) {
     let demo = scene.start("open_broadcast", &[]);
     hear_each_other(&scene.open(&demo).await, &scene.open(&demo).await).await;
@@ -317,8 +454,7 @@ async fn a_smuggled_script_does_not_run(scene: Scene) {
         document.body.append(script);
         return window.smuggled ?? 'not run';
     })()";
-    for lesson in LESSONS {
-        let demo = scene.start(lesson, &[]);
+    for (lesson, demo) in lessons(&scene) {
         let page = scene.open(&demo).await;
         assert_eq!(page.value(smuggle).await, "not run", "{lesson}");
         page.connect().await;
@@ -328,8 +464,7 @@ async fn a_smuggled_script_does_not_run(scene: Scene) {
 /// Everything a page needs is beside it.
 async fn nobody_but_the_server_is_asked_and_the_console_stays_empty(scene: Scene) {
     let clients = Url::from_file_path(root().join("clients")).unwrap();
-    for lesson in LESSONS {
-        let demo = scene.start(lesson, &[]);
+    for (lesson, demo) in lessons(&scene) {
         let page = scene.open(&demo).await;
         page.connect().await;
         page.say("Hello").await;
@@ -364,8 +499,7 @@ async fn nobody_but_the_server_is_asked_and_the_console_stays_empty(scene: Scene
 async fn the_page_fits_a_phone_in_light_and_dark(scene: Scene) {
     let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": false });
     let devtools = scene.browser.cdp();
-    for lesson in LESSONS {
-        let demo = scene.start(lesson, &[]);
+    for (lesson, demo) in lessons(&scene) {
         let page = scene.open(&demo).await;
         let sized = devtools
             .send_raw("Emulation.setDeviceMetricsOverride", &phone)
