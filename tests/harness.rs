@@ -651,9 +651,12 @@ impl Demo {
         format!("{scheme}://{}/", self.addr)
     }
 
-    /// Where its page is.
+    /// Where its page is: over TLS by name, because that is what a browser remembers.
     pub fn page(&self) -> String {
-        self.url().replacen("ws", "http", 1)
+        match self.tls {
+            true => format!("https://localhost:{}/", self.addr.port()),
+            false => format!("http://{}/", self.addr),
+        }
     }
 
     /// Fetches a page.

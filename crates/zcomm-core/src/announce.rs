@@ -34,7 +34,15 @@ pub(crate) fn announce(
         .map(|token| format!("#token={token}"))
         .unwrap_or_default();
     let here = reached_from_here(addr);
-    tracing::info!("listening on {ws}://{here}/ - open {http}://{here}/{fragment}{file}");
+    // A browser's exception for a certificate is for one name: lead everybody to the same.
+    let names = config.tls.as_ref().map(|tls| tls.certificate().names());
+    let by_name = here.ip().is_loopback()
+        && names.is_some_and(|names| names.iter().any(|name| name == "localhost"));
+    let page_host = match by_name {
+        true => format!("localhost:{}", here.port()),
+        false => here.to_string(),
+    };
+    tracing::info!("listening on {ws}://{here}/ - open {http}://{page_host}/{fragment}{file}");
     if !addr.ip().is_loopback() {
         for ip in network_addresses(addr.ip()) {
             let other = SocketAddr::new(ip, addr.port());
