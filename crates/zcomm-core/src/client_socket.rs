@@ -4,23 +4,29 @@
 //! able to bear a hostile server just as a server its clients. What it lacks is the hub: a
 //! client has one conversation.
 //!
-//! Every wait has an end but one: [`recv`](ClientSocket::recv) waits for a server that has
-//! nothing to say. Production sends pings meanwhile, since a network that is gone says
-//! nothing either.
+//! A network that is gone says nothing, and neither does a server that has nothing to say.
+//! So [`recv`](ClientSocket::recv) asks after a while whether the server is still there,
+//! and a connection whose ping is not answered has ended.
+//!
+//! Production adds what `client` has: it comes back by itself.
 
 use std::{
-    future::poll_fn,
+    fmt,
+    future::{Future, poll_fn},
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::time::timeout;
+use bytes::Bytes;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     clients::CloseReason,
-    dial::{Opening, dial},
+    dial::dial,
     error::{Error, Result},
     message::Message,
+    opening::Opening,
+    options::ConnectOptions,
     trust::Trust,
     wire::{End, Incoming, Wire},
 };
@@ -32,7 +38,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct ClientSocket {
     wire: Wire,
     opening: Opening,
+    pulse: Pulse,
     end: Option<End>,
+}
+
+/// What a server can send, Close excepted: that is an [`End`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A text or binary message.
+    Message(Message),
+    /// The server asks whether we are there; it has been answered.
+    Ping(Bytes),
+    /// The server has answered a ping, or says by itself that it is there.
+    Pong(Bytes),
 }
 
 impl ClientSocket {
@@ -42,10 +60,19 @@ impl ClientSocket {
     /// # Errors
     /// [`Error::Connect`], which says at which step it failed and what to do.
     pub async fn connect(url: &str, trust: &Trust) -> Result<ClientSocket> {
-        let (wire, opening) = dial(url, trust).await?;
+        ClientSocket::connect_with(&ConnectOptions::new(url, trust)).await
+    }
+
+    /// Connects as the options say.
+    ///
+    /// # Errors
+    /// [`Error::Connect`], which says at which step it failed and what to do.
+    pub async fn connect_with(options: &ConnectOptions) -> Result<ClientSocket> {
+        let (wire, opening) = dial(options).await?;
         Ok(ClientSocket {
             wire,
             opening,
+            pulse: Pulse::new(options),
             end: None,
         })
     }
@@ -56,59 +83,113 @@ impl ClientSocket {
         &self.opening
     }
 
-    /// Sends a message and waits until the network has taken it, at most 5 s.
+    /// How the connection has ended, once it has.
+    #[must_use]
+    pub fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// Sends a message and waits until the network has taken it, at most 5 s. Whoever sends
+    /// much calls [`recv`](ClientSocket::recv) in between: a server that answers each message
+    /// stops reading when nobody takes its answers.
+    ///
+    /// Not cancel-safe in one way: a message that was begun leaves with the next one.
     ///
     /// # Errors
     /// [`Error::Closed`] once the connection has ended.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
-        if self.end.is_none() {
-            let mut message = Some(message.into());
-            let sent = poll_fn(|context| {
-                self.wire.set_waker(context.waker());
-                let written = message.take().map(|message| self.wire.write(message));
-                match written.unwrap_or(Ok(true)).and_then(|_| self.wire.flush()) {
-                    Ok(true) => Poll::Ready(Ok(())),
-                    Ok(false) => Poll::Pending,
-                    Err(end) => Poll::Ready(Err(end)),
-                }
-            });
-            match timeout(PATIENCE, sent).await {
-                Ok(Ok(())) => {}
-                Ok(Err(end)) => self.end_with(end),
-                Err(_) => self.end_with(End::Broken("the server takes nothing".into())),
+        let message = message.into();
+        self.write(|wire| wire.write(message)).await
+    }
+
+    /// Sends a ping with at most 125 bytes (RFC 6455 section 5.5); more are cut off.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] once the connection has ended.
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<()> {
+        let payload = &payload[..payload.len().min(125)];
+        self.write(|wire| wire.ping(payload)).await
+    }
+
+    /// The next message; `None` once the connection has ended. Cancel-safe.
+    pub async fn recv(&mut self) -> Option<Message> {
+        loop {
+            if let Received::Message(message) = self.recv_any().await? {
+                return Some(message);
             }
-        }
-        match self.end {
-            None => Ok(()),
-            Some(_) => Err(Error::Closed),
         }
     }
 
-    /// The next message; `None` once the connection has ended. Pings are answered on the
-    /// way. Cancel-safe; waits as long as the server is silent.
-    pub async fn recv(&mut self) -> Option<Message> {
+    /// The next message, ping or pong; `None` once the connection has ended. Cancel-safe.
+    pub async fn recv_any(&mut self) -> Option<Received> {
         while self.end.is_none() {
-            match poll_fn(|context| self.poll_read(context)).await {
-                Ok(Incoming::Message(message)) => return Some(message),
-                Ok(Incoming::Ping | Incoming::Pong(_)) => {}
-                Err(end) => self.end_with(end),
+            let due = self.pulse.due();
+            let read = poll_fn(|context| self.poll_read(context));
+            let read = match due {
+                Some(due) => timeout_at(due, read).await,
+                None => Ok(read.await),
+            };
+            match read {
+                Ok(Ok(incoming)) => {
+                    self.pulse.heard();
+                    return Some(incoming.into());
+                }
+                Ok(Err(end)) => self.end_with(end),
+                Err(_) => match self.pulse.overdue() {
+                    Some(silence) => self.end_with(End::Broken(silence.into())),
+                    // When this fails, the connection has ended.
+                    None => drop(self.ping(&[]).await),
+                },
             }
         }
         None
     }
 
-    /// Closes with a code (RFC 6455 section 7.4) and a reason, and waits for the server's
-    /// answer, at most 5 s. The code and reason it closed with, if it did.
-    pub async fn close(mut self, code: u16, reason: &str) -> Option<CloseReason> {
-        if self.end.is_none() {
+    /// Asks the server to close, with a code (RFC 6455 section 7.4) and a reason. What it
+    /// sends until its own Close frame is still to be received, as long as it takes 5 s.
+    pub fn start_close(&mut self, code: u16, reason: &str) {
+        if self.end.is_none() && self.pulse.closing.is_none() {
             self.wire.close(&CloseReason::new(code, reason));
-            // What comes before the answer was on its way already.
-            let answer = async { while self.recv().await.is_some() {} };
-            timeout(PATIENCE, answer).await.ok();
+            self.pulse.closing = Some(Instant::now());
+        }
+    }
+
+    /// Closes and waits until the server has agreed, at most 5 s. The code and reason it
+    /// closed with, if it did. Messages that were on their way are dropped.
+    pub async fn close(&mut self, code: u16, reason: &str) -> Option<CloseReason> {
+        self.start_close(code, reason);
+        while self.recv().await.is_some() {}
+        // RFC 6455 section 7.1.1: the server hangs up first, if it does so soon.
+        if !matches!(self.end, Some(End::Broken(_))) {
+            self.wire.finish().await;
+        }
+        match &self.end {
+            Some(End::ByPeer(why)) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
+        if self.end.is_none() {
+            let mut put = Some(put);
+            let written = poll_fn(|context| {
+                self.wire.set_waker(context.waker());
+                let taken = put.take().map_or(Ok(true), |put| put(&mut self.wire));
+                match taken.and_then(|_| self.wire.flush()) {
+                    Ok(true) => Poll::Ready(Ok(())),
+                    Ok(false) => Poll::Pending,
+                    Err(end) => Poll::Ready(Err(end)),
+                }
+            });
+            match within_patience(written).await {
+                Some(Ok(())) => {}
+                Some(Err(end)) => self.end_with(end),
+                None => self.end_with(End::Broken("the server takes nothing".into())),
+            }
         }
         match self.end {
-            Some(End::ByClient(why)) => Some(why),
-            _ => None,
+            None => Ok(()),
+            Some(_) => Err(Error::Closed),
         }
     }
 
@@ -126,11 +207,82 @@ impl ClientSocket {
     }
 
     fn end_with(&mut self, end: End) {
-        if let End::ByServer(why) = &end {
+        if let End::ByUs(why) = &end {
             self.wire.close(why);
         }
         // The answer to a Close is where a flush finds it; when it fails, all is over anyway.
         self.wire.flush().ok();
         self.end = Some(end);
+    }
+}
+
+impl fmt::Debug for ClientSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientSocket({})", self.opening.addr)
+    }
+}
+
+/// A timer costs more than a write that is done at once, and most are.
+async fn within_patience<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => timeout(PATIENCE, future).await.ok(),
+    }
+}
+
+/// When to ask a silent server whether it is there, and when to give it up.
+struct Pulse {
+    interval: Option<Duration>,
+    timeout: Duration,
+    heard: Instant,
+    asked: Option<Instant>,
+    /// Since when our Close frame waits for the server's.
+    closing: Option<Instant>,
+}
+
+impl Pulse {
+    fn new(options: &ConnectOptions) -> Pulse {
+        Pulse {
+            interval: options.ping_interval,
+            timeout: options.ping_timeout,
+            heard: Instant::now(),
+            asked: None,
+            closing: None,
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        match (self.closing, self.asked) {
+            (Some(closing), _) => Some(closing + PATIENCE),
+            (None, Some(asked)) => Some(asked + self.timeout),
+            (None, None) => Some(self.heard + self.interval?),
+        }
+    }
+
+    fn heard(&mut self) {
+        if self.interval.is_some() {
+            self.heard = Instant::now();
+            self.asked = None;
+        }
+    }
+
+    /// What the server owes us at this time; `None`: nothing, so it is to be asked.
+    fn overdue(&mut self) -> Option<&'static str> {
+        if self.closing.is_some() {
+            return Some("the server did not answer our Close frame");
+        }
+        let asked = self.asked.replace(Instant::now());
+        asked.map(|_| "the server does not answer pings")
+    }
+}
+
+impl From<Incoming> for Received {
+    fn from(incoming: Incoming) -> Received {
+        match incoming {
+            Incoming::Message(message) => Received::Message(message),
+            Incoming::Ping(payload) => Received::Ping(payload),
+            Incoming::Pong(payload) => Received::Pong(payload),
+        }
     }
 }

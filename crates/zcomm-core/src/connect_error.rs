@@ -26,6 +26,14 @@ pub enum ConnectError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A header cannot be sent like that. Its value is not repeated: it may be secret.
+    #[error(
+        "the header {name:?} cannot be sent: its name or value has characters that a header must not have"
+    )]
+    Header {
+        /// The name.
+        name: String,
+    },
     /// The name service does not know the host.
     #[error("the name {host} is not found: {source}")]
     NotFound {
@@ -149,11 +157,33 @@ pub enum Distrust {
 }
 
 impl ConnectError {
+    /// Whether trying again by itself is of no use: the server has refused, or somebody has
+    /// to change something first.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            ConnectError::NotFound { .. }
+            | ConnectError::Refused { .. }
+            | ConnectError::Unreachable { .. }
+            | ConnectError::Timeout { .. }
+            | ConnectError::Tls { .. } => false,
+            // Too many, or too busy: that passes. All other refusals stay.
+            ConnectError::Http { status, .. } => !matches!(status, 408 | 429 | 500..=599),
+            ConnectError::Url { .. }
+            | ConnectError::Header { .. }
+            | ConnectError::NotTls { .. }
+            | ConnectError::SpeaksTls { .. }
+            | ConnectError::Certificate { .. }
+            | ConnectError::NotWebSocket { .. } => true,
+        }
+    }
+
     /// What the reader can do next.
     #[must_use]
     pub fn help(&self) -> String {
         match self {
             ConnectError::Url { .. } => "e.g. ws://127.0.0.1:8765/ or wss://example.com/chat".into(),
+            ConnectError::Header { .. } => "a name and a value, without line ends".into(),
             ConnectError::NotFound { .. } => {
                 "check the spelling, and whether this computer is online".into()
             }
@@ -169,7 +199,9 @@ impl ConnectError {
             }
             ConnectError::SpeaksTls { .. } => "use wss:// with this port".into(),
             ConnectError::Certificate { why, .. } => why.help(),
-            ConnectError::Tls { .. } => "the log of the server says more".into(),
+            ConnectError::Tls { .. } => {
+                "the log of the server says more; if it speaks plain text there, use ws://".into()
+            }
             ConnectError::Http { status, .. } => match status {
                 300..=399 => "the server is elsewhere: use the address it names",
                 401 => "show a token, e.g. ?token=… in the address",

@@ -7,9 +7,9 @@
 //! Production keeps a few connections open and uses them again; a WebSocket is one that
 //! stays open by itself.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{fmt, io, time::Duration};
 
-use rustls::{Error as TlsError, pki_types::ServerName};
+use rustls::{Error as TlsError, ProtocolVersion, pki_types::ServerName};
 use tokio::{
     net::{TcpStream, lookup_host},
     time::timeout,
@@ -18,129 +18,41 @@ use tokio_rustls::TlsConnector;
 use tungstenite::{
     Error as WireError,
     client::IntoClientRequest,
-    handshake::client::Response,
-    http::{Uri, header::LOCATION},
+    handshake::client::{Request, Response},
+    http::{
+        HeaderName, HeaderValue,
+        header::{AUTHORIZATION, LOCATION},
+    },
 };
 
 use crate::{
-    certificate::{Certificate, printable},
+    certificate::printable,
     connect_error::ConnectError,
+    opening::{Opening, TlsOpening, header_lines, response_lines},
+    options::ConnectOptions,
+    target::Target,
     transport::{SpeaksTls, Transport},
     trust::Trust,
     wire::Wire,
 };
 
-/// For the whole way to an open connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest message that a server may send us (bytes).
-const MAX_MESSAGE: usize = 1024 * 1024;
+/// For one of a host's addresses to answer, before the next is tried.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What was learned while a connection was opened.
-#[derive(Clone, Debug)]
-pub struct Opening {
-    /// The address and port that answered.
-    pub addr: SocketAddr,
-    /// What TLS found; `None` for `ws://`.
-    pub tls: Option<TlsOpening>,
-    /// The answer to the handshake: its status line, and a line for each header.
-    pub response: Vec<String>,
-}
-
-/// What TLS found out about the server.
-#[derive(Clone, Debug)]
-pub struct TlsOpening {
-    /// The certificates it showed and that were believed, its own first.
-    pub chain: Vec<Certificate>,
-    /// The version, e.g. `TLSv1_3`.
-    pub protocol: String,
-    /// The cipher suite, e.g. `TLS13_AES_256_GCM_SHA384`.
-    pub cipher: String,
-}
-
-impl fmt::Display for Opening {
-    /// What a client knows now, a line each: TLS first, as it came first.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(tls) = &self.tls {
-            writeln!(f, "protocol     {}", tls.protocol)?;
-            writeln!(f, "cipher       {}", tls.cipher)?;
-            for (index, certificate) in tls.chain.iter().enumerate() {
-                let (number, count) = (index + 1, tls.chain.len());
-                writeln!(f, "certificate {number} of {count}\n{certificate}")?;
-            }
-        }
-        write!(f, "{}", self.response.join("\n"))
-    }
-}
-
-/// Opens a connection to a `ws://` or `wss://` address.
-pub(crate) async fn dial(url: &str, trust: &Trust) -> Result<(Wire, Opening), ConnectError> {
-    let target = Target::parse(url)?;
-    let limit = CONNECT_TIMEOUT;
-    let opened = timeout(limit, target.open(trust)).await;
+/// Goes the whole way to an open connection.
+pub(crate) async fn dial(options: &ConnectOptions) -> Result<(Wire, Opening), ConnectError> {
+    let target = Target::parse(&options.url)?;
+    let limit = options.connect_timeout;
+    let opened = timeout(limit, target.open(options)).await;
     opened.unwrap_or_else(|_| {
         let place = target.place.clone();
         Err(ConnectError::Timeout { place, limit })
     })
 }
 
-/// Where to go.
-struct Target {
-    uri: Uri,
-    tls: bool,
-    /// The host, an IPv6 address without its brackets.
-    host: String,
-    port: u16,
-    /// Host and port, for people.
-    place: String,
-}
-
 impl Target {
-    fn parse(url: &str) -> Result<Target, ConnectError> {
-        let wrong = |reason| ConnectError::Url {
-            url: printable(url.split('?').next().unwrap_or_default()),
-            reason,
-        };
-        if url.contains('#') {
-            return Err(wrong(
-                "it must not have a # part (a token goes into ?token=)",
-            ));
-        }
-        let (scheme, rest) = url.split_once("://").unwrap_or_default();
-        let scheme = scheme.to_ascii_lowercase();
-        let tls = match scheme.as_str() {
-            "wss" => true,
-            "ws" => false,
-            "http" => return Err(wrong("say ws:// instead of http://")),
-            "https" => return Err(wrong("say wss:// instead of https://")),
-            _ => return Err(wrong("it must begin with ws:// or wss://")),
-        };
-        let uri: Uri = format!("{scheme}://{rest}")
-            .parse()
-            .map_err(|_| wrong("it cannot be read"))?;
-        let authority = uri.authority().ok_or(wrong("it names no host"))?;
-        if authority.as_str().contains('@') {
-            return Err(wrong("it must not have a user name in it"));
-        }
-        let host = authority.host().trim_matches(['[', ']']).to_owned();
-        let port = match authority.as_str().strip_prefix(authority.host()) {
-            Some("") if tls => 443,
-            Some("") => 80,
-            _ => authority.port_u16().unwrap_or(0),
-        };
-        let place = format!("{}:{port}", authority.host());
-        match host.is_empty() || port == 0 {
-            true => Err(wrong("it needs a host, and a port from 1 to 65535")),
-            false => Ok(Target {
-                uri,
-                tls,
-                host,
-                port,
-                place,
-            }),
-        }
-    }
-
-    async fn open(&self, trust: &Trust) -> Result<(Wire, Opening), ConnectError> {
+    async fn open(&self, options: &ConnectOptions) -> Result<(Wire, Opening), ConnectError> {
+        let request = self.request(options)?;
         let stream = self.reach().await?;
         let addr = stream
             .peer_addr()
@@ -148,20 +60,25 @@ impl Target {
         let (transport, tls) = match self.tls {
             false => (Transport::connected(stream), None),
             true => {
-                let (transport, tls) = self.secure(stream, trust).await?;
+                let (transport, tls) = self.secure(stream, &options.trust).await?;
                 (transport, Some(tls))
             }
         };
-        let (wire, response) = self.upgrade(transport).await?;
+        let asked = self.request_lines(&request);
+        let (wire, response) = self
+            .upgrade(transport, request, options.max_message_bytes)
+            .await?;
         let opening = Opening {
             addr,
             tls,
-            response: lines(&response),
+            request: asked,
+            response: response_lines(&response),
         };
         Ok((wire, opening))
     }
 
-    /// TCP, to the first address of the host that answers: `localhost` has two.
+    /// TCP, to the first address of the host that answers: `localhost` has two. A browser
+    /// tries several at once (RFC 8305); one after the other is easier to follow.
     async fn reach(&self) -> Result<TcpStream, ConnectError> {
         let addresses = lookup_host((self.host.as_str(), self.port)).await;
         let addresses = addresses.map_err(|source| ConnectError::NotFound {
@@ -170,12 +87,15 @@ impl Target {
         })?;
         let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in addresses {
-            match TcpStream::connect(address).await {
+            let connecting = timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await;
+            match connecting.unwrap_or_else(|late| Err(late.into())) {
                 // Small messages leave at once (no Nagle).
                 Ok(stream) => match stream.set_nodelay(true) {
                     Ok(()) => return Ok(stream),
                     Err(error) => failed = error,
                 },
+                // That nobody listens says more than that one of two ways is closed.
+                Err(_) if failed.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => failed = error,
             }
         }
@@ -224,28 +144,83 @@ impl Target {
             }
         })?;
         let session = stream.get_ref().1;
-        let protocol = session
-            .protocol_version()
-            .map(|version| format!("{version:?}"));
-        let cipher = session
-            .negotiated_cipher_suite()
-            .map(|suite| format!("{:?}", suite.suite()));
+        let protocol = match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            _ => "TLS 1.2",
+        };
+        let cipher = session.negotiated_cipher_suite();
+        let cipher = cipher.map(|suite| format!("{:?}", suite.suite()));
         let opening = TlsOpening {
             chain: witness.chain(),
-            protocol: protocol.unwrap_or_default(),
-            cipher: cipher.unwrap_or_default(),
+            protocol: protocol.to_owned(),
+            // rustls marks the suites of TLS 1.3; their registered names do not.
+            cipher: cipher.unwrap_or_default().replace("TLS13_", "TLS_"),
         };
         Ok((Transport::Tls(Box::new(stream.into())), opening))
     }
 
-    /// HTTP, the last request of this connection (RFC 6455 section 4.1).
-    async fn upgrade(&self, transport: Transport) -> Result<(Wire, Response), ConnectError> {
-        let odd = |error: WireError| ConnectError::NotWebSocket {
+    /// The request that asks for a WebSocket (RFC 6455 section 4.1).
+    fn request(&self, options: &ConnectOptions) -> Result<Request, ConnectError> {
+        let request = self.uri.clone().into_client_request();
+        let mut request = request.map_err(|error| self.odd(&error))?;
+        let own = [
+            (
+                "Authorization",
+                options
+                    .token
+                    .as_ref()
+                    .map(|token| format!("Bearer {token}")),
+            ),
+            ("Origin", options.origin.clone()),
+            (
+                "Sec-WebSocket-Protocol",
+                Some(options.protocols.join(", ")).filter(|list| !list.is_empty()),
+            ),
+        ];
+        let own = own
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        for (name, value) in own.chain(options.headers.iter().cloned()) {
+            let wrong = || ConnectError::Header {
+                name: printable(&name),
+            };
+            let key = HeaderName::try_from(&name).map_err(|_| wrong())?;
+            let mut value = HeaderValue::try_from(value).map_err(|_| wrong())?;
+            value.set_sensitive(key == AUTHORIZATION);
+            request.headers_mut().append(key, value);
+        }
+        Ok(request)
+    }
+
+    /// The request as text. The query may carry a token, so only its length is told.
+    fn request_lines(&self, request: &Request) -> Vec<String> {
+        let query = self
+            .uri
+            .query()
+            .map(|query| format!("?({} bytes)", query.len()));
+        let path = printable(self.uri.path());
+        let line = format!("GET {path}{} HTTP/1.1", query.unwrap_or_default());
+        [line]
+            .into_iter()
+            .chain(header_lines(request.headers()))
+            .collect()
+    }
+
+    fn odd(&self, error: &WireError) -> ConnectError {
+        ConnectError::NotWebSocket {
             place: self.place.clone(),
             reason: printable(&error.to_string()),
-        };
-        let request = self.uri.clone().into_client_request().map_err(odd)?;
-        let opened = Wire::connect(transport, request, MAX_MESSAGE).await;
+        }
+    }
+
+    /// HTTP, the last request of this connection.
+    async fn upgrade(
+        &self,
+        transport: Transport,
+        request: Request,
+        max_message: usize,
+    ) -> Result<(Wire, Response), ConnectError> {
+        let opened = Wire::connect(transport, request, max_message).await;
         opened.map_err(|error| match error {
             WireError::Io(error)
                 if error.get_ref().is_some_and(|error| error.is::<SpeaksTls>()) =>
@@ -258,22 +233,9 @@ impl Target {
                 status: response.status().as_u16(),
                 reason: why(&response),
             },
-            error => odd(error),
+            error => self.odd(&error),
         })
     }
-}
-
-/// The status line and the headers, as text.
-fn lines(response: &Response) -> Vec<String> {
-    let headers = response.headers().iter();
-    let headers = headers.map(|(name, value)| {
-        format!(
-            "{name}: {}",
-            printable(&String::from_utf8_lossy(value.as_bytes()))
-        )
-    });
-    let status = format!("{:?} {}", response.version(), response.status());
-    [status].into_iter().chain(headers).collect()
 }
 
 /// What an answer that is not 101 says for itself.
@@ -286,45 +248,8 @@ fn why(response: &Response) -> String {
     }
     let body = response.body().as_deref().unwrap_or_default();
     let body = String::from_utf8_lossy(body);
-    printable(body.lines().next().unwrap_or_default().trim())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_read_or_says_what_is_wrong_with_it() {
-        let place = |url| Target::parse(url).map(|target| (target.place, target.tls));
-        for (url, found) in [
-            ("ws://localhost", ("localhost:80", false)),
-            ("WSS://Example.com/chat?x=1", ("Example.com:443", true)),
-            ("wss://[::1]:8766/", ("[::1]:8766", true)),
-        ] {
-            assert_eq!(place(url).unwrap(), (found.0.to_owned(), found.1));
-        }
-        for (url, reason) in [
-            ("http://localhost:8765/", "ws:// instead of http://"),
-            ("https://localhost:8765/", "wss:// instead of https://"),
-            ("localhost:8765", "begin with ws://"),
-            ("/ws", "begin with ws://"),
-            ("ws://", "cannot be read"),
-            ("ws://a b/", "cannot be read"),
-            ("ws://host:99999/", "port"),
-            ("ws://host:0/", "port"),
-            ("ws://user:secret@host/", "user name"),
-            ("ws://host/#token=x", "# part"),
-        ] {
-            let error = place(url).unwrap_err().to_string();
-            assert!(error.contains(reason), "{url}: {error}");
-        }
-    }
-
-    #[test]
-    fn an_error_does_not_repeat_the_token_in_an_address() {
-        for url in ["http://host/?token=secret", "ws://host/?token=secret#x"] {
-            let error = Target::parse(url).map(|_| ()).unwrap_err().to_string();
-            assert!(!error.contains("secret"), "{error}");
-        }
-    }
+    let line = body.lines().next().unwrap_or_default();
+    // Our own servers begin with the status.
+    let status = response.status().as_u16().to_string();
+    printable(line.strip_prefix(&status).unwrap_or(line).trim())
 }

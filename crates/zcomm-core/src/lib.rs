@@ -127,6 +127,11 @@ mod http;
 mod session;
 
 // Layer 4: the client.
+mod options;
+mod target;
+
+mod opening;
+
 mod dial;
 
 mod client_socket;
@@ -139,18 +144,20 @@ mod server;
 mod shutdown;
 
 pub use certificate::{Certificate, PemError};
-pub use client_socket::ClientSocket;
+
+pub use client_socket::{ClientSocket, Received};
 pub use clients::{ClientId, ClientInfo, Clients, CloseReason};
 pub use config::{Config, Refuse};
 pub use connect_error::{ConnectError, Distrust};
 pub use connection::Connection;
 pub use cursor::{Cursor, Delivery};
 pub use development_ca::{DevelopmentCa, LOOPBACK_NAMES, PemPair};
-pub use dial::{Opening, TlsOpening};
 pub use error::{Error, Result};
 pub use hub::{Appended, Hub, HubLimits};
 pub use message::{Message, Text};
 pub use names::{MAX_NAME, NAME_RULE, folded, name};
+pub use opening::{Opening, TlsOpening};
+pub use options::ConnectOptions;
 pub use origin::{Authority, Origin};
 pub use page::{Asset, Page};
 pub use program::program;
@@ -160,3 +167,4 @@ pub use shutdown::shutdown_signal;
 pub use tls::Identity;
 pub use token::{DEMO_TOKEN, NamedToken, Token};
 pub use trust::Trust;
+pub use wire::End;

@@ -135,7 +135,7 @@ impl Socket {
     /// Ends the connection from this side.
     pub(crate) fn close(&mut self, why: CloseReason) {
         if self.end.is_none() {
-            self.end_with(End::ByServer(why));
+            self.end_with(End::ByUs(why));
         }
     }
 
@@ -157,7 +157,7 @@ impl Socket {
             self.on_due(due)?;
         }
         match self.client.next_mail(true) {
-            Some(Mail::Close(why)) => Err(End::ByServer(why)),
+            Some(Mail::Close(why)) => Err(End::ByUs(why)),
             _ => Ok(false),
         }
     }
@@ -190,7 +190,7 @@ impl Socket {
                     self.deadlines.message_ended();
                     return Ok(Poll::Ready(message));
                 }
-                Some(Incoming::Ping) => {
+                Some(Incoming::Ping(_)) => {
                     self.unflushed = true;
                     spend(&mut self.controls)?;
                 }
@@ -222,7 +222,7 @@ impl Socket {
             while let Some(mail) = self.client.next_mail(blocked) {
                 match mail {
                     Mail::Message(message) => self.write(message)?,
-                    Mail::Close(why) => return Err(End::ByServer(why)),
+                    Mail::Close(why) => return Err(End::ByUs(why)),
                 }
                 if self.deadlines.flushing() {
                     break;
@@ -271,7 +271,7 @@ impl Socket {
         match due {
             Due::Ping => {
                 if let Some(payload) = self.deadlines.ping(self.wire.sent()) {
-                    let taken = self.wire.ping(payload)?;
+                    let taken = self.wire.ping(&payload)?;
                     self.wrote(taken);
                 }
                 Ok(())
@@ -288,10 +288,10 @@ impl Socket {
     fn end_with(&mut self, end: End) {
         end.log(&self.client.info);
         match &end {
-            End::ByServer(why) => self.wire.close(why),
+            End::ByUs(why) => self.wire.close(why),
             // The codec has put the answer to a Close where a flush finds it. And a client
             // may end its side of the TCP connection and still read what we had to say.
-            End::ByClient(_) | End::Broken(_) => drop(self.wire.flush()),
+            End::ByPeer(_) | End::Broken(_) => drop(self.wire.flush()),
         }
         self.attached = None;
         self.end = Some(end);

@@ -53,13 +53,13 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 1024 * 1024;
 
 /// How a connection ended.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The client closed; this is its code and reason.
-    ByClient(CloseReason),
-    /// This server closed.
-    ByServer(CloseReason),
-    /// The network ended without a Close frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The other side closed; this is its code and reason.
+    ByPeer(CloseReason),
+    /// This side closed.
+    ByUs(CloseReason),
+    /// The network ended without a Close frame; this is what it said.
     Broken(String),
 }
 
@@ -68,11 +68,11 @@ impl End {
     pub(crate) fn log(&self, info: &ClientInfo) {
         let (id, peer) = (info.id, info.peer_addr);
         match self {
-            End::ByClient(why) => {
+            End::ByPeer(why) => {
                 let (code, reason) = (why.code(), why.reason());
                 tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed by the client");
             }
-            End::ByServer(why) => {
+            End::ByUs(why) => {
                 let (code, reason) = (why.code(), why.reason());
                 tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed by the server");
             }
@@ -85,20 +85,21 @@ impl End {
     /// The client does not answer pings.
     pub(crate) fn lost() -> End {
         let reason = "keepalive ping timeout";
-        End::ByServer(CloseReason::new(CloseReason::SERVER_ERROR, reason))
+        End::ByUs(CloseReason::new(CloseReason::SERVER_ERROR, reason))
     }
 
     /// A rule of this server was broken.
     pub(crate) fn policy(reason: &str) -> End {
-        End::ByServer(CloseReason::new(CloseReason::POLICY, reason))
+        End::ByUs(CloseReason::new(CloseReason::POLICY, reason))
     }
 }
 
 /// What a client can send, Close excepted: that is an [`End`].
+#[derive(Debug)]
 pub(crate) enum Incoming {
     Message(Message),
     /// The codec has put the pong where the next flush finds it.
-    Ping,
+    Ping(Bytes),
     Pong(Bytes),
 }
 
@@ -175,9 +176,9 @@ impl Wire {
                 Ok(tungstenite::Message::Binary(bytes)) => {
                     Ok(Some(Incoming::Message(Message::Binary(bytes))))
                 }
-                Ok(tungstenite::Message::Ping(_)) => Ok(Some(Incoming::Ping)),
+                Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Incoming::Ping(payload))),
                 Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Incoming::Pong(payload))),
-                Ok(tungstenite::Message::Close(frame)) => Err(End::ByClient(frame.into())),
+                Ok(tungstenite::Message::Close(frame)) => Err(End::ByPeer(frame.into())),
                 // Never read, only written.
                 Ok(tungstenite::Message::Frame(_)) => continue,
                 Err(error) if would_block(&error) => match self.codec.get_ref().overdrawn() {
@@ -196,8 +197,8 @@ impl Wire {
     }
 
     /// Puts a ping into the codec, like [`write`](Wire::write).
-    pub(crate) fn ping(&mut self, payload: [u8; 8]) -> Result<bool, End> {
-        let payload = Bytes::copy_from_slice(&payload);
+    pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
+        let payload = Bytes::copy_from_slice(payload);
         taken(self.codec.write(tungstenite::Message::Ping(payload)))
     }
 
@@ -287,7 +288,7 @@ impl From<WireError> for End {
             ),
             _ => (CloseReason::SERVER_ERROR, error.to_string()),
         };
-        End::ByServer(CloseReason::new(code, reason))
+        End::ByUs(CloseReason::new(code, reason))
     }
 }
 

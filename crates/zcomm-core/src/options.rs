@@ -1,0 +1,66 @@
+//! How to connect: the address, and what goes into the handshake besides.
+//!
+//! A browser lets a page choose the address and the subprotocols, and nothing else. A
+//! program chooses every header; so it can show a token where it belongs, in
+//! `Authorization`, and not in an address that ends up in logs. It can also claim any
+//! origin: an origin protects the users of browsers, not the server.
+//!
+//! [`ConnectOptions`] is a plain struct: `ConnectOptions { token: …, ..ConnectOptions::new(url, trust) }`.
+//!
+//! Production adds proxies, and certificates for clients.
+
+use std::{fmt, time::Duration};
+
+use crate::trust::Trust;
+
+/// How to connect. [`ConnectOptions::new`] fills in what is usual.
+#[derive(Clone)]
+pub struct ConnectOptions {
+    /// `ws://host:port/path?query` or `wss://…`; without a port 80 or 443.
+    pub url: String,
+    /// Whom to believe, where the address is `wss://`.
+    pub trust: Trust,
+    /// Shown as `Authorization: Bearer …`.
+    pub token: Option<String>,
+    /// The origin to claim, as a browser would for its page.
+    pub origin: Option<String>,
+    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9).
+    pub protocols: Vec<String>,
+    /// Further headers: name and value.
+    pub headers: Vec<(String, String)>,
+    /// The largest message that the server may send (bytes): 1 MiB.
+    pub max_message_bytes: usize,
+    /// For the whole way to an open connection: 10 s.
+    pub connect_timeout: Duration,
+    /// How often a silent server is asked whether it is still there: 20 s. `None`: never.
+    pub ping_interval: Option<Duration>,
+    /// How long it may take to answer: 10 s.
+    pub ping_timeout: Duration,
+}
+
+impl ConnectOptions {
+    /// The usual options for this address.
+    #[must_use]
+    pub fn new(url: impl Into<String>, trust: &Trust) -> ConnectOptions {
+        ConnectOptions {
+            url: url.into(),
+            trust: trust.clone(),
+            token: None,
+            origin: None,
+            protocols: Vec::new(),
+            headers: Vec::new(),
+            max_message_bytes: 1024 * 1024,
+            connect_timeout: Duration::from_secs(10),
+            ping_interval: Some(Duration::from_secs(20)),
+            ping_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl fmt::Debug for ConnectOptions {
+    /// Without the token, the query and the headers, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.url.split('?').next().unwrap_or_default();
+        write!(f, "ConnectOptions({address})")
+    }
+}
