@@ -22,6 +22,7 @@ mod wss;
 mod _3_websocket_secure;
 
 mod bad_inputs;
+mod client;
 mod secrets;
 mod storms;
 mod tidy;

@@ -136,6 +136,9 @@ mod dial;
 
 mod client_socket;
 
+mod backoff;
+mod client;
+
 // Layer 4: the server.
 mod announce;
 
@@ -144,7 +147,7 @@ mod server;
 mod shutdown;
 
 pub use certificate::{Certificate, PemError};
-
+pub use client::{Client, Event};
 pub use client_socket::{ClientSocket, Received};
 pub use clients::{ClientId, ClientInfo, Clients, CloseReason};
 pub use config::{Config, Refuse};

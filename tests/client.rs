@@ -1,0 +1,410 @@
+//! The client of the library: what it tells, when it comes back and when not, and what a
+//! hostile server can do to it, which is nothing.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use zcomm_core::{
+    Client, ClientSocket, Config, ConnectError, ConnectOptions, Connection, End, Error, Event,
+    Message, Received, Refuse, Token, Trust,
+};
+
+use crate::harness::{CANARY, certificates, echo, serve, soon};
+
+fn trust() -> Trust {
+    Trust::only(&certificates().ca).unwrap()
+}
+
+fn options(url: impl Into<String>) -> ConnectOptions {
+    ConnectOptions::new(url, &trust())
+}
+
+async fn next(client: &mut Client) -> Event {
+    soon("an event", client.next()).await.expect("it goes on")
+}
+
+#[tokio::test]
+async fn tells_of_the_connection_its_messages_and_its_end() {
+    let mut server = serve(Config::default(), echo).await;
+    let mut client = Client::new(options(server.url()));
+    let Event::Connected(opening) = next(&mut client).await else {
+        panic!("not connected")
+    };
+    assert_eq!(opening.addr, server.addr);
+    client.send("hello").await.unwrap();
+    assert!(
+        matches!(next(&mut client).await, Event::Message(message) if message == "hello".into())
+    );
+    server.stop().await;
+    let Event::Disconnected(End::ByPeer(why)) = next(&mut client).await else {
+        panic!("no end")
+    };
+    assert_eq!((why.code(), why.reason()), (1001, "Server shutting down"));
+    let Event::Reconnecting { wait, why: None } = next(&mut client).await else {
+        panic!("it does not come back")
+    };
+    assert!(wait <= Duration::from_millis(500), "{wait:?}");
+    assert!(matches!(client.send("too early").await, Err(Error::Closed)));
+    // Nobody is there any more.
+    let Event::Reconnecting {
+        wait,
+        why: Some(why),
+    } = next(&mut client).await
+    else {
+        panic!("it does not come back")
+    };
+    assert!(wait <= Duration::from_secs(1), "{wait:?}");
+    assert!(why.to_string().contains("nobody listens"), "{why}");
+}
+
+/// A proxy in between that can cut its connections.
+#[tokio::test]
+async fn comes_back_each_time_its_connection_breaks() {
+    let server = serve(Config::default(), echo).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let host = server.addr;
+    let relay = tokio::spawn(async move {
+        loop {
+            let (mut inside, _) = listener.accept().await.unwrap();
+            let mut outside = TcpStream::connect(host).await.unwrap();
+            // The handshake names the proxy; the server wants its own name.
+            let mut head = vec![0; 4096];
+            let read = inside.read(&mut head).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..read]).into_owned();
+            let own = inside.local_addr().unwrap().to_string();
+            outside
+                .write_all(head.replace(&own, &host.to_string()).as_bytes())
+                .await
+                .unwrap();
+            let (mut up, mut down) = ([0; 4096], [0; 4096]);
+            // Passes on until it sees the word; then both ends lose the other without a word.
+            loop {
+                tokio::select! {
+                    read = inside.read(&mut up) => match read {
+                        Ok(1..) if up[1] != 0x83 => outside.write_all(&up[..read.unwrap()]).await.unwrap(),
+                        _ => break,
+                    },
+                    read = outside.read(&mut down) => match read {
+                        Ok(bytes @ 1..) => inside.write_all(&down[..bytes]).await.unwrap(),
+                        _ => break,
+                    },
+                }
+            }
+        }
+    });
+    let mut client = Client::new(options(url));
+    for round in 0..5 {
+        let connected = soon("a connection", async {
+            loop {
+                match client.next().await.expect("it goes on") {
+                    Event::Connected(_) => return true,
+                    Event::GaveUp(why) => panic!("round {round}: {why:?}"),
+                    _ => {}
+                }
+            }
+        });
+        assert!(connected.await);
+        client.send("hello").await.unwrap();
+        assert!(matches!(next(&mut client).await, Event::Message(_)));
+        client.send("cut").await.unwrap();
+        assert!(matches!(
+            next(&mut client).await,
+            Event::Disconnected(End::Broken(_))
+        ));
+    }
+    relay.abort();
+}
+
+#[tokio::test]
+async fn does_not_come_back_after_a_refusal() {
+    for refuse in [Refuse::Close, Refuse::Http] {
+        let config = Config {
+            require_auth: true,
+            token: Some(Token::new(CANARY).unwrap()),
+            refuse,
+            ..Config::default()
+        };
+        let server = serve(config, echo).await;
+        let mut client = Client::new(options(server.url()));
+        let mut told = Vec::new();
+        while let Some(event) = soon("an event", client.next()).await {
+            told.push(event);
+        }
+        match (refuse, told.as_slice()) {
+            (
+                Refuse::Close,
+                [
+                    Event::Connected(_),
+                    Event::Disconnected(End::ByPeer(why)),
+                    Event::GaveUp(None),
+                ],
+            ) => {
+                assert_eq!(
+                    (why.code(), why.reason()),
+                    (1008, "Authentication required")
+                );
+            }
+            (
+                Refuse::Http,
+                [Event::GaveUp(Some(Error::Connect(ConnectError::Http { status: 401, .. })))],
+            ) => {}
+            other => panic!("{other:?}"),
+        }
+        // Near miss: with the token it is let in.
+        let mut client = Client::new(ConnectOptions {
+            token: Some(CANARY.into()),
+            ..options(server.url())
+        });
+        next(&mut client).await;
+        client.send("hello").await.unwrap();
+        assert!(matches!(next(&mut client).await, Event::Message(_)));
+    }
+}
+
+#[tokio::test]
+async fn does_not_come_back_to_a_server_it_cannot_believe() {
+    let config = Config {
+        tls: Some(crate::harness::identity()),
+        ..Config::default()
+    };
+    let server = serve(config, echo).await;
+    let stranger = zcomm_core::DevelopmentCa::new(&[]).unwrap();
+    let trust = Trust::only(&stranger).unwrap();
+    let mut client = Client::new(ConnectOptions::new(server.url(), &trust));
+    let event = next(&mut client).await;
+    assert!(matches!(
+        event,
+        Event::GaveUp(Some(Error::Connect(ConnectError::Certificate { .. })))
+    ));
+    assert!(client.next().await.is_none());
+}
+
+/// Who has been told that it may go does not come back either; a rule that the network
+/// broke is another matter.
+#[tokio::test]
+async fn the_close_code_decides_whether_it_comes_back() {
+    for (code, reason, back) in [
+        (1000, "", false),
+        (1001, "", true),
+        (1008, "Invalid token", false),
+        (1008, "Too slow", true),
+        (1009, "", false),
+        (1011, "", true),
+        (1012, "", true),
+        (1013, "", true),
+        (4001, "Replaced by a new connection", false),
+    ] {
+        let close = move |mut connection: Connection| async move {
+            connection.close(code, reason);
+            Ok(())
+        };
+        let server = serve(Config::default(), close).await;
+        let mut client = Client::new(options(server.url()));
+        next(&mut client).await;
+        assert!(matches!(next(&mut client).await, Event::Disconnected(_)));
+        let came_back = matches!(next(&mut client).await, Event::Reconnecting { .. });
+        assert_eq!(came_back, back, "{code} {reason}");
+    }
+}
+
+#[tokio::test]
+async fn hears_each_message_with_a_callback() {
+    let greet = |mut connection: Connection| async move {
+        for text in ["one", "two"] {
+            connection.send(text).await?;
+        }
+        Ok(())
+    };
+    let server = serve(Config::default(), greet).await;
+    let mut heard = Vec::new();
+    let mut client = Client::new(options(server.url()));
+    soon("the end", client.on_message(|message| heard.push(message))).await;
+    assert_eq!(heard, [Message::from("one"), "two".into()]);
+}
+
+#[tokio::test]
+async fn what_the_options_say_stands_in_the_handshake() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/chat?x=1", listener.local_addr().unwrap());
+    let asked = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        let read = stream.read(&mut head).await.unwrap();
+        String::from_utf8_lossy(&head[..read]).into_owned()
+    });
+    let options = ConnectOptions {
+        token: Some(CANARY.into()),
+        origin: Some("https://a.example".into()),
+        protocols: vec!["chat.v2".into(), "chat".into()],
+        headers: vec![("X-Class".into(), "b2".into())],
+        ..options(url)
+    };
+    assert!(ClientSocket::connect_with(&options).await.is_err());
+    let head = asked.await.unwrap().to_ascii_lowercase();
+    for line in [
+        "get /chat?x=1 http/1.1\r\n".to_owned(),
+        format!("authorization: bearer {}\r\n", CANARY.to_ascii_lowercase()),
+        "origin: https://a.example\r\n".into(),
+        "sec-websocket-protocol: chat.v2, chat\r\n".into(),
+        "x-class: b2\r\n".into(),
+    ] {
+        assert!(head.contains(&line), "no {line:?} in {head:?}");
+    }
+    assert!(!format!("{options:?}").contains(CANARY));
+}
+
+#[tokio::test]
+async fn a_header_that_could_smuggle_another_is_refused() {
+    for (name, value) in [
+        ("X-A", "1\r\nX-B: 2"),
+        ("X A", "1"),
+        ("", "1"),
+        ("X-A\n", "1"),
+    ] {
+        let options = ConnectOptions {
+            headers: vec![(name.into(), value.into())],
+            ..options("ws://127.0.0.1:9/")
+        };
+        let error = ClientSocket::connect_with(&options)
+            .await
+            .map(|_| ())
+            .unwrap_err();
+        assert!(error.to_string().contains("cannot be sent"), "{error}");
+    }
+}
+
+/// A network that is gone says nothing: the client has to ask.
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_asked_and_given_up() {
+    let url = speaks("", Manners::Silent).await;
+    let mut socket = ClientSocket::connect_with(&options(url)).await.unwrap();
+    let start = tokio::time::Instant::now();
+    assert!(socket.recv().await.is_none());
+    assert_eq!(
+        start.elapsed().as_secs(),
+        30,
+        "20 s of silence, and 10 s for the pong"
+    );
+    assert_eq!(
+        socket.end(),
+        Some(&End::Broken("the server does not answer pings".into()))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_answers_pings_may_be_silent_for_ever() {
+    let server = serve(Config::default(), echo).await;
+    let mut socket = ClientSocket::connect_with(&options(server.url()))
+        .await
+        .unwrap();
+    let quiet = tokio::time::timeout(Duration::from_secs(3600), socket.recv());
+    assert!(quiet.await.is_err(), "it is still open after an hour");
+    socket.send("hello").await.unwrap();
+    assert_eq!(socket.recv().await, Some("hello".into()));
+}
+
+#[tokio::test]
+async fn pings_and_pongs_can_be_seen() {
+    let server = serve(Config::default(), echo).await;
+    let mut socket = ClientSocket::connect_with(&options(server.url()))
+        .await
+        .unwrap();
+    socket.ping(b"are you there").await.unwrap();
+    let pong = soon("a pong", socket.recv_any()).await.unwrap();
+    assert_eq!(pong, Received::Pong("are you there".into()));
+}
+
+/// k03: each breach of the rules ends the connection with the code for it.
+#[tokio::test]
+async fn k03_a_hostile_server_is_hung_up_on() {
+    for (frames, code) in [
+        (&[0x82, 127, 0, 0, 0, 0, 0x40, 0, 0, 0][..], 1009), // 1 GiB is declared
+        (&[0x81, 2, 0xff, 0xfe], 1007),                      // not UTF-8
+        (&[0x81, 0x82, 1, 2, 3, 4, 0, 0], 1002),             // masked
+        (&[0xc1, 0], 1002),                                  // compressed, and nobody asked for it
+        (&[0x83, 0], 1002),                                  // an opcode that is none
+        (&[0x80, 0], 1002),                                  // a continuation of nothing
+        (&[0x88, 1, 3], 1002),                               // a Close with half a code
+    ] {
+        let url = speaks("", Manners::Sends(frames.to_vec())).await;
+        let mut socket = ClientSocket::connect_with(&options(url)).await.unwrap();
+        assert!(
+            soon(&format!("the end after {frames:?}"), socket.recv())
+                .await
+                .is_none()
+        );
+        let Some(End::ByUs(why)) = socket.end() else {
+            panic!("{frames:?}: {:?}", socket.end())
+        };
+        assert_eq!(why.code(), code, "{frames:?}: {why:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn k04_a_server_that_never_answers_a_close_is_left_after_5_s() {
+    let url = speaks("", Manners::Silent).await;
+    let mut socket = ClientSocket::connect_with(&options(url)).await.unwrap();
+    let start = tokio::time::Instant::now();
+    assert_eq!(socket.close(1000, "bye").await, None);
+    assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+#[tokio::test]
+async fn a_wrong_accept_and_what_nobody_asked_for_is_no_handshake() {
+    for more in [
+        "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n",
+        "Sec-WebSocket-Protocol: chat\r\n",
+    ] {
+        let url = speaks(more, Manners::Silent).await;
+        let error = ClientSocket::connect_with(&options(url))
+            .await
+            .map(|_| ())
+            .unwrap_err();
+        let Error::Connect(ConnectError::NotWebSocket { .. }) = error else {
+            panic!("{more:?}: {error}")
+        };
+    }
+}
+
+enum Manners {
+    Silent,
+    Sends(Vec<u8>),
+}
+
+/// A server that completes the handshake, with these headers in addition, and then behaves
+/// like this. Its address.
+async fn speaks(more: &str, manners: Manners) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr: SocketAddr = listener.local_addr().unwrap();
+    let more = more.to_owned();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        let read = stream.read(&mut head).await.unwrap();
+        let head = String::from_utf8_lossy(&head[..read]).into_owned();
+        let key = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        let accept =
+            tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.unwrap().as_bytes());
+        let accept = match more.contains("Accept") {
+            true => String::new(),
+            false => format!("Sec-WebSocket-Accept: {accept}\r\n"),
+        };
+        let response = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{accept}{more}\r\n"
+        );
+        stream.write_all(response.as_bytes()).await.unwrap();
+        match manners {
+            Manners::Silent => {}
+            Manners::Sends(bytes) => stream.write_all(&bytes).await.unwrap(),
+        }
+        // Nothing is read any more, and nothing is closed.
+        std::future::pending::<()>().await;
+    });
+    format!("ws://{addr}/")
+}
