@@ -175,8 +175,9 @@ impl Connection {
     }
 
     /// When this client has spent half of what it may send at once (see
-    /// [`rate_limit`](crate::Config::rate_limit)): how long until half is there again. A
-    /// handler may ask it to wait so long; who spends all is closed with 1008.
+    /// [`rate_limit`](crate::Config::rate_limit)): how long until it may send one more
+    /// and has half left. A handler may ask it to wait so long; who spends all is closed with
+    /// 1008.
     #[must_use]
     pub fn hurry(&self) -> Option<Duration> {
         self.socket

@@ -61,11 +61,12 @@ impl Budget {
         }
     }
 
-    /// How long until half of the burst is there again; `None` while it is. The moment to
-    /// ask a client to slow down, before it has spent all.
+    /// `None` while half of the burst is there; else how long until one more may be spent
+    /// and leaves half. The moment to ask a client to slow down, before it has spent all.
     pub(crate) fn until_half(&self) -> Option<Duration> {
         let half = self.rate?.burst / 2.0;
-        self.clone().spend(half).err()
+        self.clone().spend(half).err()?;
+        self.clone().spend(half + 1.0).err()
     }
 }
 
@@ -115,8 +116,9 @@ mod tests {
         budget.spend(10.0).unwrap();
         assert_eq!(budget.until_half(), None);
         budget.spend(2.0).unwrap();
-        assert_eq!(budget.until_half(), Some(Duration::from_millis(200)));
-        tokio::time::advance(Duration::from_millis(200)).await;
+        assert_eq!(budget.until_half(), Some(Duration::from_millis(300)));
+        tokio::time::advance(Duration::from_millis(300)).await;
+        budget.spend(1.0).unwrap();
         assert_eq!(budget.until_half(), None);
     }
 
