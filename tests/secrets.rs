@@ -4,8 +4,33 @@
 //! [`CANARY`] may stand in what it printed. Here everything is done that could make a
 //! server talk about a token, with the most talkative log there is.
 
+use serde_json::json;
+
+use crate::chat_client::{Guest, chat_app};
 use crate::demo;
 use crate::harness::{CANARY, Client, Raw, ask, get, handshake};
+
+/// A session is worth as much as a token: who shows it is the person.
+#[tokio::test]
+async fn a_session_is_in_no_log_and_nobody_else_hears_it() {
+    let chat = chat_app().env("RUST_LOG", "trace").start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let session = ada.welcome["session"].as_str().unwrap().to_owned();
+    let secret = session.rsplit('.').next().unwrap();
+    let mut bob = Guest::join(&chat, "Bob").await;
+    bob.says("direct", json!({"to": "Ada", "text": "hello"}))
+        .await;
+    let mut back = ada.back(&chat, "direct=0").await;
+    back.says("broadcast", json!({"text": "back", "id": "1"}))
+        .await;
+    back.hears("ack").await;
+    ada.client.closed().await;
+    let heard = bob.hears("broadcast").await.to_string();
+    let stats = get(chat.addr, "/stats").await.body;
+    for text in [chat.output(), heard, stats] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
 
 #[tokio::test]
 async fn t18_t19_the_token_is_in_no_log_and_no_answer_even_at_trace() {

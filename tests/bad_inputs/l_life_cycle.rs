@@ -1,5 +1,5 @@
-//! L: start, stop, signals, ports. (Rows l10, l13 to l24 are about clients that come back
-//! and about Redis, which these demos have not.)
+//! L: start, stop, signals, ports. (Rows l10, l13 and l22 to l24, about clients that come
+//! back, are told with the chat; l14 to l21 are about Redis, which these demos have not.)
 
 use zcomm_core::Config;
 
@@ -8,12 +8,13 @@ use crate::demo;
 use crate::harness::Raw;
 use crate::harness::{CANARY, Client, Start, echo, get, serve};
 
-fn every_demo() -> [Start; 4] {
+fn every_demo() -> [Start; 5] {
     [
         demo!("1_websocket_server"),
         demo!("2_websocket_echo"),
         demo!("open_broadcast"),
         demo!("4_websocket_broadcast").env("WEBSOCKET_TOKEN", CANARY),
+        demo!("chat_app").env("WEBSOCKET_TOKEN", CANARY),
     ]
 }
 

@@ -4,6 +4,7 @@
 //! client that was there all along still gets its answer within a second, and the hostile
 //! one has left nothing behind.
 
+mod a_messages;
 mod c_configuration;
 mod f_framing;
 mod h_handshake;
@@ -44,10 +45,6 @@ pub const ON_PURPOSE: &[(&str, &str)] = &[
     (
         "o11",
         "two origins in one line are 403 where the second is null: still refused, by the origin check",
-    ),
-    (
-        "r08",
-        "no rate_limited message before the close: its reason says it, and only chat_app speaks JSON",
     ),
     (
         "r17",

@@ -1,0 +1,373 @@
+//! A: application messages, and the rows of L and R that a chat answers. (Rows a12 to a14
+//! are about what a client shows; a10, a17, a18 and r14 are told in `chat_app`.)
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::chat_client::{Guest, chat_app, heard};
+use crate::harness::{CANARY, Demo, Raw, Start, frame, soon};
+
+/// Runs one row beside a witness who chats in the same room.
+async fn survives(start: Start, row: impl AsyncFnOnce(&Demo, Guest)) {
+    let chat = start.start().await;
+    let mut witness = Guest::join(&chat, "Witness").await;
+    let mallory = Guest::join(&chat, "Mallory").await;
+    row(&chat, mallory).await;
+    let heard = tokio::time::timeout(Duration::from_secs(1), witness.chats("still there?"));
+    heard.await.expect("the witness waited more than a second");
+    let output = chat.output();
+    assert!(!output.contains("panicked"), "{output}");
+    assert!(!output.contains("ERROR"), "{output}");
+}
+
+/// Says each of these, and is told this code each time; and the fifth time that it was
+/// enough.
+async fn refused(chat: &Demo, texts: &[String], code: &str, field: Option<&str>) {
+    for texts in texts.chunks(4) {
+        let mut mallory = Guest::join(chat, "Mallory").await;
+        for text in texts {
+            mallory.client.say(text.as_str()).await;
+            let error = mallory.refused().await;
+            assert_eq!(error["code"], code, "{text:?}: {error}");
+            let named = error.get("field").and_then(Value::as_str);
+            assert_eq!(named, field, "{text:?}: {error}");
+            assert!(!error["message"].as_str().unwrap().is_empty());
+        }
+        // Four mistakes are forgiven: the connection stays.
+        mallory.chats("and now for something else").await;
+    }
+}
+
+fn all(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a01_what_is_not_json_is_told_with_its_column_and_the_fifth_time_it_is_over() {
+    survives(chat_app(), async |_, mut mallory| {
+        for _ in 0..4 {
+            mallory.client.say(r#"{"type":"ping"; }"#).await;
+            let error = mallory.refused().await;
+            assert_eq!(
+                (&error["code"], &error["at"]),
+                (&json!("bad_json"), &json!(15))
+            );
+        }
+        mallory.says("ping", json!({})).await;
+        mallory.hears("pong").await;
+        mallory.client.say("once more").await;
+        assert_eq!(mallory.refused().await["code"], "bad_json");
+        assert_eq!(
+            mallory.client.closed().await,
+            (1008, "Too many errors".into())
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a02_a03_deep_or_broken_json_is_bad_json() {
+    survives(chat_app(), async |chat, _| {
+        let texts = [
+            "[".repeat(200),
+            "[".repeat(60_000),
+            r#"{"a":"#.repeat(10_000),
+            r#"{"type":"chat","text":1e999}"#.into(),
+            r#"{"type":"chat","text":NaN}"#.into(),
+            r#"{"type":"chat","text":"\ud800"}"#.into(),
+            r#"{"type":"ping"}{"type":"ping"}"#.into(),
+            "\u{feff}{\"type\":\"ping\"}".into(),
+        ];
+        refused(chat, &texts, "bad_json", None).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a04_a05_a08_a16_a_wrong_field_is_named() {
+    survives(chat_app(), async |chat, _| {
+        let id = all(&[
+            r#"{"type":"ping","id":"1","id":"2"}"#,
+            r#"{"type":"ping","id":9007199254740993}"#,
+        ]);
+        refused(chat, &id, "bad_message", Some("id")).await;
+        let kind = all(&[r#"{"type":"ping","type":"ping"}"#, r#"{"type":5}"#, "{}"]);
+        refused(chat, &kind, "bad_message", Some("type")).await;
+        let text = all(&[r#"{"type":"chat"}"#, r#"{"type":"chat","text":null}"#]);
+        refused(chat, &text, "bad_message", Some("text")).await;
+        let array = all(&[r#"["ping"]"#, "[]", "5", r#""ping""#]);
+        refused(chat, &array, "bad_message", None).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a06_an_unknown_type_is_repeated_cut_and_cleaned() {
+    survives(chat_app(), async |_, mut mallory| {
+        let kind = format!("\u{1b}]0;pwn\u{7}{}", "x".repeat(500));
+        mallory.says(&kind, json!({"id": "5"})).await;
+        let error = mallory.refused().await;
+        assert_eq!(
+            (&error["code"], &error["id"]),
+            (&json!("unknown_type"), &json!("5"))
+        );
+        let message = error["message"].as_str().unwrap();
+        assert!(message.chars().all(|c| !c.is_control()), "{message:?}");
+        assert!(
+            message.matches('x').count() <= 32 && message.contains("xxx"),
+            "{message:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a07_a20_a21_what_is_not_known_is_ignored() {
+    survives(chat_app(), async |_, mut mallory| {
+        let fields = json!({
+            "text": "hello", "timestamp": "1999-01-01T00:00:00.000Z", "name": "Witness",
+            "client_id": "1", "seq": "99", "__proto__": {"admin": true}, "constructor": [1],
+        });
+        mallory.says("chat", fields).await;
+        let message = mallory.hears("chat").await;
+        let said = (&message["name"], &message["client_id"], &message["seq"]);
+        assert_eq!(said, (&json!("Mallory"), &json!("2"), &json!("1")));
+        assert!(!message["timestamp"].as_str().unwrap().starts_with("1999"));
+        assert_eq!(
+            (message.get("__proto__"), message.get("constructor")),
+            (None, None)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a09_a_text_is_1_to_4000_characters() {
+    survives(chat_app(), async |chat, mut mallory| {
+        let longest = "ä".repeat(4000);
+        mallory.says("chat", json!({"text": longest})).await;
+        assert_eq!(mallory.hears("chat").await["text"], longest);
+        let says = |text: &str| json!({"type": "chat", "text": text}).to_string();
+        refused(chat, &[says("")], "empty", Some("text")).await;
+        refused(chat, &[says(&"ä".repeat(4001))], "too_long", Some("text")).await;
+        mallory.client.say(says(&"x".repeat(65536))).await;
+        assert_eq!(mallory.client.closed().await.0, 1009);
+    })
+    .await;
+}
+
+/// Whatever is said, no line of the log is broken and no terminal obeys it.
+#[tokio::test]
+async fn a11_control_characters_reach_people_as_text_and_no_log_as_they_are() {
+    survives(
+        chat_app().env("RUST_LOG", "debug"),
+        async |chat, mut mallory| {
+            let evil = "\u{1b}]0;pwn\u{7}\u{1b}[2J\r\n2099-01-01 INFO forged\u{9b}";
+            mallory
+                .says("chat", json!({"text": evil, "id": evil}))
+                .await;
+            assert_eq!(mallory.hears("ack").await["id"], evil);
+            assert_eq!(mallory.hears("chat").await["text"], evil);
+            mallory
+                .says("direct", json!({"to": "Mallory", "text": evil}))
+                .await;
+            assert_eq!(mallory.hears("direct").await["text"], evil);
+            mallory.says("join", json!({"room": evil})).await;
+            assert_eq!(mallory.refused().await["code"], "bad_name");
+            let output = chat.output();
+            let control = |c: char| c.is_control() && c != '\n';
+            assert!(!output.contains(control), "{output:?}");
+            assert!(
+                !output.lines().any(|line| line.starts_with("2099")),
+                "{output}"
+            );
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a15_bytes_are_refused_with_1003() {
+    survives(chat_app(), async |_, mut mallory| {
+        mallory
+            .client
+            .say(Message::Binary(Bytes::from_static(b"{}")))
+            .await;
+        assert_eq!(mallory.client.closed().await, (1003, "text only".into()));
+    })
+    .await;
+}
+
+/// Whoever hurries is told how long to wait; whoever does wait is heard.
+#[tokio::test]
+async fn r08_half_of_the_budget_is_a_warning_and_a_message_not_taken_can_be_sent_again() {
+    survives(chat_app(), async |_, mut mallory| {
+        let mut taken = 0;
+        let error = loop {
+            taken += 1;
+            let (text, id) = (taken.to_string(), taken.to_string());
+            mallory.says("chat", json!({"text": text, "id": id})).await;
+            let answer = loop {
+                let answer = mallory.hears_next().await;
+                if answer["type"] == "ack" || answer["type"] == "error" {
+                    break answer;
+                }
+            };
+            if answer["type"] == "error" {
+                break answer;
+            }
+        };
+        assert!(
+            taken > 15,
+            "20 at once are fine, and one of them was to join"
+        );
+        assert_eq!(
+            (&error["code"], &error["id"]),
+            (&json!("rate_limited"), &json!(taken.to_string()))
+        );
+        let wait = error["retry_ms"].as_u64().unwrap();
+        assert!((1..1000).contains(&wait), "{error}");
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        mallory
+            .says("chat", json!({"text": "again", "id": taken.to_string()}))
+            .await;
+        assert_eq!(
+            mallory.hears("ack").await["duplicate"],
+            false,
+            "it was not taken before"
+        );
+    })
+    .await;
+}
+
+/// Pings in JSON are messages like any other.
+#[tokio::test]
+async fn r08_a19_a_thousand_messages_at_once_are_warned_about_and_then_closed() {
+    survives(chat_app(), async |chat, _| {
+        let mut raw = Raw::open(chat.addr, &format!("/?token={CANARY}&name=Flood")).await;
+        raw.send(&frame(0x81, br#"{"type":"ping","id":"1"}"#).repeat(1000))
+            .await;
+        let mut codes = Vec::new();
+        let end = loop {
+            match raw.next_frame().await.expect("a Close frame") {
+                (0x81, payload) => {
+                    let message = heard(&String::from_utf8(payload).unwrap());
+                    codes.push(message["code"].as_str().unwrap_or_default().to_owned());
+                }
+                (0x88, payload) => break payload,
+                _ => {}
+            }
+        };
+        assert_eq!(&end[2..], b"Rate limit exceeded");
+        let limited = codes.iter().filter(|code| *code == "rate_limited").count();
+        assert!((15..=25).contains(&limited), "{codes:?}");
+    })
+    .await;
+}
+
+/// A laptop that slept: its connection is closed for it, its place is kept for two minutes,
+/// and when it wakes it has missed nothing.
+#[tokio::test]
+async fn l13_who_slept_is_missed_and_comes_back_to_everything() {
+    let start = chat_app()
+        .env("WEBSOCKET_PING_INTERVAL", "0.2")
+        .env("WEBSOCKET_PING_TIMEOUT", "0.2");
+    let chat = start.start().await;
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    let epoch = ada.joins(json!({})).await["epoch"].clone();
+    let mut laptop = Raw::open(chat.addr, &format!("/?token={CANARY}&name=Bob")).await;
+    let (_, welcome) = laptop.next_frame().await.unwrap();
+    let welcome = heard(&String::from_utf8(welcome).unwrap());
+    laptop.frame(0x81, br#"{"type":"join"}"#).await;
+    assert_eq!(ada.hears("user_joined").await["name"], "Bob");
+    assert_eq!(ada.hears("user_left").await["name"], "Bob");
+    ada.chats("while he slept").await;
+    assert_eq!(
+        laptop.closed().await,
+        (1011, "keepalive ping timeout".into())
+    );
+    let session = welcome["session"].as_str().unwrap();
+    let mut bob = Guest::with(&chat, &format!("token={CANARY}&session={session}")).await;
+    assert_eq!(bob.welcome["resumed"], true);
+    let joined = bob.joins(json!({"epoch": epoch, "since": "0"})).await;
+    assert_eq!(
+        (&joined["recovered"], &joined["missed"]),
+        (&json!(true), &json!("1"))
+    );
+    bob.hears_text("while he slept").await;
+}
+
+/// Served from the ring, at their own pace: nobody waits for the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l24_five_hundred_clients_that_resume_together_all_get_everything() {
+    const CLIENTS: usize = 500;
+    const MESSAGES: usize = 100;
+    let start = chat_app()
+        .env("WEBSOCKET_RATE_LIMIT", "off")
+        .env("RUST_LOG", "info");
+    let chat = start.start().await;
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    let epoch = ada.joins(json!({})).await["epoch"].clone();
+    for n in 0..MESSAGES {
+        ada.chats(&n.to_string()).await;
+    }
+    let resume = (0..CLIENTS).map(async |_| {
+        let mut guest = Guest::enter(&chat, "Guest").await;
+        let joined = guest.joins(json!({"epoch": epoch, "since": "0"})).await;
+        assert_eq!(
+            (&joined["recovered"], &joined["missed"]),
+            (&json!(true), &json!("100"))
+        );
+        for n in 0..MESSAGES {
+            guest.hears_text(&n.to_string()).await;
+        }
+        guest
+    });
+    let guests = join_all(resume).await;
+    ada.says("custom", json!({"action": "get_stats"})).await;
+    assert_eq!(ada.hears("stats").await["clients"], CLIENTS + 1);
+    drop(guests);
+}
+
+/// In real time: 5 s until a flush counts as stuck.
+#[tokio::test]
+async fn r11_r12_who_never_reads_holds_nobody_up_and_is_gone_after_5_s() {
+    let mut chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let mut bob = Guest::join(&chat, "Bob").await;
+    let mut stuck = Raw::open(chat.addr, &format!("/?token={CANARY}&name=Stuck")).await;
+    stuck.frame(0x81, br#"{"type":"join"}"#).await;
+    assert_eq!(ada.hears("user_joined").await["name"], "Bob");
+    assert_eq!(ada.hears("user_joined").await["name"], "Stuck");
+    let start = std::time::Instant::now();
+    let text = "\u{1}".repeat(3900);
+    let mut said = 0;
+    let flood = async {
+        loop {
+            said += 1;
+            ada.says("chat", json!({"text": text, "id": said.to_string()}))
+                .await;
+            loop {
+                let message = ada.hears_next().await;
+                match message["type"].as_str() {
+                    Some("ack") => break,
+                    Some("user_left") => return message,
+                    _ => {}
+                }
+            }
+            bob.hears("chat").await;
+        }
+    };
+    let left = soon("the stuck client to be closed", flood).await;
+    assert_eq!(left["name"], "Stuck");
+    assert!(
+        (4..15).contains(&start.elapsed().as_secs()),
+        "{:?}",
+        start.elapsed()
+    );
+    chat.says("Too slow").await;
+}
