@@ -216,6 +216,24 @@ impl Client {
             .unwrap();
     }
 
+    /// Sends a message, unless the connection is gone.
+    pub async fn say_or_end(&mut self, message: impl Into<Message>) {
+        soon("a message to leave", self.socket.send(message.into()))
+            .await
+            .ok();
+    }
+
+    /// The next text; `None` when the connection has ended, however it did. Cancel-safe.
+    pub async fn hear_or_end(&mut self) -> Option<String> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => return Some(text.to_string()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
     /// The next text or binary message; pings are answered on the way.
     pub async fn hear(&mut self) -> Message {
         loop {
