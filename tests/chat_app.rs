@@ -2,14 +2,19 @@
 
 use serde_json::json;
 
-use crate::chat_client::{Guest, chat_app, heard, plain};
+use crate::chat_client::{Guest, heard, plain};
 use crate::demo;
-use crate::harness::{CANARY, Client, Raw, frame, get, soon};
+use crate::harness::{CANARY, Client, Start};
+
+/// The chat, ready to be started, over the transport of this module.
+fn chat_app() -> Start {
+    demo!("chat_app").env("WEBSOCKET_TOKEN", CANARY)
+}
 
 #[tokio::test]
 async fn says_its_address_and_serves_its_page() {
     let chat = chat_app().start().await;
-    assert!(get(chat.addr, "/").await.body.contains("<h1"));
+    assert!(chat.get("/").await.body.contains("<h1"));
 }
 
 #[tokio::test]
@@ -634,57 +639,4 @@ async fn tokens_of_their_own_are_enough_and_no_other_is_made() {
         .await;
     assert!(!chat.output().contains("#token="));
     assert_eq!(Guest::enter(&chat, "x").await.welcome["name"], "Alice");
-}
-
-// Keeping up.
-
-/// A reader that is overtaken by the log is told which messages it has lost.
-#[tokio::test]
-async fn r14_who_falls_behind_the_log_is_told_the_gap_and_stays() {
-    let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
-    let mut ada = Guest::join(&chat, "Ada").await;
-    let mut slow = Raw::open(chat.addr, &format!("/?token={CANARY}&name=Slow")).await;
-    slow.frame(0x81, br#"{"type":"join"}"#).await;
-    assert_eq!(ada.hears("user_joined").await["name"], "Slow");
-    let text = "\u{1}".repeat(3900);
-    for n in 1..=500 {
-        ada.says("chat", json!({"text": text, "id": n.to_string()}))
-            .await;
-        ada.hears("ack").await;
-    }
-    ada.says("chat", json!({"text": "the end", "id": "end"}))
-        .await;
-    let mut next = 1;
-    let mut gaps = 0;
-    loop {
-        let (_, payload) = soon("a frame", slow.next_frame()).await.unwrap();
-        let Ok(message) = serde_json::from_slice::<serde_json::Value>(&payload) else {
-            continue;
-        };
-        let number = |field: &str| message[field].as_str().unwrap().parse::<u64>().unwrap();
-        match message["type"].as_str().unwrap() {
-            "chat" => {
-                assert_eq!(number("seq"), next);
-                next += 1;
-                if message["text"] == "the end" {
-                    break;
-                }
-            }
-            "gap" => {
-                assert_eq!((number("from"), &message["room"]), (next, &json!("lobby")));
-                next = number("to") + 1;
-                gaps += 1;
-            }
-            _ => {}
-        }
-    }
-    assert!(gaps > 0, "the buffers on the way are smaller than 11 MiB");
-    slow.send(&frame(0x81, br#"{"type":"ping","id":"stays"}"#))
-        .await;
-    loop {
-        let (_, payload) = slow.next_frame().await.unwrap();
-        if payload.ends_with(b"}") && payload.windows(7).any(|part| part == br#""stays""#) {
-            break;
-        }
-    }
 }
