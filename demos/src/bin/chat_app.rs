@@ -15,7 +15,6 @@
 use std::process::ExitCode;
 
 use demos::{BROADCAST_PAGE, chat::Chat};
-use tokio::select;
 use zcomm_core::{
     CloseReason, Config, Connection, Message, Result, Server, program, shutdown_signal,
 };
@@ -44,14 +43,12 @@ async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
     let Some(mut person) = chat.welcome(&mut connection).await? else {
         return Ok(());
     };
-    loop {
-        select! {
-            message = connection.recv() => match message {
-                Some(Message::Text(text)) => person.says(&text, &mut connection).await?,
-                Some(_) => connection.close(CloseReason::UNSUPPORTED, "text only"),
-                None => return Ok(()),
-            },
-            () = person.heartbeat() => connection.send(chat.heartbeat(&connection)).await?,
-        }
+    while let Some(message) = connection.recv().await {
+        let Message::Text(text) = message else {
+            connection.close(CloseReason::UNSUPPORTED, "text only");
+            break;
+        };
+        person.says(&text, &mut connection).await?;
     }
+    Ok(())
 }

@@ -14,12 +14,13 @@
 //! ```
 //!
 //! Read `room`, then `resume` (what comes after a broken connection), `session` and
-//! `sessions`, `rooms`, and last `person`, which brings them together.
+//! `sessions`, `rooms`, `pulse`, and last `person`, which brings them together.
 //!
 //! All of it lives in this process and ends with it. Production keeps the logs and the
 //! sessions in a store that several servers share; the cursors do not change.
 
 mod person;
+mod pulse;
 mod resume;
 mod room;
 mod rooms;
@@ -31,13 +32,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 use zcomm_core::{
     CloseReason, Config, Connection, Message, Result, Token,
     envelope::{Seq, ServerMessage},
 };
 
 pub use person::Person;
+use pulse::Pulse;
 use resume::{gap, whole_gap};
 use rooms::Rooms;
 use sessions::{Sessions, Shown};
@@ -61,7 +63,7 @@ struct Shared {
     sessions: Sessions,
     said: AtomicU64,
     started: Instant,
-    heartbeat: Duration,
+    pulse: Pulse,
 }
 
 impl Chat {
@@ -80,7 +82,7 @@ impl Chat {
                 sessions: Sessions::new(&epoch, reserved),
                 said: AtomicU64::new(0),
                 started: Instant::now(),
-                heartbeat: config.ping_interval,
+                pulse: Pulse::new(config.ping_interval),
                 epoch,
             }),
         })
@@ -153,21 +155,17 @@ impl Chat {
             resumed,
             direct: Seq(inbox_end),
             broadcast: Seq(log_end),
-            heartbeat_seconds: self.shared.heartbeat.as_secs_f64().ceil() as u64,
+            heartbeat_seconds: self.shared.pulse.seconds(),
         };
         connection.subscribe(&inbox, inbox_after);
         connection.subscribe(&log, log_after);
+        self.shared.pulse.begin(connection.clients());
+        connection.subscribe(self.shared.pulse.log(), u64::MAX);
         connection.send(welcome).await?;
         for gap in gaps {
             connection.send(gap).await?;
         }
         Ok(Some(person))
-    }
-
-    /// A sign of life, for pages: a browser does not show them the pings.
-    pub fn heartbeat(&self, connection: &Connection) -> ServerMessage {
-        let clients = connection.clients().count();
-        ServerMessage::Heartbeat { clients }
     }
 
     fn stats(&self, connection: &Connection) -> ServerMessage {

@@ -14,7 +14,7 @@
 
 use std::{collections::VecDeque, sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::Instant;
 use zcomm_core::{
     Appended, ClientId, CloseReason, Connection, Result,
     envelope::{ClientMessage, Code, Fault, Seq, ServerMessage},
@@ -44,7 +44,6 @@ pub struct Person {
     rooms: Vec<Arc<Room>>,
     mistakes: VecDeque<Instant>,
     typed: Option<Instant>,
-    pulse: Interval,
 }
 
 /// What to send back, or why not.
@@ -52,9 +51,6 @@ type Answers = Result<Vec<ServerMessage>, Fault>;
 
 impl Person {
     pub(super) fn new(chat: &Chat, session: Arc<Session>, connection: ClientId) -> Person {
-        let period = chat.shared.heartbeat;
-        let mut pulse = interval_at(Instant::now() + period, period);
-        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Person {
             chat: chat.clone(),
             session,
@@ -62,13 +58,7 @@ impl Person {
             rooms: Vec::new(),
             mistakes: VecDeque::new(),
             typed: None,
-            pulse,
         }
-    }
-
-    /// Waits for the next time to send a heartbeat.
-    pub async fn heartbeat(&mut self) {
-        self.pulse.tick().await;
     }
 
     /// Does what the client asks for, and answers it.
