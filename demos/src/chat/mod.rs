@@ -100,6 +100,19 @@ impl Chat {
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
+        // What is kept across an await is kept for as long as the connection lasts: little.
+        let (person, answers) = self.greet(connection)?;
+        for answer in answers {
+            connection.send(Message::from(answer)).await?;
+        }
+        if person.is_none() {
+            connection.close(CloseReason::POLICY, "Bad name");
+        }
+        Ok(person)
+    }
+
+    /// The person, and what to say to it.
+    fn greet(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
         let entered = match self.shared.sessions.enter(
             connection.asked("session"),
             connection.asked("name"),
@@ -107,11 +120,7 @@ impl Chat {
             connection.id(),
         )? {
             Ok(entered) => entered,
-            Err(fault) => {
-                connection.send(ServerMessage::Error(fault)).await?;
-                connection.close(CloseReason::POLICY, "Bad name");
-                return Ok(None);
-            }
+            Err(fault) => return Ok((None, vec![ServerMessage::Error(fault)])),
         };
         // From here on, dropping it is leaving.
         let person = Person::new(self, Arc::clone(&entered.session), connection.id());
@@ -161,11 +170,7 @@ impl Chat {
         connection.subscribe(&log, log_after);
         self.shared.pulse.begin(connection.clients());
         connection.subscribe(self.shared.pulse.log(), u64::MAX);
-        connection.send(welcome).await?;
-        for gap in gaps {
-            connection.send(gap).await?;
-        }
-        Ok(Some(person))
+        Ok((Some(person), std::iter::once(welcome).chain(gaps).collect()))
     }
 
     fn stats(&self, connection: &Connection) -> ServerMessage {

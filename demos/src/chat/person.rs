@@ -16,7 +16,7 @@ use std::{collections::VecDeque, sync::Arc, sync::atomic::Ordering, time::Durati
 
 use tokio::time::Instant;
 use zcomm_core::{
-    Appended, ClientId, CloseReason, Connection, Result,
+    Appended, ClientId, CloseReason, Connection, Message, Result,
     envelope::{ClientMessage, Code, Fault, Seq, ServerMessage},
 };
 
@@ -66,28 +66,28 @@ impl Person {
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn says(&mut self, text: &str, connection: &mut Connection) -> Result<()> {
-        let done = match ClientMessage::parse(text) {
-            Ok(message) => match connection.hurry() {
-                None => self.act(message, connection),
-                Some(wait) => Err(slow_down(message, wait)),
-            },
-            Err(fault) => Err(fault),
-        };
-        match done {
-            Ok(answers) => {
-                for answer in answers {
-                    connection.send(answer).await?;
-                }
-            }
+        let (answers, enough) = match self.hears(text, connection) {
+            Ok(answers) => (answers, false),
             Err(fault) => {
-                let mistake = fault.is_malformed();
-                connection.send(ServerMessage::Error(fault)).await?;
-                if mistake && self.too_many_mistakes() {
-                    connection.close(CloseReason::POLICY, "Too many errors");
-                }
+                let enough = fault.is_malformed() && self.too_many_mistakes();
+                (vec![ServerMessage::Error(fault)], enough)
             }
+        };
+        for answer in answers {
+            connection.send(Message::from(answer)).await?;
+        }
+        if enough {
+            connection.close(CloseReason::POLICY, "Too many errors");
         }
         Ok(())
+    }
+
+    fn hears(&mut self, text: &str, connection: &mut Connection) -> Answers {
+        let message = ClientMessage::parse(text)?;
+        match connection.hurry() {
+            None => self.act(message, connection),
+            Some(wait) => Err(slow_down(message, wait)),
+        }
     }
 
     fn act(&mut self, message: ClientMessage, connection: &mut Connection) -> Answers {
