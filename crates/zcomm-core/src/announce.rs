@@ -79,7 +79,7 @@ pub(crate) fn announce(
     }
     if let Some(identity) = &config.tls {
         let certificate = identity.certificate();
-        let (names, (_, until)) = (certificate.names().join(", "), certificate.valid());
+        let (names, until) = (certificate.names().join(", "), certificate.not_after());
         tracing::info!(
             "TLS: the certificate is for {names}, signed by {}, valid until {until}",
             certificate.issuer()

@@ -35,14 +35,29 @@ pub struct PemError {
     pub file: PathBuf,
     /// What is wrong with it.
     pub reason: String,
+    /// What to do next.
+    pub help: String,
 }
 
+/// What makes certificates for this machine, as a learner types it.
+pub const MAKE_CERTIFICATES: &str = "cargo run --bin zcomm -- certs";
+
 impl PemError {
-    pub(crate) fn new(file: &Path, reason: impl fmt::Display) -> PemError {
+    /// A file, and what is wrong with it. The help is to make a new one.
+    #[must_use]
+    pub fn new(file: &Path, reason: impl fmt::Display) -> PemError {
         PemError {
             file: file.to_owned(),
             reason: reason.to_string(),
+            help: format!("new certificates for this machine: {MAKE_CERTIFICATES}"),
         }
+    }
+
+    /// The same with another help.
+    #[must_use]
+    pub fn with_help(self, help: impl Into<String>) -> PemError {
+        let help = help.into();
+        PemError { help, ..self }
     }
 }
 
@@ -64,7 +79,7 @@ pub struct Certificate {
     /// Whether its key usages exclude a server of TLS.
     not_for_servers: bool,
     /// For an authority with name constraints: the only names it may sign for.
-    may_sign_for: Vec<String>,
+    permitted_names: Vec<String>,
 }
 
 impl Certificate {
@@ -75,7 +90,10 @@ impl Certificate {
     /// reader: it skips what it does not know, and finds nothing.)
     pub fn read_all(file: &Path) -> Result<Vec<Certificate>, PemError> {
         let pem = fs::read(file).map_err(|error| PemError::new(file, error))?;
-        Certificate::from_pem(&pem).map_err(|reason| PemError::new(file, reason))
+        Certificate::from_pem(&pem).map_err(|reason| match is_key(&pem) {
+            true => PemError::new(file, reason).with_help("the certificate is the .pem beside it"),
+            false => PemError::new(file, reason),
+        })
     }
 
     /// Every certificate of a PEM text, in its order; the error is the reason.
@@ -86,7 +104,7 @@ impl Certificate {
             chain.push(Certificate::from_der(der)?);
         }
         match chain.is_empty() {
-            true if String::from_utf8_lossy(pem).contains("PRIVATE KEY-----") => {
+            true if is_key(pem) => {
                 Err("holds a private key and no certificate: keep it to yourself".into())
             }
             true => Err("has no certificate in it (no -----BEGIN CERTIFICATE-----)".into()),
@@ -103,11 +121,11 @@ impl Certificate {
         let names = names.map_or(&[][..], |names| &names.value.general_names);
         let basic = parsed.basic_constraints().ok().flatten();
         let usages = parsed.extended_key_usage().ok().flatten();
-        let mut may_sign_for = Vec::new();
+        let mut permitted_names = Vec::new();
         for extension in parsed.extensions() {
             if let ParsedExtension::NameConstraints(limits) = extension.parsed_extension() {
                 let permitted = limits.permitted_subtrees.iter().flatten();
-                may_sign_for.extend(permitted.map(|tree| name(&tree.base)));
+                permitted_names.extend(permitted.map(|tree| name(&tree.base)));
             }
         }
         Ok(Certificate {
@@ -118,7 +136,7 @@ impl Certificate {
             not_after: parsed.validity().not_after.to_datetime(),
             authority: basic.is_some_and(|basic| basic.value.ca),
             not_for_servers: usages.is_some_and(|u| !u.value.server_auth && !u.value.any),
-            may_sign_for,
+            permitted_names,
             public_key: parsed.public_key().subject_public_key.data.to_vec(),
             der,
         })
@@ -148,16 +166,24 @@ impl Certificate {
         self.authority
     }
 
-    /// For an authority: the only names it may sign for. Empty: for all the world.
+    /// For an authority: the only names and networks it may sign for (permitted subtrees,
+    /// RFC 5280 section 4.2.1.10; a name stands for those below it, too). Empty: for all the
+    /// world.
     #[must_use]
-    pub fn may_sign_for(&self) -> &[String] {
-        &self.may_sign_for
+    pub fn permitted_names(&self) -> &[String] {
+        &self.permitted_names
     }
 
-    /// The first and the last day, for people.
+    /// The first day, for people.
     #[must_use]
-    pub fn valid(&self) -> (String, String) {
-        (day(self.not_before), day(self.not_after))
+    pub fn not_before(&self) -> String {
+        day(self.not_before)
+    }
+
+    /// The last day, for people.
+    #[must_use]
+    pub fn not_after(&self) -> String {
+        day(self.not_after)
     }
 
     /// Whether its last day has passed.
@@ -175,27 +201,15 @@ impl Certificate {
         pairs.join(":")
     }
 
-    /// What a client would refuse it for when a server shows it today, or will soon. Empty:
-    /// nothing, as long as the client trusts who has signed it.
+    /// What a client would refuse it for today when a server shows it. Empty: nothing, as
+    /// long as the client trusts who has signed it.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        self.problems_at(OffsetDateTime::now_utc())
-    }
-
-    fn problems_at(&self, now: OffsetDateTime) -> Vec<String> {
-        let mut problems = Vec::new();
-        if now > self.not_after {
-            problems.push(format!("it expired on {}", moment(self.not_after)));
-        } else if now + SOON > self.not_after {
-            let end = moment(self.not_after);
-            problems.push(format!("it will expire soon, on {end}"));
-        }
-        if now < self.not_before {
-            let start = moment(self.not_before);
-            problems.push(format!("it is not valid before {start}"));
-        }
+        let mut problems: Vec<_> = self.out_of_date().into_iter().collect();
         if self.authority {
-            problems.push("it is a certificate authority: it signs servers, it is none".into());
+            let not_one =
+                "it is a certificate authority: it may sign a server's certificate, not be one";
+            problems.push(not_one.into());
         }
         if self.names.is_empty() {
             problems.push("it lists no names (subject alternative names), so it fits no address; the common name does not count".into());
@@ -205,6 +219,41 @@ impl Certificate {
         }
         problems
     }
+
+    /// Which of its dates a client would refuse it for today.
+    #[must_use]
+    pub fn out_of_date(&self) -> Option<String> {
+        self.out_of_date_at(OffsetDateTime::now_utc())
+    }
+
+    fn out_of_date_at(&self, now: OffsetDateTime) -> Option<String> {
+        if now > self.not_after {
+            Some(format!("it expired on {}", moment(self.not_after)))
+        } else if now < self.not_before {
+            Some(format!(
+                "it is not valid before {}",
+                moment(self.not_before)
+            ))
+        } else {
+            None
+        }
+    }
+
+    /// A word of warning in its last seven days.
+    #[must_use]
+    pub fn ends_soon(&self) -> Option<String> {
+        self.ends_soon_at(OffsetDateTime::now_utc())
+    }
+
+    fn ends_soon_at(&self, now: OffsetDateTime) -> Option<String> {
+        let soon = (self.not_after - SOON..=self.not_after).contains(&now);
+        soon.then(|| format!("it will expire soon, on {}", moment(self.not_after)))
+    }
+}
+
+/// Whether a PEM text holds a private key.
+fn is_key(pem: &[u8]) -> bool {
+    String::from_utf8_lossy(pem).contains("PRIVATE KEY-----")
 }
 
 impl fmt::Display for Certificate {
@@ -224,9 +273,9 @@ impl fmt::Display for Certificate {
             writeln!(f, "names        {}", or_none(&self.names))?;
         }
         if self.authority {
-            let limits = match self.may_sign_for.is_empty() {
+            let limits = match self.permitted_names.is_empty() {
                 true => "any name in the world".to_owned(),
-                false => self.may_sign_for.join(", "),
+                false => self.permitted_names.join(", "),
             };
             writeln!(f, "may sign for {limits}")?;
         }
@@ -241,6 +290,12 @@ fn or_none(names: &[String]) -> String {
         true => "none".to_owned(),
         false => names.join(", "),
     }
+}
+
+/// The day of a time in seconds since 1970, for people.
+pub(crate) fn day_of(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    OffsetDateTime::from_unix_timestamp(seconds).map_or_else(|_| "a day out of reach".into(), day)
 }
 
 /// A date for people, in UTC.
@@ -314,16 +369,16 @@ mod tests {
     fn s14_the_last_week_is_a_problem_and_so_is_every_day_after_it() {
         let leaf = leaf();
         let at = |days| {
-            leaf.problems_at(leaf.not_after + Duration::days(days))
-                .join("; ")
+            let now = leaf.not_after + Duration::days(days);
+            (leaf.ends_soon_at(now), leaf.out_of_date_at(now))
         };
-        assert_eq!(at(-8), "");
-        assert!(at(-6).contains("will expire soon"), "{}", at(-6));
-        assert!(at(1).contains("it expired on"), "{}", at(1));
-        let before = leaf
-            .problems_at(leaf.not_before - Duration::hours(1))
-            .join("; ");
-        assert!(before.contains("not valid before"), "{before}");
+        assert_eq!(at(-8), (None, None));
+        let (soon, over) = at(-6);
+        assert!(soon.unwrap().contains("will expire soon, on 20") && over.is_none());
+        let (soon, over) = at(1);
+        assert!(over.unwrap().contains("it expired on 20") && soon.is_none());
+        let before = leaf.out_of_date_at(leaf.not_before - Duration::hours(1));
+        assert!(before.unwrap().contains("not valid before 20"));
     }
 
     #[test]

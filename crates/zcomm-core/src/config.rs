@@ -164,11 +164,7 @@ impl Config {
             tracing::warn!("{warning}");
         }
         warn_of_unknown_names(&settings, &NAMES)?;
-        let config = Config::from_settings(&settings, default)?;
-        for warning in config.tls.iter().flat_map(Identity::warnings) {
-            tracing::warn!("{warning}");
-        }
-        Ok(config)
+        Config::from_settings(&settings, default)
     }
 
     fn from_settings(settings: &Settings, default: Config) -> Result<Config> {
@@ -242,10 +238,9 @@ fn tls(settings: &Settings) -> Result<Option<Identity>> {
     let on = read(settings, "WEBSOCKET_SSL_ENABLED", switch)?;
     let certificate = read(settings, "WEBSOCKET_SSL_CERT", file)?;
     let key = read(settings, "WEBSOCKET_SSL_KEY", file)?;
-    let missing = |name, reason: &str| Error::Setting {
-        name,
-        value: String::new(),
-        reason: reason.into(),
+    let missing = |name: &str, reason: &str| Error::SettingMissing {
+        name: name.to_owned(),
+        reason: reason.to_owned(),
     };
     match (on, certificate, key) {
         (Some(false), ..) | (None, None, None) => Ok(None),
@@ -261,7 +256,13 @@ fn tls(settings: &Settings) -> Result<Option<Identity>> {
             "WEBSOCKET_SSL_KEY",
             "needed because WEBSOCKET_SSL_ENABLED is on: the file of the private key (PEM)",
         )),
-        (_, Some(certificate), Some(key)) => Identity::from_files(&certificate, &key).map(Some),
+        (_, Some(certificate), Some(key)) => {
+            let identity = Identity::from_files(&certificate, &key)?;
+            for warning in identity.warnings(&certificate, &key) {
+                tracing::warn!("{warning}");
+            }
+            Ok(Some(identity))
+        }
     }
 }
 

@@ -143,10 +143,10 @@ pub enum Distrust {
         valid: Vec<String>,
     },
     /// An authority that poses as a server.
-    #[error("it is a certificate authority, and those sign servers but are none")]
+    #[error("it is a certificate authority: it may sign a server's certificate, not be one")]
     CaAsServer,
     /// Its signer may not sign for this name.
-    #[error("its authority \"{issuer}\" may not sign for this name (name constraints)")]
+    #[error("its authority \"{issuer}\" may not sign for all of its names (name constraints)")]
     OutsideConstraints {
         /// Who signed it.
         issuer: String,
@@ -226,17 +226,21 @@ impl Distrust {
                  to ignore it: without this check anybody on the way could pose as the server"
             }
             Distrust::Expired { .. } => {
-                "the server needs a new one (zcomm certs makes it); or the clock of this computer is wrong"
+                "the server needs a new one (cargo run --bin zcomm -- certs); or the clock of this computer \
+                 is wrong"
             }
             Distrust::NotYetValid { .. } => "is the clock of this computer right?",
             Distrust::WrongName { .. } => {
-                "use one of its names in the address, or make one for this name (zcomm certs --host)"
+                "use one of its names in the address, or make one for this name (cargo run --bin zcomm -- \
+                 certs --host NAME)"
             }
             Distrust::CaAsServer | Distrust::OutsideConstraints { .. } => {
-                "the server needs another certificate: zcomm certs makes an authority and a server's \
-                 certificate"
+                "the server needs another certificate; cargo run --bin zcomm -- certs makes an authority \
+                 and a server's certificate"
             }
-            Distrust::Other(_) => "zcomm certs --check FILE explains a certificate",
+            Distrust::Other(_) => {
+                "cargo run --bin zcomm -- certs --check FILE explains a certificate"
+            }
         }
         .into()
     }

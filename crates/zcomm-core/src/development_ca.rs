@@ -81,6 +81,10 @@ impl DevelopmentCa {
             GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
             single(Ipv6Addr::LOCALHOST.into()),
         ];
+        let mut hosts: Vec<_> = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        hosts.retain(|host| !is_loopback(host));
+        hosts.sort();
+        hosts.dedup();
         permitted.extend(hosts.iter().map(|host| match host.parse::<IpAddr>() {
             Ok(ip) => single(ip),
             Err(_) => GeneralSubtree::DnsName(host.clone()),
@@ -136,18 +140,26 @@ impl DevelopmentCa {
         }
     }
 
-    /// Whether it may sign for this name or address.
+    /// The names and addresses it was made for: those of this machine for itself, and the
+    /// hosts it may sign for besides.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        let permitted = self.certificate.permitted_names().iter();
+        let hosts = permitted.map(|name| name.split('/').next().unwrap_or_default());
+        let others = hosts.filter(|host| !is_loopback(host)).map(str::to_owned);
+        LOOPBACK_NAMES
+            .map(str::to_owned)
+            .into_iter()
+            .chain(others)
+            .collect()
+    }
+
+    /// Whether it may sign for this name or address. (By the rules it may for the names
+    /// below one of its own as well; nobody here has any.)
     #[must_use]
     pub fn may_sign_for(&self, host: &str) -> bool {
-        let known = self.certificate.may_sign_for();
-        match host.parse::<IpAddr>() {
-            Ok(ip) if ip.is_loopback() => true,
-            Ok(ip) => {
-                let bits = if ip.is_ipv4() { 32 } else { 128 };
-                known.contains(&format!("{ip}/{bits}"))
-            }
-            Err(_) => known.iter().any(|name| name.eq_ignore_ascii_case(host)),
-        }
+        let known = self.hosts();
+        is_loopback(host) || known.iter().any(|name| name.eq_ignore_ascii_case(host))
     }
 
     /// A new key with a certificate for these names and addresses, valid for 30 days from
@@ -195,6 +207,11 @@ impl DevelopmentCa {
     }
 }
 
+fn is_loopback(host: &str) -> bool {
+    let address = host.parse::<IpAddr>();
+    address.map_or(host == "localhost", |ip| ip.is_loopback()) || host == "127.0.0.0"
+}
+
 /// The network that is this one address.
 fn single(ip: IpAddr) -> GeneralSubtree {
     let bits = if ip.is_ipv4() { 32 } else { 128 };
@@ -229,10 +246,10 @@ mod tests {
             "localhost",
             "127.0.0.0/8",
             "::1/128",
-            "board.local",
             "192.168.1.20/32",
+            "board.local",
         ];
-        assert_eq!(ca.certificate().may_sign_for(), limits);
+        assert_eq!(ca.certificate().permitted_names(), limits);
         for (host, may) in [
             ("127.0.0.1", true),
             ("::1", true),

@@ -12,7 +12,10 @@
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
-use crate::{certificate::PemError, connect_error::ConnectError};
+use crate::{
+    certificate::{MAKE_CERTIFICATES, PemError},
+    connect_error::ConnectError,
+};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -29,6 +32,14 @@ pub enum Error {
         /// The value as found; `***` for a secret.
         value: String,
         /// What is wrong with it and which forms are accepted.
+        reason: String,
+    },
+    /// A setting is missing that another one needs, or is misspelt: write it.
+    #[error("{name}: {reason}")]
+    SettingMissing {
+        /// The name of the setting.
+        name: String,
+        /// Why it is needed, or what it should be called.
         reason: String,
     },
     /// The settings file cannot be read: repair the line.
@@ -48,6 +59,9 @@ pub enum Error {
     /// a new one.
     #[error("certificate: {0}")]
     Certificate(String),
+    /// This computer's list of trusted authorities cannot be read: install it.
+    #[error("this computer's list of trusted authorities cannot be read: {0}")]
+    TrustStore(String),
     /// A client did not get its WebSocket; the error says at which step, and what to do.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -88,11 +102,19 @@ impl Error {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Error::Setting { .. } | Error::SettingsFile { .. } => Some(
-                "every setting is explained in .zEnv.example, at the top of the project".into(),
-            ),
-            Error::Pem(_) | Error::Certificate(_) => {
-                Some("new certificates for this machine: cargo run --bin zcomm -- certs".into())
+            Error::Setting { .. } | Error::SettingMissing { .. } | Error::SettingsFile { .. } => {
+                Some(
+                    "every setting is explained in .zEnv.example, at the top of the project".into(),
+                )
+            }
+            Error::Pem(error) => Some(error.help.clone()),
+            Error::Certificate(_) => {
+                let make = MAKE_CERTIFICATES;
+                Some(format!("new certificates for this machine: {make}"))
+            }
+            Error::TrustStore(_) => {
+                let debian = "on Debian: apt-get install ca-certificates";
+                Some(format!("{debian}; or name an authority with --ca FILE"))
             }
             Error::Connect(error) => Some(error.help()),
             Error::AddressInUse(addr) => Some(format!(
@@ -132,6 +154,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Setting { .. }
+            | Error::SettingMissing { .. }
             | Error::SettingsFile { .. }
             | Error::Pem(_)
             | Error::Certificate(_)

@@ -146,7 +146,7 @@ mod program;
 mod server;
 mod shutdown;
 
-pub use certificate::{Certificate, PemError};
+pub use certificate::{Certificate, MAKE_CERTIFICATES, PemError};
 pub use client::{Client, Event};
 pub use client_socket::{ClientSocket, Received};
 pub use clients::{ClientId, ClientInfo, Clients, CloseReason};
@@ -163,7 +163,7 @@ pub use opening::{Opening, TlsOpening};
 pub use options::ConnectOptions;
 pub use origin::{Authority, Origin};
 pub use page::{Asset, Page};
-pub use program::program;
+pub use program::{program, report};
 pub use reading::{MAX_ID, MAX_TEXT};
 pub use server::Server;
 pub use shutdown::shutdown_signal;

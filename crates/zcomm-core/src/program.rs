@@ -13,7 +13,10 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{error::Result, logging};
+use crate::{
+    error::{Error, Result},
+    logging,
+};
 
 /// Starts logging, runs a program to its end, and turns an error into two lines on stderr
 /// and an exit code.
@@ -22,11 +25,14 @@ pub async fn program(run: impl Future<Output = Result<()>>) -> ExitCode {
     let Err(error) = run.await else {
         return ExitCode::SUCCESS;
     };
-    let help = error
-        .help()
-        .map(|help| format!("help: {help}\n"))
-        .unwrap_or_default();
+    report(&error)
+}
+
+/// Writes an error as two lines on stderr, and makes the exit code of it.
+pub fn report(error: &Error) -> ExitCode {
+    let help = error.help();
+    let help = help.map(|help| format!("help: {help}\n"));
     // When stderr is gone too, the exit code is all that is left to say it.
-    write!(io::stderr(), "error: {error}\n{help}").ok();
+    write!(io::stderr(), "error: {error}\n{}", help.unwrap_or_default()).ok();
     ExitCode::from(error.exit_code())
 }

@@ -71,7 +71,13 @@ impl Sessions {
 
     /// From TCP to WebSocket: TLS where it is spoken, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
-        let local = stream.local_addr().ok()?;
+        let local = match stream.local_addr() {
+            Ok(local) => local,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "the client left before it was served");
+                return None;
+            }
+        };
         let transport = match &self.config.tls {
             None => Transport::accepted(stream),
             Some(identity) => match identity.accept(stream).await {

@@ -27,7 +27,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
-    certificate::{Certificate, PemError},
+    certificate::{Certificate, MAKE_CERTIFICATES, PemError},
     development_ca::PemPair,
     error::{Error, Result},
 };
@@ -42,7 +42,6 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 pub struct Identity {
     config: Arc<ServerConfig>,
     certificate: Certificate,
-    warnings: Vec<String>,
 }
 
 impl Identity {
@@ -56,19 +55,27 @@ impl Identity {
         let chain = Certificate::read_all(certificate)?;
         let pem = fs::read(key).map_err(|error| PemError::new(key, error))?;
         let identity = Identity::new(chain, &pem);
-        let mut identity = identity.map_err(|reason| PemError::new(key, reason))?;
-        for problem in identity.certificate.problems() {
-            let file = certificate.display();
-            let warning = format!("clients will refuse {file}: {problem}");
-            identity.warnings.push(warning);
+        Ok(identity.map_err(|reason| PemError::new(key, reason))?)
+    }
+
+    /// What is odd about files that can be used: what clients will refuse, a last week, a
+    /// key that others can read.
+    pub(crate) fn warnings(&self, certificate: &Path, key: &Path) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let file = certificate.display();
+        for problem in self.certificate.problems() {
+            warnings.push(format!("clients will refuse {file}: {problem}"));
+        }
+        if let Some(soon) = self.certificate.ends_soon() {
+            warnings.push(format!("{file}: {soon}; renew it: {MAKE_CERTIFICATES}"));
         }
         if readable_by_others(key) {
-            identity.warnings.push(format!(
+            warnings.push(format!(
                 "{0} is a private key that other users can read: chmod 600 {0}",
                 key.display()
             ));
         }
-        Ok(identity)
+        warnings
     }
 
     /// The same from text, e.g. from a [`DevelopmentCa`](crate::DevelopmentCa) of this
@@ -105,9 +112,8 @@ impl Identity {
                 error => format!("cannot be used: {error}"),
             })?;
         Ok(Identity {
-            config: Arc::new(offer_http1(config)),
+            config: Arc::new(http1_only(config)),
             certificate,
-            warnings: Vec::new(),
         })
     }
 
@@ -115,11 +121,6 @@ impl Identity {
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
-    }
-
-    /// What to say at the start.
-    pub(crate) fn warnings(&self) -> &[String] {
-        &self.warnings
     }
 
     /// The TLS handshake with one client. It has no time limit of its own.
@@ -135,8 +136,9 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// A browser offers HTTP/2 as well, and must be told that it gets HTTP/1.1.
-fn offer_http1(mut config: ServerConfig) -> ServerConfig {
+/// Names HTTP/1.1 as the one protocol after TLS: a client that speaks only HTTP/2 is refused
+/// by an alert that says so, and not by junk.
+fn http1_only(mut config: ServerConfig) -> ServerConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
 }
@@ -162,21 +164,18 @@ pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<S
         ),
         Some(TlsError::AlertReceived(alert)) => match alert {
             AlertDescription::UnknownCA => {
-                "the client does not know who signed our certificate: it must trust that authority, \
-                 e.g. certs/ca.pem"
-                    .to_owned()
+                "the client does not know who signed our certificate".to_owned()
             }
             AlertDescription::CertificateExpired => {
                 "the client says that our certificate has expired".to_owned()
             }
-            AlertDescription::BadCertificate | AlertDescription::CertificateUnknown => format!(
-                "the client refuses our certificate ({alert:?}): it does not trust the authority, or \
-                 the name or a date is wrong; zcomm certs --check explains a certificate"
-            ),
+            AlertDescription::BadCertificate | AlertDescription::CertificateUnknown => {
+                format!("the client refuses our certificate ({alert:?})")
+            }
             alert => format!("the client ended the TLS handshake: {alert:?}"),
         },
         Some(TlsError::PeerIncompatible(what)) => {
-            format!("the client speaks no TLS that is spoken here, 1.2 or 1.3 ({what:?})")
+            format!("no TLS in common: this server speaks 1.2 and 1.3 ({what:?})")
         }
         Some(error) => format!("the TLS handshake failed: {error}"),
         None if error.kind() == ErrorKind::UnexpectedEof => return None,

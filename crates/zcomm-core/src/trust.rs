@@ -29,7 +29,7 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 
 use crate::{
-    certificate::Certificate,
+    certificate::{Certificate, day_of},
     connect_error::Distrust,
     development_ca::DevelopmentCa,
     error::{Error, Result},
@@ -44,16 +44,11 @@ impl Trust {
     /// The authorities that this computer trusts, and these in addition.
     ///
     /// # Errors
-    /// [`Error::Certificate`] when the computer has no such list and none is given.
+    /// [`Error::TrustStore`] when the computer has no such list and none is given.
     pub fn platform(also: &[Certificate]) -> Result<Trust> {
         let also = also.iter().map(|certificate| certificate.der.clone());
         let verifier = Verifier::new_with_extra_roots(also, provider());
-        let verifier = verifier.map_err(|error| {
-            Error::Certificate(format!(
-                "this computer's list of trusted authorities cannot be read ({error}); on Debian it \
-                 is in the package ca-certificates"
-            ))
-        })?;
+        let verifier = verifier.map_err(|error| Error::TrustStore(error.to_string()))?;
         Ok(Trust(Arc::new(verifier)))
     }
 
@@ -115,22 +110,21 @@ impl Witness {
         };
         let chain = self.chain();
         let first = chain.first();
-        let valid = first.map(Certificate::valid).unwrap_or_default();
+        // The last one that was shown leads to whom the client would have to know.
         let issuer = || {
-            first
-                .map(|first| first.issuer().to_owned())
-                .unwrap_or_default()
+            let last = chain.last().map(|last| last.issuer().to_owned());
+            last.unwrap_or_default()
         };
+        // Of the whole chain: what is out of date need not be the server's own.
+        let date = |date: UnixTime| day_of(date.as_secs());
         Some(match error {
             CertificateError::UnknownIssuer => Distrust::UnknownIssuer { issuer: issuer() },
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                Distrust::Expired { not_after: valid.1 }
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                Distrust::NotYetValid {
-                    not_before: valid.0,
-                }
-            }
+            CertificateError::ExpiredContext { not_after, .. } => Distrust::Expired {
+                not_after: date(*not_after),
+            },
+            CertificateError::NotValidYetContext { not_before, .. } => Distrust::NotYetValid {
+                not_before: date(*not_before),
+            },
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Distrust::WrongName {
                     wanted: wanted.to_owned(),
@@ -139,7 +133,8 @@ impl Witness {
                         .unwrap_or_default(),
                 }
             }
-            // rustls has no name for these two, and passes on what its verifier said.
+            // rustls has no name for these two, and passes on what its verifier said. The
+            // verifiers of macOS and Windows say other things, which end in `Other`.
             CertificateError::Other(other) => match other.to_string().as_str() {
                 "CaUsedAsEndEntity" => Distrust::CaAsServer,
                 "NameConstraintViolation" => Distrust::OutsideConstraints { issuer: issuer() },

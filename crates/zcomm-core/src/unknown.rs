@@ -16,13 +16,11 @@ use crate::{
 /// Warns of each name with our prefix that is not among the known ones.
 ///
 /// # Errors
-/// [`Error::Setting`] for one that would switch TLS on, were it known.
+/// [`Error::SettingMissing`] for one that would switch TLS on, were it known.
 pub(crate) fn warn_of_unknown_names(settings: &Settings, known: &[&str]) -> Result<()> {
     let unknown = settings.names("WEBSOCKET_");
     for name in unknown.filter(|name| !known.contains(name)) {
-        if is_misspelt_protection(name, settings)? {
-            continue;
-        }
+        refuse_false_protection(name, settings)?;
         let distance = |known: &&&str| strsim::damerau_levenshtein(known, name);
         let nearest = known.iter().min_by_key(distance);
         match nearest.filter(|known| distance(known) <= 3) {
@@ -34,26 +32,20 @@ pub(crate) fn warn_of_unknown_names(settings: &Settings, known: &[&str]) -> Resu
 }
 
 /// Who misspells the settings of TLS and is served plain text was promised more than was
-/// given. True for a name of that kind that is off.
-fn is_misspelt_protection(name: &str, settings: &Settings) -> Result<bool> {
-    let tls = ["WEBSOCKET_SSL", "WEBSOCKET_TLS"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix));
+/// given.
+fn refuse_false_protection(name: &str, settings: &Settings) -> Result<()> {
+    let mut prefixes = ["WEBSOCKET_SSL", "WEBSOCKET_TLS"].iter();
+    let promises = prefixes.any(|prefix| name.starts_with(prefix));
     let value = settings.get(name).unwrap_or_default();
-    match tls {
-        true if switch(value) != Ok(false) && !value.is_empty() => Err(Error::Setting {
-            name: "WEBSOCKET_SSL_ENABLED",
-            value: settings
-                .get("WEBSOCKET_SSL_ENABLED")
-                .unwrap_or_default()
-                .to_owned(),
-            reason: format!(
-                "{name} is no setting, so it would encrypt nothing: set WEBSOCKET_SSL_ENABLED, \
-                 WEBSOCKET_SSL_CERT and WEBSOCKET_SSL_KEY"
-            ),
-        }),
-        tls => Ok(tls),
+    if !promises || value.is_empty() || switch(value) == Ok(false) {
+        return Ok(());
     }
+    Err(Error::SettingMissing {
+        name: name.to_owned(),
+        reason: "is no setting, so it would encrypt nothing: set WEBSOCKET_SSL_ENABLED, \
+                 WEBSOCKET_SSL_CERT and WEBSOCKET_SSL_KEY"
+            .into(),
+    })
 }
 
 #[cfg(test)]
@@ -73,7 +65,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("WEBSOCKET_SSL_ENABLE is no setting"),
+                .contains("WEBSOCKET_SSL_ENABLE: is no setting"),
             "{error}"
         );
         check("WEBSOCKET_TLS", "on").unwrap_err();

@@ -125,22 +125,21 @@ fn known(files: &Files, hosts: &[String]) -> Result<DevelopmentCa> {
     let ca = DevelopmentCa::from_pem(&pair);
     let ca = ca.map_err(|error| refuse(&files.ca, error.to_string()))?;
     if let Some(host) = hosts.iter().find(|host| !ca.may_sign_for(host)) {
-        let limits = ca.certificate().may_sign_for().join(", ");
+        let limits = ca.certificate().permitted_names().join(", ");
         let reason = format!("may sign for {limits}, and not for {host}");
         return Err(refuse(&files.ca, reason));
     }
     match ca.certificate().is_expired() {
         true => Err(refuse(
             &files.ca,
-            format!("expired on {}", ca.certificate().valid().1),
+            format!("expired on {}", ca.certificate().not_after()),
         )),
         false => Ok(ca),
     }
 }
 
 fn wrong(file: &Path, reason: &dyn std::fmt::Display) -> Error {
-    let (file, reason) = (file.to_owned(), reason.to_string());
-    PemError { file, reason }.into()
+    PemError::new(file, reason).into()
 }
 
 #[derive(PartialEq)]
@@ -184,8 +183,8 @@ fn steps(files: &Files, ca: &DevelopmentCa, made: bool, leaf: &Certificate) -> S
     let (leaf_pem, leaf_key) = (leaf_pem.display(), leaf_key.display());
     let ca = ca.certificate();
     let name = ca.subject();
-    let (limits, ca_until) = (ca.may_sign_for().join(", "), ca.valid().1);
-    let (names, until) = (leaf.names().join(", "), leaf.valid().1);
+    let (limits, ca_until) = (ca.permitted_names().join(", "), ca.not_after());
+    let (names, until) = (leaf.names().join(", "), leaf.not_after());
     let state = if made {
         "new"
     } else {

@@ -5,10 +5,7 @@
 
 mod certs;
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -30,13 +27,5 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Certs(arguments) => certs::run(&arguments),
     };
-    done.unwrap_or_else(|error| {
-        let help = error.help();
-        let help = help
-            .map(|help| format!("help: {help}\n"))
-            .unwrap_or_default();
-        // When stderr is gone too, the exit code is all that is left to say it.
-        write!(io::stderr(), "error: {error}\n{help}").ok();
-        ExitCode::from(error.exit_code())
-    })
+    done.unwrap_or_else(|error| zcomm_core::report(&error))
 }
