@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::demo;
-use crate::harness::{Client, Start, echo, serve};
+use crate::harness::{CANARY, Client, Start, echo, serve};
 use zcomm_core::Config;
 
 /// The lesson's visit to this address, believing the tests' authority as well.
@@ -50,15 +50,19 @@ async fn shows_seven_servers_that_must_be_refused_and_why_each_is() {
         "which is not trusted here",
         "it expired on 20",
         "it is for 127.0.0.2, not for 127.0.0.1",
-        "it is a certificate authority, and those sign servers but are none",
-        "may not sign for this name (name constraints)",
+        "it is a certificate authority: it may sign a server's certificate, not be one",
+        "may not sign for all of its names (name constraints)",
         "the server speaks TLS at 127.0.0.1",
         "the server does not speak TLS at 127.0.0.1",
     ] {
         assert_eq!(output.matches(reason).count(), 1, "{reason:?} in {output}");
     }
-    assert_eq!(output.matches("must fail: ").count(), 7, "{output}");
-    assert_eq!(output.matches("it does:   ").count(), 7, "{output}");
+    assert_eq!(
+        output.matches("of 7 that must fail: ").count(),
+        7,
+        "{output}"
+    );
+    assert_eq!(output.matches("INFO refused: ").count(), 7, "{output}");
 }
 
 #[tokio::test]
@@ -237,9 +241,46 @@ async fn a_refusal_of_ours_is_told_in_the_servers_words() {
     );
 }
 
+/// k03: a server that breaks the rules, or shows us the door, is no success.
+#[tokio::test]
+async fn a_conversation_that_ends_badly_is_an_error() {
+    let demo = demo!("4_websocket_broadcast").start().await;
+    let (code, output) = visit(&demo.url()).fails().await;
+    assert_eq!(code, Some(1), "{output}");
+    assert!(
+        output.contains("the server ended the conversation"),
+        "{output}"
+    );
+    let error = "error: the other side closed with 1008 (Authentication required)";
+    assert!(output.contains(error), "{output}");
+}
+
+/// A link with `#token=` is what our servers print; a password is what people type.
+#[tokio::test]
+async fn no_secret_of_an_address_is_repeated() {
+    for url in [
+        format!("ws://127.0.0.1:1/#token={CANARY}"),
+        format!("ws://me:{CANARY}@127.0.0.1:1/"),
+        format!("http://127.0.0.1:1/?token={CANARY}"),
+        format!("ws://127.0.0.1:1/?token={CANARY}"),
+    ] {
+        let (code, output) = visit(&url).fails().await;
+        assert_eq!(code, Some(1), "{output}");
+        assert!(!output.contains(CANARY), "{output}");
+    }
+    // Proxies repeat the address they were asked for.
+    let answer = format!("HTTP/1.1 302 Found\r\nLocation: /login?token={CANARY}\r\n\r\n");
+    let addr = answers_with(answer.as_bytes()).await;
+    let (_, output) = visit(&format!("ws://{addr}/?token={CANARY}")).fails().await;
+    assert!(
+        output.contains("go to /login?…") && !output.contains(CANARY),
+        "{output}"
+    );
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_authority_stops_it_and_is_named() {
-    for file in ["localhost.key", "missing.pem"] {
+    for file in ["localhost.key", "localhost.pem", "missing.pem"] {
         let file = Start::file(file);
         let start = demo!("3_websocket_secure").arguments(["wss://localhost/", "--ca", &file]);
         let (code, output) = start.fails().await;

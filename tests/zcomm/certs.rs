@@ -25,7 +25,7 @@ fn makes_an_authority_and_a_certificate_for_this_machine() {
     let ca = Certificate::read_all(&folder.join("certs/ca.pem")).unwrap();
     assert_eq!(chain[0].issuer(), ca[0].subject());
     assert_eq!(
-        ca[0].may_sign_for(),
+        ca[0].permitted_names(),
         ["localhost", "127.0.0.0/8", "::1/128"]
     );
 }

@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::{config::Config, origin::Origin, page::Page, tls::Identity};
+use crate::{config::Config, origin::Origin, page::Page, shown::listed, tls::Identity};
 
 /// Logs the first lines. `new_token` is the token that was made for this run, if one was.
 pub(crate) fn announce(
@@ -79,7 +79,7 @@ pub(crate) fn announce(
     }
     if let Some(identity) = &config.tls {
         let certificate = identity.certificate();
-        let (names, until) = (certificate.names().join(", "), certificate.not_after());
+        let (names, until) = (listed(certificate.names()), certificate.not_after());
         tracing::info!(
             "TLS: the certificate is for {names}, signed by {}, valid until {until}",
             certificate.issuer()

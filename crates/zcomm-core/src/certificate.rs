@@ -12,11 +12,7 @@
 //! Production lets a monitor ask the same question every day, so that the last week of a
 //! certificate is nobody's surprise.
 
-use std::{
-    fmt, fs,
-    net::IpAddr,
-    path::{Path, PathBuf},
-};
+use std::{fmt, net::IpAddr, path::Path};
 
 use data_encoding::HEXUPPER;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -24,42 +20,13 @@ use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, macros::format_description};
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate, X509Name};
 
+use crate::{
+    pem::{PemError, is_key, read_pem},
+    shown::{listed, printable},
+};
+
 /// From when on a certificate that will end soon is worth a warning.
 const SOON: time::Duration = time::Duration::days(7);
-
-/// A file with a certificate or a key that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {reason}", file.display())]
-pub struct PemError {
-    /// The file, as it was opened.
-    pub file: PathBuf,
-    /// What is wrong with it.
-    pub reason: String,
-    /// What to do next.
-    pub help: String,
-}
-
-/// What makes certificates for this machine, as a learner types it.
-pub const MAKE_CERTIFICATES: &str = "cargo run --bin zcomm -- certs";
-
-impl PemError {
-    /// A file, and what is wrong with it. The help is to make a new one.
-    #[must_use]
-    pub fn new(file: &Path, reason: impl fmt::Display) -> PemError {
-        PemError {
-            file: file.to_owned(),
-            reason: reason.to_string(),
-            help: format!("new certificates for this machine: {MAKE_CERTIFICATES}"),
-        }
-    }
-
-    /// The same with another help.
-    #[must_use]
-    pub fn with_help(self, help: impl Into<String>) -> PemError {
-        let help = help.into();
-        PemError { help, ..self }
-    }
-}
 
 /// What stands in a certificate (X.509 version 3, RFC 5280). `Display` explains it, a line
 /// each.
@@ -89,7 +56,7 @@ impl Certificate {
     /// When the file cannot be read or holds no certificate. (Junk is no error to a PEM
     /// reader: it skips what it does not know, and finds nothing.)
     pub fn read_all(file: &Path) -> Result<Vec<Certificate>, PemError> {
-        let pem = fs::read(file).map_err(|error| PemError::new(file, error))?;
+        let pem = read_pem(file)?;
         Certificate::from_pem(&pem).map_err(|reason| match is_key(&pem) {
             true => PemError::new(file, reason).with_help("the certificate is the .pem beside it"),
             false => PemError::new(file, reason),
@@ -100,7 +67,10 @@ impl Certificate {
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Vec<Certificate>, String> {
         let mut chain = Vec::new();
         for der in CertificateDer::pem_slice_iter(pem) {
-            let der = der.map_err(|error| format!("is not whole: {error}"))?;
+            // What the reader says repeats what it read: it may be a key.
+            let damaged =
+                "is not whole: a line that begins or ends a certificate is missing or damaged";
+            let der = der.map_err(|_| damaged)?;
             chain.push(Certificate::from_der(der)?);
         }
         match chain.is_empty() {
@@ -251,11 +221,6 @@ impl Certificate {
     }
 }
 
-/// Whether a PEM text holds a private key.
-fn is_key(pem: &[u8]) -> bool {
-    String::from_utf8_lossy(pem).contains("PRIVATE KEY-----")
-}
-
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.authority {
@@ -270,25 +235,18 @@ impl fmt::Display for Certificate {
         writeln!(f, "subject      {}", self.subject)?;
         writeln!(f, "signed by    {signed}")?;
         if !self.authority || !self.names.is_empty() {
-            writeln!(f, "names        {}", or_none(&self.names))?;
+            writeln!(f, "names        {}", listed(&self.names))?;
         }
         if self.authority {
             let limits = match self.permitted_names.is_empty() {
                 true => "any name in the world".to_owned(),
-                false => self.permitted_names.join(", "),
+                false => listed(&self.permitted_names),
             };
             writeln!(f, "may sign for {limits}")?;
         }
         writeln!(f, "valid from   {}", moment(self.not_before))?;
         writeln!(f, "valid until  {}", moment(self.not_after))?;
         write!(f, "SHA-256      {}", self.fingerprint())
-    }
-}
-
-fn or_none(names: &[String]) -> String {
-    match names.is_empty() {
-        true => "none".to_owned(),
-        false => names.join(", "),
     }
 }
 
@@ -341,13 +299,6 @@ fn address(bytes: &[u8]) -> String {
         _ => None,
     }
     .unwrap_or_else(|| "an unreadable address".into())
-}
-
-/// A stranger's text, cut and without anything that could control a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    let shown = text.chars().take(200);
-    let safe = |c: char| if c.is_control() { '?' } else { c };
-    shown.map(safe).collect()
 }
 
 #[cfg(test)]
@@ -404,11 +355,5 @@ mod tests {
             "{}",
             read(empty)
         );
-    }
-
-    #[test]
-    fn a_strangers_text_cannot_control_a_terminal() {
-        assert_eq!(printable("a\x1b]0;b\x07\r\nc\u{9b}"), "a?]0;b???c?");
-        assert_eq!(printable(&"x".repeat(500)).len(), 200);
     }
 }

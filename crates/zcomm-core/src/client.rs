@@ -159,12 +159,14 @@ impl Client {
         }
     }
 
-    /// Closes, and does not come back. The code and reason the server closed with, if it
-    /// did within 5 s.
-    pub async fn close(&mut self, code: u16, reason: &str) -> Option<CloseReason> {
+    /// Closes, and does not come back. Returns the code and reason the server closed with.
+    ///
+    /// # Errors
+    /// As [`ClientSocket::close`]; [`Error::Closed`] while there is no connection.
+    pub async fn close(&mut self, code: u16, reason: &str) -> Result<CloseReason> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Open(mut socket, _) => socket.close(code, reason).await,
-            _ => None,
+            _ => Err(Error::Closed),
         }
     }
 

@@ -154,9 +154,13 @@ impl ClientSocket {
         }
     }
 
-    /// Closes and waits until the server has agreed, at most 5 s. The code and reason it
-    /// closed with, if it did. Messages that were on their way are dropped.
-    pub async fn close(&mut self, code: u16, reason: &str) -> Option<CloseReason> {
+    /// Closes and waits until the server has agreed, at most 5 s. Messages that were on their
+    /// way are dropped. Returns the code and reason the server closed with.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] when the server did not agree, or had refused before: any code but
+    /// 1000, 1001 and 1005.
+    pub async fn close(&mut self, code: u16, reason: &str) -> Result<CloseReason> {
         self.start_close(code, reason);
         while self.recv().await.is_some() {}
         // RFC 6455 section 7.1.1: the server hangs up first, if it does so soon.
@@ -164,8 +168,9 @@ impl ClientSocket {
             self.wire.finish().await;
         }
         match &self.end {
-            Some(End::ByPeer(why)) => Some(why.clone()),
-            _ => None,
+            Some(End::ByPeer(why)) if matches!(why.code(), 1000 | 1001 | 1005) => Ok(why.clone()),
+            Some(end) => Err(Error::Ended(end.to_string())),
+            None => Err(Error::Closed),
         }
     }
 

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 use crate::{
     error::{Error, Result},
     message::Message,
+    shown::printable,
 };
 
 /// Direct messages that may wait for one client.
@@ -66,6 +67,16 @@ pub struct ClientInfo {
 pub struct CloseReason {
     code: u16,
     reason: String,
+}
+
+impl fmt::Display for CloseReason {
+    /// The code, and the reason where there is one: a stranger's text, so made printable.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason() {
+            "" => write!(f, "{}", self.code()),
+            reason => write!(f, "{} ({})", self.code(), printable(reason)),
+        }
+    }
 }
 
 impl CloseReason {

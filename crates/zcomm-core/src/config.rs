@@ -275,7 +275,7 @@ fn read<T, E: Display>(
     let Some(value) = settings.get(name) else {
         return Ok(None);
     };
-    let secret = name.starts_with("WEBSOCKET_TOKEN");
+    let secret = name.starts_with("WEBSOCKET_TOKEN") || value.contains("-----BEGIN");
     parse(value).map(Some).map_err(|reason| Error::Setting {
         name,
         value: if secret {

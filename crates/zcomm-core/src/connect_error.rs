@@ -12,7 +12,7 @@
 
 use std::{io, time::Duration};
 
-use crate::certificate::Certificate;
+use crate::{certificate::Certificate, shown::listed};
 
 /// Why there is no connection. `Display` is one line; `help` says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -256,6 +256,6 @@ fn colon(reason: &str) -> String {
 fn names(names: &[String]) -> String {
     match names {
         [] => "no name at all".into(),
-        names => names.join(", "),
+        names => listed(names),
     }
 }

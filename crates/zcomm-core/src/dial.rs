@@ -7,13 +7,14 @@
 //! Production keeps a few connections open and uses them again; a WebSocket is one that
 //! stays open by itself.
 
-use std::{fmt, io, time::Duration};
-
-use rustls::{Error as TlsError, ProtocolVersion, pki_types::ServerName};
-use tokio::{
-    net::{TcpStream, lookup_host},
-    time::timeout,
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    time::Duration,
 };
+
+use rustls::{Error as TlsError, InvalidMessage, ProtocolVersion, pki_types::ServerName};
+use tokio::{net::TcpStream, sync::oneshot, time::timeout};
 use tokio_rustls::TlsConnector;
 use tungstenite::{
     Error as WireError,
@@ -21,17 +22,17 @@ use tungstenite::{
     handshake::client::{Request, Response},
     http::{
         HeaderName, HeaderValue,
-        header::{AUTHORIZATION, LOCATION},
+        header::{AUTHORIZATION, SEC_WEBSOCKET_EXTENSIONS},
     },
 };
 
 use crate::{
-    certificate::printable,
     connect_error::ConnectError,
-    opening::{Opening, TlsOpening, header_lines, response_lines},
+    opening::{Opening, TlsOpening, header_lines, refusal_words, response_lines},
     options::ConnectOptions,
+    shown::printable,
     target::Target,
-    transport::{SpeaksTls, Transport},
+    transport::{Counted, SpeaksTls, Transport},
     trust::Trust,
     wire::Wire,
 };
@@ -72,7 +73,10 @@ impl Target {
             addr,
             tls,
             request: asked,
-            response: response_lines(&response),
+            response: response_lines(&response)
+                .into_iter()
+                .map(|line| self.without_query(line))
+                .collect(),
         };
         Ok((wire, opening))
     }
@@ -80,7 +84,7 @@ impl Target {
     /// TCP, to the first address of the host that answers: `localhost` has two. A browser
     /// tries several at once (RFC 8305); one after the other is easier to follow.
     async fn reach(&self) -> Result<TcpStream, ConnectError> {
-        let addresses = lookup_host((self.host.as_str(), self.port)).await;
+        let addresses = lookup(self.host.clone(), self.port).await;
         let addresses = addresses.map_err(|source| ConnectError::NotFound {
             host: printable(&self.host),
             source,
@@ -125,13 +129,17 @@ impl Target {
         };
         let name = ServerName::try_from(self.host.clone()).map_err(|error| failed(&error))?;
         let (config, witness) = trust.client().map_err(|error| failed(&error))?;
-        let stream = TlsConnector::from(config).connect(name, stream).await;
+        let stream = TlsConnector::from(config)
+            .connect(name, Counted::new(stream))
+            .await;
         let stream = stream.map_err(|error| {
             match error
                 .get_ref()
                 .and_then(|error| error.downcast_ref::<TlsError>())
             {
-                Some(TlsError::InvalidMessage(_)) => ConnectError::NotTls { place: place() },
+                Some(TlsError::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+                    ConnectError::NotTls { place: place() }
+                }
                 Some(tls) => match witness.distrust(tls, &self.host) {
                     Some(why) => ConnectError::Certificate {
                         place: place(),
@@ -206,6 +214,14 @@ impl Target {
             .collect()
     }
 
+    /// Some servers repeat the address they were asked for, and a token may be in it.
+    fn without_query(&self, text: String) -> String {
+        match self.uri.query() {
+            None | Some("") => text,
+            Some(query) => text.replace(query, "…"),
+        }
+    }
+
     fn odd(&self, error: &WireError) -> ConnectError {
         ConnectError::NotWebSocket {
             place: self.place.clone(),
@@ -221,6 +237,14 @@ impl Target {
         max_message: usize,
     ) -> Result<(Wire, Response), ConnectError> {
         let opened = Wire::connect(transport, request, max_message).await;
+        if let Ok((_, response)) = &opened
+            && response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS)
+        {
+            // RFC 6455 section 4.1: then the connection must fail.
+            let reason = "it uses an extension that nobody asked for".into();
+            let place = self.place.clone();
+            return Err(ConnectError::NotWebSocket { place, reason });
+        }
         opened.map_err(|error| match error {
             WireError::Io(error)
                 if error.get_ref().is_some_and(|error| error.is::<SpeaksTls>()) =>
@@ -231,25 +255,27 @@ impl Target {
             }
             WireError::Http(response) => ConnectError::Http {
                 status: response.status().as_u16(),
-                reason: why(&response),
+                reason: self.without_query(refusal_words(&response)),
             },
             error => self.odd(&error),
         })
     }
 }
 
-/// What an answer that is not 101 says for itself.
-fn why(response: &Response) -> String {
-    if let Some(place) = response.headers().get(LOCATION) {
-        return printable(&format!(
-            "go to {}",
-            String::from_utf8_lossy(place.as_bytes())
-        ));
+/// Asks the name service, in a thread of its own: the runtime's would be waited for when the
+/// program ends, and a name service that is silent is so for a minute.
+async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
     }
-    let body = response.body().as_deref().unwrap_or_default();
-    let body = String::from_utf8_lossy(body);
-    let line = body.lines().next().unwrap_or_default();
-    // Our own servers begin with the status.
-    let status = response.status().as_u16().to_string();
-    printable(line.strip_prefix(&status).unwrap_or(line).trim())
+    let (answer, answered) = oneshot::channel();
+    let ask = move || {
+        let found = (host, port).to_socket_addrs();
+        // Nobody listens any more when it took too long.
+        answer.send(found.map(Iterator::collect)).ok();
+    };
+    std::thread::Builder::new()
+        .name("name service".into())
+        .spawn(ask)?;
+    answered.await.map_err(io::Error::other)?
 }

@@ -13,8 +13,8 @@
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
 use crate::{
-    certificate::{MAKE_CERTIFICATES, PemError},
     connect_error::ConnectError,
+    pem::{MAKE_CERTIFICATES, PemError},
 };
 
 /// The result of everything in this crate that can fail.
@@ -80,6 +80,9 @@ pub enum Error {
     /// `?`; the server does not count it as a failure.
     #[error("the connection has ended")]
     Closed,
+    /// A connection did not end as it should: with the other side's goodbye.
+    #[error("{0}")]
+    Ended(String),
     /// A message to be sent is larger than a connection may buffer: send it in parts.
     #[error("a message of {size} bytes is over the limit of {limit} bytes")]
     MessageTooLarge {

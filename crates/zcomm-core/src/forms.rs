@@ -112,8 +112,8 @@ pub(crate) fn named_tokens(text: &str) -> Result<Vec<NamedToken>, String> {
 
 /// The path of a file; a relative one counts from the folder the program runs in.
 pub(crate) fn file(text: &str) -> Result<PathBuf, &'static str> {
-    match text.is_empty() {
-        true => Err("expected the path of a file"),
+    match text.is_empty() || text.contains("-----BEGIN") || text.contains(char::is_control) {
+        true => Err("expected the path of a file, not what is in it"),
         false => Ok(text.into()),
     }
 }

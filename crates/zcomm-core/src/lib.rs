@@ -54,6 +54,9 @@
 // keep rustfmt from sorting what must stay in order.
 
 // Layer 0: what can go wrong, and with what.
+mod pem;
+mod shown;
+
 mod certificate;
 
 mod connect_error;
@@ -101,10 +104,11 @@ mod clients;
 mod deadlines;
 mod descriptors;
 mod hub;
-mod meter;
 mod slots;
 mod transport;
 mod why;
+
+mod meter;
 
 mod cursor;
 
@@ -146,7 +150,7 @@ mod program;
 mod server;
 mod shutdown;
 
-pub use certificate::{Certificate, MAKE_CERTIFICATES, PemError};
+pub use certificate::Certificate;
 pub use client::{Client, Event};
 pub use client_socket::{ClientSocket, Received};
 pub use clients::{ClientId, ClientInfo, Clients, CloseReason};
@@ -163,6 +167,7 @@ pub use opening::{Opening, TlsOpening};
 pub use options::ConnectOptions;
 pub use origin::{Authority, Origin};
 pub use page::{Asset, Page};
+pub use pem::{MAKE_CERTIFICATES, PemError};
 pub use program::{program, report};
 pub use reading::{MAX_ID, MAX_TEXT};
 pub use server::Server;

@@ -27,6 +27,7 @@ use tokio::{
 use crate::{
     frames::Frames,
     rate::{Budget, Rate},
+    transport::Cost,
 };
 
 /// A stream with a budget on the bytes that come in.
@@ -87,18 +88,21 @@ fn would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Read for Meter<S> {
+impl<S: AsyncRead + Cost + Unpin> Read for Meter<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.overdrawn {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut buffer = ReadBuf::new(buffer);
         let mut context = Context::from_waker(&self.waker);
-        would_block(Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer))?;
+        let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
         let bytes = buffer.filled().len();
         self.frames.follow(buffer.filled());
-        self.overdrawn = self.budget.spend(bytes as f64).is_err();
-        Ok(bytes)
+        let cost = self.stream.cost(bytes);
+        if cost > 0 {
+            self.overdrawn = self.budget.spend(cost as f64).is_err();
+        }
+        would_block(read).map(|()| bytes)
     }
 }
 
@@ -124,6 +128,8 @@ impl<S: AsyncWrite + Unpin> Write for Meter<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Cost for &[u8] {}
 
     #[test]
     fn what_passes_the_budget_is_the_last_that_is_read() {

@@ -9,9 +9,12 @@
 
 use std::{fmt, net::SocketAddr};
 
-use tungstenite::{handshake::client::Response, http::HeaderMap};
+use tungstenite::{
+    handshake::client::Response,
+    http::{HeaderMap, header::LOCATION},
+};
 
-use crate::certificate::{Certificate, printable};
+use crate::{certificate::Certificate, shown::printable};
 
 /// What was learned while a connection was opened.
 #[derive(Clone, Debug)]
@@ -73,4 +76,20 @@ pub(crate) fn header_lines(headers: &HeaderMap) -> impl Iterator<Item = String> 
         };
         format!("{name}: {value}")
     })
+}
+
+/// What an answer that is not 101 says for itself.
+pub(crate) fn refusal_words(response: &Response) -> String {
+    if let Some(place) = response.headers().get(LOCATION) {
+        return printable(&format!(
+            "go to {}",
+            String::from_utf8_lossy(place.as_bytes())
+        ));
+    }
+    let body = response.body().as_deref().unwrap_or_default();
+    let body = String::from_utf8_lossy(body);
+    let line = body.lines().next().unwrap_or_default();
+    // Our own servers begin with the status.
+    let status = response.status().as_u16().to_string();
+    printable(line.strip_prefix(&status).unwrap_or(line).trim())
 }

@@ -21,7 +21,7 @@ use crate::{
     slots::Slot,
     socket::Socket,
     tls::why_not,
-    transport::Transport,
+    transport::{Counted, Transport},
     wire::Wire,
 };
 
@@ -80,7 +80,7 @@ impl Sessions {
         };
         let transport = match &self.config.tls {
             None => Transport::accepted(stream),
-            Some(identity) => match identity.accept(stream).await {
+            Some(identity) => match identity.accept(Counted::new(stream)).await {
                 Ok(stream) => Transport::Tls(Box::new(stream.into())),
                 Err(error) => {
                     match why_not(&error, local) {

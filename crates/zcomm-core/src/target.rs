@@ -9,7 +9,7 @@
 
 use tungstenite::http::Uri;
 
-use crate::{certificate::printable, connect_error::ConnectError};
+use crate::{connect_error::ConnectError, shown::printable};
 
 /// Where to go.
 pub(crate) struct Target {
@@ -22,12 +22,22 @@ pub(crate) struct Target {
     pub(crate) place: String,
 }
 
+/// An address as an error may show it: a token can be behind `?` or `#`, and a password
+/// before `@`.
+fn without_secrets(url: &str) -> String {
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
+    printable(match shown.rsplit_once('@') {
+        Some((_, host)) => host,
+        None => shown,
+    })
+}
+
 impl Target {
     /// Reads an address, or says what is wrong with it: without its query, which may hold a
     /// token.
     pub(crate) fn parse(url: &str) -> Result<Target, ConnectError> {
         let wrong = |reason| ConnectError::Url {
-            url: printable(url.split('?').next().unwrap_or_default()),
+            url: without_secrets(url),
             reason,
         };
         if url.contains('#') {
@@ -104,7 +114,12 @@ mod tests {
 
     #[test]
     fn an_error_does_not_repeat_the_token_in_an_address() {
-        for url in ["http://host/?token=secret", "ws://host/?token=secret#x"] {
+        for url in [
+            "http://host/?token=secret",
+            "ws://host/?token=secret#x",
+            "ws://host/#token=secret",
+            "ws://user:secret@host/",
+        ] {
             let error = Target::parse(url).map(|_| ()).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");
         }

@@ -19,17 +19,18 @@ use std::{
 };
 
 use rustls::{
-    AlertDescription, Error as TlsError, ServerConfig,
+    AlertDescription, Error as TlsError, InvalidMessage, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{PrivateKeyDer, pem::PemObject},
 };
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
-    certificate::{Certificate, MAKE_CERTIFICATES, PemError},
+    certificate::Certificate,
     development_ca::PemPair,
     error::{Error, Result},
+    pem::{MAKE_CERTIFICATES, PemError, read_pem},
 };
 
 /// The one provider of cryptography.
@@ -53,7 +54,7 @@ impl Identity {
     /// does not fit.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Identity> {
         let chain = Certificate::read_all(certificate)?;
-        let pem = fs::read(key).map_err(|error| PemError::new(key, error))?;
+        let pem = read_pem(key)?;
         let identity = Identity::new(chain, &pem);
         Ok(identity.map_err(|reason| PemError::new(key, reason))?)
     }
@@ -97,7 +98,10 @@ impl Identity {
             rustls::pki_types::pem::Error::NoItemsFound => {
                 "has no private key in it (no -----BEGIN PRIVATE KEY-----)".to_owned()
             }
-            error => format!("is not whole: {error}"),
+            // What the reader says repeats what it read: it may be the key.
+            _ => {
+                "is not whole: a line that begins or ends the key is missing or damaged".to_owned()
+            }
         })?;
         let chain = chain.into_iter().map(|certificate| certificate.der);
         let config = ServerConfig::builder_with_provider(provider())
@@ -124,7 +128,10 @@ impl Identity {
     }
 
     /// The TLS handshake with one client. It has no time limit of its own.
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
         acceptor.accept(stream).await
     }
@@ -159,7 +166,7 @@ fn readable_by_others(_: &Path) -> bool {
 pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<String> {
     let tls = error.get_ref().and_then(|error| error.downcast_ref());
     Some(match tls {
-        Some(TlsError::InvalidMessage(_)) => format!(
+        Some(TlsError::InvalidMessage(InvalidMessage::InvalidContentType)) => format!(
             "plain HTTP on the TLS port, or no TLS at all: use wss://{address}/ and https://{address}/"
         ),
         Some(TlsError::AlertReceived(alert)) => match alert {

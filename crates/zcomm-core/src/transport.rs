@@ -28,7 +28,41 @@ pub(crate) enum Transport {
         expects_text: bool,
     },
     /// Boxed: it is some hundred bytes larger.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Counted>>),
+}
+
+/// TCP under TLS, and the bytes that came in. Above TLS most of them can be missing: padding
+/// and empty records are work, too, and never become text.
+pub(crate) struct Counted {
+    stream: TcpStream,
+    received: usize,
+}
+
+impl Counted {
+    pub(crate) fn new(stream: TcpStream) -> Counted {
+        Counted {
+            stream,
+            received: 0,
+        }
+    }
+}
+
+/// What reading costs.
+pub(crate) trait Cost {
+    /// The bytes that came from the network for so many that were read; asked once after
+    /// each read, also after one that found nothing.
+    fn cost(&mut self, read: usize) -> usize {
+        read
+    }
+}
+
+impl Cost for Transport {
+    fn cost(&mut self, read: usize) -> usize {
+        match self {
+            Transport::Plain { .. } => read,
+            Transport::Tls(stream) => std::mem::take(&mut stream.get_mut().0.received),
+        }
+    }
 }
 
 /// Plain text was sent to a port that speaks TLS.
@@ -58,7 +92,7 @@ impl Transport {
     fn tcp(&self) -> &TcpStream {
         match self {
             Transport::Plain { stream, .. } => stream,
-            Transport::Tls(stream) => stream.get_ref().0,
+            Transport::Tls(stream) => &stream.get_ref().0.stream,
         }
     }
 
@@ -83,6 +117,49 @@ macro_rules! either {
             }
         }
     };
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.received += buffer.filled().len() - before;
+        read
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
 
 impl AsyncRead for Transport {

@@ -36,6 +36,9 @@ use crate::{
     tls::provider,
 };
 
+/// Certificates that are kept of what a server shows.
+const MAX_CHAIN: usize = 10;
+
 /// Whom a client believes.
 #[derive(Clone)]
 pub struct Trust(Arc<dyn ServerCertVerifier>);
@@ -154,7 +157,7 @@ impl ServerCertVerifier for Witness {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        let chain = [first].into_iter().chain(others);
+        let chain = [first].into_iter().chain(others).take(MAX_CHAIN);
         // What cannot be read cannot be shown, and will be refused below.
         let chain = chain.filter_map(|der| Certificate::from_der(der.clone()).ok());
         *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain.collect();

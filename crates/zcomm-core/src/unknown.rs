@@ -34,8 +34,11 @@ pub(crate) fn warn_of_unknown_names(settings: &Settings, known: &[&str]) -> Resu
 /// Who misspells the settings of TLS and is served plain text was promised more than was
 /// given.
 fn refuse_false_protection(name: &str, settings: &Settings) -> Result<()> {
-    let mut prefixes = ["WEBSOCKET_SSL", "WEBSOCKET_TLS"].iter();
-    let promises = prefixes.any(|prefix| name.starts_with(prefix));
+    let (mut prefixes, upper) = (
+        ["WEBSOCKET_SSL", "WEBSOCKET_TLS"].iter(),
+        name.to_ascii_uppercase(),
+    );
+    let promises = prefixes.any(|prefix| upper.starts_with(prefix));
     let value = settings.get(name).unwrap_or_default();
     if !promises || value.is_empty() || switch(value) == Ok(false) {
         return Ok(());
@@ -69,6 +72,7 @@ mod tests {
             "{error}"
         );
         check("WEBSOCKET_TLS", "on").unwrap_err();
+        check("websocket_ssl_enabled", "true").unwrap_err();
         check("WEBSOCKET_TLS_CERT", "certs/x.pem").unwrap_err();
     }
 }

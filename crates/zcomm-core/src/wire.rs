@@ -14,7 +14,7 @@
 
 use std::{
     future::poll_fn,
-    io,
+    io::{self, Write},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -53,13 +53,16 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 1024 * 1024;
 
 /// How a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum End {
     /// The other side closed; this is its code and reason.
+    #[error("the other side closed with {0}")]
     ByPeer(CloseReason),
     /// This side closed.
+    #[error("this side closed with {0}")]
     ByUs(CloseReason),
     /// The network ended without a Close frame; this is what it said.
+    #[error("the connection broke without a Close frame: {0}")]
     Broken(String),
 }
 
@@ -228,8 +231,14 @@ impl Wire {
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.set_waker(context.waker());
-        match self.codec.flush() {
-            Err(error) if would_block(&error) => Poll::Pending,
+        // After the other side's Close the codec is content once TLS has taken everything;
+        // the network has it after the stream's own flush.
+        let written = match self.codec.flush() {
+            Err(error) if would_block(&error) => return Poll::Pending,
+            _ => self.codec.get_mut().flush(),
+        };
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             // Written, or never to be written.
             _ => Poll::Ready(()),
         }
@@ -239,13 +248,17 @@ impl Wire {
 /// Ends our side of a connection, so that all we wrote arrives. Whether a client that
 /// speaks TLS says goodbye there too or only hangs up is the same to us.
 pub(crate) async fn linger(stream: &mut Transport) {
-    if stream.shutdown().await.is_ok() {
-        let mut rest = stream.take(LINGER_BYTES);
-        // Whether the client ends in time or not, this is the end.
-        timeout(LINGER, tokio::io::copy(&mut rest, &mut tokio::io::sink()))
-            .await
-            .ok();
-    }
+    let farewell = async {
+        // With TLS this writes, too, and waits for a network that takes nothing.
+        if stream.shutdown().await.is_ok() {
+            let mut rest = stream.take(LINGER_BYTES);
+            tokio::io::copy(&mut rest, &mut tokio::io::sink())
+                .await
+                .ok();
+        }
+    };
+    // Whether the client ends in time or not, this is the end.
+    timeout(LINGER, farewell).await.ok();
 }
 
 fn limits(message: usize) -> WebSocketConfig {

@@ -140,7 +140,7 @@ fn read_line(line: &str) -> Result<Option<(String, String)>, String> {
 /// A line as an error may show it: cut, and without what could be a secret.
 fn shown(line: &str) -> &str {
     let upper = line.to_ascii_uppercase();
-    let named_secret = ["TOK", "SECRET", "PASS"]
+    let named_secret = ["TOK", "SECRET", "PASS", "-----BEGIN"]
         .iter()
         .any(|word| upper.contains(word));
     let lone_word = !line.contains([' ', '=']);

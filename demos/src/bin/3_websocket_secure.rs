@@ -14,7 +14,7 @@
 //! - **Try** `cargo run --bin 3_websocket_secure -- wss://zolo.media/ws`, or another server.
 
 use demos::secure::{Arguments, echo, gallery, own_server};
-use std::{process::ExitCode, time::Duration};
+use std::{future::pending, process::ExitCode, time::Duration};
 use tracing::{info, warn};
 use zcomm_core::{ClientSocket, CloseReason, Result, Trust, program, shutdown_signal};
 
@@ -31,19 +31,19 @@ async fn lesson(arguments: Arguments) -> Result<()> {
     let (server, trust) = own_server(&arguments).await?;
     let url = server.url();
     let tour = async {
-        visit(&url, &trust).await?;
-        gallery::show().await
-    };
-    let serving = server.run(echo, shutdown_signal());
-    if arguments.once {
-        return tokio::select! { seen = tour => seen, ended = serving => ended };
-    }
-    let tour = async {
-        if let Err(error) = tour.await {
-            warn!("{}", error.with_help());
+        let visited = visit(&url, &trust).await;
+        gallery::show().await?;
+        match visited {
+            visited if arguments.once => return visited,
+            Err(error) => warn!("{}", error.with_help()),
+            Ok(()) => info!("serving until Ctrl-C; now open the page: what does the browser say?"),
         }
+        pending().await
     };
-    tokio::join!(serving, tour).0
+    tokio::select! {
+        toured = tour => toured,
+        served = server.run(echo, shutdown_signal()) => served,
+    }
 }
 
 /// Everything of interest happens in the first line: it fails unless the server proves who
@@ -54,13 +54,13 @@ async fn visit(url: &str, trust: &Trust) -> Result<()> {
         info!("{line}");
     }
     socket.send("Hello over TLS").await?;
-    // A server need not answer. This one waits three seconds, not for ever.
+    // A server need not answer. This one is given three seconds, not for ever.
     match tokio::time::timeout(Duration::from_secs(3), socket.recv()).await {
         Ok(Some(answer)) => info!(?answer, "heard"),
-        _ => info!("the server does not answer"),
+        Ok(None) => info!("the server ended the conversation"),
+        Err(_) => info!("no answer within 3 s"),
     }
-    if let Some(why) = socket.close(CloseReason::NORMAL, "Goodbye").await {
-        info!(code = why.code(), reason = ?why.reason(), "closed");
-    }
+    let why = socket.close(CloseReason::NORMAL, "Goodbye").await?;
+    info!(code = why.code(), reason = ?why.reason(), "closed");
     Ok(())
 }

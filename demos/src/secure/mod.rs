@@ -11,8 +11,10 @@ pub mod gallery;
 use std::path::PathBuf;
 
 use clap::Parser;
+use tracing::info;
 use zcomm_core::{
-    Certificate, Config, Connection, DevelopmentCa, Identity, LOOPBACK_NAMES, Result, Server, Trust,
+    Certificate, Config, Connection, DevelopmentCa, Identity, LOOPBACK_NAMES, PemError, Result,
+    Server, Trust,
 };
 
 use crate::SECURE_PAGE;
@@ -32,7 +34,7 @@ pub struct Arguments {
     pub ca: Option<PathBuf>,
 
     /// End after the visit, instead of serving on
-    #[arg(long)]
+    #[arg(long, conflicts_with = "url")]
     pub once: bool,
 }
 
@@ -46,13 +48,24 @@ impl Arguments {
     /// Whom to believe: whom this computer believes, and who is named by `--ca`.
     ///
     /// # Errors
-    /// When the file holds no certificate, or this computer has no list of authorities.
+    /// When the file holds no authority, or this computer has no list of them.
     pub fn trust(&self) -> Result<Trust> {
-        let also = match &self.ca {
-            Some(file) => Certificate::read_all(file)?,
-            None => Vec::new(),
+        Trust::platform(&self.authorities()?)
+    }
+
+    fn authorities(&self) -> Result<Vec<Certificate>> {
+        let Some(file) = &self.ca else {
+            return Ok(Vec::new());
         };
-        Trust::platform(&also)
+        let chain = Certificate::read_all(file)?;
+        match chain.iter().all(Certificate::is_authority) {
+            true => Ok(chain),
+            false => {
+                let reason = "is a server's certificate, and no authority to trust";
+                let help = "zcomm certs keeps the authority beside it, in ca.pem";
+                Err(PemError::new(file, reason).with_help(help).into())
+            }
+        }
     }
 }
 
@@ -66,9 +79,15 @@ pub async fn own_server(arguments: &Arguments) -> Result<(Server, Trust)> {
         ..Config::default()
     };
     let mut config = Config::from_env_over(default)?;
+    let also = arguments.authorities()?;
     let trust = match config.tls {
-        Some(_) => arguments.trust()?,
+        Some(_) => Trust::platform(&also)?,
         None => {
+            if !also.is_empty() {
+                info!(
+                    "--ca is not needed: the certificate of this run is made by an authority of this run"
+                );
+            }
             let ca = DevelopmentCa::new(&[])?;
             config.tls = Some(Identity::from_pem(&ca.issue(&LOOPBACK_NAMES)?)?);
             Trust::only(&ca)?
