@@ -15,6 +15,11 @@ const ASSETS: &[Asset] = &[
         body: include_str!("../../clients/style.css"),
     },
     Asset {
+        path: "/why.js",
+        mime: "text/javascript; charset=utf-8",
+        body: include_str!("../../clients/why.js"),
+    },
+    Asset {
         path: "/page.js",
         mime: "text/javascript; charset=utf-8",
         body: include_str!("../../clients/page.js"),
