@@ -57,3 +57,37 @@ pub const BROADCAST_PAGE: Page = Page {
     html: include_str!("../../clients/4_client_broadcast.html"),
     assets: ASSETS,
 };
+
+/// Rooms, names, and what was missed: the page of `chat_app`.
+pub const CHAT_PAGE: Page = Page {
+    file: "clients/chat_app.html",
+    address: "ws://127.0.0.1:8765/",
+    html: include_str!("../../clients/chat_app.html"),
+    assets: &[
+        Asset {
+            path: "/style.css",
+            mime: "text/css; charset=utf-8",
+            body: include_str!("../../clients/style.css"),
+        },
+        Asset {
+            path: "/chat.css",
+            mime: "text/css; charset=utf-8",
+            body: include_str!("../../clients/chat.css"),
+        },
+        Asset {
+            path: "/why.js",
+            mime: "text/javascript; charset=utf-8",
+            body: include_str!("../../clients/why.js"),
+        },
+        Asset {
+            path: "/chat_wire.js",
+            mime: "text/javascript; charset=utf-8",
+            body: include_str!("../../clients/chat_wire.js"),
+        },
+        Asset {
+            path: "/chat.js",
+            mime: "text/javascript; charset=utf-8",
+            body: include_str!("../../clients/chat.js"),
+        },
+    ],
+};

@@ -1,0 +1,602 @@
+"use strict";
+// The page of the chat: what chat_wire.js hears, made visible. Three kinds of conversation, each with its own log:
+// a room (#), a person (@, in private), and everyone (*). Keys are kind + name, in a Map: a room called `__proto__`
+// is a name like any other. All text goes in as textContent: what a stranger sends can never become markup.
+
+const create = (tag, className, text) => {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+};
+const plural = (count, one, many = `${one}s`) => `${count} ${Number(count) === 1 ? one : many}`;
+
+// ---- People: a chip with their first letter, in a colour that follows from the name.
+const tint = (name) => [...name].reduce((sum, letter) => (sum * 37 + letter.codePointAt(0)) % 8191, 11) % 6;
+const chip = (name) => {
+  const made = create("span", "chip", [...name][0].toUpperCase());
+  made.dataset.tint = tint(name);
+  made.ariaHidden = "true"; // the name is beside it
+  return made;
+};
+
+// ---- Conversations.
+const MAX_LINES = 300; // in a log; bounded, like all queues
+const conversations = new Map();
+let current = null;
+
+const nameOf = ({ kind, name }) => (kind === "*" ? "Everyone" : name);
+const room = (name) => conversations.get(`#${name}`);
+const privately = () => [...conversations.values()].filter(({ kind }) => kind === "@");
+
+const conversation = (kind, name = "") => {
+  const key = kind + name;
+  if (conversations.has(key)) return conversations.get(key);
+  if (kind === "@") makeSpace();
+  const talk = { key, kind, name, people: new Set(), count: 0, typing: new Map(), unread: 0, draft: "" };
+  talk.list = makeList(talk);
+  talk.button = makeButton(talk);
+  conversations.set(key, talk);
+  return talk;
+};
+const makeList = (talk) => {
+  const list = create("ol", "log");
+  list.role = "log";
+  list.tabIndex = 0;
+  list.ariaLabel = `Conversation: ${nameOf(talk)}`;
+  list.hidden = true;
+  list.addEventListener("scroll", noteScroll);
+  element("logs").append(list);
+  return list;
+};
+// Rooms first, then people, then everyone.
+const makeButton = (talk) => {
+  const button = create("button");
+  button.type = "button";
+  button.append(create("span", "sign", talk.kind), create("span", "place", nameOf(talk)), create("span", "unread"));
+  button.addEventListener("click", () => show(talk));
+  const item = create("li");
+  item.append(button);
+  const later = { "#": ["@", "*"], "@": ["*"], "*": [] }[talk.kind];
+  const next = [...element("conversations").children].find((other) => later.includes(other.dataset.kind));
+  item.dataset.kind = talk.kind;
+  element("conversations").insertBefore(item, next ?? null);
+  return button;
+};
+// Strangers may write to us, but not fill the page.
+const MAX_PEOPLE = 50;
+const makeSpace = () => {
+  const others = privately().filter((talk) => talk !== current);
+  if (others.length >= MAX_PEOPLE) drop(others[0]);
+};
+
+const drop = (talk) => {
+  talk.list.remove();
+  talk.button.parentElement.remove();
+  conversations.delete(talk.key);
+  if (current !== talk) return;
+  current = null;
+  if (conversations.size) show(conversations.values().next().value);
+};
+
+const show = (talk) => {
+  hide(current);
+  current = talk;
+  me.place = talk.key; // where a reload comes back to
+  talk.list.hidden = false;
+  toEnd(talk.list);
+  talk.button.ariaCurrent = "true";
+  talk.button.scrollIntoView({ block: "nearest", inline: "nearest" });
+  showHead(talk);
+  say("");
+  read();
+  showPeople();
+  showTyping();
+  element("message").value = talk.draft;
+  element("message").focus();
+};
+const hide = (talk) => {
+  if (!talk) return;
+  talk.draft = element("message").value; // half a sentence waits
+  talk.list.hidden = true;
+  talk.button.ariaCurrent = null;
+};
+const PURPOSE = { "#": "Message to ", "@": "Private message to ", "*": "Message to everyone in all rooms" };
+const showHead = ({ kind, name }) => {
+  element("title").textContent = nameOf({ kind, name });
+  element("title").dataset.kind = kind;
+  element("leave").hidden = kind === "*";
+  element("leave").textContent = kind === "#" ? "Leave" : "Close";
+  element("composer").querySelector("label").textContent = PURPOSE[kind] + name;
+  if (kind === "*") element("announcement").hidden = true;
+};
+
+const LABEL = { "#": "Room ", "@": "Private: ", "*": "Everyone" };
+// What is in sight is read.
+const read = () => {
+  if (current && !document.hidden) current.unread = 0;
+  let sum = 0;
+  for (const { button, kind, name, unread } of conversations.values()) {
+    button.querySelector(".unread").textContent = unread ? (unread > 99 ? "99+" : unread) : "";
+    button.ariaLabel = `${LABEL[kind]}${name}${unread ? `, ${unread} unread` : ""}`;
+    sum += unread;
+  }
+  document.title = `${sum ? `(${sum}) ` : ""}${current ? `${nameOf(current)} · ` : ""}Chat`;
+};
+document.addEventListener("visibilitychange", read);
+
+// ---- Lines of a log.
+
+// The newest line stays in sight, also when the log gets smaller, unless the reader has scrolled up to read.
+const up = new WeakSet(); // the logs in which somebody reads further up
+const toEnd = (list) => {
+  up.delete(list);
+  list.scrollTop = list.scrollHeight;
+};
+const noteScroll = ({ target }) => {
+  if (target.scrollHeight - target.scrollTop - target.clientHeight > 60) up.add(target);
+  else up.delete(target);
+};
+const keepEnd = (list, change, always) => {
+  change();
+  while (list.children.length > MAX_LINES) list.firstElementChild.remove();
+  if (always || !up.has(list)) toEnd(list);
+};
+const follow = () => current && !up.has(current.list) && toEnd(current.list);
+new ResizeObserver(follow).observe(element("logs"));
+// What is still being sent stays below what is said.
+const place = (list, line) => {
+  const waiting = line.dataset.state === "sending" ? null : list.querySelector("[data-state=sending]");
+  list.insertBefore(line, waiting);
+  for (const changed of [line, line.nextElementSibling]) if (changed) group(changed);
+};
+// Several lines of one person in a row share one name.
+const group = (line) => {
+  const before = line.previousElementSibling;
+  const near = Number(line.dataset.at) - Number(before?.dataset.at) < 300_000;
+  const same = line.dataset.name !== undefined && line.dataset.name === before?.dataset.name;
+  line.classList.toggle("again", same && near);
+};
+
+const mine = new Map(); // id → the line of a message of ours, until the server's copy is here
+const shown = new Set(); // name and id of the latest messages: a message that was sent twice is shown once
+const isRepeated = ({ name, id }) => {
+  if (!id) return false;
+  const key = JSON.stringify([name, id]);
+  if (shown.has(key)) return true;
+  shown.add(key);
+  if (shown.size > 1000) shown.delete(shown.values().next().value);
+  return false;
+};
+
+const line = (name, text, own) => {
+  const made = create("li");
+  made.dataset.kind = own ? "sent" : "received";
+  made.dataset.name = name;
+  made.append(chip(name), create("span", "name", own ? `${name} (you)` : name), create("time"));
+  made.append(create("span", "text", text), create("span", "mark"), create("span", "seq"));
+  return made;
+};
+const setTime = (made, timestamp) => {
+  const at = new Date(timestamp);
+  const time = made.querySelector("time");
+  time.textContent = at.toTimeString().slice(0, 5);
+  time.dateTime = at.toISOString();
+  made.dataset.at = at.getTime();
+};
+const mark = (made, state, text) => {
+  made.dataset.state = state;
+  made.querySelector(".mark").textContent = text;
+};
+
+// Our own message, as soon as it is said.
+const showSending = (entry) => {
+  const talk = conversation(...{ chat: ["#", entry.room], direct: ["@", entry.to], broadcast: ["*"] }[entry.type]);
+  const made = line(me.name, entry.text, true);
+  setTime(made, Date.now());
+  if (entry.type === "direct") made.dataset.private = "";
+  mark(made, "sending", "sending …");
+  mine.set(entry.id, made);
+  if (mine.size > 4 * MAX_WAITING) mine.delete(mine.keys().next().value);
+  keepEnd(talk.list, () => place(talk.list, made), true);
+};
+// The server has it: it keeps its place above those that are still on their way.
+const showSent = (id, ack) => {
+  const made = mine.get(id);
+  if (!made) return;
+  const reached = ack && made.dataset.private === undefined ? ` to ${ack.recipients}` : (/ to .*/.exec(made.querySelector(".mark").textContent) ?? "");
+  mark(made, "sent", `sent${reached}`);
+  const list = made.parentElement;
+  if (list) keepEnd(list, () => place(list, made));
+};
+const showFailed = (id, sentence) => {
+  const made = mine.get(id);
+  if (made) mark(made, "failed", sentence);
+  mine.delete(id);
+};
+
+// What somebody said, also what we said ourselves: the server's copy has the place that all others see.
+const showMessage = (talk, message) => {
+  const { id, name, text, timestamp, seq } = message;
+  const known = mine.get(id);
+  const own = known !== undefined || (name === me.name && me.sent.includes(id));
+  if (isRepeated(message)) return;
+  const made = known ?? line(name, text, own);
+  setTime(made, timestamp);
+  made.querySelector(".seq").textContent = seq;
+  made.querySelector(".seq").title = "the position in this log";
+  if (known && made.dataset.state === "sending") mark(made, "sent", "sent");
+  keepEnd(talk.list, () => place(talk.list, made));
+  talk.typing.delete(name);
+  if (talk === current) showTyping();
+  if (own || isRead(talk, seq) || (talk === current && !document.hidden)) return;
+  talk.unread += 1;
+  read();
+};
+// After a reload we ask for some messages again; they are no news.
+const isRead = (talk, seq) => {
+  const { read } = me.positions.get({ "#": talk.name, "@": INBOX, "*": EVERYONE }[talk.kind]) ?? {};
+  return read !== undefined && BigInt(seq) <= BigInt(read);
+};
+
+// ---- Notes between the messages: what happened to the connection. One that repeats itself replaces the last.
+const note = (talk, kind, text, topic = text) => {
+  const made = create("li", "note");
+  made.dataset.kind = kind;
+  made.dataset.topic = topic;
+  made.append(create("span", "sign", kind === "lost" ? "!" : "•"), create("span", "text", text));
+  keepEnd(talk.list, () => {
+    const last = [...talk.list.children].findLast((other) => other.dataset.state !== "sending");
+    if (last?.dataset.topic === topic) last.remove();
+    place(talk.list, made);
+  });
+  return made;
+};
+// Who came and who left, together in one line: a class that comes in is no flood.
+const notePresence = (talk, name, came) => {
+  const last = [...talk.list.children].findLast((other) => other.dataset.state !== "sending");
+  const moves = last?.moves ?? new Map();
+  moves.delete(name);
+  moves.set(name, came);
+  const names = (wanted) => [...moves].filter(([, came]) => came === wanted).map(([name]) => name);
+  const list = (names) => (names.length > 8 ? `${names.slice(-8).join(", ")} and ${names.length - 8} more` : names.join(", "));
+  const parts = [];
+  if (names(true).length) parts.push(`${list(names(true))} came in`);
+  if (names(false).length) parts.push(`${list(names(false))} left`);
+  note(talk, "life", parts.join(" · "), "presence").moves = moves;
+};
+// A gap is never silent.
+const inWordsOfGap = (from, to, epoch, known) => {
+  const before = BigInt(from) - 1n;
+  if (to === null || epoch !== known) {
+    const since = before > 0n ? `after message ${before} and ` : "";
+    return `The server has started anew: anything said ${since}before that is lost.`;
+  }
+  const count = BigInt(to) - before;
+  if (count <= 0n) return null;
+  const which = count === 1n ? `Message ${from} is` : `Messages ${from} to ${to} are`;
+  return `${which} lost: the server does not keep ${count === 1n ? "it" : "them"} any more.`;
+};
+const showGap = ({ room: where, from, to, epoch }) => {
+  if (where === INBOX) return showInboxGap(from, to);
+  const talk = where === EVERYONE ? conversation("*") : room(where);
+  const words = inWordsOfGap(from, to, epoch, epochOf(where) ?? epoch);
+  if (!talk || !words) return;
+  note(talk, "lost", words);
+  if (talk !== current) talk.unread += 1;
+  read();
+};
+// Whoever may have written to us: nobody knows, perhaps nobody.
+const showInboxGap = (from, to) => {
+  const away = "The server does not know us any more: private messages sent meanwhile, if any, are lost.";
+  const words = to === null ? away : `${inWordsOfGap(from, to)} They were private.`;
+  for (const talk of privately()) note(talk, "lost", words);
+  if (!privately().length && current) note(current, "life", words);
+};
+
+// ---- Who is here, and who is typing.
+const PEOPLE_SHOWN = 100;
+const ABOUT = { "@": "in private: only the two of you", "*": "in all rooms" };
+const showPeople = () => {
+  if (!current) return;
+  const { kind, name, people, count } = current;
+  element("here").textContent = kind === "#" ? `Here: ${count}` : "Who reads this";
+  element("about").textContent = ABOUT[kind] ?? plural(count, "person", "people");
+  const names = { "#": [...people].sort((a, b) => a.localeCompare(b)), "@": [name], "*": [] }[kind];
+  const items = names.slice(0, PEOPLE_SHOWN).map(personItem);
+  if (kind === "#" && count > items.length) items.push(create("li", "more", `and ${count - items.length} more`));
+  if (kind === "*") items.push(create("li", "more", "Everybody who is connected, in any room."));
+  const focused = document.activeElement.closest("#people .person")?.textContent; // somebody may come while we choose
+  element("people").replaceChildren(...items);
+  if (focused) items.find((item) => item.textContent === focused)?.firstElementChild.focus();
+};
+const personItem = (name) => {
+  const you = name === me.name;
+  const who = create(you ? "span" : "button", "person");
+  who.append(chip(name), create("span", "name", you ? `${name} (you)` : name));
+  if (!you) {
+    who.type = "button";
+    who.title = `Talk to ${name} in private`;
+    who.addEventListener("click", () => talkTo(name));
+  }
+  const item = create("li");
+  item.append(who);
+  return item;
+};
+const setPeople = (talk, names, count) => {
+  talk.people = new Set(names);
+  talk.count = count;
+  if (talk === current) showPeople();
+};
+const somebodyMoved = ({ room: where, name, user_count }, came) => {
+  const talk = room(where);
+  if (!talk) return;
+  if (came) talk.people.add(name);
+  else talk.people.delete(name);
+  talk.count = user_count;
+  talk.typing.delete(name);
+  if (name !== me.name) notePresence(talk, name, came);
+  if (talk !== current) return;
+  showPeople();
+  showTyping();
+};
+
+const showTyping = () => {
+  const names = [...(current?.typing.keys() ?? [])];
+  const who = names.length > 2 ? plural(names.length, "person", "people") : names.join(" and ");
+  element("typing").textContent = names.length ? `${who} ${names.length > 1 ? "are" : "is"} typing …` : "";
+};
+// Nobody says that they have stopped, so the server says how long it holds.
+const somebodyTypes = ({ room: where, name, expires_in }) => {
+  const talk = room(where);
+  if (!talk) return;
+  const until = performance.now() + expires_in * 1000;
+  talk.typing.set(name, until);
+  setTimeout(() => {
+    if (talk.typing.get(name) === until) talk.typing.delete(name);
+    showTyping();
+  }, expires_in * 1000);
+  showTyping();
+};
+const TYPING_EVERY = 3000; // ms: before it expires with the others
+let typedAt = -Infinity;
+const weType = () => {
+  if (current.kind !== "#" || !element("message").value || performance.now() - typedAt < TYPING_EVERY) return;
+  typedAt = performance.now();
+  transmit({ type: "typing", room: current.name });
+};
+
+// ---- The server's pulse: messages per second, from the difference of two counts.
+const SAMPLES = 60;
+const STATS_EVERY = 2000; // ms
+const rates = [];
+let counted = null;
+const askForStats = () => {
+  if (welcomed && !document.hidden) transmit({ type: "custom", action: "get_stats" });
+};
+setInterval(askForStats, STATS_EVERY);
+const showStats = ({ messages, clients, rooms, uptime_seconds, timestamp }) => {
+  const at = Date.parse(timestamp);
+  const seconds = (at - counted?.at) / 1000;
+  // A count that is smaller than before is another server's; one that is old says nothing about now.
+  if (seconds > 0 && seconds < 10 && messages >= counted.messages) rates.push((messages - counted.messages) / seconds);
+  counted = { at, messages };
+  if (rates.length > SAMPLES) rates.shift();
+  drawRates();
+  const up = uptime_seconds < 120 ? `${uptime_seconds} s` : `${Math.floor(uptime_seconds / 60)} min`;
+  element("figures").textContent = `${clients} connected · ${plural(rooms, "room")} · up ${up}`;
+};
+const drawRates = () => {
+  const highest = Math.max(0, ...rates);
+  const x = (index) => (120 * (index + SAMPLES - rates.length)) / (SAMPLES - 1);
+  const points = rates.map((rate, index) => `${x(index).toFixed(1)},${(39 - 36 * (rate / Math.max(1, highest))).toFixed(1)}`);
+  element("chart").querySelector("polyline").setAttribute("points", points.join(" "));
+  const area = points.length ? [`${x(0)},40`, ...points, `${x(rates.length - 1)},40`] : [];
+  element("chart").querySelector("polygon").setAttribute("points", area.join(" "));
+  const now = rates.at(-1);
+  element("rate").textContent = now === undefined ? "counting …" : `${now.toFixed(1)} messages/s, at most ${highest.toFixed(1)}`;
+};
+
+// ---- What the server says.
+const views = new Map(
+  Object.entries({
+    welcome({ name }) {
+      if (name !== me.name.normalize().trim()) renamed = name;
+      const everyone = conversation("*");
+      if (!current && !me.rooms.length) show(everyone);
+    },
+    joined({ room: where, users, user_count, recovered, missed }) {
+      const known = room(where);
+      const talk = conversation("#", where);
+      setPeople(talk, users, user_count);
+      if (known && recovered) {
+        const words = missed === "0" ? "nothing was missed" : `recovered ${plural(missed, "message")}`;
+        note(talk, "recovered", `Connected again: ${words}.`, "again");
+      }
+      if (wanted === where || !current) show(talk);
+      if (wanted === where) wanted = null;
+      if (renamed) note(talk, "life", `You are ${renamed} here: ${becauseOf(renamed)}.`);
+      renamed = null;
+    },
+    left: () => {},
+    chat: (message) => room(message.room) && showMessage(room(message.room), message),
+    direct(message) {
+      const other = message.name === me.name ? message.to : message.name;
+      showMessage(conversation("@", other), message);
+    },
+    broadcast(message) {
+      const talk = conversation("*");
+      showMessage(talk, message);
+      if (talk === current || message.name === me.name || isRead(talk, message.seq)) return;
+      element("announcement").querySelector("span").textContent = `${message.name} to everyone: ${message.text}`;
+      element("announcement").hidden = false;
+    },
+    user_joined: (message) => somebodyMoved(message, true),
+    user_left: (message) => somebodyMoved(message, false),
+    user_list: ({ room: where, users, user_count }) => room(where) && setPeople(room(where), users, user_count),
+    typing: somebodyTypes,
+    stats: showStats,
+    gap: showGap,
+    error({ message, room: where }) {
+      say(`${where === undefined ? "The server" : where}: ${message}`);
+    },
+  }),
+);
+let wanted = null; // the room to show when we are in
+let renamed = null;
+const becauseOf = (name) => (name.startsWith(me.wanted) ? "the name you wanted is taken" : "that name belongs to your token");
+
+hear.message = (message) => {
+  const view = views.get(message?.type);
+  if (view) view(message);
+  else if (current) note(current, "life", `The server sent something this page does not know: ${shorten(String(message?.type))}`);
+};
+hear.settled = showSent;
+hear.failed = showFailed;
+
+// ---- The state of the connection, in a pill, and in one sentence.
+const PILL = { connected: "OPEN", connecting: "CONNECTING", waiting: "CONNECTING", refused: "REFUSED" };
+let state = "closed";
+hear.state = (newState, sentence) => {
+  state = newState;
+  element("status").dataset.state = PILL[state] ?? "CLOSED";
+  element("closed").textContent = hideSecrets(sentence);
+  element("closed").dataset.kind = state === "refused" ? "error" : "life";
+  element("now").hidden = state !== "waiting";
+  element("disconnect").hidden = state === "closed" || state === "refused";
+  const inside = current !== null;
+  element("entrance").hidden = state === "connected" || (inside && !["closed", "refused"].includes(state));
+  for (const id of ["places", "talk", "side"]) element(id).hidden = !inside && state !== "connected";
+  document.body.dataset.inside = inside || state === "connected";
+  if (state === "connected") askForStats();
+  if (state === "refused") element(/name/i.test(sentence) ? "name" : /token/i.test(sentence) ? "token" : "connect").focus();
+  showPill();
+};
+const showPill = () => {
+  const words = { closed: "not connected", connected: "connected", connecting: "connecting", refused: "refused" };
+  const left = Math.max(0, (waiting?.until ?? 0) - performance.now()) / 1000;
+  const text = state === "waiting" ? `next try in ${left < 10 ? left.toFixed(1) : Math.round(left)} s` : words[state];
+  if (element("status").textContent !== text) element("status").textContent = text;
+};
+setInterval(showPill, 100); // the countdown
+
+// ---- What we do.
+const say = (sentence) => (element("refused").textContent = sentence);
+
+const talkTo = (name) => {
+  const talk = conversation("@", name);
+  if (!me.people.includes(name)) me.people.push(name);
+  show(talk);
+};
+const goTo = (typed) => {
+  const place = typed.normalize().trim(); // as the server writes it
+  if (!place) return;
+  if (place.startsWith("@")) return place.length > 1 && talkTo(place.slice(1).trim());
+  if (place === EVERYONE) return show(conversation("*"));
+  if (conversations.has(`#${place}`)) return show(room(place));
+  wanted = place;
+  if (welcomed) enterRoom(place);
+  else say("Rooms can be entered when you are connected.");
+};
+const enter = (server, token, name) => {
+  const again = me && me.server === server && me.wanted === name;
+  me = again ? { ...me, token } : newSelf(server, token, name);
+  if (!again) for (const talk of [...conversations.values()]) drop(talk);
+  connect();
+};
+
+// The link the server prints carries the token after #, a part that browsers keep to themselves. It moves into the
+// field and out of the address bar, which may be on a projector.
+const takeToken = () => {
+  const [, token] = /[#&]token=([^&]*)/.exec(location.hash) ?? [];
+  if (token === undefined) return;
+  history.replaceState(null, "", location.href.split("#")[0]);
+  try {
+    element("token").value = decodeURIComponent(token);
+  } catch {
+    hear.state("refused", "The token in this link is damaged: copy the whole link.");
+  }
+};
+
+element("entrance").addEventListener("submit", (event) => {
+  event.preventDefault();
+  try {
+    enter(element("server").value.trim(), element("token").value, element("name").value.trim());
+  } catch (error) {
+    stop("refused", `Not connected: ${error.name}: ${error.message}`);
+  }
+});
+element("show-token").addEventListener("change", ({ target }) => {
+  element("token").type = target.checked ? "text" : "password";
+});
+element("now").addEventListener("click", connect);
+element("disconnect").addEventListener("click", () => {
+  stop("closed", "Closed: you left. Connect brings you back as the same person.");
+  element("connect").focus();
+});
+element("open").addEventListener("submit", (event) => {
+  event.preventDefault();
+  goTo(element("place").value);
+  element("place").value = "";
+});
+element("leave").addEventListener("click", () => {
+  const talk = current;
+  if (talk.kind === "#") leave(talk.name);
+  else me.people = me.people.filter((name) => name !== talk.name);
+  drop(talk);
+});
+element("announcement").querySelector("button").addEventListener("click", () => show(conversation("*")));
+
+element("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = element("message").value;
+  if (!text.trim()) return;
+  const { kind, name } = current;
+  const entry = post({
+    "#": { type: "chat", room: name, text },
+    "@": { type: "direct", to: name, text },
+    "*": { type: "broadcast", text },
+  }[kind]);
+  if (!entry) return say(`${MAX_WAITING} messages are waiting to be sent: this one has to wait here.`);
+  showSending(entry);
+  say("");
+  typedAt = -Infinity;
+  element("message").value = "";
+  element("message").focus();
+});
+// Enter sends, Shift+Enter makes a new line; Enter that ends the input of a Japanese word does neither.
+element("message").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  element("composer").requestSubmit();
+});
+element("message").addEventListener("input", weType);
+
+// ---- The life of the page.
+const start = () => {
+  if (location.protocol.startsWith("http")) {
+    element("server").value = `${location.protocol.replace("http", "ws")}//${location.host}/`;
+  }
+  const saved = recall();
+  if (saved) {
+    me = saved;
+    rewind();
+    element("server").value = me.server;
+    element("name").value = me.wanted;
+    element("token").value = me.token;
+  }
+  takeToken();
+  if (!saved) return hear.state("closed", "");
+  me.token = element("token").value;
+  for (const name of me.people) conversation("@", name);
+  conversation("*");
+  me.outbox.forEach(showSending);
+  if (conversations.has(me.place)) show(conversations.get(me.place));
+  else if (me.place?.startsWith("#")) wanted = me.place.slice(1);
+  connect();
+};
+document.addEventListener("DOMContentLoaded", start);
+window.addEventListener("hashchange", takeToken);
+window.addEventListener("pagehide", remember);
+document.addEventListener("visibilitychange", () => (document.hidden ? remember() : forget()));
+whenBlocked((sentence) => stop("refused", `Not connected: ${sentence}`));
