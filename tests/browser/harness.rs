@@ -344,6 +344,23 @@ impl Scene {
         }
         page
     }
+
+    /// The addresses that the browser has asked for since the last look.
+    pub async fn asked(&self) -> Vec<String> {
+        let mut asked = Vec::new();
+        for entry in self.browser.get_log("performance").await.unwrap() {
+            let entry: Value = serde_json::from_str(&entry.message).unwrap();
+            let event = &entry["message"];
+            let url = match event["method"].as_str() {
+                Some("Network.requestWillBeSent") => &event["params"]["request"]["url"],
+                Some("Network.webSocketCreated") => &event["params"]["url"],
+                _ => continue,
+            };
+            asked.push(url.as_str().unwrap().to_owned());
+        }
+        asked.retain(|url| url != "data:,"); // where chromedriver starts
+        asked
+    }
 }
 
 /// A page in its tab, used as a person uses it: by sight, mouse and keyboard.
@@ -360,6 +377,11 @@ impl Page {
         &self.browser
     }
 
+    /// Loads it again.
+    pub async fn reload(&self) {
+        self.front().await.refresh().await.unwrap();
+    }
+
     /// The value of a JavaScript expression, in which `$` finds an element by its id.
     pub async fn value(&self, expression: &str) -> Value {
         let script = format!("const $ = id => document.getElementById(id); return {expression}");
@@ -373,7 +395,7 @@ impl Page {
         let deadline = Instant::now() + LIMIT;
         while self.value(expression).await != true {
             if Instant::now() > deadline {
-                let state = "['status', 'closed', 'log'].map(id => $(id).innerText)";
+                let state = "['status', 'closed', 'log', 'logs'].map(id => $(id)?.innerText)";
                 let state = self.value(state).await;
                 panic!("waited {LIMIT:?} for {expression}\nThe page shows {state:#}");
             }

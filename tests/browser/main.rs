@@ -8,6 +8,7 @@
 #![allow(unreachable_pub, reason = "a test program is not a library")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod chat;
 mod harness;
 
 use std::{
@@ -15,10 +16,11 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use chat::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
 use reqwest::Url;
-use serde_json::{Value, json};
+use serde_json::json;
 use thirtyfour::Key;
 
 const INSTALL: &str = "Debian, Ubuntu: apt-get install chromium chromium-driver libnss3-tools
@@ -97,6 +99,44 @@ fn main() -> ExitCode {
         nobody_but_the_server_is_asked_and_the_console_stays_empty
         the_page_fits_a_phone_in_light_and_dark
     }
+    // The chat. What does not depend on the way is seen in one of them.
+    tests_in_both_ways! {
+        who_is_here_is_shown
+        what_was_missed_is_recovered
+        the_conversation_goes_on_after_a_restart
+        what_is_said_to_a_dead_server_is_sent_later
+        a_refusal_stops_the_reconnecting
+        a_reload_comes_back_as_the_same_person
+        the_chat_asks_nobody_but_its_server_and_shows_no_secret
+    }
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        a_name_that_is_taken_gets_a_number
+        typing_appears_and_disappears
+        a_private_message_is_for_one_alone
+        a_message_to_nobody_is_marked_as_not_sent
+        rooms_keep_apart_and_count_what_is_unread
+        the_ninth_room_is_refused_in_words
+        what_is_said_to_everyone_is_seen_in_every_room
+        history_is_shown_to_who_comes_later
+        no_name_is_special
+        a_long_outbox_arrives_in_its_order
+        a_message_whose_ack_is_lost_is_shown_once
+        a_message_that_was_delivered_is_not_sent_again_by_a_new_session
+        what_others_have_seen_is_not_shown_to_them_again
+        the_waits_grow_to_30_seconds
+        who_comes_back_to_the_page_need_not_wait
+        a_connection_that_falls_silent_is_replaced
+        a_bad_name_is_refused
+        a_session_that_moved_to_another_tab_is_not_taken_back
+        a_reload_knows_what_was_read
+        a_gap_is_never_silent
+        the_chat_needs_only_a_keyboard
+        the_chart_shows_messages_per_second
+        the_chat_fits_a_phone_in_light_and_dark
+    );
     tests!(
         tools,
         "file://",
@@ -105,6 +145,12 @@ fn main() -> ExitCode {
     );
     tests!(tools, "http://", Way::Http, without_a_guard_everybody_is_heard a_smuggled_script_does_not_run);
     tests!(trusting, "https://", Way::Http, a_trusted_authority_opens_wss mixed_content_is_explained);
+    tests!(
+        trusting,
+        "https://",
+        Way::Http,
+        the_chat_is_encrypted_where_its_page_is
+    );
     tests!(
         trusting,
         "file://",
@@ -472,18 +518,7 @@ async fn nobody_but_the_server_is_asked_and_the_console_stays_empty(scene: Scene
         page.click("disconnect").await;
         page.shows("closed", "Closed: 1000").await;
 
-        let mut asked = Vec::new();
-        for entry in scene.browser.get_log("performance").await.unwrap() {
-            let entry: Value = serde_json::from_str(&entry.message).unwrap();
-            let event = &entry["message"];
-            let url = match event["method"].as_str() {
-                Some("Network.requestWillBeSent") => &event["params"]["request"]["url"],
-                Some("Network.webSocketCreated") => &event["params"]["url"],
-                _ => continue,
-            };
-            asked.push(url.as_str().unwrap().to_owned());
-        }
-        asked.retain(|url| url != "data:,"); // where chromedriver starts
+        let mut asked = scene.asked().await;
         assert!(asked.len() >= 4, "page, style, script, socket: {asked:?}");
         let http = demo.socket.replacen("ws", "http", 1);
         let own = [demo.socket.as_str(), http.as_str(), clients.as_str()];
