@@ -307,9 +307,11 @@ impl Scene {
         command.envs(settings.iter().copied());
         command.current_dir(&self.folder);
         let process = Process::start(&mut command, "listening on ");
+        let link = process.word_after("- open ");
+        let page = link.split('#').next().unwrap_or_default();
         Demo {
-            socket: process.word_after("listening on ").to_owned(),
-            link: process.word_after("- open ").parse().unwrap(),
+            socket: page.replacen("http", "ws", 1),
+            link: link.parse().unwrap(),
             // Without a number of its own it uses lesson 4's.
             file: root().join("clients").join(match name {
                 "open_broadcast" => "4_client_broadcast.html".to_owned(),

@@ -11,7 +11,7 @@ pub(crate) fn listed(names: &[String]) -> String {
     let shown = names[..names.len().min(20)].join(", ");
     match names.len() {
         0 => "none".to_owned(),
-        ..=20 => shown,
+        1..=20 => shown,
         count => format!("{shown} and {} more", count - 20),
     }
 }

@@ -7,14 +7,14 @@
 //! The door is lesson 4's, the logs are too: a room is one more, and so is an inbox.
 //!
 //! - **Run** `cargo run --bin chat_app`
-//! - **Open** the link it prints, in two or three windows.
+//! - **Open** the link it prints, in two or three windows; or `clients/chat_app.html`.
 //! - **Watch** the list of names when you close one window; then `/stats` and `/healthz`.
 //! - **Try** to stop the server while you write, and start it again: what is lost, and who
 //!   says so? Then `WEBSOCKET_TOKENS` in `.zEnv.example`: a name that is really yours.
 
 use std::process::ExitCode;
 
-use demos::{BROADCAST_PAGE, chat::Chat};
+use demos::{CHAT_PAGE, chat::Chat};
 use zcomm_core::{
     CloseReason, Config, Connection, Message, Result, Server, program, shutdown_signal,
 };
@@ -30,7 +30,7 @@ async fn serve() -> Result<()> {
         ..Config::from_env()?
     };
     let chat = Chat::new(&config)?;
-    let server = Server::bind(config).await?.page(BROADCAST_PAGE);
+    let server = Server::bind(config).await?.page(CHAT_PAGE);
     // All that a page reads here is JSON; so are the words for what it missed.
     let server = server.gap_words(chat.gap_words());
     let handler = move |connection| talk(chat.clone(), connection);
