@@ -34,7 +34,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     backoff::Backoff,
     client_socket::ClientSocket,
-    clients::CloseReason,
+    close_reason::CloseReason,
     error::{Error, Result},
     message::Message,
     opening::Opening,

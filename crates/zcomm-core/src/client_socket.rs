@@ -21,7 +21,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
-    clients::CloseReason,
+    close_reason::CloseReason,
     dial::dial,
     error::{Error, Result},
     message::Message,

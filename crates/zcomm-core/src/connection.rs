@@ -29,7 +29,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     asked::Asked,
-    clients::{ClientId, ClientInfo, Clients, CloseReason},
+    clients::{ClientId, ClientInfo, Clients},
+    close_reason::CloseReason,
     error::Result,
     hub::Hub,
     message::Message,

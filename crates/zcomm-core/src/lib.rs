@@ -65,6 +65,7 @@ mod error;
 
 // Layer 1: pure pieces.
 mod asked;
+mod close_reason;
 mod development_ca;
 
 mod tls;
@@ -145,6 +146,7 @@ mod client;
 
 // Layer 4: the server.
 mod announce;
+mod listener;
 
 mod program;
 mod server;
@@ -153,7 +155,8 @@ mod shutdown;
 pub use certificate::Certificate;
 pub use client::{Client, Event};
 pub use client_socket::{ClientSocket, Received};
-pub use clients::{ClientId, ClientInfo, Clients, CloseReason};
+pub use clients::{ClientId, ClientInfo, Clients};
+pub use close_reason::CloseReason;
 pub use config::{Config, Refuse};
 pub use connect_error::{ConnectError, Distrust};
 pub use connection::Connection;

@@ -12,22 +12,21 @@
 
 use std::{
     future::Future,
-    io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicU64},
-    time::Duration,
 };
 
 use tokio::{
-    net::{TcpListener, TcpSocket, lookup_host},
+    net::TcpListener,
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep, timeout},
+    time::{Instant, timeout},
 };
 
 use crate::{
     announce::{announce, reached_from_here},
-    clients::{Clients, CloseReason},
+    clients::Clients,
+    close_reason::CloseReason,
     config::Config,
     connection::Connection,
     descriptors,
@@ -35,6 +34,7 @@ use crate::{
     handshake::Gate,
     http::Front,
     hub::{Hub, HubLimits},
+    listener::{accept_failed, listen, may_complain, resolve},
     message::Message,
     page::Page,
     session::Sessions,
@@ -42,15 +42,6 @@ use crate::{
     token::{DEMO_TOKEN, Token},
     why::Why,
 };
-
-/// How long `accept` rests after an error such as "too many open files", which would else
-/// come back hundreds of thousands of times a second.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// What the kernel may keep for one client that does not read (bytes; Linux doubles it).
-const SEND_BUFFER: u32 = 256 * 1024;
-/// Connections that may wait to be accepted.
-const BACKLOG: u32 = 1024;
 
 /// A server that listens. It talks once [`run`](Server::run) is called.
 pub struct Server {
@@ -97,10 +88,7 @@ impl Server {
             new_token = Some(text);
         }
         config.max_connections = descriptors::make_room(config.max_connections);
-        let listener = listen(addr).map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => Error::AddressInUse(addr),
-            _ => Error::Listen { addr, source },
-        })?;
+        let listener = listen(addr)?;
         let local_addr = listener.local_addr()?;
         let hub = Hub::new(hub_limits(&config));
         let clients = Clients::new(config.max_send_bytes());
@@ -260,61 +248,4 @@ fn hub_limits(config: &Config) -> HubLimits {
         message_bytes: config.max_send_bytes(),
         ..HubLimits::default()
     }
-}
-
-/// Listens; every connection inherits what is set here.
-fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match addr {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // A restart must not wait for the last connections to time out. (On Windows the option
-    // means something else: to share the port with a stranger.)
-    if cfg!(not(windows)) {
-        socket.set_reuseaddr(true)?;
-    }
-    // The kernel would keep up to 4 MB for one slow client, and a ping would wait behind it.
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.bind(addr)?;
-    socket.listen(BACKLOG)
-}
-
-async fn resolve(config: &Config) -> Result<SocketAddr> {
-    let not_found = |reason: String| Error::Setting {
-        name: "WEBSOCKET_HOST",
-        value: config.host.clone(),
-        reason,
-    };
-    let mut addresses = lookup_host((config.host.as_str(), config.port))
-        .await
-        .map_err(|error| not_found(format!("is not found: {error}")))?;
-    addresses
-        .next()
-        .ok_or_else(|| not_found("has no address".into()))
-}
-
-/// An error of `accept` belongs to one connection, or to the whole system; it never ends
-/// the server. Only the second kind comes back at once, so it gets a pause.
-async fn accept_failed(error: &io::Error, last_complaint: &mut Option<Instant>) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied};
-    if matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied
-    ) {
-        return;
-    }
-    if may_complain(last_complaint) {
-        tracing::error!(%error, "accept.error: nobody new can connect for now; see `ulimit -n`");
-    }
-    sleep(ACCEPT_PAUSE).await;
-}
-
-/// True once a second: what can happen ten thousand times a second is said once.
-fn may_complain(last: &mut Option<Instant>) -> bool {
-    let now = Instant::now();
-    let may = last.is_none_or(|last| now - last >= Duration::from_secs(1));
-    if may {
-        *last = Some(now);
-    }
-    may
 }

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use tokio::{net::TcpStream, sync::watch, time::timeout};
 
 use crate::{
-    clients::CloseReason,
+    close_reason::CloseReason,
     config::Config,
     connection::Connection,
     error::{Error, Result},

@@ -21,7 +21,8 @@ use std::{
 };
 
 use crate::{
-    clients::{Client, CloseReason, Mail, Membership},
+    clients::{Client, Mail, Membership},
+    close_reason::CloseReason,
     config::Config,
     cursor::Cursor,
     deadlines::{Deadlines, Due},

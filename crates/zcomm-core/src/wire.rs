@@ -32,7 +32,8 @@ use tungstenite::{
 };
 
 use crate::{
-    clients::{ClientInfo, CloseReason},
+    clients::ClientInfo,
+    close_reason::CloseReason,
     config::Config,
     message::{Message, Text},
     meter::Meter,
