@@ -41,12 +41,13 @@ use crate::{
     asked::Asked,
     clients::{Clients, Membership},
     cursor::Cursor,
-    handshake::{self, Admission, Gate},
+    handshake::{Admission, Gate},
     hub::Hub,
     message::excerpt,
     origin::Authority,
     page::Page,
     refusal::Refusal,
+    request::{is_handshake, origin_of, query_values},
     response::{allow_page, empty, json, ok, refused, switching_protocols},
     slots::Slot,
     transport::Transport,
@@ -169,7 +170,7 @@ impl Front {
             return Ok(Answer::Respond(self.why(request)));
         }
         let host = self.gate.check_request(request, local)?;
-        if path == "/ws" || (path == "/" && handshake::is_handshake(request.headers())) {
+        if path == "/ws" || (path == "/" && is_handshake(request.headers())) {
             let admission = self.gate.check_handshake(request, &host, slot)?;
             return Ok(Answer::Admit(admission));
         }
@@ -203,7 +204,7 @@ impl Front {
         peer: SocketAddr,
     ) -> Response<Full<Bytes>> {
         let (status, reason) = (refusal.status(), refusal.reason());
-        if !handshake::is_handshake(request.headers()) {
+        if !is_handshake(request.headers()) {
             tracing::info!(%peer, status, reason, "request.refused");
             return refused(refusal);
         }
@@ -249,7 +250,7 @@ impl Front {
             uptime_seconds: self.started.elapsed().as_secs(),
         });
         // Readable for the same pages that may open a WebSocket.
-        if let Ok(Some(origin)) = handshake::origin_of(request.headers())
+        if let Ok(Some(origin)) = origin_of(request.headers())
             && self.gate.allows_origin(&origin, host)
             && let Ok(value) = HeaderValue::try_from(origin.to_string())
         {
@@ -262,7 +263,7 @@ impl Front {
 /// The attempts that a request names. One is meant; with several, one page could fill the
 /// notes of all others, or read a refusal twice.
 fn attempts(request: &Request<Incoming>) -> Vec<Cow<'_, str>> {
-    handshake::query_values(request.uri().query(), "attempt")
+    query_values(request.uri().query(), "attempt")
 }
 
 /// Says in words what came instead of an HTTP request.

@@ -121,6 +121,8 @@ mod wire;
 mod socket;
 
 mod connection;
+mod request;
+
 mod handshake;
 
 mod response;
