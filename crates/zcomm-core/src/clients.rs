@@ -28,6 +28,7 @@ use crate::{
     close_reason::CloseReason,
     error::{Error, Result},
     message::Message,
+    tally::{Sums, Tally},
 };
 
 /// Direct messages that may wait for one client.
@@ -72,6 +73,7 @@ pub(crate) enum Mail {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) info: ClientInfo,
+    pub(crate) tally: Tally,
     /// Set while the mailbox holds something: the owner's cheap look before it locks.
     mail: AtomicBool,
     mailbox: Mutex<Mailbox>,
@@ -137,6 +139,8 @@ struct List {
     clients: BTreeMap<ClientId, Arc<Client>>,
     /// Set when the server stops: whoever still arrives is sent away at once.
     closing: Option<CloseReason>,
+    /// What those did who have left.
+    departed: Sums,
 }
 
 impl Clients {
@@ -210,6 +214,7 @@ impl Clients {
                 peer_addr,
                 since,
             },
+            tally: Tally::default(),
             mail: AtomicBool::new(list.closing.is_some()),
             mailbox: Mutex::new(Mailbox {
                 messages: VecDeque::new(),
@@ -246,6 +251,17 @@ impl Clients {
         self.shared.last_id.load(Ordering::Relaxed)
     }
 
+    /// How many are connected, and what all have done since the start, those who have left
+    /// included.
+    pub(crate) fn sums(&self) -> (usize, Sums) {
+        let list = lock(&self.shared.list);
+        let mut sums = list.departed;
+        for client in list.clients.values() {
+            sums += client.tally.sums();
+        }
+        (list.clients.len(), sums)
+    }
+
     fn find(&self, id: ClientId) -> Result<Arc<Client>> {
         lock(&self.shared.list)
             .clients
@@ -263,9 +279,10 @@ pub(crate) struct Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        lock(&self.clients.shared.list)
-            .clients
-            .remove(&self.client.info.id);
+        let mut list = lock(&self.clients.shared.list);
+        list.clients.remove(&self.client.info.id);
+        // Under the same lock, so that nobody finds it twice or not at all.
+        list.departed += self.client.tally.sums();
     }
 }
 

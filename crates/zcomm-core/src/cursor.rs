@@ -17,7 +17,7 @@ use std::{
 
 use crate::{
     clients::ClientId,
-    hub::{Hub, Reader},
+    hub::{Entry, Hub, Reader},
     message::Message,
 };
 
@@ -135,7 +135,10 @@ impl Cursor {
             let mut room = Room::default();
             self.forget_waker();
             loop {
-                let put = |position, message| batch.push(Delivery::Message { position, message });
+                let put = |position, entry: &Entry| {
+                    let message = entry.message.clone();
+                    batch.push(Delivery::Message { position, message });
+                };
                 match self.take_into(&mut room, context.waker(), put) {
                     Progress::Missed(from, to) => batch.push(Delivery::Gap { from, to }),
                     Progress::CaughtUp if batch.is_empty() => return Poll::Pending,
@@ -155,7 +158,7 @@ impl Cursor {
         &mut self,
         room: &mut Room,
         waker: &Waker,
-        mut put: impl FnMut(u64, Message),
+        mut put: impl FnMut(u64, &Entry),
     ) -> Progress {
         if self.asleep && self.hub.position() == self.next {
             return Progress::CaughtUp;
@@ -172,7 +175,7 @@ impl Cursor {
             self.next += 1;
             if entry.except != Some(self.owner) {
                 room.fill(&entry.message);
-                put(position, entry.message.clone());
+                put(position, entry);
                 if room.is_full() {
                     break;
                 }

@@ -36,8 +36,10 @@ const MAX_TARGET: usize = 4096;
 pub(crate) struct Gate {
     origins: Option<Vec<Origin>>,
     hosts: Vec<Authority>,
-    /// The tokens that may be shown, when one is required.
-    tokens: Option<Tokens>,
+    /// The tokens that may be shown.
+    tokens: Tokens,
+    /// Whether a client must show one.
+    require_auth: bool,
     refuse: Refuse,
     /// Bound to loopback only: nobody but this machine can reach the server.
     loopback: bool,
@@ -60,7 +62,8 @@ impl Gate {
         Gate {
             origins: config.allowed_origins.clone(),
             hosts: config.allowed_hosts.clone(),
-            tokens: config.require_auth.then(|| config.known_tokens()),
+            tokens: config.known_tokens(),
+            require_auth: config.require_auth,
             refuse: config.refuse,
             loopback: bound.ip().is_loopback(),
             port: bound.port(),
@@ -176,14 +179,24 @@ impl Gate {
 
     /// The name that belongs to the token, if one does.
     fn check_token<B>(&self, request: &Request<B>, slot: &Slot) -> Result<Option<String>, Refusal> {
-        let Some(tokens) = &self.tokens else {
-            return Ok(None);
-        };
+        match self.require_auth {
+            true => self.check_shown_token(request, slot),
+            false => Ok(None),
+        }
+    }
+
+    /// The same where a token is needed, whatever is asked of clients. Wrong ones are counted
+    /// together, wherever they are shown.
+    pub(crate) fn check_shown_token<B>(
+        &self,
+        request: &Request<B>,
+        slot: &Slot,
+    ) -> Result<Option<String>, Refusal> {
         let shown = shown_token(request)?.ok_or(Refusal::TokenMissing)?;
         if !slot.may_show_a_token() {
             return Err(Refusal::TooManyWrongTokens);
         }
-        tokens.whose(&shown).ok_or_else(|| {
+        self.tokens.whose(&shown).ok_or_else(|| {
             slot.showed_a_wrong_token();
             Refusal::TokenWrong
         })

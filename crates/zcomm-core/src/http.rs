@@ -1,8 +1,8 @@
 //! The HTTP side of the port: one request per connection, then it is a page or a WebSocket.
 //!
 //! A learner who types the server's address into a browser gets the lesson's page, not an
-//! empty reply; a monitor asks `/healthz`; a page asks `/stats` and, after a refusal,
-//! `/why`. All of it goes through hyper, which answers broken requests with a status
+//! empty reply; a monitor asks `/healthz` and `/metrics`; a page asks `/stats` and, after a
+//! refusal, `/why`. All of it goes through hyper, which answers broken requests with a status
 //! instead of silence.
 //!
 //! One request per connection, on purpose: an idle HTTP connection would sit in a place
@@ -17,10 +17,7 @@ use std::{
     convert::Infallible,
     future::{poll_fn, ready},
     net::SocketAddr,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
@@ -44,12 +41,13 @@ use crate::{
     handshake::{Admission, Gate},
     hub::Hub,
     message::excerpt,
-    origin::Authority,
+    metrics::Metrics,
     page::Page,
     refusal::Refusal,
-    request::{is_handshake, origin_of, query_values},
+    request::{is_handshake, query_values},
     response::{allow_page, empty, json, ok, refused, switching_protocols},
     slots::Slot,
+    statistics::Statistics,
     transport::Transport,
     why::Why,
     wire::linger,
@@ -66,9 +64,8 @@ pub(crate) struct Front {
     pub(crate) clients: Clients,
     pub(crate) hub: Hub,
     pub(crate) why: Why,
-    pub(crate) refused: AtomicU64,
-    pub(crate) started: Instant,
-    pub(crate) max_connections: usize,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) statistics: Statistics,
 }
 
 /// A connection whose handshake is done.
@@ -94,16 +91,6 @@ enum Answer {
 }
 
 #[derive(Serialize)]
-struct Stats {
-    clients: usize,
-    max_connections: usize,
-    accepted: u64,
-    refused: u64,
-    broadcasts: u64,
-    uptime_seconds: u64,
-}
-
-#[derive(Serialize)]
 struct Reason {
     status: u16,
     reason: &'static str,
@@ -118,14 +105,15 @@ impl Front {
         peer: SocketAddr,
         local: SocketAddr,
         slot: &Slot,
+        accepted: Instant,
     ) -> Option<Upgraded> {
         let guest = Mutex::new(None);
         let service = service_fn(|request| {
-            let response = match self.decide(&request, local, slot) {
+            let response = match self.decide(&request, peer, local, slot) {
                 Ok(Answer::Respond(response)) => response,
                 Ok(Answer::Admit(admission)) => {
                     let response = switching_protocols(&admission);
-                    let admitted = self.admit(admission, peer);
+                    let admitted = self.admit(admission, peer, accepted);
                     *guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(admitted);
                     response
                 }
@@ -160,6 +148,7 @@ impl Front {
     fn decide(
         &self,
         request: &Request<Incoming>,
+        peer: SocketAddr,
         local: SocketAddr,
         slot: &Slot,
     ) -> Result<Answer, Refusal> {
@@ -178,7 +167,19 @@ impl Front {
             // HEAD is GET without the body.
             _ if method != Method::GET && method != Method::HEAD => return Err(Refusal::Method),
             "/healthz" => Some(ok("text/plain; charset=utf-8", "ok\n")),
-            "/stats" => Some(self.stats(request, &host)),
+            "/stats" => {
+                if self.statistics.private {
+                    self.gate.check_reader(request, &host, peer, slot)?;
+                }
+                let (metrics, clients, hub) = (&self.metrics, &self.clients, &self.hub);
+                let mut response = self.statistics.stats(metrics, clients, hub);
+                self.gate.share(&mut response, request, &host);
+                Some(response)
+            }
+            "/metrics" => {
+                self.gate.check_reader(request, &host, peer, slot)?;
+                Some(self.statistics.metrics())
+            }
             // Browsers ask for it unasked; no icon is no error.
             "/favicon.ico" => Some(empty()),
             path => self.page.as_ref().and_then(|page| page.response(path)),
@@ -187,11 +188,13 @@ impl Front {
     }
 
     /// Lets a client in, before its 101 is written.
-    fn admit(&self, admission: Admission, peer: SocketAddr) -> Guest {
+    fn admit(&self, admission: Admission, peer: SocketAddr, accepted: Instant) -> Guest {
         if let Some(refusal) = admission.close_with {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.metrics.refusals.add(refusal.word());
             return Guest::Refused(refusal);
         }
+        let took = accepted.elapsed().as_secs_f64();
+        self.metrics.handshake_seconds.observe(took);
         let membership = self.clients.join(peer);
         let cursor = self.hub.cursor(membership.client.info.id);
         Guest::Client(membership, cursor, admission.asked)
@@ -208,7 +211,7 @@ impl Front {
             tracing::info!(%peer, status, reason, "request.refused");
             return refused(refusal);
         }
-        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.metrics.refusals.add(refusal.word());
         if let [attempt] = attempts(request).as_slice() {
             self.why.note(attempt, refusal);
         }
@@ -237,25 +240,6 @@ impl Front {
         };
         // Readable for any page: whoever knows the attempt made it.
         allow_page(&mut response, HeaderValue::from_static("*"));
-        response
-    }
-
-    fn stats(&self, request: &Request<Incoming>, host: &Authority) -> Response<Full<Bytes>> {
-        let mut response = json(&Stats {
-            clients: self.clients.count(),
-            max_connections: self.max_connections,
-            accepted: self.clients.accepted(),
-            refused: self.refused.load(Ordering::Relaxed),
-            broadcasts: self.hub.position(),
-            uptime_seconds: self.started.elapsed().as_secs(),
-        });
-        // Readable for the same pages that may open a WebSocket.
-        if let Ok(Some(origin)) = origin_of(request.headers())
-            && self.gate.allows_origin(&origin, host)
-            && let Ok(value) = HeaderValue::try_from(origin.to_string())
-        {
-            allow_page(&mut response, value);
-        }
         response
     }
 }

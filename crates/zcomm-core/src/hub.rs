@@ -32,6 +32,7 @@ use std::{
 };
 
 use slab::Slab;
+use tokio::time::Instant;
 
 use crate::{
     clients::ClientId,
@@ -61,6 +62,10 @@ impl Default for HubLimits {
         }
     }
 }
+
+/// Every so many entries, one carries the time at which it was appended: enough to know how
+/// long they take to reach everybody, and cheap.
+const STAMPED: u64 = 16;
 
 /// What a reader is told instead of the messages at these positions, first and last.
 type GapWords = dyn Fn(u64, u64) -> Message + Send + Sync;
@@ -93,6 +98,8 @@ pub(crate) struct Log {
 pub(crate) struct Entry {
     pub(crate) message: Message,
     pub(crate) except: Option<ClientId>,
+    /// When it was appended, for every sixteenth.
+    pub(crate) stamp: Option<Instant>,
 }
 
 pub(crate) struct Reader {
@@ -218,7 +225,12 @@ impl Hub {
         // A message that came in is a slice of a large read buffer, and would keep all of
         // it; the log keeps its own copy, so that its bound on bytes is one.
         let message = message.compact();
-        log.push(Entry { message, except });
+        let stamp = position.is_multiple_of(STAMPED).then(Instant::now);
+        log.push(Entry {
+            message,
+            except,
+            stamp,
+        });
         self.shared.end.store(log.end(), Ordering::Release);
         let mut recipients = log.cursors.len();
         let mut asleep = Vec::with_capacity(recipients);

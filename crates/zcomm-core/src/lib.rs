@@ -100,6 +100,8 @@ mod budgets;
 pub mod logging;
 
 // Layer 2: state that connections share, and what each may spend.
+mod tally;
+
 mod clients;
 
 mod deadlines;
@@ -115,8 +117,15 @@ mod cursor;
 
 mod subscriptions;
 
+mod figures;
+mod metrics;
+
+mod exposition;
+
 // Layer 3: one connection.
 mod wire;
+
+mod counted;
 
 mod socket;
 
@@ -128,6 +137,7 @@ mod handshake;
 mod response;
 
 mod page;
+mod statistics;
 
 mod http;
 
@@ -165,6 +175,7 @@ pub use connection::Connection;
 pub use cursor::{Cursor, Delivery};
 pub use development_ca::{DevelopmentCa, LOOPBACK_NAMES, PemPair};
 pub use error::{Error, Result};
+pub use figures::{Figure, FigureKind};
 pub use hub::{Appended, Hub, HubLimits};
 pub use message::{Message, Text};
 pub use names::{MAX_NAME, NAME_RULE, folded, name};

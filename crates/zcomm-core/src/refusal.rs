@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     Origin,
     /// 403: the request names a host that this server does not answer for.
     Host,
+    /// 403: the figures are for this machine, and for whoever shows a token.
+    NotForAll,
     /// 404: nothing is served under this path.
     NotFound,
     /// 404: nothing is known about this attempt.
@@ -44,12 +46,50 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Every [`word`](Refusal::word) for a handshake.
+    pub(crate) const WORDS: [&'static str; 13] = [
+        "malformed",
+        "token_missing",
+        "token_wrong",
+        "origin",
+        "host",
+        "not_found",
+        "method",
+        "uri_too_long",
+        "upgrade",
+        "address_full",
+        "too_many_wrong_tokens",
+        "full",
+        "http_version",
+    ];
+
+    /// One word for counting.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Refusal::Malformed(_) => "malformed",
+            Refusal::TokenMissing => "token_missing",
+            Refusal::TokenWrong => "token_wrong",
+            Refusal::Origin => "origin",
+            Refusal::Host => "host",
+            // Which only a request for a page can hear:
+            Refusal::NotForAll | Refusal::NotNoted => "other",
+            Refusal::NotFound => "not_found",
+            Refusal::Method => "method",
+            Refusal::UriTooLong => "uri_too_long",
+            Refusal::Upgrade => "upgrade",
+            Refusal::AddressFull => "address_full",
+            Refusal::TooManyWrongTokens => "too_many_wrong_tokens",
+            Refusal::Full => "full",
+            Refusal::HttpVersion => "http_version",
+        }
+    }
+
     /// The HTTP status code.
     pub(crate) fn status(self) -> u16 {
         match self {
             Refusal::Malformed(_) => 400,
             Refusal::TokenMissing | Refusal::TokenWrong => 401,
-            Refusal::Origin | Refusal::Host => 403,
+            Refusal::Origin | Refusal::Host | Refusal::NotForAll => 403,
             Refusal::NotFound | Refusal::NotNoted => 404,
             Refusal::Method => 405,
             Refusal::UriTooLong => 414,
@@ -68,6 +108,7 @@ impl Refusal {
             Refusal::TokenWrong => "Invalid token",
             Refusal::Origin => "this page's origin is not allowed",
             Refusal::Host => "this server does not answer for the host in the address",
+            Refusal::NotForAll => "these figures are not for everybody",
             Refusal::NotFound => "nothing is served under this path",
             Refusal::NotNoted => "no refusal is noted under this attempt",
             Refusal::Method => "only GET opens a WebSocket",
@@ -98,8 +139,11 @@ impl Refusal {
             Refusal::Host => {
                 "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS"
             }
+            Refusal::NotForAll => {
+                "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."
+            }
             Refusal::NotFound => {
-                "the page is at /, the WebSocket at / and /ws, and there are /healthz, /stats and /why"
+                "the page is at /, the WebSocket at / and /ws, and there are /healthz, /stats, /metrics and /why"
             }
             Refusal::NotNoted => "it was read already, is older than 60 s, or never was",
             Refusal::Method => "send GET",

@@ -10,18 +10,9 @@
 //!
 //! Production runs several of these behind a load balancer, and TLS in front.
 
-use std::{
-    future::Future,
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicU64},
-};
+use std::{future::Future, net::SocketAddr, sync::Arc};
 
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    task::JoinSet,
-    time::{Instant, timeout},
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
     announce::{announce, reached_from_here},
@@ -31,14 +22,18 @@ use crate::{
     connection::Connection,
     descriptors,
     error::{Error, Result},
+    exposition::{Exposition, Figures},
+    figures::Figure,
     handshake::Gate,
     http::Front,
     hub::{Hub, HubLimits},
     listener::{accept_failed, listen, may_complain, resolve},
     message::Message,
+    metrics::{Metrics, UNHEARD},
     page::Page,
     session::Sessions,
     slots::Slots,
+    statistics::Statistics,
     token::{DEMO_TOKEN, Token},
     why::Why,
 };
@@ -51,6 +46,8 @@ pub struct Server {
     page: Option<Page>,
     clients: Clients,
     hub: Hub,
+    figures: Option<Box<Figures>>,
+    private_stats: bool,
     /// Set when the token was made for this run, so that it can be shown once.
     new_token: Option<String>,
 }
@@ -99,6 +96,8 @@ impl Server {
             page: None,
             clients,
             hub,
+            figures: None,
+            private_stats: false,
             new_token,
         })
     }
@@ -119,6 +118,23 @@ impl Server {
         words: impl Fn(u64, u64) -> Message + Send + Sync + 'static,
     ) -> Server {
         self.hub = Hub::with_gap_words(hub_limits(&self.config), words);
+        self
+    }
+
+    /// Shows figures of the application in `/metrics`, beside the server's own. `figures` is
+    /// called for each reading, in the task of whoever reads: it must be short. Names of the
+    /// server's own figures are taken.
+    #[must_use]
+    pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Server {
+        self.figures = Some(Box::new(figures));
+        self
+    }
+
+    /// Keeps `/stats` to those who may read `/metrics`: this machine, and whoever shows a
+    /// token. Without it everybody may read it who can reach the server.
+    #[must_use]
+    pub fn private_stats(mut self) -> Server {
+        self.private_stats = true;
         self
     }
 
@@ -188,6 +204,13 @@ impl Server {
     {
         let (stop, stopping) = watch::channel(false);
         let slots = Slots::new(&self.config);
+        let metrics = Arc::new(Metrics::new());
+        let (clients, hub) = (self.clients.clone(), self.hub.clone());
+        let statistics = Statistics {
+            exposition: Exposition::new(Arc::clone(&metrics), clients, hub, self.figures),
+            max_connections: self.config.max_connections,
+            private: self.private_stats,
+        };
         let sessions = Arc::new(Sessions {
             front: Front {
                 gate: Gate::new(&self.config, self.local_addr),
@@ -195,9 +218,8 @@ impl Server {
                 clients: self.clients.clone(),
                 hub: self.hub.clone(),
                 why: Why::default(),
-                refused: AtomicU64::new(0),
-                started: Instant::now(),
-                max_connections: self.config.max_connections,
+                metrics: Arc::clone(&metrics),
+                statistics,
             },
             config: self.config,
         });
@@ -212,11 +234,15 @@ impl Server {
                             let (sessions, handler) = (Arc::clone(&sessions), Arc::clone(&handler));
                             tasks.spawn(sessions.serve(stream, peer, slot, stopping.clone(), handler));
                         }
-                        None if may_complain(&mut last_complaint) => tracing::warn!(
-                            "server and waiting room are full: connections are dropped unheard; \
-                             raise WEBSOCKET_MAX_CONNECTIONS"
-                        ),
-                        None => {}
+                        None => {
+                            metrics.refusals.add(UNHEARD);
+                            if may_complain(&mut last_complaint) {
+                                tracing::warn!(
+                                    "server and waiting room are full: connections are dropped \
+                                     unheard; raise WEBSOCKET_MAX_CONNECTIONS"
+                                );
+                            }
+                        }
                     },
                     Err(error) => accept_failed(&error, &mut last_complaint).await,
                 },

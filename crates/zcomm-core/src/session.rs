@@ -10,14 +10,20 @@
 use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
-use tokio::{net::TcpStream, sync::watch, time::timeout};
+use tokio::{
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, timeout},
+};
 
 use crate::{
     close_reason::CloseReason,
     config::Config,
     connection::Connection,
+    counted::Counted,
     error::{Error, Result},
     http::{Front, Guest, Upgraded},
+    metrics::TIMEOUT,
     slots::Slot,
     socket::Socket,
     tls::why_not,
@@ -56,6 +62,7 @@ impl Sessions {
             done = timeout(self.config.handshake_timeout, handshake) => match done {
                 Ok(upgraded) => upgraded,
                 Err(_) => {
+                    self.front.metrics.refusals.add(TIMEOUT);
                     tracing::info!(%peer, reason = "handshake_timeout", "handshake.rejected");
                     None
                 }
@@ -71,6 +78,7 @@ impl Sessions {
 
     /// From TCP to WebSocket: TLS where it is spoken, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
+        let accepted = Instant::now();
         let local = match stream.local_addr() {
             Ok(local) => local,
             Err(error) => {
@@ -91,7 +99,9 @@ impl Sessions {
                 }
             },
         };
-        self.front.serve(transport, peer, local, slot).await
+        self.front
+            .serve(transport, peer, local, slot, accepted)
+            .await
     }
 
     async fn converse<H, F>(&self, upgraded: Upgraded, peer: SocketAddr, handler: Arc<H>)
@@ -111,6 +121,7 @@ impl Sessions {
         };
         let info = membership.client.info.clone();
         let id = info.id;
+        let wire = Counted::new(wire, &membership.client, &self.front.metrics);
         let socket = Box::new(Socket::new(wire, &self.config, membership, cursor));
         tracing::info!(conn = %id, %peer, "conn.opened");
         let (clients, hub) = (self.front.clients.clone(), self.front.hub.clone());

@@ -15,28 +15,25 @@
 //!
 //! Production has the same pump; what differs is who feeds the log.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::task::{Context, Poll, Waker};
 
 use crate::{
-    clients::{Client, Mail, Membership},
+    clients::{Mail, Membership},
     close_reason::CloseReason,
     config::Config,
+    counted::Counted,
     cursor::Cursor,
     deadlines::{Deadlines, Due},
     error::{Error, Result},
     message::Message,
     rate::Budget,
     subscriptions::Subscriptions,
-    wire::{End, Incoming, Wire},
+    wire::{End, Incoming},
 };
 
 /// A connection after its handshake, with everything that belongs to it.
 pub(crate) struct Socket {
-    wire: Wire,
-    client: Arc<Client>,
+    wire: Counted,
     /// Gone, with the cursors, as soon as the connection has ended.
     attached: Option<(Membership, Subscriptions)>,
     batch: Vec<Message>,
@@ -54,14 +51,13 @@ pub(crate) struct Socket {
 impl Socket {
     /// A connection after its handshake, of a client that is in the list.
     pub(crate) fn new(
-        wire: Wire,
+        wire: Counted,
         config: &Config,
         membership: Membership,
         cursor: Cursor,
     ) -> Socket {
         Socket {
             wire,
-            client: Arc::clone(&membership.client),
             attached: Some((membership, Subscriptions::new(cursor))),
             batch: Vec::new(),
             deadlines: Deadlines::new(config),
@@ -142,7 +138,7 @@ impl Socket {
 
     fn set_waker(&mut self, waker: &Waker) {
         if self.wire.set_waker(waker) {
-            self.client.set_waker(waker);
+            self.wire.client.set_waker(waker);
             self.deadlines.forget_waker();
             self.logs()
                 .into_iter()
@@ -157,7 +153,7 @@ impl Socket {
         if let Poll::Ready(due) = self.deadlines.poll_due_sending(context) {
             self.on_due(due)?;
         }
-        match self.client.next_mail(true) {
+        match self.wire.client.next_mail(true) {
             Some(Mail::Close(why)) => Err(End::ByUs(why)),
             _ => Ok(false),
         }
@@ -220,7 +216,7 @@ impl Socket {
         let mut caught_up = false;
         loop {
             let blocked = !self.flush()?;
-            while let Some(mail) = self.client.next_mail(blocked) {
+            while let Some(mail) = self.wire.client.next_mail(blocked) {
                 match mail {
                     Mail::Message(message) => self.write(message)?,
                     Mail::Close(why) => return Err(End::ByUs(why)),
@@ -234,7 +230,10 @@ impl Socket {
             }
             let mut batch = std::mem::take(&mut self.batch);
             let logs = self.logs();
-            caught_up = logs.is_none_or(|logs| logs.take_into(&mut batch, waker));
+            let taken = logs.map(|logs| logs.take_into(&mut batch, waker));
+            let taken = taken.unwrap_or_default();
+            self.wire.delivers(&taken);
+            caught_up = !taken.more;
             for message in batch.drain(..) {
                 self.write(message)?;
             }
@@ -278,23 +277,24 @@ impl Socket {
                 Ok(())
             }
             Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.sent()) => Ok(()),
-            Due::PongMissing => Err(End::lost()),
-            Due::FlushStuck => Err(End::policy("Too slow")),
+            Due::PongMissing => Err(self.wire.lost()),
+            Due::FlushStuck => Err(self.wire.too_slow()),
             Due::MessageSlow => Err(End::policy("Message too slow")),
         }
     }
 
-    /// Puts the Close frame on its way and leaves the list and the hub. The handler is told
-    /// by `None`; [`finish`](Socket::finish) does what needs time.
+    /// Leaves the list and the hub and puts the Close frame on its way: whoever has read it
+    /// is not counted any more. The handler is told by `None`; [`finish`](Socket::finish)
+    /// does what needs time.
     fn end_with(&mut self, end: End) {
-        end.log(&self.client.info);
+        self.wire.ended(&end);
+        self.attached = None;
         match &end {
             End::ByUs(why) => self.wire.close(why),
             // The codec has put the answer to a Close where a flush finds it. And a client
             // may end its side of the TCP connection and still read what we had to say.
             End::ByPeer(_) | End::Broken(_) => drop(self.wire.flush()),
         }
-        self.attached = None;
         self.end = Some(end);
     }
 

@@ -13,9 +13,11 @@
 
 use std::task::Waker;
 
+use tokio::time::Instant;
+
 use crate::{
     cursor::{Cursor, Progress, Room},
-    hub::Hub,
+    hub::{Entry, Hub},
     message::Message,
 };
 
@@ -26,6 +28,19 @@ pub(crate) struct Subscriptions {
     more: Vec<Cursor>,
     /// Whose turn it is: 0 is the first, then the others.
     turn: usize,
+}
+
+/// What was taken from all logs together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// There may be more.
+    pub(crate) more: bool,
+    /// Entries, words about gaps not counted.
+    pub(crate) entries: usize,
+    /// Gaps that were told.
+    pub(crate) gaps: u64,
+    /// When the oldest of those entries was appended that know it.
+    pub(crate) oldest: Option<Instant>,
 }
 
 impl Subscriptions {
@@ -52,8 +67,9 @@ impl Subscriptions {
         self.more.retain(|cursor| !cursor.hub().is(hub));
     }
 
-    /// Takes one batch from all logs together. True when that was everything there is.
-    pub(crate) fn take_into(&mut self, batch: &mut Vec<Message>, waker: &Waker) -> bool {
+    /// Takes one batch from all logs together.
+    pub(crate) fn take_into(&mut self, batch: &mut Vec<Message>, waker: &Waker) -> Taken {
+        let mut taken = Taken::default();
         let mut room = Room::default();
         let cursors = 1 + self.more.len();
         let mut caught_up = 0;
@@ -62,7 +78,11 @@ impl Subscriptions {
                 Some(at) if at < self.more.len() => &mut self.more[at],
                 _ => &mut self.first,
             };
-            let put = |_, message| batch.push(message);
+            let put = |_, entry: &Entry| {
+                batch.push(entry.message.clone());
+                taken.entries += 1;
+                taken.oldest = earlier(taken.oldest, entry.stamp);
+            };
             match cursor.take_into(&mut room, waker, put) {
                 Progress::CaughtUp => caught_up += 1,
                 Progress::More => caught_up = 0,
@@ -70,6 +90,7 @@ impl Subscriptions {
                     let words = cursor.hub().gap_words(from, to);
                     room.fill(&words);
                     batch.push(words);
+                    taken.gaps += 1;
                     // What comes after the gap comes next.
                     caught_up = 0;
                     continue;
@@ -77,7 +98,8 @@ impl Subscriptions {
             }
             self.turn = (self.turn + 1) % cursors;
         }
-        caught_up == cursors
+        taken.more = caught_up < cursors;
+        taken
     }
 
     /// Another waker will be used from now on.
@@ -88,6 +110,11 @@ impl Subscriptions {
     fn all(&mut self) -> impl Iterator<Item = &mut Cursor> {
         std::iter::once(&mut self.first).chain(&mut self.more)
     }
+}
+
+/// The earlier of two times, as far as they are known.
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 #[cfg(test)]
@@ -101,12 +128,12 @@ mod tests {
 
     fn take(subscriptions: &mut Subscriptions) -> (Vec<String>, bool) {
         let mut batch = Vec::new();
-        let caught_up = subscriptions.take_into(&mut batch, Waker::noop());
+        let taken = subscriptions.take_into(&mut batch, Waker::noop());
         let text = |message| match message {
             Message::Text(text) => text.to_string(),
             Message::Binary(_) => panic!("nobody sent bytes"),
         };
-        (batch.into_iter().map(text).collect(), caught_up)
+        (batch.into_iter().map(text).collect(), !taken.more)
     }
 
     #[test]

@@ -86,6 +86,14 @@ impl End {
         }
     }
 
+    /// The code it ended with; 1006 stands for "no Close frame" (RFC 6455 section 7.1.5).
+    pub(crate) fn code(&self) -> u16 {
+        match self {
+            End::ByPeer(why) | End::ByUs(why) => why.code(),
+            End::Broken(_) => 1006,
+        }
+    }
+
     /// The client does not answer pings.
     pub(crate) fn lost() -> End {
         let reason = "keepalive ping timeout";
