@@ -165,6 +165,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_refusal_of_a_handshake_has_a_word_that_is_counted() {
+        use Refusal::*;
+        let all = [
+            Malformed(""),
+            TokenMissing,
+            TokenWrong,
+            Origin,
+            Host,
+            NotFound,
+            Method,
+            UriTooLong,
+            Upgrade,
+            AddressFull,
+            TooManyWrongTokens,
+            Full,
+            HttpVersion,
+        ];
+        assert_eq!(all.map(Refusal::word), Refusal::WORDS);
+    }
+
+    #[test]
     fn the_reasons_that_travel_in_a_close_frame_fit_into_it() {
         for refusal in [Refusal::TokenMissing, Refusal::TokenWrong] {
             assert!(refusal.reason().len() <= 123, "RFC 6455 section 5.5");
