@@ -33,6 +33,8 @@ async fn serve() -> Result<()> {
     let server = Server::bind(config).await?.page(CHAT_PAGE);
     // All that a page reads here is JSON; so are the words for what it missed.
     let server = server.gap_words(chat.gap_words());
+    // Rooms have names, and not everybody shall read them.
+    let server = server.figures(chat.figures()).private_stats();
     let handler = move |connection| talk(chat.clone(), connection);
     server.run(handler, shutdown_signal()).await
 }

@@ -34,7 +34,7 @@ use std::sync::{
 
 use tokio::time::Instant;
 use zcomm_core::{
-    CloseReason, Config, Connection, Message, Result, Token,
+    CloseReason, Config, Connection, Figure, Message, Result, Token,
     envelope::{Seq, ServerMessage},
 };
 
@@ -92,6 +92,12 @@ impl Chat {
     pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
         let epoch = self.shared.epoch.clone();
         move |from, to| gap("*", &epoch, from, to).into()
+    }
+
+    /// What happens in the rooms, for the figures of the server.
+    pub fn figures(&self) -> impl Fn() -> Vec<Figure> + Send + Sync + 'static {
+        let chat = self.clone();
+        move || chat.shared.rooms.figures()
     }
 
     /// Greets a client: its name, its session, and what it missed since it was last here.

@@ -166,6 +166,11 @@ impl Room {
         self.events.broadcast_except(typing, connection).ok();
     }
 
+    /// How many are here.
+    pub(super) fn members(&self) -> usize {
+        lock(&self.people).members.len()
+    }
+
     /// Since when nobody is here.
     pub(super) fn empty_since(&self) -> Option<Instant> {
         let people = lock(&self.people);

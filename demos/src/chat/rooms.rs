@@ -15,7 +15,7 @@ use std::{
 };
 
 use zcomm_core::{
-    ClientId,
+    ClientId, Figure, FigureKind,
     envelope::{Code, Fault, LOBBY},
 };
 
@@ -60,6 +60,31 @@ impl Rooms {
 
     pub(super) fn count(&self) -> usize {
         self.lock().rooms.len()
+    }
+
+    /// Who is where, and how much was said there, for the figures of the server.
+    pub(super) fn figures(&self) -> Vec<Figure> {
+        let rooms: Vec<_> = self.lock().rooms.values().cloned().collect();
+        let of = |count: fn(&Room) -> u64| {
+            let value = |room: &Arc<Room>| (room.name.clone(), count(room));
+            rooms.iter().map(value).collect()
+        };
+        vec![
+            Figure {
+                name: "zcomm_room_members",
+                help: "People in a room now. Rooms are named by strangers; there are at most 256.",
+                kind: FigureKind::Gauge,
+                label: "room",
+                values: of(|room| room.members() as u64),
+            },
+            Figure {
+                name: "zcomm_room_messages_total",
+                help: "Messages said in a room. At most 256 rooms; one that was given away and made anew begins at 0.",
+                kind: FigureKind::Counter,
+                label: "room",
+                values: of(|room| room.messages.position()),
+            },
+        ]
     }
 
     /// Enters a room, which is made if need be.
