@@ -156,7 +156,7 @@ pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
 /// Connects to a server on this machine.
-async fn reach(addr: SocketAddr, tls: bool) -> std::io::Result<Box<dyn Duplex>> {
+pub async fn reach(addr: SocketAddr, tls: bool) -> std::io::Result<Box<dyn Duplex>> {
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
     Ok(match tls {

@@ -24,6 +24,7 @@ mod _3_websocket_secure;
 
 mod bad_inputs;
 mod client;
+mod metrics;
 mod secrets;
 mod storms;
 mod tidy;

@@ -1,0 +1,227 @@
+//! Who may read the figures: whoever is at this machine, or shows the token.
+
+use std::net::{IpAddr, SocketAddr};
+
+use zcomm_core::{Config, Token};
+
+use crate::chat_client::chat_app;
+use crate::harness::{CANARY, Raw, Running, ask, echo, handshake, serve};
+
+/// A server on all addresses, known under two more names, that asks no token of clients.
+async fn server() -> Running {
+    let config = Config {
+        host: "0.0.0.0".into(),
+        token: Some(Token::new(CANARY).unwrap()),
+        allowed_hosts: ["chat.example", "localhost.example"]
+            .map(|host| zcomm_core::Authority::parse(host, 0).unwrap())
+            .into(),
+        announce: false,
+        ..Config::default()
+    };
+    serve(config, echo).await
+}
+
+/// The status of a request to this address, for a host and with further header lines.
+async fn status(addr: SocketAddr, host: &str, target: &str, more: &str) -> u16 {
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n");
+    ask(addr, request).await.status
+}
+
+fn loopback(server: &Running) -> SocketAddr {
+    ([127, 0, 0, 1], server.addr.port()).into()
+}
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}
+
+#[tokio::test]
+async fn this_machine_reads_without_a_token() {
+    let server = server().await;
+    let addr = loopback(&server);
+    let port = addr.port();
+    for host in [format!("127.0.0.1:{port}"), format!("localhost:{port}")] {
+        assert_eq!(status(addr, &host, "/metrics", "").await, 200, "{host}");
+    }
+    // It needs none, so nobody looks at one.
+    let host = addr.to_string();
+    assert_eq!(status(addr, &host, "/metrics", &bearer("x")).await, 200);
+}
+
+/// Under another name it may be a proxy on this machine that asks, for a stranger.
+#[tokio::test]
+async fn under_another_name_and_through_a_proxy_the_token_is_needed() {
+    let server = server().await;
+    let addr = loopback(&server);
+    let port = addr.port();
+    let own = addr.to_string();
+    let cases = [
+        (format!("chat.example:{port}"), ""),
+        (format!("localhost.example:{port}"), ""),
+        (own.clone(), "X-Forwarded-For: 127.0.0.1\r\n"),
+        (own.clone(), "Forwarded: for=127.0.0.1\r\n"),
+        (own.clone(), "Via: 1.1 proxy\r\n"),
+        (own.clone(), "X-Real-IP: 127.0.0.1\r\n"),
+    ];
+    for (host, more) in cases {
+        let asks = async |target: &str, token: &str| {
+            let more = format!("{more}{token}");
+            status(addr, &host, target, &more).await
+        };
+        assert_eq!(asks("/metrics", "").await, 403, "{host} {more}");
+        assert_eq!(asks("/metrics", &bearer(CANARY)).await, 200, "{host}");
+        let with_token = format!("/metrics?token={CANARY}");
+        assert_eq!(asks(&with_token, "").await, 200, "{host}");
+        assert_eq!(asks("/stats", "").await, 200, "the lessons' is open");
+    }
+}
+
+#[tokio::test]
+async fn another_machine_needs_the_token() {
+    let server = server().await;
+    let networks = if_addrs::get_if_addrs().unwrap();
+    let mut addresses = networks.iter().filter(|network| !network.is_loopback());
+    let Some(IpAddr::V4(address)) = addresses
+        .find(|network| network.ip().is_ipv4())
+        .map(|network| network.ip())
+    else {
+        eprintln!("not tried: this machine has no address but loopback");
+        return;
+    };
+    // Who connects to an address of its own has that address as well.
+    let addr = SocketAddr::from((address, server.addr.port()));
+    let host = addr.to_string();
+    assert_eq!(status(addr, &host, "/metrics", "").await, 403);
+    assert_eq!(status(addr, &host, "/stats", "").await, 200);
+    let token = bearer(CANARY);
+    assert_eq!(status(addr, &host, "/metrics", &token).await, 200);
+    // To call itself loopback makes nobody local.
+    let lie = format!("127.0.0.1:{}", addr.port());
+    assert_eq!(status(addr, &lie, "/metrics", "").await, 403);
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_401_and_says_why() {
+    let server = server().await;
+    let addr = loopback(&server);
+    let host = format!("chat.example:{}", addr.port());
+    let near = &CANARY[..CANARY.len() - 1];
+    for token in [near, &format!("{CANARY}4"), &CANARY.to_uppercase(), "x"] {
+        assert_eq!(status(addr, &host, "/metrics", &bearer(token)).await, 401);
+        let target = format!("/metrics?token={token}");
+        assert_eq!(status(addr, &host, &target, "").await, 401);
+    }
+    // None at all is no wrong one.
+    let basic = "Authorization: Basic Zm9vOmJhcg==\r\n";
+    for (target, more) in [("/metrics?token=", ""), ("/metrics", basic)] {
+        assert_eq!(status(addr, &host, target, more).await, 403);
+    }
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let refused = ask(addr, request).await.body;
+    assert!(
+        refused.starts_with("403 these figures are not for everybody: ask from"),
+        "{refused}"
+    );
+}
+
+/// Without any token set there is none that could be right.
+#[tokio::test]
+async fn a_server_without_a_token_shows_its_figures_only_here() {
+    let server = serve(Config::default(), echo).await;
+    let addr = server.addr;
+    let host = addr.to_string();
+    let proxied = |token: &str| format!("Via: 1.1 proxy\r\n{}", bearer(token));
+    assert_eq!(status(addr, &host, "/metrics", "").await, 200);
+    assert_eq!(status(addr, &host, "/metrics", &proxied("")).await, 403);
+    assert_eq!(status(addr, &host, "/metrics", &proxied(CANARY)).await, 401);
+}
+
+/// Who guesses at one door is stopped at the other.
+#[tokio::test]
+async fn wrong_tokens_are_counted_wherever_they_are_shown() {
+    let server = serve(
+        Config {
+            require_auth: true,
+            token: Some(Token::new(CANARY).unwrap()),
+            ..Config::default()
+        },
+        echo,
+    )
+    .await;
+    let addr = server.addr;
+    let host = addr.to_string();
+    let via = "Via: 1.1 proxy\r\n";
+    let right = format!("/metrics?token={CANARY}");
+    assert_eq!(status(addr, &host, &right, via).await, 200);
+    // After twenty at once it is ten a second: two hundred are soon too many.
+    let mut stopped = false;
+    for _ in 0..200 {
+        let mut guess = Raw::connect(addr).await;
+        let request = handshake(addr, "/?token=wrong", "");
+        guess.send(request.as_bytes()).await;
+        guess.head().await;
+        stopped |= status(addr, &host, &right, via).await == 429;
+        if stopped {
+            break;
+        }
+    }
+    assert!(stopped, "by wrong tokens in handshakes");
+    let mut stopped = false;
+    for _ in 0..200 {
+        status(addr, &host, "/metrics?token=wrong", via).await;
+        let mut client = Raw::connect(addr).await;
+        let request = handshake(addr, &format!("/?token={CANARY}"), "");
+        client.send(request.as_bytes()).await;
+        stopped |= client.head().await.status == 429;
+        if stopped {
+            break;
+        }
+    }
+    assert!(stopped, "by wrong tokens at the figures");
+}
+
+/// A page of another site can make a browser ask, and must not get to read the answer.
+#[tokio::test]
+async fn no_page_of_another_origin_reads_the_figures() {
+    let server = server().await;
+    let addr = loopback(&server);
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {addr}\r\nOrigin: {origin}\r\n\r\n");
+        let response = ask(addr, request).await;
+        assert_eq!(response.header("access-control-allow-origin"), None);
+    }
+    // And a name that points at this machine is none that it answers for.
+    let host = format!("evil.example:{}", addr.port());
+    assert_eq!(status(addr, &host, "/metrics", "").await, 403);
+}
+
+#[tokio::test]
+async fn the_figures_are_only_read() {
+    let server = server().await;
+    let addr = loopback(&server);
+    let head = format!("HEAD /metrics HTTP/1.1\r\nHost: {addr}\r\n\r\n");
+    let head = ask(addr, head).await;
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    let post = format!("POST /metrics HTTP/1.1\r\nHost: {addr}\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(ask(addr, post).await.status, 405);
+    assert_eq!(status(addr, &addr.to_string(), "/metrics/", "").await, 404);
+}
+
+/// A chat has rooms with names; its numbers are no less private.
+#[tokio::test]
+async fn the_chat_keeps_its_stats_as_private() {
+    let chat = chat_app().env("WEBSOCKET_ALLOWED_HOSTS", "chat.example");
+    let chat = chat.start().await;
+    let (addr, own) = (chat.addr, chat.addr.to_string());
+    let other = format!("chat.example:{}", addr.port());
+    for target in ["/stats", "/metrics"] {
+        assert_eq!(status(addr, &own, target, "").await, 200, "{target}");
+        assert_eq!(status(addr, &other, target, "").await, 403, "{target}");
+        let right = bearer(CANARY);
+        assert_eq!(status(addr, &other, target, &right).await, 200, "{target}");
+        let near = bearer(&format!("{CANARY}4"));
+        assert_eq!(status(addr, &other, target, &near).await, 401, "{target}");
+    }
+    let healthy = status(addr, &other, "/healthz", "").await;
+    assert_eq!(healthy, 200, "whether it is there is for everybody");
+}
