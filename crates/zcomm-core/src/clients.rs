@@ -320,6 +320,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_did_stays_counted_when_it_has_left() {
+        let clients = Clients::new(100);
+        let (a, b) = (join(&clients), join(&clients));
+        a.client.tally.received(&Message::from("hello"));
+        b.client.tally.sent(7);
+        let (count, sums) = clients.sums();
+        assert_eq!((count, sums.texts, sums.bytes_received), (2, 1, 5));
+        drop(a);
+        let (count, after) = clients.sums();
+        assert_eq!((count, after), (1, sums));
+        b.client.tally.sent(1);
+        drop(b);
+        let (count, after) = clients.sums();
+        assert_eq!((count, after.texts, after.sent), (0, 1, 2));
+        assert_eq!(after.bytes_sent, 8);
+    }
+
+    #[test]
     fn a_mailbox_is_bounded_and_keeps_its_order() {
         let clients = Clients::new(100);
         let member = join(&clients);

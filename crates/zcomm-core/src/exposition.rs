@@ -89,48 +89,48 @@ impl fmt::Debug for Everything {
 
 impl Collector for Everything {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = Page { encoder };
-        self.connections(&mut page)?;
-        self.messages(&mut page)?;
-        self.trouble(&mut page)?;
+        let mut sheet = Sheet { encoder };
+        self.connections(&mut sheet)?;
+        self.messages(&mut sheet)?;
+        self.trouble(&mut sheet)?;
         let figures = self.figures.as_ref().map(|figures| figures());
         for figure in figures.unwrap_or_default() {
-            page.figure(&figure)?;
+            sheet.figure(&figure)?;
         }
         Ok(())
     }
 }
 
 impl Everything {
-    fn connections(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn connections(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
         let metrics = &self.metrics;
         let started = metrics.started_at.duration_since(UNIX_EPOCH);
-        page.seconds(
+        sheet.seconds(
             "process_start_time_seconds",
             "When the server was started, in seconds since 1970.",
             started.unwrap_or(Duration::ZERO),
         )?;
-        page.gauge(
+        sheet.gauge(
             "zcomm_connections",
             "Clients that are connected now.",
             self.clients.count() as u64,
         )?;
-        page.counter(
+        sheet.counter(
             "zcomm_connections_total",
             "Clients that were let in since the start.",
             self.clients.accepted(),
         )?;
-        page.histogram(
+        sheet.histogram(
             "zcomm_handshake_seconds",
             "From accept to the 101, for clients that were let in.",
             &metrics.handshake_seconds,
         )?;
-        page.histogram(
+        sheet.histogram(
             "zcomm_connection_duration_seconds",
             "How long connections lasted that have ended.",
             &metrics.connection_seconds,
         )?;
-        page.by_word(
+        sheet.by_word(
             "zcomm_closes_total",
             "Connections that have ended, by close code; 1006: without a Close frame.",
             MetricType::Counter,
@@ -139,41 +139,41 @@ impl Everything {
         )
     }
 
-    fn messages(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn messages(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
         let (_, sums) = self.clients.sums();
-        page.by_word(
+        sheet.by_word(
             "zcomm_messages_received_total",
             "Messages from clients, by kind.",
             MetricType::Counter,
             "kind",
             [("text", sums.texts), ("binary", sums.binaries)].into_iter(),
         )?;
-        page.counter(
+        sheet.counter(
             "zcomm_messages_sent_total",
             "Messages to clients, deliveries included.",
             sums.sent,
         )?;
-        page.counter(
+        sheet.counter(
             "zcomm_bytes_received_total",
             "Payload bytes of messages from clients, without frames, pings and TLS.",
             sums.bytes_received,
         )?;
-        page.counter(
+        sheet.counter(
             "zcomm_bytes_sent_total",
             "Payload bytes of messages to clients, without frames, pings and TLS.",
             sums.bytes_sent,
         )?;
-        page.counter(
+        sheet.counter(
             "zcomm_broadcasts_total",
             "Messages in the log that every connection reads.",
             self.hub.position(),
         )?;
-        page.counter(
+        sheet.counter(
             "zcomm_deliveries_total",
             "Messages that connections took from the logs they read, rooms and inboxes included.",
             sums.deliveries,
         )?;
-        page.histogram(
+        sheet.histogram(
             "zcomm_fanout_seconds",
             "From a log to the network, per client, for every 16th message of a log; \
              of several that leave together, the oldest.",
@@ -181,26 +181,26 @@ impl Everything {
         )
     }
 
-    fn trouble(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn trouble(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
         let metrics = &self.metrics;
-        page.by_word(
+        sheet.by_word(
             "zcomm_refusals_total",
             "Clients that were not let in, by reason.",
             MetricType::Counter,
             "reason",
             metrics.refusals.all(),
         )?;
-        page.counter(
+        sheet.counter(
             "zcomm_slow_clients_total",
-            "Connections that were ended because the client took too little in 5 s.",
+            "Connections that were ended because the client took less than 64 KiB in 5 s.",
             metrics.slow_clients.get(),
         )?;
-        page.counter(
+        sheet.counter(
             "zcomm_gaps_total",
             "Times a client was told that it missed messages, because it fell behind a log.",
             metrics.gaps.get(),
         )?;
-        page.counter(
+        sheet.counter(
             "zcomm_heartbeats_missed_total",
             "Connections that were ended because a ping was not answered in time.",
             metrics.heartbeats_missed.get(),
@@ -209,11 +209,11 @@ impl Everything {
 }
 
 /// What is being written.
-struct Page<'a> {
+struct Sheet<'a> {
     encoder: DescriptorEncoder<'a>,
 }
 
-impl Page<'_> {
+impl Sheet<'_> {
     fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let kind = MetricType::Gauge;
         let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;

@@ -69,6 +69,14 @@ impl Metrics {
         }
     }
 
+    /// Handshakes that were refused. Who came and said nothing was not: browsers open
+    /// connections that they then do not need.
+    pub(crate) fn refused(&self) -> u64 {
+        let answered = |word: &str| word != TIMEOUT && word != UNHEARD;
+        let refusals = self.refusals.all().filter(|(word, _)| answered(word));
+        refusals.map(|(_, number)| number).sum()
+    }
+
     /// A connection has ended with this code after so long.
     pub(crate) fn closed(&self, code: u16, lasted: Duration) {
         self.closes.add(&code.to_string());
@@ -112,11 +120,6 @@ impl ByWord {
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.0.iter().map(|(word, counter)| (*word, counter.get()))
     }
-
-    /// All words together.
-    pub(crate) fn total(&self) -> u64 {
-        self.all().map(|(_, number)| number).sum()
-    }
 }
 
 #[cfg(test)]
@@ -131,6 +134,15 @@ mod tests {
         }
         let counted: Vec<_> = metrics.closes.all().filter(|(_, n)| *n > 0).collect();
         assert_eq!(counted, [("1000", 1), ("1008", 2), ("other", 3)]);
-        assert_eq!(metrics.closes.total(), 6);
+    }
+
+    #[test]
+    fn who_was_not_answered_is_counted_and_was_not_refused() {
+        let metrics = Metrics::new();
+        for word in ["origin", TIMEOUT, "host", UNHEARD] {
+            metrics.refusals.add(word);
+        }
+        let counted = metrics.refusals.all().filter(|(_, n)| *n > 0);
+        assert_eq!((counted.count(), metrics.refused()), (4, 2));
     }
 }

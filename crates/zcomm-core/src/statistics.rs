@@ -68,7 +68,7 @@ impl Statistics {
             clients: count,
             max_connections: self.max_connections,
             accepted: clients.accepted(),
-            refused: metrics.refusals.total(),
+            refused: metrics.refused(),
             broadcasts: hub.position(),
             messages_received: sums.texts + sums.binaries,
             messages_sent: sums.sent,

@@ -155,6 +155,34 @@ mod tests {
         );
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn it_is_known_how_much_was_taken_and_since_when_the_oldest_waits() {
+        let limits = HubLimits {
+            entries: 20,
+            ..HubLimits::default()
+        };
+        let hub = Hub::new(limits);
+        let mut all = Subscriptions::new(hub.cursor(id()));
+        let began = Instant::now();
+        for _ in 0..17 {
+            hub.broadcast("x").unwrap();
+            tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        }
+        let mut take = || all.take_into(&mut Vec::new(), Waker::noop());
+        let taken = take();
+        assert_eq!((taken.entries, taken.gaps, taken.more), (17, 0, false));
+        assert_eq!(taken.oldest, Some(began));
+        assert_eq!(take(), Taken::default());
+        hub.broadcast("not the sixteenth").unwrap();
+        assert_eq!(take().oldest, None);
+        for _ in 18..50 {
+            hub.broadcast("x").unwrap();
+        }
+        let taken = take();
+        assert_eq!((taken.entries, taken.gaps), (20, 1), "words are no entry");
+        assert_eq!(taken.oldest, Some(Instant::now()));
+    }
+
     #[test]
     fn a_busy_log_does_not_keep_the_others_waiting() {
         let [own, busy] = [(); 2].map(|()| Hub::default());
