@@ -15,9 +15,11 @@ use std::{
     task::{Poll, Waker},
 };
 
+use tokio::time::Instant;
+
 use crate::{
     clients::ClientId,
-    hub::{Entry, Hub, Reader},
+    hub::{Hub, Reader},
     message::Message,
 };
 
@@ -95,9 +97,12 @@ impl Hub {
     pub fn cursor_at(&self, owner: ClientId, position: u64) -> Cursor {
         let mut log = self.lock();
         let waker = None;
+        let next = position.min(log.end());
+        let history = log.end() - next;
         Cursor {
             key: log.cursors.insert(Reader { owner, waker }),
-            next: position.min(log.end()),
+            next,
+            history: u32::try_from(history).unwrap_or(u32::MAX),
             hub: self.clone(),
             owner,
             asleep: false,
@@ -111,6 +116,8 @@ pub struct Cursor {
     key: usize,
     owner: ClientId,
     next: u64,
+    /// Entries still to come that are older than this cursor.
+    history: u32,
     /// Our waker is in the log, and stays there until the next message.
     asleep: bool,
 }
@@ -135,10 +142,8 @@ impl Cursor {
             let mut room = Room::default();
             self.forget_waker();
             loop {
-                let put = |position, entry: &Entry| {
-                    let message = entry.message.clone();
-                    batch.push(Delivery::Message { position, message });
-                };
+                let put =
+                    |position, message, _| batch.push(Delivery::Message { position, message });
                 match self.take_into(&mut room, context.waker(), put) {
                     Progress::Missed(from, to) => batch.push(Delivery::Gap { from, to }),
                     Progress::CaughtUp if batch.is_empty() => return Poll::Pending,
@@ -152,13 +157,14 @@ impl Cursor {
     }
 
     /// Takes what is there now, as far as there is room, and gives it to `put` with its
-    /// position. When that was everything, then under the same lock, so that nothing falls
+    /// position, and with its stamp when it came while this cursor was there: how long ago
+    /// history was made says nothing about us. When that was everything, then under the same lock, so that nothing falls
     /// between, `waker` is kept for the next entry.
     pub(crate) fn take_into(
         &mut self,
         room: &mut Room,
         waker: &Waker,
-        mut put: impl FnMut(u64, &Entry),
+        mut put: impl FnMut(u64, Message, Option<Instant>),
     ) -> Progress {
         if self.asleep && self.hub.position() == self.next {
             return Progress::CaughtUp;
@@ -166,6 +172,8 @@ impl Cursor {
         let mut log = self.hub.lock();
         if self.next < log.oldest {
             let (from, to) = (self.next, log.oldest - 1);
+            let gone = u32::try_from(to - from + 1).unwrap_or(u32::MAX);
+            self.history = self.history.saturating_sub(gone);
             self.next = log.oldest;
             return Progress::Missed(from, to);
         }
@@ -173,9 +181,11 @@ impl Cursor {
         for entry in log.entries.range(seen..).take(room.entries) {
             let position = self.next;
             self.next += 1;
+            let stamp = entry.stamp.filter(|_| self.history == 0);
+            self.history = self.history.saturating_sub(1);
             if entry.except != Some(self.owner) {
                 room.fill(&entry.message);
-                put(position, entry);
+                put(position, entry.message.clone(), stamp);
                 if room.is_full() {
                     break;
                 }
@@ -352,7 +362,7 @@ mod tests {
         }
         let (mut room, mut taken) = (Room::default(), 0);
         let mut take =
-            |cursor: &mut Cursor| cursor.take_into(&mut room, Waker::noop(), |_, _| taken += 1);
+            |cursor: &mut Cursor| cursor.take_into(&mut room, Waker::noop(), |_, _, _| taken += 1);
         assert_eq!(take(&mut cursors[0]), Progress::CaughtUp);
         assert_eq!(take(&mut cursors[1]), Progress::More);
         assert_eq!(taken, 64);

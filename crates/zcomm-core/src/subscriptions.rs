@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::{
     cursor::{Cursor, Progress, Room},
-    hub::{Entry, Hub},
+    hub::Hub,
     message::Message,
 };
 
@@ -39,7 +39,7 @@ pub(crate) struct Taken {
     pub(crate) entries: usize,
     /// Gaps that were told.
     pub(crate) gaps: u64,
-    /// When the oldest of those entries was appended that know it.
+    /// When the oldest of those entries was appended that know it and are no history.
     pub(crate) oldest: Option<Instant>,
 }
 
@@ -78,10 +78,10 @@ impl Subscriptions {
                 Some(at) if at < self.more.len() => &mut self.more[at],
                 _ => &mut self.first,
             };
-            let put = |_, entry: &Entry| {
-                batch.push(entry.message.clone());
+            let put = |_, message, stamp| {
+                batch.push(message);
                 taken.entries += 1;
-                taken.oldest = earlier(taken.oldest, entry.stamp);
+                taken.oldest = earlier(taken.oldest, stamp);
             };
             match cursor.take_into(&mut room, waker, put) {
                 Progress::CaughtUp => caught_up += 1,
@@ -181,6 +181,30 @@ mod tests {
         let taken = take();
         assert_eq!((taken.entries, taken.gaps), (20, 1), "words are no entry");
         assert_eq!(taken.oldest, Some(Instant::now()));
+    }
+
+    /// Somebody who comes back after an hour is shown that hour, and nobody was slow.
+    #[tokio::test(start_paused = true)]
+    async fn history_is_no_delay() {
+        let limits = HubLimits {
+            entries: 20,
+            ..HubLimits::default()
+        };
+        let hub = Hub::new(limits);
+        for _ in 0..32 {
+            hub.broadcast("old").unwrap();
+        }
+        for seen in [0, 16, 31, 32] {
+            let mut all = Subscriptions::new(hub.cursor_at(id(), seen));
+            tokio::time::advance(std::time::Duration::from_secs(3600)).await;
+            let mut take = || all.take_into(&mut Vec::new(), Waker::noop()).oldest;
+            assert_eq!(take(), None, "after {seen}");
+            let now = Instant::now();
+            for _ in 0..16 {
+                hub.broadcast("new").unwrap();
+            }
+            assert_eq!(take(), Some(now), "after {seen}");
+        }
     }
 
     #[test]
