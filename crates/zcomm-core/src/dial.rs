@@ -32,7 +32,7 @@ use crate::{
     options::ConnectOptions,
     shown::printable,
     target::Target,
-    transport::{Counted, SpeaksTls, Transport},
+    transport::{CountedTcp, SpeaksTls, Transport},
     trust::Trust,
     wire::Wire,
 };
@@ -130,7 +130,7 @@ impl Target {
         let name = ServerName::try_from(self.host.clone()).map_err(|error| failed(&error))?;
         let (config, witness) = trust.client().map_err(|error| failed(&error))?;
         let stream = TlsConnector::from(config)
-            .connect(name, Counted::new(stream))
+            .connect(name, CountedTcp::new(stream))
             .await;
         let stream = stream.map_err(|error| {
             match error

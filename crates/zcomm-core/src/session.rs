@@ -27,7 +27,7 @@ use crate::{
     slots::Slot,
     socket::Socket,
     tls::why_not,
-    transport::{Counted, Transport},
+    transport::{CountedTcp, Transport},
     wire::Wire,
 };
 
@@ -88,7 +88,7 @@ impl Sessions {
         };
         let transport = match &self.config.tls {
             None => Transport::accepted(stream),
-            Some(identity) => match identity.accept(Counted::new(stream)).await {
+            Some(identity) => match identity.accept(CountedTcp::new(stream)).await {
                 Ok(stream) => Transport::Tls(Box::new(stream.into())),
                 Err(error) => {
                     match why_not(&error, local) {

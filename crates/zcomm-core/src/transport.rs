@@ -28,19 +28,19 @@ pub(crate) enum Transport {
         expects_text: bool,
     },
     /// Boxed: it is some hundred bytes larger.
-    Tls(Box<TlsStream<Counted>>),
+    Tls(Box<TlsStream<CountedTcp>>),
 }
 
 /// TCP under TLS, and the bytes that came in. Above TLS most of them can be missing: padding
 /// and empty records are work, too, and never become text.
-pub(crate) struct Counted {
+pub(crate) struct CountedTcp {
     stream: TcpStream,
     received: usize,
 }
 
-impl Counted {
-    pub(crate) fn new(stream: TcpStream) -> Counted {
-        Counted {
+impl CountedTcp {
+    pub(crate) fn new(stream: TcpStream) -> CountedTcp {
+        CountedTcp {
             stream,
             received: 0,
         }
@@ -119,7 +119,7 @@ macro_rules! either {
     };
 }
 
-impl AsyncRead for Counted {
+impl AsyncRead for CountedTcp {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -132,7 +132,7 @@ impl AsyncRead for Counted {
     }
 }
 
-impl AsyncWrite for Counted {
+impl AsyncWrite for CountedTcp {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
