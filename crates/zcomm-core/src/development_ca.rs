@@ -24,6 +24,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
+use rustls::pki_types::DnsName;
 use time::OffsetDateTime;
 
 use crate::{
@@ -62,11 +63,17 @@ pub struct PemPair {
 
 impl DevelopmentCa {
     /// Makes an authority that may sign for loopback and for `hosts`, names or addresses,
-    /// and for nothing else.
+    /// and for nothing else. A name stands for the names below it, too: `board.local` allows
+    /// `a.board.local`.
     ///
     /// # Errors
-    /// [`Error::Certificate`] for a host that no certificate can hold.
+    /// [`Error::Certificate`] for what is no [`host`](DevelopmentCa::host).
     pub fn new(hosts: &[String]) -> Result<DevelopmentCa> {
+        let hosts = hosts.iter().map(|text| {
+            DevelopmentCa::host(text)
+                .map_err(|reason| Error::Certificate(format!("{text:?}: {reason}")))
+        });
+        let mut hosts = hosts.collect::<Result<Vec<_>>>()?;
         // Two authorities of the same name and different keys confuse trust stores.
         let mut number = [0; 3];
         getrandom::fill(&mut number).map_err(std::io::Error::other)?;
@@ -81,8 +88,7 @@ impl DevelopmentCa {
             GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
             single(Ipv6Addr::LOCALHOST.into()),
         ];
-        let mut hosts: Vec<_> = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        hosts.retain(|host| !is_loopback(host));
+        hosts.retain(|host| !LOOPBACK_NAMES.contains(&host.as_str()));
         hosts.sort();
         hosts.dedup();
         permitted.extend(hosts.iter().map(|host| match host.parse::<IpAddr>() {
@@ -140,22 +146,73 @@ impl DevelopmentCa {
         }
     }
 
+    /// A name or an address that clients can ask for, as they write it; the error is the
+    /// reason. An IPv6 address may stand in brackets, as in a URL.
+    ///
+    /// # Errors
+    /// For what TLS libraries take for no name (a label of 64 characters, a hyphen at its
+    /// end), and for what browsers take for an address though it is none, such as `127.1`.
+    pub fn host(text: &str) -> Result<String, &'static str> {
+        const EXPECTED: &str = "expected a name or an address, e.g. board.local or 192.168.1.20";
+        let bracketed = text.strip_prefix('[').map(|rest| rest.strip_suffix(']'));
+        let address = match bracketed {
+            Some(inside) => {
+                let v6 = inside.and_then(|inside| inside.parse::<Ipv6Addr>().ok());
+                Some(v6.ok_or(EXPECTED)?.into())
+            }
+            None => text.parse::<IpAddr>().ok(),
+        };
+        if let Some(address) = address {
+            return match address.is_unspecified() {
+                true => Err("this stands for every address: name the one that others type"),
+                false => Ok(address.to_string()),
+            };
+        }
+        if text.len() > 1 && text.ends_with('.') {
+            return Err("without the dot at its end: certificates have none");
+        }
+        // WHATWG URL, "ends in a number": browsers then read all of it as an IPv4 address.
+        let last = text.rsplit('.').next().unwrap_or_default();
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+        if digits(last)
+            || last
+                .to_ascii_lowercase()
+                .strip_prefix("0x")
+                .is_some_and(hex)
+        {
+            return Err(
+                "ends in a number, so it is an address gone wrong: four numbers from 0 \
+                        to 255, without zeros before them, e.g. 192.168.1.20",
+            );
+        }
+        let name = DnsName::try_from(text).map_err(|_| EXPECTED)?;
+        Ok(name.as_ref().to_ascii_lowercase())
+    }
+
     /// The names and addresses it was made for: those of this machine for itself, and the
     /// hosts it may sign for besides.
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
-        let permitted = self.certificate.permitted_names().iter();
-        let hosts = permitted.map(|name| name.split('/').next().unwrap_or_default());
-        let others = hosts.filter(|host| !is_loopback(host)).map(str::to_owned);
-        LOOPBACK_NAMES
-            .map(str::to_owned)
-            .into_iter()
-            .chain(others)
-            .collect()
+        let mut hosts = LOOPBACK_NAMES.map(str::to_owned).to_vec();
+        for limit in self.certificate.permitted_names() {
+            let host = match limit.split_once('/') {
+                Some((ip, "32")) if !ip.contains(':') => ip,
+                Some((ip, "128")) => ip,
+                // A network names no host.
+                Some(_) => continue,
+                None => limit,
+            };
+            match DevelopmentCa::host(host) {
+                Ok(host) if !hosts.contains(&host) => hosts.push(host),
+                _ => {}
+            }
+        }
+        hosts
     }
 
-    /// Whether it may sign for this name or address. (By the rules it may for the names
-    /// below one of its own as well; nobody here has any.)
+    /// Whether it may sign for this name or address, as one of its own. (By the rules it may
+    /// for the names below one of its own as well.)
     #[must_use]
     pub fn may_sign_for(&self, host: &str) -> bool {
         let known = self.hosts();
@@ -209,7 +266,7 @@ impl DevelopmentCa {
 
 fn is_loopback(host: &str) -> bool {
     let address = host.parse::<IpAddr>();
-    address.map_or(host == "localhost", |ip| ip.is_loopback()) || host == "127.0.0.0"
+    address.map_or(host == "localhost", |ip| ip.is_loopback())
 }
 
 /// The network that is this one address.
@@ -262,6 +319,68 @@ mod tests {
         ] {
             assert_eq!(ca.may_sign_for(host), may, "{host}");
         }
+    }
+
+    #[test]
+    fn a_host_is_what_every_client_takes_for_one() {
+        for (text, host) in [
+            ("Board.Local", "board.local"),
+            ("laptop_3", "laptop_3"),
+            ("1and1.example", "1and1.example"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+            ("192.168.1.20", "192.168.1.20"),
+            ("[FD00::1]", "fd00::1"),
+            ("fd00:0::1", "fd00::1"),
+        ] {
+            assert_eq!(DevelopmentCa::host(text), Ok(host.to_owned()));
+        }
+        let long = format!("{}.local", "a".repeat(64));
+        for text in [
+            "",
+            ".",
+            "..",
+            "-",
+            "a-",
+            "-a",
+            ".com",
+            "a..b",
+            "localhost.",
+            "*.local",
+            "a b",
+            "a:80",
+            "ä.local",
+            "[192.168.1.20]",
+            "[board.local]",
+            "[::1",
+            "::1]",
+            "fe80::1%eth0",
+            &long,
+            "0.0.0.0",
+            "::",
+            "127.1",
+            "1",
+            "192.168.1.020",
+            "192.168.1.256",
+            "0x7f.1",
+            "1.0x7F",
+            "0x7f",
+            "1.0x",
+        ] {
+            assert!(DevelopmentCa::host(text).is_err(), "{text:?}");
+        }
+        assert!(
+            DevelopmentCa::host("127.1")
+                .unwrap_err()
+                .contains("an address gone wrong")
+        );
+        assert!(DevelopmentCa::new(&["127.1".into()]).is_err());
+    }
+
+    #[test]
+    fn its_hosts_are_those_it_was_made_for() {
+        let ca = DevelopmentCa::new(&["b.local".into(), "::1".into(), "127.0.0.2".into()]);
+        let hosts = ["localhost", "127.0.0.1", "::1", "127.0.0.2", "b.local"];
+        assert_eq!(ca.unwrap().hosts(), hosts);
     }
 
     #[test]
