@@ -35,6 +35,10 @@ use crate::{
 /// The names of this machine for itself; every leaf has them.
 pub const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
+/// What every authority made here is limited to, beside its hosts: one limit for each kind
+/// of name, because a kind without a limit is free (RFC 5280 section 4.2.1.10).
+const OWN_LIMITS: [&str; 3] = ["localhost", "127.0.0.0/8", "::1/128"];
+
 /// How long an authority lives: a term of lessons.
 const CA_DAYS: u32 = 180;
 /// How long a server's certificate lives. Short, because renewing it is one command.
@@ -108,7 +112,9 @@ impl DevelopmentCa {
     /// The authority of an earlier run, from its files' contents.
     ///
     /// # Errors
-    /// [`Error::Certificate`] when they are not an authority and its key.
+    /// [`Error::Certificate`] when they are not an authority and its key, or when it is not
+    /// limited as those made here are: one that could sign for the whole world has no place
+    /// in a folder of development certificates.
     pub fn from_pem(pair: &PemPair) -> Result<DevelopmentCa> {
         let key = KeyPair::from_pem(&pair.key)?;
         DevelopmentCa::assemble(pair.certificate.clone(), key)
@@ -122,6 +128,17 @@ impl DevelopmentCa {
         }
         if certificate.public_key != key.public_key_raw() {
             return Err(Error::Certificate("the key belongs to another one".into()));
+        }
+        let limits = certificate.permitted_names();
+        let limited = |own: &&str| limits.iter().any(|limit| limit == own);
+        if !OWN_LIMITS.iter().all(limited) {
+            return Err(Error::Certificate(match limits.is_empty() {
+                true => "could sign for the whole world: it has no name constraints".into(),
+                false => format!(
+                    "is not limited to this machine (name constraints: {})",
+                    limits.join(", ")
+                ),
+            }));
         }
         let issuer = Issuer::from_ca_cert_pem(&pem, key)?;
         Ok(DevelopmentCa {
@@ -381,6 +398,35 @@ mod tests {
         let ca = DevelopmentCa::new(&["b.local".into(), "::1".into(), "127.0.0.2".into()]);
         let hosts = ["localhost", "127.0.0.1", "::1", "127.0.0.2", "b.local"];
         assert_eq!(ca.unwrap().hosts(), hosts);
+    }
+
+    #[test]
+    fn one_that_could_sign_for_others_is_not_kept() {
+        let limits = |names: &[&str]| NameConstraints {
+            permitted_subtrees: names
+                .iter()
+                .map(|name| GeneralSubtree::DnsName((*name).into()))
+                .collect(),
+            excluded_subtrees: Vec::new(),
+        };
+        for (constraints, reason) in [
+            (None, "the whole world"),
+            // Free to sign for any address.
+            (Some(limits(&["localhost"])), "not limited to this machine"),
+        ] {
+            let mut params = CertificateParams::default();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.name_constraints = constraints;
+            let key = KeyPair::generate().unwrap();
+            let pair = PemPair {
+                certificate: params.self_signed(&key).unwrap().pem(),
+                key: key.serialize_pem(),
+            };
+            let Err(error) = DevelopmentCa::from_pem(&pair) else {
+                panic!("kept")
+            };
+            assert!(error.to_string().contains(reason), "{error}");
+        }
     }
 
     #[test]
