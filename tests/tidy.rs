@@ -284,7 +284,7 @@ fn every_command_and_file_that_is_named_exists() {
 #[test]
 fn git_ignores_secrets() {
     let ignores = read(".gitignore");
-    for name in [".zEnv", "certs/"] {
+    for name in [".zEnv", "certs/", "*.key"] {
         assert!(
             ignores.lines().any(|line| line == name),
             "{name} is not ignored"
