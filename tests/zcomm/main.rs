@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod certs;
+mod check;
+mod hosts;
+mod steps;
 
 use std::{
     path::{Path, PathBuf},
@@ -27,6 +30,15 @@ fn zcomm(folder: &Path, arguments: &[&str]) -> Done {
         stdout: text(output.stdout),
         stderr: text(output.stderr),
     }
+}
+
+fn certs(folder: &Path, arguments: &[&str]) -> Done {
+    zcomm(folder, &[&["certs"], arguments].concat())
+}
+
+/// A file that `certs` has made in its default folder.
+fn read(folder: &Path, name: &str) -> String {
+    std::fs::read_to_string(folder.join("certs").join(name)).unwrap()
 }
 
 /// An empty folder of this name.

@@ -11,6 +11,9 @@
 //! Production gets its certificates from an authority that everybody trusts, and renews
 //! them by a timer.
 
+mod check;
+mod steps;
+
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
@@ -47,7 +50,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.check {
-        Some(file) => check(file),
+        Some(file) => check::explain(file),
         None => make(arguments),
     }
 }
@@ -101,7 +104,7 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
     }
     write(&files.leaf_key, &leaf.key, Secret::Yes)?;
     write(&files.leaf, &leaf.certificate, Secret::No)?;
-    print(&steps(
+    print(&steps::steps(
         &files,
         &ca,
         made,
@@ -170,99 +173,6 @@ fn write(file: &Path, text: &str, secret: Secret) -> Result<()> {
     });
     let moved = written.and_then(|()| fs::rename(&beside, file));
     moved.map_err(|error| wrong(file, &error))
-}
-
-fn steps(files: &Files, ca: &DevelopmentCa, made: bool, leaf: &Certificate) -> String {
-    let Files {
-        ca: pem,
-        ca_key,
-        leaf: leaf_pem,
-        leaf_key,
-    } = files;
-    let (ca_pem, ca_key) = (pem.display(), ca_key.display());
-    let (leaf_pem, leaf_key) = (leaf_pem.display(), leaf_key.display());
-    let ca = ca.certificate();
-    let name = ca.subject();
-    let (limits, ca_until) = (ca.permitted_names().join(", "), ca.not_after());
-    let (names, until) = (leaf.names().join(", "), leaf.not_after());
-    let state = if made {
-        "new"
-    } else {
-        "kept: what trusts it still does"
-    };
-    format!(
-        r#"{ca_pem}  the authority "{name}" ({state})
-    may sign for {limits} and nothing else, until {ca_until}
-{ca_key}  its private key: yours alone, not for git, not for mail
-{leaf_pem}  the certificate of your servers
-    for {names}, until {until}
-{leaf_key}  its private key
-
-Servers: put these lines into .zEnv, and every lesson speaks wss:// and https://
-
-    WEBSOCKET_SSL_ENABLED=true
-    WEBSOCKET_SSL_CERT={leaf_pem}
-    WEBSOCKET_SSL_KEY={leaf_key}
-
-Programs: tell them whom to trust, each time
-
-    cargo run --bin 3_websocket_secure -- --ca {ca_pem}
-    curl --cacert {ca_pem} https://localhost:8765/healthz
-
-Browsers: tell them once. Nothing was installed; it is for you to do and to undo.
-Restart the browser after either.
-
-  Chromium and Chrome on Linux (certutil is in the package libnss3-tools)
-    first     mkdir -p ~/.pki/nssdb; certutil -d sql:$HOME/.pki/nssdb -N --empty-password
-              (only where there is no ~/.pki/nssdb yet)
-    trust     certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n "{name}" -i {ca_pem}
-    untrust   certutil -d sql:$HOME/.pki/nssdb -D -n "{name}"
-  Firefox, everywhere
-    trust     Settings, Privacy & Security, View Certificates, Authorities, Import {ca_pem},
-              "Trust this CA to identify websites"
-    untrust   the same list, "{name}", Delete or Distrust
-  Chrome, Edge, Safari on macOS
-    trust     security add-trusted-cert -r trustRoot -p ssl -k ~/Library/Keychains/login.keychain-db {ca_pem}
-    untrust   security remove-trusted-cert {ca_pem}; security delete-certificate -c "{name}"
-  Chrome, Edge on Windows
-    trust     certutil -user -addstore Root {ca_pem}
-    untrust   certutil -user -delstore Root "{name}"
-  Programs on Debian, Ubuntu (curl, Python, this course; not the browsers)
-    trust     sudo cp {ca_pem} /usr/local/share/ca-certificates/zcomm.crt && sudo update-ca-certificates
-    untrust   sudo rm /usr/local/share/ca-certificates/zcomm.crt && sudo update-ca-certificates --fresh
-"#
-    )
-}
-
-fn check(file: &Path) -> Result<ExitCode> {
-    let chain = Certificate::read_all(file)?;
-    let mut text = String::new();
-    let mut code = ExitCode::SUCCESS;
-    for (index, certificate) in chain.iter().enumerate() {
-        let (number, count) = (index + 1, chain.len());
-        text += &format!(
-            "{}, certificate {number} of {count}\n{certificate}\n",
-            file.display()
-        );
-        let problems = certificate.problems();
-        if index > 0 {
-            // Only the first is the server's own; the others lead to the authority.
-            if chain[index - 1].issuer() != certificate.subject() {
-                text += "a client refuses the chain: this one did not sign the one before it\n";
-                code = ExitCode::FAILURE;
-            }
-        } else if problems.is_empty() {
-            let (names, issuer) = (certificate.names().join(", "), certificate.issuer());
-            text += &format!("a client accepts it for {names}, when it trusts {issuer}\n");
-        }
-        for problem in problems.iter().filter(|_| index == 0) {
-            text += &format!("a client refuses it as a server's: {problem}\n");
-            code = ExitCode::FAILURE;
-        }
-        text += "\n";
-    }
-    print(text.trim_end());
-    Ok(code)
 }
 
 /// Whoever asked may have hung up (`| head -1`); that is no failure.
