@@ -1,10 +1,13 @@
-//! `zcomm certs`: what it leaves on the disk, what it says, and what it refuses.
+//! `zcomm certs`: what it leaves on the disk, and what it refuses to keep.
 
-use std::{fs, path::Path};
+use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use zcomm_core::Certificate;
+use zcomm_core::{Certificate, DevelopmentCa, Identity, PemPair};
 
-use crate::{certs, folder, read};
+use crate::{certs, folder, read, zcomm_command};
 
 #[test]
 fn makes_an_authority_and_a_certificate_for_this_machine() {
@@ -26,7 +29,6 @@ fn makes_an_authority_and_a_certificate_for_this_machine() {
 #[cfg(unix)]
 #[test]
 fn private_keys_are_their_owners_alone() {
-    use std::os::unix::fs::PermissionsExt;
     let folder = folder("alone");
     let mode = |name: &str| {
         let file = fs::metadata(folder.join("certs").join(name)).unwrap();
@@ -129,4 +131,149 @@ fn a_reader_that_hangs_up_is_no_failure() {
     };
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(said.lines().last(), Some("0"), "{said}");
+}
+
+/// Names a certificate and its key that fit each other, made by the authority beside them.
+fn is_whole(folder: &Path) -> bool {
+    let (certificate, key) = (read(folder, "ca.pem"), read(folder, "ca.key"));
+    let ca = DevelopmentCa::from_pem(&PemPair { certificate, key });
+    let certs = folder.join("certs");
+    let leaf = Identity::from_files(&certs.join("localhost.pem"), &certs.join("localhost.key"));
+    let signed = Certificate::read_all(&certs.join("localhost.pem")).unwrap();
+    leaf.is_ok() && ca.is_ok_and(|ca| ca.certificate().subject() == signed[0].issuer())
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder.join("certs")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+const ALL: [&str; 5] = [
+    ".lock",
+    "ca.key",
+    "ca.pem",
+    "localhost.key",
+    "localhost.pem",
+];
+
+#[test]
+fn runs_at_the_same_time_wait_for_each_other() {
+    let folder = folder("together");
+    for _ in 0..5 {
+        let runs: Vec<_> = (0..6)
+            .map(|_| {
+                zcomm_command(&folder, &["certs", "--new-ca"])
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        for run in runs {
+            let done = run.wait_with_output().unwrap();
+            assert!(
+                done.status.success(),
+                "{}",
+                String::from_utf8_lossy(&done.stderr)
+            );
+        }
+        assert!(is_whole(&folder));
+        assert_eq!(names(&folder), ALL);
+    }
+}
+
+#[test]
+fn a_run_that_is_kept_waiting_says_for_what() {
+    let folder = folder("waiting");
+    certs(&folder, &[]);
+    let before = read(&folder, "localhost.pem");
+    let lock = fs::File::open(folder.join("certs/.lock")).unwrap();
+    fs4::FileExt::lock(&lock).unwrap();
+    let done = certs(&folder, &[]);
+    assert_eq!(done.code, Some(78));
+    assert!(
+        done.stderr.contains("another run has been at work"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(read(&folder, "localhost.pem"), before);
+    drop(lock);
+    assert_eq!(certs(&folder, &[]).code, Some(0));
+}
+
+/// The change is the rename of ca.pem: before it the old authority counts, after it the new.
+#[test]
+fn a_run_that_was_cut_off_is_finished_or_undone_by_the_next() {
+    let (folder, other) = (folder("cut_off"), folder("cut_off_other"));
+    certs(&folder, &[]);
+    certs(&other, &[]);
+    let path = folder.join("certs");
+    let old = read(&folder, "ca.pem");
+    fs::copy(other.join("certs/ca.key"), path.join("ca.next.key")).unwrap();
+    fs::write(path.join(".zcomm-abc.key"), "half a ke").unwrap();
+    assert_eq!(certs(&folder, &[]).code, Some(0));
+    assert_eq!((read(&folder, "ca.pem"), is_whole(&folder)), (old, true));
+    assert_eq!(names(&folder), ALL, "nothing is left behind");
+
+    for key_is_missing in [false, true] {
+        fs::copy(other.join("certs/ca.key"), path.join("ca.next.key")).unwrap();
+        fs::copy(other.join("certs/ca.pem"), path.join("ca.pem")).unwrap();
+        if key_is_missing {
+            fs::remove_file(path.join("ca.key")).unwrap();
+        }
+        assert_eq!(certs(&folder, &[]).code, Some(0));
+        assert_eq!(
+            (read(&folder, "ca.pem"), is_whole(&folder)),
+            (read(&other, "ca.pem"), true)
+        );
+        assert_eq!(names(&folder), ALL);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_folder_is_its_owners_alone() {
+    let folder = folder("closed");
+    certs(&folder, &["--folder", "a/b"]);
+    let mode = fs::metadata(folder.join("a/b"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+/// A pipe would hang the command, `/dev/zero` would fill the memory.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_read() {
+    for (name, target) in [("pipe", ""), ("zero", "/dev/zero"), ("folder", "/")] {
+        for file in ["ca.pem", "ca.key"] {
+            let folder = folder(&format!("no_file_{name}_{file}"));
+            certs(&folder, &[]);
+            let path = folder.join("certs").join(file);
+            fs::remove_file(&path).unwrap();
+            if target.is_empty() {
+                let mut mkfifo = std::process::Command::new("mkfifo");
+                assert!(mkfifo.arg(&path).status().unwrap().success());
+            } else {
+                std::os::unix::fs::symlink(target, &path).unwrap();
+            }
+            let done = certs(&folder, &[]);
+            assert_eq!(done.code, Some(78), "{name} {file}");
+            assert!(
+                done.stderr
+                    .starts_with(&format!("error: certs/{file}: is ")),
+                "{}",
+                done.stderr
+            );
+            assert!(done.stderr.contains("--new-ca"), "{}", done.stderr);
+        }
+    }
+    let folder = folder("no_file_large");
+    certs(&folder, &[]);
+    let large = "\n".repeat(1024 * 1024) + &read(&folder, "ca.pem");
+    fs::write(folder.join("certs/ca.pem"), large).unwrap();
+    let done = certs(&folder, &[]);
+    assert!(done.stderr.contains("larger than 1 MiB"), "{}", done.stderr);
 }

@@ -75,3 +75,20 @@ fn a_file_that_holds_no_certificate_is_named_with_the_reason() {
         assert!(done.stderr.contains(reason), "{}", done.stderr);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_explained() {
+    let folder = folder("check_pipe");
+    let mut mkfifo = std::process::Command::new("mkfifo");
+    assert!(mkfifo.arg(folder.join("pipe")).status().unwrap().success());
+    for file in ["pipe", "/dev/zero"] {
+        let done = certs(&folder, &["--check", file]);
+        assert_eq!(done.code, Some(78));
+        assert!(
+            done.stderr.contains("is no regular file"),
+            "{}",
+            done.stderr
+        );
+    }
+}

@@ -21,15 +21,21 @@ struct Done {
 
 /// Runs `zcomm` in this folder to its end.
 fn zcomm(folder: &Path, arguments: &[&str]) -> Done {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
-    command.args(arguments).current_dir(folder).env_clear();
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = zcomm_command(folder, arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Done {
         code: output.status.code(),
         stdout: text(output.stdout),
         stderr: text(output.stderr),
     }
+}
+
+fn zcomm_command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 fn certs(folder: &Path, arguments: &[&str]) -> Done {

@@ -4,9 +4,10 @@ use std::{path::Path, process::ExitCode};
 
 use zcomm_core::{Certificate, Result};
 
-use super::print;
+use super::{files::regular, print};
 
 pub(super) fn explain(file: &Path) -> Result<ExitCode> {
+    regular(file)?;
     let chain = Certificate::read_all(file)?;
     let mut text = String::new();
     let mut code = ExitCode::SUCCESS;

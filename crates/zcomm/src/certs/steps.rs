@@ -2,15 +2,11 @@
 
 use zcomm_core::{Certificate, DevelopmentCa};
 
-use super::Files;
+use super::files::Files;
 
 pub(super) fn steps(files: &Files, ca: &DevelopmentCa, made: bool, leaf: &Certificate) -> String {
-    let Files {
-        ca: pem,
-        ca_key,
-        leaf: leaf_pem,
-        leaf_key,
-    } = files;
+    let (pem, ca_key) = (&files.ca, &files.ca_key);
+    let (leaf_pem, leaf_key) = (&files.leaf, &files.leaf_key);
     let (ca_pem, ca_key) = (pem.display(), ca_key.display());
     let (leaf_pem, leaf_key) = (leaf_pem.display(), leaf_key.display());
     let ca = ca.certificate();
