@@ -5,6 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rcgen::{BasicConstraints, CertificateParams, CidrSubnet, DnType, IsCa, KeyPair};
+use rcgen::{GeneralSubtree, NameConstraints};
+use time::{Duration, OffsetDateTime};
 use zcomm_core::{Certificate, DevelopmentCa, Identity, PemPair};
 
 use crate::{certs, folder, read, zcomm_command};
@@ -229,6 +232,109 @@ fn a_run_that_was_cut_off_is_finished_or_undone_by_the_next() {
         );
         assert_eq!(names(&folder), ALL);
     }
+}
+
+/// An authority such as others make, that ends in so many days.
+fn foreign(limited: bool, days: i64) -> PemPair {
+    let mut params = CertificateParams::default();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "somebody's $(CA)");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let end = OffsetDateTime::now_utc() + Duration::days(days);
+    (params.not_before, params.not_after) = (end - Duration::days(100), end);
+    let address = |ip: &str, bits| {
+        GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip.parse().unwrap(), bits))
+    };
+    let permitted_subtrees = vec![
+        GeneralSubtree::DnsName("localhost".into()),
+        address("127.0.0.0", 8),
+        address("::1", 128),
+        GeneralSubtree::DnsName("board.local".into()),
+    ];
+    let excluded_subtrees = Vec::new();
+    params.name_constraints = limited.then_some(NameConstraints {
+        permitted_subtrees,
+        excluded_subtrees,
+    });
+    let key = KeyPair::generate().unwrap();
+    PemPair {
+        certificate: params.self_signed(&key).unwrap().pem(),
+        key: key.serialize_pem(),
+    }
+}
+
+/// A folder with this authority, whose key anybody may read.
+fn folder_with(name: &str, ca: &PemPair) -> std::path::PathBuf {
+    let folder = folder(name);
+    fs::create_dir(folder.join("certs")).unwrap();
+    fs::write(folder.join("certs/ca.pem"), &ca.certificate).unwrap();
+    fs::write(folder.join("certs/ca.key"), &ca.key).unwrap();
+    folder
+}
+
+#[test]
+fn an_authority_that_could_sign_for_the_world_is_not_kept() {
+    let folder = folder_with("world", &foreign(false, 90));
+    let done = certs(&folder, &[]);
+    assert_eq!(done.code, Some(78));
+    for words in [
+        "error: certs/ca.pem: ",
+        "could sign for the whole world",
+        "certs --new-ca\n",
+    ] {
+        assert!(
+            done.stderr.contains(words),
+            "no {words:?} in {}",
+            done.stderr
+        );
+    }
+    assert!(!folder.join("certs/localhost.pem").exists());
+}
+
+#[test]
+fn an_authority_that_has_ended_or_will_says_when() {
+    let folder_soon = folder_with("soon", &foreign(true, 12));
+    let done = certs(&folder_soon, &[]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let ca = Certificate::read_all(&folder_soon.join("certs/ca.pem")).unwrap();
+    let words = format!("the authority ends on {}", ca[0].not_after());
+    assert!(
+        done.stderr.contains(&words),
+        "no {words:?} in {}",
+        done.stderr
+    );
+
+    let folder = folder_with("ended", &foreign(true, -1));
+    let done = certs(&folder, &[]);
+    assert_eq!(done.code, Some(78));
+    assert!(
+        done.stderr.contains("certs/ca.pem: expired on 20"),
+        "{}",
+        done.stderr
+    );
+    let help = "certs --new-ca --host board.local\n";
+    assert!(done.stderr.contains(help), "{}", done.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read_is_closed_to_them_and_said() {
+    let folder = folder("lax");
+    assert_eq!(certs(&folder, &[]).stderr, "");
+    let key = folder.join("certs/ca.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    let done = certs(&folder, &[]);
+    assert!(
+        done.stderr.contains("certs/ca.key could be read by other"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(
+        fs::metadata(&key).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(certs(&folder, &[]).stderr, "");
 }
 
 #[cfg(unix)]

@@ -20,6 +20,14 @@ fn hosts_are_added_where_the_authority_may_sign_for_them() {
     let others = &leaf[0].names()[3..];
     assert_eq!(others, ["192.168.1.20", "board.local", "fd00::1"]);
 
+    // A renewal takes none away, and needs none to be typed again.
+    certs(&folder, &[]);
+    let leaf = Certificate::read_all(&folder.join("certs/localhost.pem")).unwrap();
+    assert_eq!(
+        &leaf[0].names()[3..],
+        ["192.168.1.20", "board.local", "fd00::1"]
+    );
+
     let before = read(&folder, "localhost.pem");
     let done = certs(&folder, &["--host", "192.168.1.21"]);
     assert_eq!(done.code, Some(78));
@@ -28,7 +36,9 @@ fn hosts_are_added_where_the_authority_may_sign_for_them() {
         "{}",
         done.stderr
     );
-    assert!(done.stderr.contains("--new-ca"), "{}", done.stderr);
+    let help = "cargo run --bin zcomm -- certs --new-ca --host 192.168.1.20 --host board.local \
+                --host fd00::1 --host 192.168.1.21\n";
+    assert!(done.stderr.contains(help), "{}", done.stderr);
     assert_eq!(read(&folder, "localhost.pem"), before, "nothing is lost");
     assert_eq!(
         certs(&folder, &["--new-ca", "--host", "192.168.1.21"]).code,
@@ -50,9 +60,42 @@ fn a_host_that_is_none_is_refused() {
         "0.0.0.0",
         "::",
         "1.2.3.4/8",
+        "localhost.",
+        ".",
+        "..",
+        "-",
+        ".com",
+        &"a".repeat(200),
+        "127.1",
+        "192.168.1.020",
+        "0x7f.1",
     ] {
-        let done = certs(&folder, &["--host", host]);
+        let done = certs(&folder, &[&format!("--host={host}")]);
         assert_eq!(done.code, Some(2), "{host:?}");
     }
     assert!(!folder.join("certs").exists());
+}
+
+/// An address of this machine for itself is allowed by every authority.
+#[test]
+fn another_loopback_address_needs_no_new_authority() {
+    let folder = folder("loopback");
+    certs(&folder, &[]);
+    assert_eq!(certs(&folder, &["--host", "127.0.0.2"]).code, Some(0));
+    let leaf = Certificate::read_all(&folder.join("certs/localhost.pem")).unwrap();
+    assert_eq!(leaf[0].names()[3..], ["127.0.0.2"]);
+}
+
+#[test]
+fn the_command_that_helps_names_the_folder_too() {
+    let folder = folder("host_folder");
+    certs(&folder, &["--folder", "it's mine"]);
+    let done = certs(&folder, &["--folder", "it's mine", "--host", "board.local"]);
+    let word = if cfg!(windows) {
+        r#""it's mine""#
+    } else {
+        r"'it'\''s mine'"
+    };
+    let help = format!("certs --new-ca --folder {word} --host board.local\n");
+    assert!(done.stderr.contains(&help), "{}", done.stderr);
 }

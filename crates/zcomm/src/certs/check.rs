@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use zcomm_core::{Certificate, Result};
 
-use super::{files::regular, print};
+use super::{files::regular, words::print};
 
 pub(super) fn explain(file: &Path) -> Result<ExitCode> {
     regular(file)?;

@@ -140,6 +140,24 @@ pub(crate) fn regular(file: &Path) -> Result<(), PemError> {
     }
 }
 
+/// Takes from others the right to read a private key; whether they had it.
+#[cfg(unix)]
+pub(crate) fn make_private(key: &Path) -> Result<bool, PemError> {
+    use std::os::unix::fs::PermissionsExt;
+    let wrong = |error: io::Error| PemError::new(key, error);
+    let mode = fs::metadata(key).map_err(wrong)?.permissions().mode();
+    let open = mode & 0o077 != 0;
+    if open {
+        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).map_err(wrong)?;
+    }
+    Ok(open)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn make_private(_key: &Path) -> Result<bool, PemError> {
+    Ok(false)
+}
+
 /// A file beside its place, the owner's alone: that is what temporary files are.
 fn write_private(folder: &Path, text: &str) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new();

@@ -5,7 +5,7 @@
 //! decision, so the steps are printed, and those that undo them beside them.
 //!
 //! A second run keeps the authority, so that what was trusted once stays trusted, and
-//! renews the certificate. Files appear whole or not at all, and a
+//! renews the certificate for the same hosts. Files appear whole or not at all, and a
 //! private key is never, not for a moment, readable by others.
 //!
 //! Production gets its certificates from an authority that everybody trusts, and renews
@@ -15,14 +15,11 @@ mod authority;
 mod check;
 mod files;
 mod steps;
+mod words;
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
-use zcomm_core::{Certificate, DevelopmentCa, LOOPBACK_NAMES, Result};
+use zcomm_core::{Certificate, DevelopmentCa, Result};
 
 use files::Files;
 
@@ -33,7 +30,8 @@ Examples:
   zcomm certs --host 192.168.1.20         a class reaches this machine by that address
   zcomm certs --check certs/localhost.pem what would a client say to it?")]
 pub(crate) struct Arguments {
-    /// One more name or address that the servers on this machine are reached by
+    /// One more name or address that the servers on this machine are reached by; what an
+    /// authority may sign for is settled when it is made
     #[arg(long, value_name = "NAME|ADDRESS", value_parser = DevelopmentCa::host)]
     host: Vec<String>,
 
@@ -59,24 +57,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn make(arguments: &Arguments) -> Result<ExitCode> {
-    let files = Files::open(&arguments.folder)?;
+    let folder = words::folder(&arguments.folder)?;
+    let files = Files::open(&folder)?;
     let hosts = &arguments.host;
     let is_new = arguments.new_ca || !files.have_authority();
     let ca = match is_new {
         true => DevelopmentCa::new(hosts)?,
-        false => authority::kept(&files, hosts)?,
+        false => authority::kept(&files, &folder, hosts)?,
     };
-    let mut names: Vec<String> = LOOPBACK_NAMES.map(str::to_owned).to_vec();
-    names.extend(hosts.iter().cloned());
-    names.dedup();
+    // All the authority was made for: a renewal takes nothing away.
+    let mut names = ca.hosts();
+    for host in hosts {
+        if !names.contains(host) {
+            names.push(host.clone());
+        }
+    }
     let leaf = ca.issue(&names)?;
     files.replace(is_new.then(|| ca.pem()).as_ref(), &leaf)?;
     let leaf = Certificate::read_all(&files.leaf)?.swap_remove(0);
-    print(&steps::steps(&files, &ca, is_new, &leaf));
+    authority::compare_ends(ca.certificate(), &leaf);
+    words::print(&steps::steps(&files, &ca, is_new, &leaf));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Whoever asked may have hung up (`| head -1`); that is no failure.
-fn print(text: &str) {
-    writeln!(io::stdout(), "{}", text.trim_end()).ok();
 }
