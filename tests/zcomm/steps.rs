@@ -1,27 +1,26 @@
 //! `zcomm certs`: what it prints is copied and run.
 
+use std::{fs, path::Path, process::Command};
+
 use crate::{certs, folder};
 
 #[test]
 fn prints_what_to_set_and_how_to_trust_and_untrust_everywhere() {
     let done = certs(&folder("prints"), &[]);
+    let mut rest = done.stdout.as_str();
     for words in [
+        "and names below these",
         "WEBSOCKET_SSL_ENABLED=true\n",
-        "WEBSOCKET_SSL_CERT=certs/localhost.pem\n",
-        "WEBSOCKET_SSL_KEY=certs/localhost.key\n",
-        "--ca certs/ca.pem",
+        "cargo run --bin 2_websocket_echo\n",
+        "curl --cacert",
+        "--ca certs",
         "Nothing was installed",
-        "Chromium",
-        "Firefox",
-        "macOS",
-        "Windows",
-        "Debian",
+        "  trust",
+        "  untrust",
     ] {
-        assert!(
-            done.stdout.contains(words),
-            "no {words:?} in {}",
-            done.stdout
-        );
+        let found = rest.find(words);
+        let at = found.unwrap_or_else(|| panic!("no {words:?} here in {}", done.stdout));
+        rest = &rest[at..];
     }
     let lines = |word| {
         done.stdout
@@ -30,4 +29,120 @@ fn prints_what_to_set_and_how_to_trust_and_untrust_everywhere() {
             .count()
     };
     assert_eq!((lines("trust "), lines("untrust ")), (5, 5));
+    for line in done.stdout.lines() {
+        assert!(line.chars().count() <= 100, "too long: {line}");
+    }
+}
+
+#[test]
+fn says_how_to_untrust_the_old_authority_before_anything_else() {
+    let folder = folder("untrust_old");
+    let name = |folder: &Path| {
+        let ca = zcomm_core::Certificate::read_all(&folder.join("certs/ca.pem")).unwrap();
+        ca[0].subject().to_owned()
+    };
+    let done = certs(&folder, &["--new-ca"]);
+    assert!(!done.stdout.contains("old authority"), "there is none");
+    let old = name(&folder);
+    let done = certs(&folder, &["--new-ca"]);
+    let first = format!("The old authority \"{old}\" is replaced.\n");
+    assert!(done.stdout.starts_with(&first), "{}", done.stdout);
+    let (before, after) = done.stdout.split_once("the authority \"").unwrap();
+    for command in [
+        format!("certutil -d \"sql:$db\" -D -n '{old}'\n"),
+        format!("security delete-certificate -t -c '{old}'\n"),
+        format!("certutil -user -delstore Root \"{old}\"\n"),
+    ] {
+        assert!(before.contains(&command), "no {command:?} in {before}");
+    }
+    assert!(!after.contains(&old) && after.contains(&name(&folder)));
+}
+
+/// Undoing goes by the name: the file may be gone.
+#[test]
+fn no_untrust_step_needs_the_file() {
+    let done = certs(&folder("untrust"), &[]);
+    for steps in done.stdout.split("    untrust ").skip(1) {
+        let step = steps.split("\n\n").next().unwrap();
+        assert!(!step.contains("ca.pem"), "{step}");
+    }
+}
+
+const ODD: [&str; 5] = ["two words", "it's", "-x", r"a 'b' $HOME \n", "~"];
+
+/// The printed block goes into `.zEnv` as it is, and the programs read it.
+#[test]
+fn what_is_printed_for_the_settings_can_be_read() {
+    for name in ODD {
+        if cfg!(windows) && name.contains('\\') {
+            continue; // no name for a folder there
+        }
+        let folder = folder(&format!("settings_{}", name.len()));
+        let done = certs(&folder, &[&format!("--folder={name}")]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let lines = done.stdout.lines().map(str::trim);
+        let lines: Vec<_> = lines
+            .filter(|line| line.starts_with("WEBSOCKET_"))
+            .collect();
+        assert_eq!(lines.len(), 3);
+        fs::write(folder.join(".zEnv"), lines.join("\n")).unwrap();
+        // A program reads `.zEnv` in its own folder, and a test has none: so this program
+        // runs once more, there.
+        let mut reader = Command::new(std::env::current_exe().unwrap());
+        reader.args(["--exact", "steps::reader", "--ignored"]);
+        let read = reader.current_dir(&folder).env_clear().output().unwrap();
+        let said = String::from_utf8_lossy(&read.stdout);
+        assert!(
+            read.status.success() && said.contains("1 passed"),
+            "{name}: {said}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "a part of the test above it"]
+fn reader() {
+    let config = zcomm_core::Config::from_env().unwrap();
+    assert!(config.tls.is_some());
+}
+
+/// The printed commands are run by a shell, which must find the file.
+#[cfg(unix)]
+#[test]
+fn what_is_printed_for_a_shell_is_one_word_for_it() {
+    for name in ODD {
+        let folder = folder(&format!("shell_{}", name.len()));
+        let done = certs(&folder, &[&format!("--folder={name}")]);
+        let line = done
+            .stdout
+            .lines()
+            .find(|line| line.contains("curl"))
+            .unwrap();
+        let script = format!("curl() {{ cat \"$2\"; }}\n{line}");
+        let shell = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(&folder)
+            .output();
+        let said = String::from_utf8(shell.unwrap().stdout).unwrap();
+        assert_eq!(
+            said,
+            fs::read_to_string(folder.join(name).join("ca.pem")).unwrap()
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_whose_name_controls_a_terminal_is_refused() {
+    let folder = folder("escape");
+    for name in ["a\x1b[31m", "a\nb", "\u{9b}2J", "a\u{202e}b", ""] {
+        let done = certs(&folder, &["--folder", name]);
+        assert_ne!(done.code, Some(0), "{name:?}");
+        assert!(
+            !done.stderr.trim().contains(['\x1b', '\u{9b}', '\u{202e}']),
+            "{}",
+            done.stderr
+        );
+    }
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }

@@ -11,7 +11,7 @@ use zcomm_core::{
 };
 
 use super::{
-    files::{Files, make_private, read},
+    files::{Files, make_private, read, regular},
     words::{note, word},
 };
 
@@ -52,6 +52,13 @@ pub(crate) fn kept(
         ));
     }
     Ok(ca)
+}
+
+/// The name of the authority in these files, whatever else is wrong with it.
+pub(crate) fn old_name(files: &Files) -> Option<String> {
+    regular(&files.ca).ok()?;
+    let chain = Certificate::read_all(&files.ca).ok()?;
+    chain.first().map(|old| old.subject().to_owned())
 }
 
 /// Says when the certificate outlives its authority.
