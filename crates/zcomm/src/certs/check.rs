@@ -1,39 +1,84 @@
 //! `--check`: a file of certificates in words, and what a client would say to it.
+//!
+//! The first certificate is the server's own, and each further one has signed one before
+//! it. Two other files are often looked at, and neither is a mistake: an authority, to be
+//! trusted and not to be served, and a chain with a certificate too many, which clients
+//! leave aside. The exit code is for scripts: 1 when a client would refuse something today.
 
 use std::{path::Path, process::ExitCode};
 
-use zcomm_core::{Certificate, Result};
+use zcomm_core::{Certificate, PemError, Result};
 
-use super::{files::regular, words::print};
+use super::{files, words};
 
-pub(super) fn explain(file: &Path) -> Result<ExitCode> {
-    regular(file)?;
-    let chain = Certificate::read_all(file)?;
+/// Explains each certificate of a file.
+pub(crate) fn explain(file: &Path) -> Result<ExitCode> {
+    let shown = words::printable(file);
+    let named = |error: PemError| PemError {
+        file: Path::new(&shown).to_owned(),
+        ..error
+    };
+    files::regular(file).map_err(named)?;
+    let chain = Certificate::read_all(file).map_err(named)?;
     let mut text = String::new();
-    let mut code = ExitCode::SUCCESS;
+    let mut refused = false;
     for (index, certificate) in chain.iter().enumerate() {
         let (number, count) = (index + 1, chain.len());
-        text += &format!(
-            "{}, certificate {number} of {count}\n{certificate}\n",
-            file.display()
-        );
-        let problems = certificate.problems();
-        if index > 0 {
-            // Only the first is the server's own; the others lead to the authority.
-            if chain[index - 1].issuer() != certificate.subject() {
-                text += "a client refuses the chain: this one did not sign the one before it\n";
-                code = ExitCode::FAILURE;
-            }
-        } else if problems.is_empty() {
-            let (names, issuer) = (certificate.names().join(", "), certificate.issuer());
-            text += &format!("a client accepts it for {names}, when it trusts {issuer}\n");
+        text += &format!("{shown}, certificate {number} of {count}\n{certificate}\n");
+        let verdict = judge(&chain[..index], certificate);
+        refused |= !verdict.refusals.is_empty();
+        for refusal in verdict.refusals {
+            text += &format!("a client refuses it: {refusal}\n");
         }
-        for problem in problems.iter().filter(|_| index == 0) {
-            text += &format!("a client refuses it as a server's: {problem}\n");
-            code = ExitCode::FAILURE;
+        for remark in verdict.remarks {
+            text += &format!("{remark}\n");
         }
         text += "\n";
     }
-    print(text.trim_end());
-    Ok(code)
+    words::print(&text);
+    Ok(match refused {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
+}
+
+#[derive(Default)]
+struct Verdict {
+    refusals: Vec<String>,
+    remarks: Vec<String>,
+}
+
+/// What a client says to a certificate after those before it.
+fn judge(before: &[Certificate], certificate: &Certificate) -> Verdict {
+    let mut verdict = Verdict::default();
+    // A file that begins with an authority is no server's: each stands for itself.
+    let first_is_authority = before.first().is_some_and(Certificate::is_authority);
+    if before.is_empty() && !certificate.is_authority() {
+        verdict.refusals = certificate.problems();
+        if verdict.refusals.is_empty() {
+            let (names, issuer) = (certificate.names().join(", "), certificate.issuer());
+            let accepted = format!("a client accepts it for {names}, when it trusts {issuer}");
+            verdict.remarks.push(accepted);
+        }
+    } else if before.is_empty() || first_is_authority && certificate.is_authority() {
+        verdict.refusals.extend(certificate.out_of_date());
+        let authority = "this is an authority: trust it, do not serve it";
+        verdict.remarks.push(authority.into());
+    } else if before
+        .iter()
+        .any(|one| one.issuer() == certificate.subject())
+    {
+        // It leads to the authority, so its dates count like those of the server's.
+        verdict.refusals.extend(certificate.out_of_date());
+    } else {
+        // Clients do not look at it, so neither do its dates matter.
+        let no_use = "of no use here: it did not sign one before it";
+        verdict.remarks.push(no_use.into());
+        return verdict;
+    }
+    let soon = certificate.ends_soon();
+    verdict
+        .remarks
+        .extend(soon.map(|soon| format!("warning: {soon}")));
+    verdict
 }
