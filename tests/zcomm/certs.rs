@@ -292,6 +292,24 @@ fn an_authority_that_could_sign_for_the_world_is_not_kept() {
     assert!(!folder.join("certs/localhost.pem").exists());
 }
 
+/// What stands in a certificate is somebody else's text, and goes into commands.
+#[test]
+fn the_name_of_an_authority_is_one_word_of_a_command() {
+    let folder = folder_with("name", &foreign(false, 90));
+    let done = certs(&folder, &["--new-ca"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    for words in [
+        r"delete-certificate -t -c 'somebody'\''s $(CA)'",
+        "-delstore Root 'somebody''s $(CA)'",
+    ] {
+        assert!(
+            done.stdout.contains(words),
+            "no {words:?} in {}",
+            done.stdout
+        );
+    }
+}
+
 #[test]
 fn an_authority_that_has_ended_or_will_says_when() {
     let folder_soon = folder_with("soon", &foreign(true, 12));

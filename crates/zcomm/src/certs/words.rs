@@ -57,13 +57,17 @@ pub(crate) fn quoted(text: impl Display) -> String {
     }
 }
 
-/// One word for PowerShell and cmd, which have only double quotes in common.
+/// One word for PowerShell and cmd, which have only double quotes in common. In them
+/// PowerShell runs what follows a `$`: such a word is for PowerShell alone.
 pub(crate) fn windows_word(text: impl Display) -> String {
     let text = text.to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || r"._/-\:".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text,
-        false => format!("\"{}\"", text.replace('"', "\"\"")),
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else if text.contains(['$', '`', '"']) {
+        format!("'{}'", text.replace('\'', "''"))
+    } else {
+        format!("\"{text}\"")
     }
 }
 
