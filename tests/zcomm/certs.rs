@@ -292,6 +292,22 @@ fn an_authority_that_could_sign_for_the_world_is_not_kept() {
     assert!(!folder.join("certs/localhost.pem").exists());
 }
 
+#[test]
+fn a_damaged_key_is_called_one_and_not_shown() {
+    let folder = folder("damaged_key");
+    certs(&folder, &[]);
+    let key = read(&folder, "ca.key").replace("BEGIN PRIVATE KEY-----", "BEGIN PRIVATE KEY");
+    fs::write(folder.join("certs/ca.key"), &key).unwrap();
+    let done = certs(&folder, &[]);
+    assert_eq!(done.code, Some(78));
+    assert!(
+        done.stderr.contains("its key is damaged"),
+        "{}",
+        done.stderr
+    );
+    assert!(!done.stderr.contains(key.lines().nth(1).unwrap()));
+}
+
 /// What stands in a certificate is somebody else's text, and goes into commands.
 #[test]
 fn the_name_of_an_authority_is_one_word_of_a_command() {

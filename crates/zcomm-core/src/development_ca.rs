@@ -116,7 +116,9 @@ impl DevelopmentCa {
     /// limited as those made here are: one that could sign for the whole world has no place
     /// in a folder of development certificates.
     pub fn from_pem(pair: &PemPair) -> Result<DevelopmentCa> {
-        let key = KeyPair::from_pem(&pair.key)?;
+        // Without the reader's words: they may repeat what it read, and this is a key.
+        let damaged = |_| Error::Certificate("its key is damaged, or is none".into());
+        let key = KeyPair::from_pem(&pair.key).map_err(damaged)?;
         DevelopmentCa::assemble(pair.certificate.clone(), key)
     }
 
