@@ -97,6 +97,11 @@ impl Hub {
     pub fn cursor_at(&self, owner: ClientId, position: u64) -> Cursor {
         let mut log = self.lock();
         let waker = None;
+        // Most logs have many readers, and an inbox has one: room for it, and no more.
+        if log.cursors.len() == log.cursors.capacity() {
+            let more = log.cursors.len().max(1);
+            log.cursors.reserve_exact(more);
+        }
         let next = position.min(log.end());
         let history = log.end() - next;
         Cursor {
@@ -158,8 +163,8 @@ impl Cursor {
 
     /// Takes what is there now, as far as there is room, and gives it to `put` with its
     /// position, and with its stamp when it came while this cursor was there: how long ago
-    /// history was made says nothing about us. When that was everything, then under the same lock, so that nothing falls
-    /// between, `waker` is kept for the next entry.
+    /// history was made says nothing about us. When that was everything, then under the same
+    /// lock, so that nothing falls between, `waker` is kept for the next entry.
     pub(crate) fn take_into(
         &mut self,
         room: &mut Room,

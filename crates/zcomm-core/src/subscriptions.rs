@@ -59,6 +59,8 @@ impl Subscriptions {
             *known = cursor;
             return;
         }
+        // Few come and they stay: no room is kept for more.
+        self.more.reserve_exact(1);
         self.more.push(cursor);
     }
 

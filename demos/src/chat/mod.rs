@@ -38,6 +38,8 @@ use zcomm_core::{
     envelope::{Seq, ServerMessage},
 };
 
+use person::send_all;
+
 pub use person::Person;
 use pulse::Pulse;
 use resume::{gap, whole_gap};
@@ -106,11 +108,9 @@ impl Chat {
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
-        // What is kept across an await is kept for as long as the connection lasts: little.
         let (person, answers) = self.greet(connection)?;
-        for answer in answers {
-            connection.send(Message::from(answer)).await?;
-        }
+        let answers = answers.into_iter().map(Message::from).collect();
+        send_all(answers, connection).await?;
         if person.is_none() {
             connection.close(CloseReason::POLICY, "Bad name");
         }

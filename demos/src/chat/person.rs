@@ -66,20 +66,23 @@ impl Person {
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn says(&mut self, text: &str, connection: &mut Connection) -> Result<()> {
-        let (answers, enough) = match self.hears(text, connection) {
-            Ok(answers) => (answers, false),
-            Err(fault) => {
-                let enough = fault.is_malformed() && self.too_many_mistakes();
-                (vec![ServerMessage::Error(fault)], enough)
-            }
-        };
-        for answer in answers {
-            connection.send(Message::from(answer)).await?;
-        }
+        let (answers, enough) = self.answers(text, connection);
+        send_all(answers, connection).await?;
         if enough {
             connection.close(CloseReason::POLICY, "Too many errors");
         }
         Ok(())
+    }
+
+    /// What to send back, and whether that is the last.
+    fn answers(&mut self, text: &str, connection: &mut Connection) -> (Vec<Message>, bool) {
+        match self.hears(text, connection) {
+            Ok(answers) => (answers.into_iter().map(Message::from).collect(), false),
+            Err(fault) => {
+                let enough = fault.is_malformed() && self.too_many_mistakes();
+                (vec![ServerMessage::Error(fault).into()], enough)
+            }
+        }
     }
 
     fn hears(&mut self, text: &str, connection: &mut Connection) -> Answers {
@@ -248,6 +251,15 @@ impl Person {
         self.mistakes.len() == MISTAKES
             && first.is_some_and(|first| now - *first <= MISTAKES_WITHIN)
     }
+}
+
+/// Sends one after the other. What is kept across an await is kept for as long as the
+/// connection lasts, so messages come here as they go out, and nothing else does.
+pub(super) async fn send_all(messages: Vec<Message>, connection: &mut Connection) -> Result<()> {
+    for message in messages {
+        connection.send(message).await?;
+    }
+    Ok(())
 }
 
 impl Drop for Person {

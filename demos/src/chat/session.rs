@@ -12,7 +12,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -60,9 +60,8 @@ impl Session {
         name: String,
         bound: bool,
         secret: Token,
-        epoch: &str,
+        epoch: Arc<str>,
     ) -> Session {
-        let epoch = epoch.to_owned();
         let lost = move |from, to| gap("@", &epoch, from, to).into();
         Session {
             number,
@@ -150,7 +149,7 @@ pub(super) mod tests {
 
     pub(crate) fn session(number: u64, name: &str) -> Session {
         let secret = Token::new("a secret of a test").unwrap();
-        Session::new(number, name.to_owned(), false, secret, "e")
+        Session::new(number, name.to_owned(), false, secret, "e".into())
     }
 
     fn send(session: &Session, log: &Hub, id: Option<&str>) -> Option<(u64, bool)> {

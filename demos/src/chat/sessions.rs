@@ -36,7 +36,7 @@ const MAX_ASLEEP: usize = 1024;
 const GUEST: &str = "guest";
 
 pub(super) struct Sessions {
-    epoch: String,
+    epoch: Arc<str>,
     /// Names that belong to tokens, folded.
     reserved: HashSet<String>,
     table: Mutex<Table>,
@@ -93,7 +93,7 @@ pub(super) struct Entered {
 impl Sessions {
     pub(super) fn new<'a>(epoch: &str, reserved: impl Iterator<Item = &'a str>) -> Sessions {
         Sessions {
-            epoch: epoch.to_owned(),
+            epoch: epoch.into(),
             reserved: reserved.map(folded).collect(),
             table: Mutex::default(),
         }
@@ -140,7 +140,7 @@ impl Sessions {
             name,
             bound.is_some(),
             secret,
-            &self.epoch,
+            Arc::clone(&self.epoch),
         ));
         let entry = Entry {
             session: Arc::clone(&session),
@@ -170,7 +170,7 @@ impl Sessions {
             Some(name) => session.bound && is_numbered(&session.name, name),
             None => !session.bound,
         };
-        if ticket.epoch != self.epoch || !same_token || !session.secret.matches(ticket.secret) {
+        if ticket.epoch != &*self.epoch || !same_token || !session.secret.matches(ticket.secret) {
             return None;
         }
         let before = std::mem::replace(&mut entry.state, State::Connected(connection));
