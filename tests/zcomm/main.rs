@@ -4,6 +4,7 @@
 
 mod certs;
 mod check;
+mod connect;
 mod hosts;
 mod steps;
 

@@ -150,7 +150,7 @@ impl ClientSocket {
     pub fn start_close(&mut self, code: u16, reason: &str) {
         if self.end.is_none() && self.pulse.closing.is_none() {
             self.wire.close(&CloseReason::new(code, reason));
-            self.pulse.closing = Some(Instant::now());
+            self.pulse.closing = Some((Instant::now(), code));
         }
     }
 
@@ -158,8 +158,8 @@ impl ClientSocket {
     /// way are dropped. Returns the code and reason the server closed with.
     ///
     /// # Errors
-    /// [`Error::Ended`] when the server did not agree, or had refused before: any code but
-    /// 1000, 1001 and 1005.
+    /// [`Error::Ended`] when the server did not agree, or had refused before: with any code
+    /// but 1000, 1001, 1005 and ours.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<CloseReason> {
         self.start_close(code, reason);
         while self.recv().await.is_some() {}
@@ -168,7 +168,15 @@ impl ClientSocket {
             self.wire.finish().await;
         }
         match &self.end {
-            Some(End::ByPeer(why)) if matches!(why.code(), 1000 | 1001 | 1005) => Ok(why.clone()),
+            Some(End::ByPeer(why))
+                if matches!(why.code(), 1000 | 1001 | 1005)
+                    || self
+                        .pulse
+                        .closing
+                        .is_some_and(|(_, ours)| ours == why.code()) =>
+            {
+                Ok(why.clone())
+            }
             Some(end) => Err(Error::Ended(end.to_string())),
             None => Err(Error::Closed),
         }
@@ -242,8 +250,8 @@ struct Pulse {
     timeout: Duration,
     heard: Instant,
     asked: Option<Instant>,
-    /// Since when our Close frame waits for the server's.
-    closing: Option<Instant>,
+    /// Since when our Close frame waits for the server's, and its code.
+    closing: Option<(Instant, u16)>,
 }
 
 impl Pulse {
@@ -259,7 +267,7 @@ impl Pulse {
 
     fn due(&self) -> Option<Instant> {
         match (self.closing, self.asked) {
-            (Some(closing), _) => Some(closing + PATIENCE),
+            (Some((closing, _)), _) => Some(closing + PATIENCE),
             (None, Some(asked)) => Some(asked + self.timeout),
             (None, None) => Some(self.heard + self.interval?),
         }

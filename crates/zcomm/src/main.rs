@@ -4,6 +4,8 @@
 //! wrong is two lines on stderr, a sentence and what to do next.
 
 mod certs;
+mod connect;
+mod output;
 
 use std::process::ExitCode;
 
@@ -21,11 +23,15 @@ struct Arguments {
 enum Command {
     /// Make certificates for wss:// on this machine, or explain one
     Certs(certs::Arguments),
+    /// Open a WebSocket: lines go out, messages come in
+    Connect(connect::Arguments),
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Certs(arguments) => certs::run(&arguments),
-    };
-    done.unwrap_or_else(|error| zcomm_core::report(&error))
+    match Arguments::parse().command {
+        Command::Certs(arguments) => {
+            certs::run(&arguments).unwrap_or_else(|error| zcomm_core::report(&error))
+        }
+        Command::Connect(arguments) => connect::run(arguments),
+    }
 }

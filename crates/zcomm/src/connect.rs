@@ -1,0 +1,283 @@
+//! `zcomm connect`: one WebSocket, from the terminal.
+//!
+//! Lines that are typed go out, messages that come are printed, a line each: so it works at
+//! a prompt and in a pipe. What is printed for a person cannot control the terminal; what
+//! goes into a pipe or a file is exactly what came.
+//!
+//! At the end of the input it closes, and still prints what was on its way: `echo hi |
+//! zcomm connect …` prints the answer. Ctrl-C says goodbye, too.
+//!
+//! Production keeps such a tool for looking; what has to run every day is a program.
+
+use std::{
+    io::{self, BufRead, Read},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+use zcomm_core::{
+    Certificate, ClientSocket, CloseReason, ConnectOptions, Error, Message, Received, Result,
+    Trust, report,
+};
+
+use crate::output::{Form, Output};
+
+/// The longest line that is sent (bytes).
+const MAX_LINE: u64 = 16 * 1024 * 1024;
+/// 128 and the number of SIGINT, as shells count.
+const INTERRUPTED: u8 = 130;
+/// Lines that were read and are not sent yet.
+const LINES: usize = 16;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  zcomm connect ws://127.0.0.1:8765/                      talk to lesson 2
+  echo hi | zcomm connect ws://127.0.0.1:8765/            one question, its answer, the end
+  zcomm connect wss://localhost:8765/ --ca certs/ca.pem   over TLS, with your own authority
+  zcomm connect ws://127.0.0.1:8765/ -v --show-control    what is said besides the messages
+
+Exit code: 0 after a goodbye, 1 when it failed or was refused, 130 after Ctrl-C.")]
+pub(crate) struct Arguments {
+    /// Where to, e.g. wss://example.com/chat
+    url: String,
+
+    /// A header for the handshake; may be given several times
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+
+    /// The origin to claim, as a browser does for its page
+    #[arg(long)]
+    origin: Option<String>,
+
+    /// A subprotocol to offer; may be given several times, the preferred one first
+    #[arg(long = "protocol", value_name = "NAME")]
+    protocols: Vec<String>,
+
+    /// Shown as `Authorization: Bearer`; it stands in your shell's history
+    #[arg(long)]
+    token: Option<String>,
+
+    /// A file with an authority to trust, beside those that this computer trusts
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// Send lines as binary messages, and write binary messages as they are
+    #[arg(long, conflicts_with = "json")]
+    binary: bool,
+
+    /// Print one JSON object a line for everything that happens
+    #[arg(long)]
+    json: bool,
+
+    /// Leave after the first message
+    #[arg(long)]
+    one: bool,
+
+    /// Stay after the end of the input, until the server closes
+    #[arg(long)]
+    stay: bool,
+
+    /// Tell on stderr of pings, pongs and the Close frame
+    #[arg(long)]
+    show_control: bool,
+
+    /// Send a ping every so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    ping: Option<Duration>,
+
+    /// Close with this code and reason
+    #[arg(long, num_args = 1..=2, value_names = ["CODE", "REASON"])]
+    close: Vec<String>,
+
+    /// Print the handshake, both ways, on stderr
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+fn header(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    match text.parse() {
+        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("expected seconds from 0.1 to 3600"),
+    }
+}
+
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime
+        .map_err(Into::into)
+        .and_then(|runtime| runtime.block_on(talk(arguments)))
+    {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+async fn talk(arguments: Arguments) -> Result<ExitCode> {
+    let (code, reason) = closing(&arguments.close)?;
+    let mut socket = ClientSocket::connect_with(&options(&arguments)?).await?;
+    let form = match (arguments.json, arguments.binary) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Bytes,
+        (false, false) => Form::Lines,
+    };
+    let mut out = Output::new(form, arguments.show_control);
+    if arguments.verbose {
+        out.handshake(socket.opening());
+    }
+    let mut lines = input();
+    let mut next_ping = arguments.ping.map(|every| Instant::now() + every);
+    let mut interrupted = false;
+    // Taken away once there is nothing more to wait for.
+    let mut asking = true;
+    loop {
+        tokio::select! {
+            received = socket.recv_any() => {
+                let Some(received) = received else { break };
+                let message = matches!(received, Received::Message(_));
+                if out.received(&received).is_err() || (arguments.one && message) {
+                    // Whoever read our output has hung up, or has what it wanted.
+                    socket.start_close(code, &reason);
+                    asking = false;
+                }
+            }
+            line = lines.recv(), if asking => match line {
+                Some(Ok(line)) => send(&mut socket, line, arguments.binary).await?,
+                Some(Err(error)) => {
+                    socket.close(code, &reason).await.ok();
+                    return Err(error.into());
+                }
+                None => {
+                    asking = false;
+                    if !arguments.stay && !arguments.one {
+                        socket.start_close(code, &reason);
+                    }
+                }
+            },
+            () = until(next_ping) => {
+                socket.ping(b"zcomm").await.ok();
+                out.sent_ping(b"zcomm");
+                next_ping = arguments.ping.map(|every| Instant::now() + every);
+            }
+            _ = tokio::signal::ctrl_c() => {
+                if interrupted {
+                    return Ok(ExitCode::from(INTERRUPTED));
+                }
+                interrupted = true;
+                asking = false;
+                socket.start_close(CloseReason::NORMAL, "");
+            }
+        }
+    }
+    out.ended(socket.end());
+    if interrupted {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    // Says what a program has to know: whether this was a goodbye.
+    socket.close(code, &reason).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The options for the handshake.
+fn options(arguments: &Arguments) -> Result<ConnectOptions> {
+    let also = match &arguments.ca {
+        Some(file) => Certificate::read_all(file)?,
+        None => Vec::new(),
+    };
+    Ok(ConnectOptions {
+        token: arguments.token.clone(),
+        origin: arguments.origin.clone(),
+        protocols: arguments.protocols.clone(),
+        headers: arguments.headers.clone(),
+        ..ConnectOptions::new(&arguments.url, &Trust::platform(&also)?)
+    })
+}
+
+fn closing(given: &[String]) -> Result<(u16, String)> {
+    let code = match given.first() {
+        None => CloseReason::NORMAL,
+        Some(text) => {
+            let code = text.parse().ok();
+            // RFC 6455 section 7.4: others must not be sent.
+            code.filter(|code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999))
+                .ok_or_else(|| {
+                    io::Error::other(format!(
+                        "{text:?} is no code to close with: 1000, 1001, … or 3000 to 4999"
+                    ))
+                })?
+        }
+    };
+    Ok((code, given.get(1).cloned().unwrap_or_default()))
+}
+
+async fn send(socket: &mut ClientSocket, line: Vec<u8>, binary: bool) -> Result<()> {
+    let message = match binary {
+        true => Message::Binary(line.into()),
+        false => {
+            let text = String::from_utf8(line);
+            let text = text.map_err(|_| {
+                io::Error::other(
+                    "a line of the input is not UTF-8 text: --binary sends it as it is",
+                )
+            })?;
+            Message::from(text)
+        }
+    };
+    match socket.send(message).await {
+        // The end is told by `recv_any`, with its reason.
+        Ok(()) | Err(Error::Closed) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The lines of stdin. Read in a thread of their own: nobody can take a read back that has
+/// begun, and the end of the program must not wait for one.
+fn input() -> mpsc::Receiver<io::Result<Vec<u8>>> {
+    let (sender, lines) = mpsc::channel(LINES);
+    std::thread::spawn(move || {
+        let mut stdin = io::stdin().lock();
+        loop {
+            let mut line = Vec::new();
+            let read = (&mut stdin).take(MAX_LINE + 1).read_until(b'\n', &mut line);
+            let line = match read {
+                Ok(0) => return,
+                Ok(read) if read as u64 > MAX_LINE => Err(io::Error::other(
+                    "a line of the input is longer than 16 MiB",
+                )),
+                Ok(_) => Ok(without_end(line)),
+                Err(error) => Err(error),
+            };
+            let last = line.is_err();
+            if sender.blocking_send(line).is_err() || last {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+fn without_end(mut line: Vec<u8>) -> Vec<u8> {
+    if line.pop_if(|last| *last == b'\n').is_some() {
+        line.pop_if(|last| *last == b'\r');
+    }
+    line
+}

@@ -1,0 +1,359 @@
+//! `zcomm connect`: what goes in and out, at a prompt and in a pipe, and how it ends.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    process::{Command, Stdio},
+    sync::mpsc,
+};
+
+use tokio::sync::oneshot;
+use zcomm_core::{Config, Connection, Message, Origin, Refuse, Result, Server, Token};
+
+use crate::Done;
+
+const TOKEN: &str = "canary-token-7Qp2xV9d";
+
+/// A server in a thread of its own, until it is dropped.
+struct Running {
+    addr: SocketAddr,
+    _stop: oneshot::Sender<()>,
+}
+
+/// Answers as the first word of a text asks; everything else comes back.
+async fn talk(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        let text = match &message {
+            Message::Text(text) => text.to_string(),
+            Message::Binary(_) => String::new(),
+        };
+        match text.as_str() {
+            "bytes" => {
+                connection
+                    .send(Message::Binary(vec![0, 255, 10].into()))
+                    .await?
+            }
+            "escape" => connection.send("\x1b[2J\x07").await?,
+            "twice" => {
+                connection.send("one").await?;
+                connection.send("two").await?;
+            }
+            "go away" => {
+                connection.close(1008, "Go away");
+                return Ok(());
+            }
+            _ => connection.send(message).await?,
+        }
+    }
+    Ok(())
+}
+
+fn serve(config: Config) -> Running {
+    let (sender, receiver) = mpsc::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let config = Config {
+                port: 0,
+                announce: false,
+                ..config
+            };
+            let server = Server::bind(config).await.unwrap();
+            sender.send(server.local_addr()).unwrap();
+            server
+                .run(talk, async { drop(stopped.await) })
+                .await
+                .unwrap();
+        });
+    });
+    Running {
+        addr: receiver.recv().unwrap(),
+        _stop: stop,
+    }
+}
+
+/// Runs `zcomm connect` with this on its stdin.
+fn connect(url: &str, input: &[u8], arguments: &[&str]) -> Done {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    command.arg("connect").arg(url).args(arguments).env_clear();
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // It may have ended already.
+    stdin.write_all(input).ok();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    Done {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn url(server: &Running) -> String {
+    format!("ws://{}/", server.addr)
+}
+
+#[test]
+fn lines_go_out_and_messages_come_in() {
+    let server = serve(Config::default());
+    let done = connect(&url(&server), "one\r\n\nGrüße 🌍\nlast".as_bytes(), &[]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+    assert_eq!(done.stdout, "one\n\nGrüße 🌍\nlast\n");
+}
+
+/// a12: a pipe gets what came; what a terminal gets is tested beside the code.
+#[test]
+fn a_pipe_gets_exactly_what_came() {
+    let server = serve(Config::default());
+    assert_eq!(
+        connect(&url(&server), b"escape", &[]).stdout,
+        "\x1b[2J\x07\n"
+    );
+    assert_eq!(
+        connect(&url(&server), b"bytes", &[]).stdout,
+        "<3 bytes: 00 ff 0a>\n"
+    );
+}
+
+#[test]
+fn bytes_go_both_ways_as_they_are() {
+    let server = serve(Config::default());
+    let done = connect(&url(&server), b"\xff\xfe\n", &["--binary", "--one"]);
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (Some(0), "\u{fffd}\u{fffd}")
+    );
+    let done = connect(&url(&server), b"\xff\xfe\n", &[]);
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stderr.contains("not UTF-8 text: --binary sends it"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn leaves_after_one_message_when_told_to() {
+    let server = serve(Config::default());
+    let done = connect(&url(&server), b"twice\n", &["--one"]);
+    assert_eq!(done.code, Some(0));
+    assert!(done.stdout.starts_with("one\n"), "{}", done.stdout);
+}
+
+#[test]
+fn tells_everything_as_json_a_line_each() {
+    let server = serve(Config::default());
+    let done = connect(&url(&server), b"say \"hi\"\nbytes\n", &["--json"]);
+    let lines: Vec<serde_json::Value> = done
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [text, bytes, close] = lines.as_slice() else {
+        panic!("{}", done.stdout)
+    };
+    assert_eq!(
+        (&text["type"], &text["data"]),
+        (&"text".into(), &"say \"hi\"".into())
+    );
+    assert_eq!(
+        (&bytes["type"], &bytes["base64"]),
+        (&"binary".into(), &"AP8K".into())
+    );
+    assert_eq!(
+        (&close["type"], &close["code"]),
+        (&"close".into(), &1000.into())
+    );
+}
+
+#[test]
+fn shows_the_handshake_both_ways_and_no_secret() {
+    let server = serve(Config::default());
+    let url = format!("{}?token={TOKEN}", url(&server));
+    let arguments = ["-v", "--token", TOKEN, "-H", "X-Class: b2"];
+    let done = connect(&url, b"hi", &arguments);
+    for line in [
+        "> GET /?(27 bytes) HTTP/1.1",
+        "> authorization: ***",
+        "> x-class: b2",
+        "< HTTP/1.1 101 Switching Protocols",
+    ] {
+        assert!(done.stderr.contains(line), "no {line:?} in {}", done.stderr);
+    }
+    assert!(!done.stderr.contains(TOKEN), "{}", done.stderr);
+}
+
+/// As a browser: who offers subprotocols wants one of them.
+#[test]
+fn a_server_that_takes_none_of_the_subprotocols_is_left() {
+    let server = serve(Config::default());
+    let done = connect(&url(&server), b"hi", &["--protocol", "chat"]);
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stderr.contains("Server sent no subprotocol"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn shows_pings_and_the_end() {
+    let server = serve(Config::default());
+    let arguments = ["--show-control", "--close", "3001", "done"];
+    let done = connect(&url(&server), b"hi", &arguments);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "hi\n"));
+    assert!(
+        done.stderr
+            .contains("< the other side closed with 3001 (done)"),
+        "{}",
+        done.stderr
+    );
+    for code in ["1005", "1006", "999", "5000", "x"] {
+        let done = connect(&url(&server), b"", &["--close", code]);
+        assert_eq!(done.code, Some(1), "{code}");
+        assert!(
+            done.stderr.contains("is no code to close with"),
+            "{}",
+            done.stderr
+        );
+    }
+}
+
+/// A script has to know whether it was a goodbye.
+#[test]
+fn the_exit_code_says_how_it_ended() {
+    let server = serve(Config::default());
+    let done = connect(&url(&server), b"go away\n", &[]);
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stderr
+            .contains("error: the other side closed with 1008 (Go away)"),
+        "{}",
+        done.stderr
+    );
+    let done = connect("ws://127.0.0.1:1/", b"", &[]);
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stderr.contains("nobody listens at 127.0.0.1:1"),
+        "{}",
+        done.stderr
+    );
+    assert!(
+        done.stderr.contains("help: is the server running?"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn the_token_and_the_origin_open_the_door_or_not() {
+    let server = serve(Config {
+        require_auth: true,
+        token: Some(Token::new(TOKEN).unwrap()),
+        allowed_origins: Origin::parse("https://a.example").map(|origin| vec![origin]),
+        refuse: Refuse::Http,
+        ..Config::default()
+    });
+    let url = url(&server);
+    let near = format!("{TOKEN}x");
+    for (arguments, error) in [
+        (&["--token", TOKEN][..], None),
+        (&["--token", TOKEN, "--origin", "https://a.example"], None),
+        (
+            &["--token", &near],
+            Some("HTTP 401 instead of 101: Invalid token"),
+        ),
+        (
+            &[],
+            Some("HTTP 401 instead of 101: Authentication required"),
+        ),
+        (
+            &["--token", TOKEN, "--origin", "https://b.example"],
+            Some("HTTP 403"),
+        ),
+    ] {
+        let done = connect(&url, b"hi", arguments);
+        assert_eq!(
+            done.code,
+            Some(i32::from(error.is_some())),
+            "{}",
+            done.stderr
+        );
+        assert!(
+            done.stderr.contains(error.unwrap_or_default()),
+            "{}",
+            done.stderr
+        );
+        assert!(!done.stderr.contains(TOKEN), "{}", done.stderr);
+    }
+}
+
+/// k05: whoever reads our output may have enough.
+#[cfg(unix)]
+#[test]
+fn k05_a_reader_that_hangs_up_is_a_goodbye() {
+    let server = serve(Config {
+        rate_limit: None,
+        ..Config::default()
+    });
+    let (program, url) = (env!("CARGO_BIN_EXE_zcomm"), url(&server));
+    let line = format!("seq 1000 | {program} connect {url} | head -1; echo \"${{PIPESTATUS[1]}}\"");
+    let output = Command::new("bash").args(["-c", &line]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n0\n");
+}
+
+/// k05: the code that shells expect, after a Close frame.
+#[cfg(unix)]
+#[test]
+fn k05_ctrl_c_is_a_goodbye_with_exit_code_130() {
+    use std::io::{BufRead, BufReader};
+    let server = serve(Config::default());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    command
+        .args(["connect", &url(&server), "--json"])
+        .env_clear();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    stdin.write_all(b"hi\n").unwrap();
+    assert!(lines.next().unwrap().unwrap().contains("\"hi\""));
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    assert!(lines.next().unwrap().unwrap().contains("\"code\":1000"));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
+    for arguments in [
+        &["-H", "no colon"][..],
+        &["--ping", "0"],
+        &["--json", "--binary"],
+    ] {
+        let done = connect("ws://127.0.0.1:1/", b"", arguments);
+        assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.stderr);
+    }
+    for url in [
+        "127.0.0.1:8765",
+        "http://127.0.0.1/",
+        "ws://127.0.0.1/#token=x",
+    ] {
+        let done = connect(url, b"", &[]);
+        assert_eq!(done.code, Some(1), "{url}");
+        assert!(
+            done.stderr.contains("is no address of a WebSocket"),
+            "{}",
+            done.stderr
+        );
+    }
+}
