@@ -218,8 +218,8 @@ const showFailed = (id, sentence) => {
 // What somebody said, also what we said ourselves: the server's copy has the place that all others see.
 const showMessage = (talk, message) => {
   const { id, name, text, timestamp, seq } = message;
-  const known = mine.get(id);
-  const own = known !== undefined || (name === me.name && me.sent.includes(id));
+  const own = isOurs(message);
+  const known = own ? mine.get(id) : undefined;
   if (isRepeated(message)) return;
   const made = known ?? line(name, text, own);
   setTime(made, timestamp);
@@ -297,7 +297,14 @@ const showInboxGap = (from, to) => {
 // ---- Who is here, and who is typing.
 const PEOPLE_SHOWN = 100;
 const ABOUT = { "@": "in private: only the two of you", "*": "in all rooms" };
+// A class comes in at once: what is drawn from the list is drawn once a frame, however often it changes.
+let peopleAreDue = false;
 const showPeople = () => {
+  if (!peopleAreDue) requestAnimationFrame(drawPeople);
+  peopleAreDue = true;
+};
+const drawPeople = () => {
+  peopleAreDue = false;
   if (!current) return;
   const { kind, name, people, count } = current;
   element("here").textContent = kind === "#" ? `Here: ${count}` : "Who reads this";

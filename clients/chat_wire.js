@@ -28,7 +28,8 @@ const newSelf = (server, token, name) => ({
   people: [], // whom we talk to in private
   positions: new Map(), // room → the last that we have seen: { epoch, seq }
   outbox: [], // said, but not yet known to be in the log
-  sent: [], // the ids of what we said lately: how we know our own words
+  sent: [], // the ids of what we said lately, and
+  numbers: [], // who we have been for this server: together they are how we know our own words
 });
 let me = null;
 
@@ -280,13 +281,15 @@ const leave = (room) => {
   ready.delete(room);
   transmit({ type: "leave", room });
 };
+// An id is its sender's own choice, and can be one of ours: only with our number it is our message.
+const isOurs = ({ id, client_id }) => me.numbers.includes(client_id) && me.sent.includes(id);
 // Something with a position: is it news? A message of ours that comes back is as good as its ack.
 const numbered = (log) => (message) => {
   const room = log ?? message.room;
   const { id, seq } = message;
   if (epochOf(room) === undefined || !advance(room, seq)) return; // a room that we have left, or seen already
   hear.message(message);
-  if (id && takeOut(id)) hear.settled(id);
+  if (isOurs(message) && takeOut(id)) hear.settled(id);
   catchUp(room);
 };
 const CATCH_UP_LIMIT = 3000; // ms; then a message sent twice is better than one not sent
@@ -307,9 +310,11 @@ const startAt = (log, epoch, end) => {
 const receivers = new Map(
   Object.entries({
     welcome(message) {
-      const { name, session, epoch, direct, broadcast, heartbeat_seconds } = message;
+      const { name, session, epoch, direct, broadcast, heartbeat_seconds, client_id } = message;
       silence = (2 * heartbeat_seconds + 5) * 1000;
       hear.message(message); // before we change: the page tells what is different
+      const numbers = epoch === me.epoch ? me.numbers : []; // another server counts anew
+      me.numbers = [...numbers.filter((number) => number !== client_id), client_id].slice(-20);
       Object.assign(me, { name, session, epoch });
       startAt(INBOX, session, direct);
       startAt(EVERYONE, epoch, broadcast);

@@ -181,9 +181,9 @@ impl Connection {
     /// 1008.
     #[must_use]
     pub fn hurry(&self) -> Option<Duration> {
-        self.socket
-            .as_ref()
-            .and_then(|socket| socket.messages.until_half())
+        let socket = self.socket.as_ref()?;
+        // Of messages and of bytes; the longer wait counts.
+        socket.messages.until_half().max(socket.wire.until_half())
     }
 
     /// Ends the connection with a code (RFC 6455 section 7.4) and a reason of at most 123

@@ -173,7 +173,9 @@ impl Front {
                 }
                 let (metrics, clients, hub) = (&self.metrics, &self.clients, &self.hub);
                 let mut response = self.statistics.stats(metrics, clients, hub);
-                self.gate.share(&mut response, request, &host);
+                if !self.statistics.private {
+                    self.gate.share(&mut response, request, &host);
+                }
                 Some(response)
             }
             "/metrics" => {

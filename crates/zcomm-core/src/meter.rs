@@ -17,6 +17,7 @@ use std::{
     io::{self, Read, Write},
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use tokio::{
@@ -73,6 +74,11 @@ impl<S> Meter<S> {
     /// Bytes that the network has taken so far.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// When half of the budget is spent: how long until there is half of it again.
+    pub(crate) fn until_half(&self) -> Option<Duration> {
+        self.budget.until_half()
     }
 
     /// Whether the budget was passed. From then on there is nothing more to read.

@@ -33,7 +33,7 @@ use crate::{
 
 /// A connection after its handshake, with everything that belongs to it.
 pub(crate) struct Socket {
-    wire: Counted,
+    pub(crate) wire: Counted,
     /// Gone, with the cursors, as soon as the connection has ended.
     attached: Option<(Membership, Subscriptions)>,
     batch: Vec<Message>,

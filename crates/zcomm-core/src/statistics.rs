@@ -97,6 +97,16 @@ impl Gate {
         if peer.ip().to_canonical().is_loopback() && host.is_loopback() && !forwarded {
             return Ok(());
         }
+        // A page of another site must not spend its visitor's budget of wrong tokens.
+        if let Some(origin) = origin_of(request.headers())?
+            && !self.allows_origin(&origin, host)
+        {
+            return Err(Refusal::Origin);
+        }
+        let site = request.headers().get("sec-fetch-site");
+        if site.is_some_and(|site| site == "cross-site") {
+            return Err(Refusal::Origin);
+        }
         match self.check_shown_token(request, slot) {
             Ok(_) => Ok(()),
             Err(Refusal::TokenMissing) => Err(Refusal::NotForAll),

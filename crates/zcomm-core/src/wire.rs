@@ -178,6 +178,12 @@ impl Wire {
         self.codec.get_ref().in_message()
     }
 
+    /// When the other side has spent half of the bytes it may send at once: how long until
+    /// there is half again.
+    pub(crate) fn until_half(&self) -> Option<Duration> {
+        self.codec.get_ref().until_half()
+    }
+
     /// What came next; `None` when the codec needs more bytes than there are.
     pub(crate) fn read(&mut self) -> Result<Option<Incoming>, End> {
         loop {

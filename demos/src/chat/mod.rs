@@ -19,6 +19,7 @@
 //! All of it lives in this process and ends with it. Production keeps the logs and the
 //! sessions in a store that several servers share; the cursors do not change.
 
+mod numbers;
 mod person;
 mod pulse;
 mod resume;
@@ -42,7 +43,7 @@ use person::send_all;
 
 pub use person::Person;
 use pulse::Pulse;
-use resume::{gap, whole_gap};
+use resume::{MAX_REPLAY, gap, whole_gap};
 use rooms::Rooms;
 use sessions::{Sessions, Shown};
 
@@ -129,7 +130,7 @@ impl Chat {
             Err(fault) => return Ok((None, vec![ServerMessage::Error(fault)])),
         };
         // From here on, dropping it is leaving.
-        let person = Person::new(self, Arc::clone(&entered.session), connection.id());
+        let person = Person::new(self, &entered, connection.id());
         if let Some(older) = entered.replaced {
             let why = CloseReason::new(REPLACED, "Replaced by a new connection");
             // It may have ended by itself just now.
@@ -142,17 +143,17 @@ impl Chat {
         let (inbox_end, log_end) = (inbox.position(), log.position());
         let resumed = entered.shown == Shown::Known;
         let mut gaps = Vec::new();
-        let (mut inbox_after, mut log_after) = (inbox_end, log_end);
+        let (mut inbox_after, mut log_after, mut lost) = (inbox_end, log_end, None);
         match &entered.shown {
             Shown::Nothing => {}
             Shown::Known => {
                 inbox_after = direct.unwrap_or(0);
-                log_after = broadcast.unwrap_or(log_end);
+                (log_after, lost) = self.server_log(broadcast, log_end);
             }
             Shown::Lost { epoch } => {
                 gaps.extend(direct.map(|seen| whole_gap("@", epoch, seen)));
                 if *epoch == self.shared.epoch {
-                    log_after = broadcast.unwrap_or(log_end);
+                    (log_after, lost) = self.server_log(broadcast, log_end);
                 } else if let Some(seen) = broadcast {
                     gaps.push(whole_gap("*", epoch, seen));
                     gaps.extend(
@@ -161,6 +162,7 @@ impl Chat {
                 }
             }
         }
+        gaps.extend(lost);
         tracing::info!(conn = %connection.id(), name = ?session.name, resumed, "chat.entered");
         let welcome = ServerMessage::Welcome {
             client_id: session.number.to_string(),
@@ -177,6 +179,15 @@ impl Chat {
         self.shared.pulse.begin(connection.clients());
         connection.subscribe(self.shared.pulse.log(), u64::MAX);
         Ok((Some(person), std::iter::once(welcome).chain(gaps).collect()))
+    }
+
+    /// Where to go on in the server's own log, and what will not come: as in a room, at most
+    /// 300 messages do.
+    fn server_log(&self, seen: Option<u64>, end: u64) -> (u64, Option<ServerMessage>) {
+        let seen = seen.unwrap_or(end).min(end);
+        let after = seen.max(end.saturating_sub(MAX_REPLAY));
+        let lost = (seen < after).then(|| gap("*", &self.shared.epoch, seen, after - 1));
+        (after, lost)
     }
 
     fn stats(&self, connection: &Connection) -> ServerMessage {

@@ -25,6 +25,7 @@ use super::{
     resume::start,
     room::{Room, busy},
     session::Session,
+    sessions::Entered,
 };
 
 /// Rooms that one client may be in.
@@ -41,6 +42,7 @@ pub struct Person {
     chat: Chat,
     session: Arc<Session>,
     connection: ClientId,
+    turn: u64,
     rooms: Vec<Arc<Room>>,
     mistakes: VecDeque<Instant>,
     typed: Option<Instant>,
@@ -50,11 +52,12 @@ pub struct Person {
 type Answers = Result<Vec<ServerMessage>, Fault>;
 
 impl Person {
-    pub(super) fn new(chat: &Chat, session: Arc<Session>, connection: ClientId) -> Person {
+    pub(super) fn new(chat: &Chat, entered: &Entered, connection: ClientId) -> Person {
         Person {
             chat: chat.clone(),
-            session,
+            session: Arc::clone(&entered.session),
             connection,
+            turn: entered.turn,
             rooms: Vec::new(),
             mistakes: VecDeque::new(),
             typed: None,
@@ -125,7 +128,7 @@ impl Person {
             .chat
             .shared
             .rooms
-            .enter(name, &self.session, self.connection)?;
+            .enter(name, &self.session, self.turn)?;
         let room = entered.room;
         let held = room.messages.held();
         let seq = Seq(held.end);
@@ -156,7 +159,7 @@ impl Person {
         let room = self.rooms.remove(at.ok_or_else(|| not_joined(None))?);
         connection.unsubscribe(&room.messages);
         connection.unsubscribe(&room.events);
-        room.leave(&self.session, self.connection);
+        room.leave(&self.session, self.turn);
         tracing::info!(conn = %self.connection, room = ?name, "chat.left");
         let room = name.to_owned();
         Ok(vec![ServerMessage::Left { room }])
@@ -265,7 +268,7 @@ pub(super) async fn send_all(messages: Vec<Message>, connection: &mut Connection
 impl Drop for Person {
     fn drop(&mut self) {
         for room in &self.rooms {
-            room.leave(&self.session, self.connection);
+            room.leave(&self.session, self.turn);
         }
         self.chat
             .shared

@@ -17,7 +17,7 @@ use zcomm_core::envelope::{Seq, ServerMessage};
 /// Messages that a client which joins is shown.
 const HISTORY: u64 = 50;
 /// Messages that one which comes back is sent; with more to read it is better off anew.
-const MAX_REPLAY: u64 = 300;
+pub(super) const MAX_REPLAY: u64 = 300;
 
 /// How a reader of a room begins.
 #[derive(Debug, PartialEq, Eq)]

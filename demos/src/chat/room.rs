@@ -58,7 +58,8 @@ struct People {
 
 struct Member {
     name: String,
-    connection: ClientId,
+    /// That of the connection it came through.
+    turn: u64,
 }
 
 /// Who is there.
@@ -96,14 +97,16 @@ impl Room {
     }
 
     /// Enters, or goes on through another connection. Returns who is there, and the position
-    /// in the events from which on that list must be kept.
-    pub(super) fn enter(&self, session: &Session, connection: ClientId) -> (Users, u64) {
+    /// in the events from which on that list must be kept. An older connection, which is on
+    /// its way out, changes nothing.
+    pub(super) fn enter(&self, session: &Session, turn: u64) -> (Users, u64) {
         let mut people = lock(&self.people);
         let name = session.name.clone();
-        let known = people
-            .members
-            .insert(session.number, Member { name, connection });
-        if known.is_none() {
+        let known = people.members.get_mut(&session.number);
+        if let Some(member) = known {
+            member.turn = member.turn.max(turn);
+        } else {
+            people.members.insert(session.number, Member { name, turn });
             let user_count = people.members.len();
             // Under the lock, so that the events tell of the changes in their order.
             self.tell(ServerMessage::UserJoined {
@@ -117,10 +120,10 @@ impl Room {
     }
 
     /// Leaves, unless the person is here through another connection by now.
-    pub(super) fn leave(&self, session: &Session, connection: ClientId) {
+    pub(super) fn leave(&self, session: &Session, turn: u64) {
         let mut people = lock(&self.people);
         let member = people.members.get(&session.number);
-        if member.is_none_or(|member| member.connection != connection) {
+        if member.is_none_or(|member| member.turn != turn) {
             return;
         }
         people.members.remove(&session.number);

@@ -15,7 +15,7 @@ use std::{
 };
 
 use zcomm_core::{
-    ClientId, Figure, FigureKind,
+    Figure, FigureKind,
     envelope::{Code, Fault, LOBBY},
 };
 
@@ -88,12 +88,7 @@ impl Rooms {
     }
 
     /// Enters a room, which is made if need be.
-    pub(super) fn enter(
-        &self,
-        name: &str,
-        session: &Session,
-        connection: ClientId,
-    ) -> Result<Entered, Fault> {
+    pub(super) fn enter(&self, name: &str, session: &Session, turn: u64) -> Result<Entered, Fault> {
         // Held until the person is in: a room that is entered cannot be given away.
         let mut table = self.lock();
         let room = match table.rooms.get(name) {
@@ -105,7 +100,7 @@ impl Rooms {
                 self.make(&mut table, name)
             }
         };
-        let (users, events_after) = room.enter(session, connection);
+        let (users, events_after) = room.enter(session, turn);
         Ok(Entered {
             room,
             users,
@@ -151,14 +146,14 @@ mod tests {
     use crate::chat::session::tests::session;
 
     fn enter(rooms: &Rooms, name: &str) -> Result<Arc<Room>, Code> {
-        let entered = rooms.enter(name, &session(1, "Ada"), ClientId::from(1));
+        let entered = rooms.enter(name, &session(1, "Ada"), 1);
         entered
             .map(|entered| entered.room)
             .map_err(|fault| fault.code)
     }
 
     fn leave(room: &Room) {
-        room.leave(&session(1, "Ada"), ClientId::from(1));
+        room.leave(&session(1, "Ada"), 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -180,5 +175,19 @@ mod tests {
         leave(&again);
         let anew = enter(&rooms, &entered[7].name).unwrap();
         assert_ne!(anew.epoch, entered[7].epoch, "the one that went");
+    }
+
+    /// An older connection may still have a join in its buffer. It must not take the place
+    /// of the newer one, and take the person along when it ends.
+    #[test]
+    fn an_older_connection_takes_nobody_along() {
+        let rooms = Rooms::new("e");
+        let ada = session(1, "Ada");
+        let room = rooms.enter("lobby", &ada, 2).unwrap().room;
+        rooms.enter("lobby", &ada, 1).unwrap();
+        room.leave(&ada, 1);
+        assert_eq!(room.members(), 1);
+        room.leave(&ada, 2);
+        assert_eq!(room.members(), 0);
     }
 }

@@ -21,12 +21,15 @@ use std::{
 
 use tokio::time::Instant;
 use zcomm_core::{
-    ClientId, MAX_NAME, NAME_RULE, Result, Token,
+    ClientId, NAME_RULE, Result, Token,
     envelope::{Code, Fault, Secret},
     folded, name,
 };
 
-use super::session::Session;
+use super::{
+    numbers::{is_numbered, numbered, split_number},
+    session::Session,
+};
 
 /// How long a session outlives its connection …
 const ASLEEP: Duration = Duration::from_secs(120);
@@ -45,6 +48,8 @@ pub(super) struct Sessions {
 #[derive(Default)]
 struct Table {
     last: u64,
+    /// Counts who has come through a connection, ever.
+    turns: u64,
     sessions: HashMap<u64, Entry>,
     /// By folded name.
     names: HashMap<String, Named>,
@@ -88,6 +93,9 @@ pub(super) struct Entered {
     pub(super) shown: Shown,
     /// An older connection of the same person.
     pub(super) replaced: Option<ClientId>,
+    /// Which of a person's connections is the newest: the one with the highest turn. (The
+    /// connections' own numbers do not tell: two can be replaced in either order.)
+    pub(super) turn: u64,
 }
 
 impl Sessions {
@@ -130,9 +138,9 @@ impl Sessions {
         let (secret, text) = Token::random()?;
         let mut table = self.lock();
         table.tidy();
-        let name = table.free_name(&name);
+        let name = table.free_name(&name, &self.reserved);
         table.last += 1;
-        let number = table.last;
+        let (number, turn) = (table.last, table.next_turn());
         let free = 2;
         table.names.insert(folded(&name), Named { number, free });
         let session = Arc::new(Session::new(
@@ -152,6 +160,7 @@ impl Sessions {
             secret: Secret(format!("{}.{number}.{text}", self.epoch)),
             shown,
             replaced: None,
+            turn,
         }))
     }
 
@@ -186,6 +195,7 @@ impl Sessions {
             secret: Secret(String::new()),
             shown: Shown::Known,
             replaced,
+            turn: table.next_turn(),
         })
     }
 
@@ -231,15 +241,21 @@ impl Sessions {
 }
 
 impl Table {
+    fn next_turn(&mut self) -> u64 {
+        self.turns += 1;
+        self.turns
+    }
+
     /// The name itself, or with the first number that is free.
-    fn free_name(&mut self, wish: &str) -> String {
+    fn free_name(&mut self, wish: &str, reserved: &HashSet<String>) -> String {
         let Some(named) = self.names.get(&folded(wish)) else {
             return wish.to_owned();
         };
         let mut number = named.free;
         let free = loop {
             let candidate = numbered(wish, number);
-            if !self.names.contains_key(&folded(&candidate)) {
+            let key = folded(&candidate);
+            if !self.names.contains_key(&key) && !reserved.contains(&key) {
                 break candidate;
             }
             number += 1;
@@ -263,6 +279,7 @@ impl Table {
             let name = &gone.session.name;
             self.names.remove(&folded(name));
             if let Some((base, number)) = split_number(name)
+                && let Ok(number) = number.parse()
                 && let Some(named) = self.names.get_mut(&folded(base))
             {
                 named.free = named.free.min(number);
@@ -292,27 +309,6 @@ impl Ticket<'_> {
             secret,
         })
     }
-}
-
-/// `Ada 2`, cut so that it stays a name.
-fn numbered(name: &str, number: u64) -> String {
-    let number = number.to_string();
-    let room = MAX_NAME - 1 - number.len();
-    let base: String = name.chars().take(room).collect();
-    format!("{} {number}", base.trim_end())
-}
-
-fn split_number(name: &str) -> Option<(&str, u64)> {
-    let (base, number) = name.rsplit_once(' ')?;
-    Some((base, number.parse().ok()?))
-}
-
-/// Whether this is the name, with or without a number.
-fn is_numbered(text: &str, name: &str) -> bool {
-    let same = |other: &str| folded(other) == folded(name);
-    let numbered_so =
-        |(base, number)| same(base) || folded(&numbered(name, number)) == folded(text);
-    same(text) || split_number(text).is_some_and(numbered_so)
 }
 
 #[cfg(test)]
@@ -349,6 +345,28 @@ mod tests {
         assert_eq!(second, format!("{} 2", "x".repeat(30)));
         let guest = sessions.enter(None, None, None, id(1)).unwrap().unwrap();
         assert_eq!(guest.session.name, "guest");
+    }
+
+    /// The numbers that are given out by themselves keep to the same rule.
+    #[test]
+    fn a18_a_number_behind_a_name_makes_nobody_elses_name_either() {
+        let reserved = ["Student 2", "Student 3"];
+        let sessions = Sessions::new("epoch_of_it", reserved.into_iter());
+        let names = ["Student", "Student", "Student"]
+            .map(|wish| enter(&sessions, wish, 1).session.name.clone());
+        assert_eq!(names, ["Student", "Student 4", "Student 5"]);
+        for wish in [
+            "Student 2",
+            "Student 2 7",
+            "student 3 99999999999999999999999",
+        ] {
+            let fault = sessions.enter(None, Some(wish), None, id(1)).unwrap().err();
+            assert_eq!(
+                fault.map(|fault| fault.code),
+                Some(Code::BadName),
+                "{wish:?}"
+            );
+        }
     }
 
     #[test]
