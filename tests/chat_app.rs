@@ -388,6 +388,46 @@ async fn who_was_away_for_too_much_is_told_what_will_not_come() {
     assert_eq!(bob.hears_next().await["text"], "252");
 }
 
+/// l23, for what was said to everybody: it is replayed to whoever comes back, and no more of
+/// it than of a room.
+#[tokio::test]
+async fn of_the_servers_log_no_more_than_300_messages_are_replayed() {
+    let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    for n in 1..=302 {
+        let text = n.to_string();
+        ada.says("broadcast", json!({"text": text})).await;
+        assert_eq!(ada.hears("broadcast").await["text"], text);
+    }
+    for (seen, first) in [(2, "3"), (1, "3")] {
+        let mut back = ada.back(&chat, &format!("broadcast={seen}")).await;
+        assert_eq!(back.welcome["resumed"], true);
+        if seen == 1 {
+            let gap = plain(back.hears_next().await);
+            assert_eq!(
+                gap,
+                json!({"type": "gap", "room": "*", "from": "2", "to": "2"})
+            );
+        }
+        assert_eq!(back.hears_next().await["text"], first);
+    }
+}
+
+/// r09: bytes are budgeted like messages, and said so before it is too late.
+#[tokio::test]
+async fn who_sends_too_many_bytes_is_asked_to_wait_first() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    ada.joins(json!({})).await;
+    let text = "\u{4e16}".repeat(3990); // 12 KB; a quarter of a MiB may be sent at once
+    for _ in 0..15 {
+        ada.says("chat", json!({"text": text})).await;
+    }
+    let error = ada.refused().await;
+    assert_eq!(error["code"], "rate_limited");
+    assert!(error["retry_ms"].as_u64().unwrap() > 0);
+}
+
 /// After a restart the old positions mean nothing, and the server says so.
 #[tokio::test]
 async fn l10_after_a_restart_the_old_epoch_is_a_gap_without_an_end() {

@@ -369,6 +369,21 @@ pub async fn what_others_have_seen_is_not_shown_to_them_again(scene: Scene) {
     reads(&bob, &["once", "next"]).await;
 }
 
+/// Ids are chosen by their senders, and everybody can read them. One of ours in somebody
+/// else's message makes neither the message ours nor ours sent.
+pub async fn an_id_of_ours_in_anothers_message_is_not_ours(scene: Scene) {
+    let demo = start(&scene);
+    let ada = enter(&scene, &demo, "Ada").await;
+    let bob = enter(&scene, &demo, "Bob").await;
+    say(&ada, "mine").await;
+    reads(&bob, &["mine"]).await;
+    let id = ada.value("me.sent.at(-1)").await;
+    let forge = format!("transmit({{ type: 'chat', room: 'lobby', text: 'not mine', id: {id} }})");
+    bob.value(&forge).await;
+    reads(&bob, &["mine", "not mine"]).await;
+    reads(&ada, &["mine", "not mine"]).await;
+}
+
 /// At most twice as long each time, up to half a minute, and at any moment until then.
 pub async fn the_waits_grow_to_30_seconds(scene: Scene) {
     let demo = start(&scene);

@@ -126,6 +126,7 @@ fn main() -> ExitCode {
         a_message_whose_ack_is_lost_is_shown_once
         a_message_that_was_delivered_is_not_sent_again_by_a_new_session
         what_others_have_seen_is_not_shown_to_them_again
+        an_id_of_ours_in_anothers_message_is_not_ours
         the_waits_grow_to_30_seconds
         who_comes_back_to_the_page_need_not_wait
         a_connection_that_falls_silent_is_replaced

@@ -207,6 +207,31 @@ async fn the_figures_are_only_read() {
     assert_eq!(status(addr, &addr.to_string(), "/metrics/", "").await, 404);
 }
 
+/// A page of another site can make its visitor's browser ask. It must not spend the budget
+/// of wrong tokens that the visitor has.
+#[tokio::test]
+async fn a_page_of_another_site_locks_nobody_out() {
+    let chat = chat_app().env("WEBSOCKET_ALLOWED_HOSTS", "chat.example");
+    let chat = chat.start().await;
+    let (addr, other) = (chat.addr, format!("chat.example:{}", chat.addr.port()));
+    let wrong = bearer(&format!("{CANARY}4"));
+    for from in [
+        "Origin: https://evil.example\r\n",
+        "Sec-Fetch-Site: cross-site\r\n",
+    ] {
+        for _ in 0..60 {
+            let asked = format!("{wrong}{from}");
+            assert_eq!(
+                status(addr, &other, "/metrics", &asked).await,
+                403,
+                "{from:?}"
+            );
+        }
+    }
+    let right = format!("{}Sec-Fetch-Site: same-origin\r\n", bearer(CANARY));
+    assert_eq!(status(addr, &other, "/metrics", &right).await, 200);
+}
+
 /// A chat has rooms with names; its numbers are no less private.
 #[tokio::test]
 async fn the_chat_keeps_its_stats_as_private() {
