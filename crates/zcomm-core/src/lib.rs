@@ -183,7 +183,7 @@ pub use opening::{Opening, TlsOpening};
 pub use options::ConnectOptions;
 pub use origin::{Authority, Origin};
 pub use page::{Asset, Page};
-pub use pem::{MAKE_CERTIFICATES, PemError};
+pub use pem::{MAKE_CERTIFICATES, PemError, read_pem};
 pub use program::{program, report};
 pub use reading::{MAX_ID, MAX_TEXT};
 pub use server::Server;

@@ -7,7 +7,9 @@
 //! Production reads its keys from a store that hands them to one process.
 
 use std::{
-    fmt, fs,
+    fmt,
+    fs::{self, File},
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -48,17 +50,27 @@ impl PemError {
 /// The largest file with certificates or a key (bytes).
 const MAX_PEM: u64 = 1024 * 1024;
 
-/// Reads a file of PEM text: a real file, and not without end.
-pub(crate) fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
-    let known = fs::metadata(file).map_err(|error| PemError::new(file, error))?;
-    if known.is_dir() {
-        return Err(PemError::new(file, "is a directory, not a file"));
+/// Reads a file of PEM text: a real one, for a pipe never ends, nor does `/dev/zero`.
+///
+/// # Errors
+/// [`PemError`] with the reason; also for more than 1 MiB.
+pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
+    let wrong = |reason: &dyn fmt::Display| PemError::new(file, reason);
+    let found = fs::metadata(file).map_err(|error| wrong(&error))?;
+    if found.is_dir() {
+        return Err(wrong(&"is a directory"));
     }
-    if !known.is_file() || known.len() > MAX_PEM {
-        let reason = format!("is not a file of at most {MAX_PEM} bytes");
-        return Err(PemError::new(file, reason));
+    if !found.is_file() {
+        return Err(wrong(&"is no regular file (a pipe or a device)"));
     }
-    fs::read(file).map_err(|error| PemError::new(file, error))
+    let mut bytes = Vec::new();
+    // The limit holds for the reading, too: the file may grow after the look at it.
+    let opened = File::open(file).map(|file| file.take(MAX_PEM + 1));
+    let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
+    match read.map_err(|error| wrong(&error))? as u64 {
+        ..=MAX_PEM => Ok(bytes),
+        _ => Err(wrong(&"is larger than 1 MiB: no certificate and no key is")),
+    }
 }
 
 /// Whether a PEM text holds a private key.

@@ -9,7 +9,7 @@ use std::{path::Path, process::ExitCode};
 
 use zcomm_core::{Certificate, PemError, Result};
 
-use super::{files, words};
+use super::words;
 
 /// Explains each certificate of a file.
 pub(crate) fn explain(file: &Path) -> Result<ExitCode> {
@@ -18,7 +18,6 @@ pub(crate) fn explain(file: &Path) -> Result<ExitCode> {
         file: Path::new(&shown).to_owned(),
         ..error
     };
-    files::regular(file).map_err(named)?;
     let chain = Certificate::read_all(file).map_err(named)?;
     let mut text = String::new();
     let mut refused = false;

@@ -13,19 +13,16 @@
 //! Production keeps the key of an authority in hardware, where it cannot be copied at all.
 
 use std::{
-    fmt::Display,
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use fs4::{FileExt, TryLockError};
 use tempfile::NamedTempFile;
-use zcomm_core::{DevelopmentCa, PemError, PemPair};
+use zcomm_core::{DevelopmentCa, PemError, PemPair, read_pem};
 
-/// A larger file is no certificate and no key.
-const MAX_BYTES: u64 = 1024 * 1024;
 /// How long to wait for another run. One takes a fraction of a second.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How files begin that are not yet in their place.
@@ -117,27 +114,7 @@ impl Files {
 
 /// The text of a file of this folder. What is no text is skipped by whoever reads PEM.
 pub(crate) fn read(file: &Path) -> Result<String, PemError> {
-    regular(file)?;
-    let mut bytes = Vec::new();
-    // The limit holds here as well: the file may grow between the look and the reading.
-    let opened = File::open(file).map(|file| file.take(MAX_BYTES));
-    let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
-    read.map_err(|error| PemError::new(file, error))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Looks at a file before it is read: a pipe never ends, nor does `/dev/zero`.
-pub(crate) fn regular(file: &Path) -> Result<(), PemError> {
-    let wrong = |reason: &dyn Display| Err(PemError::new(file, reason));
-    match fs::metadata(file) {
-        Err(error) => wrong(&error),
-        Ok(found) if found.is_dir() => wrong(&"is a directory"),
-        Ok(found) if !found.is_file() => wrong(&"is no regular file (a pipe or a device)"),
-        Ok(found) if found.len() > MAX_BYTES => {
-            wrong(&"is larger than 1 MiB: no certificate and no key is")
-        }
-        Ok(_) => Ok(()),
-    }
+    Ok(String::from_utf8_lossy(&read_pem(file)?).into_owned())
 }
 
 /// Takes from others the right to read a private key; whether they had it.
