@@ -1,13 +1,15 @@
 //! # Chat: everything together
 //!
 //! Rooms, who is there, who types, private messages, and after any broken connection either
-//! every message or the exact list of those that are lost.
+//! every message, or a word about where some are missing.
 //!
 //! **New:** an agreement on what stands in a message, and state that outlives a connection.
 //! The door is lesson 4's, the logs are too: a room is one more, and so is an inbox.
 //!
 //! - **Run** `cargo run --bin chat_app`
-//! - **Open** the link it prints, in two or three windows; or `clients/chat_app.html`.
+//! - **Open** the link it prints, in two or three windows; or `clients/chat_app.html`. From a
+//!   terminal: `cargo run --bin zcomm -- connect 'ws://127.0.0.1:8765/?name=Ada' --token …`,
+//!   and then `{"type":"join"}`.
 //! - **Watch** the list of names when you close one window; then `/stats` and `/healthz`.
 //! - **Try** to stop the server while you write, and start it again: what is lost, and who
 //!   says so? Then `WEBSOCKET_TOKENS` in `.zEnv.example`: a name that is really yours.

@@ -3,7 +3,8 @@
 //! A **room** is two logs: what is said there, which is kept, and what happens there (who
 //! comes, who goes, who types), which is worth nothing once it is old. A **person** is a
 //! session: a name, an inbox, and the ids of what was sent lately; it outlives its
-//! connection by two minutes, so that a broken one costs nothing. A **connection** is a set
+//! connection by two minutes, so that a broken one costs neither the name nor a private
+//! message; rooms are left at once, and joined again. A **connection** is a set
 //! of cursors on these logs, and all that is said to it goes one way.
 //!
 //! ```text

@@ -1,7 +1,7 @@
 //! What a person can do.
 //!
-//! Every message of a client comes here, and each is answered in one of three ways: by what
-//! it asked for, by an ack, or by a sentence about what is wrong with it. Nothing here waits
+//! Every message of a client comes here. What was asked is answered, what has an id is
+//! acknowledged, what is wrong is explained; the rest needs no answer. Nothing here waits
 //! for anybody else: what is said is put into a log, and the logs' readers come for it.
 //!
 //! A client that makes mistakes is told five times; one that hurries is asked to slow down
@@ -256,8 +256,8 @@ impl Person {
     }
 }
 
-/// Sends one after the other. What is kept across an await is kept for as long as the
-/// connection lasts, so messages come here as they go out, and nothing else does.
+/// Sends one after the other. They are encoded before: a future has room for all that it
+/// ever holds across an await, as long as the connection lasts.
 pub(super) async fn send_all(messages: Vec<Message>, connection: &mut Connection) -> Result<()> {
     for message in messages {
         connection.send(message).await?;

@@ -7,7 +7,8 @@
 //!
 //! The clock starts with the first client and ends with the chat.
 //!
-//! Production lets the page count the seconds, and reconnect when two signs are missing.
+//! The page counts the seconds, and reconnects when two signs are missing (`chat_wire.js`).
+//! Production spreads the signs over time, so that ten thousand do not wake at once.
 
 use std::{
     sync::{

@@ -1,10 +1,10 @@
 //! What comes after a broken connection.
 //!
 //! A client that comes back says what it saw last: a position, and the epoch in which that
-//! position was counted. Either the log still has everything behind it, and then exactly
-//! that comes; or it has not, and then the client starts like a new one, and is told first
-//! which positions will never come. Between these two there is nothing: a chat that is
-//! silent about what it lost cannot be trusted with what it has.
+//! position was counted. Either the log still has everything behind it, and that is at most
+//! 300 messages: then exactly those come. Otherwise the client starts like a new one, and is
+//! told first which positions will never come. Between these two there is nothing: a chat
+//! that is silent about what it lost cannot be trusted with what it has.
 //!
 //! The decision is a pure function, so that every case of it can be tested.
 //!
@@ -57,9 +57,8 @@ pub(super) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Option<(&st
                     gaps: vec![],
                 };
             }
-            // The history can reach back to what was seen: then nothing is lost.
-            let lost = (since < history).then(|| gap(room, epoch, since, history - 1));
-            anew(missed, lost.into_iter().collect())
+            // Behind the ring, or too far: either way before what is shown to anybody.
+            anew(missed, vec![gap(room, epoch, since, history - 1)])
         }
         Some((other, since)) => {
             let mut gaps = vec![whole_gap(room, other, since)];

@@ -26,7 +26,8 @@ use zcomm_core::{
 
 use super::{TYPING_SECONDS, resume::gap, session::Session};
 
-/// Messages that are kept in a room: 1,024, or 1 MiB of them.
+/// Messages that are kept in a room: 1,024, or 1 MiB of them. 64 KiB hold any text of 4,000
+/// characters, escaped.
 const MESSAGES: HubLimits = HubLimits {
     entries: 1024,
     bytes: 1024 * 1024,
