@@ -410,3 +410,32 @@ async fn speaks(more: &str, manners: Manners) -> String {
     });
     format!("ws://{addr}/")
 }
+
+/// Many small messages in one write; and a client that feeds without end is held back, not
+/// swollen.
+#[tokio::test]
+async fn what_is_fed_leaves_when_the_client_waits_and_not_before_there_is_room() {
+    let config = Config {
+        rate_limit: None,
+        ..Config::default()
+    };
+    let server = serve(config, echo).await;
+    let mut socket = ClientSocket::connect(&server.url(), &trust())
+        .await
+        .unwrap();
+    let message = Message::from("x".repeat(32 * 1024));
+    let mut fed = 0;
+    // Nobody takes the echoes yet, so at some time the server takes no more.
+    while socket.feed(message.clone()).unwrap() {
+        fed += 1;
+        assert!(fed < 10_000, "there is always room");
+        tokio::task::yield_now().await;
+    }
+    assert!(!socket.feed(message.clone()).unwrap());
+    for _ in 0..fed {
+        let echo = soon("an echo", socket.recv()).await;
+        assert_eq!(echo, Some(message.clone()));
+    }
+    assert!(socket.feed(message.clone()).unwrap());
+    assert_eq!(soon("an echo", socket.recv()).await, Some(message));
+}

@@ -39,6 +39,8 @@ pub struct ClientSocket {
     wire: Wire,
     opening: Opening,
     pulse: Pulse,
+    /// The network did not take everything when a message was fed last.
+    full: bool,
     end: Option<End>,
 }
 
@@ -73,6 +75,7 @@ impl ClientSocket {
             wire,
             opening,
             pulse: Pulse::new(options),
+            full: false,
             end: None,
         })
     }
@@ -100,6 +103,38 @@ impl ClientSocket {
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
         self.write(|wire| wire.write(message)).await
+    }
+
+    /// Puts a message behind those that wait to be sent. [`recv`](ClientSocket::recv) sends
+    /// them all before it waits: so many small messages are one write. Returns whether the
+    /// message was taken; while the network takes nothing it is not, and `recv` is what to
+    /// do until then.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] once the connection has ended.
+    pub fn feed(&mut self, message: impl Into<Message>) -> Result<bool> {
+        if self.end.is_some() {
+            return Err(Error::Closed);
+        }
+        let room = match self.full {
+            true => self.wire.flush(),
+            false => Ok(true),
+        };
+        let fed = room.and_then(|room| match room {
+            // The codec keeps this message, whether the network takes it now or not.
+            true => self.wire.write(message.into()).map(|taken| (true, !taken)),
+            false => Ok((false, true)),
+        });
+        match fed {
+            Ok((taken, full)) => {
+                self.full = full;
+                Ok(taken)
+            }
+            Err(end) => {
+                self.end_with(end);
+                Err(Error::Closed)
+            }
+        }
     }
 
     /// Sends a ping with at most 125 bytes (RFC 6455 section 5.5); more are cut off.
