@@ -439,3 +439,31 @@ async fn what_is_fed_leaves_when_the_client_waits_and_not_before_there_is_room()
     assert!(socket.feed(message.clone()).unwrap());
     assert_eq!(soon("an echo", socket.recv()).await, Some(message));
 }
+
+/// The name service is not asked again, and the handshake still names the host.
+#[tokio::test]
+async fn connects_to_the_addresses_it_is_given() {
+    let server = serve(Config::default(), echo).await;
+    let url = format!("ws://nowhere.invalid:{}/", server.addr.port());
+    let options = ConnectOptions {
+        addresses: vec![server.addr],
+        ..options(url)
+    };
+    let refused = ClientSocket::connect_with(&options).await.unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            Error::Connect(ConnectError::Http { status: 403, .. })
+        ),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn looks_a_host_up() {
+    let found = options("wss://localhost/").lookup().await.unwrap();
+    let loopback = |found: &SocketAddr| found.ip().is_loopback() && found.port() == 443;
+    assert!(!found.is_empty() && found.iter().all(loopback), "{found:?}");
+    let unknown = options("ws://nowhere.invalid/").lookup().await;
+    assert!(matches!(unknown, Err(ConnectError::NotFound { .. })));
+}

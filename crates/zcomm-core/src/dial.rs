@@ -7,14 +7,10 @@
 //! Production keeps a few connections open and uses them again; a WebSocket is one that
 //! stays open by itself.
 
-use std::{
-    fmt, io,
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
-    time::Duration,
-};
+use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use rustls::{Error as TlsError, InvalidMessage, ProtocolVersion, pki_types::ServerName};
-use tokio::{net::TcpStream, sync::oneshot, time::timeout};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 use tungstenite::{
     Error as WireError,
@@ -54,7 +50,7 @@ pub(crate) async fn dial(options: &ConnectOptions) -> Result<(Wire, Opening), Co
 impl Target {
     async fn open(&self, options: &ConnectOptions) -> Result<(Wire, Opening), ConnectError> {
         let request = self.request(options)?;
-        let stream = self.reach().await?;
+        let stream = self.reach(&options.addresses).await?;
         let addr = stream
             .peer_addr()
             .map_err(|source| self.unreachable(source))?;
@@ -83,12 +79,11 @@ impl Target {
 
     /// TCP, to the first address of the host that answers: `localhost` has two. A browser
     /// tries several at once (RFC 8305); one after the other is easier to follow.
-    async fn reach(&self) -> Result<TcpStream, ConnectError> {
-        let addresses = lookup(self.host.clone(), self.port).await;
-        let addresses = addresses.map_err(|source| ConnectError::NotFound {
-            host: printable(&self.host),
-            source,
-        })?;
+    async fn reach(&self, known: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
+        let addresses = match known {
+            [] => self.lookup().await?,
+            known => known.to_vec(),
+        };
         let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in addresses {
             let connecting = timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await;
@@ -260,22 +255,4 @@ impl Target {
             error => self.odd(&error),
         })
     }
-}
-
-/// Asks the name service, in a thread of its own: the runtime's would be waited for when the
-/// program ends, and a name service that is silent is so for a minute.
-async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, port)]);
-    }
-    let (answer, answered) = oneshot::channel();
-    let ask = move || {
-        let found = (host, port).to_socket_addrs();
-        // Nobody listens any more when it took too long.
-        answer.send(found.map(Iterator::collect)).ok();
-    };
-    std::thread::Builder::new()
-        .name("name service".into())
-        .spawn(ask)?;
-    answered.await.map_err(io::Error::other)?
 }

@@ -149,6 +149,8 @@ mod target;
 
 mod opening;
 
+mod lookup;
+
 mod dial;
 
 mod client_socket;

@@ -9,7 +9,7 @@
 //!
 //! Production adds proxies, and certificates for clients.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use crate::trust::Trust;
 
@@ -18,6 +18,9 @@ use crate::trust::Trust;
 pub struct ConnectOptions {
     /// `ws://host:port/path?query` or `wss://…`; without a port 80 or 443.
     pub url: String,
+    /// Where to connect to, the first that answers; empty: what the name service says. The
+    /// host in the address stays the one that is asked for, and whose certificate counts.
+    pub addresses: Vec<SocketAddr>,
     /// Whom to believe, where the address is `wss://`.
     pub trust: Trust,
     /// Shown as `Authorization: Bearer …`.
@@ -44,6 +47,7 @@ impl ConnectOptions {
     pub fn new(url: impl Into<String>, trust: &Trust) -> ConnectOptions {
         ConnectOptions {
             url: url.into(),
+            addresses: Vec::new(),
             trust: trust.clone(),
             token: None,
             origin: None,
