@@ -11,13 +11,15 @@
 /// reserve for connections that only ask for a page.
 const OTHERS: usize = 100;
 
-/// Makes room for `wanted` connections. Returns how many there is room for.
+/// Raises this process's limit of file descriptors to so many, as far as the system lets it,
+/// and never lowers it. Returns the limit.
 #[cfg(unix)]
-pub(crate) fn make_room(wanted: usize) -> usize {
+#[must_use]
+pub fn raise_descriptor_limit(needed: usize) -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
 
     let mut limit = getrlimit(Resource::Nofile);
-    let needed = (wanted + OTHERS) as u64;
+    let needed = needed as u64;
     if limit.current.is_some_and(|current| current < needed) {
         let raised = limit.maximum.map_or(needed, |most| most.min(needed));
         limit.current = Some(raised);
@@ -25,10 +27,21 @@ pub(crate) fn make_room(wanted: usize) -> usize {
         setrlimit(Resource::Nofile, limit).ok();
     }
     let lent = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let room = usize::try_from(lent)
-        .unwrap_or(usize::MAX)
-        .saturating_sub(OTHERS)
-        .max(1);
+    usize::try_from(lent).unwrap_or(usize::MAX)
+}
+
+/// Windows has no such limit.
+#[cfg(not(unix))]
+#[must_use]
+pub fn raise_descriptor_limit(_needed: usize) -> usize {
+    usize::MAX
+}
+
+/// Makes room for `wanted` connections. Returns how many there is room for.
+pub(crate) fn make_room(wanted: usize) -> usize {
+    let needed = wanted + OTHERS;
+    let lent = raise_descriptor_limit(needed);
+    let room = lent.saturating_sub(OTHERS).max(1);
     if room < wanted {
         tracing::warn!(
             "WEBSOCKET_MAX_CONNECTIONS={wanted} needs {needed} file descriptors and the system lends \
@@ -36,10 +49,4 @@ pub(crate) fn make_room(wanted: usize) -> usize {
         );
     }
     room.min(wanted)
-}
-
-/// Windows has no such limit.
-#[cfg(not(unix))]
-pub(crate) fn make_room(wanted: usize) -> usize {
-    wanted
 }

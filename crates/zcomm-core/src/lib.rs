@@ -175,6 +175,7 @@ pub use config::{Config, Refuse};
 pub use connect_error::{ConnectError, Distrust};
 pub use connection::Connection;
 pub use cursor::{Cursor, Delivery};
+pub use descriptors::raise_descriptor_limit;
 pub use development_ca::{DevelopmentCa, LOOPBACK_NAMES, PemPair};
 pub use error::{Error, Result};
 pub use figures::{Figure, FigureKind};
