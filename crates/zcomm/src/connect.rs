@@ -11,7 +11,6 @@
 
 use std::{
     io::{self, BufRead, Read},
-    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -20,12 +19,12 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
-use zcomm_core::{
-    Certificate, ClientSocket, CloseReason, ConnectOptions, Error, Message, Received, Result,
-    Trust, report,
-};
+use zcomm_core::{ClientSocket, CloseReason, Error, Message, Received, Result, report};
 
-use crate::output::{Form, Output};
+use crate::{
+    handshake::Handshake,
+    output::{Form, Output},
+};
 
 /// The longest line that is sent (bytes).
 const MAX_LINE: u64 = 16 * 1024 * 1024;
@@ -47,25 +46,8 @@ pub(crate) struct Arguments {
     /// Where to, e.g. wss://example.com/chat
     url: String,
 
-    /// A header for the handshake; may be given several times
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    headers: Vec<(String, String)>,
-
-    /// The origin to claim, as a browser does for its page
-    #[arg(long)]
-    origin: Option<String>,
-
-    /// A subprotocol to offer; may be given several times, the preferred one first
-    #[arg(long = "protocol", value_name = "NAME")]
-    protocols: Vec<String>,
-
-    /// Shown as `Authorization: Bearer`; it stands in your shell's history
-    #[arg(long)]
-    token: Option<String>,
-
-    /// A file with an authority to trust, beside those that this computer trusts
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
+    #[command(flatten)]
+    handshake: Handshake,
 
     /// Send lines as binary messages, and write binary messages as they are
     #[arg(long, conflicts_with = "json")]
@@ -100,11 +82,6 @@ pub(crate) struct Arguments {
     verbose: bool,
 }
 
-fn header(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
-
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     match text.parse() {
         Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
@@ -127,7 +104,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 
 async fn talk(arguments: Arguments) -> Result<ExitCode> {
     let (code, reason) = closing(&arguments.close)?;
-    let mut socket = ClientSocket::connect_with(&options(&arguments)?).await?;
+    let mut socket =
+        ClientSocket::connect_with(&arguments.handshake.options(&arguments.url)?).await?;
     let form = match (arguments.json, arguments.binary) {
         (true, _) => Form::Json,
         (false, true) => Form::Bytes,
@@ -188,21 +166,6 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
     // Says what a program has to know: whether this was a goodbye.
     socket.close(code, &reason).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The options for the handshake.
-fn options(arguments: &Arguments) -> Result<ConnectOptions> {
-    let also = match &arguments.ca {
-        Some(file) => Certificate::read_all(file)?,
-        None => Vec::new(),
-    };
-    Ok(ConnectOptions {
-        token: arguments.token.clone(),
-        origin: arguments.origin.clone(),
-        protocols: arguments.protocols.clone(),
-        headers: arguments.headers.clone(),
-        ..ConnectOptions::new(&arguments.url, &Trust::platform(&also)?)
-    })
 }
 
 fn closing(given: &[String]) -> Result<(u16, String)> {

@@ -5,6 +5,7 @@
 
 mod certs;
 mod connect;
+mod handshake;
 mod output;
 mod processes;
 
