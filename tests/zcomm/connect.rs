@@ -2,23 +2,17 @@
 
 use std::{
     io::Write,
-    net::SocketAddr,
     process::{Command, Stdio},
-    sync::mpsc,
 };
 
-use tokio::sync::oneshot;
-use zcomm_core::{Config, Connection, Message, Origin, Refuse, Result, Server, Token};
+use zcomm_core::{Config, Connection, Message, Origin, Refuse, Result, Token};
 
-use crate::Done;
+use crate::{
+    Done,
+    servers::{Running, start},
+};
 
 const TOKEN: &str = "canary-token-7Qp2xV9d";
-
-/// A server in a thread of its own, until it is dropped.
-struct Running {
-    addr: SocketAddr,
-    _stop: oneshot::Sender<()>,
-}
 
 /// Answers as the first word of a text asks; everything else comes back.
 async fn talk(mut connection: Connection) -> Result<()> {
@@ -49,30 +43,7 @@ async fn talk(mut connection: Connection) -> Result<()> {
 }
 
 fn serve(config: Config) -> Running {
-    let (sender, receiver) = mpsc::channel();
-    let (stop, stopped) = oneshot::channel::<()>();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime.unwrap().block_on(async {
-            let config = Config {
-                port: 0,
-                announce: false,
-                ..config
-            };
-            let server = Server::bind(config).await.unwrap();
-            sender.send(server.local_addr()).unwrap();
-            server
-                .run(talk, async { drop(stopped.await) })
-                .await
-                .unwrap();
-        });
-    });
-    Running {
-        addr: receiver.recv().unwrap(),
-        _stop: stop,
-    }
+    start(config, talk)
 }
 
 /// Runs `zcomm connect` with this on its stdin.
@@ -96,14 +67,10 @@ fn connect(url: &str, input: &[u8], arguments: &[&str]) -> Done {
     }
 }
 
-fn url(server: &Running) -> String {
-    format!("ws://{}/", server.addr)
-}
-
 #[test]
 fn lines_go_out_and_messages_come_in() {
     let server = serve(Config::default());
-    let done = connect(&url(&server), "one\r\n\nGrüße 🌍\nlast".as_bytes(), &[]);
+    let done = connect(&server.url(), "one\r\n\nGrüße 🌍\nlast".as_bytes(), &[]);
     assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
     assert_eq!(done.stdout, "one\n\nGrüße 🌍\nlast\n");
 }
@@ -113,11 +80,11 @@ fn lines_go_out_and_messages_come_in() {
 fn a_pipe_gets_exactly_what_came() {
     let server = serve(Config::default());
     assert_eq!(
-        connect(&url(&server), b"escape", &[]).stdout,
+        connect(&server.url(), b"escape", &[]).stdout,
         "\x1b[2J\x07\n"
     );
     assert_eq!(
-        connect(&url(&server), b"bytes", &[]).stdout,
+        connect(&server.url(), b"bytes", &[]).stdout,
         "<3 bytes: 00 ff 0a>\n"
     );
 }
@@ -125,12 +92,12 @@ fn a_pipe_gets_exactly_what_came() {
 #[test]
 fn bytes_go_both_ways_as_they_are() {
     let server = serve(Config::default());
-    let done = connect(&url(&server), b"\xff\xfe\n", &["--binary", "--one"]);
+    let done = connect(&server.url(), b"\xff\xfe\n", &["--binary", "--one"]);
     assert_eq!(
         (done.code, done.stdout.as_str()),
         (Some(0), "\u{fffd}\u{fffd}")
     );
-    let done = connect(&url(&server), b"\xff\xfe\n", &[]);
+    let done = connect(&server.url(), b"\xff\xfe\n", &[]);
     assert_eq!(done.code, Some(1));
     assert!(
         done.stderr.contains("not UTF-8 text: --binary sends it"),
@@ -142,7 +109,7 @@ fn bytes_go_both_ways_as_they_are() {
 #[test]
 fn leaves_after_one_message_when_told_to() {
     let server = serve(Config::default());
-    let done = connect(&url(&server), b"twice\n", &["--one"]);
+    let done = connect(&server.url(), b"twice\n", &["--one"]);
     assert_eq!(done.code, Some(0));
     assert!(done.stdout.starts_with("one\n"), "{}", done.stdout);
 }
@@ -150,7 +117,7 @@ fn leaves_after_one_message_when_told_to() {
 #[test]
 fn tells_everything_as_json_a_line_each() {
     let server = serve(Config::default());
-    let done = connect(&url(&server), b"say \"hi\"\nbytes\n", &["--json"]);
+    let done = connect(&server.url(), b"say \"hi\"\nbytes\n", &["--json"]);
     let lines: Vec<serde_json::Value> = done
         .stdout
         .lines()
@@ -176,7 +143,7 @@ fn tells_everything_as_json_a_line_each() {
 #[test]
 fn shows_the_handshake_both_ways_and_no_secret() {
     let server = serve(Config::default());
-    let url = format!("{}?token={TOKEN}", url(&server));
+    let url = format!("{}?token={TOKEN}", server.url());
     let arguments = ["-v", "--token", TOKEN, "-H", "X-Class: b2"];
     let done = connect(&url, b"hi", &arguments);
     for line in [
@@ -194,7 +161,7 @@ fn shows_the_handshake_both_ways_and_no_secret() {
 #[test]
 fn a_server_that_takes_none_of_the_subprotocols_is_left() {
     let server = serve(Config::default());
-    let done = connect(&url(&server), b"hi", &["--protocol", "chat"]);
+    let done = connect(&server.url(), b"hi", &["--protocol", "chat"]);
     assert_eq!(done.code, Some(1));
     assert!(
         done.stderr.contains("Server sent no subprotocol"),
@@ -207,7 +174,7 @@ fn a_server_that_takes_none_of_the_subprotocols_is_left() {
 fn shows_pings_and_the_end() {
     let server = serve(Config::default());
     let arguments = ["--show-control", "--close", "3001", "done"];
-    let done = connect(&url(&server), b"hi", &arguments);
+    let done = connect(&server.url(), b"hi", &arguments);
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), "hi\n"));
     assert!(
         done.stderr
@@ -216,7 +183,7 @@ fn shows_pings_and_the_end() {
         done.stderr
     );
     for code in ["1005", "1006", "999", "5000", "x"] {
-        let done = connect(&url(&server), b"", &["--close", code]);
+        let done = connect(&server.url(), b"", &["--close", code]);
         assert_eq!(done.code, Some(1), "{code}");
         assert!(
             done.stderr.contains("is no code to close with"),
@@ -230,7 +197,7 @@ fn shows_pings_and_the_end() {
 #[test]
 fn the_exit_code_says_how_it_ended() {
     let server = serve(Config::default());
-    let done = connect(&url(&server), b"go away\n", &[]);
+    let done = connect(&server.url(), b"go away\n", &[]);
     assert_eq!(done.code, Some(1));
     assert!(
         done.stderr
@@ -261,7 +228,7 @@ fn the_token_and_the_origin_open_the_door_or_not() {
         refuse: Refuse::Http,
         ..Config::default()
     });
-    let url = url(&server);
+    let url = server.url();
     let near = format!("{TOKEN}x");
     for (arguments, error) in [
         (&["--token", TOKEN][..], None),
@@ -303,7 +270,7 @@ fn k05_a_reader_that_hangs_up_is_a_goodbye() {
         rate_limit: None,
         ..Config::default()
     });
-    let (program, url) = (env!("CARGO_BIN_EXE_zcomm"), url(&server));
+    let (program, url) = (env!("CARGO_BIN_EXE_zcomm"), server.url());
     let line = format!("seq 1000 | {program} connect {url} | head -1; echo \"${{PIPESTATUS[1]}}\"");
     let output = Command::new("bash").args(["-c", &line]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n0\n");
@@ -317,7 +284,7 @@ fn k05_ctrl_c_is_a_goodbye_with_exit_code_130() {
     let server = serve(Config::default());
     let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
     command
-        .args(["connect", &url(&server), "--json"])
+        .args(["connect", &server.url(), "--json"])
         .env_clear();
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -6,6 +6,7 @@ mod certs;
 mod check;
 mod connect;
 mod hosts;
+mod servers;
 mod steps;
 
 use std::{
