@@ -1,4 +1,4 @@
-//! Which process listens on a port.
+//! Which process listens on a port, and what a process uses.
 //!
 //! "Address in use" names the port and not who has it; the system knows, and says it to
 //! whoever asks in its own way (`/proc` on Linux, `libproc` on macOS, a table of
@@ -9,9 +9,10 @@
 //!
 //! Production asks the service manager, which started the process and knows its name.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use listeners::{Protocol, SocketState};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::output::visible;
 
@@ -44,6 +45,45 @@ pub(crate) fn listening_on(port: u16) -> io::Result<Vec<Listening>> {
     Ok(found)
 }
 
+/// What processes have used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// Bytes that are in memory now.
+    pub(crate) memory: u64,
+    /// Time on any core since they began.
+    pub(crate) cpu: Duration,
+}
+
+/// Some processes that are looked at now and then.
+pub(crate) struct Watched {
+    system: System,
+    pids: Vec<Pid>,
+}
+
+impl Watched {
+    pub(crate) fn new(pids: impl IntoIterator<Item = u32>) -> Watched {
+        Watched {
+            system: System::new(),
+            pids: pids.into_iter().map(Pid::from_u32).collect(),
+        }
+    }
+
+    /// What they have used, all together; nothing for one that has ended.
+    pub(crate) fn usage(&mut self) -> Usage {
+        let what = ProcessRefreshKind::nothing()
+            .with_cpu()
+            .with_memory()
+            .without_tasks();
+        let which = ProcessesToUpdate::Some(&self.pids);
+        self.system.refresh_processes_specifics(which, true, what);
+        let processes = self.pids.iter().filter_map(|pid| self.system.process(*pid));
+        processes.fold(Usage::default(), |sum, process| Usage {
+            memory: sum.memory + process.memory(),
+            cpu: sum.cpu + Duration::from_millis(process.accumulated_cpu_time()),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -69,5 +109,17 @@ mod tests {
         let port = client.local_addr().unwrap().port();
         assert_eq!(listening_on(port).unwrap(), []);
         drop(socket);
+    }
+
+    #[test]
+    fn a_process_that_works_uses_memory_and_time() {
+        let mut this = Watched::new([std::process::id()]);
+        let before = this.usage();
+        assert!(before.memory > 100_000, "{before:?}");
+        let limit = std::time::Instant::now() + Duration::from_secs(20);
+        while this.usage().cpu < before.cpu + Duration::from_millis(50) {
+            assert!(std::time::Instant::now() < limit, "no time is counted");
+        }
+        assert_eq!(Watched::new([u32::MAX]).usage().memory, 0);
     }
 }
