@@ -8,6 +8,7 @@ mod connect;
 mod handshake;
 mod output;
 mod processes;
+mod stress;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ enum Command {
     Certs(certs::Arguments),
     /// Open a WebSocket: lines go out, messages come in
     Connect(connect::Arguments),
+    /// Put a server under load, and measure it
+    Stress(stress::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -35,5 +38,6 @@ fn main() -> ExitCode {
             certs::run(&arguments).unwrap_or_else(|error| zcomm_core::report(&error))
         }
         Command::Connect(arguments) => connect::run(arguments),
+        Command::Stress(arguments) => stress::run(&arguments),
     }
 }

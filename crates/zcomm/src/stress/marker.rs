@@ -1,0 +1,184 @@
+//! How a message is known again when it comes back.
+//!
+//! A server may send back what it got, put a word before it, or wrap it in JSON. So a
+//! message carries a marker that survives all three: letters and digits between two `#`,
+//! which say of which run it is, which connection sent it, which of its messages it is and
+//! when it should have left. Whatever comes back is searched for that.
+//!
+//! Template and filling are made once; for each message only the marker is written.
+
+use std::hash::{BuildHasher, RandomState};
+
+use zcomm_core::Message;
+
+/// The smallest message that always holds a marker (bytes).
+pub(super) const SMALLEST: usize = 40;
+
+/// Filling that needs no escape in any format.
+const FILLING: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
+
+/// One message, as its marker tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Marker {
+    /// Who sent it.
+    pub(super) sender: u32,
+    /// Which of the sender's messages it is, from 0.
+    pub(super) number: u64,
+    /// When it should have left (nanoseconds of the run's clock).
+    pub(super) intended: u64,
+}
+
+/// Makes the messages of one run, and knows them again.
+pub(super) struct Messages {
+    /// How every marker of this run begins: another run may use the same server.
+    tag: String,
+    before: String,
+    after: String,
+    filling: String,
+    size: usize,
+}
+
+impl Messages {
+    /// Messages of this size (bytes), with the template around them.
+    pub(super) fn new(size: usize, template: Option<&str>) -> Messages {
+        let (before, after) = template
+            .and_then(|template| template.split_once("{payload}"))
+            .unwrap_or_default();
+        // The standard library's way to a random number.
+        let run = RandomState::new().hash_one(0) as u32;
+        Messages {
+            tag: format!("#z{run:08x}."),
+            before: before.to_owned(),
+            after: after.to_owned(),
+            filling: FILLING.chars().cycle().take(size).collect(),
+            size,
+        }
+    }
+
+    /// A message to send.
+    pub(super) fn make(&self, marker: Marker) -> Message {
+        let length = self.before.len() + self.size + self.after.len();
+        let mut text = String::with_capacity(length);
+        text.push_str(&self.before);
+        text.push_str(&self.tag);
+        let Marker {
+            sender,
+            number,
+            intended,
+        } = marker;
+        for (value, end) in [(sender.into(), '.'), (number, '.'), (intended, '#')] {
+            push_hex(&mut text, value);
+            text.push(end);
+        }
+        let missing = (self.before.len() + self.size).saturating_sub(text.len());
+        text.push_str(&self.filling[..missing]);
+        text.push_str(&self.after);
+        Message::from(text)
+    }
+
+    /// The marker in a message, if it is one of this run. `place` is where the last one
+    /// stood; the next is likely to stand there, too.
+    pub(super) fn find(&self, message: &Message, place: &mut usize) -> Option<Marker> {
+        let bytes = match message {
+            Message::Text(text) => text.as_bytes(),
+            Message::Binary(bytes) => bytes,
+        };
+        let tag = self.tag.as_bytes();
+        let here = bytes.get(*place..).unwrap_or_default();
+        if !here.starts_with(tag) {
+            *place = bytes.windows(tag.len()).position(|part| part == tag)?;
+        }
+        let rest = &bytes[*place + tag.len()..];
+        let (mut parts, mut part) = ([0; 3], 0);
+        for byte in rest.iter().take(SMALLEST) {
+            match (byte, char::from(*byte).to_digit(16)) {
+                (_, Some(digit)) => parts[part] = parts[part] << 4 | u64::from(digit),
+                (b'.', _) if part < 2 => part += 1,
+                (b'#', _) if part == 2 => {
+                    let [sender, number, intended] = parts;
+                    return Some(Marker {
+                        sender: u32::try_from(sender).ok()?,
+                        number,
+                        intended,
+                    });
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// A number in hexadecimal. The formatter of the standard library can do much more, and
+/// takes its time for it.
+fn push_hex(text: &mut String, value: u64) {
+    let digits = (u64::BITS - (value | 1).leading_zeros()).div_ceil(4);
+    for digit in (0..digits).rev() {
+        let digit = (value >> (4 * digit)) & 0xf;
+        text.push(char::from(b"0123456789abcdef"[digit as usize]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MARKER: Marker = Marker {
+        sender: 999_999,
+        number: 1 << 35,
+        intended: 2 * 3600 * 1_000_000_000,
+    };
+
+    #[test]
+    fn a_message_has_its_size_and_is_known_again_in_what_comes_back() {
+        let messages = Messages::new(SMALLEST, None);
+        let message = messages.make(MARKER);
+        assert_eq!(message.len(), SMALLEST);
+        let Message::Text(text) = &message else {
+            panic!("it is text")
+        };
+        let mut place = 0;
+        for back in [
+            text.to_string(),
+            format!("Echo: {}", &**text),
+            format!("Echo: {}", &**text),
+            format!("{{\"n\":\"#1\",\"text\":\"{}\"}}", &**text),
+        ] {
+            let found = messages.find(&Message::from(back), &mut place);
+            assert_eq!(found, Some(MARKER));
+        }
+        let bytes = Message::Binary(text.as_bytes().to_vec().into());
+        assert_eq!(messages.find(&bytes, &mut place), Some(MARKER));
+    }
+
+    #[test]
+    fn numbers_are_hexadecimal() {
+        for value in [0, 1, 15, 16, 0xabc, u64::MAX] {
+            let mut text = String::new();
+            push_hex(&mut text, value);
+            assert_eq!(text, format!("{value:x}"));
+        }
+    }
+
+    #[test]
+    fn a_template_stands_around_it() {
+        let messages = Messages::new(100, Some("{\"text\":\"{payload}\"}"));
+        let Message::Text(text) = messages.make(MARKER) else {
+            panic!("it is text")
+        };
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["text"].as_str().unwrap().len(), 100);
+    }
+
+    #[test]
+    fn what_is_not_of_this_run_is_not_ours() {
+        let messages = Messages::new(64, None);
+        let other = Messages::new(64, None).make(MARKER);
+        let Message::Text(text) = messages.make(MARKER) else {
+            panic!("it is text")
+        };
+        for back in [other, "".into(), "#z".into(), (&text[..20]).into()] {
+            assert_eq!(messages.find(&back, &mut 5), None);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `zcomm stress`: a load on a server, with numbers that can be defended.
+//!
+//! **Closed loop** (`--window`): each connection sends its next message when one is back.
+//! It finds how much a server takes, and it is kind to it: when the server stalls, nobody
+//! sends, and the stall is seen by the few messages that were on their way. That is
+//! *coordinated omission*, the usual way in which a load test lies about latency.
+//!
+//! **Open loop** (`--rate`): messages leave by the clock, as users come. Each is timed from
+//! when it *should* have left, so a message that had to wait for a stalled server counts
+//! its waiting; nothing has to be corrected afterwards. How late the tool itself was is told
+//! beside it.
+//!
+//! The tool measures itself, too: when it was near a whole core for each of its threads, it
+//! may have been the limit, and it says so.
+//!
+//! Production measures from other machines, for hours, and with what its users really send.
+
+mod aim;
+mod arguments;
+mod connection;
+mod echo;
+mod failures;
+mod fanout;
+mod load;
+mod marker;
+mod object;
+mod pacer;
+mod plan;
+mod report;
+mod run;
+mod server;
+mod tally;
+mod text;
+mod units;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use zcomm_core::{Error, report as report_error};
+
+pub(crate) use self::arguments::Arguments;
+use self::{plan::Plan, report::Report, run::Run};
+
+/// 128 and the number of SIGINT, as shells count.
+const INTERRUPTED: u8 = 130;
+
+/// Why there is no measurement.
+enum Stop {
+    Failed(Error),
+    Told {
+        what: String,
+        help: String,
+        code: u8,
+    },
+}
+
+impl Stop {
+    fn usage(what: String, help: String) -> Stop {
+        let code = 2;
+        Stop::Told { what, help, code }
+    }
+
+    fn failure(what: String, help: String) -> Stop {
+        let code = 1;
+        Stop::Told { what, help, code }
+    }
+
+    fn report(&self) -> ExitCode {
+        match self {
+            Stop::Failed(error) => report_error(error),
+            Stop::Told { what, help, code } => {
+                // When stderr is gone too, the exit code is all that is left to say it.
+                write!(io::stderr(), "error: {what}\nhelp: {help}\n").ok();
+                ExitCode::from(*code)
+            }
+        }
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        Stop::Failed(error.into())
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    match measure(arguments) {
+        Ok(code) => code,
+        Err(stop) => stop.report(),
+    }
+}
+
+fn measure(arguments: &Arguments) -> Result<ExitCode, Stop> {
+    let plan = Plan::new(arguments)?;
+    let mut options = arguments.handshake.options(&arguments.url)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    options.addresses = runtime.block_on(options.lookup()).map_err(Error::from)?;
+    if let Some(address) = aim::public(&options.addresses)
+        && !arguments.i_own_this_server
+    {
+        return Err(Stop::usage(
+            format!("{address} is neither this machine nor on a private network"),
+            "a load test at a server of others is an attack; if it is yours, and your provider agrees: \
+             --i-own-this-server"
+                .into(),
+        ));
+    }
+    // Who is busy needs no pings, and a timer for each wait costs more than the wait.
+    options.ping_interval = None;
+    options.max_message_bytes = options.max_message_bytes.max(4 * plan.size);
+    plan.check_room(&options.addresses)?;
+    let run = Arc::new(Run::new(plan, options, arguments.template.as_deref()));
+    let measured = runtime.block_on(load::direct(&run))?;
+    let report = Report::new(&run, measured);
+    let text = match arguments.json {
+        true => format!("{}\n", report.json()),
+        false => report.text(),
+    };
+    // Whoever read our output may have had enough; the exit code is for others.
+    io::stdout().write_all(text.as_bytes()).ok();
+    Ok(match (report.interrupted, report.is_good()) {
+        (true, _) => ExitCode::from(INTERRUPTED),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+    })
+}
