@@ -3,7 +3,7 @@
 //! The defaults are a small, friendly load on a server of this course. Every number has a
 //! largest value: a typing mistake must not become an attack.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::marker::SMALLEST;
 use crate::handshake::Handshake;
@@ -95,6 +95,10 @@ pub(crate) struct Arguments {
     /// Print the report as one JSON object
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Append the report to this file, as one row of a table
+    #[arg(long, value_name = "FILE")]
+    pub(super) csv: Option<PathBuf>,
 
     /// Aim beyond this machine and private networks
     #[arg(long)]

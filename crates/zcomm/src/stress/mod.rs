@@ -29,12 +29,14 @@ mod plan;
 mod report;
 mod run;
 mod server;
+mod table;
 mod tally;
 mod text;
 mod units;
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
     sync::Arc,
 };
@@ -120,9 +122,16 @@ fn measure(arguments: &Arguments) -> Result<ExitCode, Stop> {
     options.ping_interval = None;
     options.max_message_bytes = options.max_message_bytes.max(4 * plan.size);
     plan.check_room(&options.addresses)?;
+    // What cannot be written at the end is better known at the beginning.
+    if let Some(file) = &arguments.csv {
+        table::check(file)?;
+    }
     let run = Arc::new(Run::new(plan, options, arguments.template.as_deref()));
     let measured = runtime.block_on(load::direct(&run))?;
     let report = Report::new(&run, measured);
+    if let Some(file) = &arguments.csv {
+        table::append(file, &report).map_err(|error| cannot_write(file, &error))?;
+    }
     let text = match arguments.json {
         true => format!("{}\n", report.json()),
         false => report.text(),
@@ -134,4 +143,11 @@ fn measure(arguments: &Arguments) -> Result<ExitCode, Stop> {
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::FAILURE,
     })
+}
+
+fn cannot_write(file: &Path, error: &io::Error) -> Stop {
+    Stop::failure(
+        format!("cannot write {}: {error}", file.display()),
+        "name a file in a folder that exists and is yours".into(),
+    )
 }
