@@ -100,6 +100,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(super) csv: Option<PathBuf>,
 
+    /// Write the report to this file as a page with charts
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+
     /// Aim beyond this machine and private networks
     #[arg(long)]
     pub(super) i_own_this_server: bool,

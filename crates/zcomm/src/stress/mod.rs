@@ -17,6 +17,7 @@
 
 mod aim;
 mod arguments;
+mod chart;
 mod connection;
 mod echo;
 mod failures;
@@ -25,6 +26,7 @@ mod load;
 mod marker;
 mod object;
 mod pacer;
+mod page;
 mod plan;
 mod report;
 mod run;
@@ -126,11 +128,17 @@ fn measure(arguments: &Arguments) -> Result<ExitCode, Stop> {
     if let Some(file) = &arguments.csv {
         table::check(file)?;
     }
+    if let Some(file) = &arguments.html {
+        std::fs::write(file, "").map_err(|error| cannot_write(file, &error))?;
+    }
     let run = Arc::new(Run::new(plan, options, arguments.template.as_deref()));
     let measured = runtime.block_on(load::direct(&run))?;
     let report = Report::new(&run, measured);
     if let Some(file) = &arguments.csv {
         table::append(file, &report).map_err(|error| cannot_write(file, &error))?;
+    }
+    if let Some(file) = &arguments.html {
+        std::fs::write(file, page::page(&report)).map_err(|error| cannot_write(file, &error))?;
     }
     let text = match arguments.json {
         true => format!("{}\n", report.json()),

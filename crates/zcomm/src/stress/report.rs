@@ -2,7 +2,7 @@
 //!
 //! A number without its conditions is a rumour: so the report says what was asked for, how
 //! much of it happened, who may have been the limit, and what every failure means. How it
-//! is shown is in `text` and `object`.
+//! is shown is in `text`, `object`, `table` and `page`.
 //!
 //! Production keeps the report beside the commit that was measured.
 
