@@ -8,6 +8,7 @@ mod connect;
 mod hosts;
 mod servers;
 mod steps;
+mod stress;
 
 use std::{
     path::{Path, PathBuf},

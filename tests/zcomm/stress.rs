@@ -1,0 +1,520 @@
+//! `zcomm stress`: it counts right, tells a good server from a bad one, and aims at nobody
+//! else's.
+
+use std::{
+    io,
+    net::TcpListener,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use zcomm_core::{Config, Connection, Identity, Message, Result};
+
+use crate::{Done, certs, folder, servers::start, zcomm};
+
+/// Short, where a test does not say how long, and with nothing that is not counted.
+const QUICK: [&str; 2] = ["--duration", "0.5"];
+const AT_ONCE: [&str; 2] = ["--warm-up", "0"];
+
+fn no_limits() -> Config {
+    Config {
+        rate_limit: None,
+        ..Config::default()
+    }
+}
+
+async fn echo(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        let answer = match message {
+            Message::Text(text) => Message::from(format!("Echo: {text}")),
+            bytes => bytes,
+        };
+        connection.send(answer).await?;
+    }
+    Ok(())
+}
+
+/// As chats do: JSON in, another JSON out.
+async fn relay(mut connection: Connection) -> Result<()> {
+    let (id, hub) = (connection.id(), connection.hub().clone());
+    while let Some(message) = connection.recv().await {
+        if let Message::Text(text) = message {
+            hub.broadcast_except(format!("{{\"from\":1,\"said\":{text}}}"), id)?;
+        }
+    }
+    Ok(())
+}
+
+fn stress(url: &str, arguments: &[&str]) -> Done {
+    let quick = match arguments.contains(&"--duration") {
+        true => &[][..],
+        false => &QUICK,
+    };
+    let all = [&["stress", url][..], &AT_ONCE, quick, arguments].concat();
+    zcomm(&std::env::temp_dir(), &all)
+}
+
+/// The report as an object; its numbers have to add up.
+fn measure(url: &str, arguments: &[&str]) -> (Done, Value) {
+    let done = stress(url, &[arguments, &["--json"]].concat());
+    let report: Value = serde_json::from_str(&done.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {} {}", done.stdout, done.stderr));
+    let number = |name: &str| report[name].as_u64().unwrap();
+    assert_eq!(number("expected"), number("received") + number("lost"));
+    assert_eq!(report["latency_us"]["count"], report["received"]);
+    assert_eq!(report["handshake_us"]["count"], report["opened"]);
+    (done, report)
+}
+
+/// A quantile in milliseconds.
+fn milliseconds(report: &Value, quantile: &str) -> f64 {
+    report["latency_us"][quantile].as_f64().unwrap() / 1000.0
+}
+
+#[test]
+fn every_message_of_an_echo_is_counted_once() {
+    let server = start(no_limits(), echo);
+    for pace in [
+        &["--window", "1"][..],
+        &["--window", "7"],
+        &["--rate", "400"],
+    ] {
+        let arguments = [&["-c", "20", "--threads", "2"][..], pace].concat();
+        let (done, report) = measure(&server.url(), &arguments);
+        assert_eq!(done.code, Some(0), "{pace:?}: {report}");
+        assert_eq!(report["opened"], 20);
+        assert_eq!(report["sent"], report["received"], "{pace:?}");
+        assert!(report["received"].as_u64().unwrap() >= 100, "{report}");
+        assert_eq!(
+            (&report["lost"], &report["repeated"]),
+            (&0.into(), &0.into())
+        );
+        // What came in each second adds up to the throughput.
+        let points = report["timeline"].as_array().unwrap().iter();
+        let came: u64 = points
+            .map(|point| point["received"].as_u64().unwrap())
+            .sum();
+        let throughput = report["received_per_second"].as_f64().unwrap();
+        let seconds = report["seconds"].as_f64().unwrap();
+        assert!((throughput * seconds - came as f64).abs() < 1.0, "{report}");
+        // In all, and not for each connection.
+        if pace[0] == "--rate" {
+            assert_eq!(
+                report["sent"].as_u64().unwrap() + report["unsent"].as_u64().unwrap(),
+                200
+            );
+        }
+    }
+}
+
+#[test]
+fn every_subscriber_of_a_fan_out_gets_every_message() {
+    let server = start(no_limits(), relay);
+    let json = [
+        "--template",
+        "{\"text\":\"{payload}\"}",
+        "--hello",
+        "{\"join\":{number}}",
+    ];
+    for pace in [&["--window", "3"][..], &["--rate", "100"]] {
+        let arguments = [
+            "-c",
+            "12",
+            "--fanout",
+            "--publishers",
+            "2",
+            "--threads",
+            "2",
+        ];
+        let (done, report) = measure(&server.url(), &[&arguments[..], &json, pace].concat());
+        assert_eq!(done.code, Some(0), "{pace:?}: {report}");
+        let sent = report["sent"].as_u64().unwrap();
+        assert!(sent >= 10, "{report}");
+        assert_eq!(report["expected"].as_u64().unwrap(), sent * 10, "{report}");
+        assert_eq!(report["repeated"], 0);
+    }
+}
+
+/// Every fifth message never comes back.
+#[test]
+fn what_a_server_loses_is_told() {
+    let server = start(no_limits(), async |mut connection: Connection| {
+        let mut count = 0;
+        while let Some(message) = connection.recv().await {
+            count += 1;
+            if count % 5 != 0 {
+                connection.send(message).await?;
+            }
+        }
+        Ok(())
+    });
+    let (done, report) = measure(&server.url(), &["-c", "4", "--rate", "200"]);
+    assert_eq!(done.code, Some(1));
+    let number = |name: &str| report[name].as_u64().unwrap();
+    assert_eq!(number("sent") + number("unsent"), 100, "{report}");
+    // Each of the four counts by itself, and the last of all may not have left in time.
+    let fifth = number("sent") / 5;
+    assert!((fifth - 4..=fifth).contains(&number("lost")), "{report}");
+    // Messages come back in order: one that is missing holds up no others.
+    let (_, report) = measure(&server.url(), &["-c", "1", "--window", "2"]);
+    assert!(report["received"].as_u64().unwrap() >= 40, "{report}");
+    assert!(report["lost"].as_u64().unwrap() >= 10, "{report}");
+}
+
+#[test]
+fn a_message_that_comes_twice_counts_once() {
+    let server = start(no_limits(), async |mut connection: Connection| {
+        while let Some(message) = connection.recv().await {
+            connection.send(message.clone()).await?;
+            connection.send(message).await?;
+        }
+        Ok(())
+    });
+    let (_, report) = measure(&server.url(), &["-c", "2", "--rate", "100"]);
+    assert_eq!(report["sent"], report["received"], "{report}");
+    let repeated = report["repeated"].as_u64().unwrap();
+    assert!(repeated > 0 && repeated <= report["sent"].as_u64().unwrap());
+}
+
+/// The limits that the lessons have by default, and what would change them.
+#[test]
+fn a_server_that_refuses_and_closes_is_a_failure_by_kind() {
+    let limited = || {
+        let config = Config {
+            max_connections: 5,
+            ..Config::default()
+        };
+        start(config, echo)
+    };
+    let server = limited();
+    let (done, report) = measure(&server.url(), &["-c", "8", "--duration", "2"]);
+    assert_eq!(done.code, Some(1));
+    assert_eq!(
+        (&report["connections"], &report["opened"]),
+        (&8.into(), &5.into())
+    );
+    let failures = report["failures"].as_array().unwrap();
+    let failure = |kind: &str| {
+        let mut failures = failures.iter();
+        let found = failures.find(|failure| failure["kind"].as_str().unwrap().contains(kind));
+        let found = found.unwrap_or_else(|| panic!("no {kind} in {report}"));
+        (found["count"].as_u64().unwrap(), found["help"].to_string())
+    };
+    let (count, help) = failure("HTTP 503 instead of 101: Maximum connections reached");
+    assert!(
+        count == 3 && help.contains("WEBSOCKET_MAX_CONNECTIONS"),
+        "{help}"
+    );
+    let (count, help) = failure("1008 (Rate limit exceeded)");
+    assert!(
+        count == 5 && help.contains("WEBSOCKET_RATE_LIMIT=off"),
+        "{help}"
+    );
+    let text = stress(&limited().url(), &["-c", "8", "--duration", "2"]).stdout;
+    assert!(
+        text.contains("failed       3 x the server answered HTTP 503"),
+        "{text}"
+    );
+    assert!(
+        text.contains("help: start the server with WEBSOCKET_RATE_LIMIT=off"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_is_a_failure_and_nothing_is_measured() {
+    let (done, report) = measure("ws://127.0.0.1:1/", &["-c", "3"]);
+    assert_eq!(done.code, Some(1));
+    assert_eq!((&report["opened"], &report["sent"]), (&0.into(), &0.into()));
+    let kind = &report["failures"][0];
+    assert_eq!(kind["count"], 3);
+    assert!(
+        kind["kind"].as_str().unwrap().contains("nobody listens"),
+        "{kind}"
+    );
+}
+
+/// Coordinated omission: a closed loop sends nothing while the server stalls, so of many
+/// messages only one has seen it. In an open loop all have that would have left meanwhile.
+#[test]
+fn an_open_loop_sees_a_stall_that_a_closed_loop_hides() {
+    const STALL: Duration = Duration::from_millis(300);
+    let server = start(no_limits(), async |mut connection: Connection| {
+        let mut next = Instant::now() + STALL;
+        while let Some(message) = connection.recv().await {
+            if Instant::now() > next {
+                tokio::time::sleep(STALL).await;
+                next = Instant::now() + Duration::from_secs(2);
+            }
+            connection.send(message).await?;
+        }
+        Ok(())
+    });
+    let for_a_while = ["-c", "1", "--duration", "1.5"];
+    let (_, closed) = measure(&server.url(), &for_a_while);
+    let (_, open) = measure(
+        &server.url(),
+        &[&for_a_while[..], &["--rate", "200"]].concat(),
+    );
+    // Both have seen it …
+    assert!(milliseconds(&closed, "max") > 250.0, "{closed}");
+    assert!(milliseconds(&open, "max") > 250.0, "{open}");
+    // … but of the messages in 1.5 s, a fifth was to leave in the 0.3 s.
+    assert!(milliseconds(&open, "p90") > 100.0, "{open}");
+    assert!(milliseconds(&closed, "p99") < 100.0, "{closed}");
+}
+
+#[test]
+fn a_run_ends_soon_after_its_time_whatever_the_server_does() {
+    // Accepts, and says nothing at all.
+    let silent = start(no_limits(), async |mut connection: Connection| {
+        while connection.recv().await.is_some() {}
+        Ok(())
+    });
+    let begun = Instant::now();
+    let (done, report) = measure(&silent.url(), &["-c", "3"]);
+    assert_eq!((done.code, &report["lost"]), (Some(1), &3.into()));
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn a_load_goes_to_this_machine_and_its_neighbours_only() {
+    for url in [
+        "ws://8.8.8.8/",
+        "ws://172.32.0.1/",
+        "ws://100.64.0.1/",
+        "ws://[2001:db8::1]/",
+        "wss://0.0.0.0/",
+    ] {
+        let done = stress(url, &[]);
+        assert_eq!(done.code, Some(2), "{url}: {}", done.stderr);
+        assert!(
+            done.stderr.contains("--i-own-this-server"),
+            "{}",
+            done.stderr
+        );
+        assert_eq!(done.stdout, "");
+    }
+    // By name, too; and whoever says so may: nobody listens there.
+    for (url, arguments) in [
+        ("ws://localhost:1/", &["-c", "1"][..]),
+        ("ws://0.0.0.0:1/", &["-c", "1", "--i-own-this-server"]),
+    ] {
+        let done = stress(url, arguments);
+        assert_eq!(done.code, Some(1), "{url}: {}", done.stderr);
+        assert!(done.stdout.contains("failed       1 x "), "{}", done.stdout);
+    }
+}
+
+/// k07: better before the first connection than in the middle.
+#[cfg(unix)]
+#[test]
+fn k07_too_few_file_descriptors_are_told_before_the_first_connection() {
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    door.set_nonblocking(true).unwrap();
+    let (program, address) = (env!("CARGO_BIN_EXE_zcomm"), door.local_addr().unwrap());
+    let shell = |limit: &str| {
+        let line = format!("ulimit {limit}; exec {program} stress -c 1000 -d 0.1 ws://{address}/");
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]).stdout(Stdio::piped());
+        command.stderr(Stdio::piped()).output().unwrap()
+    };
+    let output = shell("-n 64");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("1000 connections need 1064 file descriptors"),
+        "{said}"
+    );
+    assert!(said.contains("help: ulimit -n 1064"), "{said}");
+    assert_eq!(door.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    for arguments in [
+        &["--rate", "5", "--window", "2"][..],
+        &["--rate", "0"],
+        &["--size", "39"],
+        &["--echo", "--fanout"],
+        &["--publishers", "2"],
+        &["-c", "2", "--fanout", "--publishers", "2"],
+        &["--template", "no place for it"],
+        &["--duration", "0"],
+        &["--connections", "0"],
+    ] {
+        let all = [&["stress", "ws://127.0.0.1:1/"][..], arguments].concat();
+        let done = zcomm(&std::env::temp_dir(), &all);
+        assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn runs_are_rows_of_one_table() {
+    let server = start(no_limits(), echo);
+    let folder = folder("stress-table");
+    let file = folder.join("runs.csv");
+    let name = file.to_str().unwrap();
+    let url = format!("{}?token=canary", server.url());
+    for _ in 0..2 {
+        assert_eq!(stress(&url, &["-c", "2", "--csv", name]).code, Some(0));
+    }
+    let fanned = start(no_limits(), relay);
+    let fan = ["-c", "3", "--fanout", "--rate", "20", "--csv", name];
+    let template = ["--template", "\"{payload}\""];
+    assert_eq!(
+        stress(&fanned.url(), &[&fan[..], &template].concat()).code,
+        Some(0)
+    );
+    let table = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines.len(), 4, "{table}");
+    let columns = lines[0].split(',').count();
+    assert!(
+        lines.iter().all(|line| line.split(',').count() == columns),
+        "{table}"
+    );
+    assert!(!table.contains("canary"), "{table}");
+    // Another table is left as it is.
+    std::fs::write(&file, "name,age\n").unwrap();
+    let done = stress(&server.url(), &["-c", "2", "--csv", name]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "name,age\n");
+}
+
+/// Its words are a stranger's, too: here the reason of a Close frame.
+#[test]
+fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
+    let good = start(no_limits(), echo);
+    let hostile = start(no_limits(), async |mut connection: Connection| {
+        connection.recv().await;
+        connection.close(4000, "<script>alert('1')</script>");
+        Ok(())
+    });
+    let file = folder("stress-page").join("report.html");
+    for server in [&good, &hostile] {
+        let url = format!("{}?token=canary", server.url());
+        stress(&url, &["-c", "2", "--html", file.to_str().unwrap()]);
+        let page = std::fs::read_to_string(&file).unwrap();
+        assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+        for forbidden in [
+            "http://", "https://", "<script", "src=", "url(", "@import", "canary",
+        ] {
+            assert!(!page.contains(forbidden), "{forbidden} in {page}");
+        }
+        assert!(page.contains(&server.url()), "{page}");
+    }
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        page.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"),
+        "{page}"
+    );
+    // An address with markup in it is none.
+    let url = format!("{}<script>", good.url());
+    let done = stress(&url, &["--html", file.to_str().unwrap()]);
+    assert!(
+        done.stderr.contains("is no address of a WebSocket"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), page);
+}
+
+/// The process that listens is looked at: here the test itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_on_this_machine_is_measured() {
+    let server = start(no_limits(), echo);
+    let (_, report) = measure(&server.url(), &["-c", "50", "--window", "8"]);
+    let figures = &report["server"];
+    let pid = format!("(pid {})", std::process::id());
+    assert!(
+        figures["processes"].as_str().unwrap().contains(&pid),
+        "{figures}"
+    );
+    assert!(figures["memory_peak"].as_u64() >= figures["memory_before"].as_u64());
+    assert!(figures["cores"].as_f64().unwrap() > 0.0, "{figures}");
+    assert!(report["tool"]["cores"].as_f64().unwrap() > 0.0, "{report}");
+}
+
+/// k05: Ctrl-C ends the run early, and what was measured is told.
+#[cfg(unix)]
+#[test]
+fn k05_ctrl_c_ends_it_early_with_a_report() {
+    static HEARD: AtomicU64 = AtomicU64::new(0);
+    let server = start(no_limits(), async |mut connection: Connection| {
+        while let Some(message) = connection.recv().await {
+            HEARD.fetch_add(1, Relaxed);
+            connection.send(message).await?;
+        }
+        Ok(())
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    command.args([
+        "stress",
+        &server.url(),
+        "-c",
+        "2",
+        "-d",
+        "600",
+        "--warm-up",
+        "0",
+        "--json",
+    ]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while HEARD.load(Relaxed) < 100 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no load comes");
+        std::thread::yield_now();
+    }
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["interrupted"], &report["lost"]),
+        (&true.into(), &0.into())
+    );
+    assert!(report["received"].as_u64().unwrap() >= 10, "{report}");
+}
+
+/// Over TLS as without it, with the same options as `connect`.
+#[test]
+fn a_server_of_wss_is_measured_with_its_authority() {
+    let folder = folder("stress-tls");
+    assert_eq!(certs(&folder, &[]).code, Some(0));
+    let made = |name: &str| folder.join("certs").join(name);
+    let identity = Identity::from_files(&made("localhost.pem"), &made("localhost.key"));
+    let config = Config {
+        tls: Some(identity.unwrap()),
+        ..no_limits()
+    };
+    let server = start(config, echo);
+    let url = format!("wss://{}/", server.addr);
+    let ca = made("ca.pem");
+    let (done, report) = measure(&url, &["-c", "3", "--ca", ca.to_str().unwrap()]);
+    assert_eq!(done.code, Some(0), "{report}");
+    let (done, report) = measure(&url, &["-c", "3"]);
+    assert_eq!(
+        (done.code, &report["opened"]),
+        (Some(1), &0.into()),
+        "{report}"
+    );
+}
