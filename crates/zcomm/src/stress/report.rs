@@ -21,6 +21,8 @@ pub(super) const QUANTILES: [(f64, &str); 4] =
     [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
 /// A thread that is busy for so much of the time may be the limit.
 const BUSY: f64 = 0.85;
+/// For so much of it, when the server was less busy.
+const BUSIER: f64 = 0.5;
 /// Later than this (nanoseconds), a message has not kept its schedule.
 const LATE: u64 = 1_000_000;
 
@@ -175,6 +177,28 @@ impl Report {
         tables
     }
 
+    /// Whether this tool may have been what the numbers were limited by.
+    fn own_limit(&self) -> Option<String> {
+        let share = self.own_cores / self.plan.threads as f64;
+        let (own, threads) = (self.own_cores, threads(self.plan.threads));
+        let more = self.plan.threads + 1;
+        if share >= BUSY {
+            return Some(format!(
+                "This tool used {own:.2} cores with {threads}: it may have been the limit, and the server \
+                 may take more. Try --threads {more}, where there are cores for them."
+            ));
+        }
+        // Where others work, too, nobody gets a whole core.
+        let server = self.server.as_ref()?;
+        (share >= BUSIER && own > server.cores).then(|| {
+            format!(
+                "This tool was busier than the server ({own:.2} cores with {threads}, and {:.2}): where the \
+                 machine has other work, it may have been the limit, and the server may take more.",
+                server.cores
+            )
+        })
+    }
+
     /// What has to be known to believe the numbers.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -195,16 +219,8 @@ impl Report {
                 "{lost} of {expected} messages were not back {drain} s after the end: they count as lost."
             ));
         }
-        let threads = self.plan.threads;
-        let share = self.own_cores / threads as f64;
-        if share >= BUSY {
-            notes.push(format!(
-                "This tool used {:.2} cores with {}: it may have been the limit, and the \
-                 server may take more. Try --threads {}, where there are cores for them.",
-                self.own_cores,
-                self::threads(threads),
-                threads + 1
-            ));
+        if let Some(limit) = self.own_limit() {
+            notes.push(limit);
         }
         match self.unsent {
             Some(unsent) if unsent > 0 || self.lag.value_at_quantile(0.99) > LATE => {
