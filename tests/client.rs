@@ -318,6 +318,20 @@ async fn pings_and_pongs_can_be_seen() {
     assert_eq!(pong, Received::Pong("are you there".into()));
 }
 
+/// Who has begun to close says no more, and its goodbye is a good one all the same.
+#[tokio::test]
+async fn nothing_follows_our_close_frame() {
+    let server = serve(Config::default(), echo).await;
+    let mut socket = ClientSocket::connect_with(&options(server.url()))
+        .await
+        .unwrap();
+    socket.start_close(3001, "done");
+    assert!(matches!(socket.send("late").await, Err(Error::Closed)));
+    assert!(matches!(socket.ping(b"late").await, Err(Error::Closed)));
+    let end = soon("the goodbye", socket.close(3001, "done")).await;
+    assert_eq!(end.unwrap().code(), 3001);
+}
+
 /// k03: each breach of the rules ends the connection with the code for it.
 #[tokio::test]
 async fn k03_a_hostile_server_is_hung_up_on() {

@@ -99,7 +99,7 @@ impl ClientSocket {
     /// Not cancel-safe in one way: a message that was begun leaves with the next one.
     ///
     /// # Errors
-    /// [`Error::Closed`] once the connection has ended.
+    /// [`Error::Closed`] once the connection has ended, or was asked to close.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
         self.write(|wire| wire.write(message)).await
@@ -140,7 +140,7 @@ impl ClientSocket {
     /// Sends a ping with at most 125 bytes (RFC 6455 section 5.5); more are cut off.
     ///
     /// # Errors
-    /// [`Error::Closed`] once the connection has ended.
+    /// [`Error::Closed`] once the connection has ended, or was asked to close.
     pub async fn ping(&mut self, payload: &[u8]) -> Result<()> {
         let payload = &payload[..payload.len().min(125)];
         self.write(|wire| wire.ping(payload)).await
@@ -218,6 +218,11 @@ impl ClientSocket {
     }
 
     async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
+        // Nothing follows a Close frame (RFC 6455 section 5.5.1); the codec would take it for
+        // a breach of the protocol.
+        if self.pulse.closing.is_some() {
+            return Err(Error::Closed);
+        }
         if self.end.is_none() {
             let mut put = Some(put);
             let written = poll_fn(|context| {
