@@ -4,8 +4,10 @@
 //! a prompt and in a pipe. What is printed for a person cannot control the terminal; what
 //! goes into a pipe or a file is exactly what came.
 //!
-//! At the end of the input it closes, and still prints what was on its way: `echo hi |
-//! zcomm connect …` prints the answer. Ctrl-C says goodbye, too.
+//! At the end of the input it waits for the answers, then closes: `echo hi | zcomm connect …`
+//! prints the answer. A Close frame at once would lose it, for many a server answers nothing
+//! more when it has one. So a ping goes out behind the last line; its pong says that all has
+//! arrived, and a moment without any message that all is answered. Ctrl-C says goodbye, too.
 //!
 //! Production keeps such a tool for looking; what has to run every day is a program.
 
@@ -30,6 +32,12 @@ use crate::{
 const MAX_LINE: u64 = 16 * 1024 * 1024;
 /// 128 and the number of SIGINT, as shells count.
 const INTERRUPTED: u8 = 130;
+/// The ping behind the last line.
+const LAST: &[u8] = b"last";
+/// A server that says nothing for so long after its pong has answered everything …
+const QUIET: Duration = Duration::from_millis(300);
+/// … and one that goes on and on is left after so long.
+const ANSWERS: Duration = Duration::from_secs(5);
 /// Lines that were read and are not sent yet.
 const LINES: usize = 16;
 
@@ -120,16 +128,30 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
     let mut interrupted = false;
     // Taken away once there is nothing more to wait for.
     let mut asking = true;
+    // When to leave, and when at the latest.
+    let (mut leave, mut latest) = (None, None);
+    let mut arrived = false;
     loop {
         tokio::select! {
             received = socket.recv_any() => {
                 let Some(received) = received else { break };
                 let message = matches!(received, Received::Message(_));
-                if out.received(&received).is_err() || (arguments.one && message) {
+                let ours = received == Received::Pong(LAST.into());
+                arrived |= ours;
+                if ours || (arrived && message) {
+                    leave = latest.map(|latest: Instant| latest.min(Instant::now() + QUIET));
+                }
+                // A program that reads our JSON did not ask for it.
+                let shown = if ours && arguments.json { Ok(()) } else { out.received(&received) };
+                if shown.is_err() || (arguments.one && message) {
                     // Whoever read our output has hung up, or has what it wanted.
                     socket.start_close(code, &reason);
                     asking = false;
                 }
+            }
+            () = until(leave) => {
+                socket.start_close(code, &reason);
+                (leave, latest) = (None, None);
             }
             line = lines.recv(), if asking => match line {
                 Some(Ok(line)) => send(&mut socket, line, arguments.binary).await?,
@@ -140,7 +162,11 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
                 None => {
                     asking = false;
                     if !arguments.stay && !arguments.one {
-                        socket.start_close(code, &reason);
+                        // When this fails, the connection has ended.
+                        socket.ping(LAST).await.ok();
+                        out.sent_ping(LAST);
+                        latest = Some(Instant::now() + ANSWERS);
+                        leave = latest;
                     }
                 }
             },
