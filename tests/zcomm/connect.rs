@@ -47,7 +47,7 @@ fn serve(config: Config) -> Running {
 }
 
 /// Runs `zcomm connect` with this on its stdin.
-fn connect(url: &str, input: &[u8], arguments: &[&str]) -> Done {
+pub(crate) fn connect(url: &str, input: &[u8], arguments: &[&str]) -> Done {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
     command.arg("connect").arg(url).args(arguments).env_clear();
     command

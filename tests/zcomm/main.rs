@@ -7,6 +7,7 @@ mod check;
 mod connect;
 mod hosts;
 mod servers;
+mod peers;
 mod steps;
 mod stress;
 
