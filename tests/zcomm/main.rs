@@ -5,6 +5,7 @@
 mod certs;
 mod check;
 mod connect;
+mod hostile;
 mod hosts;
 mod servers;
 mod peers;

@@ -1,0 +1,205 @@
+//! `zcomm connect` and a server that refuses, is no WebSocket at all, or means harm.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::Stdio,
+    thread::{self, JoinHandle},
+};
+
+use tungstenite::handshake::derive_accept_key;
+
+use crate::{Done, connect::connect, zcomm_command};
+
+/// A server for one client: reads its handshake, and then does this. Its address.
+fn serve<T: Send + 'static>(
+    then: impl FnOnce(TcpStream, &str) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
+        let key = head.find_map(|line| {
+            let line = line.unwrap();
+            Some(line.strip_prefix("Sec-WebSocket-Key: ")?.to_owned())
+        });
+        then(stream, &derive_accept_key(key.unwrap().as_bytes()))
+    });
+    (url, server)
+}
+
+/// The same, behind a good handshake.
+fn speak<T: Send + 'static>(
+    then: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
+    serve(|mut stream, accept| {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade";
+        write!(stream, "{head}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").unwrap();
+        then(stream)
+    })
+}
+
+/// Asserts that it failed with these two lines, and printed nothing.
+#[track_caller]
+fn assert_fails(done: &Done, error: &str, help: &str) {
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (Some(1), ""),
+        "{}",
+        done.stderr
+    );
+    let lines: Vec<_> = done.stderr.lines().collect();
+    assert!(
+        lines[0].starts_with("error: ") && lines[0].contains(error),
+        "{}",
+        done.stderr
+    );
+    assert!(
+        lines.len() == 2 && lines[1].starts_with("help: "),
+        "{}",
+        done.stderr
+    );
+    assert!(lines[1].contains(help), "{}", done.stderr);
+}
+
+#[test]
+fn k01_a_server_that_is_down_is_asked_about() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let done = connect(&format!("ws://{place}/"), b"hi\n", &[]);
+    let error = format!("nobody listens at {place}");
+    assert_fails(&done, &error, "is the server running?");
+}
+
+/// The status says what is wrong, and each has another next step.
+#[test]
+fn k02_every_refusal_has_its_sentence() {
+    for (status, header, error, help) in [
+        (
+            "200 OK",
+            "",
+            "HTTP 200 instead of 101: <h1>Hi</h1>",
+            "an ordinary web page is there",
+        ),
+        (
+            "301 Moved",
+            "Location: /new",
+            "HTTP 301 instead of 101: go to /new",
+            "use the address it names",
+        ),
+        ("401 No", "", "HTTP 401", "show a token"),
+        ("403 No", "", "HTTP 403", "origins and hosts"),
+        ("404 No", "", "HTTP 404", "the path is wrong"),
+        ("426 No", "", "HTTP 426", "another protocol or version"),
+        ("503 No", "Retry-After: 5", "HTTP 503", "try again later"),
+    ] {
+        let (url, server) = serve(move |mut stream, _| {
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: 11\r\n{header}");
+            write!(stream, "{}\r\n\r\n<h1>Hi</h1>", head.trim_end()).unwrap();
+        });
+        assert_fails(&connect(&url, b"hi\n", &[]), error, help);
+        server.join().unwrap();
+    }
+}
+
+/// What a page says goes to a terminal.
+#[test]
+fn a12_a_refusal_cannot_control_the_terminal() {
+    let (url, _server) = serve(|mut stream, _| {
+        let body = "\x1b]0;pwn\x07\u{202e}no\r\nerror: forged";
+        let length = body.len();
+        write!(
+            stream,
+            "HTTP/1.1 403 No\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+    });
+    assert_fails(
+        &connect(&url, b"", &[]),
+        "101: ?]0;pwn??no",
+        "origins and hosts",
+    );
+}
+
+/// Each breach of the rules gets the code for it, and the user a sentence.
+#[test]
+fn k03_a_breach_of_the_protocol_ends_with_its_code() {
+    for (frame, code, words) in [
+        (
+            &[0x82, 127, 0, 0, 0, 0, 0x40, 0, 0, 0][..],
+            1009,
+            "larger than 1048576 bytes",
+        ), // 1 GiB is declared
+        (&[0x81, 2, 0xff, 0xfe], 1007, "not UTF-8"),
+        (&[0x81, 0x82, 1, 2, 3, 4, 0, 0], 1002, "mask"),
+        (&[0xc1, 0], 1002, "Reserved bits"), // compressed, and nobody asked for it
+    ] {
+        let (url, server) = speak(move |mut stream| {
+            stream.write_all(frame).unwrap();
+            // All that comes until it hangs up: what we typed, then its Close frame.
+            let mut heard = Vec::new();
+            stream.read_to_end(&mut heard).unwrap();
+            heard
+        });
+        let mut ours = zcomm_command(Path::new("."), &["connect", &url]);
+        let ours = ours.stdin(Stdio::piped()).spawn().unwrap();
+        let output = ours.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{frame:?}: {stderr}");
+        let said = format!("error: this side closed with {code} (");
+        assert!(stderr.starts_with(&said), "{frame:?}: {stderr}");
+        assert!(stderr.contains(words), "{frame:?}: {stderr}");
+        let heard = server.join().unwrap();
+        let (head, mask) = (&heard[..2], &heard[2..6]);
+        assert_eq!(head[0], 0x88, "a Close frame: {heard:?}");
+        let unmasked = [heard[6] ^ mask[0], heard[7] ^ mask[1]];
+        assert_eq!(u16::from_be_bytes(unmasked), code, "{frame:?}");
+    }
+}
+
+/// A server that asks for ever and reads no answer must not fill our memory with answers.
+#[cfg(target_os = "linux")]
+#[test]
+fn k03_endless_pings_cost_no_memory_and_a_server_that_reads_nothing_is_left() {
+    const PINGS: usize = 200 * 1024 * 1024;
+    let ping = [&[0x89, 125][..], &[b'x'; 125]].concat();
+    let many = ping.repeat(1000);
+    let (begin, begun) = std::sync::mpsc::channel();
+    let (url, server) = speak(move |mut stream| {
+        stream.write_all(&many).unwrap();
+        begin.send(()).unwrap();
+        for _ in 0..PINGS / many.len() {
+            stream.write_all(&many).unwrap();
+        }
+        stream
+    });
+    let mut ours = zcomm_command(Path::new("."), &["connect", &url]);
+    let mut ours = ours.stdin(Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", ours.id());
+    let highest = || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let kib = line.unwrap().split_whitespace().nth(1);
+        kib.unwrap().parse::<usize>().unwrap()
+    };
+    begun.recv().unwrap();
+    let before = highest();
+    let stream = server.join().unwrap();
+    let grown = highest() - before;
+    println!(
+        "{} MiB of pings: from {before} KiB, {grown} KiB more",
+        PINGS >> 20
+    );
+    assert!(grown < 16 * 1024, "from {before} KiB by {grown} KiB");
+    // At the end of the input it wants to say goodbye, and nobody listens.
+    drop(ours.stdin.take());
+    let output = ours.wait_with_output().unwrap();
+    drop(stream);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout), (Some(1), vec![]));
+    assert!(stderr.contains("error: "), "{stderr}");
+    println!("{stderr}");
+}
