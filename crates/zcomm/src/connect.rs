@@ -240,7 +240,7 @@ async fn until(time: Option<Instant>) {
 
 /// The lines of stdin. Read in a thread of their own: nobody can take a read back that has
 /// begun, and the end of the program must not wait for one.
-fn input() -> mpsc::Receiver<io::Result<Vec<u8>>> {
+pub(crate) fn input() -> mpsc::Receiver<io::Result<Vec<u8>>> {
     let (sender, lines) = mpsc::channel(LINES);
     std::thread::spawn(move || {
         let mut stdin = io::stdin().lock();

@@ -7,8 +7,10 @@ mod certs;
 mod connect;
 mod handshake;
 mod output;
+mod paint;
 mod processes;
 mod stress;
+mod tour;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,8 @@ enum Command {
     Connect(connect::Arguments),
     /// Put a server under load, and measure it
     Stress(stress::Arguments),
+    /// A guided tour of the chat: every message, and what to notice
+    Demo(tour::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -39,5 +43,6 @@ fn main() -> ExitCode {
         }
         Command::Connect(arguments) => connect::run(arguments),
         Command::Stress(arguments) => stress::run(&arguments),
+        Command::Demo(arguments) => tour::run(&arguments),
     }
 }

@@ -1,0 +1,134 @@
+//! `zcomm demo`: the chat, told step by step.
+//!
+//! A protocol is learned fastest by watching it. Here two people, Ada and Ben, say every
+//! message that a client of `chat_app` can say, and hear every one that a server can; each
+//! line is what is on the wire, and beside it stands what to notice.
+//!
+//! The story is data (`story`), and one small interpreter plays it (`play`) through the
+//! people's sockets (`visitor`). Every line that is heard is an expectation, so the tour is
+//! also a test of the server: when something does not come, it says what, and exits with 1.
+//!
+//! Production has the same thing without the words: a probe that walks through the protocol
+//! every minute, from outside.
+
+mod narrator;
+mod own;
+mod play;
+mod story;
+mod visitor;
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust, report};
+
+use narrator::Narrator;
+use play::Play;
+
+/// 128 and the number of SIGINT, as shells count.
+const INTERRUPTED: u8 = 130;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  zcomm demo                                            with a chat of its own
+  zcomm demo ws://127.0.0.1:8765/ --token …             with a chat_app that runs
+  zcomm demo wss://localhost:8765/ --ca certs/ca.pem    the same, over TLS
+
+On a server that others use it stays in a room of its own; everybody hears one broadcast.
+
+Exit code: 0 when all came as expected, 1 when not, 130 after Ctrl-C.")]
+pub(crate) struct Arguments {
+    /// Where a chat_app runs; without it, the tour starts one for itself
+    url: Option<String>,
+
+    /// Shown as `Authorization: Bearer`; it stands in your shell's history
+    #[arg(long, requires = "url")]
+    token: Option<String>,
+
+    /// A file with an authority to trust, beside those that this computer trusts
+    #[arg(long, value_name = "FILE", requires = "url")]
+    ca: Option<PathBuf>,
+
+    /// Wait for Enter after each step: what it does at a terminal
+    #[arg(long, conflicts_with = "no_pause")]
+    pause: bool,
+
+    /// Do not wait
+    #[arg(long)]
+    no_pause: bool,
+}
+
+/// Why a tour ended early.
+enum Stopped {
+    /// Something that the library knows to explain.
+    Error(Error),
+    /// Something that should have come and did not: what happened, and what to do.
+    Wrong { what: String, help: &'static str },
+    /// Nobody reads any more.
+    Unread,
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Stopped {
+        Stopped::Error(error)
+    }
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Stopped {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Stopped::Unread,
+            _ => Stopped::Error(error.into()),
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    // One thread: the tour and the server of its own take turns.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let told = runtime
+        .map_err(Stopped::from)
+        .and_then(|runtime| runtime.block_on(tell(arguments)));
+    match told {
+        Ok(code) => code,
+        Err(Stopped::Error(error)) => report(&error),
+        Err(Stopped::Wrong { what, help }) => {
+            // When stderr is gone too, the exit code is all that is left to say it.
+            write!(io::stderr(), "error: {what}\nhelp: {help}\n").ok();
+            ExitCode::FAILURE
+        }
+        Err(Stopped::Unread) => ExitCode::SUCCESS,
+    }
+}
+
+async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {
+    let at_a_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let pause = arguments.pause || (at_a_terminal && !arguments.no_pause);
+    let own = arguments.url.is_none();
+    let options = match &arguments.url {
+        Some(url) => options(arguments, url)?,
+        None => own::start().await?,
+    };
+    let mut play = Play::new(options, own, Narrator::new(pause))?;
+    tokio::select! {
+        played = play.all() => played.map(|()| ExitCode::SUCCESS),
+        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
+    }
+}
+
+fn options(arguments: &Arguments, url: &str) -> Result<ConnectOptions> {
+    let also = match &arguments.ca {
+        Some(file) => Certificate::read_all(file)?,
+        None => Vec::new(),
+    };
+    Ok(ConnectOptions {
+        token: arguments.token.clone(),
+        ..ConnectOptions::new(url, &Trust::platform(&also)?)
+    })
+}
