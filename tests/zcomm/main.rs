@@ -7,10 +7,11 @@ mod check;
 mod connect;
 mod hostile;
 mod hosts;
-mod servers;
 mod peers;
+mod servers;
 mod steps;
 mod stress;
+mod tour;
 
 use std::{
     path::{Path, PathBuf},

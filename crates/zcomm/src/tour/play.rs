@@ -26,6 +26,7 @@ const MAX_MESSAGE: usize = 64 * 1024;
 
 const NOT_CHAT: &str = "is chat_app the program there? cargo run --bin chat_app starts one; without \
                         an address the tour has its own";
+const ITS_TOKEN: &str = "the token of the server goes behind --token";
 const ITS_LOG: &str = "the log of the server says more; zcomm demo without an address tells the same \
                        story with a server of its own";
 
@@ -257,6 +258,7 @@ impl Play {
                 format!("{wanted}, and hears {}", shown(&heard.text)),
                 ITS_LOG,
             ),
+            Missed::Ended(end) if greeting => (format!("{who:?} is not let in: {end}"), ITS_TOKEN),
             Missed::Ended(end) => (format!("{wanted}, but {end}"), ITS_LOG),
         };
         Stopped::Wrong { what, help }

@@ -58,15 +58,6 @@ use Who::{Ada, Ben};
 
 pub(super) const STORY: &[Step] = &[
     Step {
-        title: "A stranger is refused",
-        words: "\
-The chat asks for a token in the handshake. Who shows none gets a connection
-that is closed at once, because a browser would tell its page nothing else.",
-        acts: &[Strangers],
-        notice: "1008 is for rules that were broken; the reason is for people.",
-        place: Anywhere,
-    },
-    Step {
         title: "Ada comes in",
         words: "\
 She shows the token, and her name is in the address. The first message is the
@@ -76,8 +67,8 @@ server's: who she is, and all she needs to come back after a broken connection."
             Hears(Ada, r#"{"type":"welcome","resumed":false}"#),
         ],
         notice: "\
-`session` proves who she is, so it is a secret and covered here. Ids and
-positions are strings: a number in JavaScript is exact only up to 2^53.",
+`session` proves who she is, so it is a secret and covered here. Ids
+and positions are strings: a number in JavaScript is exact only up to 2^53.",
         place: Anywhere,
     },
     Step {
@@ -91,8 +82,8 @@ positions are strings: a number in JavaScript is exact only up to 2^53.",
             ),
         ],
         notice: "\
-A room is a log of messages. `seq` says how many are in it, `epoch` names this
-run of it: a position means nothing in another one.",
+A room is a log of messages. `seq` says how many are in it, `epoch`
+names this run of it: a position means nothing in another one.",
         place: Anywhere,
     },
     Step {
@@ -113,8 +104,8 @@ run of it: a position means nothing in another one.",
             ),
         ],
         notice: "\
-`recipients` counts the others: nobody yet. She hears herself, so the positions
-that she sees have no holes.",
+`recipients` counts the others: nobody yet. She hears herself, so the
+positions that she sees have no holes.",
         place: Anywhere,
     },
     Step {
@@ -132,7 +123,7 @@ again, with the same `id`.",
                 r#"{"type":"ack","id":"a-1","seq":"1","recipients":0,"duplicate":true}"#,
             ),
         ],
-        notice: "The first ack comes again, marked as `duplicate`. The room heard it once.",
+        notice: "The first ack comes again, as a `duplicate`. The room heard it once.",
         place: Anywhere,
     },
     Step {
@@ -166,8 +157,8 @@ again, with the same `id`.",
             Hears(Ada, r#"{"type":"typing","room":"$room","name":"$ben"}"#),
         ],
         notice: "\
-Nobody says when he stops: a page forgets it after `expires_in` seconds, also
-when his connection breaks.",
+Nobody says when he stops: a page forgets it after `expires_in`
+seconds, also when his connection breaks.",
         place: Anywhere,
     },
     Step {
@@ -248,8 +239,8 @@ page sees them. So the chat has a message for it.",
     Step {
         title: "A sign of life",
         words: "\
-The server says now and then that it is there, in a `heartbeat`; the welcome says
-how often (`heartbeat_seconds`). This tour does not wait for one.",
+The server says now and then that it is there, in a `heartbeat`; the welcome
+says how often (`heartbeat_seconds`). This tour does not wait for one.",
         acts: &[],
         notice: "A page that misses two of them reconnects.",
         place: Elsewhere,
@@ -282,8 +273,8 @@ how often (`heartbeat_seconds`). This tour does not wait for one.",
             Hears(Ada, r#"{"type":"pong"}"#),
         ],
         notice: "\
-The connection stays: a mistake is how one learns a protocol. Five within ten
-seconds would end it with 1008.",
+The connection stays: a mistake is how one learns a protocol. Five
+within ten seconds would end it with 1008.",
         place: Anywhere,
     },
     Step {
@@ -307,8 +298,8 @@ seconds would end it with 1008.",
             Hears(Ada, r#"{"type":"ack","id":"a-7","recipients":1}"#),
         ],
         notice: "\
-The room sees him leave at once. His session waits two minutes, and so does his
-inbox: one recipient, though he is away.",
+The room sees him leave at once. His session waits two minutes, and
+so does his inbox: one recipient, though he is away.",
         place: Anywhere,
     },
     Step {
@@ -332,8 +323,8 @@ server's log in the address, of the room when he joins it.",
             ),
         ],
         notice: "\
-`recovered` is a promise: exactly the `missed` messages come next, and nothing
-twice.",
+`recovered` is a promise: exactly the `missed` messages come next,
+and nothing twice.",
         place: Anywhere,
     },
     Step {
@@ -355,8 +346,9 @@ server. Nobody can know what he missed there.",
             Hears(Ben, r#"{"type":"chat","seq":"2"}"#),
         ],
         notice: "\
-From 8 on, to an end that nobody knows (null). Then he starts like a newcomer. A
-chat that is silent about what it lost cannot be trusted with what it has.",
+From 8 on, to an end that nobody knows (null). Then he starts like a
+newcomer. A chat that is silent about what it lost cannot be trusted with what
+it has.",
         place: Anywhere,
     },
     Step {
@@ -383,8 +375,8 @@ that Ada's connection falls behind it.",
             Hears(Ada, r#"{"type":"user_list","room":"$room"}"#),
         ],
         notice: "\
-Not the lost events come, but what they would have led to: a list. The room's
-messages have a log of their own, and lost nothing.",
+Not the lost events come, but what they would have led to: a list.
+The room's messages have a log of their own, and lost nothing.",
         place: Own,
     },
     Step {
@@ -398,8 +390,19 @@ has one connection: the newer one.",
             Replaced(Ben, 4001),
         ],
         notice: "\
-4000 to 4999 are an application's own codes. A page that gets 4001 does not come
-back, or the two tabs would take the session from each other for ever.",
+4000 to 4999 are an application's own codes. A page that gets 4001
+does not come back, or the two tabs would take the session from each other.",
+        place: Anywhere,
+    },
+    Step {
+        title: "A stranger is refused",
+        words: "\
+Eve shows no token. Most servers of this course let her connect and close at
+once: of a refusal in the handshake a browser would tell its page nothing.",
+        acts: &[Strangers],
+        notice: "\
+1008 is for rules that were broken, the reason for people. Where no
+browsers come, HTTP 401 does as well: WEBSOCKET_REFUSE=http.",
         place: Anywhere,
     },
     Step {

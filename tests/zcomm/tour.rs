@@ -1,0 +1,362 @@
+//! `zcomm demo`: it tells everything that the chat can say, and the truth.
+
+use std::{
+    collections::BTreeSet,
+    io::{Read, Write},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use demos::chat::Chat;
+use zcomm_core::{
+    ClientSocket, Config, Connection, Message, Refuse, Token, Trust,
+    envelope::{ClientMessage, Stamped},
+};
+
+use crate::{
+    Done,
+    connect::serve,
+    folder,
+    servers::{Running, start},
+    zcomm, zcomm_command,
+};
+
+const TOKEN: &str = "canary-token-7Qp2xV9d";
+
+/// The messages behind these arrows.
+fn said(done: &Done, arrow: &str) -> Vec<String> {
+    let lines = done.stdout.lines();
+    let said = lines.filter_map(|line| line.split_once(arrow));
+    let json = said.filter(|(_, said)| said.starts_with('{'));
+    json.map(|(_, said)| said.to_owned()).collect()
+}
+
+/// The `type` of each of them.
+fn types(messages: &[String]) -> BTreeSet<String> {
+    let kind = |text: &String| {
+        let value: serde_json::Value = serde_json::from_str(text).unwrap();
+        value["type"].as_str().unwrap().to_owned()
+    };
+    messages.iter().map(kind).collect()
+}
+
+/// The variants of this enum, as they are called on the wire.
+fn variants(name: &str) -> BTreeSet<String> {
+    let source = include_str!("../../crates/zcomm-core/src/envelope.rs");
+    let after = source
+        .split_once(&format!("pub enum {name} {{\n"))
+        .unwrap()
+        .1;
+    let lines = after.split("\n}\n").next().unwrap().lines();
+    let mut variants = BTreeSet::new();
+    for line in lines.filter_map(|line| line.strip_prefix("    ")) {
+        if !line.starts_with(char::is_uppercase) {
+            continue;
+        }
+        let name = line.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+        let mut snake = String::new();
+        for c in name.chars() {
+            if c.is_uppercase() && !snake.is_empty() {
+                snake.push('_');
+            }
+            snake.push(c.to_ascii_lowercase());
+        }
+        variants.insert(snake);
+    }
+    variants
+}
+
+/// Nobody can come back as somebody else with what was printed.
+#[track_caller]
+fn assert_keeps_secrets(done: &Done) {
+    let all = format!("{}{}", done.stdout, done.stderr);
+    assert!(!all.contains(TOKEN), "{all}");
+    // An answer may explain how a token is shown: `?token=...`
+    for (shown, covered) in [
+        ("\"session\":\"", "***"),
+        ("session=", "***"),
+        ("token=", "..."),
+    ] {
+        for rest in all.split(shown).skip(1) {
+            assert!(rest.starts_with(covered), "{shown}{rest}");
+        }
+    }
+}
+
+#[test]
+fn a_tour_shows_every_message_that_there_is() {
+    let done = zcomm(&folder("tour"), &["demo"]);
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (Some(0), ""),
+        "{}",
+        done.stdout
+    );
+    let (out, back) = (said(&done, " -> "), said(&done, " <- "));
+    let mut asked = variants("ClientMessage");
+    assert!(asked.contains("join") && asked.len() >= 8, "{asked:?}");
+    // One of the mistakes.
+    asked.insert("shout".into());
+    assert_eq!(types(&out), asked);
+    let answers = variants("ServerMessage");
+    assert!(
+        answers.contains("user_list") && answers.len() >= 16,
+        "{answers:?}"
+    );
+    assert_eq!(types(&back), answers);
+    // What is shown is what was on the wire.
+    let wrong = out
+        .iter()
+        .filter(|text| ClientMessage::parse(text).is_err());
+    assert_eq!(wrong.count(), 2, "an unknown type and a wrong field");
+    for text in &back {
+        serde_json::from_str::<Stamped>(text).unwrap();
+    }
+    for close in [
+        "<- Close 4001 (",
+        "<- Close 1008 (Authentication required)",
+        "<- Close 1000",
+    ] {
+        assert!(
+            done.stdout.contains(close),
+            "no {close:?} in {}",
+            done.stdout
+        );
+    }
+    assert_keeps_secrets(&done);
+}
+
+/// On 80 columns and without a colour that nobody asked for. Only messages may be longer.
+#[test]
+fn its_words_fit_a_terminal() {
+    let done = zcomm(&folder("tour-words"), &["demo"]);
+    assert!(!done.stdout.contains('\x1b'));
+    for line in done.stdout.lines() {
+        let words = !line.contains(" -> ") && !line.contains(" <- ");
+        assert!(!words || line.chars().count() <= 80, "{line:?}");
+    }
+}
+
+/// A chat as others run it: other names are taken, and not everything is allowed at once.
+fn chat(config: Config) -> Running {
+    let config = Config {
+        require_auth: true,
+        token: Some(Token::new(TOKEN).unwrap()),
+        ..config
+    };
+    let chat = Chat::new(&config).unwrap();
+    start(config, move |mut connection: Connection| {
+        let chat = chat.clone();
+        async move {
+            let Some(mut person) = chat.welcome(&mut connection).await? else {
+                return Ok(());
+            };
+            while let Some(Message::Text(text)) = connection.recv().await {
+                person.says(&text, &mut connection).await?;
+            }
+            Ok(())
+        }
+    })
+}
+
+#[test]
+fn a_tour_of_a_chat_that_runs_stays_in_its_room() {
+    for refuse in [Refuse::Close, Refuse::Http] {
+        let server = chat(Config {
+            refuse,
+            ..Config::default()
+        });
+        let url = format!("ws://{}/", server.addr);
+        // Twice: the second time, Ada and Ben are names that are taken.
+        for _ in 0..2 {
+            let done = zcomm(&folder("tour-url"), &["demo", &url, "--token", TOKEN]);
+            assert_eq!(
+                (done.code, done.stderr.as_str()),
+                (Some(0), ""),
+                "{}",
+                done.stdout
+            );
+            let mut all = types(&said(&done, " <- "));
+            // Only a server of its own is hurried, and has a sign of life every second.
+            assert!(all.insert("user_list".into()) && all.insert("heartbeat".into()));
+            assert_eq!(all, variants("ServerMessage"));
+            for text in said(&done, " -> ") {
+                assert!(!text.contains("lobby"), "{text}");
+            }
+            assert_keeps_secrets(&done);
+        }
+        // A token in the address is Ada's and Ben's, and not Eve's.
+        let with_token = format!("{url}?token={TOKEN}");
+        let done = zcomm(&folder("tour-url"), &["demo", &with_token]);
+        assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+        assert_keeps_secrets(&done);
+    }
+}
+
+#[test]
+fn who_is_not_let_in_is_told_about_the_token() {
+    for (refuse, error, help) in [
+        (
+            Refuse::Close,
+            "Ada is not let in: the other side closed with 1008",
+            "--token",
+        ),
+        (Refuse::Http, "HTTP 401", "show a token"),
+    ] {
+        let server = chat(Config {
+            refuse,
+            ..Config::default()
+        });
+        let url = format!("ws://{}/", server.addr);
+        for token in [&[][..], &["--token", "canary-token-7Qp2xV9e"]] {
+            let done = zcomm(&folder("tour-token"), &[&["demo", &url], token].concat());
+            assert_eq!(done.code, Some(1), "{}", done.stdout);
+            assert!(done.stderr.contains(error), "{}", done.stderr);
+            assert!(done.stderr.contains(help), "{}", done.stderr);
+        }
+    }
+}
+
+/// Lesson 2 greets nobody, and answers in words of its own.
+#[test]
+fn a_server_that_is_no_chat_is_named_as_what_it_is() {
+    let server = serve(Config::default());
+    let url = format!("ws://{}/?token={TOKEN}", server.addr);
+    let done = zcomm(&folder("tour-echo"), &["demo", &url]);
+    assert_eq!(done.code, Some(1), "{}", done.stdout);
+    let error = format!("ws://{}/ is a WebSocket, but no chat", server.addr);
+    assert!(done.stderr.contains(&error), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("help: is chat_app the program there?"),
+        "{}",
+        done.stderr
+    );
+    assert_keeps_secrets(&done);
+}
+
+/// A tour is a test: of a chat that forgets acks it says so.
+#[test]
+fn a_chat_that_breaks_its_word_fails_the_tour() {
+    let config = Config {
+        rate_limit: None,
+        ..Config::default()
+    };
+    let chat = Chat::new(&config).unwrap();
+    let server = start(config, move |mut connection: Connection| {
+        let chat = chat.clone();
+        async move {
+            let Some(mut person) = chat.welcome(&mut connection).await? else {
+                return Ok(());
+            };
+            while let Some(Message::Text(text)) = connection.recv().await {
+                // Every message counts as new.
+                let text = text.replace(",\"id\":\"a-1\"", "");
+                person.says(&text, &mut connection).await?;
+            }
+            Ok(())
+        }
+    });
+    let done = zcomm(
+        &folder("tour-broken"),
+        &["demo", &format!("ws://{}/", server.addr)],
+    );
+    assert_eq!(done.code, Some(1), "{}", done.stdout);
+    let step = "step 3, \"She says something, and knows that it arrived\": Ada waits for";
+    assert!(done.stderr.contains(step), "{}", done.stderr);
+    assert!(
+        done.stderr
+            .contains("it does not come within 5 s; what came is"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn enter_leads_from_step_to_step_and_no_more_enter_goes_on() {
+    for lines in [0, 3, 30] {
+        let mut command = zcomm_command(&folder("tour-pause"), &["demo", "--pause"]);
+        let mut tour = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = tour.stdin.take().unwrap();
+        stdin.write_all("\n".repeat(lines).as_bytes()).unwrap();
+        drop(stdin);
+        let output = tour.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let asked = stdout.matches("Enter: go on.").count();
+        // One more, whose answer is the end of the input; and none behind the last step.
+        assert_eq!(asked, (lines + 1).min(19), "{stdout}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_hangs_up_ends_it_without_a_word() {
+    let line = format!(
+        "{} demo | head -1; echo \"${{PIPESTATUS[0]}}\"",
+        env!("CARGO_BIN_EXE_zcomm")
+    );
+    let output = Command::new("bash").args(["-c", &line]).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        stdout.starts_with("With a chat of its own") && stdout.ends_with("\n0\n"),
+        "{stdout}"
+    );
+    assert_eq!(output.stderr, b"");
+}
+
+/// A tour that waits for Enter, and has said so.
+fn waiting(arguments: &[&str]) -> Child {
+    let arguments = [&["demo", "--pause"], arguments].concat();
+    let mut command = zcomm_command(&folder("tour-waits"), &arguments);
+    let mut tour = command.stdin(Stdio::piped()).spawn().unwrap();
+    let stdout = tour.stdout.as_mut().unwrap();
+    let mut told = Vec::new();
+    while !told.ends_with(b"Enter: go on. Ctrl-C: enough. ") {
+        let mut byte = [0];
+        stdout.read_exact(&mut byte).unwrap();
+        told.extend(byte);
+    }
+    tour
+}
+
+/// Somebody reads for as long as they like; a server asks all the while whether the two are
+/// still there.
+#[test]
+fn the_people_answer_pings_while_nobody_presses_enter() {
+    let server = chat(Config {
+        ping_interval: Duration::from_millis(100),
+        ping_timeout: Duration::from_millis(100),
+        ..Config::default()
+    });
+    let url = format!("ws://{}/", server.addr);
+    let mut tour = waiting(&[&url, "--token", TOKEN]);
+    // Long enough to lose whoever does not answer: ten heartbeats of the same server.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let trust = Trust::platform(&[]).unwrap();
+        let url = format!("{url}?token={TOKEN}");
+        let mut watch = ClientSocket::connect(&url, &trust).await.unwrap();
+        let mut heartbeats = 0;
+        while heartbeats < 10 {
+            let message = format!("{:?}", watch.recv().await.unwrap());
+            heartbeats += usize::from(message.contains("heartbeat"));
+        }
+    });
+    let mut stdin = tour.stdin.take().unwrap();
+    stdin.write_all(&[b'\n'; 30]).unwrap();
+    let output = tour.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_is_enough_with_exit_code_130() {
+    let mut tour = waiting(&[]);
+    let killed = Command::new("kill")
+        .args(["-INT", &tour.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    assert_eq!(tour.wait().unwrap().code(), Some(130));
+}
