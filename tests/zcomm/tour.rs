@@ -234,6 +234,23 @@ fn a_server_that_is_no_chat_is_named_as_what_it_is() {
     assert_keeps_secrets(&done);
 }
 
+/// The link of a page has its token behind a #, which no WebSocket takes.
+#[test]
+fn an_address_that_is_none_is_told_without_its_secrets() {
+    for url in [
+        format!("ws://127.0.0.1:1/#token={TOKEN}"),
+        format!("ws://ada:{TOKEN}@127.0.0.1:1/"),
+        format!("http://127.0.0.1:1/?token={TOKEN}"),
+    ] {
+        let done = zcomm(&folder("tour-url-wrong"), &["demo", &url]);
+        assert_eq!(done.code, Some(1), "{}", done.stdout);
+        let error = "is no address of a WebSocket";
+        assert!(done.stderr.contains(error), "{}", done.stderr);
+        let all = format!("{}{}", done.stdout, done.stderr);
+        assert!(!all.contains(TOKEN), "{all}");
+    }
+}
+
 /// A tour is a test: of a chat that forgets acks it says so.
 #[test]
 fn a_chat_that_breaks_its_word_fails_the_tour() {

@@ -11,22 +11,26 @@
 //! Production has the same thing without the words: a probe that walks through the protocol
 //! every minute, from outside.
 
+mod memory;
 mod narrator;
 mod own;
 mod play;
+mod script;
+mod stopped;
 mod story;
 mod visitor;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
 };
 
-use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust, report};
+use zcomm_core::{Certificate, ConnectOptions, Result, Trust};
 
 use narrator::Narrator;
 use play::Play;
+use stopped::Stopped;
 
 /// 128 and the number of SIGINT, as shells count.
 const INTERRUPTED: u8 = 130;
@@ -62,31 +66,6 @@ pub(crate) struct Arguments {
     no_pause: bool,
 }
 
-/// Why a tour ended early.
-enum Stopped {
-    /// Something that the library knows to explain.
-    Error(Error),
-    /// Something that should have come and did not: what happened, and what to do.
-    Wrong { what: String, help: &'static str },
-    /// Nobody reads any more.
-    Unread,
-}
-
-impl From<Error> for Stopped {
-    fn from(error: Error) -> Stopped {
-        Stopped::Error(error)
-    }
-}
-
-impl From<io::Error> for Stopped {
-    fn from(error: io::Error) -> Stopped {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Stopped::Unread,
-            _ => Stopped::Error(error.into()),
-        }
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     // One thread: the tour and the server of its own take turns.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -97,13 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         .and_then(|runtime| runtime.block_on(tell(arguments)));
     match told {
         Ok(code) => code,
-        Err(Stopped::Error(error)) => report(&error),
-        Err(Stopped::Wrong { what, help }) => {
-            // When stderr is gone too, the exit code is all that is left to say it.
-            write!(io::stderr(), "error: {what}\nhelp: {help}\n").ok();
-            ExitCode::FAILURE
-        }
-        Err(Stopped::Unread) => ExitCode::SUCCESS,
+        Err(stopped) => stopped.report(),
     }
 }
 

@@ -1,34 +1,27 @@
 //! Plays the story: does each act, shows it, and stops where something does not come.
 //!
-//! What a later act needs is taken from the messages themselves, as a page does: the names
-//! that were given, the epoch of the room, the positions that Ben has seen.
+//! All waits have an end, and the people hear what is said also while nobody presses Enter:
+//! a server asks them now and then whether they are there.
 //!
-//! Production has a type for each message instead of a text with holes; here the text is
-//! what is to be seen.
+//! Production runs such a script from several places at once, and compares.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{io, time::Duration};
 
 use serde_json::Value;
 use tokio::{task::unconstrained, time::Instant};
-use zcomm_core::{ConnectError, ConnectOptions, End, Error, Token, envelope::ServerMessage};
+use zcomm_core::{ConnectError, ConnectOptions, End, Error, envelope::ServerMessage};
 
 use super::{
-    Stopped,
+    memory::Memory,
     narrator::Narrator,
-    story::{Act, Place, STORY, Step, Who},
-    visitor::{Heard, Missed, PATIENCE, Visitor},
+    script::{Act, Place, Step, Who},
+    stopped::{ITS_LOG, NOT_CHAT, Stopped},
+    story::STORY,
+    visitor::{Heard, Visitor},
 };
 
-/// A session as our servers make them; anything else could not stand in an address.
-const MAX_SESSION: usize = 128;
 /// The largest message that is expected (bytes).
 const MAX_MESSAGE: usize = 64 * 1024;
-
-const NOT_CHAT: &str = "is chat_app the program there? cargo run --bin chat_app starts one; without \
-                        an address the tour has its own";
-const ITS_TOKEN: &str = "the token of the server goes behind --token";
-const ITS_LOG: &str = "the log of the server says more; zcomm demo without an address tells the same \
-                       story with a server of its own";
 
 pub(super) struct Play {
     options: ConnectOptions,
@@ -38,10 +31,9 @@ pub(super) struct Play {
     ben: Option<Visitor>,
     /// Ben's older connection.
     older: Option<Visitor>,
-    /// What is filled in.
-    known: BTreeMap<&'static str, String>,
-    said: Instant,
-    heard: Instant,
+    memory: Memory,
+    said_at: Instant,
+    heard_at: Instant,
 }
 
 impl Play {
@@ -52,13 +44,6 @@ impl Play {
     ) -> Result<Play, Stopped> {
         options.max_message_bytes = MAX_MESSAGE;
         narrator.keep_secret(options.token.as_deref().unwrap_or_default());
-        // A room that nobody else is in.
-        let (_, random) = Token::random()?;
-        let room = format!("tour-{}", &random[..8]);
-        let known = [("room", room), ("seen", "0".into())];
-        let known = known
-            .into_iter()
-            .chain([("direct", "0".into()), ("broadcast", "0".into())]);
         Ok(Play {
             options,
             own,
@@ -66,9 +51,9 @@ impl Play {
             ada: None,
             ben: None,
             older: None,
-            known: known.collect(),
-            said: Instant::now(),
-            heard: Instant::now(),
+            memory: Memory::new()?,
+            said_at: Instant::now(),
+            heard_at: Instant::now(),
         })
     }
 
@@ -83,7 +68,7 @@ impl Play {
             .iter()
             .filter(|step| step.place == Place::Anywhere || step.place == place)
             .collect();
-        let server = without_query(&self.options.url).to_owned();
+        let server = without_secrets(&self.options.url).to_owned();
         let whose = if self.own { "of its own, at" } else { "at" };
         self.narrator
             .words(&format!("With a chat {whose} {server}\n"))?;
@@ -92,7 +77,7 @@ impl Play {
             self.narrator.title(number, of, step.title, step.words)?;
             self.step(step)
                 .await
-                .map_err(|stopped| named(stopped, number, step))?;
+                .map_err(|stopped| self.told(stopped).in_step(number, step.title))?;
             self.narrator.notice(step.notice)?;
             if number < of {
                 self.pause().await?;
@@ -108,18 +93,16 @@ impl Play {
             match *act {
                 Act::Comes(who, query) => {
                     *self.place(who) = None;
-                    let visitor = self.connect(&format!("{who:?}"), query, true).await?;
-                    *self.place(who) = Some(visitor);
+                    self.comes(who, query).await?;
                 }
                 Act::ComesAgain(who, query) => {
                     self.older = self.place(who).take();
-                    let visitor = self.connect(&format!("{who:?}"), query, true).await?;
-                    *self.place(who) = Some(visitor);
+                    self.comes(who, query).await?;
                 }
                 Act::Says(who, text) => self.says(who, text).await?,
                 Act::Hears(who, fields) => self.hears(who, fields).await?,
                 Act::Took => {
-                    let took = self.heard.saturating_duration_since(self.said);
+                    let took = self.heard_at.saturating_duration_since(self.said_at);
                     self.narrator
                         .aside(&format!("there and back: {}", shown(took)))?;
                 }
@@ -127,18 +110,23 @@ impl Play {
                 Act::Breaks(who) => {
                     *self.place(who) = None;
                     self.narrator
-                        .aside(&format!("{who:?}'s connection is gone"))?;
+                        .aside(&format!("{}'s connection is gone", who.name()))?;
                 }
                 Act::Replaced(who, code) => self.replaced(who, code).await?,
                 Act::Strangers => self.strangers().await?,
                 Act::Leaves(who) => {
-                    self.narrator.out(&format!("{who:?}"), "Close 1000")?;
+                    self.narrator.out(who.name(), "Close 1000")?;
                     let why = self.visitor(who)?.leaves().await?;
-                    self.narrator
-                        .back(&format!("{who:?}"), &format!("Close {why}"))?;
+                    self.narrator.back(who.name(), &format!("Close {why}"))?;
                 }
             }
         }
+        Ok(())
+    }
+
+    async fn comes(&mut self, who: Who, query: &str) -> Result<(), Stopped> {
+        let visitor = self.connect(who.name(), query, true).await?;
+        *self.place(who) = Some(visitor);
         Ok(())
     }
 
@@ -147,10 +135,10 @@ impl Play {
         if !token {
             // Neither in the header nor in the address.
             options.token = None;
-            options.url = without_query(&options.url).to_owned();
+            options.url = without_secrets(&options.url).to_owned();
         }
-        let query = self.filled(query, str::to_owned);
-        let shown = format!("connects to {}?{query}", without_query(&options.url));
+        let query = self.memory.query(query);
+        let shown = format!("connects to {}?{query}", without_secrets(&options.url));
         self.narrator.out(who, &shown)?;
         let joint = if options.url.contains('?') { '&' } else { '?' };
         options.url = format!("{}{joint}{query}", options.url);
@@ -158,118 +146,50 @@ impl Play {
     }
 
     async fn says(&mut self, who: Who, text: &str) -> Result<(), Stopped> {
-        let text = self.filled(text, as_json);
-        self.narrator.out(&format!("{who:?}"), &text)?;
-        self.said = Instant::now();
+        let text = self.memory.json(text);
+        self.narrator.out(who.name(), &text)?;
+        self.said_at = Instant::now();
         self.visitor(who)?.says(&text).await?;
         Ok(())
     }
 
     async fn hears(&mut self, who: Who, fields: &str) -> Result<(), Stopped> {
-        let fields = self.filled(fields, as_json);
+        let fields = self.memory.json(fields);
         let expected: Value = serde_json::from_str(&fields).map_err(io::Error::other)?;
-        match self.visitor(who)?.hears(&expected).await {
-            Ok(heard) => self.learns(who, &heard),
-            Err(missed) => Err(self.missed(who, &fields, &expected["type"], missed)),
-        }
+        let missed = match self.visitor(who)?.hears(&expected).await {
+            Ok(heard) => return self.heard(who, &heard),
+            Err(missed) => missed,
+        };
+        Err(match expected["type"] == "welcome" {
+            true => Stopped::not_greeted(who.name(), without_secrets(&self.options.url), missed),
+            false => Stopped::not_heard(who.name(), &fields, missed),
+        })
     }
 
     /// Shows what came, and keeps what is needed later.
-    fn learns(&mut self, who: Who, heard: &Heard) -> Result<(), Stopped> {
-        self.heard = heard.at;
-        let Some(message) = &heard.message else {
-            let what = format!(
-                "not a message of this chat: {}",
-                self.narrator.shown(&heard.text)
-            );
-            return Err(Stopped::Wrong {
-                what,
-                help: NOT_CHAT,
-            });
-        };
-        let mut news = Vec::new();
-        match message {
-            ServerMessage::Welcome {
-                name,
-                session,
-                broadcast,
-                ..
-            } => {
-                if !is_plain(&session.0) {
-                    let what = "the welcome has no session as chat_app makes them".into();
-                    return Err(Stopped::Wrong {
-                        what,
-                        help: NOT_CHAT,
-                    });
-                }
-                self.narrator.keep_secret(&session.0);
-                news.push((if who == Who::Ada { "ada" } else { "ben" }, name.clone()));
-                if who == Who::Ben {
-                    news.push(("session", session.0.clone()));
-                    news.push(("broadcast", broadcast.0.to_string()));
-                }
-            }
-            ServerMessage::Joined { epoch, .. } => news.push(("epoch", epoch.clone())),
-            ServerMessage::Chat { seq, .. } if who == Who::Ben => {
-                news.push(("seen", seq.0.to_string()));
-            }
-            ServerMessage::Direct { seq, .. } if who == Who::Ben => {
-                news.push(("direct", seq.0.to_string()));
-            }
-            ServerMessage::Broadcast { seq, .. } if who == Who::Ben => {
-                news.push(("broadcast", seq.0.to_string()));
-            }
-            _ => {}
+    fn heard(&mut self, who: Who, heard: &Heard) -> Result<(), Stopped> {
+        self.heard_at = heard.at;
+        if let Some(ServerMessage::Welcome { session, .. }) = &heard.message {
+            self.narrator.keep_secret(&session.0);
         }
-        self.known.extend(news);
-        self.narrator.back(&format!("{who:?}"), &heard.text)?;
+        let message = heard.message.as_ref();
+        if !message.is_some_and(|message| self.memory.learn(who, message)) {
+            let what = format!("{} hears what no chat_app says: {}", who.name(), heard.text);
+            return Err(Stopped::wrong(what, NOT_CHAT));
+        }
+        self.narrator.back(who.name(), &heard.text)?;
         Ok(())
     }
 
-    fn missed(&self, who: Who, fields: &str, kind: &Value, missed: Missed) -> Stopped {
-        let shown = |text: &str| self.narrator.shown(text);
-        let wanted = format!("{who:?} waits for {}", shown(fields));
-        let greeting = kind == "welcome";
-        let (what, help) = match missed {
-            Missed::Late(heard) => {
-                let seconds = PATIENCE.as_secs();
-                let late = format!("{wanted}, and it does not come within {seconds} s");
-                let near = heard
-                    .iter()
-                    .rev()
-                    .find(|heard| heard.value["type"] == *kind);
-                match near.or(heard.last()) {
-                    _ if greeting => {
-                        let server = without_query(&self.options.url);
-                        let what = format!(
-                            "{} is a WebSocket, but no chat: it does not greet with a welcome",
-                            shown(server)
-                        );
-                        (what, NOT_CHAT)
-                    }
-                    Some(heard) => (
-                        format!("{late}; what came is {}", shown(&heard.text)),
-                        ITS_LOG,
-                    ),
-                    None => (late, ITS_LOG),
-                }
-            }
-            Missed::Refused(heard) => (
-                format!("{wanted}, and hears {}", shown(&heard.text)),
-                ITS_LOG,
-            ),
-            Missed::Ended(end) if greeting => (format!("{who:?} is not let in: {end}"), ITS_TOKEN),
-            Missed::Ended(end) => (format!("{wanted}, but {end}"), ITS_LOG),
-        };
-        Stopped::Wrong { what, help }
-    }
-
-    /// The server's tasks run when this one waits: it writes everything before it does.
+    /// The server's tasks run when this one waits, so it writes everything before it does:
+    /// `unconstrained`, for tokio otherwise makes a task wait that has done so much.
     async fn hurries(&mut self, who: Who, times: usize) -> Result<(), Stopped> {
-        let [join, leave] = ["join", "leave"]
-            .map(|kind| self.filled(&format!(r#"{{"type":"{kind}","room":"$room"}}"#), as_json));
+        let [join, leave] = ["join", "leave"].map(|kind| {
+            self.memory
+                .json(&format!(r#"{{"type":"{kind}","room":"$room"}}"#))
+        });
         for text in [&join, &leave] {
-            self.narrator.out(&format!("{who:?}"), text)?;
+            self.narrator.out(who.name(), text)?;
         }
         self.narrator
             .aside(&format!("and so on, {times} times without a pause"))?;
@@ -287,7 +207,11 @@ impl Play {
         // The answers to all that would fill the screen.
         let last = serde_json::json!({"type": "pong", "id": "out of breath"});
         if let Err(missed) = visitor.hears(&last).await {
-            return Err(self.missed(who, "the answers to all that", &last["type"], missed));
+            return Err(Stopped::not_heard(
+                who.name(),
+                "the answers to all that",
+                missed,
+            ));
         }
         visitor.forget();
         Ok(())
@@ -300,7 +224,7 @@ impl Play {
         };
         match closed {
             Some(End::ByPeer(why)) if why.code() == code => {
-                let first = format!("{who:?}, the first connection,");
+                let first = format!("{}, the first connection,", who.name());
                 self.narrator.back(&first, &format!("Close {why}"))?;
                 self.older = None;
                 Ok(())
@@ -309,10 +233,7 @@ impl Play {
                 let ended = other.map_or("stays open".into(), |end| format!("ends so: {end}"));
                 let what =
                     format!("the first connection should be closed with {code}, and {ended}");
-                Err(Stopped::Wrong {
-                    what,
-                    help: ITS_LOG,
-                })
+                Err(Stopped::wrong(what, ITS_LOG))
             }
         }
     }
@@ -330,11 +251,8 @@ impl Play {
             Ok(mut eve) => match eve.closed().await {
                 Some(End::ByPeer(why)) if why.code() == 1008 => format!("Close {why}"),
                 _ => {
-                    let what = "nobody refuses Eve, who shows no token".into();
-                    return Err(Stopped::Wrong {
-                        what,
-                        help: NOT_CHAT,
-                    });
+                    let what = "nobody refuses Eve, who shows no token";
+                    return Err(Stopped::wrong(what, NOT_CHAT));
                 }
             },
         };
@@ -368,43 +286,21 @@ impl Play {
         self.place(who).as_mut().ok_or(Error::Closed)
     }
 
-    /// A text with what is known in the place of its holes.
-    fn filled(&self, text: &str, form: impl Fn(&str) -> String) -> String {
-        let mut text = text.to_owned();
-        for (name, value) in &self.known {
-            text = text.replace(&format!("${name}"), &form(value));
+    /// Its words, safe to show: they may repeat what a server has sent.
+    fn told(&self, stopped: Stopped) -> Stopped {
+        match stopped {
+            Stopped::Wrong { what, help } => Stopped::wrong(self.narrator.shown(&what), help),
+            other => other,
         }
-        text
     }
 }
 
-/// As it stands between the quotes of a JSON text.
-fn as_json(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
-}
-
-fn is_plain(session: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    (1..=MAX_SESSION).contains(&session.len()) && session.bytes().all(plain)
-}
-
-/// Behind the `?` may be a token.
-fn without_query(url: &str) -> &str {
-    url.split('?').next().unwrap_or_default()
+/// A token can be behind `?` or `#`, and a password before `@`.
+fn without_secrets(url: &str) -> &str {
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
+    shown.rsplit_once('@').map_or(shown, |(_, host)| host)
 }
 
 fn shown(took: Duration) -> String {
     format!("{:.2} ms", took.as_secs_f64() * 1000.0)
-}
-
-/// Says in which step it was.
-fn named(stopped: Stopped, number: usize, step: &Step) -> Stopped {
-    match stopped {
-        Stopped::Wrong { what, help } => Stopped::Wrong {
-            what: format!("step {number}, \"{}\": {what}", step.title),
-            help,
-        },
-        other => other,
-    }
 }

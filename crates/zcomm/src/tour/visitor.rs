@@ -10,7 +10,7 @@ use std::{collections::VecDeque, time::Duration};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use zcomm_core::{
-    ClientSocket, ConnectOptions, End, Message, Result,
+    ClientSocket, ConnectOptions, End, Error, Message, Result,
     envelope::{ServerMessage, Stamped},
 };
 
@@ -56,12 +56,15 @@ impl Heard {
     }
 }
 
-/// Why something was not heard.
+/// Why something was not heard; what came instead is as it was on the wire.
 pub(super) enum Missed {
-    /// It did not come; these did.
-    Late(Vec<Heard>),
-    /// This came instead.
-    Refused(Heard),
+    /// It did not come. `near`: one of its type did, with other fields.
+    Late {
+        near: bool,
+        instead: Option<String>,
+    },
+    /// An error came.
+    Refused(String),
     Ended(String),
 }
 
@@ -74,7 +77,8 @@ impl Visitor {
     }
 
     pub(super) async fn says(&mut self, text: &str) -> Result<()> {
-        self.socket.send(text).await
+        let sent = self.socket.send(text).await;
+        sent.map_err(|_| Error::Ended(self.end()))
     }
 
     /// Takes what fits out of all that was heard, or waits for it.
@@ -92,7 +96,7 @@ impl Visitor {
                     return if fits {
                         Ok(heard)
                     } else {
-                        Err(Missed::Refused(heard))
+                        Err(Missed::Refused(heard.text))
                     };
                 }
                 looked_at += 1;
@@ -100,7 +104,7 @@ impl Visitor {
             match timeout_at(until, self.socket.recv()).await {
                 Ok(Some(message)) => looked_at -= self.keep(message),
                 Ok(None) => return Err(Missed::Ended(self.end())),
-                Err(_) => return Err(Missed::Late(self.heard.drain(..).collect())),
+                Err(_) => return Err(self.late(expected)),
             }
         }
     }
@@ -129,6 +133,15 @@ impl Visitor {
     pub(super) async fn leaves(&mut self) -> Result<String> {
         let why = self.socket.close(1000, "").await?;
         Ok(why.to_string())
+    }
+
+    fn late(&self, expected: &Value) -> Missed {
+        let mut newest = self.heard.iter().rev();
+        let near = newest.find(|heard| heard.value["type"] == expected["type"]);
+        Missed::Late {
+            near: near.is_some(),
+            instead: near.or(self.heard.back()).map(|heard| heard.text.clone()),
+        }
     }
 
     fn end(&self) -> String {
