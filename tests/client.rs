@@ -327,6 +327,7 @@ async fn nothing_follows_our_close_frame() {
         .unwrap();
     socket.start_close(3001, "done");
     assert!(matches!(socket.send("late").await, Err(Error::Closed)));
+    assert!(matches!(socket.feed("late"), Err(Error::Closed)));
     assert!(matches!(socket.ping(b"late").await, Err(Error::Closed)));
     let end = soon("the goodbye", socket.close(3001, "done")).await;
     assert_eq!(end.unwrap().code(), 3001);

@@ -111,9 +111,9 @@ impl ClientSocket {
     /// do until then.
     ///
     /// # Errors
-    /// [`Error::Closed`] once the connection has ended.
+    /// [`Error::Closed`] once the connection has ended, or was asked to close.
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<bool> {
-        if self.end.is_some() {
+        if self.end.is_some() || self.pulse.closing.is_some() {
             return Err(Error::Closed);
         }
         let room = match self.full {
