@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Done, connect::connect, zcomm_command};
+use crate::{Done, connect::connect, zcomm, zcomm_command};
 
 /// Where they are installed.
 const PEERS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../peers");
@@ -297,5 +297,30 @@ fn fragments_arrive_as_one_message() {
     for peer in Peer::both() {
         let done = peer.echoes("fragments Grüße,世界🌍!\nwhole", &[]);
         assert_eq!(done.stdout, "Grüße,世界🌍!\nwhole\n", "{}", peer.name);
+    }
+}
+
+/// A load test that only our own servers pass would measure our habits.
+#[test]
+fn a_short_load_loses_nothing() {
+    for peer in Peer::both() {
+        let load = ["-c", "8", "--window", "4", "-d", "1", "--json"];
+        let done = zcomm(
+            Path::new(PEERS),
+            &[&["stress", &peer.url], &load[..]].concat(),
+        );
+        assert_eq!(done.code, Some(0), "{}: {}", peer.name, done.stderr);
+        let report: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+        let count = |name: &str| report[name].as_u64().unwrap();
+        assert_eq!(count("opened"), 8, "{}: {report}", peer.name);
+        assert_eq!(count("received"), count("sent"), "{}: {report}", peer.name);
+        assert_eq!(
+            (count("lost"), count("repeated")),
+            (0, 0),
+            "{}: {report}",
+            peer.name
+        );
+        // Four in flight on each of eight connections, for a second: far more than these.
+        assert!(count("received") >= 100, "{}: {report}", peer.name);
     }
 }
