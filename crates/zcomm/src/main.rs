@@ -6,6 +6,7 @@
 mod certs;
 mod connect;
 mod output;
+mod processes;
 
 use std::process::ExitCode;
 

@@ -151,7 +151,7 @@ fn bytes(data: &[u8]) -> String {
 }
 
 /// A text for a terminal: what would control it becomes a picture of itself.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let picture = |c: char| match c {
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)),
         '\u{7f}' => Some('\u{2421}'),
