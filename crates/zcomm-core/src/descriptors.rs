@@ -9,7 +9,7 @@
 
 /// Descriptors that are not client connections: listener, epoll, standard streams, and a
 /// reserve for connections that only ask for a page.
-const OTHERS: usize = 100;
+pub const OTHER_DESCRIPTORS: usize = 100;
 
 /// Makes room for `wanted` connections. Returns how many there is room for.
 #[cfg(unix)]
@@ -17,7 +17,7 @@ pub(crate) fn make_room(wanted: usize) -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
 
     let mut limit = getrlimit(Resource::Nofile);
-    let needed = (wanted + OTHERS) as u64;
+    let needed = (wanted + OTHER_DESCRIPTORS) as u64;
     if limit.current.is_some_and(|current| current < needed) {
         let raised = limit.maximum.map_or(needed, |most| most.min(needed));
         limit.current = Some(raised);
@@ -27,7 +27,7 @@ pub(crate) fn make_room(wanted: usize) -> usize {
     let lent = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let room = usize::try_from(lent)
         .unwrap_or(usize::MAX)
-        .saturating_sub(OTHERS)
+        .saturating_sub(OTHER_DESCRIPTORS)
         .max(1);
     if room < wanted {
         tracing::warn!(
