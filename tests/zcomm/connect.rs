@@ -15,8 +15,8 @@ use crate::Done;
 const TOKEN: &str = "canary-token-7Qp2xV9d";
 
 /// A server in a thread of its own, until it is dropped.
-struct Running {
-    addr: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) addr: SocketAddr,
     _stop: oneshot::Sender<()>,
 }
 
@@ -48,7 +48,7 @@ async fn talk(mut connection: Connection) -> Result<()> {
     Ok(())
 }
 
-fn serve(config: Config) -> Running {
+pub(crate) fn serve(config: Config) -> Running {
     let (sender, receiver) = mpsc::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     std::thread::spawn(move || {

@@ -5,6 +5,7 @@
 mod certs;
 mod check;
 mod connect;
+mod doctor;
 mod hosts;
 mod steps;
 

@@ -5,7 +5,9 @@
 
 mod certs;
 mod connect;
+mod doctor;
 mod output;
+mod paint;
 mod processes;
 
 use std::process::ExitCode;
@@ -26,6 +28,8 @@ enum Command {
     Certs(certs::Arguments),
     /// Open a WebSocket: lines go out, messages come in
     Connect(connect::Arguments),
+    /// Look at what stops a lesson: ports, settings, certificates, network
+    Doctor(doctor::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -34,5 +38,6 @@ fn main() -> ExitCode {
             certs::run(&arguments).unwrap_or_else(|error| zcomm_core::report(&error))
         }
         Command::Connect(arguments) => connect::run(arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
     }
 }

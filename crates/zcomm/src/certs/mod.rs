@@ -23,6 +23,8 @@ use zcomm_core::{Certificate, DevelopmentCa, Result};
 
 use files::Files;
 
+pub(crate) use self::{check::judge, words::word};
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
