@@ -6,6 +6,7 @@ mod certs;
 mod check;
 mod connect;
 mod doctor;
+mod help;
 mod hosts;
 mod steps;
 
