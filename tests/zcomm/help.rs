@@ -4,10 +4,9 @@
 //! change to it. After one that is meant: `INSTA_UPDATE=always cargo test -p zcomm help`, and
 //! read the difference before it is committed.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
+#[cfg(unix)]
+use std::process::Stdio;
+use std::{path::Path, process::Command};
 
 use crate::{Done, folder, zcomm, zcomm_command};
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use zcomm_core::{Certificate, Identity, MAKE_CERTIFICATES, TlsFiles, readable_by_others};
 
 use super::{
-    Situation,
+    Situation, addresses,
     finding::{Finding, Verdict, bad, look, note, ok},
 };
 use crate::certs::{judge, word};
@@ -20,7 +20,9 @@ const TOPIC: &str = "certificates";
 
 pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     if let Some(files) = &situation.settings.tls_files {
-        return examine(files);
+        let mut findings = examine(files);
+        findings.extend(not_for(situation, files));
+        return findings;
     }
     let files = TlsFiles {
         certificate: Path::new("certs").join("localhost.pem"),
@@ -73,6 +75,22 @@ fn examine(files: &TlsFiles) -> Vec<Finding> {
         findings.push(ok(TOPIC, format!("{file} is for {names}, until {until}")));
     }
     findings
+}
+
+/// What a class would type, and the certificate is not for.
+fn not_for(situation: &Situation, files: &TlsFiles) -> Option<Finding> {
+    let chain = Certificate::read_all(&files.certificate).ok()?;
+    let names = chain.first()?.names();
+    let listening = addresses::of(&situation.config.host);
+    let mut others = addresses::for_others(&listening, &addresses::own());
+    others.retain(|ip| !names.contains(&ip.to_string()));
+    let hosts: Vec<_> = others.iter().map(|ip| format!(" --host {ip}")).collect();
+    let what = format!(
+        "not for {}: browsers refuse it there",
+        addresses::list(&others)
+    );
+    let fix = format!("{MAKE_CERTIFICATES}{}", hosts.concat());
+    (!others.is_empty()).then(|| look(TOPIC, what).fix(fix))
 }
 
 fn beside(file: &Path, name: &str) -> PathBuf {

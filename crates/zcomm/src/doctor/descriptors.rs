@@ -34,13 +34,13 @@ fn judge(soft: Option<u64>, hard: Option<u64>, wanted: usize) -> Finding {
     let shown = |limit: Option<u64>| limit.map_or("no limit".to_owned(), |n| n.to_string());
     let Some(most) = hard else {
         let soft = shown(soft);
-        return ok(
-            TOPIC,
-            format!("{soft}, and a server may raise it without limit"),
-        );
+        return ok(TOPIC, format!("{soft}, which a server raises as it needs"));
     };
     let clients = most.saturating_sub(OTHER_DESCRIPTORS as u64);
-    let limits = format!("{}, and a server may raise it to {most}", shown(soft));
+    let limits = match soft {
+        Some(soft) if soft == most => format!("{most}"),
+        soft => format!("{}, which a server raises up to {most}", shown(soft)),
+    };
     if clients < wanted as u64 {
         let what = format!("{limits}: {clients} clients, and the settings promise {wanted}");
         return look(TOPIC, what)
@@ -52,7 +52,7 @@ fn judge(soft: Option<u64>, hard: Option<u64>, wanted: usize) -> Finding {
     }
     ok(
         TOPIC,
-        format!("{limits}: {clients} clients (ulimit -n, ulimit -Hn)"),
+        format!("{limits}: room for {clients} clients (ulimit -Hn)"),
     )
 }
 
@@ -68,7 +68,7 @@ mod tests {
                 Some(1100),
                 1000,
                 Verdict::Ok,
-                "raise it to 1100: 1000 clients",
+                "raises up to 1100: room for 1000",
             ),
             (
                 Some(1099),
@@ -77,7 +77,7 @@ mod tests {
                 "999 clients, and the settings promise 1000",
             ),
             (Some(5), 1000, Verdict::Look, "0 clients"),
-            (None, 1000, Verdict::Ok, "without limit"),
+            (None, 1000, Verdict::Ok, "as it needs"),
         ] {
             let finding = judge(Some(256), hard, wanted);
             assert_eq!(finding.verdict, verdict, "{finding:?}");

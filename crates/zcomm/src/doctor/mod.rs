@@ -12,11 +12,13 @@
 //!
 //! Production has monitors that ask the same every minute.
 
+mod addresses;
 mod browser;
 mod certificates;
 mod clock;
 mod descriptors;
 mod finding;
+mod firewall;
 mod localhost;
 mod network;
 mod ports;

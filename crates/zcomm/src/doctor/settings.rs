@@ -7,9 +7,8 @@
 use zcomm_core::{DEMO_TOKEN, readable_by_others};
 
 use super::{
-    Situation,
+    Situation, addresses,
     finding::{Finding, bad, look, note, ok},
-    network::is_loopback,
 };
 
 pub(super) fn check(situation: &Situation) -> Vec<Finding> {
@@ -21,7 +20,7 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
             let wrong = bad("settings", format!("no server starts: {error}"));
             findings.push(help.into_iter().fold(wrong, Finding::fix));
         }
-        Ok(config) if !is_loopback(&config.host) => {
+        Ok(config) if !addresses::are_loopback(&addresses::of(&config.host)) => {
             let named = config.tokens.iter().map(|named| &named.token);
             let mut tokens = config.token.iter().chain(named);
             if tokens.any(|token| token.matches(DEMO_TOKEN)) {
@@ -36,7 +35,8 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
         Ok(_) => {}
     }
     for warning in &review.warnings {
-        findings.push(look("settings", warning));
+        let put_right = "put it right in .zEnv, or in the environment";
+        findings.push(look("settings", warning).fix(put_right));
     }
     if let Some(file) = &review.file
         && review.holds_secret
