@@ -191,8 +191,13 @@ fn another_server_is_no_lesson() {
 }
 
 fn serve_badly(mut client: TcpStream, answer: &str) {
-    // "GET /healthz HTT": whoever asks gets so far.
-    client.read_exact(&mut [0; 16]).unwrap();
+    // To the end of the question: what is left unread would take the answer with it.
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        asked.extend(byte);
+    }
     match answer {
         // Less than a second between two bytes, until the client has had enough.
         "drip" => {
@@ -646,7 +651,14 @@ fn a_program_that_does_not_answer_is_not_waited_for() {
 #[test]
 fn what_is_shown_keeps_to_80_columns_but_for_what_is_typed() {
     let folder = folder("doctor_width");
-    let shown = zcomm(&folder, &["doctor", "--port", &free_port()]).stdout;
+    let mut command = zcomm_command(&folder, &["doctor", "--port", &free_port()]);
+    command.env("WEBSOCKET_HOST", "0.0.0.0");
+    command.env("WEBSOCKET_TOKEN", "demo_secure_token_123");
+    let shown = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(
+        shown.contains("\n                    one, and others"),
+        "{shown}"
+    );
     for line in shown.lines().filter(|line| !line.contains(" -> ")) {
         assert!(line.chars().count() <= 80, "{line}");
     }

@@ -196,10 +196,8 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
     while answer.len() < piece.len() {
         // A byte now and then must not keep us longer than nothing at all.
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
+        let left = end.checked_duration_since(Instant::now());
+        let left = left.ok_or(ErrorKind::TimedOut)?;
         stream.set_read_timeout(Some(left))?;
         match stream.read(&mut piece)? {
             0 => break,
