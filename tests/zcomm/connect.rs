@@ -42,7 +42,7 @@ async fn talk(mut connection: Connection) -> Result<()> {
     Ok(())
 }
 
-fn serve(config: Config) -> Running {
+pub(crate) fn serve(config: Config) -> Running {
     start(config, talk)
 }
 

@@ -5,6 +5,8 @@
 mod certs;
 mod check;
 mod connect;
+mod doctor;
+mod help;
 mod hosts;
 mod servers;
 mod steps;
