@@ -6,6 +6,8 @@ mod certs;
 mod check;
 mod connect;
 mod hostile;
+mod doctor;
+mod help;
 mod hosts;
 mod peers;
 mod servers;

@@ -20,7 +20,7 @@ use crate::{
     origin::{Authority, Origin},
     tls::Identity,
     token::{NamedToken, Token, Tokens},
-    unknown::warn_of_unknown_names,
+    unknown::unknown_names,
     zenv::Settings,
 };
 
@@ -160,14 +160,19 @@ impl Config {
     /// As [`from_env`](Config::from_env).
     pub fn from_env_over(default: Config) -> Result<Config> {
         let settings = Settings::load()?;
-        for warning in &settings.warnings {
+        for warning in Config::warnings(&settings)? {
             tracing::warn!("{warning}");
         }
-        warn_of_unknown_names(&settings, &NAMES)?;
         Config::from_settings(&settings, default)
     }
 
-    fn from_settings(settings: &Settings, default: Config) -> Result<Config> {
+    /// What is odd about the settings though it stops nothing.
+    pub(crate) fn warnings(settings: &Settings) -> Result<Vec<String>> {
+        let unknown = unknown_names(settings, &NAMES)?;
+        Ok([settings.warnings.clone(), unknown].concat())
+    }
+
+    pub(crate) fn from_settings(settings: &Settings, default: Config) -> Result<Config> {
         let config = Config::read_all(settings, default)?;
         let twice = config.token.as_ref().and_then(|everybodys| {
             let mut named = config.tokens.iter();
@@ -235,6 +240,27 @@ impl Config {
 /// The three settings of TLS. All or none: half of them is a mistake, and a mistake must
 /// not end in plain text.
 fn tls(settings: &Settings) -> Result<Option<Identity>> {
+    let Some(TlsFiles { certificate, key }) = tls_files(settings)? else {
+        return Ok(None);
+    };
+    let identity = Identity::from_files(&certificate, &key)?;
+    for warning in identity.warnings(&certificate, &key) {
+        tracing::warn!("{warning}");
+    }
+    Ok(Some(identity))
+}
+
+/// The files of a server's certificate and of its private key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// `WEBSOCKET_SSL_CERT`.
+    pub certificate: PathBuf,
+    /// `WEBSOCKET_SSL_KEY`.
+    pub key: PathBuf,
+}
+
+/// The files that the settings name, unread; `None` when TLS is off.
+pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
     let on = read(settings, "WEBSOCKET_SSL_ENABLED", switch)?;
     let certificate = read(settings, "WEBSOCKET_SSL_CERT", file)?;
     let key = read(settings, "WEBSOCKET_SSL_KEY", file)?;
@@ -256,13 +282,7 @@ fn tls(settings: &Settings) -> Result<Option<Identity>> {
             "WEBSOCKET_SSL_KEY",
             "needed because WEBSOCKET_SSL_ENABLED is on: the file of the private key (PEM)",
         )),
-        (_, Some(certificate), Some(key)) => {
-            let identity = Identity::from_files(&certificate, &key)?;
-            for warning in identity.warnings(&certificate, &key) {
-                tracing::warn!("{warning}");
-            }
-            Ok(Some(identity))
-        }
+        (_, Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
     }
 }
 

@@ -9,7 +9,7 @@
 
 /// Descriptors that are not client connections: listener, epoll, standard streams, and a
 /// reserve for connections that only ask for a page.
-const OTHERS: usize = 100;
+pub const OTHER_DESCRIPTORS: usize = 100;
 
 /// Raises this process's limit of file descriptors to so many, as far as the system lets it,
 /// and never lowers it. Returns the limit.
@@ -39,9 +39,9 @@ pub fn raise_descriptor_limit(_needed: usize) -> usize {
 
 /// Makes room for `wanted` connections. Returns how many there is room for.
 pub(crate) fn make_room(wanted: usize) -> usize {
-    let needed = wanted + OTHERS;
+    let needed = wanted + OTHER_DESCRIPTORS;
     let lent = raise_descriptor_limit(needed);
-    let room = lent.saturating_sub(OTHERS).max(1);
+    let room = lent.saturating_sub(OTHER_DESCRIPTORS).max(1);
     if room < wanted {
         tracing::warn!(
             "WEBSOCKET_MAX_CONNECTIONS={wanted} needs {needed} file descriptors and the system lends \

@@ -95,6 +95,8 @@ mod unknown;
 
 mod config;
 
+mod settings_review;
+
 mod budgets;
 
 pub mod logging;
@@ -171,11 +173,11 @@ pub use client::{Client, Event};
 pub use client_socket::{ClientSocket, Received};
 pub use clients::{ClientId, ClientInfo, Clients};
 pub use close_reason::CloseReason;
-pub use config::{Config, Refuse};
+pub use config::{Config, Refuse, TlsFiles};
 pub use connect_error::{ConnectError, Distrust};
 pub use connection::Connection;
 pub use cursor::{Cursor, Delivery};
-pub use descriptors::raise_descriptor_limit;
+pub use descriptors::{OTHER_DESCRIPTORS, raise_descriptor_limit};
 pub use development_ca::{DevelopmentCa, LOOPBACK_NAMES, PemPair};
 pub use error::{Error, Result};
 pub use figures::{Figure, FigureKind};
@@ -190,8 +192,9 @@ pub use pem::{MAKE_CERTIFICATES, PemError, read_pem};
 pub use program::{program, report};
 pub use reading::{MAX_ID, MAX_TEXT};
 pub use server::Server;
+pub use settings_review::SettingsReview;
 pub use shutdown::shutdown_signal;
-pub use tls::Identity;
+pub use tls::{Identity, readable_by_others};
 pub use token::{DEMO_TOKEN, NamedToken, Token};
 pub use trust::Trust;
 pub use wire::End;

@@ -150,14 +150,20 @@ fn http1_only(mut config: ServerConfig) -> ServerConfig {
     config
 }
 
+/// Whether a file with a secret is open to other users of this computer. On Windows the
+/// rights of the folder count, and the answer is no.
 #[cfg(unix)]
-fn readable_by_others(file: &Path) -> bool {
+#[must_use]
+pub fn readable_by_others(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
 }
 
+/// Whether a file with a secret is open to other users of this computer: on this system
+/// the rights of the folder count.
 #[cfg(not(unix))]
-fn readable_by_others(_: &Path) -> bool {
+#[must_use]
+pub fn readable_by_others(_: &Path) -> bool {
     false
 }
 

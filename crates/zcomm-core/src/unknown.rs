@@ -13,22 +13,24 @@ use crate::{
     zenv::Settings,
 };
 
-/// Warns of each name with our prefix that is not among the known ones.
+/// A warning for each name with our prefix that is not among the known ones.
 ///
 /// # Errors
 /// [`Error::SettingMissing`] for one that would switch TLS on, were it known.
-pub(crate) fn warn_of_unknown_names(settings: &Settings, known: &[&str]) -> Result<()> {
+pub(crate) fn unknown_names(settings: &Settings, known: &[&str]) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
     let unknown = settings.names("WEBSOCKET_");
     for name in unknown.filter(|name| !known.contains(name)) {
         refuse_false_protection(name, settings)?;
         let distance = |known: &&&str| strsim::damerau_levenshtein(known, name);
         let nearest = known.iter().min_by_key(distance);
-        match nearest.filter(|known| distance(known) <= 3) {
-            Some(known) => tracing::warn!("unknown setting {name}: did you mean {known}?"),
-            None => tracing::warn!("unknown setting {name}: .zEnv.example lists all there are"),
-        }
+        let help = match nearest.filter(|known| distance(known) <= 3) {
+            Some(known) => format!("did you mean {known}?"),
+            None => ".zEnv.example lists all there are".to_owned(),
+        };
+        warnings.push(format!("unknown setting {name}: {help}"));
     }
-    Ok(())
+    Ok(warnings)
 }
 
 /// Who misspells the settings of TLS and is served plain text was promised more than was
@@ -59,11 +61,11 @@ mod tests {
     fn a_misspelt_name_that_promises_encryption_stops_the_program() {
         let check = |name, value| {
             let settings = Settings::from_pairs(&[(name, value)]);
-            warn_of_unknown_names(&settings, &["WEBSOCKET_SSL_ENABLED"])
+            unknown_names(&settings, &["WEBSOCKET_SSL_ENABLED"])
         };
-        check("WEBSOCKET_TOKN", "x").unwrap();
-        check("WEBSOCKET_SSL_ENABLED", "true").unwrap();
-        check("WEBSOCKET_TLS", "off").unwrap();
+        assert_eq!(check("WEBSOCKET_TOKN", "x").unwrap().len(), 1);
+        assert_eq!(check("WEBSOCKET_SSL_ENABLED", "true").unwrap().len(), 0);
+        assert_eq!(check("WEBSOCKET_TLS", "off").unwrap().len(), 1);
         let error = check("WEBSOCKET_SSL_ENABLE", "true").unwrap_err();
         assert!(
             error

@@ -17,10 +17,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    token::DEMO_TOKEN,
+};
 
 /// The name of the settings file, in the working directory.
-const FILE: &str = ".zEnv";
+pub(crate) const FILE: &str = ".zEnv";
 /// A larger one is no settings file.
 const MAX_BYTES: u64 = 1024 * 1024;
 
@@ -30,6 +33,8 @@ pub(crate) struct Settings {
     values: BTreeMap<String, String>,
     /// The file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
+    /// Whether a value of the file is a secret; the course's token is none.
+    pub(crate) secret_in_file: bool,
     /// What a reader should know, though it stops nothing.
     pub(crate) warnings: Vec<String>,
 }
@@ -71,6 +76,13 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Without the settings of TLS, when their files are another matter.
+    pub(crate) fn without_tls(mut self) -> Settings {
+        self.values
+            .retain(|name, _| !name.starts_with("WEBSOCKET_SSL_"));
+        self
+    }
+
     /// The value of a setting, trimmed. `Some("")` when it is set but empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(|value| value.trim())
@@ -101,6 +113,7 @@ impl Settings {
             else {
                 continue;
             };
+            self.secret_in_file |= names_secret(&name) && !["", DEMO_TOKEN].contains(&value.trim());
             let twice = self.values.insert(name.clone(), value).is_some();
             if twice && !self.warnings.iter().any(|known| known.starts_with(&name)) {
                 self.warnings.push(format!(
@@ -139,15 +152,19 @@ fn read_line(line: &str) -> Result<Option<(String, String)>, String> {
 
 /// A line as an error may show it: cut, and without what could be a secret.
 fn shown(line: &str) -> &str {
-    let upper = line.to_ascii_uppercase();
-    let named_secret = ["TOK", "SECRET", "PASS", "-----BEGIN"]
-        .iter()
-        .any(|word| upper.contains(word));
+    let named_secret = names_secret(line);
     let lone_word = !line.contains([' ', '=']);
     match named_secret || lone_word {
         true => "…",
         false => crate::message::excerpt(line),
     }
+}
+
+/// Whether a name, or a whole line, speaks of a secret; misspelt ones count.
+fn names_secret(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let mut words = ["TOK", "SECRET", "PASS", "-----BEGIN"].iter();
+    words.any(|word| upper.contains(word))
 }
 
 fn broken(file: &Path, line: Option<usize>, reason: String) -> Error {
@@ -244,6 +261,20 @@ mod tests {
         let settings = read("A=1\nA=2").unwrap();
         assert_eq!(settings.get("A"), Some("2"));
         assert!(settings.warnings[0].contains("line 2"));
+    }
+
+    #[test]
+    fn a_token_in_the_file_is_a_secret_and_the_courses_is_none() {
+        for (text, secret) in [
+            ("WEBSOCKET_PORT=1", false),
+            ("WEBSOCKET_TOKEN=", false),
+            ("WEBSOCKET_TOKEN=demo_secure_token_123", false),
+            ("WEBSOCKET_TOKEN=demo_secure_token_1234", true),
+            ("WEBSOCKET_TOKN='my secret'", true),
+            ("WEBSOCKET_TOKENS=ada:demo_secure_token_123", true),
+        ] {
+            assert_eq!(read(text).unwrap().secret_in_file, secret, "{text}");
+        }
     }
 
     proptest! {

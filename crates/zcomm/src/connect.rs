@@ -44,10 +44,14 @@ const LINES: usize = 16;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  zcomm connect ws://127.0.0.1:8765/                      talk to lesson 2
-  echo hi | zcomm connect ws://127.0.0.1:8765/            one question, its answer, the end
-  zcomm connect wss://localhost:8765/ --ca certs/ca.pem   over TLS, with your own authority
-  zcomm connect ws://127.0.0.1:8765/ -v --show-control    what is said besides the messages
+  zcomm connect ws://127.0.0.1:8765/
+                              talk to lesson 2
+  echo hi | zcomm connect ws://127.0.0.1:8765/
+                              one question, its answer, the end
+  zcomm connect wss://localhost:8765/ --ca certs/ca.pem
+                              over TLS, with your own authority
+  zcomm connect ws://127.0.0.1:8765/ -v --show-control
+                              what is said besides the messages
 
 Exit code: 0 after a goodbye, 1 when it failed or was refused, 130 after Ctrl-C.")]
 pub(crate) struct Arguments {

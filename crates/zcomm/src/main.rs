@@ -4,21 +4,31 @@
 //! wrong is two lines on stderr, a sentence and what to do next.
 
 mod certs;
+mod completions;
 mod connect;
+mod doctor;
 mod handshake;
+mod man;
 mod output;
 mod paint;
+mod print;
 mod processes;
 mod stress;
 mod tour;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Tools for the zComm lessons.
 #[derive(Parser)]
-#[command(name = "zcomm", version, about)]
+#[command(name = "zcomm", version, about, max_term_width = 80)]
+#[command(after_help = "\
+Examples:
+  zcomm doctor                          what would stop a lesson?
+  zcomm connect ws://127.0.0.1:8765/    talk to one
+  zcomm certs                           let it speak wss://
+  zcomm help connect                    all about a subcommand")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -34,6 +44,12 @@ enum Command {
     Stress(stress::Arguments),
     /// A guided tour of the chat: every message, and what to notice
     Demo(tour::Arguments),
+    /// Look at what stops a lesson: ports, settings, certificates, network
+    Doctor(doctor::Arguments),
+    /// Print what makes a shell complete this command
+    Completions(completions::Arguments),
+    /// Print the manual of this command
+    Man(man::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -44,5 +60,8 @@ fn main() -> ExitCode {
         Command::Connect(arguments) => connect::run(arguments),
         Command::Stress(arguments) => stress::run(&arguments),
         Command::Demo(arguments) => tour::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     }
 }

@@ -7,6 +7,8 @@ use anstyle::{AnsiColor, Style};
 
 /// All is well; what comes in.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// Something is wrong.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// Look here; what goes out.
 pub(crate) const NOTE: Style = AnsiColor::Cyan.on_default();
 /// What matters less.

@@ -32,6 +32,9 @@ pub(crate) fn explain(file: &Path) -> Result<ExitCode> {
         for remark in verdict.remarks {
             text += &format!("{remark}\n");
         }
+        if let Some(soon) = verdict.soon {
+            text += &format!("warning: {soon}\n");
+        }
         text += "\n";
     }
     words::print(&text);
@@ -41,14 +44,17 @@ pub(crate) fn explain(file: &Path) -> Result<ExitCode> {
     })
 }
 
+/// What a client says, and what its reader should know besides.
 #[derive(Default)]
-struct Verdict {
-    refusals: Vec<String>,
+pub(crate) struct Verdict {
+    pub(crate) refusals: Vec<String>,
+    /// Whether it will end within days, though a client does not mind yet.
+    pub(crate) soon: Option<String>,
     remarks: Vec<String>,
 }
 
 /// What a client says to a certificate after those before it.
-fn judge(before: &[Certificate], certificate: &Certificate) -> Verdict {
+pub(crate) fn judge(before: &[Certificate], certificate: &Certificate) -> Verdict {
     let mut verdict = Verdict::default();
     // A file that begins with an authority is no server's: each stands for itself.
     let first_is_authority = before.first().is_some_and(Certificate::is_authority);
@@ -75,9 +81,6 @@ fn judge(before: &[Certificate], certificate: &Certificate) -> Verdict {
         verdict.remarks.push(no_use.into());
         return verdict;
     }
-    let soon = certificate.ends_soon();
-    verdict
-        .remarks
-        .extend(soon.map(|soon| format!("warning: {soon}")));
+    verdict.soon = certificate.ends_soon();
     verdict
 }

@@ -23,12 +23,18 @@ use zcomm_core::{Certificate, DevelopmentCa, Result};
 
 use files::Files;
 
+pub(crate) use self::{check::judge, words::word};
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  zcomm certs                             for this machine only
-  zcomm certs --host 192.168.1.20         a class reaches this machine by that address
-  zcomm certs --check certs/localhost.pem what would a client say to it?")]
+  zcomm certs                      for this machine only
+  zcomm certs --host 192.168.1.20  for a class that types this address
+  zcomm certs --check certs/localhost.pem
+                                   what would a client say to it?
+
+Exit code: 0 when it is done, and when a client would accept what was checked;
+1 when it would refuse it; 78 for a file or a folder that cannot be used.")]
 pub(crate) struct Arguments {
     /// One more name or address that the servers on this machine are reached by; what an
     /// authority may sign for is settled when it is made

@@ -1,0 +1,163 @@
+//! What a check has found, and how it is told: a word, a topic, a sentence; then what to
+//! type, on a line of its own that can be copied.
+//!
+//! The word says it, and the colour repeats it. What is told may repeat what stands in a
+//! file or what a process calls itself, so nothing of it reaches a terminal as it is.
+
+use std::io::Write;
+
+use anstyle::Style;
+use serde_json::json;
+
+use crate::{
+    output::visible,
+    paint::{BAD, FAINT, GOOD, NOTE},
+};
+
+/// How wide a line of words may be; what is to be typed stays whole.
+const WIDTH: usize = 80;
+/// Where the sentences begin: behind the word and the topic.
+const INDENT: usize = 20;
+
+/// How good or bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Ok,
+    /// Good to know.
+    Note,
+    /// It works, and somebody should know.
+    Look,
+    /// A server would not start, or its clients would refuse it.
+    Bad,
+}
+
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Verdict::Ok => "ok",
+            Verdict::Note => "note",
+            Verdict::Look => "look",
+            Verdict::Bad => "bad",
+        }
+    }
+
+    fn style(self) -> Style {
+        match self {
+            Verdict::Ok => GOOD,
+            Verdict::Note => FAINT,
+            Verdict::Look => NOTE,
+            Verdict::Bad => BAD,
+        }
+    }
+}
+
+/// One line of the report.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    pub(super) verdict: Verdict,
+    pub(super) topic: String,
+    pub(super) what: String,
+    /// What to type or do next, one way a line.
+    pub(super) fixes: Vec<String>,
+}
+
+impl Finding {
+    fn new(verdict: Verdict, topic: impl Into<String>, what: impl Into<String>) -> Finding {
+        Finding {
+            verdict,
+            topic: topic.into(),
+            what: what.into(),
+            fixes: Vec::new(),
+        }
+    }
+
+    /// The same with one more thing to type.
+    pub(super) fn fix(mut self, fix: impl Into<String>) -> Finding {
+        self.fixes.push(fix.into());
+        self
+    }
+}
+
+pub(super) fn ok(topic: impl Into<String>, what: impl Into<String>) -> Finding {
+    Finding::new(Verdict::Ok, topic, what)
+}
+
+pub(super) fn note(topic: impl Into<String>, what: impl Into<String>) -> Finding {
+    Finding::new(Verdict::Note, topic, what)
+}
+
+pub(super) fn look(topic: impl Into<String>, what: impl Into<String>) -> Finding {
+    Finding::new(Verdict::Look, topic, what)
+}
+
+pub(super) fn bad(topic: impl Into<String>, what: impl Into<String>) -> Finding {
+    Finding::new(Verdict::Bad, topic, what)
+}
+
+/// For people. Whoever asked may have hung up (`| head -1`); that is no failure.
+pub(super) fn print(findings: &[Finding]) {
+    let mut out = anstream::stdout().lock();
+    for finding in findings {
+        let (word, style) = (finding.verdict.word(), finding.verdict.style());
+        let topic = visible(&finding.topic);
+        let lines = wrapped(&visible(&finding.what), WIDTH - INDENT);
+        let what = lines.join(&format!("\n{:INDENT$}", ""));
+        writeln!(out, "{style}{word:<4}{style:#}  {topic:<12}  {what}").ok();
+        for fix in &finding.fixes {
+            writeln!(out, "{:INDENT$}{FAINT}->{FAINT:#} {}", "", visible(fix)).ok();
+        }
+    }
+    let count = |verdict| findings.iter().filter(|one| one.verdict == verdict).count();
+    let (bad, look) = (count(Verdict::Bad), count(Verdict::Look));
+    let summary = match (bad, look) {
+        (0, 0) => "All is well.".to_owned(),
+        (0, look) => format!("Nothing is bad; {look} to look at."),
+        (bad, 0) => format!("{bad} bad: what follows -> repairs it."),
+        (bad, look) => format!("{bad} bad, {look} to look at: what follows -> repairs it."),
+    };
+    writeln!(out, "\n{summary}").ok();
+}
+
+/// For programs: JSON hides what could control a terminal by itself.
+pub(super) fn print_json(findings: &[Finding]) {
+    let object = |finding: &Finding| {
+        json!({
+            "verdict": finding.verdict.word(),
+            "topic": finding.topic,
+            "what": finding.what,
+            "fixes": finding.fixes,
+        })
+    };
+    let list: Vec<_> = findings.iter().map(object).collect();
+    let good = !findings.iter().any(|one| one.verdict == Verdict::Bad);
+    let object = json!({ "good": good, "findings": list });
+    writeln!(std::io::stdout(), "{object:#}").ok();
+}
+
+/// The lines of a text, none wider than this unless one word is.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_wrapped_between_its_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 6), ["one", "two", "three"]);
+        assert_eq!(wrapped("longer than that", 3), ["longer", "than", "that"]);
+        assert_eq!(wrapped("", 3), [""]);
+    }
+}

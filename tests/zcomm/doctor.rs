@@ -1,0 +1,674 @@
+//! `zcomm doctor`: each thing a class trips over, and beside it the same thing in order.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{IpAddr, TcpListener, TcpStream},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use rcgen::{CertificateParams, KeyPair};
+use serde_json::Value;
+use time::OffsetDateTime;
+use zcomm_core::{Config, DevelopmentCa, LOOPBACK_NAMES, PemPair};
+
+use crate::{Done, certs, connect::serve, folder, zcomm, zcomm_command};
+
+/// In no output, whatever is wrong with the file it stands in.
+const CANARY: &str = "canary-token-7Qp2xV9d";
+
+/// What a run has found.
+struct Report {
+    code: Option<i32>,
+    findings: Vec<Value>,
+}
+
+impl Report {
+    /// The first finding of this topic, as `verdict: what`.
+    fn said(&self, topic: &str) -> String {
+        let finding = self.about(topic);
+        format!("{}: {}", text(&finding["verdict"]), text(&finding["what"]))
+    }
+
+    fn fixes(&self, topic: &str) -> String {
+        let fixes = self.about(topic)["fixes"].as_array().unwrap();
+        fixes.iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+
+    fn about(&self, topic: &str) -> &Value {
+        let mut all = self.findings.iter();
+        let found = all.find(|finding| finding["topic"] == topic);
+        found.unwrap_or_else(|| panic!("nothing about {topic} in {:#?}", self.findings))
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+/// Looks with both eyes, the one for people and the one for programs: they agree.
+fn doctor(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Report {
+    let run = |also: &[&str]| -> Done {
+        let arguments = [&["doctor"], arguments, also].concat();
+        let mut command = zcomm_command(folder, &arguments);
+        let output = command.envs(settings.iter().copied()).output().unwrap();
+        Done {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    };
+    let (shown, json) = (run(&[]), run(&["--json"]));
+    for done in [&shown, &json] {
+        assert_eq!(done.stderr, "");
+        assert!(!done.stdout.contains(CANARY), "{}", done.stdout);
+        assert!(!done.stdout.contains('\x1b'), "{}", done.stdout);
+    }
+    let object: Value = serde_json::from_str(&json.stdout).unwrap();
+    let findings = object["findings"].as_array().unwrap().clone();
+    let bad = findings.iter().any(|finding| finding["verdict"] == "bad");
+    assert_eq!(object["good"], !bad);
+    assert_eq!(json.code, Some(i32::from(bad)), "{}", json.stdout);
+    assert_eq!(shown.code, json.code, "{}\n{}", shown.stdout, json.stdout);
+    for finding in &findings {
+        let begin = format!(
+            "{:<4}  {:<12}  ",
+            text(&finding["verdict"]),
+            text(&finding["topic"])
+        );
+        let told = shown.stdout.lines().any(|line| line.starts_with(&begin));
+        assert!(told, "no {begin:?} in {}", shown.stdout);
+        let is_problem = ["look", "bad"].contains(&text(&finding["verdict"]));
+        let has_fix = !finding["fixes"].as_array().unwrap().is_empty();
+        assert!(!is_problem || has_fix, "{finding} and no way out");
+    }
+    Report {
+        code: json.code,
+        findings,
+    }
+}
+
+/// A port that nobody holds, as far as a test can know.
+fn free_port() -> String {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port().to_string()
+}
+
+/// With nothing but a free port to look at.
+fn doctor_at(folder: &Path, settings: &[(&str, &str)]) -> Report {
+    doctor(folder, &["--port", &free_port()], settings)
+}
+
+#[test]
+fn a_free_port_is_good_and_nothing_else_is_bad() {
+    let port = free_port();
+    let report = doctor(&folder("doctor_free"), &["--port", &port], &[]);
+    let said = report.said(&format!("port {port}"));
+    assert!(said.starts_with("ok: free, on 127.0.0.1"), "{said}");
+    assert_eq!(report.code, Some(0), "{:#?}", report.findings);
+}
+
+#[test]
+fn a_port_in_other_hands_is_bad_and_says_whose() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let begin = Instant::now();
+    let report = doctor(&folder("doctor_held"), &["--port", &port.to_string()], &[]);
+    assert!(
+        begin.elapsed() < Duration::from_secs(8),
+        "two runs, and it never answers"
+    );
+    let topic = format!("port {port}");
+    let pid = std::process::id();
+    let said = report.said(&topic);
+    assert!(said.starts_with("bad: taken by command-"), "{said}");
+    assert!(said.ends_with(&format!(" (pid {pid})")), "{said}");
+    let fixes = report.fixes(&topic);
+    let kill = if cfg!(windows) {
+        "taskkill /F /PID"
+    } else {
+        "kill"
+    };
+    assert!(fixes.contains(&format!("{kill} {pid}")), "{fixes}");
+    assert!(fixes.contains("WEBSOCKET_PORT="), "{fixes}");
+    assert_eq!(report.code, Some(1));
+}
+
+/// A browser may ask `::1` first when it is told `localhost`.
+#[test]
+fn a_port_that_is_taken_on_the_other_loopback_is_to_be_looked_at() {
+    // A machine without IPv6 has no such trouble.
+    let Ok(socket) = TcpListener::bind("[::1]:0") else {
+        return;
+    };
+    let port = socket.local_addr().unwrap().port();
+    let report = doctor(&folder("doctor_v6"), &["--port", &port.to_string()], &[]);
+    let topic = format!("port {port}");
+    let said = report.said(&topic);
+    assert!(
+        said.starts_with("look: free on 127.0.0.1, but command-"),
+        "{said}"
+    );
+    assert!(
+        report
+            .fixes(&topic)
+            .contains(&format!("http://127.0.0.1:{port}/"))
+    );
+    assert_eq!(report.code, Some(0));
+}
+
+#[test]
+fn a_lesson_that_runs_is_no_error() {
+    let lesson = serve(Config::default());
+    let port = lesson.addr.port().to_string();
+    let report = doctor(&folder("doctor_lesson"), &["--port", &port], &[]);
+    let said = report.said(&format!("port {port}"));
+    assert!(
+        said.starts_with("note: a lesson is running here: command-"),
+        "{said}"
+    );
+    assert_eq!(report.code, Some(0));
+}
+
+/// Near misses: one that says `ok` to everybody, one that drips, one that hangs up.
+#[test]
+fn another_server_is_no_lesson() {
+    for answer in ["HTTP/1.1 200 OK\r\nServer: other\r\n\r\nok\n", "drip", ""] {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port().to_string();
+        std::thread::spawn(move || {
+            for client in socket.incoming() {
+                std::thread::spawn(move || serve_badly(client.unwrap(), answer));
+            }
+        });
+        let begin = Instant::now();
+        let report = doctor(&folder("doctor_other"), &["--port", &port], &[]);
+        assert!(begin.elapsed() < Duration::from_secs(8), "{answer:?}");
+        let said = report.said(&format!("port {port}"));
+        assert!(said.starts_with("bad: taken by "), "{said}");
+    }
+}
+
+fn serve_badly(mut client: TcpStream, answer: &str) {
+    // To the end of the question: what is left unread would take the answer with it.
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        asked.extend(byte);
+    }
+    match answer {
+        // Less than a second between two bytes, until the client has had enough.
+        "drip" => {
+            client
+                .set_read_timeout(Some(Duration::from_millis(300)))
+                .unwrap();
+            while client.write_all(b"H").is_ok() {
+                client.read_exact(&mut [0; 1]).ok();
+            }
+        }
+        answer => client.write_all(answer.as_bytes()).unwrap(),
+    }
+}
+
+#[test]
+fn the_port_of_the_settings_is_looked_at() {
+    let folder = folder("doctor_port");
+    let port = free_port();
+    fs::write(folder.join(".zEnv"), format!("WEBSOCKET_PORT={port}\n")).unwrap();
+    let report = doctor(&folder, &[], &[]);
+    assert!(report.said(&format!("port {port}")).starts_with("ok: free"));
+    let others = report
+        .findings
+        .iter()
+        .filter(|one| text(&one["topic"]).starts_with("port"));
+    assert_eq!(others.count(), 1);
+    fs::write(folder.join(".zEnv"), "WEBSOCKET_PORT=0\n").unwrap();
+    assert!(
+        doctor(&folder, &[], &[])
+            .said("ports")
+            .contains("takes a free one")
+    );
+    fs::remove_file(folder.join(".zEnv")).unwrap();
+    let report = doctor(&folder, &[], &[]);
+    report.about("port 8765");
+    report.about("port 8766");
+}
+
+#[test]
+fn settings_are_read_as_a_server_reads_them() {
+    let folder = folder("doctor_settings");
+    assert!(
+        doctor_at(&folder, &[])
+            .said("settings")
+            .starts_with("note: no .zEnv")
+    );
+    let secret = format!("WEBSOCKET_TOKEN={CANARY}");
+    for (line, said, code) in [
+        ("WEBSOCKET_RATE_LIMIT=10", "ok: .zEnv can be read", 0),
+        (
+            &format!("{secret}\nWEBSOCKET_RATE_LIMT=10"),
+            "look: unknown setting WEBSOCKET_RATE_LIMT: did you mean WEBSOCKET_RATE_LIMIT?",
+            0,
+        ),
+        (
+            &format!("{secret}\nWEBSOCKET_RATE_LIMIT=ten"),
+            "bad: no server starts: WEBSOCKET_RATE_LIMIT=\"ten\": expected messages per",
+            1,
+        ),
+        (
+            &format!("{secret} and more"),
+            "bad: no server starts: .zEnv, line 1: ",
+            1,
+        ),
+        (
+            "WEBSOCKET_TOKEN=canary",
+            "bad: no server starts: WEBSOCKET_TOKEN=\"***\": must",
+            1,
+        ),
+        (
+            "WEBSOCKET_TLS=on",
+            "bad: no server starts: WEBSOCKET_TLS: is no setting",
+            1,
+        ),
+        (
+            "WEBSOCKET_HOST='\x1b[31mred'",
+            "bad: no server starts: WEBSOCKET_HOST=",
+            1,
+        ),
+    ] {
+        fs::write(folder.join(".zEnv"), format!("{line}\n")).unwrap();
+        let report = doctor_at(&folder, &[]);
+        let found = report.said("settings");
+        assert!(found.starts_with(said), "{line:?} gives {found}");
+        assert_eq!(report.code, Some(code), "{line:?}");
+    }
+    fs::remove_file(folder.join(".zEnv")).unwrap();
+    fs::create_dir(folder.join(".zEnv")).unwrap();
+    let report = doctor_at(&folder, &[]);
+    assert!(report.said("settings").contains(".zEnv: is not a file"));
+}
+
+#[test]
+fn the_courses_token_is_bad_where_others_can_reach_it_and_nowhere_else() {
+    let folder = folder("doctor_public");
+    let public = ("WEBSOCKET_TOKEN", "demo_secure_token_123");
+    let own = ("WEBSOCKET_TOKEN", CANARY);
+    let (wide, here) = (
+        ("WEBSOCKET_HOST", "0.0.0.0"),
+        ("WEBSOCKET_HOST", "localhost"),
+    );
+    for (settings, bad) in [
+        ([public, wide], true),
+        ([public, here], false),
+        ([own, wide], false),
+    ] {
+        let said = doctor_at(&folder, &settings).said("settings");
+        assert_eq!(
+            said.starts_with("bad: no server starts"),
+            bad,
+            "{settings:?}: {said}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_that_others_can_read_is_told_with_its_remedy() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder("doctor_mode");
+    for (token, mode, open) in [
+        (CANARY, 0o644, true),
+        (CANARY, 0o640, true),
+        (CANARY, 0o600, false),
+        ("demo_secure_token_123", 0o644, false),
+    ] {
+        let file = folder.join(".zEnv");
+        fs::write(&file, format!("WEBSOCKET_TOKEN={token}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let report = doctor_at(&folder, &[]);
+        let said = report.said("settings");
+        assert_eq!(
+            said.starts_with("look: .zEnv can be read by others"),
+            open,
+            "{mode:o} {said}"
+        );
+        assert_eq!(report.fixes("settings").contains("chmod 600 .zEnv"), open);
+        assert_eq!(report.code, Some(0));
+    }
+}
+
+const TLS: [(&str, &str); 3] = [
+    ("WEBSOCKET_SSL_ENABLED", "true"),
+    ("WEBSOCKET_SSL_CERT", "certs/localhost.pem"),
+    ("WEBSOCKET_SSL_KEY", "certs/localhost.key"),
+];
+
+/// Puts a pair where the settings above look for it.
+fn put(folder: &Path, pair: &PemPair) {
+    fs::write(folder.join("certs/localhost.pem"), &pair.certificate).unwrap();
+    fs::write(folder.join("certs/localhost.key"), &pair.key).unwrap();
+}
+
+#[test]
+fn certificates_are_judged_as_clients_judge_them() {
+    let folder = folder("doctor_certs");
+    let said = doctor_at(&folder, &[]).said("certificates");
+    assert!(said.starts_with("note: none: "), "{said}");
+    certs(&folder, &[]);
+    let said = doctor_at(&folder, &[]).said("certificates");
+    assert!(
+        said.starts_with("ok: certs/localhost.pem is for localhost, "),
+        "{said}"
+    );
+    assert!(said.ends_with("; the settings do not use it"), "{said}");
+    let said = doctor_at(&folder, &TLS).said("certificates");
+    assert!(
+        said.starts_with("ok: ") && !said.contains("do not use"),
+        "{said}"
+    );
+
+    let ca = DevelopmentCa::new(&[]).unwrap();
+    let ending = |days| ca.issue_ending_in(&LOOPBACK_NAMES, days).unwrap();
+    for (days, in_use, unused) in [
+        (
+            -1,
+            "bad: clients refuse certs/localhost.pem: it expired on 20",
+            "look: clients refuse",
+        ),
+        (
+            3,
+            "look: certs/localhost.pem: it will expire soon",
+            "look: certs/localhost.pem: it will",
+        ),
+    ] {
+        put(&folder, &ending(days));
+        let report = doctor_at(&folder, &TLS);
+        assert!(
+            report.said("certificates").starts_with(in_use),
+            "{}",
+            report.said("certificates")
+        );
+        assert!(
+            report
+                .fixes("certificates")
+                .contains("cargo run --bin zcomm -- certs")
+        );
+        assert_eq!(report.code, Some(i32::from(days < 0)));
+        let report = doctor_at(&folder, &[]);
+        assert!(report.said("certificates").starts_with(unused));
+        assert_eq!(report.code, Some(0), "nobody uses it yet");
+    }
+    let (one, other) = (ending(30), ending(30));
+    put(
+        &folder,
+        &PemPair {
+            certificate: one.certificate,
+            key: other.key,
+        },
+    );
+    let report = doctor_at(&folder, &TLS);
+    let said = report.said("certificates");
+    assert!(said.starts_with("bad: certs/localhost.key: "), "{said}");
+    fs::remove_file(folder.join("certs/localhost.pem")).unwrap();
+    let said = doctor_at(&folder, &TLS).said("certificates");
+    assert!(said.starts_with("bad: certs/localhost.pem: "), "{said}");
+    // What is wrong with a file hides nothing else that the settings say.
+    let and_port = [&TLS[..], &[("WEBSOCKET_PORT", "0")]].concat();
+    assert!(
+        doctor(&folder, &[], &and_port)
+            .said("ports")
+            .starts_with("ok: ")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_private_key_that_others_can_read_is_told_with_its_remedy() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder("doctor_key");
+    certs(&folder, &[]);
+    for name in ["localhost.key", "ca.key"] {
+        let key = folder.join("certs").join(name);
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        let report = doctor_at(&folder, &TLS);
+        let said = report.said("certificates");
+        assert!(
+            said.starts_with(&format!("look: certs/{name} is a private key")),
+            "{said}"
+        );
+        let fixes = report.fixes("certificates");
+        assert_eq!(fixes, format!("chmod 600 certs/{name}"));
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    assert!(
+        doctor_at(&folder, &TLS)
+            .said("certificates")
+            .starts_with("ok: ")
+    );
+}
+
+/// a12: a process calls itself what it likes, and its name cannot control the terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a12_a_process_with_a_hostile_name_is_named_harmlessly() {
+    use std::{
+        io::{BufRead, BufReader},
+        os::unix::fs::symlink,
+        process::{Command, Stdio},
+    };
+    let folder = folder("doctor_red");
+    let program = folder.join("\x1b[31mred");
+    symlink(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut holder = Command::new(&program);
+    holder.args(["--exact", "doctor::holder", "--ignored", "--nocapture"]);
+    holder.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    let lines = BufReader::new(holder.stdout.as_mut().unwrap()).lines();
+    let port = |line: String| Some(line.split_once("holds port ")?.1.to_owned());
+    let port = lines.map(Result::unwrap).find_map(port).unwrap();
+    let report = doctor(&folder, &["--port", &port], &[]);
+    let (said, pid) = (report.said(&format!("port {port}")), holder.id());
+    assert_eq!(said, format!("bad: taken by ␛[31mred (pid {pid})"));
+    // The end of its input is the end of it.
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    let report = doctor(&folder, &["--port", &port], &[]);
+    assert!(report.said(&format!("port {port}")).starts_with("ok: free"));
+}
+
+/// The other program of the test above.
+#[test]
+#[ignore = "a part of the test above it"]
+fn holder() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    println!("holds port {}", socket.local_addr().unwrap().port());
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+#[test]
+fn a_clock_behind_the_certificates_is_to_be_looked_at() {
+    let folder = folder("doctor_clock");
+    certs(&folder, &[]);
+    let said = doctor_at(&folder, &[]).said("clock");
+    assert!(said.starts_with("ok: 20"), "{said}");
+    let mut tomorrow = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    tomorrow.not_before = OffsetDateTime::now_utc() + time::Duration::days(2);
+    let key = KeyPair::generate().unwrap();
+    let pem = tomorrow.self_signed(&key).unwrap().pem();
+    fs::write(folder.join("certs/ca.pem"), pem).unwrap();
+    let report = doctor_at(&folder, &[]);
+    let said = report.said("clock");
+    assert!(
+        said.starts_with("look: ") && said.contains("begins later, on 20"),
+        "{said}"
+    );
+    assert!(report.fixes("clock").starts_with("set it: "));
+}
+
+#[test]
+fn the_network_says_how_a_class_gets_in() {
+    let folder = folder("doctor_network");
+    let at = |host| doctor_at(&folder, &[("WEBSOCKET_HOST", host)]);
+    assert!(
+        at("127.0.0.1")
+            .said("network")
+            .starts_with("note: servers are for this machine only")
+    );
+    // Of a network for documents (RFC 5737): no machine has it.
+    let report = at("203.0.113.9");
+    let said = report.said("network");
+    assert!(
+        said.starts_with("bad: WEBSOCKET_HOST=203.0.113.9 is no address of this"),
+        "{said}"
+    );
+    assert_eq!(report.code, Some(1));
+    let interfaces = if_addrs::get_if_addrs().unwrap();
+    let mut ips_for_others: Vec<_> = interfaces.iter().map(if_addrs::Interface::ip).collect();
+    ips_for_others
+        .retain(|ip| matches!(ip, IpAddr::V4(ip) if !ip.is_loopback() && !ip.is_link_local()));
+    let Some(ip) = ips_for_others.first().copied() else {
+        return;
+    };
+    let said = at("0.0.0.0").said("network");
+    assert!(
+        said.starts_with("ok: ") && said.contains(&ip.to_string()),
+        "{said}"
+    );
+    // And then the certificate has to be for that address.
+    certs(&folder, &[]);
+    let wide = [&TLS[..], &[("WEBSOCKET_HOST", "0.0.0.0")]].concat();
+    let about = |report: &Report| format!("{:#?}", report.findings);
+    let report = doctor_at(&folder, &wide);
+    let refused = format!("not for {ip}");
+    assert!(about(&report).contains(&refused), "{}", about(&report));
+    assert!(!about(&doctor_at(&folder, &TLS)).contains(": browsers refuse it there"));
+    let hosts = ips_for_others.iter().map(|ip| format!("--host={ip}"));
+    let arguments: Vec<_> = ["--new-ca".to_owned()].into_iter().chain(hosts).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    certs(&folder, &arguments);
+    let report = doctor_at(&folder, &wide);
+    assert!(
+        !about(&report).contains(": browsers refuse it there"),
+        "{}",
+        about(&report)
+    );
+}
+
+/// k07: before a class finds out at the 401st client.
+#[cfg(unix)]
+#[test]
+fn k07_too_few_descriptors_are_told_with_the_number_that_fits() {
+    let folder = folder("doctor_descriptors");
+    let limited = |most: u32| {
+        let mut shell = std::process::Command::new("sh");
+        let command = format!("ulimit -n {most} && exec \"$0\" doctor --port \"$1\" --json");
+        shell.args(["-c", &command, env!("CARGO_BIN_EXE_zcomm"), &free_port()]);
+        let done = shell.current_dir(&folder).env_clear().output().unwrap();
+        let object: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let findings = object["findings"].as_array().unwrap().clone();
+        Report {
+            code: done.status.code(),
+            findings,
+        }
+    };
+    let report = limited(500);
+    let said = report.said("descriptors");
+    assert!(
+        said.ends_with(": 400 clients, and the settings promise 1000"),
+        "{said}"
+    );
+    assert!(
+        report
+            .fixes("descriptors")
+            .contains("WEBSOCKET_MAX_CONNECTIONS=400")
+    );
+    assert_eq!(report.code, Some(0));
+    assert!(
+        limited(1100)
+            .said("descriptors")
+            .starts_with("ok: 1100: room for 1000 ")
+    );
+}
+
+/// Programs of this name that say this, alone on the PATH.
+#[cfg(unix)]
+fn with_program(folder: &Path, name: &str, says: &str) -> Report {
+    use std::os::unix::fs::PermissionsExt;
+    let programs = folder.join("programs");
+    fs::remove_dir_all(&programs).ok();
+    fs::create_dir(&programs).unwrap();
+    let program = programs.join(name);
+    fs::write(&program, format!("#!/bin/sh\n{says}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    doctor_at(folder, &[("PATH", programs.to_str().unwrap())])
+}
+
+#[cfg(unix)]
+#[test]
+fn a_browser_and_the_toolchain_are_found_on_the_path() {
+    let folder = folder("doctor_programs");
+    let report = with_program(&folder, "firefox-esr", "exit 1");
+    assert!(
+        report.said("browser").starts_with("ok: "),
+        "{}",
+        report.said("browser")
+    );
+    assert!(report.said("browser").contains("Firefox"));
+    assert!(
+        report
+            .said("rust")
+            .starts_with("note: rustc does not answer")
+    );
+    for (version, verdict) in [("1.88.0", "ok"), ("1.87.1", "look")] {
+        let says = format!("echo 'rustc {version} (6b00bc388 2025-06-23)'");
+        let said = with_program(&folder, "rustc", &says).said("rust");
+        assert!(said.starts_with(&format!("{verdict}: {version}")), "{said}");
+    }
+}
+
+/// One that hangs costs its own line and no other.
+#[cfg(unix)]
+#[test]
+fn a_program_that_does_not_answer_is_not_waited_for() {
+    let folder = folder("doctor_hangs");
+    let begin = Instant::now();
+    let report = with_program(&folder, "rustc", "exec /bin/sleep 20");
+    assert!(
+        begin.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert!(
+        report.said("rust").contains("did not come to an end"),
+        "{}",
+        report.said("rust")
+    );
+    assert!(report.said("clock").starts_with("ok: "));
+}
+
+#[test]
+fn what_is_shown_keeps_to_80_columns_but_for_what_is_typed() {
+    let folder = folder("doctor_width");
+    let mut command = zcomm_command(&folder, &["doctor", "--port", &free_port()]);
+    command.env("WEBSOCKET_HOST", "0.0.0.0");
+    command.env("WEBSOCKET_TOKEN", "demo_secure_token_123");
+    let shown = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(
+        shown.contains("\n                    one, and others"),
+        "{shown}"
+    );
+    for line in shown.lines().filter(|line| !line.contains(" -> ")) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn a_port_is_a_number_from_1() {
+    let folder = folder("doctor_number");
+    for port in ["0", "65536", "-1", "", "http"] {
+        let done = zcomm(&folder, &["doctor", &format!("--port={port}")]);
+        assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""), "{port:?}");
+    }
+}

@@ -1,0 +1,296 @@
+//! What the command says about itself: help, completions, manual.
+//!
+//! Each text stands whole in a file of `snapshots/`, so that a change to it is seen as a
+//! change to it. After one that is meant: `INSTA_UPDATE=always cargo test -p zcomm help`, and
+//! read the difference before it is committed.
+
+#[cfg(unix)]
+use std::process::Stdio;
+use std::{path::Path, process::Command};
+
+use crate::{Done, folder, zcomm, zcomm_command};
+
+/// Every subcommand that has a help of its own, as the command itself lists them.
+fn subcommands() -> Vec<String> {
+    let help = zcomm(Path::new("."), &["--help"]).stdout;
+    let list = help.split("Commands:\n").nth(1).unwrap();
+    let list = list.split("\n\n").next().unwrap();
+    // What belongs to one and did not fit beside it is indented further.
+    let names = list.lines().filter_map(|line| line.strip_prefix("  "));
+    let names = names.filter(|line| !line.starts_with(' '));
+    let names = names.map(|line| line.split(' ').next().unwrap().to_owned());
+    names.filter(|name| name != "help").collect()
+}
+
+/// As a file beside this one.
+fn snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    // On Windows the program has another name.
+    let text = text.replace("zcomm.exe", "zcomm");
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn the_help_of_the_command_is_as_written() {
+    let done = zcomm(&folder("help"), &["--help"]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+    snapshot("help", &done.stdout);
+}
+
+#[test]
+fn the_help_of_every_subcommand_is_as_written() {
+    let folder = folder("help_each");
+    let all = subcommands();
+    assert!(all.len() >= 5, "{all:?}");
+    for name in all {
+        let done = zcomm(&folder, &[&name, "--help"]);
+        assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+        snapshot(&format!("help_{name}"), &done.stdout);
+    }
+}
+
+/// An example is worth more than a list of options.
+#[test]
+fn every_help_has_what_can_be_typed_and_fits_80_columns() {
+    let folder = folder("help_examples");
+    let none = String::new();
+    for name in subcommands().iter().chain([&none]) {
+        let arguments: Vec<_> = name.split_whitespace().chain(["--help"]).collect();
+        let help = zcomm(&folder, &arguments).stdout;
+        let example = format!("\n  zcomm {name}");
+        assert!(
+            help.contains(example.trim_end()) || help.contains(&example[1..]),
+            "{help}"
+        );
+        let wide = help.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None, "{name}");
+    }
+}
+
+/// k06: narrow, and without colours.
+#[test]
+fn k06_a_help_of_20_columns_loses_nothing() {
+    let folder = folder("help_narrow");
+    for name in subcommands() {
+        let words = |columns: &str| {
+            let mut command = zcomm_command(&folder, &[&name, "--help"]);
+            let done = command.env("COLUMNS", columns).output().unwrap();
+            assert_eq!(done.status.code(), Some(0), "{name}");
+            let text = String::from_utf8(done.stdout).unwrap();
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        for columns in ["20", "1", "0", "many"] {
+            assert_eq!(words(columns), words("80"), "{name} at {columns}");
+        }
+    }
+}
+
+#[test]
+fn what_is_misspelt_is_answered_with_what_was_meant() {
+    let folder = folder("misspelt");
+    for (name, arguments) in [
+        ("error_subcommand", &["conect"][..]),
+        (
+            "error_flag",
+            &["connect", "ws://127.0.0.1/", "--show-controls"],
+        ),
+        ("error_missing", &["connect"]),
+        ("error_value", &["doctor", "--port", "eighty"]),
+        ("error_shell", &["completions", "bsh"]),
+        ("error_man", &["man", "conect"]),
+    ] {
+        let done = zcomm(&folder, arguments);
+        assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""), "{name}");
+        snapshot(name, &done.stderr);
+    }
+}
+
+/// k06: a pipe gets no colours, a terminal does, and `NO_COLOR` is obeyed there.
+#[cfg(target_os = "linux")]
+#[test]
+fn k06_colours_are_for_terminals_that_want_them() {
+    let folder = folder("colours");
+    for arguments in [
+        &["--help"][..],
+        &["connect", "--help"],
+        &["doctor"],
+        &["conect"],
+    ] {
+        let done = zcomm(&folder, arguments);
+        assert!(
+            !(done.stdout + &done.stderr).contains('\x1b'),
+            "{arguments:?} in a pipe"
+        );
+        let shown = on_a_terminal(&folder, arguments, &[]);
+        assert!(
+            shown.contains('\x1b'),
+            "{arguments:?} on a terminal: {shown}"
+        );
+        let shown = on_a_terminal(&folder, arguments, &[("NO_COLOR", "1")]);
+        assert!(
+            !shown.is_empty() && !shown.contains('\x1b'),
+            "{arguments:?}: {shown}"
+        );
+        let shown = on_a_terminal(&folder, arguments, &[("TERM", "dumb")]);
+        assert!(
+            !shown.is_empty() && !shown.contains('\x1b'),
+            "{arguments:?}: {shown}"
+        );
+    }
+}
+
+/// What `zcomm` shows on a terminal, which `script` of util-linux provides.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> String {
+    let mut script = Command::new("script");
+    let command = format!("{} {}", env!("CARGO_BIN_EXE_zcomm"), arguments.join(" "));
+    script.args(["--quiet", "--command", &command, "/dev/null"]);
+    script.current_dir(folder).env_clear().stdin(Stdio::null());
+    script
+        .env("PATH", "/usr/bin:/bin")
+        .env("SHELL", "/bin/sh")
+        .env("TERM", "xterm");
+    let done = script.envs(settings.iter().copied()).output().unwrap();
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// k05: `zcomm man | head -1` ends, and says nothing of it.
+#[test]
+fn k05_a_reader_that_hangs_up_is_no_failure() {
+    let folder = folder("hang_up");
+    zcomm(&folder, &["certs"]);
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["man"],
+        &["completions", "zsh"],
+        &["doctor", "--port", "9"],
+        &["doctor", "--port", "9", "--json"],
+        &["certs"],
+        &["certs", "--check", "certs/localhost.pem"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = zcomm_command(&folder, arguments);
+        let done = command.stdout(writer).output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        // 9 is a port that needs rights; whoever has them finds it free.
+        let expected = done.status.code() == Some(0) || arguments[0] == "doctor";
+        assert!(expected, "{arguments:?}: {said}");
+    }
+}
+
+/// Half a script is none: a full disk must be seen.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_a_failure() {
+    let folder = folder("full");
+    for arguments in [&["man"][..], &["completions", "zsh"]] {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let mut command = zcomm_command(&folder, arguments);
+        let done = command.stdout(full).output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("error: No space left"), "{said}");
+    }
+}
+
+fn completions(shell: &str) -> Done {
+    let done = zcomm(Path::new("."), &["completions", shell]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{shell}");
+    done
+}
+
+#[test]
+fn completions_know_every_subcommand_in_every_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = completions(shell).stdout;
+        for name in subcommands() {
+            assert!(script.contains(&name), "{shell} does not know {name}");
+        }
+    }
+}
+
+/// As in a shell that has read the script: a word, Tab, and what is offered.
+#[cfg(unix)]
+#[test]
+fn bash_completes_subcommands_and_options() {
+    let script = completions("bash").stdout;
+    let offered = |words: &[&str]| {
+        let line = words.join("' '");
+        let (last, before) = (words.len() - 1, words[words.len() - 2]);
+        let ask = format!(
+            "{script}\nCOMP_WORDS=('{line}'); COMP_CWORD={last}\n\
+             _zcomm zcomm '{}' '{before}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            words[last]
+        );
+        let mut bash = Command::new("bash");
+        let done = bash.args(["--norc", "-c", &ask]).output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!((done.status.code(), said.as_str()), (Some(0), ""));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    assert_eq!(offered(&["zcomm", "con"]), "connect\n");
+    assert_eq!(offered(&["zcomm", "doctor", "--po"]), "--port\n");
+    assert_eq!(offered(&["zcomm", "completions", "f"]), "fish\n");
+    assert_eq!(offered(&["zcomm", "nothing-like-it"]).trim(), "");
+    // As a whole, too: a quote that does not end is found by reading to the end.
+    let mut bash = Command::new("bash");
+    let mut bash = bash.arg("-n").stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = bash.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, script.as_bytes()).unwrap();
+    drop(stdin);
+    assert!(bash.wait().unwrap().success());
+}
+
+#[test]
+fn the_manual_of_each_subcommand_has_its_parts_and_its_examples() {
+    let folder = folder("man");
+    let none = String::new();
+    for name in subcommands().iter().chain([&none]) {
+        let arguments: Vec<_> = ["man"].into_iter().chain(name.split_whitespace()).collect();
+        let done = zcomm(&folder, &arguments);
+        assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{name}");
+        let title = format!("zcomm {name}").trim_end().replace(' ', "-");
+        for part in [
+            &format!(".TH {title} 1"),
+            ".SH SYNOPSIS",
+            ".SH OPTIONS",
+            "  zcomm ",
+        ] {
+            assert!(done.stdout.contains(part), "no {part:?} in {}", done.stdout);
+        }
+        let page = folder.join(format!("{title}.1"));
+        std::fs::write(&page, &done.stdout).unwrap();
+        let help: Vec<_> = name.split_whitespace().chain(["--help"]).collect();
+        typeset(&page, &title, &zcomm(&folder, &help).stdout);
+    }
+}
+
+/// By the program that would set it for a reader, where there is one; it must not complain.
+fn typeset(page: &Path, title: &str, examples: &str) {
+    let mut groff = Command::new("groff");
+    groff
+        .args(["-man", "-Tascii", "-ww", "-P-cbuo", "-rLL=78n"])
+        .arg(page);
+    let Ok(done) = groff.output() else { return };
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(
+        (done.status.code(), said.as_str()),
+        (Some(0), ""),
+        "{title}"
+    );
+    let shown = String::from_utf8_lossy(&done.stdout).into_owned();
+    let help = examples
+        .lines()
+        .skip_while(|line| !line.starts_with("  zcomm "));
+    for line in help.filter(|line| !line.is_empty()) {
+        assert!(shown.contains(line), "no {line:?} in {shown}");
+    }
+}
