@@ -11,6 +11,7 @@
 mod harness;
 
 mod chat_client;
+mod chat_returns;
 mod chat_storm;
 
 #[path = "lessons.rs"]

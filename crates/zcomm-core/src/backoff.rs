@@ -11,24 +11,24 @@ use std::time::Duration;
 
 /// The first range: 0 to half a second.
 const FIRST: Duration = Duration::from_millis(500);
-/// The longest.
-const LONGEST: Duration = Duration::from_secs(30);
-
 /// The waits of one client.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     range: Duration,
+    longest: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn new() -> Backoff {
-        Backoff { range: FIRST }
+    /// No range is longer than this.
+    pub(crate) fn new(longest: Duration) -> Backoff {
+        let range = FIRST.min(longest);
+        Backoff { range, longest }
     }
 
     /// The next wait.
     pub(crate) fn next(&mut self) -> Duration {
         let range = self.range;
-        self.range = (2 * range).min(LONGEST);
+        self.range = (2 * range).min(self.longest);
         range.mul_f64(random())
     }
 }
@@ -45,9 +45,11 @@ fn random() -> f64 {
 mod tests {
     use super::*;
 
+    const HALF_A_MINUTE: Duration = Duration::from_secs(30);
+
     #[test]
     fn the_range_doubles_up_to_half_a_minute() {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(HALF_A_MINUTE);
         let mut ranges = Vec::new();
         for _ in 0..9 {
             ranges.push(backoff.range.as_millis());
@@ -62,7 +64,7 @@ mod tests {
     #[test]
     fn the_waits_are_spread_over_the_whole_range() {
         let waits: Vec<_> = (0..1000)
-            .map(|_| Backoff::new().next().as_millis())
+            .map(|_| Backoff::new(HALF_A_MINUTE).next().as_millis())
             .collect();
         for tenth in 0..10 {
             let within = tenth * 50..(tenth + 1) * 50_u128;

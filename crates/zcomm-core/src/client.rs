@@ -89,8 +89,8 @@ impl Client {
     pub fn new(options: ConnectOptions) -> Client {
         Client {
             state: connecting(&options),
+            backoff: Backoff::new(options.longest_wait),
             options,
-            backoff: Backoff::new(),
         }
     }
 
@@ -117,7 +117,7 @@ impl Client {
                         let end = socket.end().cloned();
                         let end = end.unwrap_or_else(|| End::Broken(String::new()));
                         if since.elapsed() >= STABLE {
-                            self.backoff = Backoff::new();
+                            self.backoff = Backoff::new(self.options.longest_wait);
                         }
                         self.state = State::Ended(end.clone());
                         return Some(Event::Disconnected(end));

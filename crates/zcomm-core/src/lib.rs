@@ -160,6 +160,16 @@ mod client_socket;
 mod backoff;
 mod client;
 
+mod outbox;
+mod seen;
+
+mod chat_event;
+mod chat_line;
+
+mod conversation;
+
+mod chat_client;
+
 // Layer 4: the server.
 mod announce;
 mod listener;
@@ -169,6 +179,8 @@ mod server;
 mod shutdown;
 
 pub use certificate::Certificate;
+pub use chat_client::ChatClient;
+pub use chat_event::ChatEvent;
 pub use client::{Client, Event};
 pub use client_socket::{ClientSocket, Received};
 pub use clients::{ClientId, ClientInfo, Clients};

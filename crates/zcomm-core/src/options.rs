@@ -35,6 +35,9 @@ pub struct ConnectOptions {
     pub max_message_bytes: usize,
     /// For the whole way to an open connection: 10 s.
     pub connect_timeout: Duration,
+    /// The longest that a [`Client`](crate::Client) waits before it connects again: 30 s. Each
+    /// wait is a random part of a range that begins at 0.5 s and doubles up to this.
+    pub longest_wait: Duration,
     /// How often a silent server is asked whether it is still there: 20 s. `None`: never.
     pub ping_interval: Option<Duration>,
     /// How long it may take to answer: 10 s.
@@ -55,6 +58,7 @@ impl ConnectOptions {
             headers: Vec::new(),
             max_message_bytes: 1024 * 1024,
             connect_timeout: Duration::from_secs(10),
+            longest_wait: Duration::from_secs(30),
             ping_interval: Some(Duration::from_secs(20)),
             ping_timeout: Duration::from_secs(10),
         }
