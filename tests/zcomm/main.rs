@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod certs;
+mod chat;
 mod check;
 mod connect;
-mod hostile;
 mod doctor;
 mod help;
+mod hostile;
 mod hosts;
 mod peers;
 mod servers;

@@ -9,19 +9,18 @@ use std::{
 
 use demos::chat::Chat;
 use zcomm_core::{
-    ClientSocket, Config, Connection, Message, Refuse, Token, Trust,
+    ClientSocket, Config, Connection, Message, Refuse, Trust,
     envelope::{ClientMessage, Stamped},
 };
 
 use crate::{
     Done,
+    chat::{TOKEN, chat},
     connect::serve,
     folder,
-    servers::{Running, start},
+    servers::start,
     zcomm, zcomm_command,
 };
-
-const TOKEN: &str = "canary-token-7Qp2xV9d";
 
 /// The messages behind these arrows.
 fn said(done: &Done, arrow: &str) -> Vec<String> {
@@ -135,28 +134,6 @@ fn its_words_fit_a_terminal() {
         let words = !line.contains(" -> ") && !line.contains(" <- ");
         assert!(!words || line.chars().count() <= 80, "{line:?}");
     }
-}
-
-/// A chat as others run it: other names are taken, and not everything is allowed at once.
-fn chat(config: Config) -> Running {
-    let config = Config {
-        require_auth: true,
-        token: Some(Token::new(TOKEN).unwrap()),
-        ..config
-    };
-    let chat = Chat::new(&config).unwrap();
-    start(config, move |mut connection: Connection| {
-        let chat = chat.clone();
-        async move {
-            let Some(mut person) = chat.welcome(&mut connection).await? else {
-                return Ok(());
-            };
-            while let Some(Message::Text(text)) = connection.recv().await {
-                person.says(&text, &mut connection).await?;
-            }
-            Ok(())
-        }
-    })
 }
 
 #[test]

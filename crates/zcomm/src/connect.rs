@@ -11,25 +11,17 @@
 //!
 //! Production keeps such a tool for looking; what has to run every day is a program.
 
-use std::{
-    io::{self, BufRead, Read},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io, process::ExitCode, time::Duration};
 
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 use zcomm_core::{ClientSocket, CloseReason, Error, Message, Received, Result, report};
 
 use crate::{
     handshake::Handshake,
+    lines,
     output::{Form, Output},
 };
 
-/// The longest line that is sent (bytes).
-const MAX_LINE: u64 = 16 * 1024 * 1024;
 /// 128 and the number of SIGINT, as shells count.
 const INTERRUPTED: u8 = 130;
 /// The ping behind the last line.
@@ -38,8 +30,6 @@ const LAST: &[u8] = b"last";
 const QUIET: Duration = Duration::from_millis(300);
 /// … and one that goes on and on is left after so long.
 const ANSWERS: Duration = Duration::from_secs(5);
-/// Lines that were read and are not sent yet.
-const LINES: usize = 16;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -127,7 +117,7 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
     if arguments.verbose {
         out.handshake(socket.opening());
     }
-    let mut lines = input();
+    let mut lines = lines::input(|line| line);
     let mut next_ping = arguments.ping.map(|every| Instant::now() + every);
     let mut interrupted = false;
     // Taken away once there is nothing more to wait for.
@@ -240,37 +230,4 @@ async fn until(time: Option<Instant>) {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
-}
-
-/// The lines of stdin. Read in a thread of their own: nobody can take a read back that has
-/// begun, and the end of the program must not wait for one.
-pub(crate) fn input() -> mpsc::Receiver<io::Result<Vec<u8>>> {
-    let (sender, lines) = mpsc::channel(LINES);
-    std::thread::spawn(move || {
-        let mut stdin = io::stdin().lock();
-        loop {
-            let mut line = Vec::new();
-            let read = (&mut stdin).take(MAX_LINE + 1).read_until(b'\n', &mut line);
-            let line = match read {
-                Ok(0) => return,
-                Ok(read) if read as u64 > MAX_LINE => Err(io::Error::other(
-                    "a line of the input is longer than 16 MiB",
-                )),
-                Ok(_) => Ok(without_end(line)),
-                Err(error) => Err(error),
-            };
-            let last = line.is_err();
-            if sender.blocking_send(line).is_err() || last {
-                return;
-            }
-        }
-    });
-    lines
-}
-
-fn without_end(mut line: Vec<u8>) -> Vec<u8> {
-    if line.pop_if(|last| *last == b'\n').is_some() {
-        line.pop_if(|last| *last == b'\r');
-    }
-    line
 }

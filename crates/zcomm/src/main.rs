@@ -4,10 +4,12 @@
 //! wrong is two lines on stderr, a sentence and what to do next.
 
 mod certs;
+mod chat;
 mod completions;
 mod connect;
 mod doctor;
 mod handshake;
+mod lines;
 mod man;
 mod output;
 mod paint;
@@ -27,7 +29,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 Examples:
   zcomm doctor                          what would stop a lesson?
   zcomm connect ws://127.0.0.1:8765/    talk to one
-  zcomm certs                           let it speak wss://
+  zcomm demo                            all that a chat says, step by step
+  zcomm stress ws://127.0.0.1:8765/     what does a server bear?
   zcomm help connect                    all about a subcommand")]
 struct Arguments {
     #[command(subcommand)]
@@ -36,16 +39,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make certificates for wss:// on this machine, or explain one
-    Certs(certs::Arguments),
-    /// Open a WebSocket: lines go out, messages come in
-    Connect(connect::Arguments),
-    /// Put a server under load, and measure it
-    Stress(stress::Arguments),
-    /// A guided tour of the chat: every message, and what to notice
-    Demo(tour::Arguments),
     /// Look at what stops a lesson: ports, settings, certificates, network
     Doctor(doctor::Arguments),
+    /// Open a WebSocket: lines go out, messages come in
+    Connect(connect::Arguments),
+    /// Take part in a chat
+    Chat(chat::Arguments),
+    /// A guided tour of the chat: every message, and what to notice
+    Demo(tour::Arguments),
+    /// Put a server under load, and measure it
+    Stress(stress::Arguments),
+    /// Make certificates for wss:// on this machine, or explain one
+    Certs(certs::Arguments),
     /// Print what makes a shell complete this command
     Completions(completions::Arguments),
     /// Print the manual of this command
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
         Command::Connect(arguments) => connect::run(arguments),
         Command::Stress(arguments) => stress::run(&arguments),
         Command::Demo(arguments) => tour::run(&arguments),
+        Command::Chat(arguments) => chat::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),

@@ -38,11 +38,15 @@ const INTERRUPTED: u8 = 130;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  zcomm demo                                            with a chat of its own
-  zcomm demo ws://127.0.0.1:8765/ --token …             with a chat_app that runs
-  zcomm demo wss://localhost:8765/ --ca certs/ca.pem    the same, over TLS
+  zcomm demo
+                              with a chat of its own
+  zcomm demo ws://127.0.0.1:8765/ --token TOKEN
+                              with a chat_app that runs
+  zcomm demo wss://localhost:8765/ --ca certs/ca.pem
+                              the same, over TLS
 
-On a server that others use it stays in a room of its own; everybody hears one broadcast.
+On a server that others use it stays in a room of its own; everybody hears one
+broadcast.
 
 Exit code: 0 when all came as expected, 1 when not, 130 after Ctrl-C.")]
 pub(crate) struct Arguments {

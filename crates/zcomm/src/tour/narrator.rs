@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use tokio::sync::mpsc;
 
 use crate::{
-    connect::input,
+    lines,
     output::visible,
     paint::{FAINT, GOOD, NOTE},
 };
@@ -25,7 +25,7 @@ pub(super) struct Narrator {
 impl Narrator {
     pub(super) fn new(pause: bool) -> Narrator {
         Narrator {
-            enter: pause.then(input),
+            enter: pause.then(|| lines::input(|line| line)),
             secrets: Vec::new(),
         }
     }

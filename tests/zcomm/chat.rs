@@ -1,0 +1,313 @@
+//! `zcomm chat`: at a terminal, where others speak above the line that is being typed, and in
+//! a pipe.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use demos::chat::Chat;
+use zcomm_core::{Config, Connection, Message, Result, Token};
+
+use crate::{
+    Done,
+    servers::{Running, start},
+};
+
+pub(crate) const TOKEN: &str = "canary-token-7Qp2xV9d";
+
+/// A chat as others run it.
+pub(crate) fn chat(config: Config) -> Running {
+    let config = Config {
+        require_auth: true,
+        token: Some(Token::new(TOKEN).unwrap()),
+        ..config
+    };
+    let chat = Chat::new(&config).unwrap();
+    start(config, move |connection| talk(chat.clone(), connection))
+}
+
+async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
+    let Some(mut person) = chat.welcome(&mut connection).await? else {
+        return Ok(());
+    };
+    while let Some(Message::Text(text)) = connection.recv().await {
+        person.says(&text, &mut connection).await?;
+    }
+    Ok(())
+}
+
+/// `zcomm chat` with this server, under this name.
+fn command(server: &Running, name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    command
+        .env_clear()
+        .arg("chat")
+        .arg(format!("ws://{}/", server.addr));
+    command
+        .args(["--name", name, "--token", TOKEN])
+        .args(arguments);
+    command
+}
+
+/// Says these lines through a pipe.
+fn pipe(mut command: Command, input: &str) -> Done {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // It may have ended already.
+    stdin.write_all(input.as_bytes()).ok();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    Done {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_pipe_says_its_lines_and_ends_when_they_have_arrived() {
+    let server = chat(Config::default());
+    // More than may wait at once, and more than may be said at once.
+    let lines: String = (1..=120).map(|number| format!("line {number}\n")).collect();
+    let done = pipe(command(&server, "Ada", &[]), &lines);
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (Some(0), ""),
+        "{}",
+        done.stdout
+    );
+    // The last of them are the history that the next one sees, in order.
+    let done = pipe(command(&server, "Ben", &[]), "/who\nseen\n");
+    assert_eq!(done.code, Some(0));
+    let seen: Vec<_> = done
+        .stdout
+        .lines()
+        .filter(|line| line.contains("line "))
+        .collect();
+    assert_eq!(seen.first(), Some(&"Ada: line 71"), "{}", done.stdout);
+    assert_eq!(seen.last(), Some(&"Ada: line 120"));
+    assert!(!done.stdout.contains('\x1b'), "{}", done.stdout);
+}
+
+#[test]
+fn what_did_not_arrive_is_told_and_is_a_failure() {
+    let server = chat(Config::default());
+    let done = pipe(
+        command(&server, "Ada", &[]),
+        "/msg Nobody psst\n/brodcast hi\nhello\n",
+    );
+    assert_eq!(done.code, Some(1));
+    let told = "! not said, because nobody has this name: psst";
+    assert!(done.stdout.contains(told), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("! there is no /brodcast;"),
+        "{}",
+        done.stdout
+    );
+    let done = pipe(command(&server, "Ben", &[]), "/who\nseen\n");
+    assert!(done.stdout.contains("Ada: hello"), "{}", done.stdout);
+    assert!(!done.stdout.contains("brodcast"), "{}", done.stdout);
+}
+
+/// k01: and says why each time.
+#[test]
+fn k01_a_refused_client_does_not_try_again() {
+    let server = chat(Config::default());
+    let mut wrong = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    wrong
+        .env_clear()
+        .args(["chat", "--token", "wrong-token-here-123"]);
+    wrong.arg(format!("ws://{}/", server.addr));
+    let done = pipe(wrong, "hello\n");
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stdout.contains("closed with 1008 (Invalid token)"),
+        "{}",
+        done.stdout
+    );
+    assert!(!done.stdout.contains("trying again"), "{}", done.stdout);
+    assert!(done.stderr.starts_with("error: "), "{}", done.stderr);
+}
+
+#[cfg(unix)]
+mod terminal {
+    use super::*;
+    use std::time::Duration;
+
+    use expectrl::{Eof, Expect, Session, session::OsSession};
+
+    /// Somebody at a terminal, who has come in.
+    fn sit_down(server: &Running, name: &str) -> OsSession {
+        let mut session = open(command(server, name, &[]));
+        session.expect(format!("you are {name}")).unwrap();
+        session.expect("you are in lobby").unwrap();
+        session
+    }
+
+    /// In a shell, which says how it ended and how it left the terminal.
+    fn open(command: Command) -> OsSession {
+        let line = "stty echo; \"$@\"; echo \"ended with $?\"; stty -a";
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", line, "sh"]).arg(command.get_program());
+        shell
+            .args(command.get_args())
+            .env_clear()
+            .env("TERM", "xterm");
+        shell.env("PATH", "/usr/bin:/bin");
+        shell.envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let mut session = Session::spawn(shell).unwrap();
+        session.set_expect_timeout(Some(Duration::from_secs(20)));
+        session
+    }
+
+    /// What it says until it ends, with this code; and the terminal is as it was.
+    fn ends(mut session: OsSession, code: u8) -> String {
+        let rest = session.expect(Eof).unwrap();
+        let rest = String::from_utf8_lossy(rest.as_bytes()).into_owned();
+        let (told, after) = rest.rsplit_once("ended with ").unwrap();
+        assert!(after.starts_with(&format!("{code}\r\n")), "{rest}");
+        for flag in ["echo", "icanon", "isig", "icrnl"] {
+            let on = after.split([' ', ';', '\r', '\n']).any(|word| word == flag);
+            assert!(on, "no {flag} in {after}");
+        }
+        told.to_owned()
+    }
+
+    #[test]
+    fn what_others_say_comes_in_above_the_line_that_is_being_typed() {
+        let server = chat(Config::default());
+        let mut ada = sit_down(&server, "Ada");
+        ada.send("half a li").unwrap();
+        ada.expect("half a li").unwrap();
+        for (name, line, shown) in [
+            ("Ben", "hello", ["Ben", ": hello"]),
+            ("Cleo", "/msg Ada psst", ["Cleo to Ada alone", ": psst"]),
+            ("Dan", "/broadcast all", ["Dan to everybody", ": all"]),
+        ] {
+            let done = pipe(command(&server, name, &[]), &format!("{line}\n"));
+            assert_eq!(done.code, Some(0), "{}", done.stdout);
+            for what in shown {
+                ada.expect(what).unwrap();
+            }
+        }
+        // The half is there again, and can be completed.
+        ada.expect("half a li").unwrap();
+        // Of lines that come at once, as when they are pasted, none is lost.
+        ada.send("ne\n/ping\n").unwrap();
+        ada.expect("to the server and back: ").unwrap();
+        ada.expect(" ms").unwrap();
+        let done = pipe(command(&server, "Eve", &[]), "/who\nseen\n");
+        assert!(done.stdout.contains("Ada: half a line"), "{}", done.stdout);
+        ada.send_line("/exit").unwrap();
+        ends(ada, 0);
+    }
+
+    #[test]
+    fn commands_do_what_their_list_says() {
+        let server = chat(Config::default());
+        let mut ada = sit_down(&server, "Ada");
+        ada.send_line("/help").unwrap();
+        ada.expect("/msg NAME TEXT").unwrap();
+        ada.expect("Ctrl-D does the same").unwrap();
+        ada.send_line("/who").unwrap();
+        ada.expect("1 in lobby: Ada").unwrap();
+        ada.send_line("/stats").unwrap();
+        ada.expect("1 connections, 1 people, 1 rooms").unwrap();
+        ada.send_line("/join garden").unwrap();
+        ada.expect("you are in garden").unwrap();
+        ada.expect("garden> ").unwrap();
+        ada.send_line("/leave").unwrap();
+        ada.expect("you have left garden").unwrap();
+        ada.expect("lobby> ").unwrap();
+        ada.send_line("/leave nowhere").unwrap();
+        ada.expect("you are not in nowhere").unwrap();
+        ada.send_line("/frobnicate").unwrap();
+        ada.expect("there is no /frobnicate").unwrap();
+        ada.send_line("/msg").unwrap();
+        ada.expect("it is /msg NAME TEXT").unwrap();
+        ada.expect("lobby> ").unwrap();
+        ada.send("\x04").unwrap();
+        ends(ada, 0);
+    }
+
+    #[test]
+    fn tab_completes_and_the_arrow_brings_the_last_line_back() {
+        let server = chat(Config::default());
+        let mut ada = sit_down(&server, "Ada");
+        ada.send("/wh\t").unwrap();
+        ada.expect("/who ").unwrap();
+        ada.send_line("").unwrap();
+        ada.expect("1 in lobby: Ada").unwrap();
+        ada.send("\x1b[A").unwrap();
+        ada.expect("/who ").unwrap();
+        ada.send_line("").unwrap();
+        ada.expect("1 in lobby: Ada").unwrap();
+        ada.send("/msg A\t").unwrap();
+        ada.expect("/msg Ada ").unwrap();
+        ada.send("\x03").unwrap();
+        ends(ada, 130);
+    }
+
+    /// a12: the terminal of one is not the other's to control.
+    #[test]
+    fn a12_hostile_text_does_not_reach_the_terminal_raw() {
+        let server = chat(Config::default());
+        let mut ada = sit_down(&server, "Ada");
+        let hostile = "\x1b]0;pwned\x07\x1b[2J\u{9b}31m";
+        let done = pipe(
+            command(&server, "Ben", &[]),
+            &format!("{hostile}\nthe end\n"),
+        );
+        assert_eq!(done.code, Some(0), "{}", done.stdout);
+        let shown = ada.expect("the end").unwrap();
+        let shown = String::from_utf8_lossy(shown.before()).into_owned();
+        assert!(shown.contains("␛]0;pwned␇␛[2J"), "{shown:?}");
+        for raw in ["\x1b]0", "\x07", "\x1b[2J", "\u{9b}"] {
+            assert!(!shown.contains(raw), "{raw:?} in {shown:?}");
+        }
+        ada.expect("lobby> ").unwrap();
+        ada.send("\x04").unwrap();
+        ends(ada, 0);
+    }
+
+    /// In the middle of a line; the reason stands on one of its own.
+    #[test]
+    fn who_is_refused_has_the_terminal_back_as_it_was() {
+        let server = chat(Config::default());
+        let mut wrong = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+        wrong
+            .env_clear()
+            .args(["chat", "--token", "wrong-token-here-123"]);
+        wrong.arg(format!("ws://{}/", server.addr));
+        let told = ends(open(wrong), 1);
+        assert!(told.contains("closed with 1008 (Invalid token)"), "{told}");
+        assert!(told.contains("error: the server does not want"), "{told}");
+    }
+
+    #[test]
+    fn a_server_that_goes_is_waited_for_and_colours_can_be_off() {
+        let server = chat(Config::default());
+        let mut command = command(&server, "Ada", &[]);
+        command.env("NO_COLOR", "1");
+        let mut ada = open(command);
+        ada.expect("you are in lobby").unwrap();
+        drop(server);
+        ada.expect("! the other side closed with 1001 (Server shutting down)")
+            .unwrap();
+        ada.expect("trying again in ").unwrap();
+        ada.expect("nobody listens at").unwrap();
+        ada.send_line("are you there?").unwrap();
+        ada.expect("1 messages of yours wait").unwrap();
+        ada.send("\x03").unwrap();
+        ends(ada, 130);
+    }
+}
