@@ -88,6 +88,24 @@ pub mod envelope;
 
 mod reading;
 
+// Layer 1: what passes on the wire, taken apart and shown.
+mod xray_rules;
+mod xray_secrets;
+mod xray_utf8;
+
+mod xray_seen;
+
+mod xray_head;
+mod xray_message;
+
+mod xray_frames;
+
+mod xray_side;
+
+mod xray_session;
+
+pub mod xray;
+
 // Layer 2: settings and logs.
 mod zenv;
 

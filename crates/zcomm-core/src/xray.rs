@@ -1,0 +1,20 @@
+//! The X-ray: every byte of a connection, explained as it flows.
+//!
+//! A WebSocket is a few bytes of header around what was said, after one HTTP request; and
+//! hardly anybody has seen them. An X-ray shows them: the handshake line by line with the sum
+//! that proves it, each frame bit by bit, each broken rule with its section of RFC 6455.
+//!
+//! ```text
+//! bytes of one connection ──▶ Session ──▶ Seen ──▶ text, JSON, a page, a test
+//! ```
+//!
+//! [`Session`] is the decoder, pure and bounded; [`Seen`] is what it sees, as data. Secrets of
+//! the handshake are replaced before there is an event; what stands in messages is shown.
+//!
+//! Production looks at its traffic with Wireshark, which names things the same way.
+
+pub use crate::{
+    xray_rules::{BrokenRule, Direction},
+    xray_seen::{Accept, Close, End, Frame, Head, Header, Joined, Open, Raw, Seen, What},
+    xray_session::Session,
+};

@@ -1,0 +1,97 @@
+//! UTF-8 that arrives in pieces.
+//!
+//! A frame may end in the middle of a character (RFC 6455 section 5.6), so each piece alone
+//! cannot be judged, and keeping the whole text to judge it at its end would keep as much as
+//! a stranger likes to send. What has to be remembered is at most three bytes: the beginning
+//! of one character.
+//!
+//! Production has this in its codec, with the fast path for ASCII that `std` has, too.
+
+/// Follows a text and remembers the character it stopped in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Utf8 {
+    begun: [u8; 4],
+    known: usize,
+    wrong: bool,
+}
+
+impl Utf8 {
+    /// Takes the next piece in. False from the first byte on that cannot be.
+    pub(crate) fn follow(&mut self, mut piece: &[u8]) -> bool {
+        while self.known > 0 && !self.wrong {
+            let [byte, rest @ ..] = piece else {
+                return true;
+            };
+            self.begun[self.known] = *byte;
+            self.known += 1;
+            piece = rest;
+            match std::str::from_utf8(&self.begun[..self.known]) {
+                Ok(_) => self.known = 0,
+                Err(error) => self.wrong = error.error_len().is_some(),
+            }
+        }
+        if let Err(error) = std::str::from_utf8(piece)
+            && !self.wrong
+        {
+            let half = &piece[error.valid_up_to()..];
+            self.wrong = error.error_len().is_some();
+            if !self.wrong {
+                self.begun[..half.len()].copy_from_slice(half);
+                self.known = half.len();
+            }
+        }
+        !self.wrong
+    }
+
+    /// Whether the text may end here.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.wrong && self.known == 0
+    }
+}
+
+/// The text that these bytes begin with, up to the first that is none.
+pub(crate) fn text_at_start(bytes: &[u8]) -> &str {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Bytes that are often nearly UTF-8.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let text = any::<String>().prop_map(String::into_bytes);
+        let cut = (any::<String>(), any::<u8>(), any::<prop::sample::Index>()).prop_map(
+            |(text, byte, at)| {
+                let mut bytes = text.into_bytes();
+                if !bytes.is_empty() {
+                    let at = at.index(bytes.len());
+                    bytes[at] = byte;
+                }
+                bytes
+            },
+        );
+        let any_bytes = prop::collection::vec(any::<u8>(), 0..8);
+        prop_oneof![text, cut, any_bytes]
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_judged_as_the_whole_is(bytes in bytes(), size in 1usize..5) {
+            let mut utf8 = Utf8::default();
+            for (at, piece) in bytes.chunks(size).enumerate() {
+                let so_far = &bytes[..at * size + piece.len()];
+                let possible = match std::str::from_utf8(so_far) {
+                    Ok(_) => true,
+                    Err(error) => error.error_len().is_none(),
+                };
+                prop_assert_eq!(utf8.follow(piece), possible);
+            }
+            prop_assert_eq!(utf8.is_whole(), std::str::from_utf8(&bytes).is_ok());
+        }
+    }
+}
