@@ -95,6 +95,10 @@ mod xray_utf8;
 
 mod xray_seen;
 
+mod xray_table;
+
+mod xray_text;
+
 mod xray_head;
 mod xray_message;
 

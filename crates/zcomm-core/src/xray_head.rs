@@ -140,10 +140,11 @@ impl Lines {
         let extensions = "sec-websocket-extensions";
         match (request.value(extensions), self.value(extensions)) {
             (None, Some(_)) => errors.push(BrokenRule::EXTENSION),
-            (Some(offered), None) => head.remarks.push(format!(
-                "no extension: the offer of {} is declined by not answering it",
-                pictured(offered, 80)
-            )),
+            (Some(offered), None) => {
+                let offered = pictured(offered, 40);
+                let remark = format!("not answered, so declined: {offered}");
+                head.remarks.push(remark);
+            }
             _ => {}
         }
         let protocols = "sec-websocket-protocol";
@@ -196,7 +197,7 @@ fn accept(key: &str, sent: &str) -> Accept {
 
 fn request_remark(name: &str) -> Option<&'static str> {
     Some(match name {
-        "host" => "the name that was asked for: a server checks it, or any site could be it",
+        "host" => "the name that was asked for: a server must check that it is its own",
         "upgrade" => "asks to change the protocol of this connection",
         "connection" => "and that what is between the two pass this wish on",
         "origin" => "whose page asks: browsers say so, and no page can change it",

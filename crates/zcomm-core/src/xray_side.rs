@@ -242,7 +242,8 @@ impl Side {
         let (bytes, first) = match &self.stage {
             Stage::Frames(frames) => {
                 let begun = frames.header_begun();
-                (begun.len() as u64, begun.to_vec())
+                let shown = begun.len().min(RAW_SHOWN);
+                (begun.len() as u64, begun[..shown].to_vec())
             }
             Stage::Raw(bytes) => (*bytes, Vec::new()),
             _ => (0, Vec::new()),
