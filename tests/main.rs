@@ -30,3 +30,4 @@ mod peers;
 mod secrets;
 mod storms;
 mod tidy;
+mod xray;

@@ -102,7 +102,7 @@ fn what_is_printed_for_the_settings_can_be_read() {
 #[test]
 #[ignore = "a part of the test above it"]
 fn reader() {
-    let config = zcomm_core::Config::from_env().unwrap();
+    let config = zcomm_core::Config::from_env_over(zcomm_core::Config::default()).unwrap();
     assert!(config.tls.is_some());
 }
 

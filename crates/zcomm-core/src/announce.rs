@@ -85,6 +85,11 @@ pub(crate) fn announce(
             certificate.issuer()
         );
     }
+    if config.xray.is_some() {
+        tracing::warn!(
+            "the X-ray is on: whoever sees this output sees what everybody says; tokens are left out"
+        );
+    }
     match &config.settings_file {
         Some(file) => tracing::info!(
             "settings: {}, and the environment before it",

@@ -16,11 +16,14 @@ use std::{fmt::Display, path::PathBuf, time::Duration};
 
 use crate::{
     error::{Error, Result},
-    forms::{authority, file, host, list, named_tokens, number, origin, rate, seconds, switch},
+    forms::{
+        authority, file, host, list, named_tokens, number, origin, rate, seconds, switch, xray,
+    },
     origin::{Authority, Origin},
     tls::Identity,
     token::{NamedToken, Token, Tokens},
     unknown::unknown_names,
+    xray::Xray,
     zenv::Settings,
 };
 
@@ -77,6 +80,9 @@ pub struct Config {
     pub tls: Option<Identity>,
     /// `WEBSOCKET_REFUSE`: how a wrong token is answered. Default close.
     pub refuse: Refuse,
+    /// `WEBSOCKET_XRAY`, or `--xray` behind the program: shows every byte that passes, TLS
+    /// taken off, and so what everybody says. Default `None`: off.
+    pub xray: Option<Xray>,
     /// `ECHO_PREFIX`: what the echo demo puts before a text, at most 1 KiB. Default `Echo: `.
     pub echo_prefix: String,
     /// Whether the server says at its start where it is and who may come: yes.
@@ -111,6 +117,7 @@ impl Default for Config {
             ping_timeout: Duration::from_secs(10),
             tls: None,
             refuse: Refuse::Close,
+            xray: None,
             echo_prefix: "Echo: ".into(),
             announce: true,
             handshake_timeout: Duration::from_secs(5),
@@ -123,7 +130,7 @@ impl Default for Config {
 }
 
 /// Every `WEBSOCKET_` setting that [`Config`] reads.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "WEBSOCKET_HOST",
     "WEBSOCKET_PORT",
     "WEBSOCKET_REQUIRE_AUTH",
@@ -141,29 +148,38 @@ const NAMES: [&str; 17] = [
     "WEBSOCKET_SSL_CERT",
     "WEBSOCKET_SSL_KEY",
     "WEBSOCKET_REFUSE",
+    "WEBSOCKET_XRAY",
 ];
 
 impl Config {
     /// Reads the settings from the process environment, then `.zEnv` in the working
-    /// directory, then the defaults.
+    /// directory, then the defaults. Of arguments the program knows `--xray` and no other.
     ///
     /// # Errors
     /// [`Error::Setting`] for a value that is not one of the accepted forms,
-    /// [`Error::SettingsFile`] for a file that cannot be read whole.
+    /// [`Error::SettingsFile`] for a file that cannot be read whole, [`Error::Argument`].
     pub fn from_env() -> Result<Config> {
-        Config::from_env_over(Config::default())
+        let settings = Settings::load()?;
+        match &settings.argument {
+            Some(argument) => Err(Error::Argument(argument.clone())),
+            None => Config::checked(&settings, Config::default()),
+        }
     }
 
-    /// The same with other defaults, for a program that has its own port.
+    /// The same with other defaults, for a program that has its own port, and reads its
+    /// arguments by itself.
     ///
     /// # Errors
-    /// As [`from_env`](Config::from_env).
+    /// As [`from_env`](Config::from_env), except that any argument will do.
     pub fn from_env_over(default: Config) -> Result<Config> {
-        let settings = Settings::load()?;
-        for warning in Config::warnings(&settings)? {
+        Config::checked(&Settings::load()?, default)
+    }
+
+    fn checked(settings: &Settings, default: Config) -> Result<Config> {
+        for warning in Config::warnings(settings)? {
             tracing::warn!("{warning}");
         }
-        Config::from_settings(&settings, default)
+        Config::from_settings(settings, default)
     }
 
     /// What is odd about the settings though it stops nothing.
@@ -224,6 +240,8 @@ impl Config {
             refuse: read(settings, "WEBSOCKET_REFUSE", refuse)?.unwrap_or(default.refuse),
             echo_prefix: echo_prefix(settings)?.unwrap_or(default.echo_prefix),
             settings_file: settings.file.clone(),
+            // The last, because it is the only one that starts something.
+            xray: Xray::from_settings(settings)?.or(default.xray),
             ..default
         })
     }
@@ -234,6 +252,21 @@ impl Config {
             everybodys: self.token.clone(),
             named: self.tokens.clone(),
         }
+    }
+}
+
+impl Xray {
+    /// The X-ray that `WEBSOCKET_XRAY` or `--xray` asks for, for a program that is no server.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for another value, [`Error::SettingsFile`].
+    pub fn from_env() -> Result<Option<Xray>> {
+        Xray::from_settings(&Settings::load()?)
+    }
+
+    fn from_settings(settings: &Settings) -> Result<Option<Xray>> {
+        let form = read(settings, "WEBSOCKET_XRAY", xray)?.flatten();
+        Ok(form.map(Xray::stdout))
     }
 }
 
@@ -449,6 +482,7 @@ mod tests {
             ("WEBSOCKET_PING_INTERVAL", "0.5", "0"),
             ("WEBSOCKET_PING_TIMEOUT", "10", "NaN"),
             ("WEBSOCKET_REFUSE", "http", "401"),
+            ("WEBSOCKET_XRAY", "Off", "xml"),
         ] {
             config(&[(name, good)]).unwrap();
             config(&[(name, bad)]).unwrap_err();

@@ -31,6 +31,7 @@ use crate::{
     transport::{CountedTcp, SpeaksTls, Transport},
     trust::Trust,
     wire::Wire,
+    xray::Direction,
 };
 
 /// For one of a host's addresses to answer, before the next is tried.
@@ -61,6 +62,7 @@ impl Target {
                 (transport, Some(tls))
             }
         };
+        let transport = transport.watched(options.xray.as_ref(), addr, Direction::ServerToClient);
         let asked = self.request_lines(&request);
         let (wire, response) = self
             .upgrade(transport, request, options.max_message_bytes)

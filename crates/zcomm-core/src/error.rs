@@ -52,6 +52,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The program was given an argument that it does not have: leave it out.
+    #[error("{0} is no argument of this program")]
+    Argument(String),
     /// A file with a certificate or a key cannot be used: repair the file.
     #[error(transparent)]
     Pem(#[from] PemError),
@@ -110,6 +113,11 @@ impl Error {
                     "every setting is explained in .zEnv.example, at the top of the project".into(),
                 )
             }
+            Error::Argument(_) => Some(
+                "--xray shows every byte that passes, --xray=json for programs. All else is a \
+                 setting, see .zEnv.example; e.g. WEBSOCKET_PORT=9000 before the command"
+                    .into(),
+            ),
             Error::Pem(error) => Some(error.help.clone()),
             Error::Certificate(_) => {
                 let make = MAKE_CERTIFICATES;
@@ -151,11 +159,13 @@ impl Error {
         }
     }
 
-    /// The exit code for a program that ends with this error: 78 (`EX_CONFIG` of
-    /// sysexits.h) when a setting has to change, else 1.
+    /// The exit code for a program that ends with this error, as sysexits.h has them: 64
+    /// (`EX_USAGE`) for a wrong argument, 78 (`EX_CONFIG`) when a setting has to change, else
+    /// 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
+            Error::Argument(_) => 64,
             Error::Setting { .. }
             | Error::SettingMissing { .. }
             | Error::SettingsFile { .. }

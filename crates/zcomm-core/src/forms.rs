@@ -13,6 +13,7 @@ use crate::{
     names,
     origin::{Authority, Origin},
     token::{NamedToken, Token},
+    xray::Form,
 };
 
 /// Each handshake compares with all of them.
@@ -47,6 +48,15 @@ pub(crate) fn switch(text: &str) -> Result<bool, &'static str> {
         "false" | "0" | "no" | "off" => Ok(false),
         _ => Err("expected true, 1, yes, on or false, 0, no, off"),
     }
+}
+
+/// How an X-ray is shown; `None`: not at all.
+pub(crate) fn xray(text: &str) -> Result<Option<Form>, &'static str> {
+    if text.eq_ignore_ascii_case("json") {
+        return Ok(Some(Form::Json));
+    }
+    let on = switch(text).map_err(|_| "expected off, on or json")?;
+    Ok(on.then_some(Form::Text))
 }
 
 pub(crate) fn seconds(text: &str) -> Result<Duration, &'static str> {

@@ -80,8 +80,6 @@ mod rate;
 mod refusal;
 mod token;
 
-mod forms;
-
 mod faults;
 
 pub mod envelope;
@@ -108,10 +106,14 @@ mod xray_side;
 
 mod xray_session;
 
-pub mod xray;
-
 // Layer 2: settings and logs.
 mod zenv;
+
+mod xray_show;
+
+pub mod xray;
+
+mod forms;
 
 mod unknown;
 

@@ -35,8 +35,10 @@ use tracing_subscriber::{
 };
 
 use crate::{
+    forms::xray,
     rate::{Budget, Rate},
-    zenv::Settings,
+    xray::Form,
+    zenv::{Settings, no_color},
 };
 
 /// Libraries that could print what a client sent.
@@ -50,18 +52,23 @@ const LINES: Rate = Rate {
 /// Lines that may wait for a terminal that takes none.
 const QUEUE: usize = 4096;
 
-/// Starts logging to stdout for the whole program. Call it first, once; a second call
-/// changes nothing. Keep what it returns until the end of `main`.
+/// Starts logging to stdout for the whole program, or to stderr when an X-ray writes JSON to
+/// stdout: a program reads that. Call it first, once; a second call changes nothing. Keep what it returns until the end of `main`.
 pub fn init() -> Logs {
+    // A broken `.zEnv` is reported by `Config::from_env`, which comes next.
+    let settings = Settings::load().unwrap_or_default();
+    let xray = settings.get("WEBSOCKET_XRAY").map(xray);
+    let to_stderr = matches!(xray, Some(Ok(Some(Form::Json))));
     let (sender, receiver) = sync_channel(QUEUE);
-    thread::spawn(move || write_lines(&receiver));
+    thread::spawn(move || match to_stderr {
+        true => write_lines(&receiver, &mut io::stderr()),
+        false => write_lines(&receiver, &mut io::stdout()),
+    });
     let queue = Queue {
         sender: sender.clone(),
         budget: Arc::new(Mutex::new(Budget::new(Some(LINES)))),
         dropped: Arc::default(),
     };
-    // A broken `.zEnv` is reported by `Config::from_env`, which comes next.
-    let settings = Settings::load().unwrap_or_default();
     let wanted = settings.get("RUST_LOG").unwrap_or_default();
     // A lone word that is no level would be taken for a target, and show nothing at all.
     let lone_word = !wanted.contains(['=', ',']) && wanted.parse::<LevelFilter>().is_err();
@@ -71,13 +78,14 @@ pub fn init() -> Logs {
     };
     let understood = filter.is_some() || wanted.is_empty();
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
-    let no_color = settings
-        .get("NO_COLOR")
-        .is_some_and(|value| !value.is_empty());
+    let terminal = match to_stderr {
+        true => io::stderr().is_terminal(),
+        false => io::stdout().is_terminal(),
+    };
     let lines = fmt::layer()
         .with_target(false)
         .with_timer(SinceStart(Instant::now()))
-        .with_ansi(io::stdout().is_terminal() && !no_color)
+        .with_ansi(terminal && !no_color())
         .log_internal_errors(false)
         .with_writer(move || queue.clone())
         .with_filter(filter.and(FilterFn::new(may_be_shown)));
@@ -156,12 +164,12 @@ impl Write for Queue {
     }
 }
 
-fn write_lines(queue: &Receiver<Entry>) {
+fn write_lines(queue: &Receiver<Entry>, to: &mut dyn Write) {
     let mut reported = false;
     for entry in queue {
         match entry {
             Entry::Line(line) => {
-                if let Err(error) = io::stdout().write_all(&line)
+                if let Err(error) = to.write_all(&line)
                     && !std::mem::replace(&mut reported, true)
                 {
                     // If stderr is gone too, nobody is left to tell.
@@ -169,7 +177,7 @@ fn write_lines(queue: &Receiver<Entry>) {
                 }
             }
             Entry::Flush(written) => {
-                io::stdout().flush().ok();
+                to.flush().ok();
                 written.send(()).ok();
             }
         }

@@ -11,7 +11,7 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
-use crate::trust::Trust;
+use crate::{trust::Trust, xray::Xray};
 
 /// How to connect. [`ConnectOptions::new`] fills in what is usual.
 #[derive(Clone)]
@@ -42,6 +42,8 @@ pub struct ConnectOptions {
     pub ping_interval: Option<Duration>,
     /// How long it may take to answer: 10 s.
     pub ping_timeout: Duration,
+    /// Shows every byte that passes, TLS taken off. `None`: off.
+    pub xray: Option<Xray>,
 }
 
 impl ConnectOptions {
@@ -61,6 +63,7 @@ impl ConnectOptions {
             longest_wait: Duration::from_secs(30),
             ping_interval: Some(Duration::from_secs(20)),
             ping_timeout: Duration::from_secs(10),
+            xray: None,
         }
     }
 }

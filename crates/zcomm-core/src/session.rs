@@ -29,6 +29,7 @@ use crate::{
     tls::why_not,
     transport::{CountedTcp, Transport},
     wire::Wire,
+    xray::Direction,
 };
 
 /// What the tasks of all connections share.
@@ -99,6 +100,8 @@ impl Sessions {
                 }
             },
         };
+        let transport =
+            transport.watched(self.config.xray.as_ref(), peer, Direction::ClientToServer);
         self.front
             .serve(transport, peer, local, slot, accepted)
             .await

@@ -9,6 +9,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -18,6 +19,8 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_rustls::TlsStream;
+
+use crate::xray::{Direction, Tap, Xray};
 
 /// A connection to a peer, encrypted or not.
 pub(crate) enum Transport {
@@ -29,6 +32,18 @@ pub(crate) enum Transport {
     },
     /// Boxed: it is some hundred bytes larger.
     Tls(Box<TlsStream<CountedTcp>>),
+    /// Either of them, with an X-ray above it. One kind more costs a connection without it
+    /// nothing: no byte, and no question that was not asked before.
+    Watched(Box<Watched>),
+}
+
+/// A connection whose bytes are shown as they pass.
+pub(crate) struct Watched {
+    transport: Transport,
+    tap: Tap,
+    /// Who sends what we read, and what we write.
+    reads: Direction,
+    writes: Direction,
 }
 
 /// TCP under TLS, and the bytes that came in. Above TLS most of them can be missing: padding
@@ -61,6 +76,7 @@ impl Cost for Transport {
         match self {
             Transport::Plain { .. } => read,
             Transport::Tls(stream) => std::mem::take(&mut stream.get_mut().0.received),
+            Transport::Watched(watched) => watched.transport.cost(read),
         }
     }
 }
@@ -89,10 +105,32 @@ impl Transport {
         }
     }
 
+    /// The same, with everything shown that passes; `reads` is who sends what we read.
+    pub(crate) fn watched(
+        self,
+        xray: Option<&Xray>,
+        peer: SocketAddr,
+        reads: Direction,
+    ) -> Transport {
+        let Some(xray) = xray else { return self };
+        let writes = match reads {
+            Direction::ClientToServer => Direction::ServerToClient,
+            Direction::ServerToClient => Direction::ClientToServer,
+        };
+        let tap = xray.tap(Some(peer), matches!(self, Transport::Tls(_)));
+        Transport::Watched(Box::new(Watched {
+            transport: self,
+            tap,
+            reads,
+            writes,
+        }))
+    }
+
     fn tcp(&self) -> &TcpStream {
         match self {
             Transport::Plain { stream, .. } => stream,
             Transport::Tls(stream) => &stream.get_ref().0.stream,
+            Transport::Watched(watched) => watched.transport.tcp(),
         }
     }
 
@@ -115,8 +153,54 @@ macro_rules! either {
                 let $stream = Pin::new(stream.as_mut());
                 $call
             }
+            Transport::Watched(stream) => {
+                let $stream = Pin::new(stream.as_mut());
+                $call
+            }
         }
     };
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.transport).poll_read(context, buffer);
+        let reads = self.reads;
+        self.tap.passed(reads, &buffer.filled()[before..]);
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.transport).poll_write(context, bytes);
+        if let Poll::Ready(Ok(taken)) = written {
+            let writes = self.writes;
+            self.tap.passed(writes, &bytes[..taken]);
+        }
+        written
+    }
+
+    /// Only the first piece: what is taken can then be shown without putting pieces together.
+    fn is_write_vectored(&self) -> bool {
+        false
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_shutdown(context)
+    }
 }
 
 impl AsyncRead for CountedTcp {
@@ -204,6 +288,7 @@ impl AsyncWrite for Transport {
         match self {
             Transport::Plain { stream, .. } => stream.is_write_vectored(),
             Transport::Tls(stream) => stream.is_write_vectored(),
+            Transport::Watched(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -213,5 +298,25 @@ impl AsyncWrite for Transport {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => stream.poll_shutdown(context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the transport is without an X-ray.
+    #[allow(dead_code, reason = "only its size counts")]
+    enum Unwatched {
+        Plain {
+            stream: TcpStream,
+            expects_text: bool,
+        },
+        Tls(Box<TlsStream<CountedTcp>>),
+    }
+
+    #[test]
+    fn an_xray_that_is_off_takes_no_memory() {
+        assert_eq!(size_of::<Transport>(), size_of::<Unwatched>());
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! [`Session`] is the decoder, pure and bounded; [`Seen`] is what it sees, as data. Secrets of
 //! the handshake are replaced before there is an event; what stands in messages is shown.
+//! An [`Xray`] is all of it running: each connection has a [`Tap`], and a thread writes.
 //!
 //! Production looks at its traffic with Wireshark, which names things the same way.
 
@@ -17,4 +18,5 @@ pub use crate::{
     xray_rules::{BrokenRule, Direction},
     xray_seen::{Accept, Close, End, Frame, Head, Header, Joined, Open, Raw, Seen, What},
     xray_session::Session,
+    xray_show::{Form, Tap, Xray},
 };

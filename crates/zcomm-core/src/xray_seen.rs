@@ -238,6 +238,23 @@ impl Frame {
 }
 
 impl Seen {
+    /// About so many bytes of memory.
+    pub(crate) fn size(&self) -> usize {
+        let more = match &self.what {
+            What::Frame(frame) => {
+                let message = frame.message.as_ref();
+                let message = message.map_or(0, |message| 2 * message.unmasked.len());
+                3 * frame.payload.len() + message + size_of::<Frame>()
+            }
+            // Every header line may be a short one.
+            What::Request(head) | What::Response(head) => {
+                head.bytes as usize + head.headers.len() * size_of::<Header>()
+            }
+            _ => 0,
+        };
+        size_of::<Seen>() + more
+    }
+
     /// One JSON object, without a line end. What would control a terminal is escaped, so
     /// that it may be looked at there.
     #[must_use]

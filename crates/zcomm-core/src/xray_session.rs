@@ -86,7 +86,7 @@ impl Session {
     }
 
     /// The connection has ended: shows what was not finished, and how much it was.
-    pub fn finish(mut self, time: Duration, see: &mut dyn FnMut(Seen)) {
+    pub fn finish(&mut self, time: Duration, see: &mut dyn FnMut(Seen)) {
         let mut sink = self.sink(time, Some(see));
         self.client.finish(&mut sink);
         self.server.finish(&mut sink);

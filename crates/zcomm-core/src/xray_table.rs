@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use crate::{shown::pictured, xray_seen::Frame};
+use crate::{shown::pictured, xray_rules::Direction, xray_seen::Frame};
 
 /// Shown of a payload (bytes).
 const SHOWN: usize = 64;
@@ -31,7 +31,7 @@ fn row(text: &mut String, bytes: &[u8], bits: &str, meaning: &str) {
 }
 
 /// Adds the lines of a frame.
-pub(crate) fn frame_to(text: &mut String, frame: &Frame) {
+pub(crate) fn frame_to(text: &mut String, frame: &Frame, from: Option<Direction>) {
     let [first, second, rest @ ..] = &frame.header[..] else {
         return;
     };
@@ -56,9 +56,11 @@ pub(crate) fn frame_to(text: &mut String, frame: &Frame) {
     row(text, &[], &format!(".{:03b} ....", (first >> 4) & 7), &rsv);
     let opcode = format!("opcode {}: {}", frame.code, frame.opcode);
     row(text, &[], &format!(".... {:04b}", first & 15), &opcode);
-    let mask = match frame.mask {
-        Some(_) => "MASK: yes, as every client must",
-        None => "MASK: no, as every server must not",
+    let mask = match (frame.mask, from) {
+        (Some(_), Some(Direction::ClientToServer)) => "MASK: yes, as a client must",
+        (Some(_), _) => "MASK: yes",
+        (None, Some(Direction::ServerToClient)) => "MASK: no, a server must not",
+        (None, _) => "MASK: no",
     };
     row(
         text,

@@ -5,7 +5,7 @@
 //!      81            1... ....  FIN: the last frame of its message
 //!                    .000 ....  RSV: 0, as nothing was agreed that uses them
 //!                    .... 0001  opcode 1: text
-//!      85            1... ....  MASK: yes, as every client must
+//!      85            1... ....  MASK: yes, as a client must
 //!                    .000 0101  length 5
 //!      37 fa 21 3d              masking key
 //!      7f 9f 4d 51 58           payload, masked
@@ -66,7 +66,7 @@ impl Seen {
         );
         match &self.what {
             What::Request(head) | What::Response(head) => head_to(&mut text, head, paint),
-            What::Frame(frame) => frame_to(&mut text, frame),
+            What::Frame(frame) => frame_to(&mut text, frame, self.from),
             _ => {}
         }
         for error in &self.errors {
@@ -218,7 +218,7 @@ mod tests {
      81            1... ....  FIN: the last frame of its message
                    .000 ....  RSV: 0, as nothing was agreed that uses them
                    .... 0001  opcode 1: text
-     85            1... ....  MASK: yes, as every client must
+     85            1... ....  MASK: yes, as a client must
                    .000 0101  length 5
      37 fa 21 3d              masking key
      7f 9f 4d 51 58           payload, masked
@@ -236,7 +236,7 @@ mod tests {
         .concat();
         let text = of_frames(ServerToClient, &bytes);
         let expected = "\
-     7e            0... ....  MASK: no, as every server must not
+     7e            0... ....  MASK: no, a server must not
                    .111 1110  126: the length is in the next 2 bytes
      01 00                    length 256
      payload

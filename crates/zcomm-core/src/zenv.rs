@@ -1,4 +1,5 @@
-//! Where settings come from: the process environment, then the file `.zEnv`.
+//! Where settings come from: the process environment, then the file `.zEnv`. One of them can
+//! be an argument, too.
 //!
 //! The environment wins, so that `WEBSOCKET_PORT=9000 cargo run …` works for one run. The
 //! file is read from the working directory only: a search through the parent directories
@@ -14,11 +15,13 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
 use crate::{
     error::{Error, Result},
+    shown::printable,
     token::DEMO_TOKEN,
 };
 
@@ -37,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) secret_in_file: bool,
     /// What a reader should know, though it stops nothing.
     pub(crate) warnings: Vec<String>,
+    /// The first argument that stands for no setting.
+    pub(crate) argument: Option<String>,
 }
 
 impl Settings {
@@ -73,6 +78,7 @@ impl Settings {
             };
             settings.values.insert(name.to_owned(), value.to_owned());
         }
+        settings.read_arguments(std::env::args_os().skip(1));
         Ok(settings)
     }
 
@@ -81,6 +87,34 @@ impl Settings {
         self.values
             .retain(|name, _| !name.starts_with("WEBSOCKET_SSL_"));
         self
+    }
+
+    /// `--xray` behind a program is a setting, too, for this run; it wins over the others.
+    fn read_arguments(&mut self, arguments: impl Iterator<Item = OsString>) {
+        for argument in arguments {
+            let argument = argument.to_string_lossy();
+            let xray = match argument.split_once('=') {
+                None if argument == "--xray" => Some("on"),
+                Some(("--xray", form)) => Some(form),
+                _ => None,
+            };
+            match xray {
+                Some(form) => {
+                    let name = "WEBSOCKET_XRAY".to_owned();
+                    self.values.insert(name, form.to_owned());
+                }
+                None => {
+                    // What is no option, or stands behind a =, could be a secret.
+                    let option = argument.split('=').next().unwrap_or_default();
+                    let shown = if option.starts_with('-') {
+                        option
+                    } else {
+                        "…"
+                    };
+                    self.argument.get_or_insert_with(|| printable(shown));
+                }
+            }
+        }
     }
 
     /// The value of a setting, trimmed. `Some("")` when it is set but empty.
@@ -125,6 +159,14 @@ impl Settings {
         self.file = Some(path.to_owned());
         Ok(())
     }
+}
+
+/// Whether colours are unwanted, as <https://no-color.org> has it.
+pub(crate) fn no_color() -> bool {
+    let settings = Settings::load().unwrap_or_default();
+    settings
+        .get("NO_COLOR")
+        .is_some_and(|value| !value.is_empty())
 }
 
 /// Reads one line of the form `NAME=value`; `None` for an empty line or a comment.
@@ -274,6 +316,30 @@ mod tests {
             ("WEBSOCKET_TOKENS=ada:demo_secure_token_123", true),
         ] {
             assert_eq!(read(text).unwrap().secret_in_file, secret, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_argument_is_a_setting_or_is_told_without_its_value() {
+        let read = |arguments: &[&str]| {
+            let mut settings = Settings::from_pairs(&[("WEBSOCKET_XRAY", "off")]);
+            settings.read_arguments(arguments.iter().map(Into::into));
+            let xray = settings
+                .get("WEBSOCKET_XRAY")
+                .unwrap_or_default()
+                .to_owned();
+            (xray, settings.argument)
+        };
+        assert_eq!(read(&[]), ("off".into(), None));
+        assert_eq!(read(&["--xray"]), ("on".into(), None));
+        assert_eq!(read(&["--xray=json"]), ("json".into(), None));
+        for (given, told) in [
+            ("--xrays", "--xrays"),
+            ("--token=canary", "--token"),
+            ("canary", "…"),
+            ("-h", "-h"),
+        ] {
+            assert_eq!(read(&["--xray", given]), ("on".into(), Some(told.into())));
         }
     }
 

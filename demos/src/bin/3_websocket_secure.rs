@@ -16,7 +16,7 @@
 use demos::secure::{Arguments, echo, gallery, own_server};
 use std::{future::pending, process::ExitCode, time::Duration};
 use tracing::{info, warn};
-use zcomm_core::{ClientSocket, CloseReason, Result, Trust, program, shutdown_signal};
+use zcomm_core::{ClientSocket, CloseReason, ConnectOptions, Result, program, shutdown_signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -26,12 +26,12 @@ async fn main() -> ExitCode {
 
 async fn lesson(arguments: Arguments) -> Result<()> {
     if let Some(url) = &arguments.url {
-        return visit(url, &arguments.trust()?).await;
+        return visit(&arguments.options(url)?).await;
     }
     let (server, trust) = own_server(&arguments).await?;
-    let url = server.url();
+    let options = ConnectOptions::new(server.url(), &trust);
     let tour = async {
-        let visited = visit(&url, &trust).await;
+        let visited = visit(&options).await;
         gallery::show().await?;
         match visited {
             visited if arguments.once => return visited,
@@ -48,8 +48,8 @@ async fn lesson(arguments: Arguments) -> Result<()> {
 
 /// Everything of interest happens in the first line: it fails unless the server proves who
 /// it is. There is no way to ask for less.
-async fn visit(url: &str, trust: &Trust) -> Result<()> {
-    let mut socket = ClientSocket::connect(url, trust).await?;
+async fn visit(options: &ConnectOptions) -> Result<()> {
+    let mut socket = ClientSocket::connect_with(options).await?;
     for line in socket.opening().to_string().lines() {
         info!("{line}");
     }

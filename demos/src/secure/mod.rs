@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use clap::Parser;
 use tracing::info;
 use zcomm_core::{
-    Certificate, Config, Connection, DevelopmentCa, Identity, LOOPBACK_NAMES, PemError, Result,
-    Server, Trust,
+    Certificate, Config, ConnectOptions, Connection, DevelopmentCa, Identity, LOOPBACK_NAMES,
+    PemError, Result, Server, Trust, xray::Xray,
 };
 
 use crate::SECURE_PAGE;
@@ -36,6 +36,12 @@ pub struct Arguments {
     /// End after the visit, instead of serving on
     #[arg(long, conflicts_with = "url")]
     pub once: bool,
+
+    /// Show every byte that passes, TLS taken off; =json for programs. Without a URL it is
+    /// the server that shows
+    // Only named here: it is a setting, and is read with the others.
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
+    xray: Option<String>,
 }
 
 impl Arguments {
@@ -45,12 +51,18 @@ impl Arguments {
         Arguments::parse()
     }
 
-    /// Whom to believe: whom this computer believes, and who is named by `--ca`.
+    /// How to visit a server of others: who is believed is whom this computer believes, and
+    /// who is named by `--ca`.
     ///
     /// # Errors
-    /// When the file holds no authority, or this computer has no list of them.
-    pub fn trust(&self) -> Result<Trust> {
-        Trust::platform(&self.authorities()?)
+    /// When the file holds no authority, or this computer has no list of them; for wrong
+    /// settings.
+    pub fn options(&self, url: &str) -> Result<ConnectOptions> {
+        let trust = Trust::platform(&self.authorities()?)?;
+        Ok(ConnectOptions {
+            xray: Xray::from_env()?,
+            ..ConnectOptions::new(url, &trust)
+        })
     }
 
     fn authorities(&self) -> Result<Vec<Certificate>> {

@@ -1,0 +1,295 @@
+//! Where the events of an X-ray go: through a queue, to whoever shows them.
+//!
+//! A terminal is slower than a network, and may stop altogether (Ctrl-S, a pipe that nobody
+//! reads). A connection must not wait for it, and memory must not grow for it. So a
+//! connection's task takes its bytes apart and puts the events into a queue of limited size;
+//! a thread of its own writes them. What finds no room is counted, and the count is shown.
+//!
+//! Nobody reads ten thousand frames a second, so after a burst there is a limit on how many
+//! are shown; from the others nothing but the lengths is read, which costs next to nothing.
+//!
+//! Production samples: one connection of a thousand, all of its frames.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError},
+    },
+    thread,
+    time::{Duration, Instant as WallClock},
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    rate::{Budget, Rate},
+    xray_rules::Direction,
+    xray_seen::{Open, Seen, What},
+    xray_session::Session,
+    zenv::no_color,
+};
+
+/// Frames that are shown a second: far more than can be read.
+const SHOWN: Rate = Rate {
+    per_second: 2_000.0,
+    burst: 10_000.0,
+};
+/// What may wait to be written (bytes).
+const QUEUE: usize = 4 * 1024 * 1024;
+/// Written at a time (bytes), when that much waits.
+const BATCH: usize = 32 * 1024;
+/// How often it is said that frames are missing.
+const NOTE: Duration = Duration::from_millis(500);
+/// For the last lines to be written, at the end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How an X-ray is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Tables for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A running X-ray. A clone is the same one; when the last is gone, what was seen last is
+/// written, which takes at most a second.
+#[derive(Clone)]
+pub struct Xray(Arc<Shared>);
+
+struct Shared {
+    /// Taken away at the end: that is how the writer learns of it.
+    queue: Option<Sender<Seen>>,
+    room: Arc<Room>,
+    budget: Mutex<Budget>,
+    connections: AtomicU64,
+    start: Instant,
+    ended: Mutex<Receiver<()>>,
+}
+
+/// What both ends of the queue know.
+#[derive(Default)]
+struct Room {
+    /// Bytes in the queue.
+    waiting: AtomicUsize,
+    /// Frames that are missing in what was written.
+    missing: AtomicU64,
+}
+
+/// Gets each event, and `None` when there is no other for the moment.
+type Show = Box<dyn FnMut(Option<&Seen>) -> io::Result<()> + Send>;
+
+impl Xray {
+    /// Writes to stdout: in colours on a terminal, if `NO_COLOR` is not set.
+    #[must_use]
+    pub fn stdout(form: Form) -> Xray {
+        let colour = io::stdout().is_terminal() && !no_color();
+        Xray::write_to(io::stdout(), form, colour)
+    }
+
+    /// Writes to stderr: in colours on a terminal, if `NO_COLOR` is not set.
+    #[must_use]
+    pub fn stderr(form: Form) -> Xray {
+        let colour = io::stderr().is_terminal() && !no_color();
+        Xray::write_to(io::stderr(), form, colour)
+    }
+
+    /// Writes anywhere, in a thread of its own.
+    #[must_use]
+    pub fn write_to(mut to: impl Write + Send + 'static, form: Form, colour: bool) -> Xray {
+        let mut batch = String::new();
+        Xray::start(Box::new(move |seen| {
+            match (seen, form) {
+                (Some(seen), Form::Text) => batch += &seen.to_text(colour),
+                (Some(seen), Form::Json) => batch += &(seen.to_json() + "\n"),
+                (None, _) => {}
+            }
+            // Whole events at a time: a log may write to the same place.
+            if (seen.is_none() && !batch.is_empty()) || batch.len() >= BATCH {
+                to.write_all(batch.as_bytes())?;
+                to.flush()?;
+                batch.clear();
+            }
+            Ok(())
+        }))
+    }
+
+    /// Calls `see` for each event, in a thread of its own; it may take its time.
+    #[must_use]
+    pub fn call(mut see: impl FnMut(&Seen) + Send + 'static) -> Xray {
+        Xray::start(Box::new(move |seen| {
+            seen.into_iter().for_each(&mut see);
+            Ok(())
+        }))
+    }
+
+    fn start(show: Show) -> Xray {
+        let (queue, events) = mpsc::channel();
+        let (end, ended) = mpsc::channel();
+        let room = Arc::new(Room::default());
+        let start = Instant::now();
+        let shared = Shared {
+            queue: Some(queue),
+            room: Arc::clone(&room),
+            budget: Mutex::new(Budget::new(Some(SHOWN))),
+            connections: AtomicU64::new(0),
+            start,
+            ended: Mutex::new(ended),
+        };
+        let since = WallClock::now();
+        thread::spawn(move || {
+            if let Err(error) = show_all(&events, &room, since, show) {
+                // If stderr is gone, too, nobody is left to tell.
+                writeln!(io::stderr(), "the X-ray is not shown any more: {error}").ok();
+            }
+            // Nobody may wait for it.
+            end.send(()).ok();
+        });
+        Xray(Arc::new(shared))
+    }
+
+    /// Begins to watch a connection. Dropping the tap is its end.
+    #[must_use]
+    pub fn tap(&self, peer: Option<SocketAddr>, tls: bool) -> Tap {
+        let conn = self.0.connections.fetch_add(1, Relaxed) + 1;
+        let mut tap = Tap {
+            session: Session::new(conn),
+            xray: self.clone(),
+        };
+        let open = Open { peer, tls };
+        let (time, mut unseen) = (self.time(), 0);
+        let see = &mut |seen| unseen += self.send(seen);
+        tap.session.open(time, open, see);
+        self.missing(unseen);
+        tap
+    }
+
+    fn time(&self) -> Duration {
+        self.0.start.elapsed()
+    }
+
+    fn may_show(&self) -> bool {
+        let budget = self.0.budget.lock();
+        let mut budget = budget.unwrap_or_else(PoisonError::into_inner);
+        budget.spend(1.0).is_ok()
+    }
+
+    /// Queues an event; returns how many could not be.
+    fn send(&self, seen: Seen) -> u64 {
+        let (room, size) = (&self.0.room, seen.size());
+        if room.waiting.fetch_add(size, Relaxed) + size <= QUEUE
+            && let Some(queue) = &self.0.queue
+            && queue.send(seen).is_ok()
+        {
+            return 0;
+        }
+        room.waiting.fetch_sub(size, Relaxed);
+        1
+    }
+
+    fn missing(&self, frames: u64) {
+        if frames > 0 {
+            self.0.room.missing.fetch_add(frames, Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for Xray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Xray")
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue = None;
+        let ended = self.ended.get_mut();
+        let ended = ended.unwrap_or_else(PoisonError::into_inner);
+        // Nobody can be told any more when this fails.
+        ended.recv_timeout(PATIENCE).ok();
+    }
+}
+
+/// Watches one connection.
+pub struct Tap {
+    session: Session,
+    xray: Xray,
+}
+
+impl Tap {
+    /// These bytes have passed. Never waits.
+    pub fn passed(&mut self, from: Direction, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let Tap { session, xray } = self;
+        let unseen = match xray.may_show() {
+            false => session.follow(from, bytes),
+            true => {
+                // The first is paid for; a piece may have thousands.
+                let (mut paid, mut unseen) = (true, 0);
+                let see = &mut |seen| {
+                    let shown = std::mem::take(&mut paid) || (unseen == 0 && xray.may_show());
+                    unseen += if shown { xray.send(seen) } else { 1 };
+                };
+                let begun_unseen = session.feed(xray.time(), from, bytes, see);
+                unseen + begun_unseen
+            }
+        };
+        xray.missing(unseen);
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        let Tap { session, xray } = self;
+        let mut unseen = 0;
+        session.finish(xray.time(), &mut |seen| unseen += xray.send(seen));
+        xray.missing(unseen);
+    }
+}
+
+/// The writer: takes event after event, and says from time to time what is missing.
+fn show_all(
+    events: &Receiver<Seen>,
+    room: &Room,
+    since: WallClock,
+    mut show: Show,
+) -> io::Result<()> {
+    let mut noted = since;
+    loop {
+        let next = match events.try_recv() {
+            Err(TryRecvError::Empty) => {
+                show(None)?;
+                events.recv_timeout(NOTE)
+            }
+            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+            Ok(seen) => Ok(seen),
+        };
+        if next.is_err() || noted.elapsed() >= NOTE {
+            noted = WallClock::now();
+            let frames = room.missing.swap(0, Relaxed);
+            if frames > 0 {
+                show(Some(&Seen {
+                    time: since.elapsed(),
+                    conn: 0,
+                    from: None,
+                    what: What::NotShown { frames },
+                    errors: Vec::new(),
+                }))?;
+            }
+        }
+        match next {
+            Ok(seen) => {
+                room.waiting.fetch_sub(seen.size(), Relaxed);
+                show(Some(&seen))?;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return show(None),
+        }
+    }
+}
