@@ -324,3 +324,57 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
         );
     }
 }
+
+/// The messages go to stdout as ever; the X-ray goes to stderr, without the token.
+#[test]
+fn an_xray_shows_every_byte_on_stderr() {
+    let config = Config {
+        require_auth: true,
+        token: Some(Token::new(TOKEN).unwrap()),
+        ..Config::default()
+    };
+    let server = serve(config);
+    let url = format!("ws://{}/?token={TOKEN}", server.addr);
+    let done = connect(&url, b"Hello\n", &["--xray"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "Hello\n"));
+    for shown in [
+        "client → server   HTTP request",
+        "GET /?token=*** HTTP/1.1",
+        "(equal)",
+        "48 65 6c 6c 6f           payload, key taken off: \"Hello\"",
+        "48 65 6c 6c 6f           payload: \"Hello\"",
+        "code 1000 (normal closure)",
+        "the end, after",
+    ] {
+        assert!(done.stderr.contains(shown), "{shown}: {}", done.stderr);
+    }
+    assert!(!done.stderr.contains(TOKEN), "{}", done.stderr);
+
+    let url = format!("ws://{}/", server.addr);
+    let arguments = ["--token", TOKEN, "--xray=json", "--json"];
+    let done = connect(&url, b"Hello\n", &arguments);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let mut texts = Vec::new();
+    for line in done.stderr.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        texts.extend(event["frame"]["text"].as_str().map(str::to_owned));
+    }
+    assert_eq!(texts, ["Hello", "Hello"]);
+    assert!(
+        done.stdout.contains("\"data\":\"Hello\""),
+        "{}",
+        done.stdout
+    );
+    assert!(!done.stderr.contains(TOKEN), "{}", done.stderr);
+}
+
+#[test]
+fn an_xray_has_two_forms() {
+    let done = connect("ws://127.0.0.1:9/", b"", &["--xray=xml"]);
+    assert_eq!(done.code, Some(2));
+    assert!(
+        done.stderr.contains("expected --xray or --xray=json"),
+        "{}",
+        done.stderr
+    );
+}

@@ -14,12 +14,15 @@
 use std::{io, process::ExitCode, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
-use zcomm_core::{ClientSocket, CloseReason, Error, Message, Received, Result, report};
+use zcomm_core::{
+    ClientSocket, CloseReason, ConnectOptions, Error, Message, Received, Result, report,
+    xray::{Form, Xray},
+};
 
 use crate::{
     handshake::Handshake,
     lines,
-    output::{Form, Output},
+    output::{self, Output},
 };
 
 /// 128 and the number of SIGINT, as shells count.
@@ -42,6 +45,8 @@ Examples:
                               over TLS, with your own authority
   zcomm connect ws://127.0.0.1:8765/ -v --show-control
                               what is said besides the messages
+  zcomm connect ws://127.0.0.1:8765/ --xray
+                              every byte of it, explained
 
 Exit code: 0 after a goodbye, 1 when it failed or was refused, 130 after Ctrl-C.")]
 pub(crate) struct Arguments {
@@ -82,6 +87,19 @@ pub(crate) struct Arguments {
     /// Print the handshake, both ways, on stderr
     #[arg(short, long)]
     verbose: bool,
+
+    /// Show every byte that passes, TLS taken off, on stderr; =json for programs
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true,
+        default_missing_value = "on", value_parser = xray)]
+    xray: Option<Form>,
+}
+
+fn xray(text: &str) -> Result<Form, &'static str> {
+    match text {
+        "on" => Ok(Form::Text),
+        "json" => Ok(Form::Json),
+        _ => Err("expected --xray or --xray=json"),
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {
@@ -106,12 +124,16 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 
 async fn talk(arguments: Arguments) -> Result<ExitCode> {
     let (code, reason) = closing(&arguments.close)?;
-    let mut socket =
-        ClientSocket::connect_with(&arguments.handshake.options(&arguments.url)?).await?;
+    let options = ConnectOptions {
+        // stdout carries the messages.
+        xray: arguments.xray.map(Xray::stderr),
+        ..arguments.handshake.options(&arguments.url)?
+    };
+    let mut socket = ClientSocket::connect_with(&options).await?;
     let form = match (arguments.json, arguments.binary) {
-        (true, _) => Form::Json,
-        (false, true) => Form::Bytes,
-        (false, false) => Form::Lines,
+        (true, _) => output::Form::Json,
+        (false, true) => output::Form::Bytes,
+        (false, false) => output::Form::Lines,
     };
     let mut out = Output::new(form, arguments.show_control);
     if arguments.verbose {
