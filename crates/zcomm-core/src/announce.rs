@@ -87,7 +87,8 @@ pub(crate) fn announce(
     }
     if config.xray.is_some() {
         tracing::warn!(
-            "the X-ray is on: whoever sees this output sees what everybody says; tokens are left out"
+            "the X-ray is on: whoever sees this output sees all that is said, secrets in messages, too; \
+             those of the handshake are left out"
         );
     }
     match &config.settings_file {

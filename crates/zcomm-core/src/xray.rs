@@ -8,9 +8,13 @@
 //! bytes of one connection ──▶ Session ──▶ Seen ──▶ text, JSON, a page, a test
 //! ```
 //!
-//! [`Session`] is the decoder, pure and bounded; [`Seen`] is what it sees, as data. Secrets of
-//! the handshake are replaced before there is an event; what stands in messages is shown.
-//! An [`Xray`] is all of it running: each connection has a [`Tap`], and a thread writes.
+//! [`Session`] is the decoder, pure and bounded; [`Seen`] is what it sees, as data. An [`Xray`]
+//! is all of it running: each connection has a [`Tap`], and a thread writes.
+//!
+//! Secrets of the handshake are replaced before there is an event: the values of headers such
+//! as `Authorization` and `Cookie`, and in an address those of names such as `token` and
+//! `session`. What stands in messages is shown, secrets, too: whoever can see an X-ray can read
+//! along.
 //!
 //! Production looks at its traffic with Wireshark, which names things the same way.
 

@@ -47,13 +47,21 @@ impl Session {
         }
     }
 
-    /// A connection whose handshake is over: frames in both directions.
+    /// The same, with so many bytes of each payload in the events instead of 4 KiB; call it
+    /// first. With the largest that may come, header and payload of a frame are all of it.
     #[must_use]
-    pub fn after_handshake(conn: u64) -> Session {
-        let mut session = Session::new(conn);
-        session.client.upgrade(false);
-        session.server.upgrade(false);
-        session
+    pub fn keeping(mut self, bytes: usize) -> Session {
+        self.client.keep = bytes;
+        self.server.keep = bytes;
+        self
+    }
+
+    /// The handshake is over already: frames in both directions.
+    #[must_use]
+    pub fn after_handshake(mut self) -> Session {
+        self.client.upgrade(false);
+        self.server.upgrade(false);
+        self
     }
 
     /// Says that the connection was opened.
@@ -170,7 +178,7 @@ mod tests {
 
     fn after_handshake(from: Direction, bytes: &[u8]) -> Vec<Seen> {
         watch(
-            Session::after_handshake(1),
+            Session::new(1).after_handshake(),
             &[(from, bytes)],
             bytes.len().max(1),
         )
@@ -487,8 +495,20 @@ mod tests {
     }
 
     #[test]
+    fn all_of_a_frame_is_kept_where_that_is_wanted() {
+        let bytes = [&b"\x82\x7e\x40\x00"[..], &[7; 16384]].concat();
+        for (keep, cut) in [(16384, 0), (16383, 1)] {
+            let session = Session::new(1).keeping(keep).after_handshake();
+            let seen = watch(session, &[(ServerToClient, &bytes)], 1000);
+            assert_eq!(frame(&seen[0]).cut, cut);
+            let kept = [&frame(&seen[0]).header[..], &frame(&seen[0]).payload].concat();
+            assert_eq!(kept, bytes[..4 + keep]);
+        }
+    }
+
+    #[test]
     fn what_is_only_followed_is_counted_and_the_rest_is_shown() {
-        let mut session = Session::after_handshake(1);
+        let mut session = Session::new(1).after_handshake();
         let mut seen = Vec::new();
         let mut see = |event| seen.push(event);
         let time = Duration::ZERO;
@@ -656,7 +676,7 @@ mod tests {
             size in prop_oneof![1usize..20, 1000usize..100_000],
         ) {
             let bytes = written(&frames);
-            let seen = watch(Session::after_handshake(1), &[(ClientToServer, &bytes)], size);
+            let seen = watch(Session::new(1).after_handshake(), &[(ClientToServer, &bytes)], size);
             prop_assert_eq!(seen.len(), frames.len());
             let mut wire = Vec::new();
             for (seen, written) in seen.iter().zip(&frames) {
@@ -730,7 +750,7 @@ mod tests {
         ) {
             let mut session = match begin {
                 0 => Session::new(1),
-                _ => Session::after_handshake(1),
+                _ => Session::new(1).after_handshake(),
             };
             let mut see = |seen: Seen| {
                 assert!(!seen.to_json().is_empty());

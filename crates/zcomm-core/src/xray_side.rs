@@ -30,6 +30,8 @@ pub(crate) struct Side {
     stage: Stage,
     /// All that have come.
     pub(crate) bytes: u64,
+    /// Kept of a payload (bytes).
+    pub(crate) keep: usize,
 }
 
 /// What the next byte belongs to.
@@ -75,8 +77,13 @@ impl Sink<'_> {
 impl Side {
     pub(crate) fn new(from: Direction) -> Side {
         let stage = Stage::Head(Vec::new());
-        let bytes = 0;
-        Side { from, stage, bytes }
+        let (bytes, keep) = (0, KEEP);
+        Side {
+            from,
+            stage,
+            bytes,
+            keep,
+        }
     }
 
     /// Takes bytes of one stage, and returns those of the next.
@@ -164,6 +171,7 @@ impl Side {
                 let extended = lines.value("sec-websocket-extensions").is_some();
                 self.upgrade(extended);
                 client.extend(extended);
+                *request = None;
             }
             // RFC 9110 section 15.2: the answer itself is still to come.
             Some(100..200) => self.stage = Stage::Head(Vec::new()),
@@ -186,7 +194,7 @@ impl Side {
     }
 
     pub(crate) fn upgrade(&mut self, extended: bool) {
-        let mut frames = Box::new(FrameReader::new(self.from, KEEP));
+        let mut frames = Box::new(FrameReader::new(self.from, self.keep));
         frames.extended = extended;
         self.stage = Stage::Frames(frames);
     }

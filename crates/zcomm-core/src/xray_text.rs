@@ -204,7 +204,12 @@ mod tests {
     }
 
     fn of_frames(from: Direction, bytes: &[u8]) -> String {
-        texts(&mut Session::after_handshake(1), &[(from, bytes)], false).concat()
+        texts(
+            &mut Session::new(1).after_handshake(),
+            &[(from, bytes)],
+            false,
+        )
+        .concat()
     }
 
     #[test]
@@ -327,7 +332,7 @@ mod tests {
             client in any::<bool>(),
         ) {
             let mut session = match begin {
-                "frames" => Session::after_handshake(1),
+                "frames" => Session::new(1).after_handshake(),
                 _ => Session::new(1),
             };
             let mut sent = match begin {
