@@ -31,3 +31,4 @@ mod secrets;
 mod storms;
 mod tidy;
 mod xray;
+mod xray_tshark;
