@@ -12,15 +12,15 @@
 //! Production adds reloading without a restart; the token and the lists are what one wants
 //! to change then.
 
-use std::{fmt::Display, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     error::{Error, Result},
-    forms::{
-        authority, file, host, list, named_tokens, number, origin, rate, seconds, switch, xray,
-    },
+    forms::{authority, host, list, named_tokens, number, origin, rate, seconds, switch, xray},
     origin::{Authority, Origin},
+    setting::read,
     tls::Identity,
+    tls_files::{TlsFiles, tls_files},
     token::{NamedToken, Token, Tokens},
     unknown::unknown_names,
     xray::Xray,
@@ -281,64 +281,6 @@ fn tls(settings: &Settings) -> Result<Option<Identity>> {
         tracing::warn!("{warning}");
     }
     Ok(Some(identity))
-}
-
-/// The files of a server's certificate and of its private key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// `WEBSOCKET_SSL_CERT`.
-    pub certificate: PathBuf,
-    /// `WEBSOCKET_SSL_KEY`.
-    pub key: PathBuf,
-}
-
-/// The files that the settings name, unread; `None` when TLS is off.
-pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
-    let on = read(settings, "WEBSOCKET_SSL_ENABLED", switch)?;
-    let certificate = read(settings, "WEBSOCKET_SSL_CERT", file)?;
-    let key = read(settings, "WEBSOCKET_SSL_KEY", file)?;
-    let missing = |name: &str, reason: &str| Error::SettingMissing {
-        name: name.to_owned(),
-        reason: reason.to_owned(),
-    };
-    match (on, certificate, key) {
-        (Some(false), ..) | (None, None, None) => Ok(None),
-        (None, ..) => Err(missing(
-            "WEBSOCKET_SSL_ENABLED",
-            "not set, though a certificate or key is: say true to use them, false for plain ws://",
-        )),
-        (_, None, _) => Err(missing(
-            "WEBSOCKET_SSL_CERT",
-            "needed because WEBSOCKET_SSL_ENABLED is on: the file of the certificate (PEM)",
-        )),
-        (_, _, None) => Err(missing(
-            "WEBSOCKET_SSL_KEY",
-            "needed because WEBSOCKET_SSL_ENABLED is on: the file of the private key (PEM)",
-        )),
-        (_, Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
-    }
-}
-
-/// Reads one setting with its parser, and says which setting it was when that fails.
-fn read<T, E: Display>(
-    settings: &Settings,
-    name: &'static str,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Option<T>> {
-    let Some(value) = settings.get(name) else {
-        return Ok(None);
-    };
-    let secret = name.starts_with("WEBSOCKET_TOKEN") || value.contains("-----BEGIN");
-    parse(value).map(Some).map_err(|reason| Error::Setting {
-        name,
-        value: if secret {
-            "***"
-        } else {
-            crate::message::excerpt(value)
-        }
-        .to_owned(),
-        reason: reason.to_string(),
-    })
 }
 
 /// Its spaces count, and empty is a value.

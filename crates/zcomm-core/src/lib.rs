@@ -115,7 +115,10 @@ pub mod xray;
 
 mod forms;
 
+mod setting;
 mod unknown;
+
+mod tls_files;
 
 mod config;
 
@@ -209,7 +212,7 @@ pub use client::{Client, Event};
 pub use client_socket::{ClientSocket, Received};
 pub use clients::{ClientId, ClientInfo, Clients};
 pub use close_reason::CloseReason;
-pub use config::{Config, Refuse, TlsFiles};
+pub use config::{Config, Refuse};
 pub use connect_error::{ConnectError, Distrust};
 pub use connection::Connection;
 pub use cursor::{Cursor, Delivery};
@@ -231,6 +234,7 @@ pub use server::Server;
 pub use settings_review::SettingsReview;
 pub use shutdown::shutdown_signal;
 pub use tls::{Identity, readable_by_others};
+pub use tls_files::TlsFiles;
 pub use token::{DEMO_TOKEN, NamedToken, Token};
 pub use trust::Trust;
 pub use wire::End;

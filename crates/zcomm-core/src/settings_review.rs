@@ -12,8 +12,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    config::{Config, TlsFiles, tls_files},
+    config::Config,
     error::Result,
+    tls_files::{TlsFiles, tls_files},
     zenv::{FILE, Settings},
 };
 
