@@ -1,0 +1,174 @@
+//! The course, done: every page of `docs/`, and the README, as a learner would who believes
+//! each word.
+//!
+//! What stands in a block is run, quoted or compared, by its language and what follows that
+//! word (which a forge does not show):
+//!
+//! - `sh`: a terminal, and the lines that are typed into it. `terminal=2` is another one. A
+//!   program that goes on running is stopped with Ctrl-C by the next block of its terminal.
+//!   `exit=1` says how it ends, if not well. `not-run="why"` is for the few that cannot be run here; they are counted and listed.
+//! - `text` behind one: what the terminal then shows, all of it; of a program that goes on,
+//!   what comes next. What differs from run to run (times, ports, keys) is masked; with
+//!   `about` every number is. `…` alone on a line stands for any lines.
+//! - `rust`, `js`, `html`, `css`, `toml`, `json` with `file=PATH`: stands in that file.
+//! - `diff` with `from=PATH to=PATH`: is what these two files differ in.
+//!
+//! The rest of a page is held to its word, too: `names`.
+
+#![cfg(unix)]
+#![allow(unreachable_pub, reason = "a test program is not a library")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod masks;
+mod names;
+mod page;
+mod quotes;
+mod terminal;
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use page::{Block, Kind, Page};
+use terminal::{Desk, Terminal};
+
+/// Blocks that may say that they cannot be run.
+const NOT_RUN: usize = 9;
+
+/// The top of the workspace.
+pub fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    root.canonicalize().unwrap()
+}
+
+/// README and every page of the course.
+fn pages() -> Vec<Page> {
+    let mut files = vec![PathBuf::from("README.md")];
+    let mut folders = vec![PathBuf::from("docs")];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(root().join(&folder)) else {
+            continue;
+        };
+        for entry in entries {
+            let name = folder.join(entry.unwrap().file_name());
+            if root().join(&name).is_dir() {
+                folders.push(name);
+            } else if name.extension().is_some_and(|ending| ending == "md") {
+                files.push(name);
+            }
+        }
+    }
+    files.sort();
+    files.iter().map(|file| Page::read(file)).collect()
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // The pages use the ports that they name.
+    arguments.test_threads = Some(1);
+    let pages = pages();
+    let mut trials = Vec::new();
+    let mut not_run = Vec::new();
+    for page in &pages {
+        for block in &page.blocks {
+            if let Some(why) = block.attribute("not-run") {
+                not_run.push(format!("{}:{}: {why}", page.file.display(), block.line));
+            }
+        }
+        for (name, check) in [
+            (
+                "does what it says",
+                follow as fn(&Page) -> Result<(), Failed>,
+            ),
+            ("quotes what is there", quotes::check),
+            ("names what exists", names::check),
+        ] {
+            let page = page.clone();
+            trials.push(Trial::test(
+                format!("{} {name}", page.file.display()),
+                move || check(&page),
+            ));
+        }
+    }
+    let all = pages.clone();
+    trials.push(Trial::test("links lead somewhere", move || {
+        names::links(&all)
+    }));
+    let count = not_run.len();
+    trials.push(Trial::test("few blocks are not run", move || match count {
+        0..=NOT_RUN => Ok(()),
+        _ => Err(format!("{count} blocks are not run; at most {NOT_RUN} may be").into()),
+    }));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    println!("{count} blocks are not run:");
+    for block in not_run {
+        println!("  {block}");
+    }
+    conclusion.exit_code()
+}
+
+/// Does what the page says, from top to bottom.
+fn follow(page: &Page) -> Result<(), Failed> {
+    let desk = Desk::new(&page.file);
+    let mut terminals: HashMap<String, Terminal> = HashMap::new();
+    let mut last = None;
+    for (index, block) in page.blocks.iter().enumerate() {
+        let place = format!("{}:{}", page.file.display(), block.line);
+        let number = block.attribute("terminal").unwrap_or("1").to_owned();
+        match block.kind() {
+            Kind::Shell if block.attribute("not-run").is_none() => {
+                let terminal = terminals
+                    .entry(number.clone())
+                    .or_insert_with(|| desk.terminal());
+                let shown = shown(page, index);
+                terminal
+                    .types(&block.text, shown, block.attribute("exit").unwrap_or("0"))
+                    .map_err(|why| format!("{place}: {why}"))?;
+                last = Some(number);
+            }
+            Kind::Output => {
+                let number = match block.attribute("terminal") {
+                    Some(number) => number.to_owned(),
+                    None => last
+                        .clone()
+                        .ok_or(format!("{place}: no terminal shows this"))?,
+                };
+                let behind_not_run = index
+                    .checked_sub(1)
+                    .is_some_and(|before| page.blocks[before].attribute("not-run").is_some());
+                if behind_not_run && block.attribute("terminal").is_none() {
+                    continue;
+                }
+                let terminal = terminals
+                    .get_mut(&number)
+                    .ok_or(format!("{place}: nothing was typed into terminal {number}"))?;
+                terminal
+                    .shows(&block.text, block.has("about"))
+                    .map_err(|why| format!("{place}: {why}"))?;
+            }
+            _ => {}
+        }
+    }
+    for (number, terminal) in &mut terminals {
+        terminal
+            .stop()
+            .map_err(|why| format!("{}: terminal {number}: {why}", page.file.display()))?;
+    }
+    Ok(())
+}
+
+/// Whether the next block says what is shown.
+fn shown(page: &Page, index: usize) -> bool {
+    page.blocks
+        .get(index + 1)
+        .is_some_and(|next| next.kind() == Kind::Output && next.attribute("terminal").is_none())
+}
+
+/// A block and where it is, for a message.
+pub fn place(page: &Page, block: &Block) -> String {
+    format!("{}:{}", page.file.display(), block.line)
+}

@@ -1,0 +1,117 @@
+//! What a page names exists: settings, files, programs, close codes, and where links lead.
+//! And a figure says where it comes from.
+
+use std::{path::Path, sync::LazyLock};
+
+use libtest_mimic::Failed;
+use regex::Regex;
+
+use crate::{page::Page, root};
+
+static SETTING: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\bWEBSOCKET_[A-Z_]+\b").unwrap());
+static FILE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^[\w.-]+(/[\w.*-]+)*\.(rs|md|html|js|css|toml|yml|conf|svg)$").unwrap()
+});
+static COMMAND: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^zcomm ([a-z]+)").unwrap());
+static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(1\d{3}|4\d{3})\b").unwrap());
+static FIGURE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\d ?(µs|us|ms|MB|kB|KiB|MiB|GB|messages/s|connections/s|%)($|\W)").unwrap()
+});
+
+/// Of one page.
+pub fn check(page: &Page) -> Result<(), Failed> {
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).unwrap_or_default();
+    let settings = read(".zEnv.example") + &read("crates/zcomm-core/src/config.rs");
+    let codes = read("docs/reference/close-codes.md");
+    let commands = read("crates/zcomm/src/main.rs");
+    let folder = page.file.parent().unwrap_or(Path::new(""));
+    let mut wrong = Vec::new();
+    for (line, name) in &page.names {
+        let mut missing = |what: &str| wrong.push(format!("line {line}: {what} {name:?}"));
+        for setting in SETTING.find_iter(name) {
+            if !settings.contains(setting.as_str()) {
+                missing("no such setting:");
+            }
+        }
+        let exists =
+            |file: &str| root().join(file).exists() || root().join(folder).join(file).exists();
+        if FILE.is_match(name) && !name.contains('*') && !exists(name) && !somewhere(name) {
+            missing("no such file:");
+        }
+        if let Some(command) = COMMAND.captures(name) {
+            let mut variant = command[1].to_owned();
+            variant[..1].make_ascii_uppercase();
+            if &command[1] != "help" && !commands.contains(&format!("{variant}(")) {
+                missing("no such command:");
+            }
+        }
+        if let Some(code) = CODE.find(name)
+            && !codes.is_empty()
+            && !codes.contains(code.as_str())
+        {
+            missing("this close code is not in docs/reference/close-codes.md:");
+        }
+    }
+    for table in &page.tables {
+        let has_figures = table.cells.iter().any(|cell| FIGURE.is_match(cell));
+        if has_figures && !table.followed_by.contains("easured") {
+            let line = table.line;
+            wrong.push(format!(
+                "line {line}: a table with figures is followed by \"Measured with …\" and the command"
+            ));
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong.join("\n").into()),
+    }
+}
+
+/// A file that is named without its folder.
+fn somewhere(name: &str) -> bool {
+    let folders = [
+        "clients",
+        "demos/src/bin",
+        "demos/src/chat",
+        "crates/zcomm-core/src",
+        "crates/zcomm/src",
+        "tests",
+        "docs",
+    ];
+    folders
+        .iter()
+        .any(|folder| root().join(folder).join(name).exists())
+}
+
+/// Of all pages.
+pub fn links(pages: &[Page]) -> Result<(), Failed> {
+    let mut dead = Vec::new();
+    for page in pages {
+        let folder = page.file.parent().unwrap_or(Path::new(""));
+        for (line, link) in &page.links {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => root().join(&page.file),
+                file => root().join(folder).join(file),
+            };
+            let there = target.canonicalize().ok();
+            let found = there.as_ref().is_some_and(|there| {
+                let other = pages.iter().find(|other| {
+                    root().join(&other.file).canonicalize().ok().as_ref() == Some(there)
+                });
+                anchor.is_empty()
+                    || other.is_none_or(|other| other.anchors.iter().any(|known| known == anchor))
+            });
+            if !found {
+                dead.push(format!("{}:{line}: {link}", page.file.display()));
+            }
+        }
+    }
+    match dead.is_empty() {
+        true => Ok(()),
+        false => Err(format!("these links lead nowhere:\n{}", dead.join("\n")).into()),
+    }
+}
