@@ -393,25 +393,18 @@ async fn a_terminal_that_stops_delays_nobody_and_is_told_what_it_missed() {
 /// Whoever reads may go, too: `| head`.
 #[tokio::test]
 async fn a_reader_that_goes_takes_nobody_along() {
-    let mut demo = JsonDemo::start(demo!("2_websocket_echo")).await;
-    drop(std::mem::replace(
-        &mut demo.stdout,
-        BufReader::new(no_stdout().await),
-    ));
-    let mut client = Client::connect(format!("ws://{}/", demo.addr)).await;
+    let demo = JsonDemo::start(demo!("2_websocket_echo")).await;
+    let JsonDemo {
+        child: _child,
+        stdout,
+        addr,
+    } = demo;
+    drop(stdout);
+    let mut client = Client::connect(format!("ws://{addr}/")).await;
     for _ in 0..10 {
         client.say("hello").await;
         assert_eq!(client.hear_text().await, "Echo: hello");
     }
-}
-
-/// A stdout at its end.
-async fn no_stdout() -> ChildStdout {
-    let mut command = demo!("2_websocket_echo").arguments(["--help"]).command();
-    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-    let stdout = child.stdout.take().unwrap();
-    soon("it to end", child.wait()).await.unwrap();
-    stdout
 }
 
 type Log = Arc<Mutex<Vec<Seen>>>;

@@ -293,3 +293,137 @@ fn show_all(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Sender, channel};
+
+    use Direction::{ClientToServer, ServerToClient};
+
+    const TEXT: &[u8] = b"\x81\x02hi";
+
+    /// An X-ray, and what it shows.
+    fn collecting() -> (Xray, Receiver<Seen>) {
+        let (shown, seen) = channel();
+        let xray = Xray::call(move |seen| shown.send(seen.clone()).unwrap());
+        (xray, seen)
+    }
+
+    /// How many events were shown, and how many frames were told to be missing.
+    fn counted(seen: Receiver<Seen>) -> (u64, u64) {
+        let (mut shown, mut missing) = (0, 0);
+        for seen in seen {
+            match seen.what {
+                What::NotShown { frames } => missing += frames,
+                _ => shown += 1,
+            }
+        }
+        (shown, missing)
+    }
+
+    fn open_tap(xray: &Xray) -> Tap {
+        let mut tap = xray.tap(None, false);
+        tap.session = Session::new(1).after_handshake();
+        tap
+    }
+
+    #[test]
+    fn connections_are_numbered_and_end_with_their_tap() {
+        let (xray, seen) = collecting();
+        let (mut first, second) = (open_tap(&xray), xray.tap(None, true));
+        first.passed(ServerToClient, TEXT);
+        drop((first, second, xray));
+        let seen: Vec<_> = seen.iter().map(|seen| (seen.conn, seen.what)).collect();
+        assert!(
+            matches!(
+                seen[..],
+                [
+                    (1, What::Open(Open { tls: false, .. })),
+                    (2, What::Open(Open { tls: true, .. })),
+                    (1, What::Frame(_)),
+                    (1, What::End(_)),
+                    (2, What::End(_)),
+                ]
+            ),
+            "{seen:?}"
+        );
+    }
+
+    /// However they come, in one piece or each by itself.
+    #[test]
+    fn what_is_more_than_can_be_read_is_counted_to_the_last_frame() {
+        for (times, pieces) in [(1, 40_000), (40_000, 1), (100, 400)] {
+            let (xray, seen) = collecting();
+            let mut tap = open_tap(&xray);
+            let bytes = TEXT.repeat(times);
+            for _ in 0..pieces {
+                tap.passed(ServerToClient, &bytes);
+            }
+            drop((tap, xray));
+            let (shown, missing) = counted(seen);
+            assert_eq!(shown + missing, 40_002, "with the beginning and the end");
+            assert!(missing > 1000, "{missing}");
+            assert!(shown > 1000, "{shown}");
+        }
+    }
+
+    /// A writer that never comes back.
+    struct Stuck(Receiver<()>, Sender<()>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1.send(()).unwrap();
+            self.0.recv().ok();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_writer_that_is_stuck_holds_nobody_up_and_takes_no_more_memory() {
+        let ((free, waits), (stuck, is_stuck)) = (channel(), channel());
+        let xray = Xray::write_to(Stuck(waits, stuck), Form::Text, false);
+        let mut tap = open_tap(&xray);
+        is_stuck.recv().unwrap();
+        let bytes = [&b"\x82\x7e\x10\x00"[..], &[7; 4096]].concat();
+        for _ in 0..2_000 {
+            tap.passed(ClientToServer, &bytes);
+            assert!(xray.0.room.waiting.load(Relaxed) <= QUEUE);
+        }
+        let missing = xray.0.room.missing.load(Relaxed);
+        assert!((1_000..2_000).contains(&missing), "{missing}");
+        drop(free);
+        // Then it goes on, and says what is missing.
+        let limit = WallClock::now() + Duration::from_secs(20);
+        let room = &xray.0.room;
+        while room.waiting.load(Relaxed) > 0 || room.missing.load(Relaxed) > 0 {
+            assert!(WallClock::now() < limit);
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn nobody_notices_a_writer_that_fails() {
+        let xray = Xray::write_to(Broken, Form::Json, false);
+        let mut tap = open_tap(&xray);
+        for _ in 0..1000 {
+            tap.passed(ServerToClient, TEXT);
+        }
+    }
+
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}
