@@ -42,7 +42,7 @@ pub(crate) struct FrameReader {
     current: Option<Current>,
     message: Option<Begun>,
     /// Extensions were agreed: what the reserved bits mean is their business.
-    pub(crate) extended: bool,
+    extended: bool,
     closed: bool,
     /// A length made no sense: from there on nobody can tell where a frame begins.
     pub(crate) lost: bool,
@@ -61,7 +61,7 @@ struct Current {
 }
 
 impl FrameReader {
-    pub(crate) fn new(from: Direction, keep: usize) -> FrameReader {
+    pub(crate) fn new(from: Direction, keep: usize, extended: bool) -> FrameReader {
         FrameReader {
             from,
             keep,
@@ -69,7 +69,7 @@ impl FrameReader {
             known: 0,
             current: None,
             message: None,
-            extended: false,
+            extended,
             closed: false,
             lost: false,
         }
@@ -133,11 +133,6 @@ impl FrameReader {
     /// Bytes of a header that is not whole.
     pub(crate) fn header_begun(&self) -> &[u8] {
         &self.header[..self.known]
-    }
-
-    /// Whether bytes have come that belong to no whole frame.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.known == 0 && self.current.is_none()
     }
 
     /// The header, once all of it is there, and how long it is.

@@ -173,6 +173,10 @@ impl Lines {
 
 /// A request line, or a status line, without the secrets of an address in it.
 fn first_line(line: &str) -> String {
+    let word = line.split(' ').next().unwrap_or_default();
+    if !word.starts_with("HTTP/") && !word.bytes().all(|c| c.is_ascii_uppercase()) {
+        return format!("({} bytes that are no request)", line.len());
+    }
     match line.rsplit_once(" HTTP/") {
         Some((target, version)) if version.bytes().all(|c| c.is_ascii_digit() || c == b'.') => {
             format!("{} HTTP/{version}", address(target))
@@ -251,6 +255,18 @@ mod tests {
             for from in 0..=end.unwrap_or(bytes.len()).saturating_sub(1) {
                 assert_eq!(end_of_head(bytes.as_bytes(), from), end, "{bytes:?} {from}");
             }
+        }
+    }
+
+    #[test]
+    fn what_begins_with_no_method_is_not_shown() {
+        for (line, shown) in [
+            ("GET /?token=a HTTP/1.1", "GET /?token=*** HTTP/1.1"),
+            ("HTTP/1.1 200 OK", "HTTP/1.1 200 OK"),
+            ("Authorization: Bearer a", "(23 bytes that are no request)"),
+            ("GET?token=a", "(11 bytes that are no request)"),
+        ] {
+            assert_eq!(first_line(line), shown);
         }
     }
 

@@ -381,6 +381,41 @@ mod tests {
         }
     }
 
+    /// Before the answer is known nobody can tell a frame from a request with a token.
+    #[test]
+    fn what_comes_before_the_answer_waits_for_it() {
+        let refusal = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+        let early = [REQUEST.as_bytes(), b"\x81\x85\0\0\0\0early"].concat();
+        let twice = REQUEST.repeat(2);
+        let endless = [REQUEST.as_bytes(), &[b'x'; 20_000]].concat();
+        for (sent, answer, told) in [
+            (&early[..], RESPONSE, "request response frame"),
+            (&early, refusal, "request response raw"),
+            (twice.as_bytes(), refusal, "request response request"),
+            (twice.as_bytes(), "", "request raw"),
+            (&endless, refusal, "request raw response raw"),
+        ] {
+            for size in [1, 1000, 100_000] {
+                let parts = [(ClientToServer, sent), (ServerToClient, answer.as_bytes())];
+                let seen = watch(Session::new(1), &parts, size);
+                let names: Vec<_> = seen
+                    .iter()
+                    .map(|seen| match &seen.what {
+                        What::Request(_) => "request",
+                        What::Response(_) => "response",
+                        What::Frame(_) => "frame",
+                        What::Raw(_) => "raw",
+                        other => panic!("{other:?}"),
+                    })
+                    .collect();
+                assert_eq!(names.join(" "), told);
+                assert!(!format!("{seen:?}").contains("canary"));
+                let json: String = seen.iter().map(Seen::to_json).collect();
+                assert!(!json.contains("63616e617279"), "{json}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_http_is_counted_and_hardly_shown() {
         for bytes in [

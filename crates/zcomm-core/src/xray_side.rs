@@ -37,6 +37,9 @@ pub(crate) struct Side {
 /// What the next byte belongs to.
 enum Stage {
     Head(Vec<u8>),
+    /// It came before the answer to the wish for a WebSocket: whether it is a frame, or
+    /// another request with a secret in it, is not known yet.
+    Waiting(Vec<u8>),
     /// What is still to come of it, where that is known, and what has come.
     Body(Option<u64>, u64),
     Frames(Box<FrameReader>),
@@ -111,6 +114,14 @@ impl Side {
                 }
                 &bytes[bytes.len().min(room)..]
             }
+            Stage::Waiting(waiting) => {
+                let here = bytes.len().min(MAX_HEAD - waiting.len());
+                waiting.extend_from_slice(&bytes[..here]);
+                if here < bytes.len() {
+                    self.give_up(sink);
+                }
+                &bytes[here..]
+            }
             Stage::Body(Some(left), seen) => {
                 let here = usize::try_from(*left)
                     .unwrap_or(usize::MAX)
@@ -157,8 +168,7 @@ impl Side {
             let (head, errors) = lines.request();
             sink.see(from, What::Request(head), errors);
             match lines.asks_to_upgrade() {
-                // Until the answer says otherwise.
-                true => self.upgrade(false),
+                true => self.stage = Stage::Waiting(Vec::new()),
                 false => self.body(length.or(Some(0))),
             }
             *request = Some(lines);
@@ -170,8 +180,8 @@ impl Side {
             Some(101) => {
                 let extended = lines.value("sec-websocket-extensions").is_some();
                 self.upgrade(extended);
-                client.extend(extended);
                 *request = None;
+                client.decide(Some(extended), sink, request);
             }
             // RFC 9110 section 15.2: the answer itself is still to come.
             Some(100..200) => self.stage = Stage::Head(Vec::new()),
@@ -181,7 +191,7 @@ impl Side {
                         .as_ref()
                         .is_some_and(|request| request.method() == "HEAD");
                 self.body(if bodiless { Some(0) } else { length });
-                client.stay_http();
+                client.decide(None, sink, request);
             }
         }
     }
@@ -194,29 +204,29 @@ impl Side {
     }
 
     pub(crate) fn upgrade(&mut self, extended: bool) {
-        let mut frames = Box::new(FrameReader::new(self.from, self.keep));
-        frames.extended = extended;
-        self.stage = Stage::Frames(frames);
+        let frames = FrameReader::new(self.from, self.keep, extended);
+        self.stage = Stage::Frames(Box::new(frames));
     }
 
-    fn extend(&mut self, extended: bool) {
-        if let Stage::Frames(frames) = &mut self.stage {
-            frames.extended = extended;
+    /// The answer to the wish for a WebSocket is known, and with it what came since.
+    fn decide(&mut self, upgraded: Option<bool>, sink: &mut Sink<'_>, request: &mut Option<Lines>) {
+        let Stage::Waiting(waiting) = &mut self.stage else {
+            return;
+        };
+        let waiting = std::mem::take(waiting);
+        match upgraded {
+            Some(extended) => self.upgrade(extended),
+            None => self.stage = Stage::Head(Vec::new()),
         }
-    }
-
-    /// The wish for a WebSocket was refused: the next thing may be another request.
-    fn stay_http(&mut self) {
-        if let Stage::Frames(frames) = &self.stage
-            && frames.is_idle()
-        {
-            self.stage = Stage::Head(Vec::new());
+        let mut bytes = &waiting[..];
+        while !bytes.is_empty() {
+            bytes = self.take(bytes, None, sink, request);
         }
     }
 
     /// Nobody can tell what this is.
     fn give_up(&mut self, sink: &mut Sink<'_>) {
-        if let Stage::Head(bytes) = &self.stage {
+        if let Stage::Head(bytes) | Stage::Waiting(bytes) = &self.stage {
             let raw = Raw {
                 bytes: bytes.len() as u64,
                 first: bytes[..bytes.len().min(RAW_SHOWN)].to_vec(),
@@ -229,7 +239,7 @@ impl Side {
     /// The connection has ended: shows what was not finished.
     pub(crate) fn finish(&mut self, sink: &mut Sink<'_>) {
         match &mut self.stage {
-            Stage::Head(head) if !head.is_empty() => self.give_up(sink),
+            Stage::Head(bytes) | Stage::Waiting(bytes) if !bytes.is_empty() => self.give_up(sink),
             Stage::Body(_, bytes) => {
                 let body = What::Body { bytes: *bytes };
                 sink.see(Some(self.from), body, Vec::new());
@@ -241,7 +251,7 @@ impl Side {
                 self.raw(sink);
             }
             Stage::Raw(_) => self.raw(sink),
-            Stage::Head(_) => {}
+            Stage::Head(_) | Stage::Waiting(_) => {}
         }
     }
 
@@ -278,7 +288,7 @@ impl Side {
     /// The memory it holds for what strangers have sent.
     pub(crate) fn held(&self) -> usize {
         match &self.stage {
-            Stage::Head(head) => head.capacity(),
+            Stage::Head(bytes) | Stage::Waiting(bytes) => bytes.capacity(),
             Stage::Frames(frames) => frames.held(),
             Stage::Body(..) | Stage::Raw(_) => 0,
         }
