@@ -29,7 +29,7 @@ pub struct Seen {
     /// Since the start of whoever watches; in JSON as seconds.
     #[serde(rename = "t", serialize_with = "seconds")]
     pub time: Duration,
-    /// The number of the connection, counted by whoever watches.
+    /// The number of the connection, counted by whoever watches; 0 for all of them.
     pub conn: u64,
     /// Who sent it, where that can be said.
     #[serde(skip_serializing_if = "Option::is_none")]
