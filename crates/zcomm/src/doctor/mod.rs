@@ -36,7 +36,7 @@ use zcomm_core::{Config, SettingsReview};
 use finding::{Finding, Verdict, look};
 
 /// For all checks together.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// For one question to something that may not answer.
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -135,7 +135,7 @@ fn examine(situation: Situation) -> Vec<Finding> {
     let answers = running.into_iter().map(|(topic, answer)| {
         let left = end.saturating_duration_since(Instant::now());
         let late = |_| {
-            let late = look(topic, "this check did not come to an end in 3 seconds");
+            let late = look(topic, "this check did not come to an end in 10 seconds");
             vec![late.fix("run it again: what it asks may be slow the first time")]
         };
         answer.recv_timeout(left).unwrap_or_else(late)
