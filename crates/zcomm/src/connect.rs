@@ -147,6 +147,8 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
     // When to leave, and when at the latest.
     let (mut leave, mut latest) = (None, None);
     let mut arrived = false;
+    // Somebody wants what comes.
+    let mut wanted = true;
     loop {
         tokio::select! {
             received = socket.recv_any() => {
@@ -158,11 +160,14 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
                     leave = latest.map(|latest: Instant| latest.min(Instant::now() + QUIET));
                 }
                 // A program that reads our JSON did not ask for it.
-                let shown = if ours && arguments.json { Ok(()) } else { out.received(&received) };
+                let shown = match wanted && !(ours && arguments.json) {
+                    true => out.received(&received),
+                    false => Ok(()),
+                };
                 if shown.is_err() || (arguments.one && message) {
                     // Whoever read our output has hung up, or has what it wanted.
                     socket.start_close(code, &reason);
-                    asking = false;
+                    (asking, wanted) = (false, false);
                 }
             }
             () = until(leave) => {
