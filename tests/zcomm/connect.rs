@@ -172,7 +172,7 @@ fn a_server_that_takes_none_of_the_subprotocols_is_left() {
 #[test]
 fn shows_pings_and_the_end() {
     let server = serve(Config::default());
-    let arguments = ["--show-control", "--close", "3001", "done"];
+    let arguments = ["--show-control", "--close", "3001", "--reason", "done"];
     let done = connect(&server.url(), b"hi", &arguments);
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), "hi\n"));
     assert!(
@@ -181,15 +181,21 @@ fn shows_pings_and_the_end() {
         "{}",
         done.stderr
     );
-    for code in ["1005", "1006", "999", "5000", "x"] {
+}
+
+#[test]
+fn what_must_not_be_closed_with_is_a_mistake_of_the_command() {
+    let (fits, long) = ("x".repeat(123), "x".repeat(124));
+    let server = serve(Config::default());
+    for code in ["1005", "1006", "1014", "999", "5000", "x"] {
         let done = connect(&server.url(), b"", &["--close", code]);
-        assert_eq!(done.code, Some(1), "{code}");
-        assert!(
-            done.stderr.contains("is no code to close with"),
-            "{}",
-            done.stderr
-        );
+        assert_eq!(done.code, Some(2), "{code}");
+        assert!(done.stderr.contains("3000 to 4999"), "{}", done.stderr);
     }
+    let done = connect(&server.url(), b"", &["--reason", &long]);
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    let done = connect(&server.url(), b"", &["--reason", &fits, "--close", "1013"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
 }
 
 /// A script has to know whether it was a goodbye.

@@ -202,8 +202,11 @@ fn our_goodbye_arrives_with_its_code_and_reason() {
     for peer in Peer::both() {
         for (arguments, said) in [
             (&[][..], "1000 "),
-            (&["--close", "3001", "done"], "3001 done"),
-            (&["--close", "1001", "Grüße 🌍"], "1001 Grüße 🌍"),
+            (&["--close", "3001", "--reason", "done"], "3001 done"),
+            (
+                &["--close", "1001", "--reason", "Grüße 🌍"],
+                "1001 Grüße 🌍",
+            ),
             (&["--close", "4999"], "4999 "),
         ] {
             let done = peer.hears(b"hi\n", arguments);

@@ -80,9 +80,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     ping: Option<Duration>,
 
-    /// Close with this code and reason
-    #[arg(long, num_args = 1..=2, value_names = ["CODE", "REASON"])]
-    close: Vec<String>,
+    /// Close with this code, e.g. 3001
+    #[arg(long, value_name = "CODE", value_parser = code, default_value_t = CloseReason::NORMAL)]
+    close: u16,
+
+    /// Close with this reason, of at most 123 bytes
+    #[arg(long, value_name = "TEXT", value_parser = reason, default_value = "", hide_default_value = true)]
+    reason: String,
 
     /// Print the handshake, both ways, on stderr
     #[arg(short, long)]
@@ -109,6 +113,21 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
+/// RFC 6455 section 7.4: others must not be sent.
+fn code(text: &str) -> Result<u16, &'static str> {
+    let code = text.parse().ok();
+    let code = code.filter(|code| matches!(code, 1000..=1003 | 1007..=1013 | 3000..=4999));
+    code.ok_or("expected 1000 to 1003, 1007 to 1013 or 3000 to 4999")
+}
+
+/// RFC 6455 section 5.5: a control frame has 125 bytes, and the code takes two.
+fn reason(text: &str) -> Result<String, &'static str> {
+    match text.len() {
+        0..=123 => Ok(text.to_owned()),
+        _ => Err("expected at most 123 bytes"),
+    }
+}
+
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -123,7 +142,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn talk(arguments: Arguments) -> Result<ExitCode> {
-    let (code, reason) = closing(&arguments.close)?;
+    let (code, reason) = (arguments.close, &arguments.reason);
     let options = ConnectOptions {
         // stdout carries the messages.
         xray: arguments.xray.map(Xray::stderr),
@@ -166,18 +185,18 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
                 };
                 if shown.is_err() || (arguments.one && message) {
                     // Whoever read our output has hung up, or has what it wanted.
-                    socket.start_close(code, &reason);
+                    socket.start_close(code, reason);
                     (asking, wanted) = (false, false);
                 }
             }
             () = until(leave) => {
-                socket.start_close(code, &reason);
+                socket.start_close(code, reason);
                 (leave, latest) = (None, None);
             }
             line = lines.recv(), if asking => match line {
                 Some(Ok(line)) => send(&mut socket, line, arguments.binary).await?,
                 Some(Err(error)) => {
-                    socket.close(code, &reason).await.ok();
+                    socket.close(code, reason).await.ok();
                     return Err(error.into());
                 }
                 None => {
@@ -211,25 +230,8 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::from(INTERRUPTED));
     }
     // Says what a program has to know: whether this was a goodbye.
-    socket.close(code, &reason).await?;
+    socket.close(code, reason).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn closing(given: &[String]) -> Result<(u16, String)> {
-    let code = match given.first() {
-        None => CloseReason::NORMAL,
-        Some(text) => {
-            let code = text.parse().ok();
-            // RFC 6455 section 7.4: others must not be sent.
-            code.filter(|code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999))
-                .ok_or_else(|| {
-                    io::Error::other(format!(
-                        "{text:?} is no code to close with: 1000, 1001, … or 3000 to 4999"
-                    ))
-                })?
-        }
-    };
-    Ok((code, given.get(1).cloned().unwrap_or_default()))
 }
 
 async fn send(socket: &mut ClientSocket, line: Vec<u8>, binary: bool) -> Result<()> {
