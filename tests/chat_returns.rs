@@ -108,7 +108,11 @@ async fn what_is_said_is_settled_and_heard_by_the_others() {
 async fn what_cannot_be_said_has_failed_with_a_reason() {
     let chat = chat_app().start().await;
     let mut ada = enter(&chat, "Ada").await;
+    let refused = "x".repeat(65);
+    ada.join(&refused);
     for (id, why) in [
+        (ada.chat("elsewhere", "hello?"), "not in this room"),
+        (ada.chat(&refused, "hello?"), "32 visible characters"),
         (ada.direct("nobody here", "psst"), "nobody has this name"),
         (ada.chat(LOBBY, &"x".repeat(4001)), "4000"),
     ] {
@@ -341,6 +345,7 @@ async fn who_is_refused_does_not_come_back_and_is_told_what_was_lost() {
         ..options(chat.url())
     };
     let mut ada = ChatClient::new(wrong, "Ada").unwrap();
+    ada.join(LOBBY);
     let id = ada.chat(LOBBY, "hello").unwrap();
     let mut told = Vec::new();
     while let Some(event) = soon("an event", ada.next()).await {

@@ -106,7 +106,8 @@ impl ChatClient {
     }
 
     /// Says something in a room. Returns the id with which it will be [`ChatEvent::Settled`] or
-    /// [`ChatEvent::Failed`]; `None` when 100 messages wait already.
+    /// [`ChatEvent::Failed`], at once where we have not [joined](ChatClient::join); `None`
+    /// when 100 messages wait already.
     pub fn chat(&mut self, room: &str, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Chat {
             room: room.to_owned(),
@@ -188,7 +189,7 @@ impl ChatClient {
         self.said += 1;
         let id = format!("{}-{}", self.mark, self.said);
         let message = message(Some(id.clone()));
-        let kept = self.conversation.outbox.put(id.clone(), message);
+        let kept = self.conversation.say(id.clone(), message);
         kept.then_some(id)
     }
 
@@ -202,9 +203,7 @@ impl ChatClient {
             }
             Event::Reconnecting { .. } => self.client.options().url = self.address(),
             Event::GaveUp(None) if self.worth_another => return self.begin_anew(),
-            Event::GaveUp(_) => self
-                .conversation
-                .fail_all("the connection is over", |_| true),
+            Event::GaveUp(_) => self.conversation.fail_all("the connection is over"),
             Event::Message(_) => {}
         }
         match event {

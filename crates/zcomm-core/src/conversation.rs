@@ -110,17 +110,33 @@ impl Conversation {
         self.rooms.retain(|other| other != room);
         self.line.left(room);
         self.seen.forget(room);
-        self.fail_all(
-            "you left the room",
-            |message| matches!(message, ClientMessage::Chat { room: other, .. } if other == room),
-        );
+        self.fail_outside("you left the room");
         let room = room.to_owned();
         self.transmit(ClientMessage::Leave { room });
     }
 
-    /// Gives up what waits and fits.
-    pub(crate) fn fail_all(&mut self, why: &str, which: impl Fn(&ClientMessage) -> bool) {
-        for id in self.outbox.take_all(which) {
+    /// Keeps something to be said. `false` when as much waits as may.
+    pub(crate) fn say(&mut self, id: String, message: ClientMessage) -> bool {
+        let kept = self.outbox.put(id, message);
+        self.fail_outside("you are not in this room: join it first");
+        kept
+    }
+
+    /// Gives up what waits for a room that we neither are in nor have asked for: it would
+    /// wait for ever.
+    fn fail_outside(&mut self, why: &str) {
+        let rooms = &self.rooms;
+        let outside = self.outbox.take_all(
+            |message| matches!(message, ClientMessage::Chat { room, .. } if !rooms.contains(room)),
+        );
+        for id in outside {
+            self.fail(id, why);
+        }
+    }
+
+    /// Gives up all that waits.
+    pub(crate) fn fail_all(&mut self, why: &str) {
+        for id in self.outbox.take_all(|_| true) {
             self.fail(id, why);
         }
     }
@@ -293,6 +309,7 @@ impl Conversation {
                 // Answers come in the order of what was asked.
                 if let Some(refused) = self.line.refused() {
                     self.rooms.retain(|room| *room != refused);
+                    self.fail_outside(&fault.message);
                 }
                 true
             }
