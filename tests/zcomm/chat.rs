@@ -131,7 +131,8 @@ fn k01_a_refused_client_does_not_try_again() {
         done.stdout
     );
     assert!(!done.stdout.contains("trying again"), "{}", done.stdout);
-    assert!(done.stderr.starts_with("error: "), "{}", done.stderr);
+    let next = "error: the server does not want this client back\nhelp: show the server's token";
+    assert!(done.stderr.starts_with(next), "{}", done.stderr);
 }
 
 #[cfg(unix)]

@@ -90,7 +90,7 @@ fn k02_every_refusal_has_its_sentence() {
             "HTTP 301 instead of 101: go to /new",
             "use the address it names",
         ),
-        ("401 No", "", "HTTP 401", "show a token"),
+        ("401 No", "", "HTTP 401", "show the server's token"),
         ("403 No", "", "HTTP 403", "origins and hosts"),
         ("404 No", "", "HTTP 404", "the path is wrong"),
         ("426 No", "", "HTTP 426", "another protocol or version"),

@@ -218,7 +218,7 @@ fn a_server_that_refuses_and_closes_is_a_failure_by_kind() {
         "{text}"
     );
     assert!(
-        text.contains("help: start the server with WEBSOCKET_RATE_LIMIT=off"),
+        text.contains("help: send less at a time, or start the server with"),
         "{text}"
     );
 }

@@ -178,7 +178,7 @@ fn who_is_not_let_in_is_told_about_the_token() {
             "Ada is not let in: the other side closed with 1008",
             "--token",
         ),
-        (Refuse::Http, "HTTP 401", "show a token"),
+        (Refuse::Http, "HTTP 401", "show the server's token"),
     ] {
         let server = chat(Config {
             refuse,

@@ -245,7 +245,8 @@ impl ChatClient {
 
 fn no_chat() -> Error {
     let seconds = GREETING.as_secs();
-    Error::Ended(format!(
-        "the server did not say welcome within {seconds} s: is it a chat?"
-    ))
+    Error::Ended {
+        what: format!("the server did not say welcome within {seconds} s"),
+        help: Some("is it a chat? cargo run --bin chat_app starts one"),
+    }
 }

@@ -212,7 +212,10 @@ impl ClientSocket {
             {
                 Ok(why.clone())
             }
-            Some(end) => Err(Error::Ended(end.to_string())),
+            Some(end) => Err(Error::Ended {
+                what: end.to_string(),
+                help: end.help(),
+            }),
             None => Err(Error::Closed),
         }
     }

@@ -84,8 +84,13 @@ pub enum Error {
     #[error("the connection has ended")]
     Closed,
     /// A connection did not end as it should: with the other side's goodbye.
-    #[error("{0}")]
-    Ended(String),
+    #[error("{what}")]
+    Ended {
+        /// How it ended.
+        what: String,
+        /// What to do about it, where that is known.
+        help: Option<&'static str>,
+    },
     /// A message to be sent is larger than a connection may buffer: send it in parts.
     #[error("a message of {size} bytes is over the limit of {limit} bytes")]
     MessageTooLarge {
@@ -128,6 +133,7 @@ impl Error {
                 Some(format!("{debian}; or name an authority with --ca FILE"))
             }
             Error::Connect(error) => Some(error.help()),
+            Error::Ended { help, .. } => help.map(str::to_owned),
             Error::AddressInUse(addr) => Some(format!(
                 "an earlier lesson may still run: stop it with Ctrl-C. Or take another port with \
                  WEBSOCKET_PORT={}, or see who holds this one: {}",

@@ -94,6 +94,7 @@ async fn talk(arguments: &Arguments) -> Result<ExitCode> {
         said: VecDeque::new(),
         pings: VecDeque::new(),
         lost: false,
+        advice: None,
     };
     let ended = chat.take_part().await;
     chat.screen.close().await;
@@ -116,6 +117,8 @@ struct Chat {
     pings: VecDeque<Instant>,
     /// Something that was said did not arrive.
     lost: bool,
+    /// What can be done about the end of the last connection.
+    advice: Option<&'static str>,
 }
 
 impl Chat {
@@ -151,9 +154,10 @@ impl Chat {
                 }
                 () = until(leaving) => {
                     self.client.close().await.ok();
-                    return Err(Error::Ended(format!(
-                        "{waiting} messages are not known to have arrived"
-                    )));
+                    return Err(Error::Ended {
+                        what: format!("not known to have arrived: {waiting} of your messages"),
+                        help: Some("look in the room whether they are there before you say them again"),
+                    });
                 }
             }
         }
@@ -276,6 +280,7 @@ impl Chat {
             ChatEvent::Line(Event::Disconnected(end)) => {
                 self.pings.clear();
                 self.complain(&visible(&end.to_string()));
+                self.advice = end.help();
             }
             ChatEvent::Line(Event::Reconnecting { wait, why }) => {
                 let why = why.map_or_else(String::new, |why| format!("{}; ", why.with_help()));
@@ -288,9 +293,10 @@ impl Chat {
             }
             ChatEvent::Line(Event::GaveUp(Some(why))) => return Some(Err(why)),
             ChatEvent::Line(Event::GaveUp(None)) => {
-                return Some(Err(Error::Ended(
-                    "the server does not want this client back".into(),
-                )));
+                return Some(Err(Error::Ended {
+                    what: "the server does not want this client back".into(),
+                    help: self.advice,
+                }));
             }
         }
         None

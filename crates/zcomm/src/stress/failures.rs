@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use zcomm_core::{CloseReason, ConnectError, End, Error};
+use zcomm_core::{ConnectError, End, Error};
 
 /// Kinds that are told apart; the others are counted together.
 const MAX_KINDS: usize = 20;
@@ -37,7 +37,6 @@ impl Failures {
     pub(super) fn not_opened(&mut self, error: &Error) {
         let help = match error {
             Error::Connect(ConnectError::Http { status, .. }) => match status {
-                401 => Some("show a token: --token"),
                 429 => Some("WEBSOCKET_MAX_CONNECTIONS_PER_IP limits what comes from one address"),
                 503 => Some(
                     "WEBSOCKET_MAX_CONNECTIONS is what a server of this course takes: raise it",
@@ -59,25 +58,7 @@ impl Failures {
 
     /// A connection ended before its time.
     pub(super) fn ended(&mut self, end: &End) {
-        let help = match end {
-            End::ByPeer(why) => match (why.code(), why.reason()) {
-                (CloseReason::POLICY, "Rate limit exceeded") => {
-                    Some("start the server with WEBSOCKET_RATE_LIMIT=off, or send less: --rate")
-                }
-                (CloseReason::POLICY, "Authentication required" | "Invalid token") => {
-                    Some("show its token: --token")
-                }
-                (CloseReason::POLICY, "Too slow") => {
-                    Some("this tool, or the network, did not take what the server sent")
-                }
-                (CloseReason::TOO_BIG, _) => {
-                    Some("send less at a time (--size), or raise WEBSOCKET_MAX_MESSAGE_BYTES there")
-                }
-                _ => None,
-            },
-            _ => None,
-        };
-        let help = help.map(str::to_owned);
+        let help = end.help().map(str::to_owned);
         self.add(end.to_string(), Failure { count: 1, help });
     }
 
@@ -105,6 +86,8 @@ impl Failures {
 
 #[cfg(test)]
 mod tests {
+    use zcomm_core::CloseReason;
+
     use super::*;
 
     /// A server that invents a new reason each time fills no memory with them.

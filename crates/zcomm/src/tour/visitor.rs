@@ -78,7 +78,10 @@ impl Visitor {
 
     pub(super) async fn says(&mut self, text: &str) -> Result<()> {
         let sent = self.socket.send(text).await;
-        sent.map_err(|_| Error::Ended(self.end()))
+        sent.map_err(|_| Error::Ended {
+            what: self.end(),
+            help: self.socket.end().and_then(End::help),
+        })
     }
 
     /// Takes what fits out of all that was heard, or waits for it.
