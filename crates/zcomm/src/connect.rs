@@ -13,7 +13,7 @@
 
 use std::{io, process::ExitCode, time::Duration};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use zcomm_core::{
     ClientSocket, CloseReason, ConnectOptions, Error, Message, Received, Result, report,
     xray::{Form, Xray},
@@ -23,10 +23,9 @@ use crate::{
     handshake::Handshake,
     lines,
     output::{self, Output},
+    program::{INTERRUPTED, block_on, until},
 };
 
-/// 128 and the number of SIGINT, as shells count.
-const INTERRUPTED: u8 = 130;
 /// The ping behind the last line.
 const LAST: &[u8] = b"last";
 /// A server that says nothing for so long after its pong has answered everything …
@@ -129,16 +128,7 @@ fn reason(text: &str) -> Result<String, &'static str> {
 }
 
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    match runtime
-        .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(talk(arguments)))
-    {
-        Ok(code) => code,
-        Err(error) => report(&error),
-    }
+    block_on(talk(arguments)).unwrap_or_else(|error| report(&error))
 }
 
 async fn talk(arguments: Arguments) -> Result<ExitCode> {
@@ -251,12 +241,5 @@ async fn send(socket: &mut ClientSocket, line: Vec<u8>, binary: bool) -> Result<
         // The end is told by `recv_any`, with its reason.
         Ok(()) | Err(Error::Closed) => Ok(()),
         Err(error) => Err(error),
-    }
-}
-
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }

@@ -15,6 +15,7 @@ mod output;
 mod paint;
 mod print;
 mod processes;
+mod program;
 mod stress;
 mod tour;
 

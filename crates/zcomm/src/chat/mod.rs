@@ -16,7 +16,7 @@ mod words;
 
 use std::{collections::VecDeque, process::ExitCode, time::Duration};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use zcomm_core::{
     ChatClient, ChatEvent, Error, Event, Message, Result,
     envelope::{Action, ClientMessage, LOBBY, ServerMessage},
@@ -27,13 +27,12 @@ use crate::{
     handshake::Handshake,
     output::visible,
     paint::{BAD, FAINT},
+    program::{INTERRUPTED, block_on, until},
 };
 use commands::{COMMANDS, Command};
 use people::People;
 use screen::{Input, Screen};
 
-/// 128 and the number of SIGINT, as shells count.
-const INTERRUPTED: u8 = 130;
 /// What was said lately, to be known again.
 const REMEMBERED: usize = 400;
 /// So many messages may wait for their ack; then no more lines are read.
@@ -70,16 +69,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    match runtime
-        .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(talk(arguments)))
-    {
-        Ok(code) => code,
-        Err(error) => report(&error),
-    }
+    block_on(talk(arguments)).unwrap_or_else(|error| report(&error))
 }
 
 async fn talk(arguments: &Arguments) -> Result<ExitCode> {
@@ -338,12 +328,5 @@ impl Chat {
 
     fn complain(&mut self, text: &str) {
         self.screen.print(format!("{BAD}! {text}{BAD:#}"));
-    }
-}
-
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }

@@ -47,9 +47,7 @@ use zcomm_core::{Error, report as report_error};
 
 pub(crate) use self::arguments::Arguments;
 use self::{plan::Plan, report::Report, run::Run};
-
-/// 128 and the number of SIGINT, as shells count.
-const INTERRUPTED: u8 = 130;
+use crate::program::{INTERRUPTED, block_on, fail};
 
 /// Why there is no measurement.
 enum Stop {
@@ -75,11 +73,7 @@ impl Stop {
     fn report(&self) -> ExitCode {
         match self {
             Stop::Failed(error) => report_error(error),
-            Stop::Told { what, help, code } => {
-                // When stderr is gone too, the exit code is all that is left to say it.
-                write!(io::stderr(), "error: {what}\nhelp: {help}\n").ok();
-                ExitCode::from(*code)
-            }
+            Stop::Told { what, help, code } => fail(what, help, *code),
         }
     }
 }
@@ -97,19 +91,13 @@ impl From<io::Error> for Stop {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    match measure(arguments) {
-        Ok(code) => code,
-        Err(stop) => stop.report(),
-    }
+    block_on(measure(arguments)).unwrap_or_else(|stop| stop.report())
 }
 
-fn measure(arguments: &Arguments) -> Result<ExitCode, Stop> {
+async fn measure(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let plan = Plan::new(arguments)?;
     let mut options = arguments.handshake.options(&arguments.url)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    options.addresses = runtime.block_on(options.lookup()).map_err(Error::from)?;
+    options.addresses = options.lookup().await.map_err(Error::from)?;
     if let Some(address) = aim::public(&options.addresses)
         && !arguments.i_own_this_server
     {
@@ -132,7 +120,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode, Stop> {
         std::fs::write(file, "").map_err(|error| cannot_write(file, &error))?;
     }
     let run = Arc::new(Run::new(plan, options, arguments.template.as_deref()));
-    let measured = runtime.block_on(load::direct(&run))?;
+    let measured = load::direct(&run).await?;
     let report = Report::new(&run, measured);
     if let Some(file) = &arguments.csv {
         table::append(file, &report).map_err(|error| cannot_write(file, &error))?;

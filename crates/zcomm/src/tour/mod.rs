@@ -28,12 +28,10 @@ use std::{
 
 use zcomm_core::{Certificate, ConnectOptions, Result, Trust};
 
+use crate::program::{INTERRUPTED, block_on};
 use narrator::Narrator;
 use play::Play;
 use stopped::Stopped;
-
-/// 128 and the number of SIGINT, as shells count.
-const INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -72,16 +70,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     // One thread: the tour and the server of its own take turns.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let told = runtime
-        .map_err(Stopped::from)
-        .and_then(|runtime| runtime.block_on(tell(arguments)));
-    match told {
-        Ok(code) => code,
-        Err(stopped) => stopped.report(),
-    }
+    block_on(tell(arguments)).unwrap_or_else(|stopped| stopped.report())
 }
 
 async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {

@@ -5,14 +5,12 @@
 //!
 //! Production sends it to whoever is on duty.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
 use zcomm_core::{Error, report};
 
 use super::visitor::{Missed, PATIENCE};
+use crate::program::fail;
 
 pub(super) const NOT_CHAT: &str = "is chat_app the program there? cargo run --bin chat_app starts one; \
                                    without an address the tour has its own";
@@ -79,11 +77,7 @@ impl Stopped {
     pub(super) fn report(&self) -> ExitCode {
         match self {
             Stopped::Error(error) => report(error),
-            Stopped::Wrong { what, help } => {
-                // When stderr is gone too, the exit code is all that is left to say it.
-                write!(io::stderr(), "error: {what}\nhelp: {help}\n").ok();
-                ExitCode::FAILURE
-            }
+            Stopped::Wrong { what, help } => fail(what, help, 1),
             Stopped::Unread => ExitCode::SUCCESS,
         }
     }
