@@ -23,13 +23,14 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-/// Tools for the zComm lessons.
+/// The command beside the zComm lessons: look, talk, measure
 #[derive(Parser)]
-#[command(name = "zcomm", version, about, max_term_width = 80)]
+#[command(name = "zcomm", version, max_term_width = 80)]
 #[command(after_help = "\
 Examples:
   zcomm doctor                          what would stop a lesson?
   zcomm connect ws://127.0.0.1:8765/    talk to one
+  zcomm chat --token TOKEN              take part in the chat
   zcomm demo                            all that a chat says, step by step
   zcomm stress ws://127.0.0.1:8765/     what does a server bear?
   zcomm help connect                    all about a subcommand")]

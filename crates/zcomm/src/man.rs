@@ -20,7 +20,8 @@ Examples:
   zcomm man | man -l -           read it (on macOS: | mandoc -l)
   zcomm man connect | man -l -   that of a subcommand
   zcomm man > ~/.local/share/man/man1/zcomm.1
-                                 keep it: then `man zcomm` finds it")]
+                                 keep it: then `man zcomm` finds it
+                                 (make the folder first)")]
 pub(crate) struct Arguments {
     /// The page of this subcommand
     subcommand: Option<String>,

@@ -29,7 +29,8 @@ pub(crate) use self::{check::judge, words::word};
 #[command(after_help = "\
 Examples:
   zcomm certs                      for this machine only
-  zcomm certs --host 192.168.1.20  for a class that types this address
+  zcomm certs --new-ca --host 192.168.1.20
+                                   for a class that types this address
   zcomm certs --check certs/localhost.pem
                                    what would a client say to it?
 

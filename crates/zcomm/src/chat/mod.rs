@@ -43,10 +43,11 @@ const LAST_WORDS: Duration = Duration::from_secs(15);
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  zcomm chat                              with the chat_app on this machine
-  zcomm chat --token TOKEN --name Ada     with its token, under a name
+  zcomm chat --token TOKEN                with the chat_app on this machine
+  zcomm chat --token TOKEN --name Ada     the same, under a name
   echo hi | zcomm chat --token TOKEN      say one thing and leave
 
+The token stands in the link that chat_app prints, behind #token=.
 Type /help for what can be said. Plain text is for the room.
 
 Exit code: 0 after a goodbye, 1 when it was refused or something did not arrive,

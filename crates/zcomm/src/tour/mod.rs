@@ -43,7 +43,8 @@ Examples:
   zcomm demo wss://localhost:8765/ --ca certs/ca.pem
                               the same, over TLS
 
-On a server that others use it stays in a room of its own; everybody hears one
+The token stands in the link that chat_app prints, behind #token=. On a server
+that others use the tour stays in a room of its own; everybody hears one
 broadcast.
 
 Exit code: 0 when all came as expected, 1 when not, 130 after Ctrl-C.")]
