@@ -72,13 +72,16 @@ pub(super) fn line(message: &ServerMessage, room: &str) -> Option<String> {
         )),
         ServerMessage::Gap { room, from, to, .. } => {
             let what = match room.as_str() {
-                "*" => "what was said to everybody".to_owned(),
+                "*" => "messages to everybody".to_owned(),
                 "@" => "private messages".to_owned(),
                 room => format!("messages in {}", visible(room)),
             };
-            let to = to.map_or_else(|| "the end".to_owned(), |to| to.0.to_string());
-            let from = from.0;
-            Some(format!("{BAD}! {what} are lost: {from} to {to}{BAD:#}"))
+            let lost = match to {
+                Some(to) => format!("{} to {} are lost", from.0, to.0),
+                // Nobody knows how many there were: that server is no more.
+                None => format!("from {} on are lost, if there were any", from.0),
+            };
+            Some(format!("{BAD}! {what} {lost}{BAD:#}"))
         }
         ServerMessage::Error(fault) => Some(format!("{BAD}! {}{BAD:#}", visible(&fault.message))),
         ServerMessage::Welcome { .. }
@@ -94,6 +97,29 @@ pub(super) fn line(message: &ServerMessage, room: &str) -> Option<String> {
 mod tests {
     use super::*;
     use zcomm_core::envelope::Seq;
+
+    #[test]
+    fn what_is_lost_is_told_as_far_as_it_is_known() {
+        let gap = |room: &str, to| ServerMessage::Gap {
+            room: room.into(),
+            epoch: "e".into(),
+            from: Seq(3),
+            to,
+        };
+        for (message, told) in [
+            (
+                gap("lobby", Some(Seq(17))),
+                "! messages in lobby 3 to 17 are lost",
+            ),
+            (
+                gap("@", None),
+                "! private messages from 3 on are lost, if there were any",
+            ),
+        ] {
+            let line = line(&message, "lobby").unwrap();
+            assert_eq!(anstream::adapter::strip_str(&line).to_string(), told);
+        }
+    }
 
     /// a12: no name, text or room can write a line of its own.
     #[test]
