@@ -163,7 +163,7 @@ fn a_server_that_takes_none_of_the_subprotocols_is_left() {
     let done = connect(&server.url(), b"hi", &["--protocol", "chat"]);
     assert_eq!(done.code, Some(1));
     assert!(
-        done.stderr.contains("Server sent no subprotocol"),
+        done.stderr.contains("took none of the subprotocols"),
         "{}",
         done.stderr
     );

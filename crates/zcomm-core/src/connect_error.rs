@@ -102,6 +102,12 @@ pub enum ConnectError {
         /// The first line of its body, or where it sends us.
         reason: String,
     },
+    /// A WebSocket, but with none of the subprotocols that were offered.
+    #[error("{place} took none of the subprotocols that were offered")]
+    Subprotocol {
+        /// Host and port.
+        place: String,
+    },
     /// An answer that is no handshake at all.
     #[error("{place} answered, but not with a WebSocket handshake: {reason}")]
     NotWebSocket {
@@ -174,6 +180,7 @@ impl ConnectError {
             | ConnectError::NotTls { .. }
             | ConnectError::SpeaksTls { .. }
             | ConnectError::Certificate { .. }
+            | ConnectError::Subprotocol { .. }
             | ConnectError::NotWebSocket { .. } => true,
         }
     }
@@ -213,6 +220,9 @@ impl ConnectError {
                 _ => "the log of the server says more",
             }
             .into(),
+            ConnectError::Subprotocol { .. } => {
+                "offer one that the server knows (--protocol), or none: the lessons take none".into()
+            }
             ConnectError::NotWebSocket { .. } => "another program may listen there".into(),
         }
     }

@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tungstenite::{
     Error as WireError,
     client::IntoClientRequest,
+    error::{ProtocolError, SubProtocolError},
     handshake::client::{Request, Response},
     http::{
         HeaderName, HeaderValue,
@@ -253,6 +254,12 @@ impl Target {
             WireError::Http(response) => ConnectError::Http {
                 status: response.status().as_u16(),
                 reason: self.without_query(refusal_words(&response)),
+            },
+            // Browsers leave, too: who offers subprotocols wants one of them.
+            WireError::Protocol(ProtocolError::SecWebSocketSubProtocolError(
+                SubProtocolError::NoSubProtocol,
+            )) => ConnectError::Subprotocol {
+                place: self.place.clone(),
             },
             error => self.odd(&error),
         })
