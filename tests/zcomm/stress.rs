@@ -283,6 +283,34 @@ fn a_run_ends_soon_after_its_time_whatever_the_server_does() {
     );
 }
 
+/// What to try next depends on what was tried.
+#[test]
+fn when_nothing_comes_back_the_report_says_what_else_to_try() {
+    let words = async |mut connection: Connection| {
+        while connection.recv().await.is_some() {
+            connection.send("no").await?;
+        }
+        Ok(())
+    };
+    for (server, arguments, told) in [
+        (start(no_limits(), relay), &["-c", "1"][..], "with --fanout"),
+        (
+            start(no_limits(), echo),
+            &["-c", "2", "--fanout"],
+            "without --fanout",
+        ),
+        (
+            start(no_limits(), words),
+            &["-c", "1"],
+            "but other messages",
+        ),
+    ] {
+        let done = stress(&server.url(), arguments);
+        assert!(done.stdout.contains("Nothing came back"), "{}", done.stdout);
+        assert!(done.stdout.contains(told), "{told}: {}", done.stdout);
+    }
+}
+
 #[test]
 fn a_load_goes_to_this_machine_and_its_neighbours_only() {
     for url in [

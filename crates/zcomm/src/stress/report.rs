@@ -206,11 +206,25 @@ impl Report {
             notes.push(format!("Ended by Ctrl-C after {:.1} s.", self.seconds));
         }
         if self.received == 0 && self.opened > 0 && self.failures.is_empty() {
-            notes.push(
-                "Nothing came back. Does this server send back what it gets? One that passes messages \
-                 on to others is measured with --fanout, one that wants JSON with --template."
-                    .into(),
-            );
+            let why = match (self.other, self.plan.shape) {
+                // What it says instead is most often an error.
+                (1.., _) => {
+                    "Nothing came back but other messages: zcomm connect shows them. A server that limits \
+                     each client is started with WEBSOCKET_RATE_LIMIT=off, one that wants JSON is sent \
+                     it with --hello and --template."
+                }
+                (0, Shape::Echo) => {
+                    "Nothing came back. Does this server send back what it gets? One that passes \
+                     messages on to others is measured with --fanout, one that wants JSON with \
+                     --template."
+                }
+                (0, Shape::Fanout(_)) => {
+                    "Nothing came back. Does this server pass on to the others what it gets? One that \
+                     answers the sender is measured without --fanout, one that wants JSON with \
+                     --template."
+                }
+            };
+            notes.push(why.into());
         }
         if self.lost() > 0 {
             let (lost, expected) = (self.lost(), self.expected);
