@@ -20,7 +20,7 @@ const STORES: [&str; 5] = [
     "Firefox on Linux (on macOS and Windows it trusts what the system trusts)",
     "Chrome, Edge, Safari, Firefox on macOS",
     "Chrome, Edge, Firefox on Windows",
-    "Programs on Debian, Ubuntu: curl, Python's ssl, this course (not Python's requests)",
+    "Programs on Debian, Ubuntu: curl, Python's ssl (not requests), this course",
 ];
 
 /// Which of them this system has; it is printed first.
@@ -40,7 +40,7 @@ const FIND_STORE: &str = r#"db=~/.pki/nssdb; [ -d "$db" ] || db=~/.local/share/p
 pub(crate) fn steps(files: &Files, ca: &Certificate, is_new: bool, leaf: &Certificate) -> String {
     let state = match is_new {
         true => "new",
-        false => "kept: what trusts it still does",
+        false => "kept",
     };
     let name = ca.subject();
     let (limits, ca_until) = (ca.permitted_names().join(", "), ca.not_after());
@@ -72,7 +72,7 @@ Programs, while it runs: tell them whom to trust, each time
     curl --cacert {ca_word} https://localhost:8765/healthz
     cargo run --bin 3_websocket_secure -- wss://localhost:8765 --ca {ca_word}
 
-Browsers: tell them once. Nothing was installed; it is for you to do and to undo.
+Browsers: tell them once. Nothing was installed: you do it, and you undo it.
 Restart the browser after either.
 "#
     );
@@ -119,17 +119,20 @@ fn trust(pem: &str, name: &str) -> [String; STORES.len()] {
     let windows_file = windows_word(pem);
     [
         format!(
-            r#"Settings, Privacy and security, Security, Manage certificates, Local certificates,
-Custom: Installed by you, Trusted certificates, Import {pem}
+            r#"Settings, Privacy and security, Security, Manage certificates,
+Local certificates, Custom: Installed by you,
+Trusted certificates, Import {pem}
 or in a shell, where certutil is in the package libnss3-tools:
   {FIND_STORE}
-  [ -d "$db" ] || {{ mkdir -p "$db"; certutil -d "sql:$db" -N --empty-password; }}
-  certutil -d "sql:$db" -A -t C,, -n {cn} \
+  [ -d "$db" ] || {{ mkdir -p "$db" && \
+    certutil -d "sql:$db" -N --empty-password; }}
+  certutil -d "sql:$db" -A -t C,, \
+    -n {cn} \
     -i {file}
-(Chromium from Ubuntu's snap: db=~/snap/chromium/current/.pki/nssdb)"#
+(Ubuntu's snap of Chromium: db=~/snap/chromium/current/.pki/nssdb)"#
         ),
         format!(
-            "Settings, Privacy & Security, View Certificates, Authorities, Import\n{pem}, \
+            "Settings, Privacy & Security, View Certificates, Authorities,\nImport {pem}, \
              \"Trust this CA to identify websites\""
         ),
         format!(
@@ -138,7 +141,7 @@ or in a shell, where certutil is in the package libnss3-tools:
         ),
         format!("certutil -user -addstore Root {windows_file}\n(a dialog asks; say yes)"),
         format!(
-            "sudo cp {file} /usr/local/share/ca-certificates/zcomm.crt && \\\n  \
+            "sudo cp {file} \\\n  /usr/local/share/ca-certificates/zcomm.crt && \\\n  \
              sudo update-ca-certificates"
         ),
     ]
@@ -148,7 +151,8 @@ fn untrust(name: &str) -> [String; STORES.len()] {
     let (cn, windows_name) = (quoted(name), windows_word(name));
     [
         format!(
-            r#"the same list, "{name}", Delete; or in a shell:
+            r#"the same list, "{name}", Delete
+or in a shell:
   {FIND_STORE}
   certutil -d "sql:$db" -D -n {cn}"#
         ),
