@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// The first range: 0 to half a second.
 const FIRST: Duration = Duration::from_millis(500);
+
 /// The waits of one client.
 #[derive(Debug)]
 pub(crate) struct Backoff {
