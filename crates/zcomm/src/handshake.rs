@@ -7,7 +7,7 @@
 //! Production reads a token from a file or from the environment: what stands in a command
 //! is in the shell's history, and in the list of processes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use zcomm_core::{Certificate, ConnectOptions, Result, Trust};
 
@@ -38,18 +38,20 @@ pub(crate) struct Handshake {
 impl Handshake {
     /// The options to connect with, to this address.
     pub(crate) fn options(&self, url: &str) -> Result<ConnectOptions> {
-        let also = match &self.ca {
-            Some(file) => Certificate::read_all(file)?,
-            None => Vec::new(),
-        };
         Ok(ConnectOptions {
             token: self.token.clone(),
             origin: self.origin.clone(),
             protocols: self.protocols.clone(),
             headers: self.headers.clone(),
-            ..ConnectOptions::new(url, &Trust::platform(&also)?)
+            ..ConnectOptions::new(url, &trust(self.ca.as_deref())?)
         })
     }
+}
+
+/// Whom to believe: whom this computer trusts, and the authorities in this file.
+pub(crate) fn trust(ca: Option<&Path>) -> Result<Trust> {
+    let also = ca.map(Certificate::read_all).transpose()?;
+    Trust::platform(&also.unwrap_or_default())
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {

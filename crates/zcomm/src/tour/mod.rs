@@ -26,9 +26,12 @@ use std::{
     process::ExitCode,
 };
 
-use zcomm_core::{Certificate, ConnectOptions, Result, Trust};
+use zcomm_core::{ConnectOptions, Result};
 
-use crate::program::{INTERRUPTED, block_on};
+use crate::{
+    handshake::trust,
+    program::{INTERRUPTED, block_on},
+};
 use narrator::Narrator;
 use play::Play;
 use stopped::Stopped;
@@ -90,12 +93,8 @@ async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {
 }
 
 fn options(arguments: &Arguments, url: &str) -> Result<ConnectOptions> {
-    let also = match &arguments.ca {
-        Some(file) => Certificate::read_all(file)?,
-        None => Vec::new(),
-    };
     Ok(ConnectOptions {
         token: arguments.token.clone(),
-        ..ConnectOptions::new(url, &Trust::platform(&also)?)
+        ..ConnectOptions::new(url, &trust(arguments.ca.as_deref())?)
     })
 }
