@@ -233,8 +233,13 @@ impl Chat {
     }
 
     fn remember(&mut self, id: Option<String>, text: String) {
-        // No more lines are read while as many wait as may.
-        let Some(id) = id else { return };
+        let Some(id) = id else {
+            self.lost = true;
+            return self.complain(&format!(
+                "not said, because too much waits: {}",
+                visible(&text)
+            ));
+        };
         if self.said.len() == REMEMBERED {
             self.said.pop_front();
         }
