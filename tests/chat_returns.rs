@@ -321,7 +321,8 @@ async fn relay(listener: TcpListener, host: std::net::SocketAddr) {
                             outside.write_all(&up[..bytes]).await.unwrap();
                             // A chat is longer than what comes before it.
                             if count % 2 == 0 && bytes > 90 {
-                                outside.read(&mut down).await.unwrap();
+                                // Once the answer is there, all has arrived.
+                                assert_ne!(outside.read(&mut down).await.unwrap(), 0);
                                 break;
                             }
                         }
