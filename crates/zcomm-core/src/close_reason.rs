@@ -46,6 +46,26 @@ impl CloseReason {
     /// 1011: the server failed.
     pub const SERVER_ERROR: u16 = 1011;
 
+    /// What a client can do about it, where the reason is one of those that the servers of
+    /// this course give.
+    pub(crate) fn help(&self) -> Option<&'static str> {
+        Some(match (self.code(), self.reason()) {
+            (CloseReason::POLICY, "Authentication required" | "Invalid token") => {
+                "show the server's token with --token: it stands in the link that the server prints"
+            }
+            (CloseReason::POLICY, "Rate limit exceeded") => {
+                "send less at a time, or start the server with WEBSOCKET_RATE_LIMIT=off"
+            }
+            (CloseReason::POLICY, "Too slow") => {
+                "this program, or the network, did not take what the server sent"
+            }
+            (CloseReason::TOO_BIG, _) => {
+                "send less at a time, or raise WEBSOCKET_MAX_MESSAGE_BYTES there"
+            }
+            _ => return None,
+        })
+    }
+
     /// A code and a reason to close with. A reason over 123 bytes is cut; a code that must
     /// not be sent (section 7.4: below 1000, 1004 to 1006, 1015, above 4999) becomes 1011.
     #[must_use]

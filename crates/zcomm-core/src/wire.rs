@@ -68,26 +68,13 @@ pub enum End {
 }
 
 impl End {
-    /// What a client can do about it, where the server's reason is one of those that the
-    /// servers of this course give.
+    /// What a client can do about it, where that is known.
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
-        let End::ByPeer(why) = self else { return None };
-        Some(match (why.code(), why.reason()) {
-            (CloseReason::POLICY, "Authentication required" | "Invalid token") => {
-                "show the server's token with --token: it stands in the link that the server prints"
-            }
-            (CloseReason::POLICY, "Rate limit exceeded") => {
-                "send less at a time, or start the server with WEBSOCKET_RATE_LIMIT=off"
-            }
-            (CloseReason::POLICY, "Too slow") => {
-                "this program, or the network, did not take what the server sent"
-            }
-            (CloseReason::TOO_BIG, _) => {
-                "send less at a time, or raise WEBSOCKET_MAX_MESSAGE_BYTES there"
-            }
-            _ => return None,
-        })
+        match self {
+            End::ByPeer(why) => why.help(),
+            End::ByUs(_) | End::Broken(_) => None,
+        }
     }
 
     /// One line for each connection that has ended.
