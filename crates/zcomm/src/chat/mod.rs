@@ -175,7 +175,7 @@ impl Chat {
             None => return false,
             Some(Ok(command)) => command,
             Some(Err(why)) => {
-                self.complain(&why);
+                self.complain(&visible(&why));
                 return false;
             }
         };
@@ -222,7 +222,7 @@ impl Chat {
     fn leave(&mut self, room: Option<String>) {
         let room = room.unwrap_or_else(|| self.room.clone());
         if !self.client.rooms().contains(&room) {
-            return self.complain(&format!("you are not in {room}"));
+            return self.complain(&format!("you are not in {}", visible(&room)));
         }
         self.client.leave(&room);
         if self.room == room {
@@ -300,7 +300,7 @@ impl Chat {
 
     fn heard(&mut self, message: &ServerMessage) {
         if self.people.hear(message) {
-            self.screen.complete(self.people.names());
+            self.screen.complete(self.people.typeable());
         }
         match message {
             ServerMessage::Welcome { name, .. } => {

@@ -9,8 +9,12 @@ use std::collections::BTreeMap;
 
 use zcomm_core::envelope::ServerMessage;
 
+use crate::output::visible;
+
 /// Names that are kept of one room.
 const MOST: usize = 200;
+/// Bytes of a name that is kept.
+const LONGEST: usize = 200;
 
 /// The rooms that we are in.
 #[derive(Default)]
@@ -33,15 +37,19 @@ impl People {
                 users,
                 user_count,
                 ..
+            } => {
+                let room = self.rooms.entry(room.clone()).or_default();
+                room.list(users, *user_count);
             }
-            | ServerMessage::UserList {
+            ServerMessage::UserList {
                 room,
                 users,
                 user_count,
             } => {
-                let names = users.iter().take(MOST).cloned().collect();
-                let count = *user_count;
-                self.rooms.insert(room.clone(), Room { names, count });
+                let Some(room) = self.rooms.get_mut(room) else {
+                    return false;
+                };
+                room.list(users, *user_count);
             }
             ServerMessage::UserJoined {
                 room,
@@ -53,7 +61,8 @@ impl People {
                     return false;
                 };
                 room.count = *user_count;
-                if room.names.len() < MOST && !room.names.contains(name) {
+                let fits = room.names.len() < MOST && name.len() <= LONGEST;
+                if fits && !room.names.contains(name) {
                     room.names.push(name.clone());
                 }
             }
@@ -75,12 +84,12 @@ impl People {
         true
     }
 
-    /// Who is in this room, as a sentence.
+    /// Who is in this room, as a sentence that a terminal can show.
     pub(super) fn who(&self, room: &str) -> String {
         let Some(there) = self.rooms.get(room) else {
-            return format!("you are not in {room}");
+            return format!("you are not in {}", visible(room));
         };
-        let mut names = there.names.clone();
+        let mut names: Vec<_> = there.names.iter().map(|name| visible(name)).collect();
         names.sort();
         let more = there.count.saturating_sub(names.len());
         let more = if more > 0 {
@@ -88,7 +97,15 @@ impl People {
         } else {
             String::new()
         };
-        format!("{} in {room}: {}{more}", there.count, names.join(", "))
+        let (room, names) = (visible(room), names.join(", "));
+        format!("{} in {room}: {names}{more}", there.count)
+    }
+
+    /// Those whose names can stand in a line that is being typed.
+    pub(super) fn typeable(&self) -> Vec<String> {
+        let mut names = self.names();
+        names.retain(|name| *name == visible(name));
+        names
     }
 
     /// Everybody whom we know of.
@@ -101,9 +118,23 @@ impl People {
     }
 }
 
+impl Room {
+    fn list(&mut self, users: &[String], count: usize) {
+        let fits = users.iter().filter(|name| name.len() <= LONGEST);
+        self.names = fits.take(MOST).cloned().collect();
+        self.count = count;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn in_lobby() -> People {
+        let mut people = People::default();
+        people.rooms.insert("lobby".into(), Room::default());
+        people
+    }
 
     fn list(room: &str, users: &[&str], user_count: usize) -> ServerMessage {
         ServerMessage::UserList {
@@ -124,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_list_and_each_change_say_who_is_there() {
-        let mut people = People::default();
+        let mut people = in_lobby();
         assert!(people.hear(&list("lobby", &["Ben", "Ada"], 2)));
         assert!(people.hear(&comes("lobby", "Cleo", 3)));
         assert_eq!(people.who("lobby"), "3 in lobby: Ada, Ben, Cleo");
@@ -140,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_list_is_bounded_and_the_rest_is_counted() {
-        let mut people = People::default();
+        let mut people = in_lobby();
         people.hear(&list("lobby", &["Ada"], 1));
         for count in 2..=1000 {
             people.hear(&comes("lobby", &format!("guest {count}"), count));
@@ -148,5 +179,20 @@ mod tests {
         assert_eq!(people.names().len(), MOST);
         assert!(people.who("lobby").ends_with("and 800 more"));
         assert!(!people.hear(&comes("elsewhere", "Eve", 1)));
+        assert!(!people.hear(&list("elsewhere", &["Eve"], 1)));
+        let long = "x".repeat(LONGEST + 1);
+        people.hear(&list("lobby", &[&long, "Ada"], 2));
+        people.hear(&comes("lobby", &long, 2));
+        assert_eq!(people.names(), ["Ada"]);
+    }
+
+    /// a12: the server checks names, but not every server is ours.
+    #[test]
+    fn a12_a_name_cannot_control_the_terminal() {
+        let mut people = in_lobby();
+        people.hear(&list("lobby", &["E\x1b]0;pwn\x07ve", "Ada"], 2));
+        assert_eq!(people.who("lobby"), "2 in lobby: Ada, E␛]0;pwn␇ve");
+        assert_eq!(people.who("\x1b[2J"), "you are not in ␛[2J");
+        assert_eq!(people.typeable(), ["Ada"]);
     }
 }
