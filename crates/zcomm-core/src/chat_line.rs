@@ -64,7 +64,8 @@ impl Line {
 
     /// Asks for a room, from where we have seen it.
     pub(crate) fn ask_for(&mut self, room: String, seen: &Seen) {
-        if self.welcomed {
+        // Once is enough, however often the server says that we are not there.
+        if self.welcomed && !self.joining.contains(&room) {
             self.entered.remove(&room);
             self.joining.push_back(room.clone());
             let last = seen.position(&room);
@@ -128,5 +129,28 @@ impl Entered {
             true => self.since,
             false => self.since + CATCH_UP,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that says "you are not there" ten thousand times is asked once to be let in.
+    #[tokio::test(start_paused = true)]
+    async fn a_room_is_asked_for_once_until_it_is_answered() {
+        let (mut line, seen, now) = (Line::default(), Seen::default(), Instant::now());
+        line.welcomed = true;
+        for _ in 0..3 {
+            line.ask_for("lobby".into(), &seen);
+        }
+        assert!(line.outgoing(&seen, now).is_some());
+        assert_eq!(line.outgoing(&seen, now), None);
+        line.ask_again(now);
+        assert!(line.outgoing(&seen, now).is_some());
+        assert_eq!(line.outgoing(&seen, now), None);
+        line.entered("lobby", "epoch", 0, now);
+        line.ask_for("lobby".into(), &seen);
+        assert!(line.outgoing(&seen, now).is_some());
     }
 }
