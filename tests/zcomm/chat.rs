@@ -135,6 +135,21 @@ fn k01_a_refused_client_does_not_try_again() {
     assert!(done.stderr.starts_with(next), "{}", done.stderr);
 }
 
+/// What cannot be said is told at once, and not waited for.
+#[test]
+fn who_is_not_let_into_a_room_is_told_that_nothing_was_said() {
+    let server = chat(Config::default());
+    let room = "x".repeat(300);
+    let done = pipe(command(&server, "Ada", &["--room", &room]), "hello\n");
+    assert_eq!((done.code, done.stderr.as_str()), (Some(1), ""));
+    assert!(
+        done.stdout.contains("! not said, because "),
+        "{}",
+        done.stdout
+    );
+    assert!(done.stdout.contains(": hello\n"), "{}", done.stdout);
+}
+
 #[cfg(unix)]
 mod terminal {
     use super::*;
@@ -236,8 +251,41 @@ mod terminal {
         ada.send_line("/msg").unwrap();
         ada.expect("it is /msg NAME TEXT").unwrap();
         ada.expect("lobby> ").unwrap();
+        ada.send_line("/leave").unwrap();
+        ada.expect("you have left lobby").unwrap();
+        ada.send_line("is anybody there?").unwrap();
+        ada.expect("not said, because you are not in that room")
+            .unwrap();
         ada.send("\x04").unwrap();
-        ends(ada, 0);
+        ends(ada, 1);
+    }
+
+    /// Neither what comes in nor the pings between it keep the keys from being heard.
+    #[test]
+    fn a_server_that_never_stops_talking_can_be_left() {
+        let server = start(Config::default(), |mut connection| async move {
+            loop {
+                connection.send("on and on").await?;
+            }
+        });
+        let mut ada = open(command(&server, "Ada", &[]));
+        ada.expect("on and on").unwrap();
+        ada.send("\x03").unwrap();
+        ends(ada, 130);
+    }
+
+    /// `kill`, a service manager, a window that is closed: none asks by a key.
+    #[test]
+    fn whoever_ends_it_the_terminal_is_as_it_was() {
+        for (signal, code) in [("-TERM", 143), ("-HUP", 129)] {
+            let server = chat(Config::default());
+            let ada = sit_down(&server, "Ada");
+            let shell = ada.get_process().pid().to_string();
+            // The one child of its shell.
+            let sent = Command::new("pkill").args([signal, "-P", &shell]).status();
+            assert!(sent.unwrap().success());
+            ends(ada, code);
+        }
     }
 
     #[test]

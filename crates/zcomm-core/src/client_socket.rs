@@ -13,12 +13,15 @@
 use std::{
     fmt,
     future::{Future, poll_fn},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{
+    task::coop,
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{
     close_reason::CloseReason,
@@ -33,6 +36,7 @@ use crate::{
 
 /// For the network to take a message, and for the server to answer our Close frame.
 const PATIENCE: Duration = Duration::from_secs(5);
+const NO_GOODBYE: &str = "the server did not answer our Close frame";
 
 /// A WebSocket that this program has opened.
 pub struct ClientSocket {
@@ -158,6 +162,10 @@ impl ClientSocket {
     /// The next message, ping or pong; `None` once the connection has ended. Cancel-safe.
     pub async fn recv_any(&mut self) -> Option<Received> {
         while self.end.is_none() {
+            if self.pulse.is_left() {
+                self.end_with(End::Broken(NO_GOODBYE.into()));
+                return None;
+            }
             let due = self.pulse.due();
             let read = poll_fn(|context| self.poll_read(context));
             let read = match due {
@@ -250,9 +258,15 @@ impl ClientSocket {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, End>> {
+        // A read can bring ten thousand messages: whoever else waits in this task has a turn
+        // after some of them, or a server that never stops would be all that it hears.
+        let turn = ready!(coop::poll_proceed(context));
         self.wire.set_waker(context.waker());
         match self.wire.read() {
-            Ok(Some(incoming)) => Poll::Ready(Ok(incoming)),
+            Ok(Some(incoming)) => {
+                turn.made_progress();
+                Poll::Ready(Ok(incoming))
+            }
             // Now is the time for what waits to be written, e.g. pongs.
             Ok(None) => match self.wire.flush() {
                 Ok(_) => Poll::Pending,
@@ -316,6 +330,13 @@ impl Pulse {
         }
     }
 
+    /// Whether our Close frame has waited long enough. A server that says everything else
+    /// keeps the timer from its turn.
+    fn is_left(&self) -> bool {
+        let closing = self.closing.as_ref();
+        closing.is_some_and(|(since, _)| since.elapsed() >= PATIENCE)
+    }
+
     fn heard(&mut self) {
         if self.interval.is_some() {
             self.heard = Instant::now();
@@ -326,7 +347,7 @@ impl Pulse {
     /// What the server owes us at this time; `None`: nothing, so it is to be asked.
     fn overdue(&mut self) -> Option<&'static str> {
         if self.closing.is_some() {
-            return Some("the server did not answer our Close frame");
+            return Some(NO_GOODBYE);
         }
         let asked = self.asked.replace(Instant::now());
         asked.map(|_| "the server does not answer pings")

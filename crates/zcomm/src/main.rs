@@ -16,6 +16,7 @@ mod paint;
 mod print;
 mod processes;
 mod program;
+mod signals;
 mod stress;
 mod tour;
 

@@ -28,6 +28,7 @@ use crate::{
     output::visible,
     paint::{BAD, FAINT},
     program::{INTERRUPTED, block_on, until},
+    signals::Signals,
 };
 use commands::{COMMANDS, Command};
 use people::People;
@@ -115,14 +116,15 @@ struct Chat {
 impl Chat {
     /// Until the end, and how it was.
     async fn take_part(&mut self) -> Result<ExitCode> {
+        let mut signals = Signals::new()?;
         // Once the input has ended: how long what waits may take.
         let mut leaving = None;
         loop {
             let waiting = self.client.waiting();
             let listening = leaving.is_none() && waiting < WAITING;
+            // By chance, and not one before the other: a server that never stops talking, or
+            // an input that never ends, must not keep the other from being heard.
             tokio::select! {
-                // First what has happened: it may be the end.
-                biased;
                 event = self.client.next() => match event {
                     Some(event) => if let Some(ended) = self.tell(event) { return ended },
                     None => return Ok(ExitCode::FAILURE),
@@ -133,13 +135,13 @@ impl Chat {
                         false => self.screen.ready(prompt(&self.room)),
                     },
                     Input::End => leaving = Some(Instant::now() + LAST_WORDS),
-                    Input::Interrupted => return self.interrupted().await,
+                    Input::Interrupted => return self.interrupted(INTERRUPTED).await,
                     Input::Failed(error) => {
                         self.client.close().await.ok();
                         return Err(error.into());
                     }
                 },
-                _ = tokio::signal::ctrl_c() => return self.interrupted().await,
+                code = signals.next() => return self.interrupted(code).await,
                 () = std::future::ready(()), if leaving.is_some() && waiting == 0 => {
                     return self.goodbye().await;
                 }
@@ -155,7 +157,14 @@ impl Chat {
     }
 
     async fn goodbye(&mut self) -> Result<ExitCode> {
-        match self.client.close().await {
+        let closed = self.client.close().await;
+        // What has happened and was not told yet: it may be that not all has arrived.
+        while let Some(event) = self.client.next().await {
+            if let Some(ended) = self.tell(event) {
+                return ended;
+            }
+        }
+        match closed {
             // Without a connection there is nobody to say it to.
             Ok(_) | Err(Error::Closed) if !self.lost => Ok(ExitCode::SUCCESS),
             Ok(_) | Err(Error::Closed) => Ok(ExitCode::FAILURE),
@@ -163,10 +172,10 @@ impl Chat {
         }
     }
 
-    async fn interrupted(&mut self) -> Result<ExitCode> {
+    async fn interrupted(&mut self, code: u8) -> Result<ExitCode> {
         // It is over, however the server takes it.
         self.client.close().await.ok();
-        Ok(ExitCode::from(INTERRUPTED))
+        Ok(ExitCode::from(code))
     }
 
     /// Does what was typed; `true` when that is to leave.
