@@ -25,7 +25,7 @@ use tungstenite::{
 
 use crate::{
     connect_error::ConnectError,
-    opening::{Opening, TlsOpening, header_lines, refusal_words, response_lines},
+    opening::{Opening, Secrets, TlsOpening, header_lines, refusal_words, response_lines},
     options::ConnectOptions,
     shown::printable,
     target::Target,
@@ -64,18 +64,16 @@ impl Target {
             }
         };
         let transport = transport.watched(options.xray.as_ref(), addr, Direction::ServerToClient);
-        let asked = self.request_lines(&request);
+        let secrets = Secrets::new(self.uri.query(), options.token.as_deref());
+        let asked = self.request_lines(&request, &secrets);
         let (wire, response) = self
-            .upgrade(transport, request, options.max_message_bytes)
+            .upgrade(transport, request, options.max_message_bytes, &secrets)
             .await?;
         let opening = Opening {
             addr,
             tls,
             request: asked,
-            response: response_lines(&response)
-                .into_iter()
-                .map(|line| self.without_query(line))
-                .collect(),
+            response: response_lines(&response, &secrets),
         };
         Ok((wire, opening))
     }
@@ -199,7 +197,7 @@ impl Target {
     }
 
     /// The request as text. The query may carry a token, so only its length is told.
-    fn request_lines(&self, request: &Request) -> Vec<String> {
+    fn request_lines(&self, request: &Request, secrets: &Secrets) -> Vec<String> {
         let query = self
             .uri
             .query()
@@ -208,16 +206,8 @@ impl Target {
         let line = format!("GET {path}{} HTTP/1.1", query.unwrap_or_default());
         [line]
             .into_iter()
-            .chain(header_lines(request.headers()))
+            .chain(header_lines(request.headers(), secrets))
             .collect()
-    }
-
-    /// Some servers repeat the address they were asked for, and a token may be in it.
-    fn without_query(&self, text: String) -> String {
-        match self.uri.query() {
-            None | Some("") => text,
-            Some(query) => text.replace(query, "…"),
-        }
     }
 
     fn odd(&self, error: &WireError) -> ConnectError {
@@ -233,6 +223,7 @@ impl Target {
         transport: Transport,
         request: Request,
         max_message: usize,
+        secrets: &Secrets,
     ) -> Result<(Wire, Response), ConnectError> {
         let opened = Wire::connect(transport, request, max_message).await;
         if let Ok((_, response)) = &opened
@@ -253,7 +244,7 @@ impl Target {
             }
             WireError::Http(response) => ConnectError::Http {
                 status: response.status().as_u16(),
-                reason: self.without_query(refusal_words(&response)),
+                reason: refusal_words(&response, secrets),
             },
             // Browsers leave, too: who offers subprotocols wants one of them.
             WireError::Protocol(ProtocolError::SecWebSocketSubProtocolError(
