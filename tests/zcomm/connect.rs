@@ -383,3 +383,21 @@ fn an_xray_has_two_forms() {
         done.stderr
     );
 }
+
+/// Half of what came must not pass for all of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_is_a_failure() {
+    let server = serve(Config::default());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    command
+        .args(["connect", &server.url(), "--one"])
+        .env_clear();
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(std::fs::File::create("/dev/full").unwrap());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"hi\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
+}

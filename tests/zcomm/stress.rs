@@ -417,6 +417,39 @@ fn runs_are_rows_of_one_table() {
 }
 
 /// Its words are a stranger's, too: here the reason of a Close frame.
+/// A pipe or a device has no end, and is no table; it is not read to find that out.
+#[cfg(unix)]
+#[test]
+fn a_table_is_a_file() {
+    let server = start(no_limits(), echo);
+    for device in ["/dev/zero", "/dev/null"] {
+        let done = stress(&server.url(), &["-c", "1", "--csv", device]);
+        assert_eq!(done.code, Some(1), "{}", done.stderr);
+        assert!(done.stderr.contains("is another table"), "{}", done.stderr);
+    }
+}
+
+/// What was measured is told where it still can be; the exit code says that it is not whole.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_is_a_failure() {
+    let server = start(no_limits(), echo);
+    let full = || std::fs::File::create("/dev/full").unwrap();
+    let mut command = crate::zcomm_command(&folder("full"), &["stress", &server.url()]);
+    command.args(["-c", "1", "-d", "0.2", "--warm-up", "0"]);
+    let output = command.stdout(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
+    let done = stress(&server.url(), &["-c", "1", "--html", "/dev/full"]);
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stderr.contains("cannot write /dev/full"),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stdout.contains("1 of 1 opened"), "{}", done.stdout);
+}
+
 #[test]
 fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
     let good = start(no_limits(), echo);

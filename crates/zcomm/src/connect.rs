@@ -11,7 +11,7 @@
 //!
 //! Production keeps such a tool for looking; what has to run every day is a program.
 
-use std::{io, process::ExitCode, time::Duration};
+use std::{io, pin::pin, process::ExitCode, time::Duration};
 
 use tokio::time::Instant;
 use zcomm_core::{
@@ -150,6 +150,8 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
     }
     let mut lines = lines::input(|line| line);
     let mut next_ping = arguments.ping.map(|every| Instant::now() + every);
+    // Once for all the loop: what is waited for anew each time is missed in between.
+    let mut interrupt = pin!(tokio::signal::ctrl_c());
     let mut interrupted = false;
     // Taken away once there is nothing more to wait for.
     let mut asking = true;
@@ -173,7 +175,16 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
                     true => out.received(&received),
                     false => Ok(()),
                 };
-                if shown.is_err() || (arguments.one && message) {
+                let gone = match shown {
+                    Ok(()) => false,
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
+                    // A disk that is full: what is there is not what came.
+                    Err(error) => {
+                        socket.close(code, reason).await.ok();
+                        return Err(error.into());
+                    }
+                };
+                if gone || (arguments.one && message) {
                     // Whoever read our output has hung up, or has what it wanted.
                     socket.start_close(code, reason);
                     (asking, wanted) = (false, false);
@@ -205,10 +216,11 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
                 out.sent_ping(b"zcomm");
                 next_ping = arguments.ping.map(|every| Instant::now() + every);
             }
-            _ = tokio::signal::ctrl_c() => {
+            _ = &mut interrupt => {
                 if interrupted {
                     return Ok(ExitCode::from(INTERRUPTED));
                 }
+                interrupt.set(tokio::signal::ctrl_c());
                 interrupted = true;
                 asking = false;
                 socket.start_close(CloseReason::NORMAL, "");

@@ -11,9 +11,16 @@ use std::{
 use zcomm_core::report;
 
 pub(crate) fn print(text: &[u8]) -> ExitCode {
-    let mut out = io::stdout().lock();
+    match whole(&mut io::stdout().lock(), text) {
+        Err(error) => report(&error.into()),
+        Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+/// Writes all of it, or as much as somebody wants to read.
+pub(crate) fn whole(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
     match out.write_all(text).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => report(&error.into()),
-        _ => ExitCode::SUCCESS,
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
     }
 }

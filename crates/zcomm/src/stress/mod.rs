@@ -47,7 +47,10 @@ use zcomm_core::{Error, report as report_error};
 
 pub(crate) use self::arguments::Arguments;
 use self::{plan::Plan, report::Report, run::Run};
-use crate::program::{INTERRUPTED, block_on, fail};
+use crate::{
+    print::whole,
+    program::{INTERRUPTED, block_on, fail},
+};
 
 /// Why there is no measurement.
 enum Stop {
@@ -122,18 +125,19 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Stop> {
     let run = Arc::new(Run::new(plan, options, arguments.template.as_deref()));
     let measured = load::direct(&run).await?;
     let report = Report::new(&run, measured);
+    let text = match arguments.json {
+        true => format!("{}\n", report.json()),
+        false => report.text(),
+    };
+    // First of all: what was measured for an hour is not lost with a disk that is full.
+    let told = whole(&mut io::stdout(), text.as_bytes());
     if let Some(file) = &arguments.csv {
         table::append(file, &report).map_err(|error| cannot_write(file, &error))?;
     }
     if let Some(file) = &arguments.html {
         std::fs::write(file, page::page(&report)).map_err(|error| cannot_write(file, &error))?;
     }
-    let text = match arguments.json {
-        true => format!("{}\n", report.json()),
-        false => report.text(),
-    };
-    // Whoever read our output may have had enough; the exit code is for others.
-    io::stdout().write_all(text.as_bytes()).ok();
+    told?;
     Ok(match (report.interrupted, report.is_good()) {
         (true, _) => ExitCode::from(INTERRUPTED),
         (false, true) => ExitCode::SUCCESS,

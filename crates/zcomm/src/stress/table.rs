@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -25,9 +25,10 @@ server_cpu_us_per_message,server_cores,server_memory_peak,server_bytes_per_conne
 
 /// Whether a row can be appended to this file.
 pub(super) fn check(file: &Path) -> Result<(), Stop> {
-    // Nothing is there yet, or it is a table of ours.
-    let other = match fs::read_to_string(file) {
-        Ok(text) => !text.is_empty() && text.lines().next() != Some(HEADER),
+    // Nothing is there yet, or it is a table of ours. A pipe or a device has no first line.
+    let other = match fs::metadata(file) {
+        Ok(found) if found.is_file() => !begins_as_ours(file).unwrap_or(false),
+        Ok(_) => true,
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     };
     if other {
@@ -37,6 +38,14 @@ pub(super) fn check(file: &Path) -> Result<(), Stop> {
         ));
     }
     Ok(())
+}
+
+/// Whether a file is empty, or begins with our header. It may be long, and is not read.
+fn begins_as_ours(file: &Path) -> io::Result<bool> {
+    let mut first = Vec::new();
+    let length = HEADER.len() as u64 + 1;
+    File::open(file)?.take(length).read_to_end(&mut first)?;
+    Ok(first.is_empty() || first == format!("{HEADER}\n").as_bytes())
 }
 
 /// Appends a row.
