@@ -26,12 +26,12 @@ use tokio::{
 
 use super::{
     connection::{Connection, QUIET},
-    marker::Marker,
+    marker::{Marker, NUMBER_BITS},
     plan::{Pace, Plan, Shape},
 };
 
 /// Of a number on the board, the bits that count subscribers.
-const COUNT_BITS: u32 = 24;
+const COUNT_BITS: u32 = u64::BITS - NUMBER_BITS;
 
 /// Who has what.
 pub(super) struct Board {

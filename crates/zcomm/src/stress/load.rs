@@ -20,7 +20,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{
-    task::{JoinSet, LocalSet},
+    task::{JoinError, JoinSet, LocalSet},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
@@ -137,7 +137,14 @@ fn load(run: &Arc<Run>, index: usize) -> io::Result<Tally> {
             sleep(GOODBYE).await;
         };
         tokio::select! {
-            () = async { while all.join_next().await.is_some() {} } => {}
+            () = async {
+                while let Some(lived) = all.join_next().await {
+                    // What went wrong here must not pass for a measurement.
+                    if let Err(Ok(panic)) = lived.map_err(JoinError::try_into_panic) {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+            } => {}
             () = over => {}
         }
     });

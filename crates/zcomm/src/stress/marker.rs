@@ -14,6 +14,9 @@ use zcomm_core::Message;
 /// The smallest message that always holds a marker (bytes).
 pub(super) const SMALLEST: usize = 40;
 
+/// Of a message's number, the bits that this tool counts with. More are not ours.
+pub(super) const NUMBER_BITS: u32 = 40;
+
 /// Filling that needs no escape in any format.
 const FILLING: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
 
@@ -96,6 +99,9 @@ impl Messages {
                 (b'.', _) if part < 2 => part += 1,
                 (b'#', _) if part == 2 => {
                     let [sender, number, intended] = parts;
+                    if number >> NUMBER_BITS != 0 {
+                        return None;
+                    }
                     return Some(Marker {
                         sender: u32::try_from(sender).ok()?,
                         number,
@@ -177,7 +183,10 @@ mod tests {
         let Message::Text(text) = messages.make(MARKER) else {
             panic!("it is text")
         };
-        for back in [other, "".into(), "#z".into(), (&text[..20]).into()] {
+        let (tag, _) = text.split_once('.').unwrap();
+        let beyond = format!("{tag}.0.{:x}.0#", u64::MAX);
+        let back = [other, "".into(), "#z".into(), (&text[..20]).into()];
+        for back in back.into_iter().chain([Message::from(beyond)]) {
             assert_eq!(messages.find(&back, &mut 5), None);
         }
     }
