@@ -30,13 +30,13 @@ use crate::{
     message::Message,
     opening::Opening,
     options::ConnectOptions,
+    pulse::{NO_GOODBYE, Pulse},
     trust::Trust,
     wire::{End, Incoming, Wire},
 };
 
 /// For the network to take a message, and for the server to answer our Close frame.
-const PATIENCE: Duration = Duration::from_secs(5);
-const NO_GOODBYE: &str = "the server did not answer our Close frame";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A WebSocket that this program has opened.
 pub struct ClientSocket {
@@ -298,59 +298,6 @@ async fn within_patience<T>(future: impl Future<Output = T>) -> Option<T> {
     match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
         Poll::Ready(done) => Some(done),
         Poll::Pending => timeout(PATIENCE, future).await.ok(),
-    }
-}
-
-/// When to ask a silent server whether it is there, and when to give it up.
-struct Pulse {
-    interval: Option<Duration>,
-    timeout: Duration,
-    heard: Instant,
-    asked: Option<Instant>,
-    /// Since when our Close frame waits for the server's, and its code.
-    closing: Option<(Instant, u16)>,
-}
-
-impl Pulse {
-    fn new(options: &ConnectOptions) -> Pulse {
-        Pulse {
-            interval: options.ping_interval,
-            timeout: options.ping_timeout,
-            heard: Instant::now(),
-            asked: None,
-            closing: None,
-        }
-    }
-
-    fn due(&self) -> Option<Instant> {
-        match (self.closing, self.asked) {
-            (Some((closing, _)), _) => Some(closing + PATIENCE),
-            (None, Some(asked)) => Some(asked + self.timeout),
-            (None, None) => Some(self.heard + self.interval?),
-        }
-    }
-
-    /// Whether our Close frame has waited long enough. A server that says everything else
-    /// keeps the timer from its turn.
-    fn is_left(&self) -> bool {
-        let closing = self.closing.as_ref();
-        closing.is_some_and(|(since, _)| since.elapsed() >= PATIENCE)
-    }
-
-    fn heard(&mut self) {
-        if self.interval.is_some() {
-            self.heard = Instant::now();
-            self.asked = None;
-        }
-    }
-
-    /// What the server owes us at this time; `None`: nothing, so it is to be asked.
-    fn overdue(&mut self) -> Option<&'static str> {
-        if self.closing.is_some() {
-            return Some(NO_GOODBYE);
-        }
-        let asked = self.asked.replace(Instant::now());
-        asked.map(|_| "the server does not answer pings")
     }
 }
 

@@ -183,6 +183,7 @@ mod lookup;
 mod dial;
 
 mod client_socket;
+mod pulse;
 
 mod backoff;
 mod client;
