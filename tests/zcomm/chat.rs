@@ -254,7 +254,7 @@ mod terminal {
         ada.send_line("/leave").unwrap();
         ada.expect("you have left lobby").unwrap();
         ada.send_line("is anybody there?").unwrap();
-        ada.expect("not said, because you are not in that room")
+        ada.expect("not said, because you are not in this room")
             .unwrap();
         ada.send("\x04").unwrap();
         ends(ada, 1);

@@ -634,9 +634,9 @@ fn a_browser_and_the_toolchain_are_found_on_the_path() {
 fn a_program_that_does_not_answer_is_not_waited_for() {
     let folder = folder("doctor_hangs");
     let begin = Instant::now();
-    let report = with_program(&folder, "rustc", "exec /bin/sleep 20");
+    let report = with_program(&folder, "rustc", "exec /bin/sleep 60");
     assert!(
-        begin.elapsed() < Duration::from_secs(15),
+        begin.elapsed() < Duration::from_secs(45),
         "{:?}",
         begin.elapsed()
     );

@@ -14,7 +14,6 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -30,13 +29,10 @@ use crate::{
     message::Message,
     opening::Opening,
     options::ConnectOptions,
-    pulse::{NO_GOODBYE, Pulse},
+    pulse::{NO_GOODBYE, PATIENCE, Pulse},
     trust::Trust,
     wire::{End, Incoming, Wire},
 };
-
-/// For the network to take a message, and for the server to answer our Close frame.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A WebSocket that this program has opened.
 pub struct ClientSocket {

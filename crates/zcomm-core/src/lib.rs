@@ -182,8 +182,9 @@ mod lookup;
 
 mod dial;
 
-mod client_socket;
 mod pulse;
+
+mod client_socket;
 
 mod backoff;
 mod client;

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{client_socket::PATIENCE, options::ConnectOptions};
+use crate::options::ConnectOptions;
 
+/// For the network to take a message, and for the server to answer our Close frame.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) const NO_GOODBYE: &str = "the server did not answer our Close frame";
 
 /// When to ask a silent server whether it is there, and when to give it up.

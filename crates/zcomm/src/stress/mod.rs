@@ -36,12 +36,7 @@ mod tally;
 mod text;
 mod units;
 
-use std::{
-    io::{self, Write},
-    path::Path,
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{io, path::Path, process::ExitCode, sync::Arc};
 
 use zcomm_core::{Error, report as report_error};
 
