@@ -45,7 +45,7 @@ async fn hears(client: &mut ChatClient, is_it: impl Fn(&ServerMessage) -> bool) 
         loop {
             match next(client).await {
                 ChatEvent::Heard(said) if is_it(&said.message) => return said.message,
-                ChatEvent::Line(Event::GaveUp(why)) => panic!("gave up: {why:?}"),
+                ChatEvent::Connection(Event::GaveUp(why)) => panic!("gave up: {why:?}"),
                 _ => {}
             }
         }
@@ -353,10 +353,10 @@ async fn who_is_refused_does_not_come_back_and_is_told_what_was_lost() {
         told.push(event);
     }
     let [
-        ChatEvent::Line(Event::Connected(_)),
-        ChatEvent::Line(Event::Disconnected(end)),
+        ChatEvent::Connection(Event::Connected(_)),
+        ChatEvent::Connection(Event::Disconnected(end)),
         ChatEvent::Failed { id: lost, .. },
-        ChatEvent::Line(Event::GaveUp(None)),
+        ChatEvent::Connection(Event::GaveUp(None)),
     ] = told.as_slice()
     else {
         panic!("{told:?}")
@@ -371,9 +371,9 @@ async fn a_server_that_does_not_greet_is_no_chat() {
     let mut ada = ChatClient::new(options(server.url()), "Ada").unwrap();
     assert!(matches!(
         next(&mut ada).await,
-        ChatEvent::Line(Event::Connected(_))
+        ChatEvent::Connection(Event::Connected(_))
     ));
-    let ChatEvent::Line(Event::GaveUp(Some(why))) = next(&mut ada).await else {
+    let ChatEvent::Connection(Event::GaveUp(Some(why))) = next(&mut ada).await else {
         panic!("it waits for ever")
     };
     assert!(

@@ -114,6 +114,28 @@ fn what_did_not_arrive_is_told_and_is_a_failure() {
     assert!(!done.stdout.contains("brodcast"), "{}", done.stdout);
 }
 
+/// A pipe without a line is no reason to be silent about who is not let in.
+#[test]
+fn the_token_may_come_from_a_file_and_counts_though_nothing_is_said() {
+    let server = chat(Config::default());
+    let file = crate::folder("chat-token").join("token");
+    for (token, code) in [(TOKEN, 0), ("wrong-token-here-123", 1), ("", 1)] {
+        std::fs::write(&file, format!("{token}\n")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+        command.env_clear().arg("chat").arg(server.url());
+        command.arg("--token-file").arg(&file);
+        let done = pipe(command, "");
+        assert_eq!(
+            done.code,
+            Some(code),
+            "{token:?}: {}{}",
+            done.stdout,
+            done.stderr
+        );
+        assert!(!done.stdout.contains(TOKEN) && !done.stderr.contains(TOKEN));
+    }
+}
+
 /// k01: and says why each time.
 #[test]
 fn k01_a_refused_client_does_not_try_again() {

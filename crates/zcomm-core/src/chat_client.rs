@@ -105,6 +105,12 @@ impl ChatClient {
         self.conversation.outbox.len()
     }
 
+    /// Whether as many wait as may: 100.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.conversation.outbox.is_full()
+    }
+
     /// Says something in a room. Returns the id with which it will be [`ChatEvent::Settled`] or
     /// [`ChatEvent::Failed`], at once where we have not [joined](ChatClient::join); `None`
     /// when 100 messages wait already.
@@ -208,7 +214,10 @@ impl ChatClient {
         }
         match event {
             Event::Message(message) => self.conversation.hear(message, Instant::now()),
-            event => self.conversation.events.push_back(ChatEvent::Line(event)),
+            event => self
+                .conversation
+                .events
+                .push_back(ChatEvent::Connection(event)),
         }
     }
 

@@ -27,5 +27,5 @@ pub enum ChatEvent {
         why: String,
     },
     /// Something happens to the connection; never [`Event::Message`].
-    Line(Event),
+    Connection(Event),
 }

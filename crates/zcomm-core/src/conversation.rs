@@ -14,8 +14,8 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
+    chat_connection::ChatConnection,
     chat_event::ChatEvent,
-    chat_line::Line,
     envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped},
     message::Message,
     outbox::Outbox,
@@ -39,7 +39,7 @@ pub(crate) struct Conversation {
     pub(crate) rooms: Vec<String>,
     pub(crate) outbox: Outbox,
     seen: Seen,
-    line: Line,
+    connection: ChatConnection,
     /// What is to be told.
     pub(crate) events: VecDeque<ChatEvent>,
 }
@@ -57,13 +57,13 @@ pub(crate) struct Me {
 impl Conversation {
     /// The connection has ended.
     pub(crate) fn break_off(&mut self) {
-        self.line = Line::default();
+        self.connection = ChatConnection::default();
         self.outbox.again(None);
     }
 
     /// Whether the server has greeted us on this connection.
     pub(crate) fn welcomed(&self) -> bool {
-        self.line.welcomed
+        self.connection.welcomed
     }
 
     /// What to show when we come back: who we are, and what we have seen.
@@ -79,15 +79,15 @@ impl Conversation {
 
     /// What is to be sent next.
     pub(crate) fn outgoing(&mut self, now: Instant) -> Option<ClientMessage> {
-        let next = self.line.outgoing(&self.seen, now);
-        let may = |message: &_| self.line.may_send(message, &self.seen, now);
+        let next = self.connection.outgoing(&self.seen, now);
+        let may = |message: &_| self.connection.may_send(message, &self.seen, now);
         next.or_else(|| self.outbox.send(now, may))
     }
 
     /// When there may be something to send, though nothing has happened.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        let outbox = self.outbox.due().filter(|_| self.line.welcomed);
-        self.line
+        let outbox = self.outbox.due().filter(|_| self.connection.welcomed);
+        self.connection
             .due(&self.seen, now)
             .into_iter()
             .chain(outbox)
@@ -96,19 +96,19 @@ impl Conversation {
 
     /// Something to be sent now, or never.
     pub(crate) fn transmit(&mut self, message: ClientMessage) {
-        self.line.transmit(message);
+        self.connection.transmit(message);
     }
 
     pub(crate) fn join(&mut self, room: &str) {
         if !self.rooms.iter().any(|other| other == room) {
             self.rooms.push(room.to_owned());
         }
-        self.line.ask_for(room.to_owned(), &self.seen);
+        self.connection.ask_for(room.to_owned(), &self.seen);
     }
 
     pub(crate) fn leave(&mut self, room: &str) {
         self.rooms.retain(|other| other != room);
-        self.line.left(room);
+        self.connection.left(room);
         self.seen.forget(room);
         self.fail_outside("you left the room");
         let room = room.to_owned();
@@ -230,10 +230,10 @@ impl Conversation {
             epoch: epoch.clone(),
             numbers,
         });
-        self.line = Line::default();
-        self.line.welcomed = true;
+        self.connection = ChatConnection::default();
+        self.connection.welcomed = true;
         for room in self.rooms.clone() {
-            self.line.ask_for(room, &self.seen);
+            self.connection.ask_for(room, &self.seen);
         }
     }
 
@@ -248,7 +248,7 @@ impl Conversation {
         if end == 0 {
             self.seen.begin(room, epoch, 0);
         }
-        self.line.entered(room, epoch, end, now);
+        self.connection.entered(room, epoch, end, now);
         true
     }
 
@@ -274,7 +274,7 @@ impl Conversation {
         match log {
             INBOX => self.me.as_ref().map(|me| me.session.clone()),
             EVERYONE => self.me.as_ref().map(|me| me.epoch.clone()),
-            room => self.line.epoch(room).map(str::to_owned),
+            room => self.connection.epoch(room).map(str::to_owned),
         }
     }
 
@@ -291,12 +291,12 @@ impl Conversation {
                 let asked = fault.retry_ms.map_or(LATER, Duration::from_millis);
                 let later = now + asked.min(LONGEST_LATER);
                 self.outbox.again(Some(later));
-                self.line.ask_again(later);
+                self.connection.ask_again(later);
                 false
             }
             (Code::NotJoined, Some(_), Some(room)) => {
                 self.outbox.again(None);
-                self.line.ask_for(room, &self.seen);
+                self.connection.ask_for(room, &self.seen);
                 false
             }
             (_, Some(id), _) if self.outbox.take(id).is_some() => {
@@ -307,7 +307,7 @@ impl Conversation {
                 if fault.field.as_deref() == Some("room") =>
             {
                 // Answers come in the order of what was asked.
-                if let Some(refused) = self.line.refused() {
+                if let Some(refused) = self.connection.refused() {
                     self.rooms.retain(|room| *room != refused);
                     self.fail_outside(&fault.message);
                 }

@@ -192,8 +192,8 @@ mod client;
 mod outbox;
 mod seen;
 
+mod chat_connection;
 mod chat_event;
-mod chat_line;
 
 mod conversation;
 

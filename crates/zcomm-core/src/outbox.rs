@@ -32,11 +32,11 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Keeps a message with this id. `false` when as many wait as may.
     pub(crate) fn put(&mut self, id: String, message: ClientMessage) -> bool {
-        let room = self.waiting.len() < MOST;
-        if room {
+        let kept = !self.is_full();
+        if kept {
             self.waiting.push_back((id, message));
         }
-        room
+        kept
     }
 
     /// Takes a message out, for good. `None` when it is not there.
@@ -97,6 +97,11 @@ impl Outbox {
     pub(crate) fn due(&self) -> Option<Instant> {
         let asked = self.under_way.as_ref().map(|(_, since)| *since + PATIENCE);
         self.paused.or(asked)
+    }
+
+    /// Whether no more can be kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.len() >= MOST
     }
 
     /// How many wait, the one under way among them.

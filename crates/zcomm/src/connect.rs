@@ -145,6 +145,7 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
         (false, false) => output::Form::Lines,
     };
     let mut out = Output::new(form, arguments.show_control);
+    out.connected(socket.opening());
     if arguments.verbose {
         out.handshake(socket.opening());
     }

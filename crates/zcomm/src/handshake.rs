@@ -4,12 +4,18 @@
 //! A browser lets a page say nothing but the subprotocols; a program may send any header,
 //! which is why an origin protects users and not servers.
 //!
-//! Production reads a token from a file or from the environment: what stands in a command
-//! is in the shell's history, and in the list of processes.
+//! What stands in a command is in the shell's history and in the list of processes, so a
+//! token may come from a file.
+//!
+//! Production has a certificate for each client, or a token that soon ends.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
-use zcomm_core::{Certificate, ConnectOptions, Result, Trust};
+use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust};
 
 /// Options for the handshake.
 #[derive(Clone, Default, clap::Args)]
@@ -30,6 +36,10 @@ pub(crate) struct Handshake {
     #[arg(long)]
     token: Option<String>,
 
+    /// A file with the token in its first line
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
+
     /// A file with an authority to trust, beside those that this computer trusts
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -39,12 +49,31 @@ impl Handshake {
     /// The options to connect with, to this address.
     pub(crate) fn options(&self, url: &str) -> Result<ConnectOptions> {
         Ok(ConnectOptions {
-            token: self.token.clone(),
+            token: self.token()?,
             origin: self.origin.clone(),
             protocols: self.protocols.clone(),
             headers: self.headers.clone(),
             ..ConnectOptions::new(url, &trust(self.ca.as_deref())?)
         })
+    }
+
+    fn token(&self) -> Result<Option<String>> {
+        let Some(file) = &self.token_file else {
+            return Ok(self.token.clone());
+        };
+        // A token has at most 512 bytes; a file can have no end.
+        let mut text = String::new();
+        let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
+        match (read, text.lines().next().map(str::trim)) {
+            (Ok(_), Some(token)) if !token.is_empty() => Ok(Some(token.to_owned())),
+            (read, _) => Err(Error::Ended {
+                what: match read {
+                    Err(error) => format!("{}: {error}", file.display()),
+                    Ok(_) => format!("{}: the first line is empty", file.display()),
+                },
+                help: Some("--token-file names a file whose first line is the token"),
+            }),
+        }
     }
 }
 

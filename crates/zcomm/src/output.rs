@@ -46,6 +46,16 @@ impl Output {
         }
     }
 
+    /// The connection is open. Somebody at a terminal would wait for a sign.
+    pub(crate) fn connected(&self, opening: &Opening) {
+        if self.terminal && io::stdin().is_terminal() {
+            let addr = opening.addr;
+            note(&format!(
+                "* connected with {addr}: each line is a message, Ctrl-D ends"
+            ));
+        }
+    }
+
     /// The handshake, both ways.
     pub(crate) fn handshake(&self, opening: &Opening) {
         for line in &opening.request {

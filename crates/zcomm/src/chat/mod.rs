@@ -36,8 +36,6 @@ use screen::{Input, Screen};
 
 /// What was said lately, to be known again.
 const REMEMBERED: usize = 400;
-/// So many messages may wait for their ack; then no more lines are read.
-const WAITING: usize = 100;
 /// After the end of the input, for what was said to arrive.
 const LAST_WORDS: Duration = Duration::from_secs(15);
 
@@ -86,6 +84,7 @@ async fn talk(arguments: &Arguments) -> Result<ExitCode> {
         said: VecDeque::new(),
         pings: VecDeque::new(),
         lost: false,
+        welcomed: false,
         advice: None,
     };
     let ended = chat.take_part().await;
@@ -109,6 +108,8 @@ struct Chat {
     pings: VecDeque<Instant>,
     /// Something that was said did not arrive.
     lost: bool,
+    /// The server has greeted us, once: it is a chat, and lets us in.
+    welcomed: bool,
     /// What can be done about the end of the last connection.
     advice: Option<&'static str>,
 }
@@ -121,7 +122,7 @@ impl Chat {
         let mut leaving = None;
         loop {
             let waiting = self.client.waiting();
-            let listening = leaving.is_none() && waiting < WAITING;
+            let listening = leaving.is_none() && !self.client.is_full();
             // By chance, and not one before the other: a server that never stops talking, or
             // an input that never ends, must not keep the other from being heard.
             tokio::select! {
@@ -142,7 +143,7 @@ impl Chat {
                     }
                 },
                 code = signals.next() => return self.interrupted(code).await,
-                () = std::future::ready(()), if leaving.is_some() && waiting == 0 => {
+                () = std::future::ready(()), if leaving.is_some() && waiting == 0 && self.welcomed => {
                     return self.goodbye().await;
                 }
                 () = until(leaving) => {
@@ -281,13 +282,13 @@ impl Chat {
                     visible(text)
                 ));
             }
-            ChatEvent::Line(Event::Connected(_) | Event::Message(_)) => {}
-            ChatEvent::Line(Event::Disconnected(end)) => {
+            ChatEvent::Connection(Event::Connected(_) | Event::Message(_)) => {}
+            ChatEvent::Connection(Event::Disconnected(end)) => {
                 self.pings.clear();
                 self.complain(&visible(&end.to_string()));
                 self.advice = end.help();
             }
-            ChatEvent::Line(Event::Reconnecting { wait, why }) => {
+            ChatEvent::Connection(Event::Reconnecting { wait, why }) => {
                 let why = why.map_or_else(String::new, |why| format!("{}; ", why.with_help()));
                 let waiting = match self.client.waiting() {
                     0 => String::new(),
@@ -296,8 +297,8 @@ impl Chat {
                 let wait = wait.as_secs_f32();
                 self.note(&format!("{why}trying again in {wait:.1} s{waiting}"));
             }
-            ChatEvent::Line(Event::GaveUp(Some(why))) => return Some(Err(why)),
-            ChatEvent::Line(Event::GaveUp(None)) => {
+            ChatEvent::Connection(Event::GaveUp(Some(why))) => return Some(Err(why)),
+            ChatEvent::Connection(Event::GaveUp(None)) => {
                 return Some(Err(Error::Ended {
                     what: "the server does not want this client back".into(),
                     help: self.advice,
@@ -313,6 +314,7 @@ impl Chat {
         }
         match message {
             ServerMessage::Welcome { name, .. } => {
+                self.welcomed = true;
                 self.note(&format!(
                     "you are {}; /help shows what you can do",
                     visible(name)

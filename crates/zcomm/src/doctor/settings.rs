@@ -4,6 +4,8 @@
 //! One question is added here: whether others on this computer can read a file that holds
 //! a secret. A token is never printed, only the name of its setting.
 
+use std::path::Path;
+
 use zcomm_core::{DEMO_TOKEN, readable_by_others};
 
 use super::{
@@ -51,8 +53,13 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     if findings.is_empty() {
         findings.push(match &review.file {
             Some(file) => ok("settings", format!("{} can be read", file.display())),
-            None => note("settings", "no .zEnv in this folder: the defaults")
-                .fix("to change some: cp .zEnv.example .zEnv"),
+            None => {
+                let defaults = note("settings", "no .zEnv in this folder: the defaults");
+                match Path::new(".zEnv.example").exists() {
+                    true => defaults.fix("to change some: cp .zEnv.example .zEnv"),
+                    false => defaults,
+                }
+            }
         });
     }
     findings

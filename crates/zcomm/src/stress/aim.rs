@@ -7,7 +7,7 @@
 //!
 //! Production asks whoever runs the server, and whoever runs the network in between.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The first address that is neither this machine nor on a private network.
 pub(super) fn public(addresses: &[SocketAddr]) -> Option<IpAddr> {
@@ -15,9 +15,13 @@ pub(super) fn public(addresses: &[SocketAddr]) -> Option<IpAddr> {
     addresses.find(|address| !is_near(*address))
 }
 
+/// Where a cloud answers its machines about themselves: near, and somebody else's.
+const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+
 /// Loopback, private (RFC 1918, RFC 4193) or link-local (RFC 3927, RFC 4291).
 fn is_near(address: IpAddr) -> bool {
     match address {
+        IpAddr::V4(METADATA) => false,
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
             Some(v4) => is_near(v4.into()),
@@ -67,6 +71,7 @@ mod tests {
             "192.169.0.1",
             "100.64.0.1",
             "169.253.0.1",
+            "169.254.169.254",
             "8.8.8.8",
             "0.0.0.0",
             "255.255.255.255",

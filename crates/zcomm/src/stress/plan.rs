@@ -68,6 +68,9 @@ pub(super) struct Plan {
     pub(super) hello: Option<String>,
 }
 
+/// Messages that all senders of a fan-out may have under way: each has a place in memory.
+const MOST_UNFINISHED: u64 = 1 << 20;
+
 impl Plan {
     pub(super) fn new(arguments: &Arguments) -> Result<Plan, Stop> {
         let connections = arguments.connections as usize;
@@ -76,6 +79,13 @@ impl Plan {
             return Err(Stop::usage(
                 format!("{publishers} of {connections} connections would send, and nobody listen"),
                 format!("more connections: -c {}", publishers + 1),
+            ));
+        }
+        let window = arguments.window.map_or(1, u64::from);
+        if window * publishers as u64 > MOST_UNFINISHED {
+            return Err(Stop::usage(
+                format!("{publishers} x {window} messages would be under way at once"),
+                format!("--window and --publishers that make at most {MOST_UNFINISHED}"),
             ));
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -24,7 +24,7 @@ const CATCH_UP: Duration = Duration::from_secs(3);
 
 /// One connection to the chat.
 #[derive(Default)]
-pub(crate) struct Line {
+pub(crate) struct ChatConnection {
     /// The server has greeted us: from now on it listens.
     pub(crate) welcomed: bool,
     /// What is to be sent, the first first.
@@ -44,7 +44,7 @@ struct Entered {
     since: Instant,
 }
 
-impl Line {
+impl ChatConnection {
     /// Something to be sent now, or never.
     pub(crate) fn transmit(&mut self, message: ClientMessage) {
         if self.welcomed {
@@ -139,18 +139,19 @@ mod tests {
     /// A server that says "you are not there" ten thousand times is asked once to be let in.
     #[tokio::test(start_paused = true)]
     async fn a_room_is_asked_for_once_until_it_is_answered() {
-        let (mut line, seen, now) = (Line::default(), Seen::default(), Instant::now());
-        line.welcomed = true;
+        let (mut connection, seen, now) =
+            (ChatConnection::default(), Seen::default(), Instant::now());
+        connection.welcomed = true;
         for _ in 0..3 {
-            line.ask_for("lobby".into(), &seen);
+            connection.ask_for("lobby".into(), &seen);
         }
-        assert!(line.outgoing(&seen, now).is_some());
-        assert_eq!(line.outgoing(&seen, now), None);
-        line.ask_again(now);
-        assert!(line.outgoing(&seen, now).is_some());
-        assert_eq!(line.outgoing(&seen, now), None);
-        line.entered("lobby", "epoch", 0, now);
-        line.ask_for("lobby".into(), &seen);
-        assert!(line.outgoing(&seen, now).is_some());
+        assert!(connection.outgoing(&seen, now).is_some());
+        assert_eq!(connection.outgoing(&seen, now), None);
+        connection.ask_again(now);
+        assert!(connection.outgoing(&seen, now).is_some());
+        assert_eq!(connection.outgoing(&seen, now), None);
+        connection.entered("lobby", "epoch", 0, now);
+        connection.ask_for("lobby".into(), &seen);
+        assert!(connection.outgoing(&seen, now).is_some());
     }
 }
