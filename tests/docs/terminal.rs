@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What `cargo` is at this desk.
 const CARGO: &str = r#"#!/bin/bash
-# `cargo run --bin NAME -- ARGUMENTS`, without the building.
+# `cargo run --bin NAME -- ARGUMENTS` (or `--example`), without the building.
 case "$1" in
     run) shift ;;
     install) exit 0 ;;
@@ -33,11 +33,16 @@ name=1_websocket_server
 while [ $# -gt 0 ]; do
     case "$1" in
         --bin) name="$2"; shift 2 ;;
+        --example) name="examples/$2"; shift 2 ;;
         --release) shift ;;
         --) shift; break ;;
         *) echo "this cargo does not know $1" >&2; exit 64 ;;
     esac
 done
+if [ ! -x "$ZCOMM_PROGRAMS/$name" ]; then
+    echo "$name is not built: cargo build --workspace --bins --examples" >&2
+    exit 64
+fi
 exec "$ZCOMM_PROGRAMS/$name" "$@"
 "#;
 
@@ -74,8 +79,11 @@ impl Desk {
     }
 
     pub fn terminal(&self) -> Terminal {
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         Terminal {
             folder: self.folder.clone(),
+            log: self.folder.join(format!(".output-{number}")),
             running: None,
         }
     }
@@ -90,6 +98,8 @@ fn programs() -> PathBuf {
 /// A terminal: one program at a time.
 pub struct Terminal {
     folder: PathBuf,
+    /// What is shown in this one, and in no other.
+    log: PathBuf,
     running: Option<Running>,
 }
 
@@ -106,8 +116,7 @@ impl Terminal {
     /// running; else they have to end, and with this code.
     pub fn types(&mut self, lines: &str, looked_at: bool, code: &str) -> Result<(), String> {
         self.stop()?;
-        let log = self.folder.join(".output");
-        let output = File::create(&log).unwrap();
+        let output = File::create(&self.log).unwrap();
         let path = format!(
             "{}/.bin:/usr/local/bin:/usr/bin:/bin",
             self.folder.display()
@@ -126,7 +135,7 @@ impl Terminal {
             .process_group(0);
         self.running = Some(Running {
             child: command.spawn().unwrap(),
-            output: File::open(log).unwrap(),
+            output: File::open(&self.log).unwrap(),
             unread: String::new(),
             line: lines.trim().to_owned(),
         });
