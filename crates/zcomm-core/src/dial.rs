@@ -52,17 +52,7 @@ pub(crate) async fn dial(options: &ConnectOptions) -> Result<(Wire, Opening), Co
 impl Target {
     async fn open(&self, options: &ConnectOptions) -> Result<(Wire, Opening), ConnectError> {
         let request = self.request(options)?;
-        let stream = self.reach(&options.addresses).await?;
-        let addr = stream
-            .peer_addr()
-            .map_err(|source| self.unreachable(source))?;
-        let (transport, tls) = match self.tls {
-            false => (Transport::connected(stream), None),
-            true => {
-                let (transport, tls) = self.secure(stream, &options.trust).await?;
-                (transport, Some(tls))
-            }
-        };
+        let (transport, addr, tls) = self.connect(options).await?;
         let transport = transport.watched(options.xray.as_ref(), addr, Direction::ServerToClient);
         let secrets = Secrets::new(self.uri.query(), options.token.as_deref());
         let asked = self.request_lines(&request, &secrets);
@@ -76,6 +66,22 @@ impl Target {
             response: response_lines(&response, &secrets),
         };
         Ok((wire, opening))
+    }
+
+    /// As far as TLS.
+    pub(crate) async fn connect(
+        &self,
+        options: &ConnectOptions,
+    ) -> Result<(Transport, SocketAddr, Option<TlsOpening>), ConnectError> {
+        let stream = self.reach(&options.addresses).await?;
+        let addr = stream
+            .peer_addr()
+            .map_err(|source| self.unreachable(source))?;
+        if !self.tls {
+            return Ok((Transport::connected(stream), addr, None));
+        }
+        let (transport, tls) = self.secure(stream, &options.trust).await?;
+        Ok((transport, addr, Some(tls)))
     }
 
     /// TCP, to the first address of the host that answers: `localhost` has two. A browser

@@ -185,6 +185,7 @@ mod dial;
 mod pulse;
 
 mod client_socket;
+mod upstream;
 
 mod backoff;
 mod client;
@@ -239,4 +240,5 @@ pub use tls::{Identity, readable_by_others};
 pub use tls_files::TlsFiles;
 pub use token::{DEMO_TOKEN, NamedToken, Token};
 pub use trust::Trust;
+pub use upstream::{ByteStream, Upstream};
 pub use wire::End;

@@ -126,7 +126,7 @@ impl Transport {
         }))
     }
 
-    fn tcp(&self) -> &TcpStream {
+    pub(crate) fn tcp(&self) -> &TcpStream {
         match self {
             Transport::Plain { stream, .. } => stream,
             Transport::Tls(stream) => &stream.get_ref().0.stream,
