@@ -115,6 +115,12 @@ impl ByteStream {
         self.peer_addr
     }
 
+    /// Host and port, for people.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
     /// Breaks it off: the server reads "connection reset", and not the end.
     pub fn reset(self) {
         // When this fails it is broken already.
