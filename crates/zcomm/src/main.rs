@@ -8,6 +8,7 @@ mod chat;
 mod completions;
 mod connect;
 mod doctor;
+mod failure;
 mod handshake;
 mod lines;
 mod man;
@@ -17,8 +18,10 @@ mod print;
 mod processes;
 mod program;
 mod signals;
+mod proxy;
 mod stress;
 mod tour;
+mod xray;
 
 use std::process::ExitCode;
 
@@ -52,6 +55,8 @@ enum Command {
     Demo(tour::Arguments),
     /// Put a server under load, and measure it
     Stress(stress::Arguments),
+    /// Stand between a client and a server, and show every byte
+    Xray(xray::Arguments),
     /// Make certificates for wss:// on this machine, or explain one
     Certs(certs::Arguments),
     /// Print what makes a shell complete this command
@@ -66,6 +71,7 @@ fn main() -> ExitCode {
             certs::run(&arguments).unwrap_or_else(|error| zcomm_core::report(&error))
         }
         Command::Connect(arguments) => connect::run(arguments),
+        Command::Xray(arguments) => xray::run(&arguments),
         Command::Stress(arguments) => stress::run(&arguments),
         Command::Demo(arguments) => tour::run(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),
