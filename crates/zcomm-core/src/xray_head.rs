@@ -18,7 +18,7 @@ use tungstenite::handshake::derive_accept_key;
 use crate::{
     shown::pictured,
     xray_rules::BrokenRule,
-    xray_secrets::{address, header_value},
+    xray_secrets::{address, end_of_target, header_value},
     xray_seen::{Accept, Head, Header},
 };
 
@@ -177,12 +177,8 @@ fn first_line(line: &str) -> String {
     if !word.starts_with("HTTP/") && !word.bytes().all(|c| c.is_ascii_uppercase()) {
         return format!("({} bytes that are no request)", line.len());
     }
-    match line.rsplit_once(" HTTP/") {
-        Some((target, version)) if version.bytes().all(|c| c.is_ascii_digit() || c == b'.') => {
-            format!("{} HTTP/{version}", address(target))
-        }
-        _ => address(line),
-    }
+    let (target, version) = line.split_at(end_of_target(line.as_bytes()));
+    address(target) + version
 }
 
 /// The sum, step by step.

@@ -10,7 +10,7 @@
 //!
 //! Production has its secrets found by the one who knows them: the part that checks them.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 /// In place of a secret.
 const HIDDEN: &str = "***";
@@ -44,26 +44,94 @@ pub(crate) fn header_value(name: &str, value: &str) -> String {
 /// reaches up to the next `&`, as it does for whoever reads the query.
 pub(crate) fn address(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['?', '&', '#']) {
-        let (before, after) = rest.split_at(at + 1);
-        shown.push_str(before);
-        rest = after;
-        let name = rest.split(['=', '&']).next().unwrap_or_default();
-        if rest[name.len()..].starts_with('=') && is_secret(&decoded(name)) {
-            shown.push_str(name);
-            shown.push('=');
-            shown.push_str(HIDDEN);
-            rest = &rest[rest.find('&').unwrap_or(rest.len())..];
+    let mut end = 0;
+    for secret in secrets_in(text.as_bytes()) {
+        shown.push_str(&text[end..secret.start]);
+        shown.push_str(HIDDEN);
+        end = secret.end;
+    }
+    shown + &text[end..]
+}
+
+/// Where in a text the secrets are; they begin behind a `=`, and end before a `&` or at the
+/// end of it.
+fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
+    let until = |from: usize, ends: &[u8]| {
+        let found = text[from..].iter().position(|byte| ends.contains(byte));
+        found.map_or(text.len(), |length| from + length)
+    };
+    let (mut secrets, mut at) = (Vec::new(), 0);
+    loop {
+        let name = until(at, b"?&#") + 1;
+        if name >= text.len() {
+            return secrets;
+        }
+        let end = until(name, b"=&");
+        at = name;
+        if text.get(end) == Some(&b'=') && is_secret(&decoded(&text[name..end])) {
+            at = until(end, b"&");
+            secrets.push(end + 1..at);
         }
     }
-    shown + rest
+}
+
+/// Where the address in the first line of a head ends, and ` HTTP/1.1` begins.
+pub(crate) fn end_of_target(line: &[u8]) -> usize {
+    let version = b" HTTP/";
+    let found = line
+        .windows(version.len())
+        .rposition(|part| part == version);
+    let is_version = |rest: &[u8]| rest.iter().all(|c| c.is_ascii_digit() || *c == b'.');
+    match found {
+        Some(at) if is_version(&line[at + version.len()..]) => at,
+        _ => line.len(),
+    }
+}
+
+/// A head of the same length, with `*` for every byte that an X-ray does not show. Lines that
+/// are no header, and the continued ones of old, are stars from end to end.
+pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
+    let mut shown = Vec::with_capacity(head.len());
+    let mut first = true;
+    for line in head.split_inclusive(|byte| *byte == b'\n') {
+        let at = shown.len();
+        shown.extend_from_slice(line);
+        let length = line.trim_ascii_end().len();
+        let (line, shown) = (&line[..length], &mut shown[at..at + length]);
+        if line.is_empty() {
+            continue;
+        }
+        let mut hide = |secrets: Vec<Range<usize>>, from: usize| {
+            for secret in secrets {
+                shown[from + secret.start..from + secret.end].fill(b'*');
+            }
+        };
+        if std::mem::take(&mut first) {
+            hide(secrets_in(&line[..end_of_target(line)]), 0);
+            continue;
+        }
+        let begin = line.len() - line.trim_ascii_start().len();
+        let colon = line.iter().position(|byte| *byte == b':');
+        let name = &line[..colon.unwrap_or(0)];
+        let odd = |byte: &u8| byte.is_ascii_whitespace();
+        if colon.is_none() || name.trim_ascii_end().iter().any(odd) {
+            hide(vec![begin..length], 0);
+        } else {
+            let value = name.len() + 1;
+            hide(secrets_in(name), 0);
+            match is_secret(&String::from_utf8_lossy(name)) {
+                true => hide(vec![0..length - value], value),
+                false => hide(secrets_in(&line[value..]), value),
+            }
+        }
+    }
+    shown
 }
 
 /// A name as the server will read it: `%74oken` is `token`, too.
-fn decoded(name: &str) -> Cow<'_, str> {
-    let mut pairs = form_urlencoded::parse(name.as_bytes());
-    pairs.next().map_or(Cow::Borrowed(name), |(name, _)| name)
+fn decoded(name: &[u8]) -> Cow<'_, str> {
+    let mut pairs = form_urlencoded::parse(name);
+    pairs.next().map_or(Cow::Borrowed(""), |(name, _)| name)
 }
 
 #[cfg(test)]
@@ -109,5 +177,37 @@ mod tests {
             header_value("Referer", "http://a/?token=b"),
             "http://a/?token=***"
         );
+    }
+
+    #[test]
+    fn a_head_that_is_written_down_has_its_length_and_no_secret() {
+        for (head, kept) in [
+            (
+                "GET /?token=canary&a=1 HTTP/1.1",
+                "GET /?token=******&a=1 HTTP/1.1",
+            ),
+            ("GET /?token=canary", "GET /?token=******"),
+            ("GET /?a=HTTP/1.1 x HTTP/1.1", "GET /?a=HTTP/1.1 x HTTP/1.1"),
+            (
+                "G\r\nAuthorization: Bearer canary",
+                "G\r\nAuthorization:**************",
+            ),
+            (
+                "G\r\nReferer: http://a/?session=canary",
+                "G\r\nReferer: http://a/?session=******",
+            ),
+            ("G\r\nSec-WebSocket-Key: abc", "G\r\nSec-WebSocket-Key: abc"),
+            ("G\r\nToken : canary", "G\r\nToken :*******"),
+            ("G\r\nX: 1\r\n canary: 2", "G\r\nX: 1\r\n *********"),
+            ("G\r\ncanary", "G\r\n******"),
+            ("G\r\nmy canary: 1", "G\r\n************"),
+            (
+                "\r\nGET /?token=canary HTTP/1.0\n",
+                "\r\nGET /?token=****** HTTP/1.0\n",
+            ),
+        ] {
+            let shown = without_secrets(head.as_bytes());
+            assert_eq!(String::from_utf8(shown).unwrap(), kept);
+        }
     }
 }

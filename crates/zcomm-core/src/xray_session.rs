@@ -93,6 +93,29 @@ impl Session {
         sink.hidden
     }
 
+    /// Takes in bytes, shows nothing, and passes on what of them may be written down, with the
+    /// number of bytes behind them that may not: secrets of a head are stars already, bodies
+    /// of HTTP and what nobody understands are numbers. Another session that is fed with that,
+    /// and with any bytes for those that are missing, shows what this one would have shown.
+    pub fn keep(
+        &mut self,
+        from: Direction,
+        bytes: &[u8],
+        keep: &mut dyn FnMut(Direction, &[u8], u64),
+    ) {
+        let mut sink = self.sink(Duration::ZERO, None);
+        sink.keep = Some(keep);
+        self.take(from, bytes, &mut sink);
+    }
+
+    /// The connection has ended: passes on what was not finished.
+    pub fn keep_rest(&mut self, keep: &mut dyn FnMut(Direction, &[u8], u64)) {
+        let mut sink = self.sink(Duration::ZERO, None);
+        sink.keep = Some(keep);
+        self.client.finish(&mut sink);
+        self.server.finish(&mut sink);
+    }
+
     /// The connection has ended: shows what was not finished, and how much it was.
     pub fn finish(&mut self, time: Duration, see: &mut dyn FnMut(Seen)) {
         let mut sink = self.sink(time, Some(see));
@@ -111,6 +134,7 @@ impl Session {
             conn: self.conn,
             see,
             hidden: 0,
+            keep: None,
         }
     }
 
@@ -705,6 +729,55 @@ mod tests {
         read.collect()
     }
 
+    /// What is seen of these pieces, and what of what may be written down of them.
+    fn seen_twice(pieces: &[(Direction, &[u8])]) -> (Vec<Seen>, Vec<Seen>, Vec<u8>) {
+        let (mut live, mut keeper, mut replay) =
+            (Session::new(1), Session::new(1), Session::new(1));
+        let (mut first, mut second, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+        let mut take = |time, from, bytes: &[u8], untold: u64| {
+            kept.extend_from_slice(bytes);
+            let bytes = [bytes, &vec![0; untold as usize]].concat();
+            replay.feed(time, from, &bytes, &mut |seen| second.push(seen));
+        };
+        for (number, (from, piece)) in pieces.iter().enumerate() {
+            let time = Duration::from_secs(number as u64);
+            live.feed(time, *from, piece, &mut |seen| first.push(seen));
+            keeper.keep(*from, piece, &mut |from, bytes, untold| {
+                take(time, from, bytes, untold)
+            });
+        }
+        let end = Duration::from_secs(9999);
+        keeper.keep_rest(&mut |from, bytes, untold| take(end, from, bytes, untold));
+        live.finish(end, &mut |seen| first.push(seen));
+        replay.finish(end, &mut |seen| second.push(seen));
+        (first, second, kept)
+    }
+
+    #[test]
+    fn what_is_written_down_has_no_secret_and_no_body() {
+        let asked =
+            "POST /?token=canary HTTP/1.1\r\nCookie: canary\r\nContent-Length: 6\r\n\r\ncanary";
+        let answer = "HTTP/1.1 200 OK\r\nSet-Cookie: canary\r\n\r\ncanary";
+        for size in [1, 5, 1000] {
+            let asked = asked
+                .as_bytes()
+                .chunks(size)
+                .map(|piece| (ClientToServer, piece));
+            let answer = answer
+                .as_bytes()
+                .chunks(size)
+                .map(|piece| (ServerToClient, piece));
+            let (live, replayed, kept) = seen_twice(&asked.chain(answer).collect::<Vec<_>>());
+            assert_eq!(live, replayed);
+            assert!(live.len() == 5, "{live:?}");
+            let text = String::from_utf8(kept).unwrap();
+            assert!(
+                !text.contains("canary") && text.contains("token=******"),
+                "{text}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn every_frame_is_seen_as_it_was_written(
@@ -801,6 +874,29 @@ mod tests {
                 prop_assert!(session.held() <= 2 * (MAX_HEAD + 4 * KEEP));
             }
             session.finish(Duration::ZERO, &mut see);
+        }
+
+        /// What was written down shows what was seen, whatever it was and however it was cut.
+        #[test]
+        fn a_recording_shows_the_same(
+            begin in prop::sample::select(vec![
+                vec![], vec![(ClientToServer, REQUEST)], vec![(ServerToClient, RESPONSE)],
+                vec![(ClientToServer, REQUEST), (ServerToClient, RESPONSE)],
+                vec![(ClientToServer, REQUEST), (ServerToClient, "HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno")],
+            ]),
+            then in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..300)), 0..6),
+            size in 1usize..400,
+        ) {
+            let mut pieces = Vec::new();
+            for (from, text) in &begin {
+                pieces.extend(text.as_bytes().chunks(size).map(|piece| (*from, piece)));
+            }
+            for (client, bytes) in &then {
+                let from = if *client { ClientToServer } else { ServerToClient };
+                pieces.extend(bytes.chunks(size).map(|piece| (from, piece)));
+            }
+            let (live, replayed, _) = seen_twice(&pieces);
+            prop_assert_eq!(live, replayed);
         }
     }
 }

@@ -156,12 +156,15 @@ impl Xray {
     #[must_use]
     pub fn tap(&self, peer: Option<SocketAddr>, tls: bool) -> Tap {
         let conn = self.0.connections.fetch_add(1, Relaxed) + 1;
+        let (time, mut unseen) = (self.time(), 0);
         let mut tap = Tap {
             session: Session::new(conn),
             xray: self.clone(),
+            conn,
+            time,
+            ended: false,
         };
         let open = Open { peer, tls };
-        let (time, mut unseen) = (self.time(), 0);
         let see = &mut |seen| unseen += self.send(seen);
         tap.session.open(time, open, see);
         self.missing(unseen);
@@ -218,15 +221,32 @@ impl Drop for Shared {
 pub struct Tap {
     session: Session,
     xray: Xray,
+    conn: u64,
+    time: Duration,
+    ended: bool,
 }
 
 impl Tap {
+    /// The number of the connection in the events.
+    #[must_use]
+    pub fn conn(&self) -> u64 {
+        self.conn
+    }
+
+    /// The time on the latest events: that of whatever was done last.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.time
+    }
+
     /// These bytes have passed. Never waits.
     pub fn passed(&mut self, from: Direction, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
-        let Tap { session, xray } = self;
+        let Tap { session, xray, .. } = self;
+        let time = xray.time();
+        self.time = time;
         let unseen = match xray.may_show() {
             false => session.follow(from, bytes),
             true => {
@@ -236,20 +256,30 @@ impl Tap {
                     let shown = std::mem::take(&mut paid) || (unseen == 0 && xray.may_show());
                     unseen += if shown { xray.send(seen) } else { 1 };
                 };
-                let begun_unseen = session.feed(xray.time(), from, bytes, see);
+                let begun_unseen = session.feed(time, from, bytes, see);
                 unseen + begun_unseen
             }
         };
+        xray.missing(unseen);
+    }
+
+    /// The connection has ended; so it has when the tap is dropped.
+    pub fn ended(&mut self) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let Tap { session, xray, .. } = self;
+        let time = xray.time();
+        self.time = time;
+        let mut unseen = 0;
+        session.finish(time, &mut |seen| unseen += xray.send(seen));
         xray.missing(unseen);
     }
 }
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        let Tap { session, xray } = self;
-        let mut unseen = 0;
-        session.finish(xray.time(), &mut |seen| unseen += xray.send(seen));
-        xray.missing(unseen);
+        self.ended();
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     xray_frames::{FrameReader, Passed},
     xray_head::{Lines, end_of_head},
     xray_rules::{BrokenRule, Direction},
+    xray_secrets::without_secrets,
     xray_seen::{Raw, Seen, What},
 };
 
@@ -55,9 +56,20 @@ pub(crate) struct Sink<'a> {
     pub(crate) see: Option<&'a mut dyn FnMut(Seen)>,
     /// Frames and heads that passed unseen.
     pub(crate) hidden: u64,
+    /// Takes what may be written down: bytes, and how many behind them may not.
+    pub(crate) keep: Option<&'a mut Keep<'a>>,
 }
 
+/// Gets who sent it, bytes, and a number of bytes that follow them and are not told.
+pub(crate) type Keep<'a> = dyn FnMut(Direction, &[u8], u64) + 'a;
+
 impl Sink<'_> {
+    fn keep(&mut self, from: Direction, bytes: &[u8], untold: usize) {
+        if let Some(keep) = &mut self.keep {
+            keep(from, bytes, untold as u64);
+        }
+    }
+
     pub(crate) fn see(&mut self, from: Option<Direction>, what: What, errors: Vec<BrokenRule>) {
         let (time, conn) = (self.time, self.conn);
         match &mut self.see {
@@ -105,6 +117,9 @@ impl Side {
                 match end_of_head(head, before) {
                     _ if !begins_like_http(self.from, head) => self.give_up(sink),
                     Some(end) => {
+                        if sink.keep.is_some() {
+                            sink.keep(self.from, &without_secrets(&head[..end]), 0);
+                        }
                         let lines = Lines::read(&head[..end]);
                         self.head(lines, client, sink, request);
                         return &bytes[end - before..];
@@ -128,6 +143,7 @@ impl Side {
                     .min(bytes.len());
                 *left -= here as u64;
                 *seen += here as u64;
+                sink.keep(self.from, &[], here);
                 if *left == 0 {
                     let body = What::Body { bytes: *seen };
                     sink.see(Some(self.from), body, Vec::new());
@@ -137,12 +153,14 @@ impl Side {
             }
             Stage::Body(None, seen) | Stage::Raw(seen) => {
                 *seen += bytes.len() as u64;
+                sink.keep(self.from, &[], bytes.len());
                 &[]
             }
             Stage::Frames(frames) => {
                 let show = sink.see.is_some();
                 let (passed, rest) = frames.next(bytes, show, &mut sink.hidden);
                 let lost = frames.lost;
+                sink.keep(self.from, &bytes[..bytes.len() - rest.len()], 0);
                 if let Some(passed) = passed {
                     sink.frame(self.from, passed);
                 }
@@ -227,9 +245,11 @@ impl Side {
     /// Nobody can tell what this is.
     fn give_up(&mut self, sink: &mut Sink<'_>) {
         if let Stage::Head(bytes) | Stage::Waiting(bytes) = &self.stage {
+            let (first, untold) = bytes.split_at(bytes.len().min(RAW_SHOWN));
+            sink.keep(self.from, first, untold.len());
             let raw = Raw {
                 bytes: bytes.len() as u64,
-                first: bytes[..bytes.len().min(RAW_SHOWN)].to_vec(),
+                first: first.to_vec(),
             };
             sink.see(Some(self.from), What::Raw(raw), Vec::new());
             self.stage = Stage::Raw(0);
