@@ -7,7 +7,15 @@
 //! Production captures packets and decrypts them with the keys that a browser writes down
 //! (`SSLKEYLOGFILE`); a proxy sees the same and needs no rights.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+mod recording;
+mod replay;
+
+use std::{
+    io::{self, ErrorKind, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use zcomm_core::{
     Certificate, ConnectOptions, Trust, shutdown_signal,
@@ -18,6 +26,7 @@ use crate::{
     failure::Failure,
     proxy::{Between, Passing, Proxy, Steps, announce},
 };
+use recording::{Recorder, Recording};
 
 /// 128 and the number of SIGINT, as shells count.
 const INTERRUPTED: u8 = 130;
@@ -30,15 +39,20 @@ Examples:
                               zcomm connect ws://127.0.0.1:8770/
   zcomm xray wss://localhost:8766/ --ca certs/ca.pem
                               what is said inside of TLS
+  zcomm xray ws://127.0.0.1:8765/ --record lesson.jsonl
+                              keep it, too
+  zcomm xray --replay lesson.jsonl
+                              see it again
 
 The server gets its own name as Host, and as the origin of its own page; all
-else passes as it is. Secrets of the handshake are not shown; those in
-messages are.
+else passes as it is. Secrets of the handshake are neither shown nor recorded;
+those in messages are.
 
-Exit code: 1 when it failed, 130 after Ctrl-C.")]
+Exit code: 0 after a replay, 1 when it failed, 130 after Ctrl-C.")]
 pub(crate) struct Arguments {
     /// The server, e.g. wss://example.com/chat
-    url: String,
+    #[arg(required_unless_present = "replay")]
+    url: Option<String>,
 
     /// Where clients shall connect to
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8770")]
@@ -51,43 +65,120 @@ pub(crate) struct Arguments {
     /// One JSON object a line instead of tables
     #[arg(long)]
     json: bool,
+
+    /// Write all that passes into a new file, which only you can read
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+
+    /// The longest a recording may become
+    #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024,
+        value_parser = clap::value_parser!(u64).range(4096..))]
+    max_bytes: u64,
+
+    /// Show a recording, and connect to nobody
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["url", "record"])]
+    replay: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn form(&self) -> Form {
+        match self.json {
+            true => Form::Json,
+            false => Form::Text,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let watched = match runtime {
-        Ok(runtime) => runtime.block_on(watch(arguments)),
-        Err(error) => Err(error.into()),
+    let done = match (&arguments.replay, &arguments.url) {
+        (Some(file), _) => print(file, arguments.form()),
+        (None, Some(url)) => in_runtime(watch(arguments, url)),
+        (None, None) => Ok(ExitCode::FAILURE),
     };
-    watched.unwrap_or_else(|failure| failure.report())
+    done.unwrap_or_else(|failure| failure.report())
 }
 
-async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
+fn in_runtime(doing: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(doing)
+}
+
+/// Stands between, until Ctrl-C.
+async fn watch(arguments: &Arguments, url: &str) -> Result<ExitCode, Failure> {
     let shutdown = shutdown_signal();
     let also = match &arguments.ca {
         Some(file) => Certificate::read_all(file)?,
         None => Vec::new(),
     };
-    let options = ConnectOptions::new(&arguments.url, &Trust::platform(&also)?);
+    let options = ConnectOptions::new(url, &Trust::platform(&also)?);
     let proxy = Proxy::bind(arguments.listen, options).await?;
+    let recording = match &arguments.record {
+        Some(file) => Some(Recording::begin(file, arguments.max_bytes)?),
+        None => None,
+    };
     announce(&proxy, "the X-ray is between you and").await;
-    let xray = Xray::stdout(match arguments.json {
-        true => Form::Json,
-        false => Form::Text,
-    });
-    let between = move |passing: Passing| Watched(xray.tap(Some(passing.client), passing.tls));
+    let xray = Xray::stdout(arguments.form());
+    let between = move |passing| Watched::begin(&xray, recording.clone(), passing);
     proxy.run(between, shutdown).await;
     Ok(ExitCode::from(INTERRUPTED))
 }
 
-/// Looks, and passes everything on.
-struct Watched(Tap);
+/// Prints what was recorded, as it was printed then.
+fn print(file: &Path, form: Form) -> Result<ExitCode, Failure> {
+    let mut out = io::BufWriter::new(anstream::stdout().lock());
+    let whole = replay::replay(file, |seen| {
+        let text = match form {
+            Form::Json => seen.to_json() + "\n",
+            Form::Text => seen.to_text(true),
+        };
+        Ok(out.write_all(text.as_bytes())?)
+    });
+    match out.flush() {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        flushed => flushed?,
+    }
+    if !whole? {
+        writeln!(io::stderr(), "the recording ends here: it was full").ok();
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Looks, writes down, and passes everything on.
+struct Watched {
+    tap: Tap,
+    recorder: Option<Recorder>,
+}
+
+impl Watched {
+    fn begin(xray: &Xray, recording: Option<Recording>, passing: Passing) -> Watched {
+        let Passing { client, tls } = passing;
+        let tap = xray.tap(Some(client), tls);
+        let begin = |to| Recorder::open(to, tap.time(), tap.conn(), client, tls);
+        Watched {
+            recorder: recording.map(begin),
+            tap,
+        }
+    }
+}
 
 impl Between for Watched {
     fn came(&mut self, from: Direction, bytes: &[u8], steps: &mut Steps) {
-        self.0.passed(from, bytes);
+        self.tap.passed(from, bytes);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.passed(self.tap.time(), from, bytes);
+        }
         steps.send(bytes);
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.tap.ended();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.ended(self.tap.time());
+        }
     }
 }
