@@ -15,6 +15,7 @@ mod servers;
 mod steps;
 mod stress;
 mod tour;
+mod xray;
 
 use std::{
     path::{Path, PathBuf},

@@ -25,6 +25,18 @@ pub(crate) fn start<F>(
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
+    start_as(config, |server| server, handler)
+}
+
+/// The same, with something more.
+pub(crate) fn start_as<F>(
+    config: Config,
+    more: impl FnOnce(Server) -> Server + Send + 'static,
+    handler: impl Fn(Connection) -> F + Send + Sync + 'static,
+) -> Running
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
     let (sender, receiver) = mpsc::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     std::thread::spawn(move || {
@@ -37,7 +49,7 @@ where
                 announce: false,
                 ..config
             };
-            let server = Server::bind(config).await.unwrap();
+            let server = more(Server::bind(config).await.unwrap());
             sender.send(server.local_addr()).unwrap();
             server
                 .run(handler, async { drop(stopped.await) })

@@ -1,0 +1,721 @@
+//! `zcomm xray`: a proxy that changes nothing but two names, what it shows, and recordings.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tungstenite::{
+    Message, WebSocket,
+    client::IntoClientRequest,
+    protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    },
+};
+use zcomm_core::{Config, Connection, Identity, Origin, Refuse, Result, Token};
+
+use crate::{
+    Done, certs, folder,
+    servers::{Running, start, start_as},
+    zcomm,
+};
+
+const TOKEN: &str = "canary-token-7Qp2xV9d";
+/// No wait is longer.
+const LIMIT: Duration = Duration::from_secs(20);
+
+async fn echo(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        connection.send(message).await?;
+    }
+    Ok(())
+}
+
+fn guarded(refuse: Refuse) -> Config {
+    Config {
+        require_auth: true,
+        token: Some(Token::new(TOKEN).unwrap()),
+        refuse,
+        ..Config::default()
+    }
+}
+
+/// A `zcomm xray` that runs.
+struct Proxy {
+    child: Child,
+    /// Host and port.
+    place: String,
+    /// What it says on stderr.
+    lines: Receiver<String>,
+    said: String,
+    stdout: PathBuf,
+}
+
+impl Proxy {
+    fn start(folder: &Path, arguments: &[&str]) -> Proxy {
+        let stdout = folder.join("stdout");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+        command
+            .args(["xray", "--listen", "127.0.0.1:0"])
+            .args(arguments);
+        command.current_dir(folder).env_clear();
+        command
+            .stdout(File::create(&stdout).unwrap())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(std::result::Result::ok) {
+                sender.send(line).ok();
+            }
+        });
+        let mut proxy = Proxy {
+            child,
+            place: String::new(),
+            lines,
+            said: String::new(),
+            stdout,
+        };
+        proxy.says("Ctrl-C ends it.");
+        let place = proxy.said.split("ws://").nth(1).unwrap();
+        proxy.place = place.split('/').next().unwrap().to_owned();
+        proxy
+    }
+
+    /// Waits until stderr has these words in it.
+    #[track_caller]
+    fn says(&mut self, words: &str) {
+        while !self.said.contains(words) {
+            match self.lines.recv_timeout(LIMIT) {
+                Ok(line) => self.said += &(line + "\n"),
+                Err(_) => panic!("waited for {words:?}, and it said only {:?}", self.said),
+            }
+        }
+    }
+
+    /// Ends it, as Ctrl-C does.
+    fn end(mut self) -> Done {
+        let id = self.child.id().to_string();
+        if cfg!(unix) {
+            let killed = Command::new("kill").args(["-INT", &id]).status();
+            assert!(killed.unwrap().success());
+        } else {
+            self.child.kill().unwrap();
+        }
+        let code = self.child.wait().unwrap().code();
+        for line in self.lines.iter() {
+            self.said += &(line + "\n");
+        }
+        Done {
+            code,
+            stdout: fs::read_to_string(&self.stdout).unwrap(),
+            stderr: std::mem::take(&mut self.said),
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // It may have ended.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn tcp(place: &str) -> TcpStream {
+    let stream = TcpStream::connect(place).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream
+}
+
+/// A client of the library that others use.
+fn client(place: &str, path: &str) -> WebSocket<TcpStream> {
+    let request = format!("ws://{place}{path}").into_client_request().unwrap();
+    tungstenite::client(request, tcp(place)).unwrap().0
+}
+
+/// The answer to a handshake with these headers, without its date.
+fn answer(place: &str, host: &str, headers: &str) -> String {
+    let mut stream = tcp(place);
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    read_answer(stream)
+}
+
+/// Up to the end of a head that is a 101; else up to the end.
+fn read_answer(stream: TcpStream) -> String {
+    let mut reader = BufReader::new(stream);
+    let mut answer = String::new();
+    while !(answer.contains(" 101 ") && answer.ends_with("\r\n\r\n")) {
+        if reader.read_line(&mut answer).unwrap() == 0 {
+            break;
+        }
+    }
+    let lines = answer.lines().filter(|line| !line.starts_with("date:"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn get(place: &str, path: &str) -> String {
+    let mut stream = tcp(place);
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {place}\r\n\r\n").unwrap();
+    read_answer(stream)
+}
+
+/// Frames, messages and the end, of every size and kind.
+fn conversation(place: &str) -> Vec<String> {
+    let mut client = client(place, "/");
+    let part = |text: &'static str, kind, last| {
+        Message::Frame(Frame::message(text, OpCode::Data(kind), last))
+    };
+    let mut heard = Vec::new();
+    for parts in [
+        vec![Message::text("Grüße")],
+        vec![Message::binary(vec![0, 255, 10, 13])],
+        vec![Message::binary(vec![7; 65_536])],
+        vec![Message::text("")],
+        vec![
+            part("in ", Data::Text, false),
+            Message::Ping("between".into()),
+            part("three ", Data::Continue, false),
+            part("parts", Data::Continue, true),
+        ],
+    ] {
+        for part in parts {
+            client.send(part).unwrap();
+        }
+        loop {
+            let message = client.read().unwrap();
+            heard.push(format!("{message:?}"));
+            if !message.is_pong() {
+                break;
+            }
+        }
+    }
+    client.close(None).unwrap();
+    while let Ok(message) = client.read() {
+        heard.push(format!("{message:?}"));
+    }
+    heard
+}
+
+#[test]
+fn what_is_heard_through_it_is_what_is_heard_without_it() {
+    let server = start(Config::default(), echo);
+    let proxy = Proxy::start(&folder("xray-echo"), &[&server.url()]);
+    let direct = conversation(&server.addr.to_string());
+    assert_eq!(direct.len(), 7, "{direct:?}");
+    assert_eq!(conversation(&proxy.place), direct);
+    let shown = proxy.end().stdout;
+    for words in [
+        "payload, key taken off: \"Gr",
+        "binary, 65536 bytes, masked",
+        "text (part 1), 3 bytes, masked",
+        "the message: text, 14 bytes in 3 frames",
+        "(equal)",
+        "the end, after",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+}
+
+/// With their status, their words and their codes.
+#[test]
+fn refusals_pass() {
+    for (refuse, expected) in [
+        (Refuse::Http, "HTTP/1.1 401"),
+        (Refuse::Close, "HTTP/1.1 101"),
+    ] {
+        let server = start(guarded(refuse), echo);
+        let proxy = Proxy::start(&folder("xray-refusals"), &[&server.url()]);
+        let here = server.addr.to_string();
+        let through = answer(&proxy.place, &proxy.place, "");
+        assert!(through.starts_with(expected), "{through}");
+        assert_eq!(through, answer(&here, &here, ""));
+    }
+    let server = start(guarded(Refuse::Close), echo);
+    let proxy = Proxy::start(&folder("xray-1008"), &[&server.url()]);
+    let mut client = client(&proxy.place, "/?token=wrong-wrong-wrong");
+    assert!(format!("{:?}", client.read().unwrap()).contains("Invalid token"));
+
+    let config = Config {
+        max_connections: 1,
+        ..Config::default()
+    };
+    let server = start(config, echo);
+    let proxy = Proxy::start(&folder("xray-503"), &[&server.url()]);
+    let _first = self::client(&proxy.place, "/");
+    let through = answer(&proxy.place, &proxy.place, "");
+    assert!(
+        through.starts_with("HTTP/1.1 503") && through.contains("retry-after"),
+        "{through}"
+    );
+}
+
+/// Its own name is the server's; a name that only leads here stays what it is, or any site
+/// could pass for the server's own page.
+#[test]
+fn only_a_name_of_the_proxy_becomes_the_servers() {
+    let config = Config {
+        allowed_origins: Some(Vec::<Origin>::new()),
+        ..Config::default()
+    };
+    let server = start(config, echo);
+    let proxy = Proxy::start(&folder("xray-names"), &[&server.url()]);
+    let place = proxy.place.as_str();
+    let by_name = place.replace("127.0.0.1", "localhost");
+    let port = place.split(':').nth(1).unwrap();
+    let evil = format!("evil.example:{port}");
+    for (host, origin, expected) in [
+        (place, String::new(), "101"),
+        (&by_name, String::new(), "101"),
+        (place, format!("Origin: http://{place}\r\n"), "101"),
+        (&by_name, format!("Origin: http://{by_name}\r\n"), "101"),
+        (&evil, String::new(), "403"),
+        (&evil, format!("Origin: http://{evil}\r\n"), "403"),
+        (place, format!("Origin: http://{evil}\r\n"), "403"),
+        (place, format!("Origin: https://{place}\r\n"), "403"),
+        (place, "Origin: null\r\n".into(), "403"),
+    ] {
+        let through = answer(place, host, &origin);
+        let status = through.split(' ').nth(1).unwrap();
+        assert_eq!(status, expected, "{host} {origin}: {through}");
+    }
+}
+
+#[test]
+fn a_page_passes_and_its_address_is_printed() {
+    let with_page = |server: zcomm_core::Server| server.page(demos::ECHO_PAGE);
+    let server = start_as(Config::default(), with_page, echo);
+    let proxy = Proxy::start(&folder("xray-page"), &[&server.url()]);
+    let link = format!("http://{}/\n", proxy.place);
+    assert!(proxy.said.contains(&link), "{}", proxy.said);
+    let here = server.addr.to_string();
+    for path in [
+        "/",
+        "/style.css",
+        "/page.js",
+        "/healthz",
+        "/why?attempt=none",
+        "/nothing",
+    ] {
+        let through = get(&proxy.place, path);
+        assert!(through.starts_with("HTTP/1.1 "), "{through}");
+        assert_eq!(through, get(&here, path), "{path}");
+    }
+    // Without a page there is nothing to open.
+    let server = start(Config::default(), echo);
+    let proxy = Proxy::start(&folder("xray-no-page"), &[&server.url()]);
+    assert!(!proxy.said.contains("http://"), "{}", proxy.said);
+}
+
+#[test]
+fn k01_nobody_there_is_said_to_the_client_and_on_the_terminal() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let mut proxy = Proxy::start(&folder("xray-502"), &[&format!("ws://{place}/")]);
+    let sentence = format!("nobody listens at {place}");
+    assert!(proxy.said.contains(&sentence), "{}", proxy.said);
+    proxy.said.clear();
+    let answer = answer(&proxy.place, &proxy.place, "");
+    assert!(answer.starts_with("HTTP/1.1 502 Bad Gateway\n"), "{answer}");
+    assert!(
+        answer.contains(&sentence) && answer.contains("is the server running?"),
+        "{answer}"
+    );
+    proxy.says(&sentence);
+}
+
+/// wss:// behind it, ws:// before it; and who is not trusted is not passed on to.
+#[test]
+fn tls_is_taken_off_for_an_authority_that_is_known() {
+    let folder = folder("xray-tls");
+    assert_eq!(certs(&folder, &[]).code, Some(0));
+    let made = |name: &str| folder.join("certs").join(name);
+    let identity = Identity::from_files(&made("localhost.pem"), &made("localhost.key"));
+    let config = Config {
+        tls: Some(identity.unwrap()),
+        allowed_origins: Some(Vec::new()),
+        ..Config::default()
+    };
+    let server = start(config, echo);
+    let url = format!("wss://{}/", server.addr);
+    let proxy = Proxy::start(&folder, &[&url, "--ca", "certs/ca.pem"]);
+    let own_page = format!("Origin: http://{}\r\n", proxy.place);
+    let through = answer(&proxy.place, &proxy.place, &own_page);
+    assert!(through.starts_with("HTTP/1.1 101"), "{through}");
+    let mut client = client(&proxy.place, "/");
+    client.send(Message::text("under TLS")).unwrap();
+    assert_eq!(client.read().unwrap(), Message::text("under TLS"));
+    let done = proxy.end();
+    assert!(done.stdout.contains("inside of TLS"), "{}", done.stdout);
+    assert!(done.stdout.contains("\"under TLS\""), "{}", done.stdout);
+
+    let stranger = Proxy::start(&folder, &[&url]);
+    let through = answer(&stranger.place, &stranger.place, "");
+    assert!(
+        through.starts_with("HTTP/1.1 502") && through.contains("not trusted"),
+        "{through}"
+    );
+    // And ws:// where wss:// is spoken.
+    let plain = Proxy::start(&folder, &[&format!("ws://{}/", server.addr)]);
+    let through = answer(&plain.place, &plain.place, "");
+    let reason = "the server speaks TLS at";
+    assert!(
+        through.starts_with("HTTP/1.1 502") && through.contains(reason),
+        "{through}"
+    );
+}
+
+/// What is no HTTP, or too much of it, has an answer.
+#[test]
+fn what_is_no_request_is_refused_in_words() {
+    let server = start(Config::default(), echo);
+    let proxy = Proxy::start(&folder("xray-no-request"), &[&server.url()]);
+    let long = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(20_000));
+    for (bytes, status) in [
+        (&b"\x16\x03\x01\x02\x00"[..], "400"),
+        (long.as_bytes(), "431"),
+    ] {
+        let mut stream = tcp(&proxy.place);
+        stream.write_all(bytes).unwrap();
+        let answer = read_answer(stream);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn two_clients_do_not_mix() {
+    let server = start(Config::default(), echo);
+    let proxy = Proxy::start(&folder("xray-two"), &["--json", &server.url()]);
+    let mut clients = [client(&proxy.place, "/"), client(&proxy.place, "/")];
+    for round in 0..20 {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client
+                .send(Message::text(format!("{number}: {round}")))
+                .unwrap();
+        }
+        for (number, client) in clients.iter_mut().enumerate() {
+            let heard = client.read().unwrap();
+            assert_eq!(heard, Message::text(format!("{number}: {round}")));
+        }
+    }
+    let done = proxy.end();
+    let mut texts = 0;
+    for line in done.stdout.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        if let Some(text) = event["frame"]["text"].as_str() {
+            let conn = event["conn"].as_u64().unwrap() - 1;
+            assert!(text.starts_with(&format!("{conn}: ")), "{line}");
+            texts += 1;
+        }
+    }
+    assert_eq!(texts, 80);
+}
+
+/// A server that does this with its one client, behind any request.
+fn raw_server(then: impl FnOnce(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        // The first one asks for a page.
+        drop(listener.accept().unwrap());
+        let (mut stream, _) = listener.accept().unwrap();
+        let read = stream.read(&mut [0; 1024]).unwrap();
+        assert!(read > 0);
+        then(stream);
+    });
+    url
+}
+
+/// An end is an end, and a broken connection is a broken one.
+#[test]
+fn an_end_passes_as_an_end_and_a_reset_as_a_reset() {
+    let url = raw_server(|mut stream| stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nbye").unwrap());
+    let proxy = Proxy::start(&folder("xray-fin"), &[&url]);
+    assert!(get(&proxy.place, "/").ends_with("bye"));
+
+    let (sender, answered) = mpsc::channel();
+    let url = raw_server(move |mut stream| {
+        stream
+            .write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+            .unwrap();
+        answered.recv_timeout(LIMIT).unwrap();
+        // What was sent is unread: closing the socket then resets the connection.
+        stream.peek(&mut [0]).unwrap();
+    });
+    let proxy = Proxy::start(&folder("xray-rst"), &[&url]);
+    let mut stream = tcp(&proxy.place);
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")
+        .unwrap();
+    stream.read_exact(&mut [0; 36]).unwrap();
+    stream.write_all(b"unread").unwrap();
+    sender.send(()).unwrap();
+    let end = stream.read(&mut [0; 16]).unwrap_err();
+    assert_eq!(end.kind(), ErrorKind::ConnectionReset);
+}
+
+#[cfg(unix)]
+#[test]
+fn k05_ctrl_c_ends_it_with_connections_open() {
+    let server = start(Config::default(), echo);
+    let proxy = Proxy::start(&folder("xray-ctrl-c"), &[&server.url()]);
+    let mut client = client(&proxy.place, "/");
+    let _silent = tcp(&proxy.place);
+    let begun = Instant::now();
+    let done = proxy.end();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert_eq!(done.code, Some(130), "{}", done.stderr);
+    assert!(done.stdout.contains("the end, after"), "{}", done.stdout);
+    client.read().unwrap_err();
+}
+
+/// Records a conversation with secrets wherever they can be.
+fn recorded(folder: &Path, arguments: &[&str]) -> (Running, Done) {
+    let server = start(guarded(Refuse::Close), echo);
+    let url = server.url();
+    let arguments = [&[url.as_str()][..], arguments].concat();
+    let proxy = Proxy::start(folder, &arguments);
+    let mut client = client(&proxy.place, &format!("/?token={TOKEN}"));
+    for length in [1, 200, 5000] {
+        client.send(Message::text("é".repeat(length))).unwrap();
+        client.read().unwrap();
+    }
+    client.close(None).unwrap();
+    while client.read().is_ok() {}
+    let headers = format!("Authorization: Bearer {TOKEN}\r\nCookie: a={TOKEN}\r\n");
+    assert!(answer(&proxy.place, &proxy.place, &headers).contains("101"));
+    let body = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 21\r\n\r\n{TOKEN}");
+    let mut stream = tcp(&proxy.place);
+    stream.write_all(body.as_bytes()).unwrap();
+    read_answer(stream);
+    (server, proxy.end())
+}
+
+#[test]
+fn a_replay_prints_what_was_printed_and_no_secret_is_anywhere() {
+    for form in [
+        &["--record", "it.jsonl"][..],
+        &["--record", "it.jsonl", "--json"],
+    ] {
+        let folder = folder("xray-record");
+        let (_server, live) = recorded(&folder, form);
+        let again = [&["xray", "--replay"][..], &form[1..]].concat();
+        let replayed = zcomm(&folder, &again);
+        assert_eq!((replayed.code, replayed.stderr.as_str()), (Some(0), ""));
+        assert!(live.stdout.len() > 5_000, "{}", live.stdout);
+        assert_eq!(replayed.stdout, live.stdout);
+        let recording = fs::read_to_string(folder.join("it.jsonl")).unwrap();
+        let mut bytes = Vec::new();
+        for line in recording.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let base64 = line["base64"].as_str().unwrap_or_default();
+            bytes.extend(data_encoding::BASE64.decode(base64.as_bytes()).unwrap());
+        }
+        let bytes = String::from_utf8_lossy(&bytes);
+        assert!(bytes.contains("GET /?token=*****"), "{bytes}");
+        for text in [&live.stdout, &live.stderr, &recording, &bytes.into_owned()] {
+            assert!(!text.contains("canary"), "{text}");
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(folder.join("it.jsonl")).unwrap().permissions();
+            assert_eq!(mode.mode() & 0o777, 0o600);
+        }
+        // What is there already is not written over.
+        let done = zcomm(
+            &folder,
+            &[
+                "xray",
+                "ws://127.0.0.1:1/",
+                "--listen",
+                "127.0.0.1:0",
+                "--record",
+                "it.jsonl",
+            ],
+        );
+        assert_eq!(done.code, Some(1));
+        assert!(
+            done.stderr.contains("help: name another file"),
+            "{}",
+            done.stderr
+        );
+        assert_eq!(
+            fs::read_to_string(folder.join("it.jsonl")).unwrap(),
+            recording
+        );
+    }
+}
+
+#[test]
+fn a_recording_that_is_full_says_so_and_nothing_else_stops() {
+    let folder = folder("xray-full");
+    let (_server, live) = recorded(&folder, &["--record", "it.jsonl", "--max-bytes", "4096"]);
+    assert!(
+        live.stderr
+            .contains("the recording ends here: it is as long as"),
+        "{}",
+        live.stderr
+    );
+    assert!(live.stdout.contains("text, 10000 bytes, masked"));
+    assert!(fs::metadata(folder.join("it.jsonl")).unwrap().len() <= 4096 + 16);
+    let replayed = zcomm(&folder, &["xray", "--replay", "it.jsonl"]);
+    assert_eq!(replayed.code, Some(0));
+    assert!(live.stdout.starts_with(&replayed.stdout) && replayed.stdout.len() > 500);
+    assert!(
+        replayed.stderr.contains("it was full"),
+        "{}",
+        replayed.stderr
+    );
+}
+
+/// All that is before the line is shown, and it is told which one it is.
+#[test]
+fn a_line_that_is_none_ends_a_replay_by_its_number() {
+    let folder = folder("xray-hostile");
+    let format = r#"{"format":"zcomm-recording","version":1}"#;
+    let open = r#"{"what":"open","ns":0,"conn":1,"peer":"127.0.0.1:1","tls":false}"#;
+    let bytes = |base64: &str, untold: u64| {
+        format!(
+            r#"{{"what":"bytes","ns":0,"conn":1,"from":"client","base64":"{base64}","untold":{untold}}}"#
+        )
+    };
+    let many = |line: &dyn Fn(usize) -> String| (0..1001).map(line).collect::<Vec<_>>().join("\n");
+    let opens = many(&|conn| open.replace("\"conn\":1", &format!("\"conn\":{conn}")));
+    for (text, line, wrong) in [
+        (String::new(), 1, "empty"),
+        ("\n".into(), 1, "no recording"),
+        (
+            "{\"format\":\"pcapng\",\"version\":1}\n".into(),
+            1,
+            "no recording",
+        ),
+        (format.replace(":1}", ":2}") + "\n", 1, "version 2"),
+        ("\u{1b}]0;pwn\u{7}\n".into(), 1, "no recording"),
+        (format!("{format}\n\n"), 2, "not what a recording has"),
+        (
+            format!("{format}\n\u{1b}[2J\n"),
+            2,
+            "not what a recording has",
+        ),
+        (format!("{format}\n{open}\n{open}\n"), 3, "open already"),
+        (format!("{format}\n{}\n", bytes("", 0)), 2, "is not open"),
+        (
+            format!("{format}\n{open}\n{}\n", bytes("?", 0)),
+            3,
+            "no base64",
+        ),
+        (
+            format!("{format}\n{open}\n{}\n", bytes("", u64::MAX)),
+            3,
+            "left out",
+        ),
+        (format!("{format}\n{open}\n{}", bytes("", 0)), 3, "cut off"),
+        (
+            format!("{format}\n{}\n", "[".repeat(60_000)),
+            2,
+            "not what a recording has",
+        ),
+        (
+            format!("{format}\n{}", "x".repeat(10_000_000)),
+            2,
+            "longer than 65536 bytes",
+        ),
+        (
+            format!("{format}\n{opens}\n"),
+            1002,
+            "more than 1000 connections",
+        ),
+        (
+            format!("{format}\n{{\"what\":\"full\"}}\n{open}\n"),
+            3,
+            "follows the end",
+        ),
+    ] {
+        fs::write(folder.join("it.jsonl"), text).unwrap();
+        let done = zcomm(&folder, &["xray", "--replay", "it.jsonl"]);
+        assert_eq!(done.code, Some(1), "{wrong}: {}", done.stderr);
+        let expected = format!("error: it.jsonl, line {line}: ");
+        assert!(
+            done.stderr.starts_with(&expected),
+            "{expected}{wrong}: {}",
+            done.stderr
+        );
+        assert!(done.stderr.contains(wrong), "{wrong}: {}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 2, "{}", done.stderr);
+        assert!(
+            !done.stderr.contains(['\u{1b}', '\u{7}']),
+            "{}",
+            done.stderr
+        );
+        let before = if line > 2 && wrong != "follows the end" {
+            1
+        } else {
+            0
+        };
+        let shown = done.stdout.lines().count();
+        assert!(shown >= before, "{wrong}: {}", done.stdout);
+    }
+    let done = zcomm(&folder, &["xray", "--replay", "nothing.jsonl"]);
+    assert!(
+        done.stderr.contains("cannot read nothing.jsonl"),
+        "{}",
+        done.stderr
+    );
+    // What strangers said in it cannot control a terminal, and a stream of it takes no memory.
+    let frame = data_encoding::BASE64.encode(b"GET /\x1b[2J HTTP/1.1\r\n\r\n");
+    let endless = many(&|_| bytes("", 65_536));
+    let text = format!("{format}\n{open}\n{}\n{endless}\n", bytes(&frame, 0));
+    fs::write(folder.join("it.jsonl"), text).unwrap();
+    let done = zcomm(&folder, &["xray", "--replay", "it.jsonl"]);
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+    assert!(done.stdout.contains("GET /␛[2J") && !done.stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_before_anybody_is_asked() {
+    let folder = folder("xray-usage");
+    for arguments in [
+        &[][..],
+        &["ws://127.0.0.1:1/", "--replay", "x"],
+        &["ws://127.0.0.1:1/", "--listen", "8770"],
+        &["ws://127.0.0.1:1/", "--max-bytes", "10"],
+    ] {
+        let done = zcomm(&folder, &[&["xray"][..], arguments].concat());
+        assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.stderr);
+    }
+    let done = zcomm(&folder, &["xray", "http://127.0.0.1/?token=canary"]);
+    assert_eq!(done.code, Some(1));
+    assert!(done.stderr.contains("say ws:// instead"), "{}", done.stderr);
+    assert!(!done.stderr.contains("canary"), "{}", done.stderr);
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    let done = zcomm(&folder, &["xray", "ws://127.0.0.1:1/", "--listen", &taken]);
+    assert_eq!(done.code, Some(1));
+    let lines: Vec<_> = done.stderr.lines().collect();
+    assert!(
+        lines[0].contains("another program listens at"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(
+        lines[1],
+        "help: --listen 127.0.0.1:0 takes a port that is free"
+    );
+}
