@@ -7,6 +7,7 @@
 //! Production captures packets and decrypts them with the keys that a browser writes down
 //! (`SSLKEYLOGFILE`); a proxy sees the same and needs no rights.
 
+mod page;
 mod recording;
 mod replay;
 
@@ -26,6 +27,7 @@ use crate::{
     failure::Failure,
     proxy::{Between, Passing, Proxy, Steps, announce},
 };
+use page::Screen;
 use recording::{Recorder, Recording};
 
 /// 128 and the number of SIGINT, as shells count.
@@ -39,10 +41,12 @@ Examples:
                               zcomm connect ws://127.0.0.1:8770/
   zcomm xray wss://localhost:8766/ --ca certs/ca.pem
                               what is said inside of TLS
+  zcomm xray ws://127.0.0.1:8765/ --page
+                              in a browser, with every byte in colour
   zcomm xray ws://127.0.0.1:8765/ --record lesson.jsonl
                               keep it, too
   zcomm xray --replay lesson.jsonl
-                              see it again
+                              see it again, also with --page
 
 The server gets its own name as Host, and as the origin of its own page; all
 else passes as it is. Secrets of the handshake are neither shown nor recorded;
@@ -65,6 +69,10 @@ pub(crate) struct Arguments {
     /// One JSON object a line instead of tables
     #[arg(long)]
     json: bool,
+
+    /// Show it in a page instead, whose link is printed
+    #[arg(long, conflicts_with = "json")]
+    page: bool,
 
     /// Write all that passes into a new file, which only you can read
     #[arg(long, value_name = "FILE")]
@@ -91,6 +99,7 @@ impl Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let done = match (&arguments.replay, &arguments.url) {
+        (Some(file), _) if arguments.page => in_runtime(display(file)),
         (Some(file), _) => print(file, arguments.form()),
         (None, Some(url)) => in_runtime(watch(arguments, url)),
         (None, None) => Ok(ExitCode::FAILURE),
@@ -118,11 +127,44 @@ async fn watch(arguments: &Arguments, url: &str) -> Result<ExitCode, Failure> {
         Some(file) => Some(Recording::begin(file, arguments.max_bytes)?),
         None => None,
     };
+    let xray = match arguments.page {
+        false => Xray::stdout(arguments.form()),
+        true => {
+            let screen = Screen::open().await?;
+            invite(&screen);
+            Xray::call(move |seen| screen.show(seen))
+        }
+    };
     announce(&proxy, "the X-ray is between you and").await;
-    let xray = Xray::stdout(arguments.form());
     let between = move |passing| Watched::begin(&xray, recording.clone(), passing);
     proxy.run(between, shutdown).await;
     Ok(ExitCode::from(INTERRUPTED))
+}
+
+/// Shows a recording in a page, until Ctrl-C.
+async fn display(file: &Path) -> Result<ExitCode, Failure> {
+    let shutdown = shutdown_signal();
+    let screen = Screen::open().await?;
+    let whole = replay::replay(file, |seen| {
+        screen.show(seen);
+        Ok(())
+    });
+    note_end(whole?);
+    invite(&screen);
+    shutdown.await;
+    Ok(ExitCode::from(INTERRUPTED))
+}
+
+fn invite(screen: &Screen) {
+    let link = &screen.link;
+    // When stderr is gone there is nobody to tell.
+    writeln!(io::stderr(), "open this to see it:\n  {link}").ok();
+}
+
+fn note_end(whole: bool) {
+    if !whole {
+        writeln!(io::stderr(), "the recording ends here: it was full").ok();
+    }
 }
 
 /// Prints what was recorded, as it was printed then.
@@ -140,9 +182,7 @@ fn print(file: &Path, form: Form) -> Result<ExitCode, Failure> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         flushed => flushed?,
     }
-    if !whole? {
-        writeln!(io::stderr(), "the recording ends here: it was full").ok();
-    }
+    note_end(whole?);
     Ok(ExitCode::SUCCESS)
 }
 

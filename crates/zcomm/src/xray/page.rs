@@ -1,0 +1,98 @@
+//! `--page`: what is seen, in a browser, while it happens.
+//!
+//! A server of the lessons' own kind, on this machine: each event is appended to a hub, and a
+//! page that comes later reads it from its beginning, as far back as the hub goes. What is
+//! said may be secret, so the page has to show a token that was made for this run; it stands
+//! in the link, behind `#`, which no browser sends anywhere.
+//!
+//! Production has this in the browser's own tools, for the pages that run in it.
+
+use zcomm_core::{
+    Asset, Config, Connection, Hub, HubLimits, Message, Page, Result, Server, Token, xray::Seen,
+};
+
+/// What a page that comes later can still see.
+const LIMITS: HubLimits = HubLimits {
+    entries: 2_000,
+    bytes: 16 * 1024 * 1024,
+    // A head of 16 KiB with a name in each line is the longest event.
+    message_bytes: 1024 * 1024,
+};
+/// Pages at a time.
+const PAGES: usize = 10;
+
+const PAGE: Page = Page {
+    file: "clients/xray.html",
+    address: "",
+    html: include_str!("../../../../clients/xray.html"),
+    assets: &[
+        asset(
+            "/style.css",
+            CSS,
+            include_str!("../../../../clients/style.css"),
+        ),
+        asset(
+            "/xray.css",
+            CSS,
+            include_str!("../../../../clients/xray.css"),
+        ),
+        asset("/why.js", JS, include_str!("../../../../clients/why.js")),
+        asset("/xray.js", JS, include_str!("../../../../clients/xray.js")),
+        asset(
+            "/xray_detail.js",
+            JS,
+            include_str!("../../../../clients/xray_detail.js"),
+        ),
+    ],
+};
+
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+
+const fn asset(path: &'static str, mime: &'static str, body: &'static str) -> Asset {
+    Asset { path, mime, body }
+}
+
+/// A page that is served. It ends with the runtime that serves it.
+pub(super) struct Screen {
+    hub: Hub,
+    /// What to open in a browser.
+    pub(super) link: String,
+}
+
+impl Screen {
+    /// Serves the page. Call it inside of the runtime.
+    pub(super) async fn open() -> Result<Screen> {
+        let (token, text) = Token::random()?;
+        let config = Config {
+            port: 0,
+            require_auth: true,
+            token: Some(token),
+            max_connections: PAGES,
+            announce: false,
+            ..Config::default()
+        };
+        let hub = Hub::with_gap_words(LIMITS, |first, last| {
+            Message::from(format!("{{\"gap\":{}}}", last - first + 1))
+        });
+        let server = Server::bind(config).await?.page(PAGE);
+        let link = format!("http://{}/#token={text}", server.local_addr());
+        let all = hub.clone();
+        let handler = move |connection| watch(all.clone(), connection);
+        tokio::spawn(server.run(handler, std::future::pending()));
+        Ok(Screen { hub, link })
+    }
+
+    /// Something was seen.
+    pub(super) fn show(&self, seen: &Seen) {
+        // One that is too long is missing; none is.
+        self.hub.broadcast(seen.to_json()).ok();
+    }
+}
+
+/// A page gets everything, from the beginning, and has nothing to say.
+async fn watch(hub: Hub, mut connection: Connection) -> Result<()> {
+    connection.subscribe(&hub, 0);
+    while connection.recv().await.is_some() {}
+    Ok(())
+}
