@@ -117,7 +117,10 @@ const choose = (row) => {
   row.scrollIntoView({ block: "nearest" });
   showDetail(events.get(row));
 };
-list.addEventListener("click", ({ target }) => choose(target.closest("#frames > li")));
+list.addEventListener("click", ({ target }) => {
+  choose(target.closest("#frames > li"));
+  element("detail").scrollIntoView({ block: "nearest" }); // on a phone it is below
+});
 list.addEventListener("keydown", (event) => {
   const seen = Array.from(list.children).filter((row) => !row.hidden);
   const at = seen.indexOf(chosen);

@@ -4,7 +4,7 @@
 use std::{
     cell::Cell,
     env, fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -128,7 +128,25 @@ impl Process {
     fn start(command: &mut Command, words: &str) -> Process {
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = piped.spawn().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
+        let output = child.stdout.take().unwrap();
+        Process::listen(child, output, words, command)
+    }
+
+    /// The same with one that says it on stderr.
+    fn start_on_stderr(command: &mut Command, words: &str) -> Process {
+        let piped = command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let output = child.stderr.take().unwrap();
+        Process::listen(child, output, words, command)
+    }
+
+    fn listen(
+        child: Child,
+        output: impl Read + Send + 'static,
+        words: &str,
+        command: &Command,
+    ) -> Process {
+        let output = BufReader::new(output);
         let said = String::new();
         let mut process = Process { child, said };
         let (sender, lines) = mpsc::channel();
@@ -181,6 +199,15 @@ impl Demo {
         use rustix::process::{Pid, Signal, kill_process};
         kill_process(Pid::from_child(&self.process.child), Signal::TERM).unwrap();
     }
+}
+
+/// `zcomm xray --page`, and whom it stands before.
+pub struct Xray {
+    _process: Process,
+    /// The link to its page, with a token.
+    pub page: Url,
+    /// Where clients connect to instead.
+    pub socket: String,
 }
 
 /// What all tests share.
@@ -321,6 +348,32 @@ impl Scene {
         }
     }
 
+    /// Puts an X-ray with a page before a demo.
+    pub fn xray(&self, demo: &Demo) -> Xray {
+        let mut command = program("zcomm");
+        command.env_clear();
+        command.envs(env::vars_os().filter(|(name, _)| name == "SystemRoot"));
+        command.args(["xray", &demo.socket, "--listen", "127.0.0.1:0", "--page"]);
+        let process = Process::start_on_stderr(&mut command, "Ctrl-C ends it.");
+        Xray {
+            page: process.word_after("to see it:\n  ").parse().unwrap(),
+            socket: process.word_after("instead:\n  ").to_owned(),
+            _process: process,
+        }
+    }
+
+    /// Opens an address in a tab of its own.
+    pub async fn open_url(&self, url: &str) -> Page {
+        let tab = match self.blank.take() {
+            true => self.browser.window().await.unwrap(),
+            false => self.browser.new_tab().await.unwrap(),
+        };
+        let browser = self.browser.clone();
+        let page = Page { browser, tab };
+        page.front().await.goto(url).await.unwrap();
+        page
+    }
+
     /// Opens the demo's page in a tab of its own, with the printed token if there is one.
     pub async fn open(&self, demo: &Demo) -> Page {
         self.open_as(self.way, demo, demo.link.fragment()).await
@@ -333,13 +386,7 @@ impl Scene {
             Way::Http => demo.link.clone(),
         };
         url.set_fragment(fragment);
-        let tab = match self.blank.take() {
-            true => self.browser.window().await.unwrap(),
-            false => self.browser.new_tab().await.unwrap(),
-        };
-        let browser = self.browser.clone();
-        let page = Page { browser, tab };
-        page.front().await.goto(url.as_str()).await.unwrap();
+        let page = self.open_url(url.as_str()).await;
         if way == Way::File {
             let address = json!(demo.socket);
             page.value(&format!("$('server').value = {address}")).await;

@@ -10,6 +10,7 @@
 
 mod chat;
 mod harness;
+mod xray;
 
 use std::{
     process::ExitCode,
@@ -22,6 +23,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use reqwest::Url;
 use serde_json::json;
 use thirtyfour::Key;
+use xray::*;
 
 const INSTALL: &str = "Debian, Ubuntu: apt-get install chromium chromium-driver libnss3-tools
 macOS, Windows: install Chrome, and put the chromedriver of the same version on PATH";
@@ -137,6 +139,20 @@ fn main() -> ExitCode {
         the_chat_needs_only_a_keyboard
         the_chart_shows_messages_per_second
         the_chat_fits_a_phone_in_light_and_dark
+    );
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        a_frame_is_shown_byte_by_byte
+        a_handshake_is_shown_with_its_sum_and_without_its_token
+        what_is_not_wanted_is_filtered_and_connections_are_told_apart
+        a_pause_loses_nothing
+        the_list_is_bounded_and_says_so
+        the_arrow_keys_go_from_frame_to_frame
+        the_xray_asks_nobody_but_its_server
+        the_xray_says_when_it_ends
+        the_xray_fits_a_phone_in_light_and_dark
     );
     tests!(
         tools,

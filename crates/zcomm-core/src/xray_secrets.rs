@@ -101,28 +101,29 @@ pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
         if line.is_empty() {
             continue;
         }
-        let mut hide = |secrets: Vec<Range<usize>>, from: usize| {
-            for secret in secrets {
-                shown[from + secret.start..from + secret.end].fill(b'*');
+        let mut hide = |from: usize, to: usize| shown[from..to].fill(b'*');
+        let mut hide_in = |from: usize, text: &[u8]| {
+            for secret in secrets_in(text) {
+                hide(from + secret.start, from + secret.end);
             }
         };
         if std::mem::take(&mut first) {
-            hide(secrets_in(&line[..end_of_target(line)]), 0);
+            hide_in(0, &line[..end_of_target(line)]);
             continue;
         }
         let begin = line.len() - line.trim_ascii_start().len();
         let colon = line.iter().position(|byte| *byte == b':');
         let name = &line[..colon.unwrap_or(0)];
-        let odd = |byte: &u8| byte.is_ascii_whitespace();
-        if colon.is_none() || name.trim_ascii_end().iter().any(odd) {
-            hide(vec![begin..length], 0);
+        let value = name.len() + 1;
+        let is_space = |byte: &u8| byte.is_ascii_whitespace();
+        if colon.is_none() || name.trim_ascii_end().iter().any(is_space) {
+            hide(begin, length);
+        } else if is_secret(&String::from_utf8_lossy(name)) {
+            hide_in(0, name);
+            hide(value, length);
         } else {
-            let value = name.len() + 1;
-            hide(secrets_in(name), 0);
-            match is_secret(&String::from_utf8_lossy(name)) {
-                true => hide(vec![0..length - value], value),
-                false => hide(secrets_in(&line[value..]), value),
-            }
+            hide_in(0, name);
+            hide_in(value, &line[value..]);
         }
     }
     shown
