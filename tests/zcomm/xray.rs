@@ -696,9 +696,11 @@ fn what_cannot_be_meant_is_refused_before_anybody_is_asked() {
         &["ws://127.0.0.1:1/", "--replay", "x"],
         &["ws://127.0.0.1:1/", "--listen", "8770"],
         &["ws://127.0.0.1:1/", "--max-bytes", "10"],
+        &["ws://127.0.0.1:1/?token=canary", "--listen", "127.0.0.1:0"],
     ] {
         let done = zcomm(&folder, &[&["xray"][..], arguments].concat());
         assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.stderr);
+        assert!(!done.stderr.contains("canary"), "{}", done.stderr);
     }
     let done = zcomm(&folder, &["xray", "http://127.0.0.1/?token=canary"]);
     assert_eq!(done.code, Some(1));

@@ -43,7 +43,7 @@ use crate::{
     paint::{BAD, FAINT},
 };
 use head::{Head, Names, NoRequest};
-pub(crate) use relay::{Between, Steps};
+pub(crate) use relay::Between;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 1_000;

@@ -25,7 +25,7 @@ use zcomm_core::{
 
 use crate::{
     failure::Failure,
-    proxy::{Between, Passing, Proxy, Steps, announce},
+    proxy::{Between, Passing, Proxy, announce},
 };
 use page::Screen;
 use recording::{Recorder, Recording};
@@ -123,6 +123,10 @@ async fn watch(arguments: &Arguments, url: &str) -> Result<ExitCode, Failure> {
     };
     let options = ConnectOptions::new(url, &Trust::platform(&also)?);
     let proxy = Proxy::bind(arguments.listen, options).await?;
+    if url.contains('?') {
+        let what = "an address with a ? in it: each client brings its own query";
+        return Err(Failure::usage(what, "leave out the ? and all behind it"));
+    }
     let recording = match &arguments.record {
         Some(file) => Some(Recording::begin(file, arguments.max_bytes)?),
         None => None,
@@ -186,7 +190,7 @@ fn print(file: &Path, form: Form) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Looks, writes down, and passes everything on.
+/// Looks, and writes down.
 struct Watched {
     tap: Tap,
     recorder: Option<Recorder>,
@@ -205,12 +209,11 @@ impl Watched {
 }
 
 impl Between for Watched {
-    fn came(&mut self, from: Direction, bytes: &[u8], steps: &mut Steps) {
+    fn came(&mut self, from: Direction, bytes: &[u8]) {
         self.tap.passed(from, bytes);
         if let Some(recorder) = &mut self.recorder {
             recorder.passed(self.tap.time(), from, bytes);
         }
-        steps.send(bytes);
     }
 }
 
