@@ -111,6 +111,8 @@ mod zenv;
 
 mod xray_show;
 
+mod xray_tap;
+
 pub mod xray;
 
 mod forms;

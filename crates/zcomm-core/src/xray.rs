@@ -22,5 +22,6 @@ pub use crate::{
     xray_rules::{BrokenRule, Direction},
     xray_seen::{Accept, Close, End, Frame, Head, Header, Joined, Open, Raw, Seen, What},
     xray_session::Session,
-    xray_show::{Form, Tap, Xray},
+    xray_show::{Form, Xray},
+    xray_tap::Tap,
 };

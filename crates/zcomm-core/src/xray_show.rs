@@ -13,7 +13,6 @@
 use std::{
     fmt,
     io::{self, IsTerminal, Write},
-    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -27,9 +26,7 @@ use tokio::time::Instant;
 
 use crate::{
     rate::{Budget, Rate},
-    xray_rules::Direction,
-    xray_seen::{Open, Seen, What},
-    xray_session::Session,
+    xray_seen::{Seen, What},
     zenv::no_color,
 };
 
@@ -152,37 +149,23 @@ impl Xray {
         Xray(Arc::new(shared))
     }
 
-    /// Begins to watch a connection. Dropping the tap is its end.
-    #[must_use]
-    pub fn tap(&self, peer: Option<SocketAddr>, tls: bool) -> Tap {
-        let conn = self.0.connections.fetch_add(1, Relaxed) + 1;
-        let (time, mut unseen) = (self.time(), 0);
-        let mut tap = Tap {
-            session: Session::new(conn),
-            xray: self.clone(),
-            conn,
-            time,
-            ended: false,
-        };
-        let open = Open { peer, tls };
-        let see = &mut |seen| unseen += self.send(seen);
-        tap.session.open(time, open, see);
-        self.missing(unseen);
-        tap
+    /// The number of the next connection.
+    pub(crate) fn next_connection(&self) -> u64 {
+        self.0.connections.fetch_add(1, Relaxed) + 1
     }
 
-    fn time(&self) -> Duration {
+    pub(crate) fn time(&self) -> Duration {
         self.0.start.elapsed()
     }
 
-    fn may_show(&self) -> bool {
+    pub(crate) fn may_show(&self) -> bool {
         let budget = self.0.budget.lock();
         let mut budget = budget.unwrap_or_else(PoisonError::into_inner);
         budget.spend(1.0).is_ok()
     }
 
     /// Queues an event; returns how many could not be.
-    fn send(&self, seen: Seen) -> u64 {
+    pub(crate) fn send(&self, seen: Seen) -> u64 {
         let (room, size) = (&self.0.room, seen.size());
         if room.waiting.fetch_add(size, Relaxed) + size <= QUEUE
             && let Some(queue) = &self.0.queue
@@ -194,7 +177,7 @@ impl Xray {
         1
     }
 
-    fn missing(&self, frames: u64) {
+    pub(crate) fn missing(&self, frames: u64) {
         if frames > 0 {
             self.0.room.missing.fetch_add(frames, Relaxed);
         }
@@ -214,72 +197,6 @@ impl Drop for Shared {
         let ended = ended.unwrap_or_else(PoisonError::into_inner);
         // Nobody can be told any more when this fails.
         ended.recv_timeout(PATIENCE).ok();
-    }
-}
-
-/// Watches one connection.
-pub struct Tap {
-    session: Session,
-    xray: Xray,
-    conn: u64,
-    time: Duration,
-    ended: bool,
-}
-
-impl Tap {
-    /// The number of the connection in the events.
-    #[must_use]
-    pub fn conn(&self) -> u64 {
-        self.conn
-    }
-
-    /// The time on the latest events: that of whatever was done last.
-    #[must_use]
-    pub fn time(&self) -> Duration {
-        self.time
-    }
-
-    /// These bytes have passed. Never waits.
-    pub fn passed(&mut self, from: Direction, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        let Tap { session, xray, .. } = self;
-        let time = xray.time();
-        self.time = time;
-        let unseen = match xray.may_show() {
-            false => session.follow(from, bytes),
-            true => {
-                // The first is paid for; a piece may have thousands.
-                let (mut paid, mut unseen) = (true, 0);
-                let see = &mut |seen| {
-                    let shown = std::mem::take(&mut paid) || (unseen == 0 && xray.may_show());
-                    unseen += if shown { xray.send(seen) } else { 1 };
-                };
-                let begun_unseen = session.feed(time, from, bytes, see);
-                unseen + begun_unseen
-            }
-        };
-        xray.missing(unseen);
-    }
-
-    /// The connection has ended; so it has when the tap is dropped.
-    pub fn ended(&mut self) {
-        if std::mem::replace(&mut self.ended, true) {
-            return;
-        }
-        let Tap { session, xray, .. } = self;
-        let time = xray.time();
-        self.time = time;
-        let mut unseen = 0;
-        session.finish(time, &mut |seen| unseen += xray.send(seen));
-        xray.missing(unseen);
-    }
-}
-
-impl Drop for Tap {
-    fn drop(&mut self) {
-        self.ended();
     }
 }
 

@@ -37,6 +37,7 @@ Examples:
   zcomm chat --token TOKEN              take part in the chat
   zcomm demo                            all that a chat says, step by step
   zcomm stress ws://127.0.0.1:8765/     what does a server bear?
+  zcomm xray ws://127.0.0.1:8765/       every byte that passes, explained
   zcomm help connect                    all about a subcommand")]
 struct Arguments {
     #[command(subcommand)]

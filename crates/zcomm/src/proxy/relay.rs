@@ -153,3 +153,49 @@ async fn until(time: Option<Instant>) {
         Some(time) => sleep_until(time).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use zcomm_core::{ConnectOptions, DevelopmentCa, Trust, Upstream};
+
+    struct Nobody;
+
+    impl Between for Nobody {
+        fn came(&mut self, _: Direction, _: &[u8]) {}
+    }
+
+    /// A client, what the proxy has of it, what it has of a server, and the server.
+    async fn ends() -> (TcpStream, TcpStream, ByteStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let client = TcpStream::connect(addr).await.unwrap();
+        let (near, _) = listener.accept().await.unwrap();
+        let trust = Trust::only(&DevelopmentCa::new(&[]).unwrap()).unwrap();
+        let options = ConnectOptions::new(format!("ws://{addr}/"), &trust);
+        let upstream = Upstream::new(options).unwrap();
+        let (out, server) = tokio::join!(upstream.connect(), listener.accept());
+        (client, near, out.unwrap(), server.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_not_waited_for() {
+        let (_client, mut near, out, _silent) = ends().await;
+        tokio::time::pause();
+        let error = relay(&mut near, out, b"GET", Nobody).await.unwrap_err();
+        let told = error.downcast::<ConnectError>().unwrap().to_string();
+        assert!(told.ends_with("did not answer within 30 s"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_side_that_stays_after_the_other_has_left_has_a_minute() {
+        let (mut client, mut near, out, mut server) = ends().await;
+        server.write_all(b"hello").await.unwrap();
+        client.shutdown().await.unwrap();
+        tokio::time::pause();
+        let begun = Instant::now();
+        relay(&mut near, out, b"GET", Nobody).await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), GOODBYE.as_secs());
+    }
+}
