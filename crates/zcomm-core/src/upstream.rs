@@ -15,6 +15,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
     time::timeout,
 };
 
@@ -119,6 +120,12 @@ impl ByteStream {
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// What carries it, for the options that only TCP has.
+    #[must_use]
+    pub fn tcp(&self) -> &TcpStream {
+        self.transport.tcp()
     }
 
     /// Breaks it off: the server reads "connection reset", and not the end.

@@ -20,7 +20,7 @@ mod relay;
 
 use std::{
     future::Future,
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Write},
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -34,7 +34,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use zcomm_core::{
-    Authority, ConnectError, ConnectOptions, OTHER_DESCRIPTORS, Upstream, raise_descriptor_limit,
+    Authority, ByteStream, ConnectError, ConnectOptions, OTHER_DESCRIPTORS, Upstream,
+    raise_descriptor_limit,
 };
 
 use crate::{
@@ -61,6 +62,31 @@ pub(crate) struct Proxy {
     listener: TcpListener,
     addr: SocketAddr,
     upstream: Arc<Upstream>,
+}
+
+/// Carries one connection from here to its end. Whatever stands [`Between`] two sides can be
+/// carried by the [`relay`]; what has to hold them both goes its own way.
+pub(crate) trait Carry: Send {
+    /// Passes bytes on until both sides have ended; `first` goes to the server before all
+    /// others. An error means that the server's side is broken off, and what there is to
+    /// tell the client is a [`ConnectError`] in it: then nothing was answered yet.
+    fn carry(
+        self,
+        client: &mut TcpStream,
+        server: ByteStream,
+        first: &[u8],
+    ) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+impl<B: Between> Carry for B {
+    async fn carry(
+        self,
+        client: &mut TcpStream,
+        server: ByteStream,
+        first: &[u8],
+    ) -> io::Result<()> {
+        relay::relay(client, server, first, self).await
+    }
 }
 
 /// One connection that passes.
@@ -121,16 +147,16 @@ impl Proxy {
         Ok(is_page.then(|| format!("http://{}/", self.addr)))
     }
 
-    /// Lets clients through, with one of these between each and its server, until `shutdown`.
-    pub(crate) async fn run<B: Between + 'static>(
+    /// Lets clients through, each carried by one of these, until `shutdown`.
+    pub(crate) async fn run<C: Carry + 'static>(
         self,
-        between: impl Fn(Passing) -> B + Send + Sync + 'static,
+        carry: impl Fn(Passing) -> C + Send + Sync + 'static,
         shutdown: impl Future<Output = ()>,
     ) {
         let door = Arc::new(Door {
             names: self.names(),
             upstream: self.upstream,
-            between,
+            carry,
             told: Mutex::default(),
         });
         let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -180,15 +206,15 @@ impl Proxy {
 struct Door<F> {
     upstream: Arc<Upstream>,
     names: Names,
-    between: F,
+    carry: F,
     /// What was told last, and when.
     told: Mutex<Option<(String, Instant)>>,
 }
 
-impl<F, B> Door<F>
+impl<F, C> Door<F>
 where
-    F: Fn(Passing) -> B + Send + Sync,
-    B: Between + 'static,
+    F: Fn(Passing) -> C + Send + Sync,
+    C: Carry + 'static,
 {
     /// One client from its first byte to its last.
     async fn enter(&self, mut client: TcpStream, addr: SocketAddr) {
@@ -216,12 +242,12 @@ where
         head: &Head,
     ) -> Result<(), ConnectError> {
         let server = self.upstream.connect().await?;
-        let between = (self.between)(Passing {
+        let carry = (self.carry)(Passing {
             client: addr,
             tls: self.upstream.tls(),
         });
         let first = head.rewritten(&self.names);
-        let Err(error) = relay::relay(client, server, &first, between).await else {
+        let Err(error) = carry.carry(client, server, &first).await else {
             return Ok(());
         };
         match error.downcast() {
