@@ -4,6 +4,7 @@
 //! wrong is two lines on stderr, a sentence and what to do next.
 
 mod certs;
+mod chaos;
 mod chat;
 mod completions;
 mod connect;
@@ -38,6 +39,7 @@ Examples:
   zcomm demo                            all that a chat says, step by step
   zcomm stress ws://127.0.0.1:8765/     what does a server bear?
   zcomm xray ws://127.0.0.1:8765/       every byte that passes, explained
+  zcomm chaos ws://127.0.0.1:8765/      what does a bad network do to it?
   zcomm help connect                    all about a subcommand")]
 struct Arguments {
     #[command(subcommand)]
@@ -58,6 +60,8 @@ enum Command {
     Stress(stress::Arguments),
     /// Stand between a client and a server, and show every byte
     Xray(xray::Arguments),
+    /// Stand between a client and a server, and make faults on demand
+    Chaos(Box<chaos::Arguments>),
     /// Make certificates for wss:// on this machine, or explain one
     Certs(certs::Arguments),
     /// Print what makes a shell complete this command
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
         }
         Command::Connect(arguments) => connect::run(arguments),
         Command::Xray(arguments) => xray::run(&arguments),
+        Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Stress(arguments) => stress::run(&arguments),
         Command::Demo(arguments) => tour::run(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),

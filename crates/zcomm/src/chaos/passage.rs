@@ -1,0 +1,149 @@
+//! What comes in one direction, from the socket to the line: shown, disturbed, delayed.
+//!
+//! Latency is the same for every byte. Jitter is drawn once for each frame, from numbers that
+//! a seed makes: the first frame from a server waits as long in every run, however busy the
+//! machine is.
+//!
+//! Production has jitter without a seed, and finds its races by chance.
+
+use tokio::time::Instant;
+use zcomm_core::xray::Direction;
+
+use super::{
+    connection::Connection,
+    disturb::{Disturbed, Out},
+    faults::{Fault, Faults},
+    line::{Ending, Line},
+    units::Rate,
+};
+
+/// What comes in one direction, on its way to the line.
+pub(super) struct Passage<'a> {
+    connection: &'a Connection<'a>,
+    way: Direction,
+    pub(super) disturbed: Disturbed,
+    pub(super) line: Line,
+    random: fastrand::Rng,
+    /// Of the frame that is under way, as a part of what it may be at most.
+    jitter: f64,
+}
+
+impl<'a> Passage<'a> {
+    pub(super) fn new(connection: &'a Connection<'a>, way: Direction) -> Passage<'a> {
+        let odd = u64::from(way == Direction::ServerToClient);
+        // Each direction has numbers of its own: they do not depend on who is faster.
+        let seed = connection
+            .board
+            .seed
+            .wrapping_add(2 * connection.number + odd);
+        Passage {
+            connection,
+            way,
+            disturbed: Disturbed::new(way),
+            line: Line::new(),
+            random: fastrand::Rng::with_seed(seed),
+            jitter: 0.0,
+        }
+    }
+
+    pub(super) fn came(&mut self, bytes: &[u8], faults: &Faults) {
+        let connection = self.connection;
+        connection.shared().last = Instant::now();
+        connection.see(0, self.way, bytes);
+        let mut out = Vec::new();
+        let may_strike = &mut || connection.board.may_strike();
+        self.disturbed
+            .take(bytes, &connection.upgraded, faults, may_strike, &mut out);
+        for out in out {
+            match out {
+                Out::Tell(words) => connection.tell(words),
+                Out::Send { bytes, begins } => {
+                    if begins {
+                        self.jitter = self.random.f64();
+                    }
+                    self.line.push(self.due(faults), bytes);
+                }
+                Out::Cut => self.line.finish(self.due(faults), Ending::Cut),
+                Out::Reset => self.line.finish(self.due(faults), Ending::Reset),
+            }
+        }
+    }
+
+    /// The sender says no more.
+    pub(super) fn ended(&mut self, ending: Ending, faults: &Faults) {
+        self.connection.shared().ended += 1;
+        self.line.finish(self.due(faults), ending);
+    }
+
+    /// So many bytes of the line have gone on.
+    pub(super) fn went(&mut self, bytes: usize, bandwidth: Option<Rate>) {
+        if bytes > 0 {
+            let passed = &self.line.front(None)[..bytes];
+            self.connection.see(1, self.way, passed);
+            self.line.advance(bytes, bandwidth);
+        }
+    }
+
+    /// When what comes now arrives.
+    fn due(&self, faults: &Faults) -> Instant {
+        let latency = faults.of(self.way, |fault| match fault {
+            Fault::Latency(time) => Some(*time),
+            _ => None,
+        });
+        let jitter = faults.of(self.way, |fault| match fault {
+            Fault::Jitter(time) => Some(time.mul_f64(self.jitter)),
+            _ => None,
+        });
+        Instant::now() + latency.unwrap_or_default() + jitter.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chaos::{
+        board::{Board, Which},
+        words::Change,
+    };
+    use std::time::Duration;
+
+    /// When each of these frames arrives, after the first byte of the handshake.
+    fn arrivals(seed: u64, number: u64) -> Vec<Duration> {
+        let board = Board::new(Faults::default(), Which::default(), seed, false);
+        let (_, states) = board.open();
+        let connection = Connection::new(&board, number, states);
+        let mut faults = Faults::default();
+        for line in ["latency 100ms", "jitter 50ms"] {
+            match Change::parse(line) {
+                Ok(Change::On(active)) => faults.put(active),
+                other => panic!("{other:?}"),
+            }
+        }
+        let mut passage = Passage::new(&connection, Direction::ServerToClient);
+        let start = Instant::now();
+        passage.came(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", &faults);
+        passage.came(&b"\x81\x01a".repeat(20), &faults);
+        let mut times = Vec::new();
+        while let Some(due) = passage.line.due() {
+            times.push(due - start);
+            let bytes = passage.line.front(None).len();
+            passage.went(bytes, None);
+        }
+        times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn jitter_is_more_than_the_latency_and_can_be_repeated() {
+        let times = arrivals(7, 1);
+        let ms = Duration::from_millis;
+        assert!(times.len() > 1, "all the same: {times:?}");
+        assert!(times.is_sorted());
+        assert!(
+            times.iter().all(|time| (ms(100)..ms(150)).contains(time)),
+            "{times:?}"
+        );
+        assert_eq!(arrivals(7, 1), times);
+        assert_ne!(arrivals(8, 1), times);
+        assert_ne!(arrivals(7, 2), times);
+    }
+}
