@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod certs;
+mod chaos;
 mod chat;
 mod check;
 mod connect;

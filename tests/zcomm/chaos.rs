@@ -1,0 +1,844 @@
+//! `zcomm chaos`: each fault has its effect, and no other.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, ChildStdin, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::time::timeout;
+use zcomm_core::{
+    ChatClient, ChatEvent, Client, ClientSocket, Config, ConnectOptions, Connection, End, Event,
+    Identity, Message, Received, Result, Trust,
+    envelope::{LOBBY, ServerMessage},
+};
+
+use crate::{
+    Done, certs,
+    chat::{TOKEN, chat},
+    folder,
+    servers::{Running, start},
+    zcomm, zcomm_command,
+};
+
+/// No wait is longer.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Bad network, until it is dropped.
+struct Chaos {
+    process: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    url: String,
+}
+
+impl Chaos {
+    /// Between us and this server.
+    fn before(server: &Running, arguments: &[&str]) -> Chaos {
+        Chaos::at(&server.url(), arguments)
+    }
+
+    fn at(url: &str, arguments: &[&str]) -> Chaos {
+        let all = [&["chaos", url, "--listen", "127.0.0.1:0"][..], arguments].concat();
+        let mut command = zcomm_command(&std::env::temp_dir(), &all);
+        let mut process = command.stdin(Stdio::piped()).spawn().unwrap();
+        let (stderr, stdout) = (
+            process.stderr.take().unwrap(),
+            process.stdout.take().unwrap(),
+        );
+        let mut addresses = lines(stderr);
+        let url = addresses.find(|line| line.starts_with("  ws://")).unwrap();
+        // Nobody may stop because its words are not read.
+        thread::spawn(move || addresses.for_each(drop));
+        let (sender, receiver) = channel();
+        thread::spawn(move || lines(stdout).try_for_each(|line| sender.send(line)));
+        Chaos {
+            stdin: process.stdin.take(),
+            process,
+            lines: receiver,
+            url: url.trim().to_owned(),
+        }
+    }
+
+    /// Waits for a line with this in it; what was before it is not looked at again.
+    fn says(&self, what: &str) -> String {
+        let (late, mut seen) = (Instant::now() + LIMIT, String::new());
+        loop {
+            let left = late.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) if line.contains(what) => return line,
+                Ok(line) => seen += &(line + "\n"),
+                Err(_) => panic!("no {what:?} in:\n{seen}"),
+            }
+        }
+    }
+
+    /// Types a line, and waits until it is done.
+    fn does(&mut self, line: &str, answer: &str) {
+        writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
+        self.says(answer);
+    }
+
+    /// Ends it, and returns what it has said since.
+    fn ends(mut self) -> String {
+        writeln!(self.stdin.as_mut().unwrap(), "q").unwrap();
+        assert_eq!(self.process.wait().unwrap().code(), Some(0));
+        self.lines.iter().map(|line| line + "\n").collect()
+    }
+
+    fn options(&self) -> ConnectOptions {
+        ConnectOptions {
+            // Whoever comes back, shall do so soon.
+            longest_wait: Duration::from_millis(50),
+            ..ConnectOptions::new(&self.url, &trust())
+        }
+    }
+
+    async fn connect(&self) -> ClientSocket {
+        let trust = trust();
+        soon(ClientSocket::connect(&self.url, &trust))
+            .await
+            .unwrap()
+    }
+}
+
+impl Drop for Chaos {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+fn trust() -> Trust {
+    Trust::platform(&[]).unwrap()
+}
+
+fn lines(from: impl Read) -> impl Iterator<Item = String> {
+    BufReader::new(from)
+        .lines()
+        .map_while(std::result::Result::ok)
+}
+
+async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(LIMIT, future).await.expect("waited too long")
+}
+
+/// Lesson 2.
+async fn echo(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        let answer = match message {
+            Message::Text(text) => Message::from(format!("Echo: {text}")),
+            bytes => bytes,
+        };
+        connection.send(answer).await?;
+    }
+    Ok(())
+}
+
+fn no_limits() -> Config {
+    Config {
+        rate_limit: None,
+        ..Config::default()
+    }
+}
+
+/// Asks quickly whether somebody is still there.
+fn heartbeat(milliseconds: u64) -> Config {
+    Config {
+        ping_interval: Duration::from_millis(milliseconds),
+        ping_timeout: Duration::from_millis(milliseconds),
+        ..no_limits()
+    }
+}
+
+/// How many connections the server has counted that ended with this code.
+fn closes(server: &Running, code: &str) -> u64 {
+    let mut stream = TcpStream::connect(server.addr).unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", server.addr);
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let name = format!("zcomm_closes_total{{code=\"{code}\"}} ");
+    let count = answer.split(&name).nth(1).unwrap().lines().next();
+    count.unwrap().parse().unwrap()
+}
+
+/// Asks the server until it has counted one.
+fn closed(server: &Running, code: &str) {
+    let late = Instant::now() + LIMIT;
+    while closes(server, code) == 0 {
+        assert!(Instant::now() < late, "no {code}");
+        thread::yield_now();
+    }
+}
+
+async fn say(client: &mut ClientSocket, text: &str) {
+    soon(client.send(text)).await.unwrap();
+}
+
+async fn hear(client: &mut ClientSocket) -> String {
+    match soon(client.recv()).await {
+        Some(Message::Text(text)) => text.to_string(),
+        other => panic!("{other:?}, {:?}", client.end()),
+    }
+}
+
+/// It is still there.
+async fn answers(client: &mut ClientSocket) {
+    say(client, "there?").await;
+    assert_eq!(hear(client).await, "Echo: there?");
+}
+
+/// So many pings come, and it is still there behind them.
+async fn lives(client: &mut ClientSocket, pings: usize) {
+    for _ in 0..pings {
+        let received = soon(client.recv_any()).await;
+        assert!(matches!(received, Some(Received::Ping(_))), "{received:?}");
+    }
+    answers(client).await;
+}
+
+/// How it ends, whatever comes before.
+async fn end(client: &mut ClientSocket) -> End {
+    while soon(client.recv()).await.is_some() {}
+    client.end().cloned().unwrap()
+}
+
+#[tokio::test]
+async fn without_faults_everything_passes() {
+    let server = start(no_limits(), echo);
+    let chaos = Chaos::before(&server, &[]);
+    chaos.says("now: no faults");
+    let mut client = chaos.connect().await;
+    for number in 0..200 {
+        say(&mut client, &number.to_string()).await;
+    }
+    for number in 0..200 {
+        assert_eq!(hear(&mut client).await, format!("Echo: {number}"));
+    }
+    let large = Message::Binary(vec![7; 60_000].into());
+    soon(client.send(large.clone())).await.unwrap();
+    assert_eq!(soon(client.recv()).await, Some(large));
+    soon(client.close(1000, "")).await.unwrap();
+    chaos.says("#1 ended");
+    closed(&server, "1000");
+}
+
+#[tokio::test]
+async fn latency_is_waited_for_in_the_direction_that_was_said() {
+    let server = start(no_limits(), echo);
+    for (ways, least) in [("both", 200), ("to-server", 100), ("to-client", 100)] {
+        let chaos = Chaos::before(&server, &["--latency", "100ms", ways]);
+        let mut client = chaos.connect().await;
+        let start = Instant::now();
+        answers(&mut client).await;
+        let took = start.elapsed().as_millis();
+        assert!(took >= least, "{ways}: {took} ms");
+    }
+}
+
+/// As TCP promises: what is late makes all behind it late.
+#[tokio::test]
+async fn jitter_keeps_the_order() {
+    let server = start(no_limits(), echo);
+    let chaos = Chaos::before(&server, &["--jitter", "30ms", "--seed", "7"]);
+    let mut client = chaos.connect().await;
+    for number in 0..400 {
+        say(&mut client, &number.to_string()).await;
+    }
+    for number in 0..400 {
+        assert_eq!(hear(&mut client).await, format!("Echo: {number}"));
+    }
+}
+
+#[tokio::test]
+async fn bandwidth_takes_its_time() {
+    let server = start(no_limits(), echo);
+    let chaos = Chaos::before(&server, &["--bandwidth", "100kB/s", "to-client"]);
+    let mut client = chaos.connect().await;
+    let large = Message::Binary(vec![7; 50_000].into());
+    let start = Instant::now();
+    soon(client.send(large.clone())).await.unwrap();
+    assert_eq!(soon(client.recv()).await, Some(large));
+    let took = start.elapsed();
+    // The last 20 ms of it do not wait.
+    assert!(took >= Duration::from_millis(470), "{took:?}");
+}
+
+#[tokio::test]
+async fn an_echo_answers_what_comes_twice_twice() {
+    let server = start(no_limits(), echo);
+    let mut chaos = Chaos::before(&server, &["--duplicate", "2", "to-server"]);
+    let mut client = chaos.connect().await;
+    for text in ["one", "two", "three"] {
+        say(&mut client, text).await;
+    }
+    for text in ["one", "two", "two", "three"] {
+        assert_eq!(hear(&mut client).await, format!("Echo: {text}"));
+    }
+    chaos.says("#1 sent frame 2 (text, 3 bytes) from the client twice");
+    chaos.does("duplicate off", "OFF duplicate | now: no faults");
+    for text in ["four", "five"] {
+        say(&mut client, text).await;
+        assert_eq!(hear(&mut client).await, format!("Echo: {text}"));
+    }
+}
+
+/// The chat knows an id again: the ack says so, and nobody hears it twice.
+#[tokio::test]
+async fn ids_make_a_duplicate_harmless() {
+    let server = chat(Config::default());
+    let chaos = Chaos::before(&server, &["--duplicate", "1", "to-server"]);
+    let mut ben = member(ConnectOptions::new(server.url(), &trust()), "Ben");
+    hear_until(&mut ben, joined).await;
+    let options = ConnectOptions {
+        token: Some(TOKEN.into()),
+        ..chaos.options()
+    };
+    let mut ada = soon(ClientSocket::connect_with(&options)).await.unwrap();
+    say(&mut ada, r#"{"type":"join"}"#).await;
+    for (id, text) in [("1", "one"), ("2", "two")] {
+        let message = format!(r#"{{"type":"chat","id":"{id}","text":"{text}"}}"#);
+        say(&mut ada, &message).await;
+    }
+    let mut acks = Vec::new();
+    while acks.len() < 4 {
+        let message: serde_json::Value = serde_json::from_str(&hear(&mut ada).await).unwrap();
+        if message["type"] == "ack" {
+            acks.push((message["id"].clone(), message["duplicate"] == true));
+        }
+    }
+    let one = |duplicate| ("1".into(), duplicate);
+    let two = |duplicate| ("2".into(), duplicate);
+    assert_eq!(acks, [one(false), one(true), two(false), two(true)]);
+    assert_eq!(hear_texts(&mut ben, 2).await, ["one", "two"]);
+}
+
+/// What a text may not have in it, the server sees at once (RFC 6455 section 8.1).
+#[tokio::test]
+async fn a_bit_that_is_turned_over_is_found_in_a_text_and_not_in_bytes() {
+    let server = start(no_limits(), echo);
+    let chaos = Chaos::before(&server, &["--corrupt", "2", "to-server"]);
+    let mut client = chaos.connect().await;
+    answers(&mut client).await;
+    say(&mut client, "hello").await;
+    let why = end(&mut client).await;
+    assert!(
+        matches!(&why, End::ByPeer(why) if why.code() == 1007),
+        "{why}"
+    );
+    let mut client = chaos.connect().await;
+    answers(&mut client).await;
+    soon(client.send(Message::Binary(vec![1, 2].into())))
+        .await
+        .unwrap();
+    let came = soon(client.recv()).await;
+    assert_eq!(came, Some(Message::Binary(vec![0x81, 2].into())));
+}
+
+#[tokio::test]
+async fn a_heartbeat_lives_as_long_as_pongs_arrive() {
+    let server = start(heartbeat(400), echo);
+    let chaos = Chaos::before(&server, &["--drop-pongs", "to-client"]);
+    lives(&mut chaos.connect().await, 4).await;
+    let chaos = Chaos::before(&server, &["--drop-pongs"]);
+    let why = end(&mut chaos.connect().await).await;
+    assert_eq!(
+        why.to_string(),
+        "the other side closed with 1011 (keepalive ping timeout)"
+    );
+    chaos.says("#1 swallowed a pong from the client");
+    closed(&server, "1011");
+}
+
+/// Half-open: nobody says anything, and nobody is told.
+#[tokio::test]
+async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
+    let server = start(heartbeat(400), echo);
+    let chaos = Chaos::before(&server, &["--blackhole", "0s", "--times", "1"]);
+    let mut client = Client::new(ConnectOptions {
+        ping_interval: Some(Duration::from_millis(400)),
+        ping_timeout: Duration::from_millis(400),
+        connect_timeout: Duration::from_secs(1),
+        ..chaos.options()
+    });
+    chaos_free(&mut client).await;
+    chaos.says("#1 blackhole: nothing passes any more, and nothing ends");
+
+    // The same when it is open already, by hand.
+    let mut chaos = Chaos::before(&server, &[]);
+    let mut client = Client::new(ConnectOptions {
+        ping_interval: Some(Duration::from_millis(400)),
+        ping_timeout: Duration::from_millis(400),
+        connect_timeout: Duration::from_secs(1),
+        ..chaos.options()
+    });
+    chaos_free(&mut client).await;
+    let before = closes(&server, "1011");
+    chaos.does("b", "ON blackhole | now: blackhole");
+    loop {
+        match soon(client.next()).await {
+            Some(Event::Disconnected(End::Broken(why))) => {
+                break assert!(why.contains("ping"), "{why}");
+            }
+            Some(Event::Message(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let late = Instant::now() + LIMIT;
+    while closes(&server, "1011") == before {
+        assert!(Instant::now() < late, "the server has not found it");
+    }
+    chaos.does("0", "ALL OFF");
+    chaos_free(&mut client).await;
+}
+
+/// Connects, however often that takes, and has an answer.
+async fn chaos_free(client: &mut Client) {
+    loop {
+        match soon(client.next()).await {
+            Some(Event::Connected(_)) => client.send("there?").await.unwrap(),
+            Some(Event::Message(message)) => {
+                break assert_eq!(message, Message::from("Echo: there?"));
+            }
+            Some(Event::Disconnected(_) | Event::Reconnecting { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A gap in a tunnel: TCP has sent it all again, and nothing is lost.
+#[tokio::test]
+async fn what_waited_in_a_blackhole_goes_on_behind_it() {
+    let server = start(no_limits(), echo);
+    let mut chaos = Chaos::before(&server, &[]);
+    let mut client = chaos.connect().await;
+    answers(&mut client).await;
+    chaos.does("blackhole to-client", "ON blackhole to-client");
+    say(&mut client, "one").await;
+    say(&mut client, "two").await;
+    chaos.says("#1 blackhole");
+    chaos.does("0", "ALL OFF");
+    assert_eq!(hear(&mut client).await, "Echo: one");
+    assert_eq!(hear(&mut client).await, "Echo: two");
+}
+
+/// One line is dead, and others are as before.
+#[tokio::test]
+async fn nobody_waits_for_another_connection() {
+    let server = start(no_limits(), echo);
+    let mut chaos = Chaos::before(&server, &["--first", "1"]);
+    let mut first = chaos.connect().await;
+    answers(&mut first).await;
+    let mut second = chaos.connect().await;
+    chaos.says("#2 opened, and spared");
+    chaos.does("b", "ON blackhole");
+    chaos.says("#1 blackhole");
+    say(&mut first, "lost").await;
+    for _ in 0..100 {
+        answers(&mut second).await;
+    }
+    chaos.does("r", "RESET");
+    chaos.says("#1 reset");
+    assert!(matches!(end(&mut first).await, End::Broken(_)));
+    answers(&mut second).await;
+}
+
+#[tokio::test]
+async fn a_reset_is_no_end_but_a_failure() {
+    let server = start(no_limits(), echo);
+    let chaos = Chaos::before(&server, &["--reset-after", "2", "frames", "to-client"]);
+    let mut client = chaos.connect().await;
+    answers(&mut client).await;
+    // The second answer may arrive, or be thrown away with the connection.
+    say(&mut client, "there?").await;
+    let End::Broken(why) = end(&mut client).await else {
+        panic!("a goodbye");
+    };
+    assert!(why.contains("os error"), "{why}");
+    chaos.says("#1 reset behind frame 2 (text, 12 bytes) from the server");
+    let chaos = Chaos::before(&server, &["--reset-after", "300ms", "--times", "1"]);
+    let start = Instant::now();
+    let mut client = chaos.connect().await;
+    assert!(matches!(end(&mut client).await, End::Broken(_)));
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    chaos.says("#1 reset 300ms after it was opened");
+    answers(&mut chaos.connect().await).await;
+}
+
+/// The load balancer that closes what is silent, and the heartbeat against it.
+#[tokio::test]
+async fn an_idle_connection_is_killed_unless_it_has_a_heartbeat() {
+    let silent = start(no_limits(), echo);
+    let chaos = Chaos::before(&silent, &["--idle-kill", "2s"]);
+    let mut client = chaos.connect().await;
+    let start_ = Instant::now();
+    answers(&mut client).await;
+    let End::Broken(why) = end(&mut client).await else {
+        panic!("a goodbye");
+    };
+    // TCP ended as it should; only the goodbye of WebSocket is missing.
+    assert!(!why.contains("os error"), "{why}");
+    assert!(start_.elapsed() >= Duration::from_secs(2));
+    chaos.says("#1 closed without a Close frame: no byte for 2s");
+    let beating = start(
+        Config {
+            ping_interval: Duration::from_millis(250),
+            ..no_limits()
+        },
+        echo,
+    );
+    let chaos = Chaos::before(&beating, &["--idle-kill", "2s"]);
+    lives(&mut chaos.connect().await, 10).await;
+}
+
+/// TLS is taken off on this side: frames are found in it, and ends are ends.
+#[tokio::test]
+async fn a_server_with_tls_has_the_same_faults() {
+    let folder = folder("chaos_tls");
+    assert_eq!(certs(&folder, &[]).code, Some(0));
+    let made = |name: &str| folder.join("certs").join(name);
+    let identity = Identity::from_files(&made("localhost.pem"), &made("localhost.key"));
+    let config = Config {
+        tls: Some(identity.unwrap()),
+        ..no_limits()
+    };
+    let server = start(config, echo);
+    let (url, ca) = (format!("wss://{}/", server.addr), made("ca.pem"));
+    let faults = [
+        "--duplicate",
+        "1",
+        "to-server",
+        "--cut-mid-frame",
+        "3",
+        "to-client",
+    ];
+    let chaos = Chaos::at(
+        &url,
+        &[&["--ca", ca.to_str().unwrap()], &faults[..]].concat(),
+    );
+    let mut client = chaos.connect().await;
+    say(&mut client, "one").await;
+    assert_eq!(hear(&mut client).await, "Echo: one");
+    assert_eq!(hear(&mut client).await, "Echo: one");
+    answers_not(&mut client).await;
+    chaos.says("#1 cut in the middle of frame 3 (text, 12 bytes) from the server");
+}
+
+/// Someone who takes part in the chat.
+fn member(options: ConnectOptions, name: &str) -> ChatClient {
+    let options = ConnectOptions {
+        token: Some(TOKEN.into()),
+        ..options
+    };
+    let mut member = ChatClient::new(options, name).unwrap();
+    member.join(LOBBY);
+    member
+}
+
+fn joined(event: &ChatEvent) -> bool {
+    matches!(event, ChatEvent::Heard(said) if matches!(said.message, ServerMessage::Joined { .. }))
+}
+
+async fn hear_until(member: &mut ChatClient, enough: impl Fn(&ChatEvent) -> bool) {
+    soon(async { while !enough(&member.next().await.unwrap()) {} }).await;
+}
+
+/// The texts that are heard next.
+async fn hear_texts(member: &mut ChatClient, count: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    while texts.len() < count {
+        if let ChatEvent::Heard(said) = soon(member.next()).await.unwrap()
+            && let ServerMessage::Chat { text, .. } = said.message
+        {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+/// Ada is behind a bad network, Ben is not; both say and hear everything, once.
+async fn nothing_is_lost_or_twice(fault: &[&str], struck: &str) {
+    const MESSAGES: usize = 40;
+    let server = chat(no_limits());
+    let chaos = Chaos::before(&server, &[fault, &["--times", "3"]].concat());
+    let mut ben = member(ConnectOptions::new(server.url(), &trust()), "Ben");
+    hear_until(&mut ben, joined).await;
+    let mut ada = member(chaos.options(), "Ada");
+    hear_until(&mut ada, joined).await;
+    let talk = async |member: &mut ChatClient, name: &str, other: &str| {
+        for number in 0..MESSAGES {
+            member.chat(LOBBY, &format!("{name} {number}")).unwrap();
+        }
+        let (mut heard, mut settled) = (Vec::new(), 0);
+        while heard.len() < MESSAGES || settled < MESSAGES {
+            match soon(member.next()).await.unwrap() {
+                ChatEvent::Heard(said) => {
+                    if let ServerMessage::Chat { text, .. } = said.message
+                        && text.starts_with(other)
+                    {
+                        heard.push(text);
+                    }
+                }
+                ChatEvent::Settled { .. } => settled += 1,
+                ChatEvent::Line(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        let all: Vec<_> = (0..MESSAGES)
+            .map(|number| format!("{other} {number}"))
+            .collect();
+        assert_eq!(heard, all);
+        assert_eq!(settled, MESSAGES);
+    };
+    soon(async { tokio::join!(talk(&mut ada, "Ada", "Ben"), talk(&mut ben, "Ben", "Ada")) }).await;
+    // What came twice would stand before this.
+    ada.chat(LOBBY, "the end").unwrap();
+    hear_until(&mut ada, |event| matches!(event, ChatEvent::Settled { .. })).await;
+    assert_eq!(soon(hear_texts(&mut ben, 1)).await, ["the end"]);
+    let told = chaos.ends();
+    assert_eq!(told.matches(struck).count(), 3, "{told}");
+}
+
+#[tokio::test]
+async fn a_chat_that_is_cut_in_the_middle_of_frames_loses_nothing() {
+    nothing_is_lost_or_twice(&["--cut-mid-frame", "9"], " cut in the middle of frame 9 ").await;
+}
+
+#[tokio::test]
+async fn a_chat_that_is_reset_loses_nothing() {
+    nothing_is_lost_or_twice(&["--reset-after", "9", "frames"], " reset behind frame 9 ").await;
+}
+
+#[tokio::test]
+async fn by_hand_the_next_message_is_cut() {
+    let server = start(no_limits(), echo);
+    let mut chaos = Chaos::before(&server, &[]);
+    let mut client = chaos.connect().await;
+    answers(&mut client).await;
+    chaos.does("c", "CUT");
+    answers_not(&mut client).await;
+    chaos.says("#1 cut in the middle of frame 2 (text, 6 bytes) from the client");
+    closed(&server, "1006");
+}
+
+async fn answers_not(client: &mut ClientSocket) {
+    say(client, "there?").await;
+    let why = end(client).await;
+    assert!(matches!(why, End::Broken(_)), "{why}");
+}
+
+/// Who does not read is ended, and nobody else hears of it.
+#[tokio::test]
+async fn a_slow_reader_is_ended_and_delays_nobody() {
+    let server = start(
+        Config {
+            flush_timeout: Duration::from_secs(1),
+            ..no_limits()
+        },
+        async |mut connection: Connection| {
+            let (id, hub) = (connection.id(), connection.hub().clone());
+            while let Some(message) = connection.recv().await {
+                hub.broadcast_except(message, id)?;
+                connection.send("said").await?;
+            }
+            Ok(())
+        },
+    );
+    let chaos = Chaos::before(&server, &["--slow-reader", "1kB/s", "--first", "1"]);
+    let slow = chaos.connect().await;
+    let (mut fast, mut speaker) = (chaos.connect().await, chaos.connect().await);
+    let text = "x".repeat(60_000);
+    let late = Instant::now() + LIMIT;
+    while closes(&server, "1008") == 0 {
+        assert!(Instant::now() < late, "it is not ended");
+        say(&mut speaker, &text).await;
+        assert_eq!(hear(&mut speaker).await, "said");
+        assert_eq!(hear(&mut fast).await.len(), text.len());
+    }
+    assert_eq!(closes(&server, "1008"), 1);
+    drop(slow);
+}
+
+#[tokio::test]
+async fn a_script_switches_and_begins_with_the_first_connection() {
+    let folder = folder("chaos_script");
+    let script = folder.join("script.txt");
+    let lines = "# a train\n0s drop-pongs\n100ms clear\n200ms duplicate # twice\n";
+    std::fs::write(&script, lines).unwrap();
+    let server = start(no_limits(), echo);
+    let chaos = Chaos::before(&server, &["--script", script.to_str().unwrap()]);
+    let mut client = chaos.connect().await;
+    for status in [
+        "now: no faults",
+        "the script begins",
+        "ON drop-pongs | now: drop-pongs",
+        "ALL OFF | now: no faults",
+        "ON duplicate 1 | now: duplicate 1",
+    ] {
+        chaos.says(status);
+    }
+    say(&mut client, "hi").await;
+    for _ in 0..4 {
+        assert_eq!(hear(&mut client).await, "Echo: hi");
+    }
+}
+
+fn refused(arguments: &[&str]) -> Done {
+    let all = [
+        &["chaos", "ws://127.0.0.1:9/", "--listen", "127.0.0.1:0"],
+        arguments,
+    ]
+    .concat();
+    let done = zcomm(&std::env::temp_dir(), &all);
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (Some(2), ""),
+        "{arguments:?}"
+    );
+    done
+}
+
+#[test]
+fn what_is_wrong_is_told_with_what_would_be_right() {
+    let folder = folder("chaos_wrong");
+    let script = folder.join("script.txt");
+    let file = script.to_str().unwrap();
+    for (lines, what, help) in [
+        (
+            "0s latency 80ms\n10 blackhole",
+            "line 2: 10 has no unit",
+            "10ms, or 10s",
+        ),
+        ("0s laten 80ms", "line 1: \"laten\" is no fault", "latency"),
+        (
+            "5s clear\n1s clear",
+            "line 2: it is earlier",
+            "in the order",
+        ),
+    ] {
+        std::fs::write(&script, lines).unwrap();
+        let said = refused(&["--script", file]).stderr;
+        assert!(said.starts_with("error: ") && said.contains(what), "{said}");
+        let (_, second) = said.split_once("\nhelp: ").unwrap();
+        assert!(second.contains(help), "{said}");
+    }
+    std::fs::remove_file(&script).unwrap();
+    assert!(refused(&["--script", file]).stderr.contains("cannot read"));
+    for (arguments, what, help) in [
+        (
+            &["--latency", "200"][..],
+            "--latency: 200 has no unit",
+            "200ms, or 200s",
+        ),
+        (&["--bandwidth", "64kb/s"], "may be bytes or bits", "kbit/s"),
+        (
+            &["--cut-mid-frame", "0"],
+            "\"0\" is no number of frames",
+            "from 1",
+        ),
+        (
+            &["--idle-kill", "60s", "to-client"],
+            "no direction",
+            "idle-kill 1min",
+        ),
+        (&["--reset-after", "5"], "5 has no unit", "5s, or 5 frames"),
+    ] {
+        let said = refused(arguments).stderr;
+        assert!(said.contains(what) && said.contains(help), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
+}
+
+/// A wrong line is answered, and nothing else happens.
+#[tokio::test]
+async fn a_line_that_cannot_be_read_changes_nothing() {
+    let server = start(no_limits(), echo);
+    let mut chaos = Chaos::before(&server, &["--latency", "1ms"]);
+    let mut client = chaos.connect().await;
+    chaos.does(
+        "laten\x1b[2J",
+        r#"==> "laten\u{1b}[2J" is no fault; one of latency"#,
+    );
+    chaos.does("n", "now: latency 1ms");
+    chaos.does("?", "l  latency TIME");
+    answers(&mut client).await;
+}
+
+/// What came in, and what went out.
+#[tokio::test]
+async fn an_xray_shows_both_sides_of_a_fault() {
+    let server = start(no_limits(), echo);
+    let chaos = Chaos::before(&server, &["--xray", "--duplicate", "1", "to-server"]);
+    let mut client = chaos.connect().await;
+    say(&mut client, "hi").await;
+    assert_eq!(hear(&mut client).await, "Echo: hi");
+    assert_eq!(hear(&mut client).await, "Echo: hi");
+    soon(client.close(1000, "")).await.unwrap();
+    let told = chaos.ends();
+    let count = |side: &str, way: &str| {
+        let of_side = told.lines().filter(|line| line.starts_with(side));
+        of_side
+            .filter(|line| line.contains(way) && line.contains("text, "))
+            .count()
+    };
+    assert_eq!(count("in: ", "client → server"), 1, "{told}");
+    assert_eq!(count("out:", "client → server"), 2, "{told}");
+    assert_eq!(count("in: ", "server → client"), 2, "{told}");
+    assert_eq!(count("out:", "server → client"), 2, "{told}");
+}
+
+#[cfg(unix)]
+mod terminal {
+    use super::*;
+    use expectrl::{Eof, Expect, Session};
+    use std::process::Command;
+
+    /// Single keys, and at the end the terminal is as it was.
+    #[tokio::test]
+    async fn keys_switch_faults_and_ctrl_c_ends_it_at_once() {
+        let server = start(no_limits(), echo);
+        // The shell hears Ctrl-C, too, and shall tell what came of it.
+        let line = "trap : INT; stty echo; \"$@\"; echo \"ended with $?\"; stty -a";
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", line, "sh", env!("CARGO_BIN_EXE_zcomm"), "chaos"]);
+        shell.args([&server.url(), "--listen", "127.0.0.1:0"]);
+        shell
+            .env_clear()
+            .env("TERM", "dumb")
+            .env("PATH", "/usr/bin:/bin");
+        let mut session = Session::spawn(shell).unwrap();
+        session.set_expect_timeout(Some(LIMIT));
+        session.expect("  ws://").unwrap();
+        let rest = session.expect("/\r\n").unwrap();
+        let address = String::from_utf8_lossy(rest.before()).into_owned();
+        session.expect("now: no faults").unwrap();
+        let url = format!("ws://{address}/");
+        let trust = trust();
+        let mut client = soon(ClientSocket::connect(&url, &trust)).await.unwrap();
+        answers(&mut client).await;
+        for (key, answer) in [
+            ("l", "ON latency 200ms"),
+            ("l", "OFF latency"),
+            ("z", "'z' is no key; ? shows all of them"),
+            ("\x1b[Ab", "ON blackhole"),
+        ] {
+            session.send(key).unwrap();
+            session.expect(answer).unwrap();
+        }
+        say(&mut client, "into the hole").await;
+        session.send("\x03").unwrap();
+        let rest = session.expect(Eof).unwrap();
+        let rest = String::from_utf8_lossy(rest.as_bytes()).into_owned();
+        let (_, after) = rest.rsplit_once("ended with ").unwrap();
+        assert!(after.starts_with("130\r\n"), "{rest}");
+        for flag in ["echo", "icanon", "isig"] {
+            let on = after.split([' ', ';', '\r', '\n']).any(|word| word == flag);
+            assert!(on, "no {flag} in {after}");
+        }
+        assert!(matches!(end(&mut client).await, End::Broken(_)));
+    }
+}
