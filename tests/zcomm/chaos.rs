@@ -584,7 +584,7 @@ async fn nothing_is_lost_or_twice(fault: &[&str], struck: &str) {
                     }
                 }
                 ChatEvent::Settled { .. } => settled += 1,
-                ChatEvent::Line(_) => {}
+                ChatEvent::Connection(_) => {}
                 other => panic!("{other:?}"),
             }
         }

@@ -154,7 +154,11 @@ fn k03_a_breach_of_the_protocol_ends_with_its_code() {
         assert!(stderr.contains(words), "{frame:?}: {stderr}");
         let heard = server.join().unwrap();
         let ping = 2 + 4 + usize::from(heard[1] & 0x7f);
-        let heard = if heard[0] == 0x89 { &heard[ping..] } else { &heard };
+        let heard = if heard[0] == 0x89 {
+            &heard[ping..]
+        } else {
+            &heard
+        };
         let (head, mask) = (&heard[..2], &heard[2..6]);
         assert_eq!(head[0], 0x88, "a Close frame: {heard:?}");
         let unmasked = [heard[6] ^ mask[0], heard[7] ^ mask[1]];

@@ -246,6 +246,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{Sender, channel};
 
+    use crate::{xray_rules::Direction, xray_seen::Open, xray_session::Session, xray_tap::Tap};
     use Direction::{ClientToServer, ServerToClient};
 
     const TEXT: &[u8] = b"\x81\x02hi";

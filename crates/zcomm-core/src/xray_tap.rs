@@ -33,7 +33,7 @@ impl Xray {
 
 /// Watches one connection.
 pub struct Tap {
-    session: Session,
+    pub(crate) session: Session,
     xray: Xray,
     conn: u64,
     time: Duration,
