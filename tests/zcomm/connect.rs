@@ -267,6 +267,29 @@ fn the_token_and_the_origin_open_the_door_or_not() {
     }
 }
 
+/// A header that the handshake needs once is replaced, and not sent twice: so a server can be
+/// asked what it says to the name of somebody else.
+#[test]
+fn a_host_can_be_claimed() {
+    let server = serve(Config::default());
+    let port = server.url().rsplit_once(':').unwrap().1.to_owned();
+    for (name, error) in [
+        ("localhost", None),
+        ("rebound.example", Some("HTTP 403")),
+        ("localhost.rebound.example", Some("HTTP 403")),
+    ] {
+        let host = format!("Host: {name}:{}", port.trim_end_matches('/'));
+        let done = connect(&server.url(), b"hi", &["-H", &host]);
+        match error {
+            None => assert_eq!((done.code, done.stdout.as_str()), (Some(0), "hi\n")),
+            Some(words) => {
+                assert_eq!(done.code, Some(1));
+                assert!(done.stderr.contains(words), "{}", done.stderr);
+            }
+        }
+    }
+}
+
 /// k05: whoever reads our output may have enough.
 #[cfg(unix)]
 #[test]

@@ -190,6 +190,9 @@ impl Target {
         let own = own
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        // What the protocol needs once, such as Host, is replaced; anything else may be there
+        // several times.
+        let needed: Vec<_> = request.headers().keys().cloned().collect();
         for (name, value) in own.chain(options.headers.iter().cloned()) {
             let wrong = || ConnectError::Header {
                 name: printable(&name),
@@ -197,7 +200,11 @@ impl Target {
             let key = HeaderName::try_from(&name).map_err(|_| wrong())?;
             let mut value = HeaderValue::try_from(value).map_err(|_| wrong())?;
             value.set_sensitive(key == AUTHORIZATION);
-            request.headers_mut().append(key, value);
+            if needed.contains(&key) {
+                request.headers_mut().insert(key, value);
+            } else {
+                request.headers_mut().append(key, value);
+            }
         }
         Ok(request)
     }
