@@ -19,7 +19,7 @@ use tungstenite::{
     handshake::client::{Request, Response},
     http::{
         HeaderName, HeaderValue,
-        header::{AUTHORIZATION, SEC_WEBSOCKET_EXTENSIONS},
+        header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_EXTENSIONS},
     },
 };
 
@@ -199,7 +199,7 @@ impl Target {
             };
             let key = HeaderName::try_from(&name).map_err(|_| wrong())?;
             let mut value = HeaderValue::try_from(value).map_err(|_| wrong())?;
-            value.set_sensitive(key == AUTHORIZATION);
+            value.set_sensitive(key == AUTHORIZATION || key == COOKIE);
             if needed.contains(&key) {
                 request.headers_mut().insert(key, value);
             } else {
