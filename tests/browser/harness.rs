@@ -193,6 +193,11 @@ pub struct Demo {
 }
 
 impl Demo {
+    /// What it said between these words and the next space, comma or line.
+    pub fn word_after(&self, words: &str) -> &str {
+        self.process.word_after(words)
+    }
+
     /// Asks it to end, as Ctrl-C does.
     #[cfg(unix)]
     pub fn stop(&self) {
@@ -228,7 +233,8 @@ impl Stage {
             _ => "dev".as_ref(),
         };
         let mut build = Command::new(variable("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--package=demos", "--package=zcomm", "--bins"]);
+        build.args(["build", "--package=demos", "--package=zcomm"]);
+        build.args(["--bins", "--examples"]);
         build.arg("--profile");
         build.arg(profile).arg("--target-dir");
         build.arg(programs.parent().unwrap()).current_dir(root());
@@ -263,6 +269,8 @@ impl Stage {
         for flag in FLAGS.split(' ') {
             wishes.add_arg(flag)?;
         }
+        // A name of somebody else that leads to this machine: DNS rebinding without DNS.
+        wishes.add_arg("--host-resolver-rules=MAP rebound.example 127.0.0.1")?;
         // The proxy of a school does not lead to this machine's 127.0.0.1.
         let client = reqwest::Client::builder().no_proxy().timeout(6 * LIMIT);
         let port = self.driver.word_after("successfully on port ");
@@ -327,7 +335,13 @@ pub struct Scene {
 impl Scene {
     /// Starts a demo on a free port, with these settings and no others.
     pub fn start(&self, name: &str, settings: &[(&str, &str)]) -> Demo {
+        self.start_with(name, &[], settings)
+    }
+
+    /// The same with arguments. An example is one, too: `examples/NAME`.
+    pub fn start_with(&self, name: &str, arguments: &[&str], settings: &[(&str, &str)]) -> Demo {
         let mut command = program(name);
+        command.args(arguments);
         command.env_clear().env("WEBSOCKET_PORT", "0");
         // Windows programs do not start without it.
         command.envs(env::vars_os().filter(|(name, _)| name == "SystemRoot"));

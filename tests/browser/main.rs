@@ -8,6 +8,7 @@
 #![allow(unreachable_pub, reason = "a test program is not a library")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod attacks;
 mod chat;
 mod harness;
 mod xray;
@@ -17,6 +18,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use attacks::*;
 use chat::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
@@ -139,6 +141,19 @@ fn main() -> ExitCode {
         the_chat_needs_only_a_keyboard
         the_chart_shows_messages_per_second
         the_chat_fits_a_phone_in_light_and_dark
+    );
+    // The attacks of part 6 of the course, against servers without a guard, and with one.
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        a_strangers_page_acts_as_the_visitor_where_a_cookie_is_all_that_is_asked_for
+        a_strangers_page_is_kept_out_by_its_origin
+        a_strangers_origin_on_the_list_opens_the_door
+        a_double_clicked_attack_lacks_the_token
+        a_strangers_name_for_this_machine_is_not_this_server
+        a_page_cannot_set_a_header_on_a_websocket
+        a_token_in_a_pages_address_is_handed_on
     );
     tests!(
         tools,
