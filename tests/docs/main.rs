@@ -9,7 +9,8 @@
 //!   `exit=1` says how it ends, if not well. `not-run="why"` is for the few that cannot be run here; they are counted and listed.
 //! - `text` behind one: what the terminal then shows, all of it; of a program that goes on,
 //!   what comes next. What differs from run to run (times, ports, keys) is masked; with
-//!   `about` every number is. `…` alone on a line stands for any lines.
+//!   `about` every number is. `…` alone on a line stands for any lines. With `part` lines may
+//!   be left out everywhere, and the next `text` goes on behind these.
 //! - `rust`, `js`, `html`, `css`, `toml`, `json` with `file=PATH`: stands in that file.
 //! - `diff` with `from=PATH to=PATH`: is what these two files differ in.
 //!
@@ -98,6 +99,10 @@ fn main() -> ExitCode {
     trials.push(Trial::test("links lead somewhere", move || {
         names::links(&all)
     }));
+    trials.push(Trial::test(
+        "the reference of messages is complete",
+        names::envelope,
+    ));
     let count = not_run.len();
     trials.push(Trial::test("few blocks are not run", move || match count {
         0..=NOT_RUN => Ok(()),
@@ -147,7 +152,7 @@ fn follow(page: &Page) -> Result<(), Failed> {
                     .get_mut(&number)
                     .ok_or(format!("{place}: nothing was typed into terminal {number}"))?;
                 terminal
-                    .shows(&block.text, block.has("about"))
+                    .shows(&block.text, block.has("about"), block.has("part"))
                     .map_err(|why| format!("{place}: {why}"))?;
             }
             _ => {}

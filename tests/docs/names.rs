@@ -115,3 +115,45 @@ pub fn links(pages: &[Page]) -> Result<(), Failed> {
         false => Err(format!("these links lead nowhere:\n{}", dead.join("\n")).into()),
     }
 }
+
+/// Every message of the chat, both ways, and every fault is on the page about them.
+pub fn envelope() -> Result<(), Failed> {
+    let read = |file: &str| std::fs::read_to_string(root().join(file));
+    let page = read("docs/reference/envelope.md")?;
+    let envelope = read("crates/zcomm-core/src/envelope.rs")?;
+    let faults = read("crates/zcomm-core/src/faults.rs")?;
+    let mut wanted = Vec::new();
+    for (source, name) in [(&envelope, "ClientMessage"), (&envelope, "ServerMessage")] {
+        let types = variants(source, name);
+        wanted.extend(types.map(|name| format!("\"type\":\"{name}\"")));
+    }
+    wanted.extend(variants(&faults, "Code").map(|name| format!("`{name}`")));
+    assert!(wanted.len() > 30, "{wanted:?}");
+    wanted.retain(|wanted| !page.contains(wanted));
+    match wanted.is_empty() {
+        true => Ok(()),
+        false => Err(format!("docs/reference/envelope.md has no {}", wanted.join(", ")).into()),
+    }
+}
+
+/// The variants of an enum, as serde writes them.
+fn variants<'a>(source: &'a str, name: &str) -> impl Iterator<Item = String> + use<'a> {
+    let body = source.split(&format!("pub enum {name} {{")).nth(1);
+    let body = body.and_then(|rest| rest.split("\n}").next());
+    let lines = body.unwrap_or_default().lines();
+    let names = lines.filter_map(|line| {
+        let line = line.strip_prefix("    ")?;
+        let capital = line.starts_with(|first: char| first.is_ascii_uppercase());
+        capital.then(|| line.split(|c: char| !c.is_alphanumeric()).next())?
+    });
+    names.map(|name| {
+        let mut snake = String::new();
+        for (at, letter) in name.char_indices() {
+            if letter.is_ascii_uppercase() && at > 0 {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+        }
+        snake
+    })
+}

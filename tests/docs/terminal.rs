@@ -34,6 +34,7 @@ while [ $# -gt 0 ]; do
     case "$1" in
         --bin) name="$2"; shift 2 ;;
         --example) name="examples/$2"; shift 2 ;;
+        -p) shift 2 ;;
         --release) shift ;;
         --) shift; break ;;
         *) echo "this cargo does not know $1" >&2; exit 64 ;;
@@ -70,11 +71,16 @@ impl Desk {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
         symlink(programs().join("zcomm"), folder.join(".bin/zcomm")).unwrap();
-        assert!(
-            programs().join("zcomm").exists(),
-            "{} needs the command: cargo build --bin zcomm",
-            page.display()
-        );
+        for (program, build) in [
+            ("zcomm", "--bin zcomm"),
+            ("examples/believes_cookies", "-p demos --examples"),
+        ] {
+            assert!(
+                programs().join(program).exists(),
+                "{} needs cargo build {build}",
+                page.display()
+            );
+        }
         Desk { folder }
     }
 
@@ -159,8 +165,9 @@ impl Terminal {
         }
     }
 
-    /// Looks at what is shown next.
-    pub fn shows(&mut self, expected: &str, about: bool) -> Result<(), String> {
+    /// Looks at what is shown next: all of it once the program has ended, unless it is said
+    /// to be a part.
+    pub fn shows(&mut self, expected: &str, about: bool, part: bool) -> Result<(), String> {
         let running = self.running.as_mut().ok_or("nothing was typed")?;
         let expected: Vec<_> = expected.lines().map(|line| masked(line, about)).collect();
         let start = Instant::now();
@@ -169,7 +176,7 @@ impl Terminal {
             running.read();
             let shown: Vec<_> = running.unread.lines().collect();
             let lines: Vec<_> = shown.iter().map(|line| masked(line, about)).collect();
-            if let Some(taken) = matches(&expected, &lines, ended) {
+            if let Some(taken) = matches(&expected, &lines, ended && !part) {
                 let rest = running.unread.lines().skip(taken);
                 running.unread = rest.map(|line| format!("{line}\n")).collect();
                 return Ok(());
@@ -244,8 +251,8 @@ impl Running {
 
 /// Whether these lines are shown, and up to which. Of what has ended, all must be told; what
 /// goes on may say more, in between as well: a server has other clients.
-fn matches(expected: &[String], shown: &[String], ended: bool) -> Option<usize> {
-    if ended {
+fn matches(expected: &[String], shown: &[String], all: bool) -> Option<usize> {
+    if all {
         return whole(expected, shown).then_some(shown.len());
     }
     let mut at = 0;
