@@ -45,7 +45,7 @@ async fn serve(stream: TcpStream) {
     let request = String::from_utf8_lossy(&request[..length]).to_lowercase();
     if !request.contains("upgrade: websocket") {
         // Whoever opens the page is logged in, to keep this short.
-        let cookie = format!("Set-Cookie: {COOKIE}; HttpOnly");
+        let cookie = format!("Set-Cookie: {COOKIE}; HttpOnly; SameSite=Strict");
         return page(stream, "200 OK", &cookie, "You are logged in as Ada.\n").await;
     }
     // The hole: nobody looks at Origin, or at Host.

@@ -36,8 +36,7 @@ impl Page {
 }
 
 /// The visitor is logged in at one server and looks at a page of another. Two ports of one
-/// host are one site, so that not even `SameSite=Strict` would help here; two hosts are two,
-/// and Chromium keeps a cookie that says nothing to its own site.
+/// host are one site, so that not even the cookie's `SameSite=Strict` helps; two hosts are two.
 pub async fn a_strangers_page_acts_as_the_visitor_where_a_cookie_is_all_that_is_asked_for(
     scene: Scene,
 ) {
