@@ -143,11 +143,13 @@ fn tells_everything_as_json_a_line_each() {
 fn shows_the_handshake_both_ways_and_no_secret() {
     let server = serve(Config::default());
     let url = format!("{}?token={TOKEN}", server.url());
-    let arguments = ["-v", "--token", TOKEN, "-H", "X-Class: b2"];
+    let cookie = format!("Cookie: session={TOKEN}");
+    let arguments = ["-v", "--token", TOKEN, "-H", "X-Class: b2", "-H", &cookie];
     let done = connect(&url, b"hi", &arguments);
     for line in [
         "> GET /?(27 bytes) HTTP/1.1",
         "> authorization: ***",
+        "> cookie: ***",
         "> x-class: b2",
         "< HTTP/1.1 101 Switching Protocols",
     ] {
