@@ -201,15 +201,27 @@ fn the_example_settings_are_complete() {
         (legal && !name.is_empty()).then(|| name.to_owned())
     };
     let listed: BTreeSet<_> = example.lines().filter_map(named).collect();
-    let config = read("crates/zcomm-core/src/config.rs");
-    let config = config.split("#[cfg(test)]").next().unwrap();
-    let known: BTreeSet<_> = config
-        .split('"')
-        .filter(|text| text.starts_with("WEBSOCKET_") && !text.contains(' '))
-        .map(str::to_owned)
-        .chain(["ECHO_PREFIX".to_owned(), "RUST_LOG".to_owned()])
-        .collect();
+    let known = zcomm_core::SETTINGS
+        .iter()
+        .map(|known| known.name.to_owned());
+    // Every program has that one, and no example is better than its page.
+    let known: BTreeSet<_> = known.filter(|name| name != "NO_COLOR").collect();
     assert_eq!(listed, known);
+}
+
+/// A setting is in the table, or a misspelt one would not be told its name.
+#[test]
+fn the_table_of_settings_is_complete() {
+    let known = zcomm_core::SETTINGS.map(|known| known.name);
+    for file in ["config.rs", "tls_files.rs", "logging.rs", "zenv.rs"] {
+        let source = read(format!("crates/zcomm-core/src/{file}"));
+        let code = source.split("#[cfg(test)]").next().unwrap();
+        let texts = code.split('"').skip(1).step_by(2);
+        let names = texts.filter(|text| text.starts_with("WEBSOCKET_") && !text.ends_with('_'));
+        for name in names.filter(|name| !name.contains([' ', ':', '='])) {
+            assert!(known.contains(&name), "{file} reads {name}");
+        }
+    }
 }
 
 #[test]

@@ -14,12 +14,14 @@
 //! - `rust`, `js`, `html`, `css`, `toml`, `json` with `file=PATH`: stands in that file.
 //! - `diff` with `from=PATH to=PATH`: is what these two files differ in.
 //!
-//! The rest of a page is held to its word, too: `names`.
+//! The rest of a page is held to its word, too: `names`. What is a table in the code is made
+//! from it: `generated`. An error that a page explains is one that a program has: `errors`.
 
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "a test program is not a library")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod generated;
 mod masks;
 mod names;
 mod page;
@@ -44,6 +46,31 @@ const NOT_RUN: usize = 9;
 pub fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     root.canonicalize().unwrap()
+}
+
+/// What our programs are made of, without their tests: the file, and its text.
+pub fn sources(folders: &[&str]) -> Vec<(String, String)> {
+    let mut folders: Vec<_> = folders.iter().map(|name| root().join(name)).collect();
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|ending| ending == "rs" || ending == "js")
+            {
+                let source = fs::read_to_string(&path).unwrap();
+                let code = source
+                    .split("#[cfg(test)]\nmod tests")
+                    .next()
+                    .unwrap_or_default();
+                sources.push((path.display().to_string(), code.to_owned()));
+            }
+        }
+    }
+    sources
 }
 
 /// README and every page of the course.
@@ -102,6 +129,16 @@ fn main() -> ExitCode {
     trials.push(Trial::test(
         "the reference of messages is complete",
         names::envelope,
+    ));
+    for (file, page) in generated::PAGES {
+        trials.push(Trial::test(
+            format!("{file} is made from the code"),
+            move || generated::check(file, page),
+        ));
+    }
+    trials.push(Trial::test(
+        "reasons of closing are those of the table",
+        || generated::reasons(),
     ));
     let count = not_run.len();
     trials.push(Trial::test("few blocks are not run", move || match count {

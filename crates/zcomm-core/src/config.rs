@@ -19,6 +19,7 @@ use crate::{
     forms::{authority, host, list, named_tokens, number, origin, rate, seconds, switch, xray},
     origin::{Authority, Origin},
     setting::read,
+    settings_list::SETTINGS,
     tls::Identity,
     tls_files::{TlsFiles, tls_files},
     token::{NamedToken, Token, Tokens},
@@ -129,28 +130,6 @@ impl Default for Config {
     }
 }
 
-/// Every `WEBSOCKET_` setting that [`Config`] reads.
-const NAMES: [&str; 18] = [
-    "WEBSOCKET_HOST",
-    "WEBSOCKET_PORT",
-    "WEBSOCKET_REQUIRE_AUTH",
-    "WEBSOCKET_TOKEN",
-    "WEBSOCKET_TOKENS",
-    "WEBSOCKET_ALLOWED_ORIGINS",
-    "WEBSOCKET_ALLOWED_HOSTS",
-    "WEBSOCKET_MAX_CONNECTIONS",
-    "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
-    "WEBSOCKET_MAX_MESSAGE_BYTES",
-    "WEBSOCKET_RATE_LIMIT",
-    "WEBSOCKET_PING_INTERVAL",
-    "WEBSOCKET_PING_TIMEOUT",
-    "WEBSOCKET_SSL_ENABLED",
-    "WEBSOCKET_SSL_CERT",
-    "WEBSOCKET_SSL_KEY",
-    "WEBSOCKET_REFUSE",
-    "WEBSOCKET_XRAY",
-];
-
 impl Config {
     /// Reads the settings from the process environment, then `.zEnv` in the working
     /// directory, then the defaults. Of arguments the program knows `--xray` and no other.
@@ -184,7 +163,8 @@ impl Config {
 
     /// What is odd about the settings though it stops nothing.
     pub(crate) fn warnings(settings: &Settings) -> Result<Vec<String>> {
-        let unknown = unknown_names(settings, &NAMES)?;
+        let names = SETTINGS.map(|known| known.name);
+        let unknown = unknown_names(settings, &names)?;
         Ok([settings.warnings.clone(), unknown].concat())
     }
 

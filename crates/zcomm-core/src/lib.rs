@@ -65,6 +65,7 @@ mod error;
 
 // Layer 1: pure pieces.
 mod asked;
+mod close_codes;
 mod close_reason;
 mod development_ca;
 
@@ -118,6 +119,7 @@ pub mod xray;
 mod forms;
 
 mod setting;
+mod settings_list;
 mod unknown;
 
 mod tls_files;
@@ -216,6 +218,7 @@ pub use chat_event::ChatEvent;
 pub use client::{Client, Event};
 pub use client_socket::{ClientSocket, Received};
 pub use clients::{ClientId, ClientInfo, Clients};
+pub use close_codes::{CLOSE_CODES, CloseCode};
 pub use close_reason::CloseReason;
 pub use config::{Config, Refuse};
 pub use connect_error::{ConnectError, Distrust};
@@ -236,6 +239,7 @@ pub use pem::{MAKE_CERTIFICATES, PemError, read_pem};
 pub use program::{program, report};
 pub use reading::{MAX_ID, MAX_TEXT};
 pub use server::Server;
+pub use settings_list::{KnownSetting, SETTINGS};
 pub use settings_review::SettingsReview;
 pub use shutdown::shutdown_signal;
 pub use tls::{Identity, readable_by_others};

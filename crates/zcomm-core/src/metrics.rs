@@ -125,6 +125,7 @@ impl ByWord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::close_codes::CLOSE_CODES as CLOSE_CODES_OF_THE_COURSE;
 
     #[test]
     fn a_code_without_a_place_of_its_own_is_counted_as_other() {
@@ -134,6 +135,18 @@ mod tests {
         }
         let counted: Vec<_> = metrics.closes.all().filter(|(_, n)| *n > 0).collect();
         assert_eq!(counted, [("1000", 1), ("1008", 2), ("other", 3)]);
+    }
+
+    /// 1015 is for clients: a server whose TLS handshake failed has no connection to count.
+    #[test]
+    fn every_code_of_the_registry_that_can_end_a_connection_is_counted() {
+        let known = CLOSE_CODES_OF_THE_COURSE.iter().map(|known| known.code);
+        let known = known.filter(|code| *code < 3000 && *code != 1015);
+        let known: Vec<_> = known
+            .map(|code| code.to_string())
+            .chain([OTHER.into()])
+            .collect();
+        assert_eq!(known, CLOSE_CODES);
     }
 
     #[test]

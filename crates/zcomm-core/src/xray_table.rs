@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use crate::{shown::pictured, xray_rules::Direction, xray_seen::Frame};
+use crate::{close_codes::CloseCode, shown::pictured, xray_rules::Direction, xray_seen::Frame};
 
 /// Shown of a payload (bytes).
 const SHOWN: usize = 64;
@@ -197,24 +197,10 @@ pub(crate) fn digits(bytes: &[u8]) -> String {
 
 /// RFC 6455 section 7.4.1, and the codes that were registered since.
 fn code_name(code: u16) -> &'static str {
-    match code {
-        1000 => "normal closure",
-        1001 => "going away",
-        1002 => "protocol error",
-        1003 => "unsupported data",
-        1005 => "no code: never sent",
-        1006 => "no Close frame: never sent",
-        1007 => "not the data it claims to be",
-        1008 => "policy violation",
-        1009 => "message too big",
-        1010 => "extension missing",
-        1011 => "internal error",
-        1012 => "service restart",
-        1013 => "try again later",
-        1014 => "bad gateway",
-        1015 => "TLS failed: never sent",
-        3000..=3999 => "registered by a library",
-        4000..=4999 => "the application's own",
-        _ => "nobody knows it",
+    match CloseCode::find(code) {
+        Some(known) => known.name,
+        None if (3000..=3999).contains(&code) => "registered by a library",
+        None if (4000..=4999).contains(&code) => "the application's own",
+        None => "nobody knows it",
     }
 }
