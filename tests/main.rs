@@ -26,6 +26,8 @@ mod _3_websocket_secure;
 mod bad_inputs;
 mod client;
 mod metrics;
+#[cfg(unix)]
+mod nginx;
 mod peers;
 mod secrets;
 mod storms;

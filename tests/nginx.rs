@@ -1,0 +1,324 @@
+//! Behind a reverse proxy: the recipe of part 12, run by a real nginx.
+//!
+//! A proxy is a client to the server and a server to the client, with a handshake, an
+//! address and clocks of its own. What it leaves out of the handshake is gone, and what its
+//! clocks end nobody has closed.
+
+use std::{net::TcpListener, path::Path, process::Stdio, time::Duration};
+
+use tokio::process::{Child, Command};
+use zcomm_core::{
+    ClientSocket, Config, ConnectError, ConnectOptions, End, Error, Message, Received, Trust,
+};
+
+use crate::{
+    demo,
+    harness::{CANARY, Certificates, Demo, Running, certificates, echo, folder, serve, soon},
+};
+
+const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/nginx.conf");
+
+/// nginx, or a word that it is missing; in CI it has to be there.
+fn nginx() -> Option<Command> {
+    let known = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/bin/nginx"];
+    let found = known.into_iter().find(|path| Path::new(path).exists());
+    let missing = "no nginx: apt-get install nginx-light";
+    #[allow(clippy::disallowed_methods, reason = "CI is no setting of ours")]
+    let required = std::env::var_os("CI").is_some();
+    assert!(found.is_some() || !required, "{missing}");
+    if found.is_none() {
+        eprintln!("skipped: {missing}");
+    }
+    found.map(Command::new)
+}
+
+/// A proxy, and where its four doors are.
+struct Proxy {
+    _child: Child,
+    chat: u16,
+    chat_tls: u16,
+    board: u16,
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Ports for a proxy; its servers have to know them before it starts.
+struct Ports([u16; 4]);
+
+impl Ports {
+    fn new() -> Ports {
+        Ports([(); 4].map(|()| free_port()))
+    }
+
+    /// Names that a server behind it answers for.
+    fn hosts(&self) -> String {
+        self.0.map(|port| format!("localhost:{port}")).join(",")
+    }
+
+    /// The recipe, in front of these servers and with these changes.
+    async fn open(self, name: &str, chat: u16, board: u16, changes: &[(&str, &str)]) -> Proxy {
+        let mut recipe = std::fs::read_to_string(RECIPE).unwrap();
+        let mut change = |from: &str, to: &str| {
+            assert!(recipe.contains(from), "the recipe has no {from:?}");
+            recipe = recipe.replace(from, to);
+        };
+        let [chat_plain, chat_tls, board_plain, board_tls] = self.0;
+        for (from, to) in [
+            (8080, chat_plain),
+            (8443, chat_tls),
+            (8081, board_plain),
+            (8444, board_tls),
+            (8765, chat),
+            (8767, board),
+        ] {
+            change(&format!("127.0.0.1:{from}"), &format!("127.0.0.1:{to}"));
+        }
+        // One process, which ends with the test; a worker would outlive its killed master.
+        change("daemon off;", "daemon off; master_process off;");
+        for (from, to) in changes {
+            change(from, to);
+        }
+        let folder = folder(name);
+        let Certificates { folder: certs, .. } = certificates();
+        std::fs::create_dir_all(folder.join("certs")).unwrap();
+        for file in ["localhost.pem", "localhost.key"] {
+            std::fs::copy(certs.join(file), folder.join("certs").join(file)).unwrap();
+        }
+        let file = folder.join("nginx.conf");
+        std::fs::write(&file, recipe).unwrap();
+        let mut command = nginx().expect("whoever opens it has looked");
+        command.arg("-p").arg(&folder).arg("-c").arg(&file);
+        command.stdout(Stdio::null()).kill_on_drop(true);
+        let child = command.spawn().unwrap();
+        let open = async {
+            while tokio::net::TcpStream::connect(("127.0.0.1", chat_plain))
+                .await
+                .is_err()
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("nginx to listen", open).await;
+        Proxy {
+            _child: child,
+            chat: chat_plain,
+            chat_tls,
+            board: board_plain,
+        }
+    }
+}
+
+fn trust() -> Trust {
+    Trust::only(&certificates().ca).unwrap()
+}
+
+fn options(url: String) -> ConnectOptions {
+    ConnectOptions {
+        token: Some(CANARY.into()),
+        ..ConnectOptions::new(url, &trust())
+    }
+}
+
+async fn connect(options: &ConnectOptions) -> ClientSocket {
+    let connected = soon("a WebSocket", ClientSocket::connect_with(options));
+    connected.await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn hear(socket: &mut ClientSocket) -> String {
+    let message = soon("a message", socket.recv()).await.expect("it is open");
+    match message {
+        Message::Text(text) => text.to_string(),
+        Message::Binary(bytes) => panic!("{bytes:?}"),
+    }
+}
+
+/// The chat behind the chat's two doors, and the echo that this process serves at lesson 4's.
+async fn echo_behind(name: &str, config: Config, changes: &[(&str, &str)]) -> (Proxy, Running) {
+    let ports = Ports::new();
+    let hosts = ports.hosts();
+    let allowed_hosts = hosts.split(',');
+    let allowed_hosts = allowed_hosts.map(|host| zcomm_core::Authority::parse(host, 0).unwrap());
+    let server = serve(
+        Config {
+            allowed_hosts: allowed_hosts.collect(),
+            ..config
+        },
+        echo,
+    )
+    .await;
+    let port = server.addr.port();
+    (ports.open(name, port, port, changes).await, server)
+}
+
+/// As it stands in the course, word for word.
+#[tokio::test]
+async fn nginx_understands_the_recipe() {
+    let Some(mut command) = nginx() else { return };
+    let folder = folder("nginx-recipe");
+    std::fs::create_dir_all(folder.join("certs")).unwrap();
+    for file in ["localhost.pem", "localhost.key"] {
+        let certs = &certificates().folder;
+        std::fs::copy(certs.join(file), folder.join("certs").join(file)).unwrap();
+    }
+    std::fs::copy(RECIPE, folder.join("nginx.conf")).unwrap();
+    command
+        .arg("-t")
+        .arg("-p")
+        .arg(&folder)
+        .args(["-c", "nginx.conf"]);
+    let output = soon("nginx", command.output()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && !said.contains("[warn]"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn the_chat_and_lesson_4_are_reached_with_and_without_tls() {
+    if nginx().is_none() {
+        return;
+    }
+    let ports = Ports::new();
+    let hosts = ports.hosts();
+    let start = async |demo: crate::harness::Start| -> Demo {
+        let demo = demo.env("WEBSOCKET_TOKEN", CANARY);
+        demo.env("WEBSOCKET_ALLOWED_HOSTS", &hosts).start().await
+    };
+    let chat = start(demo!("chat_app")).await;
+    let board = start(demo!("4_websocket_broadcast")).await;
+    let proxy = ports
+        .open("nginx-both", chat.addr.port(), board.addr.port(), &[])
+        .await;
+    for url in [
+        format!("ws://localhost:{}/?name=Ada", proxy.chat),
+        format!("wss://localhost:{}/?name=Ada", proxy.chat_tls),
+    ] {
+        let mut ada = connect(&options(url)).await;
+        assert!(hear(&mut ada).await.contains(r#""type":"welcome""#));
+    }
+    let through = options(format!("ws://localhost:{}/", proxy.board));
+    let direct = options(board.url());
+    let (mut one, mut other) = (connect(&through).await, connect(&direct).await);
+    one.send("hello").await.unwrap();
+    assert!(hear(&mut other).await.ends_with("says: hello"));
+    // What the proxy knows of the token is in no line that it writes.
+    let log = folder("nginx-both").join("nginx-access.log");
+    assert!(!std::fs::read_to_string(log).unwrap().contains(CANARY));
+}
+
+#[tokio::test]
+async fn a_server_answers_only_for_the_names_that_it_was_told() {
+    if nginx().is_none() {
+        return;
+    }
+    let server = serve(Config::default(), echo).await;
+    let port = server.addr.port();
+    let proxy = Ports::new().open("nginx-host", port, port, &[]).await;
+    let url = format!("ws://localhost:{}/", proxy.chat);
+    let refused = ClientSocket::connect_with(&options(url)).await;
+    match refused.map(drop) {
+        Err(Error::Connect(ConnectError::Http { status: 403, .. })) => {}
+        other => panic!("a name that is not listed: {other:?}"),
+    }
+}
+
+/// To a server behind it, a page of the proxy's `https://` is a page of another origin.
+#[tokio::test]
+async fn a_page_over_tls_is_let_in_where_its_origin_is_listed() {
+    if nginx().is_none() {
+        return;
+    }
+    for listed in [false, true] {
+        let ports = Ports::new();
+        let hosts = ports.hosts();
+        let origin = format!("https://localhost:{}", ports.0[1]);
+        let allowed = hosts.split(',');
+        let allowed = allowed.map(|host| zcomm_core::Authority::parse(host, 0).unwrap());
+        let config = Config {
+            allowed_hosts: allowed.collect(),
+            allowed_origins: listed.then(|| vec![zcomm_core::Origin::parse(&origin).unwrap()]),
+            ..Config::default()
+        };
+        let server = serve(config, echo).await;
+        let port = server.addr.port();
+        let proxy = ports
+            .open(&format!("nginx-origin-{listed}"), port, port, &[])
+            .await;
+        let page = ConnectOptions {
+            origin: Some(origin),
+            ..options(format!("wss://localhost:{}/", proxy.chat_tls))
+        };
+        let connected = soon("an answer", ClientSocket::connect_with(&page)).await;
+        assert_eq!(connected.is_ok(), listed);
+    }
+}
+
+const IMPATIENT: (&str, &str) = ("proxy_read_timeout 60s", "proxy_read_timeout 1s");
+
+/// Nobody has sent a Close frame: the client sees 1006, and so does the server.
+#[tokio::test]
+async fn a_proxy_ends_a_silent_connection_without_a_word() {
+    if nginx().is_none() {
+        return;
+    }
+    let (proxy, server) = echo_behind("nginx-idle", Config::default(), &[IMPATIENT]).await;
+    let mut socket = connect(&options(format!("ws://localhost:{}/", proxy.chat))).await;
+    assert_eq!(soon("the end", socket.recv()).await, None);
+    assert!(
+        matches!(socket.end(), Some(End::Broken(_))),
+        "{:?}",
+        socket.end()
+    );
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_ping_in_time_keeps_a_silent_connection() {
+    if nginx().is_none() {
+        return;
+    }
+    let config = Config {
+        ping_interval: Duration::from_millis(400),
+        ..Config::default()
+    };
+    let (proxy, server) = echo_behind("nginx-ping", config, &[IMPATIENT]).await;
+    let mut socket = connect(&options(format!("ws://localhost:{}/", proxy.chat))).await;
+    // Six of them take longer than the proxy would wait twice.
+    for _ in 0..6 {
+        let ping = soon("a ping", socket.recv_any()).await;
+        assert!(matches!(ping, Some(Received::Ping(_))), "{ping:?}");
+    }
+    socket.send("still here").await.unwrap();
+    assert_eq!(hear(&mut socket).await, "still here");
+    drop(server);
+}
+
+#[tokio::test]
+async fn figures_stay_inside_and_a_goodbye_comes_out() {
+    if nginx().is_none() {
+        return;
+    }
+    let (proxy, mut server) = echo_behind("nginx-end", Config::default(), &[]).await;
+    let door = ([127, 0, 0, 1], proxy.chat).into();
+    let ask = |path: &str| {
+        let host = format!("localhost:{}", proxy.chat);
+        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+    };
+    let figures = crate::harness::ask(door, ask("/metrics")).await;
+    assert_eq!(figures.status, 403);
+    let health = crate::harness::ask(door, ask("/healthz")).await;
+    assert_eq!(health.status, 200);
+    let inside = crate::harness::get(server.addr, "/metrics").await;
+    assert_eq!(inside.status, 200);
+    let mut socket = connect(&options(format!("ws://localhost:{}/", proxy.chat))).await;
+    let (_, end) = tokio::join!(server.stop(), soon("the end", socket.recv()));
+    assert_eq!(end, None);
+    match socket.end() {
+        Some(End::ByPeer(why)) => assert_eq!(why.code(), 1001),
+        other => panic!("{other:?}"),
+    }
+}
