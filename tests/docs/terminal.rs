@@ -80,11 +80,8 @@ impl Desk {
     }
 
     pub fn terminal(&self) -> Terminal {
-        static NUMBER: AtomicUsize = AtomicUsize::new(1);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         Terminal {
             folder: self.folder.clone(),
-            log: self.folder.join(format!(".output-{number}")),
             running: None,
         }
     }
@@ -99,8 +96,6 @@ fn programs() -> PathBuf {
 /// A terminal: one program at a time.
 pub struct Terminal {
     folder: PathBuf,
-    /// What is shown in this one, and in no other.
-    log: PathBuf,
     running: Option<Running>,
 }
 
@@ -117,7 +112,11 @@ impl Terminal {
     /// running; else they have to end, and with this code.
     pub fn types(&mut self, lines: &str, looked_at: bool, code: &str) -> Result<(), String> {
         self.stop()?;
-        let output = File::create(&self.log).unwrap();
+        // Not another terminal's, and not that of the line before: it may still be written to.
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let log = self.folder.join(format!(".output-{number}"));
+        let output = File::create(&log).unwrap();
         let path = format!(
             "{}/.bin:/usr/local/bin:/usr/bin:/bin",
             self.folder.display()
@@ -136,7 +135,7 @@ impl Terminal {
             .process_group(0);
         self.running = Some(Running {
             child: command.spawn().unwrap(),
-            output: File::open(&self.log).unwrap(),
+            output: File::open(log).unwrap(),
             unread: String::new(),
             line: lines.trim().to_owned(),
         });
