@@ -91,7 +91,8 @@ impl Ports {
         std::fs::write(&file, recipe).unwrap();
         let mut command = nginx().expect("whoever opens it has looked");
         command.arg("-p").arg(&folder).arg("-c").arg(&file);
-        command.stdout(Stdio::null()).kill_on_drop(true);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.kill_on_drop(true);
         let child = command.spawn().unwrap();
         let open = async {
             while tokio::net::TcpStream::connect(("127.0.0.1", chat_plain))
