@@ -15,12 +15,13 @@
 //! - `diff` with `from=PATH to=PATH`: is what these two files differ in.
 //!
 //! The rest of a page is held to its word, too: `names`. What is a table in the code is made
-//! from it: `generated`. An error that a page explains is one that a program has: `errors`.
+//! from it: `generated`. An error that a page explains is one that a program has: `errors`. An error that a page explains is one that a program has: `errors`.
 
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "a test program is not a library")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod errors;
 mod generated;
 mod masks;
 mod names;
@@ -140,6 +141,10 @@ fn main() -> ExitCode {
         "reasons of closing are those of the table",
         || generated::reasons(),
     ));
+    trials.push(Trial::test(
+        "errors that are explained exist",
+        errors::check,
+    ));
     let count = not_run.len();
     trials.push(Trial::test("few blocks are not run", move || match count {
         0..=NOT_RUN => Ok(()),
@@ -173,18 +178,18 @@ fn follow(page: &Page) -> Result<(), Failed> {
                 last = Some(number);
             }
             Kind::Output => {
-                let number = match block.attribute("terminal") {
-                    Some(number) => number.to_owned(),
-                    None => last
-                        .clone()
-                        .ok_or(format!("{place}: no terminal shows this"))?,
-                };
                 let behind_not_run = index
                     .checked_sub(1)
                     .is_some_and(|before| page.blocks[before].attribute("not-run").is_some());
                 if behind_not_run && block.attribute("terminal").is_none() {
                     continue;
                 }
+                let number = match block.attribute("terminal") {
+                    Some(number) => number.to_owned(),
+                    None => last
+                        .clone()
+                        .ok_or(format!("{place}: no terminal shows this"))?,
+                };
                 let terminal = terminals
                     .get_mut(&number)
                     .ok_or(format!("{place}: nothing was typed into terminal {number}"))?;
