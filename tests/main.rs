@@ -26,9 +26,9 @@ mod _3_websocket_secure;
 mod bad_inputs;
 mod client;
 mod metrics;
-#[cfg(unix)]
-mod nginx;
 mod peers;
+#[cfg(unix)]
+mod recipes;
 mod secrets;
 mod storms;
 mod tidy;

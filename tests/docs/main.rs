@@ -139,7 +139,7 @@ fn main() -> ExitCode {
     }
     trials.push(Trial::test(
         "reasons of closing are those of the table",
-        || generated::reasons(),
+        generated::reasons,
     ));
     trials.push(Trial::test(
         "errors that are explained exist",

@@ -1,4 +1,4 @@
-//! Behind a reverse proxy: the recipe of part 12, run by a real nginx.
+//! The recipes of part 12, tried: the proxy's by a real nginx, the service's by systemd.
 //!
 //! A proxy is a client to the server and a server to the client, with a handshake, an
 //! address and clocks of its own. What it leaves out of the handshake is gone, and what its
@@ -258,6 +258,73 @@ async fn a_page_over_tls_is_let_in_where_its_origin_is_listed() {
     }
 }
 
+/// Each line of the handshake is there for a reason: without it, this is what a client sees.
+#[tokio::test]
+async fn without_its_lines_there_is_no_upgrade() {
+    if nginx().is_none() {
+        return;
+    }
+    let upgrade = "proxy_set_header Upgrade    $http_upgrade;";
+    let connection = "proxy_set_header Connection $connection_upgrade;";
+    let (version, both) = ("proxy_http_version 1.1;", [(upgrade, ""), (connection, "")]);
+    for (name, left_out, answer) in [
+        ("version", &[(version, "")][..], 505),
+        ("upgrade", &both[..1], 426),
+        ("connection", &both[1..], 400),
+        ("both", &both, 426),
+    ] {
+        let name = format!("nginx-without-{name}");
+        let (proxy, server) = echo_behind(&name, Config::default(), left_out).await;
+        let url = format!("ws://localhost:{}/", proxy.chat);
+        let refused = soon("an answer", ClientSocket::connect_with(&options(url))).await;
+        match refused.map(drop) {
+            Err(Error::Connect(ConnectError::Http { status, .. })) => {
+                assert_eq!(status, answer, "{name}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+        drop(server);
+    }
+}
+
+/// Two servers: in turn, as nginx does by itself, and each client to its own.
+#[tokio::test]
+async fn a_sticky_proxy_sends_a_client_to_the_same_server() {
+    if nginx().is_none() {
+        return;
+    }
+    for (rule, shares) in [("", [2, 2]), ("ip_hash;", [0, 4])] {
+        let ports = Ports::new();
+        let hosts = ports.hosts();
+        let allowed = hosts.split(',');
+        let allowed = allowed.map(|host| zcomm_core::Authority::parse(host, 0).unwrap());
+        let config = Config {
+            allowed_hosts: allowed.collect(),
+            ..Config::default()
+        };
+        let (one, other) = (serve(config.clone(), echo).await, serve(config, echo).await);
+        let both = format!(
+            "upstream both {{ {rule} server {}; server {}; }}",
+            one.addr, other.addr
+        );
+        let first = one.addr.port();
+        let proxied = format!("proxy_pass http://127.0.0.1:{first};");
+        let changes = [
+            ("    # The chat.\n", both.as_str()),
+            (proxied.as_str(), "proxy_pass http://both;"),
+        ];
+        let name = format!("nginx-several-{}", shares[0]);
+        let proxy = ports.open(&name, first, first, &changes).await;
+        let mut sockets = Vec::new();
+        for _ in 0..4 {
+            sockets.push(connect(&options(format!("ws://localhost:{}/", proxy.chat))).await);
+        }
+        let mut counts = [one.clients.count(), other.clients.count()];
+        counts.sort_unstable();
+        assert_eq!(counts, shares, "{rule:?}");
+    }
+}
+
 const IMPATIENT: (&str, &str) = ("proxy_read_timeout 60s", "proxy_read_timeout 1s");
 
 /// Nobody has sent a Close frame: the client sees 1006, and so does the server.
@@ -322,4 +389,25 @@ async fn figures_stay_inside_and_a_goodbye_comes_out() {
         Some(End::ByPeer(why)) => assert_eq!(why.code(), 1001),
         other => panic!("{other:?}"),
     }
+}
+
+/// systemd reads it and has nothing to say. It is started by nobody here.
+#[tokio::test]
+async fn systemd_understands_the_service() {
+    let recipe = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../docs/recipes/zcomm-chat.service"
+    );
+    let unit = std::fs::read_to_string(recipe).unwrap();
+    // A program that is not there would be all that it has to say.
+    let unit = unit.replace("/usr/local/bin/chat_app", env!("CARGO_BIN_EXE_chat_app"));
+    let file = folder("systemd").join("zcomm-chat.service");
+    std::fs::write(&file, unit).unwrap();
+    let mut command = Command::new("systemd-analyze");
+    let Ok(output) = command.arg("verify").arg(&file).output().await else {
+        eprintln!("skipped: no systemd-analyze: apt-get install systemd");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
 }
