@@ -16,7 +16,7 @@ fn unguarded(scene: &Scene) -> Demo {
 /// Another site's page, in the browser of somebody who has it open by chance.
 async fn strangers_page(scene: &Scene, unguarded: &Demo) -> Page {
     let url = unguarded.word_after("the stranger's page: ");
-    scene.open_url(&url).await
+    scene.open_url(url).await
 }
 
 impl Page {
@@ -93,7 +93,9 @@ pub async fn a_strangers_origin_on_the_list_opens_the_door(scene: Scene) {
 /// Its origin is `null`, which a server on loopback lets in. So the token has to stop it.
 pub async fn a_double_clicked_attack_lacks_the_token(scene: Scene) {
     let file = root().join("docs/attacks/hijack.html");
-    let stranger = scene.open_url(Url::from_file_path(file).unwrap().as_str()).await;
+    let stranger = scene
+        .open_url(Url::from_file_path(file).unwrap().as_str())
+        .await;
     let demo = scene.start("4_websocket_broadcast", &[]);
     let words = "CLOSED 1008 Authentication required";
     stranger.attacks(&demo.socket, words).await;
