@@ -1,0 +1,81 @@
+//! Broadcast, the second design: a queue and a task for each client.
+//!
+//! Nobody waits for anybody: the loop puts the message into a queue, and a task per client
+//! takes it out. A client that stops reading leaves its queue to grow, until the memory of
+//! the machine is full. Part 7 of the course stops a client and measures it; `open_broadcast`
+//! does it right.
+//!
+//! Kept to what the design needs: no limits, no heartbeat, no good end.
+//!
+//! - **Run** `cargo run --example broadcast_queues`
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{UnboundedSender, unbounded_channel},
+};
+use tokio_tungstenite::{accept_async, tungstenite};
+use tungstenite::Message;
+
+type Clients = Arc<Mutex<HashMap<SocketAddr, UnboundedSender<Message>>>>;
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:8765").await?;
+    println!("listening on ws://127.0.0.1:8765/");
+    let clients = Clients::default();
+    loop {
+        let (stream, who) = listener.accept().await?;
+        let clients = clients.clone();
+        tokio::spawn(async move {
+            if let Err(error) = relay(stream, who, &clients).await {
+                println!("{who}: {error}");
+            }
+            with(&clients, |clients| clients.remove(&who));
+        });
+    }
+}
+
+async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungstenite::Result<()> {
+    // Small messages leave at once: see Nagle's algorithm.
+    stream.set_nodelay(true)?;
+    let (mut writer, mut reader) = accept_async(stream).await?.split();
+    let (queue, mut queued) = unbounded_channel();
+    with(clients, |clients| clients.insert(who, queue));
+    // Ends when the queue's other end is dropped, or with the connection.
+    tokio::spawn(async move {
+        while let Some(message) = queued.recv().await {
+            if writer.send(message).await.is_err() {
+                break;
+            }
+        }
+    });
+    while let Some(message) = reader.next().await {
+        let Message::Text(text) = message? else {
+            continue;
+        };
+        let text = Message::text(format!("{who} says: {text}"));
+        with(clients, |clients| {
+            for (_, queue) in clients.iter().filter(|(other, _)| **other != who) {
+                // Never waits, and never says that it is enough.
+                queue.send(text.clone()).ok();
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Holds the lock for some instructions, and never across an `.await`.
+fn with<T>(
+    clients: &Clients,
+    work: impl FnOnce(&mut HashMap<SocketAddr, UnboundedSender<Message>>) -> T,
+) -> T {
+    work(&mut clients.lock().unwrap_or_else(PoisonError::into_inner))
+}
