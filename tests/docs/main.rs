@@ -10,7 +10,8 @@
 //! - `text` behind one: what the terminal then shows, all of it; of a program that goes on,
 //!   what comes next. What differs from run to run (times, ports, keys) is masked; with
 //!   `about` every number is. `…` alone on a line stands for any lines. With `part` lines may
-//!   be left out everywhere, and the next `text` goes on behind these.
+//!   be left out everywhere, and the next `text` goes on behind these. With `ctrl-c` that is
+//!   pressed first, and what follows is all that was not looked at.
 //! - `rust`, `js`, `html`, `css`, `toml`, `json` with `file=PATH`: stands in that file.
 //! - `diff` with `from=PATH to=PATH`: is what these two files differ in.
 //!
@@ -193,6 +194,11 @@ fn follow(page: &Page) -> Result<(), Failed> {
                 let terminal = terminals
                     .get_mut(&number)
                     .ok_or(format!("{place}: nothing was typed into terminal {number}"))?;
+                if block.has("ctrl-c") {
+                    terminal
+                        .interrupt()
+                        .map_err(|why| format!("{place}: {why}"))?;
+                }
                 terminal
                     .shows(&block.text, block.has("about"), block.has("part"))
                     .map_err(|why| format!("{place}: {why}"))?;

@@ -148,7 +148,7 @@ impl Terminal {
             match running.child.try_wait().unwrap() {
                 Some(status) => break status.code().unwrap_or(-1).to_string(),
                 // One that listens has no end, and nobody said what it shows.
-                None if running.read().contains("listening on ") => return Ok(()),
+                None if running.read(false).contains("listening on ") => return Ok(()),
                 None if start.elapsed() > PATIENCE => return Err(running.said("does not end")),
                 None => pause(),
             }
@@ -167,7 +167,7 @@ impl Terminal {
         let start = Instant::now();
         loop {
             let ended = running.child.try_wait().unwrap().is_some();
-            running.read();
+            running.read(ended);
             let shown: Vec<_> = running.unread.lines().collect();
             let lines: Vec<_> = shown.iter().map(|line| masked(line, about)).collect();
             if let Some(taken) = matches(&expected, &lines, ended && !part) {
@@ -189,7 +189,17 @@ impl Terminal {
 
     /// Ctrl-C, and the end.
     pub fn stop(&mut self) -> Result<(), String> {
-        let Some(mut running) = self.running.take() else {
+        self.interrupt()?;
+        if let Some(running) = self.running.take() {
+            // What was left in the background, stopped perhaps, goes with its terminal.
+            kill_process_group(Pid::from_child(&running.child), Signal::KILL).ok();
+        }
+        Ok(())
+    }
+
+    /// Ctrl-C, and whatever it shows then.
+    pub fn interrupt(&mut self) -> Result<(), String> {
+        let Some(running) = &mut self.running else {
             return Ok(());
         };
         if running.child.try_wait().unwrap().is_some() {
@@ -219,16 +229,17 @@ impl Drop for Terminal {
 }
 
 impl Running {
-    /// All that is unread.
-    fn read(&mut self) -> &str {
+    /// All that is unread; of what goes on, whole lines.
+    fn read(&mut self, ended: bool) -> &str {
         let at = self.output.stream_position().unwrap();
         let mut bytes = Vec::new();
         self.output.read_to_end(&mut bytes).unwrap();
         // A line that is not whole is read again.
-        let whole = bytes
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |end| end + 1);
+        let last = bytes.iter().rposition(|byte| *byte == b'\n');
+        let whole = match ended {
+            true => bytes.len(),
+            false => last.map_or(0, |end| end + 1),
+        };
         self.output
             .seek(SeekFrom::Start(at + whole as u64))
             .unwrap();
@@ -238,7 +249,7 @@ impl Running {
     }
 
     fn said(&mut self, what: &str) -> String {
-        self.read();
+        self.read(true);
         format!("{:?} {what}; it said:\n{}", self.line, self.unread)
     }
 }
