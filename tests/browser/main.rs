@@ -103,6 +103,12 @@ fn main() -> ExitCode {
         nobody_but_the_server_is_asked_and_the_console_stays_empty
         the_page_fits_a_phone_in_light_and_dark
     }
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        mistakes_do_what_the_course_says
+    );
     // The chat. What does not depend on the way is seen in one of them.
     tests_in_both_ways! {
         who_is_here_is_shown
@@ -279,6 +285,54 @@ async fn bytes_come_back_unchanged(scene: Scene) {
     let sent = page.value("$('log').querySelector('[data-event=send] .text').textContent");
     let sent = sent.await;
     page.logs("message", sent.as_str().unwrap()).await;
+}
+
+/// Part 3 of the course lists what a browser does with what everybody does wrong once.
+async fn mistakes_do_what_the_course_says(scene: Scene) {
+    let demo = scene.start("2_websocket_echo", &[("WEBSOCKET_RATE_LIMIT", "off")]);
+    let page = scene.open(&demo).await;
+    let found = page.value(
+        r#"(async () => {
+            const found = [];
+            const attempt = (act) => {
+                try { act(); found.push("no error"); }
+                catch (error) { found.push(`${error.name}: ${error.message}`); }
+            };
+            const socket = new WebSocket($("server").value);
+            const next = (event) => new Promise((done) => socket.addEventListener(event, done, { once: true }));
+            const answer = async (data) => { socket.send(data); return (await next("message")).data; };
+            attempt(() => socket.send("too early"));
+            await next("open");
+            const echo = await answer("Hello");
+            attempt(() => JSON.parse(echo));
+            found.push(await answer({ a: 1 }), await answer("\ud800"));
+            found.push((await answer(new Uint8Array(4))).constructor.name);
+            for (let n = 0; n < 10; n += 1) socket.send("x".repeat(60000));
+            found.push(socket.bufferedAmount);
+            attempt(() => socket.close(1001));
+            socket.close(1000);
+            const before = socket.bufferedAmount;
+            attempt(() => socket.send("lost"));
+            found.push(socket.bufferedAmount - before);
+            return found;
+        })()"#,
+    );
+    let found = found.await;
+    assert_eq!(
+        found,
+        json!([
+            "InvalidStateError: Failed to execute 'send' on 'WebSocket': Still in CONNECTING state.",
+            "SyntaxError: Unexpected token 'E', \"Echo: Hello\" is not valid JSON",
+            "Echo: [object Object]",
+            "Echo: \u{fffd}",
+            "Blob",
+            600_000,
+            "InvalidAccessError: Failed to execute 'close' on 'WebSocket': The close code must be \
+             either 1000, or between 3000 and 4999. 1001 is neither.",
+            "no error",
+            4,
+        ])
+    );
 }
 
 /// What a stranger sends never becomes part of the page.
