@@ -91,13 +91,11 @@ impl Sink<'_> {
 
 impl Side {
     pub(crate) fn new(from: Direction) -> Side {
-        let stage = Stage::Head(Vec::new());
-        let (bytes, keep) = (0, KEEP);
         Side {
             from,
-            stage,
-            bytes,
-            keep,
+            stage: Stage::Head(Vec::new()),
+            bytes: 0,
+            keep: KEEP,
         }
     }
 
