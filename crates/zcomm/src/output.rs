@@ -12,7 +12,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use data_encoding::BASE64;
-use serde_json::json;
+use serde::Serialize;
 use zcomm_core::{End, Message, Opening, Received};
 
 /// Of a binary message that is shown to people (bytes).
@@ -27,6 +27,40 @@ pub(crate) enum Form {
     Bytes,
     /// A JSON object a line, for everything that happens.
     Json,
+}
+
+/// What happened, for a program: always with its members in this order.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Object<'a> {
+    Text {
+        data: &'a str,
+    },
+    Binary {
+        base64: String,
+    },
+    Ping {
+        base64: String,
+    },
+    Pong {
+        base64: String,
+    },
+    Close {
+        by: &'a str,
+        code: u16,
+        reason: &'a str,
+    },
+    Broken {
+        reason: &'a str,
+    },
+}
+
+impl Object<'_> {
+    fn write(&self) -> io::Result<()> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        write(&line)
+    }
 }
 
 /// Where everything goes that is told.
@@ -70,8 +104,15 @@ impl Output {
     pub(crate) fn received(&mut self, received: &Received) -> io::Result<()> {
         match received {
             Received::Message(message) => self.message(message),
-            Received::Ping(payload) => self.frame("ping", "<", payload),
-            Received::Pong(payload) => self.frame("pong", "<", payload),
+            Received::Ping(payload) | Received::Pong(payload) if self.form == Form::Json => {
+                let base64 = BASE64.encode(payload);
+                match received {
+                    Received::Ping(_) => Object::Ping { base64 }.write(),
+                    _ => Object::Pong { base64 }.write(),
+                }
+            }
+            Received::Ping(payload) => self.frame("ping", payload),
+            Received::Pong(payload) => self.frame("pong", payload),
         }
     }
 
@@ -87,16 +128,19 @@ impl Output {
         let Some(end) = end else { return };
         if self.form == Form::Json {
             let object = match end {
-                End::ByPeer(why) | End::ByUs(why) => json!({
-                    "type": "close",
-                    "by": if matches!(end, End::ByPeer(_)) { "peer" } else { "us" },
-                    "code": why.code(),
-                    "reason": why.reason(),
-                }),
-                End::Broken(why) => json!({ "type": "broken", "reason": why }),
+                End::ByPeer(why) | End::ByUs(why) => Object::Close {
+                    by: if matches!(end, End::ByPeer(_)) {
+                        "peer"
+                    } else {
+                        "us"
+                    },
+                    code: why.code(),
+                    reason: why.reason(),
+                },
+                End::Broken(reason) => Object::Broken { reason },
             };
             // Nobody may read any more: the exit code says it, too.
-            write(format!("{object}\n").as_bytes()).ok();
+            object.write().ok();
         } else if self.control {
             note(&format!("< {end}"));
         }
@@ -104,13 +148,10 @@ impl Output {
 
     fn message(&self, message: &Message) -> io::Result<()> {
         match (self.form, message) {
-            (Form::Json, Message::Text(text)) => {
-                let object = json!({ "type": "text", "data": text.to_string() });
-                write(format!("{object}\n").as_bytes())
-            }
+            (Form::Json, Message::Text(data)) => Object::Text { data }.write(),
             (Form::Json, Message::Binary(data)) => {
-                let object = json!({ "type": "binary", "base64": BASE64.encode(data) });
-                write(format!("{object}\n").as_bytes())
+                let base64 = BASE64.encode(data);
+                Object::Binary { base64 }.write()
             }
             (Form::Bytes, Message::Text(text)) => write(text.as_bytes()),
             (Form::Bytes, Message::Binary(data)) => write(data),
@@ -124,13 +165,9 @@ impl Output {
         }
     }
 
-    fn frame(&self, kind: &str, way: &str, payload: &[u8]) -> io::Result<()> {
-        if self.form == Form::Json {
-            let object = json!({ "type": kind, "base64": BASE64.encode(payload) });
-            return write(format!("{object}\n").as_bytes());
-        }
+    fn frame(&self, kind: &str, payload: &[u8]) -> io::Result<()> {
         if self.control {
-            note(&format!("{way} {kind} {}", bytes(payload)));
+            note(&format!("< {kind} {}", bytes(payload)));
         }
         Ok(())
     }
@@ -186,6 +223,23 @@ mod tests {
         let shown = "␛]0;pwn␇␍␊forged\u{fffd}2J\u{fffd}x␡";
         assert_eq!(visible(hostile), shown);
         assert_eq!(visible("Grüße, 世界 🌍"), "Grüße, 世界 🌍");
+    }
+
+    /// A map would sort them, or not, by what else is built beside it.
+    #[test]
+    fn an_object_begins_with_its_type() {
+        let text = Object::Text { data: "a\"b" };
+        let close = Object::Close {
+            by: "peer",
+            code: 1000,
+            reason: "",
+        };
+        let json = |object: &Object| serde_json::to_string(object).unwrap();
+        assert_eq!(json(&text), r#"{"type":"text","data":"a\"b"}"#);
+        assert_eq!(
+            json(&close),
+            r#"{"type":"close","by":"peer","code":1000,"reason":""}"#
+        );
     }
 
     #[test]
