@@ -25,6 +25,7 @@ mod _3_websocket_secure;
 
 mod bad_inputs;
 mod client;
+mod counter;
 mod metrics;
 mod peers;
 #[cfg(unix)]
