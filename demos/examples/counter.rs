@@ -6,7 +6,7 @@
 //! has the order of the changes. And each message is the whole state, so a late joiner reads
 //! the log from its last entry on: first what is, then what comes.
 //!
-//! - **Run** `cargo run -p demos --example counter`
+//! - **Run** `cargo run --example counter`
 //! - **Talk** to it: `cargo run --bin zcomm -- connect ws://127.0.0.1:8765/`
 //! - **In production** the number stands in a database: this one begins at 0 again.
 
