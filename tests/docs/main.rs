@@ -27,6 +27,7 @@ mod generated;
 mod masks;
 mod names;
 mod page;
+mod plans;
 mod quotes;
 mod terminal;
 
@@ -146,6 +147,7 @@ fn main() -> ExitCode {
         "errors that are explained exist",
         errors::check,
     ));
+    trials.push(Trial::test("plans keep to their time", plans::add_up));
     let count = not_run.len();
     trials.push(Trial::test("few blocks are not run", move || match count {
         0..=NOT_RUN => Ok(()),
