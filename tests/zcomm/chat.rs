@@ -278,6 +278,7 @@ mod terminal {
         ada.send_line("is anybody there?").unwrap();
         ada.expect("not said, because you are not in this room")
             .unwrap();
+        ada.expect("lobby> ").unwrap();
         ada.send("\x04").unwrap();
         ends(ada, 1);
     }

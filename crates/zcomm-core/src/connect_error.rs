@@ -211,7 +211,7 @@ impl ConnectError {
             }
             ConnectError::Http { status, .. } => match status {
                 300..=399 => "the server is elsewhere: use the address it names",
-                401 => "show the server's token with --token",
+                401 => "show the server's token: with --token, or as ?token=… in the address",
                 403 => "its lists of origins and hosts decide: the server's log names what was refused",
                 404 => "the path is wrong: the servers of this course take / and /ws",
                 426 => "this place wants another protocol or version",
