@@ -8,7 +8,7 @@
 //! What goes wrong is plain data ([`faults`]); [`words`] reads it from options, scripts and
 //! keys; the [`board`] switches it. Each [`connection`] is [carried](carry) in two directions
 //! ([`passage`]): the [`frames`] are found in its bytes, something is done to them
-//! ([`disturb`]), and the [`line`](mod@line) delays them.
+//! ([`mod@disturb`]), and the [`line`](mod@line) delays them.
 //!
 //! Production does this to itself on purpose, at an hour when everybody is awake, and calls it
 //! a game day.

@@ -106,7 +106,7 @@ fn split<'a>(text: &'a str, help: &str) -> Result<(f64, &'a str), Wrong> {
     }
 }
 
-/// Writes what [`time`] reads.
+/// Writes what [`time()`] reads.
 pub(super) struct Time(pub(super) Duration);
 
 impl fmt::Display for Time {
