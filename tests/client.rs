@@ -190,6 +190,7 @@ async fn the_close_code_decides_whether_it_comes_back() {
     for (code, reason, back) in [
         (1000, "", false),
         (1001, "", true),
+        (1002, "", false),
         (1008, "Invalid token", false),
         (1008, "Too slow", true),
         (1009, "", false),

@@ -205,7 +205,7 @@ fn may_come_back(end: &End) -> bool {
         End::ByPeer(why) if why.code() == CloseReason::POLICY => why.reason() == "Too slow",
         End::ByPeer(why) => !matches!(
             why.code(),
-            CloseReason::NORMAL | 1003 | 1007 | 1009 | 1010 | 4000..=4999
+            CloseReason::NORMAL | 1002 | 1003 | 1007 | 1009 | 1010 | 4000..=4999
         ),
     }
 }

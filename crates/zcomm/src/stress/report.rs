@@ -35,7 +35,7 @@ pub(super) struct ServerFigures {
     /// Bytes of its memory for each connection.
     pub(super) each: f64,
     /// Microseconds of CPU for each message that came back.
-    pub(super) cpu_each: f64,
+    pub(super) cpu_each: Option<f64>,
     /// Cores that it used.
     pub(super) cores: f64,
 }
@@ -106,7 +106,7 @@ impl Report {
                 connected: server.connected,
                 peak: server.peak,
                 each: server.connected.saturating_sub(server.before) as f64 / opened.max(1) as f64,
-                cpu_each: cpu * 1e6 / came.max(1) as f64,
+                cpu_each: (came > 0).then(|| cpu * 1e6 / came as f64),
                 cores: cpu / seconds.max(f64::MIN_POSITIVE),
             }
         });

@@ -107,7 +107,9 @@ fn row(report: &Report) -> String {
     cells.push(lag.unwrap_or_default());
     cells.extend(match &report.server {
         Some(server) => [
-            format!("{:.3}", server.cpu_each),
+            server
+                .cpu_each
+                .map_or_else(String::new, |us| format!("{us:.3}")),
             format!("{:.3}", server.cores),
             server.peak.to_string(),
             format!("{:.0}", server.each),

@@ -52,10 +52,10 @@ impl Report {
             rows.push(("server", server.names.clone()));
             rows.push((
                 "",
-                format!(
-                    "CPU {:.2} us a message, {:.2} cores",
-                    server.cpu_each, server.cores
-                ),
+                match server.cpu_each {
+                    Some(us) => format!("CPU {us:.2} us a message, {:.2} cores", server.cores),
+                    None => format!("CPU {:.2} cores, and no message came", server.cores),
+                },
             ));
             rows.push((
                 "",
