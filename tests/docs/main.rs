@@ -6,7 +6,8 @@
 //!
 //! - `sh`: a terminal, and the lines that are typed into it. `terminal=2` is another one. A
 //!   program that goes on running is stopped with Ctrl-C by the next block of its terminal.
-//!   `exit=1` says how it ends, if not well. `not-run="why"` is for the few that cannot be run here; they are counted and listed.
+//!   `exit=1` says how it ends, if not well; `exit=0` that it does end, and is waited for.
+//!   `not-run="why"` is for the few that cannot be run here; they are counted and listed.
 //! - `text` behind one: what the terminal then shows, all of it; of a program that goes on,
 //!   what comes next. What differs from run to run (times, ports, keys) is masked; with
 //!   `about` every number is. `…` alone on a line stands for any lines. With `part` lines may
@@ -16,7 +17,8 @@
 //! - `diff` with `from=PATH to=PATH`: is what these two files differ in.
 //!
 //! The rest of a page is held to its word, too: `names`. What is a table in the code is made
-//! from it: `generated`. An error that a page explains is one that a program has: `errors`. An error that a page explains is one that a program has: `errors`.
+//! from it: `generated`. An error that a page explains is one that a program has: `errors`.
+//! The minutes of a plan add up: `plans`.
 
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "a test program is not a library")]
@@ -176,7 +178,7 @@ fn follow(page: &Page) -> Result<(), Failed> {
                     .or_insert_with(|| desk.terminal());
                 let shown = shown(page, index);
                 terminal
-                    .types(&block.text, shown, block.attribute("exit").unwrap_or("0"))
+                    .types(&block.text, shown, block.attribute("exit"))
                     .map_err(|why| format!("{place}: {why}"))?;
                 last = Some(number);
             }

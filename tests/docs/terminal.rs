@@ -105,12 +105,21 @@ struct Running {
     /// What it has shown and nobody has looked at.
     unread: String,
     line: String,
+    /// Whether it is known to end by itself, and is waited for.
+    ends: bool,
+    /// How it ends, if it does so by itself.
+    code: Option<String>,
 }
 
 impl Terminal {
-    /// Types these lines. When what they show is to be looked at next, they may go on
-    /// running; else they have to end, and with this code.
-    pub fn types(&mut self, lines: &str, looked_at: bool, code: &str) -> Result<(), String> {
+    /// Types these lines. They end with this code, or else well. When what they show is to be
+    /// looked at next and no code is given, they may go on running.
+    pub fn types(
+        &mut self,
+        lines: &str,
+        looked_at: bool,
+        code: Option<&str>,
+    ) -> Result<(), String> {
         self.stop()?;
         // Not another terminal's, and not that of the line before: it may still be written to.
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
@@ -138,24 +147,22 @@ impl Terminal {
             output: File::open(log).unwrap(),
             unread: String::new(),
             line: lines.trim().to_owned(),
+            ends: code.is_some(),
+            code: Some(code.unwrap_or("0").to_owned()),
         });
         if looked_at {
             return Ok(());
         }
         let running = self.running.as_mut().unwrap();
         let start = Instant::now();
-        let ended = loop {
+        loop {
             match running.child.try_wait().unwrap() {
-                Some(status) => break status.code().unwrap_or(-1).to_string(),
+                Some(_) => return running.ended_well(),
                 // One that listens has no end, and nobody said what it shows.
                 None if running.read(false).contains("listening on ") => return Ok(()),
                 None if start.elapsed() > PATIENCE => return Err(running.said("does not end")),
                 None => pause(),
             }
-        };
-        match ended == code {
-            true => Ok(()),
-            false => Err(running.said(&format!("ended with {ended}"))),
         }
     }
 
@@ -170,7 +177,9 @@ impl Terminal {
             running.read(ended);
             let shown: Vec<_> = running.unread.lines().collect();
             let lines: Vec<_> = shown.iter().map(|line| masked(line, about)).collect();
-            if let Some(taken) = matches(&expected, &lines, ended && !part) {
+            if (ended || !running.ends)
+                && let Some(taken) = matches(&expected, &lines, ended && !part)
+            {
                 let rest = running.unread.lines().skip(taken);
                 running.unread = rest.map(|line| format!("{line}\n")).collect();
                 return Ok(());
@@ -187,8 +196,11 @@ impl Terminal {
         }
     }
 
-    /// Ctrl-C, and the end.
+    /// Ctrl-C, and the end. What has ended by itself must have done so with its code.
     pub fn stop(&mut self) -> Result<(), String> {
+        if let Some(running) = &mut self.running {
+            running.ended_well()?;
+        }
         self.interrupt()?;
         if let Some(running) = self.running.take() {
             // What was left in the background, stopped perhaps, goes with its terminal.
@@ -205,6 +217,7 @@ impl Terminal {
         if running.child.try_wait().unwrap().is_some() {
             return Ok(());
         }
+        running.code = None;
         let group = Pid::from_child(&running.child);
         kill_process_group(group, Signal::INT).ok();
         let start = Instant::now();
@@ -229,6 +242,17 @@ impl Drop for Terminal {
 }
 
 impl Running {
+    /// Whether it goes on, was ended from elsewhere, or has ended with its code.
+    fn ended_well(&mut self) -> Result<(), String> {
+        let status = self.child.try_wait().unwrap();
+        match (status.and_then(|status| status.code()), &self.code) {
+            (Some(code), Some(expected)) if code.to_string() != *expected => {
+                Err(self.said(&format!("ended with {code}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// All that is unread; of what goes on, whole lines.
     fn read(&mut self, ended: bool) -> &str {
         let at = self.output.stream_position().unwrap();
