@@ -35,3 +35,4 @@ mod storms;
 mod tidy;
 mod xray;
 mod xray_tshark;
+mod xray_viewers;

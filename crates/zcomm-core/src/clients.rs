@@ -130,13 +130,15 @@ pub struct Clients {
 
 struct Shared {
     max_send_bytes: usize,
-    last_id: AtomicU64,
+    last_id: Arc<AtomicU64>,
     list: Mutex<List>,
 }
 
 #[derive(Default)]
 struct List {
     clients: BTreeMap<ClientId, Arc<Client>>,
+    /// How many have joined since the start.
+    joined: u64,
     /// Set when the server stops: whoever still arrives is sent away at once.
     closing: Option<CloseReason>,
     /// What those did who have left.
@@ -149,7 +151,18 @@ impl Clients {
         Clients {
             shared: Arc::new(Shared {
                 max_send_bytes,
-                last_id: AtomicU64::new(0),
+                last_id: Arc::default(),
+                list: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Another list, in which nobody has a number that somebody has in this one.
+    pub(crate) fn beside(&self) -> Clients {
+        Clients {
+            shared: Arc::new(Shared {
+                max_send_bytes: self.shared.max_send_bytes,
+                last_id: Arc::clone(&self.shared.last_id),
                 list: Mutex::default(),
             }),
         }
@@ -222,6 +235,7 @@ impl Clients {
                 waker: Waker::noop().clone(),
             }),
         });
+        list.joined += 1;
         list.clients.insert(id, Arc::clone(&client));
         Membership {
             client,
@@ -248,7 +262,7 @@ impl Clients {
 
     /// Clients that have joined since the start.
     pub(crate) fn accepted(&self) -> u64 {
-        self.shared.last_id.load(Ordering::Relaxed)
+        lock(&self.shared.list).joined
     }
 
     /// How many are connected, and what all have done since the start, those who have left

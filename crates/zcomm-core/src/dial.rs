@@ -25,11 +25,12 @@ use tungstenite::{
 
 use crate::{
     connect_error::ConnectError,
+    counted_tcp::CountedTcp,
     opening::{Opening, Secrets, TlsOpening, header_lines, refusal_words, response_lines},
     options::ConnectOptions,
     shown::printable,
     target::Target,
-    transport::{CountedTcp, SpeaksTls, Transport},
+    transport::{SpeaksTls, Transport},
     trust::Trust,
     wire::Wire,
     xray::Direction,

@@ -13,7 +13,6 @@
 //! everything else.
 
 use std::{
-    borrow::Cow,
     convert::Infallible,
     future::{poll_fn, ready},
     net::SocketAddr,
@@ -44,11 +43,12 @@ use crate::{
     metrics::Metrics,
     page::Page,
     refusal::Refusal,
-    request::{is_handshake, query_values},
+    request::{attempts, instead_of_a_request, is_handshake, query_values},
     response::{allow_page, empty, json, ok, refused, switching_protocols},
     slots::Slot,
     statistics::Statistics,
     transport::Transport,
+    viewers::Viewers,
     why::Why,
     wire::linger,
 };
@@ -64,6 +64,8 @@ pub(crate) struct Front {
     pub(crate) clients: Clients,
     pub(crate) hub: Hub,
     pub(crate) why: Why,
+    /// There with an X-ray.
+    pub(crate) viewers: Option<Viewers>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) statistics: Statistics,
 }
@@ -81,13 +83,24 @@ pub(crate) enum Guest {
     /// A client: in the list and at the log from before its 101 is written, so that whoever
     /// has read the 101 is counted, and reached by the next broadcast.
     Client(Membership, Cursor, Asked),
+    /// A page that looks at what an X-ray has seen of its other connection.
+    Viewer(Membership, Cursor),
     /// Let in only to be told, by close 1008, why not.
     Refused(Refusal),
 }
 
 enum Answer {
     Respond(Response<Full<Bytes>>),
-    Admit(Admission),
+    /// A client; or a viewer, of this log.
+    Admit(Admission, Option<Hub>),
+}
+
+/// What is known of a connection after its request.
+#[derive(Default)]
+struct Outcome {
+    guest: Option<Guest>,
+    /// By which its page knows it.
+    attempt: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -107,14 +120,16 @@ impl Front {
         slot: &Slot,
         accepted: Instant,
     ) -> Option<Upgraded> {
-        let guest = Mutex::new(None);
+        let outcome = Mutex::new(Outcome::default());
         let service = service_fn(|request| {
-            let response = match self.decide(&request, peer, local, slot) {
+            let answer = self.decide(&request, peer, local, slot);
+            let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+            outcome.attempt = self.may_be_shown(&request);
+            let response = match answer {
                 Ok(Answer::Respond(response)) => response,
-                Ok(Answer::Admit(admission)) => {
+                Ok(Answer::Admit(admission, log)) => {
                     let response = switching_protocols(&admission);
-                    let admitted = self.admit(admission, peer, accepted);
-                    *guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(admitted);
+                    outcome.guest = Some(self.admit(admission, log, peer, accepted));
                     response
                 }
                 Err(refusal) => self.refuse(&request, refusal, peer),
@@ -129,9 +144,19 @@ impl Front {
         let http1::Parts { io, read_buf, .. } = http.into_parts();
         let mut stream = io.into_inner();
         if let Err(error) = result {
-            explain(&error, &read_buf, peer, local);
+            match instead_of_a_request(&error, &read_buf, local) {
+                Some(reason) => tracing::info!(%peer, reason, "handshake.rejected"),
+                None => tracing::debug!(%peer, %error, "the client left before it had an answer"),
+            }
         }
-        match guest.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        let outcome = outcome.into_inner();
+        let Outcome { guest, attempt } = outcome.unwrap_or_else(PoisonError::into_inner);
+        match (&guest, &self.viewers, attempt) {
+            (Some(Guest::Viewer(..)), ..) => stream = stream.unwatched(),
+            (_, Some(viewers), Some(attempt)) => viewers.show(&mut stream, &attempt),
+            _ => {}
+        }
+        match guest {
             Some(guest) => Some(Upgraded {
                 stream,
                 early: read_buf.to_vec(),
@@ -159,9 +184,11 @@ impl Front {
             return Ok(Answer::Respond(self.why(request)));
         }
         let host = self.gate.check_request(request, local)?;
-        if path == "/ws" || (path == "/" && is_handshake(request.headers())) {
+        let looks = path == "/xray";
+        if looks || path == "/ws" || (path == "/" && is_handshake(request.headers())) {
             let admission = self.gate.check_handshake(request, &host, slot)?;
-            return Ok(Answer::Admit(admission));
+            let log = looks.then(|| self.to_look_at(request)).transpose()?;
+            return Ok(Answer::Admit(admission, log));
         }
         let response = match path {
             // HEAD is GET without the body.
@@ -189,11 +216,41 @@ impl Front {
         response.map(Answer::Respond).ok_or(Refusal::NotFound)
     }
 
-    /// Lets a client in, before its 101 is written.
-    fn admit(&self, admission: Admission, peer: SocketAddr, accepted: Instant) -> Guest {
+    /// The log that a viewer wants to see.
+    fn to_look_at(&self, request: &Request<Incoming>) -> Result<Hub, Refusal> {
+        let viewers = self.viewers.as_ref().ok_or(Refusal::NoXray)?;
+        let log = match query_values(request.uri().query(), "watch").as_slice() {
+            [attempt] => viewers.log(attempt),
+            _ => None,
+        };
+        log.ok_or(Refusal::Malformed("watch must be one attempt"))
+    }
+
+    /// The attempt of a handshake that its page may look at.
+    fn may_be_shown(&self, request: &Request<Incoming>) -> Option<String> {
+        let shown = is_handshake(request.headers()) && request.uri().path() != "/xray";
+        match attempts(request).as_slice() {
+            [attempt] if shown => self.viewers.as_ref().map(|_| attempt.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Lets a client in, before its 101 is written; one that looks at a log is a viewer.
+    fn admit(
+        &self,
+        admission: Admission,
+        log: Option<Hub>,
+        peer: SocketAddr,
+        accepted: Instant,
+    ) -> Guest {
         if let Some(refusal) = admission.close_with {
             self.metrics.refusals.add(refusal.word());
             return Guest::Refused(refusal);
+        }
+        if let (Some(viewers), Some(log)) = (&self.viewers, log) {
+            let membership = viewers.clients.join(peer);
+            let cursor = log.cursor_at(membership.client.info.id, 0);
+            return Guest::Viewer(membership, cursor);
         }
         let took = accepted.elapsed().as_secs_f64();
         self.metrics.handshake_seconds.observe(took);
@@ -244,25 +301,4 @@ impl Front {
         allow_page(&mut response, HeaderValue::from_static("*"));
         response
     }
-}
-
-/// The attempts that a request names. One is meant; with several, one page could fill the
-/// notes of all others, or read a refusal twice.
-fn attempts(request: &Request<Incoming>) -> Vec<Cow<'_, str>> {
-    query_values(request.uri().query(), "attempt")
-}
-
-/// Says in words what came instead of an HTTP request.
-fn explain(error: &hyper::Error, input: &[u8], peer: SocketAddr, local: SocketAddr) {
-    let reason = if input.starts_with(&[0x16, 0x03]) {
-        format!("this looks like TLS: use ws://{local}/, this port speaks plain WebSocket")
-    } else if input.starts_with(b"PRI * HTTP/2.0") {
-        "h2_preface: HTTP/2 is not spoken here, use HTTP/1.1".to_owned()
-    } else if error.is_parse() || error.is_parse_too_large() {
-        format!("not an HTTP request: {error}")
-    } else {
-        tracing::debug!(%peer, %error, "the connection ended before its request was answered");
-        return;
-    };
-    tracing::info!(%peer, reason, "handshake.rejected");
 }

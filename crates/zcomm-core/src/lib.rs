@@ -136,6 +136,7 @@ pub mod logging;
 mod tally;
 
 mod clients;
+mod counted_tcp;
 
 mod deadlines;
 mod descriptors;
@@ -152,6 +153,8 @@ mod subscriptions;
 
 mod figures;
 mod metrics;
+
+mod viewers;
 
 mod exposition;
 

@@ -29,6 +29,8 @@ pub(crate) enum Refusal {
     NotFound,
     /// 404: nothing is known about this attempt.
     NotNoted,
+    /// 404: the server runs without an X-ray.
+    NoXray,
     /// 405: only GET opens a WebSocket or fetches a page.
     Method,
     /// 414: the address of the request is longer than 4 KiB.
@@ -73,7 +75,7 @@ impl Refusal {
             Refusal::Host => "host",
             // Which only a request for a page can hear:
             Refusal::NotForAll | Refusal::NotNoted => "other",
-            Refusal::NotFound => "not_found",
+            Refusal::NotFound | Refusal::NoXray => "not_found",
             Refusal::Method => "method",
             Refusal::UriTooLong => "uri_too_long",
             Refusal::Upgrade => "upgrade",
@@ -90,7 +92,7 @@ impl Refusal {
             Refusal::Malformed(_) => 400,
             Refusal::TokenMissing | Refusal::TokenWrong => 401,
             Refusal::Origin | Refusal::Host | Refusal::NotForAll => 403,
-            Refusal::NotFound | Refusal::NotNoted => 404,
+            Refusal::NotFound | Refusal::NotNoted | Refusal::NoXray => 404,
             Refusal::Method => 405,
             Refusal::UriTooLong => 414,
             Refusal::Upgrade => 426,
@@ -110,6 +112,7 @@ impl Refusal {
             Refusal::Host => "this server does not answer for the host in the address",
             Refusal::NotForAll => "these figures are not for everybody",
             Refusal::NotFound => "nothing is served under this path",
+            Refusal::NoXray => "this server runs without an X-ray",
             Refusal::NotNoted => "no refusal is noted under this attempt",
             Refusal::Method => "only GET opens a WebSocket",
             Refusal::UriTooLong => "the address is longer than 4 KiB",
@@ -144,6 +147,9 @@ impl Refusal {
             }
             Refusal::NotFound => {
                 "the page is at /, the WebSocket at / and /ws, and there are /healthz, /stats, /metrics and /why"
+            }
+            Refusal::NoXray => {
+                "start it again with --xray behind it, or with WEBSOCKET_XRAY=on in .zEnv"
             }
             Refusal::NotNoted => "it was read already, is older than 60 s, or never was",
             Refusal::Method => "send GET",

@@ -7,7 +7,7 @@
 //! Production reads the same in the same way; how much it believes a proxy in front
 //! (`Forwarded`) is a setting there.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::SocketAddr};
 
 use hyper::{
     HeaderMap, Request,
@@ -104,4 +104,28 @@ pub(crate) fn text(value: &header::HeaderValue) -> Result<&str, Refusal> {
     value
         .to_str()
         .map_err(|_| Refusal::Malformed("a header that matters is not plain ASCII"))
+}
+
+/// The attempts that a request names. One is meant; with several, one page could fill the
+/// notes of all others, or read a refusal twice.
+pub(crate) fn attempts<B>(request: &Request<B>) -> Vec<Cow<'_, str>> {
+    query_values(request.uri().query(), "attempt")
+}
+
+/// Says in words what came instead of an HTTP request, if anything did.
+pub(crate) fn instead_of_a_request(
+    error: &hyper::Error,
+    input: &[u8],
+    local: SocketAddr,
+) -> Option<String> {
+    if input.starts_with(&[0x16, 0x03]) {
+        let what =
+            format!("this looks like TLS: use ws://{local}/, this port speaks plain WebSocket");
+        return Some(what);
+    }
+    if input.starts_with(b"PRI * HTTP/2.0") {
+        return Some("h2_preface: HTTP/2 is not spoken here, use HTTP/1.1".to_owned());
+    }
+    let broken = error.is_parse() || error.is_parse_too_large();
+    broken.then(|| format!("not an HTTP request: {error}"))
 }

@@ -35,6 +35,7 @@ use crate::{
     slots::Slots,
     statistics::Statistics,
     token::{DEMO_TOKEN, Token},
+    viewers::Viewers,
     why::Why,
 };
 
@@ -211,6 +212,8 @@ impl Server {
             max_connections: self.config.max_connections,
             private: self.private_stats,
         };
+        let watched = self.config.xray.as_ref();
+        let viewers = watched.map(|_| Viewers::beside(&self.clients));
         let sessions = Arc::new(Sessions {
             front: Front {
                 gate: Gate::new(&self.config, self.local_addr),
@@ -218,6 +221,7 @@ impl Server {
                 clients: self.clients.clone(),
                 hub: self.hub.clone(),
                 why: Why::default(),
+                viewers,
                 metrics: Arc::clone(&metrics),
                 statistics,
             },
@@ -254,6 +258,9 @@ impl Server {
         stop.send_replace(true);
         let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
         self.clients.disconnect_all(&why);
+        if let Some(viewers) = &sessions.front.viewers {
+            viewers.clients.disconnect_all(&why);
+        }
         let all_ended = async { while tasks.join_next().await.is_some() {} };
         if timeout(sessions.config.stop_timeout, all_ended)
             .await

@@ -21,13 +21,14 @@ use crate::{
     config::Config,
     connection::Connection,
     counted::Counted,
+    counted_tcp::CountedTcp,
     error::{Error, Result},
     http::{Front, Guest, Upgraded},
     metrics::TIMEOUT,
     slots::Slot,
     socket::Socket,
     tls::why_not,
-    transport::{CountedTcp, Transport},
+    transport::Transport,
     wire::Wire,
     xray::Direction,
 };
@@ -114,7 +115,8 @@ impl Sessions {
     {
         let mut wire = Wire::new(upgraded.stream, upgraded.early, &self.config);
         let (membership, cursor, asked) = match upgraded.guest {
-            Guest::Client(membership, cursor, asked) => (membership, cursor, asked),
+            Guest::Client(membership, cursor, asked) => (membership, cursor, Some(asked)),
+            Guest::Viewer(membership, cursor) => (membership, cursor, None),
             Guest::Refused(refusal) => {
                 let reason = refusal.reason();
                 tracing::info!(%peer, code = CloseReason::POLICY, reason, "handshake.rejected");
@@ -124,14 +126,26 @@ impl Sessions {
         };
         let info = membership.client.info.clone();
         let id = info.id;
-        let wire = Counted::new(wire, &membership.client, &self.front.metrics);
+        let front = &self.front;
+        let (viewer, metrics) = match (&asked, &front.viewers) {
+            (None, Some(viewers)) => (Some(true), &viewers.metrics),
+            _ => (None, &front.metrics),
+        };
+        let wire = Counted::new(wire, &membership.client, metrics);
         let socket = Box::new(Socket::new(wire, &self.config, membership, cursor));
-        tracing::info!(conn = %id, %peer, "conn.opened");
-        let (clients, hub) = (self.front.clients.clone(), self.front.hub.clone());
+        tracing::info!(conn = %id, %peer, viewer, "conn.opened");
+        let (clients, hub) = (front.clients.clone(), front.hub.clone());
+        let asked = asked.unwrap_or_default();
         let (connection, back) = Connection::new(socket, info, asked, clients, hub);
+        let talk = async {
+            match viewer {
+                Some(_) => look(connection).await,
+                None => handler(connection).await,
+            }
+        };
         // A panic ends this connection, not the server: tokio would catch it too, but
         // without a Close frame.
-        let talk = AssertUnwindSafe(async { handler(connection).await }).catch_unwind();
+        let talk = AssertUnwindSafe(talk).catch_unwind();
         let why = match talk.await {
             Ok(Ok(()) | Err(Error::Closed)) => CloseReason::new(CloseReason::NORMAL, ""),
             Ok(Err(error)) => {
@@ -147,4 +161,10 @@ impl Sessions {
             socket.finish(why).await;
         }
     }
+}
+
+/// A viewer gets all that is in its log, and has nothing to say.
+async fn look(mut connection: Connection) -> Result<()> {
+    while connection.recv().await.is_some() {}
+    Ok(())
 }

@@ -20,7 +20,10 @@ use tokio::{
 };
 use tokio_rustls::TlsStream;
 
-use crate::xray::{Direction, Tap, Xray};
+use crate::{
+    counted_tcp::CountedTcp,
+    xray::{Direction, Seen, Tap, Xray},
+};
 
 /// A connection to a peer, encrypted or not.
 pub(crate) enum Transport {
@@ -46,22 +49,6 @@ pub(crate) struct Watched {
     writes: Direction,
 }
 
-/// TCP under TLS, and the bytes that came in. Above TLS most of them can be missing: padding
-/// and empty records are work, too, and never become text.
-pub(crate) struct CountedTcp {
-    stream: TcpStream,
-    received: usize,
-}
-
-impl CountedTcp {
-    pub(crate) fn new(stream: TcpStream) -> CountedTcp {
-        CountedTcp {
-            stream,
-            received: 0,
-        }
-    }
-}
-
 /// What reading costs.
 pub(crate) trait Cost {
     /// The bytes that came from the network for so many that were read; asked once after
@@ -75,7 +62,7 @@ impl Cost for Transport {
     fn cost(&mut self, read: usize) -> usize {
         match self {
             Transport::Plain { .. } => read,
-            Transport::Tls(stream) => std::mem::take(&mut stream.get_mut().0.received),
+            Transport::Tls(stream) => stream.get_mut().0.take_received(),
             Transport::Watched(watched) => watched.transport.cost(read),
         }
     }
@@ -117,7 +104,11 @@ impl Transport {
             Direction::ClientToServer => Direction::ServerToClient,
             Direction::ServerToClient => Direction::ClientToServer,
         };
-        let tap = xray.tap(Some(peer), matches!(self, Transport::Tls(_)));
+        let tls = matches!(self, Transport::Tls(_));
+        let tap = match reads {
+            Direction::ClientToServer => xray.tap_for_page(peer, tls),
+            Direction::ServerToClient => xray.tap(Some(peer), tls),
+        };
         Transport::Watched(Box::new(Watched {
             transport: self,
             tap,
@@ -126,10 +117,28 @@ impl Transport {
         }))
     }
 
+    /// Shows it also to `see`, where it is watched; see [`Tap::show_to`].
+    pub(crate) fn show_to(&mut self, see: impl FnMut(&Seen) + Send + 'static) {
+        if let Transport::Watched(watched) = self {
+            watched.tap.show_to(see);
+        }
+    }
+
+    /// The same, from here on watched by nobody.
+    pub(crate) fn unwatched(self) -> Transport {
+        match self {
+            Transport::Watched(watched) => {
+                watched.tap.leave();
+                watched.transport
+            }
+            transport => transport,
+        }
+    }
+
     pub(crate) fn tcp(&self) -> &TcpStream {
         match self {
             Transport::Plain { stream, .. } => stream,
-            Transport::Tls(stream) => &stream.get_ref().0.stream,
+            Transport::Tls(stream) => stream.get_ref().0.tcp(),
             Transport::Watched(watched) => watched.transport.tcp(),
         }
     }
@@ -200,49 +209,6 @@ impl AsyncWrite for Watched {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.transport).poll_shutdown(context)
-    }
-}
-
-impl AsyncRead for CountedTcp {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.received += buffer.filled().len() - before;
-        read
-    }
-}
-
-impl AsyncWrite for CountedTcp {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

@@ -35,9 +35,7 @@ impl Why {
     /// Notes a refusal. An attempt that is no long random word is not worth keeping:
     /// it could be guessed.
     pub(crate) fn note(&self, attempt: &str, refusal: Refusal) {
-        if !(16..=64).contains(&attempt.len())
-            || !attempt.bytes().all(|b| b.is_ascii_alphanumeric())
-        {
+        if !is_attempt(attempt) {
             return;
         }
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,6 +52,11 @@ impl Why {
         let index = notes.iter().position(|(_, known, _)| known == attempt)?;
         notes.remove(index).map(|(.., refusal)| refusal)
     }
+}
+
+/// Whether it can be a random word of a page, which nobody else knows.
+pub(crate) fn is_attempt(word: &str) -> bool {
+    (16..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]

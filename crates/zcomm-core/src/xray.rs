@@ -20,7 +20,7 @@
 
 pub use crate::{
     xray_rules::{BrokenRule, Direction},
-    xray_seen::{Accept, Close, End, Frame, Head, Header, Joined, Open, Raw, Seen, What},
+    xray_seen::{Accept, Close, End, Frame, Head, Header, Joined, Open, Raw, Seen, What, gap},
     xray_session::Session,
     xray_show::{Form, Xray},
     xray_tap::Tap,

@@ -68,6 +68,8 @@ pub enum What {
         /// Frames, and heads, that are missing here.
         frames: u64,
     },
+    /// This connection shows an X-ray, which is not shown in turn.
+    Viewer {},
     /// The connection has ended.
     End(End),
 }
@@ -245,6 +247,17 @@ impl Frame {
 }
 
 impl Seen {
+    /// What nobody sent, and what breaks no rule.
+    pub(crate) fn of(time: Duration, conn: u64, what: What) -> Seen {
+        Seen {
+            time,
+            conn,
+            from: None,
+            what,
+            errors: Vec::new(),
+        }
+    }
+
     /// About so many bytes of memory.
     pub(crate) fn size(&self) -> usize {
         let more = match &self.what {
@@ -283,6 +296,13 @@ impl Seen {
         }
         escaped
     }
+}
+
+/// What stands in place of the events between these two, for who reads a log of events in
+/// JSON and was too slow for it.
+#[must_use]
+pub fn gap(first: u64, last: u64) -> String {
+    format!("{{\"gap\":{}}}", last - first + 1)
 }
 
 fn seconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {

@@ -221,13 +221,8 @@ fn show_all(
             noted = WallClock::now();
             let frames = room.missing.swap(0, Relaxed);
             if frames > 0 {
-                show(Some(&Seen {
-                    time: since.elapsed(),
-                    conn: 0,
-                    from: None,
-                    what: What::NotShown { frames },
-                    errors: Vec::new(),
-                }))?;
+                let time = since.elapsed();
+                show(Some(&Seen::of(time, 0, What::NotShown { frames })))?;
             }
         }
         match next {

@@ -4,29 +4,53 @@
 //! the bytes apart there and then, and hands on what it has seen. Nothing in here waits, and
 //! nothing fails: what cannot be shown is counted.
 //!
+//! Whose connection it is becomes known only by the request in it. Until then a server's tap
+//! keeps what it has seen, so that the page that made the connection can see it from its
+//! first byte.
+//!
 //! Production has the same shape in its tracing: a span for each connection, and its events.
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::{xray_rules::Direction, xray_seen::Open, xray_session::Session, xray_show::Xray};
+use crate::{
+    xray_rules::Direction,
+    xray_seen::{Open, Seen, What},
+    xray_session::Session,
+    xray_show::Xray,
+};
+
+/// What is kept for the page: the beginning, the request and the response.
+const BEGINNING: usize = 8;
 
 impl Xray {
     /// Begins to watch a connection. Dropping the tap is its end.
     #[must_use]
     pub fn tap(&self, peer: Option<SocketAddr>, tls: bool) -> Tap {
+        self.watch(peer, tls, Audience::Nobody)
+    }
+
+    /// The same for a connection that a page may want to see; say soon which.
+    pub(crate) fn tap_for_page(&self, peer: SocketAddr, tls: bool) -> Tap {
+        self.watch(Some(peer), tls, Audience::Unknown(Vec::new()))
+    }
+
+    fn watch(&self, peer: Option<SocketAddr>, tls: bool, audience: Audience) -> Tap {
         let conn = self.next_connection();
-        let (time, mut unseen) = (self.time(), 0);
+        let time = self.time();
         let mut tap = Tap {
             session: Session::new(conn),
-            xray: self.clone(),
+            show: Show {
+                xray: self.clone(),
+                audience,
+                missed: 0,
+            },
             conn,
             time,
             ended: false,
         };
         let open = Open { peer, tls };
-        let see = &mut |seen| unseen += self.send(seen);
-        tap.session.open(time, open, see);
-        self.missing(unseen);
+        let show = &mut tap.show;
+        tap.session.open(time, open, &mut |seen| show.see(seen));
         tap
     }
 }
@@ -34,10 +58,26 @@ impl Xray {
 /// Watches one connection.
 pub struct Tap {
     pub(crate) session: Session,
-    xray: Xray,
+    show: Show,
     conn: u64,
     time: Duration,
     ended: bool,
+}
+
+/// Everybody who sees it.
+struct Show {
+    xray: Xray,
+    audience: Audience,
+    /// Frames that the page has missed and does not know of.
+    missed: u64,
+}
+
+/// Who sees this connection, beside whoever sees them all.
+enum Audience {
+    Nobody,
+    /// Somebody may come, and see this first.
+    Unknown(Vec<Seen>),
+    Page(Box<dyn FnMut(&Seen) + Send>),
 }
 
 impl Tap {
@@ -55,26 +95,47 @@ impl Tap {
 
     /// These bytes have passed. Never waits.
     pub fn passed(&mut self, from: Direction, bytes: &[u8]) {
-        if bytes.is_empty() {
+        if bytes.is_empty() || self.ended {
             return;
         }
-        let Tap { session, xray, .. } = self;
-        let time = xray.time();
+        let time = self.show.xray.time();
         self.time = time;
-        let unseen = match xray.may_show() {
-            false => session.follow(from, bytes),
+        let show = &mut self.show;
+        let hidden = match show.xray.may_show() {
+            false => self.session.follow(from, bytes),
             true => {
                 // The first is paid for; a piece may have thousands.
-                let (mut paid, mut unseen) = (true, 0);
+                let (mut paid, mut hidden) = (true, 0);
                 let see = &mut |seen| {
-                    let shown = std::mem::take(&mut paid) || (unseen == 0 && xray.may_show());
-                    unseen += if shown { xray.send(seen) } else { 1 };
+                    let shown = std::mem::take(&mut paid) || (hidden == 0 && show.xray.may_show());
+                    match shown {
+                        true => show.see(seen),
+                        false => hidden += 1,
+                    }
                 };
-                let begun_unseen = session.feed(time, from, bytes, see);
-                unseen + begun_unseen
+                let begun_hidden = self.session.feed(time, from, bytes, see);
+                hidden + begun_hidden
             }
         };
-        xray.missing(unseen);
+        show.missed += hidden;
+        show.xray.missing(hidden);
+    }
+
+    /// Calls `see` with all that was seen of this connection, and will be. It runs in the
+    /// connection's own task, and must not wait.
+    pub(crate) fn show_to(&mut self, mut see: impl FnMut(&Seen) + Send + 'static) {
+        let page = Audience::Page(Box::new(move |seen| see(seen)));
+        let before = std::mem::replace(&mut self.show.audience, page);
+        if let (Audience::Unknown(seen), Audience::Page(see)) = (before, &mut self.show.audience) {
+            seen.iter().for_each(see);
+        }
+    }
+
+    /// Nobody wants to see this one: it shows an X-ray.
+    pub(crate) fn leave(mut self) {
+        let (time, conn) = (self.show.xray.time(), self.conn);
+        self.show.see(Seen::of(time, conn, What::Viewer {}));
+        self.ended = true;
     }
 
     /// The connection has ended; so it has when the tap is dropped.
@@ -82,12 +143,29 @@ impl Tap {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let Tap { session, xray, .. } = self;
-        let time = xray.time();
+        let time = self.show.xray.time();
         self.time = time;
-        let mut unseen = 0;
-        session.finish(time, &mut |seen| unseen += xray.send(seen));
-        xray.missing(unseen);
+        let show = &mut self.show;
+        self.session.finish(time, &mut |seen| show.see(seen));
+    }
+}
+
+impl Show {
+    fn see(&mut self, seen: Seen) {
+        match &mut self.audience {
+            Audience::Nobody => {}
+            Audience::Unknown(kept) if kept.len() < BEGINNING => kept.push(seen.clone()),
+            Audience::Unknown(_) => self.missed += 1,
+            Audience::Page(see) => {
+                let frames = std::mem::take(&mut self.missed);
+                if frames > 0 {
+                    see(&Seen::of(seen.time, seen.conn, What::NotShown { frames }));
+                }
+                see(&seen);
+            }
+        }
+        let missing = self.xray.send(seen);
+        self.xray.missing(missing);
     }
 }
 

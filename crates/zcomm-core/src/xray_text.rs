@@ -116,6 +116,9 @@ impl Seen {
             What::NotShown { frames } => {
                 format!("… {frames} frames not shown: more than can be read, or nobody read them")
             }
+            What::Viewer {} => {
+                "it shows this X-ray to a page, and is not shown itself any more".into()
+            }
             What::End(end) => format!(
                 "the end, after {} from the client and {} from the server",
                 counted(end.client_bytes),

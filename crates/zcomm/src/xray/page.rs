@@ -8,7 +8,8 @@
 //! Production has this in the browser's own tools, for the pages that run in it.
 
 use zcomm_core::{
-    Asset, Config, Connection, Hub, HubLimits, Message, Page, Result, Server, Token, xray::Seen,
+    Asset, Config, Connection, Hub, HubLimits, Page, Result, Server, Token,
+    xray::{Seen, gap},
 };
 
 /// What a page that comes later can still see.
@@ -72,9 +73,7 @@ impl Screen {
             announce: false,
             ..Config::default()
         };
-        let hub = Hub::with_gap_words(LIMITS, |first, last| {
-            Message::from(format!("{{\"gap\":{}}}", last - first + 1))
-        });
+        let hub = Hub::with_gap_words(LIMITS, |first, last| gap(first, last).into());
         let server = Server::bind(config).await?.page(PAGE);
         let link = format!("http://{}/#token={text}", server.local_addr());
         let all = hub.clone();

@@ -1,0 +1,111 @@
+//! Pages that look at their own connections: what an X-ray sees of one, kept for its page.
+//!
+//! A page can see no frame, not even its own. A server with an X-ray sees all of them, and a
+//! page that knows the attempt of a connection (the random word in its address) has made
+//! that connection. So it opens a second WebSocket, `/xray?watch=<attempt>`, and gets the
+//! events of the first: a log for each attempt, and a viewer is a cursor at its beginning.
+//! It may come before the connection that it watches, or after its end.
+//!
+//! Logs are few and short, and the oldest makes room. Viewers take places like everybody,
+//! and are in no list, no broadcast and no figure.
+//!
+//! Production has this in the browser's own tools, for the pages that run in it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    clients::Clients,
+    hub::{Hub, HubLimits},
+    metrics::Metrics,
+    transport::Transport,
+    why::is_attempt,
+    xray::gap,
+};
+
+/// Attempts whose logs are kept: a class, twice.
+const LOGS: usize = 64;
+
+/// What is kept of each: 16 MiB for all of them.
+const LIMITS: HubLimits = HubLimits {
+    entries: 500,
+    bytes: 256 * 1024,
+    message_bytes: 256 * 1024,
+};
+
+/// What pages can see of their connections, and those that look.
+pub(crate) struct Viewers {
+    logs: Mutex<VecDeque<(String, Hub)>>,
+    pub(crate) clients: Clients,
+    /// Of those that look; nobody reads them.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Viewers {
+    /// `clients` are those who may be looked at: a number in the logs names one connection.
+    pub(crate) fn beside(clients: &Clients) -> Viewers {
+        Viewers {
+            logs: Mutex::default(),
+            clients: clients.beside(),
+            metrics: Arc::new(Metrics::new()),
+        }
+    }
+
+    /// The log of an attempt, which may be made later; `None` when that is no random word.
+    pub(crate) fn log(&self, attempt: &str) -> Option<Hub> {
+        if !is_attempt(attempt) {
+            return None;
+        }
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, log)) = logs.iter().find(|(known, _)| known == attempt) {
+            return Some(log.clone());
+        }
+        if logs.len() == LOGS {
+            logs.pop_front();
+        }
+        let log = Hub::with_gap_words(LIMITS, |first, last| gap(first, last).into());
+        logs.push_back((attempt.to_owned(), log.clone()));
+        Some(log)
+    }
+
+    /// Shows a connection, from its first byte, to whoever knows its attempt.
+    pub(crate) fn show(&self, connection: &mut Transport, attempt: &str) {
+        if let Some(log) = self.log(attempt) {
+            connection.show_to(move |seen| {
+                // One that is too long is told as missing.
+                if log.broadcast(seen.to_json()).is_err() {
+                    log.broadcast(gap(1, 1)).ok();
+                }
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_has_one_log_and_the_oldest_makes_room() {
+        let viewers = Viewers::beside(&Clients::new(100));
+        let attempt = |n: usize| format!("{n:032}");
+        let first = viewers.log(&attempt(0)).unwrap();
+        assert!(first.is(&viewers.log(&attempt(0)).unwrap()));
+        for n in 1..=LOGS {
+            viewers.log(&attempt(n)).unwrap();
+        }
+        assert!(!first.is(&viewers.log(&attempt(0)).unwrap()));
+        let latest = viewers.log(&attempt(LOGS)).unwrap();
+        assert!(latest.is(&viewers.log(&attempt(LOGS)).unwrap()));
+    }
+
+    #[test]
+    fn what_could_be_guessed_has_no_log() {
+        let viewers = Viewers::beside(&Clients::new(100));
+        assert!(viewers.log("1").is_none());
+        assert!(viewers.log("0123456789abcde.").is_none());
+        assert!(viewers.log("0123456789abcdef").is_some());
+    }
+}

@@ -1,0 +1,217 @@
+//! The wire, shown to the page whose connection it is, and to nobody else.
+
+use serde_json::Value;
+
+use crate::{
+    demo,
+    harness::{Client, Demo, Raw, ask, handshake},
+};
+
+/// Two random words, as pages make them.
+const OURS: &str = "0123456789abcdef0123456789abcdef";
+const THEIRS: &str = "fedcba9876543210fedcba9876543210";
+
+const TOKEN: &str = "the_token_of_this_test";
+
+fn with_attempt(demo: &Demo, attempt: &str) -> String {
+    format!("{}?attempt={attempt}", demo.url())
+}
+
+async fn viewer(demo: &Demo, attempt: &str) -> Client {
+    Client::connect(format!("{}xray?watch={attempt}", demo.url())).await
+}
+
+async fn event(viewer: &mut Client) -> Value {
+    serde_json::from_str(&viewer.hear_text().await).unwrap()
+}
+
+/// What an event is, in short.
+fn named(event: &Value) -> String {
+    match event["frame"].as_object() {
+        Some(frame) => {
+            let text = frame.get("text").unwrap_or(&frame["opcode"]).as_str();
+            format!("{} {}", event["from"].as_str().unwrap(), text.unwrap())
+        }
+        None => event
+            .as_object()
+            .unwrap()
+            .keys()
+            .next_back()
+            .unwrap()
+            .clone(),
+    }
+}
+
+/// All events up to the end of the connection.
+async fn until_the_end(viewer: &mut Client) -> Vec<String> {
+    let mut names = Vec::new();
+    while names.last().is_none_or(|name| name != "end") {
+        names.push(named(&event(viewer).await));
+    }
+    names
+}
+
+/// However early or late it comes.
+#[tokio::test]
+async fn a_page_sees_its_connection_from_the_first_byte_to_the_last() {
+    for tls in [false, true] {
+        let start = demo!("2_websocket_echo").arguments(["--xray"]);
+        let start = if tls { start.tls() } else { start };
+        let mut demo = start.start().await;
+        let mut before = viewer(&demo, OURS).await;
+        let mut client = Client::connect(with_attempt(&demo, OURS)).await;
+        let mut between = viewer(&demo, OURS).await;
+        client.say("hello").await;
+        client.hear_text().await;
+        client.leave().await;
+        demo.says("the end, after").await;
+        let mut after = viewer(&demo, OURS).await;
+        for viewer in [&mut before, &mut between, &mut after] {
+            let seen = until_the_end(viewer).await;
+            let expected = [
+                "open",
+                "request",
+                "response",
+                "client hello",
+                "server Echo: hello",
+                "client close",
+                "server close",
+                "end",
+            ];
+            assert_eq!(seen, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_next_connection_of_the_same_attempt_is_seen_as_well_and_no_other_is() {
+    let demo = demo!("2_websocket_echo")
+        .arguments(["--xray"])
+        .start()
+        .await;
+    let mut ours = viewer(&demo, OURS).await;
+    let mut theirs = viewer(&demo, THEIRS).await;
+    for text in ["one", "two"] {
+        let mut client = Client::connect(with_attempt(&demo, OURS)).await;
+        client.say(text).await;
+        client.hear_text().await;
+        client.leave().await;
+        let seen = until_the_end(&mut ours).await;
+        assert_eq!(seen[3], format!("client {text}"));
+    }
+    // What they see first is their own.
+    let mut client = Client::connect(with_attempt(&demo, THEIRS)).await;
+    client.say("three").await;
+    client.leave().await;
+    let seen = until_the_end(&mut theirs).await;
+    assert_eq!(seen[3], "client three");
+}
+
+/// The page asks what went wrong, and can look at it, too.
+#[tokio::test]
+async fn a_refused_handshake_is_seen_with_its_answer() {
+    let mut demo = demo!("4_websocket_broadcast")
+        .arguments(["--xray"])
+        .env("WEBSOCKET_REFUSE", "http")
+        .env("WEBSOCKET_TOKEN", TOKEN)
+        .start()
+        .await;
+    let target = format!("/?attempt={OURS}&token=wrong");
+    let refused = ask(demo.addr, handshake(demo.addr, &target, "")).await;
+    assert_eq!(refused.status, 401);
+    demo.says("the end, after").await;
+    let url = format!("{}xray?watch={OURS}&token={TOKEN}", demo.url());
+    let mut viewer = Client::connect(url).await;
+    assert_eq!(named(&event(&mut viewer).await), "open");
+    let request = event(&mut viewer).await;
+    assert_eq!(
+        request["request"]["line"],
+        format!("GET /?attempt={OURS}&token=*** HTTP/1.1")
+    );
+    let response = event(&mut viewer).await;
+    assert_eq!(response["response"]["line"], "HTTP/1.1 401 Unauthorized");
+}
+
+#[tokio::test]
+async fn a_viewer_is_no_client_hears_no_broadcast_and_is_not_shown_itself() {
+    let mut demo = demo!("4_websocket_broadcast")
+        .arguments(["--xray"])
+        .env("WEBSOCKET_TOKEN", TOKEN)
+        .start()
+        .await;
+    let mut viewer = viewer(&demo, &format!("{OURS}&token={TOKEN}")).await;
+    demo.says("it shows this X-ray to a page").await;
+    let url = with_attempt(&demo, &format!("{OURS}&token={TOKEN}"));
+    let mut client = Client::connect(url).await;
+    client.say("to everybody").await;
+    // What a viewer says nobody hears.
+    viewer.say("hello?").await;
+    let stats: Value = serde_json::from_str(&demo.get("/stats").await.body).unwrap();
+    assert_eq!(stats["clients"], 1, "{stats}");
+    assert_eq!(stats["accepted"], 1, "{stats}");
+    client.leave().await;
+    let seen = until_the_end(&mut viewer).await;
+    assert!(seen.contains(&"client to everybody".to_owned()), "{seen:?}");
+    demo.says("the end, after").await;
+    assert!(demo.output().contains("to everybody"));
+    assert!(!demo.output().contains("hello?"));
+    assert!(demo.output().contains("viewer=true"));
+}
+
+#[tokio::test]
+async fn a_server_without_an_xray_says_how_to_get_one() {
+    let demo = demo!("2_websocket_echo").start().await;
+    let target = format!("/xray?watch={OURS}&attempt={THEIRS}");
+    let refused = ask(demo.addr, handshake(demo.addr, &target, "")).await;
+    assert_eq!(refused.status, 404);
+    let why = demo.get(&format!("/why?attempt={THEIRS}")).await;
+    let why: Value = serde_json::from_str(&why.body).unwrap();
+    assert_eq!(why["reason"], "this server runs without an X-ray");
+    assert!(why["help"].as_str().unwrap().contains("--xray"));
+}
+
+/// The checks of every handshake stand before a viewer, too.
+#[tokio::test]
+async fn a_viewer_shows_its_token_its_origin_and_what_it_wants_to_see() {
+    let demo = demo!("4_websocket_broadcast")
+        .arguments(["--xray"])
+        .env("WEBSOCKET_REFUSE", "http")
+        .env("WEBSOCKET_TOKEN", TOKEN)
+        .start()
+        .await;
+    let right = format!("watch={OURS}&token={TOKEN}");
+    let page = format!("Origin: http://{}\r\n", demo.addr);
+    for (query, header, status) in [
+        (right.as_str(), page.as_str(), 101),
+        (&right, "Origin: http://evil.example\r\n", 403),
+        (&format!("watch={OURS}"), &page, 401),
+        (&format!("watch={OURS}&token=wrong"), &page, 401),
+        (&format!("token={TOKEN}"), &page, 400),
+        (&format!("token={TOKEN}&watch=1"), &page, 400),
+        (&format!("{right}&watch={THEIRS}"), &page, 400),
+    ] {
+        let request = handshake(demo.addr, &format!("/xray?{query}"), header);
+        let mut raw = Raw::connect(demo.addr).await;
+        raw.send(request.as_bytes()).await;
+        let response = raw.head().await;
+        assert_eq!(response.status, status, "{query} {header}");
+    }
+}
+
+/// A page that does not read is told how much it has missed, and holds nobody up.
+#[tokio::test]
+async fn a_viewer_that_is_slower_than_its_connection_is_told_the_gap() {
+    let demo = demo!("2_websocket_echo")
+        .arguments(["--xray"])
+        .env("WEBSOCKET_RATE_LIMIT", "off")
+        .start()
+        .await;
+    let mut client = Client::connect(with_attempt(&demo, OURS)).await;
+    for n in 0..1000 {
+        client.say(n.to_string()).await;
+        client.hear_text().await;
+    }
+    let mut late = viewer(&demo, OURS).await;
+    assert_eq!(event(&mut late).await["gap"], 1503);
+    assert_eq!(named(&event(&mut late).await), "client 750");
+}
