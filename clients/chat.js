@@ -464,6 +464,7 @@ hear.failed = showFailed;
 // ---- The state of the connection, in a pill, and in one sentence.
 const PILL = { connected: "OPEN", connecting: "CONNECTING", waiting: "CONNECTING", refused: "REFUSED" };
 let state = "closed";
+hear.socket = showWire;
 hear.state = (newState, sentence) => {
   state = newState;
   element("status").dataset.state = PILL[state] ?? "CLOSED";

@@ -9,6 +9,7 @@
 //   back-off  we try again later and later, each of us at another moment, and never after a refusal
 
 const hear = {
+  socket: () => {}, // (socket) is the newest connection
   state: () => {}, // (state, sentence) of the connection
   message: () => {}, // (message) from the server, if it is news
   settled: () => {}, // (id, ack) a message of ours is in the log
@@ -170,6 +171,7 @@ const connect = () => {
   const line = new WebSocket(url);
   let opened = false;
   socket = line;
+  hear.socket(line);
   deadline = performance.now() + CONNECT_LIMIT;
   hear.state("connecting", "Connecting: the handshake is on its way.");
   line.addEventListener("open", () => (opened = true));

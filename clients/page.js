@@ -119,6 +119,7 @@ const watch = (socket, onState = () => {}) => {
     element("message").select();
   };
   current = step;
+  showWire(socket);
   log("new WebSocket", hideSecrets(socket.url));
   glow("new");
   step("Connecting: the handshake is on its way.");

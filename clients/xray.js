@@ -167,16 +167,38 @@ const takeToken = () => {
   }
   return sessionStorage.getItem("xray") ?? "";
 };
-const connect = () => {
-  const url = `${location.origin.replace("http", "ws")}/?token=${takeToken()}&attempt=${randomWord()}`;
+let viewer = null; // the newest WebSocket that brings events
+const connect = (url) => {
   const socket = new WebSocket(url);
+  let opened = false;
+  viewer = socket;
   status("connecting", "");
-  socket.addEventListener("open", () => status("live", ""));
+  socket.addEventListener("open", () => {
+    opened = true;
+    status("live", "");
+  });
   socket.addEventListener("message", ({ data }) => take(JSON.parse(data)));
   socket.addEventListener("close", async (event) => {
-    const ended = [1001, 1006].includes(event.code);
-    status("ended", ended ? "zcomm xray has ended. What was seen stays here." : inWords(event));
+    const end = framed ? "The server has ended." : "zcomm xray has ended.";
+    const ended = event.code === 1001 || (opened && event.code === 1006);
+    const reason = async () => (event.code === 1006 ? (await why(socket, opened)).sentence : inWords(event));
+    const sentence = ended ? `${end} What was seen stays here.` : `Nothing is shown: ${await reason()}`;
+    if (socket === viewer) status("ended", sentence);
   });
 };
-if (location.protocol.startsWith("http")) connect();
-else status("no server", "This page needs its server: open the link that zcomm xray --page prints.");
+
+// In a frame, the page around it says which of its connections to show, and how its server is started.
+const framed = window !== parent;
+document.documentElement.classList.toggle("framed", framed);
+if (framed) {
+  status("nothing yet", "Press Connect, and it will be here.");
+  window.addEventListener("message", ({ source, data }) => {
+    if (source !== parent) return;
+    element("command").textContent = data.command;
+    connect(data.url);
+  });
+} else if (location.protocol.startsWith("http")) {
+  connect(`${location.origin.replace("http", "ws")}/?token=${takeToken()}&attempt=${randomWord()}`);
+} else {
+  status("no server", "This page needs its server: open the link that zcomm xray --page prints.");
+}

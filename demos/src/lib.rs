@@ -8,22 +8,28 @@ pub mod secure;
 
 use zcomm_core::{Asset, Page};
 
-const ASSETS: &[Asset] = &[
-    Asset {
-        path: "/style.css",
-        mime: "text/css; charset=utf-8",
-        body: include_str!("../../clients/style.css"),
-    },
-    Asset {
-        path: "/why.js",
-        mime: "text/javascript; charset=utf-8",
-        body: include_str!("../../clients/why.js"),
-    },
-    Asset {
-        path: "/page.js",
-        mime: "text/javascript; charset=utf-8",
-        body: include_str!("../../clients/page.js"),
-    },
+/// Files of `clients/`, compiled in.
+macro_rules! files {
+    ($($name:literal)*) => {
+        &[$(Asset {
+            path: concat!("/", $name),
+            mime: mime($name),
+            body: include_str!(concat!("../../clients/", $name)),
+        }),*]
+    };
+}
+
+const fn mime(name: &str) -> &'static str {
+    match name.as_bytes() {
+        [.., b'.', b'c', b's', b's'] => "text/css; charset=utf-8",
+        [.., b'.', b'j', b's'] => "text/javascript; charset=utf-8",
+        _ => "text/html; charset=utf-8",
+    }
+}
+
+const ASSETS: &[Asset] = files![
+    "style.css" "why.js" "page.js" "wire.js"
+    "xray.html" "xray.css" "xray.js" "xray_detail.js"
 ];
 
 /// The life of one connection.
@@ -63,31 +69,16 @@ pub const CHAT_PAGE: Page = Page {
     file: "clients/chat_app.html",
     address: "ws://127.0.0.1:8765/",
     html: include_str!("../../clients/chat_app.html"),
-    assets: &[
-        Asset {
-            path: "/style.css",
-            mime: "text/css; charset=utf-8",
-            body: include_str!("../../clients/style.css"),
-        },
-        Asset {
-            path: "/chat.css",
-            mime: "text/css; charset=utf-8",
-            body: include_str!("../../clients/chat.css"),
-        },
-        Asset {
-            path: "/why.js",
-            mime: "text/javascript; charset=utf-8",
-            body: include_str!("../../clients/why.js"),
-        },
-        Asset {
-            path: "/chat_wire.js",
-            mime: "text/javascript; charset=utf-8",
-            body: include_str!("../../clients/chat_wire.js"),
-        },
-        Asset {
-            path: "/chat.js",
-            mime: "text/javascript; charset=utf-8",
-            body: include_str!("../../clients/chat.js"),
-        },
+    assets: files![
+        "style.css" "chat.css" "why.js" "wire.js" "chat_wire.js" "chat.js"
+        "xray.html" "xray.css" "xray.js" "xray_detail.js"
     ],
+};
+
+/// Frames, as they pass: the page of `zcomm xray`, which the others show in a frame.
+pub const XRAY_PAGE: Page = Page {
+    file: "clients/xray.html",
+    address: "",
+    html: include_str!("../../clients/xray.html"),
+    assets: files!["style.css" "xray.css" "why.js" "xray.js" "xray_detail.js"],
 };

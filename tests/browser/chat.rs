@@ -6,7 +6,7 @@ use thirtyfour::Key;
 
 use crate::harness::{Demo, Page, Scene, TLS, Way, root};
 
-const TOKEN: &str = "a-token-for-these-tests";
+pub const TOKEN: &str = "a-token-for-these-tests";
 
 /// What is said in the conversation in sight, without the notes between.
 const SAID: &str = "Array.from(document.querySelectorAll('.log:not([hidden]) li:not(.note) .text'), text => text.textContent)";
@@ -33,7 +33,7 @@ fn port(demo: &Demo) -> String {
 }
 
 /// Opens the page in a tab of its own, and enters the lobby.
-async fn enter(scene: &Scene, demo: &Demo, name: &str) -> Page {
+pub async fn enter(scene: &Scene, demo: &Demo, name: &str) -> Page {
     let token = format!("token={TOKEN}");
     let page = scene.open_as(scene.way, demo, Some(&token)).await;
     page.write("name", name).await;

@@ -383,7 +383,11 @@ impl Scene {
             false => self.browser.new_tab().await.unwrap(),
         };
         let browser = self.browser.clone();
-        let page = Page { browser, tab };
+        let page = Page {
+            browser,
+            tab,
+            in_frame: false,
+        };
         page.front().await.goto(url).await.unwrap();
         page
     }
@@ -430,13 +434,26 @@ impl Scene {
 pub struct Page {
     browser: WebDriver,
     tab: WindowHandle,
+    in_frame: bool,
 }
 
 impl Page {
+    /// What is in the page's frame.
+    pub fn frame(&self) -> Page {
+        Page {
+            browser: self.browser.clone(),
+            tab: self.tab.clone(),
+            in_frame: true,
+        }
+    }
+
     /// Brings its tab to the front.
     async fn front(&self) -> &WebDriver {
         let switched = self.browser.switch_to_window(self.tab.clone()).await;
         switched.expect("the tab");
+        if self.in_frame {
+            self.browser.enter_frame(0).await.expect("a frame");
+        }
         &self.browser
     }
 

@@ -11,6 +11,7 @@
 mod attacks;
 mod chat;
 mod harness;
+mod wire;
 mod xray;
 
 use std::{
@@ -25,6 +26,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use reqwest::Url;
 use serde_json::json;
 use thirtyfour::Key;
+use wire::*;
 use xray::*;
 
 const INSTALL: &str = "Debian, Ubuntu: apt-get install chromium chromium-driver libnss3-tools
@@ -34,6 +36,11 @@ const SECURE: &str = "3_websocket_secure";
 
 /// Each lesson, one after the other, started. The third needs a browser that trusts it.
 fn lessons(scene: &Scene) -> impl Iterator<Item = (&'static str, Demo)> {
+    lessons_with(scene, &[])
+}
+
+/// The same with arguments.
+fn lessons_with(scene: &Scene, arguments: &[&str]) -> impl Iterator<Item = (&'static str, Demo)> {
     let secure = scene.trusting.then_some((SECURE, &TLS[..]));
     let plain = [
         "1_websocket_server",
@@ -44,7 +51,7 @@ fn lessons(scene: &Scene) -> impl Iterator<Item = (&'static str, Demo)> {
         .map(|lesson| (lesson, &[][..]))
         .into_iter()
         .chain(secure);
-    all.map(|(lesson, settings)| (lesson, scene.start(lesson, settings)))
+    all.map(move |(lesson, settings)| (lesson, scene.start_with(lesson, arguments, settings)))
 }
 
 fn main() -> ExitCode {
@@ -108,6 +115,26 @@ fn main() -> ExitCode {
         "http://",
         Way::Http,
         mistakes_do_what_the_course_says
+    );
+    // The wire of a page.
+    tests_in_both_ways! {
+        a_page_shows_each_frame_of_its_own_connection
+        the_chat_shows_its_wire
+        a_refused_handshake_is_on_the_wire
+        without_an_xray_the_page_says_how_to_get_one
+    }
+    tests!(
+        trusting,
+        "https://",
+        Way::Http,
+        a_page_shows_each_frame_of_its_own_connection
+    );
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        a_page_does_not_see_the_wire_of_another
+        the_wire_fits_a_phone_in_light_and_dark
     );
     // The chat. What does not depend on the way is seen in one of them.
     tests_in_both_ways! {

@@ -32,7 +32,7 @@ pub struct Page {
     pub assets: &'static [Asset],
 }
 
-/// A file that a page links to.
+/// A file that a page links to, or a document that it shows in a frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
     /// Its path on the server, e.g. `/style.css`.
@@ -47,37 +47,44 @@ impl Page {
     /// The file under this path, if there is one.
     pub(crate) fn response(&self, path: &str) -> Option<Response<Full<Bytes>>> {
         if path == "/" {
-            let mut response = ok("text/html; charset=utf-8", self.html);
-            if let Ok(policy) = HeaderValue::try_from(self.policy()) {
-                response
-                    .headers_mut()
-                    .insert(header::CONTENT_SECURITY_POLICY, policy);
-            }
-            return Some(response);
+            return Some(document(self.html, "'none'"));
         }
         let asset = self.assets.iter().find(|asset| asset.path == path)?;
+        if asset.mime.starts_with("text/html") {
+            return Some(document(asset.body, "'self'"));
+        }
         Some(ok(asset.mime, asset.body))
     }
+}
 
-    fn policy(&self) -> String {
-        let mut scripts = "script-src 'self'".to_owned();
-        for script in self.html.split("<script").skip(1) {
-            let inline = script
-                .split_once('>')
-                .and_then(|(_, rest)| rest.split_once("</script>"));
-            if let Some((code, _)) = inline.filter(|(code, _)| !code.is_empty()) {
-                // A browser hashes what it has parsed, and there each line ends with \n. The
-                // file may have come with \r\n: that is how Git for Windows checks it out.
-                let code = code.replace("\r\n", "\n");
-                let hash = BASE64.encode(&Sha256::digest(&code));
-                scripts += &format!(" 'sha256-{hash}'");
-            }
-        }
-        format!(
-            "default-src 'none'; style-src 'self'; {scripts}; connect-src 'self'; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        )
+/// A document that `ancestors` may put into a frame.
+fn document(html: &'static str, ancestors: &str) -> Response<Full<Bytes>> {
+    let mut response = ok("text/html; charset=utf-8", html);
+    if let Ok(policy) = HeaderValue::try_from(policy(html, ancestors)) {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
+    response
+}
+
+fn policy(html: &str, ancestors: &str) -> String {
+    let mut scripts = "script-src 'self'".to_owned();
+    for script in html.split("<script").skip(1) {
+        let inline = script
+            .split_once('>')
+            .and_then(|(_, rest)| rest.split_once("</script>"));
+        if let Some((code, _)) = inline.filter(|(code, _)| !code.is_empty()) {
+            // A browser hashes what it has parsed, and there each line ends with \n. The
+            // file may have come with \r\n: that is how Git for Windows checks it out.
+            let code = code.replace("\r\n", "\n");
+            let hash = BASE64.encode(&Sha256::digest(&code));
+            scripts += &format!(" 'sha256-{hash}'");
+        }
+    }
+    format!(
+        "default-src 'none'; style-src 'self'; {scripts}; connect-src 'self'; \
+             frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
+    )
 }
 
 #[cfg(test)]
@@ -97,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_policy_allows_exactly_the_pages_own_script() {
-        let policy = PAGE.policy();
+        let policy = policy(PAGE.html, "'none'");
         // printf 'alert(1)' | openssl dgst -sha256 -binary | base64
         assert!(
             policy.contains("'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI='"),
@@ -109,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_policy_is_the_same_for_the_line_ends_of_windows() {
-        let policy = |html| Page { html, ..PAGE }.policy();
+        let policy = |html| policy(html, "'none'");
         assert_eq!(
             policy("<script>\r\nalert(1)\r\n</script>"),
             policy("<script>\nalert(1)\n</script>")

@@ -7,8 +7,9 @@
 //!
 //! Production has this in the browser's own tools, for the pages that run in it.
 
+use demos::XRAY_PAGE;
 use zcomm_core::{
-    Asset, Config, Connection, Hub, HubLimits, Page, Result, Server, Token,
+    Config, Connection, Hub, HubLimits, Result, Server, Token,
     xray::{Seen, gap},
 };
 
@@ -21,38 +22,6 @@ const LIMITS: HubLimits = HubLimits {
 };
 /// Pages at a time.
 const PAGES: usize = 10;
-
-const PAGE: Page = Page {
-    file: "clients/xray.html",
-    address: "",
-    html: include_str!("../../../../clients/xray.html"),
-    assets: &[
-        asset(
-            "/style.css",
-            CSS,
-            include_str!("../../../../clients/style.css"),
-        ),
-        asset(
-            "/xray.css",
-            CSS,
-            include_str!("../../../../clients/xray.css"),
-        ),
-        asset("/why.js", JS, include_str!("../../../../clients/why.js")),
-        asset("/xray.js", JS, include_str!("../../../../clients/xray.js")),
-        asset(
-            "/xray_detail.js",
-            JS,
-            include_str!("../../../../clients/xray_detail.js"),
-        ),
-    ],
-};
-
-const CSS: &str = "text/css; charset=utf-8";
-const JS: &str = "text/javascript; charset=utf-8";
-
-const fn asset(path: &'static str, mime: &'static str, body: &'static str) -> Asset {
-    Asset { path, mime, body }
-}
 
 /// A page that is served. It ends with the runtime that serves it.
 pub(super) struct Screen {
@@ -74,7 +43,7 @@ impl Screen {
             ..Config::default()
         };
         let hub = Hub::with_gap_words(LIMITS, |first, last| gap(first, last).into());
-        let server = Server::bind(config).await?.page(PAGE);
+        let server = Server::bind(config).await?.page(XRAY_PAGE);
         let link = format!("http://{}/#token={text}", server.local_addr());
         let all = hub.clone();
         let handler = move |connection| watch(all.clone(), connection);
