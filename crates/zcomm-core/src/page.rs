@@ -82,7 +82,7 @@ fn policy(html: &str, ancestors: &str) -> String {
         }
     }
     format!(
-        "default-src 'none'; style-src 'self'; {scripts}; connect-src 'self'; \
+        "default-src 'none'; img-src 'self'; style-src 'self'; {scripts}; connect-src 'self'; \
              frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
     )
 }
