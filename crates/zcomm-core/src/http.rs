@@ -153,7 +153,7 @@ impl Front {
         let Outcome { guest, attempt } = outcome.unwrap_or_else(PoisonError::into_inner);
         match (&guest, &self.viewers, attempt) {
             (Some(Guest::Viewer(..)), ..) => stream = stream.unwatched(),
-            (_, Some(viewers), Some(attempt)) => viewers.show(&mut stream, &attempt),
+            (_, Some(viewers), attempt) => viewers.show(&mut stream, attempt.as_deref()),
             _ => {}
         }
         match guest {

@@ -22,7 +22,8 @@ use tokio_rustls::TlsStream;
 
 use crate::{
     counted_tcp::CountedTcp,
-    xray::{Direction, Seen, Tap, Xray},
+    xray::{Direction, Tap, Xray},
+    xray_tap::Watcher,
 };
 
 /// A connection to a peer, encrypted or not.
@@ -117,10 +118,10 @@ impl Transport {
         }))
     }
 
-    /// Shows it also to `see`, where it is watched; see [`Tap::show_to`].
-    pub(crate) fn show_to(&mut self, see: impl FnMut(&Seen) + Send + 'static) {
+    /// Who wants to see it, where it is watched; see [`Tap::show_to`].
+    pub(crate) fn show_to(&mut self, page: Option<Watcher>) {
         if let Transport::Watched(watched) = self {
-            watched.tap.show_to(see);
+            watched.tap.show_to(page);
         }
     }
 

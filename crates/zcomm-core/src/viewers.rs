@@ -22,7 +22,7 @@ use crate::{
     metrics::Metrics,
     transport::Transport,
     why::is_attempt,
-    xray::gap,
+    xray::{Seen, gap},
 };
 
 /// Attempts whose logs are kept: a class, twice.
@@ -70,16 +70,18 @@ impl Viewers {
         Some(log)
     }
 
-    /// Shows a connection, from its first byte, to whoever knows its attempt.
-    pub(crate) fn show(&self, connection: &mut Transport, attempt: &str) {
-        if let Some(log) = self.log(attempt) {
-            connection.show_to(move |seen| {
-                // One that is too long is told as missing.
-                if log.broadcast(seen.to_json()).is_err() {
-                    log.broadcast(gap(1, 1)).ok();
-                }
-            });
-        }
+    /// Shows a connection, from its first byte, to whoever knows its attempt. One without an
+    /// attempt nobody can ask for.
+    pub(crate) fn show(&self, connection: &mut Transport, attempt: Option<&str>) {
+        let log = attempt.and_then(|attempt| self.log(attempt));
+        connection.show_to(log.map(|log| Box::new(move |seen: &Seen| append(&log, seen)) as _));
+    }
+}
+
+fn append(log: &Hub, seen: &Seen) {
+    // One that is too long is told as missing; that is never too long.
+    if log.broadcast(seen.to_json()).is_err() {
+        log.broadcast(gap(1, 1)).ok();
     }
 }
 

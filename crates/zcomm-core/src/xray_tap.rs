@@ -29,7 +29,7 @@ impl Xray {
         self.watch(peer, tls, Audience::Nobody)
     }
 
-    /// The same for a connection that a page may want to see; say soon which.
+    /// The same for a connection that a page may want to see; say soon which, if any.
     pub(crate) fn tap_for_page(&self, peer: SocketAddr, tls: bool) -> Tap {
         self.watch(Some(peer), tls, Audience::Unknown(Vec::new()))
     }
@@ -77,8 +77,11 @@ enum Audience {
     Nobody,
     /// Somebody may come, and see this first.
     Unknown(Vec<Seen>),
-    Page(Box<dyn FnMut(&Seen) + Send>),
+    Page(Watcher),
 }
+
+/// Is called with each event, in the connection's own task: it must not wait.
+pub(crate) type Watcher = Box<dyn FnMut(&Seen) + Send>;
 
 impl Tap {
     /// The number of the connection in the events.
@@ -121,14 +124,14 @@ impl Tap {
         show.xray.missing(hidden);
     }
 
-    /// Calls `see` with all that was seen of this connection, and will be. It runs in the
-    /// connection's own task, and must not wait.
-    pub(crate) fn show_to(&mut self, mut see: impl FnMut(&Seen) + Send + 'static) {
-        let page = Audience::Page(Box::new(move |seen| see(seen)));
-        let before = std::mem::replace(&mut self.show.audience, page);
-        if let (Audience::Unknown(seen), Audience::Page(see)) = (before, &mut self.show.audience) {
-            seen.iter().for_each(see);
+    /// Who wants to see this connection: it gets all that was seen, and will be.
+    pub(crate) fn show_to(&mut self, page: Option<Watcher>) {
+        let audience = std::mem::replace(&mut self.show.audience, Audience::Nobody);
+        let Some(mut see) = page else { return };
+        if let Audience::Unknown(seen) = audience {
+            seen.iter().for_each(&mut see);
         }
+        self.show.audience = Audience::Page(see);
     }
 
     /// Nobody wants to see this one: it shows an X-ray.
