@@ -228,9 +228,10 @@ impl Front {
 
     /// The attempt of a handshake that its page may look at.
     fn may_be_shown(&self, request: &Request<Incoming>) -> Option<String> {
+        self.viewers.as_ref()?;
         let shown = is_handshake(request.headers()) && request.uri().path() != "/xray";
         match attempts(request).as_slice() {
-            [attempt] if shown => self.viewers.as_ref().map(|_| attempt.to_string()),
+            [attempt] if shown => Some(attempt.to_string()),
             _ => None,
         }
     }
