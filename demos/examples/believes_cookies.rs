@@ -6,7 +6,7 @@
 //! every handshake to this host, also with one that a stranger's page has started. The server
 //! beside it is that stranger's: it hands out `docs/attacks/hijack.html`.
 //!
-//! - **Run** `cargo run -p demos --example believes_cookies`
+//! - **Run** `cargo run --example believes_cookies`
 //! - **Open** <http://127.0.0.1:8765/>, then <http://127.0.0.1:8767/>, in one browser.
 
 use futures_util::{SinkExt, StreamExt};
