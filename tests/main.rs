@@ -33,6 +33,7 @@ mod recipes;
 mod secrets;
 mod storms;
 mod tidy;
+mod wireshark;
 mod xray;
 mod xray_tshark;
 mod xray_viewers;
