@@ -9,21 +9,24 @@ use serde_json::Value;
 use crate::wireshark::{Turns, differences};
 
 /// One WebSocket out of all connections that were watched.
-pub struct Session {
+pub(crate) struct Session {
     /// All bytes, in their order.
-    pub turns: Turns,
+    pub(crate) turns: Turns,
     /// What the X-ray says of them.
-    pub events: Vec<Value>,
+    pub(crate) events: Vec<Value>,
 }
 
 impl Session {
     /// Reads what has been printed and recorded until now; `None` before there is a WebSocket.
-    pub fn read(printed: &Path, recording: &Path) -> Option<Session> {
+    pub(crate) fn read(printed: &Path, recording: &Path) -> Option<Session> {
         let lines = |file| -> Vec<Value> {
             let text: String = fs::read_to_string(file).unwrap();
             // The last line may be on its way.
             let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-            whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+            whole
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect()
         };
         let mut events = lines(printed);
         let is_upgrade = |event: &&Value| {
@@ -39,34 +42,47 @@ impl Session {
             let bytes = BASE64.decode(line["base64"].as_str().unwrap().as_bytes());
             (line["from"] == "client", bytes.unwrap())
         });
-        Some(Session { turns: turns.collect(), events })
+        Some(Session {
+            turns: turns.collect(),
+            events,
+        })
     }
 
     /// Frames of this kind from this side.
-    pub fn frames(&self, from: &str, opcode: &str) -> impl Iterator<Item = &Value> {
-        let events = self.events.iter().filter(move |event| event["from"] == from);
-        events.map(|event| &event["frame"]).filter(move |frame| frame["opcode"] == opcode)
+    pub(crate) fn frames(&self, from: &str, opcode: &str) -> impl Iterator<Item = &Value> {
+        let events = self
+            .events
+            .iter()
+            .filter(move |event| event["from"] == from);
+        events
+            .map(|event| &event["frame"])
+            .filter(move |frame| frame["opcode"] == opcode)
     }
 
     /// Whether its end has been seen.
-    pub fn ended(&self) -> bool {
+    pub(crate) fn ended(&self) -> bool {
         self.events.iter().any(|event| event.get("end").is_some())
     }
 
     /// What this side says of itself in its head.
-    pub fn header(&self, head: &str, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, head: &str, name: &str) -> Option<&str> {
         let head = self.events.iter().find_map(|event| event.get(head))?;
         let mut headers = head["headers"].as_array()?.iter();
         let found = headers.find(|header| {
-            header["name"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name))
+            header["name"]
+                .as_str()
+                .is_some_and(|known| known.eq_ignore_ascii_case(name))
         });
         found?["value"].as_str()
     }
 
     /// The X-ray finds no rule broken, and Wireshark reads the same.
     #[track_caller]
-    pub fn is_what_wireshark_reads(&self, pcap: &Path) {
-        let broken = self.events.iter().filter(|event| event.get("errors").is_some());
+    pub(crate) fn is_what_wireshark_reads(&self, pcap: &Path) {
+        let broken = self
+            .events
+            .iter()
+            .filter(|event| event.get("errors").is_some());
         assert_eq!(broken.collect::<Vec<_>>(), Vec::<&Value>::new());
         if let Some(differ) = differences(pcap, &self.turns, &self.events) {
             assert!(differ.is_empty(), "{differ:#?}");

@@ -18,7 +18,7 @@ use std::{
 use serde_json::Value;
 
 /// A conversation in turns: whether they are the client's, and which bytes.
-pub type Turns = Vec<(bool, Vec<u8>)>;
+pub(crate) type Turns = Vec<(bool, Vec<u8>)>;
 
 /// What Wireshark calls a field, and what our event has instead, if it has one.
 type Field = (&'static str, fn(&Value) -> Option<String>);
@@ -66,7 +66,6 @@ const FIELDS: [Field; 28] = [
         number(&event["frame"]["close"]["code"])
     }),
     ("websocket.payload.close.reason", |event| {
-        // It shows no reason that is empty.
         text(&event["frame"]["close"]["reason"])
     }),
 ];
@@ -136,7 +135,8 @@ fn length(event: &Value, form: u8) -> Option<String> {
 }
 
 /// The payload of a frame of this kind. Wireshark shows a message in pieces as a whole, at its
-/// last frame.
+/// last frame; but into a frame with nothing in it it does not look, so a message that ends
+/// with one is never put together there.
 fn payload(event: &Value, kind: &str) -> Option<String> {
     let frame = &event["frame"];
     let whole = match &frame["message"] {
@@ -145,6 +145,7 @@ fn payload(event: &Value, kind: &str) -> Option<String> {
     };
     let unfinished = frame["fin"] == false;
     let shown = whole["opcode"] == kind && unfinished == (kind == "continuation");
+    let shown = shown && frame["length"] != 0;
     match kind {
         "text" => text(&whole["text"]),
         _ => text(&whole["unmasked"]),
@@ -160,7 +161,7 @@ fn agree(ours: &str, theirs: &str, event: &Value) -> bool {
 
 /// Where the two disagree about the same bytes; the events are those of one connection, as
 /// `--json` prints them. `None` without `tshark`, which is said once, past the test runner.
-pub fn differences(pcap: &Path, turns: &Turns, events: &[Value]) -> Option<Vec<String>> {
+pub(crate) fn differences(pcap: &Path, turns: &Turns, events: &[Value]) -> Option<Vec<String>> {
     let seen = |event: &&Value| {
         ["request", "response", "frame"]
             .iter()

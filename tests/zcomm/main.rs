@@ -12,11 +12,16 @@ mod help;
 mod hostile;
 mod hosts;
 mod peers;
+#[path = "../recorded.rs"]
+mod recorded;
 mod servers;
 mod steps;
 mod stress;
 mod tour;
+#[path = "../wireshark.rs"]
+mod wireshark;
 mod xray;
+mod xray_tshark;
 
 use std::{
     path::{Path, PathBuf},

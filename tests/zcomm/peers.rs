@@ -27,7 +27,7 @@ install them, at the top of the project, with
 
 /// The Python that has the one, when the other is there as well. Says once what is missing,
 /// past the test runner, which keeps the words of a test that passes to itself.
-fn installed() -> Option<PathBuf> {
+pub(crate) fn installed() -> Option<PathBuf> {
     static SAID: Once = Once::new();
     let peers = Path::new(PEERS);
     let python = peers.join("venv/bin/python3");

@@ -29,9 +29,9 @@ use crate::{
 
 const TOKEN: &str = "canary-token-7Qp2xV9d";
 /// No wait is longer.
-const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
-async fn echo(mut connection: Connection) -> Result<()> {
+pub(crate) async fn echo(mut connection: Connection) -> Result<()> {
     while let Some(message) = connection.recv().await {
         connection.send(message).await?;
     }
@@ -48,18 +48,19 @@ fn guarded(refuse: Refuse) -> Config {
 }
 
 /// A `zcomm xray` that runs.
-struct Proxy {
+pub(crate) struct Proxy {
     child: Child,
     /// Host and port.
-    place: String,
+    pub(crate) place: String,
     /// What it says on stderr.
     lines: Receiver<String>,
     said: String,
-    stdout: PathBuf,
+    /// Where what it prints goes.
+    pub(crate) stdout: PathBuf,
 }
 
 impl Proxy {
-    fn start(folder: &Path, arguments: &[&str]) -> Proxy {
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Proxy {
         let stdout = folder.join("stdout");
         let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
         command
@@ -102,7 +103,7 @@ impl Proxy {
     }
 
     /// Ends it, as Ctrl-C does.
-    fn end(mut self) -> Done {
+    pub(crate) fn end(mut self) -> Done {
         let id = self.child.id().to_string();
         if cfg!(unix) {
             let killed = Command::new("kill").args(["-INT", &id]).status();
