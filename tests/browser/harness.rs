@@ -15,6 +15,8 @@ use reqwest::Url;
 use serde_json::{Value, json};
 use thirtyfour::{LoggingPrefsLogLevel, prelude::*};
 
+use crate::recorded::Session;
+
 /// No wait in any test is longer.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -215,6 +217,31 @@ pub struct Xray {
     pub socket: String,
 }
 
+/// `zcomm xray --json --record`, and where both go.
+pub struct Recorder {
+    _process: Process,
+    /// Where clients connect to instead.
+    pub socket: String,
+    pub printed: PathBuf,
+    pub recording: PathBuf,
+}
+
+impl Recorder {
+    /// What has been seen until now, when that is what was waited for.
+    pub async fn until(&self, what: &str, seen: impl Fn(&Session) -> bool) -> Session {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let session = Session::read(&self.printed, &self.recording);
+            if let Some(session) = session.filter(&seen) {
+                return session;
+            }
+            assert!(Instant::now() < deadline, "waited {LIMIT:?} for {what}");
+            // A breath between two looks.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 /// What all tests share.
 pub struct Stage {
     tools: Tools,
@@ -373,6 +400,24 @@ impl Scene {
             page: process.word_after("to see it:\n  ").parse().unwrap(),
             socket: process.word_after("instead:\n  ").to_owned(),
             _process: process,
+        }
+    }
+
+    /// Puts an X-ray before a demo that keeps what passes.
+    pub fn recorder(&self, demo: &Demo) -> Recorder {
+        let (printed, recording) = (self.folder.join("it.json"), self.folder.join("it.jsonl"));
+        let mut command = program("zcomm");
+        command.env_clear();
+        command.envs(env::vars_os().filter(|(name, _)| name == "SystemRoot"));
+        command.args(["xray", &demo.socket, "--listen", "127.0.0.1:0", "--json"]);
+        command.arg("--record").arg(&recording);
+        command.stdout(fs::File::create(&printed).unwrap());
+        let process = Process::start_on_stderr(&mut command, "Ctrl-C ends it.");
+        Recorder {
+            socket: process.word_after("instead:\n  ").to_owned(),
+            _process: process,
+            printed,
+            recording,
         }
     }
 

@@ -11,8 +11,13 @@
 mod attacks;
 mod chat;
 mod harness;
+#[path = "../recorded.rs"]
+mod recorded;
 mod wire;
+#[path = "../wireshark.rs"]
+mod wireshark;
 mod xray;
+mod xray_tshark;
 
 use std::{
     process::ExitCode,
@@ -28,6 +33,7 @@ use serde_json::json;
 use thirtyfour::Key;
 use wire::*;
 use xray::*;
+use xray_tshark::*;
 
 const INSTALL: &str = "Debian, Ubuntu: apt-get install chromium chromium-driver libnss3-tools
 macOS, Windows: install Chrome, and put the chromedriver of the same version on PATH";
@@ -201,6 +207,7 @@ fn main() -> ExitCode {
         the_xray_asks_nobody_but_its_server
         the_xray_says_when_it_ends
         the_xray_fits_a_phone_in_light_and_dark
+        wireshark_reads_the_same_in_a_session_of_a_browser
     );
     tests!(
         tools,

@@ -1,0 +1,67 @@
+//! A session of the browser, as the X-ray and as Wireshark read it. Neither the one who speaks
+//! nor the one who judges is ours.
+
+use serde_json::json;
+
+use crate::harness::Scene;
+
+/// Opens a socket and says one thing after the other, each when the one before came back.
+const TALK: &str = "(() => {
+    const say = [
+        'Hello', 'Grüße, 世界 🌍', '', 'x'.repeat(125), 'y'.repeat(126), 'z'.repeat(65000),
+        new Uint8Array(0), Uint8Array.from({ length: 256 }, (_, n) => n),
+        new Uint8Array(65535), new Uint8Array(65536).fill(7),
+    ];
+    window.heard = 0;
+    window.talk = new WebSocket(WHERE);
+    const next = () => heard < say.length && talk.send(say[heard]);
+    talk.onopen = next;
+    talk.onmessage = () => { heard += 1; next(); };
+    talk.onclose = event => { window.gone = [event.wasClean, event.code, event.reason]; };
+})()";
+
+/// Text and bytes of all forms of length, a server's pings, a goodbye with a reason. A browser
+/// never sends a message in pieces, and no script can ping.
+pub async fn wireshark_reads_the_same_in_a_session_of_a_browser(scene: Scene) {
+    let settings = [
+        ("WEBSOCKET_PING_INTERVAL", "0.1"),
+        ("WEBSOCKET_RATE_LIMIT", "off"),
+    ];
+    let demo = scene.start("2_websocket_echo", &settings);
+    let recorder = scene.recorder(&demo);
+    let page = scene
+        .open_url(&recorder.socket.replacen("ws", "http", 1))
+        .await;
+    page.value(&TALK.replace("WHERE", &json!(recorder.socket).to_string()))
+        .await;
+    page.until("heard === 10").await;
+    // The browser answers pings by itself, and tells nobody.
+    let pongs = |session: &crate::recorded::Session| session.frames("client", "pong").count();
+    recorder.until("a pong", |session| pongs(session) > 0).await;
+    page.value("talk.close(3001, 'Tschüs, 世界') || 0").await;
+    page.until("window.gone !== undefined").await;
+    assert_eq!(
+        page.value("gone").await,
+        json!([true, 3001, "Tschüs, 世界"])
+    );
+
+    let session = recorder.until("the end", |session| session.ended()).await;
+    session.is_what_wireshark_reads(&recorder.recording.with_extension("pcap"));
+    let count = |from, opcode| session.frames(from, opcode).count();
+    assert_eq!((count("client", "text"), count("client", "binary")), (6, 4));
+    assert_eq!((count("server", "text"), count("server", "binary")), (6, 4));
+    assert_eq!(count("client", "pong"), count("server", "ping"));
+    let goodbye = session.frames("client", "close").next().unwrap();
+    assert_eq!(
+        goodbye["close"],
+        json!({ "code": 3001, "reason": "Tschüs, 世界" })
+    );
+    // Compression is offered, and nobody takes it up.
+    let extensions = |head| session.header(head, "Sec-WebSocket-Extensions");
+    assert!(
+        extensions("request")
+            .unwrap()
+            .contains("permessage-deflate")
+    );
+    assert_eq!(extensions("response"), None);
+}
