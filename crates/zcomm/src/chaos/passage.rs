@@ -48,7 +48,9 @@ impl<'a> Passage<'a> {
 
     pub(super) fn came(&mut self, bytes: &[u8], faults: &Faults) {
         let connection = self.connection;
-        connection.shared().last = Instant::now();
+        // One time for all of them: frames that came together leave together, in one write.
+        let now = Instant::now();
+        connection.shared().last = now;
         connection.see(0, self.way, bytes);
         let mut out = Vec::new();
         let may_strike = &mut || connection.board.may_strike();
@@ -61,10 +63,10 @@ impl<'a> Passage<'a> {
                     if begins {
                         self.jitter = self.random.f64();
                     }
-                    self.line.push(self.due(faults), bytes);
+                    self.line.push(self.due(now, faults), bytes);
                 }
-                Out::Cut => self.line.finish(self.due(faults), Ending::Cut),
-                Out::Reset => self.line.finish(self.due(faults), Ending::Reset),
+                Out::Cut => self.line.finish(self.due(now, faults), Ending::Cut),
+                Out::Reset => self.line.finish(self.due(now, faults), Ending::Reset),
             }
         }
     }
@@ -72,7 +74,7 @@ impl<'a> Passage<'a> {
     /// The sender says no more.
     pub(super) fn ended(&mut self, ending: Ending, faults: &Faults) {
         self.connection.shared().ended += 1;
-        self.line.finish(self.due(faults), ending);
+        self.line.finish(self.due(Instant::now(), faults), ending);
     }
 
     /// So many bytes of the line have gone on.
@@ -85,7 +87,7 @@ impl<'a> Passage<'a> {
     }
 
     /// When what comes now arrives.
-    fn due(&self, faults: &Faults) -> Instant {
+    fn due(&self, now: Instant, faults: &Faults) -> Instant {
         let latency = faults.of(self.way, |fault| match fault {
             Fault::Latency(time) => Some(*time),
             _ => None,
@@ -94,7 +96,7 @@ impl<'a> Passage<'a> {
             Fault::Jitter(time) => Some(time.mul_f64(self.jitter)),
             _ => None,
         });
-        Instant::now() + latency.unwrap_or_default() + jitter.unwrap_or_default()
+        now + latency.unwrap_or_default() + jitter.unwrap_or_default()
     }
 }
 
@@ -145,5 +147,21 @@ mod tests {
         assert_eq!(arrivals(7, 1), times);
         assert_ne!(arrivals(8, 1), times);
         assert_ne!(arrivals(7, 2), times);
+    }
+
+    /// Time passes between them here: it must not tell them apart.
+    #[tokio::test]
+    async fn frames_that_came_together_leave_together() {
+        let board = Board::new(Faults::default(), Which::default(), 1, false);
+        let (_, states) = board.open();
+        let connection = Connection::new(&board, 1, states);
+        let faults = Faults::default();
+        let mut passage = Passage::new(&connection, Direction::ServerToClient);
+        let head = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
+        passage.came(head, &faults);
+        passage.went(head.len(), None);
+        let frames = b"\x81\x01a".repeat(200);
+        passage.came(&frames, &faults);
+        assert_eq!(passage.line.front(None), frames);
     }
 }
