@@ -153,10 +153,14 @@ fn payload(event: &Value, kind: &str) -> Option<String> {
     .filter(|_| shown)
 }
 
-/// An X-ray keeps the beginning of a payload, and says how much it left out.
+/// An X-ray keeps the beginning of what is long, of a payload and of a message in pieces.
 fn agree(ours: &str, theirs: &str, event: &Value) -> bool {
-    let cut = event["frame"]["cut"].as_u64().is_some() && ours.len() >= 4096;
-    ours == theirs || (cut && theirs.starts_with(ours))
+    let frame = &event["frame"];
+    let cut = [frame, &frame["message"]].into_iter().any(|part| {
+        let kept = part["unmasked"].as_str().unwrap_or_default().len() / 2;
+        part["length"].as_u64() > Some(kept as u64)
+    });
+    ours == theirs || (cut && ours.len() >= 4096 && theirs.starts_with(ours))
 }
 
 /// Where the two disagree about the same bytes; the events are those of one connection, as

@@ -20,8 +20,8 @@ const TALK: &str = "(() => {
     talk.onclose = event => { window.gone = [event.wasClean, event.code, event.reason]; };
 })()";
 
-/// Text and bytes of all forms of length, a server's pings, a goodbye with a reason. A browser
-/// never sends a message in pieces, and no script can ping.
+/// Text and bytes of all forms of length, a server's pings, a goodbye with a reason. A script
+/// can neither ping nor cut a message into pieces; whether the browser does is its own affair.
 pub async fn wireshark_reads_the_same_in_a_session_of_a_browser(scene: Scene) {
     let settings = [
         ("WEBSOCKET_PING_INTERVAL", "0.1"),
