@@ -225,8 +225,8 @@ impl ClientSocket {
     }
 
     async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
-        // Nothing follows a Close frame (RFC 6455 section 5.5.1); the codec would take it for
-        // a breach of the protocol.
+        // No data follows a Close frame (RFC 6455 section 5.5.1); the codec would take it for a
+        // breach of the protocol.
         if self.pulse.closing.is_some() {
             return Err(Error::Closed);
         }

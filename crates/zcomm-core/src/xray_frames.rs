@@ -178,7 +178,8 @@ impl FrameReader {
         if show {
             frame.header.extend_from_slice(&self.header[..size]);
             errors = broken_by(header, length, form, self.from, self.extended);
-            if self.closed {
+            // A ping that came before the other Close has still to be answered (section 5.5.2).
+            if self.closed && matches!(opcode, OpCode::Data(_)) {
                 errors.push(BrokenRule::AFTER_CLOSE);
             }
         }

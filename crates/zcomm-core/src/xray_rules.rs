@@ -64,7 +64,7 @@ rules! {
     CONTROL_IN_PIECES "5.5" "a control frame must not be fragmented"
     CONTROL_TOO_LONG "5.5" "a control frame has at most 125 bytes of payload"
     HALF_A_CODE "5.5.1" "a Close has no payload, or first a code of two bytes"
-    AFTER_CLOSE "5.5.1" "after a Close frame nothing may be sent"
+    AFTER_CLOSE "5.5.1" "after a Close frame no data may be sent"
     CLOSE_CODE "7.4" "this close code must not be sent"
     NOT_TEXT "8.1" "the text is not UTF-8"
     REASON_NOT_TEXT "8.1" "the reason is not UTF-8"

@@ -508,8 +508,8 @@ mod tests {
             ("5.5.1", client(0x88, b"\x03"), client(0x88, b"")),
             (
                 "5.5.1",
-                two(client(0x88, b""), client(0x89, b"")),
-                two(client(0x89, b""), client(0x88, b"")),
+                two(client(0x88, b""), client(0x81, b"")),
+                two(client(0x88, b""), client(0x8a, b"")),
             ),
             ("7.4", client(0x88, b"\x03\xed"), client(0x88, b"\x03\xe8")),
             ("7.4", client(0x88, b"\x13\x88"), client(0x88, b"\x13\x87")),
