@@ -50,7 +50,6 @@ pub async fn wireshark_reads_the_same_in_a_session_of_a_browser(scene: Scene) {
     let count = |from, opcode| session.frames(from, opcode).count();
     assert_eq!((count("client", "text"), count("client", "binary")), (6, 4));
     assert_eq!((count("server", "text"), count("server", "binary")), (6, 4));
-    assert_eq!(count("client", "pong"), count("server", "ping"));
     let goodbye = session.frames("client", "close").next().unwrap();
     assert_eq!(
         goodbye["close"],
