@@ -18,13 +18,14 @@
 //!
 //! The rest of a page is held to its word, too: `names`. What is a table in the code is made
 //! from it: `generated`. An error that a page explains is one that a program has: `errors`.
-//! The minutes of a plan add up: `plans`.
+//! The parts have one form: `form`; the minutes of a plan add up: `plans`.
 
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "a test program is not a library")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod errors;
+mod form;
 mod generated;
 mod masks;
 mod names;
@@ -150,6 +151,10 @@ fn main() -> ExitCode {
         errors::check,
     ));
     trials.push(Trial::test("plans keep to their time", plans::add_up));
+    let all = pages.clone();
+    trials.push(Trial::test("parts have one form", move || {
+        form::check(&all)
+    }));
     let count = not_run.len();
     trials.push(Trial::test("few blocks are not run", move || match count {
         0..=NOT_RUN => Ok(()),
