@@ -25,7 +25,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::watch,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 use zcomm_core::xray::{Direction, Session};
 
@@ -37,6 +37,7 @@ use super::{
     teller,
     units::{Rate, Time},
 };
+use crate::program::until;
 
 /// Read at a time (bytes).
 const PIECE: usize = 16 * 1024;
@@ -368,11 +369,4 @@ async fn put(
 
 fn earliest<const N: usize>(times: [Option<Instant>; N]) -> Option<Instant> {
     times.into_iter().flatten().min()
-}
-
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
-    }
 }

@@ -30,19 +30,18 @@ mod words;
 
 use std::{process::ExitCode, sync::Arc};
 
-use tokio::time::{Instant, sleep_until};
-use zcomm_core::{Certificate, ConnectOptions, Trust, shutdown_signal};
+use tokio::time::Instant;
+use zcomm_core::{ConnectOptions, shutdown_signal};
 
 pub(crate) use self::arguments::Arguments;
 use self::{board::Board, carry::Carried, keys::Keys, script::Script, units::Wrong};
 use crate::{
     failure::Failure,
+    handshake::trust,
     output::visible,
+    program::{INTERRUPTED, block_on, until},
     proxy::{Proxy, announce},
 };
-
-/// 128 and the number of SIGINT, as shells count.
-const INTERRUPTED: u8 = 130;
 
 impl From<Wrong> for Failure {
     fn from(wrong: Wrong) -> Failure {
@@ -51,14 +50,7 @@ impl From<Wrong> for Failure {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let ended = match runtime {
-        Ok(runtime) => runtime.block_on(disturb(arguments)),
-        Err(error) => Err(error.into()),
-    };
-    ended.unwrap_or_else(|failure| failure.report())
+    block_on(disturb(arguments)).unwrap_or_else(|failure| failure.report())
 }
 
 async fn disturb(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -67,11 +59,7 @@ async fn disturb(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(file) => Script::read(file)?,
         None => Script::default(),
     };
-    let also = match &arguments.ca {
-        Some(file) => Certificate::read_all(file)?,
-        None => Vec::new(),
-    };
-    let options = ConnectOptions::new(&arguments.url, &Trust::platform(&also)?);
+    let options = ConnectOptions::new(&arguments.url, &trust(arguments.ca.as_deref())?);
     let proxy = Proxy::bind(arguments.listen, options).await?;
     announce(&proxy, "chaos is between you and").await;
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
@@ -127,12 +115,5 @@ async fn switch(board: &Board, keys: &mut Keys, mut script: Script) -> ExitCode 
                 }
             }
         }
-    }
-}
-
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }

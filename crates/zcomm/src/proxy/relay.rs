@@ -14,7 +14,6 @@
 //! Production does this in the kernel (`splice`), where nobody can look at it.
 
 use std::{
-    future::pending,
     io,
     pin::pin,
     sync::{Mutex, PoisonError},
@@ -24,9 +23,11 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 use zcomm_core::{ByteStream, ConnectError, xray::Direction};
+
+use crate::program::until;
 
 /// Read at a time (bytes), and all that waits in one direction.
 const PIECE: usize = 16 * 1024;
@@ -143,14 +144,6 @@ impl<B: Between> Way<'_, B> {
         }
         // TLS keeps what is not flushed.
         writer.write_all(bytes).await.is_ok() && writer.flush().await.is_ok()
-    }
-}
-
-/// Waits for that time, if there is one.
-async fn until(time: Option<Instant>) {
-    match time {
-        None => pending().await,
-        Some(time) => sleep_until(time).await,
     }
 }
 

@@ -19,19 +19,18 @@ use std::{
 };
 
 use zcomm_core::{
-    Certificate, ConnectOptions, Trust, shutdown_signal,
+    ConnectOptions, shutdown_signal,
     xray::{Direction, Form, Tap, Xray},
 };
 
 use crate::{
     failure::Failure,
+    handshake::trust,
+    program::{INTERRUPTED, block_on},
     proxy::{Between, Passing, Proxy, announce},
 };
 use page::Screen;
 use recording::{Recorder, Recording};
-
-/// 128 and the number of SIGINT, as shells count.
-const INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -99,29 +98,18 @@ impl Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let done = match (&arguments.replay, &arguments.url) {
-        (Some(file), _) if arguments.page => in_runtime(display(file)),
+        (Some(file), _) if arguments.page => block_on(display(file)),
         (Some(file), _) => print(file, arguments.form()),
-        (None, Some(url)) => in_runtime(watch(arguments, url)),
+        (None, Some(url)) => block_on(watch(arguments, url)),
         (None, None) => Ok(ExitCode::FAILURE),
     };
     done.unwrap_or_else(|failure| failure.report())
 }
 
-fn in_runtime(doing: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(doing)
-}
-
 /// Stands between, until Ctrl-C.
 async fn watch(arguments: &Arguments, url: &str) -> Result<ExitCode, Failure> {
     let shutdown = shutdown_signal();
-    let also = match &arguments.ca {
-        Some(file) => Certificate::read_all(file)?,
-        None => Vec::new(),
-    };
-    let options = ConnectOptions::new(url, &Trust::platform(&also)?);
+    let options = ConnectOptions::new(url, &trust(arguments.ca.as_deref())?);
     let proxy = Proxy::bind(arguments.listen, options).await?;
     if url.contains('?') {
         let what = "an address with a ? in it: each client brings its own query";
