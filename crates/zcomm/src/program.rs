@@ -1,15 +1,13 @@
 //! What every subcommand begins and ends with.
 //!
 //! One thread is enough for a program that mostly waits, and its tasks take turns in an
-//! order that can be explained. A command that fails owes two lines on stderr, what happened
-//! and what to do next, and an exit code that a script can tell from others.
+//! order that can be explained.
 //!
 //! Production has more threads where there is more to compute.
 
 use std::{
     future::{Future, pending},
-    io::{self, Write},
-    process::ExitCode,
+    io,
 };
 
 use tokio::time::{Instant, sleep_until};
@@ -25,13 +23,6 @@ pub(crate) fn block_on<T, E: From<io::Error>>(
         .enable_all()
         .build()?;
     runtime.block_on(future)
-}
-
-/// What happened and what to do next, and the exit code, which is returned.
-pub(crate) fn fail(what: &str, help: &str, code: u8) -> ExitCode {
-    // When stderr is gone too, the exit code is all that is left to say it.
-    write!(io::stderr(), "error: {what}\nhelp: {help}\n").ok();
-    ExitCode::from(code)
 }
 
 /// Waits until this time; without one, for ever.

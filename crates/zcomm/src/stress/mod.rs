@@ -38,72 +38,31 @@ mod units;
 
 use std::{io, path::Path, process::ExitCode, sync::Arc};
 
-use zcomm_core::{Error, report as report_error};
+use zcomm_core::Error;
 
 pub(crate) use self::arguments::Arguments;
 use self::{plan::Plan, report::Report, run::Run};
 use crate::{
+    failure::Failure,
     print::whole,
-    program::{INTERRUPTED, block_on, fail},
+    program::{INTERRUPTED, block_on},
 };
 
-/// Why there is no measurement.
-enum Stop {
-    Failed(Error),
-    Told {
-        what: String,
-        help: String,
-        code: u8,
-    },
-}
-
-impl Stop {
-    fn usage(what: String, help: String) -> Stop {
-        let code = 2;
-        Stop::Told { what, help, code }
-    }
-
-    fn failure(what: String, help: String) -> Stop {
-        let code = 1;
-        Stop::Told { what, help, code }
-    }
-
-    fn report(&self) -> ExitCode {
-        match self {
-            Stop::Failed(error) => report_error(error),
-            Stop::Told { what, help, code } => fail(what, help, *code),
-        }
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Stop {
-        Stop::Failed(error)
-    }
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Stop {
-        Stop::Failed(error.into())
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    block_on(measure(arguments)).unwrap_or_else(|stop| stop.report())
+    block_on(measure(arguments)).unwrap_or_else(|failure| failure.report())
 }
 
-async fn measure(arguments: &Arguments) -> Result<ExitCode, Stop> {
+async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let plan = Plan::new(arguments)?;
     let mut options = arguments.handshake.options(&arguments.url)?;
     options.addresses = options.lookup().await.map_err(Error::from)?;
     if let Some(address) = aim::public(&options.addresses)
         && !arguments.i_own_this_server
     {
-        return Err(Stop::usage(
+        return Err(Failure::usage(
             format!("{address} is neither this machine nor on a private network"),
             "a load test at a server of others is an attack; if it is yours, and your provider agrees: \
-             --i-own-this-server"
-                .into(),
+             --i-own-this-server",
         ));
     }
     // Who is busy needs no pings, and a timer for each wait costs more than the wait.
@@ -140,9 +99,9 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Stop> {
     })
 }
 
-fn cannot_write(file: &Path, error: &io::Error) -> Stop {
-    Stop::failure(
+fn cannot_write(file: &Path, error: &io::Error) -> Failure {
+    Failure::new(
         format!("cannot write {}: {error}", file.display()),
-        "name a file in a folder that exists and is yours".into(),
+        "name a file in a folder that exists and is yours",
     )
 }

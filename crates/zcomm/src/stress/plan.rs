@@ -9,7 +9,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use zcomm_core::raise_descriptor_limit;
 
-use super::{Stop, arguments::Arguments};
+use super::arguments::Arguments;
+use crate::failure::Failure;
 
 /// Descriptors that are no connections: standard streams, epoll, the report, `/proc`.
 const OTHERS: usize = 64;
@@ -72,18 +73,18 @@ pub(super) struct Plan {
 const MOST_UNFINISHED: u64 = 1 << 20;
 
 impl Plan {
-    pub(super) fn new(arguments: &Arguments) -> Result<Plan, Stop> {
+    pub(super) fn new(arguments: &Arguments) -> Result<Plan, Failure> {
         let connections = arguments.connections as usize;
         let publishers = arguments.publishers as usize;
         if arguments.fanout && publishers >= connections {
-            return Err(Stop::usage(
+            return Err(Failure::usage(
                 format!("{publishers} of {connections} connections would send, and nobody listen"),
                 format!("more connections: -c {}", publishers + 1),
             ));
         }
         let window = arguments.window.map_or(1, u64::from);
         if window * publishers as u64 > MOST_UNFINISHED {
-            return Err(Stop::usage(
+            return Err(Failure::usage(
                 format!("{publishers} x {window} messages would be under way at once"),
                 format!("--window and --publishers that make at most {MOST_UNFINISHED}"),
             ));
@@ -121,11 +122,11 @@ impl Plan {
     }
 
     /// Whether this machine can open so many connections to these addresses.
-    pub(super) fn check_room(&self, addresses: &[SocketAddr]) -> Result<(), Stop> {
+    pub(super) fn check_room(&self, addresses: &[SocketAddr]) -> Result<(), Failure> {
         let needed = self.connections + OTHERS;
         let lent = raise_descriptor_limit(needed);
         if lent < needed {
-            return Err(Stop::failure(
+            return Err(Failure::new(
                 format!(
                     "{} connections need {needed} file descriptors, and the system lends {lent}",
                     self.connections
@@ -139,7 +140,7 @@ impl Plan {
         // Each connection to one address and port takes a port of ours.
         let ports = ports();
         if self.connections > ports && !addresses.is_empty() {
-            return Err(Stop::failure(
+            return Err(Failure::new(
                 format!(
                     "{} connections need as many ports of this machine, and it has {ports} for them",
                     self.connections

@@ -12,10 +12,10 @@ use std::{
 };
 
 use super::{
-    Stop,
     plan::{Pace, Shape},
     report::{Report, quantiles},
 };
+use crate::failure::Failure;
 
 /// The columns. Times are microseconds, memory bytes.
 const HEADER: &str = "unix_time,url,mode,connections,opened,publishers,window,rate,size,seconds,\
@@ -24,7 +24,7 @@ p99_9_us,max_us,handshake_p50_us,handshake_p99_us,handshake_max_us,sent_late_p99
 server_cpu_us_per_message,server_cores,server_memory_peak,server_bytes_per_connection,tool_cores,threads";
 
 /// Whether a row can be appended to this file.
-pub(super) fn check(file: &Path) -> Result<(), Stop> {
+pub(super) fn check(file: &Path) -> Result<(), Failure> {
     // Nothing is there yet, or it is a table of ours. A pipe or a device has no first line.
     let other = match fs::metadata(file) {
         Ok(found) if found.is_file() => !begins_as_ours(file).unwrap_or(false),
@@ -32,9 +32,9 @@ pub(super) fn check(file: &Path) -> Result<(), Stop> {
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     };
     if other {
-        return Err(Stop::failure(
+        return Err(Failure::new(
             format!("{} is another table, or none", file.display()),
-            "name a new file; this one is left as it is".into(),
+            "name a new file; this one is left as it is",
         ));
     }
     Ok(())

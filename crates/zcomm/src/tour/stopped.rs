@@ -10,7 +10,7 @@ use std::{io, process::ExitCode};
 use zcomm_core::{Error, report};
 
 use super::visitor::{Missed, PATIENCE};
-use crate::program::fail;
+use crate::failure::Failure;
 
 pub(super) const NOT_CHAT: &str = "is chat_app the program there? cargo run --bin chat_app starts one; \
                                    without an address the tour has its own";
@@ -77,7 +77,7 @@ impl Stopped {
     pub(super) fn report(&self) -> ExitCode {
         match self {
             Stopped::Error(error) => report(error),
-            Stopped::Wrong { what, help } => fail(what, help, 1),
+            Stopped::Wrong { what, help } => Failure::new(what, *help).report(),
             Stopped::Unread => ExitCode::SUCCESS,
         }
     }
