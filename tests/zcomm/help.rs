@@ -186,12 +186,19 @@ fn k05_a_reader_that_hangs_up_is_no_failure() {
     }
 }
 
-/// Half a script is none: a full disk must be seen.
+/// Half a script is none, and half a report neither: a full disk must be seen.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_a_failure() {
-    let folder = folder("full");
-    for arguments in [&["man"][..], &["completions", "zsh"]] {
+    let folder = folder("help-full");
+    for arguments in [
+        &["man"][..],
+        &["completions", "zsh"],
+        &["certs"],
+        &["certs", "--check", "certs/ca.pem"],
+        &["doctor"],
+        &["doctor", "--json"],
+    ] {
         let full = std::fs::File::create("/dev/full").unwrap();
         let mut command = zcomm_command(&folder, arguments);
         let done = command.stdout(full).output().unwrap();

@@ -435,7 +435,7 @@ fn a_table_is_a_file() {
 fn a_disk_that_is_full_is_a_failure() {
     let server = start(no_limits(), echo);
     let full = || std::fs::File::create("/dev/full").unwrap();
-    let mut command = crate::zcomm_command(&folder("full"), &["stress", &server.url()]);
+    let mut command = crate::zcomm_command(&folder("stress-full"), &["stress", &server.url()]);
     command.args(["-c", "1", "-d", "0.2", "--warm-up", "0"]);
     let output = command.stdout(full()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -37,7 +37,7 @@ pub(crate) fn explain(file: &Path) -> Result<ExitCode> {
         }
         text += "\n";
     }
-    words::print(&text);
+    words::print(&text)?;
     Ok(match refused {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,

@@ -82,11 +82,11 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
     let leaf = ca.issue(&names)?;
     // Said before it is gone: what a browser still trusts has to be found by its name.
     if is_new && let Some(old) = authority::old_name(&files) {
-        words::print(&steps::untrust_old(&old));
+        words::print(&steps::untrust_old(&old))?;
     }
     files.replace(is_new.then(|| ca.pem()).as_ref(), &leaf)?;
     let leaf = Certificate::read_all(&files.leaf)?.swap_remove(0);
     authority::compare_ends(ca.certificate(), &leaf);
-    words::print(&steps::steps(&files, ca.certificate(), is_new, &leaf));
+    words::print(&steps::steps(&files, ca.certificate(), is_new, &leaf))?;
     Ok(ExitCode::SUCCESS)
 }

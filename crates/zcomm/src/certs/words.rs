@@ -12,6 +12,8 @@ use std::{
 
 use zcomm_core::PemError;
 
+use crate::print::whole;
+
 /// The folder as it can be printed everywhere.
 pub(crate) fn folder(folder: &Path) -> Result<PathBuf, PemError> {
     let shown = printable(folder);
@@ -71,9 +73,12 @@ pub(crate) fn windows_word(text: impl Display) -> String {
     }
 }
 
-/// Whoever asked may have hung up (`| head -1`); that is no failure.
-pub(crate) fn print(text: &str) {
-    writeln!(io::stdout(), "{}", text.trim_end()).ok();
+/// Prints a text on stdout.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    whole(
+        &mut io::stdout(),
+        format!("{}\n", text.trim_end()).as_bytes(),
+    )
 }
 
 /// What stops nothing and should be known; beside the output, which may go into a file.

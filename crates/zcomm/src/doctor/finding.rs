@@ -4,8 +4,6 @@
 //! The word says it, and the colour repeats it. What is told may repeat what stands in a
 //! file or what a process calls itself, so nothing of it reaches a terminal as it is.
 
-use std::io::Write;
-
 use anstyle::Style;
 use serde_json::json;
 
@@ -94,17 +92,18 @@ pub(super) fn bad(topic: impl Into<String>, what: impl Into<String>) -> Finding 
     Finding::new(Verdict::Bad, topic, what)
 }
 
-/// For people. Whoever asked may have hung up (`| head -1`); that is no failure.
-pub(super) fn print(findings: &[Finding]) {
-    let mut out = anstream::stdout().lock();
+/// For people.
+pub(super) fn text(findings: &[Finding]) -> String {
+    let mut text = String::new();
     for finding in findings {
         let (word, style) = (finding.verdict.word(), finding.verdict.style());
         let topic = visible(&finding.topic);
         let lines = wrapped(&visible(&finding.what), WIDTH - INDENT);
         let what = lines.join(&format!("\n{:INDENT$}", ""));
-        writeln!(out, "{style}{word:<4}{style:#}  {topic:<12}  {what}").ok();
+        text += &format!("{style}{word:<4}{style:#}  {topic:<12}  {what}\n");
         for fix in &finding.fixes {
-            writeln!(out, "{:INDENT$}{FAINT}->{FAINT:#} {}", "", visible(fix)).ok();
+            let fix = visible(fix);
+            text += &format!("{:INDENT$}{FAINT}->{FAINT:#} {fix}\n", "");
         }
     }
     let count = |verdict| findings.iter().filter(|one| one.verdict == verdict).count();
@@ -115,11 +114,11 @@ pub(super) fn print(findings: &[Finding]) {
         (bad, 0) => format!("{bad} bad: what follows -> repairs it."),
         (bad, look) => format!("{bad} bad, {look} to look at: what follows -> repairs it."),
     };
-    writeln!(out, "\n{summary}").ok();
+    text + &format!("\n{summary}\n")
 }
 
 /// For programs: JSON hides what could control a terminal by itself.
-pub(super) fn print_json(findings: &[Finding]) {
+pub(super) fn json(findings: &[Finding]) -> String {
     let object = |finding: &Finding| {
         json!({
             "verdict": finding.verdict.word(),
@@ -131,7 +130,7 @@ pub(super) fn print_json(findings: &[Finding]) {
     let list: Vec<_> = findings.iter().map(object).collect();
     let good = !findings.iter().any(|one| one.verdict == Verdict::Bad);
     let object = json!({ "good": good, "findings": list });
-    writeln!(std::io::stdout(), "{object:#}").ok();
+    format!("{object:#}\n")
 }
 
 /// The lines of a text, none wider than this unless one word is.

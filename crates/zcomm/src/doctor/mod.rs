@@ -31,8 +31,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zcomm_core::{Config, SettingsReview};
+use zcomm_core::{Config, SettingsReview, report};
 
+use crate::print::whole;
 use finding::{Finding, Verdict, look};
 
 /// For all checks together.
@@ -111,9 +112,12 @@ const CHECKS: [(&str, Check); 9] = [
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let findings = examine(Situation::new(arguments.port));
     let bad = findings.iter().any(|one| one.verdict == Verdict::Bad);
-    match arguments.json {
-        true => finding::print_json(&findings),
-        false => finding::print(&findings),
+    let told = match arguments.json {
+        true => finding::json(&findings),
+        false => finding::text(&findings),
+    };
+    if let Err(error) = whole(&mut anstream::stdout(), told.as_bytes()) {
+        return report(&error.into());
     }
     match bad {
         true => ExitCode::FAILURE,
