@@ -794,18 +794,16 @@ async fn an_xray_shows_both_sides_of_a_fault() {
 #[cfg(unix)]
 mod terminal {
     use super::*;
-    use expectrl::{Eof, Expect, Session};
+    use expectrl::{Eof, Expect, Session, session::OsSession};
     use std::process::Command;
 
-    /// Single keys, and at the end the terminal is as it was.
-    #[tokio::test]
-    async fn keys_switch_faults_and_ctrl_c_ends_it_at_once() {
-        let server = start(no_limits(), echo);
-        // The shell hears Ctrl-C, too, and shall tell what came of it.
-        let line = "trap : INT; stty echo; \"$@\"; echo \"ended with $?\"; stty -a";
+    /// Chaos at a terminal, and its address.
+    fn sit_down(server: &str) -> (OsSession, String) {
+        // The shell hears the keys that end it, too, and shall tell what came of it.
+        let line = "trap : INT QUIT; stty echo; \"$@\"; echo \"ended with $?\"; stty -a";
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", line, "sh", env!("CARGO_BIN_EXE_zcomm"), "chaos"]);
-        shell.args([&server.url(), "--listen", "127.0.0.1:0"]);
+        shell.args([server, "--listen", "127.0.0.1:0"]);
         shell
             .env_clear()
             .env("TERM", "dumb")
@@ -816,7 +814,26 @@ mod terminal {
         let rest = session.expect("/\r\n").unwrap();
         let address = String::from_utf8_lossy(rest.before()).into_owned();
         session.expect("now: no faults").unwrap();
-        let url = format!("ws://{address}/");
+        (session, format!("ws://{address}/"))
+    }
+
+    /// This key ends it with this code, and the terminal is as it was.
+    fn ends(mut session: OsSession, key: &str, code: u8) {
+        session.send(key).unwrap();
+        let rest = session.expect(Eof).unwrap();
+        let rest = String::from_utf8_lossy(rest.as_bytes()).into_owned();
+        let (_, after) = rest.rsplit_once("ended with ").unwrap();
+        assert!(after.starts_with(&format!("{code}\r\n")), "{rest}");
+        for flag in ["echo", "icanon", "isig"] {
+            let on = after.split([' ', ';', '\r', '\n']).any(|word| word == flag);
+            assert!(on, "no {flag} in {after}");
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_switch_faults_and_ctrl_c_ends_it_at_once() {
+        let server = start(no_limits(), echo);
+        let (mut session, url) = sit_down(&server.url());
         let trust = trust();
         let mut client = soon(ClientSocket::connect(&url, &trust)).await.unwrap();
         answers(&mut client).await;
@@ -830,15 +847,14 @@ mod terminal {
             session.expect(answer).unwrap();
         }
         say(&mut client, "into the hole").await;
-        session.send("\x03").unwrap();
-        let rest = session.expect(Eof).unwrap();
-        let rest = String::from_utf8_lossy(rest.as_bytes()).into_owned();
-        let (_, after) = rest.rsplit_once("ended with ").unwrap();
-        assert!(after.starts_with("130\r\n"), "{rest}");
-        for flag in ["echo", "icanon", "isig"] {
-            let on = after.split([' ', ';', '\r', '\n']).any(|word| word == flag);
-            assert!(on, "no {flag} in {after}");
-        }
+        ends(session, "\x03", 130);
         assert!(matches!(end(&mut client).await, End::Broken(_)));
+    }
+
+    #[test]
+    fn the_other_key_that_ends_a_program_gives_the_terminal_back_too() {
+        let server = start(no_limits(), echo);
+        let (session, _) = sit_down(&server.url());
+        ends(session, "\x1c", 131);
     }
 }

@@ -300,7 +300,7 @@ mod terminal {
     /// `kill`, a service manager, a window that is closed: none asks by a key.
     #[test]
     fn whoever_ends_it_the_terminal_is_as_it_was() {
-        for (signal, code) in [("-TERM", 143), ("-HUP", 129)] {
+        for (signal, code) in [("-TERM", 143), ("-HUP", 129), ("-QUIT", 131)] {
             let server = chat(Config::default());
             let ada = sit_down(&server, "Ada");
             let shell = ada.get_process().pid().to_string();

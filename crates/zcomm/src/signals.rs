@@ -28,6 +28,8 @@ impl Signals {
             (130, SignalKind::interrupt()),
             (143, SignalKind::terminate()),
             (129, SignalKind::hangup()),
+            // A terminal's Ctrl-\.
+            (131, SignalKind::quit()),
         ];
         let all = all
             .into_iter()

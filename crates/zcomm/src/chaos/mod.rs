@@ -31,7 +31,7 @@ mod words;
 use std::{process::ExitCode, sync::Arc};
 
 use tokio::time::Instant;
-use zcomm_core::{ConnectOptions, shutdown_signal};
+use zcomm_core::ConnectOptions;
 
 pub(crate) use self::arguments::Arguments;
 use self::{board::Board, carry::Carried, keys::Keys, script::Script, units::Wrong};
@@ -39,8 +39,9 @@ use crate::{
     failure::Failure,
     handshake::trust,
     output::visible,
-    program::{INTERRUPTED, block_on, until},
+    program::{block_on, until},
     proxy::{Proxy, announce},
+    signals::Signals,
 };
 
 impl From<Wrong> for Failure {
@@ -65,6 +66,8 @@ async fn disturb(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let now = faults.to_string();
     let board = Arc::new(Board::new(faults, arguments.which(), seed, arguments.xray));
+    // Before the terminal is taken: whatever ends this gives it back.
+    let signals = Signals::new()?;
     let mut keys = Keys::listen();
     if keys.single {
         board.status(
@@ -77,7 +80,7 @@ async fn disturb(arguments: &Arguments) -> Result<ExitCode, Failure> {
     board.status(format!("now: {now}"));
     let (mut code, switches) = (ExitCode::SUCCESS, Arc::clone(&board));
     let carried = Arc::clone(&board);
-    let until_the_end = async { code = switch(&switches, &mut keys, script).await };
+    let until_the_end = async { code = switch(&switches, &mut keys, script, signals).await };
     proxy
         .run(move |_| Carried(Arc::clone(&carried)), until_the_end)
         .await;
@@ -91,13 +94,17 @@ async fn disturb(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// Does what is typed and what the script says, until the end.
-async fn switch(board: &Board, keys: &mut Keys, mut script: Script) -> ExitCode {
-    let mut shutdown = std::pin::pin!(shutdown_signal());
+async fn switch(
+    board: &Board,
+    keys: &mut Keys,
+    mut script: Script,
+    mut signals: Signals,
+) -> ExitCode {
     let (mut typing, mut begun) = (true, None);
     loop {
         let due = begun.and_then(|begun: Instant| Some(begun + script.due()?));
         tokio::select! {
-            () = &mut shutdown => return ExitCode::from(INTERRUPTED),
+            code = signals.next() => return ExitCode::from(code),
             command = keys.commands.recv(), if typing => match command {
                 None => typing = false,
                 Some(Ok(change)) => if !board.apply(change) { return ExitCode::SUCCESS },
