@@ -259,7 +259,7 @@ mod terminal {
         ada.send_line("/who").unwrap();
         ada.expect("1 in lobby: Ada").unwrap();
         ada.send_line("/stats").unwrap();
-        ada.expect("1 connections, 1 people, 1 rooms").unwrap();
+        ada.expect("1 connection, 1 session, 1 room, ").unwrap();
         ada.send_line("/join garden").unwrap();
         ada.expect("you are in garden").unwrap();
         ada.expect("garden> ").unwrap();
@@ -378,7 +378,7 @@ mod terminal {
         ada.expect("trying again in ").unwrap();
         ada.expect("nobody listens at").unwrap();
         ada.send_line("are you there?").unwrap();
-        ada.expect("1 messages of yours wait").unwrap();
+        ada.expect("1 message still to be sent").unwrap();
         ada.send("\x03").unwrap();
         ends(ada, 130);
     }

@@ -114,7 +114,7 @@ impl Seen {
                 format!("{what}: {}{more}", digits(&raw.first))
             }
             What::NotShown { frames } => {
-                format!("… {frames} frames not shown: more than can be read, or nobody read them")
+                format!("… frames not shown: {frames}; more than can be read, or nobody read them")
             }
             What::Viewer {} => {
                 "it shows this X-ray to a page, and is not shown itself any more".into()

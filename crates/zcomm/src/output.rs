@@ -194,7 +194,16 @@ fn bytes(data: &[u8]) -> String {
         .collect();
     let more = if data.len() > SHOWN { " …" } else { "" };
     let colon = if data.is_empty() { "" } else { ": " };
-    format!("{} bytes{colon}{}{more}", data.len(), digits.join(" "))
+    let count = counted(data.len() as u64, "byte");
+    format!("{count}{colon}{}{more}", digits.join(" "))
+}
+
+/// So many of them: `1 byte`, `2 bytes`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        count => format!("{count} {thing}s"),
+    }
 }
 
 /// A text for a terminal: what would control it becomes a picture of itself.
@@ -245,6 +254,7 @@ mod tests {
     #[test]
     fn bytes_are_counted_and_the_first_are_shown() {
         assert_eq!(bytes(&[]), "0 bytes");
+        assert_eq!(bytes(&[7]), "1 byte: 07");
         assert_eq!(bytes(&[0, 255]), "2 bytes: 00 ff");
         assert!(bytes(&[7; 65]).ends_with("07 …"));
     }

@@ -12,6 +12,7 @@ use std::{fmt, mem::discriminant, time::Duration};
 use zcomm_core::xray::Direction;
 
 use super::units::{Rate, Time};
+use crate::output::counted;
 
 /// One way, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +103,7 @@ impl fmt::Display for Fault {
             Fault::Blackhole(Duration::ZERO) | Fault::DropPongs => f.write_str(name),
             Fault::Blackhole(after) => write!(f, "{name} {}", Time(*after)),
             Fault::Bandwidth(rate) | Fault::SlowReader(rate) => write!(f, "{name} {rate}"),
-            Fault::ResetAfterFrames(1) => write!(f, "{name} 1 frame"),
-            Fault::ResetAfterFrames(frames) => write!(f, "{name} {frames} frames"),
+            Fault::ResetAfterFrames(frames) => write!(f, "{name} {}", counted(*frames, "frame")),
             Fault::CutMidFrame(number) | Fault::Duplicate(number) | Fault::Corrupt(number) => {
                 write!(f, "{name} {number}")
             }

@@ -23,6 +23,8 @@ use tungstenite::protocol::frame::{
 };
 use zcomm_core::xray::Direction;
 
+use crate::output::counted;
+
 /// The longest header: two bytes, eight of length, four of key.
 const MAX_HEADER: usize = 14;
 /// A status line is shorter; of the first line no more is looked at.
@@ -75,8 +77,7 @@ impl fmt::Display for Frame {
             OpCode::Control(Control::Close) => "close",
             _ => "reserved",
         };
-        let unit = if self.length == 1 { "byte" } else { "bytes" };
-        write!(f, "{kind}, {} {unit}", self.length)
+        write!(f, "{kind}, {}", counted(self.length, "byte"))
     }
 }
 

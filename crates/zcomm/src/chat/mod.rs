@@ -25,7 +25,7 @@ use zcomm_core::{
 
 use crate::{
     handshake::Handshake,
-    output::visible,
+    output::{counted, visible},
     paint::{BAD, FAINT},
     program::{INTERRUPTED, block_on, until},
     signals::Signals,
@@ -269,7 +269,8 @@ impl Chat {
                 self.note(&format!("the server says what is not known here: {text}"));
             }
             ChatEvent::Unknown(Message::Binary(data)) => {
-                self.note(&format!("the server sends {} bytes", data.len()));
+                let bytes = counted(data.len() as u64, "byte");
+                self.note(&format!("the server sends {bytes}"));
             }
             ChatEvent::Settled { .. } => {}
             ChatEvent::Failed { id, why } => {
@@ -292,7 +293,7 @@ impl Chat {
                 let why = why.map_or_else(String::new, |why| format!("{}; ", why.with_help()));
                 let waiting = match self.client.waiting() {
                     0 => String::new(),
-                    count => format!("; {count} messages of yours wait"),
+                    count => format!("; {} still to be sent", counted(count as u64, "message")),
                 };
                 let wait = wait.as_secs_f32();
                 self.note(&format!("{why}trying again in {wait:.1} s{waiting}"));

@@ -26,7 +26,7 @@ use rustyline::{
 use tokio::{sync::mpsc, time::sleep};
 
 use super::commands::COMMANDS;
-use crate::lines;
+use crate::{lines, output::counted};
 
 /// Lines that are to be printed and are not yet.
 const UNPRINTED: usize = 1000;
@@ -58,7 +58,7 @@ pub(super) struct Screen {
     out: SyncSender<String>,
     /// Ends when all is printed.
     printed: Receiver<()>,
-    unshown: usize,
+    unshown: u64,
     names: Arc<Mutex<Vec<String>>>,
     /// As it was before the editor changed it.
     #[cfg(unix)]
@@ -114,7 +114,10 @@ impl Screen {
     pub(super) fn print(&mut self, line: String) {
         let line = match self.unshown {
             0 => line,
-            count => format!("! {count} lines were not shown: the terminal took none\n{line}"),
+            count => {
+                let lines = counted(count, "line");
+                format!("! not shown: {lines}, which the terminal did not take\n{line}")
+            }
         };
         match self.out.try_send(line) {
             Ok(()) => self.unshown = 0,

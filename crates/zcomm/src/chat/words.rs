@@ -9,7 +9,7 @@
 use zcomm_core::envelope::ServerMessage;
 
 use crate::{
-    output::visible,
+    output::{counted, visible},
     paint::{BAD, FAINT, NOTE},
 };
 
@@ -46,7 +46,7 @@ pub(super) fn line(message: &ServerMessage, room: &str) -> Option<String> {
         } => {
             let room = visible(room);
             let missed = match (recovered, missed.0) {
-                (true, 1..) => format!("; you missed {}, here they are", missed.0),
+                (true, 1..) => format!("; next: {} that you missed", counted(missed.0, "message")),
                 _ => String::new(),
             };
             event(format!(
@@ -67,8 +67,11 @@ pub(super) fn line(message: &ServerMessage, room: &str) -> Option<String> {
             messages,
             uptime_seconds,
         } => event(format!(
-            "{clients} connections, {sessions} people, {rooms} rooms, {messages} messages \
-             since {uptime_seconds} s"
+            "{}, {}, {}, {} since {uptime_seconds} s",
+            counted(*clients as u64, "connection"),
+            counted(*sessions as u64, "session"),
+            counted(*rooms as u64, "room"),
+            counted(*messages, "message"),
         )),
         ServerMessage::Gap { room, from, to, .. } => {
             let what = match room.as_str() {

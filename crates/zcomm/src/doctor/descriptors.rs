@@ -29,6 +29,7 @@ pub(super) fn check(_: &Situation) -> Vec<Finding> {
 #[cfg(unix)]
 fn judge(soft: Option<u64>, hard: Option<u64>, wanted: usize) -> Finding {
     use super::finding::{look, ok};
+    use crate::output::counted;
     use zcomm_core::OTHER_DESCRIPTORS;
 
     let shown = |limit: Option<u64>| limit.map_or("no limit".to_owned(), |n| n.to_string());
@@ -36,24 +37,22 @@ fn judge(soft: Option<u64>, hard: Option<u64>, wanted: usize) -> Finding {
         let soft = shown(soft);
         return ok(TOPIC, format!("{soft}, which a server raises as it needs"));
     };
-    let clients = most.saturating_sub(OTHER_DESCRIPTORS as u64);
+    let room = most.saturating_sub(OTHER_DESCRIPTORS as u64);
+    let clients = counted(room, "client");
     let limits = match soft {
         Some(soft) if soft == most => format!("{most}"),
         soft => format!("{}, which a server raises up to {most}", shown(soft)),
     };
-    if clients < wanted as u64 {
-        let what = format!("{limits}: {clients} clients, and the settings promise {wanted}");
+    if room < wanted as u64 {
+        let what = format!("{limits}: {clients}, and the settings promise {wanted}");
         return look(TOPIC, what)
             .fix(format!(
                 "promise less: WEBSOCKET_MAX_CONNECTIONS={}",
-                clients.max(1)
+                room.max(1)
             ))
             .fix("or have root raise it: /etc/security/limits.conf, or LimitNOFILE= in systemd");
     }
-    ok(
-        TOPIC,
-        format!("{limits}: room for {clients} clients (ulimit -Hn)"),
-    )
+    ok(TOPIC, format!("{limits}: room for {clients} (ulimit -Hn)"))
 }
 
 #[cfg(all(test, unix))]

@@ -48,7 +48,7 @@ pub(super) fn histogram(latency: &Latencies) -> String {
         write!(
             svg,
             "<rect class=\"bar\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{height:.1}\">\
-             <title>{from} to {to}: {count} messages</title></rect>"
+             <title>{from} to {to}, messages: {count}</title></rect>"
         )
         .ok();
         if index % every == 0 {

@@ -12,9 +12,9 @@ use super::{
     plan::{Pace, Plan, Shape},
     run::Run,
     tally::{Latencies, Point, point_width},
-    units::{duration, threads},
+    units::duration,
 };
-use crate::output::visible;
+use crate::output::{counted, visible};
 
 /// The quantiles that are told, and their names.
 pub(super) const QUANTILES: [(f64, &str); 4] =
@@ -154,7 +154,7 @@ impl Report {
     pub(super) fn asked(&self) -> String {
         let plan = &self.plan;
         let shape = match plan.shape {
-            Shape::Echo => format!("echo, {} connections", plan.connections),
+            Shape::Echo => format!("echo, {}", counted(plan.connections as u64, "connection")),
             Shape::Fanout(publishers) => format!(
                 "fan-out, {publishers} of {} connections send",
                 plan.connections
@@ -180,7 +180,7 @@ impl Report {
     /// Whether this tool may have been what the numbers were limited by.
     fn own_limit(&self) -> Option<String> {
         let share = self.own_cores / self.plan.threads as f64;
-        let (own, threads) = (self.own_cores, threads(self.plan.threads));
+        let (own, threads) = (self.own_cores, counted(self.plan.threads as u64, "thread"));
         let more = self.plan.threads + 1;
         if share >= BUSY {
             return Some(format!(
@@ -239,9 +239,10 @@ impl Report {
         match self.unsent {
             Some(unsent) if unsent > 0 || self.lag.value_at_quantile(0.99) > LATE => {
                 notes.push(format!(
-                    "The schedule was not kept: {unsent} messages did not leave at all, and 1 % of the \
-                     others left {} late or more. Either this tool had no time, or the server took no \
-                     more; latencies count the waiting.",
+                    "The schedule was not kept: {} did not leave at all, and 1 % of the others left {} \
+                     late or more. Either this tool had no time, or the server took no more; latencies \
+                     count the waiting.",
+                    counted(unsent, "message"),
                     duration(self.lag.value_at_quantile(0.99))
                 ));
             }
@@ -260,8 +261,8 @@ impl Report {
         }
         if self.repeated > 0 {
             notes.push(format!(
-                "{} messages came twice, or after a later one.",
-                self.repeated
+                "{} came twice, or after a later one.",
+                counted(self.repeated, "message")
             ));
         }
         notes

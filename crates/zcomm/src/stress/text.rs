@@ -4,8 +4,9 @@ use std::fmt::{self, Write};
 
 use super::{
     report::{QUANTILES, Report, quantiles},
-    units::{bytes, duration, grouped, threads},
+    units::{bytes, duration, grouped},
 };
+use crate::output::counted;
 
 /// The width of a page of text, and of the names in it.
 const COLUMNS: usize = 80;
@@ -68,7 +69,7 @@ impl Report {
                 ),
             ));
         }
-        let threads = threads(self.plan.threads);
+        let threads = counted(self.plan.threads as u64, "thread");
         rows.push((
             "this tool",
             format!("CPU {:.2} cores, {threads}", self.own_cores),

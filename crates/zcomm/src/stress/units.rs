@@ -1,13 +1,5 @@
 //! Numbers for people: few digits, and always with their unit.
 
-/// So many threads, for people.
-pub(super) fn threads(count: usize) -> String {
-    match count {
-        1 => "1 thread".into(),
-        count => format!("{count} threads"),
-    }
-}
-
 /// Nanoseconds, for people.
 pub(super) fn duration(nanoseconds: u64) -> String {
     let value = nanoseconds as f64;
