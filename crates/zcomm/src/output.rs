@@ -221,6 +221,21 @@ pub(crate) fn visible(text: &str) -> String {
     text.chars().filter_map(picture).collect()
 }
 
+/// The lines of a text, none wider than this unless one word is.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,5 +272,13 @@ mod tests {
         assert_eq!(bytes(&[7]), "1 byte: 07");
         assert_eq!(bytes(&[0, 255]), "2 bytes: 00 ff");
         assert!(bytes(&[7; 65]).ends_with("07 …"));
+    }
+
+    #[test]
+    fn a_text_is_wrapped_between_its_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 6), ["one", "two", "three"]);
+        assert_eq!(wrapped("longer than that", 3), ["longer", "than", "that"]);
+        assert_eq!(wrapped("", 3), [""]);
     }
 }

@@ -8,7 +8,7 @@ use anstyle::Style;
 use serde_json::json;
 
 use crate::{
-    output::visible,
+    output::{visible, wrapped},
     paint::{BAD, FAINT, GOOD, NOTE},
 };
 
@@ -131,32 +131,4 @@ pub(super) fn json(findings: &[Finding]) -> String {
     let good = !findings.iter().any(|one| one.verdict == Verdict::Bad);
     let object = json!({ "good": good, "findings": list });
     format!("{object:#}\n")
-}
-
-/// The lines of a text, none wider than this unless one word is.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_wrapped_between_its_words() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("one two three", 6), ["one", "two", "three"]);
-        assert_eq!(wrapped("longer than that", 3), ["longer", "than", "that"]);
-        assert_eq!(wrapped("", 3), [""]);
-    }
 }

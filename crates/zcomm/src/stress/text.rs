@@ -6,7 +6,7 @@ use super::{
     report::{QUANTILES, Report, quantiles},
     units::{bytes, duration, grouped},
 };
-use crate::output::counted;
+use crate::output::{counted, wrapped};
 
 /// The width of a page of text, and of the names in it.
 const COLUMNS: usize = 80;
@@ -125,23 +125,6 @@ fn row(out: &mut String, mut label: &str, text: &str) -> fmt::Result {
         label = "";
     }
     Ok(())
-}
-
-/// Lines of at most so many columns; a longer word has a line of its own.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > columns {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    lines.push(line);
-    lines
 }
 
 #[cfg(test)]
