@@ -119,9 +119,7 @@ enum State {
 
 impl Splitter {
     pub(super) fn new(way: Direction) -> Splitter {
-        let line = Vec::new();
-        let state = State::Head { line, end: 0 };
-        Splitter { way, state }
+        Splitter { way, state: head() }
     }
 
     /// Whether a frame has begun, and not ended.
@@ -206,31 +204,21 @@ fn head_in(bytes: &[u8], line: &mut Vec<u8>, end: &mut usize) -> usize {
 
 /// What follows the head of a response that begins with this.
 fn after(line: &[u8], upgraded: &AtomicBool) -> State {
-    match line.get(..12) {
-        Some(b"HTTP/1.1 101") => {
-            upgraded.store(true, Relaxed);
-            header()
-        }
+    if line.starts_with(b"HTTP/1.1 101") {
+        upgraded.store(true, Relaxed);
+        header()
+    } else if line.starts_with(b"HTTP/1.1 1") {
         // "Wait": the answer is still to come.
-        Some(
-            [
-                b'H',
-                b'T',
-                b'T',
-                b'P',
-                b'/',
-                b'1',
-                b'.',
-                b'1',
-                b' ',
-                b'1',
-                ..,
-            ],
-        ) => State::Head {
-            line: Vec::new(),
-            end: 0,
-        },
-        _ => State::Raw,
+        head()
+    } else {
+        State::Raw
+    }
+}
+
+fn head() -> State {
+    State::Head {
+        line: Vec::new(),
+        end: 0,
     }
 }
 
