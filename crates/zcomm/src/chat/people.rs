@@ -31,55 +31,38 @@ struct Room {
 impl People {
     /// Takes in what the server says, and says whether anything is different.
     pub(super) fn hear(&mut self, message: &ServerMessage) -> bool {
-        match message {
-            ServerMessage::Joined {
-                room,
-                users,
-                user_count,
-                ..
-            } => {
-                let room = self.rooms.entry(room.clone()).or_default();
-                room.list(users, *user_count);
+        use ServerMessage::{Joined, Left, UserJoined, UserLeft, UserList};
+        let (room, count) = match message {
+            Joined {
+                room, user_count, ..
             }
-            ServerMessage::UserList {
-                room,
-                users,
-                user_count,
-            } => {
-                let Some(room) = self.rooms.get_mut(room) else {
-                    return false;
-                };
-                room.list(users, *user_count);
+            | UserList {
+                room, user_count, ..
             }
-            ServerMessage::UserJoined {
-                room,
-                name,
-                user_count,
-                ..
-            } => {
-                let Some(room) = self.rooms.get_mut(room) else {
-                    return false;
-                };
-                room.count = *user_count;
-                let fits = room.names.len() < MOST && name.len() <= LONGEST;
-                if fits && !room.names.contains(name) {
-                    room.names.push(name.clone());
-                }
+            | UserJoined {
+                room, user_count, ..
             }
-            ServerMessage::UserLeft {
-                room,
-                name,
-                user_count,
-                ..
-            } => {
-                let Some(room) = self.rooms.get_mut(room) else {
-                    return false;
-                };
-                room.count = *user_count;
-                room.names.retain(|other| other != name);
-            }
-            ServerMessage::Left { room } => drop(self.rooms.remove(room)),
+            | UserLeft {
+                room, user_count, ..
+            } => (room, *user_count),
+            Left { room } => return self.rooms.remove(room).is_some(),
             _ => return false,
+        };
+        if matches!(message, Joined { .. }) {
+            self.rooms.insert(room.clone(), Room::default());
+        }
+        let Some(there) = self.rooms.get_mut(room) else {
+            return false;
+        };
+        there.count = count;
+        match message {
+            UserJoined { name, .. } => there.add(name),
+            UserLeft { name, .. } => there.names.retain(|other| other != name),
+            Joined { users, .. } | UserList { users, .. } => {
+                there.names.clear();
+                users.iter().for_each(|name| there.add(name));
+            }
+            _ => {}
         }
         true
     }
@@ -119,10 +102,11 @@ impl People {
 }
 
 impl Room {
-    fn list(&mut self, users: &[String], count: usize) {
-        let fits = users.iter().filter(|name| name.len() <= LONGEST);
-        self.names = fits.take(MOST).cloned().collect();
-        self.count = count;
+    fn add(&mut self, name: &String) {
+        let fits = self.names.len() < MOST && name.len() <= LONGEST;
+        if fits && !self.names.contains(name) {
+            self.names.push(name.clone());
+        }
     }
 }
 
