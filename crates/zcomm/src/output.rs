@@ -13,7 +13,7 @@ use std::io::{self, IsTerminal, Write};
 
 use data_encoding::BASE64;
 use serde::Serialize;
-use zcomm_core::{End, Message, Opening, Received};
+use zcomm_core::{CloseReason, End, Message, Opening, Received};
 
 /// Of a binary message that is shown to people (bytes).
 const SHOWN: usize = 64;
@@ -55,7 +55,15 @@ enum Object<'a> {
     },
 }
 
-impl Object<'_> {
+impl<'a> Object<'a> {
+    fn close(by: &'a str, why: &'a CloseReason) -> Object<'a> {
+        Object::Close {
+            by,
+            code: why.code(),
+            reason: why.reason(),
+        }
+    }
+
     fn write(&self) -> io::Result<()> {
         let mut line = serde_json::to_vec(self)?;
         line.push(b'\n');
@@ -102,17 +110,18 @@ impl Output {
 
     /// Something has come. An error means that nobody reads what we write.
     pub(crate) fn received(&mut self, received: &Received) -> io::Result<()> {
-        match received {
-            Received::Message(message) => self.message(message),
-            Received::Ping(payload) | Received::Pong(payload) if self.form == Form::Json => {
+        match (self.form, received) {
+            (_, Received::Message(message)) => self.message(message),
+            (Form::Json, Received::Ping(payload)) => {
                 let base64 = BASE64.encode(payload);
-                match received {
-                    Received::Ping(_) => Object::Ping { base64 }.write(),
-                    _ => Object::Pong { base64 }.write(),
-                }
+                Object::Ping { base64 }.write()
             }
-            Received::Ping(payload) => self.frame("ping", payload),
-            Received::Pong(payload) => self.frame("pong", payload),
+            (Form::Json, Received::Pong(payload)) => {
+                let base64 = BASE64.encode(payload);
+                Object::Pong { base64 }.write()
+            }
+            (_, Received::Ping(payload)) => self.frame("ping", payload),
+            (_, Received::Pong(payload)) => self.frame("pong", payload),
         }
     }
 
@@ -128,15 +137,8 @@ impl Output {
         let Some(end) = end else { return };
         if self.form == Form::Json {
             let object = match end {
-                End::ByPeer(why) | End::ByUs(why) => Object::Close {
-                    by: if matches!(end, End::ByPeer(_)) {
-                        "peer"
-                    } else {
-                        "us"
-                    },
-                    code: why.code(),
-                    reason: why.reason(),
-                },
+                End::ByPeer(why) => Object::close("peer", why),
+                End::ByUs(why) => Object::close("us", why),
                 End::Broken(reason) => Object::Broken { reason },
             };
             // Nobody may read any more: the exit code says it, too.
