@@ -7,8 +7,6 @@
 //!
 //! Template and filling are made once; for each message only the marker is written.
 
-use std::hash::{BuildHasher, RandomState};
-
 use zcomm_core::Message;
 
 /// The smallest message that always holds a marker (bytes).
@@ -47,8 +45,7 @@ impl Messages {
         let (before, after) = template
             .and_then(|template| template.split_once("{payload}"))
             .unwrap_or_default();
-        // The standard library's way to a random number.
-        let run = RandomState::new().hash_one(0) as u32;
+        let run = fastrand::u32(..);
         Messages {
             tag: format!("#z{run:08x}."),
             before: before.to_owned(),
