@@ -55,11 +55,11 @@ fn one(port: u16) -> Finding {
     // What cannot be asked for is not known; binding still says whether it is free.
     let known = listening_on(port).unwrap_or_default();
     let (v4, v6) = (state(V4, port, &known), state(V6, port, &known));
-    if let (State::Forbidden, _) | (_, State::Forbidden) = (&v4, &v6) {
-        let what = "ports below 1024 need special rights here";
-        return bad(topic, what).fix("take another port: WEBSOCKET_PORT=8765");
-    }
     match (v4, v6) {
+        (State::Forbidden, _) | (_, State::Forbidden) => {
+            let what = "ports below 1024 need special rights here";
+            bad(topic, what).fix("take another port: WEBSOCKET_PORT=8765")
+        }
         (State::Free, State::Free) => ok(topic, "free, on 127.0.0.1 and ::1"),
         (State::Free, State::None) => ok(topic, "free, on 127.0.0.1; there is no ::1 here"),
         (State::Free, State::Held(holders)) => {
@@ -79,7 +79,7 @@ fn one(port: u16) -> Finding {
             holders.dedup();
             taken(topic, port, &holders)
         }
-        (State::None | State::Forbidden, _) | (_, State::Forbidden) => bad(
+        (State::None, _) => bad(
             topic,
             "127.0.0.1 cannot be listened on: this machine has no loopback",
         ),
