@@ -164,7 +164,7 @@ fn what_a_server_loses_is_told() {
 }
 
 #[test]
-fn a_message_that_comes_twice_counts_once() {
+fn a_message_that_comes_twice_counts_once_and_is_a_failure() {
     let server = start(no_limits(), async |mut connection: Connection| {
         while let Some(message) = connection.recv().await {
             connection.send(message.clone()).await?;
@@ -172,7 +172,9 @@ fn a_message_that_comes_twice_counts_once() {
         }
         Ok(())
     });
-    let (_, report) = measure(&server.url(), &["-c", "2", "--rate", "100"]);
+    let (done, report) = measure(&server.url(), &["-c", "2", "--rate", "100"]);
+    assert_eq!(done.code, Some(1), "{report}");
+    assert!(done.stdout.contains("came twice"), "{report}");
     assert_eq!(report["sent"], report["received"], "{report}");
     let repeated = report["repeated"].as_u64().unwrap();
     assert!(repeated > 0 && repeated <= report["sent"].as_u64().unwrap());

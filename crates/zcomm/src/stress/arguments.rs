@@ -30,8 +30,8 @@ Servers of this course limit each client. To measure one, build it with
 --release and start it with WEBSOCKET_RATE_LIMIT=off RUST_LOG=warn, and with
 WEBSOCKET_MAX_CONNECTIONS=20000 where there are many.
 
-Exit code: 0 when nothing failed or was lost, else 1; 130 after Ctrl-C, which
-ends the run early and still reports.")]
+Exit code: 0 when nothing failed, was lost or came twice, else 1; 130 after
+Ctrl-C, which ends the run early and still reports.")]
 pub(crate) struct Arguments {
     /// Where to, e.g. ws://127.0.0.1:8765/
     pub(super) url: String,

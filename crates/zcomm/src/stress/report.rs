@@ -145,9 +145,10 @@ impl Report {
         self.expected.saturating_sub(self.received)
     }
 
-    /// Nothing failed, and nothing was lost.
+    /// Nothing failed, and every message came once.
     pub(super) fn is_good(&self) -> bool {
-        self.failures.is_empty() && self.lost() == 0 && self.received > 0
+        let once = self.received > 0 && self.lost() == 0 && self.repeated == 0;
+        once && self.failures.is_empty()
     }
 
     /// What was asked for, in words.

@@ -19,7 +19,7 @@ use crate::failure::Failure;
 
 /// The columns. Times are microseconds, memory bytes.
 const HEADER: &str = "unix_time,url,mode,connections,opened,publishers,window,rate,size,seconds,\
-sent,expected,received,lost,unsent,failures,sent_per_second,received_per_second,p50_us,p90_us,p99_us,\
+sent,expected,received,lost,repeated,unsent,failures,sent_per_second,received_per_second,p50_us,p90_us,p99_us,\
 p99_9_us,max_us,handshake_p50_us,handshake_p99_us,handshake_max_us,sent_late_p99_us,\
 server_cpu_us_per_message,server_cores,server_memory_peak,server_bytes_per_connection,tool_cores,threads";
 
@@ -92,6 +92,7 @@ fn row(report: &Report) -> String {
         report.expected.to_string(),
         report.received.to_string(),
         report.lost().to_string(),
+        report.repeated.to_string(),
         report
             .unsent
             .map(|unsent| unsent.to_string())
