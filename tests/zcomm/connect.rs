@@ -104,6 +104,10 @@ fn bytes_go_both_ways_as_they_are() {
         "{}",
         done.stderr
     );
+    // With a goodbye all the same.
+    let done = connect(&server.url(), b"\xff\xfe\n", &["--xray=json"]);
+    let closes = done.stderr.matches("\"opcode\":\"close\"").count();
+    assert_eq!(closes, 2, "{}", done.stderr);
 }
 
 #[test]

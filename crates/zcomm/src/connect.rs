@@ -132,127 +132,167 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn talk(arguments: Arguments) -> Result<ExitCode> {
-    let (code, reason) = (arguments.close, &arguments.reason);
     let options = ConnectOptions {
         // stdout carries the messages.
         xray: arguments.xray.map(Xray::stderr),
         ..arguments.handshake.options(&arguments.url)?
     };
-    let mut socket = ClientSocket::connect_with(&options).await?;
+    let socket = ClientSocket::connect_with(&options).await?;
     let form = match (arguments.json, arguments.binary) {
         (true, _) => output::Form::Json,
         (false, true) => output::Form::Bytes,
         (false, false) => output::Form::Lines,
     };
-    let mut out = Output::new(form, arguments.show_control);
+    let out = Output::new(form, arguments.show_control);
     out.connected(socket.opening());
     if arguments.verbose {
         out.handshake(socket.opening());
     }
-    let mut lines = lines::input(|line| line);
-    let mut next_ping = arguments.ping.map(|every| Instant::now() + every);
-    // Once for all the loop: what is waited for anew each time is missed in between.
-    let mut interrupt = pin!(tokio::signal::ctrl_c());
-    let mut interrupted = false;
-    // Taken away once there is nothing more to wait for.
-    let mut asking = true;
-    // When to leave, and when at the latest.
-    let (mut leave, mut latest) = (None, None);
-    let mut arrived = false;
-    // Somebody wants what comes.
-    let mut wanted = true;
-    loop {
-        tokio::select! {
-            received = socket.recv_any() => {
-                let Some(received) = received else { break };
-                let message = matches!(received, Received::Message(_));
-                let ours = received == Received::Pong(LAST.into());
-                arrived |= ours;
-                if ours || (arrived && message) {
-                    leave = latest.map(|latest: Instant| latest.min(Instant::now() + QUIET));
-                }
-                // A program that reads our JSON did not ask for it.
-                let shown = match wanted && !(ours && arguments.json) {
-                    true => out.received(&received),
-                    false => Ok(()),
-                };
-                let gone = match shown {
-                    Ok(()) => false,
-                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
-                    // A disk that is full: what is there is not what came.
-                    Err(error) => {
-                        socket.close(code, reason).await.ok();
-                        return Err(error.into());
-                    }
-                };
-                if gone || (arguments.one && message) {
-                    // Whoever read our output has hung up, or has what it wanted.
-                    socket.start_close(code, reason);
-                    (asking, wanted) = (false, false);
-                }
-            }
-            () = until(leave) => {
-                socket.start_close(code, reason);
-                (leave, latest) = (None, None);
-            }
-            line = lines.recv(), if asking => match line {
-                Some(Ok(line)) => send(&mut socket, line, arguments.binary).await?,
-                Some(Err(error)) => {
-                    socket.close(code, reason).await.ok();
-                    return Err(error.into());
-                }
-                None => {
-                    asking = false;
-                    if !arguments.stay && !arguments.one {
-                        // When this fails, the connection has ended.
-                        socket.ping(LAST).await.ok();
-                        out.sent_ping(LAST);
-                        latest = Some(Instant::now() + ANSWERS);
-                        leave = latest;
-                    }
-                }
-            },
-            () = until(next_ping) => {
-                socket.ping(b"zcomm").await.ok();
-                out.sent_ping(b"zcomm");
-                next_ping = arguments.ping.map(|every| Instant::now() + every);
-            }
-            _ = &mut interrupt => {
-                if interrupted {
-                    return Ok(ExitCode::from(INTERRUPTED));
-                }
-                interrupt.set(tokio::signal::ctrl_c());
-                interrupted = true;
-                asking = false;
-                socket.start_close(CloseReason::NORMAL, "");
-            }
+    let mut talk = Talk {
+        arguments,
+        socket,
+        out,
+        asking: true,
+        wanted: true,
+        latest: None,
+        quiet: None,
+    };
+    match talk.until_the_end().await {
+        Ok(true) => Ok(ExitCode::from(INTERRUPTED)),
+        // Says what a program has to know: whether this was a goodbye.
+        Ok(false) => talk.close().await.map(|_| ExitCode::SUCCESS),
+        Err(error) => {
+            talk.close().await.ok();
+            Err(error)
         }
     }
-    out.ended(socket.end());
-    if interrupted {
-        return Ok(ExitCode::from(INTERRUPTED));
-    }
-    // Says what a program has to know: whether this was a goodbye.
-    socket.close(code, reason).await?;
-    Ok(ExitCode::SUCCESS)
 }
 
-async fn send(socket: &mut ClientSocket, line: Vec<u8>, binary: bool) -> Result<()> {
-    let message = match binary {
-        true => Message::Binary(line.into()),
-        false => {
-            let text = String::from_utf8(line);
-            let text = text.map_err(|_| {
-                io::Error::other(
-                    "a line of the input is not UTF-8 text: --binary sends it as it is",
-                )
-            })?;
-            Message::from(text)
+/// A conversation, and what is left to wait for in it.
+struct Talk {
+    arguments: Arguments,
+    socket: ClientSocket,
+    out: Output,
+    /// Lines are read and sent.
+    asking: bool,
+    /// Somebody wants what comes.
+    wanted: bool,
+    /// After the last ping: when to leave at the latest …
+    latest: Option<Instant>,
+    /// … and, once it is answered, when nothing has come for a moment.
+    quiet: Option<Instant>,
+}
+
+impl Talk {
+    /// Until the connection has ended; `true` after Ctrl-C.
+    async fn until_the_end(&mut self) -> Result<bool> {
+        let mut lines = lines::input(|line| line);
+        let every = self.arguments.ping;
+        let mut next_ping = every.map(|every| Instant::now() + every);
+        // Once for all the loop: what is waited for anew each time is missed in between.
+        let mut interrupt = pin!(tokio::signal::ctrl_c());
+        let mut interrupted = false;
+        loop {
+            let latest = self.latest;
+            let leave = latest.map(|latest| self.quiet.map_or(latest, |quiet| quiet.min(latest)));
+            tokio::select! {
+                received = self.socket.recv_any() => match received {
+                    Some(received) => self.received(&received)?,
+                    None => break,
+                },
+                line = lines.recv(), if self.asking => match line {
+                    Some(line) => self.send(line?).await?,
+                    None => self.end_of_input().await,
+                },
+                () = until(leave) => {
+                    self.latest = None;
+                    self.start_close();
+                }
+                () = until(next_ping) => {
+                    self.ping(b"zcomm").await;
+                    next_ping = every.map(|every| Instant::now() + every);
+                }
+                // Twice means now.
+                _ = &mut interrupt => match interrupted {
+                    true => return Ok(true),
+                    false => {
+                        interrupt.set(tokio::signal::ctrl_c());
+                        interrupted = true;
+                        self.asking = false;
+                        self.socket.start_close(CloseReason::NORMAL, "");
+                    }
+                },
+            }
         }
-    };
-    match socket.send(message).await {
-        // The end is told by `recv_any`, with its reason.
-        Ok(()) | Err(Error::Closed) => Ok(()),
-        Err(error) => Err(error),
+        self.out.ended(self.socket.end());
+        Ok(interrupted)
+    }
+
+    fn received(&mut self, received: &Received) -> io::Result<()> {
+        let message = matches!(received, Received::Message(_));
+        let ours = *received == Received::Pong(LAST.into());
+        if ours || (message && self.quiet.is_some()) {
+            self.quiet = Some(Instant::now() + QUIET);
+        }
+        // A program that reads our JSON did not ask for it.
+        let shown = match self.wanted && !(ours && self.arguments.json) {
+            true => self.out.received(received),
+            false => Ok(()),
+        };
+        let gone = match shown {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
+            // A disk that is full: what is there is not what came.
+            Err(error) => return Err(error),
+            Ok(()) => false,
+        };
+        if gone || (self.arguments.one && message) {
+            // Whoever read our output has hung up, or has what it wanted.
+            (self.asking, self.wanted) = (false, false);
+            self.start_close();
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, line: Vec<u8>) -> Result<()> {
+        let message = match self.arguments.binary {
+            true => Message::Binary(line.into()),
+            false => {
+                let text = String::from_utf8(line).map_err(|_| {
+                    let why = "a line of the input is not UTF-8 text: --binary sends it as it is";
+                    io::Error::other(why)
+                })?;
+                Message::from(text)
+            }
+        };
+        match self.socket.send(message).await {
+            // The end is told by `recv_any`, with its reason.
+            Ok(()) | Err(Error::Closed) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks for all answers, where somebody waits for them.
+    async fn end_of_input(&mut self) {
+        self.asking = false;
+        if !self.arguments.stay && !self.arguments.one {
+            self.ping(LAST).await;
+            self.latest = Some(Instant::now() + ANSWERS);
+        }
+    }
+
+    async fn ping(&mut self, payload: &[u8]) {
+        // When this fails, the connection has ended.
+        self.socket.ping(payload).await.ok();
+        self.out.sent_ping(payload);
+    }
+
+    fn start_close(&mut self) {
+        let Arguments { close, reason, .. } = &self.arguments;
+        self.socket.start_close(*close, reason);
+    }
+
+    async fn close(&mut self) -> Result<CloseReason> {
+        let Arguments { close, reason, .. } = &self.arguments;
+        self.socket.close(*close, reason).await
     }
 }
