@@ -356,13 +356,25 @@ async fn who_is_refused_does_not_come_back_and_is_told_what_was_lost() {
         ChatEvent::Connection(Event::Connected(_)),
         ChatEvent::Connection(Event::Disconnected(end)),
         ChatEvent::Failed { id: lost, .. },
-        ChatEvent::Connection(Event::GaveUp(None)),
     ] = told.as_slice()
     else {
         panic!("{told:?}")
     };
     assert_eq!(lost, &id);
     assert!(end.to_string().contains("Invalid token"), "{end}");
+}
+
+#[tokio::test]
+async fn what_waits_at_a_goodbye_has_failed() {
+    let mut ada = ChatClient::new(options("ws://127.0.0.1:1/"), "Ada").unwrap();
+    ada.join(LOBBY);
+    let id = ada.chat(LOBBY, "hello").unwrap();
+    ada.close().await.unwrap_err();
+    let Some(ChatEvent::Failed { id: lost, .. }) = ada.next().await else {
+        panic!("lost in silence")
+    };
+    assert_eq!(lost, id);
+    assert!(ada.next().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -373,7 +385,7 @@ async fn a_server_that_does_not_greet_is_no_chat() {
         next(&mut ada).await,
         ChatEvent::Connection(Event::Connected(_))
     ));
-    let ChatEvent::Connection(Event::GaveUp(Some(why))) = next(&mut ada).await else {
+    let ChatEvent::Connection(Event::GaveUp(why)) = next(&mut ada).await else {
         panic!("it waits for ever")
     };
     assert!(

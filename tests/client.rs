@@ -135,14 +135,7 @@ async fn does_not_come_back_after_a_refusal() {
             told.push(event);
         }
         match (refuse, told.as_slice()) {
-            (
-                Refuse::Close,
-                [
-                    Event::Connected(_),
-                    Event::Disconnected(End::ByPeer(why)),
-                    Event::GaveUp(None),
-                ],
-            ) => {
+            (Refuse::Close, [Event::Connected(_), Event::Disconnected(End::ByPeer(why))]) => {
                 assert_eq!(
                     (why.code(), why.reason()),
                     (1008, "Authentication required")
@@ -150,7 +143,7 @@ async fn does_not_come_back_after_a_refusal() {
             }
             (
                 Refuse::Http,
-                [Event::GaveUp(Some(Error::Connect(ConnectError::Http { status: 401, .. })))],
+                [Event::GaveUp(Error::Connect(ConnectError::Http { status: 401, .. }))],
             ) => {}
             other => panic!("{other:?}"),
         }
@@ -178,7 +171,7 @@ async fn does_not_come_back_to_a_server_it_cannot_believe() {
     let event = next(&mut client).await;
     assert!(matches!(
         event,
-        Event::GaveUp(Some(Error::Connect(ConnectError::Certificate { .. })))
+        Event::GaveUp(Error::Connect(ConnectError::Certificate { .. }))
     ));
     assert!(client.next().await.is_none());
 }
@@ -207,7 +200,8 @@ async fn the_close_code_decides_whether_it_comes_back() {
         let mut client = Client::new(options(server.url()));
         next(&mut client).await;
         assert!(matches!(next(&mut client).await, Event::Disconnected(_)));
-        let came_back = matches!(next(&mut client).await, Event::Reconnecting { .. });
+        let after = soon("what follows", client.next()).await;
+        let came_back = matches!(after, Some(Event::Reconnecting { .. }));
         assert_eq!(came_back, back, "{code} {reason}");
     }
 }

@@ -56,8 +56,6 @@ pub struct ChatClient {
     conversation: Conversation,
     /// When the connection was opened, as long as it is.
     connected: Option<Instant>,
-    /// The last connection ended, but not the conversation.
-    worth_another: bool,
     /// What all our ids begin with, and how many there are.
     mark: String,
     said: u64,
@@ -78,7 +76,6 @@ impl ChatClient {
             wanted: name.to_owned(),
             conversation: Conversation::default(),
             connected: None,
-            worth_another: false,
             mark,
             said: 0,
         };
@@ -169,21 +166,27 @@ impl ChatClient {
             let greeting = greeting.map(|since| since + GREETING);
             let due = greeting.or_else(|| self.conversation.due(Instant::now()));
             let event = match due {
-                None => self.client.next().await?,
+                None => self.client.next().await,
                 Some(due) => match timeout_at(due, self.client.next()).await {
-                    Ok(event) => event?,
+                    Ok(event) => event,
                     Err(_) if greeting.is_some() => {
                         self.close().await.ok();
-                        Event::GaveUp(Some(no_chat()))
+                        Some(Event::GaveUp(no_chat()))
                     }
                     Err(_) => continue,
                 },
             };
-            self.happens(event);
+            match event {
+                Some(event) => self.happens(event),
+                None => {
+                    self.conversation.fail_all("the connection is over");
+                    return self.conversation.events.pop_front();
+                }
+            }
         }
     }
 
-    /// Says goodbye, and does not come back. What waits in the outbox is lost.
+    /// Says goodbye, and does not come back. What waits in the outbox has failed.
     ///
     /// # Errors
     /// As [`Client::close`].
@@ -204,11 +207,13 @@ impl ChatClient {
             Event::Connected(_) => self.connected = Some(Instant::now()),
             Event::Disconnected(end) => {
                 self.connected = None;
-                self.worth_another = self.too_large(end);
+                let worth_another = self.too_large(end);
                 self.conversation.break_off();
+                if worth_another {
+                    self.begin_anew();
+                }
             }
             Event::Reconnecting { .. } => self.client.options().url = self.address(),
-            Event::GaveUp(None) if self.worth_another => return self.begin_anew(),
             Event::GaveUp(_) => self.conversation.fail_all("the connection is over"),
             Event::Message(_) => {}
         }

@@ -61,9 +61,9 @@ pub enum Event {
         /// Why the last attempt failed; `None` after an open connection.
         why: Option<Error>,
     },
-    /// There will be none: `None` when the other side said goodbye, or refused with a Close
-    /// frame, of which [`Disconnected`](Event::Disconnected) has told.
-    GaveUp(Option<Error>),
+    /// There will be none, for this reason. A goodbye, or a refusal in a Close frame, has
+    /// been told already, as [`Disconnected`](Event::Disconnected).
+    GaveUp(Error),
 }
 
 /// A client that connects again.
@@ -123,18 +123,12 @@ impl Client {
                         return Some(Event::Disconnected(end));
                     }
                 },
-                State::Ended(end) => match may_come_back(end) {
-                    true => return Some(self.wait(None)),
-                    false => {
-                        self.state = State::Over;
-                        return Some(Event::GaveUp(None));
-                    }
-                },
+                State::Ended(end) if may_come_back(end) => return Some(self.wait(None)),
                 State::Waiting(until) => {
                     sleep_until(*until).await;
                     self.state = connecting(&self.options);
                 }
-                State::Over => return None,
+                State::Ended(_) | State::Over => return None,
             }
         }
     }
@@ -176,7 +170,7 @@ impl Client {
             true => self.wait(Some(error)),
             false => {
                 self.state = State::Over;
-                Event::GaveUp(Some(error))
+                Event::GaveUp(error)
             }
         }
     }

@@ -128,7 +128,10 @@ impl Chat {
             tokio::select! {
                 event = self.client.next() => match event {
                     Some(event) => if let Some(ended) = self.tell(event) { return ended },
-                    None => return Ok(ExitCode::FAILURE),
+                    None => return Err(Error::Ended {
+                        what: "the server does not want this client back".into(),
+                        help: self.advice,
+                    }),
                 },
                 input = self.screen.input(), if listening => match input {
                     Input::Line(line) => match self.act(&line) {
@@ -298,13 +301,7 @@ impl Chat {
                 let wait = wait.as_secs_f32();
                 self.note(&format!("{why}trying again in {wait:.1} s{waiting}"));
             }
-            ChatEvent::Connection(Event::GaveUp(Some(why))) => return Some(Err(why)),
-            ChatEvent::Connection(Event::GaveUp(None)) => {
-                return Some(Err(Error::Ended {
-                    what: "the server does not want this client back".into(),
-                    help: self.advice,
-                }));
-            }
+            ChatEvent::Connection(Event::GaveUp(why)) => return Some(Err(why)),
         }
         None
     }
