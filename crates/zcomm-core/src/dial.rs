@@ -42,12 +42,8 @@ const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 /// Goes the whole way to an open connection.
 pub(crate) async fn dial(options: &ConnectOptions) -> Result<(Wire, Opening), ConnectError> {
     let target = Target::parse(&options.url)?;
-    let limit = options.connect_timeout;
-    let opened = timeout(limit, target.open(options)).await;
-    opened.unwrap_or_else(|_| {
-        let place = target.place.clone();
-        Err(ConnectError::Timeout { place, limit })
-    })
+    let opened = target.open(options);
+    target.within(options.connect_timeout, opened).await
 }
 
 impl Target {

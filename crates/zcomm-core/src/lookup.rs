@@ -11,7 +11,7 @@ use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
 };
 
-use tokio::{sync::oneshot, time::timeout};
+use tokio::sync::oneshot;
 
 use crate::{
     connect_error::ConnectError, options::ConnectOptions, shown::printable, target::Target,
@@ -26,12 +26,7 @@ impl ConnectOptions {
     /// `connect_timeout`.
     pub async fn lookup(&self) -> Result<Vec<SocketAddr>, ConnectError> {
         let target = Target::parse(&self.url)?;
-        let limit = self.connect_timeout;
-        let found = timeout(limit, target.lookup()).await;
-        found.unwrap_or_else(|_| {
-            let place = target.place.clone();
-            Err(ConnectError::Timeout { place, limit })
-        })
+        target.within(self.connect_timeout, target.lookup()).await
     }
 }
 

@@ -7,6 +7,9 @@
 //!
 //! Production knows the same rules from a library for addresses of every kind.
 
+use std::{future::Future, time::Duration};
+
+use tokio::time::timeout;
 use tungstenite::http::Uri;
 
 use crate::{connect_error::ConnectError, shown::printable};
@@ -78,6 +81,19 @@ impl Target {
                 place,
             }),
         }
+    }
+
+    /// Goes some of the way there, within this time.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        way: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
+        let gone = timeout(limit, way).await;
+        gone.unwrap_or_else(|_| {
+            let place = self.place.clone();
+            Err(ConnectError::Timeout { place, limit })
+        })
     }
 }
 

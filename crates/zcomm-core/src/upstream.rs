@@ -16,7 +16,6 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::timeout,
 };
 
 use crate::{
@@ -86,18 +85,12 @@ impl Upstream {
     /// [`ConnectError`], and its `Timeout` after `connect_timeout`.
     pub async fn connect(&self) -> Result<ByteStream, ConnectError> {
         let limit = self.options.connect_timeout;
-        let connected = timeout(limit, self.target.connect(&self.options)).await;
-        let place = || self.target.place.clone();
-        let late = || ConnectError::Timeout {
-            place: place(),
-            limit,
-        };
-        let (transport, peer_addr, _) = connected.map_err(|_| late())??;
-        let place = place();
+        let connected = self.target.connect(&self.options);
+        let (transport, peer_addr, _) = self.target.within(limit, connected).await?;
         Ok(ByteStream {
             transport,
             peer_addr,
-            place,
+            place: self.target.place.clone(),
         })
     }
 }
