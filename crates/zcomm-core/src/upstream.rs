@@ -8,7 +8,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -86,10 +85,9 @@ impl Upstream {
     pub async fn connect(&self) -> Result<ByteStream, ConnectError> {
         let limit = self.options.connect_timeout;
         let connected = self.target.connect(&self.options);
-        let (transport, peer_addr, _) = self.target.within(limit, connected).await?;
+        let (transport, ..) = self.target.within(limit, connected).await?;
         Ok(ByteStream {
             transport,
-            peer_addr,
             place: self.target.place.clone(),
         })
     }
@@ -98,17 +96,10 @@ impl Upstream {
 /// A connection to a server, with TLS taken off.
 pub struct ByteStream {
     transport: Transport,
-    peer_addr: SocketAddr,
     place: String,
 }
 
 impl ByteStream {
-    /// The address that answered.
-    #[must_use]
-    pub fn peer_addr(&self) -> SocketAddr {
-        self.peer_addr
-    }
-
     /// Host and port, for people.
     #[must_use]
     pub fn place(&self) -> &str {
