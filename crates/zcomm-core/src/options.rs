@@ -66,12 +66,23 @@ impl ConnectOptions {
             xray: None,
         }
     }
+
+    /// The address without what may be secret in it.
+    #[must_use]
+    pub fn shown_url(&self) -> &str {
+        without_secrets(&self.url)
+    }
+}
+
+/// A token can be behind `?` or `#` of an address, and a password before `@`.
+pub(crate) fn without_secrets(url: &str) -> &str {
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
+    shown.rsplit_once('@').map_or(shown, |(_, host)| host)
 }
 
 impl fmt::Debug for ConnectOptions {
     /// Without the token, the query and the headers, which may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.url.split('?').next().unwrap_or_default();
-        write!(f, "ConnectOptions({address})")
+        write!(f, "ConnectOptions({})", self.shown_url())
     }
 }

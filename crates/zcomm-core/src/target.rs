@@ -12,7 +12,7 @@ use std::{future::Future, time::Duration};
 use tokio::time::timeout;
 use tungstenite::http::Uri;
 
-use crate::{connect_error::ConnectError, shown::printable};
+use crate::{connect_error::ConnectError, options::without_secrets, shown::printable};
 
 /// Where to go.
 pub(crate) struct Target {
@@ -25,22 +25,12 @@ pub(crate) struct Target {
     pub(crate) place: String,
 }
 
-/// An address as an error may show it: a token can be behind `?` or `#`, and a password
-/// before `@`.
-fn without_secrets(url: &str) -> String {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    printable(match shown.rsplit_once('@') {
-        Some((_, host)) => host,
-        None => shown,
-    })
-}
-
 impl Target {
     /// Reads an address, or says what is wrong with it: without its query, which may hold a
     /// token.
     pub(crate) fn parse(url: &str) -> Result<Target, ConnectError> {
         let wrong = |reason| ConnectError::Url {
-            url: without_secrets(url),
+            url: printable(without_secrets(url)),
             reason,
         };
         if url.contains('#') {

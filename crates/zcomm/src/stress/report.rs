@@ -110,9 +110,8 @@ impl Report {
                 cores: cpu / seconds.max(f64::MIN_POSITIVE),
             }
         });
-        let url = run.options.url.split(['?', '#']).next().unwrap_or_default();
         Report {
-            url: visible(url),
+            url: visible(run.options.shown_url()),
             opened,
             seconds,
             sent: tally.sent,

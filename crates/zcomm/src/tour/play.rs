@@ -68,7 +68,7 @@ impl Play {
             .iter()
             .filter(|step| step.place == Place::Anywhere || step.place == place)
             .collect();
-        let server = without_secrets(&self.options.url).to_owned();
+        let server = self.options.shown_url().to_owned();
         let whose = if self.own { "of its own, at" } else { "at" };
         self.narrator
             .words(&format!("With a chat {whose} {server}\n"))?;
@@ -135,10 +135,10 @@ impl Play {
         if !token {
             // Neither in the header nor in the address.
             options.token = None;
-            options.url = without_secrets(&options.url).to_owned();
+            options.url = options.shown_url().to_owned();
         }
         let query = self.memory.query(query);
-        let shown = format!("connects to {}?{query}", without_secrets(&options.url));
+        let shown = format!("connects to {}?{query}", options.shown_url());
         self.narrator.out(who, &shown)?;
         let joint = if options.url.contains('?') { '&' } else { '?' };
         options.url = format!("{}{joint}{query}", options.url);
@@ -161,7 +161,7 @@ impl Play {
             Err(missed) => missed,
         };
         Err(match expected["type"] == "welcome" {
-            true => Stopped::not_greeted(who.name(), without_secrets(&self.options.url), missed),
+            true => Stopped::not_greeted(who.name(), self.options.shown_url(), missed),
             false => Stopped::not_heard(who.name(), &fields, missed),
         })
     }
@@ -293,12 +293,6 @@ impl Play {
             other => other,
         }
     }
-}
-
-/// A token can be behind `?` or `#`, and a password before `@`.
-fn without_secrets(url: &str) -> &str {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    shown.rsplit_once('@').map_or(shown, |(_, host)| host)
 }
 
 fn shown(took: Duration) -> String {
