@@ -194,6 +194,17 @@ fn who_is_not_let_in_is_told_about_the_token() {
     }
 }
 
+/// A server of its own has a token of its own.
+#[test]
+fn an_option_for_a_server_needs_one() {
+    for option in ["--token", "--token-file", "--ca"] {
+        let done = zcomm(&folder("tour-option"), &["demo", option, TOKEN]);
+        assert_eq!(done.code, Some(2), "{}", done.stdout);
+        assert!(done.stderr.contains("<URL>"), "{}", done.stderr);
+        assert_keeps_secrets(&done);
+    }
+}
+
 /// Lesson 2 greets nobody, and answers in words of its own.
 #[test]
 fn a_server_that_is_no_chat_is_named_as_what_it_is() {

@@ -22,14 +22,11 @@ mod visitor;
 
 use std::{
     io::{self, IsTerminal},
-    path::PathBuf,
     process::ExitCode,
 };
 
-use zcomm_core::{ConnectOptions, Result};
-
 use crate::{
-    handshake::trust,
+    handshake::Handshake,
     program::{INTERRUPTED, block_on},
 };
 use narrator::Narrator;
@@ -37,6 +34,7 @@ use play::Play;
 use stopped::Stopped;
 
 #[derive(clap::Args)]
+#[command(mut_group("Handshake", |options| options.requires("url")))]
 #[command(after_help = "\
 Examples:
   zcomm demo
@@ -55,13 +53,8 @@ pub(crate) struct Arguments {
     /// Where a chat_app runs; without it, the tour starts one for itself
     url: Option<String>,
 
-    /// Shown as `Authorization: Bearer`; it stands in your shell's history
-    #[arg(long, requires = "url")]
-    token: Option<String>,
-
-    /// A file with an authority to trust, beside those that this computer trusts
-    #[arg(long, value_name = "FILE", requires = "url")]
-    ca: Option<PathBuf>,
+    #[command(flatten)]
+    handshake: Handshake,
 
     /// Wait for Enter after each step: what it does at a terminal
     #[arg(long, conflicts_with = "no_pause")]
@@ -82,7 +75,7 @@ async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {
     let pause = arguments.pause || (at_a_terminal && !arguments.no_pause);
     let own = arguments.url.is_none();
     let options = match &arguments.url {
-        Some(url) => options(arguments, url)?,
+        Some(url) => arguments.handshake.options(url)?,
         None => own::start().await?,
     };
     let mut play = Play::new(options, own, Narrator::new(pause))?;
@@ -90,11 +83,4 @@ async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {
         played = play.all() => played.map(|()| ExitCode::SUCCESS),
         _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
     }
-}
-
-fn options(arguments: &Arguments, url: &str) -> Result<ConnectOptions> {
-    Ok(ConnectOptions {
-        token: arguments.token.clone(),
-        ..ConnectOptions::new(url, &trust(arguments.ca.as_deref())?)
-    })
 }
