@@ -12,15 +12,15 @@ use std::{
 use tokio::time::timeout;
 use zcomm_core::{
     ChatClient, ChatEvent, Client, ClientSocket, Config, ConnectOptions, Connection, End, Event,
-    Identity, Message, Received, Result, Trust,
+    Message, Received, Trust,
     envelope::{LOBBY, ServerMessage},
 };
 
 use crate::{
-    Done, certs,
+    Done,
     chat::{TOKEN, chat},
     folder,
-    servers::{Running, start},
+    servers::{Running, echo, no_limits, start, with_tls},
     zcomm, zcomm_command,
 };
 
@@ -124,25 +124,6 @@ fn lines(from: impl Read) -> impl Iterator<Item = String> {
 
 async fn soon<F: Future>(future: F) -> F::Output {
     timeout(LIMIT, future).await.expect("waited too long")
-}
-
-/// Lesson 2.
-async fn echo(mut connection: Connection) -> Result<()> {
-    while let Some(message) = connection.recv().await {
-        let answer = match message {
-            Message::Text(text) => Message::from(format!("Echo: {text}")),
-            bytes => bytes,
-        };
-        connection.send(answer).await?;
-    }
-    Ok(())
-}
-
-fn no_limits() -> Config {
-    Config {
-        rate_limit: None,
-        ..Config::default()
-    }
 }
 
 /// Asks quickly whether somebody is still there.
@@ -358,24 +339,22 @@ async fn a_heartbeat_lives_as_long_as_pongs_arrive() {
 #[tokio::test]
 async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
     let server = start(heartbeat(400), echo);
+    let impatient = |chaos: &Chaos| {
+        Client::new(ConnectOptions {
+            ping_interval: Some(Duration::from_millis(400)),
+            ping_timeout: Duration::from_millis(400),
+            connect_timeout: Duration::from_secs(1),
+            ..chaos.options()
+        })
+    };
     let chaos = Chaos::before(&server, &["--blackhole", "0s", "--times", "1"]);
-    let mut client = Client::new(ConnectOptions {
-        ping_interval: Some(Duration::from_millis(400)),
-        ping_timeout: Duration::from_millis(400),
-        connect_timeout: Duration::from_secs(1),
-        ..chaos.options()
-    });
+    let mut client = impatient(&chaos);
     chaos_free(&mut client).await;
     chaos.says("#1 blackhole: nothing passes any more, and nothing ends");
 
     // The same when it is open already, by hand.
     let mut chaos = Chaos::before(&server, &[]);
-    let mut client = Client::new(ConnectOptions {
-        ping_interval: Some(Duration::from_millis(400)),
-        ping_timeout: Duration::from_millis(400),
-        connect_timeout: Duration::from_secs(1),
-        ..chaos.options()
-    });
+    let mut client = impatient(&chaos);
     chaos_free(&mut client).await;
     let before = closes(&server, "1011");
     chaos.does("b", "ON blackhole | now: blackhole");
@@ -499,15 +478,11 @@ async fn an_idle_connection_is_killed_unless_it_has_a_heartbeat() {
 #[tokio::test]
 async fn a_server_with_tls_has_the_same_faults() {
     let folder = folder("chaos_tls");
-    assert_eq!(certs(&folder, &[]).code, Some(0));
-    let made = |name: &str| folder.join("certs").join(name);
-    let identity = Identity::from_files(&made("localhost.pem"), &made("localhost.key"));
-    let config = Config {
-        tls: Some(identity.unwrap()),
-        ..no_limits()
-    };
-    let server = start(config, echo);
-    let (url, ca) = (format!("wss://{}/", server.addr), made("ca.pem"));
+    let server = start(with_tls(&folder), echo);
+    let (url, ca) = (
+        format!("wss://{}/", server.addr),
+        folder.join("certs/ca.pem"),
+    );
     let faults = [
         "--duplicate",
         "1",
@@ -794,22 +769,15 @@ async fn an_xray_shows_both_sides_of_a_fault() {
 #[cfg(unix)]
 mod terminal {
     use super::*;
-    use expectrl::{Eof, Expect, Session, session::OsSession};
-    use std::process::Command;
+    use crate::terminal::{ends, open};
+    use expectrl::{Expect, session::OsSession};
 
     /// Chaos at a terminal, and its address.
-    fn sit_down(server: &str) -> (OsSession, String) {
-        // The shell hears the keys that end it, too, and shall tell what came of it.
-        let line = "trap : INT QUIT; stty echo; \"$@\"; echo \"ended with $?\"; stty -a";
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", line, "sh", env!("CARGO_BIN_EXE_zcomm"), "chaos"]);
-        shell.args([server, "--listen", "127.0.0.1:0"]);
-        shell
-            .env_clear()
-            .env("TERM", "dumb")
-            .env("PATH", "/usr/bin:/bin");
-        let mut session = Session::spawn(shell).unwrap();
-        session.set_expect_timeout(Some(LIMIT));
+    fn sit_down(server: &Running) -> (OsSession, String) {
+        let url = server.url();
+        let arguments = ["chaos", &url, "--listen", "127.0.0.1:0"];
+        let mut session =
+            open(zcomm_command(&std::env::temp_dir(), &arguments).env("TERM", "dumb"));
         session.expect("  ws://").unwrap();
         let rest = session.expect("/\r\n").unwrap();
         let address = String::from_utf8_lossy(rest.before()).into_owned();
@@ -817,23 +785,10 @@ mod terminal {
         (session, format!("ws://{address}/"))
     }
 
-    /// This key ends it with this code, and the terminal is as it was.
-    fn ends(mut session: OsSession, key: &str, code: u8) {
-        session.send(key).unwrap();
-        let rest = session.expect(Eof).unwrap();
-        let rest = String::from_utf8_lossy(rest.as_bytes()).into_owned();
-        let (_, after) = rest.rsplit_once("ended with ").unwrap();
-        assert!(after.starts_with(&format!("{code}\r\n")), "{rest}");
-        for flag in ["echo", "icanon", "isig"] {
-            let on = after.split([' ', ';', '\r', '\n']).any(|word| word == flag);
-            assert!(on, "no {flag} in {after}");
-        }
-    }
-
     #[tokio::test]
     async fn keys_switch_faults_and_ctrl_c_ends_it_at_once() {
         let server = start(no_limits(), echo);
-        let (mut session, url) = sit_down(&server.url());
+        let (mut session, url) = sit_down(&server);
         let trust = trust();
         let mut client = soon(ClientSocket::connect(&url, &trust)).await.unwrap();
         answers(&mut client).await;
@@ -847,14 +802,16 @@ mod terminal {
             session.expect(answer).unwrap();
         }
         say(&mut client, "into the hole").await;
-        ends(session, "\x03", 130);
+        session.send("\x03").unwrap();
+        ends(session, 130);
         assert!(matches!(end(&mut client).await, End::Broken(_)));
     }
 
     #[test]
     fn the_other_key_that_ends_a_program_gives_the_terminal_back_too() {
         let server = start(no_limits(), echo);
-        let (session, _) = sit_down(&server.url());
-        ends(session, "\x1c", 131);
+        let (mut session, _) = sit_down(&server);
+        session.send("\x1c").unwrap();
+        ends(session, 131);
     }
 }

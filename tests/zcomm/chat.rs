@@ -1,16 +1,13 @@
 //! `zcomm chat`: at a terminal, where others speak above the line that is being typed, and in
 //! a pipe.
 
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::process::Command;
 
 use demos::chat::Chat;
 use zcomm_core::{Config, Connection, Message, Result, Token};
 
 use crate::{
-    Done,
+    pipe,
     servers::{Running, start},
 };
 
@@ -48,25 +45,6 @@ fn command(server: &Running, name: &str, arguments: &[&str]) -> Command {
         .args(["--name", name, "--token", TOKEN])
         .args(arguments);
     command
-}
-
-/// Says these lines through a pipe.
-fn pipe(mut command: Command, input: &str) -> Done {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // It may have ended already.
-    stdin.write_all(input.as_bytes()).ok();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    Done {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
 }
 
 #[test]
@@ -175,49 +153,15 @@ fn who_is_not_let_into_a_room_is_told_that_nothing_was_said() {
 #[cfg(unix)]
 mod terminal {
     use super::*;
-    use std::time::Duration;
-
-    use expectrl::{Eof, Expect, Session, session::OsSession};
+    use crate::terminal::{ends, open};
+    use expectrl::{Expect, session::OsSession};
 
     /// Somebody at a terminal, who has come in.
     fn sit_down(server: &Running, name: &str) -> OsSession {
-        let mut session = open(command(server, name, &[]));
+        let mut session = open(&command(server, name, &[]));
         session.expect(format!("you are {name}")).unwrap();
         session.expect("you are in lobby").unwrap();
         session
-    }
-
-    /// In a shell, which says how it ended and how it left the terminal.
-    fn open(command: Command) -> OsSession {
-        let line = "stty echo; \"$@\"; echo \"ended with $?\"; stty -a";
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", line, "sh"]).arg(command.get_program());
-        shell
-            .args(command.get_args())
-            .env_clear()
-            .env("TERM", "xterm");
-        shell.env("PATH", "/usr/bin:/bin");
-        shell.envs(
-            command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-        let mut session = Session::spawn(shell).unwrap();
-        session.set_expect_timeout(Some(Duration::from_secs(20)));
-        session
-    }
-
-    /// What it says until it ends, with this code; and the terminal is as it was.
-    fn ends(mut session: OsSession, code: u8) -> String {
-        let rest = session.expect(Eof).unwrap();
-        let rest = String::from_utf8_lossy(rest.as_bytes()).into_owned();
-        let (told, after) = rest.rsplit_once("ended with ").unwrap();
-        assert!(after.starts_with(&format!("{code}\r\n")), "{rest}");
-        for flag in ["echo", "icanon", "isig", "icrnl"] {
-            let on = after.split([' ', ';', '\r', '\n']).any(|word| word == flag);
-            assert!(on, "no {flag} in {after}");
-        }
-        told.to_owned()
     }
 
     #[test]
@@ -291,7 +235,7 @@ mod terminal {
                 connection.send("on and on").await?;
             }
         });
-        let mut ada = open(command(&server, "Ada", &[]));
+        let mut ada = open(&command(&server, "Ada", &[]));
         ada.expect("on and on").unwrap();
         ada.send("\x03").unwrap();
         ends(ada, 130);
@@ -360,7 +304,7 @@ mod terminal {
             .env_clear()
             .args(["chat", "--token", "wrong-token-here-123"]);
         wrong.arg(format!("ws://{}/", server.addr));
-        let told = ends(open(wrong), 1);
+        let told = ends(open(&wrong), 1);
         assert!(told.contains("closed with 1008 (Invalid token)"), "{told}");
         assert!(told.contains("error: the server does not want"), "{told}");
     }
@@ -370,7 +314,7 @@ mod terminal {
         let server = chat(Config::default());
         let mut command = command(&server, "Ada", &[]);
         command.env("NO_COLOR", "1");
-        let mut ada = open(command);
+        let mut ada = open(&command);
         ada.expect("you are in lobby").unwrap();
         drop(server);
         ada.expect("! the other side closed with 1001 (Server shutting down)")

@@ -8,7 +8,7 @@ use std::{
 use zcomm_core::{Config, Connection, Message, Origin, Refuse, Result, Token};
 
 use crate::{
-    Done,
+    Done, pipe,
     servers::{Running, start},
 };
 
@@ -50,21 +50,7 @@ pub(crate) fn serve(config: Config) -> Running {
 pub(crate) fn connect(url: &str, input: &[u8], arguments: &[&str]) -> Done {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
     command.arg("connect").arg(url).args(arguments).env_clear();
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // It may have ended already.
-    stdin.write_all(input).ok();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    Done {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    pipe(command, input)
 }
 
 #[test]

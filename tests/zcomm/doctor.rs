@@ -52,12 +52,8 @@ fn doctor(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Repor
     let run = |also: &[&str]| -> Done {
         let arguments = [&["doctor"], arguments, also].concat();
         let mut command = zcomm_command(folder, &arguments);
-        let output = command.envs(settings.iter().copied()).output().unwrap();
-        Done {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        command.envs(settings.iter().copied());
+        command.output().unwrap().into()
     };
     let (shown, json) = (run(&[]), run(&["--json"]));
     for done in [&shown, &json] {

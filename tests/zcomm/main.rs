@@ -17,6 +17,8 @@ mod recorded;
 mod servers;
 mod steps;
 mod stress;
+#[cfg(unix)]
+mod terminal;
 mod tour;
 #[path = "../wireshark.rs"]
 mod wireshark;
@@ -24,8 +26,9 @@ mod xray;
 mod xray_tshark;
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 /// What a run left behind.
@@ -35,15 +38,31 @@ struct Done {
     stderr: String,
 }
 
+impl From<Output> for Done {
+    fn from(output: Output) -> Done {
+        Done {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
 /// Runs `zcomm` in this folder to its end.
 fn zcomm(folder: &Path, arguments: &[&str]) -> Done {
-    let output = zcomm_command(folder, arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Done {
-        code: output.status.code(),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-    }
+    zcomm_command(folder, arguments).output().unwrap().into()
+}
+
+/// Runs it to its end, with this on its stdin.
+fn pipe(mut command: Command, input: impl AsRef<[u8]>) -> Done {
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // It may have ended already.
+    stdin.write_all(input.as_ref()).ok();
+    drop(stdin);
+    child.wait_with_output().unwrap().into()
 }
 
 fn zcomm_command(folder: &Path, arguments: &[&str]) -> Command {

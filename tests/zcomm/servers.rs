@@ -1,9 +1,11 @@
 //! Servers that a test starts, each in a thread of its own.
 
-use std::{future::Future, net::SocketAddr, sync::mpsc};
+use std::{future::Future, net::SocketAddr, path::Path, sync::mpsc};
 
 use tokio::sync::oneshot;
-use zcomm_core::{Config, Connection, Result, Server};
+use zcomm_core::{Config, Connection, Identity, Message, Result, Server};
+
+use crate::certs;
 
 /// A server, until it is dropped.
 pub(crate) struct Running {
@@ -14,6 +16,36 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn url(&self) -> String {
         format!("ws://{}/", self.addr)
+    }
+}
+
+/// Lesson 2.
+pub(crate) async fn echo(mut connection: Connection) -> Result<()> {
+    while let Some(message) = connection.recv().await {
+        let answer = match message {
+            Message::Text(text) => Message::from(format!("Echo: {text}")),
+            bytes => bytes,
+        };
+        connection.send(answer).await?;
+    }
+    Ok(())
+}
+
+pub(crate) fn no_limits() -> Config {
+    Config {
+        rate_limit: None,
+        ..Config::default()
+    }
+}
+
+/// The same over TLS, with certificates in this folder.
+pub(crate) fn with_tls(folder: &Path) -> Config {
+    assert_eq!(certs(folder, &[]).code, Some(0));
+    let made = |name: &str| folder.join("certs").join(name);
+    let identity = Identity::from_files(&made("localhost.pem"), &made("localhost.key"));
+    Config {
+        tls: Some(identity.unwrap()),
+        ..no_limits()
     }
 }
 

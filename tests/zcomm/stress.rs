@@ -10,31 +10,17 @@ use std::{
 };
 
 use serde_json::Value;
-use zcomm_core::{Config, Connection, Identity, Message, Result};
+use zcomm_core::{Config, Connection, Message, Result};
 
-use crate::{Done, certs, folder, servers::start, zcomm};
+use crate::{
+    Done, folder,
+    servers::{echo, no_limits, start, with_tls},
+    zcomm,
+};
 
 /// Short, where a test does not say how long, and with nothing that is not counted.
 const QUICK: [&str; 2] = ["--duration", "0.5"];
 const AT_ONCE: [&str; 2] = ["--warm-up", "0"];
-
-fn no_limits() -> Config {
-    Config {
-        rate_limit: None,
-        ..Config::default()
-    }
-}
-
-async fn echo(mut connection: Connection) -> Result<()> {
-    while let Some(message) = connection.recv().await {
-        let answer = match message {
-            Message::Text(text) => Message::from(format!("Echo: {text}")),
-            bytes => bytes,
-        };
-        connection.send(answer).await?;
-    }
-    Ok(())
-}
 
 /// As chats do: JSON in, another JSON out.
 async fn relay(mut connection: Connection) -> Result<()> {
@@ -418,7 +404,6 @@ fn runs_are_rows_of_one_table() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "name,age\n");
 }
 
-/// Its words are a stranger's, too: here the reason of a Close frame.
 /// A pipe or a device has no end, and is no table; it is not read to find that out.
 #[cfg(unix)]
 #[test]
@@ -452,6 +437,7 @@ fn a_disk_that_is_full_is_a_failure() {
     assert!(done.stdout.contains("1 of 1 opened"), "{}", done.stdout);
 }
 
+/// Its words are a stranger's, too: here the reason of a Close frame.
 #[test]
 fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
     let good = start(no_limits(), echo);
@@ -562,16 +548,9 @@ fn k05_ctrl_c_ends_it_early_with_a_report() {
 #[test]
 fn a_server_of_wss_is_measured_with_its_authority() {
     let folder = folder("stress-tls");
-    assert_eq!(certs(&folder, &[]).code, Some(0));
-    let made = |name: &str| folder.join("certs").join(name);
-    let identity = Identity::from_files(&made("localhost.pem"), &made("localhost.key"));
-    let config = Config {
-        tls: Some(identity.unwrap()),
-        ..no_limits()
-    };
-    let server = start(config, echo);
+    let server = start(with_tls(&folder), echo);
     let url = format!("wss://{}/", server.addr);
-    let ca = made("ca.pem");
+    let ca = folder.join("certs/ca.pem");
     let (done, report) = measure(&url, &["-c", "3", "--ca", ca.to_str().unwrap()]);
     assert_eq!(done.code, Some(0), "{report}");
     let (done, report) = measure(&url, &["-c", "3"]);

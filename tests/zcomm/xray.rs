@@ -19,11 +19,11 @@ use tungstenite::{
         coding::{Data, OpCode},
     },
 };
-use zcomm_core::{Config, Connection, Identity, Origin, Refuse, Result, Token};
+use zcomm_core::{Config, Connection, Origin, Refuse, Result, Token};
 
 use crate::{
-    Done, certs, folder,
-    servers::{Running, start, start_as},
+    Done, folder,
+    servers::{Running, start, start_as, with_tls},
     zcomm,
 };
 
@@ -342,13 +342,9 @@ fn k01_nobody_there_is_said_to_the_client_and_on_the_terminal() {
 #[test]
 fn tls_is_taken_off_for_an_authority_that_is_known() {
     let folder = folder("xray-tls");
-    assert_eq!(certs(&folder, &[]).code, Some(0));
-    let made = |name: &str| folder.join("certs").join(name);
-    let identity = Identity::from_files(&made("localhost.pem"), &made("localhost.key"));
     let config = Config {
-        tls: Some(identity.unwrap()),
         allowed_origins: Some(Vec::new()),
-        ..Config::default()
+        ..with_tls(&folder)
     };
     let server = start(config, echo);
     let url = format!("wss://{}/", server.addr);
