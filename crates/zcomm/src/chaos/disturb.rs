@@ -114,11 +114,7 @@ impl Disturbed {
         out: &mut Vec<Out>,
     ) {
         let from = sender(self.way);
-        if frame.is_pong()
-            && faults
-                .of(self.way, |fault| (*fault == Fault::DropPongs).then_some(()))
-                .is_some()
-        {
+        if frame.is_pong() && faults.has(self.way, Fault::DropPongs) {
             self.fate = Fate::Swallowed;
             return out.push(Out::Tell(format!("swallowed a pong {from}")));
         }
@@ -127,24 +123,14 @@ impl Disturbed {
         }
         self.count += 1;
         let number = self.count;
-        let is_now = |at: u64| (at == number).then_some(());
-        let here = |pick: &dyn Fn(&Fault) -> Option<()>| faults.of(self.way, pick).is_some();
-        let cut = here(&|fault| match fault {
-            Fault::CutMidFrame(at) => is_now(*at),
+        let cut = faults.has(self.way, Fault::CutMidFrame(number));
+        let corrupt = faults.has(self.way, Fault::Corrupt(number));
+        let reset = faults.has(self.way, Fault::ResetAfterFrames(number));
+        let every = faults.of(self.way, |fault| match fault {
+            Fault::Duplicate(every) => Some(*every),
             _ => None,
         });
-        let corrupt = here(&|fault| match fault {
-            Fault::Corrupt(at) => is_now(*at),
-            _ => None,
-        });
-        let twice = here(&|fault| match fault {
-            Fault::Duplicate(every) => number.is_multiple_of(*every).then_some(()),
-            _ => None,
-        });
-        let reset = here(&|fault| match fault {
-            Fault::ResetAfterFrames(after) => is_now(*after),
-            _ => None,
-        });
+        let twice = every.is_some_and(|every| number.is_multiple_of(every));
         let told = |what: &str| Out::Tell(format!("{what} frame {number} ({frame}) {from}"));
         if std::mem::take(&mut self.cut) || (cut && may_strike()) {
             self.fate = Fate::Cut((frame.size() / 2).max(1));

@@ -96,12 +96,12 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
         match self {
-            Fault::Latency(time) | Fault::Jitter(time) => write!(f, "{name} {}", Time(*time)),
-            Fault::ResetAfterTime(time) | Fault::IdleKill(time) => {
-                write!(f, "{name} {}", Time(*time))
-            }
             Fault::Blackhole(Duration::ZERO) | Fault::DropPongs => f.write_str(name),
-            Fault::Blackhole(after) => write!(f, "{name} {}", Time(*after)),
+            Fault::Latency(time)
+            | Fault::Jitter(time)
+            | Fault::Blackhole(time)
+            | Fault::ResetAfterTime(time)
+            | Fault::IdleKill(time) => write!(f, "{name} {}", Time(*time)),
             Fault::Bandwidth(rate) | Fault::SlowReader(rate) => write!(f, "{name} {rate}"),
             Fault::ResetAfterFrames(frames) => write!(f, "{name} {}", counted(*frames, "frame")),
             Fault::CutMidFrame(number) | Fault::Duplicate(number) | Fault::Corrupt(number) => {
@@ -167,16 +167,18 @@ impl Faults {
 
     /// What a fault says that goes this way.
     pub(super) fn of<T>(&self, way: Direction, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
-        let this_way = self.0.iter().filter(|active| active.ways.include(way));
-        this_way.filter_map(|active| pick(&active.fault)).next()
+        let mut this_way = self.0.iter().filter(|active| active.ways.include(way));
+        this_way.find_map(|active| pick(&active.fault))
+    }
+
+    /// Whether this very fault goes this way.
+    pub(super) fn has(&self, way: Direction, fault: Fault) -> bool {
+        self.of(way, |one| (*one == fault).then_some(())).is_some()
     }
 
     /// What a fault of the whole connection says.
     pub(super) fn whole<T>(&self, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
-        self.0
-            .iter()
-            .filter_map(|active| pick(&active.fault))
-            .next()
+        self.0.iter().find_map(|active| pick(&active.fault))
     }
 }
 
