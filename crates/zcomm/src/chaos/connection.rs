@@ -217,11 +217,7 @@ impl<'a> Connection<'a> {
             }
             let ready = due.is_some_and(|due| due <= now);
             if let Some(ending) = line.ending().filter(|_| ready) {
-                // Whoever is gone needs no goodbye.
-                match ending {
-                    Ending::Fin => writer.shutdown().await.ok(),
-                    _ => timeout(DRAIN, writer.flush()).await.ok().map(drop),
-                };
+                pass_end(&mut writer, ending).await;
                 return ending;
             }
             let bandwidth = faults.of(way, |fault| match fault {
@@ -257,19 +253,9 @@ impl<'a> Connection<'a> {
                     Err(_) => return Ending::Fin,
                 },
                 read = reader.read(&mut piece[..limit]), if room && read_later.is_none() => {
-                    match read {
-                        Ok(0) => passage.ended(Ending::Fin, &faults),
-                        Ok(bytes) => {
-                            passage.came(&piece[..bytes], &faults);
-                            if let Some(rate) = slow {
-                                read_at = read_at.max(now) + rate.takes(bytes);
-                            }
-                        }
-                        // TLS calls an end without its goodbye so; it is one.
-                        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                            passage.ended(Ending::Fin, &faults);
-                        }
-                        Err(_) => passage.ended(Ending::Reset, &faults),
+                    let bytes = passage.read(read, &piece, &faults);
+                    if let Some(rate) = slow {
+                        read_at = read_at.max(now) + rate.takes(bytes);
                     }
                 }
                 () = until(wake), if wake.is_some() => {}
@@ -346,6 +332,14 @@ fn slow(way: Direction, faults: &Faults) -> Option<Rate> {
         _ => None,
     });
     rate.filter(|_| way == Direction::ServerToClient)
+}
+
+/// Passes on how it ended. Whoever is gone needs no goodbye.
+async fn pass_end(writer: &mut (impl AsyncWrite + Unpin), ending: Ending) {
+    match ending {
+        Ending::Fin => writer.shutdown().await.ok(),
+        Ending::Cut | Ending::Reset => timeout(DRAIN, writer.flush()).await.ok().map(drop),
+    };
 }
 
 /// Writes some of these bytes; without any, what was written is on its way. Cancel-safe.

@@ -6,6 +6,8 @@
 //!
 //! Production has jitter without a seed, and finds its races by chance.
 
+use std::io;
+
 use tokio::time::Instant;
 use zcomm_core::xray::Direction;
 
@@ -71,10 +73,21 @@ impl<'a> Passage<'a> {
         }
     }
 
-    /// The sender says no more.
-    pub(super) fn ended(&mut self, ending: Ending, faults: &Faults) {
+    /// Takes what a read has brought, and says how many bytes that were.
+    pub(super) fn read(&mut self, read: io::Result<usize>, piece: &[u8], faults: &Faults) -> usize {
+        let ending = match read {
+            Ok(0) => Ending::Fin,
+            Ok(bytes) => {
+                self.came(&piece[..bytes], faults);
+                return bytes;
+            }
+            // TLS calls an end without its goodbye so; it is one.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ending::Fin,
+            Err(_) => Ending::Reset,
+        };
         self.connection.shared().ended += 1;
         self.line.finish(self.due(Instant::now(), faults), ending);
+        0
     }
 
     /// So many bytes of the line have gone on.
