@@ -225,12 +225,13 @@ where
             Err(why) => return self.no_request(client, &why).await,
         };
         if let Err(error) = self.pass(&mut client, addr, &head).await {
-            let (status, help) = match error {
-                ConnectError::Timeout { .. } => ("504 Gateway Timeout", error.help()),
-                _ => ("502 Bad Gateway", error.help()),
+            let status = match error {
+                ConnectError::Timeout { .. } => "504 Gateway Timeout",
+                _ => "502 Bad Gateway",
             };
-            self.tell(&format!("{error}; {help}"));
-            refuse(client, status, &format!("{error}; {help}")).await;
+            let sentence = format!("{error}; {}", error.help());
+            self.tell(&sentence);
+            refuse(client, status, &sentence).await;
         }
     }
 
@@ -274,14 +275,18 @@ where
                  the server speaks",
             ),
         };
-        self.tell(&format!("a client was not let in: {sentence}"));
-        refuse(client, status, sentence).await;
+        self.turn_away(client, status, sentence).await;
     }
 
     async fn full(&self, client: TcpStream) {
         let sentence = format!("{CONNECTIONS} connections are all that this proxy takes");
+        self.turn_away(client, "503 Service Unavailable", &sentence)
+            .await;
+    }
+
+    async fn turn_away(&self, client: TcpStream, status: &str, sentence: &str) {
         self.tell(&format!("a client was not let in: {sentence}"));
-        refuse(client, "503 Service Unavailable", &sentence).await;
+        refuse(client, status, sentence).await;
     }
 
     /// A line on stderr, where what passes is not.
