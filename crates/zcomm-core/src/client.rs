@@ -196,7 +196,9 @@ fn may_come_back(end: &End) -> bool {
         End::Broken(_) => true,
         End::ByUs(_) => false,
         // The one breach of the rules that is the network's fault.
-        End::ByPeer(why) if why.code() == CloseReason::POLICY => why.reason() == "Too slow",
+        End::ByPeer(why) if why.code() == CloseReason::POLICY => {
+            why.reason() == CloseReason::TOO_SLOW
+        }
         End::ByPeer(why) => !matches!(
             why.code(),
             CloseReason::NORMAL | 1002 | 1003 | 1007 | 1009 | 1010 | 4000..=4999

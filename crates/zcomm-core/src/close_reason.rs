@@ -46,17 +46,26 @@ impl CloseReason {
     /// 1011: the server failed.
     pub const SERVER_ERROR: u16 = 1011;
 
+    /// The reasons that our clients act upon. To 1008: no token …
+    pub(crate) const NO_TOKEN: &str = "Authentication required";
+    /// … or a wrong one, …
+    pub(crate) const WRONG_TOKEN: &str = "Invalid token";
+    /// … too many messages, bytes or pings in a second, …
+    pub(crate) const TOO_FAST: &str = "Rate limit exceeded";
+    /// … and a client that takes too little, which may be the network's fault.
+    pub(crate) const TOO_SLOW: &str = "Too slow";
+
     /// What a client can do about it, where the reason is one of those that the servers of
     /// this course give.
     pub(crate) fn help(&self) -> Option<&'static str> {
         Some(match (self.code(), self.reason()) {
-            (CloseReason::POLICY, "Authentication required" | "Invalid token") => {
+            (CloseReason::POLICY, CloseReason::NO_TOKEN | CloseReason::WRONG_TOKEN) => {
                 "show the server's token with --token: it stands in the link that the server prints"
             }
-            (CloseReason::POLICY, "Rate limit exceeded") => {
+            (CloseReason::POLICY, CloseReason::TOO_FAST) => {
                 "send less at a time, or start the server with WEBSOCKET_RATE_LIMIT=off"
             }
-            (CloseReason::POLICY, "Too slow") => {
+            (CloseReason::POLICY, CloseReason::TOO_SLOW) => {
                 "this program, or the network, did not take what the server sent"
             }
             (CloseReason::TOO_BIG, _) => {

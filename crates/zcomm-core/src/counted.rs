@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::{
     clients::Client,
+    close_reason::CloseReason,
     message::Message,
     metrics::Metrics,
     subscriptions::{Taken, earlier},
@@ -92,7 +93,7 @@ impl Counted {
     /// The client does not take what we send.
     pub(crate) fn too_slow(&self) -> End {
         self.metrics.slow_clients.add(1);
-        End::policy("Too slow")
+        End::policy(CloseReason::TOO_SLOW)
     }
 
     /// The connection has ended.

@@ -10,6 +10,8 @@
 //!
 //! Production tells strangers less (a status, no help) and its own monitors more.
 
+use crate::close_reason::CloseReason;
+
 /// A refused request. Not an `Error`: the server did its job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -106,8 +108,8 @@ impl Refusal {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Refusal::Malformed(rule) => rule,
-            Refusal::TokenMissing => "Authentication required",
-            Refusal::TokenWrong => "Invalid token",
+            Refusal::TokenMissing => CloseReason::NO_TOKEN,
+            Refusal::TokenWrong => CloseReason::WRONG_TOKEN,
             Refusal::Origin => "this page's origin is not allowed",
             Refusal::Host => "this server does not answer for the host in the address",
             Refusal::NotForAll => "these figures are not for everybody",

@@ -309,5 +309,5 @@ impl Socket {
 
 fn spend(budget: &mut Budget) -> Result<(), End> {
     let spent = budget.spend(1.0);
-    spent.map_err(|_| End::policy("Rate limit exceeded"))
+    spent.map_err(|_| End::policy(CloseReason::TOO_FAST))
 }

@@ -209,7 +209,7 @@ impl Wire {
                 // Never read, only written.
                 Ok(tungstenite::Message::Frame(_)) => continue,
                 Err(error) if would_block(&error) => match self.codec.get_ref().overdrawn() {
-                    true => Err(End::policy("Rate limit exceeded")),
+                    true => Err(End::policy(CloseReason::TOO_FAST)),
                     false => Ok(None),
                 },
                 Err(error) => Err(error.into()),
