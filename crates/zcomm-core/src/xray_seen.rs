@@ -232,16 +232,8 @@ impl Frame {
         self.code & 0x8 != 0
     }
 
-    /// The frame as it came, where all of it was kept: what a proxy passes on.
-    #[must_use]
-    pub fn wire(&self) -> Option<Vec<u8>> {
-        let whole = self.cut == 0 && self.missing == 0;
-        whole.then(|| [&self.header[..], &self.payload].concat())
-    }
-
     /// The payload without its key as text, as far as it is one.
-    #[must_use]
-    pub fn as_text(&self) -> &str {
+    pub(crate) fn as_text(&self) -> &str {
         text_at_start(&self.unmasked)
     }
 }
