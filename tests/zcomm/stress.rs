@@ -345,10 +345,10 @@ fn k07_too_few_file_descriptors_are_told_before_the_first_connection() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("1000 connections need 1064 file descriptors"),
+        said.contains("1000 connections need 1100 file descriptors"),
         "{said}"
     );
-    assert!(said.contains("help: ulimit -n 1064"), "{said}");
+    assert!(said.contains("help: ulimit -n 1100"), "{said}");
     assert_eq!(door.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
 }
 

@@ -7,13 +7,11 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use zcomm_core::raise_descriptor_limit;
+use zcomm_core::{OTHER_DESCRIPTORS, raise_descriptor_limit};
 
 use super::arguments::Arguments;
 use crate::failure::Failure;
 
-/// Descriptors that are no connections: standard streams, epoll, the report, `/proc`.
-const OTHERS: usize = 64;
 /// Ports that a system has for outgoing connections, unless it says so: Linux by default.
 const PORTS: usize = 28_232;
 
@@ -123,7 +121,7 @@ impl Plan {
 
     /// Whether this machine can open so many connections to these addresses.
     pub(super) fn check_room(&self, addresses: &[SocketAddr]) -> Result<(), Failure> {
-        let needed = self.connections + OTHERS;
+        let needed = self.connections + OTHER_DESCRIPTORS;
         let lent = raise_descriptor_limit(needed);
         if lent < needed {
             return Err(Failure::new(
@@ -133,7 +131,7 @@ impl Plan {
                 ),
                 format!(
                     "ulimit -n {needed} in this terminal, and in the server's; or at most -c {}",
-                    lent.saturating_sub(OTHERS)
+                    lent.saturating_sub(OTHER_DESCRIPTORS)
                 ),
             ));
         }
