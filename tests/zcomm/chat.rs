@@ -175,7 +175,7 @@ mod terminal {
             ("Cleo", "/msg Ada psst", ["Cleo to Ada alone", ": psst"]),
             ("Dan", "/broadcast all", ["Dan to everybody", ": all"]),
         ] {
-            let done = pipe(command(&server, name, &[]), &format!("{line}\n"));
+            let done = pipe(command(&server, name, &[]), format!("{line}\n"));
             assert_eq!(done.code, Some(0), "{}", done.stdout);
             for what in shown {
                 ada.expect(what).unwrap();
@@ -281,7 +281,7 @@ mod terminal {
         let hostile = "\x1b]0;pwned\x07\x1b[2J\u{9b}31m";
         let done = pipe(
             command(&server, "Ben", &[]),
-            &format!("{hostile}\nthe end\n"),
+            format!("{hostile}\nthe end\n"),
         );
         assert_eq!(done.code, Some(0), "{}", done.stdout);
         let shown = ada.expect("the end").unwrap();
