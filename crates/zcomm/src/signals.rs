@@ -17,6 +17,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 #[cfg(windows)]
 use tokio::signal::windows::CtrlC as Signal;
 
+use crate::program::INTERRUPTED;
+
 /// What tells a program to stop, each with the exit code that it leads to: 128 and its
 /// number, as shells count.
 pub(crate) struct Signals(Vec<(u8, Signal)>);
@@ -25,7 +27,7 @@ impl Signals {
     #[cfg(unix)]
     pub(crate) fn new() -> io::Result<Signals> {
         let all = [
-            (130, SignalKind::interrupt()),
+            (INTERRUPTED, SignalKind::interrupt()),
             (143, SignalKind::terminate()),
             (129, SignalKind::hangup()),
             // A terminal's Ctrl-\.
@@ -39,7 +41,10 @@ impl Signals {
 
     #[cfg(windows)]
     pub(crate) fn new() -> io::Result<Signals> {
-        Ok(Signals(vec![(130, tokio::signal::windows::ctrl_c()?)]))
+        Ok(Signals(vec![(
+            INTERRUPTED,
+            tokio::signal::windows::ctrl_c()?,
+        )]))
     }
 
     /// Waits for the next, and returns its exit code. Cancel-safe.
