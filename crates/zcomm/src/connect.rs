@@ -127,11 +127,11 @@ fn reason(text: &str) -> Result<String, &'static str> {
     }
 }
 
-pub(crate) fn run(arguments: Arguments) -> ExitCode {
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     block_on(talk(arguments)).unwrap_or_else(|error| report(&error))
 }
 
-async fn talk(arguments: Arguments) -> Result<ExitCode> {
+async fn talk(arguments: &Arguments) -> Result<ExitCode> {
     let options = ConnectOptions {
         // stdout carries the messages.
         xray: arguments.xray.map(Xray::stderr),
@@ -169,8 +169,8 @@ async fn talk(arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// A conversation, and what is left to wait for in it.
-struct Talk {
-    arguments: Arguments,
+struct Talk<'a> {
+    arguments: &'a Arguments,
     socket: ClientSocket,
     out: Output,
     /// Lines are read and sent.
@@ -183,7 +183,7 @@ struct Talk {
     quiet: Option<Instant>,
 }
 
-impl Talk {
+impl Talk<'_> {
     /// Until the connection has ended; `true` after Ctrl-C.
     async fn until_the_end(&mut self) -> Result<bool> {
         let mut lines = lines::input(|line| line);
@@ -287,12 +287,12 @@ impl Talk {
     }
 
     fn start_close(&mut self) {
-        let Arguments { close, reason, .. } = &self.arguments;
+        let Arguments { close, reason, .. } = self.arguments;
         self.socket.start_close(*close, reason);
     }
 
     async fn close(&mut self) -> Result<CloseReason> {
-        let Arguments { close, reason, .. } = &self.arguments;
+        let Arguments { close, reason, .. } = self.arguments;
         self.socket.close(*close, reason).await
     }
 }

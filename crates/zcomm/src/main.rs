@@ -72,10 +72,8 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Certs(arguments) => {
-            certs::run(&arguments).unwrap_or_else(|error| zcomm_core::report(&error))
-        }
-        Command::Connect(arguments) => connect::run(arguments),
+        Command::Certs(arguments) => certs::run(&arguments),
+        Command::Connect(arguments) => connect::run(&arguments),
         Command::Xray(arguments) => xray::run(&arguments),
         Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Stress(arguments) => stress::run(&arguments),

@@ -19,7 +19,7 @@ mod words;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use zcomm_core::{Certificate, DevelopmentCa, Result};
+use zcomm_core::{Certificate, DevelopmentCa, Result, report};
 
 use files::Files;
 
@@ -56,11 +56,12 @@ pub(crate) struct Arguments {
     check: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    match &arguments.check {
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let done = match &arguments.check {
         Some(file) => check::explain(file),
         None => make(arguments),
-    }
+    };
+    done.unwrap_or_else(|error| report(&error))
 }
 
 fn make(arguments: &Arguments) -> Result<ExitCode> {
