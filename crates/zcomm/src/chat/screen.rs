@@ -260,21 +260,15 @@ impl Helper for Completions {}
 
 /// Where the word begins that stands at the end of this, and what it can become.
 fn completions(typed: &str, names: &[String]) -> (usize, Vec<String>) {
-    let commands = || {
-        COMMANDS
-            .iter()
-            .filter_map(|(form, _)| form.split(' ').next())
+    let (start, of_commands) = match typed.strip_prefix("/msg ") {
+        Some(name) => (typed.len() - name.len(), false),
+        None if typed.starts_with('/') => (0, true),
+        None => (typed.rfind(' ').map_or(0, |space| space + 1), false),
     };
-    let (start, words): (usize, Vec<&str>) = if let Some(rest) = typed.strip_prefix("/msg ") {
-        (
-            typed.len() - rest.len(),
-            names.iter().map(String::as_str).collect(),
-        )
-    } else if typed.starts_with('/') {
-        (0, commands().collect())
-    } else {
-        let start = typed.rfind(' ').map_or(0, |space| space + 1);
-        (start, names.iter().map(String::as_str).collect())
+    let command = |(form, _): &(&'static str, _)| form.split(' ').next();
+    let words: Vec<&str> = match of_commands {
+        true => COMMANDS.iter().filter_map(command).collect(),
+        false => names.iter().map(String::as_str).collect(),
     };
     let begun = &typed[start..];
     let fits = words
