@@ -6,7 +6,7 @@
 //!
 //! What a client says is decided where `zcomm certs --check` decides it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use zcomm_core::{Certificate, Identity, MAKE_CERTIFICATES, TlsFiles, readable_by_others};
 
@@ -64,7 +64,10 @@ fn examine(files: &TlsFiles) -> Vec<Finding> {
             findings.push(look(TOPIC, format!("{file}: {soon}")).fix(renew()));
         }
     }
-    for key in [files.key.clone(), beside(&files.certificate, "ca.key")] {
+    for key in [
+        files.key.clone(),
+        files.certificate.with_file_name("ca.key"),
+    ] {
         if readable_by_others(&key) {
             let what = format!("{} is a private key that others can read", key.display());
             findings.push(look(TOPIC, what).fix(format!("chmod 600 {}", word(key.display()))));
@@ -91,8 +94,4 @@ fn not_for(situation: &Situation, files: &TlsFiles) -> Option<Finding> {
     );
     let fix = format!("{MAKE_CERTIFICATES}{}", hosts.concat());
     (!others.is_empty()).then(|| look(TOPIC, what).fix(fix))
-}
-
-fn beside(file: &Path, name: &str) -> PathBuf {
-    file.with_file_name(name)
 }
