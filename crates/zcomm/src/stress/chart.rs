@@ -196,15 +196,11 @@ fn open(title: &str) -> String {
 fn scale(svg: &mut String, most: f64, unit: impl Fn(f64) -> String) {
     for part in [0.0, 0.5, 1.0] {
         let y = HEIGHT - BELOW - (HEIGHT - ABOVE - BELOW) * part;
-        let (text, label) = (
-            y + 4.0,
-            if part > 0.0 {
-                unit(most * part)
-            } else {
-                "0".into()
-            },
-        );
-        let left = LEFT - 6.0;
+        let label = match part > 0.0 {
+            true => unit(most * part),
+            false => "0".into(),
+        };
+        let (left, text) = (LEFT - 6.0, y + 4.0);
         write!(
             svg,
             "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{WIDTH}\"/>\

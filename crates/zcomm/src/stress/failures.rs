@@ -36,13 +36,12 @@ impl Failures {
     /// A connection did not open.
     pub(super) fn not_opened(&mut self, error: &Error) {
         let help = match error {
-            Error::Connect(ConnectError::Http { status, .. }) => match status {
-                429 => Some("WEBSOCKET_MAX_CONNECTIONS_PER_IP limits what comes from one address"),
-                503 => Some(
-                    "WEBSOCKET_MAX_CONNECTIONS is what a server of this course takes: raise it",
-                ),
-                _ => None,
-            },
+            Error::Connect(ConnectError::Http { status: 429, .. }) => {
+                Some("WEBSOCKET_MAX_CONNECTIONS_PER_IP limits what comes from one address")
+            }
+            Error::Connect(ConnectError::Http { status: 503, .. }) => {
+                Some("WEBSOCKET_MAX_CONNECTIONS is what a server of this course takes: raise it")
+            }
             _ => None,
         };
         let help = help.map(str::to_owned).or_else(|| error.help());
