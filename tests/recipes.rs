@@ -8,7 +8,8 @@ use std::{net::TcpListener, path::Path, process::Stdio, time::Duration};
 
 use tokio::process::{Child, Command};
 use zcomm_core::{
-    ClientSocket, Config, ConnectError, ConnectOptions, End, Error, Message, Received, Trust,
+    Authority, ClientSocket, Config, ConnectError, ConnectOptions, End, Error, Message, Origin,
+    Received, Trust,
 };
 
 use crate::{
@@ -56,6 +57,12 @@ impl Ports {
     /// Names that a server behind it answers for.
     fn hosts(&self) -> String {
         self.0.map(|port| format!("localhost:{port}")).join(",")
+    }
+
+    /// The same for a server in this process.
+    fn allowed(&self) -> Vec<Authority> {
+        let parse = |port| Authority::parse(&format!("localhost:{port}"), 0).unwrap();
+        self.0.map(parse).to_vec()
     }
 
     /// The recipe, in front of these servers and with these changes.
@@ -139,17 +146,11 @@ async fn hear(socket: &mut ClientSocket) -> String {
 /// The chat behind the chat's two doors, and the echo that this process serves at lesson 4's.
 async fn echo_behind(name: &str, config: Config, changes: &[(&str, &str)]) -> (Proxy, Running) {
     let ports = Ports::new();
-    let hosts = ports.hosts();
-    let allowed_hosts = hosts.split(',');
-    let allowed_hosts = allowed_hosts.map(|host| zcomm_core::Authority::parse(host, 0).unwrap());
-    let server = serve(
-        Config {
-            allowed_hosts: allowed_hosts.collect(),
-            ..config
-        },
-        echo,
-    )
-    .await;
+    let config = Config {
+        allowed_hosts: ports.allowed(),
+        ..config
+    };
+    let server = serve(config, echo).await;
     let port = server.addr.port();
     (ports.open(name, port, port, changes).await, server)
 }
@@ -235,13 +236,10 @@ async fn a_page_over_tls_is_let_in_where_its_origin_is_listed() {
     }
     for listed in [false, true] {
         let ports = Ports::new();
-        let hosts = ports.hosts();
         let origin = format!("https://localhost:{}", ports.0[1]);
-        let allowed = hosts.split(',');
-        let allowed = allowed.map(|host| zcomm_core::Authority::parse(host, 0).unwrap());
         let config = Config {
-            allowed_hosts: allowed.collect(),
-            allowed_origins: listed.then(|| vec![zcomm_core::Origin::parse(&origin).unwrap()]),
+            allowed_hosts: ports.allowed(),
+            allowed_origins: listed.then(|| vec![Origin::parse(&origin).unwrap()]),
             ..Config::default()
         };
         let server = serve(config, echo).await;
@@ -295,11 +293,8 @@ async fn a_sticky_proxy_sends_a_client_to_the_same_server() {
     }
     for (rule, shares) in [("", [2, 2]), ("ip_hash;", [0, 4])] {
         let ports = Ports::new();
-        let hosts = ports.hosts();
-        let allowed = hosts.split(',');
-        let allowed = allowed.map(|host| zcomm_core::Authority::parse(host, 0).unwrap());
         let config = Config {
-            allowed_hosts: allowed.collect(),
+            allowed_hosts: ports.allowed(),
             ..Config::default()
         };
         let (one, other) = (serve(config.clone(), echo).await, serve(config, echo).await);
