@@ -439,13 +439,20 @@ async fn a_reset_is_no_end_but_a_failure() {
     };
     assert!(why.contains("os error"), "{why}");
     chaos.says("#1 reset behind frame 2 (text, 12 bytes) from the server");
-    let chaos = Chaos::before(&server, &["--reset-after", "300ms", "--times", "1"]);
+    let mut chaos = Chaos::before(&server, &["--reset-after", "300ms", "--times", "1"]);
     let start = Instant::now();
     let mut client = chaos.connect().await;
     assert!(matches!(end(&mut client).await, End::Broken(_)));
     assert!(start.elapsed() >= Duration::from_millis(300));
     chaos.says("#1 reset 300ms after it was opened");
-    answers(&mut chaos.connect().await).await;
+    let start = Instant::now();
+    let mut spared = chaos.connect().await;
+    while start.elapsed() < Duration::from_millis(600) {
+        answers(&mut spared).await;
+    }
+    // Whoever switches it on again wants to see it happen again.
+    chaos.does("reset-after 300ms", "ON reset-after 300ms");
+    assert!(matches!(end(&mut spared).await, End::Broken(_)));
 }
 
 /// The load balancer that closes what is silent, and the heartbeat against it.

@@ -132,51 +132,42 @@ impl<'a> Connection<'a> {
     async fn watchdog(&self) -> Ending {
         let mut states = self.states.clone();
         let resets = states.borrow().resets;
-        let (mut may_reset, mut may_kill) = (true, true);
         loop {
             let state = states.borrow_and_update().clone();
-            let now = Instant::now();
             if state.resets > resets {
                 self.tell("reset".into());
                 return Ending::Reset;
             }
             let reset = state.faults.whole(|fault| match fault {
-                Fault::ResetAfterTime(after) => Some(*after),
+                Fault::ResetAfterTime(after) => Some((self.opened + *after, *after)),
                 _ => None,
             });
             let kill = state.faults.whole(|fault| match fault {
-                Fault::IdleKill(after) => Some(*after),
+                Fault::IdleKill(after) => Some((self.shared().last + *after, *after)),
                 _ => None,
             });
-            let reset_at = reset.filter(|_| may_reset).map(|after| self.opened + after);
-            let kill_at = kill
-                .filter(|_| may_kill)
-                .map(|after| self.shared().last + after);
-            if let (Some(at), Some(after)) = (reset_at, reset)
-                && at <= now
-            {
-                if self.board.may_strike() {
-                    self.tell(format!("reset {} after it was opened", Time(after)));
-                    return Ending::Reset;
-                }
-                may_reset = false;
-            } else if let (Some(at), Some(after)) = (kill_at, kill)
-                && at <= now
-            {
-                if self.board.may_strike() {
-                    let silent = Time(after);
-                    self.tell(format!(
-                        "closed without a Close frame: no byte for {silent}"
-                    ));
-                    return Ending::Cut;
-                }
-                may_kill = false;
-            } else {
-                tokio::select! {
-                    // Without a board there is no switch left to wait for.
-                    changed = states.changed() => if changed.is_err() { return Ending::Fin },
-                    () = until(earliest([reset_at, kill_at])) => {}
-                }
+            let now = Instant::now();
+            let strikes = |(at, _): &(Instant, _)| *at <= now && self.board.may_strike();
+            if let Some((_, after)) = reset.filter(strikes) {
+                self.tell(format!("reset {} after it was opened", Time(after)));
+                return Ending::Reset;
+            }
+            if let Some((_, after)) = kill.filter(strikes) {
+                let silent = Time(after);
+                self.tell(format!(
+                    "closed without a Close frame: no byte for {silent}"
+                ));
+                return Ending::Cut;
+            }
+            // What has no strike left waits for the board to change.
+            let to_come = |fault: Option<(Instant, Duration)>| {
+                let (at, _) = fault.filter(|(at, _)| *at > now)?;
+                Some(at)
+            };
+            tokio::select! {
+                // Without a board there is no switch left to wait for.
+                changed = states.changed() => if changed.is_err() { return Ending::Fin },
+                () = until(earliest([to_come(reset), to_come(kill)])) => {}
             }
         }
     }
