@@ -347,10 +347,13 @@ async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
             ..chaos.options()
         })
     };
-    let chaos = Chaos::before(&server, &["--blackhole", "0s", "--times", "1"]);
+    let mut chaos = Chaos::before(&server, &["--blackhole", "0s", "--times", "1"]);
     let mut client = impatient(&chaos);
     chaos_free(&mut client).await;
     chaos.says("#1 blackhole: nothing passes any more, and nothing ends");
+    // Whoever switches it on again wants to see it happen again.
+    chaos.does("blackhole", "ON blackhole");
+    chaos.says("blackhole: nothing passes any more, and nothing ends");
 
     // The same when it is open already, by hand.
     let mut chaos = Chaos::before(&server, &[]);

@@ -65,8 +65,8 @@ pub(super) struct Shared {
     pub(super) last: Instant,
     /// The sides that have ended.
     pub(super) ended: usize,
-    /// The blackhole was reached: whether it swallows this connection.
-    hole: Option<bool>,
+    /// The blackhole swallows this connection.
+    swallowed: bool,
 }
 
 /// What a blackhole does at a time.
@@ -92,7 +92,7 @@ impl<'a> Connection<'a> {
             shared: Mutex::new(Shared {
                 last: opened,
                 ended: 0,
-                hole: None,
+                swallowed: false,
             }),
             seen: board
                 .xray
@@ -263,7 +263,7 @@ impl<'a> Connection<'a> {
         let mut shared = self.shared();
         let Some(after) = faults.of(way, after) else {
             if faults.whole(after).is_none() {
-                shared.hole = None;
+                shared.swallowed = false;
             }
             return Hole::No;
         };
@@ -271,14 +271,14 @@ impl<'a> Connection<'a> {
         if Instant::now() < at {
             return Hole::Later(at);
         }
-        let swallows = *shared.hole.get_or_insert_with(|| {
-            let strikes = self.board.may_strike();
-            if strikes {
-                self.tell("blackhole: nothing passes any more, and nothing ends".into());
-            }
-            strikes
-        });
-        if swallows { Hole::Yes } else { Hole::No }
+        if !shared.swallowed && self.board.may_strike() {
+            shared.swallowed = true;
+            self.tell("blackhole: nothing passes any more, and nothing ends".into());
+        }
+        match shared.swallowed {
+            true => Hole::Yes,
+            false => Hole::No,
+        }
     }
 
     pub(super) fn shared(&self) -> MutexGuard<'_, Shared> {
