@@ -137,15 +137,13 @@ impl Sessions {
         let (clients, hub) = (front.clients.clone(), front.hub.clone());
         let asked = asked.unwrap_or_default();
         let (connection, back) = Connection::new(socket, info, asked, clients, hub);
-        let talk = async {
-            match viewer {
-                Some(_) => look(connection).await,
-                None => handler(connection).await,
-            }
+        let handler = async |connection| match viewer {
+            Some(_) => look(connection).await,
+            None => handler(connection).await,
         };
         // A panic ends this connection, not the server: tokio would catch it too, but
         // without a Close frame.
-        let talk = AssertUnwindSafe(talk).catch_unwind();
+        let talk = AssertUnwindSafe(async { handler(connection).await }).catch_unwind();
         let why = match talk.await {
             Ok(Ok(()) | Err(Error::Closed)) => CloseReason::new(CloseReason::NORMAL, ""),
             Ok(Err(error)) => {
