@@ -179,7 +179,10 @@ async fn whoever_reads_the_figures_is_not_in_them() {
 #[tokio::test]
 async fn stats_say_the_same_in_a_few_words() {
     let server = an_ordinary_day(false).await;
-    let stats: Value = serde_json::from_str(&get(&server, "/stats").await.body).unwrap();
+    let body = get(&server, "/stats").await.body;
+    // One line, with its end: behind it stands the prompt of whoever typed curl.
+    assert_eq!(body.find('\n'), Some(body.len() - 1), "{body:?}");
+    let stats: Value = serde_json::from_str(&body).unwrap();
     let mut stats = stats.as_object().unwrap().clone();
     assert!(stats.remove("uptime_seconds").unwrap().as_u64() < Some(60));
     let expected = serde_json::json!({

@@ -75,12 +75,12 @@ pub(crate) fn empty() -> Response<Full<Bytes>> {
     response
 }
 
+/// It ends like a line: a terminal's prompt must not stand behind it.
 pub(crate) fn json(value: &impl Serialize) -> Response<Full<Bytes>> {
     // Numbers and constants cannot fail to become JSON.
-    ok(
-        "application/json",
-        serde_json::to_vec(value).unwrap_or_default(),
-    )
+    let mut body = serde_json::to_vec(value).unwrap_or_default();
+    body.push(b'\n');
+    ok("application/json", body)
 }
 
 pub(crate) fn allow_page(response: &mut Response<Full<Bytes>>, origin: HeaderValue) {
