@@ -237,6 +237,8 @@ impl Report {
             notes.push(limit);
         }
         match self.unsent {
+            // Where nothing could leave, there was no schedule and no loop.
+            _ if self.opened == 0 => {}
             Some(unsent) if unsent > 0 || self.lag.value_at_quantile(0.99) > LATE => {
                 notes.push(format!(
                     "The schedule was not kept: {} did not leave at all, and 1 % of the others left {} \
