@@ -15,6 +15,7 @@ static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\d{4}-\d\d-\d\d( \d\d:\d\d( UTC)?)?", "<date>"),
         (r"\d\d/\w{3}/\d{4} \d\d:\d\d:\d\d", "<date>"),
         (r"^ *\d+\.\d{3}s", "<time>"),
+        (r#"^\{"t":\d+\.\d+"#, r#"{"t":<time>"#),
         (r"\b\d+(\.\d+)? ?(µs|us|ms)\b", "<duration>"),
         (r"\btrying again in \d+\.\d s", "trying again in <duration>"),
         // Ports that the system chose.
