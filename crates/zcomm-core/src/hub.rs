@@ -25,7 +25,7 @@ use std::{
     collections::VecDeque,
     ops::Range,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     task::Waker,
@@ -74,6 +74,16 @@ type GapWords = dyn Fn(u64, u64) -> Message + Send + Sync;
 #[derive(Clone, Default)]
 pub struct Hub {
     shared: Arc<Shared>,
+}
+
+/// A hub that others keep: it is there as long as one of them, or a cursor.
+pub(crate) struct WeakHub(Weak<Shared>);
+
+impl WeakHub {
+    pub(crate) fn upgrade(&self) -> Option<Hub> {
+        let shared = self.0.upgrade()?;
+        Some(Hub { shared })
+    }
 }
 
 #[derive(Default)]
@@ -208,6 +218,10 @@ impl Hub {
     /// Whether both are the same log.
     pub(crate) fn is(&self, other: &Hub) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakHub {
+        WeakHub(Arc::downgrade(&self.shared))
     }
 
     fn append(

@@ -6,7 +6,8 @@
 //! events of the first: a log for each attempt, and a viewer is a cursor at its beginning.
 //! It may come before the connection that it watches, or after its end.
 //!
-//! Logs are few and short, and the oldest makes room. Viewers take places like everybody,
+//! Logs are few and short, and the oldest makes room: it is gone with its last viewer, however
+//! long its connection lives. Viewers take places like everybody,
 //! and are in no list, no broadcast and no figure.
 //!
 //! Production has this in the browser's own tools, for the pages that run in it.
@@ -23,6 +24,7 @@ use crate::{
     transport::Transport,
     why::is_attempt,
     xray::{Seen, gap},
+    xray_tap::Watcher,
 };
 
 /// Attempts whose logs are kept: a class, twice.
@@ -73,8 +75,18 @@ impl Viewers {
     /// Shows a connection, from its first byte, to whoever knows its attempt. One without an
     /// attempt nobody can ask for.
     pub(crate) fn show(&self, connection: &mut Transport, attempt: Option<&str>) {
-        let log = attempt.and_then(|attempt| self.log(attempt));
-        connection.show_to(log.map(|log| Box::new(move |seen: &Seen| append(&log, seen)) as _));
+        connection.show_to(attempt.and_then(|attempt| self.watcher(attempt)));
+    }
+
+    /// Appends to the log of an attempt, and does not keep it: a thousand connections would
+    /// keep a thousand logs.
+    fn watcher(&self, attempt: &str) -> Option<Watcher> {
+        let log = self.log(attempt)?.downgrade();
+        Some(Box::new(move |seen| {
+            if let Some(log) = log.upgrade() {
+                append(&log, seen);
+            }
+        }))
     }
 }
 
@@ -88,6 +100,8 @@ fn append(log: &Hub, seen: &Seen) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xray::What;
+    use std::time::Duration;
 
     #[test]
     fn an_attempt_has_one_log_and_the_oldest_makes_room() {
@@ -101,6 +115,26 @@ mod tests {
         assert!(!first.is(&viewers.log(&attempt(0)).unwrap()));
         let latest = viewers.log(&attempt(LOGS)).unwrap();
         assert!(latest.is(&viewers.log(&attempt(LOGS)).unwrap()));
+    }
+
+    /// A thousand connections, each with its own attempt, are no thousand logs.
+    #[test]
+    fn a_log_that_made_room_lives_as_long_as_it_has_a_reader() {
+        let viewers = Viewers::beside(&Clients::new(100));
+        let attempt = |n: usize| format!("{n:032}");
+        let watchers = [0, 1].map(|n| viewers.watcher(&attempt(n)).unwrap());
+        let logs = [0, 1].map(|n| viewers.log(&attempt(n)).unwrap().downgrade());
+        let reader = viewers.log(&attempt(1)).unwrap().cursor_at(1.into(), 0);
+        for n in 2..2 + LOGS {
+            viewers.log(&attempt(n)).unwrap();
+        }
+        assert!(logs[0].upgrade().is_none());
+        for mut see in watchers {
+            see(&Seen::of(Duration::ZERO, 1, What::Viewer {}));
+        }
+        assert_eq!(logs[1].upgrade().unwrap().position(), 1);
+        drop(reader);
+        assert!(logs[1].upgrade().is_none());
     }
 
     #[test]
