@@ -177,8 +177,15 @@ const connect = (url) => {
     opened = true;
     status("live", "");
   });
-  socket.addEventListener("message", ({ data }) => take(JSON.parse(data)));
+  let over = false;
+  socket.addEventListener("message", ({ data }) => {
+    const event = JSON.parse(data);
+    take(event);
+    over = framed && Boolean(event.end);
+    if (over) socket.close(); // the connection that it shows is over, and each of these takes a place
+  });
   socket.addEventListener("close", async (event) => {
+    if (over) return socket === viewer && status("ended", "The connection has ended. What was seen stays here.");
     const end = framed ? "The server has ended." : "zcomm xray has ended.";
     const ended = event.code === 1001 || (opened && event.code === 1006);
     const reason = async () => (event.code === 1006 ? (await why(socket, opened)).sentence : inWords(event));
@@ -197,6 +204,8 @@ if (framed) {
     element("command").textContent = data.command;
     connect(data.url);
   });
+} else if (location.pathname.endsWith("/xray.html") && location.protocol.startsWith("http")) {
+  status("nothing to show", "A lesson shows its wire in its own page: open that, and press Show the wire.");
 } else if (location.protocol.startsWith("http")) {
   connect(`${location.origin.replace("http", "ws")}/?token=${takeToken()}&attempt=${randomWord()}`);
 } else {

@@ -139,6 +139,7 @@ fn main() -> ExitCode {
         tools,
         "http://",
         Way::Http,
+        the_page_of_the_wire_alone_shows_nothing
         a_page_does_not_see_the_wire_of_another
         the_wire_fits_a_phone_in_light_and_dark
     );

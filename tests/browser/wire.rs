@@ -57,7 +57,10 @@ pub async fn a_page_shows_each_frame_of_its_own_connection(scene: Scene) {
         page.click("disconnect").await;
         wire.shows("frames", "1000 Goodbye").await;
         wire.shows("frames", "from the server").await;
+        // It asks no longer, and looks at the next one.
+        wire.shows("closed", "The connection has ended").await;
         page.connect().await;
+        wire.shows("status", "live").await;
         passed(&wire, &["open", "request", "response"]).await;
         page.click("disconnect").await;
         page.shows("closed", "Closed: 1000").await;
@@ -113,6 +116,16 @@ pub async fn without_an_xray_the_page_says_how_to_get_one(scene: Scene) {
     // The page does not mind.
     page.say("hello").await;
     page.shows("log", "Echo: hello").await;
+}
+
+/// At its own address it is no client of the lesson: what others say are no events.
+pub async fn the_page_of_the_wire_alone_shows_nothing(scene: Scene) {
+    let demo = scene.start_with(ECHO, XRAY, &[]);
+    let wire = scene
+        .open_url(demo.link.join("/xray.html").unwrap().as_str())
+        .await;
+    wire.shows("closed", "press Show the wire").await;
+    assert_eq!(wire.value("viewer").await, json!(null));
 }
 
 pub async fn a_page_does_not_see_the_wire_of_another(scene: Scene) {
