@@ -42,6 +42,23 @@ async fn h01_a_plain_get_is_answered_with_words_and_426_where_only_websockets_li
     .await;
 }
 
+/// As `printf … | nc -N` does: the request and the end of it come together.
+#[tokio::test]
+async fn h01_who_ends_its_side_behind_the_request_gets_an_answer() {
+    survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {
+        let page = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", demo.addr);
+        for (request, status) in [(page, 200), (handshake(demo.addr, "/", ""), 101)] {
+            for _ in 0..50 {
+                let mut raw = Raw::connect(demo.addr).await;
+                raw.send(request.as_bytes()).await;
+                raw.hang_up().await;
+                assert_eq!(raw.head().await.status, status);
+            }
+        }
+    })
+    .await;
+}
+
 fn get_request(server: &Running, target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", server.addr)
 }

@@ -139,6 +139,8 @@ impl Front {
         let mut http = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
+            // Whoever has ended its side behind the request still waits for the answer.
+            .half_close(true)
             .serve_connection(TokioIo::new(stream), service);
         let result = poll_fn(|context| http.poll_without_shutdown(context)).await;
         let http1::Parts { io, read_buf, .. } = http.into_parts();
@@ -156,17 +158,15 @@ impl Front {
             (_, Some(viewers), attempt) => viewers.show(&mut stream, attempt.as_deref()),
             _ => {}
         }
-        match guest {
-            Some(guest) => Some(Upgraded {
-                stream,
-                early: read_buf.to_vec(),
-                guest,
-            }),
-            None => {
-                linger(&mut stream).await;
-                None
-            }
-        }
+        let Some(guest) = guest else {
+            linger(&mut stream).await;
+            return None;
+        };
+        Some(Upgraded {
+            stream,
+            early: read_buf.to_vec(),
+            guest,
+        })
     }
 
     /// What to do with a request.
