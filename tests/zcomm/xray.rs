@@ -670,6 +670,14 @@ fn a_line_that_is_none_ends_a_replay_by_its_number() {
         "{}",
         done.stderr
     );
+    // A folder can be opened, and not read.
+    let done = zcomm(&folder, &["xray", "--replay", "."]);
+    let said = ("cannot read .: ", "\nhelp: ");
+    assert!(
+        done.stderr.contains(said.0) && done.stderr.contains(said.1),
+        "{}",
+        done.stderr
+    );
     // What strangers said in it cannot control a terminal, and a stream of it takes no memory.
     let frame = data_encoding::BASE64.encode(b"GET /\x1b[2J HTTP/1.1\r\n\r\n");
     let endless = many(&|_| bytes("", 65_536));

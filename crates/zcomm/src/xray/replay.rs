@@ -40,15 +40,18 @@ pub(super) fn replay(
     mut show: impl FnMut(&Seen) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
     let name = path.display();
-    let file = File::open(path).map_err(|error| {
+    let unreadable = |error| {
         let what = format!("cannot read {name}: {error}");
         Failure::new(what, "zcomm xray URL --record FILE makes a recording")
-    })?;
+    };
+    let file = File::open(path).map_err(unreadable)?;
     let mut lines = BufReader::new(file);
     let mut replay = Replay::default();
     for number in 1_u64.. {
         let mut line = Vec::new();
-        (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line)?;
+        // A folder can be opened, and not read.
+        let read = (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line);
+        read.map_err(unreadable)?;
         let taken = match (line.pop(), number) {
             (None, 1) => Err(Wrong::Line("the file is empty".into())),
             (None, _) => return Ok(!replay.full),
