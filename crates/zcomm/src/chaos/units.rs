@@ -18,12 +18,18 @@ pub(super) struct Wrong {
 
 impl Wrong {
     pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Wrong {
-        Wrong {
-            what: what.into(),
-            help: help.into(),
+        let (mut what, help) = (what.into(), help.into());
+        // It repeats what was typed, and a line may be as long as it likes.
+        if let Some((end, _)) = what.char_indices().nth(TOLD) {
+            what.truncate(end);
+            what.push_str(" ...");
         }
+        Wrong { what, help }
     }
 }
+
+/// The longest that is told (characters).
+const TOLD: usize = 300;
 
 const LONGEST: Duration = Duration::from_secs(3600);
 const TIME: &str = "a time is a number and ms, s or min: 200ms, 1.5s, 2min";
@@ -133,6 +139,17 @@ impl fmt::Display for Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A line of a program may be as long as it likes, and what is said of it not.
+    #[test]
+    fn what_was_typed_is_not_repeated_to_its_end() {
+        let wrong = |length| time(&"ü".repeat(length)).unwrap_err().what;
+        assert_eq!(
+            wrong(10),
+            format!("{:?} does not begin with a number", "ü".repeat(10))
+        );
+        assert_eq!(wrong(1_000_000).chars().count(), TOLD + 4);
+    }
 
     #[test]
     fn a_time_and_a_rate_are_read_and_written_the_same() {
