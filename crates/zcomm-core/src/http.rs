@@ -155,7 +155,10 @@ impl Front {
         let Outcome { guest, attempt } = outcome.unwrap_or_else(PoisonError::into_inner);
         match (&guest, &self.viewers, attempt) {
             (Some(Guest::Viewer(..)), ..) => stream = stream.unwatched(),
-            (_, Some(viewers), attempt) => viewers.show(&mut stream, attempt.as_deref()),
+            (guest, Some(viewers), attempt) => {
+                let admitted = matches!(guest, Some(Guest::Client(..)));
+                viewers.show(&mut stream, attempt.as_deref(), admitted);
+            }
             _ => {}
         }
         let Some(guest) = guest else {
@@ -187,6 +190,7 @@ impl Front {
         let looks = path == "/xray";
         if looks || path == "/ws" || (path == "/" && is_handshake(request.headers())) {
             let admission = self.gate.check_handshake(request, &host, slot)?;
+            let looks = looks && admission.close_with.is_none();
             let log = looks.then(|| self.to_look_at(request)).transpose()?;
             return Ok(Answer::Admit(admission, log));
         }
@@ -219,11 +223,7 @@ impl Front {
     /// The log that a viewer wants to see.
     fn to_look_at(&self, request: &Request<Incoming>) -> Result<Hub, Refusal> {
         let viewers = self.viewers.as_ref().ok_or(Refusal::NoXray)?;
-        let log = match query_values(request.uri().query(), "watch").as_slice() {
-            [attempt] => viewers.log(attempt),
-            _ => None,
-        };
-        log.ok_or(Refusal::Malformed("watch must be one attempt"))
+        viewers.wanted(&query_values(request.uri().query(), "watch"))
     }
 
     /// The attempt of a handshake that its page may look at.

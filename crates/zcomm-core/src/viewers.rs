@@ -13,6 +13,7 @@
 //! Production has this in the browser's own tools, for the pages that run in it.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -21,14 +22,17 @@ use crate::{
     clients::Clients,
     hub::{Hub, HubLimits},
     metrics::Metrics,
+    refusal::Refusal,
     transport::Transport,
     why::is_attempt,
     xray::{Seen, gap},
     xray_tap::Watcher,
 };
 
-/// Attempts whose logs are kept: a class, twice.
+/// Attempts whose logs are kept: a class, twice. Of those that were refused there are fewer,
+/// and they have places of their own: a stranger pushes out no log of a client.
 const LOGS: usize = 64;
+const LOGS_OF_REFUSED: usize = 8;
 
 /// What is kept of each: 16 MiB for all of them.
 const LIMITS: HubLimits = HubLimits {
@@ -39,10 +43,17 @@ const LIMITS: HubLimits = HubLimits {
 
 /// What pages can see of their connections, and those that look.
 pub(crate) struct Viewers {
-    logs: Mutex<VecDeque<(String, Hub)>>,
+    logs: Mutex<Logs>,
     pub(crate) clients: Clients,
     /// Of those that look; nobody reads them.
     pub(crate) metrics: Arc<Metrics>,
+}
+
+/// By attempt, the oldest first.
+#[derive(Default)]
+struct Logs {
+    admitted: VecDeque<(String, Hub)>,
+    refused: VecDeque<(String, Hub)>,
 }
 
 impl Viewers {
@@ -55,16 +66,31 @@ impl Viewers {
         }
     }
 
+    /// The log that a viewer names.
+    pub(crate) fn wanted(&self, watch: &[Cow<'_, str>]) -> Result<Hub, Refusal> {
+        let log = match watch {
+            [attempt] => self.log(attempt, true),
+            _ => None,
+        };
+        log.ok_or(Refusal::Malformed("watch must be one attempt"))
+    }
+
     /// The log of an attempt, which may be made later; `None` when that is no random word.
-    pub(crate) fn log(&self, attempt: &str) -> Option<Hub> {
+    /// `admitted` is whoever asks.
+    fn log(&self, attempt: &str, admitted: bool) -> Option<Hub> {
         if !is_attempt(attempt) {
             return None;
         }
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, log)) = logs.iter().find(|(known, _)| known == attempt) {
+        let mut all = logs.admitted.iter().chain(&logs.refused);
+        if let Some((_, log)) = all.find(|(known, _)| known == attempt) {
             return Some(log.clone());
         }
-        if logs.len() == LOGS {
+        let (logs, places) = match admitted {
+            true => (&mut logs.admitted, LOGS),
+            false => (&mut logs.refused, LOGS_OF_REFUSED),
+        };
+        if logs.len() == places {
             logs.pop_front();
         }
         let log = Hub::with_gap_words(LIMITS, |first, last| gap(first, last).into());
@@ -74,14 +100,14 @@ impl Viewers {
 
     /// Shows a connection, from its first byte, to whoever knows its attempt. One without an
     /// attempt nobody can ask for.
-    pub(crate) fn show(&self, connection: &mut Transport, attempt: Option<&str>) {
-        connection.show_to(attempt.and_then(|attempt| self.watcher(attempt)));
+    pub(crate) fn show(&self, connection: &mut Transport, attempt: Option<&str>, admitted: bool) {
+        connection.show_to(attempt.and_then(|attempt| self.watcher(attempt, admitted)));
     }
 
     /// Appends to the log of an attempt, and does not keep it: a thousand connections would
     /// keep a thousand logs.
-    fn watcher(&self, attempt: &str) -> Option<Watcher> {
-        let log = self.log(attempt)?.downgrade();
+    fn watcher(&self, attempt: &str, admitted: bool) -> Option<Watcher> {
+        let log = self.log(attempt, admitted)?.downgrade();
         Some(Box::new(move |seen| {
             if let Some(log) = log.upgrade() {
                 append(&log, seen);
@@ -107,14 +133,14 @@ mod tests {
     fn an_attempt_has_one_log_and_the_oldest_makes_room() {
         let viewers = Viewers::beside(&Clients::new(100));
         let attempt = |n: usize| format!("{n:032}");
-        let first = viewers.log(&attempt(0)).unwrap();
-        assert!(first.is(&viewers.log(&attempt(0)).unwrap()));
+        let first = viewers.log(&attempt(0), true).unwrap();
+        assert!(first.is(&viewers.log(&attempt(0), true).unwrap()));
         for n in 1..=LOGS {
-            viewers.log(&attempt(n)).unwrap();
+            viewers.log(&attempt(n), true).unwrap();
         }
-        assert!(!first.is(&viewers.log(&attempt(0)).unwrap()));
-        let latest = viewers.log(&attempt(LOGS)).unwrap();
-        assert!(latest.is(&viewers.log(&attempt(LOGS)).unwrap()));
+        assert!(!first.is(&viewers.log(&attempt(0), true).unwrap()));
+        let latest = viewers.log(&attempt(LOGS), true).unwrap();
+        assert!(latest.is(&viewers.log(&attempt(LOGS), true).unwrap()));
     }
 
     /// A thousand connections, each with its own attempt, are no thousand logs.
@@ -122,11 +148,14 @@ mod tests {
     fn a_log_that_made_room_lives_as_long_as_it_has_a_reader() {
         let viewers = Viewers::beside(&Clients::new(100));
         let attempt = |n: usize| format!("{n:032}");
-        let watchers = [0, 1].map(|n| viewers.watcher(&attempt(n)).unwrap());
-        let logs = [0, 1].map(|n| viewers.log(&attempt(n)).unwrap().downgrade());
-        let reader = viewers.log(&attempt(1)).unwrap().cursor_at(1.into(), 0);
+        let watchers = [0, 1].map(|n| viewers.watcher(&attempt(n), true).unwrap());
+        let logs = [0, 1].map(|n| viewers.log(&attempt(n), true).unwrap().downgrade());
+        let reader = viewers
+            .log(&attempt(1), true)
+            .unwrap()
+            .cursor_at(1.into(), 0);
         for n in 2..2 + LOGS {
-            viewers.log(&attempt(n)).unwrap();
+            viewers.log(&attempt(n), true).unwrap();
         }
         assert!(logs[0].upgrade().is_none());
         for mut see in watchers {
@@ -138,10 +167,24 @@ mod tests {
     }
 
     #[test]
+    fn who_is_refused_pushes_out_nobody_who_was_let_in() {
+        let viewers = Viewers::beside(&Clients::new(100));
+        let attempt = |n: usize| format!("{n:032}");
+        let ours = viewers.log(&attempt(0), true).unwrap();
+        for n in 1..=LOGS {
+            viewers.log(&attempt(n), false).unwrap();
+        }
+        assert!(ours.is(&viewers.log(&attempt(0), true).unwrap()));
+        // The last of them are there for their pages.
+        let refused = viewers.log(&attempt(LOGS), false).unwrap();
+        assert!(refused.is(&viewers.log(&attempt(LOGS), true).unwrap()));
+    }
+
+    #[test]
     fn what_could_be_guessed_has_no_log() {
         let viewers = Viewers::beside(&Clients::new(100));
-        assert!(viewers.log("1").is_none());
-        assert!(viewers.log("0123456789abcde.").is_none());
-        assert!(viewers.log("0123456789abcdef").is_some());
+        assert!(viewers.log("1", true).is_none());
+        assert!(viewers.log("0123456789abcde.", true).is_none());
+        assert!(viewers.log("0123456789abcdef", true).is_some());
     }
 }
