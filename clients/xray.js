@@ -89,8 +89,9 @@ const add = (event) => {
 // A burst is drawn once, and only by a page that is seen: events wait for that in an array that has a limit, too.
 let burst = [];
 const draw = () => {
-  for (const event of burst) add(event);
-  burst = [];
+  const batch = burst;
+  burst = []; // first: one event that cannot be shown must not stop the others
+  for (const event of batch) add(event);
   tellGone();
   if (element("follow").checked) list.scrollTop = list.scrollHeight;
 };
