@@ -64,8 +64,16 @@ impl Session {
         self.events.iter().any(|event| event.get("end").is_some())
     }
 
+    /// Compression is offered, and nobody takes it up.
+    pub(crate) fn offers_compression_in_vain(&self) {
+        let extensions = |head| self.header(head, "Sec-WebSocket-Extensions");
+        let offered = extensions("request").unwrap();
+        assert!(offered.contains("permessage-deflate"), "{offered}");
+        assert_eq!(extensions("response"), None);
+    }
+
     /// What this side says of itself in its head.
-    pub(crate) fn header(&self, head: &str, name: &str) -> Option<&str> {
+    fn header(&self, head: &str, name: &str) -> Option<&str> {
         let head = self.events.iter().find_map(|event| event.get(head))?;
         let mut headers = head["headers"].as_array()?.iter();
         let found = headers.find(|header| {
