@@ -13,7 +13,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 use zcomm_core::{
     ClientSocket, CloseReason, Config, ConnectOptions, Trust,
-    xray::{Direction, Seen, What, Xray},
+    xray::{Direction, Event, EventKind, Xray},
 };
 
 use crate::{
@@ -407,7 +407,7 @@ async fn a_reader_that_goes_takes_nobody_along() {
     }
 }
 
-type Log = Arc<Mutex<Vec<Seen>>>;
+type Log = Arc<Mutex<Vec<Event>>>;
 
 fn collecting() -> (Xray, Log) {
     let log = Log::default();
@@ -462,7 +462,7 @@ async fn both_ends_see_the_same() {
         }
         assert_eq!(seen(&at_server, Direction::ClientToServer).len(), 5);
         let last = at_server.lock().unwrap().last().cloned().unwrap();
-        assert!(matches!(last.what, What::End(end) if end.server_bytes > 100));
+        assert!(matches!(last.what, EventKind::End(end) if end.server_bytes > 100));
     }
 }
 
@@ -484,11 +484,11 @@ async fn a_page_is_shown_as_its_head_and_a_number() {
         matches!(
             what[..],
             [
-                What::Open(_),
-                What::Request(_),
-                What::Response(_),
-                What::Body { bytes: 3 },
-                What::End(_)
+                EventKind::Open(_),
+                EventKind::Request(_),
+                EventKind::Response(_),
+                EventKind::Body { bytes: 3 },
+                EventKind::End(_)
             ]
         ),
         "{what:?}"

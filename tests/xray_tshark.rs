@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use zcomm_core::{
     Config,
-    xray::{Direction, Seen, Session},
+    xray::{Decoder, Direction, Event},
 };
 
 use crate::{
@@ -64,10 +64,10 @@ async fn wireshark_reads_the_same_frames() {
     let last = other[2].1.last_mut().unwrap();
     *last ^= 1;
 
-    let mut session = Session::new(1).keeping(70_000);
+    let mut session = Decoder::new(1).keeping(70_000);
     let mut events = Vec::new();
     for (client, bytes) in &turns {
-        let see = &mut |seen: Seen| {
+        let see = &mut |seen: Event| {
             assert_eq!(seen.errors, []);
             events.push(serde_json::from_str::<Value>(&seen.to_json()).unwrap());
         };

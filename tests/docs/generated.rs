@@ -10,9 +10,9 @@ use std::{fmt::Write, fs};
 
 use libtest_mimic::Failed;
 use regex::Regex;
-use zcomm_core::{CLOSE_CODES, SETTINGS};
+use zcomm_core::{SETTINGS, xray::CLOSE_CODES};
 
-use crate::root;
+use crate::{close_codes::USES, root};
 
 /// Writes a page.
 type Made = fn() -> String;
@@ -115,24 +115,25 @@ exception in this course: `Too slow` is the network's fault, so a client comes b
             .replace([':', '\''], "");
         writeln!(page, "| [`{}`](#{anchor}) | {} |", known.code, known.name).unwrap();
     }
-    for known in CLOSE_CODES {
+    for (known, here) in CLOSE_CODES.iter().zip(USES) {
+        assert_eq!(known.code, here.code);
         write!(
             page,
             "\n## {} {}\n\n{}\n\n",
-            known.code, known.name, known.sender
+            known.code, known.name, here.sender
         )
         .unwrap();
-        let reasons: Vec<_> = known.reasons.iter().map(|reason| quoted(reason)).collect();
+        let reasons: Vec<_> = here.reasons.iter().map(|reason| quoted(reason)).collect();
         if !reasons.is_empty() {
             writeln!(page, "- Reason: {}", reasons.join(", ")).unwrap();
         }
-        writeln!(page, "- A client: {}", known.client).unwrap();
+        writeln!(page, "- A client: {}", here.client).unwrap();
     }
     page + "
 A refused handshake has no close code at all: it is answered in HTTP, and a page sees `1006`.
 What refuses whom, and with which status: [endpoints](endpoints.md). What a server counts:
 `zcomm_closes_total` at `/metrics`, by code. This page is made from
-`crates/zcomm-core/src/close_codes.rs`, by `UPDATE_DOCS=1 cargo test -p demos --test docs`.
+`tests/docs/close_codes.rs`, by `UPDATE_DOCS=1 cargo test -p demos --test docs`.
 "
 }
 
@@ -149,7 +150,7 @@ pub fn reasons() -> Result<(), Failed> {
     let given = Regex::new(
         r#"(?:CloseReason::[A-Z_]+|CloseReason::new\(\s*[A-Z]+|End::policy\()\s*,?\s*"([^"]+)""#,
     )?;
-    let known: Vec<_> = CLOSE_CODES.iter().flat_map(|code| code.reasons).collect();
+    let known: Vec<_> = USES.iter().flat_map(|code| code.reasons).collect();
     let mut wrong = Vec::new();
     for (file, source) in &sources {
         for reason in given.captures_iter(source) {

@@ -65,7 +65,6 @@ mod error;
 
 // Layer 1: pure pieces.
 mod asked;
-mod close_codes;
 mod close_reason;
 mod development_ca;
 
@@ -86,26 +85,6 @@ mod faults;
 pub mod envelope;
 
 mod reading;
-
-// Layer 1: what passes on the wire, taken apart and shown.
-mod xray_rules;
-mod xray_secrets;
-mod xray_utf8;
-
-mod xray_seen;
-
-mod xray_table;
-
-mod xray_text;
-
-mod xray_head;
-mod xray_message;
-
-mod xray_frames;
-
-mod xray_side;
-
-mod xray_session;
 
 // Layer 2: settings and logs.
 mod zenv;
@@ -221,7 +200,6 @@ pub use chat_event::ChatEvent;
 pub use client::{Client, Event};
 pub use client_socket::{ClientSocket, Received};
 pub use clients::{ClientId, ClientInfo, Clients};
-pub use close_codes::{CLOSE_CODES, CloseCode};
 pub use close_reason::CloseReason;
 pub use config::{Config, Refuse};
 pub use connect_error::{ConnectError, Distrust};

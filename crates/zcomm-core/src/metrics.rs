@@ -125,7 +125,7 @@ impl ByWord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::close_codes::CLOSE_CODES as CLOSE_CODES_OF_THE_COURSE;
+    use zcomm_xray::CLOSE_CODES as CLOSE_CODES_OF_THE_COURSE;
 
     #[test]
     fn a_code_without_a_place_of_its_own_is_counted_as_other() {

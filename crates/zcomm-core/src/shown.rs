@@ -6,6 +6,8 @@
 //!
 //! Production logs it as data (JSON) and leaves the showing to a viewer that escapes.
 
+use zcomm_xray::is_visible;
+
 /// A list of names that a stranger may have written: at most twenty, and how many more.
 pub(crate) fn listed(names: &[String]) -> String {
     let shown = names[..names.len().min(20)].join(", ");
@@ -16,38 +18,10 @@ pub(crate) fn listed(names: &[String]) -> String {
     }
 }
 
-/// Not what controls a terminal, turns the direction of writing, or cannot be seen at all.
-pub(crate) fn is_visible(c: char) -> bool {
-    use unicode_properties::{GeneralCategory::*, UnicodeGeneralCategory};
-    if c.is_ascii() {
-        return !c.is_ascii_control();
-    }
-    !matches!(
-        c.general_category(),
-        Control | Format | LineSeparator | ParagraphSeparator
-    )
-}
-
 /// A stranger's text, cut and without anything that could control a terminal.
 pub(crate) fn printable(text: &str) -> String {
     let shown = text.chars().take(200);
     shown.map(|c| if is_visible(c) { c } else { '?' }).collect()
-}
-
-/// A stranger's text, cut at so many characters, with a picture in place of what would
-/// control a terminal: `\u{241b}` for ESC.
-pub(crate) fn pictured(text: &str, most: usize) -> String {
-    let picture = |c: char| match c {
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('?'),
-        '\u{7f}' => '\u{2421}',
-        c if is_visible(c) => c,
-        _ => char::REPLACEMENT_CHARACTER,
-    };
-    let mut shown: String = text.chars().take(most).map(picture).collect();
-    if text.chars().nth(most).is_some() {
-        shown.push('\u{2026}');
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -63,14 +37,6 @@ mod tests {
     #[test]
     fn nothing_turns_the_direction_or_hides() {
         assert_eq!(printable("a\u{202e}b\u{200b}c\u{2028}d"), "a?b?c?d");
-    }
-
-    #[test]
-    fn a_picture_shows_what_was_there() {
-        assert_eq!(pictured("\x1b]0;a\x07\r\n\x7f", 20), "␛]0;a␇␍␊␡");
-        assert_eq!(pictured("a\u{202e}\u{9b}ü", 20), "a\u{fffd}\u{fffd}ü");
-        assert_eq!(pictured("abc", 3), "abc");
-        assert_eq!(pictured("abcd", 3), "abc…");
     }
 
     #[test]

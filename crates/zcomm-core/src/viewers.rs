@@ -25,7 +25,7 @@ use crate::{
     refusal::Refusal,
     transport::Transport,
     why::is_attempt,
-    xray::{Seen, gap},
+    xray::{Event, gap},
     xray_tap::Watcher,
 };
 
@@ -116,7 +116,7 @@ impl Viewers {
     }
 }
 
-fn append(log: &Hub, seen: &Seen) {
+fn append(log: &Hub, seen: &Event) {
     // One that is too long is told as missing; that is never too long.
     if log.broadcast(seen.to_json()).is_err() {
         log.broadcast(gap(1, 1)).ok();
@@ -126,7 +126,7 @@ fn append(log: &Hub, seen: &Seen) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xray::What;
+    use crate::xray::EventKind;
     use std::time::Duration;
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
         }
         assert!(logs[0].upgrade().is_none());
         for mut see in watchers {
-            see(&Seen::of(Duration::ZERO, 1, What::Viewer {}));
+            see(&Event::of(Duration::ZERO, 1, EventKind::Viewer {}));
         }
         assert_eq!(logs[1].upgrade().unwrap().position(), 1);
         drop(reader);

@@ -5,10 +5,10 @@
 //! that proves it, each frame bit by bit, each broken rule with its section of RFC 6455.
 //!
 //! ```text
-//! bytes of one connection ──▶ Session ──▶ Seen ──▶ text, JSON, a page, a test
+//! bytes of one connection ──▶ Decoder ──▶ Event ──▶ text, JSON, a page, a test
 //! ```
 //!
-//! [`Session`] is the decoder, pure and bounded; [`Seen`] is what it sees, as data. An [`Xray`]
+//! [`Decoder`] is the decoder, pure and bounded; [`Event`] is what it sees, as data. An [`Xray`]
 //! is all of it running: each connection has a [`Tap`], and a thread writes.
 //!
 //! Secrets of the handshake are replaced before there is an event: the values of headers such
@@ -19,9 +19,7 @@
 //! Production looks at its traffic with Wireshark, which names things the same way.
 
 pub use crate::{
-    xray_rules::{BrokenRule, Direction},
-    xray_seen::{Accept, Close, End, Frame, Head, Header, Joined, Open, Raw, Seen, What, gap},
-    xray_session::Session,
     xray_show::{Form, Xray},
     xray_tap::Tap,
 };
+pub use zcomm_xray::*;

@@ -26,9 +26,9 @@ use tokio::time::Instant;
 
 use crate::{
     rate::{Budget, Rate},
-    xray_seen::{Seen, What},
     zenv::no_color,
 };
+use zcomm_xray::{Event, EventKind};
 
 /// Frames that are shown a second: far more than can be read.
 const SHOWN: Rate = Rate {
@@ -60,7 +60,7 @@ pub struct Xray(Arc<Shared>);
 
 struct Shared {
     /// Taken away at the end: that is how the writer learns of it.
-    queue: Option<Sender<Seen>>,
+    queue: Option<Sender<Event>>,
     room: Arc<Room>,
     budget: Mutex<Budget>,
     connections: AtomicU64,
@@ -78,7 +78,7 @@ struct Room {
 }
 
 /// Gets each event, and `None` when there is no other for the moment.
-type Show = Box<dyn FnMut(Option<&Seen>) -> io::Result<()> + Send>;
+type Show = Box<dyn FnMut(Option<&Event>) -> io::Result<()> + Send>;
 
 impl Xray {
     /// Writes to stdout: in colours on a terminal, if `NO_COLOR` is not set.
@@ -117,7 +117,7 @@ impl Xray {
 
     /// Calls `see` for each event, in a thread of its own; it may take its time.
     #[must_use]
-    pub fn call(mut see: impl FnMut(&Seen) + Send + 'static) -> Xray {
+    pub fn call(mut see: impl FnMut(&Event) + Send + 'static) -> Xray {
         Xray::start(Box::new(move |seen| {
             seen.into_iter().for_each(&mut see);
             Ok(())
@@ -165,7 +165,7 @@ impl Xray {
     }
 
     /// Queues an event; returns how many could not be.
-    pub(crate) fn send(&self, seen: Seen) -> u64 {
+    pub(crate) fn send(&self, seen: Event) -> u64 {
         let (room, size) = (&self.0.room, seen.size());
         if room.waiting.fetch_add(size, Relaxed) + size <= QUEUE
             && let Some(queue) = &self.0.queue
@@ -202,7 +202,7 @@ impl Drop for Shared {
 
 /// The writer: takes event after event, and says from time to time what is missing.
 fn show_all(
-    events: &Receiver<Seen>,
+    events: &Receiver<Event>,
     room: &Room,
     since: WallClock,
     mut show: Show,
@@ -222,7 +222,7 @@ fn show_all(
             let frames = room.missing.swap(0, Relaxed);
             if frames > 0 {
                 let time = since.elapsed();
-                show(Some(&Seen::of(time, 0, What::NotShown { frames })))?;
+                show(Some(&Event::of(time, 0, EventKind::NotShown { frames })))?;
             }
         }
         match next {
@@ -241,24 +241,25 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{Sender, channel};
 
-    use crate::{xray_rules::Direction, xray_seen::Open, xray_session::Session, xray_tap::Tap};
+    use crate::xray_tap::Tap;
     use Direction::{ClientToServer, ServerToClient};
+    use zcomm_xray::{Decoder, Direction, Open};
 
     const TEXT: &[u8] = b"\x81\x02hi";
 
     /// An X-ray, and what it shows.
-    fn collecting() -> (Xray, Receiver<Seen>) {
+    fn collecting() -> (Xray, Receiver<Event>) {
         let (shown, seen) = channel();
         let xray = Xray::call(move |seen| shown.send(seen.clone()).unwrap());
         (xray, seen)
     }
 
     /// How many events were shown, and how many frames were told to be missing.
-    fn counted(seen: Receiver<Seen>) -> (u64, u64) {
+    fn counted(seen: Receiver<Event>) -> (u64, u64) {
         let (mut shown, mut missing) = (0, 0);
         for seen in seen {
             match seen.what {
-                What::NotShown { frames } => missing += frames,
+                EventKind::NotShown { frames } => missing += frames,
                 _ => shown += 1,
             }
         }
@@ -267,7 +268,7 @@ mod tests {
 
     fn open_tap(xray: &Xray) -> Tap {
         let mut tap = xray.tap(None, false);
-        tap.session = Session::new(1).after_handshake();
+        tap.session = Decoder::new(1).after_handshake();
         tap
     }
 
@@ -282,11 +283,11 @@ mod tests {
             matches!(
                 seen[..],
                 [
-                    (1, What::Open(Open { tls: false, .. })),
-                    (2, What::Open(Open { tls: true, .. })),
-                    (1, What::Frame(_)),
-                    (1, What::End(_)),
-                    (2, What::End(_)),
+                    (1, EventKind::Open(Open { tls: false, .. })),
+                    (2, EventKind::Open(Open { tls: true, .. })),
+                    (1, EventKind::Frame(_)),
+                    (1, EventKind::End(_)),
+                    (2, EventKind::End(_)),
                 ]
             ),
             "{seen:?}"

@@ -12,12 +12,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::{
-    xray_rules::Direction,
-    xray_seen::{Open, Seen, What},
-    xray_session::Session,
-    xray_show::Xray,
-};
+use crate::xray_show::Xray;
+use zcomm_xray::{Decoder, Direction, Event, EventKind, Open};
 
 /// What is kept for the page: the beginning, the request and the response.
 const BEGINNING: usize = 8;
@@ -38,7 +34,7 @@ impl Xray {
         let conn = self.next_connection();
         let time = self.time();
         let mut tap = Tap {
-            session: Session::new(conn),
+            session: Decoder::new(conn),
             show: Show {
                 xray: self.clone(),
                 audience,
@@ -57,7 +53,7 @@ impl Xray {
 
 /// Watches one connection.
 pub struct Tap {
-    pub(crate) session: Session,
+    pub(crate) session: Decoder,
     show: Show,
     conn: u64,
     time: Duration,
@@ -76,12 +72,12 @@ struct Show {
 enum Audience {
     Nobody,
     /// Somebody may come, and see this first.
-    Unknown(Vec<Seen>),
+    Unknown(Vec<Event>),
     Page(Watcher),
 }
 
 /// Is called with each event, in the connection's own task: it must not wait.
-pub(crate) type Watcher = Box<dyn FnMut(&Seen) + Send>;
+pub(crate) type Watcher = Box<dyn FnMut(&Event) + Send>;
 
 impl Tap {
     /// The number of the connection in the events.
@@ -137,7 +133,7 @@ impl Tap {
     /// Nobody wants to see this one: it shows an X-ray.
     pub(crate) fn leave(mut self) {
         let (time, conn) = (self.show.xray.time(), self.conn);
-        self.show.see(Seen::of(time, conn, What::Viewer {}));
+        self.show.see(Event::of(time, conn, EventKind::Viewer {}));
         self.ended = true;
     }
 
@@ -154,7 +150,7 @@ impl Tap {
 }
 
 impl Show {
-    fn see(&mut self, seen: Seen) {
+    fn see(&mut self, seen: Event) {
         match &mut self.audience {
             Audience::Nobody => {}
             Audience::Unknown(kept) if kept.len() < BEGINNING => kept.push(seen.clone()),
@@ -162,7 +158,11 @@ impl Show {
             Audience::Page(see) => {
                 let frames = std::mem::take(&mut self.missed);
                 if frames > 0 {
-                    see(&Seen::of(seen.time, seen.conn, What::NotShown { frames }));
+                    see(&Event::of(
+                        seen.time,
+                        seen.conn,
+                        EventKind::NotShown { frames },
+                    ));
                 }
                 see(&seen);
             }

@@ -27,7 +27,7 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
-use zcomm_core::xray::{Direction, Session};
+use zcomm_core::xray::{Decoder, Direction};
 
 use super::{
     board::{Board, State},
@@ -57,7 +57,7 @@ pub(super) struct Connection<'a> {
     pub(super) upgraded: AtomicBool,
     shared: Mutex<Shared>,
     /// What came, and what went on.
-    seen: Option<Mutex<[Session; 2]>>,
+    seen: Option<Mutex<[Decoder; 2]>>,
 }
 
 pub(super) struct Shared {
@@ -96,7 +96,7 @@ impl<'a> Connection<'a> {
             }),
             seen: board
                 .xray
-                .then(|| Mutex::new([Session::new(number), Session::new(number)])),
+                .then(|| Mutex::new([Decoder::new(number), Decoder::new(number)])),
         }
     }
 

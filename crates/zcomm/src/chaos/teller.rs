@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zcomm_core::xray::Seen;
+use zcomm_core::xray::Event;
 
 use crate::paint::{BAD, FAINT, NOTE};
 
@@ -37,7 +37,7 @@ pub(super) enum Line {
     /// What happened to a connection.
     Struck { number: u64, words: String },
     /// What came and went, with a word for which of the two.
-    Seen(&'static str, Box<Seen>),
+    Seen(&'static str, Box<Event>),
 }
 
 /// Prints, in a thread of its own.

@@ -10,7 +10,7 @@
 use demos::XRAY_PAGE;
 use zcomm_core::{
     Config, Connection, Hub, HubLimits, Result, Server, Token,
-    xray::{Seen, gap},
+    xray::{Event, gap},
 };
 
 /// What a page that comes later can still see.
@@ -52,7 +52,7 @@ impl Screen {
     }
 
     /// Something was seen.
-    pub(super) fn show(&self, seen: &Seen) {
+    pub(super) fn show(&self, seen: &Event) {
         // One that is too long is missing; none is.
         self.hub.broadcast(seen.to_json()).ok();
     }

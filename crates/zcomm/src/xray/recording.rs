@@ -28,7 +28,7 @@ use std::{
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
-use zcomm_core::xray::{Direction, Session};
+use zcomm_core::xray::{Decoder, Direction};
 
 use crate::failure::Failure;
 
@@ -157,7 +157,7 @@ impl Recording {
 /// One connection that is being recorded.
 pub(super) struct Recorder {
     recording: Recording,
-    session: Session,
+    session: Decoder,
     conn: u64,
 }
 
@@ -178,7 +178,7 @@ impl Recorder {
         });
         Recorder {
             recording,
-            session: Session::new(conn),
+            session: Decoder::new(conn),
             conn,
         }
     }

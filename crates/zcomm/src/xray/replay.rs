@@ -14,7 +14,7 @@ use std::{
 };
 
 use data_encoding::BASE64;
-use zcomm_core::xray::{Open, Seen, Session};
+use zcomm_core::xray::{Decoder, Event, Open};
 
 use super::recording::{Format, Line};
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ enum Wrong {
 /// end.
 pub(super) fn replay(
     path: &Path,
-    mut show: impl FnMut(&Seen) -> Result<(), Failure>,
+    mut show: impl FnMut(&Event) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
     let name = path.display();
     let unreadable = |error| {
@@ -98,7 +98,7 @@ fn first(line: &[u8]) -> Result<(), Wrong> {
 
 #[derive(Default)]
 struct Replay {
-    sessions: HashMap<u64, Session>,
+    sessions: HashMap<u64, Decoder>,
     full: bool,
 }
 
@@ -106,7 +106,7 @@ impl Replay {
     fn take(
         &mut self,
         line: &[u8],
-        show: &mut impl FnMut(&Seen) -> Result<(), Failure>,
+        show: &mut impl FnMut(&Event) -> Result<(), Failure>,
     ) -> Result<(), Wrong> {
         let wrong = |text: &str| Err(Wrong::Line(text.to_owned()));
         // The place in the line, and none of its text: it may hold anything.
@@ -118,7 +118,7 @@ impl Replay {
             return wrong("something follows the end");
         }
         let mut shown = Ok(());
-        let see = &mut |seen: Seen| {
+        let see = &mut |seen: Event| {
             if shown.is_ok() {
                 shown = show(&seen);
             }
@@ -135,7 +135,7 @@ impl Replay {
                     let wrong = format!("more than {MAX_OPEN} connections are open");
                     return Err(Wrong::Line(wrong));
                 }
-                let mut session = Session::new(conn);
+                let mut session = Decoder::new(conn);
                 let peer = Some(peer);
                 session.open(Duration::from_nanos(ns), Open { peer, tls }, see);
                 if self.sessions.insert(conn, session).is_some() {

@@ -19,10 +19,10 @@
 //! Production reads the JSON form with a program.
 
 use crate::{
-    shown::pictured,
-    xray_rules::Direction,
-    xray_seen::{Accept, Head, Seen, What},
-    xray_table::{LINE, counted, digits, frame_to, line_to},
+    event::{Accept, Event, EventKind, Head},
+    rules::Direction,
+    show::table::{LINE, counted, digits, frame_to, line_to},
+    visible::pictured,
 };
 
 /// Colours, few, and never the only sign of anything.
@@ -43,7 +43,7 @@ impl Paint {
     }
 }
 
-impl Seen {
+impl Event {
     /// Some lines for people, the last one ended; `colour` for a terminal that has it.
     #[must_use]
     pub fn to_text(&self, colour: bool) -> String {
@@ -65,8 +65,8 @@ impl Seen {
             &format!("{:7.3}s  {conn}{line}", self.time.as_secs_f64()),
         );
         match &self.what {
-            What::Request(head) | What::Response(head) => head_to(&mut text, head, paint),
-            What::Frame(frame) => frame_to(&mut text, frame, self.from),
+            EventKind::Request(head) | EventKind::Response(head) => head_to(&mut text, head, paint),
+            EventKind::Frame(frame) => frame_to(&mut text, frame, self.from),
             _ => {}
         }
         for error in &self.errors {
@@ -82,7 +82,7 @@ impl Seen {
     /// What it was, in one line.
     fn summary(&self) -> String {
         match &self.what {
-            What::Open(open) => {
+            EventKind::Open(open) => {
                 let peer = open.peer.map(|peer| format!(" with {peer}"));
                 let tls = if open.tls {
                     ", shown as it is inside of TLS"
@@ -91,20 +91,20 @@ impl Seen {
                 };
                 format!("connection{}{tls}", peer.unwrap_or_default())
             }
-            What::Request(head) => format!("HTTP request, {}", counted(head.bytes)),
-            What::Response(head) => format!("HTTP response, {}", counted(head.bytes)),
-            What::Body { bytes } => format!("{} of body", counted(*bytes)),
-            What::Frame(frame) => {
+            EventKind::Request(head) => format!("HTTP request, {}", counted(head.bytes)),
+            EventKind::Response(head) => format!("HTTP response, {}", counted(head.bytes)),
+            EventKind::Body { bytes } => format!("{} of body", counted(*bytes)),
+            EventKind::Frame(frame) => {
                 let part = frame.part.map(|part| format!(" (part {part})"));
                 let masked = if frame.mask.is_some() { ", masked" } else { "" };
                 let cut = if frame.missing > 0 { ", cut off" } else { "" };
                 let (name, length) = (frame.opcode, counted(frame.length));
                 format!("{name}{}, {length}{masked}{cut}", part.unwrap_or_default())
             }
-            What::Raw(raw) if raw.first.is_empty() => {
+            EventKind::Raw(raw) if raw.first.is_empty() => {
                 format!("{} that nobody can tell apart", counted(raw.bytes))
             }
-            What::Raw(raw) => {
+            EventKind::Raw(raw) => {
                 let more = if raw.bytes > raw.first.len() as u64 {
                     " …"
                 } else {
@@ -113,13 +113,13 @@ impl Seen {
                 let what = format!("{}, neither HTTP nor a frame", counted(raw.bytes));
                 format!("{what}: {}{more}", digits(&raw.first))
             }
-            What::NotShown { frames } => {
+            EventKind::NotShown { frames } => {
                 format!("… frames not shown: {frames}; more than can be read, or nobody read them")
             }
-            What::Viewer {} => {
+            EventKind::Viewer {} => {
                 "it shows this X-ray to a page, and is not shown itself any more".into()
             }
-            What::End(end) => format!(
+            EventKind::End(end) => format!(
                 "the end, after {} from the client and {} from the server",
                 counted(end.client_bytes),
                 counted(end.server_bytes)
@@ -190,13 +190,13 @@ fn accept_to(text: &mut String, accept: &Accept, paint: Paint) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xray_session::Session;
+    use crate::decoder::Decoder;
     use proptest::prelude::*;
     use std::time::Duration;
 
     use Direction::{ClientToServer, ServerToClient};
 
-    fn texts(session: &mut Session, parts: &[(Direction, &[u8])], colour: bool) -> Vec<String> {
+    fn texts(session: &mut Decoder, parts: &[(Direction, &[u8])], colour: bool) -> Vec<String> {
         let mut texts = Vec::new();
         for (from, bytes) in parts {
             session.feed(Duration::from_millis(123), *from, bytes, &mut |seen| {
@@ -208,7 +208,7 @@ mod tests {
 
     fn of_frames(from: Direction, bytes: &[u8]) -> String {
         texts(
-            &mut Session::new(1).after_handshake(),
+            &mut Decoder::new(1).after_handshake(),
             &[(from, bytes)],
             false,
         )
@@ -289,7 +289,7 @@ mod tests {
             (ClientToServer, &request[..]),
             (ServerToClient, &response[..]),
         ];
-        let texts = texts(&mut Session::new(1), &parts, false);
+        let texts = texts(&mut Decoder::new(1), &parts, false);
         assert!(
             texts[0].contains("     GET /?token=*** HTTP/1.1\n"),
             "{}",
@@ -335,8 +335,8 @@ mod tests {
             client in any::<bool>(),
         ) {
             let mut session = match begin {
-                "frames" => Session::new(1).after_handshake(),
-                _ => Session::new(1),
+                "frames" => Decoder::new(1).after_handshake(),
+                _ => Decoder::new(1),
             };
             let mut sent = match begin {
                 "frames" => vec![0x81, text.len().min(125) as u8],
@@ -351,13 +351,13 @@ mod tests {
             session.finish(Duration::ZERO, &mut |event| seen.push(event));
             for event in seen {
                 let text = event.to_text(false);
-                let control = text.chars().find(|c| *c != '\n' && !crate::shown::is_visible(*c));
+                let control = text.chars().find(|c| *c != '\n' && !crate::visible::is_visible(*c));
                 prop_assert_eq!(control, None);
                 for line in text.lines() {
                     prop_assert!(line.chars().count() <= 100, "{}", line);
                 }
                 prop_assert_eq!(without_colour(&event.to_text(true)), text);
-                prop_assert!(event.to_json().chars().all(crate::shown::is_visible));
+                prop_assert!(event.to_json().chars().all(crate::visible::is_visible));
             }
         }
     }

@@ -16,10 +16,10 @@ use data_encoding::{BASE64, HEXLOWER};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::{
-    shown::pictured,
-    xray_rules::BrokenRule,
-    xray_secrets::{address, end_of_target, header_value},
-    xray_seen::{Accept, Head, Header},
+    event::{Accept, Head, Header},
+    rules::BrokenRule,
+    secrets::{address, end_of_target, header_value},
+    visible::pictured,
 };
 
 /// What is put behind the key (RFC 6455 section 1.3).

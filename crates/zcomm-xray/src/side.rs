@@ -11,11 +11,11 @@
 use std::time::Duration;
 
 use crate::{
-    xray_frames::{FrameReader, Passed},
-    xray_head::{Lines, end_of_head},
-    xray_rules::{BrokenRule, Direction},
-    xray_secrets::without_secrets,
-    xray_seen::{Raw, Seen, What},
+    event::{Event, EventKind, Raw},
+    frames::{FrameReader, Passed},
+    head::{Lines, end_of_head},
+    rules::{BrokenRule, Direction},
+    secrets::without_secrets,
 };
 
 /// The longest head that is understood (bytes), as for our server.
@@ -53,7 +53,7 @@ pub(crate) struct Sink<'a> {
     pub(crate) time: Duration,
     pub(crate) conn: u64,
     /// `None`: nothing is shown.
-    pub(crate) see: Option<&'a mut dyn FnMut(Seen)>,
+    pub(crate) see: Option<&'a mut dyn FnMut(Event)>,
     /// Frames and heads that passed unseen.
     pub(crate) hidden: u64,
     /// Takes what may be written down: bytes, and how many behind them may not.
@@ -70,10 +70,15 @@ impl Sink<'_> {
         }
     }
 
-    pub(crate) fn see(&mut self, from: Option<Direction>, what: What, errors: Vec<BrokenRule>) {
+    pub(crate) fn see(
+        &mut self,
+        from: Option<Direction>,
+        what: EventKind,
+        errors: Vec<BrokenRule>,
+    ) {
         let (time, conn) = (self.time, self.conn);
         match &mut self.see {
-            Some(see) => see(Seen {
+            Some(see) => see(Event {
                 time,
                 conn,
                 from,
@@ -85,7 +90,7 @@ impl Sink<'_> {
     }
 
     fn frame(&mut self, from: Direction, (frame, errors): Passed) {
-        self.see(Some(from), What::Frame(frame), errors);
+        self.see(Some(from), EventKind::Frame(frame), errors);
     }
 }
 
@@ -143,7 +148,7 @@ impl Side {
                 *seen += here as u64;
                 sink.keep(self.from, &[], here);
                 if *left == 0 {
-                    let body = What::Body { bytes: *seen };
+                    let body = EventKind::Body { bytes: *seen };
                     sink.see(Some(self.from), body, Vec::new());
                     self.stage = Stage::Head(Vec::new());
                 }
@@ -182,7 +187,7 @@ impl Side {
         let length = lines.content_length();
         let Some(client) = client else {
             let (head, errors) = lines.request();
-            sink.see(from, What::Request(head), errors);
+            sink.see(from, EventKind::Request(head), errors);
             match lines.asks_to_upgrade() {
                 true => self.stage = Stage::Waiting(Vec::new()),
                 false => self.body(length.or(Some(0))),
@@ -191,7 +196,7 @@ impl Side {
             return;
         };
         let (head, errors) = lines.response(request.as_ref());
-        sink.see(from, What::Response(head), errors);
+        sink.see(from, EventKind::Response(head), errors);
         match lines.status() {
             Some(101) => {
                 let extended = lines.value("sec-websocket-extensions").is_some();
@@ -249,7 +254,7 @@ impl Side {
                 bytes: bytes.len() as u64,
                 first: first.to_vec(),
             };
-            sink.see(Some(self.from), What::Raw(raw), Vec::new());
+            sink.see(Some(self.from), EventKind::Raw(raw), Vec::new());
             self.stage = Stage::Raw(0);
         }
     }
@@ -259,7 +264,7 @@ impl Side {
         match &mut self.stage {
             Stage::Head(bytes) | Stage::Waiting(bytes) if !bytes.is_empty() => self.give_up(sink),
             Stage::Body(_, bytes) => {
-                let body = What::Body { bytes: *bytes };
+                let body = EventKind::Body { bytes: *bytes };
                 sink.see(Some(self.from), body, Vec::new());
             }
             Stage::Frames(frames) => {
@@ -285,7 +290,7 @@ impl Side {
             _ => (0, Vec::new()),
         };
         if bytes > 0 {
-            let raw = What::Raw(Raw { bytes, first });
+            let raw = EventKind::Raw(Raw { bytes, first });
             sink.see(Some(self.from), raw, Vec::new());
         }
     }

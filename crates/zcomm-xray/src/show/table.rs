@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use crate::{close_codes::CloseCode, shown::pictured, xray_rules::Direction, xray_seen::Frame};
+use crate::{close_codes::CloseCode, event::Frame, rules::Direction, visible::pictured};
 
 /// Shown of a payload (bytes).
 const SHOWN: usize = 64;

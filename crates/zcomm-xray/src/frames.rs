@@ -21,9 +21,9 @@ use tungstenite::protocol::frame::{
 };
 
 use crate::{
-    xray_message::{Begun, close, keep_start, unmasked},
-    xray_rules::{BrokenRule, Direction, MAX_CONTROL, broken_by},
-    xray_seen::Frame,
+    event::Frame,
+    message::{Begun, close, keep_start, unmasked},
+    rules::{BrokenRule, Direction, MAX_CONTROL, broken_by},
 };
 
 /// The longest header: two bytes, eight of length, four of key.

@@ -9,9 +9,9 @@
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::{
-    xray_rules::BrokenRule,
-    xray_seen::{Close, Joined},
-    xray_utf8::{Utf8, text_at_start},
+    event::{Close, Joined},
+    rules::BrokenRule,
+    utf8::{Utf8, text_at_start},
 };
 
 /// A message of which one frame or more have come.

@@ -18,14 +18,14 @@ use data_encoding::HEXLOWER;
 use serde::{Serialize, Serializer};
 
 use crate::{
-    shown::is_visible,
-    xray_rules::{BrokenRule, Direction},
-    xray_utf8::text_at_start,
+    rules::{BrokenRule, Direction},
+    utf8::text_at_start,
+    visible::is_visible,
 };
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Seen {
+pub struct Event {
     /// Since the start of whoever watches; in JSON as seconds.
     #[serde(rename = "t", serialize_with = "seconds")]
     pub time: Duration,
@@ -36,7 +36,7 @@ pub struct Seen {
     pub from: Option<Direction>,
     /// What it was.
     #[serde(flatten)]
-    pub what: What,
+    pub what: EventKind,
     /// The rules it broke.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<BrokenRule>,
@@ -46,7 +46,7 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum What {
+pub enum EventKind {
     /// A connection was opened, before the first byte.
     Open(Open),
     /// The head of an HTTP request.
@@ -238,10 +238,11 @@ impl Frame {
     }
 }
 
-impl Seen {
+impl Event {
     /// What nobody sent, and what breaks no rule.
-    pub(crate) fn of(time: Duration, conn: u64, what: What) -> Seen {
-        Seen {
+    #[must_use]
+    pub fn of(time: Duration, conn: u64, what: EventKind) -> Event {
+        Event {
             time,
             conn,
             from: None,
@@ -251,20 +252,21 @@ impl Seen {
     }
 
     /// About so many bytes of memory.
-    pub(crate) fn size(&self) -> usize {
+    #[must_use]
+    pub fn size(&self) -> usize {
         let more = match &self.what {
-            What::Frame(frame) => {
+            EventKind::Frame(frame) => {
                 let message = frame.message.as_ref();
                 let message = message.map_or(0, |message| 2 * message.unmasked.len());
                 3 * frame.payload.len() + message + size_of::<Frame>()
             }
             // Every header line may be a short one.
-            What::Request(head) | What::Response(head) => {
+            EventKind::Request(head) | EventKind::Response(head) => {
                 head.bytes as usize + head.headers.len() * size_of::<Header>()
             }
             _ => 0,
         };
-        size_of::<Seen>() + more
+        size_of::<Event>() + more
     }
 
     /// One JSON object, without a line end. What would control a terminal is escaped, so

@@ -1,0 +1,47 @@
+//! Which characters may reach a terminal.
+//!
+//! Text from a peer can move the cursor, change the window title, or reverse the direction of
+//! a line. Such characters are replaced before the text is shown.
+
+/// Not what controls a terminal, turns the direction of writing, or cannot be seen at all.
+#[must_use]
+pub fn is_visible(c: char) -> bool {
+    use unicode_properties::{GeneralCategory::*, UnicodeGeneralCategory};
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
+    !matches!(
+        c.general_category(),
+        Control | Format | LineSeparator | ParagraphSeparator
+    )
+}
+
+/// A stranger's text, cut at so many characters, with a picture in place of what would
+/// control a terminal: `\u{241b}` for ESC.
+#[must_use]
+pub fn pictured(text: &str, most: usize) -> String {
+    let picture = |c: char| match c {
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('?'),
+        '\u{7f}' => '\u{2421}',
+        c if is_visible(c) => c,
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    let mut shown: String = text.chars().take(most).map(picture).collect();
+    if text.chars().nth(most).is_some() {
+        shown.push('\u{2026}');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_shows_what_was_there() {
+        assert_eq!(pictured("\x1b]0;a\x07\r\n\x7f", 20), "␛]0;a␇␍␊␡");
+        assert_eq!(pictured("a\u{202e}\u{9b}ü", 20), "a\u{fffd}\u{fffd}ü");
+        assert_eq!(pictured("abc", 3), "abc");
+        assert_eq!(pictured("abcd", 3), "abc…");
+    }
+}
