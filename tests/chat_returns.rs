@@ -7,10 +7,11 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-use zcomm_core::{
-    ChatClient, ChatEvent, Config, ConnectOptions, Connection, Event, Message, Trust,
+use zcomm_chat::{
+    ChatClient, ChatEvent,
     envelope::{ClientMessage, LOBBY, Seq, ServerMessage},
 };
+use zcomm_core::{Config, ConnectOptions, Connection, Event, Message, Trust};
 
 use crate::chat_client::chat_app;
 use crate::harness::{CANARY, Demo, certificates, echo, serve, soon};

@@ -22,10 +22,8 @@ use std::{
 
 use futures_util::future::join_all;
 use tokio::{sync::watch, time::sleep};
-use zcomm_core::{
-    Message,
-    envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped},
-};
+use zcomm_chat::envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped};
+use zcomm_core::Message;
 
 use crate::chat_client::chat_app;
 use crate::harness::{CANARY, Client};

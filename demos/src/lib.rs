@@ -3,7 +3,6 @@
 //! The pages are the files in `clients/`, compiled in. A learner can double-click the same
 //! file, so there is one page per lesson and not two.
 
-pub mod chat;
 pub mod secure;
 
 use zcomm_core::{Asset, Page};

@@ -10,10 +10,12 @@ use std::{
 };
 
 use tokio::time::timeout;
-use zcomm_core::{
-    ChatClient, ChatEvent, Client, ClientSocket, Config, ConnectOptions, Connection, End, Event,
-    Message, Received, Trust,
+use zcomm_chat::{
+    ChatClient, ChatEvent,
     envelope::{LOBBY, ServerMessage},
+};
+use zcomm_core::{
+    Client, ClientSocket, Config, ConnectOptions, Connection, End, Event, Message, Received, Trust,
 };
 
 use crate::{

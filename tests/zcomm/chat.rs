@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use demos::chat::Chat;
+use zcomm_chat::Chat;
 use zcomm_core::{Config, Connection, Message, Result, Token};
 
 use crate::{

@@ -7,11 +7,9 @@ use std::{
     time::Duration,
 };
 
-use demos::chat::Chat;
-use zcomm_core::{
-    ClientSocket, Config, Connection, Message, Refuse, Trust,
-    envelope::{ClientMessage, Stamped},
-};
+use zcomm_chat::Chat;
+use zcomm_chat::envelope::{ClientMessage, Stamped};
+use zcomm_core::{ClientSocket, Config, Connection, Message, Refuse, Trust};
 
 use crate::{
     Done,
@@ -41,7 +39,7 @@ fn types(messages: &[String]) -> BTreeSet<String> {
 
 /// The variants of this enum, as they are called on the wire.
 fn variants(name: &str) -> BTreeSet<String> {
-    let source = include_str!("../../crates/zcomm-core/src/envelope.rs");
+    let source = include_str!("../../crates/zcomm-chat/src/envelope.rs");
     let after = source
         .split_once(&format!("pub enum {name} {{\n"))
         .unwrap()

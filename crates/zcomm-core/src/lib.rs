@@ -80,12 +80,6 @@ mod rate;
 mod refusal;
 mod token;
 
-mod faults;
-
-pub mod envelope;
-
-mod reading;
-
 // Layer 2: settings and logs.
 mod zenv;
 
@@ -176,16 +170,6 @@ mod upstream;
 mod backoff;
 mod client;
 
-mod outbox;
-mod seen;
-
-mod chat_connection;
-mod chat_event;
-
-mod conversation;
-
-mod chat_client;
-
 // Layer 4: the server.
 mod announce;
 mod listener;
@@ -195,8 +179,6 @@ mod server;
 mod shutdown;
 
 pub use certificate::Certificate;
-pub use chat_client::ChatClient;
-pub use chat_event::ChatEvent;
 pub use client::{Client, Event};
 pub use client_socket::{ClientSocket, Received};
 pub use clients::{ClientId, ClientInfo, Clients};
@@ -218,7 +200,6 @@ pub use origin::{Authority, Origin};
 pub use page::{Asset, Page};
 pub use pem::{MAKE_CERTIFICATES, PemError, read_pem};
 pub use program::{program, report};
-pub use reading::{MAX_ID, MAX_TEXT};
 pub use server::Server;
 pub use settings_list::{KnownSetting, SETTINGS};
 pub use settings_review::SettingsReview;

@@ -23,7 +23,8 @@ use crate::{
     event::{End, Event, EventKind, Open},
     head::Lines,
     rules::Direction,
-    side::{Side, Sink},
+    side::Side,
+    sink::Sink,
 };
 
 /// The decoder of one connection.

@@ -32,6 +32,8 @@ mod message;
 
 mod frames;
 
+mod sink;
+
 mod side;
 
 mod decoder;

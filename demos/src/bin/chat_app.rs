@@ -16,7 +16,8 @@
 
 use std::process::ExitCode;
 
-use demos::{CHAT_PAGE, chat::Chat};
+use demos::CHAT_PAGE;
+use zcomm_chat::Chat;
 use zcomm_core::{
     CloseReason, Config, Connection, Message, Result, Server, program, shutdown_signal,
 };

@@ -17,11 +17,11 @@ mod words;
 use std::{collections::VecDeque, process::ExitCode, time::Duration};
 
 use tokio::time::Instant;
-use zcomm_core::{
-    ChatClient, ChatEvent, Error, Event, Message, Result,
+use zcomm_chat::{
+    ChatClient, ChatEvent,
     envelope::{Action, ClientMessage, LOBBY, ServerMessage},
-    report,
 };
+use zcomm_core::{Error, Event, Message, Result, report};
 
 use crate::{
     handshake::Handshake,

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use zcomm_core::envelope::ServerMessage;
+use zcomm_chat::envelope::ServerMessage;
 
 use crate::output::visible;
 

@@ -6,7 +6,7 @@
 //!
 //! What the lines begin with is ours: a name, `*` for what happens, `!` for what is missing.
 
-use zcomm_core::envelope::ServerMessage;
+use zcomm_chat::envelope::ServerMessage;
 
 use crate::{
     output::{counted, visible},
@@ -99,7 +99,7 @@ pub(super) fn line(message: &ServerMessage, room: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zcomm_core::envelope::Seq;
+    use zcomm_chat::envelope::Seq;
 
     #[test]
     fn what_is_lost_is_told_as_far_as_it_is_known() {

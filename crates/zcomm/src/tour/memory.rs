@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use zcomm_core::{Result, Token, envelope::ServerMessage};
+use zcomm_chat::envelope::ServerMessage;
+use zcomm_core::{Result, Token};
 
 use super::script::Who;
 
@@ -105,9 +106,9 @@ mod tests {
         let joined = ServerMessage::Joined {
             room: "r".into(),
             epoch: "\"$seen\u{1b}".into(),
-            seq: zcomm_core::envelope::Seq(1),
+            seq: zcomm_chat::envelope::Seq(1),
             recovered: false,
-            missed: zcomm_core::envelope::Seq(0),
+            missed: zcomm_chat::envelope::Seq(0),
             users: vec![],
             user_count: 0,
         };

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use demos::chat::Chat;
+use zcomm_chat::Chat;
 use zcomm_core::{
     CloseReason, Config, ConnectOptions, Connection, DevelopmentCa, Message, Result, Server, Token,
     Trust,

@@ -9,7 +9,8 @@ use std::{io, time::Duration};
 
 use serde_json::Value;
 use tokio::{task::unconstrained, time::Instant};
-use zcomm_core::{ConnectError, ConnectOptions, End, Error, envelope::ServerMessage};
+use zcomm_chat::envelope::ServerMessage;
+use zcomm_core::{ConnectError, ConnectOptions, End, Error};
 
 use super::{
     memory::Memory,

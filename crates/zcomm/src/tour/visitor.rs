@@ -9,10 +9,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
-use zcomm_core::{
-    ClientSocket, ConnectOptions, End, Error, Message, Result,
-    envelope::{ServerMessage, Stamped},
-};
+use zcomm_chat::envelope::{ServerMessage, Stamped};
+use zcomm_core::{ClientSocket, ConnectOptions, End, Error, Message, Result};
 
 /// Messages that are kept; the oldest goes first.
 const KEPT: usize = 1000;

@@ -14,8 +14,8 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
+    client::positions::Positions,
     envelope::{ClientMessage, Seq},
-    seen::Seen,
 };
 
 /// So long we wait to see in a room's log what of ours is there already, before we say the
@@ -24,7 +24,7 @@ const CATCH_UP: Duration = Duration::from_secs(3);
 
 /// One connection to the chat.
 #[derive(Default)]
-pub(crate) struct ChatConnection {
+pub(crate) struct Link {
     /// The server has greeted us: from now on it listens.
     pub(crate) welcomed: bool,
     /// What is to be sent, the first first.
@@ -44,7 +44,7 @@ struct Entered {
     since: Instant,
 }
 
-impl ChatConnection {
+impl Link {
     /// Something to be sent now, or never.
     pub(crate) fn transmit(&mut self, message: ClientMessage) {
         if self.welcomed {
@@ -53,7 +53,7 @@ impl ChatConnection {
     }
 
     /// What is to be sent next, and waits for nothing.
-    pub(crate) fn outgoing(&mut self, seen: &Seen, now: Instant) -> Option<ClientMessage> {
+    pub(crate) fn outgoing(&mut self, seen: &Positions, now: Instant) -> Option<ClientMessage> {
         if self.rejoin.take_if(|due| *due <= now).is_some() {
             for room in std::mem::take(&mut self.joining) {
                 self.ask_for(room, seen);
@@ -63,7 +63,7 @@ impl ChatConnection {
     }
 
     /// Asks for a room, from where we have seen it.
-    pub(crate) fn ask_for(&mut self, room: String, seen: &Seen) {
+    pub(crate) fn ask_for(&mut self, room: String, seen: &Positions) {
         // Once is enough, however often the server says that we are not there.
         if self.welcomed && !self.joining.contains(&room) {
             self.entered.remove(&room);
@@ -104,7 +104,7 @@ impl ChatConnection {
     }
 
     /// Whether a message of the outbox can be sent now.
-    pub(crate) fn may_send(&self, message: &ClientMessage, seen: &Seen, now: Instant) -> bool {
+    pub(crate) fn may_send(&self, message: &ClientMessage, seen: &Positions, now: Instant) -> bool {
         match message {
             ClientMessage::Chat { room, .. } => {
                 let there = self.entered.get(room);
@@ -115,7 +115,7 @@ impl ChatConnection {
     }
 
     /// When more may be sent, though nothing has happened.
-    pub(crate) fn due(&self, seen: &Seen, now: Instant) -> Option<Instant> {
+    pub(crate) fn due(&self, seen: &Positions, now: Instant) -> Option<Instant> {
         let rooms = self.entered.iter();
         let ready = rooms.map(|(room, there)| there.ready_at(room, seen));
         ready.filter(|ready| *ready > now).chain(self.rejoin).min()
@@ -124,7 +124,7 @@ impl ChatConnection {
 
 impl Entered {
     /// When something can be said here: as soon as all is seen that was there when we came.
-    fn ready_at(&self, room: &str, seen: &Seen) -> Instant {
+    fn ready_at(&self, room: &str, seen: &Positions) -> Instant {
         match seen.has(room, &self.epoch, self.end) {
             true => self.since,
             false => self.since + CATCH_UP,
@@ -139,8 +139,7 @@ mod tests {
     /// A server that says "you are not there" ten thousand times is asked once to be let in.
     #[tokio::test(start_paused = true)]
     async fn a_room_is_asked_for_once_until_it_is_answered() {
-        let (mut connection, seen, now) =
-            (ChatConnection::default(), Seen::default(), Instant::now());
+        let (mut connection, seen, now) = (Link::default(), Positions::default(), Instant::now());
         connection.welcomed = true;
         for _ in 0..3 {
             connection.ask_for("lobby".into(), &seen);

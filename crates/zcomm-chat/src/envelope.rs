@@ -16,9 +16,9 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::OffsetDateTime;
 
-use crate::message::Message;
+use zcomm_core::Message;
 
-pub use crate::faults::{Code, Fault};
+pub use crate::fault::{Code, Fault};
 
 /// The room of a message that names none.
 pub const LOBBY: &str = "lobby";

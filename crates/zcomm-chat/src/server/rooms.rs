@@ -14,12 +14,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use zcomm_core::{
-    Figure, FigureKind,
-    envelope::{Code, Fault, LOBBY},
-};
+use zcomm_core::{Figure, FigureKind};
 
-use super::{
+use crate::envelope::{Code, Fault, LOBBY};
+
+use crate::server::{
     room::{Room, Users},
     session::Session,
 };
@@ -27,7 +26,7 @@ use super::{
 /// Rooms on a server.
 const MAX_ROOMS: usize = 256;
 
-pub(super) struct Rooms {
+pub(crate) struct Rooms {
     epoch: String,
     table: Mutex<Table>,
 }
@@ -38,15 +37,15 @@ struct Table {
 }
 
 /// A room that somebody has entered.
-pub(super) struct Entered {
-    pub(super) room: Arc<Room>,
-    pub(super) users: Users,
+pub(crate) struct Entered {
+    pub(crate) room: Arc<Room>,
+    pub(crate) users: Users,
     /// The position in the events from which on the list of users must be kept.
-    pub(super) events_after: u64,
+    pub(crate) events_after: u64,
 }
 
 impl Rooms {
-    pub(super) fn new(epoch: &str) -> Rooms {
+    pub(crate) fn new(epoch: &str) -> Rooms {
         let rooms = Rooms {
             epoch: epoch.to_owned(),
             table: Mutex::new(Table {
@@ -58,12 +57,12 @@ impl Rooms {
         rooms
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.lock().rooms.len()
     }
 
     /// Who is where, and how much was said there, for the figures of the server.
-    pub(super) fn figures(&self) -> Vec<Figure> {
+    pub(crate) fn figures(&self) -> Vec<Figure> {
         let rooms: Vec<_> = self.lock().rooms.values().cloned().collect();
         let of = |count: fn(&Room) -> u64| {
             let value = |room: &Arc<Room>| (room.name.clone(), count(room));
@@ -88,7 +87,7 @@ impl Rooms {
     }
 
     /// Enters a room, which is made if need be.
-    pub(super) fn enter(&self, name: &str, session: &Session, turn: u64) -> Result<Entered, Fault> {
+    pub(crate) fn enter(&self, name: &str, session: &Session, turn: u64) -> Result<Entered, Fault> {
         // Held until the person is in: a room that is entered cannot be given away.
         let mut table = self.lock();
         let room = match table.rooms.get(name) {
@@ -143,7 +142,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::session::tests::session;
+    use crate::server::session::tests::session;
 
     fn enter(rooms: &Rooms, name: &str) -> Result<Arc<Room>, Code> {
         let entered = rooms.enter(name, &session(1, "Ada"), 1);

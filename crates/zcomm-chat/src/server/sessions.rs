@@ -20,13 +20,11 @@ use std::{
 };
 
 use tokio::time::Instant;
-use zcomm_core::{
-    ClientId, NAME_RULE, Result, Token,
-    envelope::{Code, Fault, Secret},
-    folded, name,
-};
+use zcomm_core::{ClientId, NAME_RULE, Result, Token, folded, name};
 
-use super::{
+use crate::envelope::{Code, Fault, Secret};
+
+use crate::server::{
     numbers::{is_numbered, numbered, split_number},
     session::Session,
 };
@@ -38,7 +36,7 @@ const MAX_ASLEEP: usize = 1024;
 /// The name of whoever asks for none.
 const GUEST: &str = "guest";
 
-pub(super) struct Sessions {
+pub(crate) struct Sessions {
     epoch: Arc<str>,
     /// Names that belong to tokens, folded.
     reserved: HashSet<String>,
@@ -76,7 +74,7 @@ struct Named {
 
 /// Which session a client showed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(crate) enum Shown {
     /// None, or something that was never one.
     Nothing,
     /// One that was here.
@@ -86,20 +84,20 @@ pub(super) enum Shown {
 }
 
 /// A client that has become a person.
-pub(super) struct Entered {
-    pub(super) session: Arc<Session>,
+pub(crate) struct Entered {
+    pub(crate) session: Arc<Session>,
     /// What to show to come back.
-    pub(super) secret: Secret,
-    pub(super) shown: Shown,
+    pub(crate) secret: Secret,
+    pub(crate) shown: Shown,
     /// An older connection of the same person.
-    pub(super) replaced: Option<ClientId>,
+    pub(crate) replaced: Option<ClientId>,
     /// Which of a person's connections is the newest: the one with the highest turn. (The
     /// connections' own numbers do not tell: two can be replaced in either order.)
-    pub(super) turn: u64,
+    pub(crate) turn: u64,
 }
 
 impl Sessions {
-    pub(super) fn new<'a>(epoch: &str, reserved: impl Iterator<Item = &'a str>) -> Sessions {
+    pub(crate) fn new<'a>(epoch: &str, reserved: impl Iterator<Item = &'a str>) -> Sessions {
         Sessions {
             epoch: epoch.into(),
             reserved: reserved.map(folded).collect(),
@@ -107,13 +105,13 @@ impl Sessions {
         }
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.lock().sessions.len()
     }
 
     /// Makes a person of a client; the inner error is what to tell it when its name cannot
     /// be one.
-    pub(super) fn enter(
+    pub(crate) fn enter(
         &self,
         secret: Option<&str>,
         wish: Option<&str>,
@@ -200,7 +198,7 @@ impl Sessions {
     }
 
     /// A connection has ended: from now on its person is asleep, unless it has another.
-    pub(super) fn leave(&self, number: u64, connection: ClientId) {
+    pub(crate) fn leave(&self, number: u64, connection: ClientId) {
         let mut table = self.lock();
         let now = Instant::now();
         if let Some(entry) = table.sessions.get_mut(&number)
@@ -213,7 +211,7 @@ impl Sessions {
     }
 
     /// The person of this name, awake or asleep.
-    pub(super) fn find(&self, name: &str) -> Option<Arc<Session>> {
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Session>> {
         let mut table = self.lock();
         table.tidy();
         let number = table.names.get(&folded(name))?.number;

@@ -15,17 +15,11 @@
 use std::{collections::VecDeque, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use tokio::time::Instant;
-use zcomm_core::{
-    Appended, ClientId, CloseReason, Connection, Message, Result,
-    envelope::{ClientMessage, Code, Fault, Seq, ServerMessage},
-};
+use zcomm_core::{Appended, ClientId, CloseReason, Connection, Message, Result};
 
-use super::{
-    Chat,
-    resume::start,
-    room::{Room, busy},
-    session::Session,
-    sessions::Entered,
+use crate::{
+    envelope::{ClientMessage, Code, Fault, Seq, ServerMessage},
+    server::{resume::start, room::Room, session::Session, sessions::Entered, state::ChatState},
 };
 
 /// Rooms that one client may be in.
@@ -39,7 +33,7 @@ const TYPING_PAUSE: Duration = Duration::from_secs(1);
 
 /// A person, through one connection.
 pub struct Person {
-    chat: Chat,
+    chat: Arc<ChatState>,
     session: Arc<Session>,
     connection: ClientId,
     turn: u64,
@@ -52,9 +46,9 @@ pub struct Person {
 type Answers = Result<Vec<ServerMessage>, Fault>;
 
 impl Person {
-    pub(super) fn new(chat: &Chat, entered: &Entered, connection: ClientId) -> Person {
+    pub(crate) fn new(chat: &Arc<ChatState>, entered: &Entered, connection: ClientId) -> Person {
         Person {
-            chat: chat.clone(),
+            chat: Arc::clone(chat),
             session: Arc::clone(&entered.session),
             connection,
             turn: entered.turn,
@@ -124,11 +118,7 @@ impl Person {
             let why = format!("you are in {MAX_ROOMS} rooms: leave one first");
             return Err(Fault::new(Code::TooManyRooms, why).field("room"));
         }
-        let entered = self
-            .chat
-            .shared
-            .rooms
-            .enter(name, &self.session, self.turn)?;
+        let entered = self.chat.rooms.enter(name, &self.session, self.turn)?;
         let room = entered.room;
         let held = room.messages.held();
         let seq = Seq(held.end);
@@ -184,12 +174,12 @@ impl Person {
                 }
                 .into()
             });
-            written.map(without_sender).map_err(busy)
+            written.map(without_sender).map_err(Fault::from)
         })
     }
 
     fn direct(&self, to: &str, text: &str, id: Option<String>) -> Answers {
-        let known = self.chat.shared.sessions.find(to);
+        let known = self.chat.sessions.find(to);
         let Some(receiver) = known else {
             let fault = Fault::new(Code::NoSuchUser, "nobody has this name");
             return Err(fault.field("to").id(id));
@@ -227,7 +217,7 @@ impl Person {
         let shown = id.clone();
         let deliver = |id| {
             let appended = deliver(id)?;
-            self.chat.shared.said.fetch_add(1, Ordering::Relaxed);
+            self.chat.said.fetch_add(1, Ordering::Relaxed);
             let (position, reached) = (appended.position, appended.recipients);
             tracing::debug!(conn = %self.connection, position, reached, "chat.said");
             Ok(appended)
@@ -258,7 +248,7 @@ impl Person {
 
 /// Sends one after the other. They are encoded before: a future has room for all that it
 /// ever holds across an await, as long as the connection lasts.
-pub(super) async fn send_all(messages: Vec<Message>, connection: &mut Connection) -> Result<()> {
+pub(crate) async fn send_all(messages: Vec<Message>, connection: &mut Connection) -> Result<()> {
     for message in messages {
         connection.send(message).await?;
     }
@@ -271,7 +261,6 @@ impl Drop for Person {
             room.leave(&self.session, self.turn);
         }
         self.chat
-            .shared
             .sessions
             .leave(self.session.number, self.connection);
     }

@@ -13,13 +13,11 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
+use zcomm_core::Message;
+
 use crate::{
-    chat_connection::ChatConnection,
-    chat_event::ChatEvent,
+    client::{event::ChatEvent, link::Link, outbox::Outbox, positions::Positions},
     envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped},
-    message::Message,
-    outbox::Outbox,
-    seen::Seen,
 };
 
 /// The names that a gap has for what is no room: the server's own log …
@@ -38,8 +36,8 @@ pub(crate) struct Conversation {
     pub(crate) me: Option<Me>,
     pub(crate) rooms: Vec<String>,
     pub(crate) outbox: Outbox,
-    seen: Seen,
-    connection: ChatConnection,
+    seen: Positions,
+    connection: Link,
     /// What is to be told.
     pub(crate) events: VecDeque<ChatEvent>,
 }
@@ -57,7 +55,7 @@ pub(crate) struct Me {
 impl Conversation {
     /// The connection has ended.
     pub(crate) fn break_off(&mut self) {
-        self.connection = ChatConnection::default();
+        self.connection = Link::default();
         self.outbox.again(None);
     }
 
@@ -230,7 +228,7 @@ impl Conversation {
             epoch: epoch.clone(),
             numbers,
         });
-        self.connection = ChatConnection::default();
+        self.connection = Link::default();
         self.connection.welcomed = true;
         for room in self.rooms.clone() {
             self.connection.ask_for(room, &self.seen);

@@ -21,11 +21,11 @@ pub(crate) struct Position {
 
 /// The position in each log.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct Positions {
     logs: HashMap<String, Position>,
 }
 
-impl Seen {
+impl Positions {
     /// The position in a log, of whatever epoch.
     pub(crate) fn position(&self, log: &str) -> Option<&Position> {
         self.logs.get(log)
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_comes_a_second_time_is_no_news() {
-        let mut seen = Seen::default();
+        let mut seen = Positions::default();
         assert!(seen.advance("lobby", "a", 7));
         assert!(!seen.advance("lobby", "a", 7));
         assert!(!seen.advance("lobby", "a", 6));
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn another_epoch_counts_anew() {
-        let mut seen = Seen::default();
+        let mut seen = Positions::default();
         seen.advance("lobby", "a", 7);
         assert!(seen.advance("lobby", "b", 1));
         assert!(!seen.has("lobby", "a", 7));
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_log_begins_at_its_end_or_where_its_server_was_started_again_at_its_beginning() {
-        let mut seen = Seen::default();
+        let mut seen = Positions::default();
         seen.begin("*", "a", 40);
         assert!(!seen.advance("*", "a", 40));
         seen.begin("*", "a", 60);

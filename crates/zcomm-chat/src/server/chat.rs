@@ -20,36 +20,23 @@
 //! All of it lives in this process and ends with it. Production keeps the logs and the
 //! sessions in a store that several servers share; the cursors do not change.
 
-mod numbers;
-mod person;
-mod pulse;
-mod resume;
-mod room;
-mod rooms;
-mod session;
-mod sessions;
-
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use tokio::time::Instant;
-use zcomm_core::{
-    CloseReason, Config, Connection, Figure, Message, Result, Token,
+use zcomm_core::{CloseReason, Config, Connection, Figure, Message, Result, Token};
+
+use crate::{
     envelope::{Seq, ServerMessage},
+    server::{
+        heartbeat::Heartbeat,
+        person::{Person, send_all},
+        resume::{MAX_REPLAY, gap, whole_gap},
+        rooms::Rooms,
+        sessions::{Sessions, Shown},
+        state::ChatState,
+    },
 };
 
-use person::send_all;
-
-pub use person::Person;
-use pulse::Pulse;
-use resume::{MAX_REPLAY, gap, whole_gap};
-use rooms::Rooms;
-use sessions::{Sessions, Shown};
-
-/// Seconds after which a page forgets that somebody types.
-const TYPING_SECONDS: u64 = 5;
 /// For an older connection of the same session; 4000 to 4999 are an application's own
 /// (RFC 6455 section 7.4.2).
 const REPLACED: u16 = 4001;
@@ -57,17 +44,7 @@ const REPLACED: u16 = 4001;
 /// A chat. Clones share it.
 #[derive(Clone)]
 pub struct Chat {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    /// Names this run: positions mean nothing in another one.
-    epoch: String,
-    rooms: Rooms,
-    sessions: Sessions,
-    said: AtomicU64,
-    started: Instant,
-    pulse: Pulse,
+    state: Arc<ChatState>,
 }
 
 impl Chat {
@@ -81,12 +58,12 @@ impl Chat {
         epoch.truncate(11);
         let reserved = config.tokens.iter().map(|named| named.name.as_str());
         Ok(Chat {
-            shared: Arc::new(Shared {
+            state: Arc::new(ChatState {
                 rooms: Rooms::new(&epoch),
                 sessions: Sessions::new(&epoch, reserved),
-                said: AtomicU64::new(0),
+                said: Default::default(),
                 started: Instant::now(),
-                pulse: Pulse::new(config.ping_interval),
+                heartbeat: Heartbeat::new(config.ping_interval),
                 epoch,
             }),
         })
@@ -94,14 +71,14 @@ impl Chat {
 
     /// How a client is told that it missed messages of the server's own log.
     pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
-        let epoch = self.shared.epoch.clone();
+        let epoch = self.state.epoch.clone();
         move |from, to| gap("*", &epoch, from, to).into()
     }
 
     /// What happens in the rooms, for the figures of the server.
     pub fn figures(&self) -> impl Fn() -> Vec<Figure> + Send + Sync + 'static {
         let chat = self.clone();
-        move || chat.shared.rooms.figures()
+        move || chat.state.rooms.figures()
     }
 
     /// Greets a client: its name, its session, and what it missed since it was last here.
@@ -121,7 +98,7 @@ impl Chat {
 
     /// The person, and what to say to it.
     fn greet(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
-        let entered = match self.shared.sessions.enter(
+        let entered = match self.state.sessions.enter(
             connection.asked("session"),
             connection.asked("name"),
             connection.bound_name(),
@@ -131,7 +108,7 @@ impl Chat {
             Err(fault) => return Ok((None, vec![ServerMessage::Error(fault)])),
         };
         // From here on, dropping it is leaving.
-        let person = Person::new(self, &entered, connection.id());
+        let person = Person::new(&self.state, &entered, connection.id());
         if let Some(older) = entered.replaced {
             let why = CloseReason::new(REPLACED, "Replaced by a new connection");
             // It may have ended by itself just now.
@@ -153,13 +130,11 @@ impl Chat {
             }
             Shown::Lost { epoch } => {
                 gaps.extend(direct.map(|seen| whole_gap("@", epoch, seen)));
-                if *epoch == self.shared.epoch {
+                if *epoch == self.state.epoch {
                     (log_after, lost) = self.server_log(broadcast, log_end);
                 } else if let Some(seen) = broadcast {
                     gaps.push(whole_gap("*", epoch, seen));
-                    gaps.extend(
-                        (log_end > 0).then(|| gap("*", &self.shared.epoch, 0, log_end - 1)),
-                    );
+                    gaps.extend((log_end > 0).then(|| gap("*", &self.state.epoch, 0, log_end - 1)));
                 }
             }
         }
@@ -169,16 +144,16 @@ impl Chat {
             client_id: session.number.to_string(),
             name: session.name.clone(),
             session: entered.secret,
-            epoch: self.shared.epoch.clone(),
+            epoch: self.state.epoch.clone(),
             resumed,
             direct: Seq(inbox_end),
             broadcast: Seq(log_end),
-            heartbeat_seconds: self.shared.pulse.seconds(),
+            heartbeat_seconds: self.state.heartbeat.seconds(),
         };
         connection.subscribe(&inbox, inbox_after);
         connection.subscribe(&log, log_after);
-        self.shared.pulse.begin(connection.clients());
-        connection.subscribe(self.shared.pulse.log(), u64::MAX);
+        self.state.heartbeat.begin(connection.clients());
+        connection.subscribe(self.state.heartbeat.log(), u64::MAX);
         Ok((Some(person), std::iter::once(welcome).chain(gaps).collect()))
     }
 
@@ -187,17 +162,7 @@ impl Chat {
     fn server_log(&self, seen: Option<u64>, end: u64) -> (u64, Option<ServerMessage>) {
         let seen = seen.unwrap_or(end).min(end);
         let after = seen.max(end.saturating_sub(MAX_REPLAY));
-        let lost = (seen < after).then(|| gap("*", &self.shared.epoch, seen, after - 1));
+        let lost = (seen < after).then(|| gap("*", &self.state.epoch, seen, after - 1));
         (after, lost)
-    }
-
-    fn stats(&self, connection: &Connection) -> ServerMessage {
-        ServerMessage::Stats {
-            clients: connection.clients().count(),
-            sessions: self.shared.sessions.count(),
-            rooms: self.shared.rooms.count(),
-            messages: self.shared.said.load(Ordering::Relaxed),
-            uptime_seconds: self.shared.started.elapsed().as_secs(),
-        }
     }
 }

@@ -12,29 +12,29 @@
 
 use std::ops::Range;
 
-use zcomm_core::envelope::{Seq, ServerMessage};
+use crate::envelope::{Seq, ServerMessage};
 
 /// Messages that a client which joins is shown.
 const HISTORY: u64 = 50;
 /// Messages that one which comes back is sent; with more to read it is better off anew.
-pub(super) const MAX_REPLAY: u64 = 300;
+pub(crate) const MAX_REPLAY: u64 = 300;
 
 /// How a reader of a room begins.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Start {
+pub(crate) struct Start {
     /// So many messages of the log come no more; what is behind them does.
-    pub(super) after: u64,
+    pub(crate) after: u64,
     /// Everything that was missed comes, and nothing else.
-    pub(super) recovered: bool,
+    pub(crate) recovered: bool,
     /// Messages of this epoch that were missed.
-    pub(super) missed: u64,
+    pub(crate) missed: u64,
     /// What will not come.
-    pub(super) gaps: Vec<ServerMessage>,
+    pub(crate) gaps: Vec<ServerMessage>,
 }
 
 /// Where to begin in the log of `room` that holds these positions, for a client that has
 /// seen `since` messages of an epoch, or nothing.
-pub(super) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Option<(&str, u64)>) -> Start {
+pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Option<(&str, u64)>) -> Start {
     let end = held.end;
     let history = held.start.max(end.saturating_sub(HISTORY));
     let anew = |missed, gaps| Start {
@@ -70,7 +70,7 @@ pub(super) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Option<(&st
 
 /// The gap over these positions of a log, the first and the last; on the wire they are
 /// counted from 1.
-pub(super) fn gap(room: &str, epoch: &str, from: u64, to: u64) -> ServerMessage {
+pub(crate) fn gap(room: &str, epoch: &str, from: u64, to: u64) -> ServerMessage {
     ServerMessage::Gap {
         room: room.to_owned(),
         epoch: epoch.to_owned(),
@@ -80,7 +80,7 @@ pub(super) fn gap(room: &str, epoch: &str, from: u64, to: u64) -> ServerMessage 
 }
 
 /// The gap from behind `seen` messages to the end of a log that is gone.
-pub(super) fn whole_gap(room: &str, epoch: &str, seen: u64) -> ServerMessage {
+pub(crate) fn whole_gap(room: &str, epoch: &str, seen: u64) -> ServerMessage {
     ServerMessage::Gap {
         room: room.to_owned(),
         epoch: epoch.to_owned(),

@@ -9,14 +9,14 @@
 use zcomm_core::{MAX_NAME, folded};
 
 /// `Ada 2`, cut so that it stays a name.
-pub(super) fn numbered(name: &str, number: u64) -> String {
+pub(crate) fn numbered(name: &str, number: u64) -> String {
     let number = number.to_string();
     let room = MAX_NAME - 1 - number.len();
     let base: String = name.chars().take(room).collect();
     format!("{} {number}", base.trim_end())
 }
 
-pub(super) fn split_number(name: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_number(name: &str) -> Option<(&str, &str)> {
     let (base, number) = name.rsplit_once(' ')?;
     // Of any script and any length: it shall not look like one.
     number
@@ -26,7 +26,7 @@ pub(super) fn split_number(name: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether this is the name, with or without a number.
-pub(super) fn is_numbered(text: &str, name: &str) -> bool {
+pub(crate) fn is_numbered(text: &str, name: &str) -> bool {
     let same = |other: &str| folded(other) == folded(name);
     let cut = |number: &str| match number.parse() {
         Ok(number) => folded(&numbered(name, number)) == folded(text),

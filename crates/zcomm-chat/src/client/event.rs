@@ -5,7 +5,9 @@
 //!
 //! Production adds the second client of the same person: what was read there is read here.
 
-use crate::{client::Event, envelope::Stamped, message::Message};
+use zcomm_core::{Event, Message};
+
+use crate::envelope::Stamped;
 
 /// What happens in a chat.
 #[derive(Debug)]

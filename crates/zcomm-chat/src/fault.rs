@@ -8,6 +8,7 @@
 //! mistakes a minute is seen before its users call.
 
 use serde::{Deserialize, Serialize};
+use zcomm_core::Error;
 
 /// Why a message was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,5 +93,12 @@ impl Fault {
             self.code,
             BadJson | BadMessage | UnknownType | Empty | TooLong | BadName
         )
+    }
+}
+
+/// A message that the log does not take.
+impl From<Error> for Fault {
+    fn from(_: Error) -> Fault {
+        Fault::new(Code::Busy, "this message does not fit into the log")
     }
 }

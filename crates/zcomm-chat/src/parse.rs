@@ -17,10 +17,9 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::{
-    envelope::{Action, ClientMessage, Code, Fault, LOBBY, Seq},
-    names,
-};
+use zcomm_core::NAME_RULE;
+
+use crate::envelope::{Action, ClientMessage, Code, Fault, LOBBY, Seq};
 
 /// The longest text (characters).
 pub const MAX_TEXT: usize = 4000;
@@ -213,7 +212,7 @@ fn identifier(value: Loose, field: &'static str) -> Result<Option<String>, Fault
 }
 
 fn name(text: String, field: &'static str) -> Result<String, Fault> {
-    names::name(&text).ok_or_else(|| Fault::new(Code::BadName, names::NAME_RULE).field(field))
+    zcomm_core::name(&text).ok_or_else(|| Fault::new(Code::BadName, NAME_RULE).field(field))
 }
 
 fn room(value: Loose) -> Result<String, Fault> {

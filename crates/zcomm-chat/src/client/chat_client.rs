@@ -9,7 +9,8 @@
 //! - **the outbox** (`outbox`): what is said is kept until it is acknowledged.
 //!
 //! ```no_run
-//! # use zcomm_core::{ChatClient, ChatEvent, ConnectOptions, Result, envelope::LOBBY};
+//! # use zcomm_chat::{ChatClient, ChatEvent, envelope::LOBBY};
+//! # use zcomm_core::{ConnectOptions, Result};
 //! # async fn talk(options: ConnectOptions) -> Result<()> {
 //! let mut chat = ChatClient::new(options, "Ada")?;
 //! chat.join(LOBBY);
@@ -31,16 +32,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use zcomm_core::{Client, CloseReason, ConnectOptions, End, Error, Event, Result, Token};
+
 use crate::{
-    chat_event::ChatEvent,
-    client::{Client, Event},
-    close_reason::CloseReason,
-    conversation::Conversation,
+    client::{conversation::Conversation, event::ChatEvent},
     envelope::ClientMessage,
-    error::{Error, Result},
-    options::ConnectOptions,
-    token::Token,
-    wire::End,
 };
 
 /// For the first word of the server. One that says nothing is no chat.

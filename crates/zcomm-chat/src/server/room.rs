@@ -19,12 +19,11 @@ use std::{
 };
 
 use tokio::time::Instant;
-use zcomm_core::{
-    Appended, ClientId, Error, Hub, HubLimits,
-    envelope::{Code, Fault, Seq, ServerMessage},
-};
+use zcomm_core::{Appended, ClientId, Hub, HubLimits};
 
-use super::{TYPING_SECONDS, resume::gap, session::Session};
+use crate::envelope::{Fault, Seq, ServerMessage};
+
+use crate::server::{resume::gap, session::Session};
 
 /// Messages that are kept in a room: 1,024, or 1 MiB of them. 64 KiB hold any text of 4,000
 /// characters, escaped.
@@ -39,15 +38,17 @@ const EVENTS: HubLimits = HubLimits {
     bytes: 64 * 1024,
     message_bytes: 4 * 1024,
 };
+/// Seconds after which a page stops showing that a person types.
+const TYPING_SECONDS: u64 = 5;
 /// Names in a list of users.
 const MAX_USERS: usize = 100;
 
 /// A room.
-pub(super) struct Room {
-    pub(super) name: String,
-    pub(super) epoch: String,
-    pub(super) messages: Hub,
-    pub(super) events: Hub,
+pub(crate) struct Room {
+    pub(crate) name: String,
+    pub(crate) epoch: String,
+    pub(crate) messages: Hub,
+    pub(crate) events: Hub,
     people: Arc<Mutex<People>>,
 }
 
@@ -64,13 +65,13 @@ struct Member {
 }
 
 /// Who is there.
-pub(super) struct Users {
-    pub(super) names: Vec<String>,
-    pub(super) count: usize,
+pub(crate) struct Users {
+    pub(crate) names: Vec<String>,
+    pub(crate) count: usize,
 }
 
 impl Room {
-    pub(super) fn new(name: &str, epoch: String) -> Room {
+    pub(crate) fn new(name: &str, epoch: String) -> Room {
         let people = Arc::new(Mutex::new(People {
             members: BTreeMap::new(),
             empty_since: Instant::now(),
@@ -100,7 +101,7 @@ impl Room {
     /// Enters, or goes on through another connection. Returns who is there, and the position
     /// in the events from which on that list must be kept. An older connection, which is on
     /// its way out, changes nothing.
-    pub(super) fn enter(&self, session: &Session, turn: u64) -> (Users, u64) {
+    pub(crate) fn enter(&self, session: &Session, turn: u64) -> (Users, u64) {
         let mut people = lock(&self.people);
         let name = session.name.clone();
         let known = people.members.get_mut(&session.number);
@@ -121,7 +122,7 @@ impl Room {
     }
 
     /// Leaves, unless the person is here through another connection by now.
-    pub(super) fn leave(&self, session: &Session, turn: u64) {
+    pub(crate) fn leave(&self, session: &Session, turn: u64) {
         let mut people = lock(&self.people);
         let member = people.members.get(&session.number);
         if member.is_none_or(|member| member.turn != turn) {
@@ -139,7 +140,7 @@ impl Room {
 
     /// Says something to everybody in the room, the speaker included: so the positions that
     /// a client sees have no holes.
-    pub(super) fn say(
+    pub(crate) fn say(
         &self,
         session: &Session,
         text: String,
@@ -156,11 +157,11 @@ impl Room {
             }
             .into()
         });
-        written.map_err(busy)
+        written.map_err(Fault::from)
     }
 
     /// Tells the others that somebody is about to say something.
-    pub(super) fn typing(&self, session: &Session, connection: ClientId) {
+    pub(crate) fn typing(&self, session: &Session, connection: ClientId) {
         let typing = ServerMessage::Typing {
             room: self.name.clone(),
             client_id: session.number.to_string(),
@@ -171,12 +172,12 @@ impl Room {
     }
 
     /// How many are here.
-    pub(super) fn members(&self) -> usize {
+    pub(crate) fn members(&self) -> usize {
         lock(&self.people).members.len()
     }
 
     /// Since when nobody is here.
-    pub(super) fn empty_since(&self) -> Option<Instant> {
+    pub(crate) fn empty_since(&self) -> Option<Instant> {
         let people = lock(&self.people);
         people.members.is_empty().then_some(people.empty_since)
     }
@@ -195,11 +196,6 @@ impl People {
             count: self.members.len(),
         }
     }
-}
-
-/// What does not fit into a log now.
-pub(super) fn busy(_: Error) -> Fault {
-    Fault::new(Code::Busy, "this message does not fit into the log")
 }
 
 fn lock(people: &Mutex<People>) -> MutexGuard<'_, People> {

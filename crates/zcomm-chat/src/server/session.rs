@@ -15,12 +15,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use zcomm_core::{
-    Appended, Hub, HubLimits, Token,
-    envelope::{Fault, Seq, ServerMessage},
-};
+use zcomm_core::{Appended, Hub, HubLimits, Token};
 
-use super::{resume::gap, room::busy};
+use crate::envelope::{Fault, Seq, ServerMessage};
+
+use crate::server::resume::gap;
 
 /// What waits in an inbox: 64 messages, or 128 KiB of them.
 const INBOX: HubLimits = HubLimits {
@@ -33,14 +32,14 @@ const INBOX: HubLimits = HubLimits {
 const MAX_RECENT: usize = 256;
 
 /// What belongs to a person, and outlives a connection.
-pub(super) struct Session {
+pub(crate) struct Session {
     /// On the wire: `client_id`. (Not a `ClientId`, which is one connection's.)
-    pub(super) number: u64,
-    pub(super) name: String,
+    pub(crate) number: u64,
+    pub(crate) name: String,
     /// The name belongs to the token that was shown.
-    pub(super) bound: bool,
-    pub(super) secret: Token,
-    pub(super) inbox: Hub,
+    pub(crate) bound: bool,
+    pub(crate) secret: Token,
+    pub(crate) inbox: Hub,
     recent: Mutex<VecDeque<Sent>>,
 }
 
@@ -52,7 +51,7 @@ struct Sent {
 }
 
 impl Session {
-    pub(super) fn new(
+    pub(crate) fn new(
         number: u64,
         name: String,
         bound: bool,
@@ -71,7 +70,7 @@ impl Session {
     }
 
     /// Puts a direct message into this inbox.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         &self,
         from: &Session,
         to: &str,
@@ -89,12 +88,12 @@ impl Session {
             }
             .into()
         });
-        written.map_err(busy)
+        written.map_err(Fault::from)
     }
 
     /// Delivers a message, unless one with this id was delivered already. Returns the ack;
     /// a message without an id has none.
-    pub(super) fn once(
+    pub(crate) fn once(
         &self,
         id: Option<String>,
         deliver: impl FnOnce(Option<String>) -> Result<Appended, Fault>,
@@ -136,7 +135,7 @@ impl Sent {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn session(number: u64, name: &str) -> Session {

@@ -19,7 +19,9 @@ use std::{
 };
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
-use zcomm_core::{Clients, Hub, HubLimits, envelope::ServerMessage};
+use zcomm_core::{Clients, Hub, HubLimits};
+
+use crate::envelope::ServerMessage;
 
 /// Heartbeats that are kept, for readers that are a little behind.
 const KEPT: HubLimits = HubLimits {
@@ -28,7 +30,7 @@ const KEPT: HubLimits = HubLimits {
     message_bytes: 1024,
 };
 
-pub(super) struct Pulse {
+pub(crate) struct Heartbeat {
     log: Hub,
     period: Duration,
     clients: Arc<AtomicUsize>,
@@ -37,13 +39,13 @@ pub(super) struct Pulse {
     alive: Arc<()>,
 }
 
-impl Pulse {
-    pub(super) fn new(period: Duration) -> Pulse {
+impl Heartbeat {
+    pub(crate) fn new(period: Duration) -> Heartbeat {
         let clients = Arc::new(AtomicUsize::new(0));
         let now = Arc::clone(&clients);
         // Of heartbeats that were missed, the newest says all there is to say.
         let newest = move |_, _| heartbeat(now.load(Ordering::Relaxed)).into();
-        Pulse {
+        Heartbeat {
             log: Hub::with_gap_words(KEPT, newest),
             period,
             clients,
@@ -53,17 +55,17 @@ impl Pulse {
     }
 
     /// The log of heartbeats.
-    pub(super) fn log(&self) -> &Hub {
+    pub(crate) fn log(&self) -> &Hub {
         &self.log
     }
 
     /// The seconds from one to the next, rounded up.
-    pub(super) fn seconds(&self) -> u64 {
+    pub(crate) fn seconds(&self) -> u64 {
         self.period.as_secs_f64().ceil() as u64
     }
 
     /// Starts the clock, the first time.
-    pub(super) fn begin(&self, clients: &Clients) {
+    pub(crate) fn begin(&self, clients: &Clients) {
         self.begun.call_once(|| {
             let (log, clients) = (self.log.clone(), clients.clone());
             let (count, alive) = (Arc::clone(&self.clients), Arc::downgrade(&self.alive));

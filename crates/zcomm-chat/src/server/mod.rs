@@ -1,0 +1,20 @@
+//! The server of the chat: rooms are logs, people are sessions, a connection is a set of
+//! cursors.
+
+// From the bottom up; blank lines keep rustfmt from sorting.
+pub(crate) mod numbers;
+pub(crate) mod resume;
+
+pub(crate) mod heartbeat;
+pub(crate) mod session;
+
+pub(crate) mod room;
+
+pub(crate) mod rooms;
+pub(crate) mod sessions;
+
+pub(crate) mod state;
+
+pub(crate) mod person;
+
+pub(crate) mod chat;
