@@ -26,6 +26,7 @@ mod _3_websocket_secure;
 mod bad_inputs;
 mod client;
 mod counter;
+mod imports;
 mod metrics;
 mod peers;
 #[cfg(unix)]

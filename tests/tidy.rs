@@ -7,11 +7,11 @@ use std::{
 };
 
 /// The top of the workspace.
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn read(path: impl AsRef<Path>) -> String {
+pub fn read(path: impl AsRef<Path>) -> String {
     let path = root().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -26,7 +26,7 @@ fn files(folder: &str, ending: &str) -> Vec<String> {
 }
 
 /// Every file below a folder with this ending, as a path from the top of the workspace.
-fn files_below(folder: &str, ending: &str) -> Vec<String> {
+pub fn files_below(folder: &str, ending: &str) -> Vec<String> {
     let mut found = Vec::new();
     for name in files(folder, "") {
         let path = format!("{folder}/{name}");
@@ -70,53 +70,6 @@ fn prose() -> Vec<(String, String)> {
         }
     }
     prose
-}
-
-/// `lib.rs` lists the modules from the bottom up; a file uses only what stands above it.
-#[test]
-fn imports_point_down() {
-    let lib = read("crates/zcomm-core/src/lib.rs");
-    let modules: Vec<_> = lib
-        .lines()
-        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod "))
-        .map(|line| line.trim_end_matches(';'))
-        .collect();
-    let listed: BTreeSet<_> = modules
-        .iter()
-        .map(|module| format!("{module}.rs"))
-        .collect();
-    let mut found: BTreeSet<_> = files("crates/zcomm-core/src", ".rs").into_iter().collect();
-    found.remove("lib.rs");
-    assert_eq!(listed, found);
-    for (at, module) in modules.iter().enumerate() {
-        let source = read(format!("crates/zcomm-core/src/{module}.rs"));
-        let code: String = source
-            .split("#[cfg(test)]")
-            .next()
-            .unwrap()
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .collect::<Vec<_>>()
-            .join("\n");
-        let mut used: Vec<&str> = words_after(&code, "crate::").collect();
-        for group in code.split("crate::{").skip(1) {
-            let group = group.split("};").next().unwrap();
-            used.extend(
-                group
-                    .lines()
-                    .map(|line| line.trim().split("::").next().unwrap()),
-            );
-        }
-        for other in used {
-            let Some(below) = modules.iter().position(|known| *known == other) else {
-                continue;
-            };
-            assert!(
-                below < at,
-                "{module}.rs uses {other}.rs, which stands above it"
-            );
-        }
-    }
 }
 
 /// A lesson is found by its stem in all its places.
@@ -227,7 +180,13 @@ fn the_example_settings_are_complete() {
 #[test]
 fn the_table_of_settings_is_complete() {
     let known = zcomm_core::SETTINGS.map(|known| known.name);
-    for file in ["config.rs", "tls_files.rs", "logging.rs", "zenv.rs"] {
+    for file in [
+        "settings/config.rs",
+        "settings/tls_files.rs",
+        "settings/zenv.rs",
+        "settings/xray.rs",
+        "program/logging.rs",
+    ] {
         let source = read(format!("crates/zcomm-core/src/{file}"));
         let code = source.split("#[cfg(test)]").next().unwrap();
         let texts = code.split('"').skip(1).step_by(2);

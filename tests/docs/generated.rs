@@ -73,12 +73,12 @@ forms it accepts; an unknown `WEBSOCKET_…` name gets a warning with the neares
     }
     page + "
 The limits that have no setting, because no lesson has a reason to change them, are fields of
-`Config` in `crates/zcomm-core/src/config.rs`: 5 seconds for a handshake, 10 for a message from
+`Config` in `crates/zcomm-core/src/settings/config.rs`: 5 seconds for a handshake, 10 for a message from
 its first byte to its last, 5 for a client to take what is written, 5 to stop.
 
 How they are read, and why a dollar sign needs single quotes: [`.zEnv.example`](../../.zEnv.example).
 What a wrong one says: [troubleshooting](troubleshooting.md). This page is made from
-`crates/zcomm-core/src/settings_list.rs`, by `UPDATE_DOCS=1 cargo test -p demos --test docs`.
+`crates/zcomm-core/src/settings/table.rs`, by `UPDATE_DOCS=1 cargo test -p demos --test docs`.
 "
 }
 

@@ -21,7 +21,7 @@ static FIGURE: LazyLock<Regex> = LazyLock::new(|| {
 /// Of one page.
 pub fn check(page: &Page) -> Result<(), Failed> {
     let read = |file: &str| std::fs::read_to_string(root().join(file)).unwrap_or_default();
-    let settings = read(".zEnv.example") + &read("crates/zcomm-core/src/config.rs");
+    let settings = read(".zEnv.example") + &read("crates/zcomm-core/src/settings/config.rs");
     let codes = read("docs/reference/close-codes.md");
     let commands = read("crates/zcomm/src/main.rs");
     let folder = page.file.parent().unwrap_or(Path::new(""));
@@ -120,8 +120,8 @@ pub fn links(pages: &[Page]) -> Result<(), Failed> {
 pub fn envelope() -> Result<(), Failed> {
     let read = |file: &str| std::fs::read_to_string(root().join(file));
     let page = read("docs/reference/envelope.md")?;
-    let envelope = read("crates/zcomm-core/src/envelope.rs")?;
-    let faults = read("crates/zcomm-core/src/faults.rs")?;
+    let envelope = read("crates/zcomm-chat/src/envelope.rs")?;
+    let faults = read("crates/zcomm-chat/src/fault.rs")?;
     let mut wanted = Vec::new();
     for (source, name) in [(&envelope, "ClientMessage"), (&envelope, "ServerMessage")] {
         let types = variants(source, name);

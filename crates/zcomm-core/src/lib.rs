@@ -50,163 +50,87 @@
 //! `handshake` (who may connect), `server`; then `socket` (the pump), and the rest when you
 //! meet it.
 
-// The modules from the bottom up; each uses only what stands above it here. Blank lines
-// keep rustfmt from sorting what must stay in order.
+// The folders from the bottom up; each uses only folders above it. Blank lines keep rustfmt
+// from sorting this list.
+mod text;
 
-// Layer 0: what can go wrong, and with what.
-mod pem;
-mod shown;
-
-mod certificate;
-
-mod connect_error;
-
-mod error;
-
-// Layer 1: pure pieces.
-mod asked;
-mod close_reason;
-mod development_ca;
+mod protocol;
 
 mod tls;
 
-mod trust;
+mod error;
 
-mod frames;
-mod message;
-mod names;
-mod origin;
-mod rate;
-mod refusal;
-mod token;
-
-// Layer 2: settings and logs.
-mod zenv;
-
-mod xray_show;
-
-mod xray_tap;
+mod access;
 
 pub mod xray;
 
-mod forms;
+mod settings;
 
-mod setting;
-mod settings_list;
-mod unknown;
-
-mod tls_files;
-
-mod config;
-
-mod settings_review;
-
-mod budgets;
-
-pub mod logging;
-
-// Layer 2: state that connections share, and what each may spend.
-mod tally;
-
-mod clients;
-mod counted_tcp;
-
-mod deadlines;
-mod descriptors;
-mod hub;
-mod slots;
-mod transport;
-mod why;
-
-mod meter;
-
-mod cursor;
-
-mod subscriptions;
-
-mod figures;
-mod metrics;
-
-mod viewers;
-
-mod exposition;
-
-// Layer 3: one connection.
 mod wire;
 
-mod counted;
+mod clients;
 
-mod socket;
+mod hub;
+
+mod metrics;
+
+mod client;
 
 mod connection;
-mod request;
-
-mod handshake;
-
-mod response;
-
-mod page;
-mod statistics;
 
 mod http;
 
-mod session;
-
-// Layer 4: the client.
-mod options;
-mod target;
-
-mod opening;
-
-mod lookup;
-
-mod dial;
-
-mod pulse;
-
-mod client_socket;
-mod upstream;
-
-mod backoff;
-mod client;
-
-// Layer 4: the server.
-mod announce;
-mod listener;
-
 mod program;
-mod server;
-mod shutdown;
 
-pub use certificate::Certificate;
-pub use client::{Client, Event};
-pub use client_socket::{ClientSocket, Received};
-pub use clients::{ClientId, ClientInfo, Clients};
-pub use close_reason::CloseReason;
-pub use config::{Config, Refuse};
-pub use connect_error::{ConnectError, Distrust};
-pub use connection::Connection;
-pub use cursor::{Cursor, Delivery};
-pub use descriptors::{OTHER_DESCRIPTORS, raise_descriptor_limit};
-pub use development_ca::{DevelopmentCa, LOOPBACK_NAMES, PemPair};
-pub use error::{Error, Result};
-pub use figures::{Figure, FigureKind};
-pub use hub::{Appended, Hub, HubLimits};
-pub use message::{Message, Text};
-pub use names::{MAX_NAME, NAME_RULE, folded, name};
-pub use opening::{Opening, TlsOpening};
-pub use options::ConnectOptions;
-pub use origin::{Authority, Origin};
-pub use page::{Asset, Page};
-pub use pem::{MAKE_CERTIFICATES, PemError, read_pem};
-pub use program::{program, report};
-pub use server::Server;
-pub use settings_list::{KnownSetting, SETTINGS};
-pub use settings_review::SettingsReview;
-pub use shutdown::shutdown_signal;
-pub use tls::{Identity, readable_by_others};
-pub use tls_files::TlsFiles;
-pub use token::{DEMO_TOKEN, NamedToken, Token};
-pub use trust::Trust;
-pub use upstream::{ByteStream, Upstream};
-pub use wire::End;
+mod server;
+
+pub use access::{
+    origin::{Authority, Origin},
+    refusal::Refuse,
+    token::{DEMO_TOKEN, NamedToken, Token},
+};
+pub use client::{
+    opening::{Opening, TlsOpening},
+    options::ConnectOptions,
+    reconnect::{Client, Event},
+    socket::{ClientSocket, Received},
+    upstream::{ByteStream, Upstream},
+};
+pub use clients::registry::{ClientId, ClientInfo, Clients};
+pub use connection::handle::Connection;
+pub use error::{Error, Result, connect::ConnectError};
+pub use http::page::{Asset, Page};
+pub use hub::{
+    cursor::{Cursor, Delivery},
+    log::{Appended, Hub, HubLimits},
+};
+pub use metrics::figure::{Figure, FigureKind};
+pub use program::{
+    exit::{program, report},
+    shutdown::shutdown_signal,
+};
+pub use protocol::{
+    close_reason::CloseReason,
+    message::{Message, Text},
+};
+pub use server::{
+    accept::Server,
+    descriptors::{OTHER_DESCRIPTORS, raise_descriptor_limit},
+};
+pub use settings::{
+    config::Config,
+    review::SettingsReview,
+    table::{KnownSetting, SETTINGS},
+    tls_files::TlsFiles,
+};
+pub use text::names::{MAX_NAME, NAME_RULE, folded, name};
+pub use tls::{
+    certificate::Certificate,
+    development_ca::{DevelopmentCa, LOOPBACK_NAMES, PemPair},
+    distrust::Distrust,
+    error::CertificateError,
+    identity::{Identity, readable_by_others},
+    pem::{MAKE_CERTIFICATES, PemError, read_pem},
+    trust::Trust,
+};
+pub use wire::codec::End;

@@ -80,7 +80,7 @@ impl Handshake {
 /// Whom to believe: whom this computer trusts, and the authorities in this file.
 pub(crate) fn trust(ca: Option<&Path>) -> Result<Trust> {
     let also = ca.map(Certificate::read_all).transpose()?;
-    Trust::platform(&also.unwrap_or_default())
+    Ok(Trust::platform(&also.unwrap_or_default())?)
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {

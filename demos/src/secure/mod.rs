@@ -17,7 +17,7 @@ use zcomm_core::{
     PemError, Result, Server, Trust, xray::Xray,
 };
 
-use crate::SECURE_PAGE;
+use crate::pages::SECURE_PAGE;
 
 /// Lesson 3: a WebSocket over TLS.
 #[derive(Parser)]

@@ -51,7 +51,7 @@ fn examine(files: &TlsFiles) -> Vec<Finding> {
         Ok(_) => Certificate::read_all(&files.certificate).unwrap_or_default(),
         Err(error) => {
             let wrong = bad(TOPIC, error.to_string());
-            return vec![error.help().into_iter().fold(wrong, Finding::fix)];
+            return vec![wrong.fix(error.help())];
         }
     };
     let mut findings = Vec::new();

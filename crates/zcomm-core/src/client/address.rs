@@ -1,0 +1,135 @@
+//! The address of a WebSocket, taken apart (RFC 6455 section 3).
+//!
+//! `ws://host:port/path?query`, and nothing else: no `#` part, which a browser would not
+//! send, and no user name, which nobody would read. What is close to an address and is none
+//! (`http://`, a port of 99999) gets the sentence that helps, not a default that connects
+//! somewhere else.
+//!
+//! Production knows the same rules from a library for addresses of every kind.
+
+use std::{future::Future, time::Duration};
+
+use tokio::time::timeout;
+use tungstenite::http::Uri;
+
+use crate::{
+    client::options::without_secrets, error::connect::ConnectError, text::shown::printable,
+};
+
+/// Where to go.
+pub(crate) struct Target {
+    pub(crate) uri: Uri,
+    pub(crate) tls: bool,
+    /// The host, an IPv6 address without its brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Host and port, for people.
+    pub(crate) place: String,
+}
+
+impl Target {
+    /// Reads an address, or says what is wrong with it: without its query, which may hold a
+    /// token.
+    pub(crate) fn parse(url: &str) -> Result<Target, ConnectError> {
+        let wrong = |reason| ConnectError::Url {
+            url: printable(without_secrets(url)),
+            reason,
+        };
+        if url.contains('#') {
+            return Err(wrong(
+                "it must not have a # part (a token goes into ?token=)",
+            ));
+        }
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        let scheme = scheme.to_ascii_lowercase();
+        let tls = match scheme.as_str() {
+            "wss" => true,
+            "ws" => false,
+            "http" => return Err(wrong("say ws:// instead of http://")),
+            "https" => return Err(wrong("say wss:// instead of https://")),
+            _ => return Err(wrong("it must begin with ws:// or wss://")),
+        };
+        let uri: Uri = format!("{scheme}://{rest}")
+            .parse()
+            .map_err(|_| wrong("it cannot be read"))?;
+        let authority = uri.authority().ok_or(wrong("it names no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(wrong("it must not have a user name in it"));
+        }
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") if tls => 443,
+            Some("") => 80,
+            _ => authority.port_u16().unwrap_or(0),
+        };
+        let place = format!("{}:{port}", authority.host());
+        match host.is_empty() || port == 0 {
+            true => Err(wrong("it needs a host, and a port from 1 to 65535")),
+            false => Ok(Target {
+                uri,
+                tls,
+                host,
+                port,
+                place,
+            }),
+        }
+    }
+
+    /// Goes some of the way there, within this time.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        way: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
+        let gone = timeout(limit, way).await;
+        gone.unwrap_or_else(|_| {
+            let place = self.place.clone();
+            Err(ConnectError::Timeout { place, limit })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_or_says_what_is_wrong_with_it() {
+        let place = |url| Target::parse(url).map(|target| (target.place, target.tls));
+        for (url, found) in [
+            ("ws://localhost", ("localhost:80", false)),
+            ("WSS://Example.com/chat?x=1", ("Example.com:443", true)),
+            ("wss://[::1]:8766/", ("[::1]:8766", true)),
+        ] {
+            assert_eq!(place(url).unwrap(), (found.0.to_owned(), found.1));
+        }
+        for (url, reason) in [
+            ("http://localhost:8765/", "ws:// instead of http://"),
+            ("https://localhost:8765/", "wss:// instead of https://"),
+            ("localhost:8765", "begin with ws://"),
+            ("/ws", "begin with ws://"),
+            ("ws://", "cannot be read"),
+            ("ws://a b/", "cannot be read"),
+            ("ws://host:99999/", "port"),
+            ("ws://host:0/", "port"),
+            ("ws://user:secret@host/", "user name"),
+            ("ws://host/#token=x", "# part"),
+        ] {
+            let error = place(url).unwrap_err().to_string();
+            assert!(error.contains(reason), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_the_token_in_an_address() {
+        for url in [
+            "http://host/?token=secret",
+            "ws://host/?token=secret#x",
+            "ws://host/#token=secret",
+            "ws://user:secret@host/",
+        ] {
+            let error = Target::parse(url).map(|_| ()).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The client: from an address to an open WebSocket, and back after it broke.
+
+// From the bottom up; blank lines keep rustfmt from sorting.
+pub(crate) mod options;
+
+pub(crate) mod address;
+pub(crate) mod opening;
+
+pub(crate) mod keepalive;
+pub(crate) mod lookup;
+
+pub(crate) mod dial;
+pub(crate) mod upstream;
+
+pub(crate) mod socket;
+
+pub(crate) mod backoff;
+
+pub(crate) mod reconnect;

@@ -1,0 +1,405 @@
+//! Who is connected.
+//!
+//! A registry that is told "left" by hand is wrong after the first early return. Here a
+//! connection holds its [`Membership`], and dropping that is leaving: a client is listed
+//! exactly as long as it can be reached.
+//!
+//! Behind the list each client has a mailbox for what is meant for it alone: a few direct
+//! messages, or the order to close. It is bounded, since a client that does not read must
+//! not cost memory; and nobody but the client's own task ever touches its socket.
+//!
+//! The lock is a `std` mutex: it is held for a few instructions and never across an
+//! `.await`. Production with many processes keeps this list in a shared store.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::Waker,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    clients::tally::{Sums, Tally},
+    error::{Error, Result},
+    protocol::{close_reason::CloseReason, message::Message},
+};
+
+/// Direct messages that may wait for one client.
+const MAILBOX: usize = 32;
+
+/// Names one client of this server, from 1 up. Never used twice in one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(u64);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// For tests and measurements; a server gives out its own.
+impl From<u64> for ClientId {
+    fn from(id: u64) -> ClientId {
+        ClientId(id)
+    }
+}
+
+/// What is known about a client.
+#[derive(Clone, Debug)]
+pub struct ClientInfo {
+    /// Its name in logs.
+    pub id: ClientId,
+    /// The address it connected from.
+    pub peer_addr: SocketAddr,
+    /// Since when it is connected, on the monotonic clock.
+    pub since: Instant,
+}
+
+/// What can wait in a mailbox.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Mail {
+    Message(Message),
+    Close(CloseReason),
+}
+
+/// One client as the registry sees it.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) info: ClientInfo,
+    pub(crate) tally: Tally,
+    /// Set while the mailbox holds something: the owner's cheap look before it locks.
+    mail: AtomicBool,
+    mailbox: Mutex<Mailbox>,
+}
+
+#[derive(Debug)]
+struct Mailbox {
+    messages: VecDeque<Message>,
+    close: Option<CloseReason>,
+    waker: Waker,
+}
+
+impl Client {
+    /// Takes the next thing that waits for this client. While its network is `blocked`,
+    /// messages stay where they are and only the order to close is heard.
+    pub(crate) fn next_mail(&self, blocked: bool) -> Option<Mail> {
+        if !self.mail.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut mailbox = lock(&self.mailbox);
+        let message = if blocked {
+            None
+        } else {
+            mailbox.messages.pop_front()
+        };
+        let next = match message {
+            Some(message) => Some(Mail::Message(message)),
+            None => mailbox.close.take().map(Mail::Close),
+        };
+        let empty = mailbox.messages.is_empty() && mailbox.close.is_none();
+        self.mail.store(!empty, Ordering::Release);
+        next
+    }
+
+    /// Whom to wake for new mail. It stays set until another is set.
+    pub(crate) fn set_waker(&self, waker: &Waker) {
+        lock(&self.mailbox).waker = waker.clone();
+    }
+
+    fn deliver(&self, put: impl FnOnce(&mut Mailbox) -> Result<()>) -> Result<()> {
+        let mut mailbox = lock(&self.mailbox);
+        put(&mut mailbox)?;
+        self.mail.store(true, Ordering::Release);
+        mailbox.waker.wake_by_ref();
+        Ok(())
+    }
+}
+
+/// The clients of a server. Clones share one list.
+#[derive(Clone)]
+pub struct Clients {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    max_send_bytes: usize,
+    last_id: Arc<AtomicU64>,
+    list: Mutex<List>,
+}
+
+#[derive(Default)]
+struct List {
+    clients: BTreeMap<ClientId, Arc<Client>>,
+    /// How many have joined since the start.
+    joined: u64,
+    /// Set when the server stops: whoever still arrives is sent away at once.
+    closing: Option<CloseReason>,
+    /// What those did who have left.
+    departed: Sums,
+}
+
+impl Clients {
+    /// An empty list, of clients that take messages of so many bytes.
+    pub(crate) fn new(max_send_bytes: usize) -> Clients {
+        Clients {
+            shared: Arc::new(Shared {
+                max_send_bytes,
+                last_id: Arc::default(),
+                list: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Another list, in which nobody has a number that somebody has in this one.
+    pub(crate) fn beside(&self) -> Clients {
+        Clients {
+            shared: Arc::new(Shared {
+                max_send_bytes: self.shared.max_send_bytes,
+                last_id: Arc::clone(&self.shared.last_id),
+                list: Mutex::default(),
+            }),
+        }
+    }
+
+    /// How many clients are connected.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        lock(&self.shared.list).clients.len()
+    }
+
+    /// Everybody, in the order of arrival.
+    #[must_use]
+    pub fn list(&self) -> Vec<ClientInfo> {
+        lock(&self.shared.list)
+            .clients
+            .values()
+            .map(|client| client.info.clone())
+            .collect()
+    }
+
+    /// Leaves a message for one client, which its own task will send. Never waits.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when there is no such client, [`Error::Busy`] when 32 messages
+    /// already wait for it, [`Error::MessageTooLarge`] when it could not be sent.
+    pub fn send_to(&self, id: ClientId, message: impl Into<Message>) -> Result<()> {
+        let message = message.into();
+        let (size, limit) = (message.len(), self.shared.max_send_bytes);
+        if size > limit {
+            return Err(Error::MessageTooLarge { size, limit });
+        }
+        self.find(id)?.deliver(|mailbox| {
+            if mailbox.messages.len() == MAILBOX {
+                return Err(Error::Busy);
+            }
+            mailbox.messages.push_back(message);
+            Ok(())
+        })
+    }
+
+    /// Orders one connection to close. Messages that wait for the client go out first.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when there is no such client.
+    pub fn disconnect(&self, id: ClientId, why: CloseReason) -> Result<()> {
+        self.find(id)?.deliver(|mailbox| {
+            mailbox.close.get_or_insert(why);
+            Ok(())
+        })
+    }
+
+    /// Adds a client; dropping the membership removes it.
+    pub(crate) fn join(&self, peer_addr: SocketAddr) -> Membership {
+        // Relaxed: the number alone matters, the list has its own lock.
+        let id = ClientId(self.shared.last_id.fetch_add(1, Ordering::Relaxed) + 1);
+        let since = Instant::now();
+        let mut list = lock(&self.shared.list);
+        let client = Arc::new(Client {
+            info: ClientInfo {
+                id,
+                peer_addr,
+                since,
+            },
+            tally: Tally::default(),
+            mail: AtomicBool::new(list.closing.is_some()),
+            mailbox: Mutex::new(Mailbox {
+                messages: VecDeque::new(),
+                close: list.closing.clone(),
+                waker: Waker::noop().clone(),
+            }),
+        });
+        list.joined += 1;
+        list.clients.insert(id, Arc::clone(&client));
+        Membership {
+            client,
+            clients: self.clone(),
+        }
+    }
+
+    /// Orders every connection to close, also those that are about to join.
+    pub(crate) fn disconnect_all(&self, why: &CloseReason) {
+        let clients: Vec<_> = {
+            let mut list = lock(&self.shared.list);
+            list.closing = Some(why.clone());
+            list.clients.values().cloned().collect()
+        };
+        for client in clients {
+            // Putting an order to close into a mailbox cannot fail.
+            let order = |mailbox: &mut Mailbox| {
+                mailbox.close.get_or_insert_with(|| why.clone());
+                Ok(())
+            };
+            client.deliver(order).ok();
+        }
+    }
+
+    /// Clients that have joined since the start.
+    pub(crate) fn accepted(&self) -> u64 {
+        lock(&self.shared.list).joined
+    }
+
+    /// How many are connected, and what all have done since the start, those who have left
+    /// included.
+    pub(crate) fn sums(&self) -> (usize, Sums) {
+        let list = lock(&self.shared.list);
+        let mut sums = list.departed;
+        for client in list.clients.values() {
+            sums += client.tally.sums();
+        }
+        (list.clients.len(), sums)
+    }
+
+    fn find(&self, id: ClientId) -> Result<Arc<Client>> {
+        lock(&self.shared.list)
+            .clients
+            .get(&id)
+            .cloned()
+            .ok_or(Error::Closed)
+    }
+}
+
+/// Being in the list. Dropping it is leaving.
+pub(crate) struct Membership {
+    pub(crate) client: Arc<Client>,
+    clients: Clients,
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let mut list = lock(&self.clients.shared.list);
+        list.clients.remove(&self.client.info.id);
+        // Under the same lock, so that nobody finds it twice or not at all.
+        list.departed += self.client.tally.sums();
+    }
+}
+
+/// A panic elsewhere leaves these lists whole: each change is a single insert or remove.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn join(clients: &Clients) -> Membership {
+        clients.join(([127, 0, 0, 1], 1).into())
+    }
+
+    #[test]
+    fn dropping_the_membership_is_leaving() {
+        let clients = Clients::new(100);
+        let (a, b) = (join(&clients), join(&clients));
+        assert_eq!(clients.count(), 2);
+        drop(a);
+        let ids: Vec<_> = clients
+            .list()
+            .iter()
+            .map(|info| info.id.to_string())
+            .collect();
+        assert_eq!(ids, ["2"]);
+        assert!(matches!(
+            clients.send_to(ClientId(1), "late"),
+            Err(Error::Closed)
+        ));
+        drop(b);
+        assert_eq!((clients.count(), clients.accepted()), (0, 2));
+    }
+
+    #[test]
+    fn what_a_client_did_stays_counted_when_it_has_left() {
+        let clients = Clients::new(100);
+        let (a, b) = (join(&clients), join(&clients));
+        a.client.tally.received(&Message::from("hello"));
+        b.client.tally.sent(7);
+        let (count, sums) = clients.sums();
+        assert_eq!((count, sums.texts, sums.bytes_received), (2, 1, 5));
+        drop(a);
+        let (count, after) = clients.sums();
+        assert_eq!((count, after), (1, sums));
+        b.client.tally.sent(1);
+        drop(b);
+        let (count, after) = clients.sums();
+        assert_eq!((count, after.texts, after.sent), (0, 1, 2));
+        assert_eq!(after.bytes_sent, 8);
+    }
+
+    #[test]
+    fn a_mailbox_is_bounded_and_keeps_its_order() {
+        let clients = Clients::new(100);
+        let member = join(&clients);
+        let id = member.client.info.id;
+        assert_eq!(member.client.next_mail(false), None);
+        for n in 0..MAILBOX {
+            clients.send_to(id, n.to_string()).unwrap();
+        }
+        assert!(matches!(clients.send_to(id, "one more"), Err(Error::Busy)));
+        let large = clients.send_to(id, "x".repeat(101));
+        assert!(matches!(large, Err(Error::MessageTooLarge { .. })));
+        clients
+            .disconnect(id, CloseReason::new(1008, "first"))
+            .unwrap();
+        clients
+            .disconnect(id, CloseReason::new(1000, "second"))
+            .unwrap();
+        for n in 0..MAILBOX {
+            let message = Message::from(n.to_string());
+            assert_eq!(member.client.next_mail(false), Some(Mail::Message(message)));
+        }
+        let close = CloseReason::new(1008, "first");
+        assert_eq!(member.client.next_mail(false), Some(Mail::Close(close)));
+        assert_eq!(member.client.next_mail(false), None);
+    }
+
+    #[test]
+    fn a_blocked_client_hears_the_order_to_close_before_its_messages() {
+        let clients = Clients::new(100);
+        let member = join(&clients);
+        let id = member.client.info.id;
+        clients.send_to(id, "waits").unwrap();
+        clients.disconnect(id, CloseReason::new(1001, "")).unwrap();
+        assert!(matches!(
+            member.client.next_mail(true),
+            Some(Mail::Close(_))
+        ));
+        assert_eq!(member.client.next_mail(true), None);
+    }
+
+    #[test]
+    fn whoever_joins_while_the_server_stops_is_sent_away_too() {
+        let clients = Clients::new(100);
+        let early = join(&clients);
+        clients.disconnect_all(&CloseReason::new(1001, "Server shutting down"));
+        let late = join(&clients);
+        for member in [early, late] {
+            let close = CloseReason::new(1001, "Server shutting down");
+            assert_eq!(member.client.next_mail(false), Some(Mail::Close(close)));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! HTTP on the same port: the page, `/stats`, `/metrics`, `/why`, and the upgrade.
+
+// From the bottom up; blank lines keep rustfmt from sorting.
+pub(crate) mod response;
+
+pub(crate) mod page;
+pub(crate) mod statistics;
+pub(crate) mod viewers;
+
+pub(crate) mod front;

@@ -1,0 +1,132 @@
+//! The lesson's page, served by the lesson itself.
+//!
+//! A page that comes from the server it talks to has a real origin, so it needs no
+//! exception in any list, and a class can open it from another machine. The same file also
+//! works by double click; nothing in it comes from the network.
+//!
+//! The answer carries a content security policy that names the page's own script by its
+//! hash: a message that smuggles in a script cannot run it, and nothing can be sent to
+//! another server. Production does the same, with all scripts in files of their own.
+
+use bytes::Bytes;
+use data_encoding::BASE64;
+use http_body_util::Full;
+use hyper::{
+    Response,
+    header::{self, HeaderValue},
+};
+use sha2::{Digest, Sha256};
+
+use crate::http::response::ok;
+
+/// A page and the files it needs, all part of the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// The file a learner can double-click, for the start-up line.
+    pub file: &'static str,
+    /// The server that file connects to, as it stands there, e.g. `ws://127.0.0.1:8765/`.
+    pub address: &'static str,
+    /// Its contents.
+    pub html: &'static str,
+    /// What it links to.
+    pub assets: &'static [Asset],
+}
+
+/// A file that a page links to, or a document that it shows in a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Asset {
+    /// Its path on the server, e.g. `/style.css`.
+    pub path: &'static str,
+    /// Its media type, e.g. `text/css`.
+    pub mime: &'static str,
+    /// Its contents.
+    pub body: &'static str,
+}
+
+impl Page {
+    /// The file under this path, if there is one.
+    pub(crate) fn response(&self, path: &str) -> Option<Response<Full<Bytes>>> {
+        if path == "/" {
+            return Some(document(self.html, "'none'"));
+        }
+        let asset = self.assets.iter().find(|asset| asset.path == path)?;
+        if asset.mime.starts_with("text/html") {
+            return Some(document(asset.body, "'self'"));
+        }
+        Some(ok(asset.mime, asset.body))
+    }
+}
+
+/// A document that `ancestors` may put into a frame.
+fn document(html: &'static str, ancestors: &str) -> Response<Full<Bytes>> {
+    let mut response = ok("text/html; charset=utf-8", html);
+    if let Ok(policy) = HeaderValue::try_from(policy(html, ancestors)) {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+fn policy(html: &str, ancestors: &str) -> String {
+    let mut scripts = "script-src 'self'".to_owned();
+    for script in html.split("<script").skip(1) {
+        let inline = script
+            .split_once('>')
+            .and_then(|(_, rest)| rest.split_once("</script>"));
+        if let Some((code, _)) = inline.filter(|(code, _)| !code.is_empty()) {
+            // A browser hashes what it has parsed, and there each line ends with \n. The
+            // file may have come with \r\n: that is how Git for Windows checks it out.
+            let code = code.replace("\r\n", "\n");
+            let hash = BASE64.encode(&Sha256::digest(&code));
+            scripts += &format!(" 'sha256-{hash}'");
+        }
+    }
+    format!(
+        "default-src 'none'; img-src 'self'; style-src 'self'; {scripts}; connect-src 'self'; \
+             frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: Page = Page {
+        file: "clients/x.html",
+        address: "ws://127.0.0.1:8765/",
+        html: "<p>hi</p><script src=\"page.js\"></script><script id=\"lesson\">alert(1)</script>",
+        assets: &[Asset {
+            path: "/style.css",
+            mime: "text/css",
+            body: "p {}",
+        }],
+    };
+
+    #[test]
+    fn the_policy_allows_exactly_the_pages_own_script() {
+        let policy = policy(PAGE.html, "'none'");
+        // printf 'alert(1)' | openssl dgst -sha256 -binary | base64
+        assert!(
+            policy.contains("'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI='"),
+            "{policy}"
+        );
+        assert_eq!(policy.matches("sha256-").count(), 1);
+        assert!(!policy.contains("unsafe"));
+    }
+
+    #[test]
+    fn the_policy_is_the_same_for_the_line_ends_of_windows() {
+        let policy = |html| policy(html, "'none'");
+        assert_eq!(
+            policy("<script>\r\nalert(1)\r\n</script>"),
+            policy("<script>\nalert(1)\n</script>")
+        );
+    }
+
+    #[test]
+    fn a_page_serves_itself_and_its_assets_and_nothing_else() {
+        assert!(PAGE.response("/").is_some());
+        assert!(PAGE.response("/style.css").is_some());
+        assert!(PAGE.response("/other.css").is_none());
+    }
+}

@@ -1,0 +1,90 @@
+//! What goes back over HTTP, before a connection is a WebSocket or instead.
+//!
+//! Every response says that it is the last on its connection, that no cache shall keep it,
+//! and that no browser shall guess what it is. A refusal is one line for people, with the
+//! headers that programs look for.
+//!
+//! Production adds `Strict-Transport-Security` once it serves only `wss://`.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    header::{self, HeaderValue},
+};
+use serde::Serialize;
+
+use crate::access::refusal::Refusal;
+
+/// A response of 200 that no cache keeps and no browser guesses about.
+pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// RFC 6455 section 4.2.2. No extension and no subprotocol is offered.
+pub(crate) fn switching_protocols(accept: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(accept) = HeaderValue::try_from(accept) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    response
+}
+
+pub(crate) fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
+    let text = format!(
+        "{} {}: {}\n",
+        refusal.status(),
+        refusal.reason(),
+        refusal.help()
+    );
+    let mut response = ok("text/plain; charset=utf-8", text);
+    *response.status_mut() =
+        StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    match refusal.status() {
+        401 => set(header::WWW_AUTHENTICATE, "Bearer"),
+        405 => set(header::ALLOW, "GET"),
+        426 => {
+            set(header::UPGRADE, "websocket");
+            set(header::SEC_WEBSOCKET_VERSION, "13");
+            set(header::CONNECTION, "Upgrade, close")
+        }
+        429 | 503 => set(header::RETRY_AFTER, "5"),
+        _ => None,
+    };
+    response
+}
+
+pub(crate) fn empty() -> Response<Full<Bytes>> {
+    let mut response = ok("text/plain; charset=utf-8", Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// It ends like a line: a terminal's prompt must not stand behind it.
+pub(crate) fn json(value: &impl Serialize) -> Response<Full<Bytes>> {
+    // Numbers and constants cannot fail to become JSON.
+    let mut body = serde_json::to_vec(value).unwrap_or_default();
+    body.push(b'\n');
+    ok("application/json", body)
+}
+
+pub(crate) fn allow_page(response: &mut Response<Full<Bytes>>, origin: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+}

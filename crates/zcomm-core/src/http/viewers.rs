@@ -1,0 +1,188 @@
+//! Pages that look at their own connections: what an X-ray sees of one, kept for its page.
+//!
+//! A page can see no frame, not even its own. A server with an X-ray sees all of them, and a
+//! page that knows the attempt of a connection (the random word in its address) has made
+//! that connection. So it opens a second WebSocket, `/xray?watch=<attempt>`, and gets the
+//! events of the first: a log for each attempt, and a viewer is a cursor at its beginning.
+//! It may come before the connection that it watches, or after its end.
+//!
+//! Logs are few and short, and the oldest makes room: it is gone with its last viewer, however
+//! long its connection lives. Viewers take places like everybody,
+//! and are in no list, no broadcast and no figure.
+//!
+//! Production has this in the browser's own tools, for the pages that run in it.
+
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    access::{refusal::Refusal, why::is_attempt},
+    clients::registry::Clients,
+    hub::log::{Hub, HubLimits},
+    metrics::counters::Metrics,
+    wire::transport::Transport,
+    xray::{Event, gap, tap::Watcher},
+};
+
+/// Attempts whose logs are kept: a class, twice. Of those that were refused there are fewer,
+/// and they have places of their own: a stranger pushes out no log of a client.
+const LOGS: usize = 64;
+const LOGS_OF_REFUSED: usize = 8;
+
+/// What is kept of each: 16 MiB for all of them.
+const LIMITS: HubLimits = HubLimits {
+    entries: 500,
+    bytes: 256 * 1024,
+    message_bytes: 256 * 1024,
+};
+
+/// What pages can see of their connections, and those that look.
+pub(crate) struct Viewers {
+    logs: Mutex<Logs>,
+    pub(crate) clients: Clients,
+    /// Of those that look; nobody reads them.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// By attempt, the oldest first.
+#[derive(Default)]
+struct Logs {
+    admitted: VecDeque<(String, Hub)>,
+    refused: VecDeque<(String, Hub)>,
+}
+
+impl Viewers {
+    /// `clients` are those who may be looked at: a number in the logs names one connection.
+    pub(crate) fn beside(clients: &Clients) -> Viewers {
+        Viewers {
+            logs: Mutex::default(),
+            clients: clients.beside(),
+            metrics: Arc::new(Metrics::new()),
+        }
+    }
+
+    /// The log that a viewer names.
+    pub(crate) fn wanted(&self, watch: &[Cow<'_, str>]) -> Result<Hub, Refusal> {
+        let log = match watch {
+            [attempt] => self.log(attempt, true),
+            _ => None,
+        };
+        log.ok_or(Refusal::Malformed("watch must be one attempt"))
+    }
+
+    /// The log of an attempt, which may be made later; `None` when that is no random word.
+    /// `admitted` is whoever asks.
+    fn log(&self, attempt: &str, admitted: bool) -> Option<Hub> {
+        if !is_attempt(attempt) {
+            return None;
+        }
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = logs.admitted.iter().chain(&logs.refused);
+        if let Some((_, log)) = all.find(|(known, _)| known == attempt) {
+            return Some(log.clone());
+        }
+        let (logs, places) = match admitted {
+            true => (&mut logs.admitted, LOGS),
+            false => (&mut logs.refused, LOGS_OF_REFUSED),
+        };
+        if logs.len() == places {
+            logs.pop_front();
+        }
+        let log = Hub::with_gap_words(LIMITS, |first, last| gap(first, last).into());
+        logs.push_back((attempt.to_owned(), log.clone()));
+        Some(log)
+    }
+
+    /// Shows a connection, from its first byte, to whoever knows its attempt. One without an
+    /// attempt nobody can ask for.
+    pub(crate) fn show(&self, connection: &mut Transport, attempt: Option<&str>, admitted: bool) {
+        connection.show_to(attempt.and_then(|attempt| self.watcher(attempt, admitted)));
+    }
+
+    /// Appends to the log of an attempt, and does not keep it: a thousand connections would
+    /// keep a thousand logs.
+    fn watcher(&self, attempt: &str, admitted: bool) -> Option<Watcher> {
+        let log = self.log(attempt, admitted)?.downgrade();
+        Some(Box::new(move |seen| {
+            if let Some(log) = log.upgrade() {
+                append(&log, seen);
+            }
+        }))
+    }
+}
+
+fn append(log: &Hub, seen: &Event) {
+    // One that is too long is told as missing; that is never too long.
+    if log.broadcast(seen.to_json()).is_err() {
+        log.broadcast(gap(1, 1)).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xray::EventKind;
+    use std::time::Duration;
+
+    #[test]
+    fn an_attempt_has_one_log_and_the_oldest_makes_room() {
+        let viewers = Viewers::beside(&Clients::new(100));
+        let attempt = |n: usize| format!("{n:032}");
+        let first = viewers.log(&attempt(0), true).unwrap();
+        assert!(first.is(&viewers.log(&attempt(0), true).unwrap()));
+        for n in 1..=LOGS {
+            viewers.log(&attempt(n), true).unwrap();
+        }
+        assert!(!first.is(&viewers.log(&attempt(0), true).unwrap()));
+        let latest = viewers.log(&attempt(LOGS), true).unwrap();
+        assert!(latest.is(&viewers.log(&attempt(LOGS), true).unwrap()));
+    }
+
+    /// A thousand connections, each with its own attempt, are no thousand logs.
+    #[test]
+    fn a_log_that_made_room_lives_as_long_as_it_has_a_reader() {
+        let viewers = Viewers::beside(&Clients::new(100));
+        let attempt = |n: usize| format!("{n:032}");
+        let watchers = [0, 1].map(|n| viewers.watcher(&attempt(n), true).unwrap());
+        let logs = [0, 1].map(|n| viewers.log(&attempt(n), true).unwrap().downgrade());
+        let reader = viewers
+            .log(&attempt(1), true)
+            .unwrap()
+            .cursor_at(1.into(), 0);
+        for n in 2..2 + LOGS {
+            viewers.log(&attempt(n), true).unwrap();
+        }
+        assert!(logs[0].upgrade().is_none());
+        for mut see in watchers {
+            see(&Event::of(Duration::ZERO, 1, EventKind::Viewer {}));
+        }
+        assert_eq!(logs[1].upgrade().unwrap().position(), 1);
+        drop(reader);
+        assert!(logs[1].upgrade().is_none());
+    }
+
+    #[test]
+    fn who_is_refused_pushes_out_nobody_who_was_let_in() {
+        let viewers = Viewers::beside(&Clients::new(100));
+        let attempt = |n: usize| format!("{n:032}");
+        let ours = viewers.log(&attempt(0), true).unwrap();
+        for n in 1..=LOGS {
+            viewers.log(&attempt(n), false).unwrap();
+        }
+        assert!(ours.is(&viewers.log(&attempt(0), true).unwrap()));
+        // The last of them are there for their pages.
+        let refused = viewers.log(&attempt(LOGS), false).unwrap();
+        assert!(refused.is(&viewers.log(&attempt(LOGS), true).unwrap()));
+    }
+
+    #[test]
+    fn what_could_be_guessed_has_no_log() {
+        let viewers = Viewers::beside(&Clients::new(100));
+        assert!(viewers.log("1", true).is_none());
+        assert!(viewers.log("0123456789abcde.", true).is_none());
+        assert!(viewers.log("0123456789abcdef", true).is_some());
+    }
+}

@@ -1,0 +1,445 @@
+//! A reader's place in a log.
+//!
+//! A cursor is a number: the position of the entry it will look at next. That is all a slow
+//! reader costs, and all that is needed to resume: a cursor that starts where an earlier
+//! one stopped. One that was overtaken by the ring is told which positions it missed.
+//!
+//! A cursor that has seen everything leaves its waker in the log and sleeps; looking
+//! whether there is anything new costs it one load and no lock.
+//!
+//! Production keeps the position of a reader that matters with the reader, as here, or in a
+//! store beside the log (Kafka calls it a consumer's offset).
+
+use std::{
+    future::poll_fn,
+    task::{Poll, Waker},
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    clients::registry::ClientId,
+    hub::log::{Hub, Reader},
+    protocol::message::Message,
+};
+
+/// A cursor takes at most so many entries at a time …
+const BATCH_ENTRIES: usize = 64;
+/// … and stops after so many bytes, so that what a connection buffers is bounded.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// What a cursor finds next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The message at this position.
+    Message {
+        /// Its position in the log, from 0 up without holes.
+        position: u64,
+        /// The message.
+        message: Message,
+    },
+    /// The ring went on without this cursor: these positions were missed.
+    Gap {
+        /// The first position that was missed.
+        from: u64,
+        /// The last position that was missed.
+        to: u64,
+    },
+}
+
+/// How much still goes into a batch; several cursors may share one.
+pub(crate) struct Room {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room {
+            entries: BATCH_ENTRIES,
+            bytes: BATCH_BYTES,
+        }
+    }
+}
+
+impl Room {
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries == 0 || self.bytes == 0
+    }
+
+    pub(crate) fn fill(&mut self, message: &Message) {
+        self.entries = self.entries.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(message.len());
+    }
+}
+
+/// How far a cursor came.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It has seen everything, and its waker is in the log.
+    CaughtUp,
+    /// There may be more.
+    More,
+    /// It has jumped over these positions, from the first to the last.
+    Missed(u64, u64),
+}
+
+impl Hub {
+    /// A cursor that sees what comes from now on.
+    #[must_use]
+    pub fn cursor(&self, owner: ClientId) -> Cursor {
+        self.cursor_at(owner, u64::MAX)
+    }
+
+    /// A cursor that starts at `position`, to resume where an earlier one stopped. What the
+    /// ring no longer holds is told as a gap; a position from the future starts at now.
+    #[must_use]
+    pub fn cursor_at(&self, owner: ClientId, position: u64) -> Cursor {
+        let mut log = self.lock();
+        let waker = None;
+        // Most logs have many readers, and an inbox has one: room for it, and no more.
+        if log.cursors.len() == log.cursors.capacity() {
+            let more = log.cursors.len().max(1);
+            log.cursors.reserve_exact(more);
+        }
+        let next = position.min(log.end());
+        let history = log.end() - next;
+        Cursor {
+            key: log.cursors.insert(Reader { owner, waker }),
+            next,
+            history: u32::try_from(history).unwrap_or(u32::MAX),
+            hub: self.clone(),
+            owner,
+            asleep: false,
+        }
+    }
+}
+
+/// One reader's place in the log. Dropping it ends the subscription.
+pub struct Cursor {
+    hub: Hub,
+    key: usize,
+    owner: ClientId,
+    next: u64,
+    /// Entries still to come that are older than this cursor.
+    history: u32,
+    /// Our waker is in the log, and stays there until the next message.
+    asleep: bool,
+}
+
+impl Cursor {
+    /// The log it reads.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// The position that this cursor will look at next.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Waits until there is something, and takes up to 64 entries or 64 KiB, whatever comes
+    /// first. Cancel-safe: what is not returned is not taken.
+    pub async fn take(&mut self) -> Vec<Delivery> {
+        let mut batch = Vec::new();
+        poll_fn(|context| {
+            let mut room = Room::default();
+            self.forget_waker();
+            loop {
+                let put =
+                    |position, message, _| batch.push(Delivery::Message { position, message });
+                match self.take_into(&mut room, context.waker(), put) {
+                    Progress::Missed(from, to) => batch.push(Delivery::Gap { from, to }),
+                    Progress::CaughtUp if batch.is_empty() => return Poll::Pending,
+                    Progress::More if !room.is_full() => {}
+                    Progress::CaughtUp | Progress::More => return Poll::Ready(()),
+                }
+            }
+        })
+        .await;
+        batch
+    }
+
+    /// Takes what is there now, as far as there is room, and gives it to `put` with its
+    /// position, and with its stamp when it came while this cursor was there: how long ago
+    /// history was made says nothing about us. When that was everything, then under the same
+    /// lock, so that nothing falls between, `waker` is kept for the next entry.
+    pub(crate) fn take_into(
+        &mut self,
+        room: &mut Room,
+        waker: &Waker,
+        mut put: impl FnMut(u64, Message, Option<Instant>),
+    ) -> Progress {
+        if self.asleep && self.hub.position() == self.next {
+            return Progress::CaughtUp;
+        }
+        let mut log = self.hub.lock();
+        if self.next < log.oldest {
+            let (from, to) = (self.next, log.oldest - 1);
+            let gone = u32::try_from(to - from + 1).unwrap_or(u32::MAX);
+            self.history = self.history.saturating_sub(gone);
+            self.next = log.oldest;
+            return Progress::Missed(from, to);
+        }
+        let seen = (self.next - log.oldest) as usize;
+        for entry in log.entries.range(seen..).take(room.entries) {
+            let position = self.next;
+            self.next += 1;
+            let stamp = entry.stamp.filter(|_| self.history == 0);
+            self.history = self.history.saturating_sub(1);
+            if entry.except != Some(self.owner) {
+                room.fill(&entry.message);
+                put(position, entry.message.clone(), stamp);
+                if room.is_full() {
+                    break;
+                }
+            }
+        }
+        self.asleep = self.next == log.end();
+        if !self.asleep {
+            return Progress::More;
+        }
+        log.keep_waker(self.key, waker);
+        Progress::CaughtUp
+    }
+
+    /// Another waker will be used from now on.
+    pub(crate) fn forget_waker(&mut self) {
+        self.asleep = false;
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        self.hub.lock().cursors.remove(self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Error, hub::log::HubLimits};
+    use futures_util::FutureExt;
+    use proptest::prelude::*;
+
+    fn id(n: u64) -> ClientId {
+        ClientId::from(n)
+    }
+
+    fn hub(entries: usize) -> Hub {
+        Hub::new(HubLimits {
+            entries,
+            ..HubLimits::default()
+        })
+    }
+
+    /// What is there now, without waiting.
+    fn drain(cursor: &mut Cursor) -> Vec<Delivery> {
+        std::iter::from_fn(|| cursor.take().now_or_never())
+            .flatten()
+            .collect()
+    }
+
+    fn texts(cursor: &mut Cursor) -> Vec<String> {
+        let text = |delivery| match delivery {
+            Delivery::Message {
+                message: Message::Text(text),
+                ..
+            } => text.to_string(),
+            other => format!("{other:?}"),
+        };
+        drain(cursor).into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn everybody_hears_it_but_the_sender_and_the_number_reached_is_right() {
+        let hub = Hub::default();
+        let (mut a, mut b) = (hub.cursor(id(1)), hub.cursor(id(2)));
+        assert_eq!(hub.broadcast_except("hello", id(1)).unwrap(), 1);
+        assert_eq!(hub.broadcast("all").unwrap(), 2);
+        assert_eq!(texts(&mut a), ["all"]);
+        assert_eq!(texts(&mut b), ["hello", "all"]);
+        drop(b);
+        assert_eq!(hub.broadcast_except("nobody", id(1)).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_cursor_starts_at_now_or_where_an_earlier_one_stopped() {
+        let hub = Hub::default();
+        let mut first = hub.cursor(id(1));
+        hub.broadcast("a").unwrap();
+        assert_eq!(texts(&mut first), ["a"]);
+        let position = first.position();
+        drop(first);
+        hub.broadcast("b").unwrap();
+        assert_eq!(texts(&mut hub.cursor(id(1))), [""; 0]);
+        assert_eq!(texts(&mut hub.cursor_at(id(1), position)), ["b"]);
+        assert_eq!(texts(&mut hub.cursor_at(id(1), 99)), [""; 0]);
+    }
+
+    #[test]
+    fn whoever_is_lapped_is_told_exactly_what_was_missed() {
+        let hub = hub(2);
+        let mut slow = hub.cursor(id(1));
+        for text in ["a", "b", "c", "d"] {
+            hub.broadcast(text).unwrap();
+        }
+        assert_eq!(texts(&mut slow), ["Gap { from: 0, to: 1 }", "c", "d"]);
+    }
+
+    #[test]
+    fn the_ring_is_bounded_by_bytes_too() {
+        let hub = Hub::new(HubLimits {
+            entries: 100,
+            bytes: 10,
+            message_bytes: 8,
+        });
+        let mut cursor = hub.cursor(id(1));
+        for _ in 0..3 {
+            hub.broadcast("12345678").unwrap();
+        }
+        assert_eq!(texts(&mut cursor), ["Gap { from: 0, to: 1 }", "12345678"]);
+        assert!(matches!(
+            hub.broadcast("123456789"),
+            Err(Error::MessageTooLarge { size: 9, .. })
+        ));
+    }
+
+    #[test]
+    fn a_batch_stops_at_64_entries_or_64_kib() {
+        let hub = Hub::default();
+        let mut cursor = hub.cursor(id(1));
+        for _ in 0..100 {
+            hub.broadcast("x").unwrap();
+        }
+        assert_eq!(cursor.take().now_or_never().unwrap().len(), 64);
+        assert_eq!(cursor.take().now_or_never().unwrap().len(), 36);
+        for _ in 0..3 {
+            hub.broadcast("x".repeat(40 * 1024)).unwrap();
+        }
+        assert_eq!(cursor.take().now_or_never().unwrap().len(), 2);
+        assert_eq!(cursor.take().now_or_never().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_sleeping_cursor_is_woken_by_the_next_message() {
+        let hub = Hub::default();
+        let mut cursor = hub.cursor(id(1));
+        let reader = tokio::spawn(async move { cursor.take().await.len() });
+        tokio::task::yield_now().await;
+        hub.broadcast("wake up").unwrap();
+        assert_eq!(reader.await.unwrap(), 1);
+    }
+
+    #[test]
+    fn a_message_may_hold_its_own_position() {
+        let hub = hub(2);
+        let mut reader = hub.cursor(id(1));
+        for n in 0..3 {
+            let appended = hub.broadcast_at(|position| Message::from(format!("no. {position}")));
+            let appended = appended.unwrap();
+            assert_eq!((appended.position, appended.recipients), (n, 1));
+        }
+        assert_eq!(
+            texts(&mut reader),
+            ["Gap { from: 0, to: 0 }", "no. 1", "no. 2"]
+        );
+        assert_eq!(hub.held(), 1..3);
+    }
+
+    #[test]
+    fn a_hub_tells_a_gap_in_its_own_words() {
+        let plain = Hub::default().gap_words(3, 5);
+        assert!(matches!(plain, Message::Text(text) if text.contains("up to 3 messages")));
+        let words = |from, to| Message::from(format!("{from}-{to}"));
+        let hub = Hub::with_gap_words(HubLimits::default(), words);
+        assert_eq!(hub.gap_words(3, 5), Message::from("3-5"));
+    }
+
+    #[test]
+    fn cursors_that_share_a_batch_share_its_room() {
+        let (a, b) = (Hub::default(), Hub::default());
+        let mut cursors = [a.cursor(id(1)), b.cursor(id(1))];
+        for _ in 0..50 {
+            a.broadcast("a").unwrap();
+            b.broadcast("b").unwrap();
+        }
+        let (mut room, mut taken) = (Room::default(), 0);
+        let mut take =
+            |cursor: &mut Cursor| cursor.take_into(&mut room, Waker::noop(), |_, _, _| taken += 1);
+        assert_eq!(take(&mut cursors[0]), Progress::CaughtUp);
+        assert_eq!(take(&mut cursors[1]), Progress::More);
+        assert_eq!(taken, 64);
+    }
+
+    /// What a test does to a hub with three readers.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Broadcast { count: u8, except: Option<u64> },
+        Read { reader: u64 },
+        Reconnect { reader: u64 },
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let reader = 0..3u64;
+        let step = prop_oneof![
+            3 => (1..40u8, proptest::option::of(reader.clone()))
+                .prop_map(|(count, except)| Step::Broadcast { count, except }),
+            3 => reader.clone().prop_map(|reader| Step::Read { reader }),
+            1 => reader.prop_map(|reader| Step::Reconnect { reader }),
+        ];
+        proptest::collection::vec(step, 1..60)
+    }
+
+    proptest! {
+        /// Random stalls, reconnects and laps of a small ring: after every read, each
+        /// position was delivered once, was the reader's own, or was told as missed.
+        #[test]
+        fn no_cursor_misses_an_entry_in_silence_and_none_sees_one_twice(steps in steps(), ring in 1..50usize) {
+            let hub = hub(ring);
+            let mut senders: Vec<Option<u64>> = Vec::new();
+            let mut cursors: Vec<Cursor> = (0..3).map(|n| hub.cursor(id(n))).collect();
+            let mut accounted = [0u64; 3];
+            let all_read = (0..3).map(|reader| Step::Read { reader });
+            for step in steps.into_iter().chain(all_read) {
+                match step {
+                    Step::Broadcast { count, except } => for _ in 0..count {
+                        let text = senders.len().to_string();
+                        match except {
+                            Some(sender) => hub.broadcast_except(text, id(sender)).unwrap(),
+                            None => hub.broadcast(text).unwrap(),
+                        };
+                        senders.push(except);
+                    },
+                    Step::Reconnect { reader } => {
+                        let position = cursors[reader as usize].position();
+                        cursors[reader as usize] = hub.cursor_at(id(reader), position);
+                    }
+                    Step::Read { reader } => {
+                        let next = &mut accounted[reader as usize];
+                        for delivery in drain(&mut cursors[reader as usize]) {
+                            let own = |at: &u64| senders[*at as usize] == Some(reader);
+                            match delivery {
+                                Delivery::Message { position, message } => {
+                                    while *next < position && own(next) { *next += 1; }
+                                    prop_assert_eq!(*next, position);
+                                    prop_assert_eq!(message, Message::from(position.to_string()));
+                                    *next = position + 1;
+                                }
+                                Delivery::Gap { from, to } => {
+                                    while *next < from && own(next) { *next += 1; }
+                                    prop_assert_eq!(*next, from);
+                                    prop_assert!(to >= from);
+                                    *next = to + 1;
+                                }
+                            }
+                        }
+                        while *next < hub.position() && senders[*next as usize] == Some(reader) { *next += 1; }
+                        prop_assert_eq!(*next, hub.position());
+                    }
+                }
+            }
+        }
+    }
+}

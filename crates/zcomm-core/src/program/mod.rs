@@ -1,0 +1,7 @@
+//! The frame around a program: exit code, logs, the signal to stop.
+
+// From the bottom up; blank lines keep rustfmt from sorting.
+pub(crate) mod logging;
+pub(crate) mod shutdown;
+
+pub(crate) mod exit;

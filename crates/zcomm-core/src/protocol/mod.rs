@@ -1,0 +1,5 @@
+//! The vocabulary of WebSocket that every layer shares: messages, close reasons, rates.
+
+pub(crate) mod close_reason;
+pub(crate) mod message;
+pub(crate) mod rate;

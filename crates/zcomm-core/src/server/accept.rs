@@ -1,0 +1,303 @@
+//! The server: accept, one task per client, stop in good order.
+//!
+//! Accepting must never wait for a client and never end because of one: the handshake runs
+//! in the client's own task under a time limit, and an error of `accept` is logged and
+//! outlived. Stopping is part of the design, not an afterthought: nobody new, a Close
+//! frame to everyone at the same moment, five seconds for all of it together.
+//!
+//! What a test needs to change is passed in: the settings, the handler, and the future
+//! that says when to stop.
+//!
+//! Production runs several of these behind a load balancer, and TLS in front.
+
+use std::{future::Future, net::SocketAddr, sync::Arc};
+
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+
+use crate::{
+    access::{
+        handshake::Gate,
+        slots::Slots,
+        token::{DEMO_TOKEN, Token},
+        why::Why,
+    },
+    clients::registry::Clients,
+    connection::handle::Connection,
+    error::{Error, Result},
+    http::{front::Front, page::Page, statistics::Statistics, viewers::Viewers},
+    hub::log::{Hub, HubLimits},
+    metrics::{
+        counters::{Metrics, UNHEARD},
+        figure::Figure,
+        prometheus::{Exposition, Figures},
+    },
+    protocol::{close_reason::CloseReason, message::Message},
+    server::{
+        announce::{announce, reached_from_here},
+        client_task::Sessions,
+        descriptors,
+        listener::{accept_failed, listen, may_complain, resolve},
+    },
+    settings::config::Config,
+};
+
+/// A server that listens. It talks once [`run`](Server::run) is called.
+pub struct Server {
+    config: Config,
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    page: Option<Page>,
+    clients: Clients,
+    hub: Hub,
+    figures: Option<Box<Figures>>,
+    private_stats: bool,
+    /// Set when the token was made for this run, so that it can be shown once.
+    new_token: Option<String>,
+}
+
+impl Server {
+    /// Checks the settings against each other and listens.
+    ///
+    /// Where authentication is required and no token is set, a random one is made.
+    ///
+    /// # Errors
+    /// [`Error::AddressInUse`] and [`Error::Listen`] when it cannot listen there,
+    /// [`Error::Setting`] for a host that is not found, and for the course's public token
+    /// on an address that others can reach; [`Error::Io`] without random bytes.
+    pub async fn bind(mut config: Config) -> Result<Server> {
+        let addr = resolve(&config).await?;
+        let named = config.tokens.iter().map(|named| &named.token);
+        let mut tokens = config.token.iter().chain(named);
+        let public = tokens.any(|token| token.matches(DEMO_TOKEN));
+        if public && !addr.ip().is_loopback() {
+            return Err(Error::Setting {
+                name: "WEBSOCKET_TOKEN",
+                value: "***".into(),
+                reason: format!(
+                    "the course's public token protects nothing on {}, which others can reach: delete \
+                     the WEBSOCKET_TOKEN line in .zEnv (lesson 4 then makes a new one), or choose your \
+                     own of 16 bytes or more",
+                    addr.ip()
+                ),
+            });
+        }
+        let mut new_token = None;
+        if config.require_auth && config.token.is_none() && config.tokens.is_empty() {
+            let (token, text) = Token::random()?;
+            config.token = Some(token);
+            new_token = Some(text);
+        }
+        config.max_connections = descriptors::make_room(config.max_connections);
+        let listener = listen(addr)?;
+        let local_addr = listener.local_addr()?;
+        let hub = Hub::new(hub_limits(&config));
+        let clients = Clients::new(config.max_send_bytes());
+        Ok(Server {
+            config,
+            listener,
+            local_addr,
+            page: None,
+            clients,
+            hub,
+            figures: None,
+            private_stats: false,
+            new_token,
+        })
+    }
+
+    /// Serves this page at `/`, beside the WebSocket.
+    #[must_use]
+    pub fn page(mut self, page: Page) -> Server {
+        self.page = Some(page);
+        self
+    }
+
+    /// Tells a client that missed messages of the server's log so in these words, made from
+    /// the first and the last position that was missed. Call it before [`hub`](Server::hub):
+    /// the log is made anew.
+    #[must_use]
+    pub fn gap_words(
+        mut self,
+        words: impl Fn(u64, u64) -> Message + Send + Sync + 'static,
+    ) -> Server {
+        self.hub = Hub::with_gap_words(hub_limits(&self.config), words);
+        self
+    }
+
+    /// Shows figures of the application in `/metrics`, beside the server's own. `figures` is
+    /// called for each reading, in the task of whoever reads: it must be short. Names of the
+    /// server's own figures are taken.
+    #[must_use]
+    pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Server {
+        self.figures = Some(Box::new(figures));
+        self
+    }
+
+    /// Keeps `/stats` to those who may read `/metrics`: this machine, and whoever shows a
+    /// token. Without it everybody may read it who can reach the server.
+    #[must_use]
+    pub fn private_stats(mut self) -> Server {
+        self.private_stats = true;
+        self
+    }
+
+    /// The address it listens on; the port is the real one also when 0 was asked for.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Where a client on this machine connects, e.g. `ws://127.0.0.1:8765/`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.config.tls.is_some() {
+            "wss"
+        } else {
+            "ws"
+        };
+        format!("{scheme}://{}/", reached_from_here(self.local_addr))
+    }
+
+    /// Who is connected. A clone stays valid while the server runs.
+    #[must_use]
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The log that every connection reads. A clone stays valid while the server runs.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Serves until `shutdown` is ready: calls `handler` once for each connection, in a
+    /// task of its own. Then closes every connection with 1001 and returns, after at most
+    /// [`stop_timeout`](Config::stop_timeout).
+    ///
+    /// A handler that returns an error or panics ends its own connection with 1011 and
+    /// nothing else.
+    ///
+    /// # Errors
+    /// None at present; a `Result` so that `main` can end with this call.
+    pub async fn run<H, F, S>(self, handler: H, shutdown: S) -> Result<()>
+    where
+        H: Fn(Connection) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<()>> + Send + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
+        if self.config.announce {
+            let token = self.new_token.as_deref();
+            announce(&self.config, self.local_addr, self.page, token);
+        }
+        // Spawned, because the thread of `main` is the slowest of the runtime to wake; in
+        // a set, because a set ends its task when this future is dropped.
+        let mut running = JoinSet::new();
+        running.spawn(self.accept_until(shutdown, Arc::new(handler)));
+        match running.join_next().await {
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn accept_until<H, F, S>(self, shutdown: S, handler: Arc<H>)
+    where
+        H: Fn(Connection) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<()>> + Send + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopping) = watch::channel(false);
+        let slots = Slots::new(
+            self.config.max_connections,
+            self.config.max_connections_per_ip,
+        );
+        let metrics = Arc::new(Metrics::new());
+        let (clients, hub) = (self.clients.clone(), self.hub.clone());
+        let statistics = Statistics {
+            exposition: Exposition::new(Arc::clone(&metrics), clients, hub, self.figures),
+            max_connections: self.config.max_connections,
+            private: self.private_stats,
+        };
+        let watched = self.config.xray.as_ref();
+        let viewers = watched.map(|_| Viewers::beside(&self.clients));
+        let sessions = Arc::new(Sessions {
+            front: Front {
+                gate: gate(&self.config, self.local_addr),
+                page: self.page,
+                clients: self.clients.clone(),
+                hub: self.hub.clone(),
+                why: Why::default(),
+                viewers,
+                metrics: Arc::clone(&metrics),
+                statistics,
+            },
+            config: self.config,
+        });
+        let mut tasks = JoinSet::new();
+        let mut last_complaint = None;
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, peer)) => match slots.take(peer.ip()) {
+                        Some(slot) => {
+                            let (sessions, handler) = (Arc::clone(&sessions), Arc::clone(&handler));
+                            tasks.spawn(sessions.serve(stream, peer, slot, stopping.clone(), handler));
+                        }
+                        None => {
+                            metrics.refusals.add(UNHEARD);
+                            if may_complain(&mut last_complaint) {
+                                tracing::warn!(
+                                    "server and waiting room are full: connections are dropped \
+                                     unheard; raise WEBSOCKET_MAX_CONNECTIONS"
+                                );
+                            }
+                        }
+                    },
+                    Err(error) => accept_failed(&error, &mut last_complaint).await,
+                },
+                Some(_) = tasks.join_next() => {}
+                () = &mut shutdown => break,
+            }
+        }
+        drop(self.listener);
+        stop.send_replace(true);
+        let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
+        self.clients.disconnect_all(&why);
+        if let Some(viewers) = &sessions.front.viewers {
+            viewers.clients.disconnect_all(&why);
+        }
+        let all_ended = async { while tasks.join_next().await.is_some() {} };
+        if timeout(sessions.config.stop_timeout, all_ended)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "{} connections did not end in time and were cut",
+                tasks.len()
+            );
+        }
+        tracing::info!("stopped");
+    }
+}
+
+fn hub_limits(config: &Config) -> HubLimits {
+    HubLimits {
+        bytes: HubLimits::default().bytes.max(2 * config.max_send_bytes()),
+        message_bytes: config.max_send_bytes(),
+        ..HubLimits::default()
+    }
+}
+
+/// Who may connect, as the settings have it.
+fn gate(config: &Config, bound: SocketAddr) -> Gate {
+    Gate {
+        origins: config.allowed_origins.clone(),
+        hosts: config.allowed_hosts.clone(),
+        tokens: config.known_tokens(),
+        require_auth: config.require_auth,
+        refuse: config.refuse,
+        loopback: bound.ip().is_loopback(),
+        port: bound.port(),
+        tls: config.tls.is_some(),
+    }
+}

@@ -1,0 +1,156 @@
+//! The first lines of every program: where it is, what to open, who may come.
+//!
+//! A server that says nothing at its start leaves a learner with three questions. And what
+//! is dangerous about a setting is best said where everybody looks, at the moment it takes
+//! effect.
+//!
+//! The link may carry a token that was made for this run; it is in the fragment (`#…`),
+//! which a browser never sends. Production prints no token anywhere.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::{
+    access::origin::Origin, http::page::Page, settings::config::Config, text::shown::listed,
+    tls::identity::Identity,
+};
+
+/// Logs the first lines. `new_token` is the token that was made for this run, if one was.
+pub(crate) fn announce(
+    config: &Config,
+    addr: SocketAddr,
+    page: Option<Page>,
+    new_token: Option<&str>,
+) {
+    let (ws, http) = match config.tls {
+        Some(_) => ("wss", "https"),
+        None => ("ws", "http"),
+    };
+    let double_click = |page: Page| {
+        let known = page.address.starts_with(&format!("{ws}://"))
+            && page.address.ends_with(&format!(":{}/", addr.port()));
+        let then = if known { "" } else { " and type this address" };
+        format!(", or double-click {}{then}", page.file)
+    };
+    let file = page.filter(|_| allows_double_click(config, addr));
+    let file = file.map(double_click).unwrap_or_default();
+    let fragment = new_token
+        .map(|token| format!("#token={token}"))
+        .unwrap_or_default();
+    let here = reached_from_here(addr);
+    // A browser's exception for a certificate is for one name: lead everybody to the same.
+    let names = config.tls.as_ref().map(|tls| tls.certificate().names());
+    let by_name = here.ip().is_loopback()
+        && names.is_some_and(|names| names.iter().any(|name| name == "localhost"));
+    let page_host = match by_name {
+        true => format!("localhost:{}", here.port()),
+        false => here.to_string(),
+    };
+    tracing::info!("listening on {ws}://{here}/ - open {http}://{page_host}/{fragment}{file}");
+    if !addr.ip().is_loopback() {
+        for ip in network_addresses(addr.ip()) {
+            let other = SocketAddr::new(ip, addr.port());
+            tracing::info!("on your network: {http}://{other}/{fragment}");
+            let certificate = config.tls.as_ref().map(Identity::certificate);
+            if certificate.is_some_and(|known| !known.names().contains(&ip.to_string())) {
+                tracing::warn!(
+                    "the certificate is not for {ip}, so browsers will refuse it there: make one with \
+                     cargo run --bin zcomm -- certs --host {ip}"
+                );
+            }
+        }
+        tracing::warn!(
+            "reachable from your network: everybody on it can {}; WEBSOCKET_HOST=127.0.0.1 keeps the server to this machine",
+            if config.require_auth {
+                "try to connect"
+            } else {
+                "connect, without a token"
+            }
+        );
+    }
+    if new_token.is_some() {
+        tracing::info!(
+            "the token in this link was made for this run; set WEBSOCKET_TOKEN to keep one"
+        );
+    } else if config.require_auth {
+        tracing::info!(
+            "clients must show the token in {}: type it into the page",
+            match config.token {
+                Some(_) => "WEBSOCKET_TOKEN",
+                None => "WEBSOCKET_TOKENS that is theirs",
+            }
+        );
+    }
+    if let Some(identity) = &config.tls {
+        let certificate = identity.certificate();
+        let (names, until) = (listed(certificate.names()), certificate.not_after());
+        tracing::info!(
+            "TLS: the certificate is for {names}, signed by {}, valid until {until}",
+            certificate.issuer()
+        );
+    }
+    if config.xray.is_some() {
+        tracing::warn!(
+            "the X-ray is on: whoever sees this output sees all that is said, secrets in messages, too; \
+             those of the handshake are left out"
+        );
+    }
+    match &config.settings_file {
+        Some(file) => tracing::info!(
+            "settings: {}, and the environment before it",
+            file.display()
+        ),
+        None => {
+            tracing::info!("settings: the defaults and the environment; no .zEnv in this folder")
+        }
+    }
+    origins(config.allowed_origins.as_deref(), addr);
+}
+
+/// The address for a client on this machine: `0.0.0.0` means all addresses, and is none.
+pub(crate) fn reached_from_here(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, addr.port())
+}
+
+fn origins(list: Option<&[Origin]>, addr: SocketAddr) {
+    let own = "pages that may connect: this server's own";
+    match list {
+        None if addr.ip().is_loopback() => tracing::info!(
+            "{own}, any of localhost:{}, and null (a double-clicked file, or a sandboxed frame of any \
+             site)",
+            addr.port()
+        ),
+        None => tracing::info!("{own}"),
+        Some(list) => {
+            let others: String = list.iter().map(|origin| format!(", {origin}")).collect();
+            tracing::info!("{own}{others}");
+            if list.contains(&Origin::Null) {
+                tracing::warn!("null is allowed: any web site can send it from a sandboxed frame");
+            }
+        }
+    }
+}
+
+/// Whether a page opened from a file, whose origin is `null`, will be let in.
+fn allows_double_click(config: &Config, addr: SocketAddr) -> bool {
+    match &config.allowed_origins {
+        Some(list) => list.contains(&Origin::Null),
+        None => addr.ip().is_loopback(),
+    }
+}
+
+/// The addresses at which other machines reach a server that is bound there.
+fn network_addresses(bound: IpAddr) -> Vec<IpAddr> {
+    if !bound.is_unspecified() {
+        return vec![bound];
+    }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let addresses = interfaces.iter().map(if_addrs::Interface::ip);
+    addresses
+        .filter(|ip| !ip.is_loopback() && (ip.is_ipv4() || bound.is_ipv6()))
+        .collect()
+}

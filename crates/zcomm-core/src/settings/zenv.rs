@@ -1,0 +1,352 @@
+//! Where settings come from: the process environment, then the file `.zEnv`. One of them can
+//! be an argument, too.
+//!
+//! The environment wins, so that `WEBSOCKET_PORT=9000 cargo run …` works for one run. The
+//! file is read from the working directory only: a search through the parent directories
+//! would find a file that nobody remembers. It is never put into the process environment,
+//! where every child process and crash report would see the token.
+//!
+//! A file is used whole or not at all. Each line is read by itself, so that an error can
+//! name it; `$` is refused outside single quotes, because it would start a substitution
+//! and silently cut a token in half.
+//!
+//! This is the only file that reads the environment. Production often has a secret store
+//! instead; it would fill the same map.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    access::token::DEMO_TOKEN,
+    error::{Error, Result},
+    text::shown::printable,
+};
+
+/// The name of the settings file, in the working directory.
+pub(crate) const FILE: &str = ".zEnv";
+/// A larger one is no settings file.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// Settings by name, before they are understood.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    values: BTreeMap<String, String>,
+    /// The file that was read, if there is one.
+    pub(crate) file: Option<PathBuf>,
+    /// Whether a value of the file is a secret; the course's token is none.
+    pub(crate) secret_in_file: bool,
+    /// What a reader should know, though it stops nothing.
+    pub(crate) warnings: Vec<String>,
+    /// The first argument that stands for no setting.
+    pub(crate) argument: Option<String>,
+}
+
+impl Settings {
+    /// Reads the environment and, under it, `.zEnv`.
+    pub(crate) fn load() -> Result<Settings> {
+        let mut settings = Settings::default();
+        let path = Path::new(FILE);
+        match std::fs::metadata(path) {
+            Ok(file) if !file.is_file() || file.len() > MAX_BYTES => {
+                let reason = format!("is not a file of at most {MAX_BYTES} bytes");
+                return Err(broken(path, None, reason));
+            }
+            Ok(_) => {
+                let unreadable = |error| broken(path, None, format!("cannot be read: {error}"));
+                settings.read_file(path, &std::fs::read(path).map_err(unreadable)?)?;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(broken(path, None, format!("cannot be read: {error}"))),
+        }
+        #[allow(clippy::disallowed_methods, reason = "this is the one place")]
+        for (name, value) in std::env::vars_os() {
+            // A name that is no UTF-8 is none of ours.
+            let Some(name) = name.to_str() else { continue };
+            let Some(value) = value.to_str() else {
+                if name.starts_with("WEBSOCKET_") || name == "ECHO_PREFIX" {
+                    let environment = Path::new("the environment");
+                    return Err(broken(
+                        environment,
+                        None,
+                        format!("{name} is not UTF-8 text"),
+                    ));
+                }
+                continue;
+            };
+            settings.values.insert(name.to_owned(), value.to_owned());
+        }
+        settings.read_arguments(std::env::args_os().skip(1));
+        Ok(settings)
+    }
+
+    /// Without the settings of TLS, when their files are another matter.
+    pub(crate) fn without_tls(mut self) -> Settings {
+        self.values
+            .retain(|name, _| !name.starts_with("WEBSOCKET_SSL_"));
+        self
+    }
+
+    /// `--xray` behind a program is a setting, too, for this run; it wins over the others.
+    fn read_arguments(&mut self, arguments: impl Iterator<Item = OsString>) {
+        for argument in arguments {
+            let argument = argument.to_string_lossy();
+            let xray = match argument.split_once('=') {
+                None if argument == "--xray" => Some("on"),
+                Some(("--xray", form)) => Some(form),
+                _ => None,
+            };
+            match xray {
+                Some(form) => {
+                    let name = "WEBSOCKET_XRAY".to_owned();
+                    self.values.insert(name, form.to_owned());
+                }
+                None => {
+                    // What is no option, or stands behind a =, could be a secret.
+                    let option = argument.split('=').next().unwrap_or_default();
+                    let shown = if option.starts_with('-') {
+                        option
+                    } else {
+                        "…"
+                    };
+                    self.argument.get_or_insert_with(|| printable(shown));
+                }
+            }
+        }
+    }
+
+    /// The value of a setting, trimmed. `Some("")` when it is set but empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|value| value.trim())
+    }
+
+    /// The value of a setting with its spaces.
+    pub(crate) fn get_exact(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Every name that starts with `prefix`, in any case: `websocket_port` is no setting of
+    /// ours, but somebody thinks it is.
+    pub(crate) fn names(&self, prefix: &'static str) -> impl Iterator<Item = &str> {
+        let known = move |name: &&str| name.to_ascii_uppercase().starts_with(prefix);
+        self.values.keys().map(String::as_str).filter(known)
+    }
+
+    fn read_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| broken(path, None, format!("is not UTF-8 text: {error}")))?;
+        if text.starts_with('\u{feff}') {
+            let reason = "starts with a byte order mark: save it as UTF-8 without BOM";
+            return Err(broken(path, Some(1), reason.into()));
+        }
+        for (number, line) in (1..).zip(text.lines()) {
+            let Some((name, value)) =
+                read_line(line).map_err(|why| broken(path, Some(number), why))?
+            else {
+                continue;
+            };
+            self.secret_in_file |= names_secret(&name) && !["", DEMO_TOKEN].contains(&value.trim());
+            let twice = self.values.insert(name.clone(), value).is_some();
+            if twice && !self.warnings.iter().any(|known| known.starts_with(&name)) {
+                self.warnings.push(format!(
+                    "{name} stands in {} more than once (again in line {number}); the last one counts",
+                    path.display()
+                ));
+            }
+        }
+        self.file = Some(path.to_owned());
+        Ok(())
+    }
+}
+
+/// Whether colours are unwanted, as <https://no-color.org> has it.
+pub(crate) fn no_color() -> bool {
+    let settings = Settings::load().unwrap_or_default();
+    settings
+        .get("NO_COLOR")
+        .is_some_and(|value| !value.is_empty())
+}
+
+/// Reads one line of the form `NAME=value`; `None` for an empty line or a comment.
+fn read_line(line: &str) -> Result<Option<(String, String)>, String> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let shown = shown(line);
+    let Some((_, value)) = line.split_once('=') else {
+        return Err(format!("expected NAME=value, found {shown:?}"));
+    };
+    if value.contains('$') && !value.trim_start().starts_with('\'') {
+        return Err(format!(
+            "{shown:?}: $ starts a substitution; put the value in single quotes"
+        ));
+    }
+    match dotenvy::from_read_iter(line.as_bytes()).next() {
+        Some(Ok(pair)) => Ok(Some(pair)),
+        _ => Err(format!(
+            "{shown:?} cannot be read; put a value with spaces or quotes in single quotes"
+        )),
+    }
+}
+
+/// A line as an error may show it: cut, and without what could be a secret.
+fn shown(line: &str) -> &str {
+    let named_secret = names_secret(line);
+    let lone_word = !line.contains([' ', '=']);
+    match named_secret || lone_word {
+        true => "…",
+        false => crate::protocol::message::excerpt(line),
+    }
+}
+
+/// Whether a name, or a whole line, speaks of a secret; misspelt ones count.
+fn names_secret(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let mut words = ["TOK", "SECRET", "PASS", "-----BEGIN"].iter();
+    words.any(|word| upper.contains(word))
+}
+
+fn broken(file: &Path, line: Option<usize>, reason: String) -> Error {
+    Error::SettingsFile {
+        file: file.to_owned(),
+        line,
+        reason,
+    }
+}
+
+#[cfg(test)]
+impl Settings {
+    /// Settings for tests, without an environment.
+    pub(crate) fn from_pairs(pairs: &[(&str, &str)]) -> Settings {
+        let values = pairs
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect();
+        Settings {
+            values,
+            ..Settings::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Result<Settings> {
+        let mut settings = Settings::default();
+        settings.read_file(Path::new(".zEnv"), text.as_bytes())?;
+        Ok(settings)
+    }
+
+    #[test]
+    fn a_file_of_names_values_comments_and_any_line_end() {
+        let settings =
+            read("# hello\r\n\r\nWEBSOCKET_PORT=9000\r\nECHO_PREFIX='Say: '\r\nX=\r\n").unwrap();
+        assert_eq!(settings.get("WEBSOCKET_PORT"), Some("9000"));
+        assert_eq!(settings.get_exact("ECHO_PREFIX"), Some("Say: "));
+        assert_eq!(settings.get("X"), Some(""));
+        assert_eq!(settings.get("Y"), None);
+        assert_eq!(
+            read("PORT=0 \t").unwrap().get("PORT"),
+            Some("0"),
+            "a space nobody can see"
+        );
+    }
+
+    #[test]
+    fn an_error_never_shows_what_could_be_a_secret() {
+        for text in [
+            "WEBSOCKET_TOKEN: my-secret",
+            "WEBSOCKET_TOKEN my-secret",
+            "my-secret",
+            "WEBSOCKET_TOKN=my-secret with spaces",
+            "WEBSOCKET_TOKEN=my-secret$x",
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(!error.contains("my-secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn c02_a_dollar_needs_single_quotes() {
+        let error = read("A=1\nWEBSOCKET_TOKEN=abc$def")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("line 2") && error.contains('$'), "{error}");
+        assert!(!error.contains("abc"), "the token is not repeated: {error}");
+        let settings = read("WEBSOCKET_TOKEN='abc$def'").unwrap();
+        assert_eq!(settings.get("WEBSOCKET_TOKEN"), Some("abc$def"));
+    }
+
+    #[test]
+    fn c03_a_broken_line_stops_the_program_and_is_named() {
+        for (text, line) in [
+            ("A=1\nB=a b", "line 2"),
+            ("\u{feff}A=1", "line 1"),
+            ("A=1\nnonsense\nB=2", "line 2"),
+            ("A='1", "line 1"),
+            ("=1", "line 1"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(line), "{text:?} gives {error}");
+        }
+        assert!(read("A=1\nB=a b").unwrap_err().to_string().contains("a b"));
+    }
+
+    #[test]
+    fn c05_of_two_lines_with_one_name_the_last_counts_and_a_warning_says_so() {
+        let settings = read("A=1\nA=2").unwrap();
+        assert_eq!(settings.get("A"), Some("2"));
+        assert!(settings.warnings[0].contains("line 2"));
+    }
+
+    #[test]
+    fn a_token_in_the_file_is_a_secret_and_the_courses_is_none() {
+        for (text, secret) in [
+            ("WEBSOCKET_PORT=1", false),
+            ("WEBSOCKET_TOKEN=", false),
+            ("WEBSOCKET_TOKEN=demo_secure_token_123", false),
+            ("WEBSOCKET_TOKEN=demo_secure_token_1234", true),
+            ("WEBSOCKET_TOKN='my secret'", true),
+            ("WEBSOCKET_TOKENS=ada:demo_secure_token_123", true),
+        ] {
+            assert_eq!(read(text).unwrap().secret_in_file, secret, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_argument_is_a_setting_or_is_told_without_its_value() {
+        let read = |arguments: &[&str]| {
+            let mut settings = Settings::from_pairs(&[("WEBSOCKET_XRAY", "off")]);
+            settings.read_arguments(arguments.iter().map(Into::into));
+            let xray = settings
+                .get("WEBSOCKET_XRAY")
+                .unwrap_or_default()
+                .to_owned();
+            (xray, settings.argument)
+        };
+        assert_eq!(read(&[]), ("off".into(), None));
+        assert_eq!(read(&["--xray"]), ("on".into(), None));
+        assert_eq!(read(&["--xray=json"]), ("json".into(), None));
+        for (given, told) in [
+            ("--xrays", "--xrays"),
+            ("--token=canary", "--token"),
+            ("canary", "…"),
+            ("-h", "-h"),
+        ] {
+            assert_eq!(read(&["--xray", given]), ("on".into(), Some(told.into())));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in any::<String>()) {
+            read(&text).ok();
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! A certificate in words: for whom, by whom, until when, and what a client would say.
+//!
+//! A certificate is a signed statement: *this public key belongs to these names*. A client
+//! believes it when someone it trusts has signed it, the name it asked for is among the
+//! names, and today is among the dates. When one of the three is missing a browser tells
+//! the page nothing at all, so this file says it: [`Certificate`] prints what stands in
+//! the file, and [`problems`](Certificate::problems) what it would be refused for.
+//!
+//! Reading is all that is done here. Whether a chain of signatures holds is for the TLS
+//! library to decide (`tls`), and for nobody else.
+//!
+//! Production lets a monitor ask the same question every day, so that the last week of a
+//! certificate is nobody's surprise.
+
+use std::{fmt, net::IpAddr, path::Path};
+
+use data_encoding::HEXUPPER;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use sha2::{Digest, Sha256};
+use time::{OffsetDateTime, macros::format_description};
+use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate, X509Name};
+
+use crate::{
+    text::shown::{listed, printable},
+    tls::pem::{PemError, is_key, read_pem},
+};
+
+/// From when on a certificate that will end soon is worth a warning.
+const SOON: time::Duration = time::Duration::days(7);
+
+/// What stands in a certificate (X.509 version 3, RFC 5280). `Display` explains it, a line
+/// each.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The certificate as it goes over the wire.
+    pub(crate) der: CertificateDer<'static>,
+    /// The key it speaks about, without its algorithm.
+    pub(crate) public_key: Vec<u8>,
+    subject: String,
+    issuer: String,
+    names: Vec<String>,
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+    /// Whether it may sign other certificates.
+    authority: bool,
+    /// Whether its key usages exclude a server of TLS.
+    not_for_servers: bool,
+    /// For an authority with name constraints: the only names it may sign for.
+    permitted_names: Vec<String>,
+}
+
+impl Certificate {
+    /// Every certificate of a PEM file, in its order.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no certificate. (Junk is no error to a PEM
+    /// reader: it skips what it does not know, and finds nothing.)
+    pub fn read_all(file: &Path) -> Result<Vec<Certificate>, PemError> {
+        let pem = read_pem(file)?;
+        Certificate::from_pem(&pem).map_err(|reason| match is_key(&pem) {
+            true => PemError::new(file, reason).with_help("the certificate is the .pem beside it"),
+            false => PemError::new(file, reason),
+        })
+    }
+
+    /// Every certificate of a PEM text, in its order; the error is the reason.
+    pub(crate) fn from_pem(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+        let mut chain = Vec::new();
+        for der in CertificateDer::pem_slice_iter(pem) {
+            // What the reader says repeats what it read: it may be a key.
+            let damaged =
+                "is not whole: a line that begins or ends a certificate is missing or damaged";
+            let der = der.map_err(|_| damaged)?;
+            chain.push(Certificate::from_der(der)?);
+        }
+        match chain.is_empty() {
+            true if is_key(pem) => {
+                Err("holds a private key and no certificate: keep it to yourself".into())
+            }
+            true => Err("has no certificate in it (no -----BEGIN CERTIFICATE-----)".into()),
+            false => Ok(chain),
+        }
+    }
+
+    /// One certificate in binary form; the error is the reason.
+    pub(crate) fn from_der(der: CertificateDer<'_>) -> Result<Certificate, String> {
+        let der = der.into_owned();
+        let unreadable = |error: &dyn fmt::Display| format!("holds no certificate: {error}");
+        let (_, parsed) = X509Certificate::from_der(&der).map_err(|error| unreadable(&error))?;
+        let names = parsed.subject_alternative_name().ok().flatten();
+        let names = names.map_or(&[][..], |names| &names.value.general_names);
+        let basic = parsed.basic_constraints().ok().flatten();
+        let usages = parsed.extended_key_usage().ok().flatten();
+        let mut permitted_names = Vec::new();
+        for extension in parsed.extensions() {
+            if let ParsedExtension::NameConstraints(limits) = extension.parsed_extension() {
+                let permitted = limits.permitted_subtrees.iter().flatten();
+                permitted_names.extend(permitted.map(|tree| name(&tree.base)));
+            }
+        }
+        Ok(Certificate {
+            subject: common_name(parsed.subject()),
+            issuer: common_name(parsed.issuer()),
+            names: names.iter().map(name).collect(),
+            not_before: parsed.validity().not_before.to_datetime(),
+            not_after: parsed.validity().not_after.to_datetime(),
+            authority: basic.is_some_and(|basic| basic.value.ca),
+            not_for_servers: usages.is_some_and(|u| !u.value.server_auth && !u.value.any),
+            permitted_names,
+            public_key: parsed.public_key().subject_public_key.data.to_vec(),
+            der,
+        })
+    }
+
+    /// The name of the key's owner: what stands there as common name.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The name of who has signed it.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The names and addresses a client may ask for (subject alternative names).
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether it may sign other certificates.
+    #[must_use]
+    pub fn is_authority(&self) -> bool {
+        self.authority
+    }
+
+    /// For an authority: the only names and networks it may sign for (permitted subtrees,
+    /// RFC 5280 section 4.2.1.10; a name stands for those below it, too). Empty: for all the
+    /// world.
+    #[must_use]
+    pub fn permitted_names(&self) -> &[String] {
+        &self.permitted_names
+    }
+
+    /// The first day, for people.
+    #[must_use]
+    pub fn not_before(&self) -> String {
+        day(self.not_before)
+    }
+
+    /// The last day, for people.
+    #[must_use]
+    pub fn not_after(&self) -> String {
+        day(self.not_after)
+    }
+
+    /// Whether its last day has passed.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        OffsetDateTime::now_utc() > self.not_after
+    }
+
+    /// The SHA-256 of the whole certificate, as browsers show it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = HEXUPPER.encode(&Sha256::digest(&self.der));
+        let pairs = digest.as_bytes().chunks(2);
+        let pairs: Vec<_> = pairs.map(String::from_utf8_lossy).collect();
+        pairs.join(":")
+    }
+
+    /// What a client would refuse it for today when a server shows it. Empty: nothing, as
+    /// long as the client trusts who has signed it.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<_> = self.out_of_date().into_iter().collect();
+        if self.authority {
+            let not_one =
+                "it is a certificate authority: it may sign a server's certificate, not be one";
+            problems.push(not_one.into());
+        }
+        if self.names.is_empty() {
+            problems.push("it lists no names (subject alternative names), so it fits no address; the common name does not count".into());
+        }
+        if self.not_for_servers {
+            problems.push("its key usages exclude servers".into());
+        }
+        problems
+    }
+
+    /// Which of its dates a client would refuse it for today.
+    #[must_use]
+    pub fn out_of_date(&self) -> Option<String> {
+        self.out_of_date_at(OffsetDateTime::now_utc())
+    }
+
+    fn out_of_date_at(&self, now: OffsetDateTime) -> Option<String> {
+        if now > self.not_after {
+            Some(format!("it expired on {}", moment(self.not_after)))
+        } else if now < self.not_before {
+            Some(format!(
+                "it is not valid before {}",
+                moment(self.not_before)
+            ))
+        } else {
+            None
+        }
+    }
+
+    /// A word of warning in its last seven days.
+    #[must_use]
+    pub fn ends_soon(&self) -> Option<String> {
+        self.ends_soon_at(OffsetDateTime::now_utc())
+    }
+
+    fn ends_soon_at(&self, now: OffsetDateTime) -> Option<String> {
+        let soon = (self.not_after - SOON..=self.not_after).contains(&now);
+        soon.then(|| format!("it will expire soon, on {}", moment(self.not_after)))
+    }
+}
+
+impl fmt::Display for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.authority {
+            true => "a certificate authority: it may sign others",
+            false => "a certificate of a server or client: it may sign no other",
+        };
+        let signed = match self.subject == self.issuer {
+            true => format!("itself ({})", self.issuer),
+            false => self.issuer.clone(),
+        };
+        writeln!(f, "kind         {kind}")?;
+        writeln!(f, "subject      {}", self.subject)?;
+        writeln!(f, "signed by    {signed}")?;
+        if !self.authority || !self.names.is_empty() {
+            writeln!(f, "names        {}", listed(&self.names))?;
+        }
+        if self.authority {
+            let limits = match self.permitted_names.is_empty() {
+                true => "any name in the world".to_owned(),
+                false => listed(&self.permitted_names),
+            };
+            writeln!(f, "may sign for {limits}")?;
+        }
+        writeln!(f, "valid from   {}", moment(self.not_before))?;
+        writeln!(f, "valid until  {}", moment(self.not_after))?;
+        write!(f, "SHA-256      {}", self.fingerprint())
+    }
+}
+
+/// The day of a time in seconds since 1970, for people.
+pub(crate) fn day_of(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    OffsetDateTime::from_unix_timestamp(seconds).map_or_else(|_| "a day out of reach".into(), day)
+}
+
+/// A date for people, in UTC.
+fn day(date: OffsetDateTime) -> String {
+    let form = format_description!("[year]-[month]-[day]");
+    date.format(form).unwrap_or_default()
+}
+
+fn moment(date: OffsetDateTime) -> String {
+    let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+    date.format(form).unwrap_or_default()
+}
+
+/// The common name, else all there is. Made printable: it is a stranger's text.
+fn common_name(subject: &X509Name<'_>) -> String {
+    let name = subject.iter_common_name().next();
+    let name = name.and_then(|name| name.as_str().ok()).map(str::to_owned);
+    printable(&name.unwrap_or_else(|| subject.to_string()))
+}
+
+/// A name as a client would ask for it, or an address, or a network `address/bits`.
+fn name(name: &GeneralName<'_>) -> String {
+    match name {
+        GeneralName::DNSName(name) => printable(name),
+        GeneralName::IPAddress(bytes) => address(bytes),
+        other => printable(&other.to_string()),
+    }
+}
+
+fn address(bytes: &[u8]) -> String {
+    let ip = |bytes: &[u8]| match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
+        _ => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
+    };
+    match bytes.len() {
+        4 | 16 => ip(bytes).map(|ip| ip.to_string()),
+        // RFC 5280 section 4.2.1.10: in a name constraint a mask follows.
+        8 | 32 => {
+            let (network, mask) = bytes.split_at(bytes.len() / 2);
+            let bits: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
+            ip(network).map(|ip| format!("{ip}/{bits}"))
+        }
+        _ => None,
+    }
+    .unwrap_or_else(|| "an unreadable address".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Duration;
+
+    use super::*;
+    use crate::tls::development_ca::{DevelopmentCa, LOOPBACK_NAMES};
+
+    fn leaf() -> Certificate {
+        let ca = DevelopmentCa::new(&[]).unwrap();
+        let pem = ca.issue(&LOOPBACK_NAMES).unwrap().certificate;
+        Certificate::from_pem(pem.as_bytes())
+            .unwrap()
+            .swap_remove(0)
+    }
+
+    #[test]
+    fn s14_the_last_week_is_a_problem_and_so_is_every_day_after_it() {
+        let leaf = leaf();
+        let at = |days| {
+            let now = leaf.not_after + Duration::days(days);
+            (leaf.ends_soon_at(now), leaf.out_of_date_at(now))
+        };
+        assert_eq!(at(-8), (None, None));
+        let (soon, over) = at(-6);
+        assert!(soon.unwrap().contains("will expire soon, on 20") && over.is_none());
+        let (soon, over) = at(1);
+        assert!(over.unwrap().contains("it expired on 20") && soon.is_none());
+        let before = leaf.out_of_date_at(leaf.not_before - Duration::hours(1));
+        assert!(before.unwrap().contains("not valid before 20"));
+    }
+
+    #[test]
+    fn s06_an_authority_is_no_server() {
+        let ca = DevelopmentCa::new(&[]).unwrap();
+        let problems = ca.certificate().problems().join("; ");
+        assert!(problems.contains("certificate authority"), "{problems}");
+        assert!(problems.contains("no names"), "{problems}");
+    }
+
+    #[test]
+    fn what_is_no_certificate_says_so() {
+        let read = |text: &str| Certificate::from_pem(text.as_bytes()).unwrap_err();
+        assert!(read("").contains("no certificate"));
+        assert!(read("junk").contains("no certificate"));
+        let key = DevelopmentCa::new(&[]).unwrap().pem().key;
+        assert!(read(&key).contains("private key"));
+        let begun = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        assert!(read(begun).contains("not whole"), "{}", read(begun));
+        let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(
+            read(empty).contains("holds no certificate"),
+            "{}",
+            read(empty)
+        );
+    }
+}

@@ -1,0 +1,14 @@
+//! Certificates and keys: reading them, making them, deciding which server to trust.
+
+// From the bottom up; blank lines keep rustfmt from sorting.
+pub(crate) mod pem;
+
+pub(crate) mod certificate;
+
+pub(crate) mod distrust;
+pub(crate) mod error;
+
+pub(crate) mod development_ca;
+pub(crate) mod identity;
+
+pub(crate) mod trust;

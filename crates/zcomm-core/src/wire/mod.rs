@@ -1,0 +1,11 @@
+//! Bytes to messages: TCP or TLS, the byte budget, frame boundaries, the codec.
+
+// From the bottom up; blank lines keep rustfmt from sorting.
+pub(crate) mod boundaries;
+pub(crate) mod counted_tcp;
+
+pub(crate) mod transport;
+
+pub(crate) mod meter;
+
+pub(crate) mod codec;

@@ -1,0 +1,80 @@
+//! The pages of the lessons: the files in `clients/`, compiled in.
+//!
+//! A learner can double-click the same file, so there is one page per lesson and not two.
+
+use zcomm_core::{Asset, Page};
+
+/// Files of `clients/`, compiled in.
+macro_rules! files {
+    ($($name:literal)*) => {
+        &[$(Asset {
+            path: concat!("/", $name),
+            mime: mime($name),
+            body: include_str!(concat!("../../clients/", $name)),
+        }),*]
+    };
+}
+
+const fn mime(name: &str) -> &'static str {
+    match name.as_bytes() {
+        [.., b'.', b'c', b's', b's'] => "text/css; charset=utf-8",
+        [.., b'.', b'j', b's'] => "text/javascript; charset=utf-8",
+        _ => "text/html; charset=utf-8",
+    }
+}
+
+const ASSETS: &[Asset] = files![
+    "style.css" "why.js" "page.js" "wire.js"
+    "xray.html" "xray.css" "xray.js" "xray_detail.js"
+];
+
+/// The life of one connection.
+pub const SERVER_PAGE: Page = Page {
+    file: "clients/1_client_server.html",
+    address: "ws://127.0.0.1:8765/",
+    html: include_str!("../../clients/1_client_server.html"),
+    assets: ASSETS,
+};
+
+/// Text and bytes, there and back.
+pub const ECHO_PAGE: Page = Page {
+    file: "clients/2_client_echo.html",
+    address: "ws://127.0.0.1:8765/",
+    html: include_str!("../../clients/2_client_echo.html"),
+    assets: ASSETS,
+};
+
+/// TLS, and what a page can know of it.
+pub const SECURE_PAGE: Page = Page {
+    file: "clients/3_client_secure.html",
+    address: "wss://localhost:8766/",
+    html: include_str!("../../clients/3_client_secure.html"),
+    assets: ASSETS,
+};
+
+/// One to many, with a token or without.
+pub const BROADCAST_PAGE: Page = Page {
+    file: "clients/4_client_broadcast.html",
+    address: "ws://127.0.0.1:8765/",
+    html: include_str!("../../clients/4_client_broadcast.html"),
+    assets: ASSETS,
+};
+
+/// Rooms, names, and what was missed: the page of `chat_app`.
+pub const CHAT_PAGE: Page = Page {
+    file: "clients/chat_app.html",
+    address: "ws://127.0.0.1:8765/",
+    html: include_str!("../../clients/chat_app.html"),
+    assets: files![
+        "style.css" "chat.css" "why.js" "wire.js" "chat_wire.js" "chat.js"
+        "xray.html" "xray.css" "xray.js" "xray_detail.js"
+    ],
+};
+
+/// Frames, as they pass: the page of `zcomm xray`, which the others show in a frame.
+pub const XRAY_PAGE: Page = Page {
+    file: "clients/xray.html",
+    address: "",
+    html: include_str!("../../clients/xray.html"),
+    assets: files!["style.css" "xray.css" "why.js" "xray.js" "xray_detail.js"],
+};
