@@ -123,7 +123,10 @@ pub use settings::{
     table::{KnownSetting, SETTINGS},
     tls_files::TlsFiles,
 };
-pub use text::names::{MAX_NAME, NAME_RULE, folded, name};
+pub use text::{
+    names::{MAX_NAME, NAME_RULE, folded, name},
+    writer::{BackgroundWriter, WriterStep},
+};
 pub use tls::{
     certificate::Certificate,
     development_ca::{DevelopmentCa, LOOPBACK_NAMES, PemPair},

@@ -2,8 +2,7 @@
 //!
 //! A terminal is slower than a network, and may stop altogether (Ctrl-S, a pipe that nobody
 //! reads). A connection must not wait for it, and memory must not grow for it. So a
-//! connection's task takes its bytes apart and puts the events into a queue of limited size;
-//! a thread of its own writes them. What finds no room is counted, and the count is shown.
+//! connection's task takes its bytes apart and hands the events to a [`BackgroundWriter`].
 //!
 //! Nobody reads ten thousand frames a second, so after a burst there is a limit on how many
 //! are shown; from the others nothing but the lengths is read, which costs next to nothing.
@@ -15,16 +14,17 @@ use std::{
     io::{self, Write},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
-        mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
-    thread,
     time::{Duration, Instant as WallClock},
 };
 
 use tokio::time::Instant;
 
-use crate::protocol::rate::{Budget, Rate};
+use crate::{
+    protocol::rate::{Budget, Rate},
+    text::writer::{BackgroundWriter, WriterStep},
+};
 use zcomm_xray::{Event, EventKind};
 
 /// Frames that are shown a second: far more than can be read.
@@ -32,14 +32,8 @@ const SHOWN: Rate = Rate {
     per_second: 2_000.0,
     burst: 10_000.0,
 };
-/// What may wait to be written (bytes).
-const QUEUE: usize = 4 * 1024 * 1024;
 /// Written at a time (bytes), when that much waits.
 const BATCH: usize = 32 * 1024;
-/// How often it is said that frames are missing.
-const NOTE: Duration = Duration::from_millis(500);
-/// For the last lines to be written, at the end.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How an X-ray is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,33 +50,18 @@ pub enum Form {
 pub struct Xray(Arc<Shared>);
 
 struct Shared {
-    /// Taken away at the end: that is how the writer learns of it.
-    queue: Option<Sender<Event>>,
-    room: Arc<Room>,
+    writer: BackgroundWriter<Event>,
     budget: Mutex<Budget>,
     connections: AtomicU64,
     start: Instant,
-    ended: Mutex<Receiver<()>>,
 }
-
-/// What both ends of the queue know.
-#[derive(Default)]
-struct Room {
-    /// Bytes in the queue.
-    waiting: AtomicUsize,
-    /// Frames that are missing in what was written.
-    missing: AtomicU64,
-}
-
-/// Gets each event, and `None` when there is no other for the moment.
-type Show = Box<dyn FnMut(Option<&Event>) -> io::Result<()> + Send>;
 
 impl Xray {
     /// Writes anywhere, in a thread of its own.
     #[must_use]
     pub fn write_to(mut to: impl Write + Send + 'static, form: Form, colour: bool) -> Xray {
         let mut batch = String::new();
-        Xray::start(Box::new(move |seen| {
+        Xray::start(move |seen| {
             match (seen, form) {
                 (Some(seen), Form::Text) => batch += &seen.to_text(colour),
                 (Some(seen), Form::Json) => batch += &(seen.to_json() + "\n"),
@@ -95,41 +74,41 @@ impl Xray {
                 batch.clear();
             }
             Ok(())
-        }))
+        })
     }
 
     /// Calls `see` for each event, in a thread of its own; it may take its time.
     #[must_use]
     pub fn call(mut see: impl FnMut(&Event) + Send + 'static) -> Xray {
-        Xray::start(Box::new(move |seen| {
+        Xray::start(move |seen| {
             seen.into_iter().for_each(&mut see);
             Ok(())
-        }))
+        })
     }
 
-    fn start(show: Show) -> Xray {
-        let (queue, events) = mpsc::channel();
-        let (end, ended) = mpsc::channel();
-        let room = Arc::new(Room::default());
-        let start = Instant::now();
-        let shared = Shared {
-            queue: Some(queue),
-            room: Arc::clone(&room),
-            budget: Mutex::new(Budget::new(Some(SHOWN))),
-            connections: AtomicU64::new(0),
-            start,
-            ended: Mutex::new(ended),
-        };
+    /// `show` gets each event, and `None` when there is no other for the moment.
+    fn start(mut show: impl FnMut(Option<&Event>) -> io::Result<()> + Send + 'static) -> Xray {
         let since = WallClock::now();
-        thread::spawn(move || {
-            if let Err(error) = show_all(&events, &room, since, show) {
+        let writer = BackgroundWriter::start(move |step| {
+            match step {
+                WriterStep::Item(seen) => show(Some(&seen)),
+                WriterStep::Dropped(frames) => {
+                    let missing = EventKind::NotShown { frames };
+                    show(Some(&Event::of(since.elapsed(), 0, missing)))
+                }
+                WriterStep::Idle => show(None),
+            }
+            .inspect_err(|error| {
                 // If stderr is gone, too, nobody is left to tell.
                 writeln!(io::stderr(), "the X-ray is not shown any more: {error}").ok();
-            }
-            // Nobody may wait for it.
-            end.send(()).ok();
+            })
         });
-        Xray(Arc::new(shared))
+        Xray(Arc::new(Shared {
+            writer,
+            budget: Mutex::new(Budget::new(Some(SHOWN))),
+            connections: AtomicU64::new(0),
+            start: Instant::now(),
+        }))
     }
 
     /// The number of the next connection.
@@ -147,23 +126,15 @@ impl Xray {
         budget.spend(1.0).is_ok()
     }
 
-    /// Queues an event; returns how many could not be.
-    pub(crate) fn send(&self, seen: Event) -> u64 {
-        let (room, size) = (&self.0.room, seen.size());
-        if room.waiting.fetch_add(size, Relaxed) + size <= QUEUE
-            && let Some(queue) = &self.0.queue
-            && queue.send(seen).is_ok()
-        {
-            return 0;
-        }
-        room.waiting.fetch_sub(size, Relaxed);
-        1
+    /// Queues an event; one that finds no room is counted.
+    pub(crate) fn send(&self, seen: Event) {
+        let size = seen.size();
+        self.0.writer.send(seen, size);
     }
 
+    /// Counts frames that are not shown.
     pub(crate) fn missing(&self, frames: u64) {
-        if frames > 0 {
-            self.0.room.missing.fetch_add(frames, Relaxed);
-        }
+        self.0.writer.count_dropped(frames);
     }
 }
 
@@ -173,59 +144,13 @@ impl fmt::Debug for Xray {
     }
 }
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.queue = None;
-        let ended = self.ended.get_mut();
-        let ended = ended.unwrap_or_else(PoisonError::into_inner);
-        // Nobody can be told any more when this fails.
-        ended.recv_timeout(PATIENCE).ok();
-    }
-}
-
-/// The writer: takes event after event, and says from time to time what is missing.
-fn show_all(
-    events: &Receiver<Event>,
-    room: &Room,
-    since: WallClock,
-    mut show: Show,
-) -> io::Result<()> {
-    let mut noted = since;
-    loop {
-        let next = match events.try_recv() {
-            Err(TryRecvError::Empty) => {
-                show(None)?;
-                events.recv_timeout(NOTE)
-            }
-            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
-            Ok(seen) => Ok(seen),
-        };
-        if next.is_err() || noted.elapsed() >= NOTE {
-            noted = WallClock::now();
-            let frames = room.missing.swap(0, Relaxed);
-            if frames > 0 {
-                let time = since.elapsed();
-                show(Some(&Event::of(time, 0, EventKind::NotShown { frames })))?;
-            }
-        }
-        match next {
-            Ok(seen) => {
-                room.waiting.fetch_sub(seen.size(), Relaxed);
-                show(Some(&seen))?;
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return show(None),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::{Sender, channel};
+    use std::sync::mpsc::{Receiver, channel};
 
     use crate::xray::tap::Tap;
-    use Direction::{ClientToServer, ServerToClient};
+    use Direction::ServerToClient;
     use zcomm_xray::{Decoder, Direction, Open};
 
     const TEXT: &[u8] = b"\x81\x02hi";
@@ -292,44 +217,6 @@ mod tests {
             assert_eq!(shown + missing, 40_002, "with the beginning and the end");
             assert!(missing > 1000, "{missing}");
             assert!(shown > 1000, "{shown}");
-        }
-    }
-
-    /// A writer that never comes back.
-    struct Stuck(Receiver<()>, Sender<()>);
-
-    impl Write for Stuck {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.1.send(()).unwrap();
-            self.0.recv().ok();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_writer_that_is_stuck_holds_nobody_up_and_takes_no_more_memory() {
-        let ((free, waits), (stuck, is_stuck)) = (channel(), channel());
-        let xray = Xray::write_to(Stuck(waits, stuck), Form::Text, false);
-        let mut tap = open_tap(&xray);
-        is_stuck.recv().unwrap();
-        let bytes = [&b"\x82\x7e\x10\x00"[..], &[7; 4096]].concat();
-        for _ in 0..2_000 {
-            tap.passed(ClientToServer, &bytes);
-            assert!(xray.0.room.waiting.load(Relaxed) <= QUEUE);
-        }
-        let missing = xray.0.room.missing.load(Relaxed);
-        assert!((1_000..2_000).contains(&missing), "{missing}");
-        drop(free);
-        // Then it goes on, and says what is missing.
-        let limit = WallClock::now() + Duration::from_secs(20);
-        let room = &xray.0.room;
-        while room.waiting.load(Relaxed) > 0 || room.missing.load(Relaxed) > 0 {
-            assert!(WallClock::now() < limit);
-            thread::yield_now();
         }
     }
 

@@ -167,8 +167,7 @@ impl Show {
                 see(&seen);
             }
         }
-        let missing = self.xray.send(seen);
-        self.xray.missing(missing);
+        self.xray.send(seen);
     }
 }
 

@@ -1,0 +1,237 @@
+//! A thread that writes, so that no task waits for a terminal.
+//!
+//! A terminal is slower than a network, and it can stop taking output: Ctrl-S, a selection in
+//! a Windows console, a pipe that is not read. A task that writes to it directly stops too,
+//! with all its connections. So a task puts items into a queue, and a thread writes them. The
+//! queue has a size limit; an item that does not fit is dropped and counted, and the thread
+//! reports the count.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The size limit of a queue (bytes).
+const QUEUE: usize = 4 * 1024 * 1024;
+/// The shortest time between two reports of dropped items while items arrive.
+const REPORT: Duration = Duration::from_millis(500);
+/// The time limit for writing the last items.
+const LAST_ITEMS: Duration = Duration::from_secs(1);
+
+/// What the thread must write next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum WriterStep<T> {
+    /// An item of the queue.
+    Item(T),
+    /// The number of items that were dropped here.
+    Dropped(u64),
+    /// The queue is empty: flush what is buffered. Repeated twice a second while it is empty.
+    Idle,
+}
+
+/// A queue of at most 4 MiB, and the thread that writes its items. [`send`](Self::send) never
+/// waits. Dropping it [closes](Self::close) it.
+#[derive(Debug)]
+pub struct BackgroundWriter<T> {
+    queue: Sender<Entry<T>>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug)]
+enum Entry<T> {
+    Item {
+        item: T,
+        bytes: usize,
+        /// The number of items that were dropped before this one.
+        dropped: u64,
+    },
+    /// The end of the queue. The thread drops this when it has written everything before it.
+    End(Sender<()>),
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// The bytes in the queue.
+    waiting: AtomicUsize,
+    /// The number of dropped items that no entry carries yet.
+    dropped: AtomicU64,
+}
+
+impl<T: Send + 'static> BackgroundWriter<T> {
+    /// Starts the thread, which calls `write` for each step. After an error it ends, and later
+    /// items are lost; `write` itself must report the error.
+    #[must_use]
+    pub fn start(
+        write: impl FnMut(WriterStep<T>) -> io::Result<()> + Send + 'static,
+    ) -> BackgroundWriter<T> {
+        let (queue, entries) = channel();
+        let counts = Arc::new(Counts::default());
+        let shared = Arc::clone(&counts);
+        // The error is already reported, and the thread has nothing else to do.
+        thread::spawn(move || run(&entries, &shared, write).ok());
+        BackgroundWriter { queue, counts }
+    }
+}
+
+impl<T> BackgroundWriter<T> {
+    /// Puts an item of this size into the queue, or drops and counts it if it does not fit.
+    pub fn send(&self, item: T, bytes: usize) {
+        let bytes = bytes + size_of::<Entry<T>>();
+        if self.counts.waiting.fetch_add(bytes, Relaxed) + bytes > QUEUE {
+            self.counts.waiting.fetch_sub(bytes, Relaxed);
+            self.count_dropped(1);
+            return;
+        }
+        let dropped = self.counts.dropped.swap(0, Relaxed);
+        let entry = Entry::Item {
+            item,
+            bytes,
+            dropped,
+        };
+        // Fails only after the thread has ended.
+        self.queue.send(entry).ok();
+    }
+
+    /// Adds items that the caller has dropped, e.g. above a rate limit, to the count.
+    pub fn count_dropped(&self, items: u64) {
+        self.counts.dropped.fetch_add(items, Relaxed);
+    }
+
+    /// Waits until every item in the queue is written, at most one second. Later items are
+    /// lost. A second call returns at once.
+    pub fn close(&self) {
+        let (done, written) = channel();
+        if self.queue.send(Entry::End(done)).is_ok() {
+            // The thread sends nothing: it drops the other end. A blocked thread is abandoned.
+            written.recv_timeout(LAST_ITEMS).ok();
+        }
+    }
+}
+
+impl<T> Drop for BackgroundWriter<T> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Writes entry after entry until the end of the queue.
+fn run<T>(
+    entries: &Receiver<Entry<T>>,
+    counts: &Counts,
+    mut write: impl FnMut(WriterStep<T>) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut dropped, mut reported) = (0, Instant::now());
+    loop {
+        let next = match entries.try_recv() {
+            Ok(entry) => Some(entry),
+            Err(_) => {
+                write(WriterStep::Idle)?;
+                entries.recv_timeout(REPORT).ok()
+            }
+        };
+        let burst = matches!(next, Some(Entry::Item { .. }));
+        dropped += match &next {
+            Some(Entry::Item { dropped, .. }) => *dropped,
+            _ => counts.dropped.swap(0, Relaxed),
+        };
+        if dropped > 0 && (!burst || reported.elapsed() >= REPORT) {
+            write(WriterStep::Dropped(std::mem::take(&mut dropped)))?;
+            reported = Instant::now();
+        }
+        match next {
+            Some(Entry::Item { item, bytes, .. }) => {
+                counts.waiting.fetch_sub(bytes, Relaxed);
+                write(WriterStep::Item(item))?;
+            }
+            // Dropping the sender tells the caller that all is written.
+            Some(Entry::End(_done)) => return write(WriterStep::Idle),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use WriterStep::{Dropped, Item};
+
+    /// A writer whose thread is blocked inside its first item until `free` is dropped; and
+    /// what it writes.
+    fn blocked() -> (BackgroundWriter<u32>, Sender<()>, Receiver<WriterStep<u32>>) {
+        let ((free, is_free), (steps, seen)) = (channel::<()>(), channel());
+        let writer = BackgroundWriter::start(move |step| {
+            if matches!(step, Item(_)) {
+                is_free.recv().ok();
+            }
+            steps.send(step).ok();
+            Ok(())
+        });
+        (writer, free, seen)
+    }
+
+    #[test]
+    fn items_are_written_in_order_before_the_end() {
+        let (writer, free, seen) = blocked();
+        (0..3).for_each(|item| writer.send(item, 0));
+        drop(free);
+        drop(writer);
+        let items = seen.into_iter().filter(|step| matches!(step, Item(_)));
+        assert_eq!(items.collect::<Vec<_>>(), [Item(0), Item(1), Item(2)]);
+    }
+
+    #[test]
+    fn a_blocked_thread_blocks_no_caller_and_takes_no_more_memory() {
+        let (writer, free, seen) = blocked();
+        for item in 0..2000 {
+            writer.send(item, 4096);
+            assert!(writer.counts.waiting.load(Relaxed) <= QUEUE);
+        }
+        let start = Instant::now();
+        writer.close();
+        assert!(start.elapsed() < LAST_ITEMS * 3, "{:?}", start.elapsed());
+        drop(free);
+        drop(writer);
+        let (mut items, mut dropped) = (0, 0);
+        for step in seen {
+            match step {
+                Item(item) => {
+                    assert_eq!((item, dropped), (items, 0), "the oldest are kept");
+                    items += 1;
+                }
+                Dropped(count) => dropped += count,
+                WriterStep::Idle => {}
+            }
+        }
+        assert_eq!(u64::from(items) + dropped, 2000);
+        assert!((900..1100).contains(&items), "{items}");
+    }
+
+    #[test]
+    fn a_report_stands_where_items_are_missing() {
+        let (writer, free, seen) = blocked();
+        writer.send(1, 0);
+        writer.count_dropped(5);
+        // Nothing is written while the thread is blocked, so this waits.
+        while seen.recv_timeout(REPORT).is_ok() {}
+        writer.send(2, 0);
+        drop(free);
+        drop(writer);
+        let steps = seen.into_iter().filter(|step| *step != WriterStep::Idle);
+        assert_eq!(steps.collect::<Vec<_>>(), [Item(1), Dropped(5), Item(2)]);
+    }
+
+    #[test]
+    fn an_error_ends_the_thread_and_blocks_no_caller() {
+        let writer = BackgroundWriter::start(|_| Err(io::ErrorKind::BrokenPipe.into()));
+        (0..10_000).for_each(|_| writer.send((), 4096));
+        let start = Instant::now();
+        drop(writer);
+        assert!(start.elapsed() < LAST_ITEMS, "{:?}", start.elapsed());
+    }
+}
