@@ -318,11 +318,11 @@ async fn s12_half_of_the_settings_never_end_in_plain_text() {
         (&[(cert, "a.pem"), (key, "a.key")], "WEBSOCKET_SSL_ENABLED"),
         (
             &[("WEBSOCKET_SSL_ENABLE", "true")],
-            "WEBSOCKET_SSL_ENABLE: is no setting",
+            "WEBSOCKET_SSL_ENABLE: unknown setting",
         ),
         (
             &[("websocket_ssl_enabled", "true")],
-            "websocket_ssl_enabled: is no setting",
+            "websocket_ssl_enabled: unknown setting",
         ),
     ] {
         let start = settings
@@ -565,7 +565,7 @@ async fn a_damaged_key_is_in_no_error() {
         assert_eq!(code, Some(78), "{output}");
         assert!(!output.contains(&secret), "{output}");
         assert!(
-            output.contains("the path of a file, not what is in it"),
+            output.contains("the path of a file, not its contents"),
             "{output}"
         );
     }

@@ -265,7 +265,7 @@ fn settings_are_read_as_a_server_reads_them() {
         ),
         (
             "WEBSOCKET_TLS=on",
-            "bad: no server starts: WEBSOCKET_TLS: is no setting",
+            "bad: no server starts: WEBSOCKET_TLS: unknown setting",
             1,
         ),
         (

@@ -1,29 +1,28 @@
-//! Every setting, its default and its limits.
+//! The settings of a server: every field, its default and its limits.
 //!
-//! A setting is understood once, at the start, or the program does not start: a value that
-//! is silently replaced by a default is how protection gets lost (`REQUIRE_AUTH=on` read
-//! as "off" was a real bug). A name that looks like ours but is not gets a warning with the
-//! nearest name, because a misspelt `WEBSOCKET_TOKN` protects nothing.
+//! A setting is parsed once, at the start, and a wrong value stops the program. A value that a
+//! default replaces without a word is how protection gets lost: `REQUIRE_AUTH=on`, read as
+//! "off", was a real bug.
 //!
-//! [`Config`] is a plain struct: a demo that must have authentication writes
-//! `Config { require_auth: true, ..Config::from_env()? }`, and a test sets what it needs.
-//! The fields without a setting are limits that a lesson has no reason to change.
-//!
-//! Production adds reloading without a restart; the token and the lists are what one wants
-//! to change then.
+//! [`Config`] is a plain struct: a lesson that needs authentication writes
+//! `Config { require_auth: true, ..Config::from_env()? }`. The fields without a setting are
+//! limits that a lesson has no reason to change.
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    access::refusal::Refuse,
     access::{
         origin::{Authority, Origin},
+        refusal::Refuse,
         token::{NamedToken, Token, Tokens},
     },
     error::{Error, Result},
     protocol::rate::Rate,
     settings::{
-        parse::{authority, host, list, named_tokens, number, origin, rate, read, seconds, switch},
+        parse::{
+            authority, checked, host, list, named_tokens, number, origin, prefix, rate, refuse,
+            seconds, switch,
+        },
         table::SETTINGS,
         tls_files::{TlsFiles, tls_files},
         unknown::unknown_names,
@@ -33,66 +32,69 @@ use crate::{
     xray::Xray,
 };
 
-/// The settings of a server. `Default` is safe: loopback only, everything limited.
+/// The settings of a server. `Default` is safe: loopback only, and every resource limited.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `WEBSOCKET_HOST`: the address or name to listen on. Default 127.0.0.1.
     pub host: String,
-    /// `WEBSOCKET_PORT`: 0 takes any free port. Default 8765.
+    /// `WEBSOCKET_PORT`: the port to listen on; 0 is any free port. Default 8765.
     pub port: u16,
-    /// `WEBSOCKET_REQUIRE_AUTH`: whether a client must show the token. Default false.
+    /// `WEBSOCKET_REQUIRE_AUTH`: whether a client must show a token. Default false.
     pub require_auth: bool,
-    /// `WEBSOCKET_TOKEN`: the token. Without one, a server that requires it makes its own.
+    /// `WEBSOCKET_TOKEN`: the shared token. Without one, a server that requires a token makes
+    /// a new one at its start.
     pub token: Option<Token>,
-    /// `WEBSOCKET_TOKENS`: tokens that belong to one name each, at most 256, beside the one
-    /// for everybody.
+    /// `WEBSOCKET_TOKENS`: more tokens, at most 256, each with the name of its client.
     pub tokens: Vec<NamedToken>,
-    /// `WEBSOCKET_ALLOWED_ORIGINS`: beside the server's own pages, exactly these. `None`:
-    /// on loopback any loopback origin of the server's port and `null`, else no other.
+    /// `WEBSOCKET_ALLOWED_ORIGINS`: the origins that may connect, in addition to the server's
+    /// own pages. `None`: on loopback, every loopback origin at the server's port and `null`;
+    /// elsewhere no other origin.
     pub allowed_origins: Option<Vec<Origin>>,
-    /// `WEBSOCKET_ALLOWED_HOSTS`: names this server answers for beside its addresses; port
-    /// 0 stands for the port it listens on.
+    /// `WEBSOCKET_ALLOWED_HOSTS`: the names for which the server answers, in addition to its
+    /// addresses. Port 0 means the server's port.
     pub allowed_hosts: Vec<Authority>,
-    /// `WEBSOCKET_MAX_CONNECTIONS`: open and half-open ones together, 1 to 1,000,000.
-    /// Default 1,000.
+    /// `WEBSOCKET_MAX_CONNECTIONS`: the maximum number of connections, including unfinished
+    /// handshakes, 1 to 1,000,000. Default 1,000.
     pub max_connections: usize,
-    /// `WEBSOCKET_MAX_CONNECTIONS_PER_IP`, an IPv6 network /64 counting as one address.
-    /// `None`: 50 for other machines, no limit for this one.
+    /// `WEBSOCKET_MAX_CONNECTIONS_PER_IP`: the same for one address; an IPv6 network /64
+    /// counts as one address. `None`: 50 for other machines, no limit for this machine.
     pub max_connections_per_ip: Option<usize>,
-    /// `WEBSOCKET_MAX_MESSAGE_BYTES`: the largest message a client may send, 1 byte to
+    /// `WEBSOCKET_MAX_MESSAGE_BYTES`: the largest message that a client may send, 1 byte to
     /// 64 MiB. Default 64 KiB.
     pub max_message_bytes: usize,
-    /// `WEBSOCKET_RATE_LIMIT`: messages per second and connection; the byte and control
-    /// frame budgets follow from it. `None` (`off`) lifts all three. Default 20.
+    /// `WEBSOCKET_RATE_LIMIT`: messages per second of one connection. The limits of bytes and
+    /// of control frames follow from it; `None` (`off`) removes all three. Default 20.
     pub rate_limit: Option<u32>,
-    /// `WEBSOCKET_PING_INTERVAL`: how often a client is asked whether it is still there,
-    /// 0.1 s to an hour. Default 20 s.
+    /// `WEBSOCKET_PING_INTERVAL`: the time between two pings to a client, 0.1 s to an hour.
+    /// Default 20 s.
     pub ping_interval: Duration,
-    /// `WEBSOCKET_PING_TIMEOUT`: how long it may take to answer, 0.1 s to an hour. Default
-    /// 10 s.
+    /// `WEBSOCKET_PING_TIMEOUT`: the time limit for the answer to a ping, 0.1 s to an hour.
+    /// Default 10 s.
     pub ping_timeout: Duration,
-    /// `WEBSOCKET_SSL_ENABLED`, with `WEBSOCKET_SSL_CERT` and `WEBSOCKET_SSL_KEY`, the files
-    /// of a certificate and its private key: then the server speaks `wss://` and
-    /// `https://`. Default `None`: `ws://` and `http://`.
+    /// `WEBSOCKET_SSL_ENABLED`, `WEBSOCKET_SSL_CERT` and `WEBSOCKET_SSL_KEY`: the certificate
+    /// and the private key with which the server speaks `wss://` and `https://`. Default
+    /// `None`: `ws://` and `http://`.
     pub tls: Option<Identity>,
-    /// `WEBSOCKET_REFUSE`: how a wrong token is answered. Default close.
+    /// `WEBSOCKET_REFUSE`: the answer to a wrong token. Default close.
     pub refuse: Refuse,
-    /// `WEBSOCKET_XRAY`, or `--xray` behind the program: shows every byte that passes, TLS
-    /// taken off, and so what everybody says. Default `None`: off.
+    /// `WEBSOCKET_XRAY`, or the argument `--xray`: shows every byte of every connection,
+    /// decrypted, so every message is readable. Default `None`: off.
     pub xray: Option<Xray>,
-    /// `ECHO_PREFIX`: what the echo demo puts before a text, at most 1 KiB. Default `Echo: `.
+    /// `ECHO_PREFIX`: the text that lesson 2 puts before each answer, at most 1 KiB. Default
+    /// `Echo: `.
     pub echo_prefix: String,
-    /// Whether the server says at its start where it is and who may come: yes.
+    /// Whether the server prints its address and who may connect at its start. Default true.
     pub announce: bool,
-    /// From accept to the end of the opening handshake: 5 s.
+    /// The time limit of the opening handshake, from accept. Default 5 s.
     pub handshake_timeout: Duration,
-    /// From the first byte of a message to its last: 10 s.
+    /// The time limit from the first byte of a message to its last. Default 10 s.
     pub message_timeout: Duration,
-    /// For a client to take what we write, or at least 64 KiB of it: 5 s.
+    /// The time limit for a client to take everything that is written to it, or at least
+    /// 64 KiB of it. Default 5 s.
     pub flush_timeout: Duration,
-    /// From the stop signal to the end of the last connection: 5 s.
+    /// The time limit from the stop signal to the end of the last connection. Default 5 s.
     pub stop_timeout: Duration,
-    /// The settings file that was read, for the start-up line.
+    /// The settings file that was read; the start-up line names it.
     pub settings_file: Option<PathBuf>,
 }
 
@@ -127,12 +129,13 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the settings from the process environment, then `.zEnv` in the working
-    /// directory, then the defaults. Of arguments the program knows `--xray` and no other.
+    /// Reads the settings: the process environment overrides `.zEnv` in the working directory,
+    /// and `.zEnv` overrides the defaults. `--xray` is the only argument.
     ///
     /// # Errors
     /// [`Error::Setting`] for a value that is not one of the accepted forms,
-    /// [`Error::SettingsFile`] for a file that cannot be read whole, [`Error::Argument`].
+    /// [`Error::SettingMissing`], [`Error::SettingsFile`] for a file that cannot be read,
+    /// [`Error::Certificate`] and [`Error::Argument`].
     pub fn from_env() -> Result<Config> {
         let settings = Settings::load()?;
         match &settings.argument {
@@ -141,11 +144,11 @@ impl Config {
         }
     }
 
-    /// The same with other defaults, for a program that has its own port, and reads its
-    /// arguments by itself.
+    /// Reads the settings over other defaults, for a program that has its own port and parses
+    /// its own arguments.
     ///
     /// # Errors
-    /// As [`from_env`](Config::from_env), except that any argument will do.
+    /// As [`from_env`](Config::from_env), except for arguments.
     pub fn from_env_over(default: Config) -> Result<Config> {
         Config::checked(&Settings::load()?, default)
     }
@@ -157,7 +160,7 @@ impl Config {
         Config::from_settings(settings, default)
     }
 
-    /// What is odd about the settings though it stops nothing.
+    /// Mistakes in the settings that do not stop the program.
     pub(crate) fn warnings(settings: &Settings) -> Result<Vec<String>> {
         let names = SETTINGS.map(|known| known.name);
         let unknown = unknown_names(settings, &names)?;
@@ -165,61 +168,72 @@ impl Config {
     }
 
     pub(crate) fn from_settings(settings: &Settings, default: Config) -> Result<Config> {
-        let config = Config::read_all(settings, default)?;
-        let twice = config.token.as_ref().and_then(|everybodys| {
-            let mut named = config.tokens.iter();
-            named.find(|named| named.token.is(everybodys))
-        });
-        match twice {
-            Some(named) => Err(Error::Setting {
+        let mut config = default;
+        settings.read_into(&mut config.host, "WEBSOCKET_HOST", host)?;
+        settings.read_into(&mut config.port, "WEBSOCKET_PORT", number(0_u16, 65535))?;
+        config.read_access(settings)?;
+        config.read_limits(settings)?;
+        // The spaces of this one count.
+        if let Some(text) = settings.get_exact("ECHO_PREFIX") {
+            config.echo_prefix = checked("ECHO_PREFIX", text, prefix)?;
+        }
+        config.tls = tls(settings)?;
+        config.settings_file = settings.file.clone();
+        // The last, because it starts a thread.
+        config.xray = Xray::from_settings(settings)?.or(config.xray);
+        Ok(config)
+    }
+
+    /// Reads the settings that decide who may connect.
+    fn read_access(&mut self, settings: &Settings) -> Result<()> {
+        settings.read_into(&mut self.require_auth, "WEBSOCKET_REQUIRE_AUTH", switch)?;
+        settings.read_into(&mut self.token, "WEBSOCKET_TOKEN", Token::new)?;
+        settings.read_into(&mut self.tokens, "WEBSOCKET_TOKENS", named_tokens)?;
+        settings.read_into(
+            &mut self.allowed_origins,
+            "WEBSOCKET_ALLOWED_ORIGINS",
+            list(origin),
+        )?;
+        settings.read_into(
+            &mut self.allowed_hosts,
+            "WEBSOCKET_ALLOWED_HOSTS",
+            list(authority),
+        )?;
+        settings.read_into(&mut self.refuse, "WEBSOCKET_REFUSE", refuse)?;
+        let equals_shared = |token| self.token.as_ref().is_some_and(|shared| shared.is(token));
+        let twice = self.tokens.iter().find(|named| equals_shared(&named.token));
+        twice.map_or(Ok(()), |named| {
+            Err(Error::Setting {
                 name: "WEBSOCKET_TOKENS",
                 value: "***".into(),
                 reason: format!(
-                    "the token of {:?} is everybody's WEBSOCKET_TOKEN, too: choose another",
+                    "the token of {:?} equals WEBSOCKET_TOKEN: choose another",
                     named.name
                 ),
-            }),
-            None => Ok(config),
-        }
+            })
+        })
     }
 
-    fn read_all(settings: &Settings, default: Config) -> Result<Config> {
-        Ok(Config {
-            host: read(settings, "WEBSOCKET_HOST", host)?.unwrap_or(default.host),
-            port: read(settings, "WEBSOCKET_PORT", number(0, 65535))?.unwrap_or(default.port),
-            require_auth: read(settings, "WEBSOCKET_REQUIRE_AUTH", switch)?
-                .unwrap_or(default.require_auth),
-            token: read(settings, "WEBSOCKET_TOKEN", Token::new)?,
-            tokens: read(settings, "WEBSOCKET_TOKENS", named_tokens)?.unwrap_or_default(),
-            allowed_origins: read(settings, "WEBSOCKET_ALLOWED_ORIGINS", list(origin))?,
-            allowed_hosts: read(settings, "WEBSOCKET_ALLOWED_HOSTS", list(authority))?
-                .unwrap_or_default(),
-            max_connections: read(settings, "WEBSOCKET_MAX_CONNECTIONS", number(1, 1_000_000))?
-                .unwrap_or(default.max_connections),
-            max_connections_per_ip: read(
-                settings,
-                "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
-                number(1, 1_000_000),
-            )?,
-            max_message_bytes: read(
-                settings,
-                "WEBSOCKET_MAX_MESSAGE_BYTES",
-                number(1, 64 * 1024 * 1024),
-            )?
-            .unwrap_or(default.max_message_bytes),
-            rate_limit: read(settings, "WEBSOCKET_RATE_LIMIT", rate)?.unwrap_or(default.rate_limit),
-            ping_interval: read(settings, "WEBSOCKET_PING_INTERVAL", seconds)?
-                .unwrap_or(default.ping_interval),
-            ping_timeout: read(settings, "WEBSOCKET_PING_TIMEOUT", seconds)?
-                .unwrap_or(default.ping_timeout),
-            tls: tls(settings)?,
-            refuse: read(settings, "WEBSOCKET_REFUSE", refuse)?.unwrap_or(default.refuse),
-            echo_prefix: echo_prefix(settings)?.unwrap_or(default.echo_prefix),
-            settings_file: settings.file.clone(),
-            // The last, because it is the only one that starts something.
-            xray: Xray::from_settings(settings)?.or(default.xray),
-            ..default
-        })
+    /// Reads the settings that limit what clients may use.
+    fn read_limits(&mut self, settings: &Settings) -> Result<()> {
+        settings.read_into(
+            &mut self.max_connections,
+            "WEBSOCKET_MAX_CONNECTIONS",
+            number(1_usize, 1_000_000),
+        )?;
+        settings.read_into(
+            &mut self.max_connections_per_ip,
+            "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
+            number(1_usize, 1_000_000),
+        )?;
+        settings.read_into(
+            &mut self.max_message_bytes,
+            "WEBSOCKET_MAX_MESSAGE_BYTES",
+            number(1_usize, 64 * 1024 * 1024),
+        )?;
+        settings.read_into(&mut self.rate_limit, "WEBSOCKET_RATE_LIMIT", rate)?;
+        settings.read_into(&mut self.ping_interval, "WEBSOCKET_PING_INTERVAL", seconds)?;
+        settings.read_into(&mut self.ping_timeout, "WEBSOCKET_PING_TIMEOUT", seconds)
     }
 
     /// The tokens that a client may show.
@@ -231,8 +245,7 @@ impl Config {
     }
 }
 
-/// The three settings of TLS. All or none: half of them is a mistake, and a mistake must
-/// not end in plain text.
+/// Reads the files that the settings of TLS name; logs what is odd about them.
 fn tls(settings: &Settings) -> Result<Option<Identity>> {
     let Some(TlsFiles { certificate, key }) = tls_files(settings)? else {
         return Ok(None);
@@ -244,49 +257,29 @@ fn tls(settings: &Settings) -> Result<Option<Identity>> {
     Ok(Some(identity))
 }
 
-/// Its spaces count, and empty is a value.
-fn echo_prefix(settings: &Settings) -> Result<Option<String>> {
-    match settings.get_exact("ECHO_PREFIX") {
-        Some(prefix) if prefix.len() > 1024 => Err(Error::Setting {
-            name: "ECHO_PREFIX",
-            value: crate::protocol::message::excerpt(prefix).to_owned(),
-            reason: "expected at most 1024 bytes".into(),
-        }),
-        prefix => Ok(prefix.map(str::to_owned)),
-    }
-}
-
-fn refuse(text: &str) -> Result<Refuse, &'static str> {
-    match text.to_ascii_lowercase().as_str() {
-        "close" => Ok(Refuse::Close),
-        "http" => Ok(Refuse::Http),
-        _ => Err("expected close or http"),
-    }
-}
-
-/// What one connection may spend. All budgets follow from two settings,
-/// `WEBSOCKET_RATE_LIMIT` and `WEBSOCKET_MAX_MESSAGE_BYTES`, so that they cannot contradict
-/// each other: the largest message always fits, in and out.
+/// The limits of one connection. All follow from `WEBSOCKET_RATE_LIMIT` and
+/// `WEBSOCKET_MAX_MESSAGE_BYTES`, so they cannot contradict each other: the largest message
+/// always fits, in both directions.
 impl Config {
-    /// The largest message that is sent (bytes): there is always room for an answer to the
-    /// largest that may come in.
+    /// The largest message to send (bytes): twice the largest message received, and 64 KiB, so
+    /// that an answer to it always fits.
     pub(crate) fn max_send_bytes(&self) -> usize {
         64 * 1024 + 2 * self.max_message_bytes
     }
 
-    /// The budget for messages of one connection.
+    /// The rate limit of messages.
     pub(crate) fn message_rate(&self) -> Option<Rate> {
         self.rate(1.0, 2.0)
     }
 
-    /// The budget for pings and pongs of one connection: half as many.
+    /// The rate limit of pings and pongs: half as many.
     pub(crate) fn control_rate(&self) -> Option<Rate> {
         self.rate(0.5, 1.0)
     }
 
-    /// The budget for bytes of one connection: at 20 messages a second one of full size
-    /// each second, four after a pause; above, in proportion. With tiny messages it is the
-    /// frames around them that count, so it is never less than 4 KiB.
+    /// The rate limit of bytes. Up to 20 messages per second it is one message of full size
+    /// per second, and four after a pause; above 20 it grows in proportion. It is at least
+    /// 4 KiB, because the headers of tiny frames count too.
     pub(crate) fn byte_rate(&self) -> Option<Rate> {
         self.rate_limit.map(|limit| {
             let bytes =
@@ -315,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn without_settings_everything_is_as_the_defaults_say() {
+    fn without_settings_every_field_has_its_default() {
         assert_eq!(
             format!("{:?}", config(&[]).unwrap()),
             format!("{:?}", Config::default())
@@ -377,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn t05_an_empty_or_short_token_is_refused_and_not_repeated() {
+    fn t05_an_empty_or_short_token_is_refused_and_not_shown() {
         for text in ["", "hunter2"] {
             let error = config(&[("WEBSOCKET_TOKEN", text)])
                 .unwrap_err()
@@ -387,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_ones_own_has_a_name_and_is_as_strict() {
+    fn a_named_token_is_checked_like_the_shared_one() {
         let read = |text| config(&[("WEBSOCKET_TOKENS", text)]).map(|c| c.tokens);
         let tokens = read(" alice : alices-long-token, Bob:bobs-very-long-token ,").unwrap();
         let names: Vec<_> = tokens.iter().map(|named| named.name.as_str()).collect();
@@ -407,8 +400,8 @@ mod tests {
             assert!(error.contains(place) && !error.contains("long-"), "{error}");
         }
         let both = [
-            ("WEBSOCKET_TOKEN", "everybodys-long-token"),
-            ("WEBSOCKET_TOKENS", "alice:everybodys-long-token"),
+            ("WEBSOCKET_TOKEN", "shared-long-token"),
+            ("WEBSOCKET_TOKENS", "alice:shared-long-token"),
         ];
         let error = config(&both).unwrap_err().to_string();
         assert!(error.contains("alice"), "{error}");
@@ -434,7 +427,7 @@ mod tests {
         }
     }
 
-    /// s12: all three settings or none; half of them never ends in plain text.
+    /// s12: all three settings or none. Half of them never ends in plain text.
     #[test]
     fn s12_tls_half_set_is_refused() {
         let read = |pairs: &[(&str, &str)]| config(pairs).map(|config| config.tls.is_some());

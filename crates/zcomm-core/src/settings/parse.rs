@@ -1,17 +1,16 @@
-//! The forms that a setting may take.
+//! The forms that the value of a setting may have.
 //!
-//! Each function reads one kind of value, or says which forms it accepts. They accept what
-//! people write (`on`, `Yes`, a slash at the end of an origin) as long as it can mean only
-//! one thing, and refuse the rest: a guess that weakens protection is worse than a server
+//! Each function reads one kind of value, or returns the forms that it accepts. It accepts
+//! what people write (`on`, `Yes`, a slash at the end of an origin) if that has one meaning
+//! only. It refuses everything else: a guess that weakens protection is worse than a server
 //! that does not start.
-//!
-//! Production reads richer values (sizes with units, lists from files) the same way.
 
 use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
     access::{
         origin::{Authority, Origin},
+        refusal::Refuse,
         token::{NamedToken, Token},
     },
     error::{Error, Result},
@@ -21,25 +20,49 @@ use crate::{
     xray::Form,
 };
 
-/// Reads one setting with its parser, and says which setting it was when that fails.
-pub(crate) fn read<T, E: Display>(
-    settings: &Settings,
+/// The largest number of named tokens: each handshake is compared with all of them.
+const MAX_NAMED_TOKENS: usize = 256;
+/// The largest `ECHO_PREFIX` (bytes).
+const MAX_PREFIX: usize = 1024;
+
+impl Settings {
+    /// Reads a setting with its parser; `None` if it is not set.
+    pub(crate) fn read<T, E: Display>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<T>> {
+        let value = self.get(name).map(|value| checked(name, value, parse));
+        value.transpose()
+    }
+
+    /// Reads a setting into a field, which stays as it is if the setting is not set.
+    pub(crate) fn read_into<T, E: Display>(
+        &self,
+        field: &mut impl From<T>,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<()> {
+        if let Some(value) = self.read(name, parse)? {
+            *field = value.into();
+        }
+        Ok(())
+    }
+}
+
+/// Parses the value of a setting; the error shows it, unless it may be a secret.
+pub(crate) fn checked<T, E: Display>(
     name: &'static str,
+    value: &str,
     parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Option<T>> {
-    let Some(value) = settings.get(name) else {
-        return Ok(None);
-    };
+) -> Result<T> {
     let secret = name.starts_with("WEBSOCKET_TOKEN") || value.contains("-----BEGIN");
-    parse(value).map(Some).map_err(|reason| Error::Setting {
+    parse(value).map_err(|reason| Error::Setting {
         name,
         value: if secret { "***" } else { excerpt(value) }.to_owned(),
         reason: reason.to_string(),
     })
 }
-
-/// Each handshake compares with all of them.
-const MAX_NAMED_TOKENS: usize = 256;
 
 pub(crate) fn host(text: &str) -> Result<String, String> {
     let bare = text
@@ -72,7 +95,15 @@ pub(crate) fn switch(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-/// How an X-ray is shown; `None`: not at all.
+pub(crate) fn refuse(text: &str) -> Result<Refuse, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "close" => Ok(Refuse::Close),
+        "http" => Ok(Refuse::Http),
+        _ => Err("expected close or http"),
+    }
+}
+
+/// How the X-ray is written; `None` for off.
 pub(crate) fn xray(text: &str) -> Result<Option<Form>, &'static str> {
     if text.eq_ignore_ascii_case("json") {
         return Ok(Some(Form::Json));
@@ -97,39 +128,41 @@ pub(crate) fn rate(text: &str) -> Result<Option<u32>, &'static str> {
         .map_err(|_| "expected messages per second from 1 to 1000000, or off")
 }
 
-/// A list separated by commas; empty entries are left out, so an empty list is possible.
-pub(crate) fn list<T>(
-    entry: fn(&str) -> Result<T, String>,
-) -> impl Fn(&str) -> Result<Vec<T>, String> {
-    move |text| {
-        text.split(',')
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(entry)
-            .collect()
+pub(crate) fn prefix(text: &str) -> Result<String, String> {
+    match text.len() {
+        ..=MAX_PREFIX => Ok(text.to_owned()),
+        _ => Err(format!("expected at most {MAX_PREFIX} bytes")),
     }
 }
 
-/// `alice:…,bob:…`. What is wrong is told by its place: an entry without a name may be a
-/// secret and nothing else.
+/// A list separated by commas. Empty entries are skipped, so an empty list is possible.
+pub(crate) fn list<T>(
+    entry: fn(&str) -> Result<T, String>,
+) -> impl Fn(&str) -> Result<Vec<T>, String> {
+    move |text| entries(text).map(entry).collect()
+}
+
+fn entries(text: &str) -> impl Iterator<Item = &str> {
+    let entries = text.split(',').map(str::trim);
+    entries.filter(|entry| !entry.is_empty())
+}
+
+/// `alice:…,bob:…`. An error names the place of the entry, not its text: an entry without a
+/// name may be a secret.
 pub(crate) fn named_tokens(text: &str) -> Result<Vec<NamedToken>, String> {
     let mut tokens: Vec<NamedToken> = Vec::new();
-    let entries = text
-        .split(',')
-        .map(str::trim)
-        .filter(|text| !text.is_empty());
-    for (at, entry) in entries.enumerate() {
+    for (at, entry) in entries(text).enumerate() {
         let wrong = |why: &str| format!("entry {}: {why}", at + 1);
         let (name, token) = entry
             .split_once(':')
             .ok_or_else(|| wrong("expected a name and a token, as in alice:…"))?;
         let name = names::name(name).ok_or_else(|| wrong(names::NAME_RULE))?;
         let token = Token::new(token.trim()).map_err(|why| wrong(&format!("the token {why}")))?;
-        let known = |other: &NamedToken| {
-            other.token.is(&token) || names::folded(&other.name) == names::folded(&name)
+        let same = |known: &NamedToken| {
+            known.token.is(&token) || names::folded(&known.name) == names::folded(&name)
         };
-        if tokens.iter().any(known) {
-            return Err(wrong("this name or this token is there twice"));
+        if tokens.iter().any(same) {
+            return Err(wrong("this name or this token occurs twice"));
         }
         if at == MAX_NAMED_TOKENS {
             return Err(format!("expected at most {MAX_NAMED_TOKENS} names"));
@@ -137,23 +170,23 @@ pub(crate) fn named_tokens(text: &str) -> Result<Vec<NamedToken>, String> {
         tokens.push(NamedToken { name, token });
     }
     if tokens.is_empty() {
-        return Err("is empty: give names and tokens, or leave it out".into());
+        return Err("is empty: write names and tokens, or remove the setting".into());
     }
     Ok(tokens)
 }
 
-/// The path of a file; a relative one counts from the folder the program runs in.
+/// The path of a file. A relative path starts in the folder where the program runs.
 pub(crate) fn file(text: &str) -> Result<PathBuf, &'static str> {
     match text.is_empty() || text.contains("-----BEGIN") || text.contains(char::is_control) {
-        true => Err("expected the path of a file, not what is in it"),
+        true => Err("expected the path of a file, not its contents"),
         false => Ok(text.into()),
     }
 }
 
 pub(crate) fn origin(text: &str) -> Result<Origin, String> {
     match text {
-        "*" => Err("* would let every web site in; list the origins".into()),
-        // What a page opened by double click sends is `null`; people write what they see.
+        "*" => Err("* would allow every web site: list the origins instead".into()),
+        // A double-clicked page sends `null`; its user sees `file://` in the address bar.
         "file://" => Ok(Origin::Null),
         _ => Origin::parse(text.strip_suffix('/').unwrap_or(text)).ok_or_else(|| {
             "expected origins such as https://app.example.com or http://localhost:3000, with \

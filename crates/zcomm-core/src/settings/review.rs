@@ -1,13 +1,8 @@
-//! The settings, looked at without using them.
+//! A review of the settings, for a tool that asks what is wrong with them.
 //!
-//! A server reads its settings to start: what is odd goes into its log, and what is wrong
-//! ends it. A tool that is asked *what is wrong here?* needs the same reading, by the same
-//! rules, and everything handed back. So this file has no rules of its own.
-//!
-//! Files with certificates are named and not opened: whether they are good is a question of
-//! its own, and a bad one must not hide what else the settings say.
-//!
-//! Production checks a new configuration like this before it is rolled out.
+//! A server reads its settings to start: it logs a warning, and an error ends it. A review
+//! reads them by the same rules and returns all of it. Certificate files are named and not
+//! opened, so a bad file cannot hide other mistakes.
 
 use std::path::{Path, PathBuf};
 
@@ -20,37 +15,41 @@ use crate::{
     },
 };
 
-/// What the settings say, and what is wrong with them.
+/// The settings, and what is wrong with them.
 #[derive(Debug)]
 pub struct SettingsReview {
-    /// The settings file, when there is one in the working directory; it may be the problem.
+    /// The settings file, if the working directory has one, even if it cannot be read.
     pub file: Option<PathBuf>,
-    /// Whether the file holds a secret: a token other than the course's, or, where it cannot
-    /// be understood, perhaps.
+    /// Whether the file holds a secret: a token other than the course's. True if the file
+    /// cannot be read.
     pub holds_secret: bool,
-    /// What stops nothing: names that are unknown, or stand there twice.
+    /// Mistakes that do not stop a server: unknown names, and names that are set twice.
     pub warnings: Vec<String>,
-    /// The settings without their TLS, or the first thing that stops a server.
+    /// The settings without TLS, or the first error that stops a server.
     pub config: Result<Config>,
-    /// The files of TLS, when it is on.
+    /// The files of TLS, if it is on.
     pub tls_files: Option<TlsFiles>,
 }
 
 impl SettingsReview {
-    /// Reads the environment and `.zEnv` in the working directory, as
-    /// [`Config::from_env_over`] does.
+    /// Reads the environment and `.zEnv` as [`Config::from_env_over`] does.
     #[must_use]
     pub fn new(default: Config) -> SettingsReview {
         let path = Path::new(FILE);
-        let mut review = SettingsReview {
-            file: path.symlink_metadata().is_ok().then(|| path.to_owned()),
-            holds_secret: true,
-            warnings: Vec::new(),
-            config: Ok(default.clone()),
-            tls_files: None,
-        };
+        let mut review = SettingsReview::empty();
+        review.file = path.symlink_metadata().is_ok().then(|| path.to_owned());
         review.config = Settings::load().and_then(|settings| review.read(settings, default));
         review
+    }
+
+    fn empty() -> SettingsReview {
+        SettingsReview {
+            file: None,
+            holds_secret: true,
+            warnings: Vec::new(),
+            config: Ok(Config::default()),
+            tls_files: None,
+        }
     }
 
     fn read(&mut self, settings: Settings, default: Config) -> Result<Config> {
@@ -66,19 +65,13 @@ mod tests {
     use super::*;
 
     fn review(pairs: &[(&str, &str)]) -> SettingsReview {
-        let mut review = SettingsReview {
-            file: None,
-            holds_secret: true,
-            warnings: Vec::new(),
-            config: Ok(Config::default()),
-            tls_files: None,
-        };
+        let mut review = SettingsReview::empty();
         review.config = review.read(Settings::from_pairs(pairs), Config::default());
         review
     }
 
     #[test]
-    fn a_warning_stops_nothing_and_is_handed_back() {
+    fn a_warning_is_returned_and_stops_nothing() {
         let review = review(&[("WEBSOCKET_PROT", "9000")]);
         assert_eq!(
             review.warnings,
@@ -88,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_handed_back_beside_the_warnings() {
+    fn a_wrong_value_is_returned_beside_the_warnings() {
         let review = review(&[("WEBSOCKET_PROT", "1"), ("WEBSOCKET_PORT", "eighty")]);
         assert_eq!(review.warnings.len(), 1);
         let error = review.config.unwrap_err().to_string();

@@ -1,23 +1,20 @@
-//! Every setting in one table: its name, its default, its forms, one sentence.
+//! The table of settings: name, default, accepted forms and meaning of each.
 //!
-//! A setting is written down in many places: where it is read, where a misspelt name is
-//! compared with it, in the page that explains it. Written down by hand, they drift. So the
-//! names come from here, `docs/reference/settings.md` is made from here, and the tests below
-//! hold the table to what is really read: a default to `Config::default()`, a form to the
-//! error that a wrong value gets.
-//!
-//! Production generates its reference in the same way, or has one that is wrong.
+//! Other places take the names from here: the check for misspelt names, and
+//! `docs/reference/settings.md`, which a test generates. The tests below compare the table with
+//! the code that reads the settings: a default with `Config::default()`, a form with the error
+//! for a wrong value.
 
 /// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownSetting {
     /// Its name, in the environment and in `.zEnv`.
     pub name: &'static str,
-    /// What counts when it is not set; `None`: nothing does, see its meaning.
+    /// The value that counts if the setting is not set; `None` if `meaning` describes it.
     pub default: Option<&'static str>,
-    /// The forms it takes, in the words of the error for any other.
+    /// The accepted forms, as the error for any other value lists them.
     pub forms: &'static str,
-    /// What it is for, and what holds without it.
+    /// What the setting does, and what happens without it.
     pub meaning: &'static str,
 }
 
@@ -41,121 +38,121 @@ pub const SETTINGS: [KnownSetting; 21] = [
         "WEBSOCKET_HOST",
         Some("127.0.0.1"),
         "an address or a name, e.g. 127.0.0.1, ::1 or 0.0.0.0",
-        "The address to listen on: `127.0.0.1` is for this machine alone, `0.0.0.0` for everybody on the network.",
+        "The address to listen on. `127.0.0.1` allows this machine only; `0.0.0.0` allows every machine on the network.",
     ),
     setting(
         "WEBSOCKET_PORT",
         Some("8765"),
         "a number from 0 to 65535",
-        "The port; 0 takes any free one, and the first line of the program says which. Lesson 3 has 8766 of its own.",
+        "The port to listen on. 0 is any free port; the first line of the program names it. The default of lesson 3 is 8766.",
     ),
     setting(
         "WEBSOCKET_REQUIRE_AUTH",
         Some("false"),
         "true, 1, yes, on or false, 0, no, off",
-        "Whether a client must show the token; lesson 4 and the chat always ask.",
+        "Whether a client must show a token. Lesson 4 and the chat always require one.",
     ),
     setting(
         "WEBSOCKET_TOKEN",
         None,
         "16 to 512 bytes",
-        "The token of everybody. Where it is asked for and not set, the program makes one for this run and prints a link with it.",
+        "The token that all clients share. Not set: a server that requires a token makes a new one at its start and prints a link with it.",
     ),
     setting(
         "WEBSOCKET_TOKENS",
         None,
         "a name and a token, as in alice:…",
-        "Tokens that belong to one name each, at most 256, separated by commas: who shows one has that name in the chat.",
+        "More tokens, at most 256, separated by commas. Each gives its client a fixed name in the chat.",
     ),
     setting(
         "WEBSOCKET_ALLOWED_ORIGINS",
         None,
         "origins such as https://app.example.com or http://localhost:3000, with http:// or https:// and without a path, separated by commas; null for a double-clicked page",
-        "Pages that may connect, beside the server's own. Not set: on loopback every page of localhost at the server's port, and `null`; elsewhere none.",
+        "The origins of pages that may connect, in addition to the server's own pages. Not set: on loopback, every page of localhost at the server's port, and `null`; elsewhere no other page.",
     ),
     setting(
         "WEBSOCKET_ALLOWED_HOSTS",
         None,
         "names such as board.local or board.local:8765",
-        "Names that this server answers for, beside localhost and the address that was reached; without a port, at the port it listens on. An address without one means 80, with TLS 443: `chat.example.com:80` behind a proxy.",
+        "The host names for which the server answers, in addition to localhost and its own addresses. A name without a port means the server's port. A request whose `Host` has no port means 80, or 443 if this server itself uses TLS: behind a proxy, write `chat.example.com:80`.",
     ),
     setting(
         "WEBSOCKET_MAX_CONNECTIONS",
         Some("1000"),
         "a number from 1 to 1000000",
-        "Connections at a time, half-open ones included; one more is answered 503.",
+        "The maximum number of connections, including unfinished handshakes. The server answers the next client with 503.",
     ),
     setting(
         "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
         None,
         "a number from 1 to 1000000",
-        "Connections at a time from one address, or from one IPv6 network /64. Not set: 50, and no limit for this machine itself.",
+        "The maximum number of connections from one address, or from one IPv6 network /64. Not set: 50 for other machines, no limit for this machine.",
     ),
     setting(
         "WEBSOCKET_MAX_MESSAGE_BYTES",
         Some("65536"),
         "a number from 1 to 67108864",
-        "The largest message that a client may send, in bytes; a larger one ends its connection with `1009`.",
+        "The largest message that a client may send, in bytes. A larger one ends its connection with `1009`.",
     ),
     setting(
         "WEBSOCKET_RATE_LIMIT",
         Some("20"),
         "messages per second from 1 to 1000000, or off",
-        "Messages a second from one connection, twice as many after a pause; the budgets for bytes and for pings follow from it. `off` lifts all three.",
+        "Messages per second from one client; after a pause, twice as many at once. The limits of bytes and pings follow from it. `off` removes all three.",
     ),
     setting(
         "WEBSOCKET_PING_INTERVAL",
         Some("20"),
         "seconds from 0.1 to 3600",
-        "Seconds between two pings to a client. Behind a proxy: less than the time after which it ends a silent connection.",
+        "The seconds between two pings to a client. Behind a proxy, choose less than the proxy's timeout for silent connections.",
     ),
     setting(
         "WEBSOCKET_PING_TIMEOUT",
         Some("10"),
         "seconds from 0.1 to 3600",
-        "Seconds that a client may take to answer a ping; then its connection ends with `1011`.",
+        "The seconds that a client has to answer a ping. After that, its connection ends with `1011`.",
     ),
     setting(
         "WEBSOCKET_SSL_ENABLED",
         Some("false"),
         "true, 1, yes, on or false, 0, no, off",
-        "TLS: `wss://` and `https://` instead of `ws://` and `http://`, at the same port. It needs the next two.",
+        "TLS: `wss://` and `https://` instead of `ws://` and `http://`, at the same port. It needs the next two settings.",
     ),
     setting(
         "WEBSOCKET_SSL_CERT",
         None,
-        "the path of a file, not what is in it",
-        "The file of the certificate (PEM); `zcomm certs` makes one.",
+        "the path of a file, not its contents",
+        "The file of the certificate (PEM). `zcomm certs` makes one.",
     ),
     setting(
         "WEBSOCKET_SSL_KEY",
         None,
-        "the path of a file, not what is in it",
-        "The file of the private key that belongs to the certificate (PEM).",
+        "the path of a file, not its contents",
+        "The file of the private key of the certificate (PEM).",
     ),
     setting(
         "WEBSOCKET_REFUSE",
         Some("close"),
         "close or http",
-        "How a wrong token is answered: `close` upgrades and closes with `1008` and the reason, which a page can read; `http` answers 401, which a page sees as `1006`.",
+        "The answer to a wrong token. `close` accepts the handshake and closes with `1008` and the reason, which a page can read. `http` answers 401, which a page sees as `1006`.",
     ),
     setting(
         "WEBSOCKET_XRAY",
         Some("off"),
         "off, on or json",
-        "Shows every byte that passes, explained; `--xray` behind a program does the same for one run.",
+        "Shows every byte of each connection, explained. The argument `--xray` does the same for one run.",
     ),
     setting(
         "ECHO_PREFIX",
         Some("Echo: "),
         "at most 1024 bytes",
-        "What lesson 2 puts before a text. Its spaces count, and empty makes an exact mirror.",
+        "The text that lesson 2 puts before each answer. Its spaces count. Empty: an exact echo.",
     ),
     setting(
         "RUST_LOG",
         Some("info"),
         "error, warn, info, debug or trace",
-        "What is logged, for all or by target, e.g. `zcomm_core=debug`.",
+        "The log level, for everything or for one target, e.g. `zcomm_core=debug`.",
     ),
     setting(
         "NO_COLOR",
@@ -190,7 +187,7 @@ mod tests {
         for known in SETTINGS {
             let wrong = match known.name {
                 "ECHO_PREFIX" => "x".repeat(1025),
-                // What they say of a wrong value is a matter of `logging` and of nobody.
+                // `Config` does not read these two.
                 "RUST_LOG" | "NO_COLOR" => continue,
                 "WEBSOCKET_SSL_CERT" | "WEBSOCKET_SSL_KEY" => "\u{7}".into(),
                 _ => "no/such value".into(),

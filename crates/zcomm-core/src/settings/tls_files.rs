@@ -1,16 +1,14 @@
-//! The files that make a server speak TLS.
+//! The files with which a server speaks TLS.
 //!
-//! Three settings, all or none: half of them is a mistake, and a mistake must not end in
-//! plain text. What is in the files is another matter (`tls`).
-//!
-//! Production watches them, because certificates are renewed while the server runs.
+//! Three settings belong together: set all of them or none. Half of them is a mistake, and a
+//! mistake must not end in plain text.
 
 use std::path::PathBuf;
 
 use crate::{
     error::{Error, Result},
     settings::{
-        parse::{file, read, switch},
+        parse::{file, switch},
         zenv::Settings,
     },
 };
@@ -24,29 +22,31 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// The files that the settings name, unread; `None` when TLS is off.
+/// The files that the settings name; they are not opened. `None` if TLS is off.
 pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
-    let on = read(settings, "WEBSOCKET_SSL_ENABLED", switch)?;
-    let certificate = read(settings, "WEBSOCKET_SSL_CERT", file)?;
-    let key = read(settings, "WEBSOCKET_SSL_KEY", file)?;
-    let missing = |name: &str, reason: &str| Error::SettingMissing {
-        name: name.to_owned(),
-        reason: reason.to_owned(),
-    };
-    match (on, certificate, key) {
-        (Some(false), ..) | (None, None, None) => Ok(None),
-        (None, ..) => Err(missing(
+    let on = settings.read("WEBSOCKET_SSL_ENABLED", switch)?;
+    let certificate = settings.read("WEBSOCKET_SSL_CERT", file)?;
+    let key = settings.read("WEBSOCKET_SSL_KEY", file)?;
+    let (name, reason) = match (on, certificate, key) {
+        (Some(false), ..) | (None, None, None) => return Ok(None),
+        (Some(true), Some(certificate), Some(key)) => {
+            return Ok(Some(TlsFiles { certificate, key }));
+        }
+        (None, ..) => (
             "WEBSOCKET_SSL_ENABLED",
-            "not set, though a certificate or key is: say true to use them, false for plain ws://",
-        )),
-        (_, None, _) => Err(missing(
+            "not set, but a certificate or key is: true uses them, false serves plain ws://",
+        ),
+        (_, None, _) => (
             "WEBSOCKET_SSL_CERT",
             "needed because WEBSOCKET_SSL_ENABLED is on: the file of the certificate (PEM)",
-        )),
-        (_, _, None) => Err(missing(
+        ),
+        (_, _, None) => (
             "WEBSOCKET_SSL_KEY",
             "needed because WEBSOCKET_SSL_ENABLED is on: the file of the private key (PEM)",
-        )),
-        (_, Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
-    }
+        ),
+    };
+    Err(Error::SettingMissing {
+        name: name.to_owned(),
+        reason: reason.to_owned(),
+    })
 }

@@ -1,55 +1,43 @@
-//! Names that look like a setting of ours and are none.
+//! Names that look like settings but are not.
 //!
-//! A misspelt setting does nothing, and nothing is hard to see: `WEBSOCKET_TOKN` protects
-//! nobody. So each gets a warning with the nearest name. Where the misspelt name promises
-//! encryption a warning is not enough: the server would start, in plain text.
-//!
-//! Production treats every unknown name as an error; a class has lines of other lessons in
-//! its file.
+//! A misspelt setting has no effect, which is hard to see: a server with `WEBSOCKET_TOKN` has
+//! no token. So each unknown name gets a warning with the nearest setting. A misspelt name of
+//! a TLS setting stops the program: without the setting, the server would speak plain text.
 
 use crate::{
     error::{Error, Result},
     settings::{parse::switch, zenv::Settings},
 };
 
-/// A warning for each name with our prefix that is not among the known ones.
+/// A warning for each name with the prefix `WEBSOCKET_` that is not in `known`.
 ///
 /// # Errors
-/// [`Error::SettingMissing`] for one that would switch TLS on, were it known.
+/// [`Error::SettingMissing`] for a misspelt name that is meant to switch TLS on.
 pub(crate) fn unknown_names(settings: &Settings, known: &[&str]) -> Result<Vec<String>> {
-    let mut warnings = Vec::new();
-    let unknown = settings.names("WEBSOCKET_");
-    for name in unknown.filter(|name| !known.contains(name)) {
-        refuse_false_protection(name, settings)?;
-        let distance = |known: &&&str| strsim::damerau_levenshtein(known, name);
-        let nearest = known.iter().min_by_key(distance);
-        let help = match nearest.filter(|known| distance(known) <= 3) {
-            Some(known) => format!("did you mean {known}?"),
-            None => ".zEnv.example lists all there are".to_owned(),
-        };
-        warnings.push(format!("unknown setting {name}: {help}"));
-    }
-    Ok(warnings)
+    let names = settings.names("WEBSOCKET_");
+    let unknown = names.filter(|name| !known.contains(name));
+    unknown.map(|name| warning(name, settings, known)).collect()
 }
 
-/// Who misspells the settings of TLS and is served plain text was promised more than was
-/// given.
-fn refuse_false_protection(name: &str, settings: &Settings) -> Result<()> {
-    let (mut prefixes, upper) = (
-        ["WEBSOCKET_SSL", "WEBSOCKET_TLS"].iter(),
-        name.to_ascii_uppercase(),
-    );
-    let promises = prefixes.any(|prefix| upper.starts_with(prefix));
+fn warning(name: &str, settings: &Settings, known: &[&str]) -> Result<String> {
+    let upper = name.to_ascii_uppercase();
+    let of_tls = upper.starts_with("WEBSOCKET_SSL") || upper.starts_with("WEBSOCKET_TLS");
     let value = settings.get(name).unwrap_or_default();
-    if !promises || value.is_empty() || switch(value) == Ok(false) {
-        return Ok(());
+    if of_tls && !value.is_empty() && switch(value) != Ok(false) {
+        return Err(Error::SettingMissing {
+            name: name.to_owned(),
+            reason: "unknown setting, so nothing would be encrypted: set WEBSOCKET_SSL_ENABLED, \
+                     WEBSOCKET_SSL_CERT and WEBSOCKET_SSL_KEY"
+                .into(),
+        });
     }
-    Err(Error::SettingMissing {
-        name: name.to_owned(),
-        reason: "is no setting, so it would encrypt nothing: set WEBSOCKET_SSL_ENABLED, \
-                 WEBSOCKET_SSL_CERT and WEBSOCKET_SSL_KEY"
-            .into(),
-    })
+    let distance = |known: &&&str| strsim::damerau_levenshtein(known, name);
+    let nearest = known.iter().min_by_key(distance);
+    let help = match nearest.filter(|known| distance(known) <= 3) {
+        Some(known) => format!("did you mean {known}?"),
+        None => ".zEnv.example lists all settings".to_owned(),
+    };
+    Ok(format!("unknown setting {name}: {help}"))
 }
 
 #[cfg(test)]
@@ -57,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelt_name_that_promises_encryption_stops_the_program() {
+    fn a_misspelt_name_of_a_tls_setting_stops_the_program() {
         let check = |name, value| {
             let settings = Settings::from_pairs(&[(name, value)]);
             unknown_names(&settings, &["WEBSOCKET_SSL_ENABLED"])
@@ -69,7 +57,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("WEBSOCKET_SSL_ENABLE: is no setting"),
+                .contains("WEBSOCKET_SSL_ENABLE: unknown setting"),
             "{error}"
         );
         check("WEBSOCKET_TLS", "on").unwrap_err();

@@ -1,11 +1,10 @@
-//! The setting of the X-ray, and where its text goes.
+//! The setting of the X-ray, and where the X-ray writes.
 
 use std::io::{self, IsTerminal};
 
 use crate::{
     error::Result,
     settings::{
-        parse::read,
         parse::xray,
         zenv::{Settings, no_color},
     },
@@ -13,17 +12,18 @@ use crate::{
 };
 
 impl Xray {
-    /// The X-ray that `WEBSOCKET_XRAY` or `--xray` asks for, for a program that is no server.
+    /// Starts the X-ray that `WEBSOCKET_XRAY` or `--xray` asks for, in a program without a
+    /// [`Config`](crate::Config).
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for another value,
-    /// [`Error::SettingsFile`](crate::Error::SettingsFile).
+    /// [`Error::Setting`](crate::Error::Setting) for a value that is not off, on or json,
+    /// [`Error::SettingsFile`](crate::Error::SettingsFile) for a file that cannot be read.
     pub fn from_env() -> Result<Option<Xray>> {
         Xray::from_settings(&Settings::load()?)
     }
 
     pub(crate) fn from_settings(settings: &Settings) -> Result<Option<Xray>> {
-        let form = read(settings, "WEBSOCKET_XRAY", xray)?.flatten();
+        let form = settings.read("WEBSOCKET_XRAY", xray)?.flatten();
         Ok(form.map(Xray::stdout))
     }
 

@@ -1,125 +1,71 @@
-//! Where settings come from: the process environment, then the file `.zEnv`. One of them can
-//! be an argument, too.
+//! Where settings come from: the process environment, then the file `.zEnv`. The X-ray can be
+//! an argument, too.
 //!
-//! The environment wins, so that `WEBSOCKET_PORT=9000 cargo run …` works for one run. The
-//! file is read from the working directory only: a search through the parent directories
-//! would find a file that nobody remembers. It is never put into the process environment,
-//! where every child process and crash report would see the token.
+//! The environment wins, so `WEBSOCKET_PORT=9000 cargo run …` works for one run. The file is
+//! read from the working directory only: a search through the parent directories could find a
+//! file that the user has forgotten. Its values do not enter the process environment, where
+//! every child process and crash report would see the token.
 //!
-//! A file is used whole or not at all. Each line is read by itself, so that an error can
-//! name it; `$` is refused outside single quotes, because it would start a substitution
-//! and silently cut a token in half.
+//! A file is used whole or not at all. Each line is parsed by itself, so an error can name it.
+//! `$` is refused outside single quotes, because it would start a substitution and cut a token
+//! in half.
 //!
-//! This is the only file that reads the environment. Production often has a secret store
-//! instead; it would fill the same map.
+//! This is the only file that reads the environment. In production, a secret store can fill the
+//! same map.
 
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
 use crate::{
     access::token::DEMO_TOKEN,
     error::{Error, Result},
+    protocol::message::excerpt,
     text::shown::printable,
 };
 
 /// The name of the settings file, in the working directory.
 pub(crate) const FILE: &str = ".zEnv";
-/// A larger one is no settings file.
+/// The size limit of the settings file.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// Settings by name, before they are understood.
+/// Settings by name, before they are parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     values: BTreeMap<String, String>,
     /// The file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
-    /// Whether a value of the file is a secret; the course's token is none.
+    /// Whether a value of the file is a secret; the course's public token is not.
     pub(crate) secret_in_file: bool,
-    /// What a reader should know, though it stops nothing.
+    /// Mistakes in the file that do not stop the program.
     pub(crate) warnings: Vec<String>,
-    /// The first argument that stands for no setting.
+    /// The first argument that is not a setting.
     pub(crate) argument: Option<String>,
 }
 
 impl Settings {
-    /// Reads the environment and, under it, `.zEnv`.
+    /// Reads `.zEnv`, the environment and the arguments; later ones override earlier ones.
     pub(crate) fn load() -> Result<Settings> {
         let mut settings = Settings::default();
-        let path = Path::new(FILE);
-        match std::fs::metadata(path) {
-            Ok(file) if !file.is_file() || file.len() > MAX_BYTES => {
-                let reason = format!("is not a file of at most {MAX_BYTES} bytes");
-                return Err(broken(path, None, reason));
-            }
-            Ok(_) => {
-                let unreadable = |error| broken(path, None, format!("cannot be read: {error}"));
-                settings.read_file(path, &std::fs::read(path).map_err(unreadable)?)?;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(broken(path, None, format!("cannot be read: {error}"))),
-        }
-        #[allow(clippy::disallowed_methods, reason = "this is the one place")]
-        for (name, value) in std::env::vars_os() {
-            // A name that is no UTF-8 is none of ours.
-            let Some(name) = name.to_str() else { continue };
-            let Some(value) = value.to_str() else {
-                if name.starts_with("WEBSOCKET_") || name == "ECHO_PREFIX" {
-                    let environment = Path::new("the environment");
-                    return Err(broken(
-                        environment,
-                        None,
-                        format!("{name} is not UTF-8 text"),
-                    ));
-                }
-                continue;
-            };
-            settings.values.insert(name.to_owned(), value.to_owned());
-        }
+        settings.load_file(Path::new(FILE))?;
+        settings.load_environment()?;
         settings.read_arguments(std::env::args_os().skip(1));
         Ok(settings)
     }
 
-    /// Without the settings of TLS, when their files are another matter.
+    /// Removes the settings of TLS, for a caller that handles their files separately.
     pub(crate) fn without_tls(mut self) -> Settings {
         self.values
             .retain(|name, _| !name.starts_with("WEBSOCKET_SSL_"));
         self
     }
 
-    /// `--xray` behind a program is a setting, too, for this run; it wins over the others.
-    fn read_arguments(&mut self, arguments: impl Iterator<Item = OsString>) {
-        for argument in arguments {
-            let argument = argument.to_string_lossy();
-            let xray = match argument.split_once('=') {
-                None if argument == "--xray" => Some("on"),
-                Some(("--xray", form)) => Some(form),
-                _ => None,
-            };
-            match xray {
-                Some(form) => {
-                    let name = "WEBSOCKET_XRAY".to_owned();
-                    self.values.insert(name, form.to_owned());
-                }
-                None => {
-                    // What is no option, or stands behind a =, could be a secret.
-                    let option = argument.split('=').next().unwrap_or_default();
-                    let shown = if option.starts_with('-') {
-                        option
-                    } else {
-                        "…"
-                    };
-                    self.argument.get_or_insert_with(|| printable(shown));
-                }
-            }
-        }
-    }
-
     /// The value of a setting, trimmed. `Some("")` when it is set but empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(|value| value.trim())
+        self.get_exact(name).map(str::trim)
     }
 
     /// The value of a setting with its spaces.
@@ -127,11 +73,24 @@ impl Settings {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Every name that starts with `prefix`, in any case: `websocket_port` is no setting of
-    /// ours, but somebody thinks it is.
+    /// Every name that starts with `prefix`, in any case: `websocket_port` is not a setting,
+    /// but its writer believes that it is.
     pub(crate) fn names(&self, prefix: &'static str) -> impl Iterator<Item = &str> {
         let known = move |name: &&str| name.to_ascii_uppercase().starts_with(prefix);
         self.values.keys().map(String::as_str).filter(known)
+    }
+
+    fn load_file(&mut self, path: &Path) -> Result<()> {
+        let unreadable = |error: io::Error| broken(path, None, format!("cannot be read: {error}"));
+        let file = match std::fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            file => file.map_err(unreadable)?,
+        };
+        if !file.is_file() || file.len() > MAX_BYTES {
+            let reason = format!("is not a file of at most {MAX_BYTES} bytes");
+            return Err(broken(path, None, reason));
+        }
+        self.read_file(path, &std::fs::read(path).map_err(unreadable)?)
     }
 
     fn read_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
@@ -142,16 +101,13 @@ impl Settings {
             return Err(broken(path, Some(1), reason.into()));
         }
         for (number, line) in (1..).zip(text.lines()) {
-            let Some((name, value)) =
-                read_line(line).map_err(|why| broken(path, Some(number), why))?
-            else {
-                continue;
-            };
+            let pair = read_line(line).map_err(|why| broken(path, Some(number), why))?;
+            let Some((name, value)) = pair else { continue };
             self.secret_in_file |= names_secret(&name) && !["", DEMO_TOKEN].contains(&value.trim());
             let twice = self.values.insert(name.clone(), value).is_some();
             if twice && !self.warnings.iter().any(|known| known.starts_with(&name)) {
                 self.warnings.push(format!(
-                    "{name} stands in {} more than once (again in line {number}); the last one counts",
+                    "{name} is set more than once in {} (again in line {number}); the last line counts",
                     path.display()
                 ));
             }
@@ -159,9 +115,48 @@ impl Settings {
         self.file = Some(path.to_owned());
         Ok(())
     }
+
+    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
+    fn load_environment(&mut self) -> Result<()> {
+        for (name, value) in std::env::vars_os() {
+            // A name that is not UTF-8 is not a setting.
+            let Some(name) = name.to_str() else { continue };
+            match value.to_str() {
+                Some(value) => {
+                    self.values.insert(name.to_owned(), value.to_owned());
+                }
+                None if name.starts_with("WEBSOCKET_") || name == "ECHO_PREFIX" => {
+                    let reason = format!("{name} is not UTF-8 text");
+                    return Err(broken(Path::new("the environment"), None, reason));
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads `--xray` and `--xray=json`, which set `WEBSOCKET_XRAY` for this run.
+    fn read_arguments(&mut self, arguments: impl Iterator<Item = OsString>) {
+        for argument in arguments {
+            let argument = argument.to_string_lossy();
+            let (option, value) = argument.split_once('=').unwrap_or((&argument, "on"));
+            if option == "--xray" {
+                let name = "WEBSOCKET_XRAY".to_owned();
+                self.values.insert(name, value.to_owned());
+                continue;
+            }
+            // The text behind =, or an argument that is not an option, could be a secret.
+            let option = if option.starts_with('-') {
+                option
+            } else {
+                "…"
+            };
+            self.argument.get_or_insert_with(|| printable(option));
+        }
+    }
 }
 
-/// Whether colours are unwanted, as <https://no-color.org> has it.
+/// Whether `NO_COLOR` is set and not empty, see <https://no-color.org>.
 pub(crate) fn no_color() -> bool {
     let settings = Settings::load().unwrap_or_default();
     settings
@@ -169,7 +164,7 @@ pub(crate) fn no_color() -> bool {
         .is_some_and(|value| !value.is_empty())
 }
 
-/// Reads one line of the form `NAME=value`; `None` for an empty line or a comment.
+/// Parses one line of the form `NAME=value`; `None` for an empty line or a comment.
 fn read_line(line: &str) -> Result<Option<(String, String)>, String> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -192,17 +187,16 @@ fn read_line(line: &str) -> Result<Option<(String, String)>, String> {
     }
 }
 
-/// A line as an error may show it: cut, and without what could be a secret.
+/// The start of a line, for an error; `…` if the line may contain a secret.
 fn shown(line: &str) -> &str {
-    let named_secret = names_secret(line);
     let lone_word = !line.contains([' ', '=']);
-    match named_secret || lone_word {
+    match names_secret(line) || lone_word {
         true => "…",
-        false => crate::protocol::message::excerpt(line),
+        false => excerpt(line),
     }
 }
 
-/// Whether a name, or a whole line, speaks of a secret; misspelt ones count.
+/// Whether a name, or a whole line, is about a secret; a misspelt name counts.
 fn names_secret(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
     let mut words = ["TOK", "SECRET", "PASS", "-----BEGIN"].iter();
@@ -254,7 +248,7 @@ mod tests {
         assert_eq!(
             read("PORT=0 \t").unwrap().get("PORT"),
             Some("0"),
-            "a space nobody can see"
+            "an invisible space"
         );
     }
 
@@ -299,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn c05_of_two_lines_with_one_name_the_last_counts_and_a_warning_says_so() {
+    fn c05_of_two_lines_with_one_name_the_last_counts_with_a_warning() {
         let settings = read("A=1\nA=2").unwrap();
         assert_eq!(settings.get("A"), Some("2"));
         assert!(settings.warnings[0].contains("line 2"));
     }
 
     #[test]
-    fn a_token_in_the_file_is_a_secret_and_the_courses_is_none() {
+    fn a_token_in_the_file_is_a_secret_unless_it_is_the_courses() {
         for (text, secret) in [
             ("WEBSOCKET_PORT=1", false),
             ("WEBSOCKET_TOKEN=", false),
@@ -320,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_is_a_setting_or_is_told_without_its_value() {
+    fn an_argument_is_a_setting_or_is_shown_without_its_value() {
         let read = |arguments: &[&str]| {
             let mut settings = Settings::from_pairs(&[("WEBSOCKET_XRAY", "off")]);
             settings.read_arguments(arguments.iter().map(Into::into));
@@ -333,13 +327,13 @@ mod tests {
         assert_eq!(read(&[]), ("off".into(), None));
         assert_eq!(read(&["--xray"]), ("on".into(), None));
         assert_eq!(read(&["--xray=json"]), ("json".into(), None));
-        for (given, told) in [
+        for (given, shown) in [
             ("--xrays", "--xrays"),
             ("--token=canary", "--token"),
             ("canary", "…"),
             ("-h", "-h"),
         ] {
-            assert_eq!(read(&["--xray", given]), ("on".into(), Some(told.into())));
+            assert_eq!(read(&["--xray", given]), ("on".into(), Some(shown.into())));
         }
     }
 
