@@ -137,7 +137,7 @@ async fn every_way_to_fail_has_its_sentence_and_its_next_step() {
         ),
         (
             format!("ws://{free}/"),
-            "nobody listens at 127.0.0.1:",
+            "no program listens at 127.0.0.1:",
             "is the server running?",
         ),
         (

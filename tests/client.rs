@@ -57,7 +57,7 @@ async fn tells_of_the_connection_its_messages_and_its_end() {
         panic!("it does not come back")
     };
     assert!(wait <= Duration::from_secs(1), "{wait:?}");
-    assert!(why.to_string().contains("nobody listens"), "{why}");
+    assert!(why.to_string().contains("no program listens"), "{why}");
 }
 
 /// A proxy in between that can cut its connections.

@@ -15,6 +15,14 @@ use crate::root;
 const PAGE: &str = "docs/reference/troubleshooting.md";
 /// Chapters of texts that are not ours.
 const OF_OTHERS: [&str; 3] = ["In Chromium", "In Firefox", "Of other programs"];
+/// The files with an error type.
+const ERRORS: [&str; 5] = [
+    "error/mod.rs",
+    "error/connect.rs",
+    "tls/distrust.rs",
+    "tls/error.rs",
+    "wire/codec.rs",
+];
 
 /// Whether each text stands in the sources.
 pub fn check() -> Result<(), Failed> {
@@ -78,10 +86,13 @@ fn told(file: &str, source: &str) -> Vec<String> {
     let source = joined.replace_all(source, "");
     // What to do stands behind what happened, and in the page anyway.
     let source = source.split("fn help(").next().unwrap_or_default();
-    let pattern = match file.rsplit('/').next() {
-        Some("error.rs" | "connect_error.rs" | "wire.rs") => r#"#\[error\(\s*"((?:[^"\\]|\\.)*)""#,
-        Some("refusal.rs") => r#"Refusal::\w+ => "([^"]+ [^"]+)","#,
-        _ => return Vec::new(),
+    let is_one = |names: &[&str]| names.iter().any(|name| file.ends_with(name));
+    let pattern = if is_one(&ERRORS) {
+        r#"#\[error\(\s*"((?:[^"\\]|\\.)*)""#
+    } else if is_one(&["access/refusal.rs"]) {
+        r#"Refusal::\w+ => "([^"]+ [^"]+)","#
+    } else {
+        return Vec::new();
     };
     let texts = Regex::new(pattern).unwrap();
     let texts = texts.captures_iter(source);

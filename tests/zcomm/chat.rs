@@ -320,7 +320,7 @@ mod terminal {
         ada.expect("! the other side closed with 1001 (Server shutting down)")
             .unwrap();
         ada.expect("trying again in ").unwrap();
-        ada.expect("nobody listens at").unwrap();
+        ada.expect("no program listens at").unwrap();
         ada.send_line("are you there?").unwrap();
         ada.expect("1 message still to be sent").unwrap();
         ada.send("\x03").unwrap();

@@ -155,7 +155,8 @@ fn a_server_that_takes_none_of_the_subprotocols_is_left() {
     let done = connect(&server.url(), b"hi", &["--protocol", "chat"]);
     assert_eq!(done.code, Some(1));
     assert!(
-        done.stderr.contains("took none of the subprotocols"),
+        done.stderr
+            .contains("accepted none of the offered subprotocols"),
         "{}",
         done.stderr
     );
@@ -205,7 +206,7 @@ fn the_exit_code_says_how_it_ended() {
     let done = connect("ws://127.0.0.1:1/", b"", &[]);
     assert_eq!(done.code, Some(1));
     assert!(
-        done.stderr.contains("nobody listens at 127.0.0.1:1"),
+        done.stderr.contains("no program listens at 127.0.0.1:1"),
         "{}",
         done.stderr
     );
@@ -338,7 +339,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
         let done = connect(url, b"", &[]);
         assert_eq!(done.code, Some(1), "{url}");
         assert!(
-            done.stderr.contains("is no address of a WebSocket"),
+            done.stderr.contains("is not a WebSocket address"),
             "{}",
             done.stderr
         );

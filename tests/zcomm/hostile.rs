@@ -70,7 +70,7 @@ fn k01_a_server_that_is_down_is_asked_about() {
     let place = listener.local_addr().unwrap().to_string();
     drop(listener);
     let done = connect(&format!("ws://{place}/"), b"hi\n", &[]);
-    let error = format!("nobody listens at {place}");
+    let error = format!("no program listens at {place}");
     assert_fails(&done, &error, "is the server running?");
 }
 
@@ -82,7 +82,7 @@ fn k02_every_refusal_has_its_sentence() {
             "200 OK",
             "",
             "HTTP 200 instead of 101: <h1>Hi</h1>",
-            "an ordinary web page is there",
+            "this is an ordinary web page",
         ),
         (
             "301 Moved",

@@ -219,7 +219,10 @@ fn a_server_that_is_not_there_is_a_failure_and_nothing_is_measured() {
     let kind = &report["failures"][0];
     assert_eq!(kind["count"], 3);
     assert!(
-        kind["kind"].as_str().unwrap().contains("nobody listens"),
+        kind["kind"]
+            .as_str()
+            .unwrap()
+            .contains("no program listens"),
         "{kind}"
     );
 }
@@ -317,7 +320,7 @@ fn a_load_goes_to_this_machine_and_its_neighbours_only() {
         );
         assert_eq!(done.stdout, "");
     }
-    // By name, too; and whoever says so may: nobody listens there.
+    // By name, too. The switch allows it; no program listens there.
     for (url, arguments) in [
         ("ws://localhost:1/", &["-c", "1"][..]),
         ("ws://0.0.0.0:1/", &["-c", "1", "--i-own-this-server"]),
@@ -470,7 +473,7 @@ fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
     let url = format!("{}<script>", good.url());
     let done = stress(&url, &["--html", file.to_str().unwrap()]);
     assert!(
-        done.stderr.contains("is no address of a WebSocket"),
+        done.stderr.contains("is not a WebSocket address"),
         "{}",
         done.stderr
     );

@@ -230,7 +230,7 @@ fn an_address_that_is_none_is_told_without_its_secrets() {
     ] {
         let done = zcomm(&folder("tour-url-wrong"), &["demo", &url]);
         assert_eq!(done.code, Some(1), "{}", done.stdout);
-        let error = "is no address of a WebSocket";
+        let error = "is not a WebSocket address";
         assert!(done.stderr.contains(error), "{}", done.stderr);
         let all = format!("{}{}", done.stdout, done.stderr);
         assert!(!all.contains(TOKEN), "{all}");

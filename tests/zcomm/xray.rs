@@ -326,7 +326,7 @@ fn k01_nobody_there_is_said_to_the_client_and_on_the_terminal() {
     let place = listener.local_addr().unwrap().to_string();
     drop(listener);
     let mut proxy = Proxy::start(&folder("xray-502"), &[&format!("ws://{place}/")]);
-    let sentence = format!("nobody listens at {place}");
+    let sentence = format!("no program listens at {place}");
     assert!(proxy.said.contains(&sentence), "{}", proxy.said);
     proxy.said.clear();
     let answer = answer(&proxy.place, &proxy.place, "");

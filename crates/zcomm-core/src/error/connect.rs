@@ -1,67 +1,63 @@
-//! Why a client did not get a WebSocket, in words.
+//! Why a client could not connect.
 //!
-//! Between a program and an open WebSocket stand five others: the name service, the
-//! network, TLS, HTTP and the server's own rules. Each fails in its own way, and a
-//! beginner sees of all of them "connection failed". So each has its sentence here, and
-//! its next step.
+//! A client reaches an open WebSocket through five steps: the name service, the network, TLS,
+//! HTTP and the server's own rules. Each can fail, and most programs report all of them as
+//! "connection failed". Here each failure has its own message and its own help.
 //!
-//! Text that came from the server is cut and made printable before it is shown.
-//!
-//! Production counts these by kind: a rising line of `Timeout` is another problem than one
-//! of `Http`.
+//! Text from the server is cut and made printable before it is shown.
 
 use std::{io, time::Duration};
 
 use crate::tls::{certificate::Certificate, distrust::Distrust};
 
-/// Why there is no connection. `Display` is one line; `help` says what to do next.
+/// Why a client could not connect. `Display` is one line; `help` says what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The address is not one.
-    #[error("{url:?} is no address of a WebSocket: {reason}")]
+    /// The address is not valid.
+    #[error("{url:?} is not a WebSocket address: {reason}")]
     Url {
-        /// What was given.
+        /// The address.
         url: String,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A header cannot be sent like that. Its value is not repeated: it may be secret.
+    /// A header is not valid. The error does not show its value, which may be a secret.
     #[error(
-        "the header {name:?} cannot be sent: its name or value has characters that a header must not have"
+        "the header {name:?} cannot be sent: its name or value has characters that HTTP forbids"
     )]
     Header {
-        /// The name.
+        /// The name of the header.
         name: String,
     },
     /// The name service does not know the host.
     #[error("the name {host} is not found: {source}")]
     NotFound {
-        /// The name.
+        /// The name of the host.
         host: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Nobody listens there.
-    #[error("nobody listens at {place}")]
+    /// No program listens on the port.
+    #[error("connection refused: no program listens at {place}")]
     Refused {
         /// Host and port.
         place: String,
     },
-    /// The network does not lead there.
+    /// The network has no way to the server.
     #[error("cannot reach {place}: {source}")]
     Unreachable {
         /// Host and port.
         place: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// It took too long.
+    /// The server did not answer in time.
     #[error("{place} did not answer within {} s", .limit.as_secs())]
     Timeout {
         /// Host and port.
         place: String,
-        /// The time limit for the whole way.
+        /// The time limit for all steps together.
         limit: Duration,
     },
     /// `wss://` to a port that speaks plain text.
@@ -76,14 +72,14 @@ pub enum ConnectError {
         /// Host and port.
         place: String,
     },
-    /// The server's certificate is not to be believed.
+    /// The client does not trust the server's certificate.
     #[error("the certificate of {place} is refused: {why}")]
     Certificate {
         /// Host and port.
         place: String,
-        /// The one reason that counts.
+        /// The reason.
         why: Distrust,
-        /// What the server showed, its own certificate first.
+        /// The certificates of the server, its own first.
         chain: Vec<Certificate>,
     },
     /// Any other failure of TLS.
@@ -91,24 +87,24 @@ pub enum ConnectError {
     Tls {
         /// Host and port.
         place: String,
-        /// What TLS said.
+        /// The error of TLS.
         reason: String,
     },
-    /// An answer of HTTP, but not 101.
+    /// The server answered with another HTTP status than 101.
     #[error("the server answered HTTP {status} instead of 101{}", colon(.reason))]
     Http {
         /// The status.
         status: u16,
-        /// The first line of its body, or where it sends us.
+        /// The first line of the body, or the address of a redirect.
         reason: String,
     },
-    /// A WebSocket, but with none of the subprotocols that were offered.
-    #[error("{place} took none of the subprotocols that were offered")]
+    /// The server accepted the WebSocket, but none of the offered subprotocols.
+    #[error("{place} accepted none of the offered subprotocols")]
     Subprotocol {
         /// Host and port.
         place: String,
     },
-    /// An answer that is no handshake at all.
+    /// The answer is not a WebSocket handshake.
     #[error("{place} answered, but not with a WebSocket handshake: {reason}")]
     NotWebSocket {
         /// Host and port.
@@ -119,8 +115,8 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether trying again by itself is of no use: the server has refused, or somebody has
-    /// to change something first.
+    /// Whether another attempt is useless: the server has refused, or an address, a setting or
+    /// a certificate must change first.
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
@@ -129,7 +125,7 @@ impl ConnectError {
             | ConnectError::Unreachable { .. }
             | ConnectError::Timeout { .. }
             | ConnectError::Tls { .. } => false,
-            // Too many, or too busy: that passes. All other refusals stay.
+            // The server is busy, which passes. Every other refusal stays.
             ConnectError::Http { status, .. } => !matches!(status, 408 | 429 | 500..=599),
             ConnectError::Url { .. }
             | ConnectError::Header { .. }
@@ -144,43 +140,46 @@ impl ConnectError {
     /// What the reader can do next.
     #[must_use]
     pub fn help(&self) -> String {
-        match self {
-            ConnectError::Url { .. } => "e.g. ws://127.0.0.1:8765/ or wss://example.com/chat".into(),
-            ConnectError::Header { .. } => "a name and a value, without line ends".into(),
+        let help = match self {
+            ConnectError::Url { .. } => "e.g. ws://127.0.0.1:8765/ or wss://example.com/chat",
+            ConnectError::Header { .. } => "a header is a name and a value without line breaks",
             ConnectError::NotFound { .. } => {
-                "check the spelling, and whether this computer is online".into()
+                "check the spelling, and whether this computer is online"
             }
             ConnectError::Refused { .. } => {
-                "is the server running? Its first line says its address and port".into()
+                "is the server running? Its first line says its address and port"
             }
             ConnectError::Unreachable { .. } | ConnectError::Timeout { .. } => {
-                "check the address; a firewall on the way drops what it does not like without a word"
-                    .into()
+                "check the address; a firewall on the way may drop packets without an answer"
             }
             ConnectError::NotTls { .. } => {
-                "use ws:// with this port, or switch TLS on there (WEBSOCKET_SSL_ENABLED)".into()
+                "use ws:// with this port, or switch TLS on there (WEBSOCKET_SSL_ENABLED)"
             }
-            ConnectError::SpeaksTls { .. } => "use wss:// with this port".into(),
-            ConnectError::Certificate { why, .. } => why.help(),
+            ConnectError::SpeaksTls { .. } => "use wss:// with this port",
+            ConnectError::Certificate { why, .. } => return why.help(),
             ConnectError::Tls { .. } => {
-                "the log of the server says more; if it speaks plain text there, use ws://".into()
+                "see the log of the server; if it speaks plain text there, use ws://"
             }
-            ConnectError::Http { status, .. } => match status {
-                300..=399 => "the server is elsewhere: use the address it names",
-                401 => "show the server's token: with --token, or as ?token=… in the address",
-                403 => "its lists of origins and hosts decide: the server's log names what was refused",
-                404 => "the path is wrong: the servers of this course take / and /ws",
-                426 => "this place wants another protocol or version",
-                429 | 503 => "it is full or has had enough of us: try again later",
-                200..=299 => "an ordinary web page is there: the path of the WebSocket is another",
-                _ => "the log of the server says more",
-            }
-            .into(),
+            ConnectError::Http { status, .. } => help_for_status(*status),
             ConnectError::Subprotocol { .. } => {
-                "offer one that the server knows (--protocol), or none: the lessons take none".into()
+                "offer one that the server knows (--protocol), or none: the lessons take none"
             }
-            ConnectError::NotWebSocket { .. } => "another program may listen there".into(),
-        }
+            ConnectError::NotWebSocket { .. } => "another program may listen there",
+        };
+        help.to_owned()
+    }
+}
+
+fn help_for_status(status: u16) -> &'static str {
+    match status {
+        300..=399 => "the server has moved: use the address that it names",
+        401 => "show the server's token: with --token, or as ?token=… in the address",
+        403 => "the server does not allow this origin or host: its log names which",
+        404 => "the path is wrong: the servers of this course take / and /ws",
+        426 => "the server expects another protocol or version",
+        429 | 503 => "the server is full or is throttling you: try again later",
+        200..=299 => "this is an ordinary web page: the WebSocket has another path",
+        _ => "see the log of the server",
     }
 }
 

@@ -1,14 +1,11 @@
 //! What can go wrong, grouped by what the reader can do about it.
 //!
-//! A message names the thing (setting, file, address) and keeps its source; `help` says
-//! what to type next. `Debug` prints like `Display`, so a program that returns an `Error`
-//! ends in a sentence and not in a struct dump.
+//! A message names the setting, file or address and keeps its source; `help` says what to type
+//! next. `Debug` prints like `Display`, so a program that returns an `Error` ends with a
+//! sentence and not with the fields of a struct.
 //!
-//! Two events are no errors here: a client that leaves ([`recv`](crate::Connection::recv)
-//! yields `None`) and a client that is refused (logged, with the reason).
-//!
-//! A production server adds an error counter per kind, so that a rising line is seen
-//! before a user calls.
+//! Two events are not errors: a client that leaves ([`recv`](crate::Connection::recv) returns
+//! `None`), and a client that is refused (logged with the reason).
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
@@ -18,71 +15,71 @@ use crate::tls::{error::CertificateError, pem::PemError};
 
 pub(crate) mod connect;
 
-/// The result of everything in this crate that can fail.
+/// The result of every function of this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong. `Display` is one line; [`Error::help`] says what to do next.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting has a value that this program cannot use: repair the setting.
+    /// A setting has a value that this program does not accept: correct the setting.
     #[error("{name}={value:?}: {reason}")]
     Setting {
         /// The name of the setting, e.g. `WEBSOCKET_PORT`.
         name: &'static str,
-        /// The value as found; `***` for a secret.
+        /// The value; `***` for a secret.
         value: String,
-        /// What is wrong with it and which forms are accepted.
+        /// What is wrong with it, and which forms are accepted.
         reason: String,
     },
-    /// A setting is missing that another one needs, or is misspelt: write it.
+    /// A setting that another one needs is missing or misspelt: write it.
     #[error("{name}: {reason}")]
     SettingMissing {
         /// The name of the setting.
         name: String,
-        /// Why it is needed, or what it should be called.
+        /// Why it is needed, or its correct name.
         reason: String,
     },
-    /// The settings file cannot be read: repair the line.
+    /// The settings file cannot be read: correct the line.
     #[error("{}{}: {reason}", file.display(), line.map(|n| format!(", line {n}")).unwrap_or_default())]
     SettingsFile {
         /// The file, as it was opened.
         file: PathBuf,
-        /// The line, counted from 1, where one can be named.
+        /// The number of the line, from 1, if the error is in one line.
         line: Option<usize>,
         /// What is wrong with it.
         reason: String,
     },
-    /// The program was given an argument that it does not have: leave it out.
-    #[error("{0} is no argument of this program")]
+    /// The program has no such argument: remove it.
+    #[error("unknown argument {0}: this program accepts only --xray")]
     Argument(String),
     /// A certificate, a key or the list of trusted authorities cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// A client did not get its WebSocket; the error says at which step, and what to do.
+    /// A client could not connect; the error names the step and what to do.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// Another program listens on this address: stop it, or take another port.
+    /// Another program listens on this address: stop it, or choose another port.
     #[error("{0} is in use: another program listens on port {port}", port = .0.port())]
     AddressInUse(SocketAddr),
-    /// The operating system does not let us listen there: take another address.
+    /// The operating system does not allow this address: choose another.
     #[error("cannot listen on {addr}: {source}")]
     Listen {
-        /// The address that was asked for.
+        /// The address to listen on.
         addr: SocketAddr,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The connection has ended, so nothing can be sent any more. Handlers pass it on with
-    /// `?`; the server does not count it as a failure.
+    /// The connection has ended, so nothing can be sent. Handlers return it with `?`; the
+    /// server does not count it as a failure.
     #[error("the connection has ended")]
     Closed,
-    /// A connection did not end as it should: with the other side's goodbye.
+    /// A connection ended without the Close frame of the other side, or with an error code.
     #[error("{what}")]
     Ended {
         /// How it ended.
         what: String,
-        /// What to do about it, where that is known.
+        /// What to do next, if that is known.
         help: Option<&'static str>,
     },
     /// A message to be sent is larger than a connection may buffer: send it in parts.
@@ -93,8 +90,7 @@ pub enum Error {
         /// The limit in bytes: 64 KiB and twice `WEBSOCKET_MAX_MESSAGE_BYTES`.
         limit: usize,
     },
-    /// A client already has as many direct messages waiting as it may: try later, or
-    /// disconnect it.
+    /// The queue of direct messages to a client is full: try later, or disconnect the client.
     #[error("this client has too many direct messages waiting")]
     Busy,
     /// Any other failure of the operating system.
@@ -102,7 +98,7 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
-/// For `?` on a file that is read by itself.
+/// For `?` in a function that reads one PEM file.
 impl From<PemError> for Error {
     fn from(error: PemError) -> Error {
         Error::Certificate(error.into())
@@ -110,46 +106,34 @@ impl From<PemError> for Error {
 }
 
 impl Error {
-    /// What the reader can do next, where we know.
+    /// What the reader can do next, if that is known.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        match self {
+        let help = match self {
             Error::Setting { .. } | Error::SettingMissing { .. } | Error::SettingsFile { .. } => {
-                Some(
-                    "every setting is explained in .zEnv.example, at the top of the project".into(),
-                )
+                "every setting is explained in .zEnv.example, at the top of the project"
             }
-            Error::Argument(_) => Some(
-                "--xray shows every byte that passes, --xray=json for programs. All else is a \
-                 setting, see .zEnv.example; e.g. WEBSOCKET_PORT=9000 before the command"
-                    .into(),
-            ),
-            Error::Certificate(error) => Some(error.help()),
-            Error::Connect(error) => Some(error.help()),
-            Error::Ended { help, .. } => help.map(str::to_owned),
-            Error::AddressInUse(addr) => Some(format!(
-                "an earlier lesson may still run: stop it with Ctrl-C. Or take another port with \
-                 WEBSOCKET_PORT={}, or see who holds this one: {}",
-                addr.port().checked_add(1).unwrap_or(8765),
-                if cfg!(windows) {
-                    format!("netstat -ano | findstr :{}", addr.port())
-                } else if cfg!(target_os = "linux") {
-                    format!("ss -ltnp 'sport = :{}'", addr.port())
-                } else {
-                    format!("lsof -nP -iTCP:{} -sTCP:LISTEN", addr.port())
-                },
-            )),
+            Error::Argument(_) => {
+                "--xray shows every byte of each connection, --xray=json writes it for programs. \
+                 Everything else is a setting, see .zEnv.example; e.g. WEBSOCKET_PORT=9000 before \
+                 the command"
+            }
+            Error::Certificate(error) => return Some(error.help()),
+            Error::Connect(error) => return Some(error.help()),
+            Error::Ended { help, .. } => return help.map(str::to_owned),
+            Error::AddressInUse(addr) => return Some(port_in_use(addr.port())),
             Error::Listen { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("set WEBSOCKET_PORT to 1024 or higher: lower ports need special rights".into())
+                "set WEBSOCKET_PORT to 1024 or higher: lower ports need special rights"
             }
             Error::Listen { .. } => {
-                Some("set WEBSOCKET_HOST to an address of this machine, e.g. 127.0.0.1".into())
+                "set WEBSOCKET_HOST to an address of this machine, e.g. 127.0.0.1"
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(help.to_owned())
     }
 
-    /// The message and what to do next in one line, for a log.
+    /// The message and the help in one line, for a log.
     #[must_use]
     pub fn with_help(&self) -> String {
         match self.help() {
@@ -158,9 +142,8 @@ impl Error {
         }
     }
 
-    /// The exit code for a program that ends with this error, as sysexits.h has them: 64
-    /// (`EX_USAGE`) for a wrong argument, 78 (`EX_CONFIG`) when a setting has to change, else
-    /// 1.
+    /// The exit code of a program that ends with this error, as in sysexits.h: 64 (`EX_USAGE`)
+    /// for a wrong argument, 78 (`EX_CONFIG`) if a setting must change, otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -173,6 +156,21 @@ impl Error {
             _ => 1,
         }
     }
+}
+
+fn port_in_use(port: u16) -> String {
+    let find = if cfg!(windows) {
+        format!("netstat -ano | findstr :{port}")
+    } else if cfg!(target_os = "linux") {
+        format!("ss -ltnp 'sport = :{port}'")
+    } else {
+        format!("lsof -nP -iTCP:{port} -sTCP:LISTEN")
+    };
+    let next = port.checked_add(1).unwrap_or(8765);
+    format!(
+        "an earlier lesson may still be running: stop it with Ctrl-C. Or take another port with \
+         WEBSOCKET_PORT={next}. To find the program that listens there: {find}"
+    )
 }
 
 impl fmt::Debug for Error {
@@ -201,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_in_use_names_the_port_and_how_to_find_who_holds_it() {
+    fn a_port_in_use_names_the_port_and_how_to_find_its_program() {
         let error = Error::AddressInUse(([127, 0, 0, 1], 8765).into());
         assert!(error.to_string().contains("port 8765"));
         assert!(error.help().unwrap().contains("8765"));
