@@ -273,7 +273,7 @@ async fn s10_files_that_cannot_be_used_stop_the_program_with_file_and_reason() {
         (&directory, &key, &directory, "directory"),
         (&empty, &key, &empty, "no certificate"),
         (&junk, &key, &junk, "no certificate"),
-        (&broken, &key, &broken, "not whole"),
+        (&broken, &key, &broken, "incomplete"),
         (&key, &key, &key, "a private key and no certificate"),
         (&cert, &missing, &missing, "os error 2"),
         (&cert, &directory, &directory, "directory"),
@@ -586,7 +586,7 @@ async fn s10_what_is_no_real_file_is_not_read() {
             let (code, output) = start.fails().await;
             assert_eq!(code, Some(78), "{output}");
             assert!(
-                output.contains("is no regular file (a pipe or a device)"),
+                output.contains("is not a regular file, but a pipe or a device"),
                 "{output}"
             );
         }

@@ -155,7 +155,7 @@ fn what_is_no_file_is_not_explained() {
         let done = certs(&folder, &["--check", file]);
         assert_eq!(done.code, Some(78));
         assert!(
-            done.stderr.contains("is no regular file"),
+            done.stderr.contains("is not a regular file"),
             "{}",
             done.stderr
         );

@@ -1,16 +1,12 @@
-//! A certificate in words: for whom, by whom, until when, and what a client would say.
+//! A certificate: its names, its issuer, its dates, and the reasons to refuse it.
 //!
 //! A certificate is a signed statement: *this public key belongs to these names*. A client
-//! believes it when someone it trusts has signed it, the name it asked for is among the
-//! names, and today is among the dates. When one of the three is missing a browser tells
-//! the page nothing at all, so this file says it: [`Certificate`] prints what stands in
-//! the file, and [`problems`](Certificate::problems) what it would be refused for.
+//! accepts it if an authority that it trusts has signed it, if the name in the address is one
+//! of its names, and if today is between its dates. If one of them is wrong, a browser tells the
+//! page nothing. So [`Certificate`] prints the contents, and
+//! [`problems`](Certificate::problems) the reasons for which clients would refuse it.
 //!
-//! Reading is all that is done here. Whether a chain of signatures holds is for the TLS
-//! library to decide (`tls`), and for nobody else.
-//!
-//! Production lets a monitor ask the same question every day, so that the last week of a
-//! certificate is nobody's surprise.
+//! This file does not check signatures: the TLS library does (`trust`).
 
 use std::{fmt, net::IpAddr, path::Path};
 
@@ -25,16 +21,16 @@ use crate::{
     tls::pem::{PemError, is_key, read_pem},
 };
 
-/// From when on a certificate that will end soon is worth a warning.
+/// The time before the end of a certificate in which it gets a warning.
 const SOON: time::Duration = time::Duration::days(7);
 
-/// What stands in a certificate (X.509 version 3, RFC 5280). `Display` explains it, a line
-/// each.
+/// The contents of a certificate (X.509 version 3, RFC 5280). `Display` prints one line for
+/// each field.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    /// The certificate as it goes over the wire.
+    /// The certificate in the binary form that TLS sends.
     pub(crate) der: CertificateDer<'static>,
-    /// The key it speaks about, without its algorithm.
+    /// The public key, without its algorithm.
     pub(crate) public_key: Vec<u8>,
     subject: String,
     issuer: String,
@@ -43,18 +39,18 @@ pub struct Certificate {
     not_after: OffsetDateTime,
     /// Whether it may sign other certificates.
     authority: bool,
-    /// Whether its key usages exclude a server of TLS.
+    /// Whether its key usages exclude TLS servers.
     not_for_servers: bool,
-    /// For an authority with name constraints: the only names it may sign for.
+    /// The name constraints of an authority: the only names that it may sign for.
     permitted_names: Vec<String>,
 }
 
 impl Certificate {
-    /// Every certificate of a PEM file, in its order.
+    /// Reads every certificate of a PEM file, in its order.
     ///
     /// # Errors
-    /// When the file cannot be read or holds no certificate. (Junk is no error to a PEM
-    /// reader: it skips what it does not know, and finds nothing.)
+    /// If the file cannot be read or holds no certificate. (A PEM parser skips text that it
+    /// does not know, so a file without PEM is a file without certificates.)
     pub fn read_all(file: &Path) -> Result<Vec<Certificate>, PemError> {
         let pem = read_pem(file)?;
         Certificate::from_pem(&pem).map_err(|reason| match is_key(&pem) {
@@ -63,26 +59,25 @@ impl Certificate {
         })
     }
 
-    /// Every certificate of a PEM text, in its order; the error is the reason.
+    /// Reads every certificate of a PEM text, in its order; the error is the reason.
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Vec<Certificate>, String> {
         let mut chain = Vec::new();
         for der in CertificateDer::pem_slice_iter(pem) {
-            // What the reader says repeats what it read: it may be a key.
-            let damaged =
-                "is not whole: a line that begins or ends a certificate is missing or damaged";
+            // The parser's own message can repeat a part of the file, which may be a key.
+            let damaged = "is incomplete: a BEGIN or END line is missing or damaged";
             let der = der.map_err(|_| damaged)?;
             chain.push(Certificate::from_der(der)?);
         }
         match chain.is_empty() {
             true if is_key(pem) => {
-                Err("holds a private key and no certificate: keep it to yourself".into())
+                Err("holds a private key and no certificate: do not share it".into())
             }
             true => Err("has no certificate in it (no -----BEGIN CERTIFICATE-----)".into()),
             false => Ok(chain),
         }
     }
 
-    /// One certificate in binary form; the error is the reason.
+    /// Reads one certificate in binary form; the error is the reason.
     pub(crate) fn from_der(der: CertificateDer<'_>) -> Result<Certificate, String> {
         let der = der.into_owned();
         let unreadable = |error: &dyn fmt::Display| format!("holds no certificate: {error}");
@@ -112,19 +107,19 @@ impl Certificate {
         })
     }
 
-    /// The name of the key's owner: what stands there as common name.
+    /// The common name of the owner.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The name of who has signed it.
+    /// The common name of the authority that signed it.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The names and addresses a client may ask for (subject alternative names).
+    /// The names and addresses for which it is valid (subject alternative names).
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
@@ -136,27 +131,26 @@ impl Certificate {
         self.authority
     }
 
-    /// For an authority: the only names and networks it may sign for (permitted subtrees,
-    /// RFC 5280 section 4.2.1.10; a name stands for those below it, too). Empty: for all the
-    /// world.
+    /// The only names and networks for which an authority may sign (permitted subtrees, RFC
+    /// 5280 section 4.2.1.10; a name includes the names below it). Empty: for every name.
     #[must_use]
     pub fn permitted_names(&self) -> &[String] {
         &self.permitted_names
     }
 
-    /// The first day, for people.
+    /// The first day, as `2026-11-30`.
     #[must_use]
     pub fn not_before(&self) -> String {
         day(self.not_before)
     }
 
-    /// The last day, for people.
+    /// The last day, as `2026-11-30`.
     #[must_use]
     pub fn not_after(&self) -> String {
         day(self.not_after)
     }
 
-    /// Whether its last day has passed.
+    /// Whether its end is in the past.
     #[must_use]
     pub fn is_expired(&self) -> bool {
         OffsetDateTime::now_utc() > self.not_after
@@ -171,8 +165,8 @@ impl Certificate {
         pairs.join(":")
     }
 
-    /// What a client would refuse it for today when a server shows it. Empty: nothing, as
-    /// long as the client trusts who has signed it.
+    /// The reasons for which a client would refuse it today as a server's certificate. Empty if
+    /// every client accepts it that trusts its issuer.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<_> = self.out_of_date().into_iter().collect();
@@ -190,7 +184,7 @@ impl Certificate {
         problems
     }
 
-    /// Which of its dates a client would refuse it for today.
+    /// The date for which a client would refuse it today, if there is one.
     #[must_use]
     pub fn out_of_date(&self) -> Option<String> {
         self.out_of_date_at(OffsetDateTime::now_utc())
@@ -209,7 +203,7 @@ impl Certificate {
         }
     }
 
-    /// A word of warning in its last seven days.
+    /// A warning in its last seven days.
     #[must_use]
     pub fn ends_soon(&self) -> Option<String> {
         self.ends_soon_at(OffsetDateTime::now_utc())
@@ -250,13 +244,12 @@ impl fmt::Display for Certificate {
     }
 }
 
-/// The day of a time in seconds since 1970, for people.
+/// The day of a time in seconds since 1970, as `2026-11-30`.
 pub(crate) fn day_of(seconds: u64) -> String {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    OffsetDateTime::from_unix_timestamp(seconds).map_or_else(|_| "a day out of reach".into(), day)
+    OffsetDateTime::from_unix_timestamp(seconds).map_or_else(|_| "an unreadable date".into(), day)
 }
 
-/// A date for people, in UTC.
 fn day(date: OffsetDateTime) -> String {
     let form = format_description!("[year]-[month]-[day]");
     date.format(form).unwrap_or_default()
@@ -267,14 +260,14 @@ fn moment(date: OffsetDateTime) -> String {
     date.format(form).unwrap_or_default()
 }
 
-/// The common name, else all there is. Made printable: it is a stranger's text.
+/// The common name, or else the whole subject. Made printable, because it is untrusted text.
 fn common_name(subject: &X509Name<'_>) -> String {
     let name = subject.iter_common_name().next();
     let name = name.and_then(|name| name.as_str().ok()).map(str::to_owned);
     printable(&name.unwrap_or_else(|| subject.to_string()))
 }
 
-/// A name as a client would ask for it, or an address, or a network `address/bits`.
+/// A host name, an address, or a network as `address/bits`.
 fn name(name: &GeneralName<'_>) -> String {
     match name {
         GeneralName::DNSName(name) => printable(name),
@@ -290,7 +283,7 @@ fn address(bytes: &[u8]) -> String {
     };
     match bytes.len() {
         4 | 16 => ip(bytes).map(|ip| ip.to_string()),
-        // RFC 5280 section 4.2.1.10: in a name constraint a mask follows.
+        // In a name constraint, a mask follows (RFC 5280 section 4.2.1.10).
         8 | 32 => {
             let (network, mask) = bytes.split_at(bytes.len() / 2);
             let bits: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
@@ -317,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn s14_the_last_week_is_a_problem_and_so_is_every_day_after_it() {
+    fn s14_the_last_week_gets_a_warning_and_every_later_day_is_a_problem() {
         let leaf = leaf();
         let at = |days| {
             let now = leaf.not_after + Duration::days(days);
@@ -333,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn s06_an_authority_is_no_server() {
+    fn s06_an_authority_is_not_a_server() {
         let ca = DevelopmentCa::new(&[]).unwrap();
         let problems = ca.certificate().problems().join("; ");
         assert!(problems.contains("certificate authority"), "{problems}");
@@ -341,14 +334,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_says_so() {
+    fn a_text_without_a_certificate_is_an_error_with_the_reason() {
         let read = |text: &str| Certificate::from_pem(text.as_bytes()).unwrap_err();
         assert!(read("").contains("no certificate"));
         assert!(read("junk").contains("no certificate"));
         let key = DevelopmentCa::new(&[]).unwrap().pem().key;
         assert!(read(&key).contains("private key"));
         let begun = "-----BEGIN CERTIFICATE-----\nAAAA\n";
-        assert!(read(begun).contains("not whole"), "{}", read(begun));
+        assert!(read(begun).contains("incomplete"), "{}", read(begun));
         let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert!(
             read(empty).contains("holds no certificate"),

@@ -1,18 +1,16 @@
-//! A certificate authority for one machine: small, short-lived, and good for nothing else.
+//! A certificate authority for one machine, small and valid for half a year.
 //!
-//! A browser believes a certificate when somebody it trusts has signed it. For `localhost`
-//! nobody in the world may do that, so development needs an authority of its own. One that
-//! a learner is asked to trust must not be able to hurt: the key of an ordinary authority,
-//! copied from a laptop, could sign for every bank. This one carries *name constraints*
-//! (RFC 5280 section 4.2.1.10): it can sign for this machine, and a browser believes
-//! nothing else it signs.
+//! A browser trusts a certificate that a known authority has signed. No public authority may
+//! sign for `localhost`, so development needs an authority of its own. A learner must be able
+//! to trust it without risk: the key of an ordinary authority, copied from a laptop, could sign
+//! for every bank. This authority has *name constraints* (RFC 5280 section 4.2.1.10): browsers
+//! accept what it signs for this machine, and nothing else.
 //!
-//! The authority signs servers and is none: a certificate that signs itself and calls
-//! itself an authority, as many recipes make it, is refused by strict clients even where
-//! it is trusted.
+//! The authority signs the server's certificate and is not the server's certificate. Many
+//! recipes make one that is both; strict clients refuse it even where it is trusted.
 //!
-//! Production asks an authority that everybody trusts (Let's Encrypt, by the ACME
-//! protocol), or runs one with its key in hardware.
+//! In production, the certificate comes from a public authority (Let's Encrypt, by the ACME
+//! protocol), or from an own authority whose key is in hardware.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -24,84 +22,65 @@ use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
-use rustls::pki_types::DnsName;
 use time::OffsetDateTime;
 
 use crate::tls::{
     certificate::Certificate,
     error::{CertificateError, Result},
+    host::host,
 };
 
-/// The names of this machine for itself; every leaf has them.
+/// The names of this machine for itself. Every server certificate has them.
 pub const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// What every authority made here is limited to, beside its hosts: one limit for each kind
-/// of name, because a kind without a limit is free (RFC 5280 section 4.2.1.10).
+/// The constraints of every authority made here, in addition to its hosts: one for each kind of
+/// name, because a kind without a constraint is free (RFC 5280 section 4.2.1.10).
 const OWN_LIMITS: [&str; 3] = ["localhost", "127.0.0.0/8", "::1/128"];
 
-/// How long an authority lives: a term of lessons.
+/// The lifetime of an authority.
 const CA_DAYS: u32 = 180;
-/// How long a server's certificate lives. Short, because renewing it is one command.
+/// The lifetime of a server's certificate. It is short, because one command renews it.
 const LEAF_DAYS: u32 = 30;
-/// Clocks in a classroom differ: a new certificate is valid from a bit earlier on.
+/// A new certificate is valid from an hour ago, because the clocks in a classroom differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(3600);
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// An authority that can sign for this machine.
+/// A certificate authority that can sign for this machine.
 pub struct DevelopmentCa {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
     certificate: Certificate,
 }
 
-/// A certificate and its private key, in PEM. It has no `Debug`, because a key must not be
-/// printed by accident.
+/// A certificate and its private key as PEM. It has no `Debug`, so a key cannot be printed by
+/// accident.
 #[derive(Clone)]
 pub struct PemPair {
-    /// The certificate: public, to be shown to everybody.
+    /// The certificate, which is public.
     pub certificate: String,
-    /// The private key: whoever has it can pose as the names in the certificate.
+    /// The private key. A program that has it can pose as the names in the certificate.
     pub key: String,
 }
 
 impl DevelopmentCa {
-    /// Makes an authority that may sign for loopback and for `hosts`, names or addresses,
-    /// and for nothing else. A name stands for the names below it, too: `board.local` allows
-    /// `a.board.local`.
+    /// Makes an authority that may sign for loopback and for `hosts` (names or addresses) only.
+    /// A name includes the names below it: `board.local` allows `a.board.local`.
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] for what is no [`host`](DevelopmentCa::host).
+    /// [`CertificateError::Invalid`] for a text that is not a [`host`](DevelopmentCa::host).
     pub fn new(hosts: &[String]) -> Result<DevelopmentCa> {
-        let hosts = hosts.iter().map(|text| {
-            DevelopmentCa::host(text)
-                .map_err(|reason| CertificateError::Invalid(format!("{text:?}: {reason}")))
-        });
-        let mut hosts = hosts.collect::<Result<Vec<_>>>()?;
-        // Two authorities of the same name and different keys confuse trust stores.
+        // Two authorities with the same name and different keys confuse trust stores.
         let mut number = [0; 3];
         getrandom::fill(&mut number)
             .map_err(|error| CertificateError::Invalid(format!("no random bytes: {error}")))?;
-        let number = HEXLOWER.encode(&number);
+        let name = format!("zComm development CA {}", HEXLOWER.encode(&number));
         let mut params = CertificateParams::default();
-        let name = format!("zComm development CA {number}");
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let mut permitted = vec![
-            GeneralSubtree::DnsName("localhost".into()),
-            GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
-            single(Ipv6Addr::LOCALHOST.into()),
-        ];
-        hosts.retain(|host| !LOOPBACK_NAMES.contains(&host.as_str()));
-        hosts.sort();
-        hosts.dedup();
-        permitted.extend(hosts.iter().map(|host| match host.parse::<IpAddr>() {
-            Ok(ip) => single(ip),
-            Err(_) => GeneralSubtree::DnsName(host.clone()),
-        }));
         params.name_constraints = Some(NameConstraints {
-            permitted_subtrees: permitted,
+            permitted_subtrees: permitted(hosts)?,
             excluded_subtrees: Vec::new(),
         });
         (params.not_before, params.not_after) = from_now(CA_DAYS);
@@ -110,30 +89,32 @@ impl DevelopmentCa {
         DevelopmentCa::assemble(pem, key)
     }
 
-    /// The authority of an earlier run, from its files' contents.
+    /// Reads the authority of an earlier run.
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] when they are not an authority and its key, or when it is not
-    /// limited as those made here are: one that could sign for the whole world has no place
-    /// in a folder of development certificates.
+    /// [`CertificateError::Invalid`] if the texts are not an authority and its key, or if it has
+    /// no constraints as those made here: an authority that could sign for every name does not
+    /// belong into a folder of development certificates.
     pub fn from_pem(pair: &PemPair) -> Result<DevelopmentCa> {
-        // Without the reader's words: they may repeat what it read, and this is a key.
-        let damaged = |_| CertificateError::Invalid("its key is damaged, or is none".into());
+        // The parser's own message can repeat a part of the key.
+        let damaged =
+            |_| CertificateError::Invalid("its key is damaged, or is not a private key".into());
         let key = KeyPair::from_pem(&pair.key).map_err(damaged)?;
         DevelopmentCa::assemble(pair.certificate.clone(), key)
     }
 
     fn assemble(pem: String, key: KeyPair) -> Result<DevelopmentCa> {
-        let first = Certificate::from_pem(pem.as_bytes()).map(|mut chain| chain.swap_remove(0));
-        let certificate = first.map_err(CertificateError::Invalid)?;
-        if !certificate.is_authority() {
+        let chain = Certificate::from_pem(pem.as_bytes()).map_err(CertificateError::Invalid)?;
+        let certificate = chain.into_iter().next();
+        let certificate = certificate.filter(Certificate::is_authority);
+        let Some(certificate) = certificate else {
             return Err(CertificateError::Invalid(
-                "is no certificate authority".into(),
+                "is not a certificate authority".into(),
             ));
-        }
+        };
         if certificate.public_key != key.public_key_raw() {
             return Err(CertificateError::Invalid(
-                "the key belongs to another one".into(),
+                "the key belongs to another certificate".into(),
             ));
         }
         let limits = certificate.permitted_names();
@@ -155,13 +136,23 @@ impl DevelopmentCa {
         })
     }
 
-    /// What clients have to trust. Public.
+    /// A host in the form in which clients ask for it: a name in lower case, or an address. An
+    /// IPv6 address may have brackets, as in a URL.
+    ///
+    /// # Errors
+    /// The reason, for a text that clients read in different ways: a label of 64 characters, a
+    /// hyphen at the end of one, or an address such as `127.1`.
+    pub fn host(text: &str) -> Result<String, &'static str> {
+        host(text)
+    }
+
+    /// The certificate that clients must trust. It is public.
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
-    /// The authority itself, to be kept for the next leaf.
+    /// The authority as PEM, to be saved for the next certificate.
     #[must_use]
     pub fn pem(&self) -> PemPair {
         PemPair {
@@ -170,64 +161,19 @@ impl DevelopmentCa {
         }
     }
 
-    /// A name or an address that clients can ask for, as they write it; the error is the
-    /// reason. An IPv6 address may stand in brackets, as in a URL.
-    ///
-    /// # Errors
-    /// For what TLS libraries take for no name (a label of 64 characters, a hyphen at its
-    /// end), and for what browsers take for an address though it is none, such as `127.1`.
-    pub fn host(text: &str) -> Result<String, &'static str> {
-        const EXPECTED: &str = "expected a name or an address, e.g. board.local or 192.168.1.20";
-        let bracketed = text.strip_prefix('[').map(|rest| rest.strip_suffix(']'));
-        let address = match bracketed {
-            Some(inside) => {
-                let v6 = inside.and_then(|inside| inside.parse::<Ipv6Addr>().ok());
-                Some(v6.ok_or(EXPECTED)?.into())
-            }
-            None => text.parse::<IpAddr>().ok(),
-        };
-        if let Some(address) = address {
-            return match address.is_unspecified() {
-                true => Err("this stands for every address: name the one that others type"),
-                false => Ok(address.to_string()),
-            };
-        }
-        if text.len() > 1 && text.ends_with('.') {
-            return Err("without the dot at its end: certificates have none");
-        }
-        // WHATWG URL, "ends in a number": browsers then read all of it as an IPv4 address.
-        let last = text.rsplit('.').next().unwrap_or_default();
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
-        if digits(last)
-            || last
-                .to_ascii_lowercase()
-                .strip_prefix("0x")
-                .is_some_and(hex)
-        {
-            return Err(
-                "ends in a number, so it is an address gone wrong: four numbers from 0 \
-                        to 255, without zeros before them, e.g. 192.168.1.20",
-            );
-        }
-        let name = DnsName::try_from(text).map_err(|_| EXPECTED)?;
-        Ok(name.as_ref().to_ascii_lowercase())
-    }
-
-    /// The names and addresses it was made for: those of this machine for itself, and the
-    /// hosts it may sign for besides.
+    /// The names and addresses it was made for: the loopback names and its hosts.
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
         let mut hosts = LOOPBACK_NAMES.map(str::to_owned).to_vec();
         for limit in self.certificate.permitted_names() {
-            let host = match limit.split_once('/') {
+            let text = match limit.split_once('/') {
                 Some((ip, "32")) if !ip.contains(':') => ip,
                 Some((ip, "128")) => ip,
-                // A network names no host.
+                // A network is not a host.
                 Some(_) => continue,
                 None => limit,
             };
-            match DevelopmentCa::host(host) {
+            match host(text) {
                 Ok(host) if !hosts.contains(&host) => hosts.push(host),
                 _ => {}
             }
@@ -235,27 +181,26 @@ impl DevelopmentCa {
         hosts
     }
 
-    /// Whether it may sign for this name or address, as one of its own. (By the rules it may
-    /// for the names below one of its own as well.)
+    /// Whether this name or address is one of its hosts. (Its constraints also allow the names
+    /// below a host.)
     #[must_use]
     pub fn may_sign_for(&self, host: &str) -> bool {
         let known = self.hosts();
         is_loopback(host) || known.iter().any(|name| name.eq_ignore_ascii_case(host))
     }
 
-    /// A new key with a certificate for these names and addresses, valid for 30 days from
-    /// now.
+    /// Makes a key and a certificate for these names and addresses, valid for 30 days from now.
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] for a name that no certificate can hold. A name outside the
-    /// authority's constraints is signed here, and refused by every client.
+    /// [`CertificateError::Invalid`] for a name that a certificate cannot hold. A name outside
+    /// the constraints is signed here, and every client refuses it.
     pub fn issue<S: AsRef<str>>(&self, names: &[S]) -> Result<PemPair> {
         let (start, end) = from_now(LEAF_DAYS);
         self.sign(names, start, end)
     }
 
-    /// The same for 30 days that end in so many days, or ended so many days ago: to see
-    /// what clients say to that.
+    /// Makes one whose 30 days end in this number of days, or ended some days ago if it is
+    /// negative, to show what clients do then.
     ///
     /// # Errors
     /// As [`issue`](DevelopmentCa::issue).
@@ -272,7 +217,7 @@ impl DevelopmentCa {
     ) -> Result<PemPair> {
         let names: Vec<_> = names.iter().map(|name| name.as_ref().to_owned()).collect();
         let first = names.first().cloned().unwrap_or_default();
-        // Turns each name into a DNS name or an address.
+        // This turns each name into a DNS name or an address.
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, first);
         params.is_ca = IsCa::ExplicitNoCa;
@@ -293,7 +238,29 @@ fn is_loopback(host: &str) -> bool {
     address.map_or(host == "localhost", |ip| ip.is_loopback())
 }
 
-/// The network that is this one address.
+/// The constraints for loopback and for these hosts, in the order of the alphabet.
+fn permitted(hosts: &[String]) -> Result<Vec<GeneralSubtree>> {
+    let mut names = Vec::new();
+    for text in hosts {
+        let wrong = |reason| CertificateError::Invalid(format!("{text:?}: {reason}"));
+        names.push(host(text).map_err(wrong)?);
+    }
+    names.retain(|name| !LOOPBACK_NAMES.contains(&name.as_str()));
+    names.sort();
+    names.dedup();
+    let names = names.into_iter().map(|name| match name.parse::<IpAddr>() {
+        Ok(ip) => single(ip),
+        Err(_) => GeneralSubtree::DnsName(name),
+    });
+    let loopback = [
+        GeneralSubtree::DnsName("localhost".into()),
+        GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
+        single(Ipv6Addr::LOCALHOST.into()),
+    ];
+    Ok(loopback.into_iter().chain(names).collect())
+}
+
+/// The network of this one address.
 fn single(ip: IpAddr) -> GeneralSubtree {
     let bits = if ip.is_ipv4() { 32 } else { 128 };
     GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip, bits))
@@ -346,69 +313,15 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_what_every_client_takes_for_one() {
-        for (text, host) in [
-            ("Board.Local", "board.local"),
-            ("laptop_3", "laptop_3"),
-            ("1and1.example", "1and1.example"),
-            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
-            ("192.168.1.20", "192.168.1.20"),
-            ("[FD00::1]", "fd00::1"),
-            ("fd00:0::1", "fd00::1"),
-        ] {
-            assert_eq!(DevelopmentCa::host(text), Ok(host.to_owned()));
-        }
-        let long = format!("{}.local", "a".repeat(64));
-        for text in [
-            "",
-            ".",
-            "..",
-            "-",
-            "a-",
-            "-a",
-            ".com",
-            "a..b",
-            "localhost.",
-            "*.local",
-            "a b",
-            "a:80",
-            "ä.local",
-            "[192.168.1.20]",
-            "[board.local]",
-            "[::1",
-            "::1]",
-            "fe80::1%eth0",
-            &long,
-            "0.0.0.0",
-            "::",
-            "127.1",
-            "1",
-            "192.168.1.020",
-            "192.168.1.256",
-            "0x7f.1",
-            "1.0x7F",
-            "0x7f",
-            "1.0x",
-        ] {
-            assert!(DevelopmentCa::host(text).is_err(), "{text:?}");
-        }
-        assert!(
-            DevelopmentCa::host("127.1")
-                .unwrap_err()
-                .contains("an address gone wrong")
-        );
+    fn its_hosts_are_the_loopback_names_and_those_it_was_made_for() {
+        let ca = DevelopmentCa::new(&["b.local".into(), "::1".into(), "127.0.0.2".into()]);
+        let hosts = ["localhost", "127.0.0.1", "::1", "127.0.0.2", "b.local"];
+        assert_eq!(ca.unwrap().hosts(), hosts);
         assert!(DevelopmentCa::new(&["127.1".into()]).is_err());
     }
 
     #[test]
-    fn its_hosts_are_those_it_was_made_for() {
-        let ca = DevelopmentCa::new(&["b.local".into(), "::1".into(), "127.0.0.2".into()]);
-        let hosts = ["localhost", "127.0.0.1", "::1", "127.0.0.2", "b.local"];
-        assert_eq!(ca.unwrap().hosts(), hosts);
-    }
-
-    #[test]
-    fn one_that_could_sign_for_others_is_not_kept() {
+    fn an_authority_that_could_sign_for_others_is_refused() {
         let limits = |names: &[&str]| NameConstraints {
             permitted_subtrees: names
                 .iter()
@@ -430,14 +343,14 @@ mod tests {
                 key: key.serialize_pem(),
             };
             let Err(error) = DevelopmentCa::from_pem(&pair) else {
-                panic!("kept")
+                panic!("accepted")
             };
             assert!(error.to_string().contains(reason), "{error}");
         }
     }
 
     #[test]
-    fn a_leaf_is_for_its_names_and_for_no_signing() {
+    fn a_server_certificate_is_for_its_names_and_cannot_sign() {
         let ca = DevelopmentCa::new(&[]).unwrap();
         let leaf = first(&ca.issue(&LOOPBACK_NAMES).unwrap().certificate);
         assert_eq!(leaf.names(), LOOPBACK_NAMES);
@@ -449,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_is_the_same_after_it_was_kept() {
+    fn an_authority_is_the_same_after_it_was_saved() {
         let ca = DevelopmentCa::new(&[]).unwrap();
         let again = DevelopmentCa::from_pem(&ca.pem()).unwrap();
         assert_eq!(
@@ -460,7 +373,7 @@ mod tests {
         let leaf = ca.issue(&LOOPBACK_NAMES).unwrap();
         assert!(
             DevelopmentCa::from_pem(&leaf).is_err(),
-            "a leaf is no authority"
+            "a leaf is not an authority"
         );
         let others_key = DevelopmentCa::new(&[]).unwrap().pem().key;
         let mixed = PemPair {

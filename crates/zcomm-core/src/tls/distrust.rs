@@ -2,29 +2,29 @@
 
 use crate::text::shown::listed;
 
-/// Why a certificate is not believed.
+/// Why a client does not trust a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Distrust {
-    /// Signed by somebody whom this client does not know.
+    /// The client does not know the authority that signed it.
     #[error("it is signed by \"{issuer}\", which is not trusted here")]
     UnknownIssuer {
-        /// Who signed it.
+        /// The authority that signed it.
         issuer: String,
     },
-    /// Its last day has passed.
+    /// Its last day is in the past.
     #[error("it expired on {not_after}")]
     Expired {
         /// Its last day.
         not_after: String,
     },
-    /// Its first day is to come.
+    /// Its first day is in the future.
     #[error("it is not valid before {not_before}")]
     NotYetValid {
         /// Its first day.
         not_before: String,
     },
-    /// It is for other names.
+    /// It is not for the name in the address.
     #[error("it is for {}, not for {wanted}", names(.valid))]
     WrongName {
         /// The name in the address.
@@ -32,16 +32,16 @@ pub enum Distrust {
         /// The names in the certificate.
         valid: Vec<String>,
     },
-    /// An authority that poses as a server.
+    /// It is the certificate of an authority, not of a server.
     #[error("it is a certificate authority: it may sign a server's certificate, not be one")]
     CaAsServer,
-    /// Its signer may not sign for this name.
+    /// Name constraints forbid its authority to sign for this name.
     #[error("its authority \"{issuer}\" may not sign for all of its names (name constraints)")]
     OutsideConstraints {
-        /// Who signed it.
+        /// The authority that signed it.
         issuer: String,
     },
-    /// Anything else.
+    /// Any other reason.
     #[error("{0}")]
     Other(String),
 }
@@ -51,12 +51,12 @@ impl Distrust {
     pub(crate) fn help(&self) -> String {
         match self {
             Distrust::UnknownIssuer { .. } => {
-                "if that authority is your own, name its file: --ca certs/ca.pem. There is no switch \
-                 to ignore it: without this check anybody on the way could pose as the server"
+                "if that authority is your own, name its file: --ca certs/ca.pem. No option skips \
+                 this check: without it, any machine on the way could pose as the server"
             }
             Distrust::Expired { .. } => {
-                "the server needs a new one (cargo run --bin zcomm -- certs); or the clock of this computer \
-                 is wrong"
+                "the server needs a new certificate (cargo run --bin zcomm -- certs), or the clock of \
+                 this computer is wrong"
             }
             Distrust::NotYetValid { .. } => "is the clock of this computer right?",
             Distrust::WrongName { .. } => {

@@ -2,18 +2,17 @@
 
 use crate::tls::pem::{MAKE_CERTIFICATES, PemError};
 
-/// The result of everything in this folder that can fail.
+/// The result of every function of this folder that can fail.
 pub(crate) type Result<T, E = CertificateError> = std::result::Result<T, E>;
 
 /// A certificate, a key or a list of authorities that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// A file with a certificate or a key cannot be used: repair the file.
+    /// A file with a certificate or a key cannot be used: replace the file.
     #[error(transparent)]
     Pem(#[from] PemError),
-    /// A certificate cannot be made, or cannot be used for its purpose: use other names, or
-    /// make a new one.
+    /// A certificate cannot be made or used: choose other names, or make a new one.
     #[error("certificate: {0}")]
     Invalid(String),
     /// This computer's list of trusted authorities cannot be read: install it.

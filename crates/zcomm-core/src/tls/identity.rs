@@ -1,15 +1,15 @@
 //! TLS, the server's side: what turns `ws://` into `wss://`.
 //!
-//! TLS gives a connection two things: nobody on the way can read or change it, and the
-//! client knows whom it talks to. The second is the one that goes wrong. A server shows an
-//! [`Identity`]: a certificate, and by using it the private key that belongs to it. The
-//! client compares it with its own idea of whom to believe (`trust`).
+//! TLS gives a connection two things: no machine on the way can read or change it, and the
+//! client knows which server it talks to. The second one fails more often. A server shows its
+//! [`Identity`]: a certificate, and a proof that it has the private key. The client compares it
+//! with the authorities that it trusts (`trust`).
 //!
-//! rustls speaks TLS 1.2 and 1.3 and nothing older. Its cryptography comes from one
-//! provider, named in one place: where two are compiled in and nobody chooses, rustls
-//! panics at the first connection.
+//! rustls speaks TLS 1.2 and 1.3 and nothing older. Its cryptography comes from one provider,
+//! named here: with two providers compiled in and none chosen, rustls panics at the first
+//! connection.
 //!
-//! Production renews the certificate without a restart, and often lets a proxy speak TLS.
+//! In production, the certificate is renewed without a restart, or a proxy speaks TLS.
 
 use std::{
     fmt, fs,
@@ -33,12 +33,12 @@ use crate::tls::{
     pem::{MAKE_CERTIFICATES, PemError, read_pem},
 };
 
-/// The one provider of cryptography.
+/// The provider of cryptography.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// A server's certificate, and the private key that proves it is its own.
+/// A server's certificate, and its private key.
 #[derive(Clone)]
 pub struct Identity {
     config: Arc<ServerConfig>,
@@ -50,8 +50,8 @@ impl Identity {
     /// both PEM.
     ///
     /// # Errors
-    /// [`CertificateError::Pem`] with the file and the reason: missing, empty, not PEM, a key that
-    /// does not fit.
+    /// [`CertificateError::Pem`] with the file and the reason: missing, empty, not PEM, or a key
+    /// of another certificate.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Identity> {
         let chain = Certificate::read_all(certificate)?;
         let pem = read_pem(key)?;
@@ -59,8 +59,8 @@ impl Identity {
         Ok(identity.map_err(|reason| PemError::new(key, reason))?)
     }
 
-    /// What is odd about files that can be used: what clients will refuse, a last week, a
-    /// key that others can read.
+    /// Problems of files that can be used: clients will refuse the certificate, it ends
+    /// within a week, or other users can read the key.
     pub(crate) fn warnings(&self, certificate: &Path, key: &Path) -> Vec<String> {
         let mut warnings = Vec::new();
         let file = certificate.display();
@@ -79,11 +79,10 @@ impl Identity {
         warnings
     }
 
-    /// The same from text, e.g. from a [`DevelopmentCa`](crate::DevelopmentCa) of this
-    /// process.
+    /// Reads the two from text, e.g. from a [`DevelopmentCa`](crate::DevelopmentCa).
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] when the two do not fit.
+    /// [`CertificateError::Invalid`] if the key belongs to another certificate.
     pub fn from_pem(pair: &PemPair) -> Result<Identity> {
         let chain = Certificate::from_pem(pair.certificate.as_bytes());
         let identity = chain.and_then(|chain| Identity::new(chain, pair.key.as_bytes()));
@@ -98,10 +97,8 @@ impl Identity {
             rustls::pki_types::pem::Error::NoItemsFound => {
                 "has no private key in it (no -----BEGIN PRIVATE KEY-----)".to_owned()
             }
-            // What the reader says repeats what it read: it may be the key.
-            _ => {
-                "is not whole: a line that begins or ends the key is missing or damaged".to_owned()
-            }
+            // The parser's own message can repeat a part of the key.
+            _ => "is incomplete: its BEGIN or END line is missing or damaged".to_owned(),
         })?;
         let chain = chain.into_iter().map(|certificate| certificate.der);
         let config = ServerConfig::builder_with_provider(provider())
@@ -121,13 +118,13 @@ impl Identity {
         })
     }
 
-    /// What clients will see.
+    /// The certificate that clients see.
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
-    /// The TLS handshake with one client. It has no time limit of its own.
+    /// Does the TLS handshake with one client, without a time limit of its own.
     pub(crate) async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -143,15 +140,15 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Names HTTP/1.1 as the one protocol after TLS: a client that speaks only HTTP/2 is refused
-/// by an alert that says so, and not by junk.
+/// Offers only HTTP/1.1 inside TLS, so that a client which speaks only HTTP/2 gets an alert
+/// that says so.
 fn http1_only(mut config: ServerConfig) -> ServerConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
 }
 
-/// Whether a file with a secret is open to other users of this computer. On Windows the
-/// rights of the folder count, and the answer is no.
+/// Whether other users of this computer can read a file. Always `false` on Windows, where the
+/// rights of the folder decide.
 #[cfg(unix)]
 #[must_use]
 pub fn readable_by_others(file: &Path) -> bool {
@@ -159,16 +156,16 @@ pub fn readable_by_others(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
 }
 
-/// Whether a file with a secret is open to other users of this computer: on this system
-/// the rights of the folder count.
+/// Whether other users of this computer can read a file: always `false` on this system, where
+/// the rights of the folder decide.
 #[cfg(not(unix))]
 #[must_use]
 pub fn readable_by_others(_: &Path) -> bool {
     false
 }
 
-/// Why a TLS handshake with a client failed, in words; `None` when the client left.
-/// `address` is where it should have gone.
+/// Why a TLS handshake with a client failed; `None` if the client left. `address` is the
+/// server's.
 pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<String> {
     let tls = error.get_ref().and_then(|error| error.downcast_ref());
     Some(match tls {
@@ -177,18 +174,18 @@ pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<S
         ),
         Some(TlsError::AlertReceived(alert)) => match alert {
             AlertDescription::UnknownCA => {
-                "the client does not know who signed our certificate".to_owned()
+                "the client does not trust the authority that signed the certificate".to_owned()
             }
             AlertDescription::CertificateExpired => {
-                "the client says that our certificate has expired".to_owned()
+                "the client reports that the certificate has expired".to_owned()
             }
             AlertDescription::BadCertificate | AlertDescription::CertificateUnknown => {
-                format!("the client refuses our certificate ({alert:?})")
+                format!("the client refuses the certificate ({alert:?})")
             }
             alert => format!("the client ended the TLS handshake: {alert:?}"),
         },
         Some(TlsError::PeerIncompatible(what)) => {
-            format!("no TLS in common: this server speaks 1.2 and 1.3 ({what:?})")
+            format!("no common version of TLS: this server speaks 1.2 and 1.3 ({what:?})")
         }
         Some(error) => format!("the TLS handshake failed: {error}"),
         None if error.kind() == ErrorKind::UnexpectedEof => return None,

@@ -1,6 +1,7 @@
-//! Certificates and keys: reading them, making them, deciding which server to trust.
+//! Certificates and keys: how to read and make them, and which server to trust.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
+pub(crate) mod host;
 pub(crate) mod pem;
 
 pub(crate) mod certificate;

@@ -1,10 +1,8 @@
-//! Files with certificates and keys (PEM, RFC 7468): reading them, and what is wrong with one.
+//! PEM files (RFC 7468): certificates and private keys as text.
 //!
-//! What a reader of PEM complains of can be the key itself, so its words are never repeated:
-//! an error names the file and the reason, and nothing of what is in it. And a file is a
-//! real one, of a sensible size; a name in a setting can lead to a device without end.
-//!
-//! Production reads its keys from a store that hands them to one process.
+//! An error names the file and the reason, and nothing of the contents: a parser's own message
+//! can repeat a part of the key. Only a regular file of at most 1 MiB is read, because a path
+//! in a setting can lead to a device without an end.
 
 use std::{
     fmt,
@@ -17,7 +15,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", file.display())]
 pub struct PemError {
-    /// The file, as it was opened.
+    /// The path of the file.
     pub file: PathBuf,
     /// What is wrong with it.
     pub reason: String,
@@ -25,11 +23,11 @@ pub struct PemError {
     pub help: String,
 }
 
-/// What makes certificates for this machine, as a learner types it.
+/// The command that makes certificates for this machine, as a learner types it.
 pub const MAKE_CERTIFICATES: &str = "cargo run --bin zcomm -- certs";
 
 impl PemError {
-    /// A file, and what is wrong with it. The help is to make a new one.
+    /// An error whose help is to make new certificates.
     #[must_use]
     pub fn new(file: &Path, reason: impl fmt::Display) -> PemError {
         PemError {
@@ -39,7 +37,7 @@ impl PemError {
         }
     }
 
-    /// The same with another help.
+    /// The same error with another help.
     #[must_use]
     pub fn with_help(self, help: impl Into<String>) -> PemError {
         let help = help.into();
@@ -47,13 +45,13 @@ impl PemError {
     }
 }
 
-/// The largest file with certificates or a key (bytes).
+/// The size limit of a PEM file (bytes).
 const MAX_PEM: u64 = 1024 * 1024;
 
-/// Reads a file of PEM text: a real one, for a pipe never ends, nor does `/dev/zero`.
+/// Reads a PEM file.
 ///
 /// # Errors
-/// [`PemError`] with the reason; also for more than 1 MiB.
+/// [`PemError`] if it cannot be opened, is not a regular file, or is larger than 1 MiB.
 pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
     let wrong = |reason: &dyn fmt::Display| PemError::new(file, reason);
     let found = fs::metadata(file).map_err(|error| wrong(&error))?;
@@ -61,15 +59,17 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
         return Err(wrong(&"is a directory"));
     }
     if !found.is_file() {
-        return Err(wrong(&"is no regular file (a pipe or a device)"));
+        return Err(wrong(&"is not a regular file, but a pipe or a device"));
     }
     let mut bytes = Vec::new();
-    // The limit holds for the reading, too: the file may grow after the look at it.
+    // The limit applies to reading, too: the file may have grown since the check.
     let opened = File::open(file).map(|file| file.take(MAX_PEM + 1));
     let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
     match read.map_err(|error| wrong(&error))? as u64 {
         ..=MAX_PEM => Ok(bytes),
-        _ => Err(wrong(&"is larger than 1 MiB: no certificate and no key is")),
+        _ => Err(wrong(
+            &"is larger than 1 MiB, so it is not a certificate or a key",
+        )),
     }
 }
 

@@ -1,16 +1,14 @@
-//! TLS, the client's side: whom to believe.
+//! TLS, the client's side: which servers to trust.
 //!
-//! A client that encrypts without asking whom it talks to has a secret conversation with
-//! anybody. So it has a [`Trust`]: the authorities it believes, which are those of the
-//! operating system, as for a browser, and one more where a lesson brings its own. There
-//! is no switch to believe everybody.
+//! Encryption without a check of the server protects nothing: a client would have a secret
+//! conversation with any machine on the way. So a client has a [`Trust`]: the authorities of
+//! the operating system, as a browser has, and one more if a lesson brings its own. No option
+//! skips the check.
 //!
-//! When a certificate is refused, TLS breaks the connection off and the certificate is
-//! gone. A [`Witness`] beside the verifier keeps what the server showed, so that the
-//! reason can be told with names and dates.
+//! When a client refuses a certificate, TLS ends the connection, and the certificate is lost. A
+//! [`Witness`] around the verifier keeps it, so that the error can show its names and dates.
 //!
-//! Production adds revocation (the platform's verifier asks for it where the system does)
-//! and, between its own services, certificates for clients.
+//! In production, services that call each other also check the certificate of the client.
 
 use std::{
     fmt,
@@ -35,18 +33,19 @@ use crate::tls::{
     identity::provider,
 };
 
-/// Certificates that are kept of what a server shows.
+/// The number of certificates that are kept of a server's chain.
 const MAX_CHAIN: usize = 10;
 
-/// Whom a client believes.
+/// The authorities that a client trusts.
 #[derive(Clone)]
 pub struct Trust(Arc<dyn ServerCertVerifier>);
 
 impl Trust {
-    /// The authorities that this computer trusts, and these in addition.
+    /// Trusts the authorities of this computer, and these in addition.
     ///
     /// # Errors
-    /// [`CertificateError::TrustStore`] when the computer has no such list and none is given.
+    /// [`CertificateError::TrustStore`] if the computer has no list of authorities and `also`
+    /// is empty.
     pub fn platform(also: &[Certificate]) -> Result<Trust> {
         let also = also.iter().map(|certificate| certificate.der.clone());
         let verifier = Verifier::new_with_extra_roots(also, provider());
@@ -54,10 +53,10 @@ impl Trust {
         Ok(Trust(Arc::new(verifier)))
     }
 
-    /// This authority and no other.
+    /// Trusts this authority and no other.
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] when it cannot be used.
+    /// [`CertificateError::Invalid`] if it cannot be used.
     pub fn only(ca: &DevelopmentCa) -> Result<Trust> {
         let wrong = |error: &dyn fmt::Display| CertificateError::Invalid(error.to_string());
         let mut roots = RootCertStore::empty();
@@ -68,7 +67,7 @@ impl Trust {
         Ok(Trust(verifier))
     }
 
-    /// For one connection: its settings, and who will have seen the server's certificates.
+    /// The TLS settings of one connection, and the witness of its server's certificates.
     pub(crate) fn client(&self) -> Result<(Arc<ClientConfig>, Arc<Witness>), TlsError> {
         let witness = Arc::new(Witness {
             verifier: Arc::clone(&self.0),
@@ -76,8 +75,8 @@ impl Trust {
         });
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
-            // rustls calls every verifier dangerous that is not its own. This one passes
-            // each question on to one that is, or to the operating system's.
+            // rustls calls every foreign verifier dangerous. This one forwards each question to
+            // the verifier of rustls or of the operating system.
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<_>)
             .with_no_client_auth();
@@ -91,7 +90,7 @@ impl fmt::Debug for Trust {
     }
 }
 
-/// Passes every question on, and keeps what the server showed.
+/// Forwards every question to `verifier`, and keeps the server's certificates.
 #[derive(Debug)]
 pub(crate) struct Witness {
     verifier: Arc<dyn ServerCertVerifier>,
@@ -99,25 +98,25 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
-    /// What the server showed, its own certificate first.
+    /// The certificates of the server, its own first.
     pub(crate) fn chain(&self) -> Vec<Certificate> {
         let chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
         chain.clone()
     }
 
-    /// Why the certificate was not believed; `None` when that was not what failed.
+    /// Why the client does not trust the certificate; `None` for another failure of TLS.
     pub(crate) fn distrust(&self, error: &TlsError, wanted: &str) -> Option<Distrust> {
         let TlsError::InvalidCertificate(error) = error else {
             return None;
         };
         let chain = self.chain();
         let first = chain.first();
-        // The last one that was shown leads to whom the client would have to know.
+        // The last certificate names the authority that the client would have to know.
         let issuer = || {
             let last = chain.last().map(|last| last.issuer().to_owned());
             last.unwrap_or_default()
         };
-        // Of the whole chain: what is out of date need not be the server's own.
+        // rustls checks the whole chain: the server's own certificate may be up to date.
         let date = |date: UnixTime| day_of(date.as_secs());
         Some(match error {
             rustls::CertificateError::UnknownIssuer => Distrust::UnknownIssuer { issuer: issuer() },
@@ -136,8 +135,8 @@ impl Witness {
                     .map(|first| first.names().to_vec())
                     .unwrap_or_default(),
             },
-            // rustls has no name for these two, and passes on what its verifier said. The
-            // verifiers of macOS and Windows say other things, which end in `Other`.
+            // rustls has no variants for these two: it forwards the text of its verifier. The
+            // verifiers of macOS and Windows have other texts, which end in `Other`.
             rustls::CertificateError::Other(other) => match other.to_string().as_str() {
                 "CaUsedAsEndEntity" => Distrust::CaAsServer,
                 "NameConstraintViolation" => Distrust::OutsideConstraints { issuer: issuer() },
@@ -158,7 +157,7 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
         let chain = [first].into_iter().chain(others).take(MAX_CHAIN);
-        // What cannot be read cannot be shown, and will be refused below.
+        // A certificate that cannot be read is refused below.
         let chain = chain.filter_map(|der| Certificate::from_der(der.clone()).ok());
         *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain.collect();
         self.verifier
