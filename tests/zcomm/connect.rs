@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use zcomm_core::{Config, Connection, Message, Origin, Refuse, Result, Token};
+use zcomm_core::{Config, Connection, Message, Origin, RefuseBy, Result, Token};
 
 use crate::{
     Done, pipe,
@@ -222,7 +222,7 @@ fn the_token_and_the_origin_open_the_door_or_not() {
         require_auth: true,
         token: Some(Token::new(TOKEN).unwrap()),
         allowed_origins: Origin::parse("https://a.example").map(|origin| vec![origin]),
-        refuse: Refuse::Http,
+        refuse: RefuseBy::Http,
         ..Config::default()
     });
     let url = server.url();

@@ -9,7 +9,7 @@ use std::{
 
 use zcomm_chat::Chat;
 use zcomm_chat::envelope::{ClientMessage, Stamped};
-use zcomm_core::{ClientSocket, Config, Connection, Message, Refuse, Trust};
+use zcomm_core::{ClientSocket, Config, Connection, Message, RefuseBy, Trust};
 
 use crate::{
     Done,
@@ -136,7 +136,7 @@ fn its_words_fit_a_terminal() {
 
 #[test]
 fn a_tour_of_a_chat_that_runs_stays_in_its_room() {
-    for refuse in [Refuse::Close, Refuse::Http] {
+    for refuse in [RefuseBy::Close, RefuseBy::Http] {
         let server = chat(Config {
             refuse,
             ..Config::default()
@@ -172,11 +172,11 @@ fn a_tour_of_a_chat_that_runs_stays_in_its_room() {
 fn who_is_not_let_in_is_told_about_the_token() {
     for (refuse, error, help) in [
         (
-            Refuse::Close,
+            RefuseBy::Close,
             "Ada is not let in: the other side closed with 1008",
             "--token",
         ),
-        (Refuse::Http, "HTTP 401", "show the server's token"),
+        (RefuseBy::Http, "HTTP 401", "show the server's token"),
     ] {
         let server = chat(Config {
             refuse,

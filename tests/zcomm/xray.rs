@@ -19,7 +19,7 @@ use tungstenite::{
         coding::{Data, OpCode},
     },
 };
-use zcomm_core::{Config, Connection, Origin, Refuse, Result, Token};
+use zcomm_core::{Config, Connection, Origin, RefuseBy, Result, Token};
 
 use crate::{
     Done, folder,
@@ -38,7 +38,7 @@ pub(crate) async fn echo(mut connection: Connection) -> Result<()> {
     Ok(())
 }
 
-fn guarded(refuse: Refuse) -> Config {
+fn guarded(refuse: RefuseBy) -> Config {
     Config {
         require_auth: true,
         token: Some(Token::new(TOKEN).unwrap()),
@@ -234,8 +234,8 @@ fn what_is_heard_through_it_is_what_is_heard_without_it() {
 #[test]
 fn refusals_pass() {
     for (refuse, expected) in [
-        (Refuse::Http, "HTTP/1.1 401"),
-        (Refuse::Close, "HTTP/1.1 101"),
+        (RefuseBy::Http, "HTTP/1.1 401"),
+        (RefuseBy::Close, "HTTP/1.1 101"),
     ] {
         let server = start(guarded(refuse), echo);
         let proxy = Proxy::start(&folder("xray-refusals"), &[&server.url()]);
@@ -244,7 +244,7 @@ fn refusals_pass() {
         assert!(through.starts_with(expected), "{through}");
         assert_eq!(through, answer(&here, &here, ""));
     }
-    let server = start(guarded(Refuse::Close), echo);
+    let server = start(guarded(RefuseBy::Close), echo);
     let proxy = Proxy::start(&folder("xray-1008"), &[&server.url()]);
     let mut client = client(&proxy.place, "/?token=wrong-wrong-wrong");
     assert!(format!("{:?}", client.read().unwrap()).contains("Invalid token"));
@@ -484,7 +484,7 @@ fn k05_ctrl_c_ends_it_with_connections_open() {
 
 /// Records a conversation with secrets wherever they can be.
 fn recorded(folder: &Path, arguments: &[&str]) -> (Running, Done) {
-    let server = start(guarded(Refuse::Close), echo);
+    let server = start(guarded(RefuseBy::Close), echo);
     let url = server.url();
     let arguments = [&[url.as_str()][..], arguments].concat();
     let proxy = Proxy::start(folder, &arguments);

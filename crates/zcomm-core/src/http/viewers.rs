@@ -13,15 +13,18 @@
 //! Production has this in the browser's own tools, for the pages that run in it.
 
 use std::{
-    borrow::Cow,
     collections::VecDeque,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use crate::{
     access::{refusal::Refusal, why::is_attempt},
-    clients::registry::Clients,
-    hub::log::{Hub, HubLimits},
+    clients::registry::{Clients, Membership},
+    hub::{
+        cursor::Cursor,
+        log::{Hub, HubLimits},
+    },
     metrics::counters::Metrics,
     wire::transport::Transport,
     xray::{Event, gap, tap::Watcher},
@@ -64,13 +67,17 @@ impl Viewers {
         }
     }
 
-    /// The log that a viewer names.
-    pub(crate) fn wanted(&self, watch: &[Cow<'_, str>]) -> Result<Hub, Refusal> {
-        let log = match watch {
-            [attempt] => self.log(attempt, true),
-            _ => None,
-        };
-        log.ok_or(Refusal::Malformed("watch must be one attempt"))
+    /// Adds a viewer of the connection that made this attempt. It reads from the beginning.
+    pub(crate) fn join(
+        &self,
+        attempt: Option<&str>,
+        peer: SocketAddr,
+    ) -> Result<(Membership, Cursor), Refusal> {
+        let log = attempt.and_then(|attempt| self.log(attempt, true));
+        let log = log.ok_or(Refusal::Malformed("watch must be one attempt"))?;
+        let membership = self.clients.join(peer);
+        let cursor = log.cursor_at(membership.client.info.id, 0);
+        Ok((membership, cursor))
     }
 
     /// The log of an attempt, which may be made later; `None` when that is no random word.

@@ -24,7 +24,7 @@ use crate::{
     clients::registry::Clients,
     connection::handle::Connection,
     error::{Error, Result},
-    http::{front::Front, page::Page, statistics::Statistics, viewers::Viewers},
+    http::{page::Page, router::Router, statistics::Statistics, viewers::Viewers},
     hub::log::{Hub, HubLimits},
     metrics::{
         counters::{Metrics, UNHEARD},
@@ -34,7 +34,7 @@ use crate::{
     protocol::{close_reason::CloseReason, message::Message},
     server::{
         announce::{announce, reached_from_here},
-        client_task::Sessions,
+        client_task::ClientTasks,
         descriptors,
         listener::{accept_failed, listen, may_complain, resolve},
     },
@@ -219,8 +219,8 @@ impl Server {
         };
         let watched = self.config.xray.as_ref();
         let viewers = watched.map(|_| Viewers::beside(&self.clients));
-        let sessions = Arc::new(Sessions {
-            front: Front {
+        let client_tasks = Arc::new(ClientTasks {
+            router: Router {
                 gate: gate(&self.config, self.local_addr),
                 page: self.page,
                 clients: self.clients.clone(),
@@ -240,8 +240,8 @@ impl Server {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => match slots.take(peer.ip()) {
                         Some(slot) => {
-                            let (sessions, handler) = (Arc::clone(&sessions), Arc::clone(&handler));
-                            tasks.spawn(sessions.serve(stream, peer, slot, stopping.clone(), handler));
+                            let (client_tasks, handler) = (Arc::clone(&client_tasks), Arc::clone(&handler));
+                            tasks.spawn(client_tasks.serve(stream, peer, slot, stopping.clone(), handler));
                         }
                         None => {
                             metrics.refusals.add(UNHEARD);
@@ -263,11 +263,11 @@ impl Server {
         stop.send_replace(true);
         let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
         self.clients.disconnect_all(&why);
-        if let Some(viewers) = &sessions.front.viewers {
+        if let Some(viewers) = &client_tasks.router.viewers {
             viewers.clients.disconnect_all(&why);
         }
         let all_ended = async { while tasks.join_next().await.is_some() {} };
-        if timeout(sessions.config.stop_timeout, all_ended)
+        if timeout(client_tasks.config.stop_timeout, all_ended)
             .await
             .is_err()
         {
