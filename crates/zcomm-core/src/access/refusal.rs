@@ -11,20 +11,21 @@ use crate::protocol::close_reason::CloseReason;
 /// How a wrong or missing token is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefuseBy {
-    /// Upgrade, then close 1008 with a reason: the one way a browser shows the page why.
+    /// Upgrade, then close with 1008 and a reason: the only refusal that a browser shows to its
+    /// page.
     Close,
-    /// HTTP 401 before the upgrade: cleaner, and a browser's page sees only 1006.
+    /// Answer HTTP 401 before the upgrade: cleaner, but the page sees only 1006.
     Http,
 }
 
-/// A refused request. Not an `Error`: the server did its job.
+/// A refused request. It is not an `Error`: the server works as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// 400: the request breaks a rule of HTTP or of RFC 6455; the rule is named.
     Malformed(&'static str),
     /// 401, or close 1008: authentication is on and no token was shown.
     TokenMissing,
-    /// 401, or close 1008: the token shown is another one.
+    /// 401, or close 1008: the token is wrong.
     TokenWrong,
     /// 403: the page's origin is not on the list.
     Origin,

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What the answers are made of.
+/// Answers `/stats` and `/metrics`.
 pub(crate) struct Statistics {
     pub(crate) exposition: Exposition,
     pub(crate) max_connections: usize,

@@ -1,11 +1,7 @@
-//! One client, from accept to the end.
+//! One client's task: handshake, conversation, closing handshake.
 //!
-//! Handshake, conversation, farewell, one after the other in one task. Each part has a time
-//! limit, and what can go wrong in one client's task ends that client: a handler that fails
-//! or panics closes its connection with 1011, and the server does not notice.
-//!
-//! Production wraps a span around this function, so that every log line of one client can
-//! be found by its number.
+//! Each part has a time limit. A failure in one client's task ends that client alone: a handler
+//! that fails or panics closes its connection with 1011, and the server goes on.
 
 use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 

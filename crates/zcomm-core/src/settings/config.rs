@@ -166,9 +166,9 @@ impl Config {
 
     pub(crate) fn from_settings(settings: &Settings, default: Config) -> Result<Config> {
         let config = Config::read_all(settings, default)?;
-        let twice = config.token.as_ref().and_then(|everybodys| {
+        let twice = config.token.as_ref().and_then(|shared| {
             let mut named = config.tokens.iter();
-            named.find(|named| named.token.is(everybodys))
+            named.find(|named| named.token.is(shared))
         });
         match twice {
             Some(named) => Err(Error::Setting {
@@ -225,7 +225,7 @@ impl Config {
     /// The tokens that a client may show.
     pub(crate) fn known_tokens(&self) -> Tokens {
         Tokens {
-            everybodys: self.token.clone(),
+            shared: self.token.clone(),
             named: self.tokens.clone(),
         }
     }
