@@ -1,7 +1,7 @@
-//! What the programs share: their pages, the parts of the chat, and the gallery of lesson 3.
+//! What the lessons share: their pages, the chat, and the server of lesson 3.
 //!
-//! The pages are the files in `clients/`, compiled in. A learner can double-click the same
-//! file, so there is one page per lesson and not two.
+//! The pages are the files in `clients/`, compiled in. A double click opens the same file, so
+//! each lesson has one page.
 
 pub mod chat;
 pub mod secure;
@@ -40,7 +40,7 @@ pub const SERVER_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// Text and bytes, there and back.
+/// Echo of text and bytes.
 pub const ECHO_PAGE: Page = Page {
     file: "clients/2_client_echo.html",
     address: "ws://127.0.0.1:8765/",
@@ -48,7 +48,7 @@ pub const ECHO_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// TLS, and what a page can know of it.
+/// TLS, and what a script can see of it.
 pub const SECURE_PAGE: Page = Page {
     file: "clients/3_client_secure.html",
     address: "wss://localhost:8766/",
@@ -56,7 +56,7 @@ pub const SECURE_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// One to many, with a token or without.
+/// Broadcast, with a token or without.
 pub const BROADCAST_PAGE: Page = Page {
     file: "clients/4_client_broadcast.html",
     address: "ws://127.0.0.1:8765/",
@@ -64,7 +64,7 @@ pub const BROADCAST_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// Rooms, names, and what was missed: the page of `chat_app`.
+/// The page of `chat_app`.
 pub const CHAT_PAGE: Page = Page {
     file: "clients/chat_app.html",
     address: "ws://127.0.0.1:8765/",
@@ -75,7 +75,7 @@ pub const CHAT_PAGE: Page = Page {
     ],
 };
 
-/// Frames, as they pass: the page of `zcomm xray`, which the others show in a frame.
+/// The page of `zcomm xray`. The other pages show it in an iframe.
 pub const XRAY_PAGE: Page = Page {
     file: "clients/xray.html",
     address: "",
