@@ -8,7 +8,8 @@
 //! after a refusal: the answer would be the same.
 //!
 //! - **Run** `cargo run --bin open_broadcast`, and in a second terminal
-//!   `cargo run --example callback_client`. For another server add ` -- ` and its address.
+//!   `cargo run --example callback_client`. Or name a server:
+//!   `cargo run --example callback_client -- wss://zolo.media/ws`.
 //! - **Watch** the second terminal: send from the page, stop the server, start it again.
 //! - **Try** `4_websocket_broadcast` as the server: why does the client not connect again? Then
 //!   add `?token=…` to the address.
