@@ -28,7 +28,7 @@ const fn mime(name: &str) -> &'static str {
 }
 
 const ASSETS: &[Asset] = files![
-    "style.css" "why.js" "page.js" "wire.js"
+    "style.css" "common.js" "page.js" "wire.js"
     "xray.html" "xray.css" "xray.js" "xray_detail.js"
 ];
 
@@ -70,7 +70,7 @@ pub const CHAT_PAGE: Page = Page {
     address: "ws://127.0.0.1:8765/",
     html: include_str!("../../clients/chat_app.html"),
     assets: files![
-        "style.css" "chat.css" "why.js" "wire.js" "chat_wire.js" "chat.js"
+        "style.css" "chat.css" "common.js" "wire.js" "chat_wire.js" "chat.js"
         "xray.html" "xray.css" "xray.js" "xray_detail.js"
     ],
 };
@@ -80,5 +80,5 @@ pub const XRAY_PAGE: Page = Page {
     file: "clients/xray.html",
     address: "",
     html: include_str!("../../clients/xray.html"),
-    assets: files!["style.css" "xray.css" "why.js" "xray.js" "xray_detail.js"],
+    assets: files!["style.css" "xray.css" "common.js" "xray.js" "xray_detail.js"],
 };
