@@ -23,6 +23,7 @@ mod frames;
 mod keys;
 mod line;
 mod passage;
+mod pump;
 mod script;
 mod teller;
 mod units;
