@@ -416,7 +416,7 @@ async fn nobody_waits_for_another_connection() {
     let mut first = chaos.connect().await;
     answers(&mut first).await;
     let mut second = chaos.connect().await;
-    chaos.says("#2 opened, and spared");
+    chaos.says("#2 opened without faults");
     chaos.does("b", "ON blackhole");
     chaos.says("#1 blackhole");
     say(&mut first, "lost").await;
@@ -698,7 +698,11 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
             "line 2: 10 has no unit",
             "10ms, or 10s",
         ),
-        ("0s laten 80ms", "line 1: \"laten\" is no fault", "latency"),
+        (
+            "0s laten 80ms",
+            "line 1: \"laten\" is not a fault",
+            "latency",
+        ),
         (
             "5s clear\n1s clear",
             "line 2: it is earlier",
@@ -722,7 +726,7 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
         (&["--bandwidth", "64kb/s"], "may be bytes or bits", "kbit/s"),
         (
             &["--cut-mid-frame", "0"],
-            "\"0\" is no number of frames",
+            "\"0\" is not a number of frames",
             "from 1",
         ),
         (
@@ -746,7 +750,7 @@ async fn a_line_that_cannot_be_read_changes_nothing() {
     let mut client = chaos.connect().await;
     chaos.does(
         "laten\x1b[2J",
-        r#"==> "laten\u{1b}[2J" is no fault; one of latency"#,
+        r#"==> "laten\u{1b}[2J" is not a fault; use one of latency"#,
     );
     chaos.does("n", "now: latency 1ms");
     chaos.does("?", "l  latency TIME");

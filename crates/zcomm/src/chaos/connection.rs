@@ -6,7 +6,7 @@ use tokio::{sync::watch, time::Instant};
 use zcomm_core::xray::{Direction, Session};
 
 use super::{
-    board::{Board, State},
+    board::{Board, Controls},
     teller,
 };
 
@@ -14,7 +14,7 @@ use super::{
 pub(super) struct Connection<'a> {
     pub(super) board: &'a Board,
     pub(super) number: u64,
-    pub(super) states: watch::Receiver<State>,
+    pub(super) states: watch::Receiver<Controls>,
     pub(super) opened: Instant,
     pub(super) upgraded: AtomicBool,
     shared: Mutex<Shared>,
@@ -35,7 +35,7 @@ impl<'a> Connection<'a> {
     pub(super) fn new(
         board: &'a Board,
         number: u64,
-        states: watch::Receiver<State>,
+        states: watch::Receiver<Controls>,
     ) -> Connection<'a> {
         let opened = Instant::now();
         Connection {
@@ -60,7 +60,7 @@ impl<'a> Connection<'a> {
     }
 
     pub(super) fn tell(&self, words: String) {
-        self.board.struck(self.number, words);
+        self.board.report(self.number, words);
     }
 
     /// Shows bytes: `side` 0 where they came, 1 where they go on.

@@ -114,7 +114,7 @@ impl Disturbed {
         out: &mut Vec<Out>,
     ) {
         let from = sender(self.way);
-        if frame.is_pong() && faults.has(self.way, Fault::DropPongs) {
+        if frame.is_pong() && faults.value(Fault::DropPongs, self.way).is_some() {
             self.fate = Fate::Swallowed;
             return out.push(Out::Tell(format!("swallowed a pong {from}")));
         }
@@ -123,13 +123,11 @@ impl Disturbed {
         }
         self.count += 1;
         let number = self.count;
-        let cut = faults.has(self.way, Fault::CutMidFrame(number));
-        let corrupt = faults.has(self.way, Fault::Corrupt(number));
-        let reset = faults.has(self.way, Fault::ResetAfterFrames(number));
-        let every = faults.of(self.way, |fault| match fault {
-            Fault::Duplicate(every) => Some(*every),
-            _ => None,
-        });
+        let is_named = |fault| faults.number(fault, self.way) == Some(number);
+        let cut = is_named(Fault::CutMidFrame);
+        let corrupt = is_named(Fault::Corrupt);
+        let reset = is_named(Fault::ResetAfter);
+        let every = faults.number(Fault::Duplicate, self.way);
         let twice = every.is_some_and(|every| number.is_multiple_of(every));
         let told = |what: &str| Out::Tell(format!("{what} frame {number} ({frame}) {from}"));
         if std::mem::take(&mut self.cut) || (cut && may_strike()) {
@@ -207,7 +205,7 @@ impl Disturbed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chaos::words::Change;
+    use crate::chaos::commands::Command;
 
     const AGREED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
     const ONE: &[u8] = b"\x81\x03one";
@@ -218,8 +216,8 @@ mod tests {
     fn disturb(faults: &str, bytes: &[u8], size: usize) -> (Vec<u8>, Option<Out>, Vec<String>) {
         let mut all = Faults::default();
         for line in faults.lines() {
-            match Change::parse(line) {
-                Ok(Change::On(active)) => all.put(active),
+            match Command::parse(line) {
+                Ok(Command::On(active)) => all.put(active),
                 other => panic!("{other:?}"),
             }
         }
@@ -324,7 +322,7 @@ mod tests {
     #[test]
     fn what_has_no_strike_left_passes() {
         let mut faults = Faults::default();
-        let Ok(Change::On(cut)) = Change::parse("cut-mid-frame") else {
+        let Ok(Command::On(cut)) = Command::parse("cut-mid-frame") else {
             panic!();
         };
         faults.put(cut);

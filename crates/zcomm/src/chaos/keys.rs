@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Read};
 
 use tokio::sync::mpsc;
 
-use super::{units::Wrong, words::Change};
+use super::{commands::Command, units::InputError};
 use crate::lines;
 
 /// Keys that were pressed and are not done yet.
@@ -18,7 +18,7 @@ const KEYS: usize = 16;
 
 /// The commands of a person or a program; it ends with the input.
 pub(super) struct Keys {
-    pub(super) commands: mpsc::Receiver<Result<Change, Wrong>>,
+    pub(super) commands: mpsc::Receiver<Result<Command, InputError>>,
     /// Whether single keys count.
     pub(super) single: bool,
     _terminal: Option<Terminal>,
@@ -41,27 +41,28 @@ impl Keys {
     }
 }
 
-impl From<io::Error> for Wrong {
-    fn from(error: io::Error) -> Wrong {
-        Wrong::new(format!("the input: {error}"), "it is not read any more")
+impl From<io::Error> for InputError {
+    fn from(error: io::Error) -> InputError {
+        InputError::new(format!("the input: {error}"), "it is not read any more")
     }
 }
 
-fn command(line: &[u8]) -> Result<Change, Wrong> {
+fn command(line: &[u8]) -> Result<Command, InputError> {
     let line = String::from_utf8_lossy(line);
-    Change::parse(&line)
+    Command::parse(&line)
 }
 
 /// Each key, read in a thread of its own: a read cannot be taken back.
-fn keys() -> mpsc::Receiver<Result<Change, Wrong>> {
+fn keys() -> mpsc::Receiver<Result<Command, InputError>> {
     let (sender, commands) = mpsc::channel(KEYS);
     std::thread::spawn(move || {
         let mut pressed = [0; 64];
         while let Ok(length @ 1..) = io::stdin().lock().read(&mut pressed) {
             let pressed = String::from_utf8_lossy(&pressed[..length]);
             for key in single(&pressed) {
-                let change = Change::key(key)
-                    .ok_or_else(|| Wrong::new(format!("{key:?} is no key"), "? shows all of them"));
+                let change = Command::key(key).ok_or_else(|| {
+                    InputError::new(format!("{key:?} is no key"), "? shows all of them")
+                });
                 if sender.blocking_send(change).is_err() {
                     return;
                 }

@@ -101,15 +101,8 @@ impl<'a> Passage<'a> {
 
     /// When what comes now arrives.
     fn due(&self, now: Instant, faults: &Faults) -> Instant {
-        let latency = faults.of(self.way, |fault| match fault {
-            Fault::Latency(time) => Some(*time),
-            _ => None,
-        });
-        let jitter = faults.of(self.way, |fault| match fault {
-            Fault::Jitter(time) => Some(time.mul_f64(self.jitter)),
-            _ => None,
-        });
-        now + latency.unwrap_or_default() + jitter.unwrap_or_default()
+        let time = |fault| faults.time(fault, self.way).unwrap_or_default();
+        now + time(Fault::Latency) + time(Fault::Jitter).mul_f64(self.jitter)
     }
 }
 
@@ -117,20 +110,20 @@ impl<'a> Passage<'a> {
 mod tests {
     use super::*;
     use crate::chaos::{
-        board::{Board, Which},
-        words::Change,
+        board::{Board, Scope},
+        commands::Command,
     };
     use std::time::Duration;
 
     /// When each of these frames arrives, after the first byte of the handshake.
     fn arrivals(seed: u64, number: u64) -> Vec<Duration> {
-        let board = Board::new(Faults::default(), Which::default(), seed, false);
+        let board = Board::new(Faults::default(), Scope::default(), seed, false);
         let (_, states) = board.open();
         let connection = Connection::new(&board, number, states);
         let mut faults = Faults::default();
         for line in ["latency 100ms", "jitter 50ms"] {
-            match Change::parse(line) {
-                Ok(Change::On(active)) => faults.put(active),
+            match Command::parse(line) {
+                Ok(Command::On(active)) => faults.put(active),
                 other => panic!("{other:?}"),
             }
         }
@@ -165,7 +158,7 @@ mod tests {
     /// Time passes between them here: it must not tell them apart.
     #[tokio::test]
     async fn frames_that_came_together_leave_together() {
-        let board = Board::new(Faults::default(), Which::default(), 1, false);
+        let board = Board::new(Faults::default(), Scope::default(), 1, false);
         let (_, states) = board.open();
         let connection = Connection::new(&board, 1, states);
         let faults = Faults::default();

@@ -85,14 +85,9 @@ impl Connection<'_> {
                 self.tell("reset".into());
                 return Ending::Reset;
             }
-            let reset = state.faults.whole(|fault| match fault {
-                Fault::ResetAfterTime(after) => Some((self.opened + *after, *after)),
-                _ => None,
-            });
-            let kill = state.faults.whole(|fault| match fault {
-                Fault::IdleKill(after) => Some((self.shared().last + *after, *after)),
-                _ => None,
-            });
+            let time = |fault| state.faults.get(fault)?.value.time();
+            let reset = time(Fault::ResetAfter).map(|after| (self.opened + after, after));
+            let kill = time(Fault::IdleKill).map(|after| (self.shared().last + after, after));
             let now = Instant::now();
             let strikes = |(at, _): &(Instant, _)| *at <= now && self.board.may_strike();
             if let Some((_, after)) = reset.filter(strikes) {
@@ -158,10 +153,7 @@ impl Connection<'_> {
                 pass_end(&mut writer, ending).await;
                 return ending;
             }
-            let bandwidth = faults.of(way, |fault| match fault {
-                Fault::Bandwidth(rate) => Some(*rate),
-                _ => None,
-            });
+            let bandwidth = faults.rate(Fault::Bandwidth, way);
             let slow = slow(way, &faults);
             if slow.is_some() && !std::mem::replace(&mut shrunk, true) {
                 shrink();
@@ -203,13 +195,9 @@ impl Connection<'_> {
 
     /// What a blackhole does this way, now.
     fn hole(&self, way: Direction, faults: &Faults) -> Hole {
-        let after = |fault: &Fault| match fault {
-            Fault::Blackhole(after) => Some(*after),
-            _ => None,
-        };
         let mut shared = self.shared();
-        let Some(after) = faults.of(way, after) else {
-            if faults.whole(after).is_none() {
+        let Some(after) = faults.time(Fault::Blackhole, way) else {
+            if faults.get(Fault::Blackhole).is_none() {
                 shared.swallowed = false;
             }
             return Hole::No;
@@ -231,10 +219,7 @@ impl Connection<'_> {
 
 /// How slowly the server is read.
 fn slow(way: Direction, faults: &Faults) -> Option<Rate> {
-    let rate = faults.whole(|fault| match fault {
-        Fault::SlowReader(rate) => Some(*rate),
-        _ => None,
-    });
+    let rate = faults.rate(Fault::SlowReader, way);
     rate.filter(|_| way == Direction::ServerToClient)
 }
 

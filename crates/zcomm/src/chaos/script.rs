@@ -16,8 +16,8 @@
 use std::{collections::VecDeque, fs::File, io::Read, path::Path, time::Duration};
 
 use super::{
-    units::{Wrong, time},
-    words::Change,
+    commands::Command,
+    units::{InputError, time},
 };
 
 /// The longest script (bytes, and lines that are no remarks).
@@ -26,15 +26,15 @@ const MAX_STEPS: usize = 1000;
 
 /// What is to happen, in the order of its times.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Script(VecDeque<(Duration, Change)>);
+pub(super) struct Script(VecDeque<(Duration, Command)>);
 
 impl Script {
     /// Reads a file.
-    pub(super) fn read(file: &Path) -> Result<Script, Wrong> {
+    pub(super) fn read(file: &Path) -> Result<Script, InputError> {
         let name = file.display();
         let cannot = |why: &dyn std::fmt::Display| {
             let help = "lines such as: 10s blackhole";
-            Wrong::new(format!("cannot read {name}: {why}"), help)
+            InputError::new(format!("cannot read {name}: {why}"), help)
         };
         let mut text = Vec::new();
         let opened = File::open(file).map_err(|error| cannot(&error))?;
@@ -44,20 +44,20 @@ impl Script {
         }
         let text = String::from_utf8(text).map_err(|_| cannot(&"it is not UTF-8 text"))?;
         Script::parse(&text).map_err(|(line, wrong)| {
-            Wrong::new(format!("{name}, line {line}: {}", wrong.what), wrong.help)
+            InputError::new(format!("{name}, line {line}: {}", wrong.what), wrong.help)
         })
     }
 
     /// Reads lines; what is wrong comes with its number, counted from 1.
-    fn parse(text: &str) -> Result<Script, (usize, Wrong)> {
-        let mut steps: VecDeque<(Duration, Change)> = VecDeque::new();
+    fn parse(text: &str) -> Result<Script, (usize, InputError)> {
+        let mut steps: VecDeque<(Duration, Command)> = VecDeque::new();
         for (line, number) in text.lines().zip(1..) {
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() {
                 continue;
             }
             let (at, change) = step(line).map_err(|wrong| (number, wrong))?;
-            let wrong = |what, help: &str| Err((number, Wrong::new(what, help)));
+            let wrong = |what, help: &str| Err((number, InputError::new(what, help)));
             if steps.back().is_some_and(|(before, _)| at < *before) {
                 return wrong(
                     "it is earlier than the line before".into(),
@@ -79,20 +79,20 @@ impl Script {
     }
 
     /// The next step.
-    pub(super) fn next(&mut self) -> Option<Change> {
+    pub(super) fn next(&mut self) -> Option<Command> {
         self.0.pop_front().map(|(_, change)| change)
     }
 }
 
-fn step(line: &str) -> Result<(Duration, Change), Wrong> {
+fn step(line: &str) -> Result<(Duration, Command), InputError> {
     let (at, words) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let at = time(at)?;
     match words.trim() {
-        "" => Err(Wrong::new(
+        "" => Err(InputError::new(
             "a time, and nothing that happens then",
             "10s blackhole, for example",
         )),
-        words => Ok((at, Change::parse(words)?)),
+        words => Ok((at, Command::parse(words)?)),
     }
 }
 
@@ -109,8 +109,8 @@ mod tests {
             seen.push((due.as_secs(), script.next().unwrap()));
         }
         assert_eq!(seen.len(), 4);
-        assert_eq!(seen[1], (10, Change::parse("blackhole").unwrap()));
-        assert_eq!(seen[2..], [(10, Change::Cut), (20, Change::Clear)]);
+        assert_eq!(seen[1], (10, Command::parse("blackhole").unwrap()));
+        assert_eq!(seen[2..], [(10, Command::Cut), (20, Command::Clear)]);
         assert_eq!(script.next(), None);
     }
 
@@ -118,7 +118,7 @@ mod tests {
     fn a_wrong_line_is_named_with_its_number() {
         for (text, line, what) in [
             ("0s latency 80ms\n10 blackhole", 2, "10 has no unit"),
-            ("\n\n0s nonsense", 3, "\"nonsense\" is no fault"),
+            ("\n\n0s nonsense", 3, "\"nonsense\" is not a fault"),
             ("5s", 1, "nothing that happens"),
             ("5s latency 80", 1, "80 has no unit"),
             ("5s clear\n4s clear", 2, "earlier"),

@@ -11,20 +11,20 @@ use std::{fmt, time::Duration};
 
 /// What was wrong, and what to type instead.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct InputError {
     pub(super) what: String,
     pub(super) help: String,
 }
 
-impl Wrong {
-    pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Wrong {
+impl InputError {
+    pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> InputError {
         let (mut what, help) = (what.into(), help.into());
         // It repeats what was typed, and a line may be as long as it likes.
         if let Some((end, _)) = what.char_indices().nth(TOLD) {
             what.truncate(end);
             what.push_str(" ...");
         }
-        Wrong { what, help }
+        InputError { what, help }
     }
 }
 
@@ -37,7 +37,7 @@ const RATE: &str =
     "a rate is a number and B/s, kB/s, MB/s (bytes), kbit/s or Mbit/s (bits): 64kB/s";
 
 /// Reads `200ms`.
-pub(super) fn time(text: &str) -> Result<Duration, Wrong> {
+pub(super) fn time(text: &str) -> Result<Duration, InputError> {
     let (number, unit) = split(text, TIME)?;
     let seconds = match unit {
         "ms" => number / 1e3,
@@ -45,13 +45,21 @@ pub(super) fn time(text: &str) -> Result<Duration, Wrong> {
         "min" => number * 60.0,
         "" => {
             let what = format!("{text} has no unit");
-            return Err(Wrong::new(what, format!("{text}ms, or {text}s")));
+            return Err(InputError::new(what, format!("{text}ms, or {text}s")));
         }
-        _ => return Err(Wrong::new(format!("{unit:?} is no unit of time"), TIME)),
+        _ => {
+            return Err(InputError::new(
+                format!("{unit:?} is no unit of time"),
+                TIME,
+            ));
+        }
     };
     match Duration::try_from_secs_f64(seconds) {
         Ok(time) if time <= LONGEST => Ok(time),
-        _ => Err(Wrong::new(format!("{text} is too long"), "at most 60min")),
+        _ => Err(InputError::new(
+            format!("{text} is too long"),
+            "at most 60min",
+        )),
     }
 }
 
@@ -61,7 +69,7 @@ pub(super) struct Rate(f64);
 
 impl Rate {
     /// Reads `64kB/s`.
-    pub(super) fn parse(text: &str) -> Result<Rate, Wrong> {
+    pub(super) fn parse(text: &str) -> Result<Rate, InputError> {
         let (number, unit) = split(text, RATE)?;
         let bytes = match unit {
             "B/s" => number,
@@ -71,19 +79,24 @@ impl Rate {
             "Mbit/s" => number * 1e6 / 8.0,
             "" => {
                 let what = format!("{text} has no unit");
-                return Err(Wrong::new(what, format!("{text}kB/s, or {text}B/s")));
+                return Err(InputError::new(what, format!("{text}kB/s, or {text}B/s")));
             }
             "b/s" | "kb/s" | "mb/s" | "Mb/s" | "KB/s" | "bps" | "kbps" | "Mbps" => {
                 let what = format!("{unit:?} may be bytes or bits");
-                return Err(Wrong::new(what, RATE));
+                return Err(InputError::new(what, RATE));
             }
-            _ => return Err(Wrong::new(format!("{unit:?} is no unit of a rate"), RATE)),
+            _ => {
+                return Err(InputError::new(
+                    format!("{unit:?} is no unit of a rate"),
+                    RATE,
+                ));
+            }
         };
         match (1.0..=1e9).contains(&bytes) {
             true => Ok(Rate(bytes)),
             false => {
                 let what = format!("{text} is out of range");
-                Err(Wrong::new(what, "from 1B/s to 1000MB/s"))
+                Err(InputError::new(what, "from 1B/s to 1000MB/s"))
             }
         }
     }
@@ -100,12 +113,12 @@ impl Rate {
 }
 
 /// A number, and the word behind it.
-fn split<'a>(text: &'a str, help: &str) -> Result<(f64, &'a str), Wrong> {
+fn split<'a>(text: &'a str, help: &str) -> Result<(f64, &'a str), InputError> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
     match number.parse() {
         Ok(number) => Ok((number, unit)),
-        Err(_) => Err(Wrong::new(
+        Err(_) => Err(InputError::new(
             format!("{text:?} does not begin with a number"),
             help,
         )),
