@@ -27,7 +27,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinSet,
@@ -44,7 +44,7 @@ use crate::{
     paint::{BAD, FAINT},
 };
 use head::{Head, Names, NoRequest};
-pub(crate) use relay::Between;
+pub(crate) use relay::{Between, end_without_close_notify, pass_both};
 
 /// Connections at a time.
 const CONNECTIONS: usize = 1_000;
@@ -54,7 +54,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_secs(1);
 /// For the server's page to come, when it is asked for at the start.
 const PAGE: Duration = Duration::from_secs(2);
-/// For a client to read why it is not let through.
+/// The time limit for the other side to read the last bytes and close.
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// A proxy that listens.
@@ -309,16 +309,21 @@ async fn refuse(mut client: TcpStream, status: &str, sentence: &str) {
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    let said = async {
-        client.write_all(answer.as_bytes()).await?;
-        client.shutdown().await?;
-        // A connection that is closed with something unread takes our answer with it.
-        let mut rest = [0; 1024];
-        while client.read(&mut rest).await? > 0 {}
-        Ok::<_, std::io::Error>(())
+    // A client that does not read its answer in time loses it.
+    if let Ok(Ok(())) = timeout(DRAIN, client.write_all(answer.as_bytes())).await {
+        close_and_drain(&mut client).await;
+    }
+}
+
+/// Ends a stream, and reads its rest: if a socket is closed with unread input, TCP discards what
+/// was written to it. The other side has [`DRAIN`] to close as well.
+pub(crate) async fn close_and_drain(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let drained = async {
+        stream.shutdown().await?;
+        tokio::io::copy(stream, &mut tokio::io::sink()).await
     };
-    // Whoever does not read it, goes without.
-    drop(timeout(DRAIN, said).await);
+    // An error means that the other side has left.
+    drop(timeout(DRAIN, drained).await);
 }
 
 /// Says where the proxy is, on stderr: what is seen of the connections goes elsewhere.

@@ -33,8 +33,8 @@ use crate::program::until;
 const PIECE: usize = 16 * 1024;
 /// For the server to begin its answer.
 const ANSWER: Duration = Duration::from_secs(30);
-/// When one side has ended, for the other one to do so.
-const GOODBYE: Duration = Duration::from_secs(60);
+/// The time limit for the other direction when one has ended.
+const LAST_BYTES: Duration = Duration::from_secs(60);
 
 /// Stands between the two sides of one connection. Dropping it is the end.
 pub(crate) trait Between: Send {
@@ -69,24 +69,40 @@ pub(super) async fn relay(
             between,
             awaited: Some((Instant::now() + ANSWER, late)),
         };
-        let mut up = pin!(up.pass(first, client_reads, server_writes));
-        let mut down = pin!(down.pass(&[], server_reads, client_writes));
-        // Whoever ends first leaves the other some time for its last words.
-        tokio::select! {
-            one = &mut up => match one {
-                Ok(()) => timeout(GOODBYE, down).await.unwrap_or(Ok(())),
-                broken => broken,
-            },
-            one = &mut down => match one {
-                Ok(()) => timeout(GOODBYE, up).await.unwrap_or(Ok(())),
-                broken => broken,
-            },
-        }
+        let up = up.pass(first, client_reads, server_writes);
+        pass_both(up, down.pass(&[], server_reads, client_writes)).await
     };
     if ended.is_err() {
         server.reset();
     }
     ended
+}
+
+/// Runs both directions until both have ended, or one has failed. When one has ended, the other
+/// has [`LAST_BYTES`] to end as well.
+pub(crate) async fn pass_both<E>(
+    up: impl Future<Output = Result<(), E>>,
+    down: impl Future<Output = Result<(), E>>,
+) -> Result<(), E> {
+    let (mut up, mut down) = (pin!(up), pin!(down));
+    tokio::select! {
+        ended = &mut up => {
+            ended?;
+            timeout(LAST_BYTES, down).await.unwrap_or(Ok(()))
+        }
+        ended = &mut down => {
+            ended?;
+            timeout(LAST_BYTES, up).await.unwrap_or(Ok(()))
+        }
+    }
+}
+
+/// Turns the error of a TLS stream that ends without `close_notify` into an ordinary end.
+pub(crate) fn end_without_close_notify(read: io::Result<usize>) -> io::Result<usize> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+        read => read,
+    }
 }
 
 /// One direction.
@@ -118,11 +134,7 @@ impl<B: Between> Way<'_, B> {
                     None => continue,
                 },
             };
-            let length = match read {
-                // TLS calls an end without its goodbye so; it is one.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
-                read => read?,
-            };
+            let length = end_without_close_notify(read)?;
             self.awaited = None;
             if length == 0 {
                 // Whoever is gone needs no goodbye.
@@ -189,6 +201,6 @@ mod tests {
         tokio::time::pause();
         let begun = Instant::now();
         relay(&mut near, out, b"GET", Nobody).await.unwrap();
-        assert_eq!(begun.elapsed().as_secs(), GOODBYE.as_secs());
+        assert_eq!(begun.elapsed().as_secs(), LAST_BYTES.as_secs());
     }
 }
