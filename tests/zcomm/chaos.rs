@@ -331,7 +331,7 @@ async fn a_heartbeat_lives_as_long_as_pongs_arrive() {
         why.to_string(),
         "the other side closed with 1011 (keepalive ping timeout)"
     );
-    chaos.says("#1 swallowed a pong from the client");
+    chaos.says("#1 dropped a pong from the client");
     closed(&server, "1011");
 }
 
@@ -350,10 +350,10 @@ async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
     let mut chaos = Chaos::before(&server, &["--blackhole", "0s", "--times", "1"]);
     let mut client = impatient(&chaos);
     chaos_free(&mut client).await;
-    chaos.says("#1 blackhole: nothing passes any more, and nothing ends");
+    chaos.says("#1 blackhole: all data is held back, and the connection stays open");
     // Whoever switches it on again wants to see it happen again.
     chaos.does("blackhole", "ON blackhole");
-    chaos.says("blackhole: nothing passes any more, and nothing ends");
+    chaos.says("blackhole: all data is held back, and the connection stays open");
 
     // The same when it is open already, by hand.
     let mut chaos = Chaos::before(&server, &[]);
@@ -441,13 +441,13 @@ async fn a_reset_is_no_end_but_a_failure() {
         panic!("a goodbye");
     };
     assert!(why.contains("os error"), "{why}");
-    chaos.says("#1 reset behind frame 2 (text, 12 bytes) from the server");
+    chaos.says("#1 reset after frame 2 (text, 12 bytes) from the server");
     let mut chaos = Chaos::before(&server, &["--reset-after", "300ms", "--times", "1"]);
     let start = Instant::now();
     let mut client = chaos.connect().await;
     assert!(matches!(end(&mut client).await, End::Broken(_)));
     assert!(start.elapsed() >= Duration::from_millis(300));
-    chaos.says("#1 reset 300ms after it was opened");
+    chaos.says("#1 reset 300ms after it opened");
     let start = Instant::now();
     let mut spared = chaos.connect().await;
     while start.elapsed() < Duration::from_millis(600) {
@@ -595,7 +595,7 @@ async fn a_chat_that_is_cut_in_the_middle_of_frames_loses_nothing() {
 
 #[tokio::test]
 async fn a_chat_that_is_reset_loses_nothing() {
-    nothing_is_lost_or_twice(&["--reset-after", "9", "frames"], " reset behind frame 9 ").await;
+    nothing_is_lost_or_twice(&["--reset-after", "9", "frames"], " reset after frame 9 ").await;
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ impl Board {
         });
     }
 
-    pub(super) fn tell(&self, line: Line) {
+    pub(super) fn print(&self, line: Line) {
         self.teller.tell(line);
     }
 

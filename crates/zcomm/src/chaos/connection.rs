@@ -1,4 +1,4 @@
-//! What the two directions of one connection share.
+//! The facts about one connection that both of its directions share.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
 
@@ -7,85 +7,90 @@ use zcomm_core::xray::{Direction, Session};
 
 use super::{
     board::{Board, Controls},
-    teller,
+    teller::Line,
 };
 
-/// What the two directions share.
-pub(super) struct Connection<'a> {
+/// The X-ray's view of the bytes as they were read.
+pub(super) const BEFORE_FAULTS: usize = 0;
+/// The X-ray's view of the bytes as they were written.
+pub(super) const AFTER_FAULTS: usize = 1;
+/// How the printed lines of each view begin.
+const LABELS: [&str; 2] = ["in: ", "out:"];
+
+/// One connection through the proxy.
+pub(super) struct ProxiedConnection<'a> {
     pub(super) board: &'a Board,
     pub(super) number: u64,
-    pub(super) states: watch::Receiver<Controls>,
+    pub(super) controls: watch::Receiver<Controls>,
     pub(super) opened: Instant,
+    /// Whether the server has answered 101, so that frames follow.
     pub(super) upgraded: AtomicBool,
-    shared: Mutex<Shared>,
-    /// What came, and what went on.
-    seen: Option<Mutex<[Session; 2]>>,
+    activity: Mutex<Activity>,
+    /// A decoder for each view.
+    xray: Option<Mutex<[Session; 2]>>,
 }
 
-pub(super) struct Shared {
-    /// When a byte came last, either way.
-    pub(super) last: Instant,
-    /// The sides that have ended.
+/// What has happened on a connection so far.
+pub(super) struct Activity {
+    /// When the last byte was read, from either side.
+    pub(super) last_byte: Instant,
+    /// How many of the two sides have ended.
     pub(super) ended: usize,
-    /// The blackhole swallows this connection.
-    pub(super) swallowed: bool,
+    /// Whether the blackhole has begun for this connection.
+    pub(super) in_blackhole: bool,
 }
 
-impl<'a> Connection<'a> {
+impl<'a> ProxiedConnection<'a> {
     pub(super) fn new(
         board: &'a Board,
         number: u64,
-        states: watch::Receiver<Controls>,
-    ) -> Connection<'a> {
+        controls: watch::Receiver<Controls>,
+    ) -> ProxiedConnection<'a> {
         let opened = Instant::now();
-        Connection {
+        let decoders = || Mutex::new([Session::new(number), Session::new(number)]);
+        ProxiedConnection {
             board,
             number,
-            states,
+            controls,
             opened,
             upgraded: AtomicBool::new(false),
-            shared: Mutex::new(Shared {
-                last: opened,
+            activity: Mutex::new(Activity {
+                last_byte: opened,
                 ended: 0,
-                swallowed: false,
+                in_blackhole: false,
             }),
-            seen: board
-                .xray
-                .then(|| Mutex::new([Session::new(number), Session::new(number)])),
+            xray: board.xray.then(decoders),
         }
     }
 
-    pub(super) fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn activity(&self) -> MutexGuard<'_, Activity> {
+        self.activity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn tell(&self, words: String) {
-        self.board.report(self.number, words);
+    /// Prints what has happened.
+    pub(super) fn report(&self, event: String) {
+        self.board.report(self.number, event);
     }
 
-    /// Shows bytes: `side` 0 where they came, 1 where they go on.
-    pub(super) fn see(&self, side: usize, way: Direction, bytes: &[u8]) {
-        let Some(seen) = &self.seen else { return };
-        let mut sessions = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Shows bytes in one of the X-ray's views.
+    pub(super) fn show(&self, view: usize, direction: Direction, bytes: &[u8]) {
+        let Some(xray) = &self.xray else { return };
+        let mut decoders = xray.lock().unwrap_or_else(PoisonError::into_inner);
         let time = self.opened.elapsed();
-        sessions[side].feed(time, way, bytes, &mut |seen| {
-            self.board
-                .tell(teller::Line::Seen(SIDES[side], Box::new(seen)));
+        decoders[view].feed(time, direction, bytes, &mut |seen| {
+            self.board.print(Line::Seen(LABELS[view], Box::new(seen)));
         });
     }
 
-    /// Shows what was not finished.
-    pub(super) fn finish(&self) {
-        let Some(seen) = &self.seen else { return };
-        let mut sessions = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Shows the frames that the end has cut off.
+    pub(super) fn show_end(&self) {
+        let Some(xray) = &self.xray else { return };
+        let mut decoders = xray.lock().unwrap_or_else(PoisonError::into_inner);
         let time = self.opened.elapsed();
-        for (session, side) in sessions.iter_mut().zip(SIDES) {
-            session.finish(time, &mut |seen| {
-                self.board.tell(teller::Line::Seen(side, Box::new(seen)));
+        for (decoder, label) in decoders.iter_mut().zip(LABELS) {
+            decoder.finish(time, &mut |seen| {
+                self.board.print(Line::Seen(label, Box::new(seen)));
             });
         }
     }
 }
-
-/// What is said of bytes on each side of the faults.
-const SIDES: [&str; 2] = ["in: ", "out:"];

@@ -1,14 +1,12 @@
-//! What is on its way in one direction, and when it may arrive.
+//! The bytes of one direction that wait to be written, and when each may go.
 //!
-//! Latency is a queue: each piece has a time, and nothing overtakes, as TCP promises; so a
-//! piece that is delayed longer delays all behind it, which is called head-of-line blocking.
-//! Bandwidth is a pause behind each piece, as long as it would take to pass.
+//! Latency: each piece has a time, and none overtakes another, as TCP promises. So a piece with a
+//! longer delay delays all pieces after it (head-of-line blocking). Bandwidth: a pause after each
+//! piece, as long as its bytes take to pass.
 //!
-//! The queue is bounded, and then nothing more is read, so that the sender has to wait
-//! (backpressure). A router in its place throws away what finds no room, and TCP sends it
-//! again; for whoever looks from above the two are the same: it gets slower.
-//!
-//! Production has one such queue in every box on the way, and mostly too long a one.
+//! The queue is bounded. When it is full, the proxy stops reading, and the sender has to wait
+//! (backpressure). A router would drop packets instead and TCP would resend them; to an
+//! application both look the same: it gets slower.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -16,41 +14,43 @@ use tokio::time::Instant;
 
 use super::units::Rate;
 
-/// What may be on its way in one direction (bytes).
-const ROOM: usize = 1024 * 1024;
-/// So long is what passes at once, where there is a bandwidth.
+/// The most that waits in one direction (bytes).
+const MAX_BYTES: usize = 1024 * 1024;
+/// With a bandwidth, one write sends as many bytes as the rate allows in this time.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// How it ends.
+/// How a direction ends: as its sender has ended it, or broken by a fault.
+pub(super) type Ending = Result<(), Abort>;
+
+/// How a fault ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// As the sender ended it.
-    Fin,
-    /// Without what was to come.
+pub(super) enum Abort {
+    /// TCP ends as usual; the rest of a frame, or the Close frame, is missing.
     Cut,
+    /// TCP resets.
     Reset,
 }
 
-/// One direction.
-pub(super) struct Line {
+/// The queue of one direction.
+pub(super) struct DelayQueue {
     pieces: VecDeque<(Instant, Vec<u8>)>,
     end: Option<(Instant, Ending)>,
-    /// Of the first piece so much has passed.
-    passed: usize,
+    /// How many bytes of the first piece are written.
+    written: usize,
     bytes: usize,
-    /// When the last piece is due: none behind it is earlier.
+    /// When the last piece is due: no later piece is due before it.
     latest: Instant,
-    /// When the bandwidth lets something pass again.
+    /// When the bandwidth allows the next write.
     free: Instant,
 }
 
-impl Line {
-    pub(super) fn new() -> Line {
+impl DelayQueue {
+    pub(super) fn new() -> DelayQueue {
         let now = Instant::now();
-        Line {
+        DelayQueue {
             pieces: VecDeque::new(),
             end: None,
-            passed: 0,
+            written: 0,
             bytes: 0,
             latest: now,
             free: now,
@@ -58,31 +58,32 @@ impl Line {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.bytes < ROOM && self.end.is_none()
+        self.bytes < MAX_BYTES && self.end.is_none()
     }
 
+    /// Returns the number of bytes that wait.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// These bytes arrive then, or when all before them have.
+    /// Adds bytes that are due at this time, or once all bytes before them are.
     pub(super) fn push(&mut self, due: Instant, mut bytes: Vec<u8>) {
         self.latest = self.latest.max(due);
         self.bytes += bytes.len();
         match self.pieces.back_mut() {
-            // Many small frames that came together leave together.
+            // Small frames that were read together are written together.
             Some((time, last)) if *time == self.latest => last.append(&mut bytes),
             _ => self.pieces.push_back((self.latest, bytes)),
         }
     }
 
-    /// The end comes behind all of it.
+    /// Adds the end, after all bytes.
     pub(super) fn finish(&mut self, due: Instant, ending: Ending) {
         self.latest = self.latest.max(due);
         self.end.get_or_insert((self.latest, ending));
     }
 
-    /// When something can be done next; `None` when nothing is on its way.
+    /// Returns when the next piece or the end is due; `None` if the queue is empty.
     pub(super) fn due(&self) -> Option<Instant> {
         match (self.pieces.front(), self.end) {
             (Some((due, _)), _) => Some((*due).max(self.free)),
@@ -91,34 +92,31 @@ impl Line {
         }
     }
 
-    /// What may pass at once, when it is due.
+    /// Returns the bytes that one write may send once they are due.
     pub(super) fn front(&self, bandwidth: Option<Rate>) -> &[u8] {
         let Some((_, piece)) = self.pieces.front() else {
             return &[];
         };
-        let rest = &piece[self.passed..];
+        let rest = &piece[self.written..];
         let most = bandwidth.map_or(rest.len(), |rate| rate.bytes_in(SLICE));
         &rest[..most.min(rest.len())]
     }
 
-    /// So many bytes have passed.
+    /// Removes bytes that are written.
     pub(super) fn advance(&mut self, bytes: usize, bandwidth: Option<Rate>) {
         self.bytes -= bytes;
-        self.passed += bytes;
-        if self
-            .pieces
-            .front()
-            .is_some_and(|(_, piece)| piece.len() == self.passed)
-        {
+        self.written += bytes;
+        let first = self.pieces.front();
+        if first.is_some_and(|(_, piece)| piece.len() == self.written) {
             self.pieces.pop_front();
-            self.passed = 0;
+            self.written = 0;
         }
         if let Some(rate) = bandwidth {
             self.free = self.free.max(Instant::now()) + rate.takes(bytes);
         }
     }
 
-    /// The end, when nothing is before it any more.
+    /// Returns the end once no bytes are left before it.
     pub(super) fn ending(&self) -> Option<Ending> {
         let (_, ending) = self.end.filter(|_| self.pieces.is_empty())?;
         Some(ending)
@@ -130,55 +128,55 @@ mod tests {
     use super::*;
     use tokio::time::sleep_until;
 
-    /// Everything, and how long it took.
-    async fn drain(line: &mut Line, bandwidth: Option<Rate>) -> (Vec<u8>, Duration) {
+    /// Returns all bytes, and how long they took.
+    async fn drain(queue: &mut DelayQueue, bandwidth: Option<Rate>) -> (Vec<u8>, Duration) {
         let (start, mut all) = (Instant::now(), Vec::new());
-        while let Some(due) = line.due() {
+        while let Some(due) = queue.due() {
             sleep_until(due).await;
-            if line.ending().is_some() {
+            if queue.ending().is_some() {
                 break;
             }
-            let piece = line.front(bandwidth).to_vec();
-            line.advance(piece.len(), bandwidth);
+            let piece = queue.front(bandwidth).to_vec();
+            queue.advance(piece.len(), bandwidth);
             all.extend(piece);
         }
         (all, start.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_overtakes_what_was_before_it() {
-        let (mut line, now) = (Line::new(), Instant::now());
+    async fn no_piece_overtakes_another() {
+        let (mut queue, now) = (DelayQueue::new(), Instant::now());
         let ms = Duration::from_millis;
         for (delay, bytes) in [(300, b"one "), (100, b"two "), (200, b"thr ")] {
-            line.push(now + ms(delay), bytes.to_vec());
+            queue.push(now + ms(delay), bytes.to_vec());
         }
-        line.finish(now, Ending::Fin);
-        assert_eq!(line.ending(), None);
-        let (all, took) = drain(&mut line, None).await;
+        queue.finish(now, Ok(()));
+        assert_eq!(queue.ending(), None);
+        let (all, took) = drain(&mut queue, None).await;
         assert_eq!(all, b"one two thr ");
         assert!(took >= ms(300) && took < ms(310), "{took:?}");
-        assert_eq!(line.ending(), Some(Ending::Fin));
+        assert_eq!(queue.ending(), Some(Ok(())));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_bandwidth_is_the_time_that_bytes_take() {
-        let mut line = Line::new();
-        line.push(Instant::now(), vec![7; 64_000]);
-        let (all, took) = drain(&mut line, Some(Rate::parse("64kB/s").unwrap())).await;
+    async fn a_bandwidth_delays_bytes_as_long_as_they_take() {
+        let mut queue = DelayQueue::new();
+        queue.push(Instant::now(), vec![7; 64_000]);
+        let (all, took) = drain(&mut queue, Some(Rate::parse("64kB/s").unwrap())).await;
         assert_eq!(all.len(), 64_000);
         // The last slice does not wait.
         assert!((0.97..1.01).contains(&took.as_secs_f64()), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn when_it_is_full_nothing_more_is_read() {
-        let mut line = Line::new();
-        assert!(line.has_room());
-        line.push(Instant::now(), vec![7; ROOM]);
-        assert!(!line.has_room());
-        line.advance(1, None);
-        assert!(line.has_room());
-        line.finish(Instant::now(), Ending::Cut);
-        assert!(!line.has_room(), "behind the end nothing comes");
+    async fn a_full_queue_has_no_room() {
+        let mut queue = DelayQueue::new();
+        assert!(queue.has_room());
+        queue.push(Instant::now(), vec![7; MAX_BYTES]);
+        assert!(!queue.has_room());
+        queue.advance(1, None);
+        assert!(queue.has_room());
+        queue.finish(Instant::now(), Err(Abort::Cut));
+        assert!(!queue.has_room(), "no byte follows the end");
     }
 }

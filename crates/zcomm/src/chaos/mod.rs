@@ -6,25 +6,26 @@
 //! aimed: cut message 3, drop the pongs.
 //!
 //! The table of [`faults`] names what can go wrong. [`commands`] reads options, scripts and keys;
-//! the [`board`] switches the faults. Each connection is [carried](carry) in two directions by a
-//! [`pump`]: the [`passage`] finds its [`frames`], [disturbs](mod@disturb) them, and puts them
-//! into a [`line`](mod@line) that delays them.
+//! the [`board`] switches the faults. A connection is [carried](carry) by a [`pump`] in each
+//! direction and a [`watchdog`]: the [`passage`] finds [`frames`], [disturbs](mod@disturb) them,
+//! and puts them into a [`delay_queue`].
 
 mod arguments;
 mod board;
 mod carry;
 mod commands;
 mod connection;
+mod delay_queue;
 mod disturb;
 mod faults;
 mod frames;
 mod keys;
-mod line;
 mod passage;
 mod pump;
 mod script;
 mod teller;
 mod units;
+mod watchdog;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -33,7 +34,7 @@ use zcomm_core::ConnectOptions;
 
 pub(crate) use self::arguments::Arguments;
 use self::{
-    board::Board, carry::Carried, commands::Command, faults::Fault, keys::Keys, script::Script,
+    board::Board, carry::Disturbed, commands::Command, faults::Fault, keys::Keys, script::Script,
     units::InputError,
 };
 use crate::{
@@ -78,7 +79,7 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     board.apply(Command::Now);
     let (mut code, carried) = (ExitCode::SUCCESS, Arc::clone(&board));
-    let carry = move |_| Carried(Arc::clone(&carried));
+    let carry = move |_| Disturbed(Arc::clone(&carried));
     let end = async { code = control(&board, &mut keys, script, signals).await };
     proxy.run(carry, end).await;
     // Restore the terminal first: printing the last lines may take a second.

@@ -1,238 +1,230 @@
-//! Moves the bytes of one connection in both directions, and decides when it ends.
+//! Moves the bytes of one direction, until it ends.
 //!
 //! ```text
-//! client ──read──▶ frames ──faults──▶ line (latency, bandwidth) ──write──▶ server
+//! client ──read──▶ frames ──faults──▶ queue (latency, bandwidth) ──write──▶ server
 //! ```
 //!
-//! Two such directions and a watchdog run in one task. The watchdog makes the faults that have
-//! no direction: a reset after a time, an end after a silence. What ends a connection goes
-//! through the line as well, behind the bytes that came before it.
+//! What ends a connection goes through the queue as well, after the bytes that came before it.
 //!
-//! A blackhole stops the writing and nothing else: the proxy still reads, up to what the line
-//! holds, and this machine's TCP acknowledges it. So a sender sees nothing wrong, which makes a
+//! A blackhole stops the writing and nothing else. The proxy still reads, until the queue is full,
+//! and this machine's TCP acknowledges the bytes. So the sender sees nothing wrong, which makes a
 //! half-open connection hard to find. The end of a side is held back as well; when both sides
 //! have ended, the connection ends.
 
-use std::{future::Future, io, time::Duration};
+use std::{io, time::Duration};
 
+use socket2::Socket;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::watch,
     time::{Instant, timeout},
 };
 use zcomm_core::xray::Direction;
 
 use super::{
-    connection::Connection,
+    board::Controls,
+    connection::ProxiedConnection,
+    delay_queue::Ending,
     faults::{Fault, Faults, sender},
-    line::Ending,
     passage::Passage,
-    units::{Rate, Time},
+    units::Rate,
 };
 use crate::program::until;
 
-/// Read at a time (bytes).
-const PIECE: usize = 16 * 1024;
-/// So long is what a slow reader reads at once.
-const SLICE: Duration = Duration::from_millis(100);
-/// When one direction has ended, for the other one to do so.
-const GOODBYE: Duration = Duration::from_secs(60);
-/// For the last bytes before an end to leave.
-const DRAIN: Duration = Duration::from_secs(1);
+/// The most that one read returns (bytes).
+const READ_SIZE: usize = 16 * 1024;
+/// A slow reader reads as many bytes at once as its rate allows in this time.
+const SLOW_SLICE: Duration = Duration::from_millis(100);
+/// The receive buffer of a slow reader (bytes); the operating system doubles it.
+const SLOW_BUFFER: usize = 4096;
+/// The time limit for the last bytes before a cut or a reset.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// What a blackhole does at a time.
-enum Hole {
-    No,
-    Later(Instant),
-    Yes,
+/// One direction of a connection.
+pub(super) struct Pump<'a, R, W> {
+    connection: &'a ProxiedConnection<'a>,
+    direction: Direction,
+    reader: R,
+    writer: W,
+    /// The socket of the server, in the pump that reads from it.
+    slow_socket: Option<Socket>,
+    passage: Passage<'a>,
+    controls: watch::Receiver<Controls>,
+    faults: Faults,
+    /// How many cuts by the user are done.
+    cuts: u64,
+    /// When a slow reader may read again.
+    read_at: Instant,
+    /// Whether the writer holds bytes that are not flushed.
+    unflushed: bool,
+    /// Whether the blackhole holds bytes back.
+    held: bool,
 }
 
-impl Connection<'_> {
-    /// Until one direction ends the connection, or both have ended.
-    pub(super) async fn both(
-        &self,
-        up: impl Future<Output = Ending>,
-        down: impl Future<Output = Ending>,
-    ) -> Ending {
-        let (mut up, mut down) = (std::pin::pin!(up), std::pin::pin!(down));
-        let first = tokio::select! {
-            ending = self.watchdog() => return ending,
-            ending = &mut up => (ending, Direction::ClientToServer),
-            ending = &mut down => (ending, Direction::ServerToClient),
-        };
-        let rest = async {
-            match first.1 {
-                Direction::ClientToServer => down.await,
-                Direction::ServerToClient => up.await,
-            }
-        };
-        match first.0 {
-            // Whoever ends first leaves the other some time for its last words.
-            Ending::Fin => tokio::select! {
-                ending = self.watchdog() => ending,
-                ending = timeout(GOODBYE, rest) => ending.unwrap_or(Ending::Fin),
-            },
-            other => other,
+impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
+    pub(super) fn new(
+        connection: &'a ProxiedConnection<'a>,
+        direction: Direction,
+        reader: R,
+        writer: W,
+        slow_socket: Option<Socket>,
+    ) -> Pump<'a, R, W> {
+        let mut controls = connection.controls.clone();
+        let Controls { faults, cuts, .. } = controls.borrow_and_update().clone();
+        Pump {
+            connection,
+            direction,
+            reader,
+            writer,
+            slow_socket,
+            passage: Passage::new(connection, direction),
+            controls,
+            faults,
+            cuts,
+            read_at: connection.opened,
+            unflushed: false,
+            held: false,
         }
     }
 
-    /// Ends the connection for reasons that have no direction.
-    async fn watchdog(&self) -> Ending {
-        let mut states = self.states.clone();
-        let resets = states.borrow().resets;
-        loop {
-            let state = states.borrow_and_update().clone();
-            if state.resets > resets {
-                self.tell("reset".into());
-                return Ending::Reset;
-            }
-            let time = |fault| state.faults.get(fault)?.value.time();
-            let reset = time(Fault::ResetAfter).map(|after| (self.opened + after, after));
-            let kill = time(Fault::IdleKill).map(|after| (self.shared().last + after, after));
-            let now = Instant::now();
-            let strikes = |(at, _): &(Instant, _)| *at <= now && self.board.may_strike();
-            if let Some((_, after)) = reset.filter(strikes) {
-                self.tell(format!("reset {} after it was opened", Time(after)));
-                return Ending::Reset;
-            }
-            if let Some((_, after)) = kill.filter(strikes) {
-                let silent = Time(after);
-                self.tell(format!(
-                    "closed without a Close frame: no byte for {silent}"
-                ));
-                return Ending::Cut;
-            }
-            // What has no strike left waits for the board to change.
-            let to_come = |fault: Option<(Instant, Duration)>| {
-                let (at, _) = fault.filter(|(at, _)| *at > now)?;
-                Some(at)
-            };
-            tokio::select! {
-                // Without a board there is no switch left to wait for.
-                changed = states.changed() => if changed.is_err() { return Ending::Fin },
-                () = until(earliest([to_come(reset), to_come(kill)])) => {}
-            }
-        }
-    }
-
-    /// One direction, until it has ended.
-    pub(super) async fn pump(
-        &self,
-        way: Direction,
-        first: &[u8],
-        mut reader: impl AsyncRead + Unpin,
-        mut writer: impl AsyncWrite + Unpin,
-        shrink: impl Fn(),
-    ) -> Ending {
-        let mut states = self.states.clone();
-        let mut passage = Passage::new(self, way);
-        let mut cuts = states.borrow().cuts;
-        let mut faults = states.borrow_and_update().faults.clone();
+    /// Moves bytes until this direction has ended; `first` counts as read already.
+    pub(super) async fn run(mut self, first: &[u8]) -> Ending {
         if !first.is_empty() {
-            passage.came(first, &faults);
+            self.passage.receive(first, &self.faults);
         }
-        let mut piece = vec![0; PIECE];
-        let (mut read_at, mut unflushed, mut shrunk, mut waited) =
-            (self.opened, false, false, false);
+        let mut buffer = vec![0; READ_SIZE];
         loop {
             let now = Instant::now();
-            let (hole, line) = (self.hole(way, &faults), &passage.line);
-            let (later, due) = match hole {
-                Hole::No => (None, line.due()),
-                Hole::Later(at) => (Some(at), line.due()),
-                Hole::Yes if self.shared().ended == 2 => return Ending::Fin,
-                Hole::Yes => (None, None),
-            };
-            if matches!(hole, Hole::Yes) {
-                waited = true;
-            } else if std::mem::take(&mut waited) && line.bytes() > 0 {
-                let (bytes, from) = (line.bytes(), sender(way));
-                self.tell(format!("the blackhole is gone: {bytes} bytes {from} go on"));
+            self.check_blackhole(now);
+            if self.held && self.connection.activity().ended == 2 {
+                return Ok(());
             }
-            let ready = due.is_some_and(|due| due <= now);
-            if let Some(ending) = line.ending().filter(|_| ready) {
-                pass_end(&mut writer, ending).await;
+            let may_write = self.next_write().is_some_and(|due| due <= now);
+            if let Some(ending) = self.passage.queue.ending().filter(|_| may_write) {
+                pass_end(&mut self.writer, ending).await;
                 return ending;
             }
-            let bandwidth = faults.rate(Fault::Bandwidth, way);
-            let slow = slow(way, &faults);
-            if slow.is_some() && !std::mem::replace(&mut shrunk, true) {
-                shrink();
-            }
-            let room = line.has_room();
-            let limit = slow.map_or(PIECE, |rate| rate.bytes_in(SLICE).min(PIECE));
-            let read_later = (room && read_at > now).then_some(read_at);
-            let wake = earliest([later, due.filter(|_| !ready), read_later]);
-            let front = if ready { line.front(bandwidth) } else { &[] };
-            tokio::select! {
-                biased;
-                changed = states.changed() => {
-                    if changed.is_err() {
-                        return Ending::Fin;
-                    }
-                    let state = states.borrow_and_update().clone();
-                    faults = state.faults;
-                    if state.cuts > cuts {
-                        cuts = state.cuts;
-                        passage.disturbed.cut_next();
-                    }
-                }
-                put = put(&mut writer, front, &mut unflushed), if ready || unflushed => match put {
-                    Ok(bytes) => passage.went(bytes, bandwidth),
-                    // The receiver has left. How, its own direction tells, which may have
-                    // more to say: a refusal, for whoever went on talking.
-                    Err(_) => return Ending::Fin,
-                },
-                read = reader.read(&mut piece[..limit]), if room && read_later.is_none() => {
-                    let bytes = passage.read(read, &piece, &faults);
-                    if let Some(rate) = slow {
-                        read_at = read_at.max(now) + rate.takes(bytes);
-                    }
-                }
-                () = until(wake), if wake.is_some() => {}
+            if !self.step(now, may_write, &mut buffer).await {
+                return Ok(());
             }
         }
     }
 
-    /// What a blackhole does this way, now.
-    fn hole(&self, way: Direction, faults: &Faults) -> Hole {
-        let mut shared = self.shared();
-        let Some(after) = faults.time(Fault::Blackhole, way) else {
-            if faults.get(Fault::Blackhole).is_none() {
-                shared.swallowed = false;
-            }
-            return Hole::No;
+    /// Reads or writes once, or takes over a change; returns `false` if nothing can follow.
+    async fn step(&mut self, now: Instant, may_write: bool, buffer: &mut [u8]) -> bool {
+        let bandwidth = self.faults.rate(Fault::Bandwidth, self.direction);
+        let slow = self.slow_reader();
+        let limit = slow.map_or(READ_SIZE, |rate| rate.bytes_in(SLOW_SLICE).min(READ_SIZE));
+        let may_read = self.passage.queue.has_room() && self.read_at <= now;
+        let wake = self.next_wake(now);
+        let chunk = match may_write {
+            true => self.passage.queue.front(bandwidth),
+            false => &[],
         };
-        let at = self.opened + after;
-        if Instant::now() < at {
-            return Hole::Later(at);
+        tokio::select! {
+            biased;
+            changed = self.controls.changed() => match changed {
+                Ok(()) => self.update_controls(),
+                // Without a board, the program ends.
+                Err(_) => return false,
+            },
+            written = write_some(&mut self.writer, chunk, &mut self.unflushed),
+                if may_write || self.unflushed => match written {
+                Ok(bytes) => self.passage.sent(bytes, bandwidth),
+                // The receiver has left. Its own direction ends the connection, and may still
+                // carry data: a refusal, for a client that goes on sending.
+                Err(_) => return false,
+            },
+            read = self.reader.read(&mut buffer[..limit]), if may_read => {
+                let bytes = self.passage.handle_read(read, buffer, &self.faults);
+                if let Some(rate) = slow {
+                    self.read_at = self.read_at.max(now) + rate.takes(bytes);
+                }
+            }
+            () = until(wake) => {}
         }
-        if !shared.swallowed && self.board.may_strike() {
-            shared.swallowed = true;
-            self.tell("blackhole: nothing passes any more, and nothing ends".into());
+        true
+    }
+
+    /// Takes over what the board has changed.
+    fn update_controls(&mut self) {
+        let controls = self.controls.borrow_and_update().clone();
+        self.faults = controls.faults;
+        if controls.cuts > self.cuts {
+            self.cuts = controls.cuts;
+            self.passage.disturber.cut_next();
         }
-        match shared.swallowed {
-            true => Hole::Yes,
-            false => Hole::No,
+    }
+
+    /// Updates whether the blackhole holds bytes back, and reports when it stops.
+    fn check_blackhole(&mut self, now: Instant) {
+        let was_held = self.held;
+        self.held = self.in_blackhole(now);
+        let bytes = self.passage.queue.bytes();
+        if was_held && !self.held && bytes > 0 {
+            let from = sender(self.direction);
+            let event = format!("the blackhole has ended: passing on {bytes} bytes {from}");
+            self.connection.report(event);
         }
+    }
+
+    /// Whether the blackhole has begun. Both directions have the same strike.
+    fn in_blackhole(&self, now: Instant) -> bool {
+        let mut activity = self.connection.activity();
+        if self.faults.get(Fault::Blackhole).is_none() {
+            activity.in_blackhole = false;
+        }
+        if self.blackhole_start().is_none_or(|start| start > now) {
+            return false;
+        }
+        if !activity.in_blackhole && self.connection.board.may_strike() {
+            activity.in_blackhole = true;
+            let event = "blackhole: all data is held back, and the connection stays open";
+            self.connection.report(event.into());
+        }
+        activity.in_blackhole
+    }
+
+    fn blackhole_start(&self) -> Option<Instant> {
+        let after = self.faults.time(Fault::Blackhole, self.direction)?;
+        Some(self.connection.opened + after)
+    }
+
+    /// Returns the rate of a slow reader, and shrinks the receive buffer for it.
+    fn slow_reader(&self) -> Option<Rate> {
+        let socket = self.slow_socket.as_ref()?;
+        let rate = self.faults.rate(Fault::SlowReader, self.direction)?;
+        // If the system refuses, the reader is slow with the buffer that it has.
+        socket.set_recv_buffer_size(SLOW_BUFFER).ok();
+        Some(rate)
+    }
+
+    /// Returns when the queue may be written next; `None` if it is empty or held back.
+    fn next_write(&self) -> Option<Instant> {
+        self.passage.queue.due().filter(|_| !self.held)
+    }
+
+    /// Returns the next time at which something can change by itself.
+    fn next_wake(&self, now: Instant) -> Option<Instant> {
+        let times = [
+            self.blackhole_start(),
+            self.next_write(),
+            Some(self.read_at),
+        ];
+        times.into_iter().flatten().filter(|time| *time > now).min()
     }
 }
 
-/// How slowly the server is read.
-fn slow(way: Direction, faults: &Faults) -> Option<Rate> {
-    let rate = faults.rate(Fault::SlowReader, way);
-    rate.filter(|_| way == Direction::ServerToClient)
-}
-
-/// Passes on how it ended. Whoever is gone needs no goodbye.
+/// Passes an end on. An error means that the receiver has left, and needs none.
 async fn pass_end(writer: &mut (impl AsyncWrite + Unpin), ending: Ending) {
     match ending {
-        Ending::Fin => writer.shutdown().await.ok(),
-        Ending::Cut | Ending::Reset => timeout(DRAIN, writer.flush()).await.ok().map(drop),
+        Ok(()) => writer.shutdown().await.ok(),
+        Err(_) => timeout(FLUSH_LIMIT, writer.flush()).await.ok().map(drop),
     };
 }
 
-/// Writes some of these bytes; without any, what was written is on its way. Cancel-safe.
-async fn put(
+/// Writes some of these bytes; without bytes, flushes those of earlier calls. Cancel-safe.
+async fn write_some(
     writer: &mut (impl AsyncWrite + Unpin),
     bytes: &[u8],
     unflushed: &mut bool,
@@ -248,8 +240,4 @@ async fn put(
         0 => Err(io::ErrorKind::WriteZero.into()),
         written => Ok(written),
     }
-}
-
-fn earliest<const N: usize>(times: [Option<Instant>; N]) -> Option<Instant> {
-    times.into_iter().flatten().min()
 }
