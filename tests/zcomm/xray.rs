@@ -566,7 +566,7 @@ fn a_recording_that_is_full_says_so_and_nothing_else_stops() {
     let (_server, live) = recorded(&folder, &["--record", "it.jsonl", "--max-bytes", "4096"]);
     assert!(
         live.stderr
-            .contains("the recording ends here: it is as long as"),
+            .contains("the recording ends here: it has reached --max-bytes"),
         "{}",
         live.stderr
     );
@@ -597,37 +597,41 @@ fn a_line_that_is_none_ends_a_replay_by_its_number() {
     let opens = many(&|conn| open.replace("\"conn\":1", &format!("\"conn\":{conn}")));
     for (text, line, wrong) in [
         (String::new(), 1, "empty"),
-        ("\n".into(), 1, "no recording"),
+        ("\n".into(), 1, "not a recording"),
         (
             "{\"format\":\"pcapng\",\"version\":1}\n".into(),
             1,
-            "no recording",
+            "not a recording",
         ),
         (format.replace(":1}", ":2}") + "\n", 1, "version 2"),
-        ("\u{1b}]0;pwn\u{7}\n".into(), 1, "no recording"),
-        (format!("{format}\n\n"), 2, "not what a recording has"),
+        ("\u{1b}]0;pwn\u{7}\n".into(), 1, "not a recording"),
+        (format!("{format}\n\n"), 2, "not a line of a recording"),
         (
             format!("{format}\n\u{1b}[2J\n"),
             2,
-            "not what a recording has",
+            "not a line of a recording",
         ),
         (format!("{format}\n{open}\n{open}\n"), 3, "open already"),
         (format!("{format}\n{}\n", bytes("", 0)), 2, "is not open"),
         (
             format!("{format}\n{open}\n{}\n", bytes("?", 0)),
             3,
-            "no base64",
+            "not base64",
         ),
         (
             format!("{format}\n{open}\n{}\n", bytes("", u64::MAX)),
             3,
-            "left out",
+            "leaves out at most",
         ),
-        (format!("{format}\n{open}\n{}", bytes("", 0)), 3, "cut off"),
+        (
+            format!("{format}\n{open}\n{}", bytes("", 0)),
+            3,
+            "not complete",
+        ),
         (
             format!("{format}\n{}\n", "[".repeat(60_000)),
             2,
-            "not what a recording has",
+            "not a line of a recording",
         ),
         (
             format!("{format}\n{}", "x".repeat(10_000_000)),
