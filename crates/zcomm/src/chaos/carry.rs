@@ -25,8 +25,7 @@ impl Carry for Disturbed {
         mut server: ByteStream,
         first: &[u8],
     ) -> io::Result<()> {
-        let (number, controls) = self.0.open();
-        let connection = ProxiedConnection::new(&self.0, number, controls);
+        let connection = ProxiedConnection::open(&self.0);
         // A second handle: the halves of a stream give no access to its socket's options.
         let server_socket = SockRef::from(server.tcp()).try_clone()?;
         let ending = {

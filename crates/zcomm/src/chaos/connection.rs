@@ -41,11 +41,9 @@ pub(super) struct Activity {
 }
 
 impl<'a> ProxiedConnection<'a> {
-    pub(super) fn new(
-        board: &'a Board,
-        number: u64,
-        controls: watch::Receiver<Controls>,
-    ) -> ProxiedConnection<'a> {
+    /// Begins the next connection of this board.
+    pub(super) fn open(board: &'a Board) -> ProxiedConnection<'a> {
+        let (number, controls) = board.open();
         let opened = Instant::now();
         let decoders = || Mutex::new([Session::new(number), Session::new(number)]);
         ProxiedConnection {

@@ -118,8 +118,8 @@ mod tests {
     /// Returns when each of 20 frames is due, counted from the first byte of the handshake.
     fn arrivals(seed: u64, number: u64) -> Vec<Duration> {
         let board = Board::new(Faults::default(), Scope::default(), seed, false);
-        let (_, controls) = board.open();
-        let connection = ProxiedConnection::new(&board, number, controls);
+        let connections = (0..number).map(|_| ProxiedConnection::open(&board));
+        let connection = connections.last().unwrap();
         let mut faults = Faults::default();
         for line in ["latency 100ms", "jitter 50ms"] {
             match Command::parse(line) {
@@ -159,8 +159,7 @@ mod tests {
     #[tokio::test]
     async fn frames_that_came_together_leave_together() {
         let board = Board::new(Faults::default(), Scope::default(), 1, false);
-        let (_, controls) = board.open();
-        let connection = ProxiedConnection::new(&board, 1, controls);
+        let connection = ProxiedConnection::open(&board);
         let faults = Faults::default();
         let mut passage = Passage::new(&connection, Direction::ServerToClient);
         let head = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
