@@ -696,7 +696,7 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
         (
             "0s latency 80ms\n10 blackhole",
             "line 2: 10 has no unit",
-            "10ms, or 10s",
+            "200ms, 1.5s",
         ),
         (
             "0s laten 80ms",
@@ -705,7 +705,7 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
         ),
         (
             "5s clear\n1s clear",
-            "line 2: it is earlier",
+            "line 2: this step is earlier",
             "in the order",
         ),
     ] {
@@ -721,7 +721,7 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
         (
             &["--latency", "200"][..],
             "--latency: 200 has no unit",
-            "200ms, or 200s",
+            "200ms, 1.5s",
         ),
         (&["--bandwidth", "64kb/s"], "may be bytes or bits", "kbit/s"),
         (
@@ -734,7 +734,7 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
             "no direction",
             "idle-kill 1min",
         ),
-        (&["--reset-after", "5"], "5 has no unit", "5s, or 5 frames"),
+        (&["--reset-after", "5"], "5 has no unit", "5s or 5 frames"),
     ] {
         let said = refused(arguments).stderr;
         assert!(said.contains(what) && said.contains(help), "{said}");
@@ -809,7 +809,7 @@ mod terminal {
         for (key, answer) in [
             ("l", "ON latency 200ms"),
             ("l", "OFF latency"),
-            ("z", "'z' is no key; ? shows all of them"),
+            ("z", "'z' is not a key; ? lists all keys"),
             ("\x1b[Ab", "ON blackhole"),
         ] {
             session.send(key).unwrap();

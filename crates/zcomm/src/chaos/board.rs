@@ -5,10 +5,7 @@
 
 use std::{
     num::NonZeroU64,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use tokio::sync::{Notify, watch};
@@ -56,8 +53,9 @@ impl Scope {
         first && every
     }
 
-    fn strikes(&self) -> Option<u64> {
-        self.times.map(NonZeroU64::get)
+    /// Returns how many connections may be broken or corrupted; no limit is the largest number.
+    fn strikes(&self) -> u64 {
+        self.times.map_or(u64::MAX, NonZeroU64::get)
     }
 }
 
@@ -69,8 +67,8 @@ pub(super) struct Board {
     /// The faults of the command line: a key switches on the value given there.
     given: Faults,
     scope: Scope,
-    /// How many connections may still be broken or corrupted; `None` is any number.
-    strikes: Mutex<Option<u64>>,
+    /// How many connections may still be broken or corrupted.
+    strikes: AtomicU64,
     connections: AtomicU64,
     /// Wakes when a client has connected.
     pub(super) begun: Notify,
@@ -90,7 +88,7 @@ impl Board {
             }),
             no_faults: watch::Sender::default(),
             scope,
-            strikes: Mutex::new(scope.strikes()),
+            strikes: AtomicU64::new(scope.strikes()),
             connections: AtomicU64::new(0),
             begun: Notify::new(),
             seed,
@@ -113,15 +111,8 @@ impl Board {
 
     /// Whether one more connection may be broken or corrupted; `true` counts as one.
     pub(super) fn may_strike(&self) -> bool {
-        let mut strikes = self.strikes.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *strikes {
-            None => true,
-            Some(0) => false,
-            Some(left) => {
-                *left -= 1;
-                true
-            }
-        }
+        let left = |left: u64| left.checked_sub(1);
+        self.strikes.fetch_update(Relaxed, Relaxed, left).is_ok()
     }
 
     /// Does a command; returns `false` if the program must end.
@@ -137,16 +128,15 @@ impl Board {
             Command::Off(entry) => Some(self.switch_off(entry)),
             Command::Toggle(entry) => self.toggle(entry),
             Command::Clear => {
-                self.controls
-                    .send_modify(|controls| controls.faults.clear());
+                self.change(|controls| controls.faults.clear());
                 Some("ALL OFF".to_owned())
             }
             Command::Reset => {
-                self.controls.send_modify(|controls| controls.resets += 1);
+                self.change(|controls| controls.resets += 1);
                 Some("RESET all connections".to_owned())
             }
             Command::Cut => {
-                self.controls.send_modify(|controls| controls.cuts += 1);
+                self.change(|controls| controls.cuts += 1);
                 Some("CUT each connection in its next message".to_owned())
             }
         };
@@ -155,45 +145,45 @@ impl Board {
         true
     }
 
+    fn change(&self, change: impl FnOnce(&mut Controls)) {
+        self.controls.send_modify(change);
+    }
+
+    fn is_on(&self, entry: &Entry) -> bool {
+        self.controls.borrow().faults.get(entry.fault).is_some()
+    }
+
     fn toggle(&self, entry: &'static Entry) -> Option<String> {
-        if self.controls.borrow().faults.get(entry.fault).is_some() {
+        if self.is_on(entry) {
             return Some(self.switch_off(entry));
         }
-        let given = self.given.get(entry.fault);
-        given
-            .or_else(|| entry.usual())
-            .map(|active| self.switch_on(active))
+        let active = self.given.get(entry.fault).or_else(|| entry.usual())?;
+        Some(self.switch_on(active))
     }
 
     fn switch_on(&self, active: Active) -> String {
         // The user wants to see the fault, even if all strikes are used up.
-        *self.strikes.lock().unwrap_or_else(PoisonError::into_inner) = self.scope.strikes();
-        self.controls
-            .send_modify(|controls| controls.faults.put(active));
+        self.strikes.store(self.scope.strikes(), Relaxed);
+        self.change(|controls| controls.faults.put(active));
         format!("ON {active}")
     }
 
     fn switch_off(&self, entry: &Entry) -> String {
-        let was_on = self.controls.borrow().faults.get(entry.fault).is_some();
-        self.controls
-            .send_modify(|controls| controls.faults.remove(entry.fault));
-        match was_on {
-            true => format!("OFF {}", entry.name),
-            false => format!("{} was off", entry.name),
+        if !self.is_on(entry) {
+            return format!("{} was off", entry.name);
         }
+        self.change(|controls| controls.faults.remove(entry.fault));
+        format!("OFF {}", entry.name)
     }
 
     /// Prints a line that is always shown.
     pub(super) fn status(&self, line: String) {
-        self.teller.tell(Line::Status(line));
+        self.print(Line::Status(line));
     }
 
-    /// Prints what happened to a connection.
+    /// Prints an event of a connection.
     pub(super) fn report(&self, number: u64, event: String) {
-        self.teller.tell(Line::Struck {
-            number,
-            words: event,
-        });
+        self.print(Line::Event { number, event });
     }
 
     pub(super) fn print(&self, line: Line) {
@@ -221,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_switches_on_and_off_with_the_value_that_was_given() {
+    fn a_key_switches_on_the_value_of_the_command_line() {
         let board = board(Scope::default());
         assert_eq!(say(&board, "l"), "latency 200ms");
         assert_eq!(say(&board, "p"), "latency 200ms, drop-pongs");
@@ -242,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn some_connections_are_spared() {
+    fn connections_outside_the_scope_have_no_faults() {
         let scope = Scope {
             first: NonZeroU64::new(4),
             every: NonZeroU64::new(2),
@@ -264,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn strikes_are_counted_and_begin_anew_with_what_is_switched_on() {
+    fn strikes_are_counted_and_start_again_with_a_new_fault() {
         let scope = Scope {
             times: NonZeroU64::new(1),
             ..Scope::default()

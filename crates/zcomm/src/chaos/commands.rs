@@ -160,7 +160,7 @@ mod tests {
                 "not a number of frames",
                 "the address before the faults",
             ),
-            ("reset-after 5", "5 has no unit", "5s, or 5 frames"),
+            ("reset-after 5", "5 has no unit", "5s or 5 frames"),
             (
                 "drop-pongs 5",
                 "drop-pongs does not take \"5\"",

@@ -150,7 +150,7 @@ impl Entry {
 /// Reads a time; for a plain number, the help names both forms.
 fn time_or_frames(text: &str) -> Result<Duration, InputError> {
     time(text).map_err(|error| match text.parse::<u64>() {
-        Ok(number) => InputError::new(error.what, format!("{number}s, or {number} frames")),
+        Ok(number) => InputError::new(error.what, format!("write {number}s or {number} frames")),
         Err(_) => error,
     })
 }
