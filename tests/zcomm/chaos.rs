@@ -1,4 +1,4 @@
-//! `zcomm chaos`: each fault has its effect, and no other.
+//! `zcomm chaos`: each fault has its effect and no other.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -24,10 +24,10 @@ use crate::{
     zcomm, zcomm_command,
 };
 
-/// No wait is longer.
+/// The time limit for every wait.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Bad network, until it is dropped.
+/// A `zcomm chaos` process; dropping it ends it.
 struct Chaos {
     process: Child,
     stdin: Option<ChildStdin>,
@@ -36,7 +36,7 @@ struct Chaos {
 }
 
 impl Chaos {
-    /// Between us and this server.
+    /// Starts a proxy in front of a server.
     fn before(server: &Running, arguments: &[&str]) -> Chaos {
         Chaos::at(&server.url(), arguments)
     }
@@ -51,7 +51,7 @@ impl Chaos {
         );
         let mut addresses = lines(stderr);
         let url = addresses.find(|line| line.starts_with("  ws://")).unwrap();
-        // Nobody may stop because its words are not read.
+        // A full pipe would stop the process, so stderr is read to its end.
         thread::spawn(move || addresses.for_each(drop));
         let (sender, receiver) = channel();
         thread::spawn(move || lines(stdout).try_for_each(|line| sender.send(line)));
@@ -63,7 +63,7 @@ impl Chaos {
         }
     }
 
-    /// Waits for a line with this in it; what was before it is not looked at again.
+    /// Waits for a line that contains this, and skips the lines before it.
     fn says(&self, what: &str) -> String {
         let (late, mut seen) = (Instant::now() + LIMIT, String::new());
         loop {
@@ -76,13 +76,13 @@ impl Chaos {
         }
     }
 
-    /// Types a line, and waits until it is done.
+    /// Types a line, and waits for the answer.
     fn does(&mut self, line: &str, answer: &str) {
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
         self.says(answer);
     }
 
-    /// Ends it, and returns what it has said since.
+    /// Ends it, and returns the lines that were not read yet.
     fn ends(mut self) -> String {
         writeln!(self.stdin.as_mut().unwrap(), "q").unwrap();
         assert_eq!(self.process.wait().unwrap().code(), Some(0));
@@ -91,7 +91,7 @@ impl Chaos {
 
     fn options(&self) -> ConnectOptions {
         ConnectOptions {
-            // Whoever comes back, shall do so soon.
+            // A client that reconnects must do so soon.
             longest_wait: Duration::from_millis(50),
             ..ConnectOptions::new(&self.url, &trust())
         }
@@ -126,7 +126,7 @@ async fn soon<F: Future>(future: F) -> F::Output {
     timeout(LIMIT, future).await.expect("waited too long")
 }
 
-/// Asks quickly whether somebody is still there.
+/// A server that pings at this interval.
 fn heartbeat(milliseconds: u64) -> Config {
     Config {
         ping_interval: Duration::from_millis(milliseconds),
@@ -135,7 +135,7 @@ fn heartbeat(milliseconds: u64) -> Config {
     }
 }
 
-/// How many connections the server has counted that ended with this code.
+/// Returns how many connections of the server have ended with this code.
 fn closes(server: &Running, code: &str) -> u64 {
     let mut stream = TcpStream::connect(server.addr).unwrap();
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", server.addr);
@@ -147,7 +147,7 @@ fn closes(server: &Running, code: &str) -> u64 {
     count.unwrap().parse().unwrap()
 }
 
-/// Asks the server until it has counted one.
+/// Waits until one connection has ended with this code.
 fn closed(server: &Running, code: &str) {
     let late = Instant::now() + LIMIT;
     while closes(server, code) == 0 {
@@ -167,13 +167,13 @@ async fn hear(client: &mut ClientSocket) -> String {
     }
 }
 
-/// It is still there.
+/// Checks that the server still answers.
 async fn answers(client: &mut ClientSocket) {
     say(client, "there?").await;
     assert_eq!(hear(client).await, "Echo: there?");
 }
 
-/// So many pings come, and it is still there behind them.
+/// Reads this number of pings, and checks that the server still answers.
 async fn lives(client: &mut ClientSocket, pings: usize) {
     for _ in 0..pings {
         let received = soon(client.recv_any()).await;
@@ -182,7 +182,7 @@ async fn lives(client: &mut ClientSocket, pings: usize) {
     answers(client).await;
 }
 
-/// How it ends, whatever comes before.
+/// Skips all messages, and returns how the connection ended.
 async fn end(client: &mut ClientSocket) -> End {
     while soon(client.recv()).await.is_some() {}
     client.end().cloned().unwrap()
@@ -209,7 +209,7 @@ async fn without_faults_everything_passes() {
 }
 
 #[tokio::test]
-async fn latency_is_waited_for_in_the_direction_that_was_said() {
+async fn latency_delays_only_the_named_direction() {
     let server = start(no_limits(), echo);
     for (ways, least) in [("both", 200), ("to-server", 100), ("to-client", 100)] {
         let chaos = Chaos::before(&server, &["--latency", "100ms", ways]);
@@ -221,7 +221,7 @@ async fn latency_is_waited_for_in_the_direction_that_was_said() {
     }
 }
 
-/// As TCP promises: what is late makes all behind it late.
+/// As TCP promises: a late frame makes all frames after it late.
 #[tokio::test]
 async fn jitter_keeps_the_order() {
     let server = start(no_limits(), echo);
@@ -236,7 +236,7 @@ async fn jitter_keeps_the_order() {
 }
 
 #[tokio::test]
-async fn bandwidth_takes_its_time() {
+async fn bandwidth_limits_the_rate() {
     let server = start(no_limits(), echo);
     let chaos = Chaos::before(&server, &["--bandwidth", "100kB/s", "to-client"]);
     let mut client = chaos.connect().await;
@@ -245,12 +245,12 @@ async fn bandwidth_takes_its_time() {
     soon(client.send(large.clone())).await.unwrap();
     assert_eq!(soon(client.recv()).await, Some(large));
     let took = start.elapsed();
-    // The last 20 ms of it do not wait.
+    // The bytes of the last 20 ms do not wait.
     assert!(took >= Duration::from_millis(470), "{took:?}");
 }
 
 #[tokio::test]
-async fn an_echo_answers_what_comes_twice_twice() {
+async fn a_duplicated_message_gets_two_answers() {
     let server = start(no_limits(), echo);
     let mut chaos = Chaos::before(&server, &["--duplicate", "2", "to-server"]);
     let mut client = chaos.connect().await;
@@ -268,7 +268,7 @@ async fn an_echo_answers_what_comes_twice_twice() {
     }
 }
 
-/// The chat knows an id again: the ack says so, and nobody hears it twice.
+/// The chat recognises the id: its ack says so, and the other client reads the message once.
 #[tokio::test]
 async fn ids_make_a_duplicate_harmless() {
     let server = chat(Config::default());
@@ -298,9 +298,9 @@ async fn ids_make_a_duplicate_harmless() {
     assert_eq!(hear_texts(&mut ben, 2).await, ["one", "two"]);
 }
 
-/// What a text may not have in it, the server sees at once (RFC 6455 section 8.1).
+/// A text must be valid UTF-8, and the server checks it (RFC 6455 section 8.1).
 #[tokio::test]
-async fn a_bit_that_is_turned_over_is_found_in_a_text_and_not_in_bytes() {
+async fn a_flipped_bit_is_found_in_a_text_but_not_in_a_binary_message() {
     let server = start(no_limits(), echo);
     let chaos = Chaos::before(&server, &["--corrupt", "2", "to-server"]);
     let mut client = chaos.connect().await;
@@ -321,7 +321,7 @@ async fn a_bit_that_is_turned_over_is_found_in_a_text_and_not_in_bytes() {
 }
 
 #[tokio::test]
-async fn a_heartbeat_lives_as_long_as_pongs_arrive() {
+async fn a_connection_lives_as_long_as_pongs_arrive() {
     let server = start(heartbeat(400), echo);
     let chaos = Chaos::before(&server, &["--drop-pongs", "to-client"]);
     lives(&mut chaos.connect().await, 4).await;
@@ -335,7 +335,7 @@ async fn a_heartbeat_lives_as_long_as_pongs_arrive() {
     closed(&server, "1011");
 }
 
-/// Half-open: nobody says anything, and nobody is told.
+/// A half-open connection: no data arrives, and neither side gets an end.
 #[tokio::test]
 async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
     let server = start(heartbeat(400), echo);
@@ -351,11 +351,11 @@ async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
     let mut client = impatient(&chaos);
     chaos_free(&mut client).await;
     chaos.says("#1 blackhole: all data is held back, and the connection stays open");
-    // Whoever switches it on again wants to see it happen again.
+    // Switching the fault on again gives it new strikes.
     chaos.does("blackhole", "ON blackhole");
     chaos.says("blackhole: all data is held back, and the connection stays open");
 
-    // The same when it is open already, by hand.
+    // The same by hand, on an open connection.
     let mut chaos = Chaos::before(&server, &[]);
     let mut client = impatient(&chaos);
     chaos_free(&mut client).await;
@@ -378,7 +378,7 @@ async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
     chaos_free(&mut client).await;
 }
 
-/// Connects, however often that takes, and has an answer.
+/// Reconnects until an echo arrives.
 async fn chaos_free(client: &mut Client) {
     loop {
         match soon(client.next()).await {
@@ -392,9 +392,9 @@ async fn chaos_free(client: &mut Client) {
     }
 }
 
-/// A gap in a tunnel: TCP has sent it all again, and nothing is lost.
+/// A short gap: TCP resends everything, and no message is lost.
 #[tokio::test]
-async fn what_waited_in_a_blackhole_goes_on_behind_it() {
+async fn data_that_a_blackhole_held_back_arrives_when_it_ends() {
     let server = start(no_limits(), echo);
     let mut chaos = Chaos::before(&server, &[]);
     let mut client = chaos.connect().await;
@@ -408,9 +408,9 @@ async fn what_waited_in_a_blackhole_goes_on_behind_it() {
     assert_eq!(hear(&mut client).await, "Echo: two");
 }
 
-/// One line is dead, and others are as before.
+/// A blackhole of one connection does not affect another.
 #[tokio::test]
-async fn nobody_waits_for_another_connection() {
+async fn no_connection_waits_for_another() {
     let server = start(no_limits(), echo);
     let mut chaos = Chaos::before(&server, &["--first", "1"]);
     let mut first = chaos.connect().await;
@@ -430,15 +430,15 @@ async fn nobody_waits_for_another_connection() {
 }
 
 #[tokio::test]
-async fn a_reset_is_no_end_but_a_failure() {
+async fn a_reset_is_an_error_and_not_an_end() {
     let server = start(no_limits(), echo);
     let chaos = Chaos::before(&server, &["--reset-after", "2", "frames", "to-client"]);
     let mut client = chaos.connect().await;
     answers(&mut client).await;
-    // The second answer may arrive, or be thrown away with the connection.
+    // The second answer may arrive, or TCP may discard it.
     say(&mut client, "there?").await;
     let End::Broken(why) = end(&mut client).await else {
-        panic!("a goodbye");
+        panic!("a Close frame");
     };
     assert!(why.contains("os error"), "{why}");
     chaos.says("#1 reset after frame 2 (text, 12 bytes) from the server");
@@ -453,12 +453,12 @@ async fn a_reset_is_no_end_but_a_failure() {
     while start.elapsed() < Duration::from_millis(600) {
         answers(&mut spared).await;
     }
-    // Whoever switches it on again wants to see it happen again.
+    // Switching the fault on again gives it new strikes.
     chaos.does("reset-after 300ms", "ON reset-after 300ms");
     assert!(matches!(end(&mut spared).await, End::Broken(_)));
 }
 
-/// The load balancer that closes what is silent, and the heartbeat against it.
+/// A load balancer closes idle connections; a heartbeat keeps them open.
 #[tokio::test]
 async fn an_idle_connection_is_killed_unless_it_has_a_heartbeat() {
     let silent = start(no_limits(), echo);
@@ -467,9 +467,9 @@ async fn an_idle_connection_is_killed_unless_it_has_a_heartbeat() {
     let start_ = Instant::now();
     answers(&mut client).await;
     let End::Broken(why) = end(&mut client).await else {
-        panic!("a goodbye");
+        panic!("a Close frame");
     };
-    // TCP ended as it should; only the goodbye of WebSocket is missing.
+    // TCP ended as usual; only the Close frame is missing.
     assert!(!why.contains("os error"), "{why}");
     assert!(start_.elapsed() >= Duration::from_secs(2));
     chaos.says("#1 closed without a Close frame: no byte for 2s");
@@ -484,7 +484,7 @@ async fn an_idle_connection_is_killed_unless_it_has_a_heartbeat() {
     lives(&mut chaos.connect().await, 10).await;
 }
 
-/// TLS is taken off on this side: frames are found in it, and ends are ends.
+/// The proxy decrypts TLS, so it finds frames and ends there as well.
 #[tokio::test]
 async fn a_server_with_tls_has_the_same_faults() {
     let folder = folder("chaos_tls");
@@ -513,7 +513,7 @@ async fn a_server_with_tls_has_the_same_faults() {
     chaos.says("#1 cut in the middle of frame 3 (text, 12 bytes) from the server");
 }
 
-/// Someone who takes part in the chat.
+/// A client of the chat.
 fn member(options: ConnectOptions, name: &str) -> ChatClient {
     let options = ConnectOptions {
         token: Some(TOKEN.into()),
@@ -532,7 +532,7 @@ async fn hear_until(member: &mut ChatClient, enough: impl Fn(&ChatEvent) -> bool
     soon(async { while !enough(&member.next().await.unwrap()) {} }).await;
 }
 
-/// The texts that are heard next.
+/// Returns the texts of the next chat messages.
 async fn hear_texts(member: &mut ChatClient, count: usize) -> Vec<String> {
     let mut texts = Vec::new();
     while texts.len() < count {
@@ -545,8 +545,8 @@ async fn hear_texts(member: &mut ChatClient, count: usize) -> Vec<String> {
     texts
 }
 
-/// Ada is behind a bad network, Ben is not; both say and hear everything, once.
-async fn nothing_is_lost_or_twice(fault: &[&str], struck: &str) {
+/// Ada is behind the proxy, Ben is not. Each reads every message of the other once.
+async fn nothing_is_lost_or_twice(fault: &[&str], event: &str) {
     const MESSAGES: usize = 40;
     let server = chat(no_limits());
     let chaos = Chaos::before(&server, &[fault, &["--times", "3"]].concat());
@@ -580,12 +580,12 @@ async fn nothing_is_lost_or_twice(fault: &[&str], struck: &str) {
         assert_eq!(settled, MESSAGES);
     };
     soon(async { tokio::join!(talk(&mut ada, "Ada", "Ben"), talk(&mut ben, "Ben", "Ada")) }).await;
-    // What came twice would stand before this.
+    // A duplicate would arrive before this.
     ada.chat(LOBBY, "the end").unwrap();
     hear_until(&mut ada, |event| matches!(event, ChatEvent::Settled { .. })).await;
     assert_eq!(soon(hear_texts(&mut ben, 1)).await, ["the end"]);
-    let told = chaos.ends();
-    assert_eq!(told.matches(struck).count(), 3, "{told}");
+    let printed = chaos.ends();
+    assert_eq!(printed.matches(event).count(), 3, "{printed}");
 }
 
 #[tokio::test]
@@ -616,9 +616,9 @@ async fn answers_not(client: &mut ClientSocket) {
     assert!(matches!(why, End::Broken(_)), "{why}");
 }
 
-/// Who does not read is ended, and nobody else hears of it.
+/// The server ends a client that does not read; other clients do not notice.
 #[tokio::test]
-async fn a_slow_reader_is_ended_and_delays_nobody() {
+async fn a_slow_reader_is_ended_and_delays_no_other_client() {
     let server = start(
         Config {
             flush_timeout: Duration::from_secs(1),
@@ -688,7 +688,7 @@ fn refused(arguments: &[&str]) -> Done {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_what_would_be_right() {
+fn an_error_names_what_can_be_typed_instead() {
     let folder = folder("chaos_wrong");
     let script = folder.join("script.txt");
     let file = script.to_str().unwrap();
@@ -742,9 +742,9 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
     }
 }
 
-/// A wrong line is answered, and nothing else happens.
+/// An unknown line gets an error and has no other effect.
 #[tokio::test]
-async fn a_line_that_cannot_be_read_changes_nothing() {
+async fn an_unknown_line_changes_nothing() {
     let server = start(no_limits(), echo);
     let mut chaos = Chaos::before(&server, &["--latency", "1ms"]);
     let mut client = chaos.connect().await;
@@ -757,7 +757,7 @@ async fn a_line_that_cannot_be_read_changes_nothing() {
     answers(&mut client).await;
 }
 
-/// What came in, and what went out.
+/// `in:` is the input of the faults, `out:` their output.
 #[tokio::test]
 async fn an_xray_shows_both_sides_of_a_fault() {
     let server = start(no_limits(), echo);
@@ -767,17 +767,17 @@ async fn an_xray_shows_both_sides_of_a_fault() {
     assert_eq!(hear(&mut client).await, "Echo: hi");
     assert_eq!(hear(&mut client).await, "Echo: hi");
     soon(client.close(1000, "")).await.unwrap();
-    let told = chaos.ends();
+    let printed = chaos.ends();
     let count = |side: &str, way: &str| {
-        let of_side = told.lines().filter(|line| line.starts_with(side));
+        let of_side = printed.lines().filter(|line| line.starts_with(side));
         of_side
             .filter(|line| line.contains(way) && line.contains("text, "))
             .count()
     };
-    assert_eq!(count("in: ", "client → server"), 1, "{told}");
-    assert_eq!(count("out:", "client → server"), 2, "{told}");
-    assert_eq!(count("in: ", "server → client"), 2, "{told}");
-    assert_eq!(count("out:", "server → client"), 2, "{told}");
+    assert_eq!(count("in: ", "client → server"), 1, "{printed}");
+    assert_eq!(count("out:", "client → server"), 2, "{printed}");
+    assert_eq!(count("in: ", "server → client"), 2, "{printed}");
+    assert_eq!(count("out:", "server → client"), 2, "{printed}");
 }
 
 #[cfg(unix)]
@@ -786,7 +786,7 @@ mod terminal {
     use crate::terminal::{ends, open};
     use expectrl::{Expect, session::OsSession};
 
-    /// Chaos at a terminal, and its address.
+    /// Starts chaos at a terminal; returns its address as well.
     fn sit_down(server: &Running) -> (OsSession, String) {
         let url = server.url();
         let arguments = ["chaos", &url, "--listen", "127.0.0.1:0"];
@@ -822,7 +822,7 @@ mod terminal {
     }
 
     #[test]
-    fn the_other_key_that_ends_a_program_gives_the_terminal_back_too() {
+    fn ctrl_backslash_restores_the_terminal_as_well() {
         let server = start(no_limits(), echo);
         let (mut session, _) = sit_down(&server);
         session.send("\x1c").unwrap();
