@@ -351,7 +351,7 @@ async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
     let mut client = impatient(&chaos);
     chaos_free(&mut client).await;
     chaos.says("#1 blackhole: all data is held back, and the connection stays open");
-    // Switching the fault on again gives it new strikes.
+    // Switching the fault on again starts the count of --times again.
     chaos.does("blackhole", "ON blackhole");
     chaos.says("blackhole: all data is held back, and the connection stays open");
 
@@ -453,7 +453,7 @@ async fn a_reset_is_an_error_and_not_an_end() {
     while start.elapsed() < Duration::from_millis(600) {
         answers(&mut spared).await;
     }
-    // Switching the fault on again gives it new strikes.
+    // Switching the fault on again starts the count of --times again.
     chaos.does("reset-after 300ms", "ON reset-after 300ms");
     assert!(matches!(end(&mut spared).await, End::Broken(_)));
 }

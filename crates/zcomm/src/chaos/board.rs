@@ -54,7 +54,7 @@ impl Scope {
     }
 
     /// Returns how many connections may be broken or corrupted; no limit is the largest number.
-    fn strikes(&self) -> u64 {
+    fn max_breaks(&self) -> u64 {
         self.times.map_or(u64::MAX, NonZeroU64::get)
     }
 }
@@ -68,7 +68,7 @@ pub(super) struct Board {
     given: Faults,
     scope: Scope,
     /// How many connections may still be broken or corrupted.
-    strikes: AtomicU64,
+    breaks_left: AtomicU64,
     connections: AtomicU64,
     /// Wakes when a client has connected.
     pub(super) begun: Notify,
@@ -88,7 +88,7 @@ impl Board {
             }),
             no_faults: watch::Sender::default(),
             scope,
-            strikes: AtomicU64::new(scope.strikes()),
+            breaks_left: AtomicU64::new(scope.max_breaks()),
             connections: AtomicU64::new(0),
             begun: Notify::new(),
             seed,
@@ -110,9 +110,11 @@ impl Board {
     }
 
     /// Whether one more connection may be broken or corrupted; `true` counts as one.
-    pub(super) fn may_strike(&self) -> bool {
+    pub(super) fn may_break(&self) -> bool {
         let left = |left: u64| left.checked_sub(1);
-        self.strikes.fetch_update(Relaxed, Relaxed, left).is_ok()
+        self.breaks_left
+            .fetch_update(Relaxed, Relaxed, left)
+            .is_ok()
     }
 
     /// Does a command; returns `false` if the program must end.
@@ -162,8 +164,8 @@ impl Board {
     }
 
     fn switch_on(&self, active: Active) -> String {
-        // The user wants to see the fault, even if all strikes are used up.
-        self.strikes.store(self.scope.strikes(), Relaxed);
+        // The user wants to see the fault, even if `--times` is used up.
+        self.breaks_left.store(self.scope.max_breaks(), Relaxed);
         self.change(|controls| controls.faults.put(active));
         format!("ON {active}")
     }
@@ -254,15 +256,15 @@ mod tests {
     }
 
     #[test]
-    fn strikes_are_counted_and_start_again_with_a_new_fault() {
+    fn times_counts_broken_connections_and_starts_again_with_a_new_fault() {
         let scope = Scope {
             times: NonZeroU64::new(1),
             ..Scope::default()
         };
         let board = board(scope);
-        assert!(board.may_strike());
-        assert!(!board.may_strike());
+        assert!(board.may_break());
+        assert!(!board.may_break());
         say(&board, "cut-mid-frame");
-        assert!(board.may_strike());
+        assert!(board.may_break());
     }
 }

@@ -75,14 +75,14 @@ impl Disturber {
         self.cut = true;
     }
 
-    /// Adds the effects of these bytes to `effects`. `may_strike` is called once before each
+    /// Adds the effects of these bytes to `effects`. `may_break` is called once before each
     /// fault that breaks or corrupts the connection.
     pub(super) fn feed(
         &mut self,
         mut bytes: &[u8],
         upgraded: &AtomicBool,
         faults: &Faults,
-        may_strike: &mut dyn FnMut() -> bool,
+        may_break: &mut dyn FnMut() -> bool,
         effects: &mut Vec<Effect>,
     ) {
         while !matches!(self.fate, Fate::Ended) {
@@ -92,7 +92,7 @@ impl Disturber {
             match piece {
                 Piece::Raw(bytes) => self.pass(bytes.to_vec(), true, effects),
                 Piece::Begin(frame, header) => {
-                    self.begin(&frame, faults, may_strike, effects);
+                    self.begin(&frame, faults, may_break, effects);
                     self.pass(header, true, effects);
                 }
                 Piece::Payload(bytes) => self.pass(bytes.to_vec(), false, effects),
@@ -108,7 +108,7 @@ impl Disturber {
         &mut self,
         frame: &Frame,
         faults: &Faults,
-        may_strike: &mut dyn FnMut() -> bool,
+        may_break: &mut dyn FnMut() -> bool,
         effects: &mut Vec<Effect>,
     ) {
         let from = sender(self.direction);
@@ -125,16 +125,16 @@ impl Disturber {
         let is_target = |fault| value(fault) == Some(number);
         let twice = value(Fault::Duplicate).is_some_and(|every| number.is_multiple_of(every));
         let report = |what: &str| Effect::Report(format!("{what} frame {number} ({frame}) {from}"));
-        if std::mem::take(&mut self.cut) || (is_target(Fault::CutMidFrame) && may_strike()) {
+        if std::mem::take(&mut self.cut) || (is_target(Fault::CutMidFrame) && may_break()) {
             self.fate = Fate::Cut((frame.size() / 2).max(1));
             effects.push(report("cut in the middle of"));
-        } else if is_target(Fault::Corrupt) && frame.length > 0 && may_strike() {
+        } else if is_target(Fault::Corrupt) && frame.length > 0 && may_break() {
             self.fate = Fate::Corrupt;
             effects.push(report("flipped one bit of"));
         } else if twice && frame.is_message() && frame.size() <= MAX_COPY {
             self.fate = Fate::Copy(*frame, Vec::new());
         }
-        if is_target(Fault::ResetAfter) && may_strike() {
+        if is_target(Fault::ResetAfter) && may_break() {
             self.reset = true;
             effects.push(report("reset after"));
         }
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_passes_when_no_strike_is_left() {
+    fn a_frame_passes_when_times_is_used_up() {
         let mut faults = Faults::default();
         let Ok(Command::On(cut)) = Command::parse("cut-mid-frame") else {
             panic!();
@@ -325,7 +325,7 @@ mod tests {
         let bytes = [AGREED, ONE].concat();
         disturber.feed(&bytes, &upgraded, &faults, &mut || false, &mut effects);
         assert!(!effects.contains(&Effect::Abort(Abort::Cut)));
-        // A cut by the user needs no strike.
+        // A cut by the user is not counted.
         disturber.cut_next();
         disturber.feed(PONG, &upgraded, &faults, &mut || false, &mut effects);
         assert!(

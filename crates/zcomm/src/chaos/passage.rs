@@ -52,10 +52,10 @@ impl<'a> Passage<'a> {
         connection.activity().last_byte = now;
         connection.show(BEFORE_FAULTS, self.direction, bytes);
         let mut effects = Vec::new();
-        let may_strike = &mut || connection.board.may_strike();
+        let may_break = &mut || connection.board.may_break();
         let upgraded = &connection.upgraded;
         self.disturber
-            .feed(bytes, upgraded, faults, may_strike, &mut effects);
+            .feed(bytes, upgraded, faults, may_break, &mut effects);
         for effect in effects {
             match effect {
                 Effect::Report(event) => connection.report(event),

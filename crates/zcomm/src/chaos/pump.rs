@@ -168,7 +168,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         }
     }
 
-    /// Whether the blackhole has begun. Both directions have the same strike.
+    /// Whether the blackhole has begun. It counts once for both directions.
     fn in_blackhole(&self, now: Instant) -> bool {
         let mut activity = self.connection.activity();
         if self.faults.get(Fault::Blackhole).is_none() {
@@ -177,7 +177,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         if self.blackhole_start().is_none_or(|start| start > now) {
             return false;
         }
-        if !activity.in_blackhole && self.connection.board.may_strike() {
+        if !activity.in_blackhole && self.connection.board.may_break() {
             activity.in_blackhole = true;
             let event = "blackhole: all data is held back, and the connection stays open";
             self.connection.report(event.into());
@@ -215,7 +215,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
     }
 }
 
-/// Passes an end on. An error means that the receiver has left, and needs none.
+/// Passes an end on. An error means that the receiver has left.
 async fn pass_end(writer: &mut (impl AsyncWrite + Unpin), ending: Ending) {
     match ending {
         Ok(()) => writer.shutdown().await.ok(),

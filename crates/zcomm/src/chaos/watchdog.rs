@@ -25,15 +25,15 @@ pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
         let reset_at = |after| connection.opened + after;
         let idle_at = |after| connection.activity().last_byte + after;
         let now = Instant::now();
-        let strikes = |at: Instant| at <= now && connection.board.may_strike();
+        let breaks = |at: Instant| at <= now && connection.board.may_break();
         if let Some(after) = reset
-            && strikes(reset_at(after))
+            && breaks(reset_at(after))
         {
             connection.report(format!("reset {} after it opened", Time(after)));
             return Err(Abort::Reset);
         }
         if let Some(after) = idle
-            && strikes(idle_at(after))
+            && breaks(idle_at(after))
         {
             let silence = Time(after);
             connection.report(format!(
@@ -41,7 +41,7 @@ pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
             ));
             return Err(Abort::Cut);
         }
-        // A fault without a strike left waits until the board changes.
+        // A fault that may not break any more waits until the board changes.
         let times = [reset.map(reset_at), idle.map(idle_at)];
         let next = times.into_iter().flatten().filter(|at| *at > now).min();
         tokio::select! {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! It reads the [`head`] of a request, so that a server that checks `Host` and `Origin` finds its
-//! own names there. Then it only passes bytes on ([`relay`]), pages and refusals as well. A
+//! own names there. Then it only passes bytes on ([`relay()`]), pages and refusals as well. A
 //! rejected client gets the reason as an HTTP answer, and the terminal shows it too.
 //!
 //! The connection to the server may use TLS; the one to the client never does. So the proxy
@@ -61,7 +61,7 @@ pub(crate) struct Proxy {
     upstream: Arc<Upstream>,
 }
 
-/// Carries the bytes of one connection. [`relay`] passes them on unchanged.
+/// Carries the bytes of one connection. [`relay()`] passes them on unchanged.
 pub(crate) trait Carry: Send {
     /// Passes bytes on until both sides have ended; `first` goes to the server before all others.
     ///
