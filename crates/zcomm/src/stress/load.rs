@@ -25,7 +25,7 @@ use tokio::{
 };
 
 use super::{
-    connection, pacer,
+    lifecycle, pacer,
     plan::{Pace, Span},
     run::{Phase, Run},
     server::Server,
@@ -91,7 +91,7 @@ pub(super) async fn direct(run: &Arc<Run>) -> io::Result<Measured> {
     });
     let threads: Vec<_> = threads.collect::<io::Result<_>>()?;
     opening(run, &mut interrupt, server.as_mut()).await;
-    let subscribers = run.board.subscribers();
+    let subscribers = run.subscribers.load(Relaxed);
     let own_cpu = match interrupt.seen || run.open.load(Relaxed) == 0 {
         true => Duration::ZERO,
         false => measure(run, &mut interrupt, server.as_mut()).await?,
@@ -128,7 +128,7 @@ fn load(run: &Arc<Run>, index: usize) -> io::Result<Tally> {
         let mut all = JoinSet::new();
         for number in (index..run.plan.connections).step_by(run.plan.threads) {
             let (run, tally) = (Arc::clone(run), Rc::clone(&tally));
-            all.spawn_local(connection::live(run, number, tally));
+            all.spawn_local(lifecycle::live(run, number, tally));
         }
         let mut phase = run.phase.subscribe();
         let over = async {

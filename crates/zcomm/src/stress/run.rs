@@ -17,9 +17,9 @@ use tokio::sync::{Notify, Semaphore, watch};
 use zcomm_core::ConnectOptions;
 
 use super::{
-    fanout::Board,
+    deliveries::Deliveries,
     marker::Messages,
-    plan::{Pace, Plan, Span},
+    plan::{Pace, Plan, Shape, Span},
 };
 
 /// How far a run is.
@@ -38,7 +38,8 @@ pub(super) struct Run {
     pub(super) plan: Plan,
     pub(super) options: ConnectOptions,
     pub(super) messages: Messages,
-    pub(super) board: Board,
+    /// Fan-out: one for each publisher.
+    pub(super) deliveries: Vec<Deliveries>,
     /// Handshakes that may begin.
     pub(super) handshakes: Semaphore,
     pub(super) phase: watch::Sender<Phase>,
@@ -49,6 +50,8 @@ pub(super) struct Run {
     pub(super) failed: AtomicUsize,
     /// Connections that are open now.
     pub(super) open: AtomicUsize,
+    /// Connections that are open now, and only receive.
+    pub(super) subscribers: AtomicUsize,
     /// Senders that wait for answers or have more to send.
     pub(super) busy: AtomicUsize,
     /// How to wake each sender, in the order in which they take turns.
@@ -62,15 +65,25 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(plan: Plan, options: ConnectOptions, template: Option<&str>) -> Run {
+        let publishers = match plan.shape {
+            Shape::Echo => 0,
+            Shape::Fanout(publishers) => publishers,
+        };
+        let window = match plan.pace {
+            Pace::Window(window) => window,
+            Pace::Rate(_) => 0,
+        };
+        let deliveries = (0..publishers).map(|_| Deliveries::new(window)).collect();
         Run {
             messages: Messages::new(plan.size, template),
-            board: Board::new(&plan),
+            deliveries,
             handshakes: Semaphore::new(plan.handshakes),
             phase: watch::Sender::new(Phase::Opening),
             changed: Notify::new(),
             opened: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            subscribers: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
             turns: Mutex::default(),
             senders: AtomicUsize::new(1),
@@ -125,8 +138,8 @@ impl Run {
         self.start.load(Relaxed)
     }
 
-    /// A sender gets its place in the order.
-    pub(super) fn take_turn(&self) -> (usize, Arc<Notify>) {
+    /// Adds a sender. Returns its place in the order, and what wakes it.
+    pub(super) fn add_sender(&self) -> (usize, Arc<Notify>) {
         let wake = Arc::new(Notify::new());
         let mut turns = self.turns();
         turns.push(Arc::clone(&wake));
