@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     client::Client,
     marker::Marker,
-    plan::Pace,
     sender::{QUIET, Sender},
 };
 
@@ -32,7 +31,7 @@ pub(super) async fn echo(client: &mut Client, sender: Sender) {
     };
     let mut over = pin!(client.over());
     let mut check = pin!(sleep_until(Instant::now() + QUIET));
-    let open_loop = matches!(client.run.plan.pace, Pace::Rate(_));
+    let open_loop = client.run.plan.rate.is_some();
     let mut now = client.run.now();
     loop {
         echo.send(client, now);

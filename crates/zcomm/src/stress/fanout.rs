@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     client::Client,
-    plan::Pace,
     sender::{QUIET, Sender},
 };
 
@@ -24,7 +23,7 @@ pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
     };
     let wake = Arc::clone(&sender.wake);
     deliveries.wake(&wake);
-    let closed_loop = matches!(run.plan.pace, Pace::Window(_));
+    let closed_loop = run.plan.rate.is_none();
     let mut over = pin!(client.over());
     let mut check = pin!(sleep_until(Instant::now() + QUIET));
     loop {

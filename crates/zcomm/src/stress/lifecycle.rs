@@ -12,7 +12,6 @@ use zcomm_core::{ClientSocket, Error};
 use super::{
     client::Client,
     echo, fanout,
-    plan::Shape,
     run::{Counted, Phase, Run},
     sender::Sender,
     tally::{Tally, record},
@@ -37,10 +36,10 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
     run.changed.notify_one();
     let mut client = Client::new(Arc::clone(&run), number, socket, tally);
     if client.until_start().await {
-        match (sender, run.plan.shape) {
-            (Some(sender), Shape::Echo) => echo::echo(&mut client, sender).await,
-            (Some(sender), Shape::Fanout(_)) => fanout::publish(&mut client, sender).await,
-            (None, _) => fanout::subscribe(&mut client).await,
+        match sender {
+            Some(sender) if run.plan.fanout => fanout::publish(&mut client, sender).await,
+            Some(sender) => echo::echo(&mut client, sender).await,
+            None => fanout::subscribe(&mut client).await,
         }
     }
     drop(role);

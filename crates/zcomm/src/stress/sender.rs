@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
-use super::{plan::Pace, run::Run};
+use super::run::Run;
 
 /// A closed loop that has received nothing for this long sends again. Without this, one lost
 /// message would stop it for ever.
@@ -45,9 +45,9 @@ impl Sender {
         if now >= run.span().end {
             return None;
         }
-        match run.plan.pace {
-            Pace::Window(window) => (self.next - self.arrived < window).then_some(now),
-            Pace::Rate(rate) => {
+        match run.plan.rate {
+            None => (self.next - self.arrived < run.plan.window).then_some(now),
+            Some(rate) => {
                 let due = run.due_of(rate, self.turn, self.next);
                 (due <= now).then_some(due)
             }
