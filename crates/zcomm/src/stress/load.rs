@@ -25,6 +25,7 @@ use tokio::{
 
 use super::{
     lifecycle, pacer,
+    report::Report,
     run::{Phase, Run},
     server::Server,
     tally::Tally,
@@ -41,18 +42,8 @@ const CLOSING: Duration = Duration::from_millis(500);
 /// The time between two looks at the server, at Ctrl-C and at the progress.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The results of a run.
-pub(super) struct Measured {
-    pub(super) tally: Tally,
-    /// Subscribers at the start.
-    pub(super) subscribers: usize,
-    pub(super) server: Option<Server>,
-    /// CPU time of this process during the measurement.
-    pub(super) own_cpu: Duration,
-}
-
 /// Runs a load from the first handshake to the last Close frame.
-pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Measured> {
+pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
     tokio::spawn(watch_ctrl_c(Arc::clone(run)));
     let mut director = Director {
         run,
@@ -82,12 +73,8 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Measured> {
         tally.merge(one);
     }
     tally.cover(run.span());
-    Ok(Measured {
-        tally,
-        subscribers,
-        server: director.server,
-        own_cpu,
-    })
+    let server = director.server;
+    Ok(Report::new(run, tally, subscribers, server, own_cpu))
 }
 
 async fn watch_ctrl_c(run: Arc<Run>) {

@@ -40,7 +40,7 @@ use std::{fs, io, path::Path, process::ExitCode, sync::Arc};
 use zcomm_core::{ConnectOptions, Error};
 
 pub(crate) use self::arguments::Arguments;
-use self::{report::Report, run::Run};
+use self::run::Run;
 use crate::{
     failure::Failure,
     print::whole,
@@ -63,8 +63,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
         written(file, fs::write(file, ""))?;
     }
     let run = Arc::new(Run::new(arguments.plan.clone(), options));
-    let measured = load::measure(&run).await?;
-    let report = Report::new(&run, measured);
+    let report = load::measure(&run).await?;
     let text = match arguments.json {
         true => format!("{}\n", report.json()),
         false => report.text(),

@@ -3,13 +3,12 @@
 //! `notes` adds the sentences that say how far to believe the numbers; `text`, `json`, `csv`
 //! and `html` write the report.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use super::{
-    load::Measured,
     plan::Plan,
     run::Run,
-    server::ServerFigures,
+    server::{Server, ServerFigures},
     tally::{Latencies, Tally},
 };
 use crate::output::{counted, visible};
@@ -42,13 +41,15 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(run: &Run, measured: Measured) -> Report {
-        let Measured {
-            tally,
-            subscribers,
-            server,
-            own_cpu,
-        } = measured;
+    /// Adds up a run. `subscribers` were open at the start; `own_cpu` is the CPU time of this
+    /// process in the measurement.
+    pub(super) fn new(
+        run: &Run,
+        tally: Tally,
+        subscribers: usize,
+        server: Option<Server>,
+        own_cpu: Duration,
+    ) -> Report {
         let (span, opened) = (run.span(), run.opened.load(Relaxed));
         // A run without a connection measures nothing; it divides nothing by zero either.
         let seconds = span.seconds();

@@ -68,9 +68,8 @@ impl Play {
             .print(format_args!("This tour uses {chat} at {server}\n"))?;
         for (number, step) in (1..).zip(STORY) {
             self.narrator.title(number, STORY.len(), step)?;
-            self.step(step)
-                .await
-                .map_err(|stopped| self.covered(stopped).in_step(number, step.title))?;
+            let played = self.step(step).await;
+            played.map_err(|stopped| self.in_step(number, step, stopped))?;
             self.narrator
                 .print(format_args!("\nNotice: {}\n", step.notice))?;
             if number < STORY.len() {
@@ -286,11 +285,12 @@ impl Play {
         self.seat(person).as_mut().ok_or(Error::Closed)
     }
 
-    /// Makes an error safe to print: it may repeat a message of the server.
-    fn covered(&self, stopped: Stopped) -> Stopped {
-        match stopped {
-            Stopped::Wrong { what, help } => Stopped::wrong(self.narrator.shown(&what), help),
-            other => other,
-        }
+    /// Adds the step to an error. It may repeat a message of the server, so it is made safe.
+    fn in_step(&self, number: usize, step: &Step, stopped: Stopped) -> Stopped {
+        let Stopped::Wrong { what, help } = stopped else {
+            return stopped;
+        };
+        let (title, what) = (step.title, self.narrator.shown(&what));
+        Stopped::wrong(format!("step {number}, \"{title}\": {what}"), help)
     }
 }

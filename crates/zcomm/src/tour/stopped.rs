@@ -65,16 +65,6 @@ impl Stopped {
         Stopped::wrong(format!("{name} waits for {wanted}, {what}"), ITS_LOG)
     }
 
-    /// Adds the step in which it happened.
-    pub(super) fn in_step(self, number: usize, title: &str) -> Stopped {
-        match self {
-            Stopped::Wrong { what, help } => {
-                Stopped::wrong(format!("step {number}, \"{title}\": {what}"), help)
-            }
-            other => other,
-        }
-    }
-
     /// Prints two lines on stderr. Returns the exit code.
     pub(super) fn report(&self) -> ExitCode {
         match self {
