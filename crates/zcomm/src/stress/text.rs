@@ -96,8 +96,8 @@ impl Report {
 fn server(server: &ServerFigures) -> [Row; 3] {
     let cores = server.cores;
     let cpu = match server.cpu_each {
-        Some(us) => format!("CPU {us:.2} us a message, {cores:.2} cores"),
-        None => format!("CPU {cores:.2} cores, and no message came"),
+        Some(us) => format!("CPU {us:.2} us per message, {cores:.2} cores"),
+        None => format!("CPU {cores:.2} cores; no message came back"),
     };
     let memory = format!(
         "memory {} before, {} connected ({} each), {} peak",
