@@ -37,7 +37,7 @@ Examples:
   zcomm connect ws://127.0.0.1:8765/    talk to one
   zcomm chat --token TOKEN              take part in the chat
   zcomm demo                            all that a chat says, step by step
-  zcomm stress ws://127.0.0.1:8765/     what does a server bear?
+  zcomm stress ws://127.0.0.1:8765/     load-test a server
   zcomm xray ws://127.0.0.1:8765/       every byte that passes, explained
   zcomm chaos ws://127.0.0.1:8765/      what does a bad network do to it?
   zcomm help connect                    all about a subcommand")]
