@@ -86,7 +86,8 @@ fn bytes_go_both_ways_as_they_are() {
     let done = connect(&server.url(), b"\xff\xfe\n", &[]);
     assert_eq!(done.code, Some(1));
     assert!(
-        done.stderr.contains("not UTF-8 text: --binary sends it"),
+        done.stderr
+            .contains("not UTF-8 text: send it with --binary"),
         "{}",
         done.stderr
     );

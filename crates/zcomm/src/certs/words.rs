@@ -12,7 +12,7 @@ use std::{
 
 use zcomm_core::PemError;
 
-use crate::print::whole;
+use crate::shared::text::whole;
 
 /// The folder as it can be printed everywhere.
 pub(crate) fn folder(folder: &Path) -> Result<PathBuf, PemError> {

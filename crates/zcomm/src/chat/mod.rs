@@ -23,12 +23,10 @@ use zcomm_core::{
     report,
 };
 
-use crate::{
+use crate::shared::{
     handshake::Handshake,
-    output::{counted, visible},
-    paint::{BAD, FAINT},
-    program::{INTERRUPTED, block_on, until},
-    signals::Signals,
+    run::{INTERRUPTED, Signals, block_on, until},
+    text::{BAD, FAINT, counted, visible},
 };
 use commands::{COMMANDS, Command};
 use people::People;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use zcomm_core::envelope::ServerMessage;
 
-use crate::output::visible;
+use crate::shared::text::visible;
 
 /// Names that are kept of one room.
 const MOST: usize = 200;

@@ -26,7 +26,7 @@ use rustyline::{
 use tokio::{sync::mpsc, time::sleep};
 
 use super::commands::COMMANDS;
-use crate::{lines, output::counted};
+use crate::shared::{lines, text::counted};
 
 /// Lines that are to be printed and are not yet.
 const UNPRINTED: usize = 1000;

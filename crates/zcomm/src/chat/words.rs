@@ -8,10 +8,7 @@
 
 use zcomm_core::envelope::ServerMessage;
 
-use crate::{
-    output::{counted, visible},
-    paint::{BAD, FAINT, NOTE},
-};
+use crate::shared::text::{BAD, FAINT, NOTE, counted, visible};
 
 /// The line for a message; `None` for what needs none. `room` is where plain text goes.
 pub(super) fn line(message: &ServerMessage, room: &str) -> Option<String> {

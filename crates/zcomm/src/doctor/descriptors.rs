@@ -29,7 +29,7 @@ pub(super) fn check(_: &Situation) -> Vec<Finding> {
 #[cfg(unix)]
 fn judge(soft: Option<u64>, hard: Option<u64>, wanted: usize) -> Finding {
     use super::finding::{look, ok};
-    use crate::output::counted;
+    use crate::shared::text::counted;
     use zcomm_core::OTHER_DESCRIPTORS;
 
     let shown = |limit: Option<u64>| limit.map_or("no limit".to_owned(), |n| n.to_string());

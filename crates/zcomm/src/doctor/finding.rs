@@ -7,10 +7,7 @@
 use anstyle::Style;
 use serde_json::json;
 
-use crate::{
-    output::{visible, wrapped},
-    paint::{BAD, FAINT, GOOD, NOTE},
-};
+use crate::shared::text::{BAD, FAINT, GOOD, NOTE, visible, wrapped};
 
 /// How wide a line of words may be; what is to be typed stays whole.
 const WIDTH: usize = 80;

@@ -33,7 +33,7 @@ use std::{
 
 use zcomm_core::{Config, SettingsReview, report};
 
-use crate::print::whole;
+use crate::shared::text::whole;
 use finding::{Finding, Verdict, look};
 
 /// For all checks together.

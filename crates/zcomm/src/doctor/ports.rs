@@ -19,7 +19,7 @@ use super::{
     PROBE, Situation,
     finding::{Finding, bad, look, note, ok},
 };
-use crate::processes::{Listening, listening_on};
+use crate::shared::processes::{Listening, listening_on};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
