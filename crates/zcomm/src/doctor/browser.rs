@@ -1,16 +1,13 @@
 //! Is there a browser?
 //!
-//! Every lesson has a page. Any browser of the last ten years speaks WebSocket; without
-//! one, `zcomm connect` does.
+//! Every lesson has a page. Any browser of the last ten years supports WebSocket; without
+//! one, `zcomm connect` is the client.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use super::{
-    Situation,
-    finding::{Finding, note, ok},
-};
+use super::finding::{Finding, note, ok};
 
-/// As people call them, and as they are found on the PATH.
+/// The browsers, and their programs on the PATH.
 const ON_PATH: [(&str, &[&str]); 4] = [
     ("Firefox", &["firefox", "firefox-esr"]),
     ("Chromium", &["chromium", "chromium-browser"]),
@@ -18,7 +15,7 @@ const ON_PATH: [(&str, &[&str]); 4] = [
     ("Edge", &["microsoft-edge", "microsoft-edge-stable"]),
 ];
 
-/// Where they are on systems that keep them off the PATH.
+/// The places of browsers that are not on the PATH.
 const PLACES: &[(&str, &[&str])] = if cfg!(target_os = "macos") {
     &[
         ("Safari", &["/Applications/Safari.app"]),
@@ -68,21 +65,21 @@ const PLACES: &[(&str, &[&str])] = if cfg!(target_os = "macos") {
     ]
 };
 
-pub(super) fn check(_: &Situation) -> Vec<Finding> {
+pub(super) fn check() -> Finding {
     let on_path = ON_PATH.iter().filter(|(_, names)| {
         let mut names = names.iter();
         names.any(|name| which::which(name).is_ok())
     });
     let in_place = PLACES.iter().filter(|(_, places)| {
-        let mut places = places.iter().map(PathBuf::from);
-        places.any(|place| place.exists())
+        let mut places = places.iter();
+        places.any(|place| Path::new(place).exists())
     });
     let mut found: Vec<_> = on_path.chain(in_place).map(|(name, _)| *name).collect();
     found.sort_unstable();
     found.dedup();
-    vec![match found.is_empty() {
-        true => note("browser", "none found on the PATH and in the usual places")
-            .fix("one of another machine will do: see network; or zcomm connect URL"),
-        false => ok("browser", found.join(", ")),
-    }]
+    match found.is_empty() {
+        true => note("no browser found on the PATH or in the usual places")
+            .fix("use a browser on another machine (see network), or zcomm connect URL"),
+        false => ok(found.join(", ")),
+    }
 }
