@@ -223,7 +223,7 @@ fn the_port_of_the_settings_is_checked() {
     fs::write(folder.join(".zEnv"), "WEBSOCKET_PORT=0\n").unwrap();
     assert!(
         doctor(&folder, &[], &[])
-            .said("ports")
+            .said("port 0")
             .contains("takes a free port")
     );
     fs::remove_file(folder.join(".zEnv")).unwrap();
@@ -414,7 +414,7 @@ fn certificates_are_judged_as_clients_judge_them() {
     let and_port = [&TLS[..], &[("WEBSOCKET_PORT", "0")]].concat();
     assert!(
         doctor(&folder, &[], &and_port)
-            .said("ports")
+            .said("port 0")
             .starts_with("ok: ")
     );
 }

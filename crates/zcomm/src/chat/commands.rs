@@ -9,12 +9,7 @@
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
-    Say(String),
-    Broadcast(String),
-    Message {
-        to: String,
-        text: String,
-    },
+    Send(To, String),
     Join(String),
     /// Without a name: the room that plain text is sent to.
     Leave(Option<String>),
@@ -23,6 +18,14 @@ pub(super) enum Command {
     Stats,
     Help,
     Exit,
+}
+
+/// Who gets a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum To {
+    Room,
+    Everybody,
+    Person(String),
 }
 
 /// The commands: the form, and what it does.
@@ -49,11 +52,11 @@ impl Command {
     pub(super) fn parse(line: &str, names: &[String]) -> Option<Result<Command, String>> {
         let line = line.trim();
         let Some(command) = line.strip_prefix('/') else {
-            return (!line.is_empty()).then(|| Ok(Command::Say(line.to_owned())));
+            return (!line.is_empty()).then(|| Ok(Command::Send(To::Room, line.to_owned())));
         };
         // `//` begins a message that starts with `/`.
         if command.starts_with('/') {
-            return Some(Ok(Command::Say(command.to_owned())));
+            return Some(Ok(Command::Send(To::Room, command.to_owned())));
         }
         let (word, rest) = command
             .split_once(char::is_whitespace)
@@ -64,7 +67,7 @@ impl Command {
             false => Ok(command(rest.to_owned())),
         };
         Some(match word {
-            "broadcast" => text(Command::Broadcast),
+            "broadcast" => text(|text| Command::Send(To::Everybody, text)),
             "msg" => addressed(rest, names).ok_or_else(|| usage(word)),
             "join" => text(Command::Join),
             "leave" => Ok(Command::Leave((!rest.is_empty()).then(|| rest.to_owned()))),
@@ -101,10 +104,8 @@ fn addressed(rest: &str, names: &[String]) -> Option<Command> {
     let first = || rest.split_once(char::is_whitespace);
     let (to, text) = quoted().or_else(known).or_else(first)?;
     let (to, text) = (to.trim(), text.trim());
-    (!to.is_empty() && !text.is_empty()).then(|| Command::Message {
-        to: to.to_owned(),
-        text: text.to_owned(),
-    })
+    let person = || To::Person(to.to_owned());
+    (!to.is_empty() && !text.is_empty()).then(|| Command::Send(person(), text.to_owned()))
 }
 
 #[cfg(test)]
@@ -117,19 +118,18 @@ mod tests {
     }
 
     fn message(to: &str, text: &str) -> Option<Result<Command, String>> {
-        let (to, text) = (to.to_owned(), text.to_owned());
-        Some(Ok(Command::Message { to, text }))
+        Some(Ok(Command::Send(To::Person(to.into()), text.into())))
     }
 
     #[test]
     fn plain_text_is_a_message() {
         assert_eq!(
             parse("  hello you "),
-            Some(Ok(Command::Say("hello you".into())))
+            Some(Ok(Command::Send(To::Room, "hello you".into())))
         );
         assert_eq!(
             parse("//etc/passwd"),
-            Some(Ok(Command::Say("/etc/passwd".into())))
+            Some(Ok(Command::Send(To::Room, "/etc/passwd".into())))
         );
         assert_eq!(parse(" \t "), None);
     }

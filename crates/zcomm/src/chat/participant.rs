@@ -9,7 +9,7 @@ use zcomm_core::{
 };
 
 use super::{
-    commands::{COMMANDS, Command},
+    commands::{COMMANDS, Command, To},
     people::People,
     render,
     screen::{Input, Screen},
@@ -129,18 +129,7 @@ impl Participant {
 
     fn execute(&mut self, command: Command) -> bool {
         match command {
-            Command::Say(text) => {
-                let id = self.client.chat(&self.room, &text);
-                self.remember(id, text);
-            }
-            Command::Broadcast(text) => {
-                let id = self.client.broadcast(&text);
-                self.remember(id, text);
-            }
-            Command::Message { to, text } => {
-                let id = self.client.direct(&to, &text);
-                self.remember(id, text);
-            }
+            Command::Send(to, text) => self.send(&to, text),
             Command::Join(room) => self.join(room),
             Command::Leave(room) => self.leave(room),
             Command::Who => self.note(self.people.list(&self.room)),
@@ -154,7 +143,12 @@ impl Participant {
         false
     }
 
-    fn remember(&mut self, id: Option<String>, text: String) {
+    fn send(&mut self, to: &To, text: String) {
+        let id = match to {
+            To::Room => self.client.chat(&self.room, &text),
+            To::Everybody => self.client.broadcast(&text),
+            To::Person(name) => self.client.direct(name, &text),
+        };
         let Some(id) = id else {
             self.lost = true;
             let text = visible(&text);

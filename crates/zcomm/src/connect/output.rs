@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 
 use data_encoding::BASE64;
 use serde::Serialize;
-use zcomm_core::{CloseReason, End, Message, Opening, Received};
+use zcomm_core::{End, Message, Opening, Received};
 
 use crate::shared::text::{counted, visible};
 
@@ -32,56 +32,47 @@ pub(super) enum Format {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Object<'a> {
-    Text {
-        data: &'a str,
-    },
-    Binary {
-        base64: String,
-    },
-    Ping {
-        base64: String,
-    },
-    Pong {
-        base64: String,
-    },
-    Close {
-        by: &'a str,
-        code: u16,
-        reason: &'a str,
-    },
-    Broken {
-        reason: &'a str,
-    },
+    Text { data: &'a str },
+    Binary(Payload),
+    Ping(Payload),
+    Pong(Payload),
+    Close(Close<'a>),
+    Broken { reason: &'a str },
+}
+
+#[derive(Serialize)]
+struct Payload {
+    base64: String,
+}
+
+#[derive(Serialize)]
+struct Close<'a> {
+    by: &'a str,
+    code: u16,
+    reason: &'a str,
 }
 
 impl<'a> Object<'a> {
     fn received(received: &'a Received) -> Object<'a> {
-        let base64 = |data: &[u8]| BASE64.encode(data);
+        let payload = |data: &[u8]| Payload {
+            base64: BASE64.encode(data),
+        };
         match received {
             Received::Message(Message::Text(data)) => Object::Text { data },
-            Received::Message(Message::Binary(data)) => Object::Binary {
-                base64: base64(data),
-            },
-            Received::Ping(data) => Object::Ping {
-                base64: base64(data),
-            },
-            Received::Pong(data) => Object::Pong {
-                base64: base64(data),
-            },
+            Received::Message(Message::Binary(data)) => Object::Binary(payload(data)),
+            Received::Ping(data) => Object::Ping(payload(data)),
+            Received::Pong(data) => Object::Pong(payload(data)),
         }
     }
 
     fn ended(end: &'a End) -> Object<'a> {
-        let close = |by, why: &'a CloseReason| Object::Close {
-            by,
-            code: why.code(),
-            reason: why.reason(),
+        let (by, why) = match end {
+            End::ByPeer(why) => ("peer", why),
+            End::ByUs(why) => ("us", why),
+            End::Broken(reason) => return Object::Broken { reason },
         };
-        match end {
-            End::ByPeer(why) => close("peer", why),
-            End::ByUs(why) => close("us", why),
-            End::Broken(reason) => Object::Broken { reason },
-        }
+        let (code, reason) = (why.code(), why.reason());
+        Object::Close(Close { by, code, reason })
     }
 
     fn write(&self) -> io::Result<()> {
@@ -209,11 +200,11 @@ mod tests {
     #[test]
     fn a_json_object_begins_with_its_type() {
         let text = Object::Text { data: "a\"b" };
-        let close = Object::Close {
+        let close = Object::Close(Close {
             by: "peer",
             code: 1000,
             reason: "",
-        };
+        });
         let json = |object: &Object| serde_json::to_string(object).unwrap();
         assert_eq!(json(&text), r#"{"type":"text","data":"a\"b"}"#);
         assert_eq!(

@@ -32,7 +32,7 @@ use std::{
 use zcomm_core::{Config, SettingsReview};
 
 use crate::shared::text::whole;
-use finding::{Finding, Report, ok, warning};
+use finding::{Finding, Report, warning};
 
 /// The time limit for all checks together.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -80,8 +80,6 @@ impl Situation {
         };
         let ports = match (port, config.port) {
             (Some(port), _) => vec![port],
-            // The system chooses a free port.
-            (None, 0) => vec![],
             // Lesson 3 has its own port, so that it can run beside another lesson.
             (None, 8765) => vec![8765, 8766],
             (None, port) => vec![port],
@@ -94,38 +92,21 @@ impl Situation {
     }
 }
 
-type Check = Box<dyn FnOnce(&Situation) -> Vec<Finding> + Send>;
+type Check = fn(&Situation) -> Vec<Finding>;
 
-/// Returns the checks with their topics, in the order in which a class needs them.
-fn checks(ports: &[u16]) -> Vec<(String, Check)> {
-    let mut checks: Vec<(String, Check)> = Vec::new();
-    let mut add = |topic: &str, check: Check| checks.push((topic.to_owned(), check));
-    for port in ports.to_owned() {
-        add(
-            &format!("port {port}"),
-            Box::new(move |_| vec![ports::check(port)]),
-        );
-    }
-    if ports.is_empty() {
-        let any = "WEBSOCKET_PORT=0: each server takes a free port";
-        add("ports", Box::new(move |_| vec![ok(any)]));
-    }
-    add("localhost", Box::new(|_| vec![localhost::check()]));
-    add("settings", Box::new(settings::check));
-    add("certificates", Box::new(certificates::check));
-    add(
-        "network",
-        Box::new(|situation| vec![network::check(situation)]),
-    );
-    add("clock", Box::new(|situation| vec![clock::check(situation)]));
-    add(
-        "descriptors",
-        Box::new(|situation| vec![descriptors::check(situation)]),
-    );
-    add("browser", Box::new(|_| vec![browser::check()]));
-    add("rust", Box::new(|_| vec![toolchain::check()]));
-    checks
-}
+/// The checks behind those of the ports, in the order in which a class needs them.
+const CHECKS: [(&str, Check); 8] = [
+    ("localhost", |_| vec![localhost::check()]),
+    ("settings", settings::check),
+    ("certificates", certificates::check),
+    ("network", |situation| vec![network::check(situation)]),
+    ("clock", |situation| vec![clock::check(situation)]),
+    ("descriptors", |situation| {
+        vec![descriptors::check(situation)]
+    }),
+    ("browser", |_| vec![browser::check()]),
+    ("rust", |_| vec![toolchain::check()]),
+];
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let report = examine(Situation::new(arguments.port));
@@ -144,14 +125,14 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 fn examine(situation: Situation) -> Report {
     let situation = Arc::new(situation);
-    let start = |(topic, check): (String, Check)| {
-        let (sender, answer) = mpsc::channel();
-        let situation = Arc::clone(&situation);
-        // A thread that hangs is abandoned: it ends with the program.
-        std::thread::spawn(move || sender.send(check(&situation)));
-        (topic, answer)
-    };
-    let running: Vec<_> = checks(&situation.ports).into_iter().map(start).collect();
+    let mut running = Vec::new();
+    for port in situation.ports.clone() {
+        let check = move |_: &Situation| vec![ports::check(port)];
+        running.push((format!("port {port}"), start(&situation, check)));
+    }
+    for (topic, check) in CHECKS {
+        running.push((topic.to_owned(), start(&situation, check)));
+    }
     let end = Instant::now() + TIME_LIMIT;
     let mut report = Report(Vec::new());
     for (topic, answer) in running {
@@ -164,4 +145,15 @@ fn examine(situation: Situation) -> Report {
         report.0.extend(findings);
     }
     report
+}
+
+/// Runs a check in a thread. A thread that hangs is abandoned: it ends with the program.
+fn start(
+    situation: &Arc<Situation>,
+    check: impl FnOnce(&Situation) -> Vec<Finding> + Send + 'static,
+) -> mpsc::Receiver<Vec<Finding>> {
+    let (sender, answer) = mpsc::channel();
+    let situation = Arc::clone(situation);
+    std::thread::spawn(move || sender.send(check(&situation)));
+    answer
 }

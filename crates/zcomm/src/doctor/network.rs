@@ -16,9 +16,9 @@ const ALL_ADDRESSES: &str = "listen on all addresses: WEBSOCKET_HOST=0.0.0.0";
 
 pub(super) fn check(situation: &Situation) -> Finding {
     let host = &situation.config.host;
-    let port = situation.ports.first().copied();
+    let port = situation.ports.first().filter(|port| **port > 0);
     let own = addresses::own();
-    judge(host, addresses::of(host), port, &own, firewall())
+    judge(host, addresses::of(host), port.copied(), &own, firewall())
 }
 
 fn judge(
