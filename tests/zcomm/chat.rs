@@ -80,8 +80,8 @@ fn a_message_that_is_not_delivered_is_shown_and_is_a_failure() {
         "/msg Nobody psst\n/brodcast hi\nhello\n",
     );
     assert_eq!(done.code, Some(1));
-    let told = "! not delivered, because nobody has this name: psst";
-    assert!(done.stdout.contains(told), "{}", done.stdout);
+    let shown = "! not delivered, because nobody has this name: psst";
+    assert!(done.stdout.contains(shown), "{}", done.stdout);
     assert!(
         done.stdout.contains("! unknown command /brodcast:"),
         "{}",
@@ -304,11 +304,14 @@ mod terminal {
             .env_clear()
             .args(["chat", "--token", "wrong-token-here-123"]);
         wrong.arg(format!("ws://{}/", server.addr));
-        let told = ends(open(&wrong), 1);
-        assert!(told.contains("closed with 1008 (Invalid token)"), "{told}");
+        let shown = ends(open(&wrong), 1);
         assert!(
-            told.contains("error: the server closed the connection"),
-            "{told}"
+            shown.contains("closed with 1008 (Invalid token)"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("error: the server closed the connection"),
+            "{shown}"
         );
     }
 

@@ -9,7 +9,7 @@ use zcomm_core::{DevelopmentCa, LOOPBACK_NAMES};
 use crate::{certs, folder, read};
 
 #[test]
-fn explains_a_certificate_and_says_what_a_client_would_say() {
+fn explains_a_certificate_and_says_whether_a_client_accepts_it() {
     let folder = folder("explains");
     certs(&folder, &[]);
     let done = certs(&folder, &["--check", "certs/localhost.pem"]);

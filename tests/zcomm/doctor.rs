@@ -73,8 +73,8 @@ fn doctor(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Repor
             text(&finding["verdict"]),
             text(&finding["topic"])
         );
-        let told = shown.stdout.lines().any(|line| line.starts_with(&begin));
-        assert!(told, "no {begin:?} in {}", shown.stdout);
+        let found = shown.stdout.lines().any(|line| line.starts_with(&begin));
+        assert!(found, "no {begin:?} in {}", shown.stdout);
         let is_problem = ["warn", "error"].contains(&text(&finding["verdict"]));
         let has_fix = !finding["fixes"].as_array().unwrap().is_empty();
         assert!(!is_problem || has_fix, "{finding} without a fix");

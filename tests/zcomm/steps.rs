@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use crate::{certs, folder};
 
 #[test]
-fn prints_what_to_set_and_how_to_trust_and_untrust_everywhere() {
+fn prints_the_settings_and_how_to_trust_and_untrust_everywhere() {
     let done = certs(&folder("prints"), &[]);
     let mut rest = done.stdout.as_str();
     for words in [
