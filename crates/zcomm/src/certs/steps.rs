@@ -42,7 +42,7 @@ pub(super) fn steps(files: &Files, ca: &Certificate, is_new: bool, leaf: &Certif
     let (ca_key, leaf_pem) = (files.ca_key.display(), files.leaf.display());
     let leaf_key = files.leaf_key.display();
     let (cert_value, key_value, ca_word) = (quoted(&leaf_pem), quoted(&leaf_key), word(&ca_pem));
-    let mut text = format!(
+    let text = format!(
         r#"{ca_pem}  the authority "{name}" ({state})
     may sign for {limits}
     and names below these, and for nothing else, until {ca_until}
@@ -68,24 +68,15 @@ Browsers: trust the authority once. Nothing was installed: you do and undo it.
 Restart the browser after either.
 "#
     );
-    for store in stores(&ca_pem, name) {
-        text += &format!("\n  {}\n", store.name);
-        text += &step("trust", &store.trust);
-        text += &step("untrust", &store.untrust);
-    }
-    text
+    text + &at_each_store(&ca_pem, name, true)
 }
 
 /// Returns how to remove the trust in an authority that is about to be replaced.
 pub(super) fn untrust_old(files: &Files, name: &str) -> String {
-    let mut text = format!(
+    let text = format!(
         "The old authority \"{name}\" is replaced.\nRemove it from each place where you trusted it:\n"
     );
-    for store in stores(&files.ca.display().to_string(), name) {
-        text += &format!("\n  {}\n", store.name);
-        text += &step("untrust", &store.untrust);
-    }
-    text + "\n"
+    text + &at_each_store(&files.ca.display().to_string(), name, false) + "\n"
 }
 
 /// Formats a step of several lines, with its name in front of the first.
@@ -98,8 +89,9 @@ fn step(name: &str, lines: &str) -> String {
     text
 }
 
-/// Returns every store, that of this system first. `pem` and `name` are the authority's.
-fn stores(pem: &str, name: &str) -> [Store; 5] {
+/// Returns the steps at every store, that of this system first. `pem` and `name` are the
+/// authority's. Without `trust` it returns only the steps that remove the trust.
+fn at_each_store(pem: &str, name: &str, trust: bool) -> String {
     let mut stores = [
         chromium(pem, name),
         firefox(pem, name),
@@ -108,7 +100,15 @@ fn stores(pem: &str, name: &str) -> [Store; 5] {
         debian(pem),
     ];
     stores[..=OWN].rotate_right(1);
-    stores
+    let mut text = String::new();
+    for store in stores {
+        text += &format!("\n  {}\n", store.name);
+        if trust {
+            text += &step("trust", &store.trust);
+        }
+        text += &step("untrust", &store.untrust);
+    }
+    text
 }
 
 fn chromium(pem: &str, name: &str) -> Store {

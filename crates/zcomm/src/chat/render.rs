@@ -42,15 +42,15 @@ fn event(message: &ServerMessage, current: &str) -> Option<String> {
             missed,
             ..
         } => {
-            let people = match user_count {
-                1 => "1 person".to_owned(),
-                count => format!("{count} people"),
-            };
+            let people = if *user_count == 1 { "person" } else { "people" };
             let missed = match (recovered, missed.0) {
                 (true, 1..) => format!("; next: {}", counted(missed.0, "missed message")),
                 _ => String::new(),
             };
-            format!("you are in {} ({people}){missed}", visible(room))
+            format!(
+                "you are in {} ({user_count} {people}){missed}",
+                visible(room)
+            )
         }
         ServerMessage::Left { room } => format!("you have left {}", visible(room)),
         ServerMessage::UserJoined { room, name, .. } => {

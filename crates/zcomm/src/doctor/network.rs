@@ -44,16 +44,7 @@ fn judge(
     }
     let reached = addresses::for_others(listening, own);
     if !reached.is_empty() {
-        let port = port.map_or("PORT".to_owned(), |port| port.to_string());
-        let list = addresses::list(&reached);
-        let reachable = ok(format!("a class reaches servers at {list}, port {port}"));
-        return match firewall {
-            None => reachable,
-            Some(Firewall { name, open }) => {
-                let open = open.replace("PORT", &port);
-                reachable.fix(format!("if {name} blocks it: {open}"))
-            }
-        };
+        return reachable(&reached, port, firewall);
     }
     match listening.is_unspecified() || own.contains(&listening) {
         true => warning(format!(
@@ -64,6 +55,19 @@ fn judge(
             "WEBSOCKET_HOST={host} is not an address of this machine: it has {possible}"
         ))
         .fix(ALL_ADDRESSES),
+    }
+}
+
+fn reachable(ips: &[IpAddr], port: Option<u16>, firewall: Option<Firewall>) -> Finding {
+    let port = port.map_or("PORT".to_owned(), |port| port.to_string());
+    let list = addresses::list(ips);
+    let reachable = ok(format!("a class reaches servers at {list}, port {port}"));
+    match firewall {
+        None => reachable,
+        Some(Firewall { name, open }) => {
+            let open = open.replace("PORT", &port);
+            reachable.fix(format!("if {name} blocks it: {open}"))
+        }
     }
 }
 
