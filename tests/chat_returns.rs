@@ -165,7 +165,7 @@ async fn a_message_that_the_server_hangs_up_on_is_not_sent_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_20_times_loses_nothing_in_silence() {
     const RESTARTS: usize = 20;
-    let quiet = || chat_app().env("RUST_LOG", "warn,zcomm_core::announce=info");
+    let quiet = || chat_app().env("RUST_LOG", "warn,zcomm_core::server=info");
     let mut chat = quiet().start().await;
     let port = chat.addr.port().to_string();
     let mut speaker = enter(&chat, "Ada").await;

@@ -500,7 +500,7 @@ fn settle(members: &[Member], ends: &Ends) -> String {
 
 async fn storm(seed: u64) {
     let start = Instant::now();
-    let quiet = || chat_app().env("RUST_LOG", "warn,zcomm_core::announce=info");
+    let quiet = || chat_app().env("RUST_LOG", "warn,zcomm_core::server=info");
     let mut chat = quiet().start().await;
     let storm = Arc::new(Storm {
         url: chat.url(),

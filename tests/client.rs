@@ -9,7 +9,7 @@ use tokio::{
 };
 use zcomm_core::{
     Client, ClientSocket, Config, ConnectError, ConnectOptions, Connection, End, Error, Event,
-    Message, Received, Refuse, Token, Trust,
+    Message, Received, RefuseBy, Token, Trust,
 };
 
 use crate::harness::{CANARY, certificates, echo, serve, soon};
@@ -121,7 +121,7 @@ async fn comes_back_each_time_its_connection_breaks() {
 
 #[tokio::test]
 async fn does_not_come_back_after_a_refusal() {
-    for refuse in [Refuse::Close, Refuse::Http] {
+    for refuse in [RefuseBy::Close, RefuseBy::Http] {
         let config = Config {
             require_auth: true,
             token: Some(Token::new(CANARY).unwrap()),
@@ -135,14 +135,14 @@ async fn does_not_come_back_after_a_refusal() {
             told.push(event);
         }
         match (refuse, told.as_slice()) {
-            (Refuse::Close, [Event::Connected(_), Event::Disconnected(End::ByPeer(why))]) => {
+            (RefuseBy::Close, [Event::Connected(_), Event::Disconnected(End::ByPeer(why))]) => {
                 assert_eq!(
                     (why.code(), why.reason()),
                     (1008, "Authentication required")
                 );
             }
             (
-                Refuse::Http,
+                RefuseBy::Http,
                 [Event::GaveUp(Error::Connect(ConnectError::Http { status: 401, .. }))],
             ) => {}
             other => panic!("{other:?}"),

@@ -1,4 +1,4 @@
-//! The project of part 13, held to its acceptance list: each test is one line of it.
+//! The project of part 13: each test is one line of its acceptance list.
 
 use tokio_tungstenite::tungstenite::Message;
 
@@ -7,24 +7,15 @@ use crate::harness::{Client, Demo, Start};
 const INCREMENT: &str = r#"{"type":"increment"}"#;
 const DECREMENT: &str = r#"{"type":"decrement"}"#;
 
-/// Cargo names the folder of a package's programs to its tests, but not its examples.
 async fn counter() -> Demo {
-    let beside = std::path::Path::new(env!("CARGO_BIN_EXE_1_websocket_server"));
-    let name = format!("counter{}", std::env::consts::EXE_SUFFIX);
-    let program = beside.with_file_name("examples").join(name);
-    assert!(
-        program.exists(),
-        "build it: cargo build -p demos --example counter"
-    );
-    let path = program.display().to_string().leak();
-    Start::new(path, module_path!()).start().await
+    Start::example("counter", module_path!()).start().await
 }
 
 fn value(value: i64) -> String {
     format!(r#"{{"type":"counter","value":{value}}}"#)
 }
 
-/// A client that has heard what the number is.
+/// Returns a client that has received the number.
 async fn client(demo: &Demo, at: i64) -> Client {
     let mut client = Client::connect(demo.url()).await;
     assert_eq!(client.hear_text().await, value(at));
@@ -32,7 +23,7 @@ async fn client(demo: &Demo, at: i64) -> Client {
 }
 
 #[tokio::test]
-async fn a_change_is_told_to_everybody_also_to_who_made_it() {
+async fn a_change_is_sent_to_all_clients_with_its_sender() {
     let demo = counter().await;
     let (mut ada, mut bob) = (client(&demo, 0).await, client(&demo, 0).await);
     for (message, now) in [(INCREMENT, 1), (DECREMENT, 0), (DECREMENT, -1)] {
@@ -43,7 +34,7 @@ async fn a_change_is_told_to_everybody_also_to_who_made_it() {
 }
 
 #[tokio::test]
-async fn a_late_joiner_is_told_the_number_at_once_and_nothing_older() {
+async fn a_new_client_gets_the_current_number_and_nothing_older() {
     let demo = counter().await;
     let mut ada = client(&demo, 0).await;
     for now in 1..=3 {
@@ -55,9 +46,9 @@ async fn a_late_joiner_is_told_the_number_at_once_and_nothing_older() {
     assert_eq!(late.hear_text().await, value(4));
 }
 
-/// Each of them sends without waiting for the others, within the limit of a client.
+/// The clients send at the same time, each within its rate limit.
 #[tokio::test]
-async fn changes_at_one_time_are_all_counted_and_seen_in_one_order() {
+async fn concurrent_changes_are_all_counted_and_seen_in_one_order() {
     const EACH: i64 = 15;
     let demo = counter().await;
     let mut clients = Vec::new();
@@ -81,7 +72,7 @@ async fn changes_at_one_time_are_all_counted_and_seen_in_one_order() {
 }
 
 #[tokio::test]
-async fn what_it_does_not_know_is_told_to_its_sender_alone_and_changes_nothing() {
+async fn an_unknown_message_is_answered_to_its_sender_only() {
     let demo = counter().await;
     let (mut ada, mut bob) = (client(&demo, 0).await, client(&demo, 0).await);
     let wrong = [
@@ -104,7 +95,7 @@ async fn what_it_does_not_know_is_told_to_its_sender_alone_and_changes_nothing()
             "{message:?}: {answer}"
         );
     }
-    // The first thing that the other hears: there was nothing before it.
+    // This is the first message that the other client receives: nothing came before it.
     ada.say(INCREMENT).await;
     assert_eq!(bob.hear_text().await, value(1));
     assert_eq!(ada.hear_text().await, value(1));
@@ -112,7 +103,7 @@ async fn what_it_does_not_know_is_told_to_its_sender_alone_and_changes_nothing()
 
 #[cfg(unix)]
 #[tokio::test]
-async fn ctrl_c_says_goodbye_to_everybody() {
+async fn ctrl_c_closes_every_connection_with_1001() {
     let mut demo = counter().await;
     let (mut ada, mut bob) = (client(&demo, 0).await, client(&demo, 0).await);
     demo.signal(rustix::process::Signal::INT);

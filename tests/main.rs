@@ -24,6 +24,7 @@ mod wss;
 mod _3_websocket_secure;
 
 mod bad_inputs;
+mod callback_client;
 mod client;
 mod counter;
 mod imports;

@@ -99,8 +99,8 @@ impl Chat {
     /// The person, and what to say to it.
     fn greet(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
         let entered = match self.state.sessions.enter(
-            connection.asked("session"),
-            connection.asked("name"),
+            connection.query("session"),
+            connection.query("name"),
             connection.bound_name(),
             connection.id(),
         )? {
@@ -116,7 +116,7 @@ impl Chat {
         }
         let session = &entered.session;
         let (inbox, log) = (session.inbox.clone(), connection.hub().clone());
-        let asked = |name| connection.asked(name).and_then(Seq::parse).map(|seq| seq.0);
+        let asked = |name| connection.query(name).and_then(Seq::parse).map(|seq| seq.0);
         let (direct, broadcast) = (asked("direct"), asked("broadcast"));
         let (inbox_end, log_end) = (inbox.position(), log.position());
         let resumed = entered.shown == Shown::Known;

@@ -28,7 +28,7 @@ use std::{future::poll_fn, net::SocketAddr, time::Duration};
 use tokio::sync::oneshot;
 
 use crate::{
-    access::query::Asked,
+    access::handshake::Caller,
     clients::registry::{ClientId, ClientInfo, Clients},
     connection::socket::Socket,
     error::{Error, Result},
@@ -39,8 +39,8 @@ use crate::{
 /// One client, as its handler sees it. Dropping it closes the connection.
 pub struct Connection {
     info: ClientInfo,
-    /// Boxed, since most ask for nothing.
-    asked: Option<Box<Asked>>,
+    /// Boxed, since most clients say nothing here.
+    caller: Option<Box<Caller>>,
     clients: Clients,
     hub: Hub,
     /// There until drop.
@@ -54,14 +54,14 @@ impl Connection {
     pub(crate) fn new(
         socket: Box<Socket>,
         info: ClientInfo,
-        asked: Asked,
+        caller: Caller,
         clients: Clients,
         hub: Hub,
     ) -> (Connection, oneshot::Receiver<Box<Socket>>) {
         let (home, back) = oneshot::channel();
         let connection = Connection {
             info,
-            asked: (!asked.is_empty()).then(|| Box::new(asked)),
+            caller: (!caller.is_empty()).then(|| Box::new(caller)),
             clients,
             hub,
             socket: Some(socket),
@@ -88,20 +88,21 @@ impl Connection {
         &self.info
     }
 
-    /// What the client asked for in its address: the value of `name`, `session`, `direct` or
-    /// `broadcast` in its query, decoded and at most 512 bytes of it. A stranger's words:
-    /// check them, and log them as `?value`. A session is a secret and belongs in no log.
+    /// The first value of a name in the query of the address that the client used, decoded.
+    /// The names `token` and `attempt` are the server's and never found here. The value is
+    /// text of a stranger, at most 4 KiB: check it, and log it as `?value`. A secret in it
+    /// belongs in no log.
     #[must_use]
-    pub fn asked(&self, name: &str) -> Option<&str> {
-        self.asked.as_ref().and_then(|asked| asked.value(name))
+    pub fn query(&self, name: &str) -> Option<&str> {
+        let mut values = self.caller.as_ref()?.query.all(name);
+        values.next().map(|value| &**value)
     }
 
     /// The name that belongs to the token that the client showed; see
     /// [`tokens`](crate::Config::tokens).
     #[must_use]
     pub fn bound_name(&self) -> Option<&str> {
-        let asked = self.asked.as_ref()?;
-        asked.bound_name.as_deref()
+        self.caller.as_ref()?.name.as_deref()
     }
 
     /// Everybody who is connected to this server.

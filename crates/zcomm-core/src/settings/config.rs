@@ -13,7 +13,7 @@ use std::{path::PathBuf, time::Duration};
 use crate::{
     access::{
         origin::{Authority, Origin},
-        refusal::Refuse,
+        refusal::RefuseBy,
         token::{NamedToken, Token, Tokens},
     },
     error::{Error, Result},
@@ -76,7 +76,7 @@ pub struct Config {
     /// `None`: `ws://` and `http://`.
     pub tls: Option<Identity>,
     /// `WEBSOCKET_REFUSE`: the answer to a wrong token. Default close.
-    pub refuse: Refuse,
+    pub refuse: RefuseBy,
     /// `WEBSOCKET_XRAY`, or the argument `--xray`: shows every byte of every connection,
     /// decrypted, so every message is readable. Default `None`: off.
     pub xray: Option<Xray>,
@@ -115,7 +115,7 @@ impl Default for Config {
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(10),
             tls: None,
-            refuse: Refuse::Close,
+            refuse: RefuseBy::Close,
             xray: None,
             echo_prefix: "Echo: ".into(),
             announce: true,
@@ -239,7 +239,7 @@ impl Config {
     /// The tokens that a client may show.
     pub(crate) fn known_tokens(&self) -> Tokens {
         Tokens {
-            everybodys: self.token.clone(),
+            shared: self.token.clone(),
             named: self.tokens.clone(),
         }
     }

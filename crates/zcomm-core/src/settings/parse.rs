@@ -10,7 +10,7 @@ use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 use crate::{
     access::{
         origin::{Authority, Origin},
-        refusal::Refuse,
+        refusal::RefuseBy,
         token::{NamedToken, Token},
     },
     error::{Error, Result},
@@ -95,10 +95,10 @@ pub(crate) fn switch(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-pub(crate) fn refuse(text: &str) -> Result<Refuse, &'static str> {
+pub(crate) fn refuse(text: &str) -> Result<RefuseBy, &'static str> {
     match text.to_ascii_lowercase().as_str() {
-        "close" => Ok(Refuse::Close),
-        "http" => Ok(Refuse::Http),
+        "close" => Ok(RefuseBy::Close),
+        "http" => Ok(RefuseBy::Http),
         _ => Err("expected close or http"),
     }
 }

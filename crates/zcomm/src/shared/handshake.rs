@@ -1,13 +1,8 @@
-//! What a client says of itself in the handshake: the options that every command shares
-//! which opens a WebSocket.
+//! The options of every subcommand that opens a WebSocket: what a client sends in the
+//! handshake.
 //!
-//! A browser lets a page say nothing but the subprotocols; a program may send any header,
-//! which is why an origin protects users and not servers.
-//!
-//! What stands in a command is in the shell's history and in the list of processes, so a
-//! token may come from a file.
-//!
-//! Production has a certificate for each client, or a token that soon ends.
+//! A page in a browser can choose only the subprotocols. A program can send any header, so
+//! an origin check protects the users of browsers and stops no program.
 
 use std::{
     fs::File,
@@ -20,33 +15,33 @@ use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust};
 /// Options for the handshake.
 #[derive(Clone, Default, clap::Args)]
 pub(crate) struct Handshake {
-    /// A header for the handshake; may be given several times
+    /// Send this header in the handshake; repeat the option for more headers
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
 
-    /// The origin to claim, as a browser does for its page
+    /// Send this origin, as a browser does for its page
     #[arg(long)]
     origin: Option<String>,
 
-    /// A subprotocol to offer; may be given several times, the preferred one first
+    /// Offer this subprotocol; repeat the option for more, the preferred one first
     #[arg(long = "protocol", value_name = "NAME")]
     protocols: Vec<String>,
 
-    /// Shown as `Authorization: Bearer`; it stands in your shell's history
+    /// Send this token as `Authorization: Bearer`; it stays in your shell's history
     #[arg(long)]
     token: Option<String>,
 
-    /// A file with the token in its first line
+    /// Read the token from the first line of this file
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
 
-    /// A file with an authority to trust, beside those that this computer trusts
+    /// Trust the authority in this file, too
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
 
 impl Handshake {
-    /// The options to connect with, to this address.
+    /// Returns the options to connect to this address.
     pub(crate) fn options(&self, url: &str) -> Result<ConnectOptions> {
         Ok(ConnectOptions {
             token: self.token()?,
@@ -61,7 +56,7 @@ impl Handshake {
         let Some(file) = &self.token_file else {
             return Ok(self.token.clone());
         };
-        // A token has at most 512 bytes; a file can have no end.
+        // A token has at most 512 bytes; a file such as /dev/zero has no end.
         let mut text = String::new();
         let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
         match (read, text.lines().next().map(str::trim)) {
@@ -77,7 +72,7 @@ impl Handshake {
     }
 }
 
-/// Whom to believe: whom this computer trusts, and the authorities in this file.
+/// Returns the authorities that this computer trusts, and those in this file.
 pub(crate) fn trust(ca: Option<&Path>) -> Result<Trust> {
     let also = ca.map(Certificate::read_all).transpose()?;
     Ok(Trust::platform(&also.unwrap_or_default())?)

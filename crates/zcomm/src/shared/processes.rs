@@ -1,32 +1,29 @@
-//! Which process listens on a port, and what a process uses.
+//! Which process listens on a port, and how much memory and CPU time a process uses.
 //!
-//! "Address in use" names the port and not who has it; the system knows, and says it to
-//! whoever asks in its own way (`/proc` on Linux, `libproc` on macOS, a table of
-//! `iphlpapi` on Windows). The crate `listeners` asks in all three.
+//! The error "address in use" names the port, not the program that has it. Each system has
+//! its own source for that (`/proc` on Linux, `libproc` on macOS, a table of `iphlpapi` on
+//! Windows); the crate `listeners` reads all three.
 //!
-//! A process of another user is not shown to everybody: no answer does not mean that the
-//! port is free. Whether it is free, only an attempt to bind it says.
-//!
-//! Production asks the service manager, which started the process and knows its name.
+//! The system may hide the processes of other users, so an empty list does not mean that the
+//! port is free. Only an attempt to bind the port shows that.
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use listeners::{Protocol, SocketState};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use crate::output::visible;
+use super::text::visible;
 
 /// A process with a listening TCP socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Listening {
     pub(crate) pid: u32,
-    /// The program, for people: a process chooses its name, so it is made visible. Linux
-    /// keeps 15 bytes of it.
+    /// The name of the program, safe to print. Linux keeps 15 bytes of it.
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
 }
 
-/// Every process that listens on this TCP port, as far as this user may see.
+/// Returns the processes that listen on this TCP port, as far as this user may see them.
 pub(crate) fn listening_on(port: u16) -> io::Result<Vec<Listening>> {
     let all = listeners::get_all().map_err(|error| io::Error::other(error.to_string()))?;
     let ours = all.into_iter().filter(|one| {
@@ -40,21 +37,21 @@ pub(crate) fn listening_on(port: u16) -> io::Result<Vec<Listening>> {
             address: one.socket,
         })
         .collect();
-    // They come in no order.
+    // The system lists them in no fixed order.
     found.sort();
     Ok(found)
 }
 
-/// What processes have used.
+/// The memory and CPU time that processes use.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
-    /// Bytes that are in memory now.
+    /// Resident memory (bytes).
     pub(crate) memory: u64,
-    /// Time on any core since they began.
+    /// CPU time on all cores since the processes started.
     pub(crate) cpu: Duration,
 }
 
-/// Some processes that are looked at now and then.
+/// Processes whose usage is measured from time to time.
 pub(crate) struct Watched {
     system: System,
     pids: Vec<Pid>,
@@ -68,7 +65,7 @@ impl Watched {
         }
     }
 
-    /// What they have used, all together; nothing for one that has ended.
+    /// Returns the usage of all of them together. A process that has ended counts as zero.
     pub(crate) fn usage(&mut self) -> Usage {
         let what = ProcessRefreshKind::nothing()
             .with_cpu()
@@ -91,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_is_named_with_its_pid() {
+    fn a_listening_process_is_named_with_its_pid() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let found = listening_on(address.port()).unwrap();
@@ -103,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_only_connected_to_is_nobodys() {
+    fn a_connected_port_has_no_listener() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(socket.local_addr().unwrap()).unwrap();
         let port = client.local_addr().unwrap().port();
@@ -112,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_works_uses_memory_and_time() {
+    fn a_busy_process_uses_memory_and_time() {
         let mut this = Watched::new([std::process::id()]);
         let before = this.usage();
         assert!(before.memory > 100_000, "{before:?}");

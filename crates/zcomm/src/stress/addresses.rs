@@ -1,43 +1,30 @@
-//! Where a load may go: to this machine and to its neighbours.
+//! The addresses that a load may go to: this machine and private networks.
 //!
-//! A load test at somebody else's server is an attack, whatever it was meant as. So the
-//! name is looked up once, every address it has must be one that the internet does not
-//! carry, and the connections go to those addresses: a name that changes its mind in
-//! between changes nothing.
-//!
-//! Production asks whoever runs the server, and whoever runs the network in between.
+//! A load test on the server of others is an attack, whatever its purpose. So the name is
+//! looked up once, each of its addresses must be private, and the connections go to exactly
+//! these addresses: a name that changes afterwards has no effect.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The first address that is neither this machine nor on a private network.
-pub(super) fn public(addresses: &[SocketAddr]) -> Option<IpAddr> {
+/// Returns the first address that is neither this machine nor on a private network.
+pub(super) fn first_public(addresses: &[SocketAddr]) -> Option<IpAddr> {
     let mut addresses = addresses.iter().map(SocketAddr::ip);
-    addresses.find(|address| !is_near(*address))
+    addresses.find(|address| !is_private(*address))
 }
 
-/// Where a cloud answers its machines about themselves: near, and somebody else's.
+/// The metadata service of a cloud: link-local, and yet the server of others.
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 /// Loopback, private (RFC 1918, RFC 4193) or link-local (RFC 3927, RFC 4291).
-fn is_near(address: IpAddr) -> bool {
+fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(METADATA) => false,
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => is_near(v4.into()),
-            None => v6.is_loopback() || is_unique_local(v6) || is_link_local(v6),
+            Some(v4) => is_private(v4.into()),
+            None => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
         },
     }
-}
-
-/// fc00::/7
-fn is_unique_local(address: Ipv6Addr) -> bool {
-    address.segments()[0] & 0xfe00 == 0xfc00
-}
-
-/// fe80::/10
-fn is_link_local(address: Ipv6Addr) -> bool {
-    address.segments()[0] & 0xffc0 == 0xfe80
 }
 
 #[cfg(test)]
@@ -45,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_addresses_are_fine_and_their_neighbours_are_not() {
+    fn private_addresses_are_allowed_and_their_neighbours_are_not() {
         for near in [
             "127.0.0.1",
             "127.255.0.9",
@@ -61,7 +48,7 @@ mod tests {
             "febf::1",
             "::ffff:10.0.0.1",
         ] {
-            assert!(is_near(near.parse().unwrap()), "{near}");
+            assert!(is_private(near.parse().unwrap()), "{near}");
         }
         for far in [
             "128.0.0.1",
@@ -84,14 +71,14 @@ mod tests {
             "::ffff:8.8.8.8",
             "64:ff9b::a00:1",
         ] {
-            assert!(!is_near(far.parse().unwrap()), "{far}");
+            assert!(!is_private(far.parse().unwrap()), "{far}");
         }
     }
 
     #[test]
     fn one_public_address_among_private_ones_is_found() {
         let addresses = ["10.0.0.1:80", "8.8.8.8:80", "[::1]:80"].map(|text| text.parse().unwrap());
-        assert_eq!(public(&addresses), Some([8, 8, 8, 8].into()));
-        assert_eq!(public(&addresses[..1]), None);
+        assert_eq!(first_public(&addresses), Some([8, 8, 8, 8].into()));
+        assert_eq!(first_public(&addresses[..1]), None);
     }
 }

@@ -1,7 +1,7 @@
-//! What ends a subcommand early: a sentence, what to type next, and an exit code.
+//! The error of a subcommand: a sentence, what to type, and an exit code.
 //!
-//! Most of what fails is an error of the library, which brings its own help. This is for the
-//! rest, where the help is an option of this very command.
+//! Most failures are a [`zcomm_core::Error`], which has its own help. [`Failure`] is for the
+//! others, whose help is an option of the command.
 
 use std::{
     io::{self, Write},
@@ -10,7 +10,7 @@ use std::{
 
 use zcomm_core::Error;
 
-/// Two lines for stderr, and a code.
+/// An error that is reported in two lines on stderr.
 #[derive(Debug)]
 pub(crate) struct Failure {
     what: String,
@@ -19,7 +19,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// It failed.
+    /// A failure with exit code 1.
     pub(crate) fn new(what: impl Into<String>, help: impl Into<String>) -> Failure {
         Failure {
             what: what.into(),
@@ -28,7 +28,7 @@ impl Failure {
         }
     }
 
-    /// It was asked for in a way that cannot be.
+    /// A mistake in the command line: exit code 2.
     pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Failure {
         let code = 2;
         Failure {
@@ -37,11 +37,11 @@ impl Failure {
         }
     }
 
-    /// Says it, and makes the exit code of it.
+    /// Prints the failure and returns its exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let help = self.help.as_ref().map(|help| format!("help: {help}\n"));
         let what = &self.what;
-        // When stderr is gone, too, the exit code is all that is left to say it.
+        // When stderr is closed, the exit code is the only report.
         write!(io::stderr(), "error: {what}\n{}", help.unwrap_or_default()).ok();
         ExitCode::from(self.code)
     }

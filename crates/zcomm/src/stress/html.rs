@@ -1,7 +1,7 @@
-//! The report as one page that needs nothing else: no script, no font, no address.
+//! The report as one HTML page that loads nothing: no script, no font, no image.
 //!
-//! It can be mailed and opened in ten years. What came from elsewhere (the address, the
-//! words of a refusal) is escaped, all of it, in one place.
+//! So it can be sent by mail and opened in ten years. Every text from outside (the address,
+//! the reason of a refusal) is escaped.
 
 use super::{
     chart,
@@ -9,22 +9,25 @@ use super::{
     units::{duration, grouped},
 };
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("html.css");
 
-/// The whole page.
+/// Returns the whole page.
 pub(super) fn page(report: &Report) -> String {
     let url = escaped(&report.url);
-    let asked = escaped(&report.asked());
+    let load = escaped(&report.load());
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>zcomm stress {url}</title>\n<style>\n{STYLE}</style>\n<main>\n\
-         <header><h1>{url}</h1><p>{asked}</p></header>\n{}{}{}{}{}{}</main>\n</html>\n",
+         <header><h1>{url}</h1><p>{load}</p></header>\n{}{}{}{}{}{}</main>\n</html>\n",
         numbers(report),
         failures(report),
-        figure("Latency of messages", &chart::histogram(&report.latency)),
+        figure(
+            "Latency of messages",
+            &chart::histogram(&report.tally.latency)
+        ),
         section("Percentiles", &percentiles(report)),
-        figure("Messages a second", &chart::throughput(report)),
+        figure("Messages per second", &chart::throughput(report)),
         figure("Latency in each second", &chart::latency(report)),
     )
 }
@@ -37,7 +40,7 @@ fn figure(title: &str, chart: &str) -> String {
     format!("<figure><figcaption>{title}</figcaption>{chart}</figure>\n")
 }
 
-/// The numbers that matter, and what has to be known to believe them.
+/// The numbers, and how far to believe them.
 fn numbers(report: &Report) -> String {
     let rows = report.rows();
     let rows = rows
@@ -50,10 +53,11 @@ fn numbers(report: &Report) -> String {
 }
 
 fn failures(report: &Report) -> String {
-    if report.failures.is_empty() {
+    let failures = &report.tally.failures;
+    if failures.is_empty() {
         return String::new();
     }
-    let list = report.failures.list();
+    let list = failures.list();
     let items = list.iter().map(|(kind, failure)| {
         let help = failure.help.as_deref().map(escaped);
         let help = help.map(|help| format!("<br><small>{help}</small>"));
@@ -66,7 +70,7 @@ fn failures(report: &Report) -> String {
     )
 }
 
-/// A row for each percentile: narrow enough for a phone.
+/// A table with a row for each percentile: narrow enough for a phone.
 fn percentiles(report: &Report) -> String {
     let tables = report.latencies();
     let head = tables.iter().map(|(name, _)| format!("<th>{name}</th>"));
@@ -81,7 +85,7 @@ fn percentiles(report: &Report) -> String {
     format!("<table><tr><th></th>{head}</tr>{rows}</table>")
 }
 
-/// A text as HTML shows it.
+/// Escapes a text for HTML.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -102,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_be_markup_is_text() {
+    fn markup_in_a_text_is_escaped() {
         let hostile = "<script>alert(\"1\" & '2')</script>";
         let shown = "&lt;script&gt;alert(&quot;1&quot; &amp; &#39;2&#39;)&lt;/script&gt;";
         assert_eq!(escaped(hostile), shown);
