@@ -191,11 +191,6 @@ impl Board {
     pub(super) fn print(&self, line: Line) {
         self.teller.tell(line);
     }
-
-    /// Waits until all lines are printed.
-    pub(super) fn close(self) {
-        self.teller.close();
-    }
 }
 
 #[cfg(test)]

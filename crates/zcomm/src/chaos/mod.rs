@@ -82,11 +82,9 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let carry = move |_| Disturbed(Arc::clone(&carried));
     let end = async { code = control(&board, &mut keys, script, signals).await };
     proxy.run(carry, end).await;
-    // Restore the terminal first: printing the last lines may take a second.
+    // Restore the terminal first: the board prints its last lines, which may take a second.
     drop(keys);
-    if let Some(board) = Arc::into_inner(board) {
-        board.close();
-    }
+    drop(board);
     Ok(code)
 }
 

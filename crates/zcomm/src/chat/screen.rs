@@ -1,9 +1,8 @@
 //! The terminal of a chat: a line that is being typed, and messages that appear above it.
 //!
-//! One thread edits the line: it waits for keys and cannot be cancelled. Another thread
-//! prints through the editor, which removes the half-typed line, prints, and restores the
-//! line. Neither may block the chat, so bounded channels lead to both. Lines that a stopped
-//! terminal (Ctrl-S) does not take are counted and dropped.
+//! One thread edits the line: it waits for keys and cannot be cancelled. Another thread, a
+//! [`BackgroundWriter`], prints through the editor, which removes the half-typed line, prints,
+//! and restores the line. Neither can block the chat.
 //!
 //! In a pipe, lines are read and written without an editor.
 
@@ -11,7 +10,7 @@ use std::{
     io::{self, IsTerminal, Write},
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread,
     time::Duration,
@@ -23,14 +22,11 @@ use rustyline::{
     validate::Validator,
 };
 use tokio::{sync::mpsc, time::sleep};
+use zcomm_core::{BackgroundWriter, WriterStep};
 
 use super::commands::COMMANDS;
 use crate::shared::{lines, text::counted};
 
-/// The number of lines that wait to be printed.
-const UNPRINTED: usize = 1000;
-/// The time limit for printing the last lines.
-const LAST_LINES: Duration = Duration::from_secs(1);
 /// The time for the editor to redraw after the last line.
 const REDRAW: Duration = Duration::from_millis(100);
 /// The number of lines that the arrow keys bring back.
@@ -54,11 +50,7 @@ pub(super) struct Screen {
     prompts: Option<Sender<String>>,
     /// Whether a line may be half typed.
     typing: bool,
-    out: SyncSender<String>,
-    /// Closed when all lines are printed.
-    printed: Receiver<()>,
-    /// The number of lines dropped since the last one that was printed.
-    unshown: u64,
+    out: BackgroundWriter<String>,
     names: Arc<Mutex<Vec<String>>>,
     /// The terminal's settings before the editor changed them.
     #[cfg(unix)]
@@ -71,24 +63,21 @@ impl Screen {
         #[cfg(unix)]
         let terminal = rustix::termios::tcgetattr(io::stdin()).ok();
         let names = Arc::default();
-        let (out, lines) = sync_channel(UNPRINTED);
-        let (input, prompts, printed) = match editor(&names) {
+        let (input, prompts, out) = match editor(&names) {
             Some((editor, mut printer)) => {
                 let (prompts, next_prompt) = channel();
                 // The receiver lives in the thread that starts next.
                 prompts.send(prompt).ok();
-                let printed = print(lines, move |line| printer.print(line).is_ok());
-                (edit(editor, next_prompt), Some(prompts), printed)
+                let out = print(move |line| printer.print(line).map_err(io::Error::other));
+                (edit(editor, next_prompt), Some(prompts), out)
             }
-            None => (read(), None, print(lines, |line| plain(&line).is_ok())),
+            None => (read(), None, print(|line| plain(&line))),
         };
         Screen {
             input,
             typing: prompts.is_some(),
             prompts,
             out,
-            printed,
-            unshown: 0,
             names,
             #[cfg(unix)]
             terminal,
@@ -111,18 +100,9 @@ impl Screen {
     }
 
     /// Prints a line above the one that is being typed.
-    pub(super) fn print(&mut self, line: String) {
-        let line = match self.unshown {
-            0 => line,
-            count => {
-                let lines = counted(count, "line");
-                format!("! {lines} dropped: the terminal did not accept them\n{line}")
-            }
-        };
-        match self.out.try_send(line) {
-            Ok(()) => self.unshown = 0,
-            Err(_) => self.unshown += 1,
-        }
+    pub(super) fn print(&self, line: String) {
+        let bytes = line.len();
+        self.out.send(line, bytes);
     }
 
     /// Sets the names that the Tab key completes.
@@ -132,10 +112,8 @@ impl Screen {
 
     /// Prints the waiting lines and restores the terminal, even in the middle of a line.
     pub(super) async fn close(self) {
-        drop(self.out);
         drop(self.prompts);
-        // The thread sends nothing: its end closes the channel. A blocked thread is abandoned.
-        self.printed.recv_timeout(LAST_LINES).ok();
+        self.out.close();
         if self.typing {
             // The editor does not report when it has redrawn its line.
             sleep(REDRAW).await;
@@ -202,27 +180,26 @@ fn read() -> mpsc::Receiver<Input> {
     })
 }
 
-/// Prints each line in a thread. The returned channel closes after the last one.
+/// Prints each line in a thread, until `write` fails: then the reader of the pipe is gone, and
+/// the exit code still reports the result.
 fn print(
-    lines: Receiver<String>,
-    mut write: impl FnMut(String) -> bool + Send + 'static,
-) -> Receiver<()> {
-    let (done, printed) = sync_channel(0);
-    thread::spawn(move || {
-        let colours = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-        for line in lines {
-            let line = match colours {
-                true => line + "\n",
-                false => anstream::adapter::strip_str(&line).to_string() + "\n",
-            };
-            // The reader is gone. The exit code still reports the result.
-            if !write(line) {
-                break;
+    mut write: impl FnMut(String) -> io::Result<()> + Send + 'static,
+) -> BackgroundWriter<String> {
+    let colours = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    BackgroundWriter::start(move |step| {
+        let line = match step {
+            WriterStep::Item(line) => line,
+            WriterStep::Dropped(count) => {
+                let lines = counted(count, "line");
+                format!("! {lines} dropped: the terminal did not accept them")
             }
-        }
-        drop(done);
-    });
-    printed
+            WriterStep::Idle => return Ok(()),
+        };
+        write(match colours {
+            true => line + "\n",
+            false => anstream::adapter::strip_str(&line).to_string() + "\n",
+        })
+    })
 }
 
 fn plain(line: &str) -> io::Result<()> {
