@@ -1,11 +1,10 @@
-//! From start to exit code: the frame around every demo.
+//! The frame of every lesson, from start to exit code.
 //!
-//! A program that fails owes its user a sentence on stderr — whatever `RUST_LOG` says — and
-//! its caller a code: 78 when a setting has to change, 1 otherwise. And what was logged
-//! last must be written before the process is gone. All three are easy to forget in a
-//! `main`, so they are here once.
+//! A program that fails must print a sentence on stderr, whatever `RUST_LOG` says, and return
+//! an exit code: 78 if a setting must change, otherwise 1. And the last log lines must be
+//! written before the process ends. All three are easy to forget in a `main`.
 //!
-//! Production lets a service manager read the code and decide whether to start again.
+//! In production, a service manager reads the exit code and decides whether to restart.
 
 use std::{
     future::Future,
@@ -18,8 +17,8 @@ use crate::{
     program::logging,
 };
 
-/// Starts logging, runs a program to its end, and turns an error into two lines on stderr
-/// and an exit code.
+/// Starts logging and runs a program to its end. An error becomes two lines on stderr and an
+/// exit code.
 pub async fn program(run: impl Future<Output = Result<()>>) -> ExitCode {
     let _logs = logging::init();
     let Err(error) = run.await else {
@@ -28,11 +27,11 @@ pub async fn program(run: impl Future<Output = Result<()>>) -> ExitCode {
     report(&error)
 }
 
-/// Writes an error as two lines on stderr, and makes the exit code of it.
+/// Prints an error and its help on stderr, and returns its exit code.
 pub fn report(error: &Error) -> ExitCode {
     let help = error.help();
     let help = help.map(|help| format!("help: {help}\n"));
-    // When stderr is gone too, the exit code is all that is left to say it.
+    // If stderr is closed, the exit code still reports the error.
     write!(io::stderr(), "error: {error}\n{}", help.unwrap_or_default()).ok();
     ExitCode::from(error.exit_code())
 }

@@ -1,21 +1,20 @@
-//! Being asked to stop.
+//! The signal to stop.
 //!
-//! Ctrl-C in a terminal, SIGTERM from a service manager, a closed console on Windows: all
-//! of them mean "finish, then go". Clients then get a Close frame that says so, and come
-//! back elsewhere; a server that just dies leaves them to guess.
+//! Ctrl-C in a terminal, SIGTERM from a service manager and a closed console on Windows all
+//! mean: finish, then end. Every client gets a Close frame with the reason. If a server ends
+//! without it, its clients cannot know why.
 //!
-//! Whoever asks twice means now: a second signal ends the program at once. That is the one
-//! place in this crate that ends the process.
+//! A second signal ends the program at once. Only this file ends the process.
 //!
-//! Production first reports itself as not ready and waits until the load balancer has
-//! noticed.
+//! In production, the server first reports that it is not ready, and waits until the load
+//! balancer sends no new clients.
 
 use std::future::Future;
 
-/// Waits until the program is asked to stop. A second request ends it with exit code 130.
+/// Waits for the signal to stop. A second signal ends the program with exit code 130.
 ///
-/// Signals count from this call on, not from the first wait: between a program's first line
-/// and its first wait, Ctrl-C must not kill it. Call it inside the tokio runtime.
+/// Signals are caught from this call on, not from the first poll: Ctrl-C must not kill a
+/// program between its first line and its first wait. Call it inside the tokio runtime.
 pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
     let mut signals = Signals::new();
     async move {
@@ -23,7 +22,7 @@ pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
         tracing::info!("stopping: closing every connection; press Ctrl-C again to stop at once");
         tokio::spawn(async move {
             signals.next().await;
-            #[allow(clippy::disallowed_methods, reason = "asked twice: now means now")]
+            #[allow(clippy::disallowed_methods, reason = "a second signal means at once")]
             std::process::exit(130);
         });
     }
@@ -38,9 +37,9 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
         Signals(
             [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| {
-                // A signal that cannot be watched keeps its default: it ends the program.
+                // Without a handler, the signal ends the program.
                 signal(kind)
-                    .inspect_err(|error| tracing::warn!("cannot watch for signals: {error}"))
+                    .inspect_err(|error| tracing::warn!("cannot catch signals: {error}"))
                     .ok()
             }),
         )

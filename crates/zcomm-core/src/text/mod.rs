@@ -1,4 +1,4 @@
-//! Text: the names that users choose, what may be shown, and a thread that writes it.
+//! Text: names that users choose, text that is safe to show, and a thread that writes.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod shown;

@@ -1,41 +1,41 @@
-//! Names that people choose.
+//! The names of users and rooms.
 //!
-//! A name stands in front of what somebody says, so it must not be a trick: not empty to
-//! the eye, not written backwards, not so long that it hides the text, not the same as
-//! another to everybody but a computer. One rule for people and for rooms: 1 to 32
-//! characters that can be seen, with single spaces between them.
+//! A name stands in front of a message, so it must not deceive the reader: it must not be
+//! invisible, reverse the direction of writing, push the text off the line, or look the same as
+//! another name. A name has 1 to 32 visible characters with single spaces between words.
 //!
-//! Unicode writes the same letter in several ways (`é` is one character or two); the
-//! composed form, NFC, is the one that is kept, so that equal names are equal bytes.
+//! Unicode writes the same letter in several ways (`é` is one character or two). The composed
+//! form, NFC, is stored, so that equal names have equal bytes.
 //!
-//! Letters of different scripts can still look alike (Latin `a`, Cyrillic `а`). Production
-//! that must know who is who does not go by names, and warns of mixed scripts (UTS 39).
+//! Letters of different scripts can still look alike (Latin `a`, Cyrillic `а`). In production,
+//! an identity is an account and not a name, and mixed scripts get a warning (UTS 39).
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use zcomm_xray::is_visible;
 
 /// The longest name (characters).
 pub const MAX_NAME: usize = 32;
 
-/// What the rule says, for people.
+/// The rule for names, as errors quote it.
 pub const NAME_RULE: &str = "a name has 1 to 32 visible characters";
 
-/// The name that is meant, trimmed and composed; `None` when it breaks the rule.
+/// The trimmed and composed name; `None` if the text breaks the rule.
 #[must_use]
 pub fn name(text: &str) -> Option<String> {
     let mut name = String::new();
     let mut length = 0;
     let words = text.split(' ').filter(|word| !word.is_empty());
     for (at, word) in words.enumerate() {
-        // A mark sits on the character before it, and here there is none.
+        // A combining mark needs a character before it in the same word.
         if word.nfc().next().is_none_or(is_mark) {
             return None;
         }
         let space = (at > 0).then_some(' ');
         for character in space.into_iter().chain(word.nfc()) {
-            // Counted as it goes, so that a long one is not built first.
+            // Counting here stops before a long name is built.
             length += 1;
-            if length > MAX_NAME || (character != ' ' && !is_visible(character)) {
+            if length > MAX_NAME || (character != ' ' && !may_be_in_a_name(character)) {
                 return None;
             }
             name.push(character);
@@ -44,37 +44,27 @@ pub fn name(text: &str) -> Option<String> {
     (length > 0).then_some(name)
 }
 
-/// The same for names that differ only in case: `Ada` and `ada` are one person.
+/// The key under which names that differ only in case are equal: `Ada` and `ada`.
 #[must_use]
 pub fn folded(name: &str) -> String {
     name.to_lowercase()
 }
 
-fn is_visible(character: char) -> bool {
-    use GeneralCategory::{
-        Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Surrogate,
-        Unassigned,
-    };
-    // Blanks that count as letters, marks or symbols: joiner, Hangul fillers, Khmer vowels,
-    // empty Braille, variation selectors.
+fn may_be_in_a_name(character: char) -> bool {
+    use GeneralCategory::{PrivateUse, SpaceSeparator, Surrogate, Unassigned};
+    // Invisible letters, marks and symbols: a joiner, Hangul fillers, Khmer vowels, the empty
+    // Braille pattern, variation selectors.
     let blank = matches!(
         character,
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
             | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}'
             | '\u{e0100}'..='\u{e01ef}'
     );
-    let hidden = matches!(
+    let excluded = matches!(
         character.general_category(),
-        Control
-            | Format
-            | LineSeparator
-            | ParagraphSeparator
-            | PrivateUse
-            | SpaceSeparator
-            | Surrogate
-            | Unassigned
+        PrivateUse | SpaceSeparator | Surrogate | Unassigned
     );
-    !blank && !hidden
+    is_visible(character) && !blank && !excluded
 }
 
 fn is_mark(character: char) -> bool {
@@ -109,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a10_what_cannot_be_seen_or_is_too_long_is_no_name() {
+    fn a10_an_invisible_or_too_long_text_is_not_a_name() {
         for text in [
             "",
             "   ",
@@ -133,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_in_case_are_the_same_person() {
+    fn names_that_differ_in_case_are_equal() {
         assert_eq!(folded("Ada"), folded("aDA"));
     }
 }

@@ -1,14 +1,12 @@
-//! Text from strangers, made safe to show.
+//! Text from peers, made safe to show.
 //!
-//! What a server calls itself is written by whoever runs it, and what is printed can move
-//! the cursor, change the title, or turn the direction of writing so that a line reads as
-//! another. So text from elsewhere is cut, and what cannot be seen becomes a question mark.
-//!
-//! Production logs it as data (JSON) and leaves the showing to a viewer that escapes.
+//! A peer chooses its own texts, and a text can control a terminal: move the cursor, change the
+//! window title, or reverse the direction of a line. So it is cut, and each invisible character
+//! becomes a question mark.
 
 use zcomm_xray::is_visible;
 
-/// A list of names that a stranger may have written: at most twenty, and how many more.
+/// The first twenty of a list of names, and the number of the others.
 pub(crate) fn listed(names: &[String]) -> String {
     let shown = names[..names.len().min(20)].join(", ");
     match names.len() {
@@ -18,7 +16,7 @@ pub(crate) fn listed(names: &[String]) -> String {
     }
 }
 
-/// A stranger's text, cut and without anything that could control a terminal.
+/// The first 200 characters of a text, without those that could control a terminal.
 pub(crate) fn printable(text: &str) -> String {
     let shown = text.chars().take(200);
     shown.map(|c| if is_visible(c) { c } else { '?' }).collect()
@@ -29,13 +27,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_strangers_text_cannot_control_a_terminal() {
+    fn a_peers_text_cannot_control_a_terminal() {
         assert_eq!(printable("a\x1b]0;b\x07\r\nc\u{9b}"), "a?]0;b???c?");
         assert_eq!(printable(&"x".repeat(500)).len(), 200);
     }
 
     #[test]
-    fn nothing_turns_the_direction_or_hides() {
+    fn no_character_reverses_the_direction_or_is_invisible() {
         assert_eq!(printable("a\u{202e}b\u{200b}c\u{2028}d"), "a?b?c?d");
     }
 
