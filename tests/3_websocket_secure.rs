@@ -190,7 +190,7 @@ async fn explains_each_answer_that_is_not_101() {
         (
             "301 Moved\r\nLocation: wss://b.example/\r\n\r\n",
             "HTTP 301 instead of 101: go to wss://b.example/",
-            "use the address it names",
+            "use the address that it names",
         ),
         (
             "401 Unauthorized\r\n\r\n401 Invalid token: show it",
@@ -200,7 +200,7 @@ async fn explains_each_answer_that_is_not_101() {
         (
             "403 Forbidden\r\n\r\n",
             "HTTP 403 instead of 101",
-            "lists of origins and hosts",
+            "does not allow this origin or host",
         ),
         ("404 Not Found\r\n\r\n", "HTTP 404", "the path is wrong"),
         (

@@ -1,6 +1,6 @@
-//! C: settings. What a value means is tested beside the code that reads it; here is what a
-//! learner sees. (c08, the codec's buffers, cannot be configured wrongly: their sizes
-//! follow from one setting, and `every_message_limit_makes_a_working_server` tries it.)
+//! C: settings. The tests of each value are beside the code that reads it; these tests show what
+//! a learner sees. (c08, the buffers of the codec, cannot be configured wrongly: their sizes
+//! follow from one setting, and `every_message_limit_makes_a_working_server` tests it.)
 
 use std::path::PathBuf;
 
@@ -55,7 +55,7 @@ async fn c02_a_dollar_outside_single_quotes_refuses_to_start() {
 }
 
 #[tokio::test]
-async fn c03_a_broken_line_is_named_and_nothing_starts_on_half_a_file() {
+async fn c03_a_broken_line_is_named_and_stops_the_program() {
     for (name, settings, line) in [
         ("c03_spaces", "ECHO_PREFIX=a\nECHO_PREFIX=a b\n", "line 2"),
         ("c03_bom", "\u{feff}ECHO_PREFIX=a\n", "line 1"),
@@ -85,7 +85,7 @@ async fn c03_a_broken_line_is_named_and_nothing_starts_on_half_a_file() {
 }
 
 #[tokio::test]
-async fn c04_only_the_folder_it_runs_in_is_looked_at() {
+async fn c04_the_file_is_read_only_from_the_working_directory() {
     let child = folder("c04", "ECHO_PREFIX=parent\n").join("child");
     std::fs::create_dir_all(&child).unwrap();
     let mut demo = demo!("2_websocket_echo").folder(child).start().await;
@@ -115,7 +115,7 @@ async fn c05_of_two_lines_with_one_name_the_last_counts_and_the_environment_wins
 }
 
 #[tokio::test]
-async fn c06_a_name_that_is_nearly_right_is_warned_about() {
+async fn c06_a_misspelt_name_gets_a_warning_with_the_right_one() {
     let mut demo = demo!("1_websocket_server")
         .env("WEBSOCKET_TOKN", "whatever")
         .start()
@@ -126,7 +126,7 @@ async fn c06_a_name_that_is_nearly_right_is_warned_about() {
 }
 
 #[tokio::test]
-async fn c07_a_star_is_no_origin() {
+async fn c07_a_star_is_not_an_origin() {
     let start = demo!("1_websocket_server").env("WEBSOCKET_ALLOWED_ORIGINS", "*");
     let (code, output) = start.fails().await;
     assert_eq!(code, Some(78), "{output}");
@@ -172,7 +172,7 @@ async fn c09_the_courses_token_is_refused_where_others_can_reach_the_server() {
     );
 }
 
-/// A protection that this version does not have must not look as if it were on.
+/// A server whose TLS settings are incomplete must not start in plain text.
 #[tokio::test]
 async fn tls_that_is_switched_on_is_never_served_as_plain_text() {
     let start = demo!("1_websocket_server").env("WEBSOCKET_SSL_ENABLED", "true");
@@ -181,7 +181,7 @@ async fn tls_that_is_switched_on_is_never_served_as_plain_text() {
     assert!(output.contains("WEBSOCKET_SSL_ENABLED"), "{output}");
 }
 
-/// Bytes that are no text would all become the same sign, and the token guessable.
+/// If each invalid byte became the same character, the token could be guessed.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_value_that_is_not_utf8_refuses_to_start() {
@@ -194,7 +194,7 @@ async fn a_value_that_is_not_utf8_refuses_to_start() {
     );
 }
 
-/// A silent terminal is a bug, and most of all when something is wrong.
+/// A silent terminal is a bug, above all when there is an error.
 #[tokio::test]
 async fn no_log_level_makes_a_program_silent_by_mistake() {
     let mut demo = demo!("1_websocket_server")
@@ -215,7 +215,7 @@ async fn no_log_level_makes_a_program_silent_by_mistake() {
 }
 
 #[tokio::test]
-async fn what_is_no_file_or_far_too_large_is_no_settings_file() {
+async fn a_folder_or_a_file_that_is_too_large_is_not_a_settings_file() {
     let odd = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("odd");
     std::fs::create_dir_all(odd.join(".zEnv")).unwrap();
     let large = folder("large", &"A=1\n".repeat(300_000));

@@ -1,5 +1,5 @@
-//! S: TLS. What a server says to a client that does it wrong, and what our client says to a
-//! server that does. (s12 and s14 are also tested beside the code that decides them.)
+//! S: TLS. How the server answers a faulty client, and how the client answers a faulty server.
+//! (s12 and s14 are also tested beside the code that decides them.)
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
@@ -24,17 +24,17 @@ fn tls() -> Config {
     }
 }
 
-/// What our client says to a server; it trusts the tests' authority only.
+/// The client's error for this server; it trusts the tests' authority only.
 async fn refusal(url: &str) -> ConnectError {
     let trust = Trust::only(&certificates().ca).unwrap();
     match soon("a refusal", ClientSocket::connect(url, &trust)).await {
-        Ok(_) => panic!("{url} was believed"),
+        Ok(_) => panic!("{url} was trusted"),
         Err(Error::Connect(error)) => error,
         Err(error) => panic!("another error: {error}"),
     }
 }
 
-/// What our client says to a server with this certificate.
+/// The client's error for a server with this certificate.
 async fn refusal_of(pair: &PemPair) -> ConnectError {
     let config = Config {
         tls: Some(Identity::from_pem(pair).unwrap()),
@@ -116,8 +116,7 @@ async fn s04_a_certificate_for_another_name_is_refused_and_the_names_are_listed(
     );
 }
 
-/// A certificate of a good authority that this client does not know: and there is no
-/// switch to go on all the same.
+/// The authority is correct, but this client does not know it. No option skips the check.
 #[tokio::test]
 async fn s05_an_unknown_issuer_is_refused_and_named() {
     let stranger = DevelopmentCa::new(&[]).unwrap();
@@ -134,9 +133,9 @@ async fn s05_an_unknown_issuer_is_refused_and_named() {
     );
 }
 
-/// What many recipes make, even where it is trusted.
+/// Many recipes make such a certificate. It is refused even where it is trusted.
 #[tokio::test]
-async fn s06_an_authority_that_poses_as_a_server_is_refused() {
+async fn s06_an_authority_as_a_server_is_refused() {
     let error = refusal_of(&certificates().ca.pem()).await;
     assert!(
         error.to_string().contains("it is a certificate authority"),
@@ -145,7 +144,7 @@ async fn s06_an_authority_that_poses_as_a_server_is_refused() {
     assert!(error.help().contains("zcomm -- certs"), "{}", error.help());
 }
 
-/// The development authority can hurt nobody: what it signs beyond this machine is refused.
+/// The development authority is harmless: a client refuses what it signs for other machines.
 #[tokio::test]
 async fn s06_an_authority_cannot_sign_beyond_its_constraints() {
     let bank = certificates()
@@ -209,7 +208,7 @@ async fn s08_a_hello_of_ssl_2_is_refused() {
 }
 
 #[tokio::test]
-async fn s09_half_a_hello_and_then_the_end_is_no_more_than_a_line_of_debug() {
+async fn s09_half_a_hello_and_then_the_end_is_one_line_at_debug() {
     let mut demo = demo!("2_websocket_echo")
         .tls()
         .env("RUST_LOG", "debug")
@@ -379,9 +378,9 @@ async fn s14_the_last_week_of_a_certificate_gets_a_warning() {
     }
 }
 
-/// rustls panics when nobody has chosen a provider and it cannot. Here it never has to.
+/// rustls panics if no provider is chosen and it cannot choose one. Here it never chooses.
 #[tokio::test]
-async fn s15_the_provider_of_cryptography_is_passed_and_never_looked_for() {
+async fn s15_the_provider_of_cryptography_is_passed_explicitly() {
     survives(tls(), async |server| {
         let trust = Trust::only(&certificates().ca).unwrap();
         let mut socket = ClientSocket::connect(&server.url(), &trust).await.unwrap();
@@ -404,9 +403,9 @@ async fn s16_an_address_works_as_well_as_the_name() {
     }
 }
 
-/// Many clients end TCP without a goodbye of TLS. After a Close frame that cuts nothing off.
+/// Many clients end TCP without the closing alert of TLS. After a Close frame no data is lost.
 #[tokio::test]
-async fn s17_no_goodbye_of_tls_after_a_clean_close_is_no_error() {
+async fn s17_a_missing_tls_close_after_a_clean_close_is_not_an_error() {
     let mut demo = demo!("2_websocket_echo").tls().start().await;
     let stream = Raw::connect(demo.addr).await.stream;
     let mut raw = Raw {
@@ -426,10 +425,10 @@ async fn s17_no_goodbye_of_tls_after_a_clean_close_is_no_error() {
     );
 }
 
-/// One task, one waker: a batch that TLS has taken and the network has not must not be
-/// forgotten, and a slow reader over TLS is still a slow reader.
+/// A batch that is in TLS and not yet in the network must not be forgotten, and a slow reader
+/// over TLS is still a slow reader.
 #[tokio::test]
-async fn over_tls_a_flood_arrives_whole_and_who_does_not_read_is_too_slow() {
+async fn over_tls_a_flood_arrives_whole_and_a_client_that_does_not_read_is_too_slow() {
     let handler = async |mut connection: zcomm_core::Connection| {
         while let Some(message) = connection.recv().await {
             let count = match &message {
@@ -469,8 +468,8 @@ async fn over_tls_a_flood_arrives_whole_and_who_does_not_read_is_too_slow() {
     .await;
 }
 
-/// The last bytes to a client that reads nothing wait for it two seconds, and its goodbye one,
-/// over TLS as without; then its place is free.
+/// The last bytes to a client that reads nothing wait for two seconds and the Close frame for
+/// one, with and without TLS. Then its place is free.
 #[tokio::test]
 async fn a_client_that_closes_and_reads_nothing_gives_its_place_back() {
     let config = Config {
@@ -492,7 +491,7 @@ async fn a_client_that_closes_and_reads_nothing_gives_its_place_back() {
             }
             raw.send(&frame(0x88, &[3, 232])).await;
             let free = async {
-                // Full: 503; with a place free a witness is let in, and leaves.
+                // The answer is 503 while the server is full.
                 while Client::try_connect(server.url()).await.is_err() {
                     tokio::task::yield_now().await;
                 }
@@ -503,9 +502,9 @@ async fn a_client_that_closes_and_reads_nothing_gives_its_place_back() {
     .await;
 }
 
-/// Padding and empty records never become text, and are work all the same.
+/// Padding and empty records never become text, but they are work.
 #[tokio::test]
-async fn what_tls_adds_counts_as_well() {
+async fn the_bytes_that_tls_adds_count_too() {
     let config = Config {
         max_message_bytes: 4096,
         ..tls()
@@ -517,8 +516,8 @@ async fn what_tls_adds_counts_as_well() {
         };
         raw.send(handshake(server.addr, "/", "").as_bytes()).await;
         assert_eq!(raw.head().await.status, 101);
-        // A frame of 2,000 bytes, each in a record of its own: 22 bytes more for each. That
-        // is 46 KiB where 16 may be spent at once.
+        // A frame of 2,000 bytes, each in a record of its own, which adds 22 bytes. That is
+        // 46 KiB; the limit is 16 KiB at once.
         for byte in frame(0x82, &[7; 2000]) {
             raw.send(&[byte]).await;
             raw.stream.flush().await.ok();
@@ -528,9 +527,9 @@ async fn what_tls_adds_counts_as_well() {
     .await;
 }
 
-/// What a PEM reader complains of can be the key itself.
+/// A PEM parser's own message can repeat the key.
 #[tokio::test]
-async fn a_damaged_key_is_in_no_error() {
+async fn an_error_never_shows_a_damaged_key() {
     let (cert, key) = pair("s10_damaged");
     let good = std::fs::read_to_string(&key).unwrap();
     let secret = good.lines().nth(1).unwrap().to_owned();
@@ -571,10 +570,10 @@ async fn a_damaged_key_is_in_no_error() {
     }
 }
 
-/// A fifo never ends, and neither does a device.
+/// A fifo and a device have no end.
 #[cfg(unix)]
 #[tokio::test]
-async fn s10_what_is_no_real_file_is_not_read() {
+async fn s10_only_a_regular_file_is_read() {
     let (cert, key) = pair("s10_special");
     let fifo = key.with_file_name("fifo");
     std::fs::remove_file(&fifo).ok(); // of an earlier run
@@ -593,9 +592,9 @@ async fn s10_what_is_no_real_file_is_not_read() {
     }
 }
 
-/// A stranger's certificate may have any number of names, and any characters in them.
+/// A peer's certificate may have any number of names, and any characters in them.
 #[tokio::test]
-async fn a_certificate_with_a_thousand_names_is_told_in_few_words() {
+async fn an_error_lists_only_some_of_a_thousand_names() {
     let names: Vec<_> = (0..1000).map(|n| format!("n{n}.localhost")).collect();
     let error = refusal_of(&certificates().ca.issue(&names).unwrap()).await;
     let error = error.to_string();
@@ -605,7 +604,7 @@ async fn a_certificate_with_a_thousand_names_is_told_in_few_words() {
     );
 }
 
-/// Two clients that nobody here wrote.
+/// Two clients of other projects.
 #[tokio::test]
 async fn openssl_and_python_accept_the_certificate_given_the_authority() {
     let demo = demo!("2_websocket_echo").tls().start().await;

@@ -3,8 +3,6 @@
 //! A program that fails must print a sentence on stderr, whatever `RUST_LOG` says, and return
 //! an exit code: 78 if a setting must change, otherwise 1. And the last log lines must be
 //! written before the process ends. All three are easy to forget in a `main`.
-//!
-//! In production, a service manager reads the exit code and decides whether to restart.
 
 use std::{
     future::Future,

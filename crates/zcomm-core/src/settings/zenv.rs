@@ -10,8 +10,7 @@
 //! `$` is refused outside single quotes, because it would start a substitution and cut a token
 //! in half.
 //!
-//! This is the only file that reads the environment. In production, a secret store can fill the
-//! same map.
+//! This is the only file that reads the environment.
 
 use std::{
     collections::BTreeMap,

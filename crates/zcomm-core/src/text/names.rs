@@ -7,8 +7,8 @@
 //! Unicode writes the same letter in several ways (`é` is one character or two). The composed
 //! form, NFC, is stored, so that equal names have equal bytes.
 //!
-//! Letters of different scripts can still look alike (Latin `a`, Cyrillic `а`). In production,
-//! an identity is an account and not a name, and mixed scripts get a warning (UTS 39).
+//! Letters of different scripts can still look alike (Latin `a`, Cyrillic `а`), so a name is not
+//! an identity. UTS 39 describes how to warn of mixed scripts.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};

@@ -7,8 +7,6 @@
 //!
 //! When a client refuses a certificate, TLS ends the connection, and the certificate is lost. A
 //! [`Witness`] around the verifier keeps it, so that the error can show its names and dates.
-//!
-//! In production, services that call each other also check the certificate of the client.
 
 use std::{
     fmt,
