@@ -88,10 +88,10 @@ fn k02_every_refusal_has_its_sentence() {
             "301 Moved",
             "Location: /new",
             "HTTP 301 instead of 101: go to /new",
-            "use the address it names",
+            "use the address that it names",
         ),
         ("401 No", "", "HTTP 401", "show the server's token"),
-        ("403 No", "", "HTTP 403", "origins and hosts"),
+        ("403 No", "", "HTTP 403", "this origin or host"),
         ("404 No", "", "HTTP 404", "the path is wrong"),
         ("426 No", "", "HTTP 426", "another protocol or version"),
         ("503 No", "Retry-After: 5", "HTTP 503", "try again later"),
@@ -120,7 +120,7 @@ fn a12_a_refusal_cannot_control_the_terminal() {
     assert_fails(
         &connect(&url, b"", &[]),
         "101: ?]0;pwn??no",
-        "origins and hosts",
+        "this origin or host",
     );
 }
 
