@@ -19,7 +19,7 @@ use std::{
 
 use zcomm_core::xray::Event;
 
-use crate::paint::{BAD, FAINT, NOTE};
+use crate::shared::text::{BAD, FAINT, NOTE};
 
 /// The largest number of lines that wait.
 const QUEUE: usize = 1000;
