@@ -24,7 +24,7 @@ const TOKEN_HELP = "To fix it: open the link the server printed, or type WEBSOCK
 const HELP = {
   "Authentication required": TOKEN_HELP,
   "Invalid token": TOKEN_HELP,
-  "Bad name": "To fix it: take 1 to 32 visible characters.",
+  "Bad name": "To fix it: take 1 to 32 visible characters without #.",
   "Replaced by a new connection": "The conversation goes on in another tab; Connect brings it back to this one.",
   "Rate limit exceeded": "To fix it: send less, or raise WEBSOCKET_RATE_LIMIT on the server.",
 };

@@ -587,7 +587,7 @@ async fn a17_the_same_id_again_is_answered_with_the_first_ack_also_after_a_recon
 // Names.
 
 #[tokio::test]
-async fn a_name_that_is_taken_gets_a_number_and_no_name_is_guest() {
+async fn a_taken_name_gets_the_number_of_its_session_and_no_name_is_guest() {
     let chat = chat_app().start().await;
     let mut names = Vec::new();
     let mut guests = Vec::new();
@@ -605,12 +605,31 @@ async fn a_name_that_is_taken_gets_a_number_and_no_name_is_guest() {
     }
     assert_eq!(
         names,
-        ["Ada", "ADA 2", "Ada 3", "guest", "Jos\u{e9}", "Jos\u{e9} 2"]
+        ["Ada", "ADA#2", "Ada#3", "guest", "Jos\u{e9}", "Jos\u{e9}#6"]
     );
 }
 
 #[tokio::test]
-async fn a10_a_name_that_cannot_be_seen_ends_with_1008() {
+async fn a_numbered_name_outlives_its_connection_and_can_be_written_to() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let second = Guest::join(&chat, "Ada").await;
+    let mut back = second.back(&chat, "").await;
+    assert_eq!(
+        (&back.welcome["resumed"], &back.welcome["name"]),
+        (&json!(true), &json!("Ada#2"))
+    );
+    ada.says("direct", json!({"to": "Ada#2", "text": "psst"}))
+        .await;
+    let heard = back.hears("direct").await;
+    assert_eq!(
+        (&heard["name"], &heard["to"]),
+        (&json!("Ada"), &json!("Ada#2"))
+    );
+}
+
+#[tokio::test]
+async fn a10_a_name_that_breaks_the_rule_ends_with_1008() {
     let chat = chat_app().start().await;
     let long = "x".repeat(33);
     let marks = format!("a{}", "%CC%81".repeat(500));
@@ -623,6 +642,7 @@ async fn a10_a_name_that_cannot_be_seen_ends_with_1008() {
         "%1B[2J",
         &long,
         &marks,
+        "Ada%237",
     ] {
         let url = format!("{}?token={CANARY}&name={name}", chat.url());
         let mut client = Client::connect(url).await;
@@ -644,10 +664,10 @@ async fn a18_a_token_of_ones_own_decides_the_name() {
     let alice = Guest::with(&chat, &format!("token={alices}&name=Mallory")).await;
     assert_eq!(alice.welcome["name"], "Alice");
     let second = Guest::with(&chat, &format!("token={alices}")).await;
-    assert_eq!(second.welcome["name"], "Alice 2");
+    assert_eq!(second.welcome["name"], "Alice#2");
     let guest = Guest::enter(&chat, "Mallory").await;
     assert_eq!(guest.welcome["name"], "Mallory");
-    for claimed in ["Alice", "alice", "Alice%202", "Bob"] {
+    for claimed in ["Alice", "alice", "Alice%232", "Bob"] {
         let url = format!("{}?token={CANARY}&name={claimed}", chat.url());
         let mut mallory = Client::connect(url).await;
         assert_eq!(heard(&mallory.hear_text().await)["code"], "bad_name");

@@ -2,7 +2,6 @@
 //! cursors.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
-pub(crate) mod numbers;
 pub(crate) mod resume;
 
 pub(crate) mod heartbeat;

@@ -36,8 +36,8 @@ pub(crate) struct Session {
     /// On the wire: `client_id`. (Not a `ClientId`, which is one connection's.)
     pub(crate) number: u64,
     pub(crate) name: String,
-    /// The name belongs to the token that was shown.
-    pub(crate) bound: bool,
+    /// The name that belongs to the token the client connected with.
+    pub(crate) token_name: Option<String>,
     pub(crate) secret: Token,
     pub(crate) inbox: Hub,
     recent: Mutex<VecDeque<Sent>>,
@@ -54,7 +54,7 @@ impl Session {
     pub(crate) fn new(
         number: u64,
         name: String,
-        bound: bool,
+        token_name: Option<String>,
         secret: Token,
         epoch: Arc<str>,
     ) -> Session {
@@ -62,7 +62,7 @@ impl Session {
         Session {
             number,
             name,
-            bound,
+            token_name,
             secret,
             inbox: Hub::with_gap_words(INBOX, lost),
             recent: Mutex::default(),
@@ -140,7 +140,7 @@ pub(crate) mod tests {
 
     pub(crate) fn session(number: u64, name: &str) -> Session {
         let secret = Token::new("a secret of a test").unwrap();
-        Session::new(number, name.to_owned(), false, secret, "e".into())
+        Session::new(number, name.to_owned(), None, secret, "e".into())
     }
 
     fn send(session: &Session, log: &Hub, id: Option<&str>) -> Option<(u64, bool)> {

@@ -5,8 +5,9 @@
 //! says in front which epoch and which person it is for, so one lookup is enough, and after
 //! a restart the server knows that the epoch is over.
 //!
-//! A name belongs to one person at a time: whoever comes second gets a number. A name that
-//! belongs to a token is nobody else's, with or without a number.
+//! A name belongs to one session at a time. A session that asks for a taken name gets its own
+//! number behind it: `Ada#7`. Only the server writes the `#`, so no client can ask for a name
+//! that another session could get. A name that belongs to a token needs that token.
 //!
 //! A person without a connection stays for two minutes, and only so many do: the one that
 //! has been away longest goes first. There is no clock that tidies up; whoever comes does.
@@ -20,21 +21,20 @@ use std::{
 };
 
 use tokio::time::Instant;
-use zcomm_core::{ClientId, NAME_RULE, Result, Token, folded, name};
+use zcomm_core::{ClientId, MAX_NAME, NAME_RULE, Result, Token, folded, name};
 
 use crate::envelope::{Code, Fault, Secret};
 
-use crate::server::{
-    numbers::{is_numbered, numbered, split_number},
-    session::Session,
-};
+use crate::server::session::Session;
 
 /// How long a session outlives its connection …
 const ASLEEP: Duration = Duration::from_secs(120);
 /// … and how many may: with full inboxes and all ids remembered they are 200 MiB.
 const MAX_ASLEEP: usize = 1024;
-/// The name of whoever asks for none.
+/// The name of a client that asks for none.
 const GUEST: &str = "guest";
+/// `#` and the two characters that Unicode treats as its variants.
+const NUMBER_SIGNS: [char; 3] = ['#', '\u{ff03}', '\u{fe5f}'];
 
 pub(crate) struct Sessions {
     epoch: Arc<str>,
@@ -49,8 +49,8 @@ struct Table {
     /// Counts who has come through a connection, ever.
     turns: u64,
     sessions: HashMap<u64, Entry>,
-    /// By folded name.
-    names: HashMap<String, Named>,
+    /// The number of the session, by folded name.
+    names: HashMap<String, u64>,
     /// Who has no connection, since when.
     asleep: BTreeSet<(Instant, u64)>,
 }
@@ -64,12 +64,6 @@ struct Entry {
 enum State {
     Connected(ClientId),
     Asleep(Instant),
-}
-
-struct Named {
-    number: u64,
-    /// Below this, every number behind the name is taken.
-    free: u64,
 }
 
 /// Which session a client showed.
@@ -136,15 +130,13 @@ impl Sessions {
         let (secret, text) = Token::random()?;
         let mut table = self.lock();
         table.tidy();
-        let name = table.free_name(&name, &self.reserved);
-        table.last += 1;
-        let (number, turn) = (table.last, table.next_turn());
-        let free = 2;
-        table.names.insert(folded(&name), Named { number, free });
+        let (number, name) = table.unique_name(name, &self.reserved);
+        let turn = table.next_turn();
+        table.names.insert(folded(&name), number);
         let session = Arc::new(Session::new(
             number,
             name,
-            bound.is_some(),
+            bound.map(str::to_owned),
             secret,
             Arc::clone(&self.epoch),
         ));
@@ -172,11 +164,7 @@ impl Sessions {
         table.tidy();
         let entry = table.sessions.get_mut(&ticket.number)?;
         let session = Arc::clone(&entry.session);
-        // A session serves whoever may have its name, and nobody else.
-        let same_token = match bound {
-            Some(name) => session.bound && is_numbered(&session.name, name),
-            None => !session.bound,
-        };
+        let same_token = session.token_name.as_deref() == bound;
         if ticket.epoch != &*self.epoch || !same_token || !session.secret.matches(ticket.secret) {
             return None;
         }
@@ -214,8 +202,8 @@ impl Sessions {
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Session>> {
         let mut table = self.lock();
         table.tidy();
-        let number = table.names.get(&folded(name))?.number;
-        let entry = table.sessions.get(&number)?;
+        let number = table.names.get(&folded(name))?;
+        let entry = table.sessions.get(number)?;
         Some(Arc::clone(&entry.session))
     }
 
@@ -226,8 +214,15 @@ impl Sessions {
         }
         let bad = |why| Fault::new(Code::BadName, why).field("name");
         let wish = name(wish.unwrap_or(GUEST)).ok_or_else(|| bad(NAME_RULE))?;
-        if self.reserved.iter().any(|name| is_numbered(&wish, name)) {
-            return Err(bad("this name belongs to a token: show that one"));
+        if wish.contains(NUMBER_SIGNS) {
+            return Err(bad(
+                "a name must not contain #: the server adds it to a name that is taken",
+            ));
+        }
+        if self.reserved.contains(&folded(&wish)) {
+            return Err(bad(
+                "this name belongs to a token: connect with that token, or choose another name",
+            ));
         }
         Ok(wish)
     }
@@ -244,24 +239,20 @@ impl Table {
         self.turns
     }
 
-    /// The name itself, or with the first number that is free.
-    fn free_name(&mut self, wish: &str, reserved: &HashSet<String>) -> String {
-        let Some(named) = self.names.get(&folded(wish)) else {
-            return wish.to_owned();
-        };
-        let mut number = named.free;
-        let free = loop {
-            let candidate = numbered(wish, number);
-            let key = folded(&candidate);
-            if !self.names.contains_key(&key) && !reserved.contains(&key) {
-                break candidate;
+    /// The number of the next session, and its name: the wished one if it is free.
+    fn unique_name(&mut self, wish: String, reserved: &HashSet<String>) -> (u64, String) {
+        let is_taken = self.names.contains_key(&folded(&wish));
+        loop {
+            self.last += 1;
+            if !is_taken {
+                return (self.last, wish);
             }
-            number += 1;
-        };
-        if let Some(named) = self.names.get_mut(&folded(wish)) {
-            named.free = number;
+            let name = numbered(&wish, self.last);
+            // The settings may give a token such a name; no other session has this number.
+            if !reserved.contains(&folded(&name)) {
+                return (self.last, name);
+            }
         }
-        free
     }
 
     /// Lets go of whoever has been away too long.
@@ -274,16 +265,16 @@ impl Table {
             let Some(gone) = self.sessions.remove(&number) else {
                 continue;
             };
-            let name = &gone.session.name;
-            self.names.remove(&folded(name));
-            if let Some((base, number)) = split_number(name)
-                && let Ok(number) = number.parse()
-                && let Some(named) = self.names.get_mut(&folded(base))
-            {
-                named.free = named.free.min(number);
-            }
+            self.names.remove(&folded(&gone.session.name));
         }
     }
+}
+
+/// `Ada#7`. The name is cut if the two together are longer than a name can be.
+fn numbered(name: &str, number: u64) -> String {
+    let suffix = format!("#{number}");
+    let base: String = name.chars().take(MAX_NAME - suffix.len()).collect();
+    format!("{}{suffix}", base.trim_end())
 }
 
 /// What a client shows to come back: `epoch.number.secret`.
@@ -331,56 +322,80 @@ mod tests {
         entered.unwrap().unwrap()
     }
 
+    fn refused(sessions: &Sessions, wish: &str) -> Option<(Code, String)> {
+        let fault = sessions.enter(None, Some(wish), None, id(1)).unwrap().err();
+        fault.map(|fault| (fault.code, fault.message))
+    }
+
     #[test]
-    fn who_comes_second_gets_the_first_number_that_is_free() {
+    fn a_taken_name_gets_the_number_of_its_session() {
         let sessions = sessions();
-        let names = ["Ada", "ada", "Ada 3", "Ada", "Ada"]
-            .map(|wish| enter(&sessions, wish, 1).session.name.clone());
-        assert_eq!(names, ["Ada", "ada 2", "Ada 3", "Ada 4", "Ada 5"]);
-        let long = "x".repeat(32);
-        enter(&sessions, &long, 1);
-        let second = enter(&sessions, &long, 1).session.name.clone();
-        assert_eq!(second, format!("{} 2", "x".repeat(30)));
+        let names =
+            ["Ada", "ada", "Ben", "Ada"].map(|wish| enter(&sessions, wish, 1).session.name.clone());
+        assert_eq!(names, ["Ada", "ada#2", "Ben", "Ada#4"]);
+        let found = sessions.find("ADA#2").map(|session| session.number);
+        assert_eq!(found, Some(2));
         let guest = sessions.enter(None, None, None, id(1)).unwrap().unwrap();
         assert_eq!(guest.session.name, "guest");
     }
 
-    /// The numbers that are given out by themselves keep to the same rule.
     #[test]
-    fn a18_a_number_behind_a_name_makes_nobody_elses_name_either() {
-        let reserved = ["Student 2", "Student 3"];
-        let sessions = Sessions::new("epoch_of_it", reserved.into_iter());
-        let names = ["Student", "Student", "Student"]
-            .map(|wish| enter(&sessions, wish, 1).session.name.clone());
-        assert_eq!(names, ["Student", "Student 4", "Student 5"]);
-        for wish in [
-            "Student 2",
-            "Student 2 7",
-            "student 3 99999999999999999999999",
+    fn a_numbered_name_is_no_longer_than_a_name_can_be() {
+        let sessions = sessions();
+        for (wish, expected) in [
+            ("x".repeat(32), format!("{}#2", "x".repeat(30))),
+            ("\u{e4}".repeat(31), format!("{}#4", "\u{e4}".repeat(30))),
+            (
+                format!("{} y", "x".repeat(29)),
+                format!("{}#6", "x".repeat(29)),
+            ),
         ] {
-            let fault = sessions.enter(None, Some(wish), None, id(1)).unwrap().err();
-            assert_eq!(
-                fault.map(|fault| fault.code),
-                Some(Code::BadName),
-                "{wish:?}"
-            );
+            enter(&sessions, &wish, 1);
+            let second = enter(&sessions, &wish, 1).session.name.clone();
+            assert_eq!(second, expected);
+            assert_eq!(name(&second), Some(second.clone()), "it can be written to");
         }
     }
 
+    /// Otherwise a client could take the name of another session before it is given out.
     #[test]
-    fn a18_a_name_that_belongs_to_a_token_is_nobody_elses() {
+    fn a18_no_client_can_ask_for_a_name_with_a_number_sign() {
         let sessions = sessions();
-        for wish in ["Alice", "alice", "ALICE 2", "alice 02", "\u{202e}"] {
-            let fault = sessions.enter(None, Some(wish), None, id(1)).unwrap().err();
-            assert_eq!(fault.map(|fault| fault.code), Some(Code::BadName), "{wish}");
+        enter(&sessions, "Ada", 1);
+        for wish in [
+            "Ada#2",
+            "Ada#3",
+            "ada#1",
+            "Ada #2",
+            "#",
+            "C#",
+            "Ada\u{ff03}2",
+            "Ada\u{fe5f}2",
+        ] {
+            let (code, message) = refused(&sessions, wish).unwrap();
+            assert_eq!(code, Code::BadName, "{wish:?}");
+            assert!(message.contains("must not contain #"), "{message}");
+        }
+        // Without the sign it is an ordinary name.
+        for wish in ["Ada 2", "Ada2"] {
+            assert_eq!(enter(&sessions, wish, 1).session.name, wish);
+        }
+        assert_eq!(enter(&sessions, "Ada", 1).session.name, "Ada#4");
+    }
+
+    #[test]
+    fn a18_a_name_that_belongs_to_a_token_needs_that_token() {
+        let sessions = sessions();
+        for wish in ["Alice", "alice", "ALICE", " Alice ", "\u{202e}"] {
+            assert_eq!(refused(&sessions, wish).unwrap().0, Code::BadName, "{wish}");
         }
         let names = [1, 2].map(|n| {
             let entered = sessions.enter(None, Some("Bob"), Some("Alice"), id(n));
             entered.unwrap().unwrap()
         });
         assert_eq!(names[0].session.name, "Alice");
-        assert_eq!(names[1].session.name, "Alice 2");
-        // Nor is the session, for whoever does not show the token.
+        assert_eq!(names[1].session.name, "Alice#2");
+        // A session that a token opened needs that token, too.
         let stolen = back(&sessions, &names[0].secret, 3);
         assert_eq!(
             (stolen.session.name.as_str(), &stolen.shown),
@@ -392,7 +407,19 @@ mod tests {
             )
         );
         let own = sessions.enter(Some(&names[1].secret.0), None, Some("Alice"), id(4));
-        assert_eq!(own.unwrap().unwrap().session.name, "Alice 2");
+        assert_eq!(own.unwrap().unwrap().session.name, "Alice#2");
+    }
+
+    /// The settings may give a token a name with a `#`. No other session gets that name.
+    #[test]
+    fn a18_a_number_that_would_make_the_name_of_a_token_is_skipped() {
+        let sessions = Sessions::new("epoch_of_it", ["Ada#2", "Ada#3"].into_iter());
+        let names = ["Ada", "Ada"].map(|wish| enter(&sessions, wish, 1).session.name.clone());
+        assert_eq!(names, ["Ada", "Ada#4"]);
+        let own = sessions.enter(None, None, Some("Ada#2"), id(1));
+        assert_eq!(own.unwrap().unwrap().session.name, "Ada#2");
+        let own = sessions.enter(None, None, Some("Ada#2"), id(1));
+        assert_eq!(own.unwrap().unwrap().session.name, "Ada#2#6");
     }
 
     #[tokio::test(start_paused = true)]
@@ -445,7 +472,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_so_many_sleep_and_a_number_is_free_again_when_its_owner_is_gone() {
+    async fn only_so_many_sleep_and_the_longest_away_goes_first() {
         let sessions = sessions();
         let first = enter(&sessions, "Ada", 1).session.number;
         for n in 2..MAX_ASLEEP as u64 + 10 {
@@ -455,7 +482,7 @@ mod tests {
         }
         assert_eq!(sessions.count(), MAX_ASLEEP + 1);
         assert_eq!(sessions.find("Ada").map(|ada| ada.number), Some(first));
-        // Ada 2 to 8 went first, and later ones took their numbers; Ada 9 went last.
-        assert_eq!(enter(&sessions, "Ada", 1).session.name, "Ada 9");
+        assert!(sessions.find("Ada#9").is_none());
+        assert!(sessions.find("Ada#10").is_some());
     }
 }
