@@ -24,7 +24,7 @@ pub use crate::fault::{Code, Fault};
 pub const LOBBY: &str = "lobby";
 
 /// What a client says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(
     missing_docs,
@@ -33,7 +33,6 @@ pub const LOBBY: &str = "lobby";
 pub enum ClientMessage {
     /// Enters a room; with `epoch` and `since`, behind the last message that was seen.
     Join {
-        #[serde(default = "lobby")]
         room: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         epoch: Option<String>,
@@ -41,13 +40,9 @@ pub enum ClientMessage {
         since: Option<Seq>,
     },
     /// Leaves a room.
-    Leave {
-        #[serde(default = "lobby")]
-        room: String,
-    },
+    Leave { room: String },
     /// Says something in a room. With an `id` it is acknowledged, and can be sent again.
     Chat {
-        #[serde(default = "lobby")]
         room: String,
         text: String,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,10 +62,7 @@ pub enum ClientMessage {
         id: Option<String>,
     },
     /// Is about to say something.
-    Typing {
-        #[serde(default = "lobby")]
-        room: String,
-    },
+    Typing { room: String },
     /// Asks for a `pong`, to measure the way there and back.
     Ping {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +73,7 @@ pub enum ClientMessage {
 }
 
 /// What else can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Some figures about the server.
@@ -244,10 +236,6 @@ fn timestamp(now: OffsetDateTime) -> String {
     let (hour, minute, second, millisecond) = now.to_hms_milli();
     let month = u8::from(month);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
-}
-
-fn lobby() -> String {
-    LOBBY.to_owned()
 }
 
 /// A position in a log, counted from 1: so many messages were there when this one was. On

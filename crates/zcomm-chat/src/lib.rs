@@ -22,5 +22,4 @@ mod server;
 mod client;
 
 pub use client::{chat_client::ChatClient, event::ChatEvent};
-pub use parse::{MAX_ID, MAX_TEXT};
 pub use server::{chat::Chat, person::Person};
