@@ -114,7 +114,7 @@ async fn what_cannot_be_said_has_failed_with_a_reason() {
     for (id, why) in [
         (ada.chat("elsewhere", "hello?"), "not in this room"),
         (ada.chat(&refused, "hello?"), "32 visible characters"),
-        (ada.direct("nobody here", "psst"), "nobody has this name"),
+        (ada.direct("nobody here", "psst"), "no user has this name"),
         (ada.chat(LOBBY, &"x".repeat(4001)), "4000"),
     ] {
         let failed = loop {

@@ -72,7 +72,9 @@ fn somewhere(name: &str) -> bool {
     let folders = [
         "clients",
         "demos/src/bin",
-        "demos/src/chat",
+        "crates/zcomm-chat/src",
+        "crates/zcomm-chat/src/client",
+        "crates/zcomm-chat/src/server",
         "crates/zcomm-core/src",
         "crates/zcomm/src",
         "tests",
@@ -120,8 +122,8 @@ pub fn links(pages: &[Page]) -> Result<(), Failed> {
 pub fn envelope() -> Result<(), Failed> {
     let read = |file: &str| std::fs::read_to_string(root().join(file));
     let page = read("docs/reference/envelope.md")?;
-    let envelope = read("crates/zcomm-core/src/envelope.rs")?;
-    let faults = read("crates/zcomm-core/src/faults.rs")?;
+    let envelope = read("crates/zcomm-chat/src/envelope.rs")?;
+    let faults = read("crates/zcomm-chat/src/fault.rs")?;
     let mut wanted = Vec::new();
     for (source, name) in [(&envelope, "ClientMessage"), (&envelope, "ServerMessage")] {
         let types = variants(source, name);

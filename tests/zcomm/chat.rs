@@ -80,7 +80,7 @@ fn what_did_not_arrive_is_told_and_is_a_failure() {
         "/msg Nobody psst\n/brodcast hi\nhello\n",
     );
     assert_eq!(done.code, Some(1));
-    let told = "! not said, because nobody has this name: psst";
+    let told = "! not said, because no user has this name: psst";
     assert!(done.stdout.contains(told), "{}", done.stdout);
     assert!(
         done.stdout.contains("! there is no /brodcast;"),

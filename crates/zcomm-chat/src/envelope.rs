@@ -22,6 +22,10 @@ pub use crate::fault::{Code, Fault};
 
 /// The room of a message that names none.
 pub const LOBBY: &str = "lobby";
+/// The `room` of a gap in the server's own log, which carries broadcasts.
+pub const SERVER_LOG: &str = "*";
+/// The `room` of a gap in the inbox, which carries direct messages.
+pub const INBOX: &str = "@";
 
 /// What a client says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,6 +74,20 @@ pub enum ClientMessage {
     },
     /// Asks for something else.
     Custom { action: Action },
+}
+
+impl ClientMessage {
+    /// The id of the message, by which its ack or fault names it.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            ClientMessage::Chat { id, .. }
+            | ClientMessage::Broadcast { id, .. }
+            | ClientMessage::Direct { id, .. }
+            | ClientMessage::Ping { id } => id.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// What else can be asked for.
