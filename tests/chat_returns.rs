@@ -45,7 +45,7 @@ async fn hears(client: &mut ChatClient, is_it: impl Fn(&ServerMessage) -> bool) 
     let heard = async {
         loop {
             match next(client).await {
-                ChatEvent::Heard(said) if is_it(&said.message) => return said.message,
+                ChatEvent::Received(said) if is_it(&said.message) => return said.message,
                 ChatEvent::Connection(Event::GaveUp(why)) => panic!("gave up: {why:?}"),
                 _ => {}
             }
@@ -63,36 +63,36 @@ async fn hears_text(client: &mut ChatClient) -> String {
 }
 
 /// Which message is in the log now.
-async fn settled(client: &mut ChatClient) -> String {
-    let settled = async {
+async fn acked(client: &mut ChatClient) -> String {
+    let ack = async {
         loop {
             match next(client).await {
-                ChatEvent::Settled { id } => return id,
+                ChatEvent::Acknowledged { id } => return id,
                 ChatEvent::Failed { id, why } => panic!("{id}: {why}"),
                 _ => {}
             }
         }
     };
-    soon("an ack", settled).await
+    soon("an ack", ack).await
 }
 
 #[tokio::test]
-async fn what_is_said_is_settled_and_heard_by_the_others() {
+async fn a_message_is_acknowledged_and_reaches_the_others() {
     let chat = chat_app().start().await;
     let (mut ada, mut ben) = (enter(&chat, "Ada").await, enter(&chat, "Ben").await);
     assert_eq!((ada.name(), ben.name()), ("Ada", "Ben"));
     let id = ada.chat(LOBBY, "hello").unwrap();
-    assert_eq!(settled(&mut ada).await, id);
+    assert_eq!(acked(&mut ada).await, id);
     assert_eq!(hears_text(&mut ben).await, "hello");
     let id = ben.direct("Ada", "psst").unwrap();
-    assert_eq!(settled(&mut ben).await, id);
+    assert_eq!(acked(&mut ben).await, id);
     let said = hears(&mut ada, |said| {
         matches!(said, ServerMessage::Direct { .. })
     })
     .await;
     assert!(matches!(said, ServerMessage::Direct { text, .. } if text == "psst"));
     ada.broadcast("all of you").unwrap();
-    settled(&mut ada).await;
+    acked(&mut ada).await;
     hears(&mut ben, |said| {
         matches!(said, ServerMessage::Broadcast { .. })
     })
@@ -120,7 +120,7 @@ async fn what_cannot_be_said_has_failed_with_a_reason() {
         let failed = loop {
             match next(&mut ada).await {
                 ChatEvent::Failed { id, why } => break (Some(id), why),
-                ChatEvent::Settled { id } => panic!("{id} is settled"),
+                ChatEvent::Acknowledged { id } => panic!("{id} is acknowledged"),
                 _ => {}
             }
         };
@@ -128,7 +128,7 @@ async fn what_cannot_be_said_has_failed_with_a_reason() {
         assert!(failed.1.contains(why), "{}", failed.1);
     }
     let id = ada.chat(LOBBY, "hello").unwrap();
-    assert_eq!(settled(&mut ada).await, id);
+    assert_eq!(acked(&mut ada).await, id);
 }
 
 /// A message that breaks the limit of the wire would break each connection that it is sent
@@ -146,15 +146,15 @@ async fn a_message_that_the_server_hangs_up_on_is_not_sent_again() {
     while ends.len() < 2 {
         match next(&mut ada).await {
             ChatEvent::Failed { id, why } => ends.push((id, why)),
-            ChatEvent::Settled { id } => ends.push((id, "settled".into())),
+            ChatEvent::Acknowledged { id } => ends.push((id, "acknowledged".into())),
             _ => {}
         }
     }
     assert_eq!(
         ends,
         [
-            (large, "it is too large for this server".to_owned()),
-            (small, "settled".to_owned())
+            (large, "the message is too large for this server".to_owned()),
+            (small, "acknowledged".to_owned())
         ]
     );
 }
@@ -178,19 +178,19 @@ async fn a_server_that_is_killed_20_times_loses_nothing_in_silence() {
         }
         // Killed in the middle of them, with nobody there to hear the rest.
         for _ in 0..round % 5 {
-            settled(&mut speaker).await;
+            acked(&mut speaker).await;
             acknowledged += 1;
         }
         chat.kill().await;
         chat = quiet().env("WEBSOCKET_PORT", port.clone()).start().await;
         while acknowledged < said {
-            settled(&mut speaker).await;
+            acked(&mut speaker).await;
             acknowledged += 1;
         }
         // What was acknowledged before the end may lie in a gap for the reader; this does not.
         let mark = format!("round {round}");
         speaker.chat(LOBBY, &mark).unwrap();
-        tokio::join!(settled(&mut speaker), reader.reads_until(&mark));
+        tokio::join!(acked(&mut speaker), reader.reads_until(&mark));
     }
     assert_eq!((acknowledged, speaker.waiting()), (5 * RESTARTS, 0));
     let (heard, lost) = reader.account();
@@ -222,7 +222,7 @@ impl Reader {
 
     async fn reads_until(&mut self, last: &str) {
         loop {
-            let ChatEvent::Heard(said) = next(&mut self.client).await else {
+            let ChatEvent::Received(said) = next(&mut self.client).await else {
                 continue;
             };
             match said.message {
@@ -292,7 +292,7 @@ async fn what_was_not_acknowledged_in_time_is_there_once() {
     for round in 0..5 {
         let text = format!("cut here {round}");
         let id = ada.chat(LOBBY, &text).unwrap();
-        assert_eq!(settled(&mut ada).await, id);
+        assert_eq!(acked(&mut ada).await, id);
         assert_eq!(
             hears_text(&mut ben).await,
             text,
@@ -390,7 +390,8 @@ async fn a_server_that_does_not_greet_is_no_chat() {
         panic!("it waits for ever")
     };
     assert!(
-        why.to_string().contains("did not say welcome within 10 s"),
+        why.to_string()
+            .contains("did not send a welcome within 10 s"),
         "{why}"
     );
     assert!(ada.next().await.is_none());
@@ -445,7 +446,7 @@ async fn a_hostile_chat_cannot_make_it_grow() {
     loop {
         match next(&mut ada).await {
             ChatEvent::Unknown(_) => break,
-            ChatEvent::Heard(said) => {
+            ChatEvent::Received(said) => {
                 chats += usize::from(matches!(said.message, ServerMessage::Chat { .. }));
             }
             _ => {}
@@ -467,12 +468,12 @@ async fn comes_back_as_the_same_person() {
     ada.join("garden");
     ada.chat("garden", "cut here, please, and let me come back")
         .unwrap();
-    settled(&mut ada).await;
+    acked(&mut ada).await;
     assert_eq!(ada.name(), "Ada");
     assert_eq!(ada.rooms(), [LOBBY, "garden"]);
     let mut ben = enter(&chat, "Ben").await;
     ben.direct("Ada", "still there?").unwrap();
-    settled(&mut ben).await;
+    acked(&mut ben).await;
     let said = hears(&mut ada, |said| {
         matches!(said, ServerMessage::Direct { .. })
     });

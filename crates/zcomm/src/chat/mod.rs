@@ -266,7 +266,7 @@ impl Chat {
     /// Tells what has happened; the end, if that is what it was.
     fn tell(&mut self, event: ChatEvent) -> Option<Result<ExitCode>> {
         match event {
-            ChatEvent::Heard(said) => self.heard(&said.message),
+            ChatEvent::Received(said) => self.heard(&said.message),
             ChatEvent::Unknown(Message::Text(text)) => {
                 let text: String = visible(&text).chars().take(200).collect();
                 self.note(&format!("the server says what is not known here: {text}"));
@@ -275,7 +275,7 @@ impl Chat {
                 let bytes = counted(data.len() as u64, "byte");
                 self.note(&format!("the server sends {bytes}"));
             }
-            ChatEvent::Settled { .. } => {}
+            ChatEvent::Acknowledged { .. } => {}
             ChatEvent::Failed { id, why } => {
                 self.lost = true;
                 let said = self.said.iter().find(|(ours, _)| *ours == id);
