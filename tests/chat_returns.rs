@@ -1,5 +1,5 @@
-//! The chat's client in Rust: what is said and heard through it survives any number of broken
-//! connections, once and in order, or a gap is told.
+//! The chat's client in Rust: over any number of broken connections, each message comes once and
+//! in order, or a gap names it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -25,7 +25,7 @@ fn options(url: impl Into<String>) -> ConnectOptions {
     }
 }
 
-/// Somebody in the lobby.
+/// A client in the lobby.
 async fn enter(chat: &Demo, name: &str) -> ChatClient {
     let mut client = ChatClient::new(options(chat.url()), name).unwrap();
     client.join(LOBBY);
@@ -40,7 +40,7 @@ async fn next(client: &mut ChatClient) -> ChatEvent {
     soon("an event", client.next()).await.expect("it goes on")
 }
 
-/// The next message of this kind; what comes before it is passed over.
+/// The next message of this kind; others before it are skipped.
 async fn hears(client: &mut ChatClient, is_it: impl Fn(&ServerMessage) -> bool) -> ServerMessage {
     let heard = async {
         loop {
@@ -62,7 +62,7 @@ async fn hears_text(client: &mut ChatClient) -> String {
     }
 }
 
-/// Which message is in the log now.
+/// The id of the message that is acknowledged next.
 async fn acked(client: &mut ChatClient) -> String {
     let ack = async {
         loop {
@@ -104,9 +104,9 @@ async fn a_message_is_acknowledged_and_reaches_the_others() {
     assert_eq!(ada.waiting(), 0);
 }
 
-/// Each is told, and the others go on.
+/// The other messages are sent.
 #[tokio::test]
-async fn what_cannot_be_said_has_failed_with_a_reason() {
+async fn a_message_that_is_rejected_fails_with_a_reason() {
     let chat = chat_app().start().await;
     let mut ada = enter(&chat, "Ada").await;
     let refused = "x".repeat(65);
@@ -131,10 +131,10 @@ async fn what_cannot_be_said_has_failed_with_a_reason() {
     assert_eq!(acked(&mut ada).await, id);
 }
 
-/// A message that breaks the limit of the wire would break each connection that it is sent
-/// through: it is told once, and the conversation goes on.
+/// A message over the size limit would end each connection that it is sent through: it fails once,
+/// and the next message is sent.
 #[tokio::test]
-async fn a_message_that_the_server_hangs_up_on_is_not_sent_again() {
+async fn a_message_that_is_too_large_is_not_sent_again() {
     let chat = chat_app()
         .env("WEBSOCKET_MAX_MESSAGE_BYTES", "1024")
         .start()
@@ -159,11 +159,10 @@ async fn a_message_that_the_server_hangs_up_on_is_not_sent_again() {
     );
 }
 
-/// Killed as by the power button, 20 times, and started again, while two people talk. Each
-/// text is in a log that the server said it is in; each text that a reader did not hear lies in
-/// a gap that it was told of.
+/// The server is killed 20 times and started again while two clients talk. Each message is in a
+/// log that acknowledged it; each message that the reader did not get is in a gap.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_killed_20_times_loses_nothing_in_silence() {
+async fn a_server_that_is_killed_20_times_names_every_lost_message() {
     const RESTARTS: usize = 20;
     let quiet = || chat_app().env("RUST_LOG", "warn,zcomm_core::announce=info");
     let mut chat = quiet().start().await;
@@ -176,7 +175,7 @@ async fn a_server_that_is_killed_20_times_loses_nothing_in_silence() {
             said += 1;
             speaker.chat(LOBBY, &format!("text {said}")).unwrap();
         }
-        // Killed in the middle of them, with nobody there to hear the rest.
+        // Killed before the other messages are acknowledged.
         for _ in 0..round % 5 {
             acked(&mut speaker).await;
             acknowledged += 1;
@@ -187,7 +186,7 @@ async fn a_server_that_is_killed_20_times_loses_nothing_in_silence() {
             acked(&mut speaker).await;
             acknowledged += 1;
         }
-        // What was acknowledged before the end may lie in a gap for the reader; this does not.
+        // For the reader, messages from before the end may be in a gap; this one is not.
         let mark = format!("round {round}");
         speaker.chat(LOBBY, &mark).unwrap();
         tokio::join!(acked(&mut speaker), reader.reads_until(&mark));
@@ -201,11 +200,11 @@ async fn a_server_that_is_killed_20_times_loses_nothing_in_silence() {
     );
 }
 
-/// A reader who keeps the books: of each epoch, every position is heard or lies in a gap.
+/// A reader that counts: every position of an epoch is received or in a gap.
 struct Reader {
     client: ChatClient,
     epoch: String,
-    /// By epoch: the positions heard, and from where on a gap says that it is over.
+    /// The positions received, by epoch.
     heard: BTreeMap<String, Vec<u64>>,
     gaps: Vec<(String, u64, Option<u64>)>,
 }
@@ -251,7 +250,8 @@ impl Reader {
         }
     }
 
-    /// How many were heard, and how many at least are in gaps; no position is in neither.
+    /// The number of positions received, and the least number in gaps. Checks that each position
+    /// is in one of them.
     fn account(&self) -> (u64, u64) {
         let (mut all, mut lost) = (0, 0);
         for (epoch, heard) in &self.heard {
@@ -277,10 +277,10 @@ impl Reader {
     }
 }
 
-/// The wire is cut between the server's log and our ear: what was acknowledged on a line that
-/// broke is not there twice.
+/// The connection breaks after the server has stored a message and before the ack arrives. The
+/// message is in the log once.
 #[tokio::test]
-async fn what_was_not_acknowledged_in_time_is_there_once() {
+async fn a_message_that_is_sent_again_is_in_the_log_once() {
     let chat = chat_app().start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://localhost:{}/", listener.local_addr().unwrap().port());
@@ -301,8 +301,8 @@ async fn what_was_not_acknowledged_in_time_is_there_once() {
     }
 }
 
-/// Passes on, but cuts each connection behind the first text that says so: the server has it,
-/// and its answer goes nowhere. Every second connection holds.
+/// A relay that cuts every second connection after its first long text: the server has the text,
+/// and its answer is dropped.
 async fn relay(listener: TcpListener, host: std::net::SocketAddr) {
     for count in 0.. {
         let (mut inside, _) = listener.accept().await.unwrap();
@@ -320,9 +320,9 @@ async fn relay(listener: TcpListener, host: std::net::SocketAddr) {
                     read = inside.read(&mut up) => match read {
                         Ok(bytes @ 1..) => {
                             outside.write_all(&up[..bytes]).await.unwrap();
-                            // A chat is longer than what comes before it.
+                            // A chat is longer than the messages before it.
                             if count % 2 == 0 && bytes > 90 {
-                                // Once the answer is there, all has arrived.
+                                // The answer shows that the server has all.
                                 assert_ne!(outside.read(&mut down).await.unwrap(), 0);
                                 break;
                             }
@@ -340,7 +340,7 @@ async fn relay(listener: TcpListener, host: std::net::SocketAddr) {
 }
 
 #[tokio::test]
-async fn who_is_refused_does_not_come_back_and_is_told_what_was_lost() {
+async fn a_refused_client_does_not_reconnect_and_its_messages_fail() {
     let chat = chat_app().start().await;
     let wrong = ConnectOptions {
         token: Some(format!("{CANARY}x")),
@@ -366,20 +366,20 @@ async fn who_is_refused_does_not_come_back_and_is_told_what_was_lost() {
 }
 
 #[tokio::test]
-async fn what_waits_at_a_goodbye_has_failed() {
+async fn messages_that_wait_at_a_close_fail() {
     let mut ada = ChatClient::new(options("ws://127.0.0.1:1/"), "Ada").unwrap();
     ada.join(LOBBY);
     let id = ada.chat(LOBBY, "hello").unwrap();
     ada.close().await.unwrap_err();
     let Some(ChatEvent::Failed { id: lost, .. }) = ada.next().await else {
-        panic!("lost in silence")
+        panic!("no event for the message")
     };
     assert_eq!(lost, id);
     assert!(ada.next().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_does_not_greet_is_no_chat() {
+async fn a_server_without_a_welcome_is_not_a_chat() {
     let server = serve(Config::default(), echo).await;
     let mut ada = ChatClient::new(options(server.url()), "Ada").unwrap();
     assert!(matches!(
@@ -387,7 +387,7 @@ async fn a_server_that_does_not_greet_is_no_chat() {
         ChatEvent::Connection(Event::Connected(_))
     ));
     let ChatEvent::Connection(Event::GaveUp(why)) = next(&mut ada).await else {
-        panic!("it waits for ever")
+        panic!("it does not give up")
     };
     assert!(
         why.to_string()
@@ -398,7 +398,7 @@ async fn a_server_that_does_not_greet_is_no_chat() {
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_told_and_not_swallowed() {
+async fn an_unknown_message_is_passed_on() {
     let strange = |mut connection: Connection| async move {
         for text in [r#"{"type":"from the future"}"#, "no JSON"] {
             connection.send(text).await?;
@@ -411,13 +411,13 @@ async fn what_is_not_known_is_told_and_not_swallowed() {
     next(&mut ada).await;
     for text in [r#"{"type":"from the future"}"#, "no JSON"] {
         let ChatEvent::Unknown(message) = next(&mut ada).await else {
-            panic!("swallowed")
+            panic!("not passed on")
         };
         assert_eq!(message, Message::from(text));
     }
 }
 
-/// Nothing that a server says makes the client hold more and more.
+/// No message of a server makes the client use more and more memory.
 #[tokio::test]
 async fn a_hostile_chat_cannot_make_it_grow() {
     let hostile = |mut connection: Connection| async move {
@@ -452,13 +452,13 @@ async fn a_hostile_chat_cannot_make_it_grow() {
             _ => {}
         }
     }
-    assert_eq!(chats, 0, "rooms that nobody entered have nothing to say");
+    assert_eq!(chats, 0, "rooms that the client has not joined");
     assert!(ada.rooms().is_empty());
 }
 
-/// A long pause, and the line is another: names and rooms are the same.
+/// The name and the rooms are the same after a broken connection.
 #[tokio::test]
-async fn comes_back_as_the_same_person() {
+async fn it_reconnects_as_the_same_person() {
     let chat = chat_app().start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://localhost:{}/", listener.local_addr().unwrap().port());

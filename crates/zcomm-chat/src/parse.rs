@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_is_read_and_a_room_is_the_lobby_unless_it_is_named() {
+    fn every_type_is_read_and_a_missing_room_is_the_lobby() {
         for text in [
             r#"{"type":"join","room":"lobby"}"#,
             r#"{"type":"join","room":"Rust 2","epoch":"e","since":"12"}"#,
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a01_a02_a03_what_is_not_json_is_told_with_its_column() {
+    fn a01_a02_a03_a_fault_in_json_names_its_column() {
         let deep = "[".repeat(200);
         let deep_field = format!(r#"{{"text":{deep}{}}}"#, "]".repeat(200));
         for text in [
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a04_a05_a08_a_field_that_is_wrong_is_named() {
+    fn a04_a05_a08_a_wrong_field_is_named() {
         for (text, field) in [
             (r#"{"type":"a","type":"b"}"#, Some("type")),
             (r#"{"type":"ping","id":"1","id":"1"}"#, Some("id")),
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a06_an_unknown_type_is_repeated_cut_and_cleaned() {
+    fn a06_an_unknown_type_is_repeated_short_and_clean() {
         let text = format!(r#"{{"type":"\u001b[2J<{}","id":"7"}}"#, "x".repeat(100));
         let fault = ClientMessage::parse(&text).unwrap_err();
         assert_eq!(fault.code, Code::UnknownType);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a07_a20_a21_fields_that_are_not_known_are_ignored() {
+    fn a07_a20_a21_unknown_fields_are_ignored() {
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
         let text = format!(
             r#" {{"type":"ping","__proto__":{{"x":1}},"constructor":[],"timestamp":"2099","x":{deep},"x":1}}"#
@@ -349,7 +349,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_reader_panic(text in r#"[\{"a-z:,\[\]\}\\0-9 ]{0,60}"#, any in ".*") {
+        fn no_text_makes_the_parser_panic(text in r#"[\{"a-z:,\[\]\}\\0-9 ]{0,60}"#, any in ".*") {
             ClientMessage::parse(&text).ok();
             ClientMessage::parse(&any).ok();
         }
