@@ -1,4 +1,4 @@
-//! All sessions of a server: who a client is.
+//! All sessions of a server, by number and by name.
 //!
 //! A client that connects opens a new session, or resumes one by its ticket. The secret in a
 //! ticket is random, long, and compared in constant time. Before it stand the epoch and the number
