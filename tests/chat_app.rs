@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::chat_client::{Guest, heard, plain};
+use crate::chat::client::{Guest, heard, plain};
 use crate::demo;
 use crate::harness::{CANARY, Client, Start};
 

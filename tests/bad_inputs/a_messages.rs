@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::chat_client::{Guest, chat_app, heard};
+use crate::chat::client::{Guest, chat_app, heard};
 use crate::harness::{CANARY, Demo, Raw, Start, frame, soon};
 
 /// Runs one row beside a witness who chats in the same room.

@@ -13,7 +13,7 @@ use zcomm_chat::{
 };
 use zcomm_core::{Config, ConnectOptions, Connection, Event, Message, Trust};
 
-use crate::chat_client::chat_app;
+use crate::chat::client::chat_app;
 use crate::harness::{CANARY, Demo, certificates, echo, serve, soon};
 
 fn options(url: impl Into<String>) -> ConnectOptions {

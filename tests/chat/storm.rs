@@ -25,7 +25,7 @@ use tokio::{sync::watch, time::sleep};
 use zcomm_chat::envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped};
 use zcomm_core::Message;
 
-use crate::chat_client::chat_app;
+use crate::chat::client::chat_app;
 use crate::harness::{CANARY, Client};
 
 const MEMBERS: usize = 200;
@@ -527,7 +527,7 @@ async fn storm(seed: u64) {
     // All messages are acknowledged. The server says where the logs end.
     let mut ends = HashMap::new();
     for room in std::iter::once("lobby".to_owned()).chain((0..ROOMS).map(|n| format!("room {n}"))) {
-        let mut witness = crate::chat_client::Guest::enter(&chat, "witness").await;
+        let mut witness = crate::chat::client::Guest::enter(&chat, "witness").await;
         let joined = witness.joins(serde_json::json!({"room": room})).await;
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
         ends.insert(

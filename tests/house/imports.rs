@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, sync::LazyLock};
 
 use regex::Regex;
 
-use crate::tidy::{files_below, read, root};
+use crate::house::tidy::{files_below, read, root};
 
 /// The crates from the bottom up, each with its folder.
 const CHAIN: [(&str, &str); 5] = [
