@@ -108,8 +108,8 @@ pub async fn a_name_that_is_taken_gets_a_number(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     let other = enter(&scene, &demo, "Ada").await;
-    notes(&other, "You are Ada 2 here").await;
-    people(&ada, &["Ada (you)", "Ada 2"]).await;
+    notes(&other, "You are Ada#2 here").await;
+    people(&ada, &["Ada (you)", "Ada#2"]).await;
 }
 
 /// No message says that a user stopped typing: the notice expires.

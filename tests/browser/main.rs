@@ -11,10 +11,10 @@
 mod attacks;
 mod chat;
 mod harness;
-#[path = "../recorded.rs"]
+#[path = "../xray/recorded.rs"]
 mod recorded;
 mod wire;
-#[path = "../wireshark.rs"]
+#[path = "../xray/wireshark.rs"]
 mod wireshark;
 mod xray;
 mod xray_tshark;

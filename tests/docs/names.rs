@@ -72,7 +72,9 @@ fn somewhere(name: &str) -> bool {
     let folders = [
         "clients",
         "demos/src/bin",
-        "demos/src/chat",
+        "crates/zcomm-chat/src",
+        "crates/zcomm-chat/src/client",
+        "crates/zcomm-chat/src/server",
         "crates/zcomm-core/src",
         "crates/zcomm/src",
         "tests",

@@ -16,7 +16,7 @@ use tokio::{
 };
 use zcomm_core::{Config, Connection, Message, RefuseBy, Result, Token};
 
-use crate::chat_client::{Guest, chat_app};
+use crate::chat::client::{Guest, chat_app};
 use crate::harness::{CANARY, Client, Raw, Response, Running, echo, identity, reach, serve, soon};
 
 /// Fetches a page from a server of this test.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use zcomm_core::{Config, Token};
 
-use crate::chat_client::chat_app;
+use crate::chat::client::chat_app;
 use crate::harness::{CANARY, Raw, Running, ask, echo, handshake, serve};
 
 /// A server on all addresses, known under two more names, that asks no token of clients.

@@ -527,7 +527,7 @@ fn member(options: ConnectOptions, name: &str) -> ChatClient {
 }
 
 fn joined(event: &ChatEvent) -> bool {
-    matches!(event, ChatEvent::Heard(said) if matches!(said.message, ServerMessage::Joined { .. }))
+    matches!(event, ChatEvent::Received(said) if matches!(said.message, ServerMessage::Joined { .. }))
 }
 
 async fn hear_until(member: &mut ChatClient, enough: impl Fn(&ChatEvent) -> bool) {
@@ -538,7 +538,7 @@ async fn hear_until(member: &mut ChatClient, enough: impl Fn(&ChatEvent) -> bool
 async fn hear_texts(member: &mut ChatClient, count: usize) -> Vec<String> {
     let mut texts = Vec::new();
     while texts.len() < count {
-        if let ChatEvent::Heard(said) = soon(member.next()).await.unwrap()
+        if let ChatEvent::Received(said) = soon(member.next()).await.unwrap()
             && let ServerMessage::Chat { text, .. } = said.message
         {
             texts.push(text);
@@ -563,14 +563,14 @@ async fn nothing_is_lost_or_twice(fault: &[&str], event: &str) {
         let (mut heard, mut settled) = (Vec::new(), 0);
         while heard.len() < MESSAGES || settled < MESSAGES {
             match soon(member.next()).await.unwrap() {
-                ChatEvent::Heard(said) => {
+                ChatEvent::Received(said) => {
                     if let ServerMessage::Chat { text, .. } = said.message
                         && text.starts_with(other)
                     {
                         heard.push(text);
                     }
                 }
-                ChatEvent::Settled { .. } => settled += 1,
+                ChatEvent::Acknowledged { .. } => settled += 1,
                 ChatEvent::Connection(_) => {}
                 other => panic!("{other:?}"),
             }
@@ -584,7 +584,10 @@ async fn nothing_is_lost_or_twice(fault: &[&str], event: &str) {
     soon(async { tokio::join!(talk(&mut ada, "Ada", "Ben"), talk(&mut ben, "Ben", "Ada")) }).await;
     // A duplicate would arrive before this.
     ada.chat(LOBBY, "the end").unwrap();
-    hear_until(&mut ada, |event| matches!(event, ChatEvent::Settled { .. })).await;
+    hear_until(&mut ada, |event| {
+        matches!(event, ChatEvent::Acknowledged { .. })
+    })
+    .await;
     assert_eq!(soon(hear_texts(&mut ben, 1)).await, ["the end"]);
     let printed = chaos.ends();
     assert_eq!(printed.matches(event).count(), 3, "{printed}");

@@ -80,7 +80,7 @@ fn a_message_that_is_not_delivered_is_shown_and_is_a_failure() {
         "/msg Nobody psst\n/brodcast hi\nhello\n",
     );
     assert_eq!(done.code, Some(1));
-    let shown = "! not delivered, because nobody has this name: psst";
+    let shown = "! not delivered, because no user has this name: psst";
     assert!(done.stdout.contains(shown), "{}", done.stdout);
     assert!(
         done.stdout.contains("! unknown command /brodcast:"),

@@ -12,7 +12,7 @@ mod help;
 mod hostile;
 mod hosts;
 mod peers;
-#[path = "../recorded.rs"]
+#[path = "../xray/recorded.rs"]
 mod recorded;
 mod servers;
 mod steps;
@@ -20,7 +20,7 @@ mod stress;
 #[cfg(unix)]
 mod terminal;
 mod tour;
-#[path = "../wireshark.rs"]
+#[path = "../xray/wireshark.rs"]
 mod wireshark;
 mod xray;
 mod xray_tshark;

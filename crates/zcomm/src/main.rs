@@ -5,24 +5,21 @@
 //!
 //! The output goes to stdout. An error is two lines on stderr: what happened, and what to type.
 
+// From the bottom up; blank lines keep rustfmt from sorting.
+mod shared;
+
 mod certs;
-mod chaos;
 mod chat;
 mod completions;
 mod connect;
-mod doctor;
 mod man;
 mod proxy;
-mod shared;
 mod stress;
 mod tour;
-mod xray;
 
-// The paths that subcommands used before `shared`.
-use shared::{
-    failure, handshake, lines, processes, run as program, run as signals, text as output,
-    text as paint, text as print,
-};
+mod chaos;
+mod doctor;
+mod xray;
 
 use std::process::ExitCode;
 

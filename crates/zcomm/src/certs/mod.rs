@@ -10,10 +10,12 @@
 //!
 //! In production, a public authority signs the certificates, and a timer renews them.
 
-mod authority;
-mod check;
+// From the bottom up; blank lines keep rustfmt from sorting.
 mod files;
 mod quote;
+
+mod authority;
+mod check;
 mod steps;
 
 use std::{io, path::PathBuf, process::ExitCode};

@@ -12,7 +12,7 @@ use std::{fmt, time::Duration};
 use zcomm_core::xray::Direction;
 
 use super::units::{InputError, Rate, Time, time};
-use crate::output::counted;
+use crate::shared::text::counted;
 
 /// The highest number of a frame.
 const MAX_FRAMES: u64 = 1_000_000;

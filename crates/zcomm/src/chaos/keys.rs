@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal, Read};
 use tokio::sync::mpsc;
 
 use super::{commands::Command, units::InputError};
-use crate::lines;
+use crate::shared::lines;
 
 /// The largest number of keys that wait to be handled.
 const MAX_KEYS: usize = 16;

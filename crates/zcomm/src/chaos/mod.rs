@@ -10,22 +10,30 @@
 //! direction and a [`watchdog`]: the [`passage`] finds [`frames`], [disturbs](mod@disturb) them,
 //! and puts them into a [`delay_queue`].
 
-mod arguments;
-mod board;
-mod carry;
-mod commands;
-mod connection;
-mod delay_queue;
-mod disturb;
-mod faults;
+// From the bottom up; blank lines keep rustfmt from sorting.
 mod frames;
-mod keys;
-mod passage;
-mod pump;
-mod script;
 mod teller;
 mod units;
+
+mod delay_queue;
+mod faults;
+
+mod commands;
+mod disturb;
+
+mod board;
+mod keys;
+mod script;
+
+mod arguments;
+mod connection;
+
+mod passage;
 mod watchdog;
+
+mod pump;
+
+mod carry;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -38,12 +46,13 @@ use self::{
     units::InputError,
 };
 use crate::{
-    failure::Failure,
-    handshake::trust,
-    output::visible,
-    program::{block_on, until},
     proxy::{Proxy, announce},
-    signals::Signals,
+    shared::{
+        failure::Failure,
+        handshake::trust,
+        run::{Signals, block_on, until},
+        text::visible,
+    },
 };
 
 impl From<InputError> for Failure {

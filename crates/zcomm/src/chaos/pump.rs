@@ -29,7 +29,7 @@ use super::{
     passage::Passage,
     units::Rate,
 };
-use crate::program::until;
+use crate::shared::run::until;
 
 /// The most that one read returns (bytes).
 const READ_SIZE: usize = 16 * 1024;

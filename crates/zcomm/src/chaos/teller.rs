@@ -14,7 +14,7 @@ use std::{
 
 use zcomm_core::{BackgroundWriter, WriterStep, xray::Event};
 
-use crate::paint::{BAD, FAINT, NOTE};
+use crate::shared::text::{BAD, FAINT, NOTE};
 
 /// The largest number of lines in a second, apart from status lines.
 const SHOWN: u32 = 200;

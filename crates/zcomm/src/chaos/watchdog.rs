@@ -8,7 +8,7 @@ use super::{
     faults::Fault,
     units::Time,
 };
-use crate::program::until;
+use crate::shared::run::until;
 
 /// Waits until the connection must end: reset by the user, after a time, or after a silence.
 pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {

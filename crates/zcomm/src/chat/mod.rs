@@ -7,11 +7,14 @@
 //! In a pipe each line of the input is sent. The command ends when the server has confirmed
 //! them all.
 
+// From the bottom up; blank lines keep rustfmt from sorting.
 mod commands;
-mod participant;
 mod people;
 mod render;
+
 mod screen;
+
+mod participant;
 
 use std::process::ExitCode;
 

@@ -202,7 +202,7 @@ impl Participant {
     /// Shows an event. Fails when the client has given up.
     fn show(&mut self, event: ChatEvent) -> Result<()> {
         match event {
-            ChatEvent::Heard(said) => self.show_message(&said.message),
+            ChatEvent::Received(said) => self.show_message(&said.message),
             ChatEvent::Unknown(Message::Text(text)) => {
                 let text: String = visible(&text).chars().take(SHOWN).collect();
                 self.note(format!("unknown message from the server: {text}"));
@@ -211,7 +211,7 @@ impl Participant {
                 let bytes = counted(data.len() as u64, "byte");
                 self.note(format!("binary message from the server: {bytes}"));
             }
-            ChatEvent::Settled { .. } => {}
+            ChatEvent::Acknowledged { .. } => {}
             ChatEvent::Failed { id, why } => {
                 self.lost = true;
                 let text = visible(self.text_of(&id).unwrap_or_default());

@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 use zcomm_core::{ClientSocket, CloseReason, Error, Message, Received, Result};
 
-use super::{Arguments, output::Output};
+use super::{arguments::Arguments, output::Output};
 use crate::shared::{
     lines,
     run::{Signals, until},

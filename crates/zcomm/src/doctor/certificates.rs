@@ -11,8 +11,9 @@ use std::path::Path;
 use zcomm_core::{Certificate, Identity, MAKE_CERTIFICATES, TlsFiles, readable_by_others};
 
 use super::{
-    Situation, addresses,
+    addresses,
     finding::{Finding, Verdict, error, note, ok, warning},
+    situation::Situation,
 };
 use crate::certs::{judge, word};
 

@@ -11,8 +11,8 @@ use time::{Duration, OffsetDateTime, macros::format_description};
 use zcomm_core::Certificate;
 
 use super::{
-    Situation,
     finding::{Finding, ok, warning},
+    situation::Situation,
 };
 
 /// File systems round times, and machines that share a folder differ a little.

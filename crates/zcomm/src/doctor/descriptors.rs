@@ -7,8 +7,8 @@
 use zcomm_core::OTHER_DESCRIPTORS;
 
 use super::{
-    Situation,
     finding::{Finding, ok, warning},
+    situation::Situation,
 };
 use crate::shared::text::counted;
 

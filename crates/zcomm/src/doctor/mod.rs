@@ -10,13 +10,16 @@
 //! The checks run in parallel, each in its own thread, because some systems answer slowly.
 //! A check that takes too long becomes a warning, and the others are still shown.
 
+// From the bottom up; blank lines keep rustfmt from sorting.
 mod addresses;
+mod finding;
+mod firewall;
+mod situation;
+
 mod browser;
 mod certificates;
 mod clock;
 mod descriptors;
-mod finding;
-mod firewall;
 mod localhost;
 mod network;
 mod ports;
@@ -29,15 +32,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zcomm_core::{Config, SettingsReview};
-
 use crate::shared::text::whole;
 use finding::{Finding, Report, warning};
+use situation::Situation;
 
 /// The time limit for all checks together.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// The time limit for one question to another program.
-const PROBE: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -61,35 +61,6 @@ pub(crate) struct Arguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-}
-
-/// What the checks read.
-struct Situation {
-    settings: SettingsReview,
-    /// The settings, or the defaults if the settings have an error.
-    config: Config,
-    ports: Vec<u16>,
-}
-
-impl Situation {
-    fn new(port: Option<u16>) -> Situation {
-        let settings = SettingsReview::new(Config::default());
-        let config = match &settings.config {
-            Ok(config) => config.clone(),
-            Err(_) => Config::default(),
-        };
-        let ports = match (port, config.port) {
-            (Some(port), _) => vec![port],
-            // Lesson 3 has its own port, so that it can run beside another lesson.
-            (None, 8765) => vec![8765, 8766],
-            (None, port) => vec![port],
-        };
-        Situation {
-            settings,
-            config,
-            ports,
-        }
-    }
 }
 
 type Check = fn(&Situation) -> Vec<Finding>;

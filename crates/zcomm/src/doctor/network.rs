@@ -7,9 +7,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{
-    Situation, addresses,
+    addresses,
     finding::{Finding, error, note, ok, warning},
     firewall::{Firewall, firewall},
+    situation::Situation,
 };
 
 const ALL_ADDRESSES: &str = "listen on all addresses: WEBSOCKET_HOST=0.0.0.0";

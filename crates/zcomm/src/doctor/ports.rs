@@ -17,8 +17,8 @@ use std::{
 };
 
 use super::{
-    PROBE,
     finding::{Finding, error, note, ok, warning},
+    situation::PROBE,
 };
 use crate::shared::processes::{Listening, listening_on};
 

@@ -9,8 +9,9 @@ use std::path::Path;
 use zcomm_core::{Config, DEMO_TOKEN, readable_by_others};
 
 use super::{
-    Situation, addresses,
+    addresses,
     finding::{Finding, error, note, ok, warning},
+    situation::Situation,
 };
 
 pub(super) fn check(situation: &Situation) -> Vec<Finding> {

@@ -35,10 +35,9 @@ use zcomm_core::{
     raise_descriptor_limit,
 };
 
-use crate::{
+use crate::shared::{
     failure::Failure,
-    output::visible,
-    paint::{BAD, FAINT},
+    text::{BAD, FAINT, visible},
 };
 use head::{Head, Names, NoRequest};
 pub(crate) use relay::{end_without_close_notify, pass_both, relay};

@@ -24,7 +24,7 @@ use tokio::{
 };
 use zcomm_core::{ByteStream, ConnectError, xray::Direction};
 
-use crate::program::until;
+use crate::shared::run::until;
 
 /// The most that one read returns, and that waits in one direction (bytes).
 const READ_SIZE: usize = 16 * 1024;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::plan::Plan;
-use crate::handshake::Handshake;
+use crate::shared::handshake::Handshake;
 
 #[derive(clap::Args)]
 #[command(after_help = "\

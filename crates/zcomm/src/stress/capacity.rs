@@ -5,7 +5,7 @@
 
 use zcomm_core::{OTHER_DESCRIPTORS, raise_descriptor_limit};
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// The number of ports for outgoing connections on a system that does not publish it: the
 /// default of Linux.

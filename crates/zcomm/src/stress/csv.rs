@@ -13,7 +13,7 @@ use std::{
 use serde_json::Value;
 
 use super::report::Report;
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// The columns: times are microseconds, memory is bytes. A column takes the value of the same
 /// name in the JSON report, or the value at the path behind its `=`.

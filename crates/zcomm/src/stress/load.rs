@@ -30,7 +30,7 @@ use super::{
     server::Server,
     tally::Tally,
 };
-use crate::processes::Watched;
+use crate::shared::processes::Watched;
 
 /// The time for all connections to open: this, the ramp-up, and a little for each.
 const OPENING: Duration = Duration::from_secs(20);

@@ -8,32 +8,40 @@
 //! from when it *should* have left, so the wait for a stalled server counts. The report says
 //! how late the tool itself was, and whether the tool may have been the limit.
 
+// From the bottom up; blank lines keep rustfmt from sorting.
 mod addresses;
-mod arguments;
 mod capacity;
-mod chart;
-mod client;
-mod csv;
-mod deliveries;
-mod echo;
 mod failures;
-mod fanout;
-mod html;
-mod json;
-mod lifecycle;
-mod load;
 mod marker;
-mod notes;
-mod pacer;
-mod plan;
-mod report;
-mod run;
-mod sender;
 mod server;
 mod span;
-mod tally;
-mod text;
 mod units;
+
+mod deliveries;
+mod plan;
+mod tally;
+
+mod arguments;
+mod run;
+
+mod client;
+mod pacer;
+mod report;
+mod sender;
+
+mod chart;
+mod csv;
+mod echo;
+mod fanout;
+mod json;
+mod text;
+
+mod html;
+mod lifecycle;
+
+mod load;
+
+mod notes;
 
 use std::{fs, io, path::Path, process::ExitCode, sync::Arc};
 
@@ -41,10 +49,10 @@ use zcomm_core::{ConnectOptions, Error};
 
 pub(crate) use self::arguments::Arguments;
 use self::run::Run;
-use crate::{
+use crate::shared::{
     failure::Failure,
-    print::whole,
-    program::{INTERRUPTED, block_on},
+    run::{INTERRUPTED, block_on},
+    text::whole,
 };
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {

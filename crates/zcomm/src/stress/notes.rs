@@ -1,7 +1,7 @@
 //! The sentences of a report: how far to believe its numbers, and what to try next.
 
 use super::{load::DRAIN, report::Report, units::duration};
-use crate::output::counted;
+use crate::shared::text::counted;
 
 /// The tool may be the limit when each of its threads is busy for this share of the time.
 const BUSY: f64 = 0.85;

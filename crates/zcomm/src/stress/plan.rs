@@ -8,7 +8,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use clap::builder::RangedU64ValueParser;
 
 use super::marker::SMALLEST;
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// The largest message (bytes).
 const LARGEST: u64 = 16 * 1024 * 1024;

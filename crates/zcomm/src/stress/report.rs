@@ -11,7 +11,7 @@ use super::{
     server::{Server, ServerFigures},
     tally::{Latencies, Tally},
 };
-use crate::output::{counted, visible};
+use crate::shared::text::{counted, visible};
 
 /// The quantiles that are reported, and their names.
 pub(super) const QUANTILES: [(f64, &str); 4] =

@@ -6,7 +6,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::processes::{Listening, Usage, Watched, listening_on};
+use crate::shared::processes::{Listening, Usage, Watched, listening_on};
 
 /// The server's process while a run goes on.
 pub(super) struct Server {

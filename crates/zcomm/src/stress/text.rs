@@ -7,7 +7,7 @@ use super::{
     server::ServerFigures,
     units::{bytes, duration, grouped},
 };
-use crate::output::{counted, wrapped};
+use crate::shared::text::{counted, wrapped};
 
 /// The width of the page, and of the labels in it.
 const COLUMNS: usize = 80;

@@ -8,23 +8,26 @@
 //! the people's connections (`client`). Each message that a person receives is an
 //! expectation, so the tour also tests the server: if one does not come, it ends with 1.
 
+// From the bottom up; blank lines keep rustfmt from sorting.
 mod client;
-mod narrator;
 mod own_server;
-mod play;
 mod script;
+
+mod narrator;
 mod stopped;
 mod story;
 mod variables;
+
+mod play;
 
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
 };
 
-use crate::{
+use crate::shared::{
     handshake::Handshake,
-    program::{INTERRUPTED, block_on},
+    run::{INTERRUPTED, block_on},
 };
 use narrator::Narrator;
 use play::Play;

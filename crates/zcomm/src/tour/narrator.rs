@@ -11,10 +11,9 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::script::Step;
-use crate::{
+use crate::shared::{
     lines,
-    output::visible,
-    paint::{FAINT, GOOD, NOTE},
+    text::{FAINT, GOOD, NOTE, visible},
 };
 
 pub(super) struct Narrator {

@@ -8,7 +8,7 @@ use std::{io, process::ExitCode};
 use zcomm_core::{Error, report};
 
 use super::client::{Missed, PATIENCE};
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 pub(super) const NOT_CHAT: &str = "is this server a chat_app? cargo run --bin chat_app starts one; \
                                    without an address the tour starts its own";

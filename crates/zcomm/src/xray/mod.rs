@@ -7,8 +7,10 @@
 //! Another way is to capture packets and to decrypt them with the keys that a browser can write
 //! to a file (`SSLKEYLOGFILE`). A proxy shows the same, and needs no special rights.
 
+// From the bottom up; blank lines keep rustfmt from sorting.
 mod page;
 mod recording;
+
 mod replay;
 
 use std::{
@@ -25,10 +27,12 @@ use zcomm_core::{
 };
 
 use crate::{
-    failure::Failure,
-    handshake::trust,
-    program::{INTERRUPTED, block_on},
     proxy::{Carry, Passing, Proxy, announce, relay},
+    shared::{
+        failure::Failure,
+        handshake::trust,
+        run::{INTERRUPTED, block_on},
+    },
 };
 use page::Screen;
 use recording::{Recorder, Recording};

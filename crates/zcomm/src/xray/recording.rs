@@ -29,7 +29,7 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use zcomm_core::xray::{Decoder, Direction};
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]

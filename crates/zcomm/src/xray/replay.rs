@@ -17,7 +17,7 @@ use data_encoding::BASE64;
 use zcomm_core::xray::{Decoder, Event, Open};
 
 use super::recording::{Format, Record};
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
 /// The longest line (bytes): a read of 16 KiB as base64 is shorter.
 const MAX_LINE: u64 = 64 * 1024;

@@ -1,5 +1,5 @@
-//! The chat's client in Rust: what is said and heard through it survives any number of broken
-//! connections, once and in order, or a gap is told.
+//! The chat's client in Rust: over any number of broken connections, each message comes once and
+//! in order, or a gap names it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,7 +13,7 @@ use zcomm_chat::{
 };
 use zcomm_core::{Config, ConnectOptions, Connection, Event, Message, Trust};
 
-use crate::chat_client::chat_app;
+use crate::chat::client::chat_app;
 use crate::harness::{CANARY, Demo, certificates, echo, serve, soon};
 
 fn options(url: impl Into<String>) -> ConnectOptions {
@@ -25,7 +25,7 @@ fn options(url: impl Into<String>) -> ConnectOptions {
     }
 }
 
-/// Somebody in the lobby.
+/// A client in the lobby.
 async fn enter(chat: &Demo, name: &str) -> ChatClient {
     let mut client = ChatClient::new(options(chat.url()), name).unwrap();
     client.join(LOBBY);
@@ -40,12 +40,12 @@ async fn next(client: &mut ChatClient) -> ChatEvent {
     soon("an event", client.next()).await.expect("it goes on")
 }
 
-/// The next message of this kind; what comes before it is passed over.
+/// The next message of this kind; others before it are skipped.
 async fn hears(client: &mut ChatClient, is_it: impl Fn(&ServerMessage) -> bool) -> ServerMessage {
     let heard = async {
         loop {
             match next(client).await {
-                ChatEvent::Heard(said) if is_it(&said.message) => return said.message,
+                ChatEvent::Received(said) if is_it(&said.message) => return said.message,
                 ChatEvent::Connection(Event::GaveUp(why)) => panic!("gave up: {why:?}"),
                 _ => {}
             }
@@ -62,37 +62,37 @@ async fn hears_text(client: &mut ChatClient) -> String {
     }
 }
 
-/// Which message is in the log now.
-async fn settled(client: &mut ChatClient) -> String {
-    let settled = async {
+/// The id of the message that is acknowledged next.
+async fn acked(client: &mut ChatClient) -> String {
+    let ack = async {
         loop {
             match next(client).await {
-                ChatEvent::Settled { id } => return id,
+                ChatEvent::Acknowledged { id } => return id,
                 ChatEvent::Failed { id, why } => panic!("{id}: {why}"),
                 _ => {}
             }
         }
     };
-    soon("an ack", settled).await
+    soon("an ack", ack).await
 }
 
 #[tokio::test]
-async fn what_is_said_is_settled_and_heard_by_the_others() {
+async fn a_message_is_acknowledged_and_reaches_the_others() {
     let chat = chat_app().start().await;
     let (mut ada, mut ben) = (enter(&chat, "Ada").await, enter(&chat, "Ben").await);
     assert_eq!((ada.name(), ben.name()), ("Ada", "Ben"));
     let id = ada.chat(LOBBY, "hello").unwrap();
-    assert_eq!(settled(&mut ada).await, id);
+    assert_eq!(acked(&mut ada).await, id);
     assert_eq!(hears_text(&mut ben).await, "hello");
     let id = ben.direct("Ada", "psst").unwrap();
-    assert_eq!(settled(&mut ben).await, id);
+    assert_eq!(acked(&mut ben).await, id);
     let said = hears(&mut ada, |said| {
         matches!(said, ServerMessage::Direct { .. })
     })
     .await;
     assert!(matches!(said, ServerMessage::Direct { text, .. } if text == "psst"));
     ada.broadcast("all of you").unwrap();
-    settled(&mut ada).await;
+    acked(&mut ada).await;
     hears(&mut ben, |said| {
         matches!(said, ServerMessage::Broadcast { .. })
     })
@@ -104,9 +104,9 @@ async fn what_is_said_is_settled_and_heard_by_the_others() {
     assert_eq!(ada.waiting(), 0);
 }
 
-/// Each is told, and the others go on.
+/// The other messages are sent.
 #[tokio::test]
-async fn what_cannot_be_said_has_failed_with_a_reason() {
+async fn a_message_that_is_rejected_fails_with_a_reason() {
     let chat = chat_app().start().await;
     let mut ada = enter(&chat, "Ada").await;
     let refused = "x".repeat(65);
@@ -114,13 +114,13 @@ async fn what_cannot_be_said_has_failed_with_a_reason() {
     for (id, why) in [
         (ada.chat("elsewhere", "hello?"), "not in this room"),
         (ada.chat(&refused, "hello?"), "32 visible characters"),
-        (ada.direct("nobody here", "psst"), "nobody has this name"),
+        (ada.direct("nobody here", "psst"), "no user has this name"),
         (ada.chat(LOBBY, &"x".repeat(4001)), "4000"),
     ] {
         let failed = loop {
             match next(&mut ada).await {
                 ChatEvent::Failed { id, why } => break (Some(id), why),
-                ChatEvent::Settled { id } => panic!("{id} is settled"),
+                ChatEvent::Acknowledged { id } => panic!("{id} is acknowledged"),
                 _ => {}
             }
         };
@@ -128,13 +128,13 @@ async fn what_cannot_be_said_has_failed_with_a_reason() {
         assert!(failed.1.contains(why), "{}", failed.1);
     }
     let id = ada.chat(LOBBY, "hello").unwrap();
-    assert_eq!(settled(&mut ada).await, id);
+    assert_eq!(acked(&mut ada).await, id);
 }
 
-/// A message that breaks the limit of the wire would break each connection that it is sent
-/// through: it is told once, and the conversation goes on.
+/// A message over the size limit would end each connection that it is sent through: it fails once,
+/// and the next message is sent.
 #[tokio::test]
-async fn a_message_that_the_server_hangs_up_on_is_not_sent_again() {
+async fn a_message_that_is_too_large_is_not_sent_again() {
     let chat = chat_app()
         .env("WEBSOCKET_MAX_MESSAGE_BYTES", "1024")
         .start()
@@ -146,24 +146,23 @@ async fn a_message_that_the_server_hangs_up_on_is_not_sent_again() {
     while ends.len() < 2 {
         match next(&mut ada).await {
             ChatEvent::Failed { id, why } => ends.push((id, why)),
-            ChatEvent::Settled { id } => ends.push((id, "settled".into())),
+            ChatEvent::Acknowledged { id } => ends.push((id, "acknowledged".into())),
             _ => {}
         }
     }
     assert_eq!(
         ends,
         [
-            (large, "it is too large for this server".to_owned()),
-            (small, "settled".to_owned())
+            (large, "the message is too large for this server".to_owned()),
+            (small, "acknowledged".to_owned())
         ]
     );
 }
 
-/// Killed as by the power button, 20 times, and started again, while two people talk. Each
-/// text is in a log that the server said it is in; each text that a reader did not hear lies in
-/// a gap that it was told of.
+/// The server is killed 20 times and started again while two clients talk. Each message is in a
+/// log that acknowledged it; each message that the reader did not get is in a gap.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_killed_20_times_loses_nothing_in_silence() {
+async fn a_server_that_is_killed_20_times_names_every_lost_message() {
     const RESTARTS: usize = 20;
     let quiet = || chat_app().env("RUST_LOG", "warn,zcomm_core::server=info");
     let mut chat = quiet().start().await;
@@ -176,21 +175,21 @@ async fn a_server_that_is_killed_20_times_loses_nothing_in_silence() {
             said += 1;
             speaker.chat(LOBBY, &format!("text {said}")).unwrap();
         }
-        // Killed in the middle of them, with nobody there to hear the rest.
+        // Killed before the other messages are acknowledged.
         for _ in 0..round % 5 {
-            settled(&mut speaker).await;
+            acked(&mut speaker).await;
             acknowledged += 1;
         }
         chat.kill().await;
         chat = quiet().env("WEBSOCKET_PORT", port.clone()).start().await;
         while acknowledged < said {
-            settled(&mut speaker).await;
+            acked(&mut speaker).await;
             acknowledged += 1;
         }
-        // What was acknowledged before the end may lie in a gap for the reader; this does not.
+        // For the reader, messages from before the end may be in a gap; this one is not.
         let mark = format!("round {round}");
         speaker.chat(LOBBY, &mark).unwrap();
-        tokio::join!(settled(&mut speaker), reader.reads_until(&mark));
+        tokio::join!(acked(&mut speaker), reader.reads_until(&mark));
     }
     assert_eq!((acknowledged, speaker.waiting()), (5 * RESTARTS, 0));
     let (heard, lost) = reader.account();
@@ -201,11 +200,11 @@ async fn a_server_that_is_killed_20_times_loses_nothing_in_silence() {
     );
 }
 
-/// A reader who keeps the books: of each epoch, every position is heard or lies in a gap.
+/// A reader that counts: every position of an epoch is received or in a gap.
 struct Reader {
     client: ChatClient,
     epoch: String,
-    /// By epoch: the positions heard, and from where on a gap says that it is over.
+    /// The positions received, by epoch.
     heard: BTreeMap<String, Vec<u64>>,
     gaps: Vec<(String, u64, Option<u64>)>,
 }
@@ -222,7 +221,7 @@ impl Reader {
 
     async fn reads_until(&mut self, last: &str) {
         loop {
-            let ChatEvent::Heard(said) = next(&mut self.client).await else {
+            let ChatEvent::Received(said) = next(&mut self.client).await else {
                 continue;
             };
             match said.message {
@@ -251,7 +250,8 @@ impl Reader {
         }
     }
 
-    /// How many were heard, and how many at least are in gaps; no position is in neither.
+    /// The number of positions received, and the least number in gaps. Checks that each position
+    /// is in one of them.
     fn account(&self) -> (u64, u64) {
         let (mut all, mut lost) = (0, 0);
         for (epoch, heard) in &self.heard {
@@ -277,10 +277,10 @@ impl Reader {
     }
 }
 
-/// The wire is cut between the server's log and our ear: what was acknowledged on a line that
-/// broke is not there twice.
+/// The connection breaks after the server has stored a message and before the ack arrives. The
+/// message is in the log once.
 #[tokio::test]
-async fn what_was_not_acknowledged_in_time_is_there_once() {
+async fn a_message_that_is_sent_again_is_in_the_log_once() {
     let chat = chat_app().start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://localhost:{}/", listener.local_addr().unwrap().port());
@@ -292,7 +292,7 @@ async fn what_was_not_acknowledged_in_time_is_there_once() {
     for round in 0..5 {
         let text = format!("cut here {round}");
         let id = ada.chat(LOBBY, &text).unwrap();
-        assert_eq!(settled(&mut ada).await, id);
+        assert_eq!(acked(&mut ada).await, id);
         assert_eq!(
             hears_text(&mut ben).await,
             text,
@@ -301,8 +301,8 @@ async fn what_was_not_acknowledged_in_time_is_there_once() {
     }
 }
 
-/// Passes on, but cuts each connection behind the first text that says so: the server has it,
-/// and its answer goes nowhere. Every second connection holds.
+/// A relay that cuts every second connection after its first long text: the server has the text,
+/// and its answer is dropped.
 async fn relay(listener: TcpListener, host: std::net::SocketAddr) {
     for count in 0.. {
         let (mut inside, _) = listener.accept().await.unwrap();
@@ -320,9 +320,9 @@ async fn relay(listener: TcpListener, host: std::net::SocketAddr) {
                     read = inside.read(&mut up) => match read {
                         Ok(bytes @ 1..) => {
                             outside.write_all(&up[..bytes]).await.unwrap();
-                            // A chat is longer than what comes before it.
+                            // A chat is longer than the messages before it.
                             if count % 2 == 0 && bytes > 90 {
-                                // Once the answer is there, all has arrived.
+                                // The answer shows that the server has all.
                                 assert_ne!(outside.read(&mut down).await.unwrap(), 0);
                                 break;
                             }
@@ -340,7 +340,7 @@ async fn relay(listener: TcpListener, host: std::net::SocketAddr) {
 }
 
 #[tokio::test]
-async fn who_is_refused_does_not_come_back_and_is_told_what_was_lost() {
+async fn a_refused_client_does_not_reconnect_and_its_messages_fail() {
     let chat = chat_app().start().await;
     let wrong = ConnectOptions {
         token: Some(format!("{CANARY}x")),
@@ -366,20 +366,20 @@ async fn who_is_refused_does_not_come_back_and_is_told_what_was_lost() {
 }
 
 #[tokio::test]
-async fn what_waits_at_a_goodbye_has_failed() {
+async fn messages_that_wait_at_a_close_fail() {
     let mut ada = ChatClient::new(options("ws://127.0.0.1:1/"), "Ada").unwrap();
     ada.join(LOBBY);
     let id = ada.chat(LOBBY, "hello").unwrap();
     ada.close().await.unwrap_err();
     let Some(ChatEvent::Failed { id: lost, .. }) = ada.next().await else {
-        panic!("lost in silence")
+        panic!("no event for the message")
     };
     assert_eq!(lost, id);
     assert!(ada.next().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_does_not_greet_is_no_chat() {
+async fn a_server_without_a_welcome_is_not_a_chat() {
     let server = serve(Config::default(), echo).await;
     let mut ada = ChatClient::new(options(server.url()), "Ada").unwrap();
     assert!(matches!(
@@ -387,17 +387,18 @@ async fn a_server_that_does_not_greet_is_no_chat() {
         ChatEvent::Connection(Event::Connected(_))
     ));
     let ChatEvent::Connection(Event::GaveUp(why)) = next(&mut ada).await else {
-        panic!("it waits for ever")
+        panic!("it does not give up")
     };
     assert!(
-        why.to_string().contains("did not say welcome within 10 s"),
+        why.to_string()
+            .contains("did not send a welcome within 10 s"),
         "{why}"
     );
     assert!(ada.next().await.is_none());
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_told_and_not_swallowed() {
+async fn an_unknown_message_is_passed_on() {
     let strange = |mut connection: Connection| async move {
         for text in [r#"{"type":"from the future"}"#, "no JSON"] {
             connection.send(text).await?;
@@ -410,13 +411,13 @@ async fn what_is_not_known_is_told_and_not_swallowed() {
     next(&mut ada).await;
     for text in [r#"{"type":"from the future"}"#, "no JSON"] {
         let ChatEvent::Unknown(message) = next(&mut ada).await else {
-            panic!("swallowed")
+            panic!("not passed on")
         };
         assert_eq!(message, Message::from(text));
     }
 }
 
-/// Nothing that a server says makes the client hold more and more.
+/// No message of a server makes the client use more and more memory.
 #[tokio::test]
 async fn a_hostile_chat_cannot_make_it_grow() {
     let hostile = |mut connection: Connection| async move {
@@ -445,19 +446,19 @@ async fn a_hostile_chat_cannot_make_it_grow() {
     loop {
         match next(&mut ada).await {
             ChatEvent::Unknown(_) => break,
-            ChatEvent::Heard(said) => {
+            ChatEvent::Received(said) => {
                 chats += usize::from(matches!(said.message, ServerMessage::Chat { .. }));
             }
             _ => {}
         }
     }
-    assert_eq!(chats, 0, "rooms that nobody entered have nothing to say");
+    assert_eq!(chats, 0, "rooms that the client has not joined");
     assert!(ada.rooms().is_empty());
 }
 
-/// A long pause, and the line is another: names and rooms are the same.
+/// The name and the rooms are the same after a broken connection.
 #[tokio::test]
-async fn comes_back_as_the_same_person() {
+async fn it_reconnects_as_the_same_person() {
     let chat = chat_app().start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://localhost:{}/", listener.local_addr().unwrap().port());
@@ -467,12 +468,12 @@ async fn comes_back_as_the_same_person() {
     ada.join("garden");
     ada.chat("garden", "cut here, please, and let me come back")
         .unwrap();
-    settled(&mut ada).await;
+    acked(&mut ada).await;
     assert_eq!(ada.name(), "Ada");
     assert_eq!(ada.rooms(), [LOBBY, "garden"]);
     let mut ben = enter(&chat, "Ben").await;
     ben.direct("Ada", "still there?").unwrap();
-    settled(&mut ben).await;
+    acked(&mut ben).await;
     let said = hears(&mut ada, |said| {
         matches!(said, ServerMessage::Direct { .. })
     });

@@ -1,4 +1,4 @@
-//! A client of the chat that says and hears JSON, for tests that read like a conversation.
+//! A client of the chat that sends and receives JSON, for tests that read like a conversation.
 
 use serde_json::{Value, json};
 
@@ -10,10 +10,10 @@ pub fn chat_app() -> Start {
     demo!("chat_app").env("WEBSOCKET_TOKEN", CANARY)
 }
 
-/// Somebody who chats.
+/// A client of the chat.
 pub struct Guest {
     pub client: Client,
-    /// The first thing that was heard.
+    /// The first message.
     pub welcome: Value,
 }
 
@@ -50,8 +50,8 @@ impl Guest {
         self.client.say(fields.to_string()).await;
     }
 
-    /// The next message of this type. Others before it are passed over: between two logs
-    /// there is no order. An error that nobody asked for is none of them.
+    /// The next message of this type. Others before it are skipped, because two logs have no order
+    /// between them; an error is not.
     pub async fn hears(&mut self, kind: &str) -> Value {
         loop {
             let message = self.hears_next().await;
@@ -62,7 +62,7 @@ impl Guest {
         }
     }
 
-    /// The next message, whatever it is.
+    /// The next message of any type.
     pub async fn hears_next(&mut self) -> Value {
         heard(&self.client.hear_text().await)
     }
@@ -82,14 +82,14 @@ impl Guest {
         ack
     }
 
-    /// Hears this text in a room, next of all that is said there.
+    /// The next message of a room, which must have this text.
     pub async fn hears_text(&mut self, text: &str) -> Value {
         let message = self.hears("chat").await;
         assert_eq!(message["text"], text, "{message}");
         message
     }
 
-    /// The code of the error that is heard next.
+    /// The next error.
     pub async fn refused(&mut self) -> Value {
         loop {
             let message = self.hears_next().await;
@@ -100,7 +100,7 @@ impl Guest {
     }
 }
 
-/// Every message is an object with a time of the server's, to the millisecond.
+/// Checks that a message is an object with the server's time, to the millisecond.
 pub fn heard(text: &str) -> Value {
     let message: Value = serde_json::from_str(text).unwrap();
     let time = message["timestamp"].as_str().unwrap_or_default().as_bytes();
@@ -114,7 +114,7 @@ pub fn heard(text: &str) -> Value {
     message
 }
 
-/// Leaves out what differs from run to run.
+/// Removes the fields that differ from run to run.
 pub fn plain(mut message: Value) -> Value {
     if let Some(fields) = message.as_object_mut() {
         fields.remove("timestamp");

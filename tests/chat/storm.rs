@@ -4,15 +4,15 @@
 //! [`Member`] is a client of the chat as the contract wants one, and short enough to be read
 //! as one:
 //!
-//! - What it says stays in its **outbox** until the ack comes. After a reconnect it sends
-//!   the rest again, with the same ids.
+//! - A message stays in its **outbox** until the ack comes. After a reconnect it sends the rest
+//!   again, with the same ids.
 //! - Of each **log** it keeps the epoch and the last position, and shows both when it comes
-//!   back. The next that it hears is the next position, or a gap that begins there: anything
-//!   else is a bug of the server, and fails the test at once.
-//! - Where the epoch is another, the log it knew is over, from its last position on; and the
-//!   server says exactly that.
+//!   back. The next message has the next position, or a gap begins there: anything else is a
+//!   bug of the server, and fails the test at once.
+//! - With another epoch, the old log has ended after its last position, and a gap says exactly
+//!   that.
 //!
-//! In the end the logs are put together from what all have heard, and everything is counted.
+//! In the end the test joins the logs from what all clients have received, and counts all messages.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -25,23 +25,23 @@ use tokio::{sync::watch, time::sleep};
 use zcomm_chat::envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped};
 use zcomm_core::Message;
 
-use crate::chat_client::chat_app;
+use crate::chat::client::chat_app;
 use crate::harness::{CANARY, Client};
 
 const MEMBERS: usize = 200;
-/// What each of them says, in all.
+/// Messages that each of them sends.
 const TEXTS: usize = 24;
-/// No part of a storm takes longer, however busy the machine is.
+/// The time limit of each part of a storm, also on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
-/// What each may have under way without an ack.
+/// Messages that each may have under way without an ack.
 const WINDOW: usize = 8;
-/// Everybody is in the lobby, and in one of these.
+/// Each client is in the lobby and in one of these.
 const ROOMS: usize = 8;
 
 /// A log as one client knows it.
 struct Log {
     epoch: String,
-    /// `None` until something was heard: then nothing before it was ever promised.
+    /// `None` until a message came: no message before that was promised.
     last: Option<u64>,
     heard: BTreeMap<u64, String>,
     /// Positions that are accounted for without a message.
@@ -63,10 +63,7 @@ impl Log {
     /// The next message, and no other.
     fn hear(&mut self, seq: Seq, id: Option<String>) {
         let expected = self.last.map_or(seq.0, |last| last + 1);
-        assert_eq!(
-            seq.0, expected,
-            "a hole that no gap named, or a message twice"
-        );
+        assert_eq!(seq.0, expected, "a hole without a gap, or a message twice");
         if self.last.is_none() {
             self.lost = seq.0 - 1;
         }
@@ -86,7 +83,7 @@ impl Log {
     }
 }
 
-/// Something that was said and not yet acknowledged.
+/// A message that is not acknowledged yet.
 struct Said {
     id: String,
     message: ClientMessage,
@@ -103,15 +100,15 @@ struct Ack {
     id: String,
 }
 
-/// What all of them share: the score, and the word that it is over.
+/// The state that all clients share.
 struct Storm {
     url: String,
     acks: watch::Sender<usize>,
-    /// The end of each log, by name and epoch, once all has been said.
+    /// The end of each log, by name and epoch, once all messages are acknowledged.
     ends: watch::Sender<Option<Ends>>,
 }
 
-/// A client of the chat that loses nothing in silence.
+/// A client of the chat that accounts for every message.
 struct Member {
     number: usize,
     dice: u64,
@@ -120,8 +117,8 @@ struct Member {
     logs: BTreeMap<String, Log>,
     /// Logs of epochs that are over.
     past: Vec<(String, Log)>,
-    /// Gaps that must be told before anything else of a log: its name, the old epoch, and
-    /// where it was left.
+    /// Gaps that must come before any message of a log: its name, the old epoch, and the last
+    /// position.
     owed: Vec<(String, String, u64)>,
     outbox: Vec<Said>,
     said: usize,
@@ -163,7 +160,7 @@ impl Member {
         ["lobby".to_owned(), format!("room {}", self.number % ROOMS)]
     }
 
-    /// Talks, breaks off, comes back, until everything was said and heard.
+    /// Sends, breaks the connection and reconnects, until all is sent and received.
     async fn live(mut self, storm: Arc<Storm>) -> Member {
         loop {
             let mut query = format!("?token={CANARY}&name=member%20{}", self.number);
@@ -183,12 +180,12 @@ impl Member {
         }
     }
 
-    /// One connection. True when there is nothing more to say or to hear.
+    /// One connection. Returns whether all is sent and received.
     async fn converse(&mut self, mut client: Client, storm: &Storm) -> bool {
         for said in &mut self.outbox {
             said.sent = false;
         }
-        // What a broken connection did not tell us, the other epoch has.
+        // The next connection sends the gaps that this one did not.
         self.owed.clear();
         let mut patience = 5 + self.roll(500);
         let mut joined = HashSet::new();
@@ -207,12 +204,11 @@ impl Member {
                     let Some(text) = text else { return false };
                     patience = patience.saturating_sub(1);
                     if patience == 0 && storm.ends.borrow().is_none() {
-                        // As a cable that is pulled: no Close frame, and whatever is on its
-                        // way is lost.
+                        // Like a pulled cable: no Close frame, and all data on its way is lost.
                         return false;
                     }
                     if text.starts_with(r#"{"type":"user_"#) {
-                        // Who comes and goes is a third of all, and counts for nothing here.
+                        // Joins and leaves are a third of all messages, and are not checked.
                         continue;
                     }
                     let heard: Stamped = serde_json::from_str(&text).unwrap();
@@ -260,7 +256,7 @@ impl Member {
         self.logs.get_mut(name).unwrap()
     }
 
-    /// A log of a new epoch. What we knew of the old one is over.
+    /// Starts a log of a new epoch, and puts the old one away.
     fn begin(&mut self, name: &str, epoch: &str, last: Option<u64>) {
         let Some(old) = self.logs.insert(name.to_owned(), Log::new(epoch, last)) else {
             return;
@@ -288,7 +284,7 @@ impl Member {
                 assert!(since.is_none_or(|since| since + missed.0 == seq.0));
             }
             Some(log) => {
-                // Another epoch: all of it is new, and what of it does not come is told.
+                // Another epoch: all of it is new, and a gap names what does not come.
                 let last = log.last.map(|_| 0);
                 assert!(!recovered);
                 self.begin(room, epoch, last);
@@ -302,7 +298,7 @@ impl Member {
 
     fn gap(&mut self, room: &str, epoch: String, from: Seq, to: Option<Seq>) {
         let Some(to) = to else {
-            // The old epoch ends for us exactly where we were.
+            // The gap of the old epoch begins exactly after our last position.
             let told = (room.to_owned(), epoch, from.0 - 1);
             let at = self.owed.iter().position(|owed| *owed == told);
             self.owed
@@ -313,14 +309,14 @@ impl Member {
         assert_eq!(log.epoch, epoch);
         let welcomed = room == "*" && from.0 == 1 && log.heard.is_empty();
         if welcomed && log.last == Some(to.0) {
-            // What the welcome has said already.
+            // The welcome has said that already.
             return;
         }
-        // Also of the server's log: who was away for more than 300 messages.
+        // Also of the server's log, for a client that missed more than 300 messages.
         log.gap(from, to);
     }
 
-    /// Sends what was not sent, and says more while little is under way.
+    /// Sends the unsent messages, and new ones while few are under way.
     async fn talk(&mut self, client: &mut Client) {
         while self.outbox.len() < WINDOW && self.said < TEXTS {
             self.said += 1;
@@ -362,14 +358,14 @@ impl Member {
             said.sent = true;
             let mut message = said.message.clone();
             if let ClientMessage::Direct { to, .. } = &mut message {
-                // To ourselves, whatever we are called by now.
+                // To ourselves: the name can be another after a restart.
                 to.clone_from(&self.name);
             }
             say(client, message).await;
         }
     }
 
-    /// Taken, at this position of the log as it is now.
+    /// The ack of a message, at this position of its log.
     fn acknowledged(&mut self, id: &str, seq: Seq, duplicate: bool) {
         let at = self.outbox.iter().position(|said| said.id == id);
         let said = self
@@ -387,7 +383,7 @@ impl Member {
         });
     }
 
-    /// Too fast: it stays in the outbox, for a later time.
+    /// Too fast: the message stays in the outbox, for a later time.
     fn not_taken(&mut self, fault: Fault) -> Duration {
         assert_eq!(fault.code, Code::RateLimited, "{fault:?}");
         self.slowed += 1;
@@ -426,8 +422,7 @@ async fn say(client: &mut Client, message: ClientMessage) {
 /// The ends of the logs that are still there, by name and epoch.
 type Ends = HashMap<(String, String), u64>;
 
-/// Puts the logs together from what all have heard and what the acks say, and compares
-/// everything with them.
+/// Joins the logs from the messages and acks of all clients, and compares each client with them.
 fn settle(members: &[Member], ends: &Ends) -> String {
     let mut logs: HashMap<(String, String), BTreeMap<u64, &str>> = HashMap::new();
     let whose = |member: &Member, name: &str| match name {
@@ -454,8 +449,8 @@ fn settle(members: &[Member], ends: &Ends) -> String {
             assert_eq!(*same, ack.id, "an ack names the place of another message");
         }
     }
-    // Each message is in the log of its epoch once; and of the logs that are still there,
-    // every position was heard by somebody.
+    // Each message is in the log of its epoch once; and of the logs that still exist, every
+    // position reached a client.
     for ((name, epoch), log) in &logs {
         let ids: HashSet<_> = log.values().collect();
         assert_eq!(
@@ -466,7 +461,7 @@ fn settle(members: &[Member], ends: &Ends) -> String {
         if let Some(end) = ends.get(&(name.clone(), epoch.clone())) {
             assert!(
                 log.keys().copied().eq(1..=*end),
-                "nobody heard a part of {name}"
+                "no client received a part of {name}"
             );
         }
     }
@@ -477,7 +472,7 @@ fn settle(members: &[Member], ends: &Ends) -> String {
             (TEXTS, TEXTS),
             "one ack for each message"
         );
-        // What came and what a gap named are together the whole log.
+        // The received positions and the gaps are together the whole log.
         for (name, log) in &member.logs {
             let end = match name.as_str() {
                 "@" => log.last.unwrap(),
@@ -489,7 +484,7 @@ fn settle(members: &[Member], ends: &Ends) -> String {
     }
     let sum = |count: fn(&Member) -> usize| members.iter().map(count).sum::<usize>();
     format!(
-        "{deliveries} deliveries, {lost} positions not heard and told so, {} connections, {} acks, \
+        "{deliveries} deliveries, {lost} positions in gaps, {} connections, {} acks, \
          {} of them to what was sent again, {} times asked to slow down",
         sum(|member| member.connections),
         sum(|member| member.acks.len()),
@@ -511,7 +506,7 @@ async fn storm(seed: u64) {
     let members: Vec<_> = members.collect();
     let mut acks = storm.acks.subscribe();
     let score = |share: usize| MEMBERS * TEXTS * share / 100;
-    // In the middle, as the power button would.
+    // Killed in the middle.
     let half = score(35 + (seed as usize * 7) % 30);
     drop(
         tokio::time::timeout(LIMIT, acks.wait_for(|acks| *acks >= half))
@@ -529,10 +524,10 @@ async fn storm(seed: u64) {
             .await
             .unwrap(),
     );
-    // Everything has been said. Where the logs end, the server says.
+    // All messages are acknowledged. The server says where the logs end.
     let mut ends = HashMap::new();
     for room in std::iter::once("lobby".to_owned()).chain((0..ROOMS).map(|n| format!("room {n}"))) {
-        let mut witness = crate::chat_client::Guest::enter(&chat, "witness").await;
+        let mut witness = crate::chat::client::Guest::enter(&chat, "witness").await;
         let joined = witness.joins(serde_json::json!({"room": room})).await;
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
         ends.insert(
@@ -557,7 +552,7 @@ async fn storm(seed: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_clients_a_killed_server_and_nothing_lost_in_silence() {
+async fn two_hundred_clients_and_a_killed_server_lose_nothing_unnoticed() {
     for seed in 1..=3 {
         storm(seed).await;
     }

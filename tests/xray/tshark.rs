@@ -11,7 +11,7 @@ use zcomm_core::{
 
 use crate::{
     harness::{Raw, echo, folder, frame, handshake, serve, soon},
-    wireshark::{Turns, differences},
+    xray::wireshark::{Turns, differences},
 };
 
 /// What a server has sent until now, as it came.

@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use crate::chat_client::{Guest, chat_app};
+use crate::chat::client::{Guest, chat_app};
 use crate::demo;
 use crate::harness::{CANARY, Client, Raw, ask, get, handshake};
 

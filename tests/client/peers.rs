@@ -9,7 +9,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::chat_client::chat_app;
+use crate::chat::client::chat_app;
 use crate::demo;
 use crate::harness::{CANARY, Demo, Start, soon};
 
