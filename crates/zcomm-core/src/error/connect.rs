@@ -127,13 +127,7 @@ impl ConnectError {
             | ConnectError::Tls { .. } => false,
             // The server is busy, which passes. Every other refusal stays.
             ConnectError::Http { status, .. } => !matches!(status, 408 | 429 | 500..=599),
-            ConnectError::Url { .. }
-            | ConnectError::Header { .. }
-            | ConnectError::NotTls { .. }
-            | ConnectError::SpeaksTls { .. }
-            | ConnectError::Certificate { .. }
-            | ConnectError::Subprotocol { .. }
-            | ConnectError::NotWebSocket { .. } => true,
+            _ => true,
         }
     }
 

@@ -23,7 +23,6 @@ use crate::{
             authority, checked, host, list, named_tokens, number, origin, prefix, rate, refuse,
             seconds, switch,
         },
-        table::SETTINGS,
         tls_files::{TlsFiles, tls_files},
         unknown::unknown_names,
         zenv::Settings,
@@ -153,21 +152,22 @@ impl Config {
         Config::checked(&Settings::load()?, default)
     }
 
-    fn checked(settings: &Settings, default: Config) -> Result<Config> {
+    pub(crate) fn checked(settings: &Settings, default: Config) -> Result<Config> {
         for warning in Config::warnings(settings)? {
             tracing::warn!("{warning}");
         }
-        Config::from_settings(settings, default)
+        let tls = tls(settings)?;
+        let config = Config::without_tls(settings, default)?;
+        Ok(Config { tls, ..config })
     }
 
     /// Mistakes in the settings that do not stop the program.
     pub(crate) fn warnings(settings: &Settings) -> Result<Vec<String>> {
-        let names = SETTINGS.map(|known| known.name);
-        let unknown = unknown_names(settings, &names)?;
-        Ok([settings.warnings.clone(), unknown].concat())
+        Ok([settings.warnings.clone(), unknown_names(settings)?].concat())
     }
 
-    pub(crate) fn from_settings(settings: &Settings, default: Config) -> Result<Config> {
+    /// Reads every setting except those of TLS: no certificate file is opened.
+    pub(crate) fn without_tls(settings: &Settings, default: Config) -> Result<Config> {
         let mut config = default;
         settings.read_into(&mut config.host, "WEBSOCKET_HOST", host)?;
         settings.read_into(&mut config.port, "WEBSOCKET_PORT", number(0_u16, 65535))?;
@@ -177,7 +177,6 @@ impl Config {
         if let Some(text) = settings.get_exact("ECHO_PREFIX") {
             config.echo_prefix = checked("ECHO_PREFIX", text, prefix)?;
         }
-        config.tls = tls(settings)?;
         config.settings_file = settings.file.clone();
         // The last, because it starts a thread.
         config.xray = Xray::from_settings(settings)?.or(config.xray);
@@ -304,7 +303,7 @@ mod tests {
     use super::*;
 
     fn config(pairs: &[(&str, &str)]) -> Result<Config> {
-        Config::from_settings(&Settings::from_pairs(pairs), Config::default())
+        Config::checked(&Settings::from_pairs(pairs), Config::default())
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl SettingsReview {
         let path = Path::new(FILE);
         let mut review = SettingsReview::empty();
         review.file = path.symlink_metadata().is_ok().then(|| path.to_owned());
-        review.config = Settings::load().and_then(|settings| review.read(settings, default));
+        review.config = Settings::load().and_then(|settings| review.read(&settings, default));
         review
     }
 
@@ -52,11 +52,11 @@ impl SettingsReview {
         }
     }
 
-    fn read(&mut self, settings: Settings, default: Config) -> Result<Config> {
+    fn read(&mut self, settings: &Settings, default: Config) -> Result<Config> {
         self.holds_secret = settings.secret_in_file;
-        self.warnings = Config::warnings(&settings)?;
-        self.tls_files = tls_files(&settings)?;
-        Config::from_settings(&settings.without_tls(), default)
+        self.warnings = Config::warnings(settings)?;
+        self.tls_files = tls_files(settings)?;
+        Config::without_tls(settings, default)
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
 
     fn review(pairs: &[(&str, &str)]) -> SettingsReview {
         let mut review = SettingsReview::empty();
-        review.config = review.read(Settings::from_pairs(pairs), Config::default());
+        review.config = review.read(&Settings::from_pairs(pairs), Config::default());
         review
     }
 

@@ -18,148 +18,134 @@ pub struct KnownSetting {
     pub meaning: &'static str,
 }
 
-const fn setting(
-    name: &'static str,
-    default: Option<&'static str>,
-    forms: &'static str,
-    meaning: &'static str,
-) -> KnownSetting {
-    KnownSetting {
-        name,
-        default,
-        forms,
-        meaning,
-    }
-}
-
 /// Every setting that a program of this workspace reads.
 pub const SETTINGS: [KnownSetting; 21] = [
-    setting(
-        "WEBSOCKET_HOST",
-        Some("127.0.0.1"),
-        "an address or a name, e.g. 127.0.0.1, ::1 or 0.0.0.0",
-        "The address to listen on. `127.0.0.1` allows this machine only; `0.0.0.0` allows every machine on the network.",
-    ),
-    setting(
-        "WEBSOCKET_PORT",
-        Some("8765"),
-        "a number from 0 to 65535",
-        "The port to listen on. 0 is any free port; the first line of the program names it. The default of lesson 3 is 8766.",
-    ),
-    setting(
-        "WEBSOCKET_REQUIRE_AUTH",
-        Some("false"),
-        "true, 1, yes, on or false, 0, no, off",
-        "Whether a client must show a token. Lesson 4 and the chat always require one.",
-    ),
-    setting(
-        "WEBSOCKET_TOKEN",
-        None,
-        "16 to 512 bytes",
-        "The token that all clients share. Not set: a server that requires a token makes a new one at its start and prints a link with it.",
-    ),
-    setting(
-        "WEBSOCKET_TOKENS",
-        None,
-        "a name and a token, as in alice:…",
-        "More tokens, at most 256, separated by commas. Each gives its client a fixed name in the chat.",
-    ),
-    setting(
-        "WEBSOCKET_ALLOWED_ORIGINS",
-        None,
-        "origins such as https://app.example.com or http://localhost:3000, with http:// or https:// and without a path, separated by commas; null for a double-clicked page",
-        "The origins of pages that may connect, in addition to the server's own pages. Not set: on loopback, every page of localhost at the server's port, and `null`; elsewhere no other page.",
-    ),
-    setting(
-        "WEBSOCKET_ALLOWED_HOSTS",
-        None,
-        "names such as board.local or board.local:8765",
-        "The host names for which the server answers, in addition to localhost and its own addresses. A name without a port means the server's port. A request whose `Host` has no port means 80, or 443 if this server itself uses TLS: behind a proxy, write `chat.example.com:80`.",
-    ),
-    setting(
-        "WEBSOCKET_MAX_CONNECTIONS",
-        Some("1000"),
-        "a number from 1 to 1000000",
-        "The maximum number of connections, including unfinished handshakes. The server answers the next client with 503.",
-    ),
-    setting(
-        "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
-        None,
-        "a number from 1 to 1000000",
-        "The maximum number of connections from one address, or from one IPv6 network /64. Not set: 50 for other machines, no limit for this machine.",
-    ),
-    setting(
-        "WEBSOCKET_MAX_MESSAGE_BYTES",
-        Some("65536"),
-        "a number from 1 to 67108864",
-        "The largest message that a client may send, in bytes. A larger one ends its connection with `1009`.",
-    ),
-    setting(
-        "WEBSOCKET_RATE_LIMIT",
-        Some("20"),
-        "messages per second from 1 to 1000000, or off",
-        "Messages per second from one client; after a pause, twice as many at once. The limits of bytes and pings follow from it. `off` removes all three.",
-    ),
-    setting(
-        "WEBSOCKET_PING_INTERVAL",
-        Some("20"),
-        "seconds from 0.1 to 3600",
-        "The seconds between two pings to a client. Behind a proxy, choose less than the proxy's timeout for silent connections.",
-    ),
-    setting(
-        "WEBSOCKET_PING_TIMEOUT",
-        Some("10"),
-        "seconds from 0.1 to 3600",
-        "The seconds that a client has to answer a ping. After that, its connection ends with `1011`.",
-    ),
-    setting(
-        "WEBSOCKET_SSL_ENABLED",
-        Some("false"),
-        "true, 1, yes, on or false, 0, no, off",
-        "TLS: `wss://` and `https://` instead of `ws://` and `http://`, at the same port. It needs the next two settings.",
-    ),
-    setting(
-        "WEBSOCKET_SSL_CERT",
-        None,
-        "the path of a file, not its contents",
-        "The file of the certificate (PEM). `zcomm certs` makes one.",
-    ),
-    setting(
-        "WEBSOCKET_SSL_KEY",
-        None,
-        "the path of a file, not its contents",
-        "The file of the private key of the certificate (PEM).",
-    ),
-    setting(
-        "WEBSOCKET_REFUSE",
-        Some("close"),
-        "close or http",
-        "The answer to a wrong token. `close` accepts the handshake and closes with `1008` and the reason, which a page can read. `http` answers 401, which a page sees as `1006`.",
-    ),
-    setting(
-        "WEBSOCKET_XRAY",
-        Some("off"),
-        "off, on or json",
-        "Shows every byte of each connection, explained. The argument `--xray` does the same for one run.",
-    ),
-    setting(
-        "ECHO_PREFIX",
-        Some("Echo: "),
-        "at most 1024 bytes",
-        "The text that lesson 2 puts before each answer. Its spaces count. Empty: an exact echo.",
-    ),
-    setting(
-        "RUST_LOG",
-        Some("info"),
-        "error, warn, info, debug or trace",
-        "The log level, for everything or for one target, e.g. `zcomm_core=debug`.",
-    ),
-    setting(
-        "NO_COLOR",
-        None,
-        "any text",
-        "Set and not empty: no colours, see <https://no-color.org>. From the environment, or from `.zEnv`.",
-    ),
+    KnownSetting {
+        name: "WEBSOCKET_HOST",
+        default: Some("127.0.0.1"),
+        forms: "an address or a name, e.g. 127.0.0.1, ::1 or 0.0.0.0",
+        meaning: "The address to listen on. `127.0.0.1` allows this machine only; `0.0.0.0` allows every machine on the network.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_PORT",
+        default: Some("8765"),
+        forms: "a number from 0 to 65535",
+        meaning: "The port to listen on. 0 is any free port; the first line of the program names it. The default of lesson 3 is 8766.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_REQUIRE_AUTH",
+        default: Some("false"),
+        forms: "true, 1, yes, on or false, 0, no, off",
+        meaning: "Whether a client must show a token. Lesson 4 and the chat always require one.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_TOKEN",
+        default: None,
+        forms: "16 to 512 bytes",
+        meaning: "The token that all clients share. Not set: a server that requires a token makes a new one at its start and prints a link with it.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_TOKENS",
+        default: None,
+        forms: "a name and a token, as in alice:…",
+        meaning: "More tokens, at most 256, separated by commas. Each gives its client a fixed name in the chat.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_ALLOWED_ORIGINS",
+        default: None,
+        forms: "origins such as https://app.example.com or http://localhost:3000, with http:// or https:// and without a path, separated by commas; null for a double-clicked page",
+        meaning: "The origins of pages that may connect, in addition to the server's own pages. Not set: on loopback, every page of localhost at the server's port, and `null`; elsewhere no other page.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_ALLOWED_HOSTS",
+        default: None,
+        forms: "names such as board.local or board.local:8765",
+        meaning: "The host names for which the server answers, in addition to localhost and its own addresses. A name without a port means the server's port. A request whose `Host` has no port means 80, or 443 if this server itself uses TLS: behind a proxy, write `chat.example.com:80`.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_MAX_CONNECTIONS",
+        default: Some("1000"),
+        forms: "a number from 1 to 1000000",
+        meaning: "The maximum number of connections, including unfinished handshakes. The server answers the next client with 503.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
+        default: None,
+        forms: "a number from 1 to 1000000",
+        meaning: "The maximum number of connections from one address, or from one IPv6 network /64. Not set: 50 for other machines, no limit for this machine.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_MAX_MESSAGE_BYTES",
+        default: Some("65536"),
+        forms: "a number from 1 to 67108864",
+        meaning: "The largest message that a client may send, in bytes. A larger one ends its connection with `1009`.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_RATE_LIMIT",
+        default: Some("20"),
+        forms: "messages per second from 1 to 1000000, or off",
+        meaning: "Messages per second from one client; after a pause, twice as many at once. The limits of bytes and pings follow from it. `off` removes all three.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_PING_INTERVAL",
+        default: Some("20"),
+        forms: "seconds from 0.1 to 3600",
+        meaning: "The seconds between two pings to a client. Behind a proxy, choose less than the proxy's timeout for silent connections.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_PING_TIMEOUT",
+        default: Some("10"),
+        forms: "seconds from 0.1 to 3600",
+        meaning: "The seconds that a client has to answer a ping. After that, its connection ends with `1011`.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_SSL_ENABLED",
+        default: Some("false"),
+        forms: "true, 1, yes, on or false, 0, no, off",
+        meaning: "TLS: `wss://` and `https://` instead of `ws://` and `http://`, at the same port. It needs the next two settings.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_SSL_CERT",
+        default: None,
+        forms: "the path of a file, not its contents",
+        meaning: "The file of the certificate (PEM). `zcomm certs` makes one.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_SSL_KEY",
+        default: None,
+        forms: "the path of a file, not its contents",
+        meaning: "The file of the private key of the certificate (PEM).",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_REFUSE",
+        default: Some("close"),
+        forms: "close or http",
+        meaning: "The answer to a wrong token. `close` accepts the handshake and closes with `1008` and the reason, which a page can read. `http` answers 401, which a page sees as `1006`.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_XRAY",
+        default: Some("off"),
+        forms: "off, on or json",
+        meaning: "Shows every byte of each connection, explained. The argument `--xray` does the same for one run.",
+    },
+    KnownSetting {
+        name: "ECHO_PREFIX",
+        default: Some("Echo: "),
+        forms: "at most 1024 bytes",
+        meaning: "The text that lesson 2 puts before each answer. Its spaces count. Empty: an exact echo.",
+    },
+    KnownSetting {
+        name: "RUST_LOG",
+        default: Some("info"),
+        forms: "error, warn, info, debug or trace",
+        meaning: "The log level, for everything or for one target, e.g. `zcomm_core=debug`.",
+    },
+    KnownSetting {
+        name: "NO_COLOR",
+        default: None,
+        forms: "any text",
+        meaning: "Set and not empty: no colours, see <https://no-color.org>. From the environment, or from `.zEnv`.",
+    },
 ];
 
 #[cfg(test)]
@@ -168,7 +154,7 @@ mod tests {
     use crate::settings::{config::Config, zenv::Settings};
 
     fn read(name: &'static str, value: &str) -> crate::Result<Config> {
-        Config::from_settings(&Settings::from_pairs(&[(name, value)]), Config::default())
+        Config::checked(&Settings::from_pairs(&[(name, value)]), Config::default())
     }
 
     #[test]

@@ -6,20 +6,20 @@
 
 use crate::{
     error::{Error, Result},
-    settings::{parse::switch, zenv::Settings},
+    settings::{parse::switch, table::SETTINGS, zenv::Settings},
 };
 
-/// A warning for each name with the prefix `WEBSOCKET_` that is not in `known`.
+/// A warning for each name with the prefix `WEBSOCKET_` that is not in the table of settings.
 ///
 /// # Errors
 /// [`Error::SettingMissing`] for a misspelt name that is meant to switch TLS on.
-pub(crate) fn unknown_names(settings: &Settings, known: &[&str]) -> Result<Vec<String>> {
+pub(crate) fn unknown_names(settings: &Settings) -> Result<Vec<String>> {
     let names = settings.names("WEBSOCKET_");
-    let unknown = names.filter(|name| !known.contains(name));
-    unknown.map(|name| warning(name, settings, known)).collect()
+    let unknown = names.filter(|name| !SETTINGS.iter().any(|known| known.name == *name));
+    unknown.map(|name| warning(name, settings)).collect()
 }
 
-fn warning(name: &str, settings: &Settings, known: &[&str]) -> Result<String> {
+fn warning(name: &str, settings: &Settings) -> Result<String> {
     let upper = name.to_ascii_uppercase();
     let of_tls = upper.starts_with("WEBSOCKET_SSL") || upper.starts_with("WEBSOCKET_TLS");
     let value = settings.get(name).unwrap_or_default();
@@ -31,8 +31,8 @@ fn warning(name: &str, settings: &Settings, known: &[&str]) -> Result<String> {
                 .into(),
         });
     }
-    let distance = |known: &&&str| strsim::damerau_levenshtein(known, name);
-    let nearest = known.iter().min_by_key(distance);
+    let distance = |known: &&str| strsim::damerau_levenshtein(known, name);
+    let nearest = SETTINGS.iter().map(|known| known.name).min_by_key(distance);
     let help = match nearest.filter(|known| distance(known) <= 3) {
         Some(known) => format!("did you mean {known}?"),
         None => ".zEnv.example lists all settings".to_owned(),
@@ -48,7 +48,7 @@ mod tests {
     fn a_misspelt_name_of_a_tls_setting_stops_the_program() {
         let check = |name, value| {
             let settings = Settings::from_pairs(&[(name, value)]);
-            unknown_names(&settings, &["WEBSOCKET_SSL_ENABLED"])
+            unknown_names(&settings)
         };
         assert_eq!(check("WEBSOCKET_TOKN", "x").unwrap().len(), 1);
         assert_eq!(check("WEBSOCKET_SSL_ENABLED", "true").unwrap().len(), 0);

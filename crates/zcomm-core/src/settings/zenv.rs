@@ -55,13 +55,6 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Removes the settings of TLS, for a caller that handles their files separately.
-    pub(crate) fn without_tls(mut self) -> Settings {
-        self.values
-            .retain(|name, _| !name.starts_with("WEBSOCKET_SSL_"));
-        self
-    }
-
     /// The value of a setting, trimmed. `Some("")` when it is set but empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.get_exact(name).map(str::trim)

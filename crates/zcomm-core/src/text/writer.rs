@@ -37,13 +37,11 @@ pub enum WriterStep<T> {
 
 /// A queue of at most 4 MiB, and the thread that writes its items. [`send`](Self::send) never
 /// waits. Dropping it [closes](Self::close) it.
-#[derive(Debug)]
 pub struct BackgroundWriter<T> {
     queue: Sender<Entry<T>>,
     counts: Arc<Counts>,
 }
 
-#[derive(Debug)]
 enum Entry<T> {
     Item {
         item: T,
@@ -55,7 +53,7 @@ enum Entry<T> {
     End(Sender<()>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Counts {
     /// The bytes in the queue.
     waiting: AtomicUsize,

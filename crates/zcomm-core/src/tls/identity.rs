@@ -12,7 +12,7 @@
 //! In production, the certificate is renewed without a restart, or a proxy speaks TLS.
 
 use std::{
-    fmt, fs,
+    fmt,
     io::{self, ErrorKind},
     path::Path,
     sync::Arc,
@@ -149,18 +149,18 @@ fn http1_only(mut config: ServerConfig) -> ServerConfig {
 
 /// Whether other users of this computer can read a file. Always `false` on Windows, where the
 /// rights of the folder decide.
-#[cfg(unix)]
 #[must_use]
+#[cfg_attr(
+    not(unix),
+    allow(unused_variables, reason = "only Unix has these rights")
+)]
 pub fn readable_by_others(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
-}
-
-/// Whether other users of this computer can read a file: always `false` on this system, where
-/// the rights of the folder decide.
-#[cfg(not(unix))]
-#[must_use]
-pub fn readable_by_others(_: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+    }
+    #[cfg(not(unix))]
     false
 }
 
