@@ -10,6 +10,8 @@
 //! balancer sends no new clients.
 
 use std::future::Future;
+#[cfg(unix)]
+use std::task::Poll;
 
 /// Waits for the signal to stop. A second signal ends the program with exit code 130.
 ///
@@ -29,34 +31,35 @@ pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
 }
 
 #[cfg(unix)]
-struct Signals([Option<tokio::signal::unix::Signal>; 2]);
+struct Signals(Vec<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> Signals {
         use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter();
+        // Without a handler, the signal ends the program.
+        let warn = |error: &std::io::Error| tracing::warn!("cannot catch signals: {error}");
         Signals(
-            [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| {
-                // Without a handler, the signal ends the program.
-                signal(kind)
-                    .inspect_err(|error| tracing::warn!("cannot catch signals: {error}"))
-                    .ok()
-            }),
+            kinds
+                .filter_map(|kind| signal(kind).inspect_err(warn).ok())
+                .collect(),
         )
     }
 
     async fn next(&mut self) {
-        async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
-            match signal {
-                Some(signal) => drop(signal.recv().await),
-                None => std::future::pending().await,
+        let signals = &mut self.0;
+        std::future::poll_fn(|context| {
+            let arrived = signals
+                .iter_mut()
+                .any(|signal| signal.poll_recv(context).is_ready());
+            if arrived {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
-        }
-        let [interrupt, terminate] = &mut self.0;
-        tokio::select! {
-            () = one(interrupt) => {}
-            () = one(terminate) => {}
-        }
+        })
+        .await;
     }
 }
 

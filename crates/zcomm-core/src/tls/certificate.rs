@@ -277,21 +277,20 @@ fn name(name: &GeneralName<'_>) -> String {
 }
 
 fn address(bytes: &[u8]) -> String {
-    let ip = |bytes: &[u8]| match bytes.len() {
-        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
-        _ => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
+    let ip = |bytes: &[u8]| {
+        let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+        v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
     };
-    match bytes.len() {
-        4 | 16 => ip(bytes).map(|ip| ip.to_string()),
+    let text = match bytes.len() {
         // In a name constraint, a mask follows (RFC 5280 section 4.2.1.10).
         8 | 32 => {
             let (network, mask) = bytes.split_at(bytes.len() / 2);
             let bits: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
             ip(network).map(|ip| format!("{ip}/{bits}"))
         }
-        _ => None,
-    }
-    .unwrap_or_else(|| "an unreadable address".into())
+        _ => ip(bytes).map(|ip| ip.to_string()),
+    };
+    text.unwrap_or_else(|_| "an unreadable address".into())
 }
 
 #[cfg(test)]

@@ -12,17 +12,14 @@
 //! In production, the certificate comes from a public authority (Let's Encrypt, by the ACME
 //! protocol), or from an own authority whose key is in hardware.
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    time::Duration,
-};
+use std::net::{IpAddr, Ipv6Addr};
 
 use data_encoding::HEXLOWER;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::tls::{
     certificate::Certificate,
@@ -38,13 +35,11 @@ pub const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 const OWN_LIMITS: [&str; 3] = ["localhost", "127.0.0.0/8", "::1/128"];
 
 /// The lifetime of an authority.
-const CA_DAYS: u32 = 180;
+const CA_DAYS: i32 = 180;
 /// The lifetime of a server's certificate. It is short, because one command renews it.
-const LEAF_DAYS: u32 = 30;
-/// A new certificate is valid from an hour ago, because the clocks in a classroom differ.
-const CLOCK_SKEW: Duration = Duration::from_secs(3600);
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const LEAF_DAYS: i32 = 30;
+/// A certificate begins an hour early, because the clocks in a classroom differ.
+const CLOCK_SKEW: Duration = Duration::HOUR;
 
 /// A certificate authority that can sign for this machine.
 pub struct DevelopmentCa {
@@ -83,7 +78,7 @@ impl DevelopmentCa {
             permitted_subtrees: permitted(hosts)?,
             excluded_subtrees: Vec::new(),
         });
-        (params.not_before, params.not_after) = from_now(CA_DAYS);
+        (params.not_before, params.not_after) = validity(CA_DAYS, CA_DAYS);
         let key = KeyPair::generate()?;
         let pem = params.self_signed(&key)?.pem();
         DevelopmentCa::assemble(pem, key)
@@ -195,8 +190,7 @@ impl DevelopmentCa {
     /// [`CertificateError::Invalid`] for a name that a certificate cannot hold. A name outside
     /// the constraints is signed here, and every client refuses it.
     pub fn issue<S: AsRef<str>>(&self, names: &[S]) -> Result<PemPair> {
-        let (start, end) = from_now(LEAF_DAYS);
-        self.sign(names, start, end)
+        self.issue_ending_in(names, LEAF_DAYS)
     }
 
     /// Makes one whose 30 days end in this number of days, or ended some days ago if it is
@@ -205,16 +199,6 @@ impl DevelopmentCa {
     /// # Errors
     /// As [`issue`](DevelopmentCa::issue).
     pub fn issue_ending_in<S: AsRef<str>>(&self, names: &[S], days: i32) -> Result<PemPair> {
-        let end = OffsetDateTime::now_utc() + time::Duration::days(days.into());
-        self.sign(names, end - LEAF_DAYS * DAY, end)
-    }
-
-    fn sign<S: AsRef<str>>(
-        &self,
-        names: &[S],
-        not_before: OffsetDateTime,
-        not_after: OffsetDateTime,
-    ) -> Result<PemPair> {
         let names: Vec<_> = names.iter().map(|name| name.as_ref().to_owned()).collect();
         let first = names.first().cloned().unwrap_or_default();
         // This turns each name into a DNS name or an address.
@@ -224,7 +208,7 @@ impl DevelopmentCa {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        (params.not_before, params.not_after) = (not_before, not_after);
+        (params.not_before, params.not_after) = validity(LEAF_DAYS, days);
         let key = KeyPair::generate()?;
         Ok(PemPair {
             certificate: params.signed_by(&key, &self.issuer)?.pem(),
@@ -266,9 +250,10 @@ fn single(ip: IpAddr) -> GeneralSubtree {
     GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip, bits))
 }
 
-fn from_now(days: u32) -> (OffsetDateTime, OffsetDateTime) {
-    let now = OffsetDateTime::now_utc();
-    (now - CLOCK_SKEW, now + days * DAY)
+/// The start and the end of a certificate that is valid for `lifetime` and ends in `days`.
+fn validity(lifetime: i32, days: i32) -> (OffsetDateTime, OffsetDateTime) {
+    let end = OffsetDateTime::now_utc() + Duration::days(days.into());
+    (end - Duration::days(lifetime.into()) - CLOCK_SKEW, end)
 }
 
 impl From<rcgen::Error> for CertificateError {
