@@ -20,10 +20,12 @@
 // The modules from the bottom up; each uses only modules above it. Blank lines keep
 // rustfmt from sorting this list.
 mod close_codes;
-mod rules;
 mod secrets;
+mod splitter;
 mod utf8;
 mod visible;
+
+mod rules;
 
 mod event;
 
@@ -46,4 +48,5 @@ pub use event::{
     Accept, Close, End, Event, EventKind, Frame, Head, Header, Joined, Open, Raw, gap,
 };
 pub use rules::{BrokenRule, Direction};
+pub use splitter::{FrameHeader, HeadEnd, Piece, Splitter};
 pub use visible::{is_visible, pictured};

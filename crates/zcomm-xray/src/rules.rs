@@ -8,10 +8,9 @@
 //! Production keeps such a list in its tests, one case for each line.
 
 use serde::Serialize;
-use tungstenite::protocol::frame::{
-    FrameHeader,
-    coding::{Control, Data, OpCode},
-};
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+use crate::splitter::FrameHeader;
 
 /// The longest payload of a control frame (RFC 6455 section 5.5).
 pub(crate) const MAX_CONTROL: usize = 125;
@@ -70,34 +69,34 @@ rules! {
     REASON_NOT_TEXT "8.1" "the reason is not UTF-8"
 }
 
-/// The rules that a header breaks by itself. `form`: with how many bits it writes the length.
-pub(crate) fn broken_by(
-    header: &FrameHeader,
-    length: u64,
-    form: u8,
-    from: Direction,
-    extended: bool,
-) -> Vec<BrokenRule> {
+/// Returns the rules that a header breaks by itself.
+pub(crate) fn broken_by(header: &FrameHeader, from: Direction, extended: bool) -> Vec<BrokenRule> {
+    let (length, control) = (header.length(), header.is_control());
     let reserved = matches!(
-        header.opcode,
+        header.opcode(),
         OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_))
     );
-    let control = matches!(header.opcode, OpCode::Control(_));
     let client = from == Direction::ClientToServer;
-    let bits = header.rsv1 || header.rsv2 || header.rsv3;
-    let shorter = (form == 16 && length < 126) || (form == 64 && length < 1 << 16);
+    let shorter = match header.length_bits() {
+        16 => length < 126,
+        64 => length < 1 << 16,
+        _ => false,
+    };
     let rules = [
-        (bits && !extended, BrokenRule::RESERVED_BITS),
+        (
+            header.rsv() != [false; 3] && !extended,
+            BrokenRule::RESERVED_BITS,
+        ),
         (reserved, BrokenRule::RESERVED_OPCODE),
-        (client && header.mask.is_none(), BrokenRule::UNMASKED),
-        (!client && header.mask.is_some(), BrokenRule::MASKED),
-        (control && !header.is_final, BrokenRule::CONTROL_IN_PIECES),
+        (client && !header.is_masked(), BrokenRule::UNMASKED),
+        (!client && header.is_masked(), BrokenRule::MASKED),
+        (control && !header.fin(), BrokenRule::CONTROL_IN_PIECES),
         (
             control && length > MAX_CONTROL as u64,
             BrokenRule::CONTROL_TOO_LONG,
         ),
         (shorter, BrokenRule::LONG_FORM),
-        (length >> 63 == 1, BrokenRule::TOP_BIT),
+        (!header.has_valid_length(), BrokenRule::TOP_BIT),
     ];
     let broken = rules.into_iter().filter(|(broken, _)| *broken);
     broken.map(|(_, rule)| rule).collect()

@@ -235,7 +235,7 @@ impl Side {
     fn raw(&self, sink: &mut Sink<'_>) {
         let (bytes, first) = match &self.stage {
             Stage::Frames(frames) => {
-                let begun = frames.header_begun();
+                let begun = frames.partial_header();
                 let shown = begun.len().min(RAW_SHOWN);
                 (begun.len() as u64, begun[..shown].to_vec())
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     event::{Event, EventKind},
-    frames::Passed,
+    frames::CheckedFrame,
     rules::{BrokenRule, Direction},
 };
 
@@ -49,7 +49,7 @@ impl Sink<'_> {
         }
     }
 
-    pub(crate) fn frame(&mut self, from: Direction, (frame, errors): Passed) {
+    pub(crate) fn frame(&mut self, from: Direction, (frame, errors): CheckedFrame) {
         self.see(Some(from), EventKind::Frame(frame), errors);
     }
 }
