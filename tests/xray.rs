@@ -451,7 +451,7 @@ async fn both_ends_see_the_same() {
         let seen = |log: &Log, direction: Direction| {
             let log = log.lock().unwrap();
             let what = log.iter().filter(|seen| seen.from == Some(direction));
-            what.map(|seen| (seen.what.clone(), seen.errors.clone()))
+            what.map(|seen| (seen.kind.clone(), seen.errors.clone()))
                 .collect::<Vec<_>>()
         };
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
@@ -462,7 +462,7 @@ async fn both_ends_see_the_same() {
         }
         assert_eq!(seen(&at_server, Direction::ClientToServer).len(), 5);
         let last = at_server.lock().unwrap().last().cloned().unwrap();
-        assert!(matches!(last.what, EventKind::End(end) if end.server_bytes > 100));
+        assert!(matches!(last.kind, EventKind::End(end) if end.server_bytes > 100));
     }
 }
 
@@ -479,7 +479,7 @@ async fn a_page_is_shown_as_its_head_and_a_number() {
     server.stop().await;
     drop(server);
     let log = log.lock().unwrap();
-    let what: Vec<_> = log.iter().map(|seen| &seen.what).collect();
+    let what: Vec<_> = log.iter().map(|seen| &seen.kind).collect();
     assert!(
         matches!(
             what[..],

@@ -36,7 +36,7 @@ pub struct Event {
     pub from: Option<Direction>,
     /// What it was.
     #[serde(flatten)]
-    pub what: EventKind,
+    pub kind: EventKind,
     /// The rules it broke.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<BrokenRule>,
@@ -241,12 +241,12 @@ impl Frame {
 impl Event {
     /// What nobody sent, and what breaks no rule.
     #[must_use]
-    pub fn of(time: Duration, conn: u64, what: EventKind) -> Event {
+    pub fn of(time: Duration, conn: u64, kind: EventKind) -> Event {
         Event {
             time,
             conn,
             from: None,
-            what,
+            kind,
             errors: Vec::new(),
         }
     }
@@ -254,7 +254,7 @@ impl Event {
     /// About so many bytes of memory.
     #[must_use]
     pub fn size(&self) -> usize {
-        let more = match &self.what {
+        let more = match &self.kind {
             EventKind::Frame(frame) => {
                 let message = frame.message.as_ref();
                 let message = message.map_or(0, |message| 2 * message.unmasked.len());

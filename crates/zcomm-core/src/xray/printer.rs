@@ -241,7 +241,7 @@ mod tests {
     fn counted(seen: Receiver<Event>) -> (u64, u64) {
         let (mut shown, mut missing) = (0, 0);
         for seen in seen {
-            match seen.what {
+            match seen.kind {
                 EventKind::NotShown { frames } => missing += frames,
                 _ => shown += 1,
             }
@@ -261,7 +261,7 @@ mod tests {
         let (mut first, second) = (open_tap(&xray), xray.tap(None, true));
         first.passed(ServerToClient, TEXT);
         drop((first, second, xray));
-        let seen: Vec<_> = seen.iter().map(|seen| (seen.conn, seen.what)).collect();
+        let seen: Vec<_> = seen.iter().map(|seen| (seen.conn, seen.kind)).collect();
         assert!(
             matches!(
                 seen[..],

@@ -37,7 +37,7 @@ fn watch(mut session: Decoder, parts: &[(Direction, &[u8])], size: usize) -> Vec
         }
     }
     session.finish(Duration::ZERO, &mut |event| seen.push(event));
-    assert!(matches!(seen.pop().unwrap().what, EventKind::End(_)));
+    assert!(matches!(seen.pop().unwrap().kind, EventKind::End(_)));
     seen
 }
 
@@ -50,7 +50,7 @@ fn after_handshake(from: Direction, bytes: &[u8]) -> Vec<Event> {
 }
 
 fn frame(seen: &Event) -> &Frame {
-    match &seen.what {
+    match &seen.kind {
         EventKind::Frame(frame) => frame,
         other => panic!("no frame: {other:?}"),
     }
@@ -130,7 +130,7 @@ fn a_handshake_is_shown_line_by_line_with_its_sum() {
         let [asked, answered] = &seen[..] else {
             panic!("{seen:?}")
         };
-        let EventKind::Request(head) = &asked.what else {
+        let EventKind::Request(head) = &asked.kind else {
             panic!("{asked:?}")
         };
         assert_eq!(head.line, "GET /ws?token=*** HTTP/1.1");
@@ -139,7 +139,7 @@ fn a_handshake_is_shown_line_by_line_with_its_sum() {
             (&asked.errors[..], &answered.errors[..]),
             (&[][..], &[][..])
         );
-        let EventKind::Response(head) = &answered.what else {
+        let EventKind::Response(head) = &answered.kind else {
             panic!("{answered:?}")
         };
         let accept = head.accept.as_ref().unwrap();
@@ -223,7 +223,7 @@ fn http_without_a_websocket_is_a_head_and_a_number() {
         let seen = watch(Decoder::new(1), &parts, size);
         let kinds: Vec<_> = seen
             .iter()
-            .map(|seen| match &seen.what {
+            .map(|seen| match &seen.kind {
                 EventKind::Request(_) => "request".to_owned(),
                 EventKind::Response(head) => head.line.clone(),
                 EventKind::Body { bytes } => format!("{bytes} bytes"),
@@ -265,7 +265,7 @@ fn what_comes_before_the_answer_waits_for_it() {
             let seen = watch(Decoder::new(1), &parts, size);
             let names: Vec<_> = seen
                 .iter()
-                .map(|seen| match &seen.what {
+                .map(|seen| match &seen.kind {
                     EventKind::Request(_) => "request",
                     EventKind::Response(_) => "response",
                     EventKind::Frame(_) => "frame",
@@ -290,7 +290,7 @@ fn what_is_no_http_is_counted_and_hardly_shown() {
         b"GET /?token=canary",
     ] {
         let seen = watch(Decoder::new(1), &[(ClientToServer, bytes)], bytes.len());
-        let raw = seen.iter().map(|seen| match &seen.what {
+        let raw = seen.iter().map(|seen| match &seen.kind {
             EventKind::Raw(raw) => raw,
             other => panic!("{other:?}"),
         });
@@ -391,7 +391,7 @@ fn a_frame_that_never_ends_is_shown_at_the_end() {
         (95, &b"begun"[..])
     );
     let seen = after_handshake(ClientToServer, b"\x81\xfe\0");
-    assert!(matches!(&seen[0].what, EventKind::Raw(raw) if raw.first == b"\x81\xfe\0"));
+    assert!(matches!(&seen[0].kind, EventKind::Raw(raw) if raw.first == b"\x81\xfe\0"));
 }
 
 #[test]

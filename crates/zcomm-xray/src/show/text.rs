@@ -64,7 +64,7 @@ impl Event {
             &mut text,
             &format!("{:7.3}s  {conn}{line}", self.time.as_secs_f64()),
         );
-        match &self.what {
+        match &self.kind {
             EventKind::Request(head) | EventKind::Response(head) => head_to(&mut text, head, paint),
             EventKind::Frame(frame) => frame_to(&mut text, frame, self.from),
             _ => {}
@@ -81,7 +81,7 @@ impl Event {
 
     /// What it was, in one line.
     fn summary(&self) -> String {
-        match &self.what {
+        match &self.kind {
             EventKind::Open(open) => {
                 let peer = open.peer.map(|peer| format!(" with {peer}"));
                 let tls = if open.tls {
