@@ -167,6 +167,19 @@ impl FrameHeader {
         )
     }
 
+    /// Whether the frame is a message by itself.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        let begins = matches!(self.opcode(), OpCode::Data(Data::Text | Data::Binary));
+        begins && self.fin()
+    }
+
+    /// Whether the frame is a pong.
+    #[must_use]
+    pub fn is_pong(&self) -> bool {
+        self.opcode() == OpCode::Control(Control::Pong)
+    }
+
     /// Whether the payload is masked.
     #[must_use]
     pub fn is_masked(&self) -> bool {
@@ -189,6 +202,12 @@ impl FrameHeader {
                 .iter()
                 .fold(0, |length, byte| length << 8 | u64::from(*byte)),
         }
+    }
+
+    /// The length of the frame, header included (bytes).
+    #[must_use]
+    pub fn frame_size(&self) -> u64 {
+        self.length().saturating_add(self.known.into())
     }
 
     /// The number of bits that the header uses for the length: 7, 16 or 64.

@@ -18,10 +18,13 @@
 //!
 //! Production reads the JSON form with a program.
 
+use std::fmt;
+
 use crate::{
     event::{Accept, Event, EventKind, Head},
     rules::Direction,
     show::table::{LINE, counted, digits, frame_to, line_to},
+    splitter::FrameHeader,
     visible::pictured,
 };
 
@@ -125,6 +128,13 @@ impl Event {
                 counted(end.server_bytes)
             ),
         }
+    }
+}
+
+/// Such as `text, 5 bytes`.
+impl fmt::Display for FrameHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.opcode_name(), counted(self.length()))
     }
 }
 

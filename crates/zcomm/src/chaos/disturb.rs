@@ -11,11 +11,11 @@
 
 use std::sync::atomic::AtomicBool;
 
-use zcomm_core::xray::Direction;
+use zcomm_core::xray::{Direction, FrameHeader};
 
 use super::{
     faults::{Fault, Faults, sender},
-    frames::{Frame, Piece, Splitter},
+    frames::{FrameFinder, Piece},
 };
 
 /// The largest frame that can arrive twice (bytes).
@@ -37,7 +37,7 @@ pub(super) enum Out {
 /// One direction that is disturbed.
 pub(super) struct Disturbed {
     way: Direction,
-    splitter: Splitter,
+    finder: FrameFinder,
     /// Data frames that have begun.
     count: u64,
     fate: Fate,
@@ -51,7 +51,7 @@ pub(super) struct Disturbed {
 enum Fate {
     Pass,
     Swallowed,
-    Copied(Frame, Vec<u8>),
+    Copied(FrameHeader, Vec<u8>),
     /// Its next byte is changed.
     Corrupted,
     /// It ends after so many bytes.
@@ -64,7 +64,7 @@ impl Disturbed {
     pub(super) fn new(way: Direction) -> Disturbed {
         Disturbed {
             way,
-            splitter: Splitter::new(way),
+            finder: FrameFinder::new(way),
             count: 0,
             fate: Fate::Pass,
             reset: false,
@@ -88,18 +88,18 @@ impl Disturbed {
         out: &mut Vec<Out>,
     ) {
         while !matches!(self.fate, Fate::Over) {
-            let Some(piece) = self.splitter.next(&mut bytes, upgraded) else {
+            let Some(piece) = self.finder.next(&mut bytes, upgraded) else {
                 return;
             };
             match piece {
                 Piece::Raw(bytes) => self.pass(bytes.to_vec(), true, out),
-                Piece::Begin(frame, header) => {
-                    self.begin(&frame, faults, may_strike, out);
-                    self.pass(header, true, out);
+                Piece::Begin(header) => {
+                    self.begin(&header, faults, may_strike, out);
+                    self.pass(header.as_bytes().to_vec(), true, out);
                 }
                 Piece::Payload(bytes) => self.pass(bytes.to_vec(), false, out),
             }
-            if !self.splitter.inside() {
+            if !self.finder.inside() {
                 self.end(out);
             }
         }
@@ -108,7 +108,7 @@ impl Disturbed {
     /// Decides what happens to a frame.
     fn begin(
         &mut self,
-        frame: &Frame,
+        frame: &FrameHeader,
         faults: &Faults,
         may_strike: &mut dyn FnMut() -> bool,
         out: &mut Vec<Out>,
@@ -133,12 +133,12 @@ impl Disturbed {
         let twice = every.is_some_and(|every| number.is_multiple_of(every));
         let told = |what: &str| Out::Tell(format!("{what} frame {number} ({frame}) {from}"));
         if std::mem::take(&mut self.cut) || (cut && may_strike()) {
-            self.fate = Fate::Cut((frame.size() / 2).max(1));
+            self.fate = Fate::Cut((frame.frame_size() / 2).max(1));
             out.push(told("cut in the middle of"));
-        } else if corrupt && frame.length > 0 && may_strike() {
+        } else if corrupt && frame.length() > 0 && may_strike() {
             self.fate = Fate::Corrupted;
             out.push(told("turned one bit over in"));
-        } else if twice && frame.is_message() && frame.size() <= MAX_COPY {
+        } else if twice && frame.is_message() && frame.frame_size() <= MAX_COPY {
             self.fate = Fate::Copied(*frame, Vec::new());
         }
         if reset && may_strike() {
