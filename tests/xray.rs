@@ -37,7 +37,7 @@ async fn the_echo_lesson_shows_what_a_client_has_sent_over_both_transports() {
         let mut client = Client::connect(demo.url()).await;
         client.say("Grüße").await;
         assert_eq!(client.hear_text().await, "Echo: Grüße");
-        demo.says("47 72 c3 bc c3 9f 65     payload, key taken off: \"Grüße\"")
+        demo.says("47 72 c3 bc c3 9f 65     payload, unmasked: \"Grüße\"")
             .await;
         demo.says("as text: \"Echo: Grüße\"").await;
     }
@@ -85,13 +85,13 @@ async fn the_example_of_the_rfc_is_shown_bit_by_bit() {
 ",
         "
      81            1... ....  FIN: the last frame of its message
-                   .000 ....  RSV: 0, as nothing was agreed that uses them
+                   .000 ....  RSV: 0, no extension uses them
                    .... 0001  opcode 1: text
      85            1... ....  MASK: yes, as a client must
                    .000 0101  length 5
      37 fa 21 3d              masking key
      7f 9f 4d 51 58           payload, masked
-     48 65 6c 6c 6f           payload, key taken off: \"Hello\"
+     48 65 6c 6c 6f           payload, unmasked: \"Hello\"
 ",
     ] {
         assert!(output.contains(table), "{output}");

@@ -219,7 +219,7 @@ fn what_is_heard_through_it_is_what_is_heard_without_it() {
     assert_eq!(conversation(&proxy.place), direct);
     let shown = proxy.end().stdout;
     for words in [
-        "payload, key taken off: \"Gr",
+        "payload, unmasked: \"Gr",
         "binary, 65536 bytes, masked",
         "text (part 1), 3 bytes, masked",
         "the message: text, 14 bytes in 3 frames",
@@ -356,7 +356,7 @@ fn tls_is_taken_off_for_an_authority_that_is_known() {
     client.send(Message::text("under TLS")).unwrap();
     assert_eq!(client.read().unwrap(), Message::text("under TLS"));
     let done = proxy.end();
-    assert!(done.stdout.contains("inside of TLS"), "{}", done.stdout);
+    assert!(done.stdout.contains("decrypted from TLS"), "{}", done.stdout);
     assert!(done.stdout.contains("\"under TLS\""), "{}", done.stdout);
 
     let stranger = Proxy::start(&folder, &[&url]);
