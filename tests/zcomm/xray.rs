@@ -356,7 +356,11 @@ fn tls_is_taken_off_for_an_authority_that_is_known() {
     client.send(Message::text("under TLS")).unwrap();
     assert_eq!(client.read().unwrap(), Message::text("under TLS"));
     let done = proxy.end();
-    assert!(done.stdout.contains("decrypted from TLS"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("decrypted from TLS"),
+        "{}",
+        done.stdout
+    );
     assert!(done.stdout.contains("\"under TLS\""), "{}", done.stdout);
 
     let stranger = Proxy::start(&folder, &[&url]);

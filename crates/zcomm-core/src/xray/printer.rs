@@ -1,14 +1,12 @@
-//! Where the events of an X-ray go: through a queue, to whoever shows them.
+//! The output of an X-ray: a bounded queue, and a thread that writes its events.
 //!
-//! A terminal is slower than a network, and may stop altogether (Ctrl-S, a pipe that nobody
-//! reads). A connection must not wait for it, and memory must not grow for it. So a
-//! connection's task takes its bytes apart and puts the events into a queue of limited size;
-//! a thread of its own writes them. What finds no room is counted, and the count is shown.
+//! A terminal is slower than a network, and may stop (Ctrl-S, a pipe without a reader). A
+//! connection must not wait for it, and memory must not grow for it. So the connection's task
+//! decodes its bytes and puts the events into the queue; a thread writes them. Events that do
+//! not fit are counted, and the count is shown.
 //!
-//! Nobody reads ten thousand frames a second, so after a burst there is a limit on how many
-//! are shown; from the others nothing but the lengths is read, which costs next to nothing.
-//!
-//! Production samples: one connection of a thousand, all of its frames.
+//! No learner reads ten thousand frames a second. After a burst a rate limit applies; of the
+//! other frames only the lengths are read, which costs almost nothing.
 
 use std::{
     fmt,
@@ -27,21 +25,21 @@ use tokio::time::Instant;
 use crate::protocol::rate::{Budget, Rate};
 use zcomm_xray::{Event, EventKind};
 
-/// Frames that are shown a second: far more than can be read.
-const SHOWN: Rate = Rate {
+/// The limit on events a second: far more than can be read.
+const EVENT_RATE: Rate = Rate {
     per_second: 2_000.0,
     burst: 10_000.0,
 };
-/// What may wait to be written (bytes).
-const QUEUE: usize = 4 * 1024 * 1024;
-/// Written at a time (bytes), when that much waits.
-const BATCH: usize = 32 * 1024;
-/// How often it is said that frames are missing.
-const NOTE: Duration = Duration::from_millis(500);
-/// For the last lines to be written, at the end.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The size of the queue (bytes).
+const QUEUE_BYTES: usize = 4 * 1024 * 1024;
+/// Written at a time (bytes), if so many are waiting.
+const BATCH_BYTES: usize = 32 * 1024;
+/// The time between two reports of missing frames.
+const REPORT_INTERVAL: Duration = Duration::from_millis(500);
+/// The time limit on the last lines, at the end.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How an X-ray is written.
+/// The format of an X-ray.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Tables for people.
@@ -50,46 +48,47 @@ pub enum Form {
     Json,
 }
 
-/// A running X-ray. A clone is the same one; when the last is gone, what was seen last is
-/// written, which takes at most a second.
+/// A running X-ray. Clones share it; when the last one is dropped, it waits until the last
+/// events are written, at most a second.
 #[derive(Clone)]
-pub struct Xray(Arc<Shared>);
+pub struct Xray(Arc<Inner>);
 
-struct Shared {
-    /// Taken away at the end: that is how the writer learns of it.
+/// The state that clones share.
+struct Inner {
+    /// Dropped at the end, which ends the writer.
     queue: Option<Sender<Event>>,
-    room: Arc<Room>,
+    level: Arc<QueueLevel>,
     budget: Mutex<Budget>,
     connections: AtomicU64,
     start: Instant,
     ended: Mutex<Receiver<()>>,
 }
 
-/// What both ends of the queue know.
+/// What both ends of the queue share.
 #[derive(Default)]
-struct Room {
-    /// Bytes in the queue.
+struct QueueLevel {
+    /// The size of the events in the queue (bytes).
     waiting: AtomicUsize,
-    /// Frames that are missing in what was written.
+    /// The number of frames that were not written and not reported.
     missing: AtomicU64,
 }
 
-/// Gets each event, and `None` when there is no other for the moment.
-type Show = Box<dyn FnMut(Option<&Event>) -> io::Result<()> + Send>;
+/// Called with each event, and with `None` when no other event is waiting.
+type Output = Box<dyn FnMut(Option<&Event>) -> io::Result<()> + Send>;
 
 impl Xray {
-    /// Writes anywhere, in a thread of its own.
+    /// Writes the events to `to`, in a thread of its own.
     #[must_use]
     pub fn write_to(mut to: impl Write + Send + 'static, form: Form, colour: bool) -> Xray {
         let mut batch = String::new();
-        Xray::start(Box::new(move |seen| {
-            match (seen, form) {
-                (Some(seen), Form::Text) => batch += &seen.to_text(colour),
-                (Some(seen), Form::Json) => batch += &(seen.to_json() + "\n"),
+        Xray::start(Box::new(move |event| {
+            match (event, form) {
+                (Some(event), Form::Text) => batch += &event.to_text(colour),
+                (Some(event), Form::Json) => batch += &(event.to_json() + "\n"),
                 (None, _) => {}
             }
             // Whole events at a time: a log may write to the same place.
-            if (seen.is_none() && !batch.is_empty()) || batch.len() >= BATCH {
+            if (event.is_none() && !batch.is_empty()) || batch.len() >= BATCH_BYTES {
                 to.write_all(batch.as_bytes())?;
                 to.flush()?;
                 batch.clear();
@@ -98,38 +97,38 @@ impl Xray {
         }))
     }
 
-    /// Calls `see` for each event, in a thread of its own; it may take its time.
+    /// Calls `on_event` with each event, in a thread of its own. It may block.
     #[must_use]
-    pub fn call(mut see: impl FnMut(&Event) + Send + 'static) -> Xray {
-        Xray::start(Box::new(move |seen| {
-            seen.into_iter().for_each(&mut see);
+    pub fn call(mut on_event: impl FnMut(&Event) + Send + 'static) -> Xray {
+        Xray::start(Box::new(move |event| {
+            event.into_iter().for_each(&mut on_event);
             Ok(())
         }))
     }
 
-    fn start(show: Show) -> Xray {
+    fn start(output: Output) -> Xray {
         let (queue, events) = mpsc::channel();
         let (end, ended) = mpsc::channel();
-        let room = Arc::new(Room::default());
+        let level = Arc::new(QueueLevel::default());
         let start = Instant::now();
-        let shared = Shared {
+        let inner = Inner {
             queue: Some(queue),
-            room: Arc::clone(&room),
-            budget: Mutex::new(Budget::new(Some(SHOWN))),
+            level: Arc::clone(&level),
+            budget: Mutex::new(Budget::new(Some(EVENT_RATE))),
             connections: AtomicU64::new(0),
             start,
             ended: Mutex::new(ended),
         };
         let since = WallClock::now();
         thread::spawn(move || {
-            if let Err(error) = show_all(&events, &room, since, show) {
-                // If stderr is gone, too, nobody is left to tell.
-                writeln!(io::stderr(), "the X-ray is not shown any more: {error}").ok();
+            if let Err(error) = write_all(&events, &level, since, output) {
+                // If stderr is closed too, there is no place left for the error.
+                writeln!(io::stderr(), "the X-ray output stopped: {error}").ok();
             }
-            // Nobody may wait for it.
+            // Fails if the last clone has stopped waiting for it.
             end.send(()).ok();
         });
-        Xray(Arc::new(shared))
+        Xray(Arc::new(inner))
     }
 
     /// The number of the next connection.
@@ -147,22 +146,22 @@ impl Xray {
         budget.spend(1.0).is_ok()
     }
 
-    /// Queues an event; returns how many could not be.
-    pub(crate) fn send(&self, seen: Event) -> u64 {
-        let (room, size) = (&self.0.room, seen.size());
-        if room.waiting.fetch_add(size, Relaxed) + size <= QUEUE
+    /// Queues an event, or counts it as missing.
+    pub(crate) fn send(&self, event: Event) {
+        let (level, size) = (&self.0.level, event.size());
+        if level.waiting.fetch_add(size, Relaxed) + size <= QUEUE_BYTES
             && let Some(queue) = &self.0.queue
-            && queue.send(seen).is_ok()
+            && queue.send(event).is_ok()
         {
-            return 0;
+            return;
         }
-        room.waiting.fetch_sub(size, Relaxed);
-        1
+        level.waiting.fetch_sub(size, Relaxed);
+        self.count_missing(1);
     }
 
-    pub(crate) fn missing(&self, frames: u64) {
+    pub(crate) fn count_missing(&self, frames: u64) {
         if frames > 0 {
-            self.0.room.missing.fetch_add(frames, Relaxed);
+            self.0.level.missing.fetch_add(frames, Relaxed);
         }
     }
 }
@@ -173,48 +172,48 @@ impl fmt::Debug for Xray {
     }
 }
 
-impl Drop for Shared {
+impl Drop for Inner {
     fn drop(&mut self) {
         self.queue = None;
         let ended = self.ended.get_mut();
         let ended = ended.unwrap_or_else(PoisonError::into_inner);
-        // Nobody can be told any more when this fails.
-        ended.recv_timeout(PATIENCE).ok();
+        // If the last events are not written in time, they are lost.
+        ended.recv_timeout(END_TIMEOUT).ok();
     }
 }
 
-/// The writer: takes event after event, and says from time to time what is missing.
-fn show_all(
+/// Writes event after event, and reports from time to time how many are missing.
+fn write_all(
     events: &Receiver<Event>,
-    room: &Room,
+    level: &QueueLevel,
     since: WallClock,
-    mut show: Show,
+    mut output: Output,
 ) -> io::Result<()> {
-    let mut noted = since;
+    let mut reported = since;
     loop {
         let next = match events.try_recv() {
             Err(TryRecvError::Empty) => {
-                show(None)?;
-                events.recv_timeout(NOTE)
+                output(None)?;
+                events.recv_timeout(REPORT_INTERVAL)
             }
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
-            Ok(seen) => Ok(seen),
+            Ok(event) => Ok(event),
         };
-        if next.is_err() || noted.elapsed() >= NOTE {
-            noted = WallClock::now();
-            let frames = room.missing.swap(0, Relaxed);
+        if next.is_err() || reported.elapsed() >= REPORT_INTERVAL {
+            reported = WallClock::now();
+            let frames = level.missing.swap(0, Relaxed);
             if frames > 0 {
                 let time = since.elapsed();
-                show(Some(&Event::of(time, 0, EventKind::NotShown { frames })))?;
+                output(Some(&Event::of(time, 0, EventKind::NotShown { frames })))?;
             }
         }
         match next {
-            Ok(seen) => {
-                room.waiting.fetch_sub(seen.size(), Relaxed);
-                show(Some(&seen))?;
+            Ok(event) => {
+                level.waiting.fetch_sub(event.size(), Relaxed);
+                output(Some(&event))?;
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return show(None),
+            Err(RecvTimeoutError::Disconnected) => return output(None),
         }
     }
 }
@@ -230,18 +229,18 @@ mod tests {
 
     const TEXT: &[u8] = b"\x81\x02hi";
 
-    /// An X-ray, and what it shows.
+    /// An X-ray, and its events.
     fn collecting() -> (Xray, Receiver<Event>) {
-        let (shown, seen) = channel();
-        let xray = Xray::call(move |seen| shown.send(seen.clone()).unwrap());
-        (xray, seen)
+        let (output, events) = channel();
+        let xray = Xray::call(move |event| output.send(event.clone()).unwrap());
+        (xray, events)
     }
 
-    /// How many events were shown, and how many frames were told to be missing.
-    fn counted(seen: Receiver<Event>) -> (u64, u64) {
+    /// The number of events that were shown, and of frames that were reported as missing.
+    fn counted(events: Receiver<Event>) -> (u64, u64) {
         let (mut shown, mut missing) = (0, 0);
-        for seen in seen {
-            match seen.kind {
+        for event in events {
+            match event.kind {
                 EventKind::NotShown { frames } => missing += frames,
                 _ => shown += 1,
             }
@@ -251,20 +250,23 @@ mod tests {
 
     fn open_tap(xray: &Xray) -> Tap {
         let mut tap = xray.tap(None, false);
-        tap.session = Decoder::new(1).after_handshake();
+        tap.decoder = Decoder::new(1).after_handshake();
         tap
     }
 
     #[test]
     fn connections_are_numbered_and_end_with_their_tap() {
-        let (xray, seen) = collecting();
+        let (xray, events) = collecting();
         let (mut first, second) = (open_tap(&xray), xray.tap(None, true));
         first.passed(ServerToClient, TEXT);
         drop((first, second, xray));
-        let seen: Vec<_> = seen.iter().map(|seen| (seen.conn, seen.kind)).collect();
+        let events: Vec<_> = events
+            .iter()
+            .map(|event| (event.conn, event.kind))
+            .collect();
         assert!(
             matches!(
-                seen[..],
+                events[..],
                 [
                     (1, EventKind::Open(Open { tls: false, .. })),
                     (2, EventKind::Open(Open { tls: true, .. })),
@@ -273,29 +275,29 @@ mod tests {
                     (2, EventKind::End(_)),
                 ]
             ),
-            "{seen:?}"
+            "{events:?}"
         );
     }
 
-    /// However they come, in one piece or each by itself.
+    /// In one piece, or each by itself.
     #[test]
-    fn what_is_more_than_can_be_read_is_counted_to_the_last_frame() {
+    fn frames_over_the_limit_are_counted_to_the_last_one() {
         for (times, pieces) in [(1, 40_000), (40_000, 1), (100, 400)] {
-            let (xray, seen) = collecting();
+            let (xray, events) = collecting();
             let mut tap = open_tap(&xray);
             let bytes = TEXT.repeat(times);
             for _ in 0..pieces {
                 tap.passed(ServerToClient, &bytes);
             }
             drop((tap, xray));
-            let (shown, missing) = counted(seen);
+            let (shown, missing) = counted(events);
             assert_eq!(shown + missing, 40_002, "with the beginning and the end");
             assert!(missing > 1000, "{missing}");
             assert!(shown > 1000, "{shown}");
         }
     }
 
-    /// A writer that never comes back.
+    /// A writer that blocks.
     struct Stuck(Receiver<()>, Sender<()>);
 
     impl Write for Stuck {
@@ -311,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_is_stuck_holds_nobody_up_and_takes_no_more_memory() {
+    fn a_blocked_writer_delays_no_connection_and_takes_no_more_memory() {
         let ((free, waits), (stuck, is_stuck)) = (channel(), channel());
         let xray = Xray::write_to(Stuck(waits, stuck), Form::Text, false);
         let mut tap = open_tap(&xray);
@@ -319,22 +321,22 @@ mod tests {
         let bytes = [&b"\x82\x7e\x10\x00"[..], &[7; 4096]].concat();
         for _ in 0..2_000 {
             tap.passed(ClientToServer, &bytes);
-            assert!(xray.0.room.waiting.load(Relaxed) <= QUEUE);
+            assert!(xray.0.level.waiting.load(Relaxed) <= QUEUE_BYTES);
         }
-        let missing = xray.0.room.missing.load(Relaxed);
+        let missing = xray.0.level.missing.load(Relaxed);
         assert!((1_000..2_000).contains(&missing), "{missing}");
         drop(free);
-        // Then it goes on, and says what is missing.
+        // Then it continues, and reports what is missing.
         let limit = WallClock::now() + Duration::from_secs(20);
-        let room = &xray.0.room;
-        while room.waiting.load(Relaxed) > 0 || room.missing.load(Relaxed) > 0 {
+        let level = &xray.0.level;
+        while level.waiting.load(Relaxed) > 0 || level.missing.load(Relaxed) > 0 {
             assert!(WallClock::now() < limit);
             thread::yield_now();
         }
     }
 
     #[test]
-    fn nobody_notices_a_writer_that_fails() {
+    fn a_writer_that_fails_disturbs_no_connection() {
         let xray = Xray::write_to(Broken, Form::Json, false);
         let mut tap = open_tap(&xray);
         for _ in 0..1000 {
