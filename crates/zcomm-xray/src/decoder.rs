@@ -153,13 +153,13 @@ impl Decoder {
 
     fn read(&mut self, from: Direction, mut bytes: &[u8], sink: &mut Sink<'_>) {
         while !bytes.is_empty() {
-            let (head, rest) = self.side(from).take(bytes, sink);
+            let (taken, head) = self.side(from).take(bytes, sink);
             match (head, from) {
                 (Some(head), Direction::ClientToServer) => self.request(head, sink),
                 (Some(head), Direction::ServerToClient) => self.response(&head, sink),
                 (None, _) => {}
             }
-            bytes = rest;
+            bytes = &bytes[taken..];
         }
     }
 

@@ -139,7 +139,7 @@ pub struct Accept {
 }
 
 /// A frame (RFC 6455 section 5.2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Frame {
     /// Whether it is the last frame of its message.
     pub fin: bool,

@@ -11,6 +11,7 @@ use crate::{
     message::{OpenMessage, close, keep_start, unmasked},
     rules::{BrokenRule, Direction, MAX_CONTROL, broken_by},
     splitter::{FrameHeader, Piece, Splitter},
+    utf8::Utf8,
 };
 
 /// A frame that has passed, and the rules that it broke.
@@ -150,8 +151,13 @@ impl FrameReader {
             (_, None) => {}
         }
         let text = opcode == OpCode::Data(Data::Text) && !compressed;
-        let begun = OpenMessage::new(header.opcode_name(), text, compressed, hidden);
-        self.message = Some(begun);
+        self.message = Some(OpenMessage {
+            opcode: header.opcode_name(),
+            text: text.then(Utf8::default),
+            compressed,
+            hidden,
+            ..OpenMessage::default()
+        });
     }
 
     /// Takes the next bytes of the payload.
@@ -222,15 +228,9 @@ impl Frame {
             form: header.length_bits(),
             length: header.length(),
             header: header.as_bytes().to_vec(),
-            payload: Vec::new(),
-            unmasked: Vec::new(),
-            text: None,
-            cut: 0,
-            missing: 0,
             part,
-            message: None,
-            close: None,
             compressed,
+            ..Frame::default()
         }
     }
 }

@@ -13,38 +13,21 @@ use crate::{
 };
 
 /// A message that is not complete.
+#[derive(Default)]
 pub(crate) struct OpenMessage {
-    opcode: &'static str,
+    pub(crate) opcode: &'static str,
     pub(crate) frames: u64,
     pub(crate) length: u64,
     pub(crate) kept: Vec<u8>,
     pub(crate) text: Option<Utf8>,
     /// The text is not UTF-8, and an event says so already.
-    invalid: bool,
+    pub(crate) invalid: bool,
     pub(crate) compressed: bool,
     /// One of its frames was not shown.
     pub(crate) hidden: bool,
 }
 
 impl OpenMessage {
-    pub(crate) fn new(
-        opcode: &'static str,
-        text: bool,
-        compressed: bool,
-        hidden: bool,
-    ) -> OpenMessage {
-        OpenMessage {
-            opcode,
-            frames: 0,
-            length: 0,
-            kept: Vec::new(),
-            text: text.then(Utf8::default),
-            invalid: false,
-            compressed,
-            hidden,
-        }
-    }
-
     /// Counts a frame.
     pub(crate) fn add(&mut self, length: u64, hidden: bool) {
         self.frames += 1;

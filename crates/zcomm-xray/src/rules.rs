@@ -84,8 +84,8 @@ pub(crate) fn broken_by(header: &FrameHeader, from: Direction, extended: bool) -
             BrokenRule::RESERVED_BITS,
         ),
         (reserved, BrokenRule::RESERVED_OPCODE),
-        (client && !header.is_masked(), BrokenRule::UNMASKED),
-        (!client && header.is_masked(), BrokenRule::MASKED),
+        (client && header.mask().is_none(), BrokenRule::UNMASKED),
+        (!client && header.mask().is_some(), BrokenRule::MASKED),
         (control && !header.fin(), BrokenRule::CONTROL_IN_PIECES),
         (
             control && length > MAX_CONTROL as u64,

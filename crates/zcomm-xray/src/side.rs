@@ -40,11 +40,7 @@ enum Stage {
     /// Bytes after a request for an upgrade, before its response. They may be frames, or
     /// another request with a secret in it.
     Waiting(Vec<u8>),
-    Body {
-        /// Bytes that have not arrived; `None` when the connection's end is the body's end.
-        left: Option<u64>,
-        arrived: u64,
-    },
+    Body(Body),
     Frames(Box<FrameReader>),
     /// The number of bytes that are counted and not shown.
     Raw(u64),
@@ -57,6 +53,13 @@ struct PartialHead {
     end: HeadEnd,
 }
 
+/// The body of an HTTP message.
+struct Body {
+    /// Bytes that have not arrived; `None` when the body ends with the connection.
+    left: Option<u64>,
+    arrived: u64,
+}
+
 impl Side {
     pub(crate) fn new(from: Direction) -> Side {
         Side {
@@ -67,106 +70,91 @@ impl Side {
         }
     }
 
-    /// Takes the bytes of one stage. Returns the bytes after them, and a head when one is
-    /// complete: the caller then says what follows it.
-    pub(crate) fn take<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        sink: &mut Sink<'_>,
-    ) -> (Option<RawHead>, &'a [u8]) {
+    /// Takes the bytes of one stage, and returns their number. It also returns a head that is
+    /// complete with them: the caller then says what follows it.
+    pub(crate) fn take(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> (usize, Option<RawHead>) {
         // A stage that does not put itself back, or another in its place, has given up.
-        let rest = match mem::replace(&mut self.stage, Stage::Raw(0)) {
+        let taken = match mem::replace(&mut self.stage, Stage::Raw(0)) {
             Stage::Head(head) => return self.take_head(head, bytes, sink),
             Stage::Waiting(waiting) => self.take_waiting(waiting, bytes, sink),
-            Stage::Body { left, arrived } => self.take_body(left, arrived, bytes, sink),
+            Stage::Body(body) => self.take_body(body, bytes, sink),
             Stage::Frames(frames) => self.take_frames(frames, bytes, sink),
             Stage::Raw(count) => {
                 sink.record(self.from, &[], bytes.len());
                 self.stage = Stage::Raw(count + bytes.len() as u64);
-                &[]
+                bytes.len()
             }
         };
-        (None, rest)
+        (taken, None)
     }
 
-    fn take_head<'a>(
+    fn take_head(
         &mut self,
         mut head: PartialHead,
-        bytes: &'a [u8],
+        bytes: &[u8],
         sink: &mut Sink<'_>,
-    ) -> (Option<RawHead>, &'a [u8]) {
+    ) -> (usize, Option<RawHead>) {
         let here = &bytes[..bytes.len().min(MAX_HEAD - head.bytes.len())];
         let end = head.end.find(here);
-        let (here, rest) = bytes.split_at(end.unwrap_or(here.len()));
-        head.bytes.extend_from_slice(here);
+        let taken = end.unwrap_or(here.len());
+        head.bytes.extend_from_slice(&bytes[..taken]);
         let too_long = end.is_none() && head.bytes.len() == MAX_HEAD;
         if too_long || !begins_like_http(self.from, &head.bytes) {
             self.give_up(&head.bytes, sink);
         } else if end.is_none() {
             self.stage = Stage::Head(head);
         } else {
-            if sink.records() {
+            if sink.recorder.is_some() {
                 sink.record(self.from, &without_secrets(&head.bytes), 0);
             }
-            return (Some(RawHead::parse(&head.bytes)), rest);
+            return (taken, Some(RawHead::parse(&head.bytes)));
         }
-        (None, rest)
+        (taken, None)
     }
 
-    fn take_waiting<'a>(
-        &mut self,
-        mut waiting: Vec<u8>,
-        bytes: &'a [u8],
-        sink: &mut Sink<'_>,
-    ) -> &'a [u8] {
-        let (here, rest) = bytes.split_at(bytes.len().min(MAX_HEAD - waiting.len()));
-        waiting.extend_from_slice(here);
-        match rest {
-            [] => self.stage = Stage::Waiting(waiting),
-            _ => self.give_up(&waiting, sink),
+    fn take_waiting(&mut self, mut waiting: Vec<u8>, bytes: &[u8], sink: &mut Sink<'_>) -> usize {
+        let taken = bytes.len().min(MAX_HEAD - waiting.len());
+        waiting.extend_from_slice(&bytes[..taken]);
+        match taken == bytes.len() {
+            true => self.stage = Stage::Waiting(waiting),
+            false => self.give_up(&waiting, sink),
         }
-        rest
+        taken
     }
 
-    fn take_body<'a>(
-        &mut self,
-        left: Option<u64>,
-        arrived: u64,
-        bytes: &'a [u8],
-        sink: &mut Sink<'_>,
-    ) -> &'a [u8] {
-        let here = left.map_or(bytes.len(), |left| {
-            usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len())
-        });
-        sink.record(self.from, &[], here);
-        let left = left.map(|left| left - here as u64);
-        let arrived = arrived + here as u64;
-        if left == Some(0) {
-            let body = EventKind::Body { bytes: arrived };
-            sink.event(Some(self.from), body, Vec::new());
-            self.expect_head();
-        } else {
-            self.stage = Stage::Body { left, arrived };
+    fn take_body(&mut self, mut body: Body, bytes: &[u8], sink: &mut Sink<'_>) -> usize {
+        let left = body.left.unwrap_or(u64::MAX);
+        let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        sink.record(self.from, &[], taken);
+        body.left = body.left.map(|left| left - taken as u64);
+        body.arrived += taken as u64;
+        match body.left {
+            Some(0) => {
+                self.show_body(&body, sink);
+                self.expect_head();
+            }
+            _ => self.stage = Stage::Body(body),
         }
-        &bytes[here..]
+        taken
     }
 
-    fn take_frames<'a>(
+    fn take_frames(
         &mut self,
         mut frames: Box<FrameReader>,
-        bytes: &'a [u8],
+        bytes: &[u8],
         sink: &mut Sink<'_>,
-    ) -> &'a [u8] {
-        let show = sink.shows();
+    ) -> usize {
+        let show = sink.on_event.is_some();
         let (frame, rest) = frames.next(bytes, show, &mut sink.hidden);
-        sink.record(self.from, &bytes[..bytes.len() - rest.len()], 0);
+        let taken = bytes.len() - rest.len();
+        sink.record(self.from, &bytes[..taken], 0);
         if let Some((frame, errors)) = frame {
             sink.event(Some(self.from), EventKind::Frame(frame), errors);
         }
         if !frames.lost {
             self.stage = Stage::Frames(frames);
         }
-        rest
+        taken
     }
 
     /// A head comes next.
@@ -178,7 +166,7 @@ impl Side {
     pub(crate) fn expect_body(&mut self, length: Option<u64>) {
         match length {
             Some(0) => self.expect_head(),
-            left => self.stage = Stage::Body { left, arrived: 0 },
+            left => self.stage = Stage::Body(Body { left, arrived: 0 }),
         }
     }
 
@@ -210,6 +198,11 @@ impl Side {
         self.stage = Stage::Raw(0);
     }
 
+    fn show_body(&self, body: &Body, sink: &mut Sink<'_>) {
+        let bytes = body.arrived;
+        sink.event(Some(self.from), EventKind::Body { bytes }, Vec::new());
+    }
+
     fn show_raw(&self, bytes: u64, first: &[u8], sink: &mut Sink<'_>) {
         if bytes > 0 {
             let first = first[..first.len().min(RAW_SHOWN)].to_vec();
@@ -226,10 +219,7 @@ impl Side {
                     self.give_up(&bytes, sink);
                 }
             }
-            Stage::Body { arrived, .. } => {
-                let body = EventKind::Body { bytes: arrived };
-                sink.event(Some(self.from), body, Vec::new());
-            }
+            Stage::Body(body) => self.show_body(&body, sink),
             Stage::Frames(mut frames) => {
                 if let Some((frame, errors)) = frames.rest() {
                     sink.event(Some(self.from), EventKind::Frame(frame), errors);
@@ -259,7 +249,7 @@ impl Side {
         match &self.stage {
             Stage::Head(PartialHead { bytes, .. }) | Stage::Waiting(bytes) => bytes.capacity(),
             Stage::Frames(frames) => frames.held(),
-            Stage::Body { .. } | Stage::Raw(_) => 0,
+            Stage::Body(_) | Stage::Raw(_) => 0,
         }
     }
 }

@@ -24,14 +24,6 @@ pub(crate) struct Sink<'a> {
 pub(crate) type Recorder<'a> = dyn FnMut(Direction, &[u8], u64) + 'a;
 
 impl Sink<'_> {
-    pub(crate) fn shows(&self) -> bool {
-        self.on_event.is_some()
-    }
-
-    pub(crate) fn records(&self) -> bool {
-        self.recorder.is_some()
-    }
-
     pub(crate) fn record(&mut self, from: Direction, bytes: &[u8], omitted: usize) {
         if let Some(recorder) = &mut self.recorder {
             recorder(from, bytes, omitted as u64);

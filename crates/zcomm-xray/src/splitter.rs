@@ -45,14 +45,12 @@ impl Splitter {
             return Some(Piece::Header(header));
         }
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let (payload, rest) = bytes.split_at(left.min(bytes.len()));
-        *bytes = rest;
+        let payload = bytes.split_off(..left.min(bytes.len()))?;
         self.left -= payload.len() as u64;
         (!payload.is_empty()).then_some(Piece::Payload(payload))
     }
 
     /// Whether a frame has begun and has not ended.
-    #[must_use]
     pub fn in_frame(&self) -> bool {
         self.left > 0 || self.header.known > 0
     }
@@ -88,20 +86,17 @@ impl FrameHeader {
             return Some(header);
         }
         while self.known < self.size() {
-            let (byte, rest) = bytes.split_first()?;
-            self.bytes[usize::from(self.known)] = *byte;
+            self.bytes[usize::from(self.known)] = *bytes.split_off_first()?;
             self.known += 1;
-            *bytes = rest;
         }
         Some(std::mem::take(self))
     }
 
     /// The length of the header (bytes), as far as the bytes that have arrived tell it.
     fn size(&self) -> u8 {
-        let key = if self.is_masked() { 4 } else { 0 };
         match self.known {
             0 | 1 => 2,
-            _ => 2 + self.long_length().len() as u8 + key,
+            _ => 2 + self.long_length().len() as u8 + 4 * (self.bytes[1] >> 7),
         }
     }
 
@@ -115,31 +110,26 @@ impl FrameHeader {
     }
 
     /// The bytes of the header.
-    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.known.into()]
     }
 
     /// Whether this is the last frame of its message.
-    #[must_use]
     pub fn fin(&self) -> bool {
         self.bytes[0] & 0x80 != 0
     }
 
     /// The three reserved bits.
-    #[must_use]
     pub fn rsv(&self) -> [bool; 3] {
         [0x40, 0x20, 0x10].map(|bit| self.bytes[0] & bit != 0)
     }
 
     /// The opcode.
-    #[must_use]
     pub fn opcode(&self) -> OpCode {
         OpCode::from(self.bytes[0] & 0x0f)
     }
 
     /// The name of the opcode: continuation, text, binary, close, ping, pong or reserved.
-    #[must_use]
     pub fn opcode_name(&self) -> &'static str {
         match self.opcode() {
             OpCode::Data(Data::Continue) => "continuation",
@@ -153,13 +143,11 @@ impl FrameHeader {
     }
 
     /// Whether this is a control frame, such as a Close, a ping or a pong.
-    #[must_use]
     pub fn is_control(&self) -> bool {
         self.bytes[0] & 0x08 != 0
     }
 
     /// Whether the frame is a message, or a part of one.
-    #[must_use]
     pub fn is_data(&self) -> bool {
         matches!(
             self.opcode(),
@@ -168,33 +156,23 @@ impl FrameHeader {
     }
 
     /// Whether the frame is a message by itself.
-    #[must_use]
     pub fn is_message(&self) -> bool {
         let begins = matches!(self.opcode(), OpCode::Data(Data::Text | Data::Binary));
         begins && self.fin()
     }
 
     /// Whether the frame is a pong.
-    #[must_use]
     pub fn is_pong(&self) -> bool {
         self.opcode() == OpCode::Control(Control::Pong)
     }
 
-    /// Whether the payload is masked.
-    #[must_use]
-    pub fn is_masked(&self) -> bool {
-        self.bytes[1] & 0x80 != 0
-    }
-
     /// The masking key: the last four bytes of the header.
-    #[must_use]
     pub fn mask(&self) -> Option<[u8; 4]> {
         let key = self.as_bytes().last_chunk().copied();
-        key.filter(|_| self.is_masked())
+        key.filter(|_| self.bytes[1] & 0x80 != 0)
     }
 
     /// The length of the payload (bytes).
-    #[must_use]
     pub fn length(&self) -> u64 {
         match self.long_length() {
             [] => (self.bytes[1] & 0x7f).into(),
@@ -205,13 +183,11 @@ impl FrameHeader {
     }
 
     /// The length of the frame, header included (bytes).
-    #[must_use]
     pub fn frame_size(&self) -> u64 {
         self.length().saturating_add(self.known.into())
     }
 
     /// The number of bits that the header uses for the length: 7, 16 or 64.
-    #[must_use]
     pub fn length_bits(&self) -> u8 {
         match self.long_length().len() {
             0 => 7,
@@ -221,7 +197,6 @@ impl FrameHeader {
 
     /// Whether the highest bit of the length is 0, as it must be. If it is not, the end of the
     /// frame is unknown.
-    #[must_use]
     pub fn has_valid_length(&self) -> bool {
         self.length() >> 63 == 0
     }

@@ -66,15 +66,11 @@ impl FrameFinder {
         match &mut self.state {
             State::Head { start, end } => {
                 let found = end.find(bytes);
-                let (head, rest) = bytes.split_at(found.unwrap_or(bytes.len()));
-                *bytes = rest;
+                let head = bytes.split_off(..found.unwrap_or(bytes.len()))?;
                 let space = MAX_STATUS - start.len();
                 start.extend(head.iter().take(space));
                 if found.is_some() {
-                    self.state = match self.way {
-                        Direction::ClientToServer => State::Waiting,
-                        Direction::ServerToClient => State::after(start, upgraded),
-                    };
+                    self.state = State::after(self.way, start, upgraded);
                 }
                 Some(Piece::Raw(head))
             }
@@ -108,9 +104,11 @@ impl State {
         }
     }
 
-    /// The state after the head of a response that starts with these bytes.
-    fn after(start: &[u8], upgraded: &AtomicBool) -> State {
-        if start.starts_with(b"HTTP/1.1 101") {
+    /// The state after a head that starts with these bytes.
+    fn after(way: Direction, start: &[u8], upgraded: &AtomicBool) -> State {
+        if way == Direction::ClientToServer {
+            State::Waiting
+        } else if start.starts_with(b"HTTP/1.1 101") {
             upgraded.store(true, Relaxed);
             State::Frames(Splitter::default())
         } else if start.starts_with(b"HTTP/1.1 1") {
