@@ -14,7 +14,7 @@ use crate::{
     utf8::Utf8,
 };
 
-/// A frame that has passed, and the rules that it broke.
+/// A frame, and the rules that it breaks.
 pub(crate) type CheckedFrame = (Box<Frame>, Vec<BrokenRule>);
 
 /// Reads the frames of one direction.
@@ -24,22 +24,14 @@ pub(crate) struct FrameReader {
     keep: usize,
     splitter: Splitter,
     /// The frame that is arriving, unless it is hidden.
-    current: Option<Current>,
+    current: Option<CheckedFrame>,
     message: Option<OpenMessage>,
     /// Extensions were agreed, so the reserved bits have a meaning.
     extended: bool,
+    /// A Close frame has passed.
     closed: bool,
     /// A length was not valid: the end of that frame is unknown, and so are all frames after it.
     pub(crate) lost: bool,
-}
-
-/// A frame whose header is complete.
-struct Current {
-    header: FrameHeader,
-    /// Payload bytes that have arrived.
-    arrived: u64,
-    frame: Box<Frame>,
-    errors: Vec<BrokenRule>,
 }
 
 impl FrameReader {
@@ -79,7 +71,7 @@ impl FrameReader {
             if self.splitter.in_frame() {
                 continue;
             }
-            let ended = self.current.take().map(|current| self.end(current));
+            let ended = self.current.take().map(|frame| self.end(frame));
             if ended.is_some() && show {
                 return (ended, bytes);
             }
@@ -90,12 +82,10 @@ impl FrameReader {
 
     /// Returns the part of the last frame that arrived, when the rest of it will not.
     pub(crate) fn rest(&mut self) -> Option<CheckedFrame> {
-        let current = self.current.take()?;
-        let mut frame = current.frame;
-        frame.missing = frame.length - current.arrived;
-        frame.cut = current.arrived - frame.payload.len() as u64;
-        frame.unmasked = unmasked(&frame.payload, frame.mask);
-        Some((frame, current.errors))
+        let (mut frame, errors) = self.current.take()?;
+        frame.missing = self.splitter.left();
+        frame.complete_payload();
+        Some((frame, errors))
     }
 
     /// The bytes of a header that is not complete.
@@ -127,11 +117,9 @@ impl FrameReader {
                 self.message = None;
             }
         }
-        self.current = show.then(|| Current {
-            header: *header,
-            arrived: 0,
-            frame: Box::new(Frame::begun(header, part, compressed)),
-            errors,
+        self.current = show.then(|| {
+            let frame = Frame::begun(header, part, compressed);
+            (Box::new(frame), errors)
         });
     }
 
@@ -162,54 +150,41 @@ impl FrameReader {
 
     /// Takes the next bytes of the payload.
     fn payload(&mut self, bytes: &[u8]) {
-        let Some(current) = &mut self.current else {
+        let Some((frame, errors)) = &mut self.current else {
             return;
         };
-        let offset = current.arrived;
-        current.arrived += bytes.len() as u64;
-        let keep = match current.header.is_control() {
+        let keep = match frame.is_control() {
             true => self.keep.max(MAX_CONTROL),
             false => self.keep,
         };
-        keep_start(&mut current.frame.payload, bytes, keep);
+        keep_start(&mut frame.payload, bytes, keep);
         let message = self.message.as_mut();
-        let Some(message) = message.filter(|message| current.header.is_data() && !message.hidden)
-        else {
+        let Some(message) = message.filter(|message| frame.is_data() && !message.hidden) else {
             return;
         };
-        let kept = if current.frame.part.is_some() {
-            keep
-        } else {
-            0
-        };
-        if message.take(bytes, current.frame.mask, offset, kept) {
-            current.errors.push(BrokenRule::NOT_TEXT);
+        let offset = frame.length - self.splitter.left() - bytes.len() as u64;
+        let kept = if frame.part.is_some() { keep } else { 0 };
+        if message.take(bytes, frame.mask, offset, kept) {
+            errors.push(BrokenRule::NOT_TEXT);
         }
     }
 
     /// Completes a frame whose last byte has arrived.
-    fn end(&mut self, current: Current) -> CheckedFrame {
-        let Current {
-            header,
-            mut frame,
-            mut errors,
-            ..
-        } = current;
-        frame.unmasked = unmasked(&frame.payload, frame.mask);
-        frame.cut = frame.length - frame.payload.len() as u64;
-        if header.is_data() {
+    fn end(&mut self, (mut frame, mut errors): CheckedFrame) -> CheckedFrame {
+        frame.complete_payload();
+        if frame.is_data() {
             let message = self.message.as_ref();
             let text = message.is_some_and(|message| message.text.is_some());
             frame.text = text.then(|| frame.as_text().to_owned());
         }
-        let ended = self.message.take_if(|_| header.is_data() && header.fin());
+        let ended = self.message.take_if(|_| frame.is_data() && frame.fin);
         if let Some(message) = ended.filter(|message| !message.hidden) {
             if message.ends_in_half() {
                 errors.push(BrokenRule::NOT_TEXT);
             }
             frame.message = (message.frames > 1).then(|| message.joined());
         }
-        if header.opcode() == OpCode::Control(Control::Close) {
+        if OpCode::from(frame.code) == OpCode::Control(Control::Close) {
             frame.close = close(&frame.unmasked, frame.length, &mut errors);
         }
         (frame, errors)
@@ -233,6 +208,16 @@ impl Frame {
             ..Frame::default()
         }
     }
+
+    /// Sets the fields that depend on the whole payload.
+    fn complete_payload(&mut self) {
+        self.unmasked = unmasked(&self.payload, self.mask);
+        self.cut = self.length - self.missing - self.payload.len() as u64;
+    }
+
+    fn is_data(&self) -> bool {
+        self.code <= 2
+    }
 }
 
 #[cfg(test)]
@@ -241,7 +226,7 @@ impl FrameReader {
     pub(crate) fn held(&self) -> usize {
         let current = self.current.as_ref();
         let message = self.message.as_ref();
-        current.map_or(0, |current| current.frame.payload.capacity())
+        current.map_or(0, |(frame, _)| frame.payload.capacity())
             + message.map_or(0, |begun| begun.kept.capacity())
     }
 }

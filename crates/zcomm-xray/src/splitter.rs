@@ -55,6 +55,11 @@ impl Splitter {
         self.left > 0 || self.header.known > 0
     }
 
+    /// The number of payload bytes that have not arrived.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// The bytes of a header that is not complete.
     pub(crate) fn partial_header(&self) -> &[u8] {
         self.header.as_bytes()
