@@ -230,7 +230,7 @@ impl End {
         let left = self
             .lengths
             .front_mut()
-            .expect("the X-ray has seen all bytes");
+            .expect("the X-ray has read all bytes");
         let bytes = bytes.min(*left).min(1400);
         *left -= bytes;
         if *left == 0 {
@@ -296,7 +296,7 @@ fn tshark(file: &Path) -> Option<Vec<Vec<String>>> {
     command.env("WIRESHARK_CONFIG_DIR", file.with_extension("settings"));
     let Ok(output) = command.output() else {
         let missing = "there is no tshark: apt-get install tshark";
-        #[allow(clippy::disallowed_methods, reason = "CI is no setting of ours")]
+        #[allow(clippy::disallowed_methods, reason = "CI is not one of our settings")]
         let required = std::env::var_os("CI").is_some_and(|value| value == "true");
         assert!(!required, "{missing}");
         SAID.call_once(|| {

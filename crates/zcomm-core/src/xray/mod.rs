@@ -12,7 +12,7 @@
 //!
 //! Secrets of the handshake are replaced before there is an event: the values of headers such
 //! as `Authorization` and `Cookie`, and query values such as `token` and `session`. Messages
-//! are shown with any secrets in them: do not show an X-ray to strangers.
+//! are shown, secrets included: anyone who sees the X-ray can read them.
 //!
 //! In production, Wireshark shows the same traffic with the same names.
 

@@ -5,8 +5,8 @@
 //! decodes its bytes and puts the events into the queue; a thread writes them. Events that do
 //! not fit are counted, and the count is shown.
 //!
-//! No learner reads ten thousand frames a second. After a burst a rate limit applies; of the
-//! other frames only the lengths are read, which costs almost nothing.
+//! Ten thousand frames a second are too many to read. After a burst a rate limit applies; of
+//! the other frames only the lengths are read, which costs almost nothing.
 
 use std::{
     fmt,
@@ -32,7 +32,7 @@ const EVENT_RATE: Rate = Rate {
 };
 /// The size of the queue (bytes).
 const QUEUE_BYTES: usize = 4 * 1024 * 1024;
-/// Written at a time (bytes), if so many are waiting.
+/// A batch is written as soon as it has this size (bytes).
 const BATCH_BYTES: usize = 32 * 1024;
 /// The time between two reports of missing frames.
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);

@@ -63,7 +63,7 @@ pub struct Tap {
 struct Output {
     xray: Xray,
     page: PageView,
-    /// The number of frames that the page has missed and has not been told of.
+    /// The number of frames that the page has missed since its last event.
     missed: u64,
 }
 

@@ -248,7 +248,7 @@ fn http_without_a_websocket_is_a_head_and_a_length() {
     }
 }
 
-/// Before the response, a frame cannot be told from a request with a token.
+/// Before the response, bytes may be a frame, or a request with a token.
 #[test]
 fn bytes_before_the_response_wait_for_it() {
     let refusal = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";

@@ -159,7 +159,7 @@ mod tests {
             let mut finder = FrameFinder::new(Direction::ServerToClient);
             let (frames, out) = split(&mut finder, &bytes, size, false);
             assert_eq!(out, bytes);
-            let told: Vec<_> = frames.iter().map(FrameHeader::to_string).collect();
+            let shown: Vec<_> = frames.iter().map(FrameHeader::to_string).collect();
             let expected = [
                 "text, 5 bytes",
                 "ping, 0 bytes",
@@ -167,7 +167,7 @@ mod tests {
                 "binary, 300 bytes",
                 "text, 0 bytes",
             ];
-            assert_eq!(told, expected, "in pieces of {size}");
+            assert_eq!(shown, expected, "in pieces of {size}");
             assert!(!finder.inside());
         }
     }
