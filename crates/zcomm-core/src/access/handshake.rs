@@ -212,7 +212,9 @@ fn well_formed(headers: &HeaderMap) -> Result<String, Refusal> {
     let rule = "exactly one Sec-WebSocket-Key is needed, 16 bytes in base64";
     let key = one(headers, header::SEC_WEBSOCKET_KEY, rule)?.as_bytes();
     match data_encoding::BASE64.decode(key) {
-        Ok(bytes) if bytes.len() == 16 => Ok(tungstenite::handshake::derive_accept_key(key)),
+        Ok(bytes) if bytes.len() == 16 => {
+            Ok(tokio_tungstenite::tungstenite::handshake::derive_accept_key(key))
+        }
         _ => Err(Refusal::Malformed(rule)),
     }
 }

@@ -10,7 +10,7 @@
 use std::{future::Future, time::Duration};
 
 use tokio::time::timeout;
-use tungstenite::http::Uri;
+use tokio_tungstenite::tungstenite::http::Uri;
 
 use crate::{
     client::options::without_secrets, error::connect::ConnectError, text::shown::printable,

@@ -12,7 +12,7 @@ use std::{fmt, io, net::SocketAddr, time::Duration};
 use rustls::{Error as TlsError, InvalidMessage, ProtocolVersion, pki_types::ServerName};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
-use tungstenite::{
+use tokio_tungstenite::tungstenite::{
     Error as WireError,
     client::IntoClientRequest,
     error::{ProtocolError, SubProtocolError},

@@ -9,7 +9,7 @@
 
 use std::{fmt, net::SocketAddr};
 
-use tungstenite::{
+use tokio_tungstenite::tungstenite::{
     handshake::client::Response,
     http::{HeaderMap, header::LOCATION},
 };

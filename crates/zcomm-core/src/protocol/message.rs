@@ -13,7 +13,7 @@
 use std::{fmt, ops::Deref};
 
 use bytes::Bytes;
-use tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
 
 /// One message.
 #[derive(Clone, PartialEq, Eq)]

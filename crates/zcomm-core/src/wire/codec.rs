@@ -24,8 +24,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
 };
-use tungstenite::{
-    Error as WireError, HandshakeError, WebSocket,
+use tokio_tungstenite::tungstenite::{
+    self, Error as WireError, HandshakeError, WebSocket,
     error::{CapacityError, ProtocolError},
     handshake::client::{ClientHandshake, Request, Response},
     protocol::{CloseFrame, Role, WebSocketConfig},
