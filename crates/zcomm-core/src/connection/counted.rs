@@ -17,8 +17,8 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    clients::registry::{Client, ClientInfo},
-    hub::subscriptions::{Taken, earlier},
+    clients::registry::{ClientInfo, Entry},
+    hub::subscriptions::{BatchSummary, earlier},
     metrics::counters::Metrics,
     protocol::{close_reason::CloseReason, message::Message},
     wire::codec::{End, Incoming, Wire},
@@ -27,7 +27,7 @@ use crate::{
 /// A codec whose messages are counted.
 pub(crate) struct Counted {
     wire: Wire,
-    pub(crate) client: Arc<Client>,
+    pub(crate) client: Arc<Entry>,
     metrics: Arc<Metrics>,
     /// Since when the oldest message waits for the network, as far as is known. Boxed: an
     /// idle connection has none.
@@ -35,7 +35,7 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    pub(crate) fn new(wire: Wire, client: &Arc<Client>, metrics: &Arc<Metrics>) -> Counted {
+    pub(crate) fn new(wire: Wire, client: &Arc<Entry>, metrics: &Arc<Metrics>) -> Counted {
         Counted {
             wire,
             client: Arc::clone(client),
@@ -70,7 +70,7 @@ impl Counted {
     }
 
     /// What was taken from the logs will be written now.
-    pub(crate) fn delivers(&mut self, taken: &Taken) {
+    pub(crate) fn delivers(&mut self, taken: &BatchSummary) {
         if taken.entries > 0 {
             self.client.tally.delivered(taken.entries);
         }

@@ -229,7 +229,7 @@ impl Socket {
             }
             let mut batch = std::mem::take(&mut self.batch);
             let logs = self.logs();
-            let taken = logs.map(|logs| logs.take_into(&mut batch, waker));
+            let taken = logs.map(|logs| logs.next_batch(&mut batch, waker));
             let taken = taken.unwrap_or_default();
             self.wire.delivers(&taken);
             caught_up = !taken.more;
