@@ -34,8 +34,8 @@ use crate::{
     tls::trust::Trust,
     wire::{
         codec::Wire,
-        counted_tcp::CountedTcp,
-        transport::{SpeaksTls, Transport},
+        counted_tcp::{CountedTcp, SpeaksTls},
+        transport::Transport,
     },
     xray::Direction,
 };
@@ -79,7 +79,8 @@ impl Target {
             .peer_addr()
             .map_err(|source| self.unreachable(source))?;
         if !self.tls {
-            return Ok((Transport::connected(stream), addr, None));
+            let tcp = CountedTcp::expecting_text(stream);
+            return Ok((Transport::Plain(tcp), addr, None));
         }
         let (transport, tls) = self.secure(stream, &options.trust).await?;
         Ok((transport, addr, Some(tls)))
@@ -249,13 +250,9 @@ impl Target {
             return Err(ConnectError::NotWebSocket { place, reason });
         }
         opened.map_err(|error| match error {
-            WireError::Io(error)
-                if error.get_ref().is_some_and(|error| error.is::<SpeaksTls>()) =>
-            {
-                ConnectError::SpeaksTls {
-                    place: self.place.clone(),
-                }
-            }
+            WireError::Io(error) if SpeaksTls::caused(&error) => ConnectError::SpeaksTls {
+                place: self.place.clone(),
+            },
             WireError::Http(response) => ConnectError::Http {
                 status: response.status().as_u16(),
                 reason: refusal_words(&response, secrets),

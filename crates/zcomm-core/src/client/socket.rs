@@ -16,7 +16,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
 use tokio::{
     task::coop,
     time::{Instant, timeout, timeout_at},
@@ -32,7 +31,7 @@ use crate::{
     error::{Error, Result},
     protocol::{close_reason::CloseReason, message::Message},
     tls::trust::Trust,
-    wire::codec::{End, Incoming, Wire},
+    wire::codec::{End, Received, Wire},
 };
 
 /// A WebSocket that this program has opened.
@@ -43,17 +42,6 @@ pub struct ClientSocket {
     /// The network did not take everything when a message was fed last.
     full: bool,
     end: Option<End>,
-}
-
-/// What a server can send, Close excepted: that is an [`End`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// A text or binary message.
-    Message(Message),
-    /// The server asks whether we are there; it has been answered.
-    Ping(Bytes),
-    /// The server has answered a ping, or says by itself that it is there.
-    Pong(Bytes),
 }
 
 impl ClientSocket {
@@ -170,9 +158,9 @@ impl ClientSocket {
                 None => Ok(read.await),
             };
             match read {
-                Ok(Ok(incoming)) => {
+                Ok(Ok(received)) => {
                     self.pulse.heard();
-                    return Some(incoming.into());
+                    return Some(received);
                 }
                 Ok(Err(end)) => self.end_with(end),
                 Err(_) => match self.pulse.overdue() {
@@ -254,15 +242,15 @@ impl ClientSocket {
         }
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, End>> {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Received, End>> {
         // A read can bring ten thousand messages: whoever else waits in this task has a turn
         // after some of them, or a server that never stops would be all that it hears.
         let turn = ready!(coop::poll_proceed(context));
         self.wire.set_waker(context.waker());
         match self.wire.read() {
-            Ok(Some(incoming)) => {
+            Ok(Some(received)) => {
                 turn.made_progress();
-                Poll::Ready(Ok(incoming))
+                Poll::Ready(Ok(received))
             }
             // Now is the time for what waits to be written, e.g. pongs.
             Ok(None) => match self.wire.flush() {
@@ -295,15 +283,5 @@ async fn within_patience<T>(future: impl Future<Output = T>) -> Option<T> {
     match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
         Poll::Ready(done) => Some(done),
         Poll::Pending => timeout(PATIENCE, future).await.ok(),
-    }
-}
-
-impl From<Incoming> for Received {
-    fn from(incoming: Incoming) -> Received {
-        match incoming {
-            Incoming::Message(message) => Received::Message(message),
-            Incoming::Ping(payload) => Received::Ping(payload),
-            Incoming::Pong(payload) => Received::Pong(payload),
-        }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     access::origin::{Authority, Origin},
     client::{address::Target, options::ConnectOptions},
     error::connect::ConnectError,
-    wire::transport::{SpeaksTls, Transport},
+    wire::{counted_tcp::SpeaksTls, transport::Transport},
 };
 
 /// A server to pass bytes on to. Of the options it takes the address, `addresses`, `trust`
@@ -125,12 +125,12 @@ impl AsyncRead for ByteStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.transport).poll_read(context, buffer);
-        read.map_err(|error| match error.get_ref() {
-            Some(inner) if inner.is::<SpeaksTls>() => {
+        read.map_err(|error| match SpeaksTls::caused(&error) {
+            true => {
                 let place = self.place.clone();
                 io::Error::other(ConnectError::SpeaksTls { place })
             }
-            _ => error,
+            false => error,
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     hub::subscriptions::{BatchSummary, earlier},
     metrics::counters::Metrics,
     protocol::{close_reason::CloseReason, message::Message},
-    wire::codec::{End, Incoming, Wire},
+    wire::codec::{End, Received, Wire},
 };
 
 /// A codec whose messages are counted.
@@ -45,9 +45,9 @@ impl Counted {
     }
 
     /// See [`Wire::read`].
-    pub(crate) fn read(&mut self) -> Result<Option<Incoming>, End> {
+    pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         let incoming = self.wire.read()?;
-        if let Some(Incoming::Message(message)) = &incoming {
+        if let Some(Received::Message(message)) = &incoming {
             self.client.tally.received(message);
         }
         Ok(incoming)
@@ -86,7 +86,7 @@ impl Counted {
     /// The client does not answer pings.
     pub(crate) fn lost(&self) -> End {
         self.metrics.heartbeats_missed.add(1);
-        End::lost()
+        End::ping_timeout()
     }
 
     /// The client does not take what we send.

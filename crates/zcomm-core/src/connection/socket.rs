@@ -27,7 +27,7 @@ use crate::{
     hub::{cursor::Cursor, subscriptions::Subscriptions},
     protocol::{close_reason::CloseReason, message::Message, rate::Budget},
     settings::config::Config,
-    wire::codec::{End, Incoming},
+    wire::codec::{End, Received},
 };
 
 /// A connection after its handshake, with everything that belongs to it.
@@ -181,16 +181,16 @@ impl Socket {
         self.drained = false;
         loop {
             match self.wire.read()? {
-                Some(Incoming::Message(message)) => {
+                Some(Received::Message(message)) => {
                     spend(&mut self.messages)?;
                     self.deadlines.message_ended();
                     return Ok(Poll::Ready(message));
                 }
-                Some(Incoming::Ping(_)) => {
+                Some(Received::Ping(_)) => {
                     self.unflushed = true;
                     spend(&mut self.controls)?;
                 }
-                Some(Incoming::Pong(payload)) => {
+                Some(Received::Pong(payload)) => {
                     // The answer to our own ping costs the client nothing.
                     if !self.deadlines.ponged(&payload) {
                         spend(&mut self.controls)?;

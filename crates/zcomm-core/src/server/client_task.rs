@@ -84,9 +84,10 @@ impl Sessions {
                 return None;
             }
         };
+        let tcp = CountedTcp::new(stream);
         let transport = match &self.config.tls {
-            None => Transport::accepted(stream),
-            Some(identity) => match identity.accept(CountedTcp::new(stream)).await {
+            None => Transport::Plain(tcp),
+            Some(identity) => match identity.accept(tcp).await {
                 Ok(stream) => Transport::Tls(Box::new(stream.into())),
                 Err(error) => {
                     match why_not(&error, local) {

@@ -1,32 +1,30 @@
 //! Where one frame ends and the next begins (RFC 6455 section 5.2).
 //!
-//! The codec says when a message is whole, but not whether it holds the beginning of one.
-//! A client that begins a message and stops would keep our memory for ever, so somebody
-//! has to know; counting bytes cannot tell, because a frame may arrive in any pieces. This
-//! follows the lengths in the frame heads, and looks at nothing else.
+//! The codec reports a whole message, but not that it holds the beginning of one. A client
+//! that begins a message and stops would keep our memory for ever, so the server must notice.
+//! Counting bytes is not enough, because a frame may arrive in any pieces. This reader follows
+//! the lengths in the frame heads, and nothing else.
 //!
 //! ```text
 //!  FIN RSV opcode │ MASK length │ longer length    │ mask    │ payload …
 //!      1 byte     │   1 byte    │ 0, 2 or 8 bytes  │ 4 bytes │ length bytes
 //! ```
-//!
-//! Production uses the same to count frames by kind.
 
-/// Follows the frames of a client.
+/// Follows the frames that a client sends.
 #[derive(Default)]
 pub(crate) struct Frames {
-    /// The head that is under way, without its mask: two bytes and up to eight of length.
+    /// The current frame head, without its mask: two bytes and up to eight of length.
     head: [u8; 10],
-    /// Bytes of it that are there.
+    /// Bytes of the head that have arrived.
     known: usize,
-    /// Bytes of mask and payload that are still to come.
+    /// Bytes of mask and payload that are still missing.
     missing: u64,
-    /// A message in fragments waits for its last one.
+    /// A fragmented message has not received its last fragment.
     open: bool,
 }
 
 impl Frames {
-    /// Takes in what arrived.
+    /// Reads bytes that have arrived.
     pub(crate) fn follow(&mut self, mut bytes: &[u8]) {
         while let [byte, rest @ ..] = bytes {
             if self.missing > 0 {
@@ -41,24 +39,24 @@ impl Frames {
             self.known += 1;
             bytes = rest;
             if let Some(length) = self.length() {
-                // Control frames (opcode 8 and up) come between fragments and end nothing.
+                // A control frame (opcode 8 and up) may come between fragments and ends no message.
                 let [first, ..] = self.head;
                 if first & 0x08 == 0 {
                     self.open = first & 0x80 == 0;
                 }
-                // A client's frame has four bytes of mask; the codec refuses any other.
+                // A client's frame has four bytes of mask; the codec rejects any other frame.
                 self.missing = length.saturating_add(4);
                 self.known = 0;
             }
         }
     }
 
-    /// Whether what arrived ends in the middle of a message or of a frame.
+    /// Whether the bytes so far end in the middle of a message or of a frame.
     pub(crate) fn in_message(&self) -> bool {
         self.open || self.known > 0 || self.missing > 0
     }
 
-    /// The length of the payload, once the head is whole.
+    /// The length of the payload in bytes; `None` until the head is complete.
     fn length(&self) -> Option<u64> {
         let [_, short, long @ ..] = self.head;
         match (short & 0x7f, self.known) {
