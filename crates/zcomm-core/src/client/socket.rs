@@ -262,11 +262,7 @@ impl ClientSocket {
     }
 
     fn end_with(&mut self, end: End) {
-        if let End::ByUs(why) = &end {
-            self.wire.close(why);
-        }
-        // The answer to a Close is where a flush finds it; when it fails, all is over anyway.
-        self.wire.flush().ok();
+        self.wire.end(&end);
         self.end = Some(end);
     }
 }

@@ -60,13 +60,6 @@ pub struct ClientInfo {
     pub since: Instant,
 }
 
-/// An item of a mailbox.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Mail {
-    Message(Message),
-    Close(CloseReason),
-}
-
 /// One client in the registry.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -85,11 +78,14 @@ struct Mailbox {
 }
 
 impl Entry {
-    /// Removes and returns the next item of the mailbox. While the network is `blocked`,
-    /// messages stay in it and only the order to close is returned.
-    pub(crate) fn next_mail(&self, blocked: bool) -> Option<Mail> {
+    /// Removes and returns the next message of the mailbox. While the network is `blocked`,
+    /// messages stay in it.
+    ///
+    /// # Errors
+    /// The order to close, once no message is returned before it.
+    pub(crate) fn next_mail(&self, blocked: bool) -> Result<Option<Message>, CloseReason> {
         if !self.mail.load(Ordering::Acquire) {
-            return None;
+            return Ok(None);
         }
         let mut mailbox = lock(&self.mailbox);
         let message = if blocked {
@@ -97,13 +93,13 @@ impl Entry {
         } else {
             mailbox.messages.pop_front()
         };
-        let next = match message {
-            Some(message) => Some(Mail::Message(message)),
-            None => mailbox.close.take().map(Mail::Close),
+        let close = match message {
+            Some(_) => None,
+            None => mailbox.close.take(),
         };
         let empty = mailbox.messages.is_empty() && mailbox.close.is_none();
         self.mail.store(!empty, Ordering::Release);
-        next
+        close.map_or(Ok(message), Err)
     }
 
     /// Sets the waker to call for new mail. It stays set.
@@ -188,10 +184,7 @@ impl Clients {
     /// [`Connection::send`](crate::Connection::send).
     pub fn send_to(&self, id: ClientId, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
-        let (size, limit) = (message.len(), self.shared.max_send_bytes);
-        if size > limit {
-            return Err(Error::MessageTooLarge { size, limit });
-        }
+        self.check_size(&message)?;
         self.find(id)?.deliver(|mailbox| {
             if mailbox.messages.len() == MAILBOX {
                 return Err(Error::Busy);
@@ -267,6 +260,18 @@ impl Clients {
             sums += client.tally.sums();
         }
         (list.clients.len(), sums)
+    }
+
+    /// Checks that a message may be sent to a client.
+    ///
+    /// # Errors
+    /// [`Error::MessageTooLarge`].
+    pub(crate) fn check_size(&self, message: &Message) -> Result<()> {
+        let (size, limit) = (message.len(), self.shared.max_send_bytes);
+        match size > limit {
+            true => Err(Error::MessageTooLarge { size, limit }),
+            false => Ok(()),
+        }
     }
 
     fn find(&self, id: ClientId) -> Result<Arc<Entry>> {
@@ -349,7 +354,7 @@ mod tests {
         let clients = Clients::new(100);
         let member = join(&clients);
         let id = member.client.info.id;
-        assert_eq!(member.client.next_mail(false), None);
+        assert_eq!(member.client.next_mail(false), Ok(None));
         for n in 0..MAILBOX {
             clients.send_to(id, n.to_string()).unwrap();
         }
@@ -364,11 +369,11 @@ mod tests {
             .unwrap();
         for n in 0..MAILBOX {
             let message = Message::from(n.to_string());
-            assert_eq!(member.client.next_mail(false), Some(Mail::Message(message)));
+            assert_eq!(member.client.next_mail(false), Ok(Some(message)));
         }
         let close = CloseReason::new(1008, "first");
-        assert_eq!(member.client.next_mail(false), Some(Mail::Close(close)));
-        assert_eq!(member.client.next_mail(false), None);
+        assert_eq!(member.client.next_mail(false), Err(close));
+        assert_eq!(member.client.next_mail(false), Ok(None));
     }
 
     #[test]
@@ -378,11 +383,8 @@ mod tests {
         let id = member.client.info.id;
         clients.send_to(id, "waits").unwrap();
         clients.disconnect(id, CloseReason::new(1001, "")).unwrap();
-        assert!(matches!(
-            member.client.next_mail(true),
-            Some(Mail::Close(_))
-        ));
-        assert_eq!(member.client.next_mail(true), None);
+        assert!(member.client.next_mail(true).is_err());
+        assert_eq!(member.client.next_mail(true), Ok(None));
     }
 
     #[test]
@@ -393,7 +395,7 @@ mod tests {
         let late = join(&clients);
         for member in [early, late] {
             let close = CloseReason::new(1001, "Server shutting down");
-            assert_eq!(member.client.next_mail(false), Some(Mail::Close(close)));
+            assert_eq!(member.client.next_mail(false), Err(close));
         }
     }
 }

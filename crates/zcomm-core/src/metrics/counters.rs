@@ -90,7 +90,10 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add(&self, number: u64) {
-        self.0.fetch_add(number, Relaxed);
+        // A write takes the cache line from the other cores, even if nothing changes.
+        if number > 0 {
+            self.0.fetch_add(number, Relaxed);
+        }
     }
 
     pub(crate) fn get(&self) -> u64 {

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     access::slots::Slot,
-    connection::{counted::Counted, handle::Connection, socket::Socket},
+    connection::{handle::Connection, socket::Socket},
     error::{Error, Result},
     http::front::{Front, Guest, Upgraded},
     metrics::counters::TIMEOUT,
@@ -133,8 +133,8 @@ impl Sessions {
             (None, Some(viewers)) => (Some(true), &viewers.metrics),
             _ => (None, &front.metrics),
         };
-        let wire = Counted::new(wire, &membership.client, metrics);
-        let socket = Box::new(Socket::new(wire, &self.config, membership, cursor));
+        let socket = Socket::new(wire, &self.config, metrics, membership, cursor);
+        let socket = Box::new(socket);
         tracing::info!(conn = %id, %peer, viewer, "conn.opened");
         let (clients, hub) = (front.clients.clone(), front.hub.clone());
         let asked = asked.unwrap_or_default();

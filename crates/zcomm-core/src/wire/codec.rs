@@ -230,6 +230,17 @@ impl Wire {
         self.codec.close(Some(frame)).ok();
     }
 
+    /// Sends our Close frame, if this side ends the connection, or the codec's answer to the
+    /// other side's. Waits for nothing: [`finish`](Wire::finish) does.
+    pub(crate) fn end(&mut self, end: &End) {
+        if let End::ByUs(why) = end {
+            self.close(why);
+        }
+        // A peer that has ended its side of the TCP connection may still read. If this fails,
+        // the connection is broken anyway.
+        self.flush().ok();
+    }
+
     /// Ends the connection in order: writes what is left, with the Close frame last, sends FIN
     /// and waits for the client's FIN. Takes at most 3 s.
     pub(crate) async fn finish(&mut self) {
