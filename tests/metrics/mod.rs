@@ -139,7 +139,7 @@ const ORDINARY: [(&str, f64); 29] = [
     ("zcomm_refusals_total{reason=\"full\"}", 0.0),
     ("zcomm_refusals_total{reason=\"malformed\"}", 0.0),
     ("zcomm_refusals_total{reason=\"timeout\"}", 0.0),
-    ("zcomm_refusals_total{reason=\"unheard\"}", 0.0),
+    ("zcomm_refusals_total{reason=\"dropped\"}", 0.0),
     ("zcomm_refusals_total{reason=\"other\"}", 0.0),
     ("zcomm_slow_clients_total", 0.0),
     ("zcomm_gaps_total", 0.0),
