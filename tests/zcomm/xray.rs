@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tungstenite::{
-    Message, WebSocket,
+use tokio_tungstenite::tungstenite::{
+    self, Message, WebSocket,
     client::IntoClientRequest,
     protocol::frame::{
         Frame,

@@ -15,7 +15,7 @@
 
 use std::io::Cursor;
 
-use tungstenite::protocol::frame::{
+use tokio_tungstenite::tungstenite::protocol::frame::{
     FrameHeader,
     coding::{Control, Data, OpCode},
 };

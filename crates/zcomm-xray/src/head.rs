@@ -13,7 +13,7 @@
 //! web server. Production is content to compare it.
 
 use data_encoding::{BASE64, HEXLOWER};
-use tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
     event::{Accept, Head, Header},

@@ -6,7 +6,7 @@
 //!
 //! Production keeps all of it, up to a limit, because somebody has to get it.
 
-use tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::{
     event::{Close, Joined},

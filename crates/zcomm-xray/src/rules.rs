@@ -8,7 +8,7 @@
 //! Production keeps such a list in its tests, one case for each line.
 
 use serde::Serialize;
-use tungstenite::protocol::frame::{
+use tokio_tungstenite::tungstenite::protocol::frame::{
     FrameHeader,
     coding::{Control, Data, OpCode},
 };
