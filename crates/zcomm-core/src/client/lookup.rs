@@ -31,7 +31,7 @@ impl ConnectOptions {
 }
 
 impl Target {
-    /// Returns all addresses of the host. There is no time limit in here.
+    /// Returns all addresses of the host. It has no time limit of its own.
     pub(crate) async fn lookup(&self) -> Result<Vec<SocketAddr>, ConnectError> {
         let found = lookup(self.host.clone(), self.port).await;
         found.map_err(|source| ConnectError::NotFound {

@@ -232,7 +232,7 @@ mod tests {
         })
     }
 
-    /// What is there now, without waiting.
+    /// Reads everything up to the end of the log, without waiting.
     fn drain(cursor: &mut Cursor) -> Vec<Delivery> {
         std::iter::from_fn(|| cursor.take().now_or_never())
             .flatten()

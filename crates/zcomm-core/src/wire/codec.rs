@@ -128,7 +128,7 @@ impl Wire {
     }
 
     /// Does the opening handshake as a client. `max_message` limits a received message (bytes).
-    /// There is no time limit in here.
+    /// It has no time limit of its own.
     pub(crate) async fn connect(
         stream: Transport,
         request: Request,
