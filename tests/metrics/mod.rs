@@ -14,9 +14,9 @@ use tokio::{
     process::Command,
     sync::{Notify, mpsc},
 };
-use zcomm_core::{Config, Connection, Message, Refuse, Result, Token};
+use zcomm_core::{Config, Connection, Message, RefuseBy, Result, Token};
 
-use crate::chat_client::{Guest, chat_app};
+use crate::chat::client::{Guest, chat_app};
 use crate::harness::{CANARY, Client, Raw, Response, Running, echo, identity, reach, serve, soon};
 
 /// Fetches a page from a server of this test.
@@ -74,7 +74,7 @@ async fn an_ordinary_day(tls: bool) -> Running {
         Config {
             require_auth: true,
             token: Some(Token::new(CANARY).unwrap()),
-            refuse: Refuse::Http,
+            refuse: RefuseBy::Http,
             tls: tls.then(identity),
             ..Config::default()
         },

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use zcomm_core::{Config, Token};
 
-use crate::chat_client::chat_app;
+use crate::chat::client::chat_app;
 use crate::harness::{CANARY, Raw, Running, ask, echo, handshake, serve};
 
 /// A server on all addresses, with two more names, that needs no token from clients.
@@ -119,7 +119,7 @@ async fn a_wrong_token_is_401_and_says_why() {
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let refused = ask(addr, request).await.body;
     assert!(
-        refused.starts_with("403 these figures are not for everybody: ask from"),
+        refused.starts_with("403 these figures are private: ask from"),
         "{refused}"
     );
 }

@@ -86,7 +86,7 @@ mod server;
 
 pub use access::{
     origin::{Authority, Origin},
-    refusal::Refuse,
+    refusal::RefuseBy,
     token::{DEMO_TOKEN, NamedToken, Token},
 };
 pub use client::{

@@ -7,7 +7,7 @@
 //!
 //! Production keeps such a list in its tests, one case for each line.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio_tungstenite::tungstenite::protocol::frame::{
     FrameHeader,
     coding::{Control, Data, OpCode},
@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 pub(crate) const MAX_CONTROL: usize = 125;
 
 /// Who sent something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// The client, to the server.
     #[serde(rename = "client")]

@@ -22,13 +22,13 @@
 //! else for long (a computation, a slow database) stalls its own connection and no other. In
 //! production, everything that a handler awaits besides `recv` has a time limit.
 
-use std::{future::poll_fn, net::SocketAddr, time::Duration};
+use std::{future::poll_fn, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
 use crate::{
-    access::query::Asked,
-    clients::registry::{ClientId, ClientInfo, Clients},
+    access::handshake::Caller,
+    clients::registry::{ClientId, ClientInfo, Clients, Entry},
     connection::socket::Socket,
     error::{Error, Result},
     hub::log::Hub,
@@ -37,9 +37,9 @@ use crate::{
 
 /// One client, as its handler sees it. Dropping it closes the connection.
 pub struct Connection {
-    info: ClientInfo,
+    client: Arc<Entry>,
     /// Boxed: most clients send no query.
-    asked: Option<Box<Asked>>,
+    caller: Option<Box<Caller>>,
     clients: Clients,
     hub: Hub,
     /// `None` only during `drop`.
@@ -54,15 +54,14 @@ impl Connection {
     /// dropped.
     pub(crate) fn new(
         socket: Box<Socket>,
-        info: ClientInfo,
-        asked: Asked,
+        caller: Caller,
         clients: Clients,
         hub: Hub,
     ) -> (Connection, oneshot::Receiver<Box<Socket>>) {
         let (home, back) = oneshot::channel();
         let connection = Connection {
-            info,
-            asked: (!asked.is_empty()).then(|| Box::new(asked)),
+            client: Arc::clone(&socket.client),
+            caller: (!caller.is_empty()).then(|| Box::new(caller)),
             clients,
             hub,
             socket: Some(socket),
@@ -74,34 +73,34 @@ impl Connection {
     /// The number of this client, unique during one run of the server.
     #[must_use]
     pub fn id(&self) -> ClientId {
-        self.info.id
+        self.client.info.id
     }
 
     /// The address from which the client connected.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.info.peer_addr
+        self.client.info.peer_addr
     }
 
     /// The client's number, address and time of connection.
     #[must_use]
     pub fn info(&self) -> &ClientInfo {
-        &self.info
+        &self.client.info
     }
 
-    /// A value from the query of the client's address: of `name`, `session`, `direct` or
-    /// `broadcast`, decoded and cut to 512 bytes. It is untrusted input: check it, and log it as
-    /// `?value`. A session is a secret and must not be logged.
+    /// The first value of a name in the query of the client's address, decoded. The names `token`
+    /// and `attempt` are reserved and never found here. The value is untrusted input of at most
+    /// 4 KiB: check it, and log it as `?value`. Do not log a secret.
     #[must_use]
-    pub fn asked(&self, name: &str) -> Option<&str> {
-        self.asked.as_ref().and_then(|asked| asked.value(name))
+    pub fn query(&self, name: &str) -> Option<&str> {
+        let mut values = self.caller.as_ref()?.query.all(name);
+        values.next().map(|value| &**value)
     }
 
     /// The name that belongs to the client's token; see [`tokens`](crate::Config::tokens).
     #[must_use]
     pub fn bound_name(&self) -> Option<&str> {
-        let asked = self.asked.as_ref()?;
-        asked.bound_name.as_deref()
+        self.caller.as_ref()?.name.as_deref()
     }
 
     /// The clients that are connected to this server.
@@ -161,7 +160,7 @@ impl Connection {
     /// The order within one log is exact; between two logs there is none. Each log costs
     /// some bytes and one check per wake, so limit how many a client may subscribe to.
     pub fn subscribe(&mut self, hub: &Hub, after: u64) {
-        let id = self.info.id;
+        let id = self.id();
         if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
             logs.add(hub.cursor_at(id, after));
         }

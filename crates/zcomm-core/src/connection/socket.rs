@@ -37,7 +37,7 @@ use crate::{
 /// A connection after its handshake, with everything that belongs to it.
 pub(crate) struct Socket {
     wire: Wire,
-    client: Arc<Entry>,
+    pub(crate) client: Arc<Entry>,
     metrics: Arc<Metrics>,
     /// `None`, and so unlisted and without cursors, as soon as the connection has ended.
     attached: Option<(Membership, Subscriptions)>,

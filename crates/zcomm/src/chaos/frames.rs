@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 };
 use zcomm_core::xray::Direction;
 
-use crate::output::counted;
+use crate::shared::text::counted;
 
 /// The longest header: two bytes, eight of length, four of key.
 const MAX_HEADER: usize = 14;
