@@ -1,27 +1,19 @@
 "use strict";
-// The page of the chat: what chat_wire.js hears, made visible. Three kinds of conversation, each with its own log:
-// a room (#), a person (@, in private), and everyone (*). Keys are kind + name, in a Map: a room called `__proto__`
-// is a name like any other. All text goes in as textContent: what a stranger sends can never become markup.
+// The page of the chat: shows what chat_wire.js receives. There are three kinds of conversation, each with its own log:
+// a room (#), a user (@, in private), and everyone (*). The keys of the Map are kind + name, so that a room may be named
+// `__proto__`. Text from the network goes in as textContent, so it never becomes markup.
 
-const create = (tag, className, text) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-};
-const plural = (count, one, many = `${one}s`) => `${count} ${Number(count) === 1 ? one : many}`;
-
-// ---- People: a chip with their first letter, in a colour that follows from the name.
+// ---- Users: a chip with the first letter, in a colour that follows from the name.
 const tint = (name) => [...name].reduce((sum, letter) => (sum * 37 + letter.codePointAt(0)) % 8191, 11) % 6;
 const chip = (name) => {
-  const made = create("span", "chip", [...name][0].toUpperCase());
+  const made = make("span", "chip", [...name][0].toUpperCase());
   made.dataset.tint = tint(name);
   made.ariaHidden = "true"; // the name is beside it
   return made;
 };
 
 // ---- Conversations.
-const MAX_LINES = 300; // in a log; bounded, like all queues
+const MAX_LINES = 300; // in a log
 const conversations = new Map();
 let current = null;
 
@@ -40,7 +32,7 @@ const conversation = (kind, name = "") => {
   return talk;
 };
 const makeList = (talk) => {
-  const list = create("ol", "log");
+  const list = make("ol", "log");
   list.role = "log";
   list.tabIndex = 0;
   list.ariaLabel = `Conversation: ${nameOf(talk)}`;
@@ -49,13 +41,13 @@ const makeList = (talk) => {
   element("logs").append(list);
   return list;
 };
-// Rooms first, then people, then everyone.
+// The order is: rooms, users, everyone.
 const makeButton = (talk) => {
-  const button = create("button");
+  const button = make("button");
   button.type = "button";
-  button.append(create("span", "sign", talk.kind), create("span", "place", nameOf(talk)), create("span", "unread"));
+  button.append(make("span", "sign", talk.kind), make("span", "place", nameOf(talk)), make("span", "unread"));
   button.addEventListener("click", () => show(talk));
-  const item = create("li");
+  const item = make("li");
   item.append(button);
   const later = { "#": ["@", "*"], "@": ["*"], "*": [] }[talk.kind];
   const next = [...element("conversations").children].find((other) => later.includes(other.dataset.kind));
@@ -63,7 +55,7 @@ const makeButton = (talk) => {
   element("conversations").insertBefore(item, next ?? null);
   return button;
 };
-// Strangers may write to us, but not fill the page.
+// Any user may start a private chat with us, so their number has a limit.
 const MAX_PEOPLE = 50;
 const makeSpace = () => {
   const others = privately().filter((talk) => talk !== current);
@@ -82,7 +74,7 @@ const drop = (talk) => {
 const show = (talk) => {
   hide(current);
   current = talk;
-  me.place = talk.key; // where a reload comes back to
+  me.place = talk.key; // shown again after a reload
   talk.list.hidden = false;
   toEnd(talk.list);
   talk.button.ariaCurrent = "true";
@@ -97,7 +89,7 @@ const show = (talk) => {
 };
 const hide = (talk) => {
   if (!talk) return;
-  talk.draft = element("message").value; // half a sentence waits
+  talk.draft = element("message").value; // keeps an unfinished message
   talk.list.hidden = true;
   talk.button.ariaCurrent = null;
 };
@@ -112,7 +104,7 @@ const showHead = ({ kind, name }) => {
 };
 
 const LABEL = { "#": "Room ", "@": "Private: ", "*": "Everyone" };
-// What is in sight is read.
+// Marks the visible conversation as read, and shows the numbers of unread messages.
 const read = () => {
   if (current && !document.hidden) current.unread = 0;
   let sum = 0;
@@ -127,8 +119,8 @@ document.addEventListener("visibilitychange", read);
 
 // ---- Lines of a log.
 
-// The newest line stays in sight, also when the log gets smaller, unless the reader has scrolled up to read.
-const up = new WeakSet(); // the logs in which somebody reads further up
+// Scrolls to the newest line, also when the log gets smaller, unless the reader has scrolled up.
+const up = new WeakSet(); // the logs that are scrolled up
 const toEnd = (list) => {
   up.delete(list);
   list.scrollTop = list.scrollHeight;
@@ -144,13 +136,13 @@ const keepEnd = (list, change, always) => {
 };
 const follow = () => current && !up.has(current.list) && toEnd(current.list);
 new ResizeObserver(follow).observe(element("logs"));
-// What is still being sent stays below what is said.
+// Messages that are not sent yet stay below all others.
 const place = (list, line) => {
   const waiting = line.dataset.state === "sending" ? null : list.querySelector("[data-state=sending]");
   list.insertBefore(line, waiting);
   for (const changed of [line, line.nextElementSibling]) if (changed) group(changed);
 };
-// Several lines of one person in a row share one name.
+// Shows the name once for several lines of one user in a row.
 const group = (line) => {
   const before = line.previousElementSibling;
   const near = Number(line.dataset.at) - Number(before?.dataset.at) < 300_000;
@@ -158,8 +150,8 @@ const group = (line) => {
   line.classList.toggle("again", same && near);
 };
 
-const mine = new Map(); // id → the line of a message of ours, until the server's copy is here
-const shown = new Set(); // name and id of the latest messages: a message that was sent twice is shown once
+const mine = new Map(); // id → the line of our message
+const shown = new Set(); // name and id of the latest messages, to show a message that was sent twice only once
 const isRepeated = ({ name, id }) => {
   if (!id) return false;
   const key = JSON.stringify([name, id]);
@@ -170,11 +162,11 @@ const isRepeated = ({ name, id }) => {
 };
 
 const line = (name, text, own) => {
-  const made = create("li");
+  const made = make("li");
   made.dataset.kind = own ? "sent" : "received";
   made.dataset.name = name;
-  made.append(chip(name), create("span", "name", own ? `${name} (you)` : name), create("time"));
-  made.append(create("span", "text", text), create("span", "mark"), create("span", "seq"));
+  made.append(chip(name), make("span", "name", own ? `${name} (you)` : name), make("time"));
+  made.append(make("span", "text", text), make("span", "mark"), make("span", "seq"));
   return made;
 };
 const setTime = (made, timestamp) => {
@@ -189,7 +181,7 @@ const mark = (made, state, text) => {
   made.querySelector(".mark").textContent = text;
 };
 
-// Our own message, as soon as it is said.
+// Shows our own message at once.
 const showSending = (entry) => {
   const talk = conversation(...{ chat: ["#", entry.room], direct: ["@", entry.to], broadcast: ["*"] }[entry.type]);
   const made = line(me.name, entry.text, true);
@@ -197,15 +189,15 @@ const showSending = (entry) => {
   if (entry.type === "direct") made.dataset.private = "";
   mark(made, "sending", "sending …");
   mine.set(entry.id, made);
-  if (mine.size > 4 * MAX_WAITING) mine.delete(mine.keys().next().value);
+  if (mine.size > 4 * MAX_OUTBOX) mine.delete(mine.keys().next().value);
   keepEnd(talk.list, () => place(talk.list, made), true);
 };
-// The server has it: it keeps its place above those that are still on their way.
+// The server has our message: moves it above those that are not sent yet.
 const showSent = (id, ack) => {
   const made = mine.get(id);
   if (!made) return;
-  const reached = ack && made.dataset.private === undefined ? ` to ${ack.recipients}` : (/ to .*/.exec(made.querySelector(".mark").textContent) ?? "");
-  mark(made, "sent", `sent${reached}`);
+  const before = / to .*/.exec(made.querySelector(".mark").textContent) ?? "";
+  mark(made, "sent", `sent${ack && made.dataset.private === undefined ? ` to ${ack.recipients}` : before}`);
   const list = made.parentElement;
   if (list) keepEnd(list, () => place(list, made));
 };
@@ -215,7 +207,7 @@ const showFailed = (id, sentence) => {
   mine.delete(id);
 };
 
-// What somebody said, also what we said ourselves: the server's copy has the place that all others see.
+// Shows a message of the log. Our own one moves to the position that all users see.
 const showMessage = (talk, message) => {
   const { id, name, text, timestamp, seq } = message;
   const own = isOurs(message);
@@ -233,18 +225,18 @@ const showMessage = (talk, message) => {
   talk.unread += 1;
   read();
 };
-// After a reload we ask for some messages again; they are no news.
+// After a reload we ask for old messages again: they are not unread.
 const isRead = (talk, seq) => {
   const { read } = me.positions.get({ "#": talk.name, "@": INBOX, "*": EVERYONE }[talk.kind]) ?? {};
   return read !== undefined && BigInt(seq) <= BigInt(read);
 };
 
-// ---- Notes between the messages: what happened to the connection. One that repeats itself replaces the last.
+// ---- Notes between the messages. A note replaces the note before it if both have the same topic.
 const note = (talk, kind, text, topic = text) => {
-  const made = create("li", "note");
+  const made = make("li", "note");
   made.dataset.kind = kind;
   made.dataset.topic = topic;
-  made.append(create("span", "sign", kind === "lost" ? "!" : "•"), create("span", "text", text));
+  made.append(make("span", "sign", kind === "lost" ? "!" : "•"), make("span", "text", text));
   keepEnd(talk.list, () => {
     const last = [...talk.list.children].findLast((other) => other.dataset.state !== "sending");
     if (last?.dataset.topic === topic) last.remove();
@@ -252,52 +244,53 @@ const note = (talk, kind, text, topic = text) => {
   });
   return made;
 };
-// Who came and who left, together in one line: a class that comes in is no flood.
+// Puts all users that join and leave in a row into one note, so that a class of 30 does not fill the log.
 const notePresence = (talk, name, came) => {
   const last = [...talk.list.children].findLast((other) => other.dataset.state !== "sending");
   const moves = last?.moves ?? new Map();
   moves.delete(name);
   moves.set(name, came);
   const names = (wanted) => [...moves].filter(([, came]) => came === wanted).map(([name]) => name);
-  const list = (names) => (names.length > 8 ? `${names.slice(-8).join(", ")} and ${names.length - 8} more` : names.join(", "));
+  const more = (names) => (names.length > 8 ? ` and ${names.length - 8} more` : "");
+  const list = (names) => names.slice(-8).join(", ") + more(names);
   const parts = [];
-  if (names(true).length) parts.push(`${list(names(true))} came in`);
+  if (names(true).length) parts.push(`${list(names(true))} joined`);
   if (names(false).length) parts.push(`${list(names(false))} left`);
   note(talk, "life", parts.join(" · "), "presence").moves = moves;
 };
-// A gap is never silent.
-const inWordsOfGap = (from, to, epoch, known) => {
+// A gap is always shown.
+const explainGap = (from, to, epoch, known) => {
   const before = BigInt(from) - 1n;
   if (to === null || epoch !== known) {
-    const since = before > 0n ? `after message ${before} and ` : "";
-    return `The server has started anew: anything said ${since}before that is lost.`;
+    const since = before > 0n ? ` after message ${before}` : "";
+    return `The server restarted: all messages${since} and before the restart are lost.`;
   }
   const count = BigInt(to) - before;
   if (count <= 0n) return null;
   const which = count === 1n ? `Message ${from} is` : `Messages ${from} to ${to} are`;
-  return `${which} lost: the server does not keep ${count === 1n ? "it" : "them"} any more.`;
+  return `${which} lost: the server no longer has ${count === 1n ? "it" : "them"}.`;
 };
 const showGap = ({ room: where, from, to, epoch }) => {
   if (where === INBOX) return showInboxGap(from, to);
   const talk = where === EVERYONE ? conversation("*") : room(where);
-  const words = inWordsOfGap(from, to, epoch, epochOf(where) ?? epoch);
-  if (!talk || !words) return;
-  note(talk, "lost", words);
+  const sentence = explainGap(from, to, epoch, epochOf(where) ?? epoch);
+  if (!talk || !sentence) return;
+  note(talk, "lost", sentence);
   if (talk !== current) talk.unread += 1;
   read();
 };
-// Whoever may have written to us: nobody knows, perhaps nobody.
+// The sender of a lost private message is unknown, so the note goes to every private chat.
 const showInboxGap = (from, to) => {
-  const away = "The server does not know us any more: private messages sent meanwhile, if any, are lost.";
-  const words = to === null ? away : `${inWordsOfGap(from, to)} They were private.`;
-  for (const talk of privately()) note(talk, "lost", words);
-  if (!privately().length && current) note(current, "life", words);
+  const restarted = "The server no longer knows this session: private messages that were sent meanwhile are lost.";
+  const sentence = to === null ? restarted : `Private messages: ${explainGap(from, to)}`;
+  for (const talk of privately()) note(talk, "lost", sentence);
+  if (!privately().length && current) note(current, "life", sentence);
 };
 
-// ---- Who is here, and who is typing.
+// ---- The users in the room, and who is typing.
 const PEOPLE_SHOWN = 100;
-const ABOUT = { "@": "in private: only the two of you", "*": "in all rooms" };
-// A class comes in at once: what is drawn from the list is drawn once a frame, however often it changes.
+const ABOUT = { "@": "private: only the two of you", "*": "in all rooms" };
+// Draws the list at most once per animation frame, because a whole class may join at once.
 let peopleAreDue = false;
 const showPeople = () => {
   if (!peopleAreDue) requestAnimationFrame(drawPeople);
@@ -307,26 +300,26 @@ const drawPeople = () => {
   peopleAreDue = false;
   if (!current) return;
   const { kind, name, people, count } = current;
-  element("here").textContent = kind === "#" ? `Here: ${count}` : "Who reads this";
+  element("here").textContent = kind === "#" ? `Here: ${count}` : "Readers";
   element("about").textContent = ABOUT[kind] ?? plural(count, "person", "people");
   const names = { "#": [...people].sort((a, b) => a.localeCompare(b)), "@": [name], "*": [] }[kind];
   const items = names.slice(0, PEOPLE_SHOWN).map(personItem);
-  if (kind === "#" && count > items.length) items.push(create("li", "more", `and ${count - items.length} more`));
-  if (kind === "*") items.push(create("li", "more", "Everybody who is connected, in any room."));
-  const focused = document.activeElement.closest("#people .person")?.textContent; // somebody may come while we choose
+  if (kind === "#" && count > items.length) items.push(make("li", "more", `and ${count - items.length} more`));
+  if (kind === "*") items.push(make("li", "more", "All connected users, in all rooms."));
+  const focused = document.activeElement.closest("#people .person")?.textContent; // keeps the keyboard's place
   element("people").replaceChildren(...items);
   if (focused) items.find((item) => item.textContent === focused)?.firstElementChild.focus();
 };
 const personItem = (name) => {
   const you = name === me.name;
-  const who = create(you ? "span" : "button", "person");
-  who.append(chip(name), create("span", "name", you ? `${name} (you)` : name));
+  const who = make(you ? "span" : "button", "person");
+  who.append(chip(name), make("span", "name", you ? `${name} (you)` : name));
   if (!you) {
     who.type = "button";
-    who.title = `Talk to ${name} in private`;
+    who.title = `Private chat with ${name}`;
     who.addEventListener("click", () => talkTo(name));
   }
-  const item = create("li");
+  const item = make("li");
   item.append(who);
   return item;
 };
@@ -335,7 +328,7 @@ const setPeople = (talk, names, count) => {
   talk.count = count;
   if (talk === current) showPeople();
 };
-const somebodyMoved = ({ room: where, name, user_count }, came) => {
+const showPresence = ({ room: where, name, user_count }, came) => {
   const talk = room(where);
   if (!talk) return;
   if (came) talk.people.add(name);
@@ -353,8 +346,8 @@ const showTyping = () => {
   const who = names.length > 2 ? plural(names.length, "person", "people") : names.join(" and ");
   element("typing").textContent = names.length ? `${who} ${names.length > 1 ? "are" : "is"} typing …` : "";
 };
-// Nobody says that they have stopped, so the server says how long it holds.
-const somebodyTypes = ({ room: where, name, expires_in }) => {
+// No message says that a user stopped typing, so a typing notice expires.
+const showTypingOf = ({ room: where, name, expires_in }) => {
   const talk = room(where);
   if (!talk) return;
   const until = performance.now() + expires_in * 1000;
@@ -365,7 +358,7 @@ const somebodyTypes = ({ room: where, name, expires_in }) => {
   }, expires_in * 1000);
   showTyping();
 };
-const TYPING_EVERY = 3000; // ms: before it expires with the others
+const TYPING_EVERY = 3000; // ms: less than the server's expires_in
 let typedAt = -Infinity;
 const weType = () => {
   if (current.kind !== "#" || !element("message").value || performance.now() - typedAt < TYPING_EVERY) return;
@@ -373,7 +366,7 @@ const weType = () => {
   transmit({ type: "typing", room: current.name });
 };
 
-// ---- The server's pulse: messages per second, from the difference of two counts.
+// ---- The chart: messages per second, from the difference of two counts.
 const SAMPLES = 60;
 const STATS_EVERY = 2000; // ms
 const rates = [];
@@ -385,7 +378,7 @@ setInterval(askForStats, STATS_EVERY);
 const showStats = ({ messages, clients, rooms, uptime_seconds, timestamp }) => {
   const at = Date.parse(timestamp);
   const seconds = (at - counted?.at) / 1000;
-  // A count that is smaller than before is another server's; one that is old says nothing about now.
+  // Skips a smaller count, which is from another run of the server, and a pause of more than 10 s.
   if (seconds > 0 && seconds < 10 && messages >= counted.messages) rates.push((messages - counted.messages) / seconds);
   counted = { at, messages };
   if (rates.length > SAMPLES) rates.shift();
@@ -401,10 +394,11 @@ const drawRates = () => {
   const area = points.length ? [`${x(0)},40`, ...points, `${x(rates.length - 1)},40`] : [];
   element("chart").querySelector("polygon").setAttribute("points", area.join(" "));
   const now = rates.at(-1);
-  element("rate").textContent = now === undefined ? "counting …" : `${now.toFixed(1)} messages/s, at most ${highest.toFixed(1)}`;
+  const rate = `${now?.toFixed(1)} messages/s, at most ${highest.toFixed(1)}`;
+  element("rate").textContent = now === undefined ? "counting …" : rate;
 };
 
-// ---- What the server says.
+// ---- Messages from the server.
 const views = new Map(
   Object.entries({
     welcome({ name }) {
@@ -417,8 +411,8 @@ const views = new Map(
       const talk = conversation("#", where);
       setPeople(talk, users, user_count);
       if (known && recovered) {
-        const words = missed === "0" ? "nothing was missed" : `recovered ${plural(missed, "message")}`;
-        note(talk, "recovered", `Connected again: ${words}.`, "again");
+        const result = missed === "0" ? "nothing was missed" : `recovered ${plural(missed, "message")}`;
+        note(talk, "recovered", `Connected again: ${result}.`, "again");
       }
       if (wanted === where || !current) show(talk);
       if (wanted === where) wanted = null;
@@ -438,10 +432,10 @@ const views = new Map(
       element("announcement").querySelector("span").textContent = `${message.name} to everyone: ${message.text}`;
       element("announcement").hidden = false;
     },
-    user_joined: (message) => somebodyMoved(message, true),
-    user_left: (message) => somebodyMoved(message, false),
+    user_joined: (message) => showPresence(message, true),
+    user_left: (message) => showPresence(message, false),
     user_list: ({ room: where, users, user_count }) => room(where) && setPeople(room(where), users, user_count),
-    typing: somebodyTypes,
+    typing: showTypingOf,
     stats: showStats,
     gap: showGap,
     error({ message, room: where }) {
@@ -449,23 +443,24 @@ const views = new Map(
     },
   }),
 );
-let wanted = null; // the room to show when we are in
-let renamed = null;
-const becauseOf = (name) => (name.startsWith(me.wanted) ? "the name you wanted is taken" : "that name belongs to your token");
+let wanted = null; // the room to show when we have joined it
+let renamed = null; // the new name, until a room can show it
+const becauseOf = (name) => (name.startsWith(me.wanted) ? "the name is taken" : "the name belongs to your token");
 
-hear.message = (message) => {
+on.message = (message) => {
   const view = views.get(message?.type);
+  const unknown = `The server sent a message of an unknown type: ${shorten(String(message?.type))}`;
   if (view) view(message);
-  else if (current) note(current, "life", `The server sent something this page does not know: ${shorten(String(message?.type))}`);
+  else if (current) note(current, "life", unknown);
 };
-hear.settled = showSent;
-hear.failed = showFailed;
+on.settled = showSent;
+on.failed = showFailed;
 
-// ---- The state of the connection, in a pill, and in one sentence.
+// ---- The state of the connection: its name and a sentence.
 const PILL = { connected: "OPEN", connecting: "CONNECTING", waiting: "CONNECTING", refused: "REFUSED" };
 let state = "closed";
-hear.socket = showWire;
-hear.state = (newState, sentence) => {
+on.socket = showWire;
+on.state = (newState, sentence) => {
   state = newState;
   element("status").dataset.state = PILL[state] ?? "CLOSED";
   element("closed").textContent = hideSecrets(sentence);
@@ -477,7 +472,8 @@ hear.state = (newState, sentence) => {
   for (const id of ["places", "talk", "side"]) element(id).hidden = !inside && state !== "connected";
   document.body.dataset.inside = inside || state === "connected";
   if (state === "connected") askForStats();
-  if (state === "refused") element(/name/i.test(sentence) ? "name" : /token/i.test(sentence) ? "token" : "connect").focus();
+  const cause = ["name", "token"].find((word) => sentence.toLowerCase().includes(word));
+  if (state === "refused") element(cause ?? "connect").focus();
   showPill();
 };
 const showPill = () => {
@@ -486,9 +482,9 @@ const showPill = () => {
   const text = state === "waiting" ? `next try in ${left < 10 ? left.toFixed(1) : Math.round(left)} s` : words[state];
   if (element("status").textContent !== text) element("status").textContent = text;
 };
-setInterval(showPill, 100); // the countdown
+setInterval(showPill, 100); // counts down
 
-// ---- What we do.
+// ---- Actions of the user.
 const say = (sentence) => (element("refused").textContent = sentence);
 
 const talkTo = (name) => {
@@ -497,14 +493,14 @@ const talkTo = (name) => {
   show(talk);
 };
 const goTo = (typed) => {
-  const place = typed.normalize().trim(); // as the server writes it
+  const place = typed.normalize().trim(); // the server does the same
   if (!place) return;
   if (place.startsWith("@")) return place.length > 1 && talkTo(place.slice(1).trim());
   if (place === EVERYONE) return show(conversation("*"));
   if (conversations.has(`#${place}`)) return show(room(place));
   wanted = place;
   if (welcomed) enterRoom(place);
-  else say("Rooms can be entered when you are connected.");
+  else say("Connect first, then open a room.");
 };
 const enter = (server, token, name) => {
   const again = me && me.server === server && me.wanted === name;
@@ -513,18 +509,7 @@ const enter = (server, token, name) => {
   connect();
 };
 
-// The link the server prints carries the token after #, a part that browsers keep to themselves. It moves into the
-// field and out of the address bar, which may be on a projector.
-const takeToken = () => {
-  const [, token] = /[#&]token=([^&]*)/.exec(location.hash) ?? [];
-  if (token === undefined) return;
-  history.replaceState(null, "", location.href.split("#")[0]);
-  try {
-    element("token").value = decodeURIComponent(token);
-  } catch {
-    hear.state("refused", "The token in this link is damaged: copy the whole link.");
-  }
-};
+const takeToken = tokenField((sentence) => on.state("refused", sentence));
 
 element("entrance").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -534,12 +519,9 @@ element("entrance").addEventListener("submit", (event) => {
     stop("refused", `Not connected: ${error.name}: ${error.message}`);
   }
 });
-element("show-token").addEventListener("change", ({ target }) => {
-  element("token").type = target.checked ? "text" : "password";
-});
 element("now").addEventListener("click", connect);
 element("disconnect").addEventListener("click", () => {
-  stop("closed", "Closed: you left. Connect brings you back as the same person.");
+  stop("closed", "Disconnected. Press Connect to return as the same user.");
   element("connect").focus();
 });
 element("open").addEventListener("submit", (event) => {
@@ -565,14 +547,14 @@ element("composer").addEventListener("submit", (event) => {
     "@": { type: "direct", to: name, text },
     "*": { type: "broadcast", text },
   }[kind]);
-  if (!entry) return say(`${MAX_WAITING} messages are waiting to be sent: this one has to wait here.`);
+  if (!entry) return say(`${MAX_OUTBOX} messages are waiting to be sent. Send this one later.`);
   showSending(entry);
   say("");
   typedAt = -Infinity;
   element("message").value = "";
   element("message").focus();
 });
-// Enter sends, Shift+Enter makes a new line; Enter that ends the input of a Japanese word does neither.
+// Enter sends, Shift+Enter makes a new line. While the user composes a word, e.g. in Japanese, Enter ends the word.
 element("message").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
@@ -582,9 +564,7 @@ element("message").addEventListener("input", weType);
 
 // ---- The life of the page.
 const start = () => {
-  if (location.protocol.startsWith("http")) {
-    element("server").value = `${location.protocol.replace("http", "ws")}//${location.host}/`;
-  }
+  if (ownServer) element("server").value = ownServer;
   const saved = recall();
   if (saved) {
     me = saved;
@@ -594,7 +574,7 @@ const start = () => {
     element("token").value = me.token;
   }
   takeToken();
-  if (!saved) return hear.state("closed", "");
+  if (!saved) return on.state("closed", "");
   me.token = element("token").value;
   for (const name of me.people) conversation("@", name);
   conversation("*");
@@ -604,7 +584,6 @@ const start = () => {
   connect();
 };
 document.addEventListener("DOMContentLoaded", start);
-window.addEventListener("hashchange", takeToken);
 window.addEventListener("pagehide", remember);
 document.addEventListener("visibilitychange", () => (document.hidden ? remember() : forget()));
 whenBlocked((sentence) => stop("refused", `Not connected: ${sentence}`));

@@ -1,20 +1,20 @@
 "use strict";
-// What every lesson page shares: the log, the code panel and the state. (Ends in words: why.js.)
-// The WebSocket code is in each page, between two comments; this file only watches it and never changes it.
+// What the lesson pages share: the log, the code panel, the state and the forms. The WebSocket code is in each page,
+// between two comments; this file calls it and watches it.
 
 const STATES = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"]; // the index is readyState
 
-// ---- The log. Text goes in as textContent: what a stranger sends can never become markup.
+// ---- The log. Text goes in as textContent, so text from the network never becomes markup.
 const KINDS = { send: "sent", message: "received", error: "error", why: "error" };
 const SIGNS = { sent: "→", received: "←", life: "•", error: "!" };
 
-// A string as it is; bytes as two digits each, since bytes are not text.
+// Text as it is; bytes as hexadecimal digits.
 const readable = (data) => {
   if (typeof data === "string") return data;
   return data instanceof Blob ? `${data.size} bytes` : `${data.byteLength} bytes: ${hex(data).join(" ")}`;
 };
 
-// The newest entry stays in sight, unless the reader has scrolled up to read.
+// Scrolls to the newest entry, unless the reader has scrolled up.
 const keepEnd = (change, always = false) => {
   const list = element("log");
   const atEnd = always || list.scrollHeight - list.scrollTop - list.clientHeight < 40;
@@ -22,43 +22,34 @@ const keepEnd = (change, always = false) => {
   if (atEnd) list.scrollTop = list.scrollHeight;
 };
 const log = (event, text, note) => {
-  const item = document.createElement("li");
-  item.dataset.event = event;
-  item.dataset.kind = KINDS[event] ?? "life";
+  const kind = KINDS[event] ?? "life";
   const time = new Date().toTimeString().slice(0, 8);
-  const parts = { time, sign: SIGNS[item.dataset.kind], name: event, text: shorten(text), note };
-  for (const [name, content] of Object.entries(parts)) {
-    if (content === undefined) continue;
-    const part = document.createElement("span");
-    part.className = name;
-    part.textContent = content;
-    item.append(part);
-  }
+  const parts = Object.entries({ time, sign: SIGNS[kind], name: event, text: shorten(text), note });
+  const shown = parts.filter(([, content]) => content !== undefined);
+  const item = make("li", "", ...shown.map(([name, content]) => make("span", name, content)));
+  Object.assign(item.dataset, { event, kind });
   keepEnd(() => {
     element("log").append(item);
-    while (element("log").children.length > 200) element("log").firstElementChild.remove(); // bounded, like all queues
-  }, event === "send" || event === "new WebSocket"); // what the reader just did is always shown
+    while (element("log").children.length > 200) element("log").firstElementChild.remove(); // limits the memory
+  }, event === "send" || event === "new WebSocket"); // always shows what the reader just did
 };
 
-// ---- The code panel: the page's own script, read from the document, so it cannot drift from what runs.
+// ---- The code panel. It shows the page's own script, read from the document, so it shows the code that runs.
 const MARKS = { new: "new WebSocket(", send: "socket.send(", "close()": "socket.close(" };
 for (const event of ["open", "message", "error", "close"]) MARKS[event] = `socket.addEventListener("${event}"`;
 const showCode = () => {
   const lesson = element("lesson").textContent.split(/^\/\/ The lesson (?:begins|ends).*$/m)[1];
   for (const text of lesson.trim().split("\n")) {
     const [, code, comment] = /^(.*?)(\/\/ .*)?$/.exec(text);
-    const line = document.createElement("code");
+    const line = make("code", "", code, make("i", "", `${comment ?? ""}\n`));
     const event = Object.keys(MARKS).find((name) => code.includes(MARKS[name]));
     if (event) line.dataset.event = event;
-    const remark = document.createElement("i");
-    remark.textContent = `${comment ?? ""}\n`;
-    line.append(code, remark);
     element("code").append(line);
   }
 };
 
 // On one machine `new` and `open` are a millisecond apart. Lines light up 250 ms apart so that the eye can follow,
-// but never more than 750 ms late.
+// but at most 750 ms late.
 const timers = {};
 let turn = 0;
 const glow = (event) => {
@@ -70,14 +61,14 @@ const glow = (event) => {
     if (!line) return;
     panel.querySelector(".latest")?.classList.remove("latest");
     line.classList.add("glow", "latest");
-    const top = line.offsetTop - panel.scrollTop; // the panel scrolls to a line out of sight, the page never moves
+    const top = line.offsetTop - panel.scrollTop; // scrolls the panel only, never the page
     if (top < 0 || top + line.offsetHeight > panel.clientHeight) panel.scrollTop = line.offsetTop - 60;
     clearTimeout(timers[event]);
     timers[event] = setTimeout(() => line.classList.remove("glow"), 1600);
   }, turn - now);
 };
 
-// ---- The state, in the pill, in one sentence, and in which controls can be used.
+// ---- The state: its name, a sentence, and the controls that are enabled in it.
 const say = (sentence, kind = "life") =>
   keepEnd(() => {
     element("closed").textContent = sentence;
@@ -92,7 +83,8 @@ const show = (state, sentence, kind) => {
   say(sentence, kind);
 };
 
-// ---- Connecting. The random attempt id lets the page ask the server later why this very attempt failed.
+// ---- The connection.
+// Returns the address in the field with a new attempt id, so that the page can ask later why this attempt failed.
 const address = () => {
   const typed = element("server").value.trim().split("#")[0];
   return `${typed}${typed.includes("?") ? "&" : "?"}attempt=${randomWord()}`;
@@ -103,15 +95,17 @@ const badAddress = (error) => {
   say(`Not connected: ${sentence}`, "error");
 };
 
-// Listens beside the lesson, and wraps `send` and `close` of this one socket, because a call has no event.
-let current = null; // says something about the newest connection
-const watch = (socket, onState = () => {}) => {
+let onState = () => {}; // a lesson may set it: called with each new readyState
+let current = null; // reports a step of the newest connection
+// Listens beside the lesson's own listeners. Wraps `send` and `close` of this socket, because a call fires no event.
+const watch = (socket) => {
   let opened = false;
-  let asked = false; // has this page asked to close?
+  let asked = false; // this page has called close()
   const step = (sentence, kind) => {
     show(socket.readyState, sentence, kind);
     onState(socket.readyState);
-    // A disabled field drops the keyboard. Who was typing when the server left must not press Connect by a space.
+    // A disabled field loses the focus. After the server has left, the log gets it and not Connect: a reader who is
+    // typing would press the button with a space.
     if (document.activeElement !== document.body && !document.activeElement.disabled) return;
     if (socket.readyState === WebSocket.CLOSED) element(opened && !asked ? "log" : "connect").focus();
     if (socket.readyState !== WebSocket.OPEN) return;
@@ -122,7 +116,7 @@ const watch = (socket, onState = () => {}) => {
   showWire(socket);
   log("new WebSocket", hideSecrets(socket.url));
   glow("new");
-  step("Connecting: the handshake is on its way.");
+  step("Connecting: waiting for the answer to the handshake.");
   for (const event of ["open", "message", "error", "close"]) socket.addEventListener(event, () => glow(event));
   socket.send = (data) => {
     WebSocket.prototype.send.call(socket, data);
@@ -140,22 +134,37 @@ const watch = (socket, onState = () => {}) => {
     step("Open: both sides may send.");
   });
   socket.addEventListener("close", async (event) => {
-    step(`Closed: ${inWords(event)}`, [1000, 1001, 1005].includes(event.code) ? "life" : "error");
+    step(`Closed: ${explain(event)}`, [1000, 1001, 1005].includes(event.code) ? "life" : "error");
     if (event.code !== 1006) return;
     const stopped = { sentence: "this page stopped the handshake" };
     const { sentence, kind = "error" } = asked && !opened ? stopped : await why(socket, opened);
     log("why", sentence);
-    if (current === step) say(`Closed: 1006 — ${sentence}`, kind); // else a newer connection has the word
+    if (current === step) say(`Closed: 1006 — ${sentence}`, kind); // unless there is a newer connection
   });
 };
 
-document.addEventListener("DOMContentLoaded", () => {
-  if (location.protocol.startsWith("http")) {
-    element("server").value = `${location.protocol.replace("http", "ws")}//${location.host}/`;
+// ---- The forms. Each lesson defines `socket`, `connect`, `send` and `disconnect`.
+element("connection").addEventListener("submit", (event) => {
+  event.preventDefault();
+  try {
+    connect(address(), element("token")?.value);
+  } catch (error) {
+    return badAddress(error);
   }
+  watch(socket);
+});
+element("disconnect").addEventListener("click", () => disconnect());
+element("conversation").addEventListener("submit", (event) => {
+  event.preventDefault();
+  send(element("message").value);
+  element("message").select();
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  if (ownServer) element("server").value = ownServer;
   showCode();
   show(WebSocket.CLOSED, "Not connected: press Connect.");
-  element("status").textContent = "no socket yet"; // readyState belongs to a socket, and there is none
+  element("status").textContent = "no socket yet"; // only a socket has a readyState
 });
 whenBlocked((sentence) => {
   log("why", sentence);

@@ -1,12 +1,12 @@
 "use strict";
-// "Show the wire": each frame of this page's own connections, with its bytes. A page sees no frame; a server that runs
-// with --xray does, and shows them to whoever knows the attempt of a connection (the random word in its address). They
-// are shown in a frame of their own, by the page of zcomm xray, which is only told where to ask.
+// "Show the wire": shows each frame of this page's connections, with its bytes. A script sees no frames. A server that
+// runs with --xray sees them, and shows them to a client that knows the attempt id in the connection's address. The
+// page of zcomm xray displays them in an iframe; this file tells it which connection to show.
 
 const wire = {
-  button: document.createElement("button"),
-  frame: null, // while it is shown
-  socket: null, // the newest of this page
+  button: make("button"),
+  frame: null, // the iframe, while it is shown
+  socket: null, // the newest one of this page
 };
 
 const askForWire = () => {
@@ -16,14 +16,14 @@ const askForWire = () => {
   const query = { watch: searchParams.get("attempt"), attempt: randomWord(), token: searchParams.get("token") };
   for (const [key, value] of Object.entries(query)) if (value) url.searchParams.set(key, value);
   const where = { url: url.href, command: `${element("command").textContent} -- --xray` };
-  wire.frame.contentWindow.postMessage(where, "*"); // an own file; but one that was double-clicked has no origin
+  wire.frame.contentWindow.postMessage(where, "*"); // "*", because a double-clicked file has no origin
 };
 const showWire = (socket) => {
   wire.socket = socket;
   askForWire();
 };
 
-const tellWire = () => {
+const showButton = () => {
   wire.button.textContent = wire.frame ? "Hide the wire" : "Show the wire";
   wire.button.setAttribute("aria-expanded", wire.frame !== null);
 };
@@ -31,8 +31,8 @@ wire.button.id = "wire";
 wire.button.type = "button";
 wire.button.addEventListener("click", () => {
   wire.frame?.remove();
-  wire.frame = wire.frame ? null : document.createElement("iframe");
-  tellWire();
+  wire.frame = wire.frame ? null : make("iframe");
+  showButton();
   if (!wire.frame) return;
   wire.frame.title = "The wire";
   wire.frame.src = "xray.html";
@@ -40,5 +40,5 @@ wire.button.addEventListener("click", () => {
   document.body.append(wire.frame);
   wire.frame.scrollIntoView({ block: "nearest" });
 });
-tellWire();
+showButton();
 document.querySelector(".state").append(wire.button);

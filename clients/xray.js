@@ -1,19 +1,19 @@
 "use strict";
-// The list of all that passes: bounded, filtered, paused. What is in one event: xray_detail.js.
+// The list of X-ray events, with a limit, filters and a pause. xray_detail.js shows the details of one event.
 
-const ROWS = 1000; // in the list; older ones are counted
-const WAITING = 1000; // while paused
+const ROWS = 1000; // the maximum in the list; the page counts the removed ones
+const WAITING = 1000; // the maximum number of events that wait to be drawn
 const PREVIEW = 40; // characters of a payload in the list
 
 const list = element("frames");
-let chosen = null; // a row
-let gone = 0; // rows that made room, and events that were lost on the way
-let waiting = []; // while paused
+let chosen = null; // the selected row
+let gone = 0; // removed rows and lost events
+let waiting = []; // the events of a pause
 let paused = false;
 const events = new WeakMap(); // row → event
 const connections = new Set();
 
-// ---- One row: time, connection, direction, name, and the bytes as boxes.
+// ---- A row: time, connection, direction, name, and the bytes in boxes.
 const SIGNS = { client: "→", server: "←" };
 const box = (kind, text) => make("span", `box ${kind}`, text);
 const boxes = (frame) => {
@@ -50,7 +50,7 @@ const rowOf = (event) => {
   return row;
 };
 
-// ---- Which rows are seen.
+// ---- The filters.
 const isSeen = ({ dataset }) => {
   const box = element(dataset.kind === "life" ? "http" : dataset.kind);
   return box.checked && ["", dataset.conn].includes(element("conn").value);
@@ -68,9 +68,9 @@ const knowConnection = (conn) => {
   if (select.length > 101) select[1].remove();
 };
 
-// ---- Adding, at the end; the oldest make room.
-const tellGone = () => {
-  element("gone").textContent = gone ? `${gone} older ones are not shown any more.` : "";
+// ---- Adding a row at the end. The oldest rows are removed.
+const showGone = () => {
+  element("gone").textContent = gone ? `${gone} older rows were removed.` : "";
 };
 const add = (event) => {
   if (event.gap) gone += event.gap;
@@ -86,13 +86,13 @@ const add = (event) => {
     gone += 1;
   }
 };
-// A burst is drawn once, and only by a page that is seen: events wait for that in an array that has a limit, too.
+// Draws a burst of events once, after 30 ms. Until then they wait in an array, which has a limit.
 let burst = [];
 const draw = () => {
   const batch = burst;
-  burst = []; // first: one event that cannot be shown must not stop the others
+  burst = []; // first, so that an event that cannot be shown does not stop later ones
   for (const event of batch) add(event);
-  tellGone();
+  showGone();
   if (element("follow").checked) list.scrollTop = list.scrollHeight;
 };
 const take = (event) => {
@@ -102,11 +102,11 @@ const take = (event) => {
     queue.shift();
     gone += 1;
   }
-  if (paused) return tellPause();
+  if (paused) return showPause();
   if (queue.length === 1) setTimeout(draw, 30);
 };
 
-// ---- Choosing, by mouse and by keyboard.
+// ---- Selecting a row, by mouse and by keyboard.
 const choose = (row) => {
   if (!row) return;
   chosen?.setAttribute("aria-selected", "false");
@@ -120,7 +120,7 @@ const choose = (row) => {
 };
 list.addEventListener("click", ({ target }) => {
   choose(target.closest("#frames > li"));
-  element("detail").scrollIntoView({ block: "nearest" }); // on a phone it is below
+  element("detail").scrollIntoView({ block: "nearest" }); // below the list on a phone
 });
 list.addEventListener("keydown", (event) => {
   const seen = Array.from(list.children).filter((row) => !row.hidden);
@@ -128,13 +128,13 @@ list.addEventListener("keydown", (event) => {
   const to = { ArrowDown: at + 1, ArrowUp: Math.max(at < 0 ? seen.length - 1 : at - 1, 0), Home: 0, End: seen.length - 1 };
   if (!(event.key in to)) return;
   event.preventDefault();
-  element("follow").checked = event.key === "End"; // who looks at one does not want to lose it
+  element("follow").checked = event.key === "End"; // keep the selected row in sight
   choose(seen[to[event.key]]);
 });
 
 // ---- Pause, follow, filters.
-const tellPause = () => {
-  element("pause").textContent = paused ? `Go on (${waiting.length} waiting)` : "Pause";
+const showPause = () => {
+  element("pause").textContent = paused ? `Resume (${waiting.length} waiting)` : "Pause";
   element("pause").setAttribute("aria-pressed", paused);
 };
 element("pause").addEventListener("click", () => {
@@ -144,7 +144,7 @@ element("pause").addEventListener("click", () => {
     waiting = [];
     draw();
   }
-  tellPause();
+  showPause();
 });
 list.addEventListener("wheel", ({ deltaY }) => {
   if (deltaY < 0) element("follow").checked = false;
@@ -153,22 +153,19 @@ element("follow").addEventListener("change", draw);
 for (const id of ["data", "control", "http", "conn"]) element(id).addEventListener("change", filter);
 element("controls").addEventListener("submit", (event) => event.preventDefault());
 
-// ---- Where it comes from: the server of this page. The token is behind the # of the link, which browsers keep to
-// themselves; it moves out of the address bar, and a reload of this tab still knows it.
+// ---- The source of the events: the server of this page.
 const status = (state, sentence) => {
   element("status").textContent = state;
   element("status").dataset.state = { live: "OPEN", connecting: "CONNECTING" }[state] ?? "CLOSED";
   element("closed").textContent = sentence;
 };
+// Keeps the token for a reload of this tab, because the address bar no longer has it.
 const takeToken = () => {
-  const [, found] = /[#&]token=([^&]*)/.exec(location.hash) ?? [];
-  if (found !== undefined) {
-    history.replaceState(null, "", location.href.split("#")[0]);
-    sessionStorage.setItem("xray", found);
-  }
+  const found = tokenOfLink();
+  if (found !== undefined) sessionStorage.setItem("xray", found);
   return sessionStorage.getItem("xray") ?? "";
 };
-let viewer = null; // the newest WebSocket that brings events
+let viewer = null; // the newest WebSocket to the source
 const connect = (url) => {
   const socket = new WebSocket(url);
   let opened = false;
@@ -183,32 +180,32 @@ const connect = (url) => {
     const event = JSON.parse(data);
     take(event);
     over = framed && Boolean(event.end);
-    if (over) socket.close(); // the connection that it shows is over, and each of these takes a place
+    if (over) socket.close(); // frees its place on the server: no more events will come
   });
   socket.addEventListener("close", async (event) => {
-    if (over) return socket === viewer && status("ended", "The connection has ended. What was seen stays here.");
-    const end = framed ? "The server has ended." : "zcomm xray has ended.";
+    if (over) return socket === viewer && status("ended", "The connection has ended. Its frames stay in the list.");
+    const end = framed ? "The server has stopped." : "zcomm xray has stopped.";
     const ended = event.code === 1001 || (opened && event.code === 1006);
-    const reason = async () => (event.code === 1006 ? (await why(socket, opened)).sentence : inWords(event));
-    const sentence = ended ? `${end} What was seen stays here.` : `Nothing is shown: ${await reason()}`;
+    const reason = async () => (event.code === 1006 ? (await why(socket, opened)).sentence : explain(event));
+    const sentence = ended ? `${end} The frames stay in the list.` : `Nothing is shown: ${await reason()}`;
     if (socket === viewer) status("ended", sentence);
   });
 };
 
-// In a frame, the page around it says which of its connections to show, and how its server is started.
+// In an iframe, the page around it sends the connection to show, and the command that starts its server.
 const framed = window !== parent;
 document.documentElement.classList.toggle("framed", framed);
 if (framed) {
-  status("nothing yet", "Press Connect, and it will be here.");
+  status("no frames yet", "Press Connect to see its frames.");
   window.addEventListener("message", ({ source, data }) => {
     if (source !== parent) return;
     element("command").textContent = data.command;
     connect(data.url);
   });
-} else if (location.pathname.endsWith("/xray.html") && location.protocol.startsWith("http")) {
-  status("nothing to show", "A lesson shows its wire in its own page: open that, and press Show the wire.");
-} else if (location.protocol.startsWith("http")) {
-  connect(`${location.origin.replace("http", "ws")}/?token=${takeToken()}&attempt=${randomWord()}`);
+} else if (ownServer && location.pathname.endsWith("/xray.html")) {
+  status("no frames", "To see frames, open the page of the lesson and press Show the wire.");
+} else if (ownServer) {
+  connect(`${ownServer}?token=${takeToken()}&attempt=${randomWord()}`);
 } else {
-  status("no server", "This page needs its server: open the link that zcomm xray --page prints.");
+  status("no server", "This page needs a server: open the link that zcomm xray --page prints.");
 }

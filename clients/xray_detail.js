@@ -1,16 +1,9 @@
 "use strict";
-// One event of an X-ray, with all there is to see in it. Everything that came over the network goes in as textContent.
+// The details of one X-ray event. Text from the network goes in as textContent, so it never becomes markup.
 
-const SHOWN = 128; // bytes of a payload that are shown one by one
+const SHOWN = 128; // the maximum number of payload bytes to show
 
-const make = (tag, className, ...content) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...content); // strings become text, never markup
-  return made;
-};
-
-// What would be invisible, or turn the direction of writing, is a picture of itself.
+// Replaces characters that are invisible or change the direction of the text.
 const visible = (text) =>
   text
     .replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
@@ -18,11 +11,10 @@ const visible = (text) =>
     .replace(/[\u0080-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g, "\ufffd");
 
 const bytesOf = (digits) => Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-const two = (byte) => byte.toString(16).padStart(2, "0");
-const counted = (bytes) => `${bytes} ${bytes === 1 ? "byte" : "bytes"}`;
+const counted = (bytes) => plural(bytes, "byte");
 const character = (byte) => (byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : byte === 0x20 ? "\u2423" : "·");
 
-// ---- A frame: first its header, bit by bit (RFC 6455, section 5.2).
+// ---- The header of a frame, bit by bit (RFC 6455, section 5.2).
 const bits = (byte, mask) => {
   const digits = Array.from({ length: 8 }, (_, at) => {
     const bit = 0x80 >> at;
@@ -35,8 +27,8 @@ const headerRows = (frame) => {
   const [first, second, ...longer] = bytesOf(frame.header);
   const short = second & 0x7f;
   const rows = [
-    ["op", two(first), bits(first, 0x80), frame.fin ? "FIN: the last frame of its message" : "FIN: 0, more will follow"],
-    ["op", "", bits(first, 0x70), `RSV: ${frame.rsv.some(Boolean) ? "set, so it must have been agreed" : "0"}`],
+    ["op", two(first), bits(first, 0x80), frame.fin ? "FIN: the last frame of its message" : "FIN: 0, more frames follow"],
+    ["op", "", bits(first, 0x70), `RSV: ${frame.rsv.some(Boolean) ? "set, valid only with a negotiated extension" : "0"}`],
     ["op", "", bits(first, 0x0f), `opcode ${frame.code}: ${frame.opcode}`],
     ["len", two(second), bits(second, 0x80), `MASK: ${frame.mask ? "yes, as a client must" : "no, a server must not"}`],
   ];
@@ -57,7 +49,7 @@ const table = (caption, rows) => {
   return made;
 };
 
-// ---- Then its payload: masked byte XOR key byte = byte.
+// ---- The payload of a frame: masked byte XOR key byte = byte.
 const payloadOf = (frame) => {
   const came = bytesOf(frame.payload);
   const clear = bytesOf(frame.unmasked);
@@ -69,9 +61,9 @@ const payloadOf = (frame) => {
   });
   const parts = [list];
   const more = frame.length - Math.min(clear.length, SHOWN);
-  if (more > 0) parts.push(make("p", "note", `… and ${counted(more)}`));
+  if (more > 0) parts.push(make("p", "note", `… and ${counted(more)} more`));
   if (key && clear.length) {
-    parts.unshift(make("p", "note", "Each column: masked byte XOR key byte = byte; the four key bytes take turns."));
+    parts.unshift(make("p", "note", "Each column: masked byte XOR key byte = byte. The four key bytes repeat."));
   }
   return parts;
 };
@@ -81,7 +73,7 @@ const said = (name, text) => make("p", "said", make("span", "note", `${name} `),
 const frameDetail = (frame) => {
   const parts = [table("The header", headerRows(frame))];
   parts.push(make("h3", "", `The payload, ${counted(frame.length)}`), ...payloadOf(frame));
-  if (frame.compressed) parts.push(make("p", "note", "Compressed, as was agreed in the handshake."));
+  if (frame.compressed) parts.push(make("p", "note", "Compressed, as negotiated in the handshake."));
   if (frame.text !== undefined) parts.push(said("as text", frame.text));
   if (frame.close) parts.push(said(`code ${frame.close.code}, reason`, frame.close.reason));
   if (frame.message) {
@@ -89,11 +81,11 @@ const frameDetail = (frame) => {
     parts.push(make("h3", "", `The message: ${counted(length)} in ${frames} frames`));
     if (text !== undefined) parts.push(said("as text", text));
   }
-  if (frame.missing) parts.push(make("p", "error", `! ${counted(frame.missing)} of it never came`));
+  if (frame.missing) parts.push(make("p", "error", `! ${counted(frame.missing)} missing`));
   return parts;
 };
 
-// ---- A head of HTTP, with the sum that proves the handshake.
+// ---- An HTTP head, with the calculation of Sec-WebSocket-Accept.
 const headDetail = (head) => {
   const list = make("ul", "head", make("li", "line", visible(head.line)));
   for (const { name, value, remark } of head.headers) {
@@ -108,15 +100,15 @@ const headDetail = (head) => {
       ["", "the key", visible(key)],
       ["", "and the GUID", guid],
       ["", "SHA-1 of both", sha1],
-      [right ? "right" : "wrong", "as base64", `${sum} (${right ? "equal" : "not what was sent"})`],
+      [right ? "right" : "wrong", "as base64", `${sum} (${right ? "equal" : "the server sent another value"})`],
     ];
-    parts.push(table("How Sec-WebSocket-Accept is made", rows));
+    parts.push(table("How Sec-WebSocket-Accept is calculated", rows));
   }
   for (const remark of head.remarks ?? []) parts.push(make("p", "note", visible(remark)));
   return parts;
 };
 
-// ---- Any event: its name, which boxes it has in the list, and what there is to see in it.
+// ---- Any event: its name, its kind for the filters, and its details.
 const WAYS = { client: "client → server", server: "server → client" };
 const describe = (event) => {
   const { frame, open, end, body, raw } = event;
@@ -128,7 +120,7 @@ const describe = (event) => {
   if (head) return { kind: "http", name: event.request ? "request" : "response", detail: () => headDetail(head), text: head.line };
   if (body) return { kind: "http", name: "body", text: counted(body.bytes) };
   if (raw) return { kind: "http", name: "bytes", text: `${counted(raw.bytes)}, neither HTTP nor a frame` };
-  if (open) return { kind: "life", name: "open", text: `${open.peer ?? ""}${open.tls ? ", shown as it is inside of TLS" : ""}` };
+  if (open) return { kind: "life", name: "open", text: `${open.peer ?? ""}${open.tls ? ", decrypted" : ""}` };
   if (end) {
     const text = `${counted(end.client_bytes)} from the client, ${counted(end.server_bytes)} from the server`;
     return { kind: "life", name: "end", text };

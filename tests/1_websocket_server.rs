@@ -1,4 +1,4 @@
-//! Lesson 1: a connection lives.
+//! Lesson 1: the life of a connection.
 
 use crate::demo;
 use crate::harness::Client;

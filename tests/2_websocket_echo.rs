@@ -32,7 +32,7 @@ async fn sends_bytes_back_unchanged() {
     assert_eq!(client.hear().await, Message::Binary(bytes));
 }
 
-/// Conformance suites need the text itself. Empty is a value, not "not set".
+/// Conformance suites need an exact echo. Empty is a value; it does not mean "not set".
 #[tokio::test]
 async fn is_an_exact_mirror_with_an_empty_prefix() {
     let demo = demo!("2_websocket_echo")
@@ -44,7 +44,7 @@ async fn is_an_exact_mirror_with_an_empty_prefix() {
     assert_eq!(client.hear_text().await, "hello");
 }
 
-/// The largest message that may come in fits back out, prefix and all.
+/// The echo of the largest message is sent whole, with the prefix.
 #[tokio::test]
 async fn answers_the_largest_message() {
     let demo = demo!("2_websocket_echo").start().await;
@@ -54,7 +54,7 @@ async fn answers_the_largest_message() {
     assert_eq!(client.hear_text().await, format!("Echo: {text}"));
 }
 
-/// What a client says is shown, but cannot control the terminal.
+/// The text of a client is logged, but cannot control the terminal.
 #[tokio::test]
 async fn logs_what_a_client_says_escaped_and_cut() {
     let mut demo = demo!("2_websocket_echo").start().await;

@@ -1,5 +1,5 @@
-//! Lesson 3: who is there, and who can listen. The lesson is a client; what it says about
-//! each way to fail is tested here, from a learner's terminal.
+//! Lesson 3: TLS. The lesson is a client. These tests start it from a learner's terminal and
+//! check what it prints for each way to fail.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::demo;
 use crate::harness::{CANARY, Client, Start, echo, serve};
 use zcomm_core::Config;
 
-/// The lesson's visit to this address, believing the tests' authority as well.
+/// Starts the lesson with this address. It also trusts the authority of the tests.
 fn visit(url: &str) -> Start {
     demo!("3_websocket_secure").arguments([url, "--ca", &Start::file("ca.pem")])
 }
@@ -32,14 +32,14 @@ async fn visits_its_own_server_and_shows_what_it_learned() {
         "signed by    zComm development CA",
         "valid until  20",
         "HTTP/1.1 101 Switching Protocols",
-        "heard answer=\"Hello over TLS\"",
+        "received answer=\"Hello over TLS\"",
         "closed code=1000 reason=\"Goodbye\"",
     ] {
         assert!(output.contains(words), "no {words:?} in {output}");
     }
 }
 
-/// A lesson that showed only what works would also pass with a client that believes everybody.
+/// A client that trusts every certificate would pass a lesson that shows only what works.
 #[tokio::test]
 async fn shows_seven_servers_that_must_be_refused_and_why_each_is() {
     let (_, output) = demo!("3_websocket_secure")
@@ -72,7 +72,7 @@ async fn without_once_it_keeps_serving_its_page() {
     let mut client = Client::connect(demo.url()).await;
     client.say("hello").await;
     assert_eq!(client.hear_text().await, "hello");
-    // Its own visit cannot believe a certificate that it was told nothing about.
+    // The lesson does not trust this certificate: nothing names its authority.
     demo.says("which is not trusted here; if that authority is your own, name its file: --ca")
         .await;
     #[cfg(unix)]
@@ -89,7 +89,7 @@ async fn visits_any_address_and_trusts_one_authority_more() {
     let (code, output) = visit(&demo.url()).fails().await;
     assert_eq!(code, Some(0), "{output}");
     assert!(
-        output.contains("heard answer=\"Echo: Hello over TLS\""),
+        output.contains("received answer=\"Echo: Hello over TLS\""),
         "{output}"
     );
     assert!(output.contains("certificate 1 of 1"), "{output}");
@@ -114,12 +114,12 @@ async fn a_plain_address_works_and_shows_no_tls() {
     let (code, output) = visit(&server.url()).fails().await;
     assert_eq!(code, Some(0), "{output}");
     assert!(
-        output.contains("heard") && !output.contains("cipher"),
+        output.contains("received") && !output.contains("cipher"),
         "{output}"
     );
 }
 
-/// Each failure: what the program says, and its next step.
+/// Each failure: the program's error and its help.
 #[tokio::test]
 async fn every_way_to_fail_has_its_sentence_and_its_next_step() {
     let free = TcpListener::bind("127.0.0.1:0")
@@ -147,7 +147,7 @@ async fn every_way_to_fail_has_its_sentence_and_its_next_step() {
         ),
         (
             format!("wss://{hangs_up}/"),
-            "it hung up, as servers do that speak no TLS",
+            "the server closed it, as a server without TLS does",
             "log of the server",
         ),
         (
@@ -180,7 +180,7 @@ async fn every_way_to_fail_has_its_sentence_and_its_next_step() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_101_is_told_with_its_status_and_what_to_do() {
+async fn explains_each_answer_that_is_not_101() {
     for (answer, error, help) in [
         (
             "200 OK\r\nContent-Length: 6\r\n\r\n<html>",
@@ -225,9 +225,9 @@ async fn an_answer_that_is_not_101_is_told_with_its_status_and_what_to_do() {
     }
 }
 
-/// What our own servers refuse reaches the client in their words.
+/// A refusal by our own server reaches the client with the server's reason.
 #[tokio::test]
-async fn a_refusal_of_ours_is_told_in_the_servers_words() {
+async fn shows_the_reason_of_a_refusal_by_our_server() {
     let demo = demo!("4_websocket_broadcast")
         .tls()
         .env("WEBSOCKET_REFUSE", "http")
@@ -241,23 +241,23 @@ async fn a_refusal_of_ours_is_told_in_the_servers_words() {
     );
 }
 
-/// k03: a server that breaks the rules, or shows us the door, is no success.
+/// k03: a server that breaks the rules or refuses the client is a failure.
 #[tokio::test]
 async fn a_conversation_that_ends_badly_is_an_error() {
     let demo = demo!("4_websocket_broadcast").start().await;
     let (code, output) = visit(&demo.url()).fails().await;
     assert_eq!(code, Some(1), "{output}");
     assert!(
-        output.contains("the server ended the conversation"),
+        output.contains("the server closed the connection"),
         "{output}"
     );
     let error = "error: the other side closed with 1008 (Authentication required)";
     assert!(output.contains(error), "{output}");
 }
 
-/// A link with `#token=` is what our servers print; a password is what people type.
+/// Our servers print links with `#token=`; users type addresses with a password.
 #[tokio::test]
-async fn no_secret_of_an_address_is_repeated() {
+async fn never_prints_a_secret_from_the_address() {
     for url in [
         format!("ws://127.0.0.1:1/#token={CANARY}"),
         format!("ws://me:{CANARY}@127.0.0.1:1/"),
@@ -268,7 +268,7 @@ async fn no_secret_of_an_address_is_repeated() {
         assert_eq!(code, Some(1), "{output}");
         assert!(!output.contains(CANARY), "{output}");
     }
-    // Proxies repeat the address they were asked for.
+    // A redirect may repeat the address with its secret.
     let answer = format!("HTTP/1.1 302 Found\r\nLocation: /login?token={CANARY}\r\n\r\n");
     let addr = answers_with(answer.as_bytes()).await;
     let (_, output) = visit(&format!("ws://{addr}/?token={CANARY}")).fails().await;
@@ -279,7 +279,7 @@ async fn no_secret_of_an_address_is_repeated() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_authority_stops_it_and_is_named() {
+async fn names_a_ca_file_that_is_not_an_authority() {
     for file in ["localhost.key", "localhost.pem", "missing.pem"] {
         let file = Start::file(file);
         let start = demo!("3_websocket_secure").arguments(["wss://localhost/", "--ca", &file]);
@@ -289,7 +289,7 @@ async fn a_file_that_is_no_authority_stops_it_and_is_named() {
     }
 }
 
-/// A server on a free port that says this to whoever speaks first, and hangs up.
+/// A server on a free port: it reads once, sends these bytes and closes the connection.
 async fn answers_with(bytes: &[u8]) -> SocketAddr {
     let (listener, bytes) = (
         TcpListener::bind("127.0.0.1:0").await.unwrap(),
@@ -298,7 +298,7 @@ async fn answers_with(bytes: &[u8]) -> SocketAddr {
     let addr = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            // A handshake comes in one piece.
+            // A handshake arrives in one read.
             if stream.read(&mut [0; 4096]).await.is_ok() {
                 stream.write_all(&bytes).await.ok();
             }

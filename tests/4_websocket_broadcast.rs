@@ -21,7 +21,7 @@ async fn says_its_address_and_serves_its_page() {
 }
 
 #[tokio::test]
-async fn whoever_shows_the_token_hears_the_others() {
+async fn a_client_with_the_token_receives_messages() {
     let mut demo = with_a_token().await;
     let mut first = Client::connect(format!("{}?token={CANARY}", demo.url())).await;
     let mut request = demo.url().into_client_request().unwrap();
@@ -34,7 +34,7 @@ async fn whoever_shows_the_token_hears_the_others() {
 }
 
 #[tokio::test]
-async fn whoever_shows_none_or_another_is_told_so_and_hears_nothing() {
+async fn a_missing_or_wrong_token_is_refused_with_its_reason() {
     let demo = with_a_token().await;
     let mut none = Client::connect(demo.url()).await;
     assert_eq!(
@@ -45,9 +45,9 @@ async fn whoever_shows_none_or_another_is_told_so_and_hears_nothing() {
     assert_eq!(wrong.closed().await, (1008, "Invalid token".into()));
 }
 
-/// A stranger is never counted among those who are reached.
+/// `reached` counts only clients that were let in.
 #[tokio::test]
-async fn who_is_not_let_in_is_not_counted_and_not_reached() {
+async fn a_refused_client_is_not_counted_and_not_reached() {
     let mut demo = with_a_token().await;
     let url = format!("{}?token={CANARY}", demo.url());
     let mut first = Client::connect(url.as_str()).await;
@@ -100,7 +100,7 @@ async fn authentication_cannot_be_switched_off_here() {
     assert_eq!(client.closed().await.0, 1008);
 }
 
-/// A class joins over the network: the addresses are printed, each with the link.
+/// For a class on one network: the server prints a link for each address.
 #[tokio::test]
 async fn on_all_networks_it_prints_where_others_can_join() {
     let mut demo = demo!("4_websocket_broadcast")

@@ -1,8 +1,8 @@
-//! The chat: rooms, presence, private messages, and nothing lost in silence.
+//! The chat: rooms, presence, private messages, and a gap for every lost message.
 
 use serde_json::json;
 
-use crate::chat_client::{Guest, heard, plain};
+use crate::chat::client::{Guest, heard, plain};
 use crate::demo;
 use crate::harness::{CANARY, Client, Start};
 
@@ -18,14 +18,14 @@ async fn says_its_address_and_serves_its_page() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_told_why_and_hears_nothing() {
+async fn a_client_without_a_token_is_closed_with_1008() {
     let chat = chat_app().start().await;
     let mut stranger = Client::connect(format!("{}?name=Eve", chat.url())).await;
     let why = (1008, "Authentication required".to_owned());
     assert_eq!(stranger.closed().await, why);
 }
 
-/// All that a client needs to know, and to come back.
+/// It has all that a client needs, also to come back.
 #[tokio::test]
 async fn the_first_message_is_a_welcome() {
     let chat = chat_app().start().await;
@@ -44,7 +44,7 @@ async fn the_first_message_is_a_welcome() {
 // Rooms and presence.
 
 #[tokio::test]
-async fn nobody_is_in_a_room_unless_he_joins_it() {
+async fn a_client_is_in_no_room_until_it_joins_one() {
     let chat = chat_app().start().await;
     let mut ada = Guest::enter(&chat, "Ada").await;
     for (kind, fields) in [
@@ -62,7 +62,7 @@ async fn nobody_is_in_a_room_unless_he_joins_it() {
 }
 
 #[tokio::test]
-async fn who_joins_is_told_who_is_there_and_the_others_that_he_came() {
+async fn a_join_returns_the_members_and_is_announced_to_them() {
     let chat = chat_app().start().await;
     let mut ada = Guest::enter(&chat, "Ada").await;
     let joined = plain(ada.joins(json!({})).await);
@@ -79,13 +79,13 @@ async fn who_joins_is_told_who_is_there_and_the_others_that_he_came() {
         "type": "user_joined", "room": "lobby", "client_id": "2", "name": "Bob", "user_count": 2,
     });
     assert_eq!(came, expected);
-    // He is not told of himself: the next that comes is the third.
+    // Bob gets no event about himself: the next one is about Eve.
     let _eve = Guest::join(&chat, "Eve").await;
     assert_eq!(bob.hears("user_joined").await["name"], "Eve");
 }
 
 #[tokio::test]
-async fn who_leaves_and_who_is_gone_is_missed() {
+async fn a_leave_and_a_lost_connection_are_announced() {
     let chat = chat_app().start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::join(&chat, "Bob").await;
@@ -106,14 +106,14 @@ async fn who_leaves_and_who_is_gone_is_missed() {
         (&gone["name"], &gone["user_count"]),
         (&json!("Eve"), &json!(1))
     );
-    // Who has left hears nothing more from there.
+    // A client that has left gets no more messages of the room.
     ada.chats("are you there?").await;
     bob.says("ping", json!({"id": "1"})).await;
     assert_eq!(bob.hears_next().await["type"], "pong");
 }
 
 #[tokio::test]
-async fn to_join_again_moves_nothing_and_shows_the_history_again() {
+async fn a_second_join_of_a_room_sends_the_history_again() {
     let chat = chat_app().start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::join(&chat, "Bob").await;
@@ -131,7 +131,7 @@ async fn to_join_again_moves_nothing_and_shows_the_history_again() {
 }
 
 #[tokio::test]
-async fn rooms_are_apart_and_a_client_is_in_eight_at_most() {
+async fn rooms_are_separate_and_a_client_is_in_eight_at_most() {
     let chat = chat_app().start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::join(&chat, "Bob").await;
@@ -154,7 +154,7 @@ async fn rooms_are_apart_and_a_client_is_in_eight_at_most() {
 }
 
 #[tokio::test]
-async fn the_others_see_who_types_and_once_a_second_is_enough() {
+async fn typing_is_passed_on_once_a_second() {
     let chat = chat_app().start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::join(&chat, "Bob").await;
@@ -166,20 +166,20 @@ async fn the_others_see_who_types_and_once_a_second_is_enough() {
         "type": "typing", "room": "lobby", "client_id": "2", "name": "Bob", "expires_in": 5,
     });
     assert_eq!(typing, expected);
-    // In one log nothing is overtaken: had there been another, it would come before Eve.
+    // A log keeps its order: a second `typing` would come before Eve.
     let _eve = Guest::join(&chat, "Eve").await;
     assert_eq!(ada.hears_next().await["name"], "Eve");
     assert_eq!(
         bob.hears_next().await["name"],
         "Eve",
-        "nor does Bob see himself"
+        "Bob gets no event about himself"
     );
 }
 
-// What is said.
+// Messages.
 
 #[tokio::test]
-async fn what_one_says_all_hear_the_speaker_too_and_an_ack_says_how_many() {
+async fn a_message_reaches_all_members_and_the_ack_counts_the_others() {
     let chat = chat_app().start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::join(&chat, "Bob").await;
@@ -207,7 +207,7 @@ async fn what_one_says_all_hear_the_speaker_too_and_an_ack_says_how_many() {
 }
 
 #[tokio::test]
-async fn a_broadcast_reaches_everybody_in_any_room_or_none() {
+async fn a_broadcast_reaches_all_clients_in_any_room_or_none() {
     let chat = chat_app().start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::enter(&chat, "Bob").await;
@@ -241,7 +241,7 @@ async fn a_direct_message_reaches_one_person_and_its_sender() {
     });
     assert_eq!(plain(ada.hears("direct").await), expected);
     assert_eq!(plain(bob.hears("direct").await), expected);
-    // An inbox is a log: had Eve got one, hers would not be the first.
+    // An inbox is a log: a message for Bob in Eve's would be her first.
     bob.says("direct", json!({"to": "eve", "text": "hi Eve"}))
         .await;
     let first = eve.hears("direct").await;
@@ -249,7 +249,7 @@ async fn a_direct_message_reaches_one_person_and_its_sender() {
         (&first["text"], &first["seq"]),
         (&json!("hi Eve"), &json!("1"))
     );
-    // To oneself: one copy, nobody else reached.
+    // To herself: one copy, and no other recipient.
     eve.says("direct", json!({"to": "Eve", "text": "note", "id": "2"}))
         .await;
     let ack = eve.hears("ack").await;
@@ -264,7 +264,7 @@ async fn a_direct_message_reaches_one_person_and_its_sender() {
 }
 
 #[tokio::test]
-async fn it_answers_pings_tells_figures_and_sends_heartbeats() {
+async fn it_answers_pings_and_stats_and_sends_heartbeats() {
     let chat = chat_app()
         .env("WEBSOCKET_PING_INTERVAL", "0.1")
         .start()
@@ -299,7 +299,7 @@ async fn it_answers_pings_tells_figures_and_sends_heartbeats() {
 // Coming back.
 
 #[tokio::test]
-async fn who_joins_reads_the_last_fifty_messages() {
+async fn a_new_member_reads_the_last_fifty_messages() {
     let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     for n in 1..=60 {
@@ -318,7 +318,7 @@ async fn who_joins_reads_the_last_fifty_messages() {
 }
 
 #[tokio::test]
-async fn who_comes_back_hears_exactly_what_was_missed() {
+async fn a_client_that_comes_back_gets_exactly_what_it_missed() {
     let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::enter(&chat, "Bob").await;
@@ -358,7 +358,7 @@ async fn who_comes_back_hears_exactly_what_was_missed() {
 }
 
 #[tokio::test]
-async fn who_was_away_for_too_much_is_told_what_will_not_come() {
+async fn a_client_that_missed_too_much_gets_a_gap() {
     let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
     let mut ada = Guest::enter(&chat, "Ada").await;
     let epoch = ada.joins(json!({})).await["epoch"].clone();
@@ -379,7 +379,7 @@ async fn who_was_away_for_too_much_is_told_what_will_not_come() {
     for n in 252..=301 {
         bob.hears_text(&n.to_string()).await;
     }
-    // From the future: nothing was missed, and it begins like a new one.
+    // A position that does not exist yet: nothing was missed, and the client starts anew.
     let joined = bob.joins(json!({"epoch": epoch, "since": "999"})).await;
     assert_eq!(
         (&joined["recovered"], &joined["missed"]),
@@ -388,10 +388,9 @@ async fn who_was_away_for_too_much_is_told_what_will_not_come() {
     assert_eq!(bob.hears_next().await["text"], "252");
 }
 
-/// l23, for what was said to everybody: it is replayed to whoever comes back, and no more of
-/// it than of a room.
+/// l23, for broadcasts: a client that comes back gets as many as of a room.
 #[tokio::test]
-async fn of_the_servers_log_no_more_than_300_messages_are_replayed() {
+async fn of_the_servers_log_at_most_300_messages_are_replayed() {
     let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
     let mut ada = Guest::enter(&chat, "Ada").await;
     for n in 1..=302 {
@@ -413,9 +412,9 @@ async fn of_the_servers_log_no_more_than_300_messages_are_replayed() {
     }
 }
 
-/// r09: bytes are budgeted like messages, and said so before it is too late.
+/// r09: bytes have a limit like messages, and a warning before it.
 #[tokio::test]
-async fn who_sends_too_many_bytes_is_asked_to_wait_first() {
+async fn a_client_that_sends_too_many_bytes_is_asked_to_wait_first() {
     let chat = chat_app().start().await;
     let mut ada = Guest::enter(&chat, "Ada").await;
     ada.joins(json!({})).await;
@@ -428,7 +427,7 @@ async fn who_sends_too_many_bytes_is_asked_to_wait_first() {
     assert!(error["retry_ms"].as_u64().unwrap() > 0);
 }
 
-/// After a restart the old positions mean nothing, and the server says so.
+/// After a restart the old positions mean nothing, and a gap says so.
 #[tokio::test]
 async fn l10_after_a_restart_the_old_epoch_is_a_gap_without_an_end() {
     let mut chat = chat_app().start().await;
@@ -476,7 +475,7 @@ async fn l10_after_a_restart_the_old_epoch_is_a_gap_without_an_end() {
 }
 
 #[tokio::test]
-async fn what_came_while_one_was_away_waits_in_the_inbox_and_the_log() {
+async fn messages_during_a_break_wait_in_the_inbox_and_the_log() {
     let chat = chat_app().start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::join(&chat, "Bob").await;
@@ -489,7 +488,7 @@ async fn what_came_while_one_was_away_waits_in_the_inbox_and_the_log() {
     assert_eq!(ada.hears("user_left").await["name"], "Bob");
     ada.says("direct", json!({"to": "Bob", "text": "waits", "id": "1"}))
         .await;
-    assert_eq!(ada.hears("ack").await["recipients"], 1, "it will reach him");
+    assert_eq!(ada.hears("ack").await["recipients"], 1, "it waits for him");
     ada.says("broadcast", json!({"text": "for all"})).await;
     ada.hears("broadcast").await;
     let session = before["session"].as_str().unwrap();
@@ -512,7 +511,7 @@ async fn what_came_while_one_was_away_waits_in_the_inbox_and_the_log() {
 }
 
 #[tokio::test]
-async fn an_inbox_that_overflows_says_so() {
+async fn an_inbox_that_overflows_is_a_gap() {
     let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
     let mut ada = Guest::enter(&chat, "Ada").await;
     let bob = Guest::enter(&chat, "Bob").await;
@@ -552,7 +551,10 @@ async fn an_older_connection_of_the_same_session_is_closed_with_4001() {
     loop {
         let event = ada.hears_next().await;
         if event["name"] == "Eve" {
-            assert_eq!(event["user_count"], 3, "the older one took nobody along");
+            assert_eq!(
+                event["user_count"], 3,
+                "the older connection did not remove Bob"
+            );
             break;
         }
     }
@@ -580,14 +582,14 @@ async fn a17_the_same_id_again_is_answered_with_the_first_ack_also_after_a_recon
     assert_eq!(ada.chats("more").await["seq"], "2");
     bob.hears_text("once").await;
     bob.hears_text("more").await;
-    // The id is the sender's: another may use the same.
+    // An id belongs to its sender: another client may use the same.
     assert_eq!(bob.chats("once").await["duplicate"], false);
 }
 
 // Names.
 
 #[tokio::test]
-async fn a_name_that_is_taken_gets_a_number_and_no_name_is_guest() {
+async fn a_taken_name_gets_the_number_of_its_session_and_no_name_is_guest() {
     let chat = chat_app().start().await;
     let mut names = Vec::new();
     let mut guests = Vec::new();
@@ -605,12 +607,31 @@ async fn a_name_that_is_taken_gets_a_number_and_no_name_is_guest() {
     }
     assert_eq!(
         names,
-        ["Ada", "ADA 2", "Ada 3", "guest", "Jos\u{e9}", "Jos\u{e9} 2"]
+        ["Ada", "ADA#2", "Ada#3", "guest", "Jos\u{e9}", "Jos\u{e9}#6"]
     );
 }
 
 #[tokio::test]
-async fn a10_a_name_that_cannot_be_seen_ends_with_1008() {
+async fn a_numbered_name_outlives_its_connection_and_can_be_written_to() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    let second = Guest::join(&chat, "Ada").await;
+    let mut back = second.back(&chat, "").await;
+    assert_eq!(
+        (&back.welcome["resumed"], &back.welcome["name"]),
+        (&json!(true), &json!("Ada#2"))
+    );
+    ada.says("direct", json!({"to": "Ada#2", "text": "psst"}))
+        .await;
+    let heard = back.hears("direct").await;
+    assert_eq!(
+        (&heard["name"], &heard["to"]),
+        (&json!("Ada"), &json!("Ada#2"))
+    );
+}
+
+#[tokio::test]
+async fn a10_a_name_that_breaks_the_rule_ends_with_1008() {
     let chat = chat_app().start().await;
     let long = "x".repeat(33);
     let marks = format!("a{}", "%CC%81".repeat(500));
@@ -623,6 +644,7 @@ async fn a10_a_name_that_cannot_be_seen_ends_with_1008() {
         "%1B[2J",
         &long,
         &marks,
+        "Ada%237",
     ] {
         let url = format!("{}?token={CANARY}&name={name}", chat.url());
         let mut client = Client::connect(url).await;
@@ -635,25 +657,25 @@ async fn a10_a_name_that_cannot_be_seen_ends_with_1008() {
     }
 }
 
-/// With a token of one's own, the name is the token's and not a claim.
+/// With a named token, the address does not decide the name.
 #[tokio::test]
-async fn a18_a_token_of_ones_own_decides_the_name() {
+async fn a18_a_named_token_decides_the_name() {
     let alices = format!("{CANARY}-of-alice");
     let tokens = format!("Alice:{alices}, Bob:{CANARY}-of-bob");
     let chat = chat_app().env("WEBSOCKET_TOKENS", tokens).start().await;
     let alice = Guest::with(&chat, &format!("token={alices}&name=Mallory")).await;
     assert_eq!(alice.welcome["name"], "Alice");
     let second = Guest::with(&chat, &format!("token={alices}")).await;
-    assert_eq!(second.welcome["name"], "Alice 2");
+    assert_eq!(second.welcome["name"], "Alice#2");
     let guest = Guest::enter(&chat, "Mallory").await;
     assert_eq!(guest.welcome["name"], "Mallory");
-    for claimed in ["Alice", "alice", "Alice%202", "Bob"] {
+    for claimed in ["Alice", "alice", "Alice%232", "Bob"] {
         let url = format!("{}?token={CANARY}&name={claimed}", chat.url());
         let mut mallory = Client::connect(url).await;
         assert_eq!(heard(&mallory.hear_text().await)["code"], "bad_name");
         assert_eq!(mallory.closed().await, (1008, "Bad name".into()));
     }
-    // A session is not worth its name without the token.
+    // The session needs the token, too.
     let session = alice.welcome["session"].as_str().unwrap();
     let stolen = Guest::with(&chat, &format!("token={CANARY}&session={session}")).await;
     assert_eq!(
@@ -672,7 +694,7 @@ async fn a18_a_token_of_ones_own_decides_the_name() {
 }
 
 #[tokio::test]
-async fn tokens_of_their_own_are_enough_and_no_other_is_made() {
+async fn with_named_tokens_no_other_token_is_made() {
     let chat = demo!("chat_app")
         .env("WEBSOCKET_TOKENS", format!("Alice:{CANARY}"))
         .start()

@@ -523,6 +523,15 @@ impl Start {
         }
     }
 
+    /// An example of `demos`. Cargo tells a test where the programs are, but not the examples.
+    pub fn example(name: &str, module: &str) -> Start {
+        let beside = std::path::Path::new(env!("CARGO_BIN_EXE_1_websocket_server"));
+        let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        let program = beside.with_file_name("examples").join(name);
+        assert!(program.exists(), "type: cargo build -p demos --examples");
+        Start::new(program.display().to_string().leak(), module)
+    }
+
     /// With the certificate that the tests' clients believe.
     pub fn tls(self) -> Start {
         self.env("WEBSOCKET_SSL_ENABLED", "true")
@@ -580,8 +589,18 @@ impl Start {
         command
     }
 
-    /// Starts it and waits until it says where it listens.
+    /// Starts a server and waits until it prints where it listens.
     pub async fn start(self) -> Demo {
+        self.start_until("listening on ").await
+    }
+
+    /// Starts a client and waits until it prints where it is connected to.
+    pub async fn connect(self) -> Demo {
+        self.start_until("connected to ").await
+    }
+
+    /// Starts a program and reads the address that it prints after `before`.
+    async fn start_until(self, before: &str) -> Demo {
         let mut child = self.command().spawn().unwrap();
         let (sender, mut output) = watch::channel(String::new());
         let sender = Arc::new(Mutex::new(sender));
@@ -589,11 +608,11 @@ impl Start {
         collect(stdout, Arc::clone(&sender));
         collect(stderr, sender);
         let said = soon(
-            "the demo to say its address",
-            output.wait_for(|text| text.contains("listening on")),
+            "the demo to print its address",
+            output.wait_for(|text| text.contains(before)),
         );
         let said = said.await.map(|text| text.clone()).unwrap_or_default();
-        let url = said.split("listening on ").nth(1).unwrap_or_default();
+        let url = said.split(before).nth(1).unwrap_or_default();
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         let addr = rest.split('/').next().and_then(|addr| addr.parse().ok());
         Demo {

@@ -10,10 +10,6 @@
 
 mod harness;
 
-mod chat_client;
-mod chat_returns;
-mod chat_storm;
-
 #[path = "lessons.rs"]
 mod ws;
 #[allow(clippy::duplicate_mod, reason = "every lesson over both transports")]
@@ -23,18 +19,13 @@ mod wss;
 #[path = "3_websocket_secure.rs"]
 mod _3_websocket_secure;
 
-mod bad_inputs;
+// The folders are named like those of the crates.
+mod chat;
 mod client;
-mod counter;
-mod imports;
 mod metrics;
-mod peers;
-#[cfg(unix)]
-mod recipes;
-mod secrets;
-mod storms;
-mod tidy;
-mod wireshark;
+mod program;
+mod server;
 mod xray;
-mod xray_tshark;
-mod xray_viewers;
+
+mod bad_inputs;
+mod house;

@@ -12,9 +12,9 @@ async fn says_its_address_and_serves_its_page() {
     assert!(demo.output().contains("clients/4_client_broadcast.html"));
 }
 
-/// That the sender does not hear itself is shown by what it hears first: the other's words.
+/// The first message that the sender receives is the reply: so its own was not sent back.
 #[tokio::test]
-async fn what_one_says_all_others_hear_and_the_sender_does_not() {
+async fn sends_a_message_to_all_clients_but_its_sender() {
     let mut demo = demo!("open_broadcast").start().await;
     let mut first = Client::connect(demo.url()).await;
     let mut second = Client::connect(demo.url()).await;
@@ -29,16 +29,16 @@ async fn what_one_says_all_others_hear_and_the_sender_does_not() {
 }
 
 #[tokio::test]
-async fn whoever_is_alone_reaches_nobody_and_that_is_fine() {
+async fn a_single_client_reaches_no_other() {
     let mut demo = demo!("open_broadcast").start().await;
     let mut client = Client::connect(demo.url()).await;
     client.say("hello?").await;
     demo.says("reached=0").await;
 }
 
-/// One client leaving must not take the others along: a Close frame is never passed on.
+/// A Close frame ends its own connection only: it is never passed on.
 #[tokio::test]
-async fn one_client_leaving_is_nobody_elses_end() {
+async fn the_others_stay_connected_when_one_client_leaves() {
     let mut demo = demo!("open_broadcast").start().await;
     let mut first = Client::connect(demo.url()).await;
     let second = Client::connect(demo.url()).await;
@@ -57,9 +57,9 @@ async fn a15_bytes_are_refused_with_1003() {
     assert_eq!(client.closed().await, (1003, "text only".into()));
 }
 
-/// A storm: everyone speaks, and each hears everyone else in that one's order.
+/// A storm: every client sends, and receives the messages of each other client in order.
 #[tokio::test]
-async fn sixteen_clients_that_all_speak_all_hear_each_other_in_order() {
+async fn sixteen_clients_receive_each_others_messages_in_order() {
     const CLIENTS: usize = 16;
     const TEXTS: usize = 30;
     let demo = demo!("open_broadcast").start().await;

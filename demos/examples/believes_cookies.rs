@@ -1,26 +1,27 @@
-//! # DANGEROUS: a server that believes a cookie, whichever page brings it along
+//! # DANGEROUS: a server that trusts a cookie from any page
 //!
-//! Part 6 of the course attacks it; that is all it is for. Do not build on it.
+//! Part 6 of the course attacks this server. Do not use its code for anything else.
 //!
-//! It asks who the *user* is and never which *page* is asking. A browser sends the cookie with
-//! every handshake to this host, also with one that a stranger's page has started. The server
-//! beside it is that stranger's: it hands out `docs/attacks/hijack.html`.
+//! It checks which *user* connects, but not which *page* opens the connection. A browser sends
+//! the cookie with every handshake to this host, even if a page of another site starts it. A
+//! second server plays that other site: it serves `docs/attacks/hijack.html`.
 //!
 //! - **Run** `cargo run --example believes_cookies`
-//! - **Open** <http://127.0.0.1:8765/>, then <http://127.0.0.1:8767/>, in one browser.
+//! - **Open** <http://127.0.0.1:8765/>, then <http://127.0.0.1:8767/>, in the same browser.
+//! - **Watch** the terminal: the attack gives an order as Ada.
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
-/// A real one is random, and still no help here: the browser shows it for whoever asks.
+/// A real cookie is random. That would not help: the browser sends it for every page.
 const COOKIE: &str = "session=ada-is-logged-in";
 const ATTACK: &str = include_str!("../../docs/attacks/hijack.html");
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    // Other ports, for tests: two numbers.
+    // Tests pass two other port numbers.
     let ports = std::env::args().skip(1);
     let mut ports = ports.filter_map(|port| port.parse().ok());
     let bank = TcpListener::bind(("127.0.0.1", ports.next().unwrap_or(8765))).await?;
@@ -39,16 +40,16 @@ async fn main() -> std::io::Result<()> {
 }
 
 async fn serve(stream: TcpStream) {
-    // A look ahead: whoever answers reads the request again.
+    // Peeks at the request. The code that answers it reads it again.
     let mut request = [0; 4096];
     let length = stream.peek(&mut request).await.unwrap_or(0);
     let request = String::from_utf8_lossy(&request[..length]).to_lowercase();
     if !request.contains("upgrade: websocket") {
-        // Whoever opens the page is logged in, to keep this short.
+        // To stay short, this server logs in every visitor as Ada.
         let cookie = format!("Set-Cookie: {COOKIE}; HttpOnly; SameSite=Strict");
         return page(stream, "200 OK", &cookie, "You are logged in as Ada.\n").await;
     }
-    // The hole: nobody looks at Origin, or at Host.
+    // The hole: this server checks neither Origin nor Host.
     if !request.contains(COOKIE) {
         println!("refused: no cookie");
         return page(
@@ -70,18 +71,18 @@ async fn serve(stream: TcpStream) {
         println!("Ada orders: {:?}", order.as_str());
         answer = format!("Ada, your order is done: {order}");
     }
-    // Whoever has gone does not need this.
+    // Fails if the client has already left.
     socket.close(None).await.ok();
 }
 
-/// Answers one request, whatever it was, with one more line in the head.
+/// Reads one request and answers it with this status, header and text.
 async fn page(mut stream: TcpStream, status: &str, header: &str, text: &str) {
     let length = text.len();
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{header}\r\n\r\n{text}"
     );
     if stream.read(&mut [0; 4096]).await.is_ok() {
-        // Whoever has gone does not need this.
+        // Fails if the client has already left.
         stream.write_all(answer.as_bytes()).await.ok();
     }
 }

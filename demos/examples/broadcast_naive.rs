@@ -1,10 +1,11 @@
-//! Broadcast, the first design: a loop over all clients.
+//! # Broadcast, the first design: a loop over all clients
 //!
-//! Most examples begin like this, and it works until one client stops reading: then the
-//! loop waits for that client with the lock in its hand, and everybody waits for the loop.
-//! Part 7 of the course stops a client and measures it; `open_broadcast` does it right.
+//! Most examples on the web use this design. It works until one client stops reading: the
+//! loop waits for that client while it holds the lock, and all other clients wait for the
+//! loop. Part 7 of the course stops a client and measures the delay. `open_broadcast` avoids
+//! it.
 //!
-//! Kept to what the design needs: no limits, no heartbeat, no good end.
+//! The program has no limits, no heartbeat and no clean shutdown, to show the design only.
 //!
 //! - **Run** `cargo run --example broadcast_naive`
 
@@ -39,7 +40,7 @@ async fn main() -> io::Result<()> {
 }
 
 async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungstenite::Result<()> {
-    // Small messages leave at once: see Nagle's algorithm.
+    // Sends small messages at once: turns off Nagle's algorithm.
     stream.set_nodelay(true)?;
     let (writer, mut reader) = accept_async(stream).await?.split();
     clients.lock().await.insert(who, writer);
@@ -48,10 +49,10 @@ async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungste
             continue;
         };
         let text = Message::text(format!("{who} says: {text}"));
-        // The lock is held until the last of them has taken the message.
+        // Holds the lock until the last client has taken the message.
         for (other, writer) in clients.lock().await.iter_mut() {
             if *other != who {
-                // One that is gone is taken out by its own task.
+                // Fails if that client has left; its own task removes it.
                 writer.send(text.clone()).await.ok();
             }
         }

@@ -1,11 +1,11 @@
-//! Broadcast, the second design: a queue and a task for each client.
+//! # Broadcast, the second design: a queue and a task for each client
 //!
-//! Nobody waits for anybody: the loop puts the message into a queue, and a task per client
-//! takes it out. A client that stops reading leaves its queue to grow, until the memory of
-//! the machine is full. Part 7 of the course stops a client and measures it; `open_broadcast`
-//! does it right.
+//! No client waits for another: the loop puts the message into each client's queue, and a task
+//! per client writes it. If a client stops reading, its queue grows until the machine runs out
+//! of memory. Part 7 of the course stops a client and measures the memory. `open_broadcast`
+//! avoids it.
 //!
-//! Kept to what the design needs: no limits, no heartbeat, no good end.
+//! The program has no limits, no heartbeat and no clean shutdown, to show the design only.
 //!
 //! - **Run** `cargo run --example broadcast_queues`
 
@@ -44,12 +44,12 @@ async fn main() -> io::Result<()> {
 }
 
 async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungstenite::Result<()> {
-    // Small messages leave at once: see Nagle's algorithm.
+    // Sends small messages at once: turns off Nagle's algorithm.
     stream.set_nodelay(true)?;
     let (mut writer, mut reader) = accept_async(stream).await?.split();
     let (queue, mut queued) = unbounded_channel();
     with(clients, |clients| clients.insert(who, queue));
-    // Ends when the queue's other end is dropped, or with the connection.
+    // Ends when the queue's sender is dropped, or when the connection fails.
     tokio::spawn(async move {
         while let Some(message) = queued.recv().await {
             if writer.send(message).await.is_err() {
@@ -64,7 +64,7 @@ async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungste
         let text = Message::text(format!("{who} says: {text}"));
         with(clients, |clients| {
             for (_, queue) in clients.iter().filter(|(other, _)| **other != who) {
-                // Never waits, and never says that it is enough.
+                // Never waits: the queue has no limit.
                 queue.send(text.clone()).ok();
             }
         });
@@ -72,7 +72,7 @@ async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungste
     Ok(())
 }
 
-/// Holds the lock for some instructions, and never across an `.await`.
+/// Runs `work` under the lock. A closure cannot hold it across an `.await`.
 fn with<T>(
     clients: &Clients,
     work: impl FnOnce(&mut HashMap<SocketAddr, UnboundedSender<Message>>) -> T,

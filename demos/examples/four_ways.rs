@@ -1,15 +1,15 @@
-//! Four ways to hear news: polling, long polling, server-sent events, WebSocket.
+//! # Four ways to receive news: polling, long polling, server-sent events, WebSocket
 //!
-//! A server has something new every 50 ms, a hundred times. Clients hear of it in four ways,
-//! all at the same time, and every byte is counted on its way. Polling runs twice, because
-//! its period is a choice between bytes and delay.
+//! A server has 100 pieces of news, one every 50 ms. Five clients receive them at the same
+//! time, and a relay counts every byte. Polling runs twice, because its period is a choice
+//! between bytes and delay.
 //!
-//! HTTP is at its best here: connections stay open, and heads are as short as they may be.
-//! A browser adds some hundred bytes to each request, and a server as many to its answer.
+//! HTTP is shown at its best: connections stay open, and the headers are as short as possible.
+//! A browser adds some hundred bytes to each request, and a server as many to each answer.
 //!
 //! - **Run** `cargo run --example four_ways`
-//! - **Watch** the delay of polling: half its period. And what each way asks and is told.
-//! - **Try** `EVERY` at 200 ms and `POLLS` as it is: who pays for asking in vain?
+//! - **Watch** the delay of polling: half its period. Compare the requests and the bytes.
+//! - **Try** `EVERY` at 200 ms, with the same `POLLS`: which client sends requests in vain?
 
 use std::{
     error::Error,
@@ -27,35 +27,52 @@ use tokio::{
 };
 use zcomm_core::{ClientSocket, Config, ConnectOptions, Connection, Message, Server, Trust};
 
-/// So many pieces of news, and one of them so often.
+/// The number of pieces of news, and the time between two of them.
 const NEWS: usize = 100;
 const EVERY: Duration = Duration::from_millis(50);
-/// How long the two that poll wait before they ask again.
+/// The pauses of the two polling clients between two requests.
 const POLLS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(500)];
 
-/// All news so far: when each piece came up. A watch wakes whoever waits for more.
+/// The times at which the pieces of news appeared. A watch wakes the tasks that wait for more.
 type News = watch::Receiver<Vec<Instant>>;
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// What one client has asked and heard.
+/// The counts of one client.
 #[derive(Default)]
-struct Heard {
+struct Received {
     requests: usize,
     pieces: usize,
     delay: Duration,
 }
 
-impl Heard {
+impl Received {
     fn piece(&mut self, news: &News) {
         self.delay += news.borrow()[self.pieces].elapsed();
         self.pieces += 1;
     }
 }
 
+/// The bytes up and down that a relay has counted.
+type Bytes = JoinHandle<io::Result<(u64, u64)>>;
+/// A client that runs: its name, its counts and its bytes.
+type Way = (String, JoinHandle<Result<Received>>, Bytes);
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let (publish, news) = watch::channel(Vec::new());
-    let plain = serve_http(news.clone()).await?;
+    let ways = start(&news).await?;
+    let mut clock = interval(EVERY);
+    clock.tick().await; // The first tick comes at once, while the clients still connect.
+    for _ in 0..NEWS {
+        clock.tick().await;
+        publish.send_modify(|times| times.push(Instant::now()));
+    }
+    print(ways).await
+}
+
+/// Starts both servers, and each client behind a relay of its own.
+async fn start(news: &News) -> Result<Vec<Way>> {
+    let http = serve_http(news.clone()).await?;
     let config = Config {
         port: 0,
         announce: false,
@@ -64,53 +81,50 @@ async fn main() -> Result<()> {
     let server = Server::bind(config).await?;
     let socket = server.local_addr();
     let log = news.clone();
-    tokio::spawn(server.run(move |to| tell(to, log.clone()), std::future::pending()));
+    tokio::spawn(server.run(
+        move |client| push(client, log.clone()),
+        std::future::pending(),
+    ));
 
     let mut ways = Vec::new();
     for pause in POLLS {
-        let (door, bytes) = count(plain).await?;
+        let (relay, bytes) = count(http).await?;
         let name = format!("polling, every {} ms", pause.as_millis());
-        let heard = tokio::spawn(ask(door, "/news", pause, news.clone()));
-        ways.push((name, heard, bytes));
+        let client = tokio::spawn(poll(relay, "/news", pause, news.clone()));
+        ways.push((name, client, bytes));
     }
-    let (door, bytes) = count(plain).await?;
-    let heard = tokio::spawn(ask(door, "/wait", Duration::ZERO, news.clone()));
-    ways.push(("long polling".to_owned(), heard, bytes));
-    let (door, bytes) = count(plain).await?;
-    let heard = tokio::spawn(listen(door, news.clone()));
-    ways.push(("server-sent events".to_owned(), heard, bytes));
-    let (door, bytes) = count(socket).await?;
-    let heard = tokio::spawn(converse(socket, door, news.clone()));
-    ways.push(("WebSocket".to_owned(), heard, bytes));
+    let (relay, bytes) = count(http).await?;
+    let client = tokio::spawn(poll(relay, "/wait", Duration::ZERO, news.clone()));
+    ways.push(("long polling".to_owned(), client, bytes));
+    let (relay, bytes) = count(http).await?;
+    let client = tokio::spawn(listen(relay, news.clone()));
+    ways.push(("server-sent events".to_owned(), client, bytes));
+    let (relay, bytes) = count(socket).await?;
+    let client = tokio::spawn(websocket(socket, relay, news.clone()));
+    ways.push(("WebSocket".to_owned(), client, bytes));
+    Ok(ways)
+}
 
-    let mut clock = interval(EVERY);
-    clock.tick().await; // the first tick is now, and everybody is still connecting
-    for _ in 0..NEWS {
-        clock.tick().await;
-        publish.send_modify(|times| times.push(Instant::now()));
-    }
-
+async fn print(ways: Vec<Way>) -> Result<()> {
     println!(
         "{:<22}{:>9}{:>11}{:>12}{:>13}",
         "way", "requests", "bytes up", "bytes down", "mean delay"
     );
-    for (name, heard, bytes) in ways {
-        let (heard, (up, down)) = (heard.await??, bytes.await??);
-        let delay = heard.delay.as_secs_f64() * 1000.0 / NEWS as f64;
-        println!(
-            "{name:<22}{:>9}{up:>11}{down:>12}{delay:>10.1} ms",
-            heard.requests
-        );
+    for (name, client, bytes) in ways {
+        let (received, (up, down)) = (client.await??, bytes.await??);
+        let delay = received.delay.as_secs_f64() * 1000.0 / NEWS as f64;
+        let requests = received.requests;
+        println!("{name:<22}{requests:>9}{up:>11}{down:>12}{delay:>10.1} ms");
     }
     Ok(())
 }
 
-/// Stands between a client and a server, and counts what passes: up and down.
-async fn count(server: SocketAddr) -> Result<(SocketAddr, JoinHandle<io::Result<(u64, u64)>>)> {
-    let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = door.local_addr()?;
+/// Starts a relay to a server. It passes on one connection and counts the bytes.
+async fn count(server: SocketAddr) -> Result<(SocketAddr, Bytes)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
     let counting = tokio::spawn(async move {
-        let (mut client, _) = door.accept().await?;
+        let (mut client, _) = listener.accept().await?;
         let mut server = TcpStream::connect(server).await?;
         server.set_nodelay(true)?;
         client.set_nodelay(true)?;
@@ -125,28 +139,28 @@ fn line(number: usize) -> String {
     format!("news {number:03}\n")
 }
 
-/// Waits until there are more than this many.
+/// Waits until there are more than `known` pieces, and returns their number.
 async fn more_than(known: usize, news: &mut News) -> usize {
-    // It fails when nothing new will ever come; then what there is has to do.
     match news.wait_for(|times| times.len() > known).await {
         Ok(times) => times.len(),
+        // The publisher has finished, so all pieces are there.
         Err(_) => NEWS,
     }
 }
 
 async fn serve_http(news: News) -> Result<SocketAddr> {
-    let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = door.local_addr()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
     tokio::spawn(async move {
-        while let Ok((stream, _)) = door.accept().await {
+        while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(answer(stream, news.clone()));
         }
     });
     Ok(address)
 }
 
-/// One connection over which requests come, one after the other. A real server bounds what
-/// it reads, and how long it waits for it; this one talks to its own client.
+/// Answers the requests of one connection, one after the other. A real server limits the size
+/// of a request and the time for it; this one serves its own clients only.
 async fn answer(stream: TcpStream, mut news: News) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
@@ -155,19 +169,7 @@ async fn answer(stream: TcpStream, mut news: News) -> Result<()> {
         let (path, after) = path.split_once("?after=").unwrap_or((path, "0"));
         let after: usize = after.parse()?;
         if path == "/events" {
-            // No length: this answer ends when the connection does.
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
-            stream.write_all(head.as_bytes()).await?;
-            let mut told = 0;
-            while told < NEWS {
-                let count = more_than(told, &mut news).await;
-                let events: String = (told..count)
-                    .map(|n| format!("data: {}\n", line(n)))
-                    .collect();
-                stream.write_all(events.as_bytes()).await?;
-                told = count;
-            }
-            return Ok(());
+            return send_events(stream, news).await;
         }
         let count = match path {
             "/wait" => more_than(after, &mut news).await,
@@ -180,7 +182,23 @@ async fn answer(stream: TcpStream, mut news: News) -> Result<()> {
     Ok(())
 }
 
-/// The lines of a request or an answer up to the empty one; none at the end.
+async fn send_events(mut stream: BufReader<TcpStream>, mut news: News) -> Result<()> {
+    // Without a length, the answer ends when the connection ends.
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    stream.write_all(head.as_bytes()).await?;
+    let mut sent = 0;
+    while sent < NEWS {
+        let count = more_than(sent, &mut news).await;
+        let event = |number| format!("data: {}\n", line(number));
+        let events: String = (sent..count).map(event).collect();
+        stream.write_all(events.as_bytes()).await?;
+        sent = count;
+    }
+    Ok(())
+}
+
+/// Reads the lines of a request or an answer up to the empty line. Returns none at the end of
+/// the connection.
 async fn head(stream: &mut BufReader<TcpStream>) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     loop {
@@ -192,17 +210,17 @@ async fn head(stream: &mut BufReader<TcpStream>) -> Result<Vec<String>> {
     }
 }
 
-/// The WebSocket: two things to wait for, and no request in sight.
-async fn tell(mut connection: Connection, mut news: News) -> zcomm_core::Result<()> {
-    let mut told = 0;
+/// The WebSocket: waits for the client and for news, and sends without a request.
+async fn push(mut connection: Connection, mut news: News) -> zcomm_core::Result<()> {
+    let mut sent = 0;
     loop {
         tokio::select! {
-            said = connection.recv() => if said.is_none() { return Ok(()) },
-            count = more_than(told, &mut news), if told < NEWS => {
-                for number in told..count {
+            message = connection.recv() => if message.is_none() { return Ok(()) },
+            count = more_than(sent, &mut news), if sent < NEWS => {
+                for number in sent..count {
                     connection.send(line(number)).await?;
                 }
-                told = count;
+                sent = count;
             }
         }
     }
@@ -210,16 +228,14 @@ async fn tell(mut connection: Connection, mut news: News) -> zcomm_core::Result<
 
 // ---- The clients.
 
-/// Polling; and long polling, where the pause is the server's.
-async fn ask(door: SocketAddr, path: &str, pause: Duration, news: News) -> Result<Heard> {
-    let mut stream = BufReader::new(TcpStream::connect(door).await?);
-    let mut heard = Heard::default();
-    while heard.pieces < NEWS {
-        heard.requests += 1;
-        let request = format!(
-            "GET {path}?after={} HTTP/1.1\r\nhost: {door}\r\n\r\n",
-            heard.pieces
-        );
+/// Polling. For long polling the pause is zero, because the server waits.
+async fn poll(server: SocketAddr, path: &str, pause: Duration, news: News) -> Result<Received> {
+    let mut stream = BufReader::new(TcpStream::connect(server).await?);
+    let mut received = Received::default();
+    while received.pieces < NEWS {
+        received.requests += 1;
+        let after = received.pieces;
+        let request = format!("GET {path}?after={after} HTTP/1.1\r\nhost: {server}\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let answer = head(&mut stream).await?;
         let length = answer
@@ -229,48 +245,49 @@ async fn ask(door: SocketAddr, path: &str, pause: Duration, news: News) -> Resul
         while left > 0 {
             let mut line = String::new();
             left -= stream.read_line(&mut line).await?;
-            heard.piece(&news);
+            received.piece(&news);
         }
         sleep(pause).await;
     }
-    Ok(heard)
+    Ok(received)
 }
 
-/// Server-sent events: one request, and then lines that begin with `data:`.
-async fn listen(door: SocketAddr, news: News) -> Result<Heard> {
-    let mut stream = BufReader::new(TcpStream::connect(door).await?);
-    let mut heard = Heard {
+/// Server-sent events: one request, then lines that begin with `data:`.
+async fn listen(server: SocketAddr, news: News) -> Result<Received> {
+    let mut stream = BufReader::new(TcpStream::connect(server).await?);
+    let mut received = Received {
         requests: 1,
-        ..Heard::default()
+        ..Received::default()
     };
-    let request = format!("GET /events HTTP/1.1\r\nhost: {door}\r\n\r\n");
+    let request = format!("GET /events HTTP/1.1\r\nhost: {server}\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     head(&mut stream).await?;
     let mut line = String::new();
     while stream.read_line(&mut line).await? > 0 {
         if line.starts_with("data:") {
-            heard.piece(&news);
+            received.piece(&news);
         }
         line.clear();
     }
-    Ok(heard)
+    Ok(received)
 }
 
-async fn converse(server: SocketAddr, door: SocketAddr, news: News) -> Result<Heard> {
+/// The handshake names the server; the TCP connection goes through the relay.
+async fn websocket(server: SocketAddr, relay: SocketAddr, news: News) -> Result<Received> {
     let mut options = ConnectOptions::new(format!("ws://{server}/"), &Trust::platform(&[])?);
-    options.addresses = vec![door];
+    options.addresses = vec![relay];
     let mut socket = ClientSocket::connect_with(&options).await?;
-    let mut heard = Heard {
+    let mut received = Received {
         requests: 1,
-        ..Heard::default()
+        ..Received::default()
     };
-    while heard.pieces < NEWS {
+    while received.pieces < NEWS {
         match socket.recv().await {
-            Some(Message::Text(_)) => heard.piece(&news),
+            Some(Message::Text(_)) => received.piece(&news),
             Some(Message::Binary(_)) => {}
-            None => return Err("the server left".into()),
+            None => return Err("the server closed the connection".into()),
         }
     }
     socket.close(1000, "").await?;
-    Ok(heard)
+    Ok(received)
 }

@@ -24,7 +24,7 @@ const fn mime(name: &str) -> &'static str {
 }
 
 const ASSETS: &[Asset] = files![
-    "style.css" "why.js" "page.js" "wire.js"
+    "style.css" "common.js" "page.js" "wire.js"
     "xray.html" "xray.css" "xray.js" "xray_detail.js"
 ];
 
@@ -36,7 +36,7 @@ pub const SERVER_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// Text and bytes, there and back.
+/// Echo of text and bytes.
 pub const ECHO_PAGE: Page = Page {
     file: "clients/2_client_echo.html",
     address: "ws://127.0.0.1:8765/",
@@ -44,7 +44,7 @@ pub const ECHO_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// TLS, and what a page can know of it.
+/// TLS, and what a script can see of it.
 pub const SECURE_PAGE: Page = Page {
     file: "clients/3_client_secure.html",
     address: "wss://localhost:8766/",
@@ -52,7 +52,7 @@ pub const SECURE_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// One to many, with a token or without.
+/// Broadcast, with a token or without.
 pub const BROADCAST_PAGE: Page = Page {
     file: "clients/4_client_broadcast.html",
     address: "ws://127.0.0.1:8765/",
@@ -60,21 +60,21 @@ pub const BROADCAST_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// Rooms, names, and what was missed: the page of `chat_app`.
+/// The page of `chat_app`.
 pub const CHAT_PAGE: Page = Page {
     file: "clients/chat_app.html",
     address: "ws://127.0.0.1:8765/",
     html: include_str!("../../clients/chat_app.html"),
     assets: files![
-        "style.css" "chat.css" "why.js" "wire.js" "chat_wire.js" "chat.js"
+        "style.css" "chat.css" "common.js" "wire.js" "chat_wire.js" "chat.js"
         "xray.html" "xray.css" "xray.js" "xray_detail.js"
     ],
 };
 
-/// Frames, as they pass: the page of `zcomm xray`, which the others show in a frame.
+/// The page of `zcomm xray`. The other pages show it in an iframe.
 pub const XRAY_PAGE: Page = Page {
     file: "clients/xray.html",
     address: "",
     html: include_str!("../../clients/xray.html"),
-    assets: files!["style.css" "xray.css" "why.js" "xray.js" "xray_detail.js"],
+    assets: files!["style.css" "xray.css" "common.js" "xray.js" "xray_detail.js"],
 };

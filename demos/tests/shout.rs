@@ -1,11 +1,11 @@
-//! A handler and its tests, whole and short, to be copied: `cargo test -p demos --test shout`.
+//! A handler and its tests, short and complete. Copy them: `cargo test -p demos --test shout`.
 //!
-//! Two kinds. What can be said without a network is a function, and is tested as one: no
-//! runtime, no port, no waiting. What is about a connection is tested with one: a real
-//! server on a port that the system chooses, and a real client.
+//! There are two kinds of tests. Code that needs no network is a function, and its test calls
+//! the function: no runtime, no port, no waiting. The behaviour of a connection is tested over
+//! a real connection: a server on a free port, and a client.
 //!
-//! None of them sleeps. A sleep is too short on a busy machine and too long on all others;
-//! to know that something has happened, wait for it, and at most so long.
+//! No test sleeps. A sleep is too short on a busy machine and too long on all others. A test
+//! waits for the event itself, with a time limit.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
@@ -16,12 +16,12 @@ use zcomm_core::{
     ClientSocket, CloseReason, Config, Connection, End, Message, Result, Server, Trust,
 };
 
-/// The part without a network.
+/// The part that needs no network.
 fn shouted(text: &str) -> String {
     text.to_uppercase()
 }
 
-/// The handler: called once for each client.
+/// The handler: runs once for each client.
 async fn shout(mut connection: Connection) -> Result<()> {
     while let Some(message) = connection.recv().await {
         let Message::Text(text) = message else {
@@ -40,7 +40,7 @@ struct Running {
     task: JoinHandle<Result<()>>,
 }
 
-/// Port 0 is any that is free, so tests run side by side, and beside a lesson.
+/// Port 0 means any free port, so tests run in parallel, and beside a lesson.
 async fn start() -> Running {
     let config = Config {
         port: 0,
@@ -53,7 +53,7 @@ async fn start() -> Running {
     Running { addr, stop, task }
 }
 
-/// Every wait has an end, and says what it waited for.
+/// Waits at most 10 s. The panic names the event that did not come.
 async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     match timeout(Duration::from_secs(10), future).await {
         Ok(output) => output,
@@ -75,30 +75,30 @@ async fn ask(client: &mut ClientSocket, text: &str) -> Option<Message> {
 }
 
 #[test]
-fn a_word_becomes_louder() {
+fn a_text_becomes_capitals() {
     assert_eq!(shouted("hello"), "HELLO");
     assert_eq!(shouted("straße"), "STRASSE");
     assert_eq!(shouted(""), "");
 }
 
 #[tokio::test]
-async fn a_client_hears_its_own_words_louder() {
+async fn a_client_gets_its_text_back_in_capitals() {
     let server = start().await;
     let mut client = connect(server.addr).await;
     assert_eq!(ask(&mut client, "hello").await, Some("HELLO".into()));
 }
 
-/// That nothing came cannot be waited for. So the other one asks, too: had it got what was
-/// not for it, that would have come first.
+/// A test cannot wait for a message that must not come. So the other client asks, too: a
+/// message that was not for it would arrive before its answer.
 #[tokio::test]
-async fn nobody_hears_what_another_said() {
+async fn an_answer_goes_to_its_sender_only() {
     let server = start().await;
     let (mut one, mut other) = (connect(server.addr).await, connect(server.addr).await);
     assert_eq!(ask(&mut one, "secret").await, Some("SECRET".into()));
     assert_eq!(ask(&mut other, "mine").await, Some("MINE".into()));
 }
 
-/// A limit is tested from both sides, and by its code: a reason is for people.
+/// Tests both sides of a rule. Checks the close code, because the reason is for people.
 #[tokio::test]
 async fn bytes_are_refused_and_text_is_not() {
     let server = start().await;
@@ -115,9 +115,9 @@ async fn bytes_are_refused_and_text_is_not() {
     assert_eq!(why.code(), CloseReason::UNSUPPORTED);
 }
 
-/// Whoever stops says goodbye, and then has stopped: no task is left behind.
+/// A server that stops sends each client a Close frame, and leaves no task running.
 #[tokio::test]
-async fn a_server_that_stops_says_goodbye() {
+async fn a_server_that_stops_closes_with_1001() {
     let server = start().await;
     let mut client = connect(server.addr).await;
     server.stop.send(()).unwrap();

@@ -1,5 +1,5 @@
 //! A: application messages, and the rows of L and R that a chat answers. (Rows a12 to a14
-//! are about what a client shows; a10, a17 and a18 are told in `chat_app`.)
+//! are about what a client shows; a10, a17 and a18 are in `chat_app`.)
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::chat_client::{Guest, chat_app, heard};
+use crate::chat::client::{Guest, chat_app, heard};
 use crate::harness::{CANARY, Demo, Raw, Start, frame, soon};
 
 /// Runs one row beside a witness who chats in the same room.
@@ -24,8 +24,8 @@ async fn survives(start: Start, row: impl AsyncFnOnce(&Demo, Guest)) {
     assert!(!output.contains("ERROR"), "{output}");
 }
 
-/// Says each of these, and is told this code each time; and the fifth time that it was
-/// enough.
+/// Sends each of these texts and gets a fault with this code. A fifth in one connection would
+/// close it.
 async fn refused(chat: &Demo, texts: &[String], code: &str, field: Option<&str>) {
     for texts in texts.chunks(4) {
         let mut mallory = Guest::join(chat, "Mallory").await;
@@ -37,7 +37,7 @@ async fn refused(chat: &Demo, texts: &[String], code: &str, field: Option<&str>)
             assert_eq!(named, field, "{text:?}: {error}");
             assert!(!error["message"].as_str().unwrap().is_empty());
         }
-        // Four mistakes are forgiven: the connection stays.
+        // Four faults do not close the connection.
         mallory.chats("and now for something else").await;
     }
 }
@@ -47,7 +47,7 @@ fn all(texts: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a01_what_is_not_json_is_told_with_its_column_and_the_fifth_time_it_is_over() {
+async fn a01_a_fault_in_json_names_its_column_and_the_fifth_closes() {
     survives(chat_app(), async |_, mut mallory| {
         for _ in 0..4 {
             mallory.client.say(r#"{"type":"ping"; }"#).await;
@@ -106,7 +106,7 @@ async fn a04_a05_a08_a16_a_wrong_field_is_named() {
 }
 
 #[tokio::test]
-async fn a06_an_unknown_type_is_repeated_cut_and_cleaned() {
+async fn a06_an_unknown_type_is_repeated_short_and_clean() {
     survives(chat_app(), async |_, mut mallory| {
         let kind = format!("\u{1b}]0;pwn\u{7}{}", "x".repeat(500));
         mallory.says(&kind, json!({"id": "5"})).await;
@@ -126,7 +126,7 @@ async fn a06_an_unknown_type_is_repeated_cut_and_cleaned() {
 }
 
 #[tokio::test]
-async fn a07_a20_a21_what_is_not_known_is_ignored() {
+async fn a07_a20_a21_unknown_fields_are_ignored() {
     survives(chat_app(), async |_, mut mallory| {
         let fields = json!({
             "text": "hello", "timestamp": "1999-01-01T00:00:00.000Z", "name": "Witness",
@@ -160,9 +160,9 @@ async fn a09_a_text_is_1_to_4000_characters() {
     .await;
 }
 
-/// Whatever is said, no line of the log is broken and no terminal obeys it.
+/// No text breaks a line of the log or controls a terminal.
 #[tokio::test]
-async fn a11_control_characters_reach_people_as_text_and_no_log_as_they_are() {
+async fn a11_control_characters_reach_clients_and_never_a_log() {
     survives(
         chat_app().env("RUST_LOG", "debug"),
         async |chat, mut mallory| {
@@ -202,9 +202,9 @@ async fn a15_bytes_are_refused_with_1003() {
     .await;
 }
 
-/// Whoever hurries is told how long to wait; whoever does wait is heard.
+/// The fault says how long to wait, and after that the message is stored.
 #[tokio::test]
-async fn r08_half_of_the_budget_is_a_warning_and_a_message_not_taken_can_be_sent_again() {
+async fn r08_at_half_the_rate_limit_a_message_is_dropped_and_can_be_sent_again() {
     survives(chat_app(), async |_, mut mallory| {
         let mut taken = 0;
         let error = loop {
@@ -238,7 +238,7 @@ async fn r08_half_of_the_budget_is_a_warning_and_a_message_not_taken_can_be_sent
         assert_eq!(
             mallory.hears("ack").await["duplicate"],
             false,
-            "it was not taken before"
+            "it was not stored before"
         );
     })
     .await;
@@ -246,7 +246,7 @@ async fn r08_half_of_the_budget_is_a_warning_and_a_message_not_taken_can_be_sent
 
 /// Pings in JSON are messages like any other.
 #[tokio::test]
-async fn r08_a19_a_thousand_messages_at_once_are_warned_about_and_then_closed() {
+async fn r08_a19_a_thousand_messages_at_once_are_warned_about_then_closed() {
     survives(chat_app(), async |chat, _| {
         let mut raw = Raw::open(chat.addr, &format!("/?token={CANARY}&name=Flood")).await;
         raw.send(&frame(0x81, br#"{"type":"ping","id":"1"}"#).repeat(1000))
@@ -269,10 +269,10 @@ async fn r08_a19_a_thousand_messages_at_once_are_warned_about_and_then_closed() 
     .await;
 }
 
-/// A laptop that slept: its connection is closed for it, its place is kept for two minutes,
-/// and when it wakes it has missed nothing.
+/// The server closes the connection of a laptop that sleeps, and keeps its session for two
+/// minutes. When the laptop wakes, it gets all messages.
 #[tokio::test]
-async fn l13_who_slept_is_missed_and_comes_back_to_everything() {
+async fn l13_a_client_that_slept_misses_nothing() {
     let start = chat_app()
         .env("WEBSOCKET_PING_INTERVAL", "0.2")
         .env("WEBSOCKET_PING_TIMEOUT", "0.2");
@@ -301,7 +301,7 @@ async fn l13_who_slept_is_missed_and_comes_back_to_everything() {
     bob.hears_text("while he slept").await;
 }
 
-/// Served from the ring, at their own pace: nobody waits for the others.
+/// Each reads from the log at its own pace: no client waits for another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn l24_five_hundred_clients_that_resume_together_all_get_everything() {
     const CLIENTS: usize = 500;
@@ -335,7 +335,7 @@ async fn l24_five_hundred_clients_that_resume_together_all_get_everything() {
 
 /// In real time: 5 s until a flush counts as stuck.
 #[tokio::test]
-async fn r11_r12_who_never_reads_holds_nobody_up_and_is_gone_after_5_s() {
+async fn r11_r12_a_client_that_never_reads_is_closed_after_5_s_and_delays_no_other() {
     let mut chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::join(&chat, "Bob").await;
@@ -372,9 +372,9 @@ async fn r11_r12_who_never_reads_holds_nobody_up_and_is_gone_after_5_s() {
     chat.says("Too slow").await;
 }
 
-/// A reader that is overtaken by the log is told which messages it has lost.
+/// A reader that the log overtakes gets a gap that names its lost messages.
 #[tokio::test]
-async fn r14_who_falls_behind_the_log_is_told_the_gap_and_stays() {
+async fn r14_a_reader_behind_the_log_gets_a_gap_and_stays() {
     let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut slow = Raw::open(chat.addr, &format!("/?token={CANARY}&name=Slow")).await;

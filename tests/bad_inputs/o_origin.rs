@@ -428,7 +428,7 @@ fn guarded() -> Config {
     Config {
         require_auth: true,
         token: Some(Token::new(TOKEN).unwrap()),
-        refuse: zcomm_core::Refuse::Http,
+        refuse: zcomm_core::RefuseBy::Http,
         ..Config::default()
     }
 }

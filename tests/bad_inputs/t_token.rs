@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use zcomm_core::{Config, DEMO_TOKEN, Refuse, Token};
+use zcomm_core::{Config, DEMO_TOKEN, RefuseBy, Token};
 
 use super::{accepted, refused, survives_as_a_program, survives_at};
 use crate::{
@@ -51,7 +51,7 @@ async fn show(addr: SocketAddr, target: &str, more: &str) -> Answer {
     }
 }
 
-fn guarded(token: &str, refuse: Refuse) -> Config {
+fn guarded(token: &str, refuse: RefuseBy) -> Config {
     Config {
         require_auth: true,
         token: Some(Token::new(token).unwrap()),
@@ -75,7 +75,7 @@ impl Says {
 
 /// Runs a row against a server with this token, once in each mode.
 async fn in_both_modes(token: &str, row: impl AsyncFn(&Running, Says)) {
-    for (refuse, code) in [(Refuse::Close, 1008), (Refuse::Http, 401)] {
+    for (refuse, code) in [(RefuseBy::Close, 1008), (RefuseBy::Http, 401)] {
         let witness = format!("?token={}", escaped(token));
         survives_at(&witness, guarded(token, refuse), async |server| {
             row(server, Says(code)).await;
@@ -121,7 +121,7 @@ async fn t01_without_a_token_authentication_is_required() {
 async fn t01_a_client_reads_the_code_and_the_reason_of_the_close() {
     survives_at(
         &format!("?token={TOKEN}"),
-        guarded(TOKEN, Refuse::Close),
+        guarded(TOKEN, RefuseBy::Close),
         async |server| {
             let mut client = Client::connect(server.url()).await;
             assert_eq!(
@@ -138,7 +138,7 @@ async fn t01_a_client_reads_the_code_and_the_reason_of_the_close() {
 /// Whoever is refused by close is not heard, not counted and not told anything.
 #[tokio::test]
 async fn t01_a_client_refused_by_close_is_not_one_of_the_clients() {
-    let mut server = serve(guarded(TOKEN, Refuse::Close), echo).await;
+    let mut server = serve(guarded(TOKEN, RefuseBy::Close), echo).await;
     let mut member = Client::connect(format!("{}?token={TOKEN}", server.url())).await;
     // It stays as long as it may, and does not answer the Close.
     let mut raw = Raw::open(server.addr, "/?token=wrong").await;
@@ -598,7 +598,7 @@ async fn t16_a_token_in_a_subprotocol_is_none_and_is_not_echoed() {
 #[tokio::test]
 async fn t17_who_guesses_too_often_is_429_for_a_while() {
     let witness = format!("?token={TOKEN}");
-    survives_at(&witness, guarded(TOKEN, Refuse::Http), async |server| {
+    survives_at(&witness, guarded(TOKEN, RefuseBy::Http), async |server| {
         let addr = server.addr;
         let start = Instant::now();
         let mut heard = 0;
@@ -651,7 +651,7 @@ async fn t17_who_guesses_too_often_is_429_for_a_while() {
 #[tokio::test]
 async fn t17_guessing_is_429_also_where_a_wrong_token_is_refused_by_close() {
     let witness = format!("?token={TOKEN}");
-    survives_at(&witness, guarded(TOKEN, Refuse::Close), async |server| {
+    survives_at(&witness, guarded(TOKEN, RefuseBy::Close), async |server| {
         let mut answers = Vec::new();
         for _ in 0..200 {
             answers.push(show(server.addr, "/?token=guess", "").await);
@@ -738,7 +738,7 @@ async fn t18_a_token_is_neither_logged_nor_shown() {
         )
         .await;
     }
-    let config = guarded(TOKEN, Refuse::Close);
+    let config = guarded(TOKEN, RefuseBy::Close);
     assert!(!format!("{config:?}").contains(TOKEN) && format!("{config:?}").contains("***"));
 }
 

@@ -13,7 +13,7 @@ fn unguarded(scene: &Scene) -> Demo {
     scene.start_with("examples/believes_cookies", &["0", "0"], &[])
 }
 
-/// Another site's page, in the browser of somebody who has it open by chance.
+/// The page of another site, open in the same browser.
 async fn strangers_page(scene: &Scene, unguarded: &Demo) -> Page {
     let url = unguarded.word_after("the stranger's page: ");
     scene.open_url(url).await
@@ -153,7 +153,7 @@ pub async fn a_page_cannot_set_a_header_on_a_websocket(scene: Scene) {
     page.until("window.ended === 1006").await;
 }
 
-/// To everything of the same site that the page loads or leads to; behind `#` to nobody.
+/// The browser sends it to every link of the same site; it never sends the part after `#`.
 pub async fn a_token_in_a_pages_address_is_handed_on(scene: Scene) {
     let unguarded = unguarded(&scene);
     let url = unguarded.word_after("the stranger's page: ");

@@ -43,7 +43,7 @@ pub async fn enter(scene: &Scene, demo: &Demo, name: &str) -> Page {
     page
 }
 
-/// Waits until it is. ("not connected" has the word in it too.)
+/// Waits for exactly this text, because "not connected" contains it, too.
 async fn connected(page: &Page) {
     page.until("$('status').textContent === 'connected'").await;
 }
@@ -79,20 +79,20 @@ async fn people(page: &Page, names: &[&str]) {
         .await;
 }
 
-pub async fn who_is_here_is_shown(scene: Scene) {
+pub async fn the_users_in_a_room_are_shown(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     people(&ada, &["Ada (you)"]).await;
     let bob = enter(&scene, &demo, "Bob").await;
     people(&bob, &["Ada", "Bob (you)"]).await;
     people(&ada, &["Ada (you)", "Bob"]).await;
-    notes(&ada, "Bob came in").await;
+    notes(&ada, "Bob joined").await;
     bob.click("disconnect").await;
     people(&ada, &["Ada (you)"]).await;
     notes(&ada, "Bob left").await;
 }
 
-/// The page that came by https finds its server by wss, without being told.
+/// A page that was loaded over https connects over wss by itself.
 pub async fn the_chat_is_encrypted_where_its_page_is(scene: Scene) {
     let settings = [&TLS[..], &[("WEBSOCKET_TOKEN", TOKEN)]].concat();
     let demo = scene.start("chat_app", &settings);
@@ -103,16 +103,16 @@ pub async fn the_chat_is_encrypted_where_its_page_is(scene: Scene) {
     ada.until("socket.url.startsWith('wss://')").await;
 }
 
-/// A name is one person's; the second one is told.
+/// Two users cannot have the same name.
 pub async fn a_name_that_is_taken_gets_a_number(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     let other = enter(&scene, &demo, "Ada").await;
-    notes(&other, "You are Ada 2 here").await;
-    people(&ada, &["Ada (you)", "Ada 2"]).await;
+    notes(&other, "You are Ada#2 here").await;
+    people(&ada, &["Ada (you)", "Ada#2"]).await;
 }
 
-/// Nobody says that they have stopped: the note ends by itself.
+/// No message says that a user stopped typing: the notice expires.
 pub async fn typing_appears_and_disappears(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
@@ -144,11 +144,11 @@ pub async fn a_private_message_is_for_one_alone(scene: Scene) {
     assert_eq!(cy.value(talks).await, 2, "the lobby and everyone");
 }
 
-/// It is no error of the page when somebody is not there.
-pub async fn a_message_to_nobody_is_marked_as_not_sent(scene: Scene) {
+/// A private message to a user that is not connected does not block later messages.
+pub async fn a_message_to_an_unknown_user_is_marked_as_not_sent(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
-    go(&ada, "@Nobody").await;
+    go(&ada, "@Zoe").await;
     say(&ada, "Hello?").await;
     ada.until(&format!("{MARKS}.join().startsWith('not sent: ')"))
         .await;
@@ -175,8 +175,8 @@ pub async fn rooms_keep_apart_and_count_what_is_unread(scene: Scene) {
     reads(&ada, &["one", "two"]).await;
 }
 
-/// The server has its limits, and the page says so.
-pub async fn the_ninth_room_is_refused_in_words(scene: Scene) {
+/// The page shows the limit of the server.
+pub async fn the_ninth_room_is_refused_with_a_reason(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     for room in ["r2", "r3", "r4", "r5", "r6", "r7", "r8"] {
@@ -189,7 +189,7 @@ pub async fn the_ninth_room_is_refused_in_words(scene: Scene) {
     go(&ada, "r9").await;
 }
 
-pub async fn what_is_said_to_everyone_is_seen_in_every_room(scene: Scene) {
+pub async fn a_message_to_everyone_is_seen_in_every_room(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     let bob = enter(&scene, &demo, "Bob").await;
@@ -202,7 +202,7 @@ pub async fn what_is_said_to_everyone_is_seen_in_every_room(scene: Scene) {
         .await;
 }
 
-pub async fn history_is_shown_to_who_comes_later(scene: Scene) {
+pub async fn history_is_shown_to_later_users(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     say(&ada, "one").await;
@@ -231,7 +231,7 @@ pub async fn no_name_is_special(scene: Scene) {
     assert_eq!(proto.value("({}).kind === undefined").await, true);
 }
 
-/// Who was away gets exactly what was said meanwhile.
+/// A user that was away gets exactly the messages of that time.
 pub async fn what_was_missed_is_recovered(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
@@ -248,7 +248,7 @@ pub async fn what_was_missed_is_recovered(scene: Scene) {
     notes(&ada, "Connected again: recovered 2 messages.").await;
 }
 
-/// Nobody touches the page: it comes back by itself, and says what may be lost.
+/// The page reconnects by itself and shows which messages are lost.
 pub async fn the_conversation_goes_on_after_a_restart(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
@@ -261,7 +261,7 @@ pub async fn the_conversation_goes_on_after_a_restart(scene: Scene) {
     bob.shows("status", "next try in ").await;
     ada.shows("closed", "no server answers").await;
     let _demo = start_again(&scene, &port, &[]);
-    let lost = "anything said after message 1 and before that is lost";
+    let lost = "all messages after message 1 and before the restart are lost";
     for page in [&ada, &bob] {
         connected(page).await;
         notes(page, lost).await;
@@ -271,8 +271,8 @@ pub async fn the_conversation_goes_on_after_a_restart(scene: Scene) {
     reads(&ada, &["before", "after"]).await;
 }
 
-/// Sending, then sent: once for everybody, although the server was gone in between.
-pub async fn what_is_said_to_a_dead_server_is_sent_later(scene: Scene) {
+/// The page sends it once the server is back, and every user gets it once.
+pub async fn a_message_to_a_stopped_server_is_sent_later(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     let bob = enter(&scene, &demo, "Bob").await;
@@ -350,7 +350,7 @@ pub async fn a_message_that_was_delivered_is_not_sent_again_by_a_new_session(sce
 
 /// Ada does not know that Bob has it, and the server that knew is gone: it is sent again,
 /// and Bob's page knows its id.
-pub async fn what_others_have_seen_is_not_shown_to_them_again(scene: Scene) {
+pub async fn a_message_that_is_sent_twice_is_shown_once(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     let bob = enter(&scene, &demo, "Bob").await;
@@ -369,8 +369,8 @@ pub async fn what_others_have_seen_is_not_shown_to_them_again(scene: Scene) {
     reads(&bob, &["once", "next"]).await;
 }
 
-/// Ids are chosen by their senders, and everybody can read them. One of ours in somebody
-/// else's message makes neither the message ours nor ours sent.
+/// Clients choose their ids, and all clients can read them. Our id in the message of another
+/// user makes the message not ours, and does not confirm our own.
 pub async fn an_id_of_ours_in_anothers_message_is_not_ours(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
@@ -405,7 +405,7 @@ fn floats(list: Value) -> Vec<f64> {
 }
 
 /// A tab in the background has slow clocks: back in sight, it does not wait for them.
-pub async fn who_comes_back_to_the_page_need_not_wait(scene: Scene) {
+pub async fn the_page_retries_at_once_when_it_is_visible_again(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     for event in ["focus", "online", "visibilitychange"] {
@@ -423,7 +423,7 @@ pub async fn who_comes_back_to_the_page_need_not_wait(scene: Scene) {
     }
 }
 
-/// Pings are the browser's business; the page sees that the heartbeat is missing.
+/// A page cannot see pings; it sees that the heartbeat is missing.
 pub async fn a_connection_that_falls_silent_is_replaced(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
@@ -435,7 +435,7 @@ pub async fn a_connection_that_falls_silent_is_replaced(scene: Scene) {
     reads(&ada, &["one"]).await;
 }
 
-/// Told by a close code, or by HTTP: the same answer would come again and again.
+/// By a close code or by HTTP: a new attempt would get the same answer.
 pub async fn a_refusal_stops_the_reconnecting(scene: Scene) {
     for way in ["close", "http"] {
         let demo = start(&scene);
@@ -455,7 +455,7 @@ pub async fn a_refusal_stops_the_reconnecting(scene: Scene) {
     }
 }
 
-/// A name nobody could see: refused before the page can begin.
+/// A name of invisible characters.
 pub async fn a_bad_name_is_refused(scene: Scene) {
     let demo = start(&scene);
     let token = format!("token={TOKEN}");
@@ -529,8 +529,8 @@ pub async fn a_reload_knows_what_was_read(scene: Scene) {
     reads(&ada, &["one", "two", "three", "four"]).await;
 }
 
-/// Whatever the server says is missing has a note, in the place where it would have been.
-pub async fn a_gap_is_never_silent(scene: Scene) {
+/// Lost messages have a note at the place where they would be.
+pub async fn a_gap_is_always_shown(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     say(&ada, "one").await;
@@ -599,7 +599,7 @@ pub async fn the_chart_shows_messages_per_second(scene: Scene) {
     ada.shows("figures", "1 connected · 1 room").await;
 }
 
-/// Also with a word that is wider than the phone, a note, and an announcement.
+/// With a word that is wider than the phone, a note, and an announcement.
 pub async fn the_chat_fits_a_phone_in_light_and_dark(scene: Scene) {
     let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": false });
     let demo = start(&scene);
@@ -632,7 +632,7 @@ pub async fn the_chat_fits_a_phone_in_light_and_dark(scene: Scene) {
 }
 
 /// Its token leaves the address bar at once, and everything it needs is beside it.
-pub async fn the_chat_asks_nobody_but_its_server_and_shows_no_secret(scene: Scene) {
+pub async fn the_chat_contacts_only_its_server_and_shows_no_secret(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     say(&ada, "Hello").await;

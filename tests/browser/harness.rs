@@ -1,5 +1,5 @@
-//! What a browser test needs: a browser (or a clear word that there is none), the demos as
-//! a learner starts them, a page used as a person uses it, and a limit on every wait.
+//! The parts of a browser test: a browser (or an error that there is none), the demos as a
+//! learner starts them, a page with real clicks and keys, and a limit on every wait.
 
 use std::{
     cell::Cell,
@@ -23,14 +23,14 @@ const LIMIT: Duration = Duration::from_secs(10);
 const FLAGS: &str = "--headless --no-sandbox --disable-gpu --disable-background-networking \
     --disable-component-update --no-first-run";
 
-/// What `zcomm certs` says to put into `.zEnv`. The browser trusts that authority.
+/// The lines that `zcomm certs` prints for `.zEnv`. The browser trusts that authority.
 pub const TLS: [(&str, &str); 3] = [
     ("WEBSOCKET_SSL_ENABLED", "true"),
     ("WEBSOCKET_SSL_CERT", "certs/localhost.pem"),
     ("WEBSOCKET_SSL_KEY", "certs/localhost.key"),
 ];
 
-/// The browser, the program that remote-controls it, and the one that tells it whom to trust.
+/// The browser, chromedriver, and certutil, which adds an authority to the browser.
 #[derive(Clone)]
 pub struct Tools {
     browser: PathBuf,
@@ -69,9 +69,9 @@ impl Tools {
         }
     }
 
-    /// The same, where the browser can be told whom to trust.
+    /// The same, if the browser can be made to trust an authority.
     pub fn trusting(self) -> Result<Tools, &'static str> {
-        let missing = "there is no certutil for Linux, which tells a browser whom to trust";
+        let missing = "there is no certutil for Linux, which makes a browser trust an authority";
         self.certutil.is_some().then_some(self).ok_or(missing)
     }
 }
@@ -126,7 +126,7 @@ struct Process {
 }
 
 impl Process {
-    /// Starts it and waits until it has said these words.
+    /// Starts it and waits until it has printed this text.
     fn start(command: &mut Command, words: &str) -> Process {
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = piped.spawn().unwrap();
@@ -134,7 +134,7 @@ impl Process {
         Process::listen(child, output, words, command)
     }
 
-    /// The same with one that says it on stderr.
+    /// The same for a program that prints it on stderr.
     fn start_on_stderr(command: &mut Command, words: &str) -> Process {
         let piped = command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
@@ -152,7 +152,7 @@ impl Process {
         let said = String::new();
         let mut process = Process { child, said };
         let (sender, lines) = mpsc::channel();
-        // Reads on when nobody listens any more: a full pipe would stop the program.
+        // Reads on after the start: a full pipe would block the program.
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 sender.send(line).ok();
@@ -168,7 +168,7 @@ impl Process {
         process
     }
 
-    /// What it said between these words and the next space, comma or line.
+    /// The printed text between these words and the next space, comma or line end.
     fn word_after(&self, words: &str) -> &str {
         let rest = self.said.split(words).nth(1);
         let rest = rest.unwrap_or_else(|| panic!("no {words:?} in {:?}", self.said));
@@ -195,7 +195,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// What it said between these words and the next space, comma or line.
+    /// The printed text between these words and the next space, comma or line end.
     pub fn word_after(&self, words: &str) -> &str {
         self.process.word_after(words)
     }
@@ -236,7 +236,7 @@ impl Recorder {
                 return session;
             }
             assert!(Instant::now() < deadline, "waited {LIMIT:?} for {what}");
-            // A breath between two looks.
+            // Do not ask the browser without a pause.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -296,7 +296,7 @@ impl Stage {
         for flag in FLAGS.split(' ') {
             wishes.add_arg(flag)?;
         }
-        // A name of somebody else that leads to this machine: DNS rebinding without DNS.
+        // A foreign name that resolves to this machine: DNS rebinding without DNS.
         wishes.add_arg("--host-resolver-rules=MAP rebound.example 127.0.0.1")?;
         // The proxy of a school does not lead to this machine's 127.0.0.1.
         let client = reqwest::Client::builder().no_proxy().timeout(6 * LIMIT);
@@ -515,7 +515,7 @@ impl Page {
         found.json().clone()
     }
 
-    /// Waits until a JavaScript expression is true; else says what the page shows instead.
+    /// Waits until a JavaScript expression is true. The panic prints what the page shows.
     pub async fn until(&self, expression: &str) {
         let deadline = Instant::now() + LIMIT;
         while self.value(expression).await != true {
@@ -524,12 +524,12 @@ impl Page {
                 let state = self.value(state).await;
                 panic!("waited {LIMIT:?} for {expression}\nThe page shows {state:#}");
             }
-            // A breath between two looks.
+            // Do not ask the browser without a pause.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Waits until the element with this id says these words.
+    /// Waits until the element with this id shows this text.
     pub async fn shows(&self, id: &str, words: &str) {
         let words = json!(words);
         self.until(&format!("$('{id}').textContent.includes({words})"))
@@ -577,7 +577,7 @@ impl Page {
         self.shows("status", "OPEN 1").await;
     }
 
-    /// Tries to connect, and waits until the page says these words about the failure.
+    /// Tries to connect, and waits until the page explains the failure with this text.
     pub async fn fails(&self, words: &str) {
         self.click("connect").await;
         self.shows("status", "CLOSED 3").await;

@@ -1,8 +1,8 @@
-//! The pages, in a real browser. Read in order, the names are the specification.
+//! The pages in a real browser. Read in order, the test names are the specification.
 //!
 //! Each page works by double click and from its own server, and most tests run in both
-//! ways: `[file://]` and `[http://]` (or `[https://]`, with an authority that the browser was
-//! told to trust). Run some by a part of their name:
+//! ways: `[file://]` and `[http://]` (or `[https://]`, with an authority that the browser
+//! trusts). Run some by a part of their name:
 //! `cargo test -p browser-tests token`.
 
 #![allow(unreachable_pub, reason = "a test program is not a library")]
@@ -11,10 +11,10 @@
 mod attacks;
 mod chat;
 mod harness;
-#[path = "../recorded.rs"]
+#[path = "../xray/recorded.rs"]
 mod recorded;
 mod wire;
-#[path = "../wireshark.rs"]
+#[path = "../xray/wireshark.rs"]
 mod wireshark;
 mod xray;
 mod xray_tshark;
@@ -108,12 +108,12 @@ fn main() -> ExitCode {
         html_in_a_message_stays_text
         the_code_panel_shows_the_script_and_lights_it_up
         the_keyboard_alone_is_enough
-        two_windows_hear_each_other_and_not_themselves
+        two_windows_receive_each_others_messages
         the_token_in_the_link_is_not_left_in_sight
         a_wrong_token_is_explained
         no_token_is_explained
         a_refusal_over_http_is_explained
-        nobody_but_the_server_is_asked_and_the_console_stays_empty
+        a_page_contacts_only_its_server_and_logs_no_error
         the_page_fits_a_phone_in_light_and_dark
     }
     tests!(
@@ -145,13 +145,13 @@ fn main() -> ExitCode {
     );
     // The chat. What does not depend on the way is seen in one of them.
     tests_in_both_ways! {
-        who_is_here_is_shown
+        the_users_in_a_room_are_shown
         what_was_missed_is_recovered
         the_conversation_goes_on_after_a_restart
-        what_is_said_to_a_dead_server_is_sent_later
+        a_message_to_a_stopped_server_is_sent_later
         a_refusal_stops_the_reconnecting
         a_reload_comes_back_as_the_same_person
-        the_chat_asks_nobody_but_its_server_and_shows_no_secret
+        the_chat_contacts_only_its_server_and_shows_no_secret
     }
     tests!(
         tools,
@@ -160,24 +160,24 @@ fn main() -> ExitCode {
         a_name_that_is_taken_gets_a_number
         typing_appears_and_disappears
         a_private_message_is_for_one_alone
-        a_message_to_nobody_is_marked_as_not_sent
+        a_message_to_an_unknown_user_is_marked_as_not_sent
         rooms_keep_apart_and_count_what_is_unread
-        the_ninth_room_is_refused_in_words
-        what_is_said_to_everyone_is_seen_in_every_room
-        history_is_shown_to_who_comes_later
+        the_ninth_room_is_refused_with_a_reason
+        a_message_to_everyone_is_seen_in_every_room
+        history_is_shown_to_later_users
         no_name_is_special
         a_long_outbox_arrives_in_its_order
         a_message_whose_ack_is_lost_is_shown_once
         a_message_that_was_delivered_is_not_sent_again_by_a_new_session
-        what_others_have_seen_is_not_shown_to_them_again
+        a_message_that_is_sent_twice_is_shown_once
         an_id_of_ours_in_anothers_message_is_not_ours
         the_waits_grow_to_30_seconds
-        who_comes_back_to_the_page_need_not_wait
+        the_page_retries_at_once_when_it_is_visible_again
         a_connection_that_falls_silent_is_replaced
         a_bad_name_is_refused
         a_session_that_moved_to_another_tab_is_not_taken_back
         a_reload_knows_what_was_read
-        a_gap_is_never_silent
+        a_gap_is_always_shown
         the_chat_needs_only_a_keyboard
         the_chart_shows_messages_per_second
         the_chat_fits_a_phone_in_light_and_dark
@@ -201,11 +201,11 @@ fn main() -> ExitCode {
         Way::Http,
         a_frame_is_shown_byte_by_byte
         a_handshake_is_shown_with_its_sum_and_without_its_token
-        what_is_not_wanted_is_filtered_and_connections_are_told_apart
+        rows_are_filtered_by_kind_and_connection
         a_pause_loses_nothing
         the_list_is_bounded_and_says_so
         the_arrow_keys_go_from_frame_to_frame
-        the_xray_asks_nobody_but_its_server
+        the_xray_contacts_only_its_server
         the_xray_says_when_it_ends
         the_xray_fits_a_phone_in_light_and_dark
         wireshark_reads_the_same_in_a_session_of_a_browser
@@ -216,7 +216,7 @@ fn main() -> ExitCode {
         Way::File,
         a_foreign_origin_is_refused_and_explained
     );
-    tests!(tools, "http://", Way::Http, without_a_guard_everybody_is_heard a_smuggled_script_does_not_run);
+    tests!(tools, "http://", Way::Http, without_a_token_every_client_may_send a_smuggled_script_does_not_run);
     tests!(trusting, "https://", Way::Http, a_trusted_authority_opens_wss mixed_content_is_explained);
     tests!(
         trusting,
@@ -229,8 +229,8 @@ fn main() -> ExitCode {
         "file://",
         Way::File,
         a_trusted_authority_opens_wss
-        an_untrusted_authority_is_silence_and_the_page_explains_it
-        a_refusal_over_tls_is_no_silence
+        an_untrusted_certificate_is_explained
+        a_refusal_over_tls_is_explained
         the_wrong_one_of_ws_and_wss_is_explained
     );
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -284,7 +284,7 @@ async fn a_server_that_is_killed_is_explained(scene: Scene) {
     page.shows("closed", words).await;
 }
 
-/// The first thing everybody forgets.
+/// The most common mistake is not to start the server.
 async fn the_command_that_starts_the_server_is_named(scene: Scene) {
     for (lesson, demo) in lessons(&scene) {
         let page = scene.open(&demo).await;
@@ -322,7 +322,7 @@ async fn bytes_come_back_unchanged(scene: Scene) {
     page.logs("message", sent.as_str().unwrap()).await;
 }
 
-/// Part 3 of the course lists what a browser does with what everybody does wrong once.
+/// Part 3 of the course lists common mistakes and what a browser does with them.
 async fn mistakes_do_what_the_course_says(scene: Scene) {
     let demo = scene.start("2_websocket_echo", &[("WEBSOCKET_RATE_LIMIT", "off")]);
     let page = scene.open(&demo).await;
@@ -370,7 +370,7 @@ async fn mistakes_do_what_the_course_says(scene: Scene) {
     );
 }
 
-/// What a stranger sends never becomes part of the page.
+/// Text from the network never becomes markup.
 async fn html_in_a_message_stays_text(scene: Scene) {
     let demo = scene.start("2_websocket_echo", &[]);
     let page = scene.open(&demo).await;
@@ -426,13 +426,13 @@ async fn the_keyboard_alone_is_enough(scene: Scene) {
     page.logs("message", "Echo: from the keyboard").await;
 }
 
-async fn two_windows_hear_each_other_and_not_themselves(scene: Scene) {
+async fn two_windows_receive_each_others_messages(scene: Scene) {
     let demo = scene.start("4_websocket_broadcast", &[]);
-    hear_each_other(&scene.open(&demo).await, &scene.open(&demo).await).await;
+    receive_each_others_messages(&scene.open(&demo).await, &scene.open(&demo).await).await;
 }
 
-/// What is *not* heard shows in what comes next: each has exactly the other's words.
-async fn hear_each_other(one: &Page, other: &Page) {
+/// Each window has exactly the messages of the other, so it did not get its own.
+async fn receive_each_others_messages(one: &Page, other: &Page) {
     one.connect().await;
     other.connect().await;
     one.say("is anybody there?").await;
@@ -479,7 +479,7 @@ async fn no_token_is_explained(scene: Scene) {
     page.fails(words).await;
 }
 
-/// A browser tells its page only 1006; `/why` tells the rest.
+/// A page gets only 1006 from the browser; `/why` has the reason.
 async fn a_refusal_over_http_is_explained(scene: Scene) {
     let demo = scene.start("4_websocket_broadcast", &[("WEBSOCKET_REFUSE", "http")]);
     let page = scene.open(&demo).await;
@@ -498,7 +498,7 @@ async fn a_foreign_origin_is_refused_and_explained(scene: Scene) {
     scene.open_as(Way::Http, &demo, None).await.connect().await;
 }
 
-/// Every lesson, when `.zEnv` says what `zcomm certs` tells a learner to write there.
+/// Every lesson, with the lines in `.zEnv` that `zcomm certs` prints.
 async fn a_trusted_authority_opens_wss(scene: Scene) {
     let demo = scene.start("1_websocket_server", &TLS);
     let page = scene.open(&demo).await;
@@ -524,15 +524,15 @@ async fn a_trusted_authority_opens_wss(scene: Scene) {
     .await;
 
     let demo = scene.start("4_websocket_broadcast", &TLS);
-    hear_each_other(&scene.open(&demo).await, &scene.open(&demo).await).await;
+    receive_each_others_messages(&scene.open(&demo).await, &scene.open(&demo).await).await;
 }
 
-/// Without settings lesson 3 makes an authority for this run, which nobody can trust yet.
-async fn an_untrusted_authority_is_silence_and_the_page_explains_it(scene: Scene) {
+/// Without settings, lesson 3 makes a new authority, which no browser trusts.
+async fn an_untrusted_certificate_is_explained(scene: Scene) {
     let demo = scene.start(SECURE, &[]);
     let page = scene.open(&demo).await;
     page.until("$('steps').offsetHeight === 0").await;
-    page.fails("does not trust its certificate, and tells no script which")
+    page.fails("does not trust its certificate; it does not tell scripts which")
         .await;
     page.until("$('steps').offsetHeight > 0").await;
     page.shows("steps", "cargo run --bin zcomm -- certs").await;
@@ -558,7 +558,7 @@ async fn an_untrusted_authority_is_silence_and_the_page_explains_it(scene: Scene
     page.until("$('steps').offsetHeight === 0").await;
 }
 
-async fn a_refusal_over_tls_is_no_silence(scene: Scene) {
+async fn a_refusal_over_tls_is_explained(scene: Scene) {
     let site = ("WEBSOCKET_ALLOWED_ORIGINS", "https://app.example.com");
     let demo = scene.start(SECURE, &[TLS[0], TLS[1], TLS[2], site]);
     let page = scene.open(&demo).await;
@@ -596,7 +596,7 @@ async fn mixed_content_is_explained(scene: Scene) {
         .await
         .unwrap();
     scene.browser.refresh().await.unwrap();
-    page.write("server", "ws://192.0.2.1/").await; // nobody's: nothing is sent
+    page.write("server", "ws://192.0.2.1/").await; // an address for documentation: no server has it
     page.click("connect").await;
     page.shows("closed", "Not connected: SecurityError: ").await;
 
@@ -610,9 +610,9 @@ async fn mixed_content_is_explained(scene: Scene) {
     page.logs("open", "plain text").await;
 }
 
-async fn without_a_guard_everybody_is_heard(scene: Scene) {
+async fn without_a_token_every_client_may_send(scene: Scene) {
     let demo = scene.start("open_broadcast", &[]);
-    hear_each_other(&scene.open(&demo).await, &scene.open(&demo).await).await;
+    receive_each_others_messages(&scene.open(&demo).await, &scene.open(&demo).await).await;
 }
 
 /// The security policy of a served page allows the page's own script and no other.
@@ -631,7 +631,7 @@ async fn a_smuggled_script_does_not_run(scene: Scene) {
 }
 
 /// Everything a page needs is beside it.
-async fn nobody_but_the_server_is_asked_and_the_console_stays_empty(scene: Scene) {
+async fn a_page_contacts_only_its_server_and_logs_no_error(scene: Scene) {
     let clients = Url::from_file_path(root().join("clients")).unwrap();
     for (lesson, demo) in lessons(&scene) {
         let page = scene.open(&demo).await;
@@ -653,7 +653,7 @@ async fn nobody_but_the_server_is_asked_and_the_console_stays_empty(scene: Scene
     }
 }
 
-/// Also with a word in the log that is wider than the phone.
+/// With a word in the log that is wider than the phone.
 async fn the_page_fits_a_phone_in_light_and_dark(scene: Scene) {
     let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": false });
     let devtools = scene.browser.cdp();

@@ -118,7 +118,7 @@ pub async fn without_an_xray_the_page_says_how_to_get_one(scene: Scene) {
     page.shows("log", "Echo: hello").await;
 }
 
-/// At its own address it is no client of the lesson: what others say are no events.
+/// At its own address it does not connect to the lesson.
 pub async fn the_page_of_the_wire_alone_shows_nothing(scene: Scene) {
     let demo = scene.start_with(ECHO, XRAY, &[]);
     let wire = scene

@@ -117,7 +117,7 @@ pub async fn a_handshake_is_shown_with_its_sum_and_without_its_token(scene: Scen
     page.shows("status", "live").await;
 }
 
-pub async fn what_is_not_wanted_is_filtered_and_connections_are_told_apart(scene: Scene) {
+pub async fn rows_are_filtered_by_kind_and_connection(scene: Scene) {
     let (demo, xray, lesson, page) = watched(&scene, ECHO, &[]).await;
     lesson.connect().await;
     lesson.say("the first").await;
@@ -169,7 +169,7 @@ pub async fn a_pause_loses_nothing(scene: Scene) {
     page.shows("pause", "Pause").await;
 }
 
-/// Whatever passes: so many rows, and the number of those before them.
+/// The list has at most 1000 rows and shows the number of removed ones.
 pub async fn the_list_is_bounded_and_says_so(scene: Scene) {
     let (_demo, _xray, lesson, page) =
         watched(&scene, ECHO, &[("WEBSOCKET_RATE_LIMIT", "off")]).await;
@@ -179,8 +179,7 @@ pub async fn the_list_is_bounded_and_says_so(scene: Scene) {
         .await;
     page.until(&format!("!!{}", row("Echo: n699."))).await;
     assert_eq!(page.value("$('frames').children.length").await, 1000);
-    page.shows("gone", "older ones are not shown any more")
-        .await;
+    page.shows("gone", "older rows were removed").await;
     let gone = page.value("parseInt($('gone').textContent)").await;
     // Of 1400 frames; and the page and its parts came over HTTP before.
     assert!((400..500).contains(&gone.as_u64().unwrap()), "{gone}");
@@ -206,7 +205,7 @@ pub async fn the_arrow_keys_go_from_frame_to_frame(scene: Scene) {
     page.shows("detail", "open").await;
 }
 
-pub async fn the_xray_asks_nobody_but_its_server(scene: Scene) {
+pub async fn the_xray_contacts_only_its_server(scene: Scene) {
     let demo = scene.start(ECHO, &[]);
     let xray = scene.xray(&demo);
     let page = scene.open_url(xray.page.as_str()).await;
@@ -237,7 +236,7 @@ pub async fn the_xray_says_when_it_ends(scene: Scene) {
     page.until(&format!("!!{}", row("HTTP/1.1 101"))).await;
     drop(xray);
     page.shows("status", "ended").await;
-    page.shows("closed", "What was seen stays here").await;
+    page.shows("closed", "The frames stay in the list").await;
     choose(&page, "HTTP/1.1 101").await;
     page.shows("detail", "(equal)").await;
 }

@@ -1,11 +1,11 @@
-//! A session of the browser, as the X-ray and as Wireshark read it. Neither the one who speaks
-//! nor the one who judges is ours.
+//! A session of a browser, read by the X-ray and by Wireshark. Neither the browser nor Wireshark
+//! is our code.
 
 use serde_json::json;
 
 use crate::harness::Scene;
 
-/// Opens a socket and says one thing after the other, each when the one before came back.
+/// Opens a socket and sends each message when the echo of the one before has arrived.
 const TALK: &str = "(() => {
     const say = [
         'Hello', 'Grüße, 世界 🌍', '', 'x'.repeat(125), 'y'.repeat(126), 'z'.repeat(65000),
@@ -20,8 +20,8 @@ const TALK: &str = "(() => {
     talk.onclose = event => { window.gone = [event.wasClean, event.code, event.reason]; };
 })()";
 
-/// Text and bytes of all forms of length, a server's pings, a goodbye with a reason. A script
-/// can neither ping nor cut a message into pieces; whether the browser does is its own affair.
+/// Text and bytes with all three forms of the length, pings of the server, a Close frame with a
+/// reason. A script can neither send a ping nor split a message; the browser may.
 pub async fn wireshark_reads_the_same_in_a_session_of_a_browser(scene: Scene) {
     let settings = [
         ("WEBSOCKET_PING_INTERVAL", "0.1"),
@@ -35,7 +35,7 @@ pub async fn wireshark_reads_the_same_in_a_session_of_a_browser(scene: Scene) {
     page.value(&TALK.replace("WHERE", &json!(recorder.socket).to_string()))
         .await;
     page.until("heard === 10").await;
-    // The browser answers pings by itself, and tells nobody.
+    // The browser answers pings by itself and does not report them.
     let pongs = |session: &crate::recorded::Session| session.frames("client", "pong").count();
     recorder.until("a pong", |session| pongs(session) > 0).await;
     page.value("talk.close(3001, 'Tschüs, 世界') || 0").await;

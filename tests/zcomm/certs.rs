@@ -1,4 +1,4 @@
-//! `zcomm certs`: what it leaves on the disk, and what it refuses to keep.
+//! `zcomm certs`: the files that it writes, and the authorities that it refuses to keep.
 
 use std::fs;
 #[cfg(unix)]
@@ -28,10 +28,10 @@ fn makes_an_authority_and_a_certificate_for_this_machine() {
     );
 }
 
-/// s13: from the first moment; the second run replaces files that may have other rights.
+/// s13: from the first moment; the second run replaces a file that other users can read.
 #[cfg(unix)]
 #[test]
-fn private_keys_are_their_owners_alone() {
+fn only_the_owner_can_read_a_private_key() {
     let folder = folder("alone");
     let mode = |name: &str| {
         let file = fs::metadata(folder.join("certs").join(name)).unwrap();
@@ -66,7 +66,7 @@ fn prints_no_private_key() {
 }
 
 #[test]
-fn what_to_do_with_them_fits_80_columns() {
+fn the_steps_fit_80_columns() {
     let folder = folder("columns");
     for arguments in [&[][..], &[], &["--new-ca"]] {
         for line in certs(&folder, arguments).stdout.lines() {
@@ -75,7 +75,7 @@ fn what_to_do_with_them_fits_80_columns() {
     }
 }
 
-/// What was trusted once stays trusted.
+/// The authority stays trusted.
 #[test]
 fn a_second_run_keeps_the_authority_and_renews_the_certificate() {
     let folder = folder("second");
@@ -90,7 +90,7 @@ fn a_second_run_keeps_the_authority_and_renews_the_certificate() {
     assert_ne!(read(&folder, "ca.pem"), ca);
 }
 
-/// Half an authority, or one whose key was mixed up, is not replaced in silence.
+/// Half an authority, or one with the wrong key, is an error and is not replaced.
 #[test]
 fn files_that_do_not_fit_are_named_and_kept() {
     for (name, break_it) in [
@@ -127,7 +127,7 @@ fn files_that_do_not_fit_are_named_and_kept() {
 }
 
 #[test]
-fn a_reader_that_hangs_up_is_no_failure() {
+fn a_reader_that_closes_the_pipe_is_not_a_failure() {
     let folder = folder("pipe");
     let program = env!("CARGO_BIN_EXE_zcomm");
     let line = format!("{program} certs | head -1; echo \"${{PIPESTATUS[0]}}\"");
@@ -142,7 +142,7 @@ fn a_reader_that_hangs_up_is_no_failure() {
     assert_eq!(said.lines().last(), Some("0"), "{said}");
 }
 
-/// Names a certificate and its key that fit each other, made by the authority beside them.
+/// Whether the certificate fits its key and is signed by the authority beside it.
 fn is_whole(folder: &Path) -> bool {
     let (certificate, key) = (read(folder, "ca.pem"), read(folder, "ca.key"));
     let ca = DevelopmentCa::from_pem(&PemPair { certificate, key });
@@ -193,7 +193,7 @@ fn runs_at_the_same_time_wait_for_each_other() {
 }
 
 #[test]
-fn a_run_that_is_kept_waiting_says_for_what() {
+fn a_run_that_waits_too_long_says_for_what() {
     let folder = folder("waiting");
     certs(&folder, &[]);
     let before = read(&folder, "localhost.pem");
@@ -202,7 +202,7 @@ fn a_run_that_is_kept_waiting_says_for_what() {
     let done = certs(&folder, &[]);
     assert_eq!(done.code, Some(78));
     assert!(
-        done.stderr.contains("another run has been at work"),
+        done.stderr.contains("another run has used this folder"),
         "{}",
         done.stderr
     );
@@ -211,9 +211,9 @@ fn a_run_that_is_kept_waiting_says_for_what() {
     assert_eq!(certs(&folder, &[]).code, Some(0));
 }
 
-/// The change is the rename of ca.pem: before it the old authority counts, after it the new.
+/// The change is the rename of ca.pem: before it the old authority is valid, after it the new.
 #[test]
-fn a_run_that_was_cut_off_is_finished_or_undone_by_the_next() {
+fn an_interrupted_run_is_finished_or_undone_by_the_next() {
     let (folder, other) = (folder("cut_off"), folder("cut_off_other"));
     certs(&folder, &[]);
     certs(&other, &[]);
@@ -223,7 +223,7 @@ fn a_run_that_was_cut_off_is_finished_or_undone_by_the_next() {
     fs::write(path.join(".zcomm-abc.key"), "half a ke").unwrap();
     assert_eq!(certs(&folder, &[]).code, Some(0));
     assert_eq!((read(&folder, "ca.pem"), is_whole(&folder)), (old, true));
-    assert_eq!(names(&folder), ALL, "nothing is left behind");
+    assert_eq!(names(&folder), ALL, "no other file is left");
 
     for key_is_missing in [false, true] {
         fs::copy(other.join("certs/ca.key"), path.join("ca.next.key")).unwrap();
@@ -240,7 +240,7 @@ fn a_run_that_was_cut_off_is_finished_or_undone_by_the_next() {
     }
 }
 
-/// An authority such as others make, that ends in so many days.
+/// An authority of another program, which ends in this number of days.
 fn foreign(limited: bool, days: i64) -> PemPair {
     let mut params = CertificateParams::default();
     params
@@ -270,7 +270,7 @@ fn foreign(limited: bool, days: i64) -> PemPair {
     }
 }
 
-/// A folder with this authority, whose key anybody may read.
+/// A folder with this authority, whose key all users can read.
 fn folder_with(name: &str, ca: &PemPair) -> std::path::PathBuf {
     let folder = folder(name);
     fs::create_dir(folder.join("certs")).unwrap();
@@ -280,7 +280,7 @@ fn folder_with(name: &str, ca: &PemPair) -> std::path::PathBuf {
 }
 
 #[test]
-fn an_authority_that_could_sign_for_the_world_is_not_kept() {
+fn an_authority_that_could_sign_for_any_name_is_not_kept() {
     let folder = folder_with("world", &foreign(false, 90));
     let done = certs(&folder, &[]);
     assert_eq!(done.code, Some(78));
@@ -299,7 +299,7 @@ fn an_authority_that_could_sign_for_the_world_is_not_kept() {
 }
 
 #[test]
-fn a_damaged_key_is_called_one_and_not_shown() {
+fn a_damaged_key_is_reported_and_not_shown() {
     let folder = folder("damaged_key");
     certs(&folder, &[]);
     let key = read(&folder, "ca.key").replace("BEGIN PRIVATE KEY-----", "BEGIN PRIVATE KEY");
@@ -314,7 +314,7 @@ fn a_damaged_key_is_called_one_and_not_shown() {
     assert!(!done.stderr.contains(key.lines().nth(1).unwrap()));
 }
 
-/// What stands in a certificate is somebody else's text, and goes into commands.
+/// The name in a certificate was written by another program, and goes into commands.
 #[test]
 fn the_name_of_an_authority_is_one_word_of_a_command() {
     let folder = folder_with("name", &foreign(false, 90));
@@ -333,7 +333,7 @@ fn the_name_of_an_authority_is_one_word_of_a_command() {
 }
 
 #[test]
-fn an_authority_that_has_ended_or_will_says_when() {
+fn an_authority_that_has_ended_or_ends_soon_says_when() {
     let folder_soon = folder_with("soon", &foreign(true, 12));
     let done = certs(&folder_soon, &[]);
     assert_eq!(done.code, Some(0), "{}", done.stderr);
@@ -359,14 +359,15 @@ fn an_authority_that_has_ended_or_will_says_when() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_that_others_can_read_is_closed_to_them_and_said() {
+fn a_key_that_other_users_can_read_is_made_private_with_a_warning() {
     let folder = folder("lax");
     assert_eq!(certs(&folder, &[]).stderr, "");
     let key = folder.join("certs/ca.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
     let done = certs(&folder, &[]);
     assert!(
-        done.stderr.contains("certs/ca.key could be read by other"),
+        done.stderr
+            .contains("other users of this computer could read certs/ca.key"),
         "{}",
         done.stderr
     );
@@ -379,7 +380,7 @@ fn a_key_that_others_can_read_is_closed_to_them_and_said() {
 
 #[cfg(unix)]
 #[test]
-fn the_folder_is_its_owners_alone() {
+fn only_the_owner_can_open_the_folder() {
     let folder = folder("closed");
     certs(&folder, &["--folder", "a/b"]);
     let mode = fs::metadata(folder.join("a/b"))
@@ -389,10 +390,10 @@ fn the_folder_is_its_owners_alone() {
     assert_eq!(mode & 0o777, 0o700);
 }
 
-/// A pipe would hang the command, `/dev/zero` would fill the memory.
+/// A pipe would block the command, `/dev/zero` would fill the memory.
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_not_read() {
+fn only_a_regular_file_is_read() {
     for (name, target) in [("pipe", ""), ("zero", "/dev/zero"), ("folder", "/")] {
         for file in ["ca.pem", "ca.key"] {
             let folder = folder(&format!("no_file_{name}_{file}"));

@@ -1,4 +1,4 @@
-//! `zcomm chaos`: each fault has its effect, and no other.
+//! `zcomm chaos`: each fault has its effect and no other.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -26,10 +26,10 @@ use crate::{
     zcomm, zcomm_command,
 };
 
-/// No wait is longer.
+/// The time limit for every wait.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Bad network, until it is dropped.
+/// A `zcomm chaos` process; dropping it ends it.
 struct Chaos {
     process: Child,
     stdin: Option<ChildStdin>,
@@ -38,7 +38,7 @@ struct Chaos {
 }
 
 impl Chaos {
-    /// Between us and this server.
+    /// Starts a proxy in front of a server.
     fn before(server: &Running, arguments: &[&str]) -> Chaos {
         Chaos::at(&server.url(), arguments)
     }
@@ -53,7 +53,7 @@ impl Chaos {
         );
         let mut addresses = lines(stderr);
         let url = addresses.find(|line| line.starts_with("  ws://")).unwrap();
-        // Nobody may stop because its words are not read.
+        // A full pipe would stop the process, so stderr is read to its end.
         thread::spawn(move || addresses.for_each(drop));
         let (sender, receiver) = channel();
         thread::spawn(move || lines(stdout).try_for_each(|line| sender.send(line)));
@@ -65,7 +65,7 @@ impl Chaos {
         }
     }
 
-    /// Waits for a line with this in it; what was before it is not looked at again.
+    /// Waits for a line that contains this, and skips the lines before it.
     fn says(&self, what: &str) -> String {
         let (late, mut seen) = (Instant::now() + LIMIT, String::new());
         loop {
@@ -78,13 +78,13 @@ impl Chaos {
         }
     }
 
-    /// Types a line, and waits until it is done.
+    /// Types a line, and waits for the answer.
     fn does(&mut self, line: &str, answer: &str) {
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
         self.says(answer);
     }
 
-    /// Ends it, and returns what it has said since.
+    /// Ends it, and returns the lines that were not read yet.
     fn ends(mut self) -> String {
         writeln!(self.stdin.as_mut().unwrap(), "q").unwrap();
         assert_eq!(self.process.wait().unwrap().code(), Some(0));
@@ -93,7 +93,7 @@ impl Chaos {
 
     fn options(&self) -> ConnectOptions {
         ConnectOptions {
-            // Whoever comes back, shall do so soon.
+            // A client that reconnects must do so soon.
             longest_wait: Duration::from_millis(50),
             ..ConnectOptions::new(&self.url, &trust())
         }
@@ -128,7 +128,7 @@ async fn soon<F: Future>(future: F) -> F::Output {
     timeout(LIMIT, future).await.expect("waited too long")
 }
 
-/// Asks quickly whether somebody is still there.
+/// A server that pings at this interval.
 fn heartbeat(milliseconds: u64) -> Config {
     Config {
         ping_interval: Duration::from_millis(milliseconds),
@@ -137,7 +137,7 @@ fn heartbeat(milliseconds: u64) -> Config {
     }
 }
 
-/// How many connections the server has counted that ended with this code.
+/// Returns how many connections of the server have ended with this code.
 fn closes(server: &Running, code: &str) -> u64 {
     let mut stream = TcpStream::connect(server.addr).unwrap();
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", server.addr);
@@ -149,7 +149,7 @@ fn closes(server: &Running, code: &str) -> u64 {
     count.unwrap().parse().unwrap()
 }
 
-/// Asks the server until it has counted one.
+/// Waits until one connection has ended with this code.
 fn closed(server: &Running, code: &str) {
     let late = Instant::now() + LIMIT;
     while closes(server, code) == 0 {
@@ -169,13 +169,13 @@ async fn hear(client: &mut ClientSocket) -> String {
     }
 }
 
-/// It is still there.
+/// Checks that the server still answers.
 async fn answers(client: &mut ClientSocket) {
     say(client, "there?").await;
     assert_eq!(hear(client).await, "Echo: there?");
 }
 
-/// So many pings come, and it is still there behind them.
+/// Reads this number of pings, and checks that the server still answers.
 async fn lives(client: &mut ClientSocket, pings: usize) {
     for _ in 0..pings {
         let received = soon(client.recv_any()).await;
@@ -184,7 +184,7 @@ async fn lives(client: &mut ClientSocket, pings: usize) {
     answers(client).await;
 }
 
-/// How it ends, whatever comes before.
+/// Skips all messages, and returns how the connection ended.
 async fn end(client: &mut ClientSocket) -> End {
     while soon(client.recv()).await.is_some() {}
     client.end().cloned().unwrap()
@@ -211,7 +211,7 @@ async fn without_faults_everything_passes() {
 }
 
 #[tokio::test]
-async fn latency_is_waited_for_in_the_direction_that_was_said() {
+async fn latency_delays_only_the_named_direction() {
     let server = start(no_limits(), echo);
     for (ways, least) in [("both", 200), ("to-server", 100), ("to-client", 100)] {
         let chaos = Chaos::before(&server, &["--latency", "100ms", ways]);
@@ -223,7 +223,7 @@ async fn latency_is_waited_for_in_the_direction_that_was_said() {
     }
 }
 
-/// As TCP promises: what is late makes all behind it late.
+/// As TCP promises: a late frame makes all frames after it late.
 #[tokio::test]
 async fn jitter_keeps_the_order() {
     let server = start(no_limits(), echo);
@@ -238,7 +238,7 @@ async fn jitter_keeps_the_order() {
 }
 
 #[tokio::test]
-async fn bandwidth_takes_its_time() {
+async fn bandwidth_limits_the_rate() {
     let server = start(no_limits(), echo);
     let chaos = Chaos::before(&server, &["--bandwidth", "100kB/s", "to-client"]);
     let mut client = chaos.connect().await;
@@ -247,12 +247,12 @@ async fn bandwidth_takes_its_time() {
     soon(client.send(large.clone())).await.unwrap();
     assert_eq!(soon(client.recv()).await, Some(large));
     let took = start.elapsed();
-    // The last 20 ms of it do not wait.
+    // The bytes of the last 20 ms do not wait.
     assert!(took >= Duration::from_millis(470), "{took:?}");
 }
 
 #[tokio::test]
-async fn an_echo_answers_what_comes_twice_twice() {
+async fn a_duplicated_message_gets_two_answers() {
     let server = start(no_limits(), echo);
     let mut chaos = Chaos::before(&server, &["--duplicate", "2", "to-server"]);
     let mut client = chaos.connect().await;
@@ -270,7 +270,7 @@ async fn an_echo_answers_what_comes_twice_twice() {
     }
 }
 
-/// The chat knows an id again: the ack says so, and nobody hears it twice.
+/// The chat recognises the id: its ack says so, and the other client reads the message once.
 #[tokio::test]
 async fn ids_make_a_duplicate_harmless() {
     let server = chat(Config::default());
@@ -300,9 +300,9 @@ async fn ids_make_a_duplicate_harmless() {
     assert_eq!(hear_texts(&mut ben, 2).await, ["one", "two"]);
 }
 
-/// What a text may not have in it, the server sees at once (RFC 6455 section 8.1).
+/// A text must be valid UTF-8, and the server checks it (RFC 6455 section 8.1).
 #[tokio::test]
-async fn a_bit_that_is_turned_over_is_found_in_a_text_and_not_in_bytes() {
+async fn a_flipped_bit_is_found_in_a_text_but_not_in_a_binary_message() {
     let server = start(no_limits(), echo);
     let chaos = Chaos::before(&server, &["--corrupt", "2", "to-server"]);
     let mut client = chaos.connect().await;
@@ -323,7 +323,7 @@ async fn a_bit_that_is_turned_over_is_found_in_a_text_and_not_in_bytes() {
 }
 
 #[tokio::test]
-async fn a_heartbeat_lives_as_long_as_pongs_arrive() {
+async fn a_connection_lives_as_long_as_pongs_arrive() {
     let server = start(heartbeat(400), echo);
     let chaos = Chaos::before(&server, &["--drop-pongs", "to-client"]);
     lives(&mut chaos.connect().await, 4).await;
@@ -333,11 +333,11 @@ async fn a_heartbeat_lives_as_long_as_pongs_arrive() {
         why.to_string(),
         "the other side closed with 1011 (keepalive ping timeout)"
     );
-    chaos.says("#1 swallowed a pong from the client");
+    chaos.says("#1 dropped a pong from the client");
     closed(&server, "1011");
 }
 
-/// Half-open: nobody says anything, and nobody is told.
+/// A half-open connection: no data arrives, and neither side gets an end.
 #[tokio::test]
 async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
     let server = start(heartbeat(400), echo);
@@ -352,12 +352,12 @@ async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
     let mut chaos = Chaos::before(&server, &["--blackhole", "0s", "--times", "1"]);
     let mut client = impatient(&chaos);
     chaos_free(&mut client).await;
-    chaos.says("#1 blackhole: nothing passes any more, and nothing ends");
-    // Whoever switches it on again wants to see it happen again.
+    chaos.says("#1 blackhole: all data is held back, and the connection stays open");
+    // Switching the fault on again starts the count of --times again.
     chaos.does("blackhole", "ON blackhole");
-    chaos.says("blackhole: nothing passes any more, and nothing ends");
+    chaos.says("blackhole: all data is held back, and the connection stays open");
 
-    // The same when it is open already, by hand.
+    // The same by hand, on an open connection.
     let mut chaos = Chaos::before(&server, &[]);
     let mut client = impatient(&chaos);
     chaos_free(&mut client).await;
@@ -380,7 +380,7 @@ async fn heartbeats_on_both_sides_find_a_blackhole_and_the_client_comes_back() {
     chaos_free(&mut client).await;
 }
 
-/// Connects, however often that takes, and has an answer.
+/// Reconnects until an echo arrives.
 async fn chaos_free(client: &mut Client) {
     loop {
         match soon(client.next()).await {
@@ -394,9 +394,9 @@ async fn chaos_free(client: &mut Client) {
     }
 }
 
-/// A gap in a tunnel: TCP has sent it all again, and nothing is lost.
+/// A short gap: TCP resends everything, and no message is lost.
 #[tokio::test]
-async fn what_waited_in_a_blackhole_goes_on_behind_it() {
+async fn data_that_a_blackhole_held_back_arrives_when_it_ends() {
     let server = start(no_limits(), echo);
     let mut chaos = Chaos::before(&server, &[]);
     let mut client = chaos.connect().await;
@@ -410,15 +410,15 @@ async fn what_waited_in_a_blackhole_goes_on_behind_it() {
     assert_eq!(hear(&mut client).await, "Echo: two");
 }
 
-/// One line is dead, and others are as before.
+/// A blackhole of one connection does not affect another.
 #[tokio::test]
-async fn nobody_waits_for_another_connection() {
+async fn no_connection_waits_for_another() {
     let server = start(no_limits(), echo);
     let mut chaos = Chaos::before(&server, &["--first", "1"]);
     let mut first = chaos.connect().await;
     answers(&mut first).await;
     let mut second = chaos.connect().await;
-    chaos.says("#2 opened, and spared");
+    chaos.says("#2 opened without faults");
     chaos.does("b", "ON blackhole");
     chaos.says("#1 blackhole");
     say(&mut first, "lost").await;
@@ -432,35 +432,35 @@ async fn nobody_waits_for_another_connection() {
 }
 
 #[tokio::test]
-async fn a_reset_is_no_end_but_a_failure() {
+async fn a_reset_is_an_error_and_not_an_end() {
     let server = start(no_limits(), echo);
     let chaos = Chaos::before(&server, &["--reset-after", "2", "frames", "to-client"]);
     let mut client = chaos.connect().await;
     answers(&mut client).await;
-    // The second answer may arrive, or be thrown away with the connection.
+    // The second answer may arrive, or TCP may discard it.
     say(&mut client, "there?").await;
     let End::Broken(why) = end(&mut client).await else {
-        panic!("a goodbye");
+        panic!("a Close frame");
     };
     assert!(why.contains("os error"), "{why}");
-    chaos.says("#1 reset behind frame 2 (text, 12 bytes) from the server");
+    chaos.says("#1 reset after frame 2 (text, 12 bytes) from the server");
     let mut chaos = Chaos::before(&server, &["--reset-after", "300ms", "--times", "1"]);
     let start = Instant::now();
     let mut client = chaos.connect().await;
     assert!(matches!(end(&mut client).await, End::Broken(_)));
     assert!(start.elapsed() >= Duration::from_millis(300));
-    chaos.says("#1 reset 300ms after it was opened");
+    chaos.says("#1 reset 300ms after it opened");
     let start = Instant::now();
     let mut spared = chaos.connect().await;
     while start.elapsed() < Duration::from_millis(600) {
         answers(&mut spared).await;
     }
-    // Whoever switches it on again wants to see it happen again.
+    // Switching the fault on again starts the count of --times again.
     chaos.does("reset-after 300ms", "ON reset-after 300ms");
     assert!(matches!(end(&mut spared).await, End::Broken(_)));
 }
 
-/// The load balancer that closes what is silent, and the heartbeat against it.
+/// A load balancer closes idle connections; a heartbeat keeps them open.
 #[tokio::test]
 async fn an_idle_connection_is_killed_unless_it_has_a_heartbeat() {
     let silent = start(no_limits(), echo);
@@ -469,9 +469,9 @@ async fn an_idle_connection_is_killed_unless_it_has_a_heartbeat() {
     let start_ = Instant::now();
     answers(&mut client).await;
     let End::Broken(why) = end(&mut client).await else {
-        panic!("a goodbye");
+        panic!("a Close frame");
     };
-    // TCP ended as it should; only the goodbye of WebSocket is missing.
+    // TCP ended as usual; only the Close frame is missing.
     assert!(!why.contains("os error"), "{why}");
     assert!(start_.elapsed() >= Duration::from_secs(2));
     chaos.says("#1 closed without a Close frame: no byte for 2s");
@@ -486,7 +486,7 @@ async fn an_idle_connection_is_killed_unless_it_has_a_heartbeat() {
     lives(&mut chaos.connect().await, 10).await;
 }
 
-/// TLS is taken off on this side: frames are found in it, and ends are ends.
+/// The proxy decrypts TLS, so it finds frames and ends there as well.
 #[tokio::test]
 async fn a_server_with_tls_has_the_same_faults() {
     let folder = folder("chaos_tls");
@@ -515,7 +515,7 @@ async fn a_server_with_tls_has_the_same_faults() {
     chaos.says("#1 cut in the middle of frame 3 (text, 12 bytes) from the server");
 }
 
-/// Someone who takes part in the chat.
+/// A client of the chat.
 fn member(options: ConnectOptions, name: &str) -> ChatClient {
     let options = ConnectOptions {
         token: Some(TOKEN.into()),
@@ -527,18 +527,18 @@ fn member(options: ConnectOptions, name: &str) -> ChatClient {
 }
 
 fn joined(event: &ChatEvent) -> bool {
-    matches!(event, ChatEvent::Heard(said) if matches!(said.message, ServerMessage::Joined { .. }))
+    matches!(event, ChatEvent::Received(said) if matches!(said.message, ServerMessage::Joined { .. }))
 }
 
 async fn hear_until(member: &mut ChatClient, enough: impl Fn(&ChatEvent) -> bool) {
     soon(async { while !enough(&member.next().await.unwrap()) {} }).await;
 }
 
-/// The texts that are heard next.
+/// Returns the texts of the next chat messages.
 async fn hear_texts(member: &mut ChatClient, count: usize) -> Vec<String> {
     let mut texts = Vec::new();
     while texts.len() < count {
-        if let ChatEvent::Heard(said) = soon(member.next()).await.unwrap()
+        if let ChatEvent::Received(said) = soon(member.next()).await.unwrap()
             && let ServerMessage::Chat { text, .. } = said.message
         {
             texts.push(text);
@@ -547,8 +547,8 @@ async fn hear_texts(member: &mut ChatClient, count: usize) -> Vec<String> {
     texts
 }
 
-/// Ada is behind a bad network, Ben is not; both say and hear everything, once.
-async fn nothing_is_lost_or_twice(fault: &[&str], struck: &str) {
+/// Ada is behind the proxy, Ben is not. Each reads every message of the other once.
+async fn nothing_is_lost_or_twice(fault: &[&str], event: &str) {
     const MESSAGES: usize = 40;
     let server = chat(no_limits());
     let chaos = Chaos::before(&server, &[fault, &["--times", "3"]].concat());
@@ -563,14 +563,14 @@ async fn nothing_is_lost_or_twice(fault: &[&str], struck: &str) {
         let (mut heard, mut settled) = (Vec::new(), 0);
         while heard.len() < MESSAGES || settled < MESSAGES {
             match soon(member.next()).await.unwrap() {
-                ChatEvent::Heard(said) => {
+                ChatEvent::Received(said) => {
                     if let ServerMessage::Chat { text, .. } = said.message
                         && text.starts_with(other)
                     {
                         heard.push(text);
                     }
                 }
-                ChatEvent::Settled { .. } => settled += 1,
+                ChatEvent::Acknowledged { .. } => settled += 1,
                 ChatEvent::Connection(_) => {}
                 other => panic!("{other:?}"),
             }
@@ -582,12 +582,15 @@ async fn nothing_is_lost_or_twice(fault: &[&str], struck: &str) {
         assert_eq!(settled, MESSAGES);
     };
     soon(async { tokio::join!(talk(&mut ada, "Ada", "Ben"), talk(&mut ben, "Ben", "Ada")) }).await;
-    // What came twice would stand before this.
+    // A duplicate would arrive before this.
     ada.chat(LOBBY, "the end").unwrap();
-    hear_until(&mut ada, |event| matches!(event, ChatEvent::Settled { .. })).await;
+    hear_until(&mut ada, |event| {
+        matches!(event, ChatEvent::Acknowledged { .. })
+    })
+    .await;
     assert_eq!(soon(hear_texts(&mut ben, 1)).await, ["the end"]);
-    let told = chaos.ends();
-    assert_eq!(told.matches(struck).count(), 3, "{told}");
+    let printed = chaos.ends();
+    assert_eq!(printed.matches(event).count(), 3, "{printed}");
 }
 
 #[tokio::test]
@@ -597,7 +600,7 @@ async fn a_chat_that_is_cut_in_the_middle_of_frames_loses_nothing() {
 
 #[tokio::test]
 async fn a_chat_that_is_reset_loses_nothing() {
-    nothing_is_lost_or_twice(&["--reset-after", "9", "frames"], " reset behind frame 9 ").await;
+    nothing_is_lost_or_twice(&["--reset-after", "9", "frames"], " reset after frame 9 ").await;
 }
 
 #[tokio::test]
@@ -618,9 +621,9 @@ async fn answers_not(client: &mut ClientSocket) {
     assert!(matches!(why, End::Broken(_)), "{why}");
 }
 
-/// Who does not read is ended, and nobody else hears of it.
+/// The server ends a client that does not read; other clients do not notice.
 #[tokio::test]
-async fn a_slow_reader_is_ended_and_delays_nobody() {
+async fn a_slow_reader_is_ended_and_delays_no_other_client() {
     let server = start(
         Config {
             flush_timeout: Duration::from_secs(1),
@@ -690,7 +693,7 @@ fn refused(arguments: &[&str]) -> Done {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_what_would_be_right() {
+fn an_error_names_what_can_be_typed_instead() {
     let folder = folder("chaos_wrong");
     let script = folder.join("script.txt");
     let file = script.to_str().unwrap();
@@ -698,12 +701,16 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
         (
             "0s latency 80ms\n10 blackhole",
             "line 2: 10 has no unit",
-            "10ms, or 10s",
+            "200ms, 1.5s",
         ),
-        ("0s laten 80ms", "line 1: \"laten\" is no fault", "latency"),
+        (
+            "0s laten 80ms",
+            "line 1: \"laten\" is not a fault",
+            "latency",
+        ),
         (
             "5s clear\n1s clear",
-            "line 2: it is earlier",
+            "line 2: this step is earlier",
             "in the order",
         ),
     ] {
@@ -719,12 +726,12 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
         (
             &["--latency", "200"][..],
             "--latency: 200 has no unit",
-            "200ms, or 200s",
+            "200ms, 1.5s",
         ),
         (&["--bandwidth", "64kb/s"], "may be bytes or bits", "kbit/s"),
         (
             &["--cut-mid-frame", "0"],
-            "\"0\" is no number of frames",
+            "\"0\" is not a number of frames",
             "from 1",
         ),
         (
@@ -732,7 +739,7 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
             "no direction",
             "idle-kill 1min",
         ),
-        (&["--reset-after", "5"], "5 has no unit", "5s, or 5 frames"),
+        (&["--reset-after", "5"], "5 has no unit", "5s or 5 frames"),
     ] {
         let said = refused(arguments).stderr;
         assert!(said.contains(what) && said.contains(help), "{said}");
@@ -740,22 +747,22 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
     }
 }
 
-/// A wrong line is answered, and nothing else happens.
+/// An unknown line gets an error and has no other effect.
 #[tokio::test]
-async fn a_line_that_cannot_be_read_changes_nothing() {
+async fn an_unknown_line_changes_nothing() {
     let server = start(no_limits(), echo);
     let mut chaos = Chaos::before(&server, &["--latency", "1ms"]);
     let mut client = chaos.connect().await;
     chaos.does(
         "laten\x1b[2J",
-        r#"==> "laten\u{1b}[2J" is no fault; one of latency"#,
+        r#"==> "laten\u{1b}[2J" is not a fault; use one of latency"#,
     );
     chaos.does("n", "now: latency 1ms");
     chaos.does("?", "l  latency TIME");
     answers(&mut client).await;
 }
 
-/// What came in, and what went out.
+/// `in:` is the input of the faults, `out:` their output.
 #[tokio::test]
 async fn an_xray_shows_both_sides_of_a_fault() {
     let server = start(no_limits(), echo);
@@ -765,17 +772,17 @@ async fn an_xray_shows_both_sides_of_a_fault() {
     assert_eq!(hear(&mut client).await, "Echo: hi");
     assert_eq!(hear(&mut client).await, "Echo: hi");
     soon(client.close(1000, "")).await.unwrap();
-    let told = chaos.ends();
+    let printed = chaos.ends();
     let count = |side: &str, way: &str| {
-        let of_side = told.lines().filter(|line| line.starts_with(side));
+        let of_side = printed.lines().filter(|line| line.starts_with(side));
         of_side
             .filter(|line| line.contains(way) && line.contains("text, "))
             .count()
     };
-    assert_eq!(count("in: ", "client → server"), 1, "{told}");
-    assert_eq!(count("out:", "client → server"), 2, "{told}");
-    assert_eq!(count("in: ", "server → client"), 2, "{told}");
-    assert_eq!(count("out:", "server → client"), 2, "{told}");
+    assert_eq!(count("in: ", "client → server"), 1, "{printed}");
+    assert_eq!(count("out:", "client → server"), 2, "{printed}");
+    assert_eq!(count("in: ", "server → client"), 2, "{printed}");
+    assert_eq!(count("out:", "server → client"), 2, "{printed}");
 }
 
 #[cfg(unix)]
@@ -784,7 +791,7 @@ mod terminal {
     use crate::terminal::{ends, open};
     use expectrl::{Expect, session::OsSession};
 
-    /// Chaos at a terminal, and its address.
+    /// Starts chaos at a terminal; returns its address as well.
     fn sit_down(server: &Running) -> (OsSession, String) {
         let url = server.url();
         let arguments = ["chaos", &url, "--listen", "127.0.0.1:0"];
@@ -807,7 +814,7 @@ mod terminal {
         for (key, answer) in [
             ("l", "ON latency 200ms"),
             ("l", "OFF latency"),
-            ("z", "'z' is no key; ? shows all of them"),
+            ("z", "'z' is not a key; ? lists all keys"),
             ("\x1b[Ab", "ON blackhole"),
         ] {
             session.send(key).unwrap();
@@ -820,7 +827,7 @@ mod terminal {
     }
 
     #[test]
-    fn the_other_key_that_ends_a_program_gives_the_terminal_back_too() {
+    fn ctrl_backslash_restores_the_terminal_as_well() {
         let server = start(no_limits(), echo);
         let (mut session, _) = sit_down(&server);
         session.send("\x1c").unwrap();

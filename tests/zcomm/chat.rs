@@ -1,5 +1,5 @@
-//! `zcomm chat`: at a terminal, where others speak above the line that is being typed, and in
-//! a pipe.
+//! `zcomm chat`: at a terminal, where messages appear above the line that is being typed, and
+//! in a pipe.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ use crate::{
 
 pub(crate) const TOKEN: &str = "canary-token-7Qp2xV9d";
 
-/// A chat as others run it.
+/// Starts a chat as `chat_app` does.
 pub(crate) fn chat(config: Config) -> Running {
     let config = Config {
         require_auth: true,
@@ -48,9 +48,9 @@ fn command(server: &Running, name: &str, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn a_pipe_says_its_lines_and_ends_when_they_have_arrived() {
+fn a_pipe_sends_its_lines_and_ends_when_they_are_confirmed() {
     let server = chat(Config::default());
-    // More than may wait at once, and more than may be said at once.
+    // More than the outbox holds, and more than the rate limit allows at once.
     let lines: String = (1..=120).map(|number| format!("line {number}\n")).collect();
     let done = pipe(command(&server, "Ada", &[]), &lines);
     assert_eq!(
@@ -59,7 +59,7 @@ fn a_pipe_says_its_lines_and_ends_when_they_have_arrived() {
         "{}",
         done.stdout
     );
-    // The last of them are the history that the next one sees, in order.
+    // The last lines are the history that the next participant gets, in order.
     let done = pipe(command(&server, "Ben", &[]), "/who\nseen\n");
     assert_eq!(done.code, Some(0));
     let seen: Vec<_> = done
@@ -73,17 +73,17 @@ fn a_pipe_says_its_lines_and_ends_when_they_have_arrived() {
 }
 
 #[test]
-fn what_did_not_arrive_is_told_and_is_a_failure() {
+fn a_message_that_is_not_delivered_is_shown_and_is_a_failure() {
     let server = chat(Config::default());
     let done = pipe(
         command(&server, "Ada", &[]),
         "/msg Nobody psst\n/brodcast hi\nhello\n",
     );
     assert_eq!(done.code, Some(1));
-    let told = "! not said, because nobody has this name: psst";
-    assert!(done.stdout.contains(told), "{}", done.stdout);
+    let shown = "! not delivered, because no user has this name: psst";
+    assert!(done.stdout.contains(shown), "{}", done.stdout);
     assert!(
-        done.stdout.contains("! there is no /brodcast;"),
+        done.stdout.contains("! unknown command /brodcast:"),
         "{}",
         done.stdout
     );
@@ -92,9 +92,9 @@ fn what_did_not_arrive_is_told_and_is_a_failure() {
     assert!(!done.stdout.contains("brodcast"), "{}", done.stdout);
 }
 
-/// A pipe without a line is no reason to be silent about who is not let in.
+/// An empty input still ends with an error when the server refuses the token.
 #[test]
-fn the_token_may_come_from_a_file_and_counts_though_nothing_is_said() {
+fn the_token_may_come_from_a_file_and_is_checked_without_any_input() {
     let server = chat(Config::default());
     let file = crate::folder("chat-token").join("token");
     for (token, code) in [(TOKEN, 0), ("wrong-token-here-123", 1), ("", 1)] {
@@ -114,7 +114,7 @@ fn the_token_may_come_from_a_file_and_counts_though_nothing_is_said() {
     }
 }
 
-/// k01: and says why each time.
+/// k01: and it prints the reason each time.
 #[test]
 fn k01_a_refused_client_does_not_try_again() {
     let server = chat(Config::default());
@@ -131,19 +131,19 @@ fn k01_a_refused_client_does_not_try_again() {
         done.stdout
     );
     assert!(!done.stdout.contains("trying again"), "{}", done.stdout);
-    let next = "error: the server does not want this client back\nhelp: show the server's token";
+    let next = "error: the server closed the connection, and its close code forbids a reconnect\nhelp: show the server's token";
     assert!(done.stderr.starts_with(next), "{}", done.stderr);
 }
 
-/// What cannot be said is told at once, and not waited for.
+/// A message that cannot be sent is reported at once.
 #[test]
-fn who_is_not_let_into_a_room_is_told_that_nothing_was_said() {
+fn a_message_to_a_room_that_was_not_joined_is_not_delivered() {
     let server = chat(Config::default());
     let room = "x".repeat(300);
     let done = pipe(command(&server, "Ada", &["--room", &room]), "hello\n");
     assert_eq!((done.code, done.stderr.as_str()), (Some(1), ""));
     assert!(
-        done.stdout.contains("! not said, because "),
+        done.stdout.contains("! not delivered, because "),
         "{}",
         done.stdout
     );
@@ -156,8 +156,8 @@ mod terminal {
     use crate::terminal::{ends, open};
     use expectrl::{Expect, session::OsSession};
 
-    /// Somebody at a terminal, who has come in.
-    fn sit_down(server: &Running, name: &str) -> OsSession {
+    /// A participant at a terminal who has joined the lobby.
+    fn joined(server: &Running, name: &str) -> OsSession {
         let mut session = open(&command(server, name, &[]));
         session.expect(format!("you are {name}")).unwrap();
         session.expect("you are in lobby").unwrap();
@@ -165,14 +165,14 @@ mod terminal {
     }
 
     #[test]
-    fn what_others_say_comes_in_above_the_line_that_is_being_typed() {
+    fn messages_appear_above_the_line_that_is_being_typed() {
         let server = chat(Config::default());
-        let mut ada = sit_down(&server, "Ada");
+        let mut ada = joined(&server, "Ada");
         ada.send("half a li").unwrap();
         ada.expect("half a li").unwrap();
         for (name, line, shown) in [
             ("Ben", "hello", ["Ben", ": hello"]),
-            ("Cleo", "/msg Ada psst", ["Cleo to Ada alone", ": psst"]),
+            ("Cleo", "/msg Ada psst", ["Cleo to Ada (private)", ": psst"]),
             ("Dan", "/broadcast all", ["Dan to everybody", ": all"]),
         ] {
             let done = pipe(command(&server, name, &[]), format!("{line}\n"));
@@ -181,11 +181,11 @@ mod terminal {
                 ada.expect(what).unwrap();
             }
         }
-        // The half is there again, and can be completed.
+        // The half-typed line is restored and can be completed.
         ada.expect("half a li").unwrap();
-        // Of lines that come at once, as when they are pasted, none is lost.
+        // Several lines at once, as in a pasted text: none is lost.
         ada.send("ne\n/ping\n").unwrap();
-        ada.expect("to the server and back: ").unwrap();
+        ada.expect("round trip to the server: ").unwrap();
         ada.expect(" ms").unwrap();
         let done = pipe(command(&server, "Eve", &[]), "/who\nseen\n");
         assert!(done.stdout.contains("Ada: half a line"), "{}", done.stdout);
@@ -194,9 +194,9 @@ mod terminal {
     }
 
     #[test]
-    fn commands_do_what_their_list_says() {
+    fn the_commands_do_what_the_list_says() {
         let server = chat(Config::default());
-        let mut ada = sit_down(&server, "Ada");
+        let mut ada = joined(&server, "Ada");
         ada.send_line("/help").unwrap();
         ada.expect("/msg NAME TEXT").unwrap();
         ada.expect("Ctrl-D does the same").unwrap();
@@ -213,23 +213,23 @@ mod terminal {
         ada.send_line("/leave nowhere").unwrap();
         ada.expect("you are not in nowhere").unwrap();
         ada.send_line("/frobnicate").unwrap();
-        ada.expect("there is no /frobnicate").unwrap();
+        ada.expect("unknown command /frobnicate").unwrap();
         ada.send_line("/msg").unwrap();
-        ada.expect("it is /msg NAME TEXT").unwrap();
+        ada.expect("usage: /msg NAME TEXT").unwrap();
         ada.expect("lobby> ").unwrap();
         ada.send_line("/leave").unwrap();
         ada.expect("you have left lobby").unwrap();
         ada.send_line("is anybody there?").unwrap();
-        ada.expect("not said, because you are not in this room")
+        ada.expect("not delivered, because you are not in this room")
             .unwrap();
         ada.expect("lobby> ").unwrap();
         ada.send("\x04").unwrap();
         ends(ada, 1);
     }
 
-    /// Neither what comes in nor the pings between it keep the keys from being heard.
+    /// Neither messages nor pings keep the keys from being read.
     #[test]
-    fn a_server_that_never_stops_talking_can_be_left() {
+    fn ctrl_c_works_while_the_server_never_stops_sending() {
         let server = start(Config::default(), |mut connection| async move {
             loop {
                 connection.send("on and on").await?;
@@ -241,12 +241,12 @@ mod terminal {
         ends(ada, 130);
     }
 
-    /// `kill`, a service manager, a window that is closed: none asks by a key.
+    /// `kill`, a service manager or a closed window send a signal and press no key.
     #[test]
-    fn whoever_ends_it_the_terminal_is_as_it_was() {
+    fn every_signal_restores_the_terminal() {
         for (signal, code) in [("-TERM", 143), ("-HUP", 129), ("-QUIT", 131)] {
             let server = chat(Config::default());
-            let ada = sit_down(&server, "Ada");
+            let ada = joined(&server, "Ada");
             let shell = ada.get_process().pid().to_string();
             // The one child of its shell.
             let sent = Command::new("pkill").args([signal, "-P", &shell]).status();
@@ -258,7 +258,7 @@ mod terminal {
     #[test]
     fn tab_completes_and_the_arrow_brings_the_last_line_back() {
         let server = chat(Config::default());
-        let mut ada = sit_down(&server, "Ada");
+        let mut ada = joined(&server, "Ada");
         ada.send("/wh\t").unwrap();
         ada.expect("/who ").unwrap();
         ada.send_line("").unwrap();
@@ -273,11 +273,11 @@ mod terminal {
         ends(ada, 130);
     }
 
-    /// a12: the terminal of one is not the other's to control.
+    /// a12: one participant cannot control the terminal of another.
     #[test]
     fn a12_hostile_text_does_not_reach_the_terminal_raw() {
         let server = chat(Config::default());
-        let mut ada = sit_down(&server, "Ada");
+        let mut ada = joined(&server, "Ada");
         let hostile = "\x1b]0;pwned\x07\x1b[2J\u{9b}31m";
         let done = pipe(
             command(&server, "Ben", &[]),
@@ -295,22 +295,28 @@ mod terminal {
         ends(ada, 0);
     }
 
-    /// In the middle of a line; the reason stands on one of its own.
+    /// In the middle of a line; the reason begins on a new line.
     #[test]
-    fn who_is_refused_has_the_terminal_back_as_it_was() {
+    fn a_refusal_restores_the_terminal() {
         let server = chat(Config::default());
         let mut wrong = Command::new(env!("CARGO_BIN_EXE_zcomm"));
         wrong
             .env_clear()
             .args(["chat", "--token", "wrong-token-here-123"]);
         wrong.arg(format!("ws://{}/", server.addr));
-        let told = ends(open(&wrong), 1);
-        assert!(told.contains("closed with 1008 (Invalid token)"), "{told}");
-        assert!(told.contains("error: the server does not want"), "{told}");
+        let shown = ends(open(&wrong), 1);
+        assert!(
+            shown.contains("closed with 1008 (Invalid token)"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("error: the server closed the connection"),
+            "{shown}"
+        );
     }
 
     #[test]
-    fn a_server_that_goes_is_waited_for_and_colours_can_be_off() {
+    fn the_client_reconnects_and_colours_can_be_switched_off() {
         let server = chat(Config::default());
         let mut command = command(&server, "Ada", &[]);
         command.env("NO_COLOR", "1");

@@ -1,4 +1,4 @@
-//! `zcomm certs --check`: a certificate in words, and an exit code for scripts.
+//! `zcomm certs --check`: explains a certificate, with an exit code for scripts.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use zcomm_core::{DevelopmentCa, LOOPBACK_NAMES};
 use crate::{certs, folder, read};
 
 #[test]
-fn explains_a_certificate_and_says_what_a_client_would_say() {
+fn explains_a_certificate_and_says_whether_a_client_accepts_it() {
     let folder = folder("explains");
     certs(&folder, &[]);
     let done = certs(&folder, &["--check", "certs/localhost.pem"]);
@@ -17,7 +17,7 @@ fn explains_a_certificate_and_says_what_a_client_would_say() {
     for words in [
         "certificate 1 of 1",
         "names        localhost, 127.0.0.1, ::1",
-        "a client accepts it for localhost, 127.0.0.1, ::1, when it trusts zComm development CA",
+        "a client accepts it for localhost, 127.0.0.1, ::1, if it trusts zComm development CA",
     ] {
         assert!(
             done.stdout.contains(words),
@@ -41,7 +41,7 @@ fn explains_a_certificate_and_says_what_a_client_would_say() {
 }
 
 #[test]
-fn a_chain_is_explained_link_by_link() {
+fn each_certificate_of_a_chain_is_explained() {
     let folder = folder("chain");
     certs(&folder, &[]);
     let (leaf, ca) = (read(&folder, "localhost.pem"), read(&folder, "ca.pem"));
@@ -56,11 +56,15 @@ fn a_chain_is_explained_link_by_link() {
     fs::write(folder.join("extra.pem"), leaf.clone() + &leaf).unwrap();
     let done = certs(&folder, &["--check", "extra.pem"]);
     assert_eq!(done.code, Some(0));
-    assert!(done.stdout.contains("of no use here"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("not used: it did not sign"),
+        "{}",
+        done.stdout
+    );
 }
 
 #[test]
-fn a_file_that_holds_no_certificate_is_named_with_the_reason() {
+fn a_file_without_a_certificate_is_named_with_the_reason() {
     let folder = folder("holds_none");
     fs::write(folder.join("junk.pem"), "junk").unwrap();
     for (file, reason) in [
@@ -80,7 +84,7 @@ fn a_file_that_holds_no_certificate_is_named_with_the_reason() {
 }
 
 #[test]
-fn a_last_week_is_a_warning_and_a_day_too_many_a_refusal() {
+fn the_last_week_is_a_warning_and_a_day_too_many_is_a_refusal() {
     let folder = folder("dates");
     let ca = DevelopmentCa::new(&[]).unwrap();
     for (days, code, words) in [
@@ -109,7 +113,7 @@ fn authority(name: &str, days: i64) -> CertificateParams {
     params
 }
 
-/// The middle of a chain is what is forgotten when a certificate is renewed.
+/// A renewal often forgets the certificate in the middle of a chain.
 #[test]
 fn the_dates_of_every_certificate_of_a_chain_count() {
     let folder = folder("middle");
@@ -135,7 +139,7 @@ fn the_dates_of_every_certificate_of_a_chain_count() {
     let old = authority("old", -1).self_signed(&root_key).unwrap().pem();
     fs::write(folder.join("old.pem"), &old).unwrap();
     assert_eq!(certs(&folder, &["--check", "old.pem"]).code, Some(1));
-    // Nobody looks at one too many, so its dates are nobody's either.
+    // Clients ignore an extra certificate and its dates.
     certs(&folder, &[]);
     fs::write(
         folder.join("extra.pem"),
@@ -147,7 +151,7 @@ fn the_dates_of_every_certificate_of_a_chain_count() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_not_explained() {
+fn only_a_regular_file_is_explained() {
     let folder = folder("check_pipe");
     let mut mkfifo = std::process::Command::new("mkfifo");
     assert!(mkfifo.arg(folder.join("pipe")).status().unwrap().success());
@@ -162,7 +166,7 @@ fn what_is_no_file_is_not_explained() {
     }
     let done = certs(&folder, &["--check", "\x1b[31mred"]);
     assert!(
-        done.stderr.starts_with("error: ?[31mred: "),
+        done.stderr.starts_with("error: ␛[31mred: "),
         "{}",
         done.stderr
     );

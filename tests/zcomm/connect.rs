@@ -1,11 +1,11 @@
-//! `zcomm connect`: what goes in and out, at a prompt and in a pipe, and how it ends.
+//! `zcomm connect`: its input and output, at a prompt and in a pipe, and how it ends.
 
 use std::{
     io::Write,
     process::{Command, Stdio},
 };
 
-use zcomm_core::{Config, Connection, Message, Origin, Refuse, Result, Token};
+use zcomm_core::{Config, Connection, Message, Origin, RefuseBy, Result, Token};
 
 use crate::{
     Done, pipe,
@@ -14,7 +14,7 @@ use crate::{
 
 const TOKEN: &str = "canary-token-7Qp2xV9d";
 
-/// Answers as the first word of a text asks; everything else comes back.
+/// A server that answers some texts in a special way, and echoes all others.
 async fn talk(mut connection: Connection) -> Result<()> {
     while let Some(message) = connection.recv().await {
         let text = match &message {
@@ -54,16 +54,16 @@ pub(crate) fn connect(url: &str, input: &[u8], arguments: &[&str]) -> Done {
 }
 
 #[test]
-fn lines_go_out_and_messages_come_in() {
+fn lines_are_sent_and_messages_are_printed() {
     let server = serve(Config::default());
     let done = connect(&server.url(), "one\r\n\nGrüße 🌍\nlast".as_bytes(), &[]);
     assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
     assert_eq!(done.stdout, "one\n\nGrüße 🌍\nlast\n");
 }
 
-/// a12: a pipe gets what came; what a terminal gets is tested beside the code.
+/// a12: a pipe gets the original; the output for a terminal is tested beside the code.
 #[test]
-fn a_pipe_gets_exactly_what_came() {
+fn a_pipe_gets_the_original_message() {
     let server = serve(Config::default());
     assert_eq!(
         connect(&server.url(), b"escape", &[]).stdout,
@@ -76,7 +76,7 @@ fn a_pipe_gets_exactly_what_came() {
 }
 
 #[test]
-fn bytes_go_both_ways_as_they_are() {
+fn bytes_are_sent_and_printed_unchanged() {
     let server = serve(Config::default());
     let done = connect(&server.url(), b"\xff\xfe\n", &["--binary", "--one"]);
     assert_eq!(
@@ -86,25 +86,26 @@ fn bytes_go_both_ways_as_they_are() {
     let done = connect(&server.url(), b"\xff\xfe\n", &[]);
     assert_eq!(done.code, Some(1));
     assert!(
-        done.stderr.contains("not UTF-8 text: --binary sends it"),
+        done.stderr
+            .contains("not UTF-8 text: send it with --binary"),
         "{}",
         done.stderr
     );
-    // With a goodbye all the same.
+    // It still closes properly.
     let done = connect(&server.url(), b"\xff\xfe\n", &["--xray=json"]);
     let closes = done.stderr.matches("\"opcode\":\"close\"").count();
     assert_eq!(closes, 2, "{}", done.stderr);
 }
 
 #[test]
-fn leaves_after_one_message_when_told_to() {
+fn one_closes_after_the_first_message() {
     let server = serve(Config::default());
     let done = connect(&server.url(), b"twice\n", &["--one"]);
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), "one\n"));
 }
 
 #[test]
-fn tells_everything_as_json_a_line_each() {
+fn json_prints_each_event_on_a_line() {
     let server = serve(Config::default());
     let done = connect(&server.url(), b"say \"hi\"\nbytes\n", &["--json"]);
     let lines: Vec<serde_json::Value> = done
@@ -148,9 +149,9 @@ fn shows_the_handshake_both_ways_and_no_secret() {
     assert!(!done.stderr.contains(TOKEN), "{}", done.stderr);
 }
 
-/// As a browser: who offers subprotocols wants one of them.
+/// As a browser does: a client that offers subprotocols needs one of them.
 #[test]
-fn a_server_that_takes_none_of_the_subprotocols_is_left() {
+fn a_server_that_takes_none_of_the_subprotocols_is_an_error() {
     let server = serve(Config::default());
     let done = connect(&server.url(), b"hi", &["--protocol", "chat"]);
     assert_eq!(done.code, Some(1));
@@ -176,7 +177,7 @@ fn shows_pings_and_the_end() {
 }
 
 #[test]
-fn what_must_not_be_closed_with_is_a_mistake_of_the_command() {
+fn a_forbidden_close_code_or_a_long_reason_is_a_usage_error() {
     let (fits, long) = ("x".repeat(123), "x".repeat(124));
     let server = serve(Config::default());
     for code in ["1005", "1006", "1014", "999", "5000", "x"] {
@@ -190,7 +191,7 @@ fn what_must_not_be_closed_with_is_a_mistake_of_the_command() {
     assert_eq!(done.code, Some(0), "{}", done.stderr);
 }
 
-/// A script has to know whether it was a goodbye.
+/// A script needs to know whether it was a normal close.
 #[test]
 fn the_exit_code_says_how_it_ended() {
     let server = serve(Config::default());
@@ -217,12 +218,12 @@ fn the_exit_code_says_how_it_ended() {
 }
 
 #[test]
-fn the_token_and_the_origin_open_the_door_or_not() {
+fn the_token_and_the_origin_are_checked() {
     let server = serve(Config {
         require_auth: true,
         token: Some(Token::new(TOKEN).unwrap()),
         allowed_origins: Origin::parse("https://a.example").map(|origin| vec![origin]),
-        refuse: Refuse::Http,
+        refuse: RefuseBy::Http,
         ..Config::default()
     });
     let url = server.url();
@@ -259,8 +260,8 @@ fn the_token_and_the_origin_open_the_door_or_not() {
     }
 }
 
-/// A header that the handshake needs once is replaced, and not sent twice: so a server can be
-/// asked what it says to the name of somebody else.
+/// A header that the handshake needs once is replaced and not sent twice, so a client can
+/// claim another host.
 #[test]
 fn a_host_can_be_claimed() {
     let server = serve(Config::default());
@@ -282,10 +283,10 @@ fn a_host_can_be_claimed() {
     }
 }
 
-/// k05: whoever reads our output may have enough.
+/// k05: the reader of the output may stop early.
 #[cfg(unix)]
 #[test]
-fn k05_a_reader_that_hangs_up_is_a_goodbye() {
+fn k05_a_reader_that_closes_the_pipe_leads_to_a_normal_close() {
     let server = serve(Config {
         rate_limit: None,
         ..Config::default()
@@ -296,10 +297,10 @@ fn k05_a_reader_that_hangs_up_is_a_goodbye() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n0\n");
 }
 
-/// k05: the code that shells expect, after a Close frame.
+/// k05: a Close frame, and the exit code that shells expect.
 #[cfg(unix)]
 #[test]
-fn k05_ctrl_c_is_a_goodbye_with_exit_code_130() {
+fn k05_ctrl_c_closes_with_exit_code_130() {
     use std::io::{BufRead, BufReader};
     let server = serve(Config::default());
     let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
@@ -321,7 +322,7 @@ fn k05_ctrl_c_is_a_goodbye_with_exit_code_130() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
+fn a_wrong_option_or_address_is_refused_before_a_connection() {
     for arguments in [
         &["-H", "no colon"][..],
         &["--ping", "0"],
@@ -345,7 +346,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     }
 }
 
-/// The messages go to stdout as ever; the X-ray goes to stderr, without the token.
+/// The messages still go to stdout; the X-ray goes to stderr, without the token.
 #[test]
 fn an_xray_shows_every_byte_on_stderr() {
     let config = Config {
@@ -399,10 +400,10 @@ fn an_xray_has_two_forms() {
     );
 }
 
-/// Half of what came must not pass for all of it.
+/// A part of the messages must not pass for all of them.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_disk_that_is_full_is_a_failure() {
+fn a_full_disk_is_a_failure() {
     let server = serve(Config::default());
     let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
     command

@@ -1,8 +1,8 @@
-//! What the command says about itself: help, completions, manual.
+//! The texts about the command: help, completions, manual.
 //!
-//! Each text stands whole in a file of `snapshots/`, so that a change to it is seen as a
-//! change to it. After one that is meant: `INSTA_UPDATE=always cargo test -p zcomm help`, and
-//! read the difference before it is committed.
+//! Each text is a file in `snapshots/`, so that a review shows every change to it. After an
+//! intended change run `INSTA_UPDATE=always cargo test -p zcomm help`, and read the difference
+//! before you commit it.
 
 #[cfg(unix)]
 use std::process::Stdio;
@@ -10,19 +10,19 @@ use std::{path::Path, process::Command};
 
 use crate::{Done, folder, zcomm, zcomm_command};
 
-/// Every subcommand that has a help of its own, as the command itself lists them.
+/// Returns every subcommand that `--help` lists.
 fn subcommands() -> Vec<String> {
     let help = zcomm(Path::new("."), &["--help"]).stdout;
     let list = help.split("Commands:\n").nth(1).unwrap();
     let list = list.split("\n\n").next().unwrap();
-    // What belongs to one and did not fit beside it is indented further.
+    // A continued line is indented further.
     let names = list.lines().filter_map(|line| line.strip_prefix("  "));
     let names = names.filter(|line| !line.starts_with(' '));
     let names = names.map(|line| line.split(' ').next().unwrap().to_owned());
     names.filter(|name| name != "help").collect()
 }
 
-/// As a file beside this one.
+/// Compares a text with its file in `snapshots/`.
 fn snapshot(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
@@ -54,7 +54,7 @@ fn the_help_of_every_subcommand_is_as_written() {
 
 /// An example is worth more than a list of options.
 #[test]
-fn every_help_has_what_can_be_typed_and_fits_80_columns() {
+fn every_help_has_an_example_and_fits_80_columns() {
     let folder = folder("help_examples");
     let none = String::new();
     for name in subcommands().iter().chain([&none]) {
@@ -91,7 +91,7 @@ fn k06_a_help_of_20_columns_loses_nothing() {
 }
 
 #[test]
-fn what_is_misspelt_is_answered_with_what_was_meant() {
+fn a_misspelt_argument_is_answered_with_a_similar_one() {
     let folder = folder("misspelt");
     for (name, arguments) in [
         ("error_subcommand", &["conect"][..]),
@@ -110,7 +110,7 @@ fn what_is_misspelt_is_answered_with_what_was_meant() {
     }
 }
 
-/// k06: a pipe gets no colours, a terminal does, and `NO_COLOR` is obeyed there.
+/// k06: a terminal gets colours unless `NO_COLOR` is set; a pipe gets none.
 #[cfg(target_os = "linux")]
 #[test]
 fn k06_colours_are_for_terminals_that_want_them() {
@@ -144,7 +144,7 @@ fn k06_colours_are_for_terminals_that_want_them() {
     }
 }
 
-/// What `zcomm` shows on a terminal, which `script` of util-linux provides.
+/// Returns what `zcomm` shows on a terminal, which `script` of util-linux provides.
 #[cfg(target_os = "linux")]
 fn on_a_terminal(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> String {
     let mut script = Command::new("script");
@@ -159,9 +159,9 @@ fn on_a_terminal(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -
     String::from_utf8(done.stdout).unwrap()
 }
 
-/// k05: `zcomm man | head -1` ends, and says nothing of it.
+/// k05: `zcomm man | head -1` ends without an error.
 #[test]
-fn k05_a_reader_that_hangs_up_is_no_failure() {
+fn k05_a_reader_that_closes_the_pipe_is_not_a_failure() {
     let folder = folder("hang_up");
     zcomm(&folder, &["certs"]);
     for arguments in [
@@ -180,13 +180,13 @@ fn k05_a_reader_that_hangs_up_is_no_failure() {
         let done = command.stdout(writer).output().unwrap();
         let said = String::from_utf8(done.stderr).unwrap();
         assert!(!said.contains("panicked"), "{arguments:?}: {said}");
-        // 9 is a port that needs rights; whoever has them finds it free.
+        // Port 9 needs administrator rights; a user with them finds it free.
         let expected = done.status.code() == Some(0) || arguments[0] == "doctor";
         assert!(expected, "{arguments:?}: {said}");
     }
 }
 
-/// Half a script is none, and half a report neither: a full disk must be seen.
+/// Half a script or half a report is useless: a full disk must be reported.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_a_failure() {
@@ -224,7 +224,7 @@ fn completions_know_every_subcommand_in_every_shell() {
     }
 }
 
-/// As in a shell that has read the script: a word, Tab, and what is offered.
+/// As in a shell that has read the script: a word, the Tab key, the completions.
 #[cfg(unix)]
 #[test]
 fn bash_completes_subcommands_and_options() {
@@ -247,7 +247,7 @@ fn bash_completes_subcommands_and_options() {
     assert_eq!(offered(&["zcomm", "doctor", "--po"]), "--port\n");
     assert_eq!(offered(&["zcomm", "completions", "f"]), "fish\n");
     assert_eq!(offered(&["zcomm", "nothing-like-it"]).trim(), "");
-    // As a whole, too: a quote that does not end is found by reading to the end.
+    // Parse the whole script, too: that finds a quote that does not end.
     let mut bash = Command::new("bash");
     let mut bash = bash.arg("-n").stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = bash.stdin.take().unwrap();
@@ -280,7 +280,7 @@ fn the_manual_of_each_subcommand_has_its_parts_and_its_examples() {
     }
 }
 
-/// By the program that would set it for a reader, where there is one; it must not complain.
+/// Formats the page with groff, if it is installed. It must print no warning.
 fn typeset(page: &Path, title: &str, examples: &str) {
     let mut groff = Command::new("groff");
     groff

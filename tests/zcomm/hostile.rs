@@ -1,4 +1,4 @@
-//! `zcomm connect` and a server that refuses, is no WebSocket at all, or means harm.
+//! `zcomm connect` and a server that refuses, is not a WebSocket server, or is hostile.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -8,11 +8,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{Done, connect::connect, zcomm_command};
 
-/// A server for one client: reads its handshake, and then does this. Its address.
+/// Starts a server that reads the handshake of one client and then calls `then`.
 fn serve<T: Send + 'static>(
     then: impl FnOnce(TcpStream, &str) -> T + Send + 'static,
 ) -> (String, JoinHandle<T>) {
@@ -30,7 +30,7 @@ fn serve<T: Send + 'static>(
     (url, server)
 }
 
-/// The same, behind a good handshake.
+/// The same, after an accepted handshake.
 fn speak<T: Send + 'static>(
     then: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (String, JoinHandle<T>) {
@@ -41,7 +41,7 @@ fn speak<T: Send + 'static>(
     })
 }
 
-/// Asserts that it failed with these two lines, and printed nothing.
+/// Checks that the command failed with these two lines and no other output.
 #[track_caller]
 fn assert_fails(done: &Done, error: &str, help: &str) {
     assert_eq!(
@@ -65,7 +65,7 @@ fn assert_fails(done: &Done, error: &str, help: &str) {
 }
 
 #[test]
-fn k01_a_server_that_is_down_is_asked_about() {
+fn k01_the_help_for_a_missing_server_asks_whether_it_runs() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = listener.local_addr().unwrap().to_string();
     drop(listener);
@@ -74,7 +74,7 @@ fn k01_a_server_that_is_down_is_asked_about() {
     assert_fails(&done, &error, "is the server running?");
 }
 
-/// The status says what is wrong, and each has another next step.
+/// Each status has its own error and its own help.
 #[test]
 fn k02_every_refusal_has_its_sentence() {
     for (status, header, error, help) in [
@@ -105,7 +105,7 @@ fn k02_every_refusal_has_its_sentence() {
     }
 }
 
-/// What a page says goes to a terminal.
+/// The text of a refusal is printed to the terminal.
 #[test]
 fn a12_a_refusal_cannot_control_the_terminal() {
     let (url, _server) = serve(|mut stream, _| {
@@ -124,7 +124,7 @@ fn a12_a_refusal_cannot_control_the_terminal() {
     );
 }
 
-/// Each breach of the rules gets the code for it, and the user a sentence.
+/// The server gets the code of the broken rule, and the user a sentence.
 #[test]
 fn k03_a_breach_of_the_protocol_ends_with_its_code() {
     for (frame, code, words) in [
@@ -135,14 +135,14 @@ fn k03_a_breach_of_the_protocol_ends_with_its_code() {
         ), // 1 GiB is declared
         (&[0x81, 2, 0xff, 0xfe], 1007, "not UTF-8"),
         (&[0x81, 0x82, 1, 2, 3, 4, 0, 0], 1002, "mask"),
-        (&[0xc1, 0], 1002, "Reserved bits"), // compressed, and nobody asked for it
+        (&[0xc1, 0], 1002, "Reserved bits"), // compressed, but no extension is agreed
     ] {
         let (url, server) = speak(move |mut stream| {
             stream.write_all(frame).unwrap();
-            // All that comes until it hangs up: perhaps a ping, then its Close frame.
-            let mut heard = Vec::new();
-            stream.read_to_end(&mut heard).unwrap();
-            heard
+            // All bytes of the client: perhaps a ping, then its Close frame.
+            let mut received = Vec::new();
+            stream.read_to_end(&mut received).unwrap();
+            received
         });
         let mut ours = zcomm_command(Path::new("."), &["connect", &url]);
         let ours = ours.stdin(Stdio::piped()).spawn().unwrap();
@@ -152,24 +152,24 @@ fn k03_a_breach_of_the_protocol_ends_with_its_code() {
         let said = format!("error: this side closed with {code} (");
         assert!(stderr.starts_with(&said), "{frame:?}: {stderr}");
         assert!(stderr.contains(words), "{frame:?}: {stderr}");
-        let heard = server.join().unwrap();
-        let ping = 2 + 4 + usize::from(heard[1] & 0x7f);
-        let heard = if heard[0] == 0x89 {
-            &heard[ping..]
+        let received = server.join().unwrap();
+        let ping = 2 + 4 + usize::from(received[1] & 0x7f);
+        let received = if received[0] == 0x89 {
+            &received[ping..]
         } else {
-            &heard
+            &received
         };
-        let (head, mask) = (&heard[..2], &heard[2..6]);
-        assert_eq!(head[0], 0x88, "a Close frame: {heard:?}");
-        let unmasked = [heard[6] ^ mask[0], heard[7] ^ mask[1]];
+        let (head, mask) = (&received[..2], &received[2..6]);
+        assert_eq!(head[0], 0x88, "a Close frame: {received:?}");
+        let unmasked = [received[6] ^ mask[0], received[7] ^ mask[1]];
         assert_eq!(u16::from_be_bytes(unmasked), code, "{frame:?}");
     }
 }
 
-/// A server that asks for ever and reads no answer must not fill our memory with answers.
+/// A server that sends pings without end and reads no pong must not fill the client's memory.
 #[cfg(target_os = "linux")]
 #[test]
-fn k03_endless_pings_cost_no_memory_and_a_server_that_reads_nothing_is_left() {
+fn k03_endless_pings_take_no_memory_and_the_client_leaves_a_server_that_does_not_read() {
     const PINGS: usize = 200 * 1024 * 1024;
     let ping = [&[0x89, 125][..], &[b'x'; 125]].concat();
     let many = ping.repeat(1000);
@@ -200,7 +200,7 @@ fn k03_endless_pings_cost_no_memory_and_a_server_that_reads_nothing_is_left() {
         PINGS >> 20
     );
     assert!(grown < 16 * 1024, "from {before} KiB by {grown} KiB");
-    // At the end of the input it wants to say goodbye, and nobody listens.
+    // At the end of its input, the client sends a Close frame that the server does not read.
     drop(ours.stdin.take());
     let output = ours.wait_with_output().unwrap();
     drop(stream);

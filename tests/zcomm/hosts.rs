@@ -1,4 +1,4 @@
-//! `zcomm certs --host`: which names, and for how long.
+//! `zcomm certs --host`: the names of a certificate, and how long they stay.
 
 use zcomm_core::Certificate;
 
@@ -20,7 +20,7 @@ fn hosts_are_added_where_the_authority_may_sign_for_them() {
     let others = &leaf[0].names()[3..];
     assert_eq!(others, ["192.168.1.20", "board.local", "fd00::1"]);
 
-    // A renewal takes none away, and needs none to be typed again.
+    // A renewal keeps all names without typing them again.
     certs(&folder, &[]);
     let leaf = Certificate::read_all(&folder.join("certs/localhost.pem")).unwrap();
     assert_eq!(
@@ -47,7 +47,7 @@ fn hosts_are_added_where_the_authority_may_sign_for_them() {
 }
 
 #[test]
-fn a_host_that_is_none_is_refused() {
+fn an_invalid_host_is_refused() {
     let folder = folder("odd_hosts");
     for host in [
         "",
@@ -76,7 +76,7 @@ fn a_host_that_is_none_is_refused() {
     assert!(!folder.join("certs").exists());
 }
 
-/// An address of this machine for itself is allowed by every authority.
+/// Every authority may sign for the loopback addresses.
 #[test]
 fn another_loopback_address_needs_no_new_authority() {
     let folder = folder("loopback");

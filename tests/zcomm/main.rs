@@ -12,7 +12,7 @@ mod help;
 mod hostile;
 mod hosts;
 mod peers;
-#[path = "../recorded.rs"]
+#[path = "../xray/recorded.rs"]
 mod recorded;
 mod servers;
 mod steps;
@@ -20,7 +20,7 @@ mod stress;
 #[cfg(unix)]
 mod terminal;
 mod tour;
-#[path = "../wireshark.rs"]
+#[path = "../xray/wireshark.rs"]
 mod wireshark;
 mod xray;
 mod xray_tshark;
@@ -31,7 +31,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// What a run left behind.
+/// The result of a run.
 struct Done {
     code: Option<i32>,
     stdout: String,
@@ -53,13 +53,13 @@ fn zcomm(folder: &Path, arguments: &[&str]) -> Done {
     zcomm_command(folder, arguments).output().unwrap().into()
 }
 
-/// Runs it to its end, with this on its stdin.
+/// Runs a command to its end, with this input.
 fn pipe(mut command: Command, input: impl AsRef<[u8]>) -> Done {
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // It may have ended already.
+    // The command may have ended already.
     stdin.write_all(input.as_ref()).ok();
     drop(stdin);
     child.wait_with_output().unwrap().into()
@@ -77,12 +77,12 @@ fn certs(folder: &Path, arguments: &[&str]) -> Done {
     zcomm(folder, &[&["certs"], arguments].concat())
 }
 
-/// A file that `certs` has made in its default folder.
+/// Returns a file that `certs` has made in its default folder.
 fn read(folder: &Path, name: &str) -> String {
     std::fs::read_to_string(folder.join("certs").join(name)).unwrap()
 }
 
-/// An empty folder of this name.
+/// Makes an empty folder with this name.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::remove_dir_all(&folder).ok();
@@ -91,7 +91,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 #[test]
-fn without_a_subcommand_it_says_what_there_is() {
+fn without_a_subcommand_it_lists_them() {
     let done = zcomm(&folder("nothing"), &[]);
     assert_eq!(done.code, Some(2));
     assert!(done.stderr.contains("certs"), "{}", done.stderr);

@@ -1,5 +1,5 @@
-//! `zcomm connect` with servers that nobody here has written: Python's `websockets` and Node's
-//! `ws`. A test of ours alone would repeat our mistakes.
+//! `zcomm connect` with servers of other projects: Python's `websockets` and Node's `ws`. A
+//! test against our own server would repeat our mistakes.
 //!
 //! `.ci/run` installs both into `target/peers`; without them these tests say what to type.
 
@@ -25,8 +25,8 @@ install them, at the top of the project, with
   mkdir -p target/peers/node && cp tests/zcomm/peers/package.json target/peers/node
   npm install --prefix target/peers/node";
 
-/// The Python that has the one, when the other is there as well. Says once what is missing,
-/// past the test runner, which keeps the words of a test that passes to itself.
+/// Returns the Python with `websockets`, if both peers are installed. Otherwise it prints once
+/// what to type, past the test runner, which hides the output of a test that passes.
 pub(crate) fn installed() -> Option<PathBuf> {
     static SAID: Once = Once::new();
     let peers = Path::new(PEERS);
@@ -34,7 +34,7 @@ pub(crate) fn installed() -> Option<PathBuf> {
     if python.exists() && peers.join("node/node_modules/ws").exists() {
         return Some(python);
     }
-    #[allow(clippy::disallowed_methods, reason = "CI is no setting of ours")]
+    #[allow(clippy::disallowed_methods, reason = "CI is not a setting of ours")]
     let required = std::env::var_os("CI").is_some_and(|value| value == "true");
     assert!(!required, "the peers are missing: {INSTALL}");
     SAID.call_once(|| {
@@ -44,10 +44,10 @@ pub(crate) fn installed() -> Option<PathBuf> {
     None
 }
 
-/// No wait for a peer is longer.
+/// The longest wait for a peer.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// An echo server of others, until it is dropped.
+/// An echo server of another project. Dropping it stops it.
 struct Peer {
     name: &'static str,
     process: Child,
@@ -56,7 +56,7 @@ struct Peer {
 }
 
 impl Peer {
-    /// Starts both; none where one is not installed.
+    /// Starts both; none if one is not installed.
     fn both() -> Vec<Peer> {
         let Some(python) = installed() else {
             return Vec::new();
@@ -95,7 +95,7 @@ impl Peer {
         peer
     }
 
-    /// The rest of the next line that begins with these words.
+    /// Returns the rest of the next line that begins with these words.
     fn says(&self, words: &str) -> String {
         loop {
             let line = self.said.recv_timeout(LIMIT);
@@ -106,7 +106,7 @@ impl Peer {
         }
     }
 
-    /// Talks to it until it has answered everything and says goodbye.
+    /// Sends the input and waits until the peer has answered and closed.
     #[track_caller]
     fn echoes(&self, input: &str, arguments: &[&str]) -> Done {
         let all = format!("{input}\nclose 1000 bye\n");
@@ -128,7 +128,7 @@ impl Drop for Peer {
     }
 }
 
-/// A Close frame right behind the question would be the last that a peer reads of us.
+/// A Close frame right behind the question would stop the peer from answering.
 #[test]
 fn a_question_in_a_pipe_is_answered() {
     for peer in Peer::both() {
@@ -139,7 +139,7 @@ fn a_question_in_a_pipe_is_answered() {
     }
 }
 
-/// The sizes at which a frame gets another header, and those around a megabyte.
+/// The sizes at which the frame header changes, and a size near a megabyte.
 #[test]
 fn texts_of_every_size_come_back() {
     for peer in Peer::both() {
@@ -180,7 +180,7 @@ fn bytes_come_back_as_bytes() {
     }
 }
 
-/// Nobody offered compression, so a peer that would compress does not.
+/// Our client offers no compression, so a peer that can compress does not.
 #[test]
 fn nothing_is_offered_and_nothing_compressed() {
     for peer in Peer::both() {
@@ -198,7 +198,7 @@ fn nothing_is_offered_and_nothing_compressed() {
 }
 
 #[test]
-fn our_goodbye_arrives_with_its_code_and_reason() {
+fn our_close_arrives_with_its_code_and_reason() {
     for peer in Peer::both() {
         for (arguments, said) in [
             (&[][..], "1000 "),
@@ -217,9 +217,9 @@ fn our_goodbye_arrives_with_its_code_and_reason() {
     }
 }
 
-/// 1000 and 1001 are goodbyes, all others are not.
+/// 1000 and 1001 are normal closes; all other codes are not.
 #[test]
-fn the_peers_goodbye_is_shown_and_decides_the_exit_code() {
+fn the_peers_close_is_shown_and_decides_the_exit_code() {
     for peer in Peer::both() {
         for (code, exit) in [(1000, 0), (1001, 0), (1008, 1), (3001, 1), (4000, 1)] {
             let asked = format!("close {code} that is all\n");
@@ -258,22 +258,22 @@ fn its_pings_are_answered_and_ours_are() {
         let ping = "< ping 6 bytes: 74 68 65 72 65 3f\n";
         assert!(done.stderr.contains(ping), "{}: {}", peer.name, done.stderr);
 
-        // It says nothing until it is asked to close, and that is asked after a pong.
+        // The peer sends no message, so the input ends only after a pong.
         let mut ours = zcomm_command(
             Path::new(PEERS),
             &["connect", &peer.url, "--ping", "0.1", "--show-control"],
         );
         let mut ours = ours.stdin(Stdio::piped()).spawn().unwrap();
-        let mut told = BufReader::new(ours.stderr.take().unwrap()).lines();
+        let mut shown = BufReader::new(ours.stderr.take().unwrap()).lines();
         for line in [
             "> ping 5 bytes: 7a 63 6f 6d 6d",
             "< pong 5 bytes: 7a 63 6f 6d 6d",
         ] {
-            assert_eq!(told.next().unwrap().unwrap(), line, "{}", peer.name);
+            assert_eq!(shown.next().unwrap().unwrap(), line, "{}", peer.name);
         }
-        // And nothing follows our Close frame, not even a ping whose time has come.
+        // Our Close frame is the last frame, even if a ping is due.
         drop(ours.stdin.take());
-        assert_eq!(ours.wait().unwrap().code(), Some(0), "{told:?}");
+        assert_eq!(ours.wait().unwrap().code(), Some(0), "{shown:?}");
     }
 }
 
@@ -294,7 +294,7 @@ fn a_subprotocol_is_offered_and_chosen() {
     }
 }
 
-/// A peer may cut a message where it likes, also within a character.
+/// A peer may split a message anywhere, even inside a character.
 #[test]
 fn fragments_arrive_as_one_message() {
     for peer in Peer::both() {
@@ -303,7 +303,7 @@ fn fragments_arrive_as_one_message() {
     }
 }
 
-/// A load test that only our own servers pass would measure our habits.
+/// A load test must pass with servers of other projects, too.
 #[test]
 fn a_short_load_loses_nothing() {
     for peer in Peer::both() {

@@ -7,7 +7,7 @@ use zcomm_core::{Config, Connection, Identity, Message, Result, Server};
 
 use crate::certs;
 
-/// A server, until it is dropped.
+/// A running server. Dropping it stops it.
 pub(crate) struct Running {
     pub(crate) addr: SocketAddr,
     _stop: oneshot::Sender<()>,
@@ -38,7 +38,7 @@ pub(crate) fn no_limits() -> Config {
     }
 }
 
-/// The same over TLS, with certificates in this folder.
+/// The same with TLS, with certificates in this folder.
 pub(crate) fn with_tls(folder: &Path) -> Config {
     assert_eq!(certs(folder, &[]).code, Some(0));
     let made = |name: &str| folder.join("certs").join(name);
@@ -49,7 +49,7 @@ pub(crate) fn with_tls(folder: &Path) -> Config {
     }
 }
 
-/// A server with this handler, on a port that is free.
+/// Starts a server with this handler on a free port.
 pub(crate) fn start<F>(
     config: Config,
     handler: impl Fn(Connection) -> F + Send + Sync + 'static,
@@ -60,7 +60,7 @@ where
     start_as(config, |server| server, handler)
 }
 
-/// The same, with something more.
+/// The same, with more options.
 pub(crate) fn start_as<F>(
     config: Config,
     more: impl FnOnce(Server) -> Server + Send + 'static,

@@ -1,11 +1,11 @@
-//! `zcomm certs`: what it prints is copied and run.
+//! `zcomm certs`: the user copies and runs what it prints.
 
 use std::{fs, path::Path, process::Command};
 
 use crate::{certs, folder};
 
 #[test]
-fn prints_what_to_set_and_how_to_trust_and_untrust_everywhere() {
+fn prints_the_settings_and_how_to_trust_and_untrust_everywhere() {
     let done = certs(&folder("prints"), &[]);
     let mut rest = done.stdout.as_str();
     for words in [
@@ -70,9 +70,9 @@ fn no_untrust_step_needs_the_file() {
 
 const ODD: [&str; 5] = ["two words", "it's", "-x", r"a 'b' $HOME \n", "~"];
 
-/// The printed block goes into `.zEnv` as it is, and the programs read it.
+/// The printed block goes into `.zEnv` unchanged, and the programs read it.
 #[test]
-fn what_is_printed_for_the_settings_can_be_read() {
+fn the_printed_settings_can_be_read() {
     for name in ODD {
         if cfg!(windows) && name.contains('\\') {
             continue; // no name for a folder there
@@ -106,10 +106,10 @@ fn reader() {
     assert!(config.tls.is_some());
 }
 
-/// The printed commands are run by a shell, which must find the file.
+/// A shell runs the printed commands and must find the file.
 #[cfg(unix)]
 #[test]
-fn what_is_printed_for_a_shell_is_one_word_for_it() {
+fn a_printed_path_is_one_word_for_the_shell() {
     for name in ODD {
         let folder = folder(&format!("shell_{}", name.len()));
         let done = certs(&folder, &[&format!("--folder={name}")]);

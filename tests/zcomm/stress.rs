@@ -1,5 +1,5 @@
-//! `zcomm stress`: it counts right, tells a good server from a bad one, and aims at nobody
-//! else's.
+//! `zcomm stress`: it counts correctly, reports what a server does wrong, and refuses public
+//! addresses.
 
 use std::{
     io,
@@ -18,11 +18,11 @@ use crate::{
     zcomm,
 };
 
-/// Short, where a test does not say how long, and with nothing that is not counted.
+/// A short run, where a test names no duration; and no warm-up, so that every message counts.
 const QUICK: [&str; 2] = ["--duration", "0.5"];
 const AT_ONCE: [&str; 2] = ["--warm-up", "0"];
 
-/// As chats do: JSON in, another JSON out.
+/// A relay, as chats are: it wraps each message in another JSON object.
 async fn relay(mut connection: Connection) -> Result<()> {
     let (id, hub) = (connection.id(), connection.hub().clone());
     while let Some(message) = connection.recv().await {
@@ -42,7 +42,7 @@ fn stress(url: &str, arguments: &[&str]) -> Done {
     zcomm(&std::env::temp_dir(), &all)
 }
 
-/// The report as an object; its numbers have to add up.
+/// Returns the report as JSON, after its numbers were added up.
 fn measure(url: &str, arguments: &[&str]) -> (Done, Value) {
     let done = stress(url, &[arguments, &["--json"]].concat());
     let report: Value = serde_json::from_str(&done.stdout)
@@ -54,7 +54,7 @@ fn measure(url: &str, arguments: &[&str]) -> (Done, Value) {
     (done, report)
 }
 
-/// A quantile in milliseconds.
+/// A quantile of the latency (milliseconds).
 fn milliseconds(report: &Value, quantile: &str) -> f64 {
     report["latency_us"][quantile].as_f64().unwrap() / 1000.0
 }
@@ -77,7 +77,7 @@ fn every_message_of_an_echo_is_counted_once() {
             (&report["lost"], &report["repeated"]),
             (&0.into(), &0.into())
         );
-        // What came in each second adds up to the throughput.
+        // The messages of all seconds add up to the throughput.
         let points = report["timeline"].as_array().unwrap().iter();
         let came: u64 = points
             .map(|point| point["received"].as_u64().unwrap())
@@ -85,7 +85,7 @@ fn every_message_of_an_echo_is_counted_once() {
         let throughput = report["received_per_second"].as_f64().unwrap();
         let seconds = report["seconds"].as_f64().unwrap();
         assert!((throughput * seconds - came as f64).abs() < 1.0, "{report}");
-        // In all, and not for each connection.
+        // The rate is for all connections together.
         if pace[0] == "--rate" {
             assert_eq!(
                 report["sent"].as_u64().unwrap() + report["unsent"].as_u64().unwrap(),
@@ -123,9 +123,9 @@ fn every_subscriber_of_a_fan_out_gets_every_message() {
     }
 }
 
-/// Every fifth message never comes back.
+/// The server drops every fifth message.
 #[test]
-fn what_a_server_loses_is_told() {
+fn lost_messages_are_counted() {
     let server = start(no_limits(), async |mut connection: Connection| {
         let mut count = 0;
         while let Some(message) = connection.recv().await {
@@ -140,10 +140,10 @@ fn what_a_server_loses_is_told() {
     assert_eq!(done.code, Some(1));
     let number = |name: &str| report[name].as_u64().unwrap();
     assert_eq!(number("sent") + number("unsent"), 100, "{report}");
-    // Each of the four counts by itself, and the last of all may not have left in time.
+    // The server counts for each connection, and the last messages may not have left in time.
     let fifth = number("sent") / 5;
     assert!((fifth - 4..=fifth).contains(&number("lost")), "{report}");
-    // Messages come back in order: one that is missing holds up no others.
+    // Messages come back in order: a lost one does not block the next.
     let (_, report) = measure(&server.url(), &["-c", "1", "--window", "2"]);
     assert!(report["received"].as_u64().unwrap() >= 40, "{report}");
     assert!(report["lost"].as_u64().unwrap() >= 10, "{report}");
@@ -166,7 +166,7 @@ fn a_message_that_comes_twice_counts_once_and_is_a_failure() {
     assert!(repeated > 0 && repeated <= report["sent"].as_u64().unwrap());
 }
 
-/// The limits that the lessons have by default, and what would change them.
+/// The default limits of the lessons, and the settings that raise them.
 #[test]
 fn a_server_that_refuses_and_closes_is_a_failure_by_kind() {
     let limited = || {
@@ -224,8 +224,8 @@ fn a_server_that_is_not_there_is_a_failure_and_nothing_is_measured() {
     );
 }
 
-/// Coordinated omission: a closed loop sends nothing while the server stalls, so of many
-/// messages only one has seen it. In an open loop all have that would have left meanwhile.
+/// Coordinated omission: a closed loop sends nothing while the server stalls, so only one of
+/// many messages sees the stall. In an open loop, every message that was due sees it.
 #[test]
 fn an_open_loop_sees_a_stall_that_a_closed_loop_hides() {
     const STALL: Duration = Duration::from_millis(300);
@@ -246,17 +246,17 @@ fn an_open_loop_sees_a_stall_that_a_closed_loop_hides() {
         &server.url(),
         &[&for_a_while[..], &["--rate", "200"]].concat(),
     );
-    // Both have seen it …
+    // Both see it …
     assert!(milliseconds(&closed, "max") > 250.0, "{closed}");
     assert!(milliseconds(&open, "max") > 250.0, "{open}");
-    // … but of the messages in 1.5 s, a fifth was to leave in the 0.3 s.
+    // … but of the messages in 1.5 s, a fifth was due in the 0.3 s of the stall.
     assert!(milliseconds(&open, "p90") > 100.0, "{open}");
     assert!(milliseconds(&closed, "p99") < 100.0, "{closed}");
 }
 
 #[test]
-fn a_run_ends_soon_after_its_time_whatever_the_server_does() {
-    // Accepts, and says nothing at all.
+fn a_run_ends_soon_after_its_time_when_the_server_never_answers() {
+    // It accepts connections, and never answers.
     let silent = start(no_limits(), async |mut connection: Connection| {
         while connection.recv().await.is_some() {}
         Ok(())
@@ -271,9 +271,9 @@ fn a_run_ends_soon_after_its_time_whatever_the_server_does() {
     );
 }
 
-/// What to try next depends on what was tried.
+/// The advice depends on the kind of the load.
 #[test]
-fn when_nothing_comes_back_the_report_says_what_else_to_try() {
+fn when_no_message_comes_back_the_report_says_what_to_try() {
     let words = async |mut connection: Connection| {
         while connection.recv().await.is_some() {
             connection.send("no").await?;
@@ -281,26 +281,30 @@ fn when_nothing_comes_back_the_report_says_what_else_to_try() {
         Ok(())
     };
     for (server, arguments, told) in [
-        (start(no_limits(), relay), &["-c", "1"][..], "with --fanout"),
+        (start(no_limits(), relay), &["-c", "1"][..], "use --fanout"),
         (
             start(no_limits(), echo),
             &["-c", "2", "--fanout"],
-            "without --fanout",
+            "leave out --fanout",
         ),
         (
             start(no_limits(), words),
             &["-c", "1"],
-            "but other messages",
+            "but other messages came",
         ),
     ] {
         let done = stress(&server.url(), arguments);
-        assert!(done.stdout.contains("Nothing came back"), "{}", done.stdout);
+        assert!(
+            done.stdout.contains("No message came back"),
+            "{}",
+            done.stdout
+        );
         assert!(done.stdout.contains(told), "{told}: {}", done.stdout);
     }
 }
 
 #[test]
-fn a_load_goes_to_this_machine_and_its_neighbours_only() {
+fn a_load_goes_to_this_machine_and_private_networks_only() {
     for url in [
         "ws://8.8.8.8/",
         "ws://172.32.0.1/",
@@ -317,7 +321,7 @@ fn a_load_goes_to_this_machine_and_its_neighbours_only() {
         );
         assert_eq!(done.stdout, "");
     }
-    // By name, too; and whoever says so may: nobody listens there.
+    // A name is looked up, and --i-own-this-server allows any address. No server listens there.
     for (url, arguments) in [
         ("ws://localhost:1/", &["-c", "1"][..]),
         ("ws://0.0.0.0:1/", &["-c", "1", "--i-own-this-server"]),
@@ -325,15 +329,15 @@ fn a_load_goes_to_this_machine_and_its_neighbours_only() {
         let done = stress(url, arguments);
         assert_eq!(done.code, Some(1), "{url}: {}", done.stderr);
         assert!(done.stdout.contains("failed       1 x "), "{}", done.stdout);
-        // Nothing left, so nothing is said of how it did.
+        // No message left, so the report does not judge the schedule.
         assert!(!done.stdout.contains("loop:"), "{}", done.stdout);
     }
 }
 
-/// k07: better before the first connection than in the middle.
+/// k07: the limit is checked before the first connection.
 #[cfg(unix)]
 #[test]
-fn k07_too_few_file_descriptors_are_told_before_the_first_connection() {
+fn k07_too_few_file_descriptors_are_an_error_before_the_first_connection() {
     let door = TcpListener::bind("127.0.0.1:0").unwrap();
     door.set_nonblocking(true).unwrap();
     let (program, address) = (env!("CARGO_BIN_EXE_zcomm"), door.local_addr().unwrap());
@@ -355,7 +359,7 @@ fn k07_too_few_file_descriptors_are_told_before_the_first_connection() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused() {
+fn options_that_contradict_each_other_are_refused() {
     for arguments in [
         &["--rate", "5", "--window", "2"][..],
         &["--rate", "0"],
@@ -399,29 +403,33 @@ fn runs_are_rows_of_one_table() {
         "{table}"
     );
     assert!(!table.contains("canary"), "{table}");
-    // Another table is left as it is.
+    // Another table is not changed.
     std::fs::write(&file, "name,age\n").unwrap();
     let done = stress(&server.url(), &["-c", "2", "--csv", name]);
     assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "name,age\n");
 }
 
-/// A pipe or a device has no end, and is no table; it is not read to find that out.
+/// A device is not a table, and may have no end: it is not read.
 #[cfg(unix)]
 #[test]
-fn a_table_is_a_file() {
+fn a_device_is_not_a_table() {
     let server = start(no_limits(), echo);
     for device in ["/dev/zero", "/dev/null"] {
         let done = stress(&server.url(), &["-c", "1", "--csv", device]);
         assert_eq!(done.code, Some(1), "{}", done.stderr);
-        assert!(done.stderr.contains("is another table"), "{}", done.stderr);
+        assert!(
+            done.stderr.contains("is not a table of zcomm stress"),
+            "{}",
+            done.stderr
+        );
     }
 }
 
-/// What was measured is told where it still can be; the exit code says that it is not whole.
+/// The results are printed where that is still possible; the exit code reports the failure.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_disk_that_is_full_is_a_failure() {
+fn a_full_disk_is_a_failure() {
     let server = start(no_limits(), echo);
     let full = || std::fs::File::create("/dev/full").unwrap();
     let mut command = crate::zcomm_command(&folder("stress-full"), &["stress", &server.url()]);
@@ -439,9 +447,9 @@ fn a_disk_that_is_full_is_a_failure() {
     assert!(done.stdout.contains("1 of 1 opened"), "{}", done.stdout);
 }
 
-/// Its words are a stranger's, too: here the reason of a Close frame.
+/// Some of its texts come from the server: here the reason of a Close frame.
 #[test]
-fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
+fn a_page_loads_nothing_and_runs_no_script() {
     let good = start(no_limits(), echo);
     let hostile = start(no_limits(), async |mut connection: Connection| {
         connection.recv().await;
@@ -466,7 +474,7 @@ fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
         page.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;"),
         "{page}"
     );
-    // An address with markup in it is none.
+    // An address with markup in it is refused.
     let url = format!("{}<script>", good.url());
     let done = stress(&url, &["--html", file.to_str().unwrap()]);
     assert!(
@@ -477,7 +485,7 @@ fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), page);
 }
 
-/// The process that listens is looked at: here the test itself.
+/// The process that listens is measured: here the test itself.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_server_on_this_machine_is_measured() {
@@ -494,14 +502,14 @@ fn a_server_on_this_machine_is_measured() {
     assert!(report["tool"]["cores"].as_f64().unwrap() > 0.0, "{report}");
 }
 
-/// k05: Ctrl-C ends the run early, and what was measured is told.
+/// k05: Ctrl-C ends the run early, and the report is printed.
 #[cfg(unix)]
 #[test]
 fn k05_ctrl_c_ends_it_early_with_a_report() {
-    static HEARD: AtomicU64 = AtomicU64::new(0);
+    static RECEIVED: AtomicU64 = AtomicU64::new(0);
     let server = start(no_limits(), async |mut connection: Connection| {
         while let Some(message) = connection.recv().await {
-            HEARD.fetch_add(1, Relaxed);
+            RECEIVED.fetch_add(1, Relaxed);
             connection.send(message).await?;
         }
         Ok(())
@@ -524,8 +532,11 @@ fn k05_ctrl_c_ends_it_early_with_a_report() {
         .spawn()
         .unwrap();
     let begun = Instant::now();
-    while HEARD.load(Relaxed) < 100 {
-        assert!(begun.elapsed() < Duration::from_secs(20), "no load comes");
+    while RECEIVED.load(Relaxed) < 100 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "no message arrived"
+        );
         std::thread::yield_now();
     }
     let id = child.id().to_string();
@@ -546,9 +557,9 @@ fn k05_ctrl_c_ends_it_early_with_a_report() {
     assert!(report["received"].as_u64().unwrap() >= 10, "{report}");
 }
 
-/// Over TLS as without it, with the same options as `connect`.
+/// A server with TLS is measured with the same options as `connect` has.
 #[test]
-fn a_server_of_wss_is_measured_with_its_authority() {
+fn a_server_with_tls_is_measured_with_its_authority() {
     let folder = folder("stress-tls");
     let server = start(with_tls(&folder), echo);
     let url = format!("wss://{}/", server.addr);

@@ -1,11 +1,11 @@
-//! A terminal for the command, and how it leaves it.
+//! A terminal for the command, and a check that the command restores it.
 
 use std::{process::Command, time::Duration};
 
 use expectrl::{Eof, Expect, Session, session::OsSession};
 
-/// In a shell, which hears the keys that end a program, too, and says how it ended and how it
-/// left the terminal.
+/// Runs the command in a shell on a new terminal. The shell ignores Ctrl-C, and prints the exit
+/// code and the settings of the terminal.
 pub(crate) fn open(command: &Command) -> OsSession {
     let line = "trap : INT QUIT; stty echo; \"$@\"; echo \"ended with $?\"; stty -a";
     let mut shell = Command::new("/bin/sh");
@@ -19,15 +19,15 @@ pub(crate) fn open(command: &Command) -> OsSession {
     session
 }
 
-/// What it says until it ends, with this code; and the terminal is as it was.
+/// Returns the output until the end, and checks the exit code and the terminal's settings.
 pub(crate) fn ends(mut session: OsSession, code: u8) -> String {
     let rest = session.expect(Eof).unwrap();
     let rest = String::from_utf8_lossy(rest.as_bytes()).into_owned();
-    let (told, after) = rest.rsplit_once("ended with ").unwrap();
+    let (shown, after) = rest.rsplit_once("ended with ").unwrap();
     assert!(after.starts_with(&format!("{code}\r\n")), "{rest}");
     for flag in ["echo", "icanon", "isig", "icrnl"] {
         let on = after.split([' ', ';', '\r', '\n']).any(|word| word == flag);
         assert!(on, "no {flag} in {after}");
     }
-    told.to_owned()
+    shown.to_owned()
 }

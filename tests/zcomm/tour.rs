@@ -1,4 +1,4 @@
-//! `zcomm demo`: it tells everything that the chat can say, and the truth.
+//! `zcomm demo`: it shows every message of the chat, and fails when a server does not send one.
 
 use std::{
     collections::BTreeSet,
@@ -9,7 +9,7 @@ use std::{
 
 use zcomm_chat::Chat;
 use zcomm_chat::envelope::{ClientMessage, Stamped};
-use zcomm_core::{ClientSocket, Config, Connection, Message, Refuse, Trust};
+use zcomm_core::{ClientSocket, Config, Connection, Message, RefuseBy, Trust};
 
 use crate::{
     Done,
@@ -20,7 +20,7 @@ use crate::{
     zcomm, zcomm_command,
 };
 
-/// The messages behind these arrows.
+/// The messages after these arrows.
 fn said(done: &Done, arrow: &str) -> Vec<String> {
     let lines = done.stdout.lines();
     let said = lines.filter_map(|line| line.split_once(arrow));
@@ -37,7 +37,7 @@ fn types(messages: &[String]) -> BTreeSet<String> {
     messages.iter().map(kind).collect()
 }
 
-/// The variants of this enum, as they are called on the wire.
+/// The variants of this enum, by their names on the wire.
 fn variants(name: &str) -> BTreeSet<String> {
     let source = include_str!("../../crates/zcomm-chat/src/envelope.rs");
     let after = source
@@ -63,7 +63,7 @@ fn variants(name: &str) -> BTreeSet<String> {
     variants
 }
 
-/// Nobody can come back as somebody else with what was printed.
+/// The output contains no token and no session: either would let its reader into the chat.
 #[track_caller]
 fn assert_keeps_secrets(done: &Done) {
     let all = format!("{}{}", done.stdout, done.stderr);
@@ -81,7 +81,7 @@ fn assert_keeps_secrets(done: &Done) {
 }
 
 #[test]
-fn a_tour_shows_every_message_that_there_is() {
+fn a_tour_shows_every_message_of_the_chat() {
     let done = zcomm(&folder("tour"), &["demo"]);
     assert_eq!(
         (done.code, done.stderr.as_str()),
@@ -101,7 +101,7 @@ fn a_tour_shows_every_message_that_there_is() {
         "{answers:?}"
     );
     assert_eq!(types(&back), answers);
-    // What is shown is what was on the wire.
+    // A line is the message as it was on the wire.
     let wrong = out
         .iter()
         .filter(|text| ClientMessage::parse(text).is_err());
@@ -123,9 +123,9 @@ fn a_tour_shows_every_message_that_there_is() {
     assert_keeps_secrets(&done);
 }
 
-/// On 80 columns and without a colour that nobody asked for. Only messages may be longer.
+/// 80 columns, and no colours in a pipe. Only messages may be longer.
 #[test]
-fn its_words_fit_a_terminal() {
+fn its_texts_fit_a_terminal() {
     let done = zcomm(&folder("tour-words"), &["demo"]);
     assert!(!done.stdout.contains('\x1b'));
     for line in done.stdout.lines() {
@@ -135,14 +135,14 @@ fn its_words_fit_a_terminal() {
 }
 
 #[test]
-fn a_tour_of_a_chat_that_runs_stays_in_its_room() {
-    for refuse in [Refuse::Close, Refuse::Http] {
+fn a_tour_of_a_running_chat_stays_in_its_own_room() {
+    for refuse in [RefuseBy::Close, RefuseBy::Http] {
         let server = chat(Config {
             refuse,
             ..Config::default()
         });
         let url = format!("ws://{}/", server.addr);
-        // Twice: the second time, Ada and Ben are names that are taken.
+        // Twice: the second time, the names Ada and Ben are taken.
         for _ in 0..2 {
             let done = zcomm(&folder("tour-url"), &["demo", &url, "--token", TOKEN]);
             assert_eq!(
@@ -152,7 +152,7 @@ fn a_tour_of_a_chat_that_runs_stays_in_its_room() {
                 done.stdout
             );
             let mut all = types(&said(&done, " <- "));
-            // Only a server of its own is hurried, and has a sign of life every second.
+            // Only the tour's own server is flooded, and sends a heartbeat each second.
             assert!(all.insert("user_list".into()) && all.insert("heartbeat".into()));
             assert_eq!(all, variants("ServerMessage"));
             for text in said(&done, " -> ") {
@@ -160,7 +160,7 @@ fn a_tour_of_a_chat_that_runs_stays_in_its_room() {
             }
             assert_keeps_secrets(&done);
         }
-        // A token in the address is Ada's and Ben's, and not Eve's.
+        // Ada and Ben use a token in the address; Eve does not.
         let with_token = format!("{url}?token={TOKEN}");
         let done = zcomm(&folder("tour-url"), &["demo", &with_token]);
         assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
@@ -169,14 +169,14 @@ fn a_tour_of_a_chat_that_runs_stays_in_its_room() {
 }
 
 #[test]
-fn who_is_not_let_in_is_told_about_the_token() {
+fn a_refused_tour_names_the_option_for_the_token() {
     for (refuse, error, help) in [
         (
-            Refuse::Close,
-            "Ada is not let in: the other side closed with 1008",
+            RefuseBy::Close,
+            "the server refuses Ada: the other side closed with 1008",
             "--token",
         ),
-        (Refuse::Http, "HTTP 401", "show the server's token"),
+        (RefuseBy::Http, "HTTP 401", "show the server's token"),
     ] {
         let server = chat(Config {
             refuse,
@@ -192,7 +192,7 @@ fn who_is_not_let_in_is_told_about_the_token() {
     }
 }
 
-/// A server of its own has a token of its own.
+/// The tour's own server has its own token.
 #[test]
 fn an_option_for_a_server_needs_one() {
     for option in ["--token", "--token-file", "--ca"] {
@@ -203,26 +203,26 @@ fn an_option_for_a_server_needs_one() {
     }
 }
 
-/// Lesson 2 greets nobody, and answers in words of its own.
+/// Lesson 2 sends no welcome.
 #[test]
-fn a_server_that_is_no_chat_is_named_as_what_it_is() {
+fn a_server_that_is_not_a_chat_is_reported() {
     let server = serve(Config::default());
     let url = format!("ws://{}/?token={TOKEN}", server.addr);
     let done = zcomm(&folder("tour-echo"), &["demo", &url]);
     assert_eq!(done.code, Some(1), "{}", done.stdout);
-    let error = format!("ws://{}/ is a WebSocket, but no chat", server.addr);
+    let error = format!("ws://{}/ is a WebSocket, but not a chat_app", server.addr);
     assert!(done.stderr.contains(&error), "{}", done.stderr);
     assert!(
-        done.stderr.contains("help: is chat_app the program there?"),
+        done.stderr.contains("help: is this server a chat_app?"),
         "{}",
         done.stderr
     );
     assert_keeps_secrets(&done);
 }
 
-/// The link of a page has its token behind a #, which no WebSocket takes.
+/// The link of a page has its token behind a #, which a WebSocket address may not have.
 #[test]
-fn an_address_that_is_none_is_told_without_its_secrets() {
+fn an_error_about_an_address_contains_no_secret() {
     for url in [
         format!("ws://127.0.0.1:1/#token={TOKEN}"),
         format!("ws://ada:{TOKEN}@127.0.0.1:1/"),
@@ -237,9 +237,9 @@ fn an_address_that_is_none_is_told_without_its_secrets() {
     }
 }
 
-/// A tour is a test: of a chat that forgets acks it says so.
+/// A tour tests the server: here one that forgets which messages it has acknowledged.
 #[test]
-fn a_chat_that_breaks_its_word_fails_the_tour() {
+fn a_chat_with_a_fault_fails_the_tour() {
     let config = Config {
         rate_limit: None,
         ..Config::default()
@@ -264,18 +264,18 @@ fn a_chat_that_breaks_its_word_fails_the_tour() {
         &["demo", &format!("ws://{}/", server.addr)],
     );
     assert_eq!(done.code, Some(1), "{}", done.stdout);
-    let step = "step 3, \"She says something, and knows that it arrived\": Ada waits for";
+    let step = "step 3, \"Ada sends a message and gets an ack\": Ada waits for";
     assert!(done.stderr.contains(step), "{}", done.stderr);
     assert!(
         done.stderr
-            .contains("it does not come within 5 s; what came is"),
+            .contains("it does not come within 5 s; the server sent"),
         "{}",
         done.stderr
     );
 }
 
 #[test]
-fn enter_leads_from_step_to_step_and_no_more_enter_goes_on() {
+fn enter_shows_the_next_step_and_the_end_of_the_input_all_others() {
     for lines in [0, 3, 30] {
         let mut command = zcomm_command(&folder("tour-pause"), &["demo", "--pause"]);
         let mut tour = command.stdin(Stdio::piped()).spawn().unwrap();
@@ -285,15 +285,15 @@ fn enter_leads_from_step_to_step_and_no_more_enter_goes_on() {
         let output = tour.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
         let stdout = String::from_utf8(output.stdout).unwrap();
-        let asked = stdout.matches("Enter: go on.").count();
-        // One more, whose answer is the end of the input; and none behind the last step.
+        let asked = stdout.matches("Enter: next step.").count();
+        // One more, which the end of the input answers; and none after the last step.
         assert_eq!(asked, (lines + 1).min(19), "{stdout}");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn a_reader_that_hangs_up_ends_it_without_a_word() {
+fn a_closed_pipe_ends_it_without_an_error() {
     let line = format!(
         "{} demo | head -1; echo \"${{PIPESTATUS[0]}}\"",
         env!("CARGO_BIN_EXE_zcomm")
@@ -301,20 +301,20 @@ fn a_reader_that_hangs_up_ends_it_without_a_word() {
     let output = Command::new("bash").args(["-c", &line]).output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(
-        stdout.starts_with("With a chat of its own") && stdout.ends_with("\n0\n"),
+        stdout.starts_with("This tour uses its own chat") && stdout.ends_with("\n0\n"),
         "{stdout}"
     );
     assert_eq!(output.stderr, b"");
 }
 
-/// A tour that waits for Enter, and has said so.
+/// Starts a tour, and returns when it waits for Enter.
 fn waiting(arguments: &[&str]) -> Child {
     let arguments = [&["demo", "--pause"], arguments].concat();
     let mut command = zcomm_command(&folder("tour-waits"), &arguments);
     let mut tour = command.stdin(Stdio::piped()).spawn().unwrap();
     let stdout = tour.stdout.as_mut().unwrap();
     let mut told = Vec::new();
-    while !told.ends_with(b"Enter: go on. Ctrl-C: enough. ") {
+    while !told.ends_with(b"Enter: next step. Ctrl-C: stop. ") {
         let mut byte = [0];
         stdout.read_exact(&mut byte).unwrap();
         told.extend(byte);
@@ -322,10 +322,9 @@ fn waiting(arguments: &[&str]) -> Child {
     tour
 }
 
-/// Somebody reads for as long as they like; a server asks all the while whether the two are
-/// still there.
+/// A learner may read a step for minutes; the server pings Ada and Ben meanwhile.
 #[test]
-fn the_people_answer_pings_while_nobody_presses_enter() {
+fn pings_are_answered_while_the_tour_waits_for_enter() {
     let server = chat(Config {
         ping_interval: Duration::from_millis(100),
         ping_timeout: Duration::from_millis(100),
@@ -333,7 +332,7 @@ fn the_people_answer_pings_while_nobody_presses_enter() {
     });
     let url = format!("ws://{}/", server.addr);
     let mut tour = waiting(&[&url, "--token", TOKEN]);
-    // Long enough to lose whoever does not answer: ten heartbeats of the same server.
+    // Ten heartbeats of the server: by then it has closed a client that does not answer.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -355,7 +354,7 @@ fn the_people_answer_pings_while_nobody_presses_enter() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_is_enough_with_exit_code_130() {
+fn ctrl_c_ends_it_with_exit_code_130() {
     let mut tour = waiting(&[]);
     let killed = Command::new("kill")
         .args(["-INT", &tour.id().to_string()])

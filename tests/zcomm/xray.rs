@@ -1,4 +1,4 @@
-//! `zcomm xray`: a proxy that changes nothing but two names, what it shows, and recordings.
+//! `zcomm xray`: the proxy, which changes only two names, its output and its recordings.
 
 use std::{
     fs::{self, File},
@@ -11,15 +11,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tungstenite::{
-    Message, WebSocket,
+use tokio_tungstenite::tungstenite::{
+    self, Message, WebSocket,
     client::IntoClientRequest,
     protocol::frame::{
         Frame,
         coding::{Data, OpCode},
     },
 };
-use zcomm_core::{Config, Connection, Origin, Refuse, Result, Token};
+use zcomm_core::{Config, Connection, Origin, RefuseBy, Result, Token};
 
 use crate::{
     Done, folder,
@@ -28,7 +28,7 @@ use crate::{
 };
 
 const TOKEN: &str = "canary-token-7Qp2xV9d";
-/// No wait is longer.
+/// The time limit for every wait.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) async fn echo(mut connection: Connection) -> Result<()> {
@@ -38,7 +38,7 @@ pub(crate) async fn echo(mut connection: Connection) -> Result<()> {
     Ok(())
 }
 
-fn guarded(refuse: Refuse) -> Config {
+fn guarded(refuse: RefuseBy) -> Config {
     Config {
         require_auth: true,
         token: Some(Token::new(TOKEN).unwrap()),
@@ -47,15 +47,15 @@ fn guarded(refuse: Refuse) -> Config {
     }
 }
 
-/// A `zcomm xray` that runs.
+/// A `zcomm xray` process; dropping it ends it.
 pub(crate) struct Proxy {
     child: Child,
     /// Host and port.
     pub(crate) place: String,
-    /// What it says on stderr.
+    /// The lines of stderr.
     lines: Receiver<String>,
     said: String,
-    /// Where what it prints goes.
+    /// The file that stdout goes to.
     pub(crate) stdout: PathBuf,
 }
 
@@ -91,7 +91,7 @@ impl Proxy {
         proxy
     }
 
-    /// Waits until stderr has these words in it.
+    /// Waits until stderr contains these words.
     #[track_caller]
     fn says(&mut self, words: &str) {
         while !self.said.contains(words) {
@@ -125,7 +125,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // It may have ended.
+        // An error means that it has ended.
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -137,13 +137,13 @@ fn tcp(place: &str) -> TcpStream {
     stream
 }
 
-/// A client of the library that others use.
+/// A client of tungstenite, which is not our own library.
 fn client(place: &str, path: &str) -> WebSocket<TcpStream> {
     let request = format!("ws://{place}{path}").into_client_request().unwrap();
     tungstenite::client(request, tcp(place)).unwrap().0
 }
 
-/// The answer to a handshake with these headers, without its date.
+/// Returns the answer to a handshake with these headers, without its date.
 fn answer(place: &str, host: &str, headers: &str) -> String {
     let mut stream = tcp(place);
     let request = format!(
@@ -154,7 +154,7 @@ fn answer(place: &str, host: &str, headers: &str) -> String {
     read_answer(stream)
 }
 
-/// Up to the end of a head that is a 101; else up to the end.
+/// Reads up to the end of the head for a 101, and to the end of the stream for others.
 fn read_answer(stream: TcpStream) -> String {
     let mut reader = BufReader::new(stream);
     let mut answer = String::new();
@@ -173,7 +173,7 @@ fn get(place: &str, path: &str) -> String {
     read_answer(stream)
 }
 
-/// Frames, messages and the end, of every size and kind.
+/// Sends messages and frames of every size and kind; returns all answers.
 fn conversation(place: &str) -> Vec<String> {
     let mut client = client(place, "/");
     let part = |text: &'static str, kind, last| {
@@ -211,7 +211,7 @@ fn conversation(place: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_heard_through_it_is_what_is_heard_without_it() {
+fn a_client_reads_the_same_with_and_without_the_proxy() {
     let server = start(Config::default(), echo);
     let proxy = Proxy::start(&folder("xray-echo"), &[&server.url()]);
     let direct = conversation(&server.addr.to_string());
@@ -230,12 +230,12 @@ fn what_is_heard_through_it_is_what_is_heard_without_it() {
     }
 }
 
-/// With their status, their words and their codes.
+/// With their status, text and close code.
 #[test]
 fn refusals_pass() {
     for (refuse, expected) in [
-        (Refuse::Http, "HTTP/1.1 401"),
-        (Refuse::Close, "HTTP/1.1 101"),
+        (RefuseBy::Http, "HTTP/1.1 401"),
+        (RefuseBy::Close, "HTTP/1.1 101"),
     ] {
         let server = start(guarded(refuse), echo);
         let proxy = Proxy::start(&folder("xray-refusals"), &[&server.url()]);
@@ -244,7 +244,7 @@ fn refusals_pass() {
         assert!(through.starts_with(expected), "{through}");
         assert_eq!(through, answer(&here, &here, ""));
     }
-    let server = start(guarded(Refuse::Close), echo);
+    let server = start(guarded(RefuseBy::Close), echo);
     let proxy = Proxy::start(&folder("xray-1008"), &[&server.url()]);
     let mut client = client(&proxy.place, "/?token=wrong-wrong-wrong");
     assert!(format!("{:?}", client.read().unwrap()).contains("Invalid token"));
@@ -263,10 +263,10 @@ fn refusals_pass() {
     );
 }
 
-/// Its own name is the server's; a name that only leads here stays what it is, or any site
-/// could pass for the server's own page.
+/// The proxy replaces its own name with the server's. It keeps every other name that leads here;
+/// otherwise any site could act as the server's own page (DNS rebinding).
 #[test]
-fn only_a_name_of_the_proxy_becomes_the_servers() {
+fn only_the_proxys_own_name_is_replaced() {
     let config = Config {
         allowed_origins: Some(Vec::<Origin>::new()),
         ..Config::default()
@@ -314,14 +314,14 @@ fn a_page_passes_and_its_address_is_printed() {
         assert!(through.starts_with("HTTP/1.1 "), "{through}");
         assert_eq!(through, get(&here, path), "{path}");
     }
-    // Without a page there is nothing to open.
+    // A server without a page has no address to open.
     let server = start(Config::default(), echo);
     let proxy = Proxy::start(&folder("xray-no-page"), &[&server.url()]);
     assert!(!proxy.said.contains("http://"), "{}", proxy.said);
 }
 
 #[test]
-fn k01_nobody_there_is_said_to_the_client_and_on_the_terminal() {
+fn k01_the_client_and_the_terminal_get_the_error_of_a_missing_server() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = listener.local_addr().unwrap().to_string();
     drop(listener);
@@ -338,9 +338,9 @@ fn k01_nobody_there_is_said_to_the_client_and_on_the_terminal() {
     proxy.says(&sentence);
 }
 
-/// wss:// behind it, ws:// before it; and who is not trusted is not passed on to.
+/// wss:// to the server, ws:// to the client. The proxy does not connect to an untrusted server.
 #[test]
-fn tls_is_taken_off_for_an_authority_that_is_known() {
+fn the_proxy_decrypts_tls_of_a_trusted_server() {
     let folder = folder("xray-tls");
     let config = Config {
         allowed_origins: Some(Vec::new()),
@@ -369,7 +369,7 @@ fn tls_is_taken_off_for_an_authority_that_is_known() {
         through.starts_with("HTTP/1.1 502") && through.contains("not trusted"),
         "{through}"
     );
-    // And ws:// where wss:// is spoken.
+    // ws:// to a server that uses TLS.
     let plain = Proxy::start(&folder, &[&format!("ws://{}/", server.addr)]);
     let through = answer(&plain.place, &plain.place, "");
     let reason = "the server speaks TLS at";
@@ -379,9 +379,9 @@ fn tls_is_taken_off_for_an_authority_that_is_known() {
     );
 }
 
-/// What is no HTTP, or too much of it, has an answer.
+/// Bytes that are not HTTP, and a head that is too long, get an answer.
 #[test]
-fn what_is_no_request_is_refused_in_words() {
+fn an_invalid_request_gets_a_status_and_a_reason() {
     let server = start(Config::default(), echo);
     let proxy = Proxy::start(&folder("xray-no-request"), &[&server.url()]);
     let long = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(20_000));
@@ -428,12 +428,12 @@ fn two_clients_do_not_mix() {
     assert_eq!(texts, 80);
 }
 
-/// A server that does this with its one client, behind any request.
+/// Starts a server that reads a request of one client, and then calls `then`.
 fn raw_server(then: impl FnOnce(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     thread::spawn(move || {
-        // The first one asks for a page.
+        // The first connection is the proxy's request for the page.
         drop(listener.accept().unwrap());
         let (mut stream, _) = listener.accept().unwrap();
         let read = stream.read(&mut [0; 1024]).unwrap();
@@ -443,7 +443,7 @@ fn raw_server(then: impl FnOnce(TcpStream) + Send + 'static) -> String {
     url
 }
 
-/// An end is an end, and a broken connection is a broken one.
+/// The client sees the same end as the proxy does.
 #[test]
 fn an_end_passes_as_an_end_and_a_reset_as_a_reset() {
     let url = raw_server(|mut stream| stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nbye").unwrap());
@@ -456,7 +456,7 @@ fn an_end_passes_as_an_end_and_a_reset_as_a_reset() {
             .write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
             .unwrap();
         answered.recv_timeout(LIMIT).unwrap();
-        // What was sent is unread: closing the socket then resets the connection.
+        // Closing a socket with unread input resets the connection.
         stream.peek(&mut [0]).unwrap();
     });
     let proxy = Proxy::start(&folder("xray-rst"), &[&url]);
@@ -473,7 +473,7 @@ fn an_end_passes_as_an_end_and_a_reset_as_a_reset() {
 
 #[cfg(unix)]
 #[test]
-fn k05_ctrl_c_ends_it_with_connections_open() {
+fn k05_ctrl_c_ends_it_while_connections_are_open() {
     let server = start(Config::default(), echo);
     let proxy = Proxy::start(&folder("xray-ctrl-c"), &[&server.url()]);
     let mut client = client(&proxy.place, "/");
@@ -486,9 +486,9 @@ fn k05_ctrl_c_ends_it_with_connections_open() {
     client.read().unwrap_err();
 }
 
-/// Records a conversation with secrets wherever they can be.
+/// Records a conversation with a secret in every place that can hold one.
 fn recorded(folder: &Path, arguments: &[&str]) -> (Running, Done) {
-    let server = start(guarded(Refuse::Close), echo);
+    let server = start(guarded(RefuseBy::Close), echo);
     let url = server.url();
     let arguments = [&[url.as_str()][..], arguments].concat();
     let proxy = Proxy::start(folder, &arguments);
@@ -509,7 +509,7 @@ fn recorded(folder: &Path, arguments: &[&str]) -> (Running, Done) {
 }
 
 #[test]
-fn a_replay_prints_what_was_printed_and_no_secret_is_anywhere() {
+fn a_replay_prints_the_same_and_no_output_has_a_secret() {
     for form in [
         &["--record", "it.jsonl"][..],
         &["--record", "it.jsonl", "--json"],
@@ -539,7 +539,7 @@ fn a_replay_prints_what_was_printed_and_no_secret_is_anywhere() {
             let mode = fs::metadata(folder.join("it.jsonl")).unwrap().permissions();
             assert_eq!(mode.mode() & 0o777, 0o600);
         }
-        // What is there already is not written over.
+        // An existing file is not overwritten.
         let done = zcomm(
             &folder,
             &[
@@ -565,12 +565,12 @@ fn a_replay_prints_what_was_printed_and_no_secret_is_anywhere() {
 }
 
 #[test]
-fn a_recording_that_is_full_says_so_and_nothing_else_stops() {
+fn a_full_recording_ends_with_a_note_and_the_proxy_goes_on() {
     let folder = folder("xray-full");
     let (_server, live) = recorded(&folder, &["--record", "it.jsonl", "--max-bytes", "4096"]);
     assert!(
         live.stderr
-            .contains("the recording ends here: it is as long as"),
+            .contains("the recording ends here: it has reached --max-bytes"),
         "{}",
         live.stderr
     );
@@ -586,9 +586,9 @@ fn a_recording_that_is_full_says_so_and_nothing_else_stops() {
     );
 }
 
-/// All that is before the line is shown, and it is told which one it is.
+/// The lines before it are shown, and the error names its number.
 #[test]
-fn a_line_that_is_none_ends_a_replay_by_its_number() {
+fn an_invalid_line_ends_a_replay_with_its_number() {
     let folder = folder("xray-hostile");
     let format = r#"{"format":"zcomm-recording","version":1}"#;
     let open = r#"{"what":"open","ns":0,"conn":1,"peer":"127.0.0.1:1","tls":false}"#;
@@ -601,37 +601,41 @@ fn a_line_that_is_none_ends_a_replay_by_its_number() {
     let opens = many(&|conn| open.replace("\"conn\":1", &format!("\"conn\":{conn}")));
     for (text, line, wrong) in [
         (String::new(), 1, "empty"),
-        ("\n".into(), 1, "no recording"),
+        ("\n".into(), 1, "not a recording"),
         (
             "{\"format\":\"pcapng\",\"version\":1}\n".into(),
             1,
-            "no recording",
+            "not a recording",
         ),
         (format.replace(":1}", ":2}") + "\n", 1, "version 2"),
-        ("\u{1b}]0;pwn\u{7}\n".into(), 1, "no recording"),
-        (format!("{format}\n\n"), 2, "not what a recording has"),
+        ("\u{1b}]0;pwn\u{7}\n".into(), 1, "not a recording"),
+        (format!("{format}\n\n"), 2, "not a line of a recording"),
         (
             format!("{format}\n\u{1b}[2J\n"),
             2,
-            "not what a recording has",
+            "not a line of a recording",
         ),
         (format!("{format}\n{open}\n{open}\n"), 3, "open already"),
         (format!("{format}\n{}\n", bytes("", 0)), 2, "is not open"),
         (
             format!("{format}\n{open}\n{}\n", bytes("?", 0)),
             3,
-            "no base64",
+            "not base64",
         ),
         (
             format!("{format}\n{open}\n{}\n", bytes("", u64::MAX)),
             3,
-            "left out",
+            "leaves out at most",
         ),
-        (format!("{format}\n{open}\n{}", bytes("", 0)), 3, "cut off"),
+        (
+            format!("{format}\n{open}\n{}", bytes("", 0)),
+            3,
+            "not complete",
+        ),
         (
             format!("{format}\n{}\n", "[".repeat(60_000)),
             2,
-            "not what a recording has",
+            "not a line of a recording",
         ),
         (
             format!("{format}\n{}", "x".repeat(10_000_000)),
@@ -674,7 +678,7 @@ fn a_line_that_is_none_ends_a_replay_by_its_number() {
         "{}",
         done.stderr
     );
-    // A folder can be opened, and not read.
+    // A folder can be opened, but not read.
     let done = zcomm(&folder, &["xray", "--replay", "."]);
     let said = ("cannot read .: ", "\nhelp: ");
     assert!(
@@ -682,7 +686,7 @@ fn a_line_that_is_none_ends_a_replay_by_its_number() {
         "{}",
         done.stderr
     );
-    // What strangers said in it cannot control a terminal, and a stream of it takes no memory.
+    // Text in a recording cannot control a terminal, and an endless head takes no memory.
     let frame = data_encoding::BASE64.encode(b"GET /\x1b[2J HTTP/1.1\r\n\r\n");
     let endless = many(&|_| bytes("", 65_536));
     let text = format!("{format}\n{open}\n{}\n{endless}\n", bytes(&frame, 0));
@@ -693,7 +697,7 @@ fn a_line_that_is_none_ends_a_replay_by_its_number() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_before_anybody_is_asked() {
+fn impossible_arguments_are_refused_before_connecting() {
     let folder = folder("xray-usage");
     for arguments in [
         &[][..],

@@ -1,5 +1,5 @@
-//! A session of Python's `websockets`, as the X-ray and as Wireshark read it. Neither the one
-//! who speaks nor the one who judges is ours.
+//! A session of Python's `websockets`, read by the X-ray and by Wireshark: neither the client nor
+//! the judge is our own code.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -20,8 +20,8 @@ use crate::{
     xray::{LIMIT, Proxy, echo},
 };
 
-/// Whole messages and pieces, text and bytes, of all forms of length; pings both ways; a
-/// goodbye with a reason.
+/// Whole and fragmented messages, text and binary, in all three forms of length; pings in both
+/// directions; a Close frame with a reason.
 #[test]
 fn wireshark_reads_the_same_in_a_session_of_python() {
     let Some(python) = installed() else { return };
@@ -46,7 +46,7 @@ fn wireshark_reads_the_same_in_a_session_of_python() {
         .unwrap();
     let mut said = BufReader::new(client.stdout.take().unwrap()).lines();
     assert_eq!(said.next().unwrap().unwrap(), "said");
-    // It answers our pings by itself, and cannot tell when.
+    // Python answers pings by itself, and cannot say when.
     let (printed, recording) = (proxy.stdout.clone(), folder.join("it.jsonl"));
     let deadline = Instant::now() + LIMIT;
     let answered = |session: &Session| {
@@ -70,12 +70,12 @@ fn wireshark_reads_the_same_in_a_session_of_python() {
     assert!(session.ended(), "{}", done.stdout);
     session.is_what_wireshark_reads(&folder.join("it.pcap"));
     let count = |from, opcode| session.frames(from, opcode).count();
-    // Nine whole messages and two in pieces, and each comes back whole.
+    // Nine whole and two fragmented messages; each is echoed whole.
     assert_eq!((count("client", "text"), count("client", "binary")), (6, 5));
     assert_eq!((count("server", "text"), count("server", "binary")), (6, 5));
     assert!(count("client", "continuation") >= 4 + 2);
     assert!(count("client", "ping") >= 3 && count("server", "pong") >= 3);
-    // Python ends what is in pieces with an empty one, where Wireshark does not look.
+    // Python ends a fragmented message with an empty frame, which Wireshark ignores.
     let whole = |frame: &Value| {
         frame
             .get("message")
@@ -92,9 +92,9 @@ fn wireshark_reads_the_same_in_a_session_of_python() {
             "00ff0a".into()
         ]
     );
-    let goodbye = session.frames("client", "close").next().unwrap();
+    let close = session.frames("client", "close").next().unwrap();
     assert_eq!(
-        goodbye["close"],
+        close["close"],
         json!({ "code": 3001, "reason": "Tschüs, 世界" })
     );
     session.offers_compression_in_vain();

@@ -1,15 +1,14 @@
-//! The JSON envelope of a chat: what stands in its messages.
+//! The JSON messages of the chat.
 //!
-//! WebSocket carries texts; what they mean is agreed above it. Here every text is one JSON
-//! object with a `type`, and each type has its fields: two enums, one for each direction,
-//! and the compiler knows what a message can be. Fields that are not known are ignored, so
-//! that an older program understands a newer one.
+//! WebSocket carries texts and does not say what they mean. Here every text is one JSON object
+//! with a `type`, and each type has its fields: one enum for each direction. Unknown fields are
+//! ignored, so an older program understands a newer one.
 //!
-//! Positions and ids are strings, because a JavaScript number is exact only up to 2⁵³.
-//! Times are the server's, because nobody else's clock is known.
+//! Positions and ids are strings, because a JavaScript number is exact only up to 2⁵³. Times are
+//! from the server's clock, because the clients' clocks differ. `parse` reads a [`ClientMessage`]
+//! from a client's text.
 //!
-//! How a stranger's text becomes a [`ClientMessage`] is in `reading`. Production adds a
-//! version to the handshake, so that the two sides can agree to change.
+//! In production, the two sides agree on a version of these messages in the handshake.
 
 use std::fmt;
 
@@ -22,18 +21,21 @@ pub use crate::fault::{Code, Fault};
 
 /// The room of a message that names none.
 pub const LOBBY: &str = "lobby";
+/// The `room` of a gap in the server's own log, which carries broadcasts.
+pub const SERVER_LOG: &str = "*";
+/// The `room` of a gap in the inbox, which carries direct messages.
+pub const INBOX: &str = "@";
 
-/// What a client says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A message from a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(
     missing_docs,
     reason = "the fields are those of the wire; the variant explains them"
 )]
 pub enum ClientMessage {
-    /// Enters a room; with `epoch` and `since`, behind the last message that was seen.
+    /// Joins a room; with `epoch` and `since`, resumes after the last message that was seen.
     Join {
-        #[serde(default = "lobby")]
         room: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         epoch: Option<String>,
@@ -41,54 +43,61 @@ pub enum ClientMessage {
         since: Option<Seq>,
     },
     /// Leaves a room.
-    Leave {
-        #[serde(default = "lobby")]
-        room: String,
-    },
-    /// Says something in a room. With an `id` it is acknowledged, and can be sent again.
+    Leave { room: String },
+    /// A message to a room. With an `id` it is acknowledged, and can be sent again.
     Chat {
-        #[serde(default = "lobby")]
         room: String,
         text: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
-    /// Says something to everybody.
+    /// A message to all clients.
     Broadcast {
         text: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
-    /// Says something to one person, by name.
+    /// A message to one person, by name.
     Direct {
         to: String,
         text: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
-    /// Is about to say something.
-    Typing {
-        #[serde(default = "lobby")]
-        room: String,
-    },
-    /// Asks for a `pong`, to measure the way there and back.
+    /// The person types.
+    Typing { room: String },
+    /// Asks for a `pong`, to measure the round trip.
     Ping {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
-    /// Asks for something else.
+    /// A request without a type of its own.
     Custom { action: Action },
 }
 
-/// What else can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+impl ClientMessage {
+    /// The id of the message, by which its ack or fault names it.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            ClientMessage::Chat { id, .. }
+            | ClientMessage::Broadcast { id, .. }
+            | ClientMessage::Direct { id, .. }
+            | ClientMessage::Ping { id } => id.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// The requests that [`ClientMessage::Custom`] can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Some figures about the server.
+    /// Asks for [`ServerMessage::Stats`].
     GetStats,
 }
 
-/// What the server says.
+/// A message from the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(
@@ -96,8 +105,8 @@ pub enum Action {
     reason = "the fields are those of the wire; the variant explains them"
 )]
 pub enum ServerMessage {
-    /// The first message: who the client is, what to show when it comes back, and how far
-    /// its inbox (`direct`) and the server's log (`broadcast`) are.
+    /// The first message: the client's name and id, the secret that resumes its session, and the
+    /// last positions in its inbox (`direct`) and in the server's log (`broadcast`).
     Welcome {
         client_id: String,
         name: String,
@@ -108,8 +117,8 @@ pub enum ServerMessage {
         broadcast: Seq,
         heartbeat_seconds: u64,
     },
-    /// The client is in a room whose log is at `seq`. With `recovered`, exactly the `missed`
-    /// messages since it was last there come next.
+    /// The client is in a room whose last position is `seq`. With `recovered`, exactly the
+    /// `missed` messages after the last one that it saw come next.
     Joined {
         room: String,
         epoch: String,
@@ -119,9 +128,9 @@ pub enum ServerMessage {
         users: Vec<String>,
         user_count: usize,
     },
-    /// The client is in that room no more.
+    /// The client has left the room.
     Left { room: String },
-    /// Somebody says something in a room.
+    /// A message in a room.
     Chat {
         room: String,
         seq: Seq,
@@ -131,7 +140,7 @@ pub enum ServerMessage {
         name: String,
         text: String,
     },
-    /// Somebody says something to everybody.
+    /// A message to all clients.
     Broadcast {
         seq: Seq,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +149,7 @@ pub enum ServerMessage {
         name: String,
         text: String,
     },
-    /// Somebody says something to one person; both of them get it.
+    /// A message to one person. The sender gets it, too.
     Direct {
         seq: Seq,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,34 +159,34 @@ pub enum ServerMessage {
         to: String,
         text: String,
     },
-    /// The message with this id is in the log, at `seq`, on its way to so many others.
+    /// The message with this id is in the log at `seq`, on its way to `recipients` others.
     Ack {
         id: String,
         seq: Seq,
         recipients: usize,
         duplicate: bool,
     },
-    /// Somebody has entered a room.
+    /// A person has joined a room.
     UserJoined {
         room: String,
         client_id: String,
         name: String,
         user_count: usize,
     },
-    /// Somebody has left a room.
+    /// A person has left a room.
     UserLeft {
         room: String,
         client_id: String,
         name: String,
         user_count: usize,
     },
-    /// Who is in a room now; the first 100 of them.
+    /// The members of a room now: the first 100 names, and the number of all.
     UserList {
         room: String,
         users: Vec<String>,
         user_count: usize,
     },
-    /// Somebody is about to say something; forget it after `expires_in` seconds.
+    /// A person types. This expires after `expires_in` seconds.
     Typing {
         room: String,
         client_id: String,
@@ -189,9 +198,9 @@ pub enum ServerMessage {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
-    /// The server is there, with so many connections.
+    /// The server is alive, and has `clients` connections.
     Heartbeat { clients: usize },
-    /// Some figures about the server.
+    /// The server's figures.
     Stats {
         clients: usize,
         sessions: usize,
@@ -199,22 +208,22 @@ pub enum ServerMessage {
         messages: u64,
         uptime_seconds: u64,
     },
-    /// These messages will not come. `room` is `*` for the server's log and `@` for the
-    /// inbox; `to` is null where the log ended at a place that nobody knows any more.
+    /// These messages will not come. `room` is `*` for the server's log and `@` for the inbox.
+    /// `to` is null if the log is gone and its end is unknown.
     Gap {
         room: String,
         epoch: String,
         from: Seq,
         to: Option<Seq>,
     },
-    /// What the client said was not taken.
+    /// The server rejected a message of the client.
     Error(Fault),
 }
 
-/// A message of the server and when it was said.
+/// A message from the server and its time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamped {
-    /// What was said.
+    /// The message.
     #[serde(flatten)]
     pub message: ServerMessage,
     /// ISO 8601 in UTC, with milliseconds.
@@ -235,7 +244,7 @@ impl From<ClientMessage> for Message {
 }
 
 fn text(value: &impl Serialize) -> Message {
-    // Nothing here can fail: there are only strings, numbers and truths.
+    // Cannot fail: there are only strings, numbers and booleans.
     Message::from(serde_json::to_string(value).unwrap_or_default())
 }
 
@@ -246,17 +255,12 @@ fn timestamp(now: OffsetDateTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
 }
 
-fn lobby() -> String {
-    LOBBY.to_owned()
-}
-
-/// A position in a log, counted from 1: so many messages were there when this one was. On
-/// the wire it is a string.
+/// A position in a log, counted from 1. On the wire it is a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// Reads digits, and nothing but digits.
+    /// Reads a position. Returns `None` unless the text is digits only.
     #[must_use]
     pub fn parse(text: &str) -> Option<Seq> {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -277,7 +281,7 @@ impl<'de> Deserialize<'de> for Seq {
     }
 }
 
-/// A text that is in no log: `Debug` shows nothing of it.
+/// A text that must not be logged: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
@@ -317,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_side_writes_the_other_reads() {
+    fn the_client_reads_what_the_server_writes() {
         let message = ServerMessage::Welcome {
             client_id: "1".into(),
             name: "Ada".into(),

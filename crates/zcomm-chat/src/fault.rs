@@ -1,16 +1,15 @@
-//! Why a message was not taken, as a client is told.
+//! The server's answer to a message that it rejects.
 //!
-//! A client that made a mistake learns which: a code for programs, a sentence for people,
-//! the field, and the id of its message where it had one. The connection stays; a mistake
-//! is how one learns a protocol.
+//! The client gets a code for programs, a sentence for people, the wrong field, and the id of its
+//! message if that had one. The connection stays open: learners make mistakes.
 //!
-//! Production counts them by code: a new version of a client that makes a thousand
-//! mistakes a minute is seen before its users call.
+//! In production, count faults by code: they show a broken new version of a client before its
+//! users complain.
 
 use serde::{Deserialize, Serialize};
 use zcomm_core::Error;
 
-/// Why a message was not taken.
+/// Why the server rejected a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(
     missing_docs,
@@ -33,32 +32,32 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// It is not JSON: see column `at`.
+    /// The message is not JSON; the error is at column `at`.
     BadJson,
-    /// A `field` is missing, of another kind, or there twice.
+    /// The message is not an object, or a `field` is missing, has another type or appears twice.
     BadMessage,
     /// There is no such `type`.
     UnknownType,
-    /// The `field` has no characters.
+    /// The `field` has no visible characters.
     Empty,
-    /// The `field` has too many.
+    /// The `field` has too many characters.
     TooLong,
-    /// It cannot be a name of a person or a room.
+    /// The `field` cannot be the name of a person or a room.
     BadName,
     /// The client is not in that room.
     NotJoined,
-    /// Nobody has that name.
+    /// No session has that name.
     NoSuchUser,
-    /// The client, or the server, has as many rooms as it may.
+    /// The client or the server has its limit of rooms.
     TooManyRooms,
-    /// Too fast: try again in `retry_ms`.
+    /// Too fast: send the message again in `retry_ms`.
     RateLimited,
-    /// The server cannot take it now.
+    /// The server cannot store the message now.
     Busy,
 }
 
 impl Fault {
-    /// A fault of this kind, in words.
+    /// A fault with this sentence for people.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Fault {
         Fault {
@@ -78,14 +77,14 @@ impl Fault {
         self
     }
 
-    /// Names the message, where it can be.
+    /// Names the message, if it has an id.
     #[must_use]
     pub fn id(mut self, id: Option<String>) -> Fault {
         self.id = id;
         self
     }
 
-    /// Whether the text itself was wrong, and not the moment.
+    /// Whether the message is wrong at any time, and not only now.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         use Code::{BadJson, BadMessage, BadName, Empty, TooLong, UnknownType};
@@ -96,9 +95,9 @@ impl Fault {
     }
 }
 
-/// A message that the log does not take.
+/// The one error of a log: the message is too large for it.
 impl From<Error> for Fault {
     fn from(_: Error) -> Fault {
-        Fault::new(Code::Busy, "this message does not fit into the log")
+        Fault::new(Code::Busy, "this message is too large for the log")
     }
 }

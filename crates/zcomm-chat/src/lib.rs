@@ -1,11 +1,11 @@
 //! The chat of the course: its messages, its server and its client.
 //!
-//! - `envelope` holds every message in both directions, as JSON; `parse` reads those of a
-//!   client and names the wrong field; `fault` is the answer to a wrong message.
-//! - `server` is rooms, people and their sessions: what `chat_app` runs. Start with `room`,
-//!   then `resume`, `session`, `sessions`, `rooms`, `heartbeat`, `person`.
-//! - `client` is [`ChatClient`]: it reconnects, resumes, and resends what was not
-//!   acknowledged. Start with `outbox` and `conversation`.
+//! - `envelope` has all messages in both directions, as JSON. `parse` reads a client's message and
+//!   names the wrong field. `fault` is the answer to a wrong message.
+//! - `server` has the rooms, the people and their sessions; `chat_app` runs it. Start with `chat`,
+//!   which names the order of the others.
+//! - `client` is [`ChatClient`]: it reconnects, resumes, and sends messages without an ack again.
+//!   Start with `outbox` and `conversation`.
 //!
 //! Server and client share the messages and nothing else.
 
@@ -22,5 +22,4 @@ mod server;
 mod client;
 
 pub use client::{chat_client::ChatClient, event::ChatEvent};
-pub use parse::{MAX_ID, MAX_TEXT};
 pub use server::{chat::Chat, person::Person};

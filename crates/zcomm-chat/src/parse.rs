@@ -1,109 +1,88 @@
-//! How a stranger's text becomes a message, or a sentence about what is wrong with it.
+//! Reads a message from a client, or says what is wrong with it.
 //!
-//! A derived reader would do for friends. From strangers it accepts what is not an object
-//! (`["ping"]` is a ping to it), and it does not say which field was wrong. So the fields
-//! are looked at first, each as whatever it is, and then one by one against their rules.
-//! The answer names the field, and repeats nothing of the text but an unknown type, cut and
-//! cleaned.
+//! A derived `Deserialize` of `ClientMessage` would take an array (`["ping"]`) for a message and
+//! would not name the wrong field. So all known fields are read first, whatever they hold, and
+//! then checked one by one. The fault names the field. It repeats none of the client's text except
+//! an unknown type, shortened and without special characters.
 //!
-//! The limits protect people, not memory: the size of a message is bounded on the wire.
-//!
-//! Production that has many types describes them in a schema and generates both.
+//! The limits here are for the people who read. The size of a message is limited on the wire.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use serde::{Deserialize, de::IgnoredAny};
 
 use zcomm_core::NAME_RULE;
 
 use crate::envelope::{Action, ClientMessage, Code, Fault, LOBBY, Seq};
 
 /// The longest text (characters).
-pub const MAX_TEXT: usize = 4000;
+const MAX_TEXT: usize = 4000;
 /// The longest id of a message, and the longest epoch (characters).
-pub const MAX_ID: usize = 64;
-/// What is repeated of an unknown type (characters).
+const MAX_ID: usize = 64;
+/// The part of an unknown type that is repeated (characters).
 const MAX_TYPE: usize = 32;
 
-/// A value of any kind; only texts are of use.
-#[derive(Default)]
-enum Loose {
+/// The value of a field. Every field that a client can send is a string.
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Field {
+    String(String),
+    Other(IgnoredAny),
     #[default]
+    #[serde(skip)]
     Missing,
-    Text(String),
-    Other,
 }
 
-/// Every field that any message has.
+/// The fields of all messages.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Fields {
-    r#type: Loose,
-    room: Loose,
-    text: Loose,
-    id: Loose,
-    to: Loose,
-    epoch: Loose,
-    since: Loose,
-    action: Loose,
+    r#type: Field,
+    room: Field,
+    text: Field,
+    id: Field,
+    to: Field,
+    epoch: Field,
+    since: Field,
+    action: Field,
 }
 
 impl ClientMessage {
     /// Reads a text from a client.
     ///
     /// # Errors
-    /// A [`Fault`] to be sent back.
+    /// A [`Fault`] to send back.
     pub fn parse(text: &str) -> Result<ClientMessage, Fault> {
-        // A reader of structs also takes arrays: only an object is a message.
-        if !text.trim_start_matches(JSON_BLANKS).starts_with('{') {
-            return Err(match serde_json::from_str::<serde_json::Value>(text) {
-                Ok(_) => Fault::new(Code::BadMessage, "a message is a JSON object: {…}"),
-                Err(error) => not_json(&error),
-            });
-        }
-        let fields: Fields = serde_json::from_str(text).map_err(|error| {
-            if error.is_data() {
-                twice(&error)
-            } else {
-                not_json(&error)
-            }
-        })?;
-        let id = identifier(fields.id, "id")?;
-        let message = understood(
-            Fields {
-                id: Loose::Missing,
-                ..fields
-            },
-            id.clone(),
-        );
-        message.map_err(|fault| fault.id(id))
+        let mut fields = fields(text)?;
+        let id = identifier(std::mem::take(&mut fields.id), "id")?;
+        message(fields, id.clone()).map_err(|fault| fault.id(id))
     }
+}
+
+fn fields(text: &str) -> Result<Fields, Fault> {
+    // serde also reads a struct from an array: only an object is a message.
+    if !text.trim_start_matches(JSON_BLANKS).starts_with('{') {
+        return Err(match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(_) => Fault::new(Code::BadMessage, "a message must be a JSON object"),
+            Err(error) => not_json(&error),
+        });
+    }
+    serde_json::from_str(text).map_err(|error| match error.is_data() {
+        true => repeated(&error),
+        false => not_json(&error),
+    })
 }
 
 const JSON_BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
-fn understood(fields: Fields, id: Option<String>) -> Result<ClientMessage, Fault> {
+fn message(fields: Fields, id: Option<String>) -> Result<ClientMessage, Fault> {
     let kind = required(fields.r#type, "type")?;
     Ok(match kind.as_str() {
         "join" => {
-            let message = ClientMessage::Join {
-                room: room(fields.room)?,
-                epoch: identifier(fields.epoch, "epoch")?,
-                since: position(fields.since)?,
-            };
-            if let ClientMessage::Join {
-                epoch: None,
-                since: Some(_),
-                ..
-            } = message
-            {
-                let why = "since needs the epoch that it was counted in";
-                return Err(Fault::new(Code::BadMessage, why).field("epoch"));
+            let (room, epoch) = (room(fields.room)?, identifier(fields.epoch, "epoch")?);
+            let since = position(fields.since)?;
+            if since.is_some() && epoch.is_none() {
+                return Err(bad("epoch", "epoch is missing: since needs it"));
             }
-            message
+            ClientMessage::Join { room, epoch, since }
         }
         "leave" => ClientMessage::Leave {
             room: room(fields.room)?,
@@ -126,71 +105,55 @@ fn understood(fields: Fields, id: Option<String>) -> Result<ClientMessage, Fault
             room: room(fields.room)?,
         },
         "ping" => ClientMessage::Ping { id },
-        "custom" => match required(fields.action, "action")?.as_str() {
-            "get_stats" => ClientMessage::Custom {
-                action: Action::GetStats,
-            },
-            _ => {
-                let why = "the one action there is is get_stats";
-                return Err(Fault::new(Code::BadMessage, why).field("action"));
-            }
+        "custom" => ClientMessage::Custom {
+            action: action(fields.action)?,
         },
-        other => {
-            let safe = |c: char| {
-                if c.is_alphanumeric() || "_-. ".contains(c) {
-                    c
-                } else {
-                    '?'
-                }
-            };
-            let shown: String = other.chars().take(MAX_TYPE).map(safe).collect();
-            let why = format!("unknown type: {shown}");
-            return Err(Fault::new(Code::UnknownType, why).field("type"));
-        }
+        other => return Err(unknown_type(other)),
     })
 }
 
 fn not_json(error: &serde_json::Error) -> Fault {
-    let mut fault = Fault::new(Code::BadJson, "this is not JSON");
-    fault.at = Some(error.column());
+    let (line, column) = (error.line(), error.column());
+    let why = format!("cannot read this as JSON: the error is at line {line}, column {column}");
+    let mut fault = Fault::new(Code::BadJson, why);
+    fault.at = Some(column);
     fault
 }
 
-/// The one thing that [`Fields`] does not take is a field that is there twice.
-fn twice(error: &serde_json::Error) -> Fault {
+/// [`Fields`] take any value: what they reject is a field that appears twice, which serde names
+/// between backticks.
+fn repeated(error: &serde_json::Error) -> Fault {
     let words = error.to_string();
-    let fault = Fault::new(Code::BadMessage, "a field is there twice");
-    let known = [
-        "type", "room", "text", "id", "to", "epoch", "since", "action",
-    ];
-    match known
-        .iter()
-        .find(|name| words.contains(&format!("`{name}`")))
-    {
-        Some(name) => fault.field(name),
-        None => fault,
-    }
+    let field = words.split('`').nth(1).unwrap_or_default();
+    bad(field, format!("{field} appears twice: send it once"))
 }
 
-fn optional(value: Loose, field: &'static str) -> Result<Option<String>, Fault> {
+fn unknown_type(kind: &str) -> Fault {
+    let safe = |c: char| match c.is_alphanumeric() || "_-. ".contains(c) {
+        true => c,
+        false => '?',
+    };
+    let shown: String = kind.chars().take(MAX_TYPE).map(safe).collect();
+    Fault::new(Code::UnknownType, format!("unknown type: {shown}")).field("type")
+}
+
+fn bad(field: &str, why: impl Into<String>) -> Fault {
+    Fault::new(Code::BadMessage, why).field(field)
+}
+
+fn optional(value: Field, field: &str) -> Result<Option<String>, Fault> {
     match value {
-        Loose::Missing => Ok(None),
-        Loose::Text(text) => Ok(Some(text)),
-        Loose::Other => {
-            let why = format!("{field} must be a string");
-            Err(Fault::new(Code::BadMessage, why).field(field))
-        }
+        Field::Missing => Ok(None),
+        Field::String(text) => Ok(Some(text)),
+        Field::Other(_) => Err(bad(field, format!("{field} must be a string"))),
     }
 }
 
-fn required(value: Loose, field: &'static str) -> Result<String, Fault> {
-    optional(value, field)?.ok_or_else(|| {
-        let why = format!("{field} is missing");
-        Fault::new(Code::BadMessage, why).field(field)
-    })
+fn required(value: Field, field: &str) -> Result<String, Fault> {
+    optional(value, field)?.ok_or_else(|| bad(field, format!("{field} is missing")))
 }
 
-fn bounded(text: String, field: &'static str, max: usize) -> Result<String, Fault> {
+fn bounded(text: String, field: &str, max: usize) -> Result<String, Fault> {
     if text.chars().nth(max).is_some() {
         let why = format!("{field} has more than {max} characters");
         return Err(Fault::new(Code::TooLong, why).field(field));
@@ -202,82 +165,37 @@ fn bounded(text: String, field: &'static str, max: usize) -> Result<String, Faul
     Ok(text)
 }
 
-fn body(value: Loose) -> Result<String, Fault> {
+fn body(value: Field) -> Result<String, Fault> {
     bounded(required(value, "text")?, "text", MAX_TEXT)
 }
 
-fn identifier(value: Loose, field: &'static str) -> Result<Option<String>, Fault> {
+fn identifier(value: Field, field: &str) -> Result<Option<String>, Fault> {
     let text = optional(value, field)?;
     text.map(|text| bounded(text, field, MAX_ID)).transpose()
 }
 
-fn name(text: String, field: &'static str) -> Result<String, Fault> {
+fn name(text: String, field: &str) -> Result<String, Fault> {
     zcomm_core::name(&text).ok_or_else(|| Fault::new(Code::BadName, NAME_RULE).field(field))
 }
 
-fn room(value: Loose) -> Result<String, Fault> {
+fn room(value: Field) -> Result<String, Fault> {
     match optional(value, "room")? {
         Some(text) => name(text, "room"),
         None => Ok(LOBBY.to_owned()),
     }
 }
 
-fn position(value: Loose) -> Result<Option<Seq>, Fault> {
-    let Some(text) = optional(value, "since")? else {
-        return Ok(None);
-    };
-    let why = "since must be a position: digits in a string";
-    let seq = Seq::parse(&text).ok_or_else(|| Fault::new(Code::BadMessage, why).field("since"))?;
-    Ok(Some(seq))
+fn position(value: Field) -> Result<Option<Seq>, Fault> {
+    let not_digits = || bad("since", "since must be a string of digits");
+    let text = optional(value, "since")?;
+    text.map(|text| Seq::parse(&text).ok_or_else(not_digits))
+        .transpose()
 }
 
-impl<'de> Deserialize<'de> for Loose {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Loose, D::Error> {
-        from.deserialize_any(Anything)
-    }
-}
-
-struct Anything;
-
-impl<'de> Visitor<'de> for Anything {
-    type Value = Loose;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
-        Ok(Loose::Text(text.to_owned()))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Loose, E> {
-        Ok(Loose::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Loose, E> {
-        Ok(Loose::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Loose, E> {
-        Ok(Loose::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Loose, E> {
-        Ok(Loose::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<Loose, E> {
-        Ok(Loose::Other)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Loose, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Loose::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Loose::Other)
+fn action(value: Field) -> Result<Action, Fault> {
+    match required(value, "action")?.as_str() {
+        "get_stats" => Ok(Action::GetStats),
+        _ => Err(bad("action", "unknown action: the only one is get_stats")),
     }
 }
 
@@ -292,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_is_read_and_a_room_is_the_lobby_unless_it_is_named() {
+    fn every_type_is_read_and_a_missing_room_is_the_lobby() {
         for text in [
             r#"{"type":"join","room":"lobby"}"#,
             r#"{"type":"join","room":"Rust 2","epoch":"e","since":"12"}"#,
@@ -305,11 +223,6 @@ mod tests {
             r#"{"type":"custom","action":"get_stats"}"#,
         ] {
             let message = ClientMessage::parse(text).unwrap();
-            // The derived reader, for friends, understands the same.
-            assert_eq!(
-                serde_json::from_str::<ClientMessage>(text).unwrap(),
-                message
-            );
             assert_eq!(serde_json::to_string(&message).unwrap(), text);
             let bare = text.replace(r#","room":"lobby""#, "");
             assert_eq!(ClientMessage::parse(&bare), Ok(message));
@@ -317,8 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn a01_a02_a03_what_is_not_json_is_told_with_its_column() {
+    fn a01_a02_a03_a_fault_in_json_names_its_column() {
         let deep = "[".repeat(200);
+        let deep_field = format!(r#"{{"text":{deep}{}}}"#, "]".repeat(200));
         for text in [
             "hello",
             "",
@@ -331,6 +245,7 @@ mod tests {
             "1e999",
             "NaN",
             deep.as_str(),
+            deep_field.as_str(),
         ] {
             let fault = ClientMessage::parse(text).unwrap_err();
             assert_eq!(
@@ -346,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a04_a05_a08_a_field_that_is_wrong_is_named() {
+    fn a04_a05_a08_a_wrong_field_is_named() {
         for (text, field) in [
             (r#"{"type":"a","type":"b"}"#, Some("type")),
             (r#"{"type":"ping","id":"1","id":"1"}"#, Some("id")),
@@ -386,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a06_an_unknown_type_is_repeated_cut_and_cleaned() {
+    fn a06_an_unknown_type_is_repeated_short_and_clean() {
         let text = format!(r#"{{"type":"\u001b[2J<{}","id":"7"}}"#, "x".repeat(100));
         let fault = ClientMessage::parse(&text).unwrap_err();
         assert_eq!(fault.code, Code::UnknownType);
@@ -398,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a07_a20_a21_fields_that_are_not_known_are_ignored() {
+    fn a07_a20_a21_unknown_fields_are_ignored() {
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
         let text = format!(
             r#" {{"type":"ping","__proto__":{{"x":1}},"constructor":[],"timestamp":"2099","x":{deep},"x":1}}"#
@@ -434,7 +349,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_reader_panic(text in r#"[\{"a-z:,\[\]\}\\0-9 ]{0,60}"#, any in ".*") {
+        fn no_text_makes_the_parser_panic(text in r#"[\{"a-z:,\[\]\}\\0-9 ]{0,60}"#, any in ".*") {
             ClientMessage::parse(&text).ok();
             ClientMessage::parse(&any).ok();
         }

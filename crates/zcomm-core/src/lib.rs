@@ -86,14 +86,14 @@ mod server;
 
 pub use access::{
     origin::{Authority, Origin},
-    refusal::Refuse,
+    refusal::RefuseBy,
     token::{DEMO_TOKEN, NamedToken, Token},
 };
 pub use client::{
     opening::{Opening, TlsOpening},
     options::ConnectOptions,
     reconnect::{Client, Event},
-    socket::{ClientSocket, Received},
+    socket::ClientSocket,
     upstream::{ByteStream, Upstream},
 };
 pub use clients::registry::{ClientId, ClientInfo, Clients};
@@ -133,4 +133,4 @@ pub use tls::{
     pem::{MAKE_CERTIFICATES, PemError, read_pem},
     trust::Trust,
 };
-pub use wire::codec::End;
+pub use wire::codec::{End, Received};

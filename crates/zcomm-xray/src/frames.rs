@@ -4,7 +4,7 @@
 //! the lengths make sense, and keeps the header, the beginning of the payload and the broken
 //! rules. Memory is bounded: the payload of a frame that will not be shown is only counted.
 
-use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use crate::{
     event::Frame,

@@ -12,7 +12,7 @@
 //! a program that speaks WebSocket and has read this request, not from a cache.
 
 use data_encoding::{BASE64, HEXLOWER};
-use tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
     event::{Accept, Head, Header},

@@ -4,7 +4,7 @@
 //! and with pings in between. The first frame says whether it is text; whether it is UTF-8
 //! depends on all frames together. Only the beginning is kept, so memory is bounded.
 
-use tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::{
     event::{Close, Joined},

@@ -3,8 +3,8 @@
 //! A codec ends the connection at the first broken rule, and says little more than "protocol
 //! error". A learner who writes a client needs to know which rule, and where to read it.
 
-use serde::Serialize;
-use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use serde::{Deserialize, Serialize};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use crate::splitter::FrameHeader;
 
@@ -12,7 +12,7 @@ use crate::splitter::FrameHeader;
 pub(crate) const MAX_CONTROL: usize = 125;
 
 /// The sender of some bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// The client, to the server.
     #[serde(rename = "client")]

@@ -10,7 +10,7 @@
 //! needs no more memory than an empty one. The decoder, the server's reads and `zcomm chaos`
 //! share it.
 
-use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 /// The longest header: two bytes, eight of length, four of masking key.
 const MAX_HEADER: usize = 14;
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::io::Cursor;
-    use tungstenite::protocol::frame as codec;
+    use tokio_tungstenite::tungstenite::protocol::frame as codec;
 
     /// The headers in these bytes, and all bytes that came out, in pieces of this size.
     fn split(bytes: &[u8], size: usize) -> (Vec<FrameHeader>, Vec<u8>, Splitter) {

@@ -1,21 +1,20 @@
-//! `zcomm completions`: what makes a shell complete this command at the Tab key.
+//! `zcomm completions`: a script that completes this command at the Tab key of a shell.
 //!
-//! A shell reads a script that knows every subcommand and option. It is made from the same
-//! definition that parses them, so it cannot name one that is not there. A new version of
-//! the command has new options: whoever installs it prints the script again.
+//! The script is made from the same definition that parses the options, so it cannot name an
+//! option that does not exist. After an update of the command, print the script again.
 
 use std::process::ExitCode;
 
 use clap_complete::Shell;
 
-use crate::print::print;
+use crate::shared::text::print;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Put the command itself on the PATH first:
   cargo install --path crates/zcomm
 
-Then tell your shell, once, and open a new one:
+Then install the script once, and open a new shell:
   bash        zcomm completions bash > \\
                 ~/.local/share/bash-completion/completions/zcomm
               (make the folder first; the package bash-completion reads it)
@@ -26,15 +25,15 @@ Then tell your shell, once, and open a new one:
   powershell  zcomm completions powershell >> $PROFILE
   elvish      zcomm completions elvish >> ~/.config/elvish/rc.elv
 
-To try it in this bash alone:
+To try it in the current bash only:
   source <(zcomm completions bash)")]
 pub(crate) struct Arguments {
-    /// The shell that is to complete
+    /// The shell
     shell: Shell,
 }
 
 pub(crate) fn run(arguments: &Arguments, mut command: clap::Command) -> ExitCode {
-    // Into memory first: the generator panics when its reader has hung up.
+    // The generator panics when stdout is closed, so it writes into memory.
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "zcomm", &mut script);
     print(&script)

@@ -1,46 +1,43 @@
-//! `zcomm`: the command beside the lessons.
+//! `zcomm`: the command of the lessons.
 //!
-//! Each subcommand is one file. What it prints is for people and goes to stdout; what went
-//! wrong is two lines on stderr, a sentence and what to do next.
+//! Each subcommand is a folder, or one file if it is short (`zcomm demo` is `tour`). `shared`
+//! holds what several subcommands use, and `proxy` what `xray` and `chaos` share.
+//!
+//! The output goes to stdout. An error is two lines on stderr: what happened, and what to type.
+
+// From the bottom up; blank lines keep rustfmt from sorting.
+mod shared;
 
 mod certs;
-mod chaos;
 mod chat;
 mod completions;
 mod connect;
-mod doctor;
-mod failure;
-mod handshake;
-mod lines;
 mod man;
-mod output;
-mod paint;
-mod print;
-mod processes;
-mod program;
 mod proxy;
-mod signals;
 mod stress;
 mod tour;
+
+mod chaos;
+mod doctor;
 mod xray;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-/// The command beside the zComm lessons: look, talk, measure
+/// The command of the zComm lessons: connect, chat, measure, inspect
 #[derive(Parser)]
 #[command(name = "zcomm", version, max_term_width = 80)]
 #[command(after_help = "\
 Examples:
-  zcomm doctor                          what would stop a lesson?
-  zcomm connect ws://127.0.0.1:8765/    talk to one
-  zcomm chat --token TOKEN              take part in the chat
-  zcomm demo                            all that a chat says, step by step
-  zcomm stress ws://127.0.0.1:8765/     what does a server bear?
-  zcomm xray ws://127.0.0.1:8765/       every byte that passes, explained
-  zcomm chaos ws://127.0.0.1:8765/      what does a bad network do to it?
-  zcomm help connect                    all about a subcommand")]
+  zcomm doctor                          check this machine for problems
+  zcomm connect ws://127.0.0.1:8765/    send messages to a server
+  zcomm chat --token TOKEN              join the chat
+  zcomm demo                            see each message of the chat, explained
+  zcomm stress ws://127.0.0.1:8765/     load-test a server
+  zcomm xray ws://127.0.0.1:8765/       see every byte, explained
+  zcomm chaos ws://127.0.0.1:8765/      test a server on a bad network
+  zcomm help connect                    show the options of a subcommand")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -48,25 +45,25 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Look at what stops a lesson: ports, settings, certificates, network
+    /// Check this machine: ports, settings, certificates, network
     Doctor(doctor::Arguments),
-    /// Open a WebSocket: lines go out, messages come in
+    /// Open a WebSocket: send lines, print messages
     Connect(connect::Arguments),
-    /// Take part in a chat
+    /// Join a chat from the terminal
     Chat(chat::Arguments),
-    /// A guided tour of the chat: every message, and what to notice
+    /// Show each message of the chat, step by step
     Demo(tour::Arguments),
-    /// Put a server under load, and measure it
+    /// Load-test a server
     Stress(stress::Arguments),
-    /// Stand between a client and a server, and show every byte
+    /// Show every byte between a client and a server
     Xray(xray::Arguments),
-    /// Stand between a client and a server, and make faults on demand
+    /// Make network faults between a client and a server
     Chaos(Box<chaos::Arguments>),
     /// Make certificates for wss:// on this machine, or explain one
     Certs(certs::Arguments),
-    /// Print what makes a shell complete this command
+    /// Print a completion script for a shell
     Completions(completions::Arguments),
-    /// Print the manual of this command
+    /// Print the manual page of the command
     Man(man::Arguments),
 }
 

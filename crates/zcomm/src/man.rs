@@ -1,8 +1,7 @@
-//! `zcomm man`: the manual, as `man` reads it.
+//! `zcomm man`: the manual page of the command or of a subcommand.
 //!
-//! A page is made from the same definition as `--help`, for those who look things up with
-//! `man`, and for whoever packs the command. The examples at the end of a help are set line
-//! by line; as running text they would flow into one another.
+//! A page is made from the same definition as `--help`. The examples at the end of a help
+//! text keep their line breaks; as running text they would flow into one another.
 
 use std::{
     io::{self, Write},
@@ -12,23 +11,23 @@ use std::{
 use clap::Command;
 use clap_mangen::Man;
 
-use crate::print::print;
+use crate::shared::text::print;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  zcomm man | man -l -           read it (on macOS: | mandoc -l)
-  zcomm man connect | man -l -   that of a subcommand
+  zcomm man | man -l -           read the manual (on macOS: | mandoc -l)
+  zcomm man connect | man -l -   read the manual of a subcommand
   zcomm man > ~/.local/share/man/man1/zcomm.1
-                                 keep it: then `man zcomm` finds it
+                                 install it for `man zcomm`
                                  (make the folder first)")]
 pub(crate) struct Arguments {
-    /// The page of this subcommand
+    /// The subcommand whose page to print
     subcommand: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments, mut command: Command) -> ExitCode {
-    // Gives the subcommands their whole names: `zcomm connect`.
+    // Gives the subcommands their full names: `zcomm connect`.
     command.build();
     let page = match &arguments.subcommand {
         None => command,
@@ -59,13 +58,13 @@ fn render(page: Command, out: &mut Vec<u8>) -> io::Result<()> {
     }
     match more {
         None => Ok(()),
-        Some(more) => writeln!(out, ".SH NOTES\n.nf\n{}\n.fi", as_it_stands(&more)),
+        Some(more) => writeln!(out, ".SH NOTES\n.nf\n{}\n.fi", escaped(&more)),
     }
 }
 
-/// Text that roff prints as it stands: a backslash would begin a command, and so would a
-/// point or a quote at the start of a line; a bare minus would become a hyphen.
-fn as_it_stands(text: &str) -> String {
+/// Escapes a text for roff. A backslash begins a command, and so does a dot or a quote at the
+/// start of a line; a bare minus becomes a hyphen.
+fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     let lines = text
         .lines()
@@ -76,7 +75,7 @@ fn as_it_stands(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// As if it had been typed without `man`: then the parser knows what is like it.
+/// Reports an unknown subcommand as the parser does, which suggests similar names.
 fn unknown(name: &str, command: &mut Command) -> ExitCode {
     if let Err(error) = command.try_get_matches_from_mut(["zcomm", name]) {
         error.print().ok();
@@ -89,9 +88,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_text_is_read_as_a_command() {
+    fn a_text_contains_no_roff_command() {
         assert_eq!(
-            as_it_stands(".SH x\n'y\n a\\b --c"),
+            escaped(".SH x\n'y\n a\\b --c"),
             "\\&.SH x\n\\&'y\n a\\eb \\-\\-c"
         );
     }

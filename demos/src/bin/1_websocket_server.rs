@@ -1,14 +1,15 @@
-//! # 1. A server: a connection lives
+//! # 1. A server: the life of a connection
 //!
-//! Accepts WebSocket connections, and shows who is connected.
+//! Accepts WebSocket connections and lists the connected clients.
 //!
-//! **New:** a WebSocket is a connection that stays. It begins, lasts and ends, and the
-//! server can count those that are there now.
+//! **New:** a WebSocket is a connection that stays open. The server sees when it opens and
+//! when it closes, so it can count its clients.
 //!
 //! - **Run** `cargo run --bin 1_websocket_server`
 //! - **Open** <http://127.0.0.1:8765/>, or double-click `clients/1_client_server.html`
 //! - **Watch** the terminal when you press Connect, and when you close the tab.
-//! - **Try** it in three windows, then press Ctrl-C here: which close code do they show?
+//! - **Try** three windows, then press Ctrl-C in the terminal: which close code do the pages
+//!   show?
 
 use demos::SERVER_PAGE;
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ use zcomm_core::{Clients, Config, Connection, Result, Server, program, shutdown_
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Logs to the terminal, and turns an error into a sentence and an exit code.
+    // Starts the log. Prints an error as a sentence and returns its exit code.
     program(serve()).await
 }
 
@@ -26,15 +27,15 @@ async fn serve() -> Result<()> {
     server.run(listen, shutdown_signal()).await
 }
 
-/// Called once for each client, in a task of its own; all of them run side by side.
+/// Runs once for each client, in its own task. All these tasks run concurrently.
 async fn listen(mut connection: Connection) -> Result<()> {
     let (id, clients) = (connection.id(), connection.clients().clone());
     info!("client {id} joined; connected: {}", names(&clients));
 
-    // `recv` waits until the client says something. `None` means it has left: that ends
-    // the loop, and is no error.
+    // `recv` waits for the next message. `None` means that the connection has ended: the
+    // loop ends, and that is not an error.
     while let Some(message) = connection.recv().await {
-        // `?` shows it escaped: a stranger's text must not control our terminal.
+        // `?` escapes the text, so that a client cannot control this terminal.
         info!(said = ?message, "client {id}");
     }
 

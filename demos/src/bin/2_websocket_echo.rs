@@ -1,14 +1,14 @@
 //! # 2. Echo: both directions
 //!
-//! Sends each message back: a text as `Echo: …`, bytes unchanged.
+//! Sends each message back: a text with `Echo: ` before it, bytes unchanged.
 //!
-//! **New:** the server answers. On one connection both sides may speak at any time.
+//! **New:** the server answers. Both sides may send at any time on the same connection.
 //!
 //! - **Run** `cargo run --bin 2_websocket_echo`
 //! - **Open** <http://127.0.0.1:8765/>, or double-click `clients/2_client_echo.html`
-//! - **Watch** which line of the page's code lights up for which event.
-//! - **Try** a line `ECHO_PREFIX=` in a file `.zEnv`: now it is an exact mirror, which is
-//!   what test suites for WebSocket clients and servers want.
+//! - **Watch** the code on the page: each line lights up when it runs.
+//! - **Try** the line `ECHO_PREFIX=` in a file `.zEnv`, and restart: the server sends each
+//!   text back unchanged. Test suites for WebSocket clients and servers need that.
 
 use demos::ECHO_PAGE;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use zcomm_core::{Config, Connection, Message, Result, Server, program, shutdown_
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Logs to the terminal, and turns an error into a sentence and an exit code.
+    // Starts the log. Prints an error as a sentence and returns its exit code.
     program(serve()).await
 }
 
@@ -25,12 +25,12 @@ async fn serve() -> Result<()> {
     let config = Config::from_env()?;
     let prefix = config.echo_prefix.clone();
     let server = Server::bind(config).await?.page(ECHO_PAGE);
-    // Each client's task gets a prefix of its own.
+    // Each client's task gets its own copy of the prefix.
     let handler = move |connection| echo(connection, prefix.clone());
     server.run(handler, shutdown_signal()).await
 }
 
-/// Called once for each client. What belongs to one client is a variable in here.
+/// Runs once for each client. The state of one client is a local variable.
 async fn echo(mut connection: Connection, prefix: String) -> Result<()> {
     let id = connection.id();
 
@@ -39,7 +39,7 @@ async fn echo(mut connection: Connection, prefix: String) -> Result<()> {
 
         let answer = match message {
             Message::Text(text) if !prefix.is_empty() => Message::from(format!("{prefix}{text}")),
-            // Bytes mean whatever both sides agreed on: the server must not touch them.
+            // The server does not know what the bytes mean, so it does not change them.
             unchanged => unchanged,
         };
         // Waits if this client reads slowly. Only this client's task waits.

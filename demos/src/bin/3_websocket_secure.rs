@@ -1,16 +1,16 @@
-//! # 3. Secure: who is there, and who can listen
+//! # 3. Secure: TLS encrypts and proves who the server is
 //!
-//! Visits a server over TLS and shows what that proves.
+//! Connects to a server over TLS and shows what the certificate proves.
 //!
-//! **New:** this program is a client. TLS encrypts, and it answers a question that `ws://`
-//! leaves open: is this the server whose name I typed?
+//! **New:** this program is a client. TLS encrypts the connection, and a certificate proves
+//! that this is the server whose name you typed. `ws://` does neither.
 //!
-//! - **Run** `cargo run --bin 3_websocket_secure`. It makes an authority and a server for
-//!   this run, visits it, shows what must fail, and keeps serving.
-//! - **Open** `clients/3_client_secure.html`, by double click. The browser refuses the server,
-//!   without a word; `cargo run --bin zcomm -- certs` makes certificates it can be told to
-//!   trust.
-//! - **Watch** the sentence for each thing that must fail.
+//! - **Run** `cargo run --bin 3_websocket_secure`. It starts a server with a new certificate,
+//!   connects to it, shows seven connections that must fail, and keeps serving.
+//! - **Open** `clients/3_client_secure.html` by double click. The browser refuses the server
+//!   and does not tell the page why. `cargo run --bin zcomm -- certs` makes a certificate that
+//!   your browser can trust.
+//! - **Watch** the error of each connection that must fail.
 //! - **Try** `cargo run --bin 3_websocket_secure -- wss://zolo.media/ws`, or another server.
 
 use demos::secure::{Arguments, echo, gallery, own_server};
@@ -36,7 +36,7 @@ async fn lesson(arguments: Arguments) -> Result<()> {
         match visited {
             visited if arguments.once => return visited,
             Err(error) => warn!("{}", error.with_help()),
-            Ok(()) => info!("serving until Ctrl-C; now open the page: what does the browser say?"),
+            Ok(()) => info!("serving until Ctrl-C; open the page: what does the browser say?"),
         }
         pending().await
     };
@@ -46,18 +46,18 @@ async fn lesson(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Everything of interest happens in the first line: it fails unless the server proves who
-/// it is. There is no way to ask for less.
+/// The first line is the lesson: it fails unless the server proves its name. No option turns
+/// that check off.
 async fn visit(options: &ConnectOptions) -> Result<()> {
     let mut socket = ClientSocket::connect_with(options).await?;
     for line in socket.opening().to_string().lines() {
         info!("{line}");
     }
     socket.send("Hello over TLS").await?;
-    // A server need not answer. This one is given three seconds, not for ever.
+    // A server need not answer, so the wait has a limit.
     match tokio::time::timeout(Duration::from_secs(3), socket.recv()).await {
-        Ok(Some(answer)) => info!(?answer, "heard"),
-        Ok(None) => info!("the server ended the conversation"),
+        Ok(Some(answer)) => info!(?answer, "received"),
+        Ok(None) => info!("the server closed the connection"),
         Err(_) => info!("no answer within 3 s"),
     }
     let why = socket.close(CloseReason::NORMAL, "Goodbye").await?;

@@ -1,17 +1,18 @@
 //! # 4. Broadcast: who may connect
 //!
-//! Passes what one client says on to all others, for clients that show the token.
+//! Sends each message of a client to all other clients. Each client must show a token.
 //!
-//! **New:** the door. The server checks the page's origin, the host in the address, the
-//! token and its limits before a client may speak. All of that is on in every lesson; only
-//! the token is asked for here.
+//! **New:** access control. Before a client may send, the server checks the page's origin,
+//! the host in the address, the token and its limits. The lessons before this one make the
+//! same checks, except for the token.
 //!
 //! - **Run** `cargo run --bin 4_websocket_broadcast`
-//! - **Open** the link it prints, in two or three windows. Or `cp .zEnv.example .zEnv`,
-//!   double-click `clients/4_client_broadcast.html` and type `demo_secure_token_123`.
-//! - **Watch** what a wrong token gets: close code 1008, and the reason.
-//! - **Try** a line `WEBSOCKET_REFUSE=http` in a file `.zEnv`: what does the browser tell the
-//!   page now?
+//! - **Open** the link that it prints, in two or three windows. Or type
+//!   `cp .zEnv.example .zEnv`, restart, double-click `clients/4_client_broadcast.html` and
+//!   type `demo_secure_token_123` there.
+//! - **Watch** the answer to a wrong token: close code 1008, and the reason.
+//! - **Try** the line `WEBSOCKET_REFUSE=http` in a file `.zEnv`, and restart: what does the
+//!   browser tell the page now?
 
 use demos::BROADCAST_PAGE;
 use std::process::ExitCode;
@@ -22,12 +23,12 @@ use zcomm_core::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Logs to the terminal, and turns an error into a sentence and an exit code.
+    // Starts the log. Prints an error as a sentence and returns its exit code.
     program(serve()).await
 }
 
 async fn serve() -> Result<()> {
-    // Code wins over settings where a lesson needs it: here the token is always asked for.
+    // This lesson always requires the token, whatever the settings say.
     let config = Config {
         require_auth: true,
         ..Config::from_env()?
@@ -36,9 +37,9 @@ async fn serve() -> Result<()> {
     server.run(relay, shutdown_signal()).await
 }
 
-/// Called once for each client.
+/// Runs once for each client.
 async fn relay(mut connection: Connection) -> Result<()> {
-    // The server names its clients. A name that a client sends could be anybody's.
+    // The server names its clients: a client could send the name of another.
     let (id, hub) = (connection.id(), connection.hub().clone());
 
     while let Some(message) = connection.recv().await {
@@ -46,7 +47,7 @@ async fn relay(mut connection: Connection) -> Result<()> {
             connection.close(CloseReason::UNSUPPORTED, "text only");
             break;
         };
-        // Never waits: it appends to the hub's list of messages and wakes the others.
+        // Never waits: appends the message to the hub and wakes the other clients.
         let reached = hub.broadcast_except(format!("client {id} says: {text}"), id)?;
         info!(said = ?text, reached, "client {id}");
     }

@@ -1,18 +1,19 @@
-//! # Chat: everything together
+//! # Chat: all lessons together
 //!
-//! Rooms, who is there, who types, private messages, and after any broken connection either
-//! every message, or a word about where some are missing.
+//! Rooms, a list of users, typing notices and private messages. After a broken connection a
+//! client gets every message that it missed, or is told which ones are lost.
 //!
-//! **New:** an agreement on what stands in a message, and state that outlives a connection.
-//! The door is lesson 4's, the logs are too: a room is one more, and so is an inbox.
+//! **New:** a message format on which both sides agree, and state that outlives a connection.
+//! Access control is that of lesson 4. Each room and each inbox is a broadcast log.
 //!
 //! - **Run** `cargo run --bin chat_app`
-//! - **Open** the link it prints, in two or three windows; or `clients/chat_app.html`. From a
-//!   terminal: `cargo run --bin zcomm -- connect 'ws://127.0.0.1:8765/?name=Ada' --token …`,
-//!   and then `{"type":"join"}`.
-//! - **Watch** the list of names when you close one window; then `/stats` and `/healthz`.
-//! - **Try** to stop the server while you write, and start it again: what is lost, and who
-//!   says so? Then `WEBSOCKET_TOKENS` in `.zEnv.example`: a name that is really yours.
+//! - **Open** the link that it prints, in two or three windows; or `clients/chat_app.html`. In
+//!   a terminal: `cargo run --bin zcomm -- connect 'ws://127.0.0.1:8765/?name=Ada' --token …`,
+//!   then type `{"type":"join"}`.
+//! - **Watch** the list of users when you close a window; then `/stats` and `/healthz`.
+//! - **Try** to stop the server while you write, and start it again: which messages are lost,
+//!   and where does the page say so? Then `WEBSOCKET_TOKENS` in `.zEnv.example`: a token for
+//!   one name.
 
 use std::process::ExitCode;
 
@@ -34,17 +35,18 @@ async fn serve() -> Result<()> {
     };
     let chat = Chat::new(&config)?;
     let server = Server::bind(config).await?.page(CHAT_PAGE);
-    // All that a page reads here is JSON; so are the words for what it missed.
+    // The page reads JSON only, so the notice about lost messages is JSON, too.
     let server = server.gap_words(chat.gap_words());
-    // Rooms have names, and not everybody shall read them.
+    // The figures name the rooms: only this machine and clients with the token may read them.
     let server = server.figures(chat.figures()).private_stats();
     let handler = move |connection| talk(chat.clone(), connection);
     server.run(handler, shutdown_signal()).await
 }
 
-/// Called once for each client.
+/// Runs once for each client.
 async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
-    // A name, an inbox, and what was missed. Dropping the person is leaving.
+    // Gives the client a name and an inbox, and sends what it missed. Dropping `person`
+    // leaves the chat.
     let Some(mut person) = chat.welcome(&mut connection).await? else {
         return Ok(());
     };

@@ -1,16 +1,16 @@
 //! # Open broadcast: one to many
 //!
-//! Passes what one client says on to all others.
+//! Sends each message of a client to all other clients.
 //!
-//! **New:** clients hear each other. The message is stored once, in the hub, and each
-//! connection reads it there at its own pace: a slow one delays nobody.
+//! **New:** clients reach each other. The server stores a message once, in the hub. Each
+//! connection reads it there at its own pace, so a slow client delays no other.
 //!
 //! - **Run** `cargo run --bin open_broadcast`
-//! - **Open** <http://127.0.0.1:8765/> in two or three windows, side by side; leave the
+//! - **Open** <http://127.0.0.1:8765/> in two or three windows, side by side. Leave the
 //!   token empty.
-//! - **Watch** the number reached in the terminal: everybody but the sender.
-//! - **Try** to name who should *not* be able to read along. Nobody asked them: lesson 4
-//!   does, and differs from this file in a few lines.
+//! - **Watch** `reached` in the terminal: the number of clients that get the message.
+//! - **Try** to list which programs could read these messages. This server checks no token.
+//!   Lesson 4 does, and differs from this file in a few lines.
 
 use demos::BROADCAST_PAGE;
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ use zcomm_core::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Logs to the terminal, and turns an error into a sentence and an exit code.
+    // Starts the log. Prints an error as a sentence and returns its exit code.
     program(serve()).await
 }
 
@@ -31,9 +31,9 @@ async fn serve() -> Result<()> {
     server.run(relay, shutdown_signal()).await
 }
 
-/// Called once for each client.
+/// Runs once for each client.
 async fn relay(mut connection: Connection) -> Result<()> {
-    // The server names its clients. A name that a client sends could be anybody's.
+    // The server names its clients: a client could send the name of another.
     let (id, hub) = (connection.id(), connection.hub().clone());
 
     while let Some(message) = connection.recv().await {
@@ -41,7 +41,7 @@ async fn relay(mut connection: Connection) -> Result<()> {
             connection.close(CloseReason::UNSUPPORTED, "text only");
             break;
         };
-        // Never waits: it appends to the hub's list of messages and wakes the others.
+        // Never waits: appends the message to the hub and wakes the other clients.
         let reached = hub.broadcast_except(format!("client {id} says: {text}"), id)?;
         info!(said = ?text, reached, "client {id}");
     }

@@ -1,11 +1,9 @@
-//! What must fail: seven connections that a client has to refuse.
+//! Seven connections that a client must refuse.
 //!
-//! A lesson about trust that shows only what works teaches nothing: a client that believes
-//! everybody passes it, too. So here are seven servers, each with one thing wrong, on free
-//! ports of this machine. The lesson fails if a client talks to one of them, or refuses it
-//! for another reason.
-//!
-//! Production runs such a list against each new version of its clients.
+//! A client that trusts every certificate can connect everywhere, so a test of good servers
+//! does not find it. Here are seven servers on free ports of this machine, each with one
+//! fault. The lesson fails if the client connects to one of them, or refuses it for another
+//! reason.
 
 use std::{future::pending, io};
 
@@ -15,22 +13,22 @@ use zcomm_core::{
     LOOPBACK_NAMES, PemPair, Result, Server, Trust,
 };
 
-/// A server with one thing wrong.
+/// A server with one fault.
 struct Exhibit<'a> {
     what: &'a str,
-    /// What it shows; `None`: it does not speak TLS.
+    /// The certificate it presents; `None`: it does not speak TLS.
     certificate: Option<PemPair>,
     scheme: &'a str,
-    /// Whom the client believes.
+    /// The authority that the client trusts.
     trusted: &'a DevelopmentCa,
-    /// Whether this is the refusal that must come.
+    /// Returns whether this is the expected error.
     expected: fn(&ConnectError) -> bool,
 }
 
-/// Shows each of them, and what the client says.
+/// Connects to each of the seven servers and logs the client's error.
 ///
 /// # Errors
-/// When a client talks to a server that it must refuse, or refuses it for a wrong reason.
+/// When the client connects to one of them, or refuses it for another reason.
 pub async fn show() -> Result<()> {
     let (ca, other) = (DevelopmentCa::new(&[])?, DevelopmentCa::new(&[])?);
     let good = ca.issue(&LOOPBACK_NAMES)?;
@@ -56,12 +54,12 @@ pub async fn show() -> Result<()> {
             |error| matches!(why(error), Some(Distrust::Expired { .. })),
         ),
         exhibit(
-            "a good certificate, for another address",
+            "a valid certificate for another address",
             Some(ca.issue(&["127.0.0.2"])?),
             |error| matches!(why(error), Some(Distrust::WrongName { .. })),
         ),
         exhibit(
-            "the authority itself as a server, as many recipes make it",
+            "a CA certificate used by a server, as many recipes do",
             Some(ca.pem()),
             |error| matches!(why(error), Some(Distrust::CaAsServer)),
         ),
@@ -76,7 +74,7 @@ pub async fn show() -> Result<()> {
                 matches!(error, ConnectError::SpeaksTls { .. })
             })
         },
-        exhibit("wss:// to a port that does not", None, |error| {
+        exhibit("wss:// to a port without TLS", None, |error| {
             matches!(error, ConnectError::NotTls { .. })
         }),
     ];
@@ -96,7 +94,7 @@ fn why(error: &ConnectError) -> Option<&Distrust> {
 }
 
 impl Exhibit<'_> {
-    /// Starts the server, connects, and returns what the client says.
+    /// Starts the server, connects, and returns the client's error.
     async fn refusal(self) -> Result<ConnectError> {
         let tls = self.certificate.as_ref().map(Identity::from_pem);
         let config = Config {
@@ -112,11 +110,11 @@ impl Exhibit<'_> {
             connected = ClientSocket::connect(&url, &trust) => match connected {
                 Err(Error::Connect(error)) if (self.expected)(&error) => Ok(error),
                 Err(error) => Err(error),
-                Ok(_) => Err(io::Error::other(format!("{}: the client believed it", self.what)).into()),
+                Ok(_) => Err(io::Error::other(format!("{}: the client connected", self.what)).into()),
             },
             ended = server.run(silent, pending()) => {
                 ended?;
-                Err(io::Error::other("the server of the demonstration ended").into())
+                Err(io::Error::other("the demonstration server stopped").into())
             }
         }
     }

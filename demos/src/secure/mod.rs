@@ -1,10 +1,8 @@
-//! What lesson 3 needs beside its conversation: what it is told to do, and a server to visit.
+//! The parts of lesson 3 that are not the lesson: its command line and its own server.
 //!
-//! The certificate is made at the start and is gone at the end, so there is nothing to
-//! install and nothing to steal. With `WEBSOCKET_SSL_CERT` set, the server shows that one
-//! instead, which a browser can have been told to trust.
-//!
-//! Production never makes an authority by the way: it is a decision, and somebody's job.
+//! The server makes a certificate at the start and keeps it in memory only, so there is
+//! nothing to install and nothing to steal. With `WEBSOCKET_SSL_CERT` set, it uses that
+//! certificate, which a browser may already trust.
 
 pub mod gallery;
 
@@ -23,40 +21,40 @@ use crate::pages::SECURE_PAGE;
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Without a URL the lesson visits a server of its own, shows what must fail, and keeps serving."
+    after_help = "Without a URL, the lesson starts its own server, connects to it, shows connections that must fail, and keeps serving."
 )]
 pub struct Arguments {
-    /// Where to go, e.g. wss://zolo.media/ws
+    /// The address to connect to, e.g. wss://zolo.media/ws
     pub url: Option<String>,
 
-    /// A file with an authority to trust, beside those that this computer trusts
+    /// A file with an authority to trust, in addition to those of this computer
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
-    /// End after the visit, instead of serving on
+    /// Exit after the connections, do not keep serving
     #[arg(long, conflicts_with = "url")]
     pub once: bool,
 
-    /// Show every byte that passes, TLS taken off; =json for programs. Without a URL it is
-    /// the server that shows
-    // Only named here: it is a setting, and is read with the others.
+    /// Show every byte, decrypted and explained; =json for programs. Without a URL, the
+    /// server shows them
+    // Declared for --help only: `Xray::from_env` reads it with the other settings.
     #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     xray: Option<String>,
 }
 
 impl Arguments {
-    /// Reads the command line; ends the program where it is wrong or asks for help.
+    /// Reads the command line. Exits if it is wrong or asks for help.
     #[must_use]
     pub fn read() -> Arguments {
         Arguments::parse()
     }
 
-    /// How to visit a server of others: who is believed is whom this computer believes, and
-    /// who is named by `--ca`.
+    /// Returns the options to connect to `url`. The client trusts the authorities of this
+    /// computer and those in the file of `--ca`.
     ///
     /// # Errors
-    /// When the file holds no authority, or this computer has no list of them; for wrong
-    /// settings.
+    /// When the file holds a certificate that is not an authority, when this computer has no
+    /// list of authorities, or for wrong settings.
     pub fn options(&self, url: &str) -> Result<ConnectOptions> {
         let trust = Trust::platform(&self.authorities()?)?;
         Ok(ConnectOptions {
@@ -73,18 +71,18 @@ impl Arguments {
         match chain.iter().all(Certificate::is_authority) {
             true => Ok(chain),
             false => {
-                let reason = "is a server's certificate, and no authority to trust";
-                let help = "zcomm certs keeps the authority beside it, in ca.pem";
+                let reason = "is a server's certificate, not an authority";
+                let help = "name the authority's file: zcomm certs writes it to ca.pem";
                 Err(PemError::new(file, reason).with_help(help).into())
             }
         }
     }
 }
 
-/// The lesson's own server, and whom to believe to believe it.
+/// Returns the lesson's own server, and the authorities that a client of it must trust.
 ///
 /// # Errors
-/// For wrong settings, or when it cannot listen.
+/// For wrong settings, or when the server cannot listen.
 pub async fn own_server(arguments: &Arguments) -> Result<(Server, Trust)> {
     let default = Config {
         port: 8766,
@@ -97,7 +95,7 @@ pub async fn own_server(arguments: &Arguments) -> Result<(Server, Trust)> {
         None => {
             if !also.is_empty() {
                 info!(
-                    "--ca is not needed: the certificate of this run is made by an authority of this run"
+                    "--ca is ignored: this run makes its own authority, and the client trusts that one"
                 );
             }
             let ca = DevelopmentCa::new(&[])?;

@@ -1,12 +1,13 @@
-//! A client of the chat that loses nothing in silence.
+//! A client of the chat that loses no message unnoticed.
 //!
-//! [`Client`] comes back by itself, but what was said and heard around the break is nobody's.
+//! [`Client`] reconnects by itself, but does not know what was sent or missed around the break.
 //! Three agreements with the server close that hole, and `conversation` keeps them:
 //!
-//! - **positions** (`seen`): it comes back with the last number it has seen of each log, so
-//!   that the server sends what is behind it, and nothing is shown twice;
-//! - **gaps**: what the server cannot send any more it names, and that is told like a message;
-//! - **the outbox** (`outbox`): what is said is kept until it is acknowledged.
+//! - **positions**: it reconnects with the last number that it has seen of each log, so the server
+//!   sends what comes after it, and the caller gets each message once;
+//! - **gaps**: the server names the messages that it cannot send any more, and the caller gets that
+//!   like a message;
+//! - **the outbox**: it keeps each message until the server acknowledges it.
 //!
 //! ```no_run
 //! # use zcomm_chat::{ChatClient, ChatEvent, envelope::LOBBY};
@@ -17,8 +18,8 @@
 //! chat.chat(LOBBY, "hello");
 //! while let Some(event) = chat.next().await {
 //!     match event {
-//!         ChatEvent::Heard(message) => println!("{message:?}"),
-//!         ChatEvent::Settled { id } => println!("{id} is in the log"),
+//!         ChatEvent::Received(message) => println!("{message:?}"),
+//!         ChatEvent::Acknowledged { id } => println!("{id} is in the log"),
 //!         other => println!("{other:?}"),
 //!     }
 //! }
@@ -26,87 +27,83 @@
 //! # }
 //! ```
 //!
-//! What waits is in memory, and ends with the program; production keeps it on disk.
-
-use std::time::Duration;
+//! The outbox is in memory, and ends with the program. In production it is on disk.
 
 use tokio::time::{Instant, timeout_at};
 
-use zcomm_core::{Client, CloseReason, ConnectOptions, End, Error, Event, Result, Token};
+use zcomm_core::{Client, CloseReason, ConnectOptions, Error, Event, Result, Token};
 
 use crate::{
-    client::{conversation::Conversation, event::ChatEvent},
+    client::{
+        conversation::Conversation,
+        event::ChatEvent,
+        link::{Link, WELCOME_TIMEOUT},
+    },
     envelope::ClientMessage,
 };
-
-/// For the first word of the server. One that says nothing is no chat.
-const GREETING: Duration = Duration::from_secs(10);
 
 /// A client of the chat.
 pub struct ChatClient {
     client: Client,
-    /// Where to, without what we add.
+    /// The address without the query that we add.
     url: String,
-    /// What we would like to be called.
+    /// The name to ask for.
     wanted: String,
     conversation: Conversation,
-    /// When the connection was opened, as long as it is.
-    connected: Option<Instant>,
-    /// What all our ids begin with, and how many there are.
-    mark: String,
-    said: u64,
+    /// The ids of messages are this prefix and a number.
+    id_prefix: String,
+    last_id: u64,
 }
 
 impl ChatClient {
-    /// A client that will connect as these options say, under this name if it is free, at
-    /// the first call of [`next`](ChatClient::next).
+    /// A client that will connect as these options say, under this name if it is free, at the
+    /// first call of [`next`](ChatClient::next).
     ///
     /// # Errors
     /// When the operating system has no random bytes.
     pub fn new(options: ConnectOptions, name: &str) -> Result<ChatClient> {
-        let (_, mut mark) = Token::random()?;
-        mark.truncate(11);
+        let (_, mut id_prefix) = Token::random()?;
+        id_prefix.truncate(11);
         let mut chat = ChatClient {
             url: options.url.clone(),
             client: Client::new(options),
             wanted: name.to_owned(),
             conversation: Conversation::default(),
-            connected: None,
-            mark,
-            said: 0,
+            id_prefix,
+            last_id: 0,
         };
-        chat.begin_anew();
+        chat.connect_anew();
         Ok(chat)
     }
 
-    /// What the server calls us; before it has, what we would like to be called.
+    /// The name that the server gave us; before that, the name that we ask for.
     #[must_use]
     pub fn name(&self) -> &str {
         let me = self.conversation.me.as_ref();
         me.map_or(&self.wanted, |me| &me.name)
     }
 
-    /// The rooms that we are in, or enter as soon as there is a connection.
+    /// The rooms that we are in, or join as soon as there is a connection.
     #[must_use]
     pub fn rooms(&self) -> &[String] {
         &self.conversation.rooms
     }
 
-    /// How many messages wait for their ack.
+    /// The number of messages without an ack.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.conversation.outbox.len()
     }
 
-    /// Whether as many wait as may: 100.
+    /// Whether the outbox is full: it holds 100 messages.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.conversation.outbox.is_full()
     }
 
-    /// Says something in a room. Returns the id with which it will be [`ChatEvent::Settled`] or
-    /// [`ChatEvent::Failed`], at once where we have not [joined](ChatClient::join); `None`
-    /// when 100 messages wait already.
+    /// Sends a message to a room. Returns its id, with which [`ChatEvent::Acknowledged`] or
+    /// [`ChatEvent::Failed`] will come; the latter at once for a room that we have not
+    /// [joined](ChatClient::join). Returns `None` when 100 messages wait already.
     pub fn chat(&mut self, room: &str, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Chat {
             room: room.to_owned(),
@@ -115,7 +112,7 @@ impl ChatClient {
         })
     }
 
-    /// Says something to everybody; the rest as [`chat`](ChatClient::chat).
+    /// Sends a message to all clients; otherwise like [`chat`](ChatClient::chat).
     pub fn broadcast(&mut self, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Broadcast {
             text: text.to_owned(),
@@ -123,7 +120,7 @@ impl ChatClient {
         })
     }
 
-    /// Says something to one person; the rest as [`chat`](ChatClient::chat).
+    /// Sends a message to one person; otherwise like [`chat`](ChatClient::chat).
     pub fn direct(&mut self, to: &str, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Direct {
             to: to.to_owned(),
@@ -132,40 +129,37 @@ impl ChatClient {
         })
     }
 
-    /// Enters a room, now and after each reconnect.
+    /// Joins a room, now and after each reconnect.
     pub fn join(&mut self, room: &str) {
         self.conversation.join(room);
     }
 
-    /// Leaves a room. What waits to be said there has failed.
+    /// Leaves a room. The messages that wait for it fail.
     pub fn leave(&mut self, room: &str) {
         self.conversation.leave(room);
     }
 
-    /// Asks for something that is not kept, e.g. a [`ClientMessage::Ping`]: without a
-    /// connection it is dropped.
+    /// Sends a message without an ack, e.g. a [`ClientMessage::Ping`]. Without a connection it is
+    /// dropped.
     pub fn ask(&mut self, message: ClientMessage) {
-        self.conversation.transmit(message);
+        self.conversation.link.transmit(message);
     }
 
-    /// Waits for what happens next; `None` once it is over. Cancel-safe.
+    /// Waits for the next event; `None` after the last. Cancel-safe.
     pub async fn next(&mut self) -> Option<ChatEvent> {
         loop {
             if let Some(event) = self.conversation.events.pop_front() {
                 return Some(event);
             }
             while let Some(message) = self.conversation.outgoing(Instant::now()) {
-                // When this fails, the end is what comes next.
+                // A failure ends the connection, which is the next event.
                 self.client.send(message).await.ok();
             }
-            let greeting = self.connected.filter(|_| !self.conversation.welcomed());
-            let greeting = greeting.map(|since| since + GREETING);
-            let due = greeting.or_else(|| self.conversation.due(Instant::now()));
-            let event = match due {
+            let event = match self.conversation.due(Instant::now()) {
                 None => self.client.next().await,
                 Some(due) => match timeout_at(due, self.client.next()).await {
                     Ok(event) => event,
-                    Err(_) if greeting.is_some() => {
+                    Err(_) if self.conversation.link.is_silent(Instant::now()) => {
                         self.close().await.ok();
                         Some(Event::GaveUp(no_chat()))
                     }
@@ -173,16 +167,16 @@ impl ChatClient {
                 },
             };
             match event {
-                Some(event) => self.happens(event),
+                Some(event) => self.handle(event),
                 None => {
-                    self.conversation.fail_all("the connection is over");
+                    self.conversation.fail_all("the connection has ended");
                     return self.conversation.events.pop_front();
                 }
             }
         }
     }
 
-    /// Says goodbye, and does not come back. What waits in the outbox has failed.
+    /// Closes the connection and does not reconnect. The messages in the outbox fail.
     ///
     /// # Errors
     /// As [`Client::close`].
@@ -191,72 +185,52 @@ impl ChatClient {
     }
 
     fn post(&mut self, message: impl FnOnce(Option<String>) -> ClientMessage) -> Option<String> {
-        self.said += 1;
-        let id = format!("{}-{}", self.mark, self.said);
-        let message = message(Some(id.clone()));
-        let kept = self.conversation.say(id.clone(), message);
+        self.last_id += 1;
+        let id = format!("{}-{}", self.id_prefix, self.last_id);
+        let kept = self.conversation.say(message(Some(id.clone())));
         kept.then_some(id)
     }
 
-    fn happens(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         match &event {
-            Event::Connected(_) => self.connected = Some(Instant::now()),
+            Event::Message(message) => {
+                return self.conversation.receive(message.clone(), Instant::now());
+            }
+            Event::Connected(_) => self.conversation.link = Link::opened(Instant::now()),
             Event::Disconnected(end) => {
-                self.connected = None;
-                let worth_another = self.too_large(end);
-                self.conversation.break_off();
-                if worth_another {
-                    self.begin_anew();
+                if self.conversation.disconnected(end) {
+                    self.connect_anew();
                 }
             }
             Event::Reconnecting { .. } => self.client.options().url = self.address(),
-            Event::GaveUp(_) => self.conversation.fail_all("the connection is over"),
-            Event::Message(_) => {}
+            Event::GaveUp(_) => self.conversation.fail_all("the connection has ended"),
         }
-        match event {
-            Event::Message(message) => self.conversation.hear(message, Instant::now()),
-            event => self
-                .conversation
-                .events
-                .push_back(ChatEvent::Connection(event)),
-        }
+        let event = ChatEvent::Connection(event);
+        self.conversation.events.push_back(event);
     }
 
-    /// Whether it ended because of what was under way, which then has failed: sent again it
-    /// would end each connection.
-    fn too_large(&mut self, end: &End) -> bool {
-        let blamed = matches!(end, End::ByPeer(why) if why.code() == CloseReason::TOO_BIG);
-        let outbox = &mut self.conversation.outbox;
-        let Some(id) = outbox.under_way().filter(|_| blamed).map(str::to_owned) else {
-            return false;
-        };
-        outbox.take(&id);
-        self.conversation
-            .fail(id, "it is too large for this server");
-        true
-    }
-
-    fn begin_anew(&mut self) {
+    /// Starts again, also after an end that [`Client`] takes as final.
+    fn connect_anew(&mut self) {
         let url = self.address();
         let options = self.client.options().clone();
         self.client = Client::new(ConnectOptions { url, ..options });
     }
 
-    /// Where to connect. Who we are stands in the query, since that is the one place that a
-    /// browser has, too.
+    /// The address of the next connection. It says in its query who we are, because a browser has
+    /// no other place for that, and both use the same server.
     fn address(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("name", &self.wanted);
-        query.extend_pairs(self.conversation.introduction());
-        let sign = if self.url.contains('?') { '&' } else { '?' };
-        format!("{}{sign}{}", self.url, query.finish())
+        query.extend_pairs(self.conversation.query());
+        let separator = if self.url.contains('?') { '&' } else { '?' };
+        format!("{}{separator}{}", self.url, query.finish())
     }
 }
 
 fn no_chat() -> Error {
-    let seconds = GREETING.as_secs();
+    let seconds = WELCOME_TIMEOUT.as_secs();
     Error::Ended {
-        what: format!("the server did not say welcome within {seconds} s"),
+        what: format!("the server did not send a welcome within {seconds} s"),
         help: Some("is it a chat? cargo run --bin chat_app starts one"),
     }
 }

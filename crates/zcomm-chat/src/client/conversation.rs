@@ -1,130 +1,125 @@
-//! What a client of the chat knows, and what follows from each thing it hears.
+//! The state of a client of the chat, and how each message from the server changes it.
 //!
-//! No socket is in here: messages go in, and messages to send and events to tell come out.
-//! So every case can be read, and tested, without a network; `chat_client` does the moving.
+//! There is no socket here: messages come in, and messages to send and events for the caller come
+//! out. So a test needs no network; `chat_client` moves the messages.
 //!
-//! What is known for good (who we are, what we have seen, what nobody has acknowledged) is
-//! apart from what ends with the connection: a break forgets the second and nothing of the
-//! first.
-//!
-//! Production writes the first to disk.
+//! What outlives a connection (who we are, what we have seen, what is not acknowledged) is apart
+//! from the [`Link`], which a break replaces.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use zcomm_core::Message;
+use zcomm_core::{CloseReason, End, Message};
 
 use crate::{
     client::{event::ChatEvent, link::Link, outbox::Outbox, positions::Positions},
-    envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped},
+    envelope::{ClientMessage, Code, Fault, INBOX, SERVER_LOG, Seq, ServerMessage, Stamped},
 };
 
-/// The names that a gap has for what is no room: the server's own log …
-const EVERYONE: &str = "*";
-/// … and our inbox.
-const INBOX: &str = "@";
-/// For a server that says "later" without a time, and the longest that it may ask for.
-const LATER: Duration = Duration::from_secs(1);
-const LONGEST_LATER: Duration = Duration::from_secs(60);
-/// The numbers that one server has given us, of which any may stand on a message of ours.
-const NUMBERS: usize = 20;
+/// The pause when a server says "later" without a time.
+const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause that a server can ask for.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// The client ids of one server that are remembered. Any of them may be on a message of ours.
+const MAX_CLIENT_IDS: usize = 20;
 
 /// A conversation over any number of connections.
 #[derive(Default)]
 pub(crate) struct Conversation {
     pub(crate) me: Option<Me>,
+    /// The rooms to join on each connection.
     pub(crate) rooms: Vec<String>,
     pub(crate) outbox: Outbox,
-    seen: Positions,
-    connection: Link,
-    /// What is to be told.
+    pub(crate) link: Link,
+    positions: Positions,
+    /// Events for the caller.
     pub(crate) events: VecDeque<ChatEvent>,
 }
 
-/// Who we are for the server.
+/// Who we are for the server, as the last welcome says.
 pub(crate) struct Me {
     pub(crate) name: String,
-    /// The secret by which it knows us again.
+    /// The secret that resumes our session.
     session: String,
-    /// Its run.
+    /// The run of the server.
     epoch: String,
-    numbers: VecDeque<String>,
+    /// The ids that this run of the server has given us, the newest first.
+    client_ids: VecDeque<String>,
 }
 
 impl Conversation {
-    /// The connection has ended.
-    pub(crate) fn break_off(&mut self) {
-        self.connection = Link::default();
-        self.outbox.again(None);
+    /// Notes the end of the connection. Returns whether to connect again although the server
+    /// closed for good: a message that was too large is given up, and would not end the next one.
+    pub(crate) fn disconnected(&mut self, end: &End) -> bool {
+        let too_large = matches!(end, End::ByPeer(why) if why.code() == CloseReason::TOO_BIG);
+        let id = self.outbox.under_way().filter(|_| too_large);
+        let id = id.map(str::to_owned);
+        if let Some(id) = &id {
+            self.outbox.remove(id);
+            self.fail(id.clone(), "the message is too large for this server");
+        }
+        self.link = Link::default();
+        self.outbox.send_again(None);
+        id.is_some()
     }
 
-    /// Whether the server has greeted us on this connection.
-    pub(crate) fn welcomed(&self) -> bool {
-        self.connection.welcomed
-    }
-
-    /// What to show when we come back: who we are, and what we have seen.
-    pub(crate) fn introduction(&self) -> Vec<(&'static str, String)> {
+    /// What the address of the next connection says: our session, and what we have seen.
+    pub(crate) fn query(&self) -> Vec<(&'static str, String)> {
         let Some(me) = &self.me else { return vec![] };
-        let positions = [("direct", INBOX), ("broadcast", EVERYONE)]
+        let positions = [("direct", INBOX), ("broadcast", SERVER_LOG)]
             .into_iter()
-            .filter_map(|(key, log)| Some((key, self.seen.position(log)?.seq.to_string())));
+            .filter_map(|(key, log)| Some((key, self.positions.position(log)?.seq.to_string())));
         std::iter::once(("session", me.session.clone()))
             .chain(positions)
             .collect()
     }
 
-    /// What is to be sent next.
+    /// The next message to send now.
     pub(crate) fn outgoing(&mut self, now: Instant) -> Option<ClientMessage> {
-        let next = self.connection.outgoing(&self.seen, now);
-        let may = |message: &_| self.connection.may_send(message, &self.seen, now);
+        let next = self.link.outgoing(&self.positions, now);
+        let may = |message: &_| self.link.may_send(message, &self.positions, now);
         next.or_else(|| self.outbox.send(now, may))
     }
 
-    /// When there may be something to send, though nothing has happened.
+    /// The time at which there is something to do although no message has come.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        let outbox = self.outbox.due().filter(|_| self.connection.welcomed);
-        self.connection
-            .due(&self.seen, now)
-            .into_iter()
-            .chain(outbox)
-            .min()
-    }
-
-    /// Something to be sent now, or never.
-    pub(crate) fn transmit(&mut self, message: ClientMessage) {
-        self.connection.transmit(message);
+        let outbox = self.outbox.due().filter(|_| self.link.is_welcomed());
+        let link = self.link.due(&self.positions, now);
+        link.into_iter().chain(outbox).min()
     }
 
     pub(crate) fn join(&mut self, room: &str) {
-        if !self.rooms.iter().any(|other| other == room) {
+        if !self.is_in(room) {
             self.rooms.push(room.to_owned());
         }
-        self.connection.ask_for(room.to_owned(), &self.seen);
+        self.link.join(room.to_owned(), &self.positions);
     }
 
     pub(crate) fn leave(&mut self, room: &str) {
         self.rooms.retain(|other| other != room);
-        self.connection.left(room);
-        self.seen.forget(room);
+        self.link.left(room);
+        self.positions.forget(room);
         self.fail_outside("you left the room");
         let room = room.to_owned();
-        self.transmit(ClientMessage::Leave { room });
+        self.link.transmit(ClientMessage::Leave { room });
     }
 
-    /// Keeps something to be said. `false` when as much waits as may.
-    pub(crate) fn say(&mut self, id: String, message: ClientMessage) -> bool {
-        let kept = self.outbox.put(id, message);
+    fn is_in(&self, room: &str) -> bool {
+        self.rooms.iter().any(|other| other == room)
+    }
+
+    /// Puts a message with an id into the outbox. Returns `false` when that is full.
+    pub(crate) fn say(&mut self, message: ClientMessage) -> bool {
+        let kept = self.outbox.put(message);
         self.fail_outside("you are not in this room: join it first");
         kept
     }
 
-    /// Gives up what waits for a room that we neither are in nor have asked for: it would
-    /// wait for ever.
+    /// Gives up the messages for rooms that we do not join: they would wait for ever.
     fn fail_outside(&mut self, why: &str) {
         let rooms = &self.rooms;
-        let outside = self.outbox.take_all(
+        let outside = self.outbox.remove_all(
             |message| matches!(message, ClientMessage::Chat { room, .. } if !rooms.contains(room)),
         );
         for id in outside {
@@ -132,43 +127,61 @@ impl Conversation {
         }
     }
 
-    /// Gives up all that waits.
+    /// Gives up all messages of the outbox.
     pub(crate) fn fail_all(&mut self, why: &str) {
-        for id in self.outbox.take_all(|_| true) {
+        for id in self.outbox.remove_all(|_| true) {
             self.fail(id, why);
         }
     }
 
-    pub(crate) fn fail(&mut self, id: String, why: &str) {
+    fn fail(&mut self, id: String, why: &str) {
         let why = why.to_owned();
         self.events.push_back(ChatEvent::Failed { id, why });
     }
 
-    /// The server has said this.
-    pub(crate) fn hear(&mut self, message: Message, now: Instant) {
-        let read = match &message {
+    /// Handles a message from the server.
+    pub(crate) fn receive(&mut self, message: Message, now: Instant) {
+        let parsed = match &message {
             Message::Text(text) => serde_json::from_str::<Stamped>(text).ok(),
             Message::Binary(_) => None,
         };
-        let Some(said) = read else {
+        let Some(stamped) = parsed else {
             return self.events.push_back(ChatEvent::Unknown(message));
         };
-        let news = self.take_in(&said.message, now);
-        let settled = self.settles(&said.message).filter(|_| news);
-        if news {
-            self.events.push_back(ChatEvent::Heard(said));
+        let is_new = self.apply(&stamped.message, now);
+        let acknowledged = self.acknowledged(&stamped.message).filter(|_| is_new);
+        if is_new {
+            self.events.push_back(ChatEvent::Received(stamped));
         }
-        if let Some(id) = settled
-            && self.outbox.take(&id).is_some()
+        if let Some(id) = acknowledged
+            && self.outbox.remove(&id)
         {
-            self.events.push_back(ChatEvent::Settled { id });
+            self.events.push_back(ChatEvent::Acknowledged { id });
         }
     }
 
-    /// Changes what we know, and says whether it is to be told.
-    fn take_in(&mut self, message: &ServerMessage, now: Instant) -> bool {
+    /// Updates the state. Returns whether the caller gets the message.
+    fn apply(&mut self, message: &ServerMessage, now: Instant) -> bool {
         match message {
-            ServerMessage::Welcome { .. } => self.welcome(message),
+            ServerMessage::Welcome {
+                client_id,
+                name,
+                session,
+                epoch,
+                direct,
+                broadcast,
+                ..
+            } => {
+                self.positions.begin(INBOX, &session.0, direct.0);
+                self.positions.begin(SERVER_LOG, epoch, broadcast.0);
+                self.me = Some(Me {
+                    name: name.clone(),
+                    session: session.0.clone(),
+                    epoch: epoch.clone(),
+                    client_ids: self.client_ids(epoch, client_id),
+                });
+                self.welcomed();
+            }
             ServerMessage::Joined {
                 room, epoch, seq, ..
             } => return self.joined(room, epoch, seq.0, now),
@@ -177,106 +190,89 @@ impl Conversation {
             } => self.gap(room, epoch, to.map(|seq| seq.0)),
             ServerMessage::Chat { room, seq, .. } => return self.advance(room, *seq),
             ServerMessage::Direct { seq, .. } => return self.advance(INBOX, *seq),
-            ServerMessage::Broadcast { seq, .. } => return self.advance(EVERYONE, *seq),
+            ServerMessage::Broadcast { seq, .. } => return self.advance(SERVER_LOG, *seq),
             ServerMessage::Error(fault) => return self.error(fault, now),
             _ => {}
         }
         true
     }
 
-    /// The id of a message that this shows to be in the log. One of ours that comes back is as
-    /// good as its ack; but an id is its sender's own choice, and can be one of ours: only
-    /// with our number it is our message.
-    fn settles(&self, message: &ServerMessage) -> Option<String> {
+    /// The id of the message that is in the log, as this message shows. A message of ours that
+    /// comes back counts as its ack. It must have a client id of ours: another client can choose
+    /// the same message id.
+    fn acknowledged(&self, message: &ServerMessage) -> Option<String> {
         match message {
             ServerMessage::Ack { id, .. } => Some(id.clone()),
             ServerMessage::Chat { id, client_id, .. }
             | ServerMessage::Direct { id, client_id, .. }
             | ServerMessage::Broadcast { id, client_id, .. } => {
                 let me = self.me.as_ref()?;
-                id.clone().filter(|_| me.numbers.contains(client_id))
+                id.clone().filter(|_| me.client_ids.contains(client_id))
             }
             _ => None,
         }
     }
 
-    fn welcome(&mut self, welcome: &ServerMessage) {
-        let ServerMessage::Welcome {
-            client_id,
-            name,
-            session,
-            epoch,
-            direct,
-            broadcast,
-            ..
-        } = welcome
-        else {
-            return;
-        };
-        // Another run of the server counts anew.
-        let before = self.me.take().filter(|me| me.epoch == *epoch);
-        let mut numbers = before.map(|me| me.numbers).unwrap_or_default();
-        if !numbers.contains(client_id) {
-            numbers.truncate(NUMBERS - 1);
-            numbers.push_front(client_id.clone());
+    /// Our client ids with this one. Another run of the server counts from 1 again.
+    fn client_ids(&self, epoch: &str, newest: &String) -> VecDeque<String> {
+        let before = self.me.as_ref().filter(|me| me.epoch == epoch);
+        let mut ids = before.map_or_else(VecDeque::new, |me| me.client_ids.clone());
+        if !ids.contains(newest) {
+            ids.truncate(MAX_CLIENT_IDS - 1);
+            ids.push_front(newest.clone());
         }
-        self.seen.begin(INBOX, &session.0, direct.0);
-        self.seen.begin(EVERYONE, epoch, broadcast.0);
-        self.me = Some(Me {
-            name: name.clone(),
-            session: session.0.clone(),
-            epoch: epoch.clone(),
-            numbers,
-        });
-        self.connection = Link::default();
-        self.connection.welcomed = true;
-        for room in self.rooms.clone() {
-            self.connection.ask_for(room, &self.seen);
+        ids
+    }
+
+    fn welcomed(&mut self) {
+        self.link = Link::welcomed();
+        for room in &self.rooms {
+            self.link.join(room.clone(), &self.positions);
         }
     }
 
     fn joined(&mut self, room: &str, epoch: &str, end: u64, now: Instant) -> bool {
-        if !self.rooms.iter().any(|other| other == room) {
-            return false; // left meanwhile
+        if !self.is_in(room) {
+            return false; // left in the meantime
         }
-        let last = self.seen.position(room);
+        let last = self.positions.position(room);
         if last.is_some_and(|last| last.epoch == epoch && last.seq > end) {
-            self.seen.forget(room); // what nobody has ever seen
+            self.positions.forget(room); // a position that this log never had
         }
         if end == 0 {
-            self.seen.begin(room, epoch, 0);
+            self.positions.begin(room, epoch, 0);
         }
-        self.connection.entered(room, epoch, end, now);
+        self.link.joined(room, epoch, end, now);
         true
     }
 
-    /// What will not come has been told; the next time we ask for what is behind it.
+    /// Moves past a gap, so that the next connection does not ask for it.
     fn gap(&mut self, log: &str, epoch: &str, to: Option<u64>) {
         if let Some(current) = self.epoch_of(log) {
-            // Where another epoch is over, we are at the beginning of this one. (The inbox is
-            // named after the server, but counts with the session.)
-            let same = log == INBOX || epoch == current;
-            let to = to.filter(|_| same).unwrap_or(0);
-            self.seen.advance(log, &current, to);
+            // The gap of an older epoch leads to the beginning of this one. (A gap of the inbox
+            // has the server's epoch, although its positions belong to the session.)
+            let is_current = log == INBOX || epoch == current;
+            let to = to.filter(|_| is_current).unwrap_or(0);
+            self.positions.advance(log, &current, to);
         }
     }
 
-    /// Whether this position of a log is news.
+    /// Moves to this position of a log, and returns whether it is new.
     fn advance(&mut self, log: &str, seq: Seq) -> bool {
         let epoch = self.epoch_of(log);
-        epoch.is_some_and(|epoch| self.seen.advance(log, &epoch, seq.0))
+        epoch.is_some_and(|epoch| self.positions.advance(log, &epoch, seq.0))
     }
 
-    /// The epoch in which this log is counted now; `None` for a room that we are not in.
+    /// The epoch of this log now; `None` for a room that we are not in.
     fn epoch_of(&self, log: &str) -> Option<String> {
         match log {
             INBOX => self.me.as_ref().map(|me| me.session.clone()),
-            EVERYONE => self.me.as_ref().map(|me| me.epoch.clone()),
-            room => self.connection.epoch(room).map(str::to_owned),
+            SERVER_LOG => self.me.as_ref().map(|me| me.epoch.clone()),
+            room => self.link.epoch(room).map(str::to_owned),
         }
     }
 
-    /// Deals with what was not taken, and says whether it is to be told.
+    /// Handles a fault. Returns whether the caller gets it.
     fn error(&mut self, fault: &Fault, now: Instant) -> bool {
         let id = fault.id.as_deref();
         let room = match id.and_then(|id| self.outbox.get(id)) {
@@ -285,27 +281,26 @@ impl Conversation {
         };
         match (fault.code, id, room) {
             (Code::RateLimited | Code::Busy, ..) => {
-                // What it was does not matter: to ask again does no harm.
-                let asked = fault.retry_ms.map_or(LATER, Duration::from_millis);
-                let later = now + asked.min(LONGEST_LATER);
-                self.outbox.again(Some(later));
-                self.connection.ask_again(later);
+                // For any message: to send it again is safe.
+                let pause = fault.retry_ms.map_or(DEFAULT_PAUSE, Duration::from_millis);
+                let later = now + pause.min(MAX_PAUSE);
+                self.outbox.send_again(Some(later));
+                self.link.rejoin_at(later);
                 false
             }
             (Code::NotJoined, Some(_), Some(room)) => {
-                self.outbox.again(None);
-                self.connection.ask_for(room, &self.seen);
+                self.outbox.send_again(None);
+                self.link.join(room, &self.positions);
                 false
             }
-            (_, Some(id), _) if self.outbox.take(id).is_some() => {
+            (_, Some(id), _) if self.outbox.remove(id) => {
                 self.fail(id.to_owned(), &fault.message);
                 false
             }
             (Code::TooManyRooms | Code::BadName, None, _)
                 if fault.field.as_deref() == Some("room") =>
             {
-                // Answers come in the order of what was asked.
-                if let Some(refused) = self.connection.refused() {
+                if let Some(refused) = self.link.refused() {
                     self.rooms.retain(|room| *room != refused);
                     self.fail_outside(&fault.message);
                 }

@@ -1,33 +1,31 @@
-//! What happens in a chat, seen by one who takes part.
+//! What a client of the chat tells its caller.
 //!
-//! A message that was said has three ends, and each is told: it is in the log, it is not,
-//! or nobody knows. The third is the one that programs forget.
-//!
-//! Production adds the second client of the same person: what was read there is read here.
+//! A message that the caller sends has three possible ends: it is in the log, it is not, or that
+//! is unknown. Programs often forget the third. [`ChatEvent::Failed`] covers the last two.
 
 use zcomm_core::{Event, Message};
 
 use crate::envelope::Stamped;
 
-/// What happens in a chat.
+/// An event in a chat.
 #[derive(Debug)]
 pub enum ChatEvent {
-    /// The server says something, and it is news.
-    Heard(Stamped),
-    /// The server says something that this program does not know.
+    /// A message from the server, each once.
+    Received(Stamped),
+    /// A message from the server that this program does not know.
     Unknown(Message),
-    /// What was said with this id is in the log.
-    Settled {
+    /// The message with this id is in the log.
+    Acknowledged {
         /// As [`chat`](crate::ChatClient::chat) returned it.
         id: String,
     },
-    /// What was said with this id will not be sent again, and was never acknowledged.
+    /// The message with this id was never acknowledged, and will not be sent again.
     Failed {
         /// As [`chat`](crate::ChatClient::chat) returned it.
         id: String,
-        /// In words; they may be the server's.
+        /// The reason, in words. They can be the server's.
         why: String,
     },
-    /// Something happens to the connection; never [`Event::Message`].
+    /// An event of the connection; never [`Event::Message`].
     Connection(Event),
 }

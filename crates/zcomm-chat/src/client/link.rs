@@ -1,10 +1,7 @@
-//! What a client of the chat knows only as long as one connection lasts.
+//! What a client of the chat knows of one connection.
 //!
-//! Rooms are entered anew on each connection, and what was asked for on the last one will
-//! not be answered on this one. So all of it stands in one place, and a break drops the
-//! place.
-//!
-//! Production drops it too.
+//! A client joins its rooms again on each connection, and a request of the last connection gets no
+//! answer on the next. So all of this is in one value, which a break replaces.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,55 +15,82 @@ use crate::{
     envelope::{ClientMessage, Seq},
 };
 
-/// So long we wait to see in a room's log what of ours is there already, before we say the
-/// rest: then a message that is there twice is better than one that is not sent.
+/// The time for the server's welcome. A server that does not send one is not a chat.
+pub(crate) const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time to read what a room's log has already, before the client sends its own messages there:
+/// one of them may be in that log. After it, a message twice is better than a message never sent.
 const CATCH_UP: Duration = Duration::from_secs(3);
 
 /// One connection to the chat.
 #[derive(Default)]
 pub(crate) struct Link {
-    /// The server has greeted us: from now on it listens.
-    pub(crate) welcomed: bool,
-    /// What is to be sent, the first first.
+    /// The time by which the welcome must come; `None` without a connection.
+    welcome_due: Option<Instant>,
+    /// The welcome has come: the server accepts messages.
+    welcomed: bool,
     outgoing: VecDeque<ClientMessage>,
-    /// Rooms that we have asked for and heard nothing of.
+    /// Rooms that the client has asked to join, in that order, without an answer.
     joining: VecDeque<String>,
-    /// When to ask for them again.
+    /// The time at which to ask for them again.
     rejoin: Option<Instant>,
-    entered: HashMap<String, Entered>,
+    joined: HashMap<String, JoinedRoom>,
 }
 
-/// A room that we are in.
-struct Entered {
+struct JoinedRoom {
     epoch: String,
-    /// The end of its log when we came.
+    /// The end of its log at the time of the join.
     end: u64,
     since: Instant,
 }
 
 impl Link {
-    /// Something to be sent now, or never.
+    /// A connection that was opened now.
+    pub(crate) fn opened(now: Instant) -> Link {
+        Link {
+            welcome_due: Some(now + WELCOME_TIMEOUT),
+            ..Link::default()
+        }
+    }
+
+    /// A connection on which the welcome has come.
+    pub(crate) fn welcomed() -> Link {
+        Link {
+            welcomed: true,
+            ..Link::default()
+        }
+    }
+
+    pub(crate) fn is_welcomed(&self) -> bool {
+        self.welcomed
+    }
+
+    /// Whether the server has sent no welcome in time.
+    pub(crate) fn is_silent(&self, now: Instant) -> bool {
+        self.welcome_due.is_some_and(|due| due <= now)
+    }
+
+    /// Sends a message now. Without a connection it is dropped.
     pub(crate) fn transmit(&mut self, message: ClientMessage) {
         if self.welcomed {
             self.outgoing.push_back(message);
         }
     }
 
-    /// What is to be sent next, and waits for nothing.
+    /// The next message to send that is not in the outbox.
     pub(crate) fn outgoing(&mut self, seen: &Positions, now: Instant) -> Option<ClientMessage> {
         if self.rejoin.take_if(|due| *due <= now).is_some() {
             for room in std::mem::take(&mut self.joining) {
-                self.ask_for(room, seen);
+                self.join(room, seen);
             }
         }
         self.outgoing.pop_front()
     }
 
-    /// Asks for a room, from where we have seen it.
-    pub(crate) fn ask_for(&mut self, room: String, seen: &Positions) {
-        // Once is enough, however often the server says that we are not there.
+    /// Asks to join a room from the last position that the client has seen.
+    pub(crate) fn join(&mut self, room: String, seen: &Positions) {
+        // Once, however often the server says that the client is not in the room.
         if self.welcomed && !self.joining.contains(&room) {
-            self.entered.remove(&room);
+            self.joined.remove(&room);
             self.joining.push_back(room.clone());
             let last = seen.position(&room);
             let (epoch, since) = last.map(|last| (last.epoch.clone(), Seq(last.seq))).unzip();
@@ -74,56 +98,58 @@ impl Link {
         }
     }
 
-    /// Asks later for what was not answered.
-    pub(crate) fn ask_again(&mut self, at: Instant) {
+    /// Asks at this time for the rooms without an answer.
+    pub(crate) fn rejoin_at(&mut self, at: Instant) {
         self.rejoin = Some(at);
     }
 
-    /// A room was refused; answers come in the order of what was asked.
+    /// Returns the room that the server has refused. It answers in the order of the requests.
     pub(crate) fn refused(&mut self) -> Option<String> {
         self.joining.pop_front()
     }
 
-    /// We are in this room, whose log has so many messages.
-    pub(crate) fn entered(&mut self, room: &str, epoch: &str, end: u64, since: Instant) {
+    /// Notes that the client is in this room, whose log has `end` messages.
+    pub(crate) fn joined(&mut self, room: &str, epoch: &str, end: u64, since: Instant) {
         self.joining.retain(|other| other != room);
         let epoch = epoch.to_owned();
-        let entered = Entered { epoch, end, since };
-        self.entered.insert(room.to_owned(), entered);
+        let joined = JoinedRoom { epoch, end, since };
+        self.joined.insert(room.to_owned(), joined);
     }
 
-    /// We are in it no more, and ask for it no more.
+    /// Notes that the client is not in this room, and does not ask to join it.
     pub(crate) fn left(&mut self, room: &str) {
-        self.entered.remove(room);
+        self.joined.remove(room);
         self.joining.retain(|other| other != room);
     }
 
-    /// The epoch of a room that we are in.
+    /// The epoch of a room that the client is in.
     pub(crate) fn epoch(&self, room: &str) -> Option<&str> {
-        Some(self.entered.get(room)?.epoch.as_str())
+        Some(self.joined.get(room)?.epoch.as_str())
     }
 
     /// Whether a message of the outbox can be sent now.
     pub(crate) fn may_send(&self, message: &ClientMessage, seen: &Positions, now: Instant) -> bool {
         match message {
             ClientMessage::Chat { room, .. } => {
-                let there = self.entered.get(room);
-                there.is_some_and(|there| there.ready_at(room, seen) <= now)
+                let joined = self.joined.get(room);
+                joined.is_some_and(|joined| joined.ready_at(room, seen) <= now)
             }
             _ => self.welcomed,
         }
     }
 
-    /// When more may be sent, though nothing has happened.
+    /// The time at which there is something to do although no message has come.
     pub(crate) fn due(&self, seen: &Positions, now: Instant) -> Option<Instant> {
-        let rooms = self.entered.iter();
-        let ready = rooms.map(|(room, there)| there.ready_at(room, seen));
-        ready.filter(|ready| *ready > now).chain(self.rejoin).min()
+        let rooms = self.joined.iter();
+        let ready = rooms.map(|(room, joined)| joined.ready_at(room, seen));
+        let others = self.rejoin.into_iter().chain(self.welcome_due);
+        ready.filter(|ready| *ready > now).chain(others).min()
     }
 }
 
-impl Entered {
-    /// When something can be said here: as soon as all is seen that was there when we came.
+impl JoinedRoom {
+    /// The time from which on the client can send to this room: as soon as it has read the log up
+    /// to `end`.
     fn ready_at(&self, room: &str, seen: &Positions) -> Instant {
         match seen.has(room, &self.epoch, self.end) {
             true => self.since,
@@ -136,21 +162,20 @@ impl Entered {
 mod tests {
     use super::*;
 
-    /// A server that says "you are not there" ten thousand times is asked once to be let in.
+    /// A server may say ten thousand times that the client is not in a room.
     #[tokio::test(start_paused = true)]
-    async fn a_room_is_asked_for_once_until_it_is_answered() {
-        let (mut connection, seen, now) = (Link::default(), Positions::default(), Instant::now());
-        connection.welcomed = true;
+    async fn the_client_asks_for_a_room_once_until_there_is_an_answer() {
+        let (mut link, seen, now) = (Link::welcomed(), Positions::default(), Instant::now());
         for _ in 0..3 {
-            connection.ask_for("lobby".into(), &seen);
+            link.join("lobby".into(), &seen);
         }
-        assert!(connection.outgoing(&seen, now).is_some());
-        assert_eq!(connection.outgoing(&seen, now), None);
-        connection.ask_again(now);
-        assert!(connection.outgoing(&seen, now).is_some());
-        assert_eq!(connection.outgoing(&seen, now), None);
-        connection.entered("lobby", "epoch", 0, now);
-        connection.ask_for("lobby".into(), &seen);
-        assert!(connection.outgoing(&seen, now).is_some());
+        assert!(link.outgoing(&seen, now).is_some());
+        assert_eq!(link.outgoing(&seen, now), None);
+        link.rejoin_at(now);
+        assert!(link.outgoing(&seen, now).is_some());
+        assert_eq!(link.outgoing(&seen, now), None);
+        link.joined("lobby", "epoch", 0, now);
+        link.join("lobby".into(), &seen);
+        assert!(link.outgoing(&seen, now).is_some());
     }
 }

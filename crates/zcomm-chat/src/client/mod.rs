@@ -1,5 +1,5 @@
-//! The client of the chat: it keeps what it sent until the server acknowledges it, and
-//! resumes after a broken connection.
+//! The client of the chat: it keeps its messages until the server acknowledges them, and resumes
+//! after a broken connection.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod outbox;

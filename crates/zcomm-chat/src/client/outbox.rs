@@ -1,14 +1,12 @@
-//! What a client has said and nobody has acknowledged yet.
+//! Messages that the client has sent, or will send, and that are not acknowledged yet.
 //!
-//! A connection that breaks says nothing about what it carried last: it may have arrived or
-//! not. So what is said is kept until the server has said that it is in its log, and sent
-//! again on the next connection *with the same id*, by which the server knows it again.
-//! Without the id it would be there twice; without the outbox it could be lost.
+//! When a connection breaks, its last messages may have arrived or not. So the client keeps each
+//! message until the server acknowledges it, and sends it again on the next connection *with the
+//! same id*, by which the server recognises it. Without the id it could be in the log twice;
+//! without the outbox it could be lost.
 //!
-//! One message is under way at a time. That keeps the order over any number of broken
-//! connections, and a long queue breaks no rate limit.
-//!
-//! Production that talks faster keeps several under way, and numbers them.
+//! One message is under way at a time. That keeps the order over any number of broken connections,
+//! and a long queue stays within the rate limit.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -16,69 +14,68 @@ use tokio::time::Instant;
 
 use crate::envelope::ClientMessage;
 
-/// Messages that wait.
-const MOST: usize = 100;
-/// For an ack. To ask again does no harm, since the server knows the id.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Messages that an outbox holds.
+const MAX_WAITING: usize = 100;
+/// The time to wait for an ack. To send again is safe, since the server knows the id.
+const ACK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Messages that were said, the oldest first.
+/// The messages, the oldest first. Each has an id.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: VecDeque<(String, ClientMessage)>,
+    waiting: VecDeque<ClientMessage>,
+    /// The id of the message that was sent and is not acknowledged, and when it was sent.
     under_way: Option<(String, Instant)>,
-    paused: Option<Instant>,
+    paused_until: Option<Instant>,
 }
 
 impl Outbox {
-    /// Keeps a message with this id. `false` when as many wait as may.
-    pub(crate) fn put(&mut self, id: String, message: ClientMessage) -> bool {
-        let kept = !self.is_full();
-        if kept {
-            self.waiting.push_back((id, message));
+    /// Adds a message. Returns `false` when the outbox is full.
+    pub(crate) fn put(&mut self, message: ClientMessage) -> bool {
+        let has_space = !self.is_full();
+        if has_space {
+            self.waiting.push_back(message);
         }
-        kept
+        has_space
     }
 
-    /// Takes a message out, for good. `None` when it is not there.
-    pub(crate) fn take(&mut self, id: &str) -> Option<ClientMessage> {
+    /// Removes a message. Returns `false` when it is not in the outbox.
+    pub(crate) fn remove(&mut self, id: &str) -> bool {
         self.under_way.take_if(|(under_way, _)| under_way == id);
-        let at = self.waiting.iter().position(|(other, _)| other == id)?;
-        self.waiting.remove(at).map(|(_, message)| message)
+        let before = self.waiting.len();
+        self.waiting.retain(|message| message.id() != Some(id));
+        self.waiting.len() < before
     }
 
-    /// Takes out those of which this is true, and returns their ids.
-    pub(crate) fn take_all(&mut self, which: impl Fn(&ClientMessage) -> bool) -> Vec<String> {
-        let waiting = self.waiting.iter();
-        let ids: Vec<_> = waiting
-            .filter(|(_, message)| which(message))
-            .map(|(id, _)| id.clone())
-            .collect();
+    /// Removes the messages for which `which` is true, and returns their ids.
+    pub(crate) fn remove_all(&mut self, which: impl Fn(&ClientMessage) -> bool) -> Vec<String> {
+        let removed = self.waiting.iter().filter(|message| which(message));
+        let ids = removed.filter_map(|message| message.id().map(str::to_owned));
+        let ids: Vec<_> = ids.collect();
         for id in &ids {
-            self.take(id);
+            self.remove(id);
         }
         ids
     }
 
-    /// The message with this id, which stays.
+    /// The message with this id.
     pub(crate) fn get(&self, id: &str) -> Option<&ClientMessage> {
-        let (_, message) = self.waiting.iter().find(|(other, _)| other == id)?;
-        Some(message)
+        self.waiting.iter().find(|message| message.id() == Some(id))
     }
 
-    /// The oldest message that may be sent now, to be sent now.
+    /// Returns the message to send now, if there is one: the oldest for which `may` is true.
     pub(crate) fn send(
         &mut self,
         now: Instant,
         may: impl Fn(&ClientMessage) -> bool,
     ) -> Option<ClientMessage> {
-        self.paused.take_if(|until| *until <= now);
+        self.paused_until.take_if(|until| *until <= now);
         self.under_way
-            .take_if(|(_, since)| *since + PATIENCE <= now);
-        if self.paused.is_some() || self.under_way.is_some() {
+            .take_if(|(_, since)| *since + ACK_TIMEOUT <= now);
+        if self.paused_until.is_some() || self.under_way.is_some() {
             return None;
         }
-        let (id, message) = self.waiting.iter().find(|(_, message)| may(message))?;
-        self.under_way = Some((id.clone(), now));
+        let message = self.waiting.iter().find(|message| may(message))?;
+        self.under_way = Some((message.id()?.to_owned(), now));
         Some(message.clone())
     }
 
@@ -87,24 +84,26 @@ impl Outbox {
         self.under_way.as_ref().map(|(id, _)| id.as_str())
     }
 
-    /// What was under way is to be sent again, at the earliest at this time.
-    pub(crate) fn again(&mut self, not_before: Option<Instant>) {
+    /// Makes the message that is under way wait again, until `not_before` at least.
+    pub(crate) fn send_again(&mut self, not_before: Option<Instant>) {
         self.under_way = None;
-        self.paused = not_before;
+        self.paused_until = not_before;
     }
 
-    /// When [`send`](Outbox::send) may find something that it does not find now.
+    /// The time at which [`send`](Outbox::send) can return a message that it does not return now.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let asked = self.under_way.as_ref().map(|(_, since)| *since + PATIENCE);
-        self.paused.or(asked)
+        let ack_due = self
+            .under_way
+            .as_ref()
+            .map(|(_, since)| *since + ACK_TIMEOUT);
+        self.paused_until.or(ack_due)
     }
 
-    /// Whether no more can be kept.
     pub(crate) fn is_full(&self) -> bool {
-        self.waiting.len() >= MOST
+        self.waiting.len() >= MAX_WAITING
     }
 
-    /// How many wait, the one under way among them.
+    /// The number of messages, with the one under way.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -124,7 +123,7 @@ mod tests {
     fn filled(ids: &[&str]) -> Outbox {
         let mut outbox = Outbox::default();
         for id in ids {
-            assert!(outbox.put((*id).into(), text(id)));
+            assert!(outbox.put(text(id)));
         }
         outbox
     }
@@ -134,55 +133,55 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_next_leaves_when_the_one_before_is_taken() {
+    async fn a_message_is_sent_when_the_one_before_is_acknowledged() {
         let mut outbox = filled(&["a", "b"]);
         let now = Instant::now();
         assert_eq!(outbox.send(now, any), Some(text("a")));
         assert_eq!(outbox.send(now, any), None);
-        assert_eq!(outbox.take("a"), Some(text("a")));
-        assert_eq!(outbox.take("a"), None);
+        assert!(outbox.remove("a"));
+        assert!(!outbox.remove("a"));
         assert_eq!(outbox.send(now, any), Some(text("b")));
         assert_eq!((outbox.under_way(), outbox.len()), (Some("b"), 1));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_not_acknowledged_is_sent_again() {
+    async fn a_message_without_an_ack_is_sent_again() {
         let mut outbox = filled(&["a"]);
         let now = Instant::now();
         assert!(outbox.send(now, any).is_some());
-        assert_eq!(outbox.due(), Some(now + PATIENCE));
-        assert_eq!(outbox.send(now + PATIENCE / 2, any), None);
-        assert_eq!(outbox.send(now + PATIENCE, any), Some(text("a")));
-        outbox.again(None);
-        assert_eq!(outbox.send(now + PATIENCE, any), Some(text("a")));
+        assert_eq!(outbox.due(), Some(now + ACK_TIMEOUT));
+        assert_eq!(outbox.send(now + ACK_TIMEOUT / 2, any), None);
+        assert_eq!(outbox.send(now + ACK_TIMEOUT, any), Some(text("a")));
+        outbox.send_again(None);
+        assert_eq!(outbox.send(now + ACK_TIMEOUT, any), Some(text("a")));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_is_kept() {
+    async fn nothing_is_sent_during_a_pause() {
         let mut outbox = filled(&["a"]);
         let (now, second) = (Instant::now(), Duration::from_secs(1));
-        outbox.again(Some(now + second));
+        outbox.send_again(Some(now + second));
         assert_eq!(outbox.send(now, any), None);
         assert_eq!(outbox.due(), Some(now + second));
         assert_eq!(outbox.send(now + second, any), Some(text("a")));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_may_not_be_sent_yet_holds_no_other_back() {
+    async fn a_message_that_may_not_be_sent_yet_does_not_block_others() {
         let mut outbox = filled(&["a", "b"]);
         let now = Instant::now();
         assert_eq!(outbox.send(now, |m| *m == text("b")), Some(text("b")));
-        assert_eq!(outbox.take_all(|m| *m == text("a")), ["a"]);
+        assert_eq!(outbox.remove_all(|m| *m == text("a")), ["a"]);
         assert_eq!(outbox.len(), 1);
     }
 
     #[test]
-    fn it_is_bounded() {
+    fn an_outbox_is_bounded() {
         let mut outbox = Outbox::default();
-        for number in 0..MOST {
-            assert!(outbox.put(number.to_string(), text("x")));
+        for number in 0..MAX_WAITING {
+            assert!(outbox.put(text(&number.to_string())));
         }
-        assert!(!outbox.put("one more".into(), text("x")));
-        assert_eq!(outbox.len(), MOST);
+        assert!(!outbox.put(text("one more")));
+        assert_eq!(outbox.len(), MAX_WAITING);
     }
 }

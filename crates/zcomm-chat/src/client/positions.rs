@@ -1,21 +1,17 @@
-//! How far a client of the chat has seen each log.
+//! The last position that the client has seen of each log.
 //!
-//! The server numbers what it says, from 1, in each room, in its own log and in our inbox.
-//! Who keeps the last number of each can say on the next connection where to go on, and can
-//! tell news from what comes a second time. A number means something only within its
-//! *epoch*: a server that was started again counts from 1, and whoever compared the two
-//! counts would take everything new for old.
-//!
-//! Production keeps this on disk, so that a client that was ended goes on, too.
+//! The server numbers its messages from 1, in each room, in its own log and in our inbox. A client
+//! that keeps the last number of each can resume there on the next connection, and can drop a
+//! message that comes twice. A number belongs to its *epoch*: a server that was started again
+//! counts from 1, and a client that ignored the epoch would drop all new messages as old.
 
 use std::collections::HashMap;
 
-/// A position: of these messages, all were seen or are known not to come.
+/// A position: all messages up to it were received, or are known to be lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The run of the log in which this was counted.
     pub(crate) epoch: String,
-    /// The number of the last.
+    /// The number of the last message.
     pub(crate) seq: u64,
 }
 
@@ -26,30 +22,29 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
-    /// The position in a log, of whatever epoch.
+    /// The position in a log, of any epoch.
     pub(crate) fn position(&self, log: &str) -> Option<&Position> {
         self.logs.get(log)
     }
 
-    /// Whether this position of the log is behind us.
+    /// Whether the client has seen this log up to `seq`.
     pub(crate) fn has(&self, log: &str, epoch: &str, seq: u64) -> bool {
         let position = self.logs.get(log);
         position.is_some_and(|last| last.epoch == epoch && last.seq >= seq)
     }
 
-    /// Goes on to this position, and says whether that is news. In another epoch everything
-    /// is.
+    /// Moves to this position. Returns whether it is new; in another epoch it always is.
     pub(crate) fn advance(&mut self, log: &str, epoch: &str, seq: u64) -> bool {
-        let news = !self.has(log, epoch, seq);
-        if news {
+        let is_new = !self.has(log, epoch, seq);
+        if is_new {
             let epoch = epoch.to_owned();
             self.logs.insert(log.to_owned(), Position { epoch, seq });
         }
-        news
+        is_new
     }
 
-    /// A log is there that holds so many messages. Who sees it for the first time begins at
-    /// its end; who knew another epoch of it, at its beginning.
+    /// Notes a log that has `end` messages. A log that the client sees for the first time starts
+    /// at its end; a new epoch of a known log starts at its beginning.
     pub(crate) fn begin(&mut self, log: &str, epoch: &str, end: u64) {
         let seq = match self.logs.get(log) {
             None => end,
@@ -59,7 +54,7 @@ impl Positions {
         self.advance(log, epoch, seq);
     }
 
-    /// As if this log had never been seen.
+    /// Treats this log as never seen.
     pub(crate) fn forget(&mut self, log: &str) {
         self.logs.remove(log);
     }
@@ -70,33 +65,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_a_second_time_is_no_news() {
-        let mut seen = Positions::default();
-        assert!(seen.advance("lobby", "a", 7));
-        assert!(!seen.advance("lobby", "a", 7));
-        assert!(!seen.advance("lobby", "a", 6));
-        assert!(seen.advance("lobby", "a", 8));
-        assert!(seen.advance("garden", "a", 1));
+    fn a_position_is_new_once() {
+        let mut positions = Positions::default();
+        assert!(positions.advance("lobby", "a", 7));
+        assert!(!positions.advance("lobby", "a", 7));
+        assert!(!positions.advance("lobby", "a", 6));
+        assert!(positions.advance("lobby", "a", 8));
+        assert!(positions.advance("garden", "a", 1));
     }
 
     #[test]
-    fn another_epoch_counts_anew() {
-        let mut seen = Positions::default();
-        seen.advance("lobby", "a", 7);
-        assert!(seen.advance("lobby", "b", 1));
-        assert!(!seen.has("lobby", "a", 7));
-        assert!(seen.has("lobby", "b", 1));
-        assert!(!seen.has("lobby", "b", 2));
+    fn another_epoch_counts_from_its_beginning() {
+        let mut positions = Positions::default();
+        positions.advance("lobby", "a", 7);
+        assert!(positions.advance("lobby", "b", 1));
+        assert!(!positions.has("lobby", "a", 7));
+        assert!(positions.has("lobby", "b", 1));
+        assert!(!positions.has("lobby", "b", 2));
     }
 
     #[test]
-    fn a_log_begins_at_its_end_or_where_its_server_was_started_again_at_its_beginning() {
-        let mut seen = Positions::default();
-        seen.begin("*", "a", 40);
-        assert!(!seen.advance("*", "a", 40));
-        seen.begin("*", "a", 60);
-        assert!(seen.advance("*", "a", 41), "the same log goes on");
-        seen.begin("*", "b", 5);
-        assert!(seen.advance("*", "b", 1));
+    fn a_new_log_starts_at_its_end_and_a_new_epoch_at_its_beginning() {
+        let mut positions = Positions::default();
+        positions.begin("*", "a", 40);
+        assert!(!positions.advance("*", "a", 40));
+        positions.begin("*", "a", 60);
+        assert!(positions.advance("*", "a", 41), "the same log goes on");
+        positions.begin("*", "b", 5);
+        assert!(positions.advance("*", "b", 1));
     }
 }

@@ -1,24 +1,22 @@
-//! A chat, in small parts.
+//! A chat: its parts and how they fit together.
 //!
-//! A **room** is two logs: what is said there, which is kept, and what happens there (who
-//! comes, who goes, who types), which is worth nothing once it is old. A **person** is a
-//! session: a name, an inbox, and the ids of what was sent lately; it outlives its
-//! connection by two minutes, so that a broken one costs neither the name nor a private
-//! message; rooms are left at once, and joined again. A **connection** is a set
-//! of cursors on these logs, and all that is said to it goes one way.
+//! A **room** is two logs: its messages, which are kept, and its events (a member enters, leaves,
+//! types), which are of no use once they are old. A **session** is a person's name, inbox and last
+//! message ids. It outlives its connection by two minutes, so a broken connection costs neither the
+//! name nor a private message. A **connection** is a set of cursors on these logs.
 //!
 //! ```text
-//!  person ──says──▶ room: messages ─┐
-//!                   room: events ───┤ cursors ──▶ connection ──▶ page
-//!                   inbox ──────────┤
-//!                   server's log ───┘
+//!  client ──sends──▶ room: messages ─┐
+//!                    room: events ───┤ cursors ──▶ connection ──▶ page
+//!                    inbox ──────────┤
+//!                    server's log ───┘
 //! ```
 //!
-//! Read `room`, then `resume` (what comes after a broken connection), `session` and
-//! `sessions`, `rooms`, `pulse`, and last `person`, which brings them together.
+//! Read `room`, then `resume`, `session` and `sessions`, `rooms`, `heartbeat`, and last `person`,
+//! which uses them all.
 //!
-//! All of it lives in this process and ends with it. Production keeps the logs and the
-//! sessions in a store that several servers share; the cursors do not change.
+//! The chat lives in this process and ends with it. In production, several servers share the logs
+//! and the sessions in a store; the cursors stay as they are.
 
 use std::sync::Arc;
 
@@ -26,18 +24,18 @@ use tokio::time::Instant;
 use zcomm_core::{CloseReason, Config, Connection, Figure, Message, Result, Token};
 
 use crate::{
-    envelope::{Seq, ServerMessage},
+    envelope::{SERVER_LOG, Seq, ServerMessage},
     server::{
         heartbeat::Heartbeat,
         person::{Person, send_all},
-        resume::{MAX_REPLAY, gap, whole_gap},
+        resume::{self, Seen},
         rooms::Rooms,
-        sessions::{Sessions, Shown},
+        sessions::{Login, Sessions, Ticket},
         state::ChatState,
     },
 };
 
-/// For an older connection of the same session; 4000 to 4999 are an application's own
+/// The close code for an older connection of the same session. 4000 to 4999 are for applications
 /// (RFC 6455 section 7.4.2).
 const REPLACED: u16 = 4001;
 
@@ -48,20 +46,20 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// An empty chat. Names that belong to tokens are kept for whoever shows those.
+    /// Makes an empty chat. A name that belongs to a token in `config` needs that token.
     ///
     /// # Errors
     /// When the operating system has no random bytes.
     pub fn new(config: &Config) -> Result<Chat> {
         let (_, mut epoch) = Token::random()?;
-        // 66 bits are enough for what must not repeat by accident.
+        // 66 bits: enough for a value that must not repeat by accident.
         epoch.truncate(11);
         let reserved = config.tokens.iter().map(|named| named.name.as_str());
         Ok(Chat {
             state: Arc::new(ChatState {
                 rooms: Rooms::new(&epoch),
                 sessions: Sessions::new(&epoch, reserved),
-                said: Default::default(),
+                messages: Default::default(),
                 started: Instant::now(),
                 heartbeat: Heartbeat::new(config.ping_interval),
                 epoch,
@@ -69,25 +67,26 @@ impl Chat {
         })
     }
 
-    /// How a client is told that it missed messages of the server's own log.
+    /// Returns the function that makes the message for a gap in the server's own log.
     pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
         let epoch = self.state.epoch.clone();
-        move |from, to| gap("*", &epoch, from, to).into()
+        move |from, to| resume::gap(SERVER_LOG, &epoch, from, to).into()
     }
 
-    /// What happens in the rooms, for the figures of the server.
+    /// Returns the function that counts the members and messages of each room.
     pub fn figures(&self) -> impl Fn() -> Vec<Figure> + Send + Sync + 'static {
         let chat = self.clone();
         move || chat.state.rooms.figures()
     }
 
-    /// Greets a client: its name, its session, and what it missed since it was last here.
-    /// `None` when its name cannot be one, and it was told so.
+    /// Sends a client its name, its session, and what it missed since its last connection.
+    /// Returns `None` if its name is refused: then the client is sent the reason, and the
+    /// connection is closed with 1008.
     ///
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
-        let (person, answers) = self.greet(connection)?;
+        let (person, answers) = self.log_in(connection)?;
         let answers = answers.into_iter().map(Message::from).collect();
         send_all(answers, connection).await?;
         if person.is_none() {
@@ -96,73 +95,66 @@ impl Chat {
         Ok(person)
     }
 
-    /// The person, and what to say to it.
-    fn greet(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
-        let entered = match self.state.sessions.enter(
-            connection.asked("session"),
-            connection.asked("name"),
-            connection.bound_name(),
-            connection.id(),
-        )? {
-            Ok(entered) => entered,
-            Err(fault) => return Ok((None, vec![ServerMessage::Error(fault)])),
+    /// Finds or opens the session of a client. Returns it with the first messages to send.
+    fn log_in(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
+        let (sessions, id) = (&self.state.sessions, connection.id());
+        let token_name = connection.bound_name();
+        let ticket = connection.query("session").and_then(Ticket::parse);
+        let known = ticket.and_then(|ticket| sessions.resume(&ticket, token_name, id));
+        let resumed = known.is_some();
+        let login = match known {
+            Some(login) => login,
+            None => match sessions.check_name(connection.query("name"), token_name) {
+                Ok(name) => sessions.open(name, token_name, id)?,
+                Err(fault) => return Ok((None, vec![ServerMessage::Error(fault)])),
+            },
         };
-        // From here on, dropping it is leaving.
-        let person = Person::new(&self.state, &entered, connection.id());
-        if let Some(older) = entered.replaced {
+        // From here on, an error drops the person, which ends the login.
+        let person = Person::new(&self.state, &login, id);
+        if let Some(older) = login.replaced {
             let why = CloseReason::new(REPLACED, "Replaced by a new connection");
-            // It may have ended by itself just now.
+            // Fails if the older connection has just ended by itself.
             connection.clients().disconnect(older, why).ok();
         }
-        let session = &entered.session;
-        let (inbox, log) = (session.inbox.clone(), connection.hub().clone());
-        let asked = |name| connection.asked(name).and_then(Seq::parse).map(|seq| seq.0);
-        let (direct, broadcast) = (asked("direct"), asked("broadcast"));
+        tracing::info!(conn = %id, name = ?login.session.name, resumed, "chat.entered");
+        Ok((Some(person), self.subscribe(login, resumed, connection)))
+    }
+
+    /// Subscribes to the logs outside rooms. Returns the welcome, and the gaps in these logs.
+    fn subscribe(
+        &self,
+        login: Login,
+        resumed: bool,
+        connection: &mut Connection,
+    ) -> Vec<ServerMessage> {
+        let (state, inbox, log) = (&self.state, &login.session.inbox, connection.hub().clone());
         let (inbox_end, log_end) = (inbox.position(), log.position());
-        let resumed = entered.shown == Shown::Known;
-        let mut gaps = Vec::new();
-        let (mut inbox_after, mut log_after, mut lost) = (inbox_end, log_end, None);
-        match &entered.shown {
-            Shown::Nothing => {}
-            Shown::Known => {
-                inbox_after = direct.unwrap_or(0);
-                (log_after, lost) = self.server_log(broadcast, log_end);
-            }
-            Shown::Lost { epoch } => {
-                gaps.extend(direct.map(|seen| whole_gap("@", epoch, seen)));
-                if *epoch == self.state.epoch {
-                    (log_after, lost) = self.server_log(broadcast, log_end);
-                } else if let Some(seen) = broadcast {
-                    gaps.push(whole_gap("*", epoch, seen));
-                    gaps.extend((log_end > 0).then(|| gap("*", &self.state.epoch, 0, log_end - 1)));
-                }
-            }
-        }
-        gaps.extend(lost);
-        tracing::info!(conn = %connection.id(), name = ?session.name, resumed, "chat.entered");
-        let welcome = ServerMessage::Welcome {
-            client_id: session.number.to_string(),
-            name: session.name.clone(),
-            session: entered.secret,
-            epoch: self.state.epoch.clone(),
+        let (direct, broadcast) = (seen(connection, "direct"), seen(connection, "broadcast"));
+        let (inbox_after, inbox_gap) = resume::inbox(resumed, inbox_end, direct);
+        let (log_after, log_gaps) = resume::server_log(&state.epoch, log_end, broadcast);
+        let mut answers = vec![ServerMessage::Welcome {
+            client_id: login.session.number.to_string(),
+            name: login.session.name.clone(),
+            session: login.ticket,
+            epoch: state.epoch.clone(),
             resumed,
             direct: Seq(inbox_end),
             broadcast: Seq(log_end),
-            heartbeat_seconds: self.state.heartbeat.seconds(),
-        };
-        connection.subscribe(&inbox, inbox_after);
+            heartbeat_seconds: state.heartbeat.seconds(),
+        }];
+        answers.extend(inbox_gap);
+        answers.extend(log_gaps);
+        connection.subscribe(inbox, inbox_after);
         connection.subscribe(&log, log_after);
-        self.state.heartbeat.begin(connection.clients());
-        connection.subscribe(self.state.heartbeat.log(), u64::MAX);
-        Ok((Some(person), std::iter::once(welcome).chain(gaps).collect()))
+        state.heartbeat.start(connection.clients());
+        connection.subscribe(state.heartbeat.log(), u64::MAX);
+        answers
     }
+}
 
-    /// Where to go on in the server's own log, and what will not come: as in a room, at most
-    /// 300 messages do.
-    fn server_log(&self, seen: Option<u64>, end: u64) -> (u64, Option<ServerMessage>) {
-        let seen = seen.unwrap_or(end).min(end);
-        let after = seen.max(end.saturating_sub(MAX_REPLAY));
-        let lost = (seen < after).then(|| gap("*", &self.state.epoch, seen, after - 1));
-        (after, lost)
-    }
+/// Reads a position from the address of a client. It belongs to the epoch of the ticket.
+fn seen<'a>(connection: &'a Connection, log: &str) -> Seen<'a> {
+    let ticket = connection.query("session").and_then(Ticket::parse)?;
+    let position = connection.query(log).and_then(Seq::parse)?;
+    Some((ticket.epoch, position.0))
 }

@@ -1,14 +1,11 @@
-//! A sign of life for pages.
+//! A heartbeat for pages.
 //!
-//! The protocol's pings never reach a page: the browser answers them by itself. So the chat
-//! says now and then that it is there, in a message. A clock for each connection would do,
-//! and ten thousand connections would have ten thousand of them, looked at with every
-//! wake-up; here one clock writes into one more log, and everybody reads it.
+//! A browser answers the protocol's pings itself and does not tell the page. So the chat sends a
+//! message at regular intervals. One task writes it into a log that all connections read: a timer
+//! for each connection would be ten thousand timers for ten thousand connections.
 //!
-//! The clock starts with the first client and ends with the chat.
-//!
-//! The page counts the seconds, and reconnects when two signs are missing (`chat_wire.js`).
-//! Production spreads the signs over time, so that ten thousand do not wake at once.
+//! A page reconnects when two heartbeats are missing (`chat_wire.js`). The task starts with the
+//! first client and ends with the chat.
 
 use std::{
     sync::{
@@ -23,8 +20,8 @@ use zcomm_core::{Clients, Hub, HubLimits};
 
 use crate::envelope::ServerMessage;
 
-/// Heartbeats that are kept, for readers that are a little behind.
-const KEPT: HubLimits = HubLimits {
+/// Heartbeats kept for readers that are a little behind.
+const LIMITS: HubLimits = HubLimits {
     entries: 8,
     bytes: 4 * 1024,
     message_bytes: 1024,
@@ -34,8 +31,8 @@ pub(crate) struct Heartbeat {
     log: Hub,
     period: Duration,
     clients: Arc<AtomicUsize>,
-    begun: Once,
-    /// Gone when the chat is.
+    started: Once,
+    /// The task ends when this is dropped.
     alive: Arc<()>,
 }
 
@@ -43,13 +40,13 @@ impl Heartbeat {
     pub(crate) fn new(period: Duration) -> Heartbeat {
         let clients = Arc::new(AtomicUsize::new(0));
         let now = Arc::clone(&clients);
-        // Of heartbeats that were missed, the newest says all there is to say.
+        // The newest heartbeat replaces all that a reader missed.
         let newest = move |_, _| heartbeat(now.load(Ordering::Relaxed)).into();
         Heartbeat {
-            log: Hub::with_gap_words(KEPT, newest),
+            log: Hub::with_gap_words(LIMITS, newest),
             period,
             clients,
-            begun: Once::new(),
+            started: Once::new(),
             alive: Arc::new(()),
         }
     }
@@ -59,24 +56,24 @@ impl Heartbeat {
         &self.log
     }
 
-    /// The seconds from one to the next, rounded up.
+    /// The seconds from one heartbeat to the next, rounded up.
     pub(crate) fn seconds(&self) -> u64 {
         self.period.as_secs_f64().ceil() as u64
     }
 
-    /// Starts the clock, the first time.
-    pub(crate) fn begin(&self, clients: &Clients) {
-        self.begun.call_once(|| {
+    /// Starts the task on the first call; later calls do nothing.
+    pub(crate) fn start(&self, clients: &Clients) {
+        self.started.call_once(|| {
             let (log, clients) = (self.log.clone(), clients.clone());
             let (count, alive) = (Arc::clone(&self.clients), Arc::downgrade(&self.alive));
-            let mut turns = interval_at(Instant::now() + self.period, self.period);
-            turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut ticks = interval_at(Instant::now() + self.period, self.period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             tokio::spawn(async move {
                 while alive.strong_count() > 0 {
-                    turns.tick().await;
+                    ticks.tick().await;
                     let clients = clients.count();
                     count.store(clients, Ordering::Relaxed);
-                    // Far below the limit of the log.
+                    // Cannot fail: a heartbeat is far below the log's limit.
                     log.broadcast(heartbeat(clients)).ok();
                 }
             });

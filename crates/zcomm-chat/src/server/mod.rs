@@ -1,8 +1,7 @@
-//! The server of the chat: rooms are logs, people are sessions, a connection is a set of
+//! The server of the chat. A room is a log, a person is a session, and a connection is a set of
 //! cursors.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
-pub(crate) mod numbers;
 pub(crate) mod resume;
 
 pub(crate) mod heartbeat;

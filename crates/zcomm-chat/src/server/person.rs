@@ -1,16 +1,13 @@
-//! What a person can do.
+//! What a client can do.
 //!
-//! Every message of a client comes here. What was asked is answered, what has an id is
-//! acknowledged, what is wrong is explained; the rest needs no answer. Nothing here waits
-//! for anybody else: what is said is put into a log, and the logs' readers come for it.
+//! Every message of a client comes here. A request is answered, a message with an id is
+//! acknowledged, a wrong message is explained; others need no answer. No client waits for another:
+//! a message goes into a log, and the readers of the log fetch it.
 //!
-//! A client that makes mistakes is told five times; one that hurries is asked to slow down
-//! when it has spent half of what it may send at once, long before the server closes it for
-//! having spent all.
+//! The fifth wrong message within ten seconds ends the connection. A client that has spent half of
+//! its rate limit is asked to slow down; the server closes it when it has spent all.
 //!
-//! Dropping a person is leaving: the rooms at once, the server in two minutes.
-//!
-//! Production lets a room's owner silence somebody, and keeps a record of who did.
+//! Dropping a [`Person`] leaves its rooms at once, and the server after two minutes.
 
 use std::{collections::VecDeque, sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -19,78 +16,80 @@ use zcomm_core::{Appended, ClientId, CloseReason, Connection, Message, Result};
 
 use crate::{
     envelope::{ClientMessage, Code, Fault, Seq, ServerMessage},
-    server::{resume::start, room::Room, session::Session, sessions::Entered, state::ChatState},
+    server::{
+        resume::{Seen, start},
+        room::Room,
+        session::Session,
+        sessions::Login,
+        state::ChatState,
+    },
 };
 
-/// Rooms that one client may be in.
+/// Rooms that a client may be in.
 const MAX_ROOMS: usize = 8;
-/// So many mistakes …
-const MISTAKES: usize = 5;
-/// … within so long end a connection.
+/// Wrong messages that end a connection, if they come within [`MISTAKES_WITHIN`].
+const MAX_MISTAKES: usize = 5;
 const MISTAKES_WITHIN: Duration = Duration::from_secs(10);
-/// Others are told that somebody types at most once in so long.
+/// The shortest time from one `typing` that is passed on to the next.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
 
-/// A person, through one connection.
+/// One session, used by one connection.
 pub struct Person {
     chat: Arc<ChatState>,
     session: Arc<Session>,
     connection: ClientId,
-    turn: u64,
+    login: u64,
     rooms: Vec<Arc<Room>>,
     mistakes: VecDeque<Instant>,
     typed: Option<Instant>,
 }
 
-/// What to send back, or why not.
+/// The messages to send back, or why the client's message was rejected.
 type Answers = Result<Vec<ServerMessage>, Fault>;
 
 impl Person {
-    pub(crate) fn new(chat: &Arc<ChatState>, entered: &Entered, connection: ClientId) -> Person {
+    pub(crate) fn new(chat: &Arc<ChatState>, login: &Login, connection: ClientId) -> Person {
         Person {
             chat: Arc::clone(chat),
-            session: Arc::clone(&entered.session),
+            session: Arc::clone(&login.session),
             connection,
-            turn: entered.turn,
+            login: login.number,
             rooms: Vec::new(),
             mistakes: VecDeque::new(),
             typed: None,
         }
     }
 
-    /// Does what the client asks for, and answers it.
+    /// Handles a message of the client and answers it.
     ///
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn says(&mut self, text: &str, connection: &mut Connection) -> Result<()> {
-        let (answers, enough) = self.answers(text, connection);
+        let (answers, is_last) = self.answers(text, connection);
         send_all(answers, connection).await?;
-        if enough {
+        if is_last {
             connection.close(CloseReason::POLICY, "Too many errors");
         }
         Ok(())
     }
 
-    /// What to send back, and whether that is the last.
+    /// Returns the messages to send back, and whether they are the last.
     fn answers(&mut self, text: &str, connection: &mut Connection) -> (Vec<Message>, bool) {
-        match self.hears(text, connection) {
-            Ok(answers) => (answers.into_iter().map(Message::from).collect(), false),
+        let answers = ClientMessage::parse(text).and_then(|message| match connection.hurry() {
+            None => self.handle(message, connection),
+            Some(wait) => Err(slow_down(&message, wait)),
+        });
+        let (answers, is_last) = match answers {
+            Ok(answers) => (answers, false),
             Err(fault) => {
-                let enough = fault.is_malformed() && self.too_many_mistakes();
-                (vec![ServerMessage::Error(fault).into()], enough)
+                let is_last = fault.is_malformed() && self.too_many_mistakes();
+                (vec![ServerMessage::Error(fault)], is_last)
             }
-        }
+        };
+        (answers.into_iter().map(Message::from).collect(), is_last)
     }
 
-    fn hears(&mut self, text: &str, connection: &mut Connection) -> Answers {
-        let message = ClientMessage::parse(text)?;
-        match connection.hurry() {
-            None => self.act(message, connection),
-            Some(wait) => Err(slow_down(message, wait)),
-        }
-    }
-
-    fn act(&mut self, message: ClientMessage, connection: &mut Connection) -> Answers {
+    fn handle(&mut self, message: ClientMessage, connection: &mut Connection) -> Answers {
         match message {
             ClientMessage::Join { room, epoch, since } => {
                 let since = since.map_or(0, |seq| seq.0);
@@ -107,35 +106,29 @@ impl Person {
         }
     }
 
-    fn join(
-        &mut self,
-        name: &str,
-        seen: Option<(&str, u64)>,
-        connection: &mut Connection,
-    ) -> Answers {
+    fn join(&mut self, name: &str, seen: Seen<'_>, connection: &mut Connection) -> Answers {
         let inside = self.rooms.iter().any(|room| room.name == name);
         if !inside && self.rooms.len() == MAX_ROOMS {
             let why = format!("you are in {MAX_ROOMS} rooms: leave one first");
             return Err(Fault::new(Code::TooManyRooms, why).field("room"));
         }
-        let entered = self.chat.rooms.enter(name, &self.session, self.turn)?;
-        let room = entered.room;
+        let (room, presence) = self.chat.rooms.enter(name, &self.session, self.login)?;
         let held = room.messages.held();
         let seq = Seq(held.end);
         let start = start(name, &room.epoch, held, seen);
         connection.subscribe(&room.messages, start.after);
-        connection.subscribe(&room.events, entered.events_after);
+        connection.subscribe(&room.events, presence.events_after);
         let (recovered, missed) = (start.recovered, start.missed);
         tracing::info!(conn = %self.connection, room = ?name, recovered, missed, "chat.joined");
-        // What the cursors find is written after these.
+        // The connection sends these before the messages from the logs.
         let mut answers = vec![ServerMessage::Joined {
             room: name.to_owned(),
             epoch: room.epoch.clone(),
             seq,
             recovered,
             missed: Seq(missed),
-            users: entered.users.names,
-            user_count: entered.users.count,
+            users: presence.users,
+            user_count: presence.user_count,
         }];
         answers.extend(start.gaps);
         if !inside {
@@ -146,17 +139,17 @@ impl Person {
 
     fn leave(&mut self, name: &str, connection: &mut Connection) -> Answers {
         let at = self.rooms.iter().position(|room| room.name == name);
-        let room = self.rooms.remove(at.ok_or_else(|| not_joined(None))?);
+        let room = self.rooms.remove(at.ok_or_else(not_joined)?);
         connection.unsubscribe(&room.messages);
         connection.unsubscribe(&room.events);
-        room.leave(&self.session, self.turn);
+        room.leave(&self.session, self.login);
         tracing::info!(conn = %self.connection, room = ?name, "chat.left");
         let room = name.to_owned();
         Ok(vec![ServerMessage::Left { room }])
     }
 
     fn chat(&self, name: &str, text: String, id: Option<String>) -> Answers {
-        let room = self.room(name, &id)?;
+        let room = self.room(name).map_err(|fault| fault.id(id.clone()))?;
         self.once(id, |id| {
             room.say(&self.session, text, id).map(without_sender)
         })
@@ -164,7 +157,7 @@ impl Person {
 
     fn broadcast(&self, text: String, id: Option<String>, connection: &Connection) -> Answers {
         self.once(id, |id| {
-            let written = connection.hub().broadcast_at(|position| {
+            let appended = connection.hub().broadcast_at(|position| {
                 ServerMessage::Broadcast {
                     seq: Seq(position + 1),
                     id,
@@ -173,34 +166,33 @@ impl Person {
                     text,
                 }
                 .into()
-            });
-            written.map(without_sender).map_err(Fault::from)
+            })?;
+            Ok(without_sender(appended))
         })
     }
 
     fn direct(&self, to: &str, text: &str, id: Option<String>) -> Answers {
-        let known = self.chat.sessions.find(to);
-        let Some(receiver) = known else {
-            let fault = Fault::new(Code::NoSuchUser, "nobody has this name");
+        let Some(receiver) = self.chat.sessions.find(to) else {
+            let fault = Fault::new(Code::NoSuchUser, "no user has this name");
             return Err(fault.field("to").id(id));
         };
         self.once(id, |id| {
             let to = receiver.name.as_str();
-            let myself = receiver.number == self.session.number;
-            if !myself {
+            let to_myself = receiver.number == self.session.number;
+            if !to_myself {
                 receiver.receive(&self.session, to, text, id.as_deref())?;
             }
-            // The sender's copy: another tab, and whoever resumes, sees both sides.
+            // The sender gets a copy: a connection that resumes sees both sides.
             let copy = self
                 .session
                 .receive(&self.session, to, text, id.as_deref())?;
-            let recipients = usize::from(!myself);
+            let recipients = usize::from(!to_myself);
             Ok(Appended { recipients, ..copy })
         })
     }
 
     fn typing(&mut self, name: &str) -> Answers {
-        let room = Arc::clone(self.room(name, &None)?);
+        let room = Arc::clone(self.room(name)?);
         let now = Instant::now();
         if self.typed.is_none_or(|typed| now - typed >= TYPING_PAUSE) {
             self.typed = Some(now);
@@ -209,45 +201,43 @@ impl Person {
         Ok(vec![])
     }
 
+    /// Delivers a message once, counts it and returns its ack.
     fn once(
         &self,
         id: Option<String>,
         deliver: impl FnOnce(Option<String>) -> Result<Appended, Fault>,
     ) -> Answers {
-        let shown = id.clone();
         let deliver = |id| {
             let appended = deliver(id)?;
-            self.chat.said.fetch_add(1, Ordering::Relaxed);
+            self.chat.messages.fetch_add(1, Ordering::Relaxed);
             let (position, reached) = (appended.position, appended.recipients);
             tracing::debug!(conn = %self.connection, position, reached, "chat.said");
             Ok(appended)
         };
-        let ack = self.session.once(id, deliver);
-        let ack = ack.map_err(|fault| fault.id(shown))?;
+        let ack = self.session.once(id.clone(), deliver);
+        let ack = ack.map_err(|fault| fault.id(id))?;
         Ok(ack.into_iter().collect())
     }
 
-    fn room(&self, name: &str, id: &Option<String>) -> Result<&Arc<Room>, Fault> {
+    fn room(&self, name: &str) -> Result<&Arc<Room>, Fault> {
         let mut rooms = self.rooms.iter();
-        rooms
-            .find(|room| room.name == name)
-            .ok_or_else(|| not_joined(id.clone()))
+        rooms.find(|room| room.name == name).ok_or_else(not_joined)
     }
 
     fn too_many_mistakes(&mut self) -> bool {
         let now = Instant::now();
-        if self.mistakes.len() == MISTAKES {
+        if self.mistakes.len() == MAX_MISTAKES {
             self.mistakes.pop_front();
         }
         self.mistakes.push_back(now);
         let first = self.mistakes.front();
-        self.mistakes.len() == MISTAKES
+        self.mistakes.len() == MAX_MISTAKES
             && first.is_some_and(|first| now - *first <= MISTAKES_WITHIN)
     }
 }
 
-/// Sends one after the other. They are encoded before: a future has room for all that it
-/// ever holds across an await, as long as the connection lasts.
+/// Sends these messages in order. They are encoded before, because a future takes the space of
+/// all that it holds across an await for as long as the connection lasts.
 pub(crate) async fn send_all(messages: Vec<Message>, connection: &mut Connection) -> Result<()> {
     for message in messages {
         connection.send(message).await?;
@@ -258,15 +248,14 @@ pub(crate) async fn send_all(messages: Vec<Message>, connection: &mut Connection
 impl Drop for Person {
     fn drop(&mut self) {
         for room in &self.rooms {
-            room.leave(&self.session, self.turn);
+            room.leave(&self.session, self.login);
         }
-        self.chat
-            .sessions
-            .leave(self.session.number, self.connection);
+        let sessions = &self.chat.sessions;
+        sessions.disconnect(self.session.number, self.connection);
     }
 }
 
-/// A log counts all its readers; the one who speaks is one of them.
+/// A log counts all its readers, and the sender is one of them.
 fn without_sender(appended: Appended) -> Appended {
     Appended {
         recipients: appended.recipients.saturating_sub(1),
@@ -274,20 +263,15 @@ fn without_sender(appended: Appended) -> Appended {
     }
 }
 
-fn not_joined(id: Option<String>) -> Fault {
+fn not_joined() -> Fault {
     let why = "you are not in this room: join it first";
-    Fault::new(Code::NotJoined, why).field("room").id(id)
+    Fault::new(Code::NotJoined, why).field("room")
 }
 
-fn slow_down(message: ClientMessage, wait: Duration) -> Fault {
-    let id = match message {
-        ClientMessage::Chat { id, .. }
-        | ClientMessage::Broadcast { id, .. }
-        | ClientMessage::Direct { id, .. }
-        | ClientMessage::Ping { id } => id,
-        _ => None,
-    };
-    let mut fault = Fault::new(Code::RateLimited, "too fast: this message was not taken");
-    fault.retry_ms = Some(wait.as_millis() as u64 + 1);
-    fault.id(id)
+fn slow_down(message: &ClientMessage, wait: Duration) -> Fault {
+    let wait = wait.as_millis() as u64 + 1;
+    let why = format!("too fast: this message was dropped; send it again in {wait} ms");
+    let mut fault = Fault::new(Code::RateLimited, why);
+    fault.retry_ms = Some(wait);
+    fault.id(message.id().map(str::to_owned))
 }

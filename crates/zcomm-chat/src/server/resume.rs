@@ -1,40 +1,39 @@
-//! What comes after a broken connection.
+//! Where a client starts to read, and which messages are lost to it.
 //!
-//! A client that comes back says what it saw last: a position, and the epoch in which that
-//! position was counted. Either the log still has everything behind it, and that is at most
-//! 300 messages: then exactly those come. Otherwise the client starts like a new one, and is
-//! told first which positions will never come. Between these two there is nothing: a chat
-//! that is silent about what it lost cannot be trusted with what it has.
+//! A client that comes back shows the last position that it saw, and the epoch of that position.
+//! If the log still has all messages after it, and they are at most 300, exactly those are sent.
+//! Otherwise the client starts like a new one, after a gap that names the positions that will not
+//! be sent. There is no third case: every lost position is named.
 //!
-//! The decision is a pure function, so that every case of it can be tested.
-//!
-//! Production offers the messages in the gap from an archive, by request.
+//! The decisions are pure functions, so a test can reach every case.
 
 use std::ops::Range;
 
-use crate::envelope::{Seq, ServerMessage};
+use crate::envelope::{INBOX, SERVER_LOG, Seq, ServerMessage};
 
-/// Messages that a client which joins is shown.
+/// Messages that a new client of a room is sent.
 const HISTORY: u64 = 50;
-/// Messages that one which comes back is sent; with more to read it is better off anew.
-pub(crate) const MAX_REPLAY: u64 = 300;
+/// Messages that a client which comes back is sent. One that missed more starts anew.
+const MAX_REPLAY: u64 = 300;
 
-/// How a reader of a room begins.
+/// What a client saw last: the epoch, and how many messages of it.
+pub(crate) type Seen<'a> = Option<(&'a str, u64)>;
+
+/// Where a client starts to read a room.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Start {
-    /// So many messages of the log come no more; what is behind them does.
+    /// The position in the log from which on messages are sent.
     pub(crate) after: u64,
-    /// Everything that was missed comes, and nothing else.
+    /// The client is sent all that it missed, and nothing else.
     pub(crate) recovered: bool,
-    /// Messages of this epoch that were missed.
+    /// Messages of this epoch that the client missed.
     pub(crate) missed: u64,
-    /// What will not come.
+    /// The positions that will not be sent.
     pub(crate) gaps: Vec<ServerMessage>,
 }
 
-/// Where to begin in the log of `room` that holds these positions, for a client that has
-/// seen `since` messages of an epoch, or nothing.
-pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Option<(&str, u64)>) -> Start {
+/// Returns where to start in the log of `room`, which holds these positions.
+pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -> Start {
     let end = held.end;
     let history = held.start.max(end.saturating_sub(HISTORY));
     let anew = |missed, gaps| Start {
@@ -45,7 +44,7 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Option<(&st
     };
     match seen {
         None => anew(0, vec![]),
-        // From the future: there is nothing that it could have missed.
+        // A position that does not exist yet: the client can have missed nothing.
         Some((seen_in, since)) if seen_in == epoch && since > end => anew(0, vec![]),
         Some((seen_in, since)) if seen_in == epoch => {
             let missed = end - since;
@@ -57,19 +56,50 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Option<(&st
                     gaps: vec![],
                 };
             }
-            // Behind the ring, or too far: either way before what is shown to anybody.
+            // Either way `since` is older than the history: the gap ends where that begins.
             anew(missed, vec![gap(room, epoch, since, history - 1)])
         }
         Some((other, since)) => {
-            let mut gaps = vec![whole_gap(room, other, since)];
+            let mut gaps = vec![open_gap(room, other, since)];
             gaps.extend((history > 0).then(|| gap(room, epoch, 0, history - 1)));
             anew(end, gaps)
         }
     }
 }
 
-/// The gap over these positions of a log, the first and the last; on the wire they are
-/// counted from 1.
+/// Returns where to start in the server's log, which has `end` messages, and what will not be
+/// sent. A new client starts at the end. One that comes back is sent at most the last 300.
+pub(crate) fn server_log(epoch: &str, end: u64, seen: Seen<'_>) -> (u64, Vec<ServerMessage>) {
+    match seen {
+        None => (end, vec![]),
+        Some((seen_in, since)) if seen_in == epoch => {
+            let since = since.min(end);
+            let after = since.max(end.saturating_sub(MAX_REPLAY));
+            let lost = (since < after).then(|| gap(SERVER_LOG, epoch, since, after - 1));
+            (after, lost.into_iter().collect())
+        }
+        Some((other, since)) => {
+            let mut gaps = vec![open_gap(SERVER_LOG, other, since)];
+            gaps.extend((end > 0).then(|| gap(SERVER_LOG, epoch, 0, end - 1)));
+            (end, gaps)
+        }
+    }
+}
+
+/// Returns where to start in an inbox that has `end` messages, and what will not be sent. A
+/// session that was resumed still has its inbox; a new session has a new one.
+pub(crate) fn inbox(resumed: bool, end: u64, seen: Seen<'_>) -> (u64, Option<ServerMessage>) {
+    match resumed {
+        true => (seen.map_or(0, |(_, since)| since), None),
+        false => (
+            end,
+            seen.map(|(epoch, since)| open_gap(INBOX, epoch, since)),
+        ),
+    }
+}
+
+/// The gap over these positions of a log, the first and the last. On the wire they are counted
+/// from 1.
 pub(crate) fn gap(room: &str, epoch: &str, from: u64, to: u64) -> ServerMessage {
     ServerMessage::Gap {
         room: room.to_owned(),
@@ -79,8 +109,8 @@ pub(crate) fn gap(room: &str, epoch: &str, from: u64, to: u64) -> ServerMessage 
     }
 }
 
-/// The gap from behind `seen` messages to the end of a log that is gone.
-pub(crate) fn whole_gap(room: &str, epoch: &str, seen: u64) -> ServerMessage {
+/// The gap after `seen` messages of a log that is gone. Its end is unknown.
+fn open_gap(room: &str, epoch: &str, seen: u64) -> ServerMessage {
     ServerMessage::Gap {
         room: room.to_owned(),
         epoch: epoch.to_owned(),
@@ -116,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_new_gets_the_last_50() {
+    fn a_new_client_gets_the_last_50_messages() {
         assert_eq!(from(0..0, None), anew(0, 0, vec![]));
         assert_eq!(from(0..7, None), anew(0, 0, vec![]));
         assert_eq!(from(0..80, None), anew(30, 0, vec![]));
@@ -124,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_back_gets_exactly_what_was_missed_up_to_300() {
+    fn a_client_that_comes_back_gets_what_it_missed_up_to_300() {
         assert_eq!(from(0..80, Some(("now", 80))), recovered(80, 0));
         assert_eq!(from(0..80, Some(("now", 79))), recovered(79, 1));
         assert_eq!(from(0..80, Some(("now", 0))), recovered(0, 80));
@@ -133,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn l23_who_was_away_too_long_is_told_what_will_not_come() {
+    fn l23_a_client_that_missed_too_much_gets_a_gap() {
         let lost = vec![gap("lobby", "now", 0, 250)];
         assert_eq!(from(0..301, Some(("now", 0))), anew(251, 301, lost));
         let lost = vec![gap("lobby", "now", 59, 59)];
@@ -141,19 +171,45 @@ mod tests {
     }
 
     #[test]
-    fn l22_who_comes_from_the_future_starts_anew() {
+    fn l22_a_position_that_does_not_exist_yet_starts_anew() {
         assert_eq!(from(0..80, Some(("now", 81))), anew(30, 0, vec![]));
         assert_eq!(from(0..80, Some(("now", u64::MAX))), anew(30, 0, vec![]));
     }
 
     #[test]
-    fn l22_who_comes_from_another_epoch_is_told_that_it_is_over() {
-        let lost = vec![whole_gap("lobby", "then", 12)];
+    fn l22_another_epoch_is_a_gap_without_an_end() {
+        let lost = vec![open_gap("lobby", "then", 12)];
         assert_eq!(from(0..7, Some(("then", 12))), anew(0, 7, lost));
         let lost = vec![
-            whole_gap("lobby", "then", u64::MAX),
+            open_gap("lobby", "then", u64::MAX),
             gap("lobby", "now", 0, 29),
         ];
         assert_eq!(from(0..80, Some(("then", u64::MAX))), anew(30, 80, lost));
+    }
+
+    #[test]
+    fn of_the_servers_log_the_last_300_messages_are_replayed() {
+        let log = |end, seen| server_log("now", end, seen);
+        assert_eq!(log(7, None), (7, vec![]));
+        assert_eq!(log(7, Some(("now", 5))), (5, vec![]));
+        assert_eq!(log(7, Some(("now", 8))), (7, vec![]));
+        assert_eq!(log(302, Some(("now", 2))), (2, vec![]));
+        let lost = vec![gap("*", "now", 1, 1)];
+        assert_eq!(log(302, Some(("now", 1))), (2, lost));
+        let lost = vec![open_gap("*", "then", 4)];
+        assert_eq!(log(0, Some(("then", 4))), (0, lost));
+        let lost = vec![open_gap("*", "then", 4), gap("*", "now", 0, 6)];
+        assert_eq!(log(7, Some(("then", 4))), (7, lost));
+    }
+
+    #[test]
+    fn an_inbox_belongs_to_its_session() {
+        assert_eq!(inbox(true, 7, Some(("now", 5))), (5, None));
+        assert_eq!(inbox(true, 7, None), (0, None));
+        assert_eq!(inbox(false, 0, None), (0, None));
+        for epoch in ["now", "then"] {
+            let lost = Some(open_gap("@", epoch, 5));
+            assert_eq!(inbox(false, 0, Some((epoch, 5))), (0, lost));
+        }
     }
 }

@@ -1,17 +1,13 @@
-//! A room: what is said in it, what happens in it, who is there.
+//! A room: its messages, its events and its members.
 //!
-//! Two logs, because they are worth different things. What is *said* is kept: its ring is
-//! the history that a new member is shown, and the memory that one who comes back resumes
-//! from. What *happens* — somebody comes, goes, types — is worth nothing once it is old, and
-//! a busy door must not push the history out. Each has its own way to speak of a gap: of
-//! messages it says which are lost; of events it says what they would have led to, a list of
-//! who is there now.
+//! A room has two logs, because they are kept for different reasons. Messages are the history
+//! that a new member is sent, and the log from which a returning member resumes. Events (a member
+//! enters, leaves, types) are of no use once they are old, and many of them must not push messages
+//! out of the history. A reader that misses messages is told which; a reader that misses events
+//! is sent the current list of members instead.
 //!
-//! A member stands for a session; which of its connections it came through is noted, so
-//! that an older one, when it ends at last, takes nobody along.
-//!
-//! Production shows large rooms no list and no comings and goings: with ten thousand people
-//! they would be most of what is sent.
+//! A member is a session. The room notes through which of its connections it entered, so that an
+//! older connection that ends late does not remove it.
 
 use std::{
     collections::BTreeMap,
@@ -25,22 +21,22 @@ use crate::envelope::{Fault, Seq, ServerMessage};
 
 use crate::server::{resume::gap, session::Session};
 
-/// Messages that are kept in a room: 1,024, or 1 MiB of them. 64 KiB hold any text of 4,000
-/// characters, escaped.
+/// Messages kept in a room: 1,024, or 1 MiB. A text of 4,000 characters with every character
+/// escaped fits into 64 KiB.
 const MESSAGES: HubLimits = HubLimits {
     entries: 1024,
     bytes: 1024 * 1024,
     message_bytes: 64 * 1024,
 };
-/// Events that are kept, for readers that are a little behind.
+/// Events kept for readers that are a little behind.
 const EVENTS: HubLimits = HubLimits {
     entries: 256,
     bytes: 64 * 1024,
     message_bytes: 4 * 1024,
 };
-/// Seconds after which a page stops showing that a person types.
+/// Seconds after which a page stops showing that a member types.
 const TYPING_SECONDS: u64 = 5;
-/// Names in a list of users.
+/// Names in a list of members.
 const MAX_USERS: usize = 100;
 
 /// A room.
@@ -49,43 +45,46 @@ pub(crate) struct Room {
     pub(crate) epoch: String,
     pub(crate) messages: Hub,
     pub(crate) events: Hub,
-    people: Arc<Mutex<People>>,
+    members: Arc<Mutex<Members>>,
 }
 
-struct People {
-    /// By the number of their session: who came first stands first.
-    members: BTreeMap<u64, Member>,
+struct Members {
+    /// By the number of their session, so the oldest session comes first.
+    by_number: BTreeMap<u64, Member>,
     empty_since: Instant,
 }
 
 struct Member {
     name: String,
-    /// That of the connection it came through.
-    turn: u64,
+    /// The login through which it entered.
+    login: u64,
 }
 
-/// Who is there.
-pub(crate) struct Users {
-    pub(crate) names: Vec<String>,
-    pub(crate) count: usize,
+/// The members of a room at one moment.
+pub(crate) struct Presence {
+    /// The first 100 names.
+    pub(crate) users: Vec<String>,
+    pub(crate) user_count: usize,
+    /// The events after this position change the list.
+    pub(crate) events_after: u64,
 }
 
 impl Room {
     pub(crate) fn new(name: &str, epoch: String) -> Room {
-        let people = Arc::new(Mutex::new(People {
-            members: BTreeMap::new(),
+        let members = Arc::new(Mutex::new(Members {
+            by_number: BTreeMap::new(),
             empty_since: Instant::now(),
         }));
         let (room, of) = (name.to_owned(), epoch.clone());
         let lost = move |from, to| gap(&room, &of, from, to).into();
-        let (room, now) = (name.to_owned(), Arc::clone(&people));
+        let (room, now) = (name.to_owned(), Arc::clone(&members));
         let list = move |_, _| {
-            let users = lock(&now).users();
+            let (users, user_count) = lock(&now).list();
             let room = room.clone();
             ServerMessage::UserList {
                 room,
-                users: users.names,
-                user_count: users.count,
+                users,
+                user_count,
             }
             .into()
         };
@@ -94,59 +93,62 @@ impl Room {
             epoch,
             messages: Hub::with_gap_words(MESSAGES, lost),
             events: Hub::with_gap_words(EVENTS, list),
-            people,
+            members,
         }
     }
 
-    /// Enters, or goes on through another connection. Returns who is there, and the position
-    /// in the events from which on that list must be kept. An older connection, which is on
-    /// its way out, changes nothing.
-    pub(crate) fn enter(&self, session: &Session, turn: u64) -> (Users, u64) {
-        let mut people = lock(&self.people);
-        let name = session.name.clone();
-        let known = people.members.get_mut(&session.number);
-        if let Some(member) = known {
-            member.turn = member.turn.max(turn);
+    /// Adds a member, or notes the newer login of one that is in the room. An older login changes
+    /// nothing: its connection is about to end.
+    pub(crate) fn enter(&self, session: &Session, login: u64) -> Presence {
+        let mut members = lock(&self.members);
+        if let Some(member) = members.by_number.get_mut(&session.number) {
+            member.login = member.login.max(login);
         } else {
-            people.members.insert(session.number, Member { name, turn });
-            let user_count = people.members.len();
-            // Under the lock, so that the events tell of the changes in their order.
-            self.tell(ServerMessage::UserJoined {
+            let name = session.name.clone();
+            let member = Member { name, login };
+            members.by_number.insert(session.number, member);
+            // Under the lock, so that the events have the order of the changes.
+            self.announce(ServerMessage::UserJoined {
                 room: self.name.clone(),
                 client_id: session.number.to_string(),
                 name: session.name.clone(),
-                user_count,
+                user_count: members.by_number.len(),
             });
         }
-        (people.users(), self.events.position())
+        let (users, user_count) = members.list();
+        Presence {
+            users,
+            user_count,
+            events_after: self.events.position(),
+        }
     }
 
-    /// Leaves, unless the person is here through another connection by now.
-    pub(crate) fn leave(&self, session: &Session, turn: u64) {
-        let mut people = lock(&self.people);
-        let member = people.members.get(&session.number);
-        if member.is_none_or(|member| member.turn != turn) {
+    /// Removes a member, unless it has entered through a newer login.
+    pub(crate) fn leave(&self, session: &Session, login: u64) {
+        let mut members = lock(&self.members);
+        let member = members.by_number.get(&session.number);
+        if member.is_none_or(|member| member.login != login) {
             return;
         }
-        people.members.remove(&session.number);
-        people.empty_since = Instant::now();
-        self.tell(ServerMessage::UserLeft {
+        members.by_number.remove(&session.number);
+        members.empty_since = Instant::now();
+        self.announce(ServerMessage::UserLeft {
             room: self.name.clone(),
             client_id: session.number.to_string(),
             name: session.name.clone(),
-            user_count: people.members.len(),
+            user_count: members.by_number.len(),
         });
     }
 
-    /// Says something to everybody in the room, the speaker included: so the positions that
-    /// a client sees have no holes.
+    /// Sends a message to all members. The sender gets it, too, so the positions that a client
+    /// sees have no holes.
     pub(crate) fn say(
         &self,
         session: &Session,
         text: String,
         id: Option<String>,
     ) -> Result<Appended, Fault> {
-        let written = self.messages.broadcast_at(|position| {
+        let appended = self.messages.broadcast_at(|position| {
             ServerMessage::Chat {
                 room: self.name.clone(),
                 seq: Seq(position + 1),
@@ -156,11 +158,11 @@ impl Room {
                 text,
             }
             .into()
-        });
-        written.map_err(Fault::from)
+        })?;
+        Ok(appended)
     }
 
-    /// Tells the others that somebody is about to say something.
+    /// Tells the other members that this one types.
     pub(crate) fn typing(&self, session: &Session, connection: ClientId) {
         let typing = ServerMessage::Typing {
             room: self.name.clone(),
@@ -168,37 +170,37 @@ impl Room {
             name: session.name.clone(),
             expires_in: TYPING_SECONDS,
         };
+        // Cannot fail: an event is far below the log's limit.
         self.events.broadcast_except(typing, connection).ok();
     }
 
-    /// How many are here.
-    pub(crate) fn members(&self) -> usize {
-        lock(&self.people).members.len()
+    pub(crate) fn member_count(&self) -> usize {
+        lock(&self.members).by_number.len()
     }
 
-    /// Since when nobody is here.
+    /// The time at which the last member left; `None` while there are members.
     pub(crate) fn empty_since(&self) -> Option<Instant> {
-        let people = lock(&self.people);
-        people.members.is_empty().then_some(people.empty_since)
+        let members = lock(&self.members);
+        let is_empty = members.by_number.is_empty();
+        is_empty.then_some(members.empty_since)
     }
 
-    fn tell(&self, event: ServerMessage) {
-        // An event is far below the limit for one; and who misses it is told by the next.
+    fn announce(&self, event: ServerMessage) {
+        // Cannot fail: an event is far below the log's limit.
         self.events.broadcast(event).ok();
     }
 }
 
-impl People {
-    fn users(&self) -> Users {
-        let names = self.members.values().take(MAX_USERS);
-        Users {
-            names: names.map(|member| member.name.clone()).collect(),
-            count: self.members.len(),
-        }
+impl Members {
+    /// The first names, and the number of all members.
+    fn list(&self) -> (Vec<String>, usize) {
+        let first = self.by_number.values().take(MAX_USERS);
+        let names = first.map(|member| member.name.clone()).collect();
+        (names, self.by_number.len())
     }
 }
 
-fn lock(people: &Mutex<People>) -> MutexGuard<'_, People> {
+fn lock(members: &Mutex<Members>) -> MutexGuard<'_, Members> {
     // Each change is a single insert or remove.
-    people.lock().unwrap_or_else(PoisonError::into_inner)
+    members.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,11 @@
 //! All rooms of a server.
 //!
-//! A room begins when somebody enters it, and does not end when the last one leaves: its
-//! history stays, until its place is needed. Then the one that has been empty longest goes.
-//! The lobby always stays.
+//! The server makes a room when the first client enters it. The room stays when the last member
+//! leaves, and so does its history. When another room needs the space, the server evicts the room
+//! that has been empty longest. It never evicts the lobby.
 //!
-//! Who comes to a room that is gone finds one of the same name and another epoch, and the
-//! positions from before are told as a gap, like after a restart.
-//!
-//! Production lets people own rooms, and asks who may enter.
+//! A client that comes back to an evicted room finds a new one of the same name with another
+//! epoch. It is told about its old positions with a gap, as after a restart.
 
 use std::{
     collections::HashMap,
@@ -19,7 +17,7 @@ use zcomm_core::{Figure, FigureKind};
 use crate::envelope::{Code, Fault, LOBBY};
 
 use crate::server::{
-    room::{Room, Users},
+    room::{Presence, Room},
     session::Session,
 };
 
@@ -33,15 +31,8 @@ pub(crate) struct Rooms {
 
 struct Table {
     rooms: HashMap<String, Arc<Room>>,
+    /// Rooms made since the start: the number makes an epoch unique.
     made: u64,
-}
-
-/// A room that somebody has entered.
-pub(crate) struct Entered {
-    pub(crate) room: Arc<Room>,
-    pub(crate) users: Users,
-    /// The position in the events from which on the list of users must be kept.
-    pub(crate) events_after: u64,
 }
 
 impl Rooms {
@@ -61,7 +52,7 @@ impl Rooms {
         self.lock().rooms.len()
     }
 
-    /// Who is where, and how much was said there, for the figures of the server.
+    /// Returns the members and messages of each room, for the server's metrics.
     pub(crate) fn figures(&self) -> Vec<Figure> {
         let rooms: Vec<_> = self.lock().rooms.values().cloned().collect();
         let of = |count: fn(&Room) -> u64| {
@@ -71,14 +62,14 @@ impl Rooms {
         vec![
             Figure {
                 name: "zcomm_room_members",
-                help: "People in a room now. Rooms are named by strangers; there are at most 256.",
+                help: "People in a room now. Clients choose the names of rooms; there are at most 256.",
                 kind: FigureKind::Gauge,
                 label: "room",
-                values: of(|room| room.members() as u64),
+                values: of(|room| room.member_count() as u64),
             },
             Figure {
                 name: "zcomm_room_messages_total",
-                help: "Messages said in a room. At most 256 rooms; one that was given away and made anew begins at 0.",
+                help: "Messages in a room since it was made. At most 256 rooms; one that was evicted and made again begins at 0.",
                 kind: FigureKind::Counter,
                 label: "room",
                 values: of(|room| room.messages.position()),
@@ -86,25 +77,26 @@ impl Rooms {
         ]
     }
 
-    /// Enters a room, which is made if need be.
-    pub(crate) fn enter(&self, name: &str, session: &Session, turn: u64) -> Result<Entered, Fault> {
-        // Held until the person is in: a room that is entered cannot be given away.
+    /// Enters a room, and makes it if there is none of this name.
+    pub(crate) fn enter(
+        &self,
+        name: &str,
+        session: &Session,
+        login: u64,
+    ) -> Result<(Arc<Room>, Presence), Fault> {
+        // Held until the room has its member: an empty room could be evicted.
         let mut table = self.lock();
         let room = match table.rooms.get(name) {
             Some(room) => Arc::clone(room),
             None => {
                 if table.rooms.len() >= MAX_ROOMS {
-                    table.give_one_away()?;
+                    table.evict_one()?;
                 }
                 self.make(&mut table, name)
             }
         };
-        let (users, events_after) = room.enter(session, turn);
-        Ok(Entered {
-            room,
-            users,
-            events_after,
-        })
+        let presence = room.enter(session, login);
+        Ok((room, presence))
     }
 
     fn make(&self, table: &mut Table, name: &str) -> Arc<Room> {
@@ -122,18 +114,17 @@ impl Rooms {
 }
 
 impl Table {
-    fn give_one_away(&mut self) -> Result<(), Fault> {
+    /// Removes the room that has been empty longest.
+    fn evict_one(&mut self) -> Result<(), Fault> {
         let empty = self.rooms.values().filter_map(|room| {
             let since = room.empty_since().filter(|_| room.name != LOBBY)?;
             Some((since, room.name.clone()))
         });
-        let full = || {
-            Fault::new(
-                Code::TooManyRooms,
-                "the server has no place for another room",
-            )
+        let Some((_, longest)) = empty.min() else {
+            let why =
+                format!("the server has {MAX_ROOMS} rooms, and none is empty: enter one of them");
+            return Err(Fault::new(Code::TooManyRooms, why).field("room"));
         };
-        let (_, longest) = empty.min().ok_or_else(|| full().field("room"))?;
         self.rooms.remove(&longest);
         Ok(())
     }
@@ -146,9 +137,7 @@ mod tests {
 
     fn enter(rooms: &Rooms, name: &str) -> Result<Arc<Room>, Code> {
         let entered = rooms.enter(name, &session(1, "Ada"), 1);
-        entered
-            .map(|entered| entered.room)
-            .map_err(|fault| fault.code)
+        entered.map(|(room, _)| room).map_err(|fault| fault.code)
     }
 
     fn leave(room: &Room) {
@@ -156,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_room_that_is_empty_longest_makes_place_and_the_lobby_stays() {
+    async fn the_room_that_is_empty_longest_is_evicted_and_the_lobby_stays() {
         let rooms = Rooms::new("e");
         leave(&enter(&rooms, LOBBY).unwrap());
         let entered: Vec<_> = (1..MAX_ROOMS)
@@ -176,17 +165,17 @@ mod tests {
         assert_ne!(anew.epoch, entered[7].epoch, "the one that went");
     }
 
-    /// An older connection may still have a join in its buffer. It must not take the place
-    /// of the newer one, and take the person along when it ends.
+    /// An older connection may still have a join in its buffer. It must not replace the newer
+    /// one, and remove the member when it ends.
     #[test]
-    fn an_older_connection_takes_nobody_along() {
+    fn an_older_connection_does_not_remove_a_member() {
         let rooms = Rooms::new("e");
         let ada = session(1, "Ada");
-        let room = rooms.enter("lobby", &ada, 2).unwrap().room;
+        let (room, _) = rooms.enter("lobby", &ada, 2).unwrap();
         rooms.enter("lobby", &ada, 1).unwrap();
         room.leave(&ada, 1);
-        assert_eq!(room.members(), 1);
+        assert_eq!(room.member_count(), 1);
         room.leave(&ada, 2);
-        assert_eq!(room.members(), 0);
+        assert_eq!(room.member_count(), 0);
     }
 }

@@ -1,14 +1,12 @@
-//! A person, as long as somebody may come back for it.
+//! A session: what the server keeps of a person between two connections.
 //!
-//! A connection breaks; the person at the other end does not go away for that. So what
-//! belongs to the person — the name, the inbox, what was sent lately — is a session, and a
-//! connection only borrows it. The inbox is a log like any other, with one reader.
+//! A broken connection must not cost the name, the private messages or the order of what was sent.
+//! So they belong to a session, and a connection only uses it. The inbox is a log like any other,
+//! with one reader.
 //!
-//! A sender that has heard nothing of a message cannot know whether it was lost or only its
-//! ack was: it sends it again, with the same id. The session knows the ids of late and
-//! answers with the first ack; so sending again is safe, and *at least once* becomes *once*.
-//!
-//! Production keeps sessions and ids in a store, where they outlive the server as well.
+//! A sender without an ack cannot know whether the message or the ack was lost. It sends the
+//! message again with the same id. The session remembers its last ids and answers with the first
+//! ack. So sending again is safe, and *at least once* becomes *once*.
 
 use std::{
     collections::VecDeque,
@@ -17,33 +15,32 @@ use std::{
 
 use zcomm_core::{Appended, Hub, HubLimits, Token};
 
-use crate::envelope::{Fault, Seq, ServerMessage};
+use crate::envelope::{Fault, INBOX, Seq, ServerMessage};
 
 use crate::server::resume::gap;
 
-/// What waits in an inbox: 64 messages, or 128 KiB of them.
-const INBOX: HubLimits = HubLimits {
+/// Messages kept in an inbox: 64, or 128 KiB.
+const INBOX_LIMITS: HubLimits = HubLimits {
     entries: 64,
     bytes: 128 * 1024,
     message_bytes: 64 * 1024,
 };
-/// Ids that are remembered, as long as the session lives: whoever can come back to it can
-/// send again.
+/// Ids that a session remembers.
 const MAX_RECENT: usize = 256;
 
-/// What belongs to a person, and outlives a connection.
+/// A session.
 pub(crate) struct Session {
     /// On the wire: `client_id`. (Not a `ClientId`, which is one connection's.)
     pub(crate) number: u64,
     pub(crate) name: String,
-    /// The name belongs to the token that was shown.
-    pub(crate) bound: bool,
+    /// The name that belongs to the token the client connected with.
+    pub(crate) token_name: Option<String>,
     pub(crate) secret: Token,
     pub(crate) inbox: Hub,
     recent: Mutex<VecDeque<Sent>>,
 }
 
-/// A message that was taken.
+/// A message that was delivered.
 struct Sent {
     id: String,
     seq: Seq,
@@ -54,17 +51,17 @@ impl Session {
     pub(crate) fn new(
         number: u64,
         name: String,
-        bound: bool,
+        token_name: Option<String>,
         secret: Token,
         epoch: Arc<str>,
     ) -> Session {
-        let lost = move |from, to| gap("@", &epoch, from, to).into();
+        let lost = move |from, to| gap(INBOX, &epoch, from, to).into();
         Session {
             number,
             name,
-            bound,
+            token_name,
             secret,
-            inbox: Hub::with_gap_words(INBOX, lost),
+            inbox: Hub::with_gap_words(INBOX_LIMITS, lost),
             recent: Mutex::default(),
         }
     }
@@ -77,7 +74,7 @@ impl Session {
         text: &str,
         id: Option<&str>,
     ) -> Result<Appended, Fault> {
-        let written = self.inbox.broadcast_at(|position| {
+        let appended = self.inbox.broadcast_at(|position| {
             ServerMessage::Direct {
                 seq: Seq(position + 1),
                 id: id.map(str::to_owned),
@@ -87,12 +84,12 @@ impl Session {
                 text: text.to_owned(),
             }
             .into()
-        });
-        written.map_err(Fault::from)
+        })?;
+        Ok(appended)
     }
 
-    /// Delivers a message, unless one with this id was delivered already. Returns the ack;
-    /// a message without an id has none.
+    /// Delivers a message, unless one with this id was delivered before. Returns the ack; a
+    /// message without an id has none.
     pub(crate) fn once(
         &self,
         id: Option<String>,
@@ -102,8 +99,7 @@ impl Session {
             deliver(None)?;
             return Ok(None);
         };
-        // Held while it is delivered: the same id, sent through a second connection at the
-        // same time, waits for the answer to the first.
+        // Held during the delivery: the same id from a second connection waits for this ack.
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sent) = recent.iter().find(|sent| sent.id == id) {
             return Ok(Some(sent.ack(true)));
@@ -140,7 +136,7 @@ pub(crate) mod tests {
 
     pub(crate) fn session(number: u64, name: &str) -> Session {
         let secret = Token::new("a secret of a test").unwrap();
-        Session::new(number, name.to_owned(), false, secret, "e".into())
+        Session::new(number, name.to_owned(), None, secret, "e".into())
     }
 
     fn send(session: &Session, log: &Hub, id: Option<&str>) -> Option<(u64, bool)> {

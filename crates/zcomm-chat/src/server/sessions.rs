@@ -1,17 +1,16 @@
-//! Who is who.
+//! All sessions of a server, by number and by name.
 //!
-//! A client that connects becomes a new person, or shows the secret of a session and is the
-//! one it was. The secret is random, long, and compared in constant time; what is shown
-//! says in front which epoch and which person it is for, so one lookup is enough, and after
-//! a restart the server knows that the epoch is over.
+//! A client that connects opens a new session, or resumes one by its ticket. The secret in a
+//! ticket is random, long, and compared in constant time. Before it stand the epoch and the number
+//! of the session: one lookup finds the session, and the server sees that a ticket is from before
+//! a restart.
 //!
-//! A name belongs to one person at a time: whoever comes second gets a number. A name that
-//! belongs to a token is nobody else's, with or without a number.
+//! A name belongs to one session at a time. A session that asks for a taken name gets its own
+//! number behind it: `Ada#7`. Only the server writes the `#`, so no client can ask for a name
+//! that another session could get. A name that belongs to a token needs that token.
 //!
-//! A person without a connection stays for two minutes, and only so many do: the one that
-//! has been away longest goes first. There is no clock that tidies up; whoever comes does.
-//!
-//! Production looks sessions up in a store, where they outlive a restart of the server.
+//! A session without a connection is kept for two minutes. There is no timer: each call removes
+//! the expired ones first.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -20,21 +19,20 @@ use std::{
 };
 
 use tokio::time::Instant;
-use zcomm_core::{ClientId, NAME_RULE, Result, Token, folded, name};
+use zcomm_core::{ClientId, MAX_NAME, NAME_RULE, Result, Token, folded, name};
 
 use crate::envelope::{Code, Fault, Secret};
 
-use crate::server::{
-    numbers::{is_numbered, numbered, split_number},
-    session::Session,
-};
+use crate::server::session::Session;
 
-/// How long a session outlives its connection …
-const ASLEEP: Duration = Duration::from_secs(120);
-/// … and how many may: with full inboxes and all ids remembered they are 200 MiB.
-const MAX_ASLEEP: usize = 1024;
-/// The name of whoever asks for none.
+/// How long a session outlives its connection.
+const EXPIRY: Duration = Duration::from_secs(120);
+/// Sessions without a connection. With full inboxes and all ids they take 200 MiB.
+const MAX_DISCONNECTED: usize = 1024;
+/// The name of a client that asks for none.
 const GUEST: &str = "guest";
+/// `#` and the two characters that Unicode treats as its variants.
+const NUMBER_SIGNS: [char; 3] = ['#', '\u{ff03}', '\u{fe5f}'];
 
 pub(crate) struct Sessions {
     epoch: Arc<str>,
@@ -45,14 +43,15 @@ pub(crate) struct Sessions {
 
 #[derive(Default)]
 struct Table {
+    /// The number of the newest session.
     last: u64,
-    /// Counts who has come through a connection, ever.
-    turns: u64,
+    /// Logins since the start.
+    logins: u64,
     sessions: HashMap<u64, Entry>,
-    /// By folded name.
-    names: HashMap<String, Named>,
-    /// Who has no connection, since when.
-    asleep: BTreeSet<(Instant, u64)>,
+    /// The number of the session, by folded name.
+    names: HashMap<String, u64>,
+    /// Sessions without a connection, the longest without one first.
+    disconnected: BTreeSet<(Instant, u64)>,
 }
 
 struct Entry {
@@ -63,37 +62,19 @@ struct Entry {
 #[derive(Clone, Copy)]
 enum State {
     Connected(ClientId),
-    Asleep(Instant),
+    Disconnected(Instant),
 }
 
-struct Named {
-    number: u64,
-    /// Below this, every number behind the name is taken.
-    free: u64,
-}
-
-/// Which session a client showed.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
-    /// None, or something that was never one.
-    Nothing,
-    /// One that was here.
-    Known,
-    /// One of this epoch that is gone, or one of another.
-    Lost { epoch: String },
-}
-
-/// A client that has become a person.
-pub(crate) struct Entered {
+/// A session that a connection uses now.
+pub(crate) struct Login {
     pub(crate) session: Arc<Session>,
-    /// What to show to come back.
-    pub(crate) secret: Secret,
-    pub(crate) shown: Shown,
-    /// An older connection of the same person.
+    /// The ticket with which a later connection resumes the session.
+    pub(crate) ticket: Secret,
+    /// The connection that used the session until now.
     pub(crate) replaced: Option<ClientId>,
-    /// Which of a person's connections is the newest: the one with the highest turn. (The
-    /// connections' own numbers do not tell: two can be replaced in either order.)
-    pub(crate) turn: u64,
+    /// Counts logins: of two connections of a session, the newer one has the higher number. (The
+    /// ids of the connections do not show that: they can log in in either order.)
+    pub(crate) number: u64,
 }
 
 impl Sessions {
@@ -109,42 +90,24 @@ impl Sessions {
         self.lock().sessions.len()
     }
 
-    /// Makes a person of a client; the inner error is what to tell it when its name cannot
-    /// be one.
-    pub(crate) fn enter(
+    /// Opens a new session. `name` is one that [`check_name`](Sessions::check_name) returned.
+    ///
+    /// # Errors
+    /// When the operating system has no random bytes.
+    pub(crate) fn open(
         &self,
-        secret: Option<&str>,
-        wish: Option<&str>,
-        bound: Option<&str>,
+        name: String,
+        token_name: Option<&str>,
         connection: ClientId,
-    ) -> Result<Result<Entered, Fault>> {
-        let shown = match secret.and_then(Ticket::read) {
-            None => Shown::Nothing,
-            Some(ticket) => {
-                if let Some(known) = self.resume(&ticket, bound, connection) {
-                    let secret = Secret(secret.unwrap_or_default().to_owned());
-                    return Ok(Ok(Entered { secret, ..known }));
-                }
-                let epoch = ticket.epoch.to_owned();
-                Shown::Lost { epoch }
-            }
-        };
-        let name = match self.wished(wish, bound) {
-            Ok(name) => name,
-            Err(fault) => return Ok(Err(fault)),
-        };
+    ) -> Result<Login> {
         let (secret, text) = Token::random()?;
         let mut table = self.lock();
-        table.tidy();
-        let name = table.free_name(&name, &self.reserved);
-        table.last += 1;
-        let (number, turn) = (table.last, table.next_turn());
-        let free = 2;
-        table.names.insert(folded(&name), Named { number, free });
+        let (number, name) = table.unique_name(name, &self.reserved);
+        table.names.insert(folded(&name), number);
         let session = Arc::new(Session::new(
             number,
             name,
-            bound.is_some(),
+            token_name.map(str::to_owned),
             secret,
             Arc::clone(&self.epoch),
         ));
@@ -153,157 +116,161 @@ impl Sessions {
             state: State::Connected(connection),
         };
         table.sessions.insert(number, entry);
-        Ok(Ok(Entered {
+        Ok(Login {
             session,
-            secret: Secret(format!("{}.{number}.{text}", self.epoch)),
-            shown,
+            ticket: Secret(format!("{}.{number}.{text}", self.epoch)),
             replaced: None,
-            turn,
-        }))
-    }
-
-    fn resume(
-        &self,
-        ticket: &Ticket<'_>,
-        bound: Option<&str>,
-        connection: ClientId,
-    ) -> Option<Entered> {
-        let mut table = self.lock();
-        table.tidy();
-        let entry = table.sessions.get_mut(&ticket.number)?;
-        let session = Arc::clone(&entry.session);
-        // A session serves whoever may have its name, and nobody else.
-        let same_token = match bound {
-            Some(name) => session.bound && is_numbered(&session.name, name),
-            None => !session.bound,
-        };
-        if ticket.epoch != &*self.epoch || !same_token || !session.secret.matches(ticket.secret) {
-            return None;
-        }
-        let before = std::mem::replace(&mut entry.state, State::Connected(connection));
-        let replaced = match before {
-            State::Connected(older) => Some(older),
-            State::Asleep(since) => {
-                table.asleep.remove(&(since, ticket.number));
-                None
-            }
-        };
-        Some(Entered {
-            session,
-            secret: Secret(String::new()),
-            shown: Shown::Known,
-            replaced,
-            turn: table.next_turn(),
+            number: table.next_login(),
         })
     }
 
-    /// A connection has ended: from now on its person is asleep, unless it has another.
-    pub(crate) fn leave(&self, number: u64, connection: ClientId) {
+    /// Returns the session of this ticket; `None` if it is gone, the secret is wrong, or the
+    /// session was opened with another token.
+    pub(crate) fn resume(
+        &self,
+        ticket: &Ticket<'_>,
+        token_name: Option<&str>,
+        connection: ClientId,
+    ) -> Option<Login> {
+        let mut table = self.lock();
+        let entry = table.sessions.get_mut(&ticket.number)?;
+        let session = Arc::clone(&entry.session);
+        let same_token = session.token_name.as_deref() == token_name;
+        if ticket.epoch != &*self.epoch || !same_token || !session.secret.matches(ticket.secret) {
+            return None;
+        }
+        let replaced = match std::mem::replace(&mut entry.state, State::Connected(connection)) {
+            State::Connected(older) => Some(older),
+            State::Disconnected(since) => {
+                table.disconnected.remove(&(since, ticket.number));
+                None
+            }
+        };
+        Some(Login {
+            session,
+            ticket: Secret(ticket.text.to_owned()),
+            replaced,
+            number: table.next_login(),
+        })
+    }
+
+    /// Notes that a connection has ended, unless its session has a newer one.
+    pub(crate) fn disconnect(&self, number: u64, connection: ClientId) {
         let mut table = self.lock();
         let now = Instant::now();
         if let Some(entry) = table.sessions.get_mut(&number)
             && matches!(entry.state, State::Connected(known) if known == connection)
         {
-            entry.state = State::Asleep(now);
-            table.asleep.insert((now, number));
+            entry.state = State::Disconnected(now);
+            table.disconnected.insert((now, number));
         }
-        table.tidy();
     }
 
-    /// The person of this name, awake or asleep.
+    /// The session of this name, with or without a connection.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Session>> {
-        let mut table = self.lock();
-        table.tidy();
-        let number = table.names.get(&folded(name))?.number;
-        let entry = table.sessions.get(&number)?;
+        let table = self.lock();
+        let number = table.names.get(&folded(name))?;
+        let entry = table.sessions.get(number)?;
         Some(Arc::clone(&entry.session))
     }
 
-    /// The name that a client asks for, or has from its token.
-    fn wished(&self, wish: Option<&str>, bound: Option<&str>) -> Result<String, Fault> {
-        if let Some(bound) = bound {
-            return Ok(bound.to_owned());
+    /// Returns the name of the client's token or, without one, the name that it asks for.
+    pub(crate) fn check_name(
+        &self,
+        wish: Option<&str>,
+        token_name: Option<&str>,
+    ) -> Result<String, Fault> {
+        if let Some(token_name) = token_name {
+            return Ok(token_name.to_owned());
         }
         let bad = |why| Fault::new(Code::BadName, why).field("name");
         let wish = name(wish.unwrap_or(GUEST)).ok_or_else(|| bad(NAME_RULE))?;
-        if self.reserved.iter().any(|name| is_numbered(&wish, name)) {
-            return Err(bad("this name belongs to a token: show that one"));
+        if wish.contains(NUMBER_SIGNS) {
+            return Err(bad(
+                "a name must not contain #: the server adds it to a name that is taken",
+            ));
+        }
+        if self.reserved.contains(&folded(&wish)) {
+            return Err(bad(
+                "this name belongs to a token: connect with that token, or choose another name",
+            ));
         }
         Ok(wish)
     }
 
+    /// Locks the table and removes expired sessions.
     fn lock(&self) -> MutexGuard<'_, Table> {
-        // What a panic could leave half done is a name without a person, which is free.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        // A panic can leave at most a name without a session.
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.expire();
+        table
     }
 }
 
 impl Table {
-    fn next_turn(&mut self) -> u64 {
-        self.turns += 1;
-        self.turns
+    fn next_login(&mut self) -> u64 {
+        self.logins += 1;
+        self.logins
     }
 
-    /// The name itself, or with the first number that is free.
-    fn free_name(&mut self, wish: &str, reserved: &HashSet<String>) -> String {
-        let Some(named) = self.names.get(&folded(wish)) else {
-            return wish.to_owned();
-        };
-        let mut number = named.free;
-        let free = loop {
-            let candidate = numbered(wish, number);
-            let key = folded(&candidate);
-            if !self.names.contains_key(&key) && !reserved.contains(&key) {
-                break candidate;
+    /// The number of the next session, and its name: the wished one if it is free.
+    fn unique_name(&mut self, wish: String, reserved: &HashSet<String>) -> (u64, String) {
+        let is_taken = self.names.contains_key(&folded(&wish));
+        loop {
+            self.last += 1;
+            if !is_taken {
+                return (self.last, wish);
             }
-            number += 1;
-        };
-        if let Some(named) = self.names.get_mut(&folded(wish)) {
-            named.free = number;
+            let name = numbered(&wish, self.last);
+            // The settings may give a token such a name; no other session has this number.
+            if !reserved.contains(&folded(&name)) {
+                return (self.last, name);
+            }
         }
-        free
     }
 
-    /// Lets go of whoever has been away too long.
-    fn tidy(&mut self) {
+    /// Removes sessions that have had no connection for too long, or are too many.
+    fn expire(&mut self) {
         let now = Instant::now();
-        while let Some(&(since, number)) = self.asleep.first()
-            && (now - since >= ASLEEP || self.asleep.len() > MAX_ASLEEP)
+        while let Some(&(since, number)) = self.disconnected.first()
+            && (now - since >= EXPIRY || self.disconnected.len() > MAX_DISCONNECTED)
         {
-            self.asleep.pop_first();
-            let Some(gone) = self.sessions.remove(&number) else {
-                continue;
-            };
-            let name = &gone.session.name;
-            self.names.remove(&folded(name));
-            if let Some((base, number)) = split_number(name)
-                && let Ok(number) = number.parse()
-                && let Some(named) = self.names.get_mut(&folded(base))
-            {
-                named.free = named.free.min(number);
+            self.disconnected.pop_first();
+            if let Some(expired) = self.sessions.remove(&number) {
+                self.names.remove(&folded(&expired.session.name));
             }
         }
     }
 }
 
-/// What a client shows to come back: `epoch.number.secret`.
-struct Ticket<'a> {
-    epoch: &'a str,
+/// `Ada#7`. The name is cut if the two together are longer than a name can be.
+fn numbered(name: &str, number: u64) -> String {
+    let suffix = format!("#{number}");
+    let base: String = name.chars().take(MAX_NAME - suffix.len()).collect();
+    format!("{}{suffix}", base.trim_end())
+}
+
+/// What a client shows to resume a session: `epoch.number.secret`.
+pub(crate) struct Ticket<'a> {
+    text: &'a str,
+    pub(crate) epoch: &'a str,
     number: u64,
     secret: &'a str,
 }
 
 impl Ticket<'_> {
-    fn read(text: &str) -> Option<Ticket<'_>> {
+    pub(crate) fn parse(text: &str) -> Option<Ticket<'_>> {
         let (epoch, rest) = text.split_once('.')?;
         let (number, secret) = rest.split_once('.')?;
-        // The epoch may be sent back: it must be one of ours in form.
+        // A gap repeats the epoch, so it must have the form of one.
         let legal = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-        let ours = epoch.len() == 11 && epoch.bytes().all(legal);
-        let number = number.parse().ok().filter(|_| ours)?;
+        if epoch.len() != 11 || !epoch.bytes().all(legal) {
+            return None;
+        }
         Some(Ticket {
+            text,
             epoch,
-            number,
+            number: number.parse().ok()?,
             secret,
         })
     }
@@ -321,141 +288,162 @@ mod tests {
         Sessions::new("epoch_of_it", ["Alice"].into_iter())
     }
 
-    fn enter(sessions: &Sessions, name: &str, connection: u64) -> Entered {
-        let entered = sessions.enter(None, Some(name), None, id(connection));
-        entered.unwrap().unwrap()
+    fn open(sessions: &Sessions, wish: &str, connection: u64) -> Login {
+        let name = sessions.check_name(Some(wish), None).unwrap();
+        sessions.open(name, None, id(connection)).unwrap()
     }
 
-    fn back(sessions: &Sessions, secret: &Secret, connection: u64) -> Entered {
-        let entered = sessions.enter(Some(&secret.0), Some("New"), None, id(connection));
-        entered.unwrap().unwrap()
+    fn open_with(sessions: &Sessions, token_name: &str, connection: u64) -> Login {
+        let name = sessions.check_name(Some("Bob"), Some(token_name)).unwrap();
+        let login = sessions.open(name, Some(token_name), id(connection));
+        login.unwrap()
+    }
+
+    fn resume(sessions: &Sessions, ticket: &Secret, connection: u64) -> Option<Login> {
+        sessions.resume(&Ticket::parse(&ticket.0)?, None, id(connection))
+    }
+
+    fn refused(sessions: &Sessions, wish: &str) -> Option<(Code, String)> {
+        let fault = sessions.check_name(Some(wish), None).err()?;
+        Some((fault.code, fault.message))
     }
 
     #[test]
-    fn who_comes_second_gets_the_first_number_that_is_free() {
+    fn a_taken_name_gets_the_number_of_its_session() {
         let sessions = sessions();
-        let names = ["Ada", "ada", "Ada 3", "Ada", "Ada"]
-            .map(|wish| enter(&sessions, wish, 1).session.name.clone());
-        assert_eq!(names, ["Ada", "ada 2", "Ada 3", "Ada 4", "Ada 5"]);
-        let long = "x".repeat(32);
-        enter(&sessions, &long, 1);
-        let second = enter(&sessions, &long, 1).session.name.clone();
-        assert_eq!(second, format!("{} 2", "x".repeat(30)));
-        let guest = sessions.enter(None, None, None, id(1)).unwrap().unwrap();
-        assert_eq!(guest.session.name, "guest");
-    }
-
-    /// The numbers that are given out by themselves keep to the same rule.
-    #[test]
-    fn a18_a_number_behind_a_name_makes_nobody_elses_name_either() {
-        let reserved = ["Student 2", "Student 3"];
-        let sessions = Sessions::new("epoch_of_it", reserved.into_iter());
-        let names = ["Student", "Student", "Student"]
-            .map(|wish| enter(&sessions, wish, 1).session.name.clone());
-        assert_eq!(names, ["Student", "Student 4", "Student 5"]);
-        for wish in [
-            "Student 2",
-            "Student 2 7",
-            "student 3 99999999999999999999999",
-        ] {
-            let fault = sessions.enter(None, Some(wish), None, id(1)).unwrap().err();
-            assert_eq!(
-                fault.map(|fault| fault.code),
-                Some(Code::BadName),
-                "{wish:?}"
-            );
-        }
+        let names =
+            ["Ada", "ada", "Ben", "Ada"].map(|wish| open(&sessions, wish, 1).session.name.clone());
+        assert_eq!(names, ["Ada", "ada#2", "Ben", "Ada#4"]);
+        let found = sessions.find("ADA#2").map(|session| session.number);
+        assert_eq!(found, Some(2));
+        assert_eq!(sessions.check_name(None, None).unwrap(), "guest");
     }
 
     #[test]
-    fn a18_a_name_that_belongs_to_a_token_is_nobody_elses() {
+    fn a_numbered_name_is_no_longer_than_a_name_can_be() {
         let sessions = sessions();
-        for wish in ["Alice", "alice", "ALICE 2", "alice 02", "\u{202e}"] {
-            let fault = sessions.enter(None, Some(wish), None, id(1)).unwrap().err();
-            assert_eq!(fault.map(|fault| fault.code), Some(Code::BadName), "{wish}");
-        }
-        let names = [1, 2].map(|n| {
-            let entered = sessions.enter(None, Some("Bob"), Some("Alice"), id(n));
-            entered.unwrap().unwrap()
-        });
-        assert_eq!(names[0].session.name, "Alice");
-        assert_eq!(names[1].session.name, "Alice 2");
-        // Nor is the session, for whoever does not show the token.
-        let stolen = back(&sessions, &names[0].secret, 3);
-        assert_eq!(
-            (stolen.session.name.as_str(), &stolen.shown),
+        for (wish, expected) in [
+            ("x".repeat(32), format!("{}#2", "x".repeat(30))),
+            ("\u{e4}".repeat(31), format!("{}#4", "\u{e4}".repeat(30))),
             (
-                "New",
-                &Shown::Lost {
-                    epoch: "epoch_of_it".into()
-                }
-            )
-        );
-        let own = sessions.enter(Some(&names[1].secret.0), None, Some("Alice"), id(4));
-        assert_eq!(own.unwrap().unwrap().session.name, "Alice 2");
+                format!("{} y", "x".repeat(29)),
+                format!("{}#6", "x".repeat(29)),
+            ),
+        ] {
+            open(&sessions, &wish, 1);
+            let second = open(&sessions, &wish, 1).session.name.clone();
+            assert_eq!(second, expected);
+            assert_eq!(name(&second), Some(second.clone()), "it can be written to");
+        }
+    }
+
+    /// Otherwise a client could take the name of another session before it is given out.
+    #[test]
+    fn a18_no_client_can_ask_for_a_name_with_a_number_sign() {
+        let sessions = sessions();
+        open(&sessions, "Ada", 1);
+        for wish in [
+            "Ada#2",
+            "Ada#3",
+            "ada#1",
+            "Ada #2",
+            "#",
+            "C#",
+            "Ada\u{ff03}2",
+            "Ada\u{fe5f}2",
+        ] {
+            let (code, message) = refused(&sessions, wish).unwrap();
+            assert_eq!(code, Code::BadName, "{wish:?}");
+            assert!(message.contains("must not contain #"), "{message}");
+        }
+        // Without the sign it is an ordinary name.
+        for wish in ["Ada 2", "Ada2"] {
+            assert_eq!(open(&sessions, wish, 1).session.name, wish);
+        }
+        assert_eq!(open(&sessions, "Ada", 1).session.name, "Ada#4");
+    }
+
+    #[test]
+    fn a18_a_name_that_belongs_to_a_token_needs_that_token() {
+        let sessions = sessions();
+        for wish in ["Alice", "alice", "ALICE", " Alice ", "\u{202e}"] {
+            assert_eq!(refused(&sessions, wish).unwrap().0, Code::BadName, "{wish}");
+        }
+        let logins = [1, 2].map(|n| open_with(&sessions, "Alice", n));
+        assert_eq!(logins[0].session.name, "Alice");
+        assert_eq!(logins[1].session.name, "Alice#2");
+        // A session that a token opened needs that token, too.
+        assert!(resume(&sessions, &logins[0].ticket, 3).is_none());
+        let ticket = Ticket::parse(&logins[1].ticket.0).unwrap();
+        let own = sessions.resume(&ticket, Some("Alice"), id(4)).unwrap();
+        assert_eq!(own.session.name, "Alice#2");
+        assert!(sessions.resume(&ticket, Some("Bob"), id(5)).is_none());
+    }
+
+    /// The settings may give a token a name with a `#`. No other session gets that name.
+    #[test]
+    fn a18_a_number_that_would_make_the_name_of_a_token_is_skipped() {
+        let sessions = Sessions::new("epoch_of_it", ["Ada#2", "Ada#3"].into_iter());
+        let names = ["Ada", "Ada"].map(|wish| open(&sessions, wish, 1).session.name.clone());
+        assert_eq!(names, ["Ada", "Ada#4"]);
+        let own = [1, 2].map(|n| open_with(&sessions, "Ada#2", n).session.name.clone());
+        assert_eq!(own, ["Ada#2", "Ada#2#6"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_session_outlives_its_connection_by_two_minutes() {
         let sessions = sessions();
-        let ada = enter(&sessions, "Ada", 1);
-        sessions.leave(ada.session.number, id(1));
+        let ada = open(&sessions, "Ada", 1);
+        sessions.disconnect(ada.session.number, id(1));
         tokio::time::advance(Duration::from_secs(119)).await;
-        let again = back(&sessions, &ada.secret, 2);
-        assert_eq!((again.session.number, again.replaced), (1, None));
-        assert_eq!(again.secret, ada.secret);
-        // The older one ends late: nothing happens.
-        let third = back(&sessions, &ada.secret, 3);
+        let second = resume(&sessions, &ada.ticket, 2).unwrap();
+        assert_eq!((second.session.number, second.replaced), (1, None));
+        assert_eq!(second.ticket, ada.ticket);
+        let third = resume(&sessions, &ada.ticket, 3).unwrap();
         assert_eq!(third.replaced, Some(id(2)));
-        sessions.leave(1, id(2));
+        assert!(third.number > second.number);
+        // The older connection ends late, which changes nothing.
+        sessions.disconnect(1, id(2));
         tokio::time::advance(Duration::from_secs(1000)).await;
         assert!(sessions.find("ADA").is_some());
-        sessions.leave(1, id(3));
+        sessions.disconnect(1, id(3));
         tokio::time::advance(Duration::from_secs(120)).await;
         assert!(sessions.find("Ada").is_none());
-        let late = back(&sessions, &ada.secret, 4);
-        assert_eq!(
-            late.shown,
-            Shown::Lost {
-                epoch: "epoch_of_it".into()
-            }
-        );
-        assert_eq!(enter(&sessions, "Ada", 5).session.name, "Ada");
+        assert!(resume(&sessions, &ada.ticket, 4).is_none());
+        assert_eq!(open(&sessions, "Ada", 5).session.name, "Ada");
     }
 
     #[test]
-    fn a_secret_that_is_wrong_in_any_part_opens_nothing() {
+    fn a_ticket_that_is_wrong_in_any_part_resumes_nothing() {
         let sessions = sessions();
-        let ada = enter(&sessions, "Ada", 1);
-        let good = &ada.secret.0;
+        let ada = open(&sessions, "Ada", 1);
+        let good = &ada.ticket.0;
         for wrong in [
             good[..good.len() - 1].to_owned(),
             format!("{good}x"),
             good.replace(".1.", ".2."),
             good.replace("epoch_of_it", "epoch_of_is"),
         ] {
-            assert_ne!(back(&sessions, &Secret(wrong), 2).shown, Shown::Known);
+            assert!(resume(&sessions, &Secret(wrong), 2).is_none());
         }
         for nothing in ["", "a.b.c", "x", "..", "epoch_of_it.x.y", "\u{1f980}.1.x"] {
-            assert_eq!(
-                back(&sessions, &Secret(nothing.into()), 2).shown,
-                Shown::Nothing
-            );
+            assert!(Ticket::parse(nothing).is_none());
         }
+        assert!(resume(&sessions, &ada.ticket, 2).is_some());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_so_many_sleep_and_a_number_is_free_again_when_its_owner_is_gone() {
+    async fn of_1024_disconnected_sessions_the_oldest_is_removed_first() {
         let sessions = sessions();
-        let first = enter(&sessions, "Ada", 1).session.number;
-        for n in 2..MAX_ASLEEP as u64 + 10 {
-            let number = enter(&sessions, "Ada", n).session.number;
+        let first = open(&sessions, "Ada", 1).session.number;
+        for n in 2..MAX_DISCONNECTED as u64 + 10 {
+            let number = open(&sessions, "Ada", n).session.number;
             tokio::time::advance(Duration::from_millis(1)).await;
-            sessions.leave(number, id(n));
+            sessions.disconnect(number, id(n));
         }
-        assert_eq!(sessions.count(), MAX_ASLEEP + 1);
+        assert_eq!(sessions.count(), MAX_DISCONNECTED + 1);
         assert_eq!(sessions.find("Ada").map(|ada| ada.number), Some(first));
-        // Ada 2 to 8 went first, and later ones took their numbers; Ada 9 went last.
-        assert_eq!(enter(&sessions, "Ada", 1).session.name, "Ada 9");
+        assert!(sessions.find("Ada#9").is_none());
+        assert!(sessions.find("Ada#10").is_some());
     }
 }

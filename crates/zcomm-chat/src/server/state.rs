@@ -1,4 +1,4 @@
-//! What all people of a chat share.
+//! The state that all connections of a chat share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,8 +16,8 @@ pub(crate) struct ChatState {
     pub(crate) epoch: String,
     pub(crate) rooms: Rooms,
     pub(crate) sessions: Sessions,
-    /// Messages said since the start.
-    pub(crate) said: AtomicU64,
+    /// Messages stored since the start.
+    pub(crate) messages: AtomicU64,
     pub(crate) started: Instant,
     pub(crate) heartbeat: Heartbeat,
 }
@@ -29,7 +29,7 @@ impl ChatState {
             clients: connection.clients().count(),
             sessions: self.sessions.count(),
             rooms: self.rooms.count(),
-            messages: self.said.load(Ordering::Relaxed),
+            messages: self.messages.load(Ordering::Relaxed),
             uptime_seconds: self.started.elapsed().as_secs(),
         }
     }

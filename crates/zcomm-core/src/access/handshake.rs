@@ -1,123 +1,173 @@
 //! Who may connect: the opening handshake, check by check.
 //!
-//! A WebSocket begins as an HTTP request (RFC 6455 section 4). Neither hyper nor
-//! tungstenite asks whether it is a *good* one: together they accept two `Host` lines, two
-//! keys, a body. So this file checks the request before anything is upgraded, as a pure
-//! function from request to answer, in this order: HTTP → host → form of the handshake →
-//! limit → origin → token. Each check stands by itself; being right in one excuses nothing in another.
+//! A WebSocket begins as an HTTP request (RFC 6455 section 4). The [`Gate`] judges it before
+//! anything is upgraded, in this order: HTTP, host, form of the handshake, limit, origin,
+//! token. Each check stands alone: passing one excuses nothing in another.
 //!
-//! - **Host** keeps out a page that has its own name point at this machine (DNS
-//!   rebinding): the browser then thinks the page is ours, but its `Host` gives it away.
-//! - **Origin** keeps out other sites' pages in our users' browsers.
-//! - **Token** keeps out everybody else.
+//! - **Host** stops a page whose name was made to point at this machine (DNS rebinding). The
+//!   browser then takes the page for ours, but its `Host` header still has the other name.
+//! - **Origin** stops pages of other sites in our users' browsers.
+//! - **Token** stops every client that does not know the secret.
 //!
-//! A token in an address ends up in histories and proxy logs; browsers leave no better
-//! place, since a page cannot set headers. Production sends a short-lived one-time ticket
-//! there, and the real token by other means.
+//! A token in an address ends up in histories and proxy logs, but a page has no better place:
+//! it cannot set headers. In production, send a short-lived one-time ticket there instead.
 
 use std::net::SocketAddr;
 
-use hyper::{HeaderMap, Method, Request, Version, header};
+use hyper::Method;
 
 use crate::access::{
-    headers::{lists, one, origin_of, shown_token, text},
     origin::{Authority, Origin},
-    query::Asked,
-    refusal::{Refusal, Refuse},
+    query::Query,
+    refusal::{Refusal, RefuseBy},
+    request::Request,
     slots::Slot,
     token::Tokens,
 };
 
-/// The longest request target (bytes).
-const MAX_TARGET: usize = 4096;
-
-/// What a server asks of its clients.
+/// What a server requires of its clients.
 pub(crate) struct Gate {
+    /// Origins that may connect beside the server's own pages; `None`: the loopback rule.
     pub(crate) origins: Option<Vec<Origin>>,
+    /// Names that this server answers for beside its addresses.
     pub(crate) hosts: Vec<Authority>,
-    /// The tokens that may be shown.
     pub(crate) tokens: Tokens,
-    /// Whether a client must show one.
+    /// Whether a client must show a token.
     pub(crate) require_auth: bool,
-    pub(crate) refuse: Refuse,
-    /// Bound to loopback only: nobody but this machine can reach the server.
+    pub(crate) refuse: RefuseBy,
+    /// Bound to loopback: no other machine can reach the server.
     pub(crate) loopback: bool,
     pub(crate) port: u16,
-    /// Pages of this server come over `https://`.
+    /// The server's own pages have the scheme `https`.
     pub(crate) tls: bool,
 }
 
-/// A handshake to be completed.
+/// A handshake that the gate lets through.
 pub(crate) struct Admission {
     /// For `Sec-WebSocket-Accept` (RFC 6455 section 4.2.2).
     pub(crate) accept: String,
-    /// Set for a client that is let in only to be told, by close 1008, why it is not.
+    pub(crate) caller: Caller,
+    /// Set for a client that is upgraded only to be closed with 1008 and this reason.
     pub(crate) close_with: Option<Refusal>,
-    pub(crate) asked: Asked,
+}
+
+/// What a client said about itself in its handshake.
+#[derive(Default)]
+pub(crate) struct Caller {
+    pub(crate) query: Query<'static>,
+    /// The name that belongs to its token, if the token belongs to a person.
+    pub(crate) name: Option<String>,
+}
+
+impl Caller {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.name.is_none() && self.query.is_empty()
+    }
 }
 
 impl Gate {
-    /// Checks what every request must fulfil, page or WebSocket. Returns the host it names.
-    pub(crate) fn check_request<B>(
+    /// Judges an opening handshake. The caller has checked the path.
+    pub(crate) fn judge(
         &self,
-        request: &Request<B>,
+        request: &Request<'_>,
         local: SocketAddr,
-    ) -> Result<Authority, Refusal> {
-        let headers = request.headers();
-        if request.version() != Version::HTTP_11 {
-            return Err(Refusal::HttpVersion);
+        slot: &Slot,
+    ) -> Result<Admission, Refusal> {
+        self.check_host(request, local)?;
+        if request.method != Method::GET {
+            return Err(Refusal::Method);
         }
-        let length = headers.get_all(header::CONTENT_LENGTH);
-        if headers.contains_key(header::TRANSFER_ENCODING) || length.iter().any(|n| n != "0") {
-            return Err(Refusal::Malformed("this request must not have a body"));
+        let accept = request.accept.clone()?;
+        if let Some(refusal) = slot.refusal {
+            return Err(refusal);
         }
-        let target = request.uri();
-        if target.path().len() + target.query().map_or(0, str::len) > MAX_TARGET {
-            return Err(Refusal::UriTooLong);
-        }
-        let host = text(one(
-            headers,
-            header::HOST,
-            "exactly one Host header is needed",
-        )?)?;
-        let default_port = if self.tls { 443 } else { 80 };
-        let host = Authority::parse(host, default_port).ok_or(Refusal::Malformed(
-            "the Host header must be a host and a port",
-        ))?;
-        // RFC 9112 section 3.2.2: a target with a host in it names the host, too.
-        let named = target
-            .authority()
-            .map(|authority| Authority::parse(authority.as_str(), default_port));
-        let others_agree = named.is_none_or(|named| named.as_ref() == Some(&host));
-        if !others_agree || !self.answers_for(&host, local) {
-            return Err(Refusal::Host);
-        }
-        Ok(host)
+        self.check_origin(request)?;
+        let token = match self.require_auth {
+            true => self.check_token(request, slot),
+            false => Ok(None),
+        };
+        let (name, close_with) = match token {
+            Ok(name) => (name, None),
+            Err(refusal) if refusal.status() == 401 && self.refuse == RefuseBy::Close => {
+                (None, Some(refusal))
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        Ok(Admission {
+            accept,
+            caller: Caller {
+                query: request.query.kept(),
+                name,
+            },
+            close_with,
+        })
     }
 
-    /// Whether a host is this server: loopback by name, the very address that was reached,
+    /// Judges a request for figures. They are for this machine, and for holders of a token.
+    ///
+    /// *This machine* is three things together: the connection comes from it, the address names
+    /// it, and no proxy forwarded the request.
+    pub(crate) fn judge_reader(
+        &self,
+        request: &Request<'_>,
+        peer: SocketAddr,
+        slot: &Slot,
+    ) -> Result<(), Refusal> {
+        let named_here = request.host.as_ref().is_ok_and(Authority::is_loopback);
+        if peer.ip().to_canonical().is_loopback() && named_here && !request.is_forwarded() {
+            return Ok(());
+        }
+        // A page of another site must not spend its visitor's budget of wrong tokens.
+        self.check_origin(request)?;
+        if request.is_cross_site() {
+            return Err(Refusal::Origin);
+        }
+        match self.check_token(request, slot) {
+            Ok(_) => Ok(()),
+            Err(Refusal::TokenMissing) => Err(Refusal::NotForAll),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Checks what every request must fulfil, page or WebSocket: HTTP, and the host it names.
+    pub(crate) fn check_host(
+        &self,
+        request: &Request<'_>,
+        local: SocketAddr,
+    ) -> Result<(), Refusal> {
+        let host = request.host.as_ref().map_err(|refusal| *refusal)?;
+        match self.answers_for(host, local) {
+            true => Ok(()),
+            false => Err(Refusal::Host),
+        }
+    }
+
+    /// Whether a host is this server: loopback by name, the address that the client reached,
     /// or a name from the settings.
     fn answers_for(&self, host: &Authority, local: SocketAddr) -> bool {
         let reached = SocketAddr::new(local.ip().to_canonical(), local.port());
-        let reached = Authority::parse(&reached.to_string(), 80);
-        let this_machine = reached.as_ref() == Some(host)
-            || (host.port == self.port
-                && host.is_loopback()
-                && local.ip().to_canonical().is_loopback());
-        let listed = |known: &Authority| {
-            let port = if known.port == 0 {
-                self.port
-            } else {
-                known.port
-            };
-            known.host == host.host && (port == host.port)
-        };
-        this_machine || self.hosts.iter().any(listed)
+        let is_reached = Authority::parse(&reached.to_string(), 80).as_ref() == Some(host);
+        let is_loopback = reached.ip().is_loopback() && host.is_loopback();
+        let is_listed = self.hosts.iter().any(|known| {
+            let any_port = known.port == 0 && host.port == self.port;
+            known.host == host.host && (known.port == host.port || any_port)
+        });
+        is_reached || (is_loopback && host.port == self.port) || is_listed
     }
 
-    /// Whether a page from this origin may talk to us, when it reached us as `host`.
-    pub(crate) fn allows_origin(&self, origin: &Origin, host: &Authority) -> bool {
-        if origin.is_page_of(host, self.tls) {
+    /// Whether the page that sent a request may talk to this server. A client that is no
+    /// browser sends no origin and passes.
+    fn check_origin(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        match request.origin.as_ref().map_err(|refusal| *refusal)? {
+            Some(origin) if !self.allows_origin(origin, request) => Err(Refusal::Origin),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a page of this origin may talk to this server, at the host it named.
+    pub(crate) fn allows_origin(&self, origin: &Origin, request: &Request<'_>) -> bool {
+        let host = request.host.as_ref();
+        if host.is_ok_and(|host| origin.is_page_of(host, self.tls)) {
             return true;
         }
         match &self.origins {
@@ -130,89 +180,17 @@ impl Gate {
         }
     }
 
-    /// Checks an opening handshake. The caller has checked the request and the path.
-    pub(crate) fn check_handshake<B>(
-        &self,
-        request: &Request<B>,
-        host: &Authority,
-        slot: &Slot,
-    ) -> Result<Admission, Refusal> {
-        if request.method() != Method::GET {
-            return Err(Refusal::Method);
-        }
-        let accept = well_formed(request.headers())?;
-        if let Some(refusal) = slot.refusal {
-            return Err(refusal);
-        }
-        if let Some(origin) = origin_of(request.headers())?
-            && !self.allows_origin(&origin, host)
-        {
-            return Err(Refusal::Origin);
-        }
-        let (bound_name, close_with) = match self.check_token(request, slot) {
-            Ok(name) => (name, None),
-            Err(refusal) if refusal.status() == 401 && self.refuse == Refuse::Close => {
-                (None, Some(refusal))
-            }
-            Err(refusal) => return Err(refusal),
-        };
-        Ok(Admission {
-            accept,
-            close_with,
-            asked: Asked::new(request.uri().query(), bound_name),
-        })
-    }
-
-    /// The name that belongs to the token, if one does.
-    fn check_token<B>(&self, request: &Request<B>, slot: &Slot) -> Result<Option<String>, Refusal> {
-        match self.require_auth {
-            true => self.check_shown_token(request, slot),
-            false => Ok(None),
-        }
-    }
-
-    /// The same where a token is needed, whatever is asked of clients. Wrong ones are counted
-    /// together, wherever they are shown.
-    pub(crate) fn check_shown_token<B>(
-        &self,
-        request: &Request<B>,
-        slot: &Slot,
-    ) -> Result<Option<String>, Refusal> {
-        let shown = shown_token(request)?.ok_or(Refusal::TokenMissing)?;
+    /// Whether the request shows a valid token. Returns the name that belongs to it, if one
+    /// does. Wrong tokens are counted by address, wherever they are shown.
+    fn check_token(&self, request: &Request<'_>, slot: &Slot) -> Result<Option<String>, Refusal> {
+        let token = request.token.as_ref().map_err(|refusal| *refusal)?;
+        let token = token.as_ref().ok_or(Refusal::TokenMissing)?;
         if !slot.may_show_a_token() {
             return Err(Refusal::TooManyWrongTokens);
         }
-        self.tokens.whose(&shown).ok_or_else(|| {
+        self.tokens.whose(token).ok_or_else(|| {
             slot.showed_a_wrong_token();
             Refusal::TokenWrong
         })
-    }
-}
-
-/// The rules of RFC 6455 section 4.2.1. Returns the value for `Sec-WebSocket-Accept`.
-fn well_formed(headers: &HeaderMap) -> Result<String, Refusal> {
-    if !lists(headers, header::UPGRADE, "websocket") {
-        return Err(Refusal::Upgrade);
-    }
-    if !lists(headers, header::CONNECTION, "upgrade") {
-        return Err(Refusal::Malformed(
-            "the Connection header must list Upgrade",
-        ));
-    }
-    let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
-    match (versions.next(), versions.next()) {
-        (Some(version), None) if version == "13" => {}
-        (_, None) => return Err(Refusal::Upgrade),
-        _ => {
-            return Err(Refusal::Malformed(
-                "one Sec-WebSocket-Version is needed, not two",
-            ));
-        }
-    }
-    let rule = "exactly one Sec-WebSocket-Key is needed, 16 bytes in base64";
-    let key = one(headers, header::SEC_WEBSOCKET_KEY, rule)?.as_bytes();
-    match data_encoding::BASE64.decode(key) {
-        Ok(bytes) if bytes.len() == 16 => Ok(tungstenite::handshake::derive_accept_key(key)),
-        _ => Err(Refusal::Malformed(rule)),
     }
 }

@@ -6,7 +6,7 @@ pub(crate) mod query;
 pub(crate) mod refusal;
 pub(crate) mod token;
 
-pub(crate) mod headers;
+pub(crate) mod request;
 pub(crate) mod slots;
 pub(crate) mod why;
 

@@ -1,20 +1,16 @@
 //! An origin: the scheme, host and port of the page that opens a WebSocket.
 //!
-//! A browser lets any page of any site connect to any WebSocket server, and sends its
-//! cookies along. The one thing it adds for our protection is the `Origin` header (RFC 6455
-//! section 10.2), which a page cannot forge. So a server compares it with a list — the
-//! *whole* origin, never a part of it: `localhost` is also a part of
-//! `http://localhost.evil.example`.
+//! A browser lets any page of any site connect to any WebSocket server, and sends cookies along.
+//! For protection it adds the `Origin` header (RFC 6455 section 10.2), which a page cannot forge.
+//! The server compares the *whole* origin with a list, never a part of it: `localhost` is also a
+//! part of `http://localhost.evil.example`.
 //!
-//! The value must look as browsers write it (RFC 6454 section 6.2). Anything cleverer —
-//! `http://127.1`, a user name, a path — is refused rather than understood: a parser that
-//! repairs its input gives an attacker a second spelling.
+//! The value must look as browsers write it (RFC 6454 section 6.2). Any other form is refused,
+//! such as `http://127.1`, a user name or a path: a parser that repairs its input gives an
+//! attacker a second spelling.
 //!
-//! Behind a proxy that speaks TLS the server's own page is `https://…`, which cannot be told
-//! from here: production lists it.
-//!
-//! A program that is no browser sends what it likes, or nothing. An origin protects users
-//! of browsers; the token is what keeps strangers out.
+//! A program that is not a browser sends any origin, or none. The check protects users of
+//! browsers; the token keeps other clients out.
 
 use std::fmt;
 
@@ -50,20 +46,20 @@ impl Origin {
         Some(Origin::Page { scheme, authority })
     }
 
-    /// Whether a page from here runs on a name or address of this very machine.
+    /// Whether the page came from a loopback name or address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         matches!(self, Origin::Page { authority, .. } if authority.is_loopback())
     }
 
-    /// Whether this is a page that came from `host` itself; `with_tls`: over `https://`.
+    /// Whether the page came from the server at `host`; with `with_tls`, over `https://`.
     #[must_use]
     pub fn is_page_of(&self, host: &Authority, with_tls: bool) -> bool {
         let own = if with_tls { "https" } else { "http" };
         matches!(self, Origin::Page { scheme, authority } if *scheme == own && authority == host)
     }
 
-    /// The port of a page, if it is one.
+    /// The port of the page's server; `None` for `null`.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         match self {

@@ -1,63 +1,52 @@
-//! What a client asks for in the address it connects to.
+//! The query of an address: `?name=Ada&room=lobby`.
 //!
-//! A page cannot set headers on a WebSocket; the query of its address is the one place
-//! where it can say something before the first message: `?name=Ada&session=…`. The values
-//! are kept for the handler, which checks them, because only it knows what they mean.
-//!
-//! The token is not among them: it is compared and forgotten. A session's secret is, and
-//! therefore nothing here has a `Debug`.
-//!
-//! Production lets a client say such things in its first message, under a time limit, so
-//! that they are in no proxy's log.
+//! A page cannot set headers on a WebSocket. The query is the one place where it can say
+//! something before the first message. The server reads two names, `token` and `attempt`; the
+//! others are kept for the handler, which checks them, because only it knows what they mean.
 
-/// The values that are kept.
-const NAMES: [&str; 4] = ["name", "session", "direct", "broadcast"];
+use std::borrow::Cow;
 
-/// What is kept of one value (bytes). The rest of a longer one is cut off; what is left is
-/// still too long for any rule.
-const MAX_VALUE: usize = 512;
+/// Names that the server uses itself. They are not kept: the token is a secret.
+const OWN: [&str; 2] = ["token", "attempt"];
 
-/// What a client asked for.
+/// The names and values of a query, decoded.
 #[derive(Default)]
-pub(crate) struct Asked {
-    values: Vec<(&'static str, String)>,
-    /// The name that belongs to the token it showed.
-    pub(crate) bound_name: Option<String>,
-}
+pub(crate) struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl Asked {
-    /// The values of a query, decoded once. Of two with the same name the first counts.
-    pub(crate) fn new(query: Option<&str>, bound_name: Option<String>) -> Asked {
-        let mut asked = Asked {
-            values: Vec::new(),
-            bound_name,
-        };
-        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            let Some(name) = NAMES.into_iter().find(|known| *known == name) else {
-                continue;
-            };
-            if asked.value(name).is_none() {
-                let mut end = value.len().min(MAX_VALUE);
-                while !value.is_char_boundary(end) {
-                    end -= 1;
-                }
-                asked.values.push((name, value[..end].to_owned()));
-            }
-        }
-        asked
+impl<'a> Query<'a> {
+    /// Decodes a query (`application/x-www-form-urlencoded`).
+    pub(crate) fn parse(query: Option<&'a str>) -> Query<'a> {
+        let pairs = query.map(|query| form_urlencoded::parse(query.as_bytes()));
+        Query(pairs.into_iter().flatten().collect())
     }
 
-    /// One of the values.
-    pub(crate) fn value(&self, name: &str) -> Option<&str> {
-        let mut values = self.values.iter();
-        values
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value.as_str())
+    /// Every value of a name.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &Cow<'a, str>> {
+        let pairs = self.0.iter().filter(move |(known, _)| known == name);
+        pairs.map(|(_, value)| value)
     }
 
-    /// Nothing at all was asked for.
+    /// The value of a name that appears exactly once.
+    pub(crate) fn only(&self, name: &str) -> Option<&str> {
+        let mut values = self.all(name);
+        let only = values.next()?;
+        values.next().is_none().then_some(only)
+    }
+
+    /// What a handler may read: everything but the names that the server uses itself. It is at
+    /// most as long as the address was, 4 KiB.
+    pub(crate) fn kept(&self) -> Query<'static> {
+        let pairs = self.0.iter().filter(|(name, _)| !OWN.contains(&&**name));
+        let owned = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
+        Query(
+            pairs
+                .map(|(name, value)| (owned(name), owned(value)))
+                .collect(),
+        )
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.bound_name.is_none()
+        self.0.is_empty()
     }
 }
 
@@ -66,22 +55,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_values_are_decoded_and_the_token_is_not_among_them() {
-        let asked = Asked::new(
-            Some("name=Ad%C3%A4+L&token=secret&session=x&name=Bob"),
-            None,
+    fn values_are_decoded_and_the_token_is_not_kept() {
+        let query = Query::parse(Some("name=Ad%C3%A4+L&token=secret&attempt=x&name=Bob"));
+        assert_eq!(query.all("name").collect::<Vec<_>>(), ["Adä L", "Bob"]);
+        assert_eq!(
+            (query.only("name"), query.only("token")),
+            (None, Some("secret"))
         );
-        assert_eq!(asked.value("name"), Some("Adä L"));
-        assert_eq!(asked.value("session"), Some("x"));
-        assert_eq!(asked.value("token"), None);
-        assert_eq!(asked.value("direct"), None);
-        assert!(!asked.is_empty());
-        assert!(Asked::new(None, None).is_empty());
-    }
-
-    #[test]
-    fn a_value_is_cut_between_two_characters() {
-        let asked = Asked::new(Some(&format!("name=x{}", "ä".repeat(2000))), None);
-        assert_eq!(asked.value("name").map(str::len), Some(511));
+        let kept = query.kept();
+        assert_eq!(kept.all("name").next().map(|name| &**name), Some("Adä L"));
+        assert_eq!(kept.all("token").chain(kept.all("attempt")).count(), 0);
+        assert!(Query::parse(Some("token=a")).kept().is_empty());
+        assert!(Query::parse(None).is_empty());
     }
 }

@@ -1,40 +1,37 @@
-//! Why a client is turned away, in numbers for programs and in words for people.
+//! Why a client is refused: one table with status, word, reason and help.
 //!
-//! Each refusal has an HTTP status, a reason, and a help line that names the setting which
-//! would change the answer. None repeats what the client sent: an error page that does is
-//! a mirror for attackers. Every text is a constant, so a flood of bad requests allocates
-//! nothing for its answers.
+//! The help names the setting that would change the answer. No text repeats what the client
+//! sent: an error page that does can be made to say anything. All texts are constants, so a
+//! flood of bad requests allocates nothing for its answers.
 //!
-//! Which check refuses what is decided in `handshake` and `slots`; the words live here so
-//! that the response body, the log line and `/why` cannot differ.
-//!
-//! Production tells strangers less (a status, no help) and its own monitors more.
+//! The response body, the log line and `/why` all read this table.
 
 use crate::protocol::close_reason::CloseReason;
 
 /// How a wrong or missing token is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refuse {
-    /// Upgrade, then close 1008 with a reason: the one way a browser shows the page why.
+pub enum RefuseBy {
+    /// Upgrade, then close with 1008 and a reason: the only refusal that a browser shows to its
+    /// page.
     Close,
-    /// HTTP 401 before the upgrade: cleaner, and a browser's page sees only 1006.
+    /// Answer HTTP 401 before the upgrade: cleaner, but the page sees only 1006.
     Http,
 }
 
-/// A refused request. Not an `Error`: the server did its job.
+/// A refused request. It is not an `Error`: the server works as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// 400: the request breaks a rule of HTTP or of RFC 6455; the rule is named.
     Malformed(&'static str),
     /// 401, or close 1008: authentication is on and no token was shown.
     TokenMissing,
-    /// 401, or close 1008: the token shown is another one.
+    /// 401, or close 1008: the token is wrong.
     TokenWrong,
     /// 403: the page's origin is not on the list.
     Origin,
     /// 403: the request names a host that this server does not answer for.
     Host,
-    /// 403: the figures are for this machine, and for whoever shows a token.
+    /// 403: the figures are for this machine, and for holders of a token.
     NotForAll,
     /// 404: nothing is served under this path.
     NotFound,
@@ -58,6 +55,14 @@ pub(crate) enum Refusal {
     HttpVersion,
 }
 
+/// What is said about a refusal, in numbers and in words.
+struct Row {
+    status: u16,
+    word: &'static str,
+    reason: &'static str,
+    help: &'static str,
+}
+
 impl Refusal {
     /// Every [`word`](Refusal::word) for a handshake.
     pub(crate) const WORDS: [&'static str; 13] = [
@@ -76,103 +81,62 @@ impl Refusal {
         "http_version",
     ];
 
-    /// One word for counting.
+    /// The word under which it is counted.
     pub(crate) fn word(self) -> &'static str {
-        match self {
-            Refusal::Malformed(_) => "malformed",
-            Refusal::TokenMissing => "token_missing",
-            Refusal::TokenWrong => "token_wrong",
-            Refusal::Origin => "origin",
-            Refusal::Host => "host",
-            // Which only a request for a page can hear:
-            Refusal::NotForAll | Refusal::NotNoted => "other",
-            Refusal::NotFound | Refusal::NoXray => "not_found",
-            Refusal::Method => "method",
-            Refusal::UriTooLong => "uri_too_long",
-            Refusal::Upgrade => "upgrade",
-            Refusal::AddressFull => "address_full",
-            Refusal::TooManyWrongTokens => "too_many_wrong_tokens",
-            Refusal::Full => "full",
-            Refusal::HttpVersion => "http_version",
-        }
+        self.row().word
     }
 
     /// The HTTP status code.
     pub(crate) fn status(self) -> u16 {
-        match self {
-            Refusal::Malformed(_) => 400,
-            Refusal::TokenMissing | Refusal::TokenWrong => 401,
-            Refusal::Origin | Refusal::Host | Refusal::NotForAll => 403,
-            Refusal::NotFound | Refusal::NotNoted | Refusal::NoXray => 404,
-            Refusal::Method => 405,
-            Refusal::UriTooLong => 414,
-            Refusal::Upgrade => 426,
-            Refusal::AddressFull | Refusal::TooManyWrongTokens => 429,
-            Refusal::Full => 503,
-            Refusal::HttpVersion => 505,
-        }
+        self.row().status
     }
 
     /// What happened. The two about tokens are also the reasons of close 1008.
     pub(crate) fn reason(self) -> &'static str {
-        match self {
-            Refusal::Malformed(rule) => rule,
-            Refusal::TokenMissing => CloseReason::NO_TOKEN,
-            Refusal::TokenWrong => CloseReason::WRONG_TOKEN,
-            Refusal::Origin => "this page's origin is not allowed",
-            Refusal::Host => "this server does not answer for the host in the address",
-            Refusal::NotForAll => "these figures are not for everybody",
-            Refusal::NotFound => "nothing is served under this path",
-            Refusal::NoXray => "this server runs without an X-ray",
-            Refusal::NotNoted => "no refusal is noted under this attempt",
-            Refusal::Method => "only GET opens a WebSocket",
-            Refusal::UriTooLong => "the address is longer than 4 KiB",
-            Refusal::Upgrade => "this path speaks WebSocket, version 13",
-            Refusal::AddressFull => "too many connections from your address",
-            Refusal::TooManyWrongTokens => "too many wrong tokens from your address",
-            Refusal::Full => "Maximum connections reached",
-            Refusal::HttpVersion => "a WebSocket needs HTTP/1.1",
-        }
+        self.row().reason
     }
 
     /// What to do next.
     pub(crate) fn help(self) -> &'static str {
+        self.row().help
+    }
+
+    /// The table.
+    #[rustfmt::skip]
+    fn row(self) -> Row {
+        let row = |status, word, reason, help| Row { status, word, reason, help };
         match self {
-            Refusal::Malformed(_) | Refusal::HttpVersion => {
-                "the opening handshake is described in RFC 6455 section 4.1"
-            }
-            Refusal::TokenMissing => {
-                "add ?token=... to the address: the server printed a link that carries it, or it is WEBSOCKET_TOKEN in .zEnv"
-            }
-            Refusal::TokenWrong => {
-                "compare it with the link the server printed, or with WEBSOCKET_TOKEN in .zEnv"
-            }
-            Refusal::Origin => {
-                "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"
-            }
-            Refusal::Host => {
-                "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS"
-            }
-            Refusal::NotForAll => {
-                "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."
-            }
-            Refusal::NotFound => {
-                "the page is at /, the WebSocket at / and /ws, and there are /healthz, /stats, /metrics and /why"
-            }
-            Refusal::NoXray => {
-                "start it again with --xray behind it, or with WEBSOCKET_XRAY=on in .zEnv"
-            }
-            Refusal::NotNoted => "it was read already, is older than 60 s, or never was",
-            Refusal::Method => "send GET",
-            Refusal::UriTooLong => "shorten it",
-            Refusal::Upgrade => "open it with new WebSocket(...), not as a page",
-            Refusal::AddressFull => {
-                "close some, or raise WEBSOCKET_MAX_CONNECTIONS_PER_IP on the server"
-            }
-            Refusal::TooManyWrongTokens => "wait some seconds, then try with the right one",
-            Refusal::Full => {
-                "try again in some seconds, or raise WEBSOCKET_MAX_CONNECTIONS on the server"
-            }
+            Refusal::Malformed(rule) => row(400, "malformed", rule,
+                "the opening handshake is described in RFC 6455 section 4.1"),
+            Refusal::TokenMissing => row(401, "token_missing", CloseReason::NO_TOKEN,
+                "add ?token=... to the address: the server printed a link that carries it, or it is WEBSOCKET_TOKEN in .zEnv"),
+            Refusal::TokenWrong => row(401, "token_wrong", CloseReason::WRONG_TOKEN,
+                "compare it with the link the server printed, or with WEBSOCKET_TOKEN in .zEnv"),
+            Refusal::Origin => row(403, "origin", "this page's origin is not allowed",
+                "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"),
+            Refusal::Host => row(403, "host", "this server does not answer for the host in the address",
+                "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS"),
+            // Only a request for a page gets the next one, and `NotNoted`.
+            Refusal::NotForAll => row(403, "other", "these figures are private",
+                "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."),
+            Refusal::NotFound => row(404, "not_found", "nothing is served under this path",
+                "the page is at /, the WebSocket at / and /ws, and there are /healthz, /stats, /metrics and /why"),
+            Refusal::NotNoted => row(404, "other", "no refusal is noted under this attempt",
+                "it was read already, is older than 60 s, or never was"),
+            Refusal::NoXray => row(404, "not_found", "this server runs without an X-ray",
+                "start it again with --xray behind it, or with WEBSOCKET_XRAY=on in .zEnv"),
+            Refusal::Method => row(405, "method", "only GET opens a WebSocket", "send GET"),
+            Refusal::UriTooLong => row(414, "uri_too_long", "the address is longer than 4 KiB", "shorten it"),
+            Refusal::Upgrade => row(426, "upgrade", "this path speaks WebSocket, version 13",
+                "open it with new WebSocket(...), not as a page"),
+            Refusal::AddressFull => row(429, "address_full", "too many connections from your address",
+                "close some, or raise WEBSOCKET_MAX_CONNECTIONS_PER_IP on the server"),
+            Refusal::TooManyWrongTokens => row(429, "too_many_wrong_tokens", "too many wrong tokens from your address",
+                "wait some seconds, then try with the right one"),
+            Refusal::Full => row(503, "full", "Maximum connections reached",
+                "try again in some seconds, or raise WEBSOCKET_MAX_CONNECTIONS on the server"),
+            Refusal::HttpVersion => row(505, "http_version", "a WebSocket needs HTTP/1.1",
+                "the opening handshake is described in RFC 6455 section 4.1"),
         }
     }
 }

@@ -1,17 +1,15 @@
-//! Places for connections: so many in all, so many for one address.
+//! Limits on connections: a maximum in all, and a maximum per address.
 //!
-//! A place is taken the moment a connection is accepted, before it has said a word.
-//! Otherwise a thousand clients that connect and stay silent would cost a thousand
-//! sockets and count as none. It is given back by `drop`, so that no path — refusal, time
-//! limit, panic — can forget it.
+//! A connection takes its slot when it is accepted, before it sends a byte. Otherwise a thousand
+//! silent clients would cost a thousand sockets and count as none. `Drop` frees the slot, so no
+//! path can forget it: refusal, timeout or panic.
 //!
-//! Who comes after the last place, or too often from one address, may wait for a page in a
-//! room beside: there they take no place from anybody else.
+//! A client over a limit may still fetch a page that says so. It then takes one of 64 extra
+//! slots, and none from other clients.
 //!
-//! IPv6 gives every home 2⁶⁴ addresses, so there one /64 network counts as one address.
-//! A limit per address hurts people behind one router: that is why it is a setting.
-//! Production sits behind a proxy and counts the address that the proxy vouches for;
-//! believing `X-Forwarded-For` from a stranger would make the limit a joke.
+//! An IPv6 network of 64 bits counts as one address, because every home has such a network. A
+//! limit per address also hurts people behind one router, so it is a setting. Behind a proxy,
+//! count the address that the proxy vouches for; believe `X-Forwarded-For` from no other peer.
 
 use std::{
     collections::HashMap,
@@ -24,20 +22,19 @@ use crate::{
     protocol::rate::{Budget, Rate},
 };
 
-/// Wrong tokens that one address may show: after 20, ten a second.
+/// The budget of wrong tokens of one address: 20 at once, then ten a second.
 const WRONG_TOKENS: Rate = Rate {
     per_second: 10.0,
     burst: 20.0,
 };
 
-/// Beyond the limit, this many more connections may at least ask for a page, and hear in
-/// words that the server is full.
-const WAITING_ROOM: usize = 64;
+/// Connections over the limit that may still fetch a page, which says that the server is full.
+const EXTRA: usize = 64;
 
-/// Other machines than this one may have so many connections, unless a setting says more.
+/// The default maximum for one address of another machine.
 const PER_OTHER_ADDRESS: usize = 50;
 
-/// Addresses whose wrong tokens are remembered at a time.
+/// Addresses whose wrong tokens are counted at a time.
 const REMEMBERED: usize = 4096;
 
 /// Counts the connections of a server.
@@ -45,13 +42,13 @@ const REMEMBERED: usize = 4096;
 pub(crate) struct Slots {
     max: usize,
     max_per_address: Option<usize>,
-    taken: Arc<Mutex<Taken>>,
+    counts: Arc<Mutex<Counts>>,
 }
 
 #[derive(Default)]
-struct Taken {
-    places: usize,
-    waiting: usize,
+struct Counts {
+    connections: usize,
+    extra: usize,
     by_address: HashMap<IpAddr, usize>,
     wrong_tokens: HashMap<IpAddr, Budget>,
 }
@@ -61,16 +58,16 @@ impl Slots {
         Slots {
             max,
             max_per_address,
-            taken: Arc::default(),
+            counts: Arc::default(),
         }
     }
 
-    /// Takes a place for a connection that was accepted. `None` when even the waiting room
-    /// is full, and the connection must be dropped unheard.
+    /// Takes a slot for an accepted connection. `None` when the extra slots are taken as well:
+    /// then the connection must be dropped without a reply.
     pub(crate) fn take(&self, peer: IpAddr) -> Option<Slot> {
         let address = network(peer);
-        let mut taken = self.lock();
-        let here = taken.by_address.get(&address).copied().unwrap_or(0);
+        let mut counts = self.lock();
+        let here = counts.by_address.get(&address).copied().unwrap_or(0);
         let limit = match self.max_per_address {
             Some(limit) => limit,
             None if peer.to_canonical().is_loopback() => usize::MAX,
@@ -78,17 +75,17 @@ impl Slots {
         };
         let refusal = match here >= limit {
             true => Some(Refusal::AddressFull),
-            false => (taken.places >= self.max).then_some(Refusal::Full),
+            false => (counts.connections >= self.max).then_some(Refusal::Full),
         };
         if refusal.is_none() {
-            taken.places += 1;
-            *taken.by_address.entry(address).or_default() += 1;
-        } else if taken.waiting < WAITING_ROOM {
-            taken.waiting += 1;
+            counts.connections += 1;
+            *counts.by_address.entry(address).or_default() += 1;
+        } else if counts.extra < EXTRA {
+            counts.extra += 1;
         } else {
             return None;
         }
-        drop(taken);
+        drop(counts);
         Some(Slot {
             refusal,
             address,
@@ -96,43 +93,42 @@ impl Slots {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        // A panic between two lines of arithmetic leaves nothing half done.
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        // Each change is a single addition, so a panic leaves nothing half done.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One connection's place; dropping it gives it back.
+/// One connection's slot; dropping it frees it.
 pub(crate) struct Slot {
-    /// Why this connection may fetch a page but not become a WebSocket.
+    /// Set for an extra slot: why this connection may fetch a page, but not open a WebSocket.
     pub(crate) refusal: Option<Refusal>,
     address: IpAddr,
     slots: Slots,
 }
 
 impl Slot {
-    /// Whether this address may still show a token: false once it has guessed too often.
+    /// Whether this address may still show a token; false once its budget of wrong ones is spent.
     pub(crate) fn may_show_a_token(&self) -> bool {
-        let taken = self.slots.lock();
-        let budget = taken.wrong_tokens.get(&self.address);
+        let counts = self.slots.lock();
+        let budget = counts.wrong_tokens.get(&self.address);
         budget.is_none_or(|budget| budget.clone().spend(1.0).is_ok())
     }
 
     /// Notes that this address showed a wrong token.
     pub(crate) fn showed_a_wrong_token(&self) {
-        let mut taken = self.slots.lock();
-        if taken.wrong_tokens.len() >= REMEMBERED {
-            // Whoever has the whole budget back is forgotten.
+        let mut counts = self.slots.lock();
+        if counts.wrong_tokens.len() >= REMEMBERED {
+            // Addresses whose budget is full again are forgotten.
             let owes = |budget: &Budget| budget.clone().spend(WRONG_TOKENS.burst).is_err();
-            taken.wrong_tokens.retain(|_, budget| owes(budget));
+            counts.wrong_tokens.retain(|_, budget| owes(budget));
         }
-        // Beyond that a new address guesses for free until one is forgotten; those that are
-        // known go on paying.
-        let known = taken.wrong_tokens.contains_key(&self.address);
-        if known || taken.wrong_tokens.len() < REMEMBERED {
+        // When the table is full, a new address is not counted; those in it still are.
+        let known = counts.wrong_tokens.contains_key(&self.address);
+        if known || counts.wrong_tokens.len() < REMEMBERED {
             let full = || Budget::new(Some(WRONG_TOKENS));
-            // A refusal here changes nothing: the budget is spent either way.
-            taken
+            // Whether the budget sufficed does not matter here: it is spent either way.
+            counts
                 .wrong_tokens
                 .entry(self.address)
                 .or_insert_with(full)
@@ -144,16 +140,16 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut taken = self.slots.lock();
+        let mut counts = self.slots.lock();
         if self.refusal.is_some() {
-            taken.waiting -= 1;
+            counts.extra -= 1;
             return;
         }
-        taken.places -= 1;
-        if let Some(here) = taken.by_address.get_mut(&self.address) {
+        counts.connections -= 1;
+        if let Some(here) = counts.by_address.get_mut(&self.address) {
             *here -= 1;
             if *here == 0 {
-                taken.by_address.remove(&self.address);
+                counts.by_address.remove(&self.address);
             }
         }
     }
@@ -171,30 +167,26 @@ fn network(peer: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn slots(max: usize, per_ip: Option<usize>) -> Slots {
-        Slots::new(max, per_ip)
-    }
-
     fn refusal(slots: &Slots, peer: &str) -> (Option<Refusal>, Slot) {
         let slot = slots.take(peer.parse().unwrap()).unwrap();
         (slot.refusal, slot)
     }
 
     #[test]
-    fn the_connection_after_the_last_place_is_refused_until_one_is_given_back() {
-        let slots = slots(1, None);
-        let (first, place) = refusal(&slots, "127.0.0.1");
+    fn a_connection_over_the_limit_is_refused_until_a_slot_is_free() {
+        let slots = Slots::new(1, None);
+        let (first, slot) = refusal(&slots, "127.0.0.1");
         assert_eq!(first, None);
         let (second, _) = refusal(&slots, "127.0.0.1");
         assert_eq!(second, Some(Refusal::Full));
-        drop(place);
+        drop(slot);
         assert_eq!(refusal(&slots, "127.0.0.1").0, None);
-        assert!(slots.lock().by_address.is_empty() && slots.lock().places == 0);
+        assert!(slots.lock().by_address.is_empty() && slots.lock().connections == 0);
     }
 
     #[test]
-    fn beyond_the_waiting_room_a_connection_is_not_heard() {
-        let slots = slots(1, None);
+    fn a_connection_beyond_the_extra_slots_gets_no_reply() {
+        let slots = Slots::new(1, None);
         let kept: Vec<_> = (0..65)
             .map(|_| slots.take([127, 0, 0, 1].into()).unwrap())
             .collect();
@@ -204,8 +196,8 @@ mod tests {
     }
 
     #[test]
-    fn one_address_takes_no_more_places_than_its_own() {
-        let slots = slots(3, Some(2));
+    fn one_address_takes_no_more_slots_than_its_own() {
+        let slots = Slots::new(3, Some(2));
         let kept: Vec<_> = (0..60).map(|_| refusal(&slots, "10.0.0.1")).collect();
         assert_eq!(kept[1].0, None);
         assert_eq!(kept[2].0, Some(Refusal::AddressFull));
@@ -214,7 +206,7 @@ mod tests {
 
     #[test]
     fn r02_one_ipv6_network_counts_as_one_address() {
-        let slots = slots(1000, None);
+        let slots = Slots::new(1000, None);
         let kept: Vec<_> = (0..50)
             .map(|n| refusal(&slots, &format!("2001:db8::{n:x}")))
             .collect();
@@ -229,7 +221,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn twenty_wrong_tokens_at_once_and_then_ten_a_second() {
-        let slots = slots(1000, None);
+        let slots = Slots::new(1000, None);
         let (_, slot) = refusal(&slots, "10.0.0.1");
         for _ in 0..20 {
             assert!(slot.may_show_a_token());

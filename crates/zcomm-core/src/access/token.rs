@@ -1,13 +1,12 @@
-//! The secret that a client shows to be let in.
+//! The secret that a client shows to connect.
 //!
-//! A token must not leak by accident or by measurement. By accident: [`Token`] has no
-//! `Display`, its `Debug` prints `***`, and what it keeps is a SHA-256 digest, not the
-//! text, so that neither a log line nor a crash dump holds it. By measurement: `==` stops
-//! at the first byte that differs, and a patient client can learn a secret byte by byte
-//! from that; digests of equal length are compared in constant time instead.
+//! A token must not leak by accident: [`Token`] has no `Display`, its `Debug` prints `***`, and
+//! it holds a SHA-256 digest instead of the text. Nor by measurement: `==` stops at the first
+//! byte that differs, and a patient client can learn a secret from that, byte by byte. So
+//! digests of equal length are compared in constant time.
 //!
-//! One token for everybody is a lesson, not an identity. Production gives each user an own
-//! token that expires and can be taken back (a signed one, or one looked up in a store).
+//! One shared token is a lesson, not an identity. In production, give each user a token that
+//! expires and can be revoked.
 
 use std::fmt;
 
@@ -15,25 +14,25 @@ use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The token that the course uses. Everybody knows it, so a server that others can reach
+/// The token that the course uses. It is public, so a server that other machines can reach
 /// refuses it.
 pub const DEMO_TOKEN: &str = "demo_secure_token_123";
 
-/// Shorter tokens can be guessed (bytes).
+/// The shortest token (bytes); a shorter one can be guessed.
 pub(crate) const MIN_LENGTH: usize = 16;
 
-/// Longer ones are refused unread, so that nobody makes us hash a megabyte (bytes).
+/// The longest token (bytes); a longer one is refused before it is hashed.
 pub(crate) const MAX_LENGTH: usize = 512;
 
-/// A secret, kept as its SHA-256 digest.
+/// A secret, stored as its SHA-256 digest.
 #[derive(Clone)]
 pub struct Token([u8; 32]);
 
 impl Token {
-    /// Takes a token of 16 to 512 bytes.
+    /// A token of 16 to 512 bytes.
     ///
     /// # Errors
-    /// Says in words which limit was passed; the text itself is not in it.
+    /// Names the limit that was passed. The message does not contain the token.
     pub fn new(text: &str) -> Result<Token, String> {
         match text.len() {
             0 => Err("is empty: set a secret, or leave it out and a new one is made".into()),
@@ -44,8 +43,8 @@ impl Token {
         }
     }
 
-    /// Makes a new token of 144 random bits, and the text to hand to clients: 24
-    /// characters that mean the same in a link, in JSON and in a shell.
+    /// Makes a new token of 144 random bits, and its text: 24 characters that need no escaping
+    /// in a link, in JSON or in a shell.
     ///
     /// # Errors
     /// When the operating system has no random bytes.
@@ -56,18 +55,17 @@ impl Token {
         Ok((Token::digest(&text), text))
     }
 
-    /// The digest of what a client showed, to be compared with several tokens. `None` when
-    /// it is longer than any token is.
+    /// The digest of the text that a client showed. `None` when it is longer than any token.
     pub(crate) fn shown(text: &str) -> Option<Token> {
         (text.len() <= MAX_LENGTH).then(|| Token::digest(text))
     }
 
-    /// Whether both are the same, in constant time.
+    /// Compares in constant time.
     pub(crate) fn is(&self, other: &Token) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 
-    /// Whether a client showed this token. Takes as long for a near miss as for nonsense.
+    /// Whether a client showed this token. A near miss takes as long as any other text.
     #[must_use]
     pub fn matches(&self, shown: &str) -> bool {
         Token::shown(shown).is_some_and(|shown| self.is(&shown))
@@ -78,30 +76,28 @@ impl Token {
     }
 }
 
-/// A token that belongs to one person: who shows it has this name.
+/// A token that belongs to one person.
 #[derive(Clone, Debug)]
 pub struct NamedToken {
-    /// The name of whoever shows the token.
+    /// The name of its holder.
     pub name: String,
     /// The token.
     pub token: Token,
 }
 
-/// The tokens that a server takes.
+/// The tokens that a server accepts.
 pub(crate) struct Tokens {
-    pub(crate) everybodys: Option<Token>,
+    pub(crate) shared: Option<Token>,
     pub(crate) named: Vec<NamedToken>,
 }
 
 impl Tokens {
-    /// Whether a token is known, and the name that belongs to it, if one does. Compares with
-    /// all of them, so that the time it takes does not say which it was.
+    /// `None` for an unknown token; else the name that belongs to it, if one does. Compares with
+    /// every token, so that the time does not reveal which one matched.
     pub(crate) fn whose(&self, shown: &str) -> Option<Option<String>> {
         let shown = Token::shown(shown)?;
-        let everybodys = self.everybodys.as_ref();
-        let mut known = everybodys
-            .is_some_and(|token| token.is(&shown))
-            .then_some(None);
+        let shared = self.shared.as_ref();
+        let mut known = shared.is_some_and(|token| token.is(&shown)).then_some(None);
         for named in &self.named {
             if named.token.is(&shown) {
                 known = Some(Some(named.name.clone()));
@@ -153,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_everybodys_or_one_persons() {
+    fn a_token_is_shared_or_one_persons() {
         let token = |text| Token::new(text).unwrap();
         let tokens = Tokens {
-            everybodys: Some(token(DEMO_TOKEN)),
+            shared: Some(token(DEMO_TOKEN)),
             named: vec![NamedToken {
                 name: "alice".into(),
                 token: token("a_token_for_alice"),

@@ -1,14 +1,11 @@
-//! "Why did it close?": the answer a browser keeps from its page.
+//! "Why did it close?": the answer that a browser does not give to its page.
 //!
-//! When a handshake is refused with an HTTP status, the browser tells the page only 1006,
-//! on purpose: a page of one site shall not learn what runs on another. So our pages
-//! connect with `?attempt=<random>`, we note the refusal under that number, and the page
-//! asks `/why?attempt=<random>`. Whoever does not know the number learns nothing.
+//! When a handshake is refused with an HTTP status, the browser tells the page only 1006, so
+//! that a page of one site cannot learn what runs on another. So our pages connect with
+//! `?attempt=<random>`, the server notes the refusal under that number, and the page asks
+//! `/why?attempt=<random>`. Only a client that knows the number gets the answer.
 //!
-//! The notes are few, short-lived and read once, and hold no part of the request.
-//!
-//! Production seldom needs this: there the page and the server are of one team, and
-//! `WEBSOCKET_REFUSE=close` (upgrade, then close 1008 with a reason) is visible everywhere.
+//! Notes are few, expire after a minute, are read once, and hold no part of the request.
 
 use std::{
     collections::VecDeque,
@@ -20,20 +17,19 @@ use tokio::time::Instant;
 
 use crate::access::refusal::Refusal;
 
-/// How many refusals are remembered; the oldest makes room.
+/// Notes kept at a time; the oldest is evicted.
 const CAPACITY: usize = 256;
-/// How long a refusal is remembered.
+/// How long a note is kept.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// The refusals of the last minute by attempt.
+/// The refusals of the last minute, by attempt.
 #[derive(Default)]
 pub(crate) struct Why {
     notes: Mutex<VecDeque<(Instant, String, Refusal)>>,
 }
 
 impl Why {
-    /// Notes a refusal. An attempt that is no long random word is not worth keeping:
-    /// it could be guessed.
+    /// Notes a refusal, unless the attempt is too short to be secret.
     pub(crate) fn note(&self, attempt: &str, refusal: Refusal) {
         if !is_attempt(attempt) {
             return;
@@ -45,7 +41,7 @@ impl Why {
         notes.push_back((Instant::now(), attempt.to_owned(), refusal));
     }
 
-    /// Answers once, then forgets.
+    /// Returns the refusal of an attempt, and forgets it.
     pub(crate) fn answer(&self, attempt: &str) -> Option<Refusal> {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         notes.retain(|(since, ..)| since.elapsed() < LIFETIME);
@@ -54,7 +50,7 @@ impl Why {
     }
 }
 
-/// Whether it can be a random word of a page, which nobody else knows.
+/// Whether a word is long enough to be a secret of the page that made it.
 pub(crate) fn is_attempt(word: &str) -> bool {
     (16..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric())
 }

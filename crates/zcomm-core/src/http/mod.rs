@@ -7,4 +7,6 @@ pub(crate) mod page;
 pub(crate) mod statistics;
 pub(crate) mod viewers;
 
+pub(crate) mod router;
+
 pub(crate) mod front;

@@ -1,12 +1,11 @@
 //! The lesson's page, served by the lesson itself.
 //!
-//! A page that comes from the server it talks to has a real origin, so it needs no
-//! exception in any list, and a class can open it from another machine. The same file also
-//! works by double click; nothing in it comes from the network.
+//! A page from the server it connects to has a real origin, so no list needs an exception, and
+//! other machines can open it. The same file works by double click; it loads nothing from the
+//! network.
 //!
-//! The answer carries a content security policy that names the page's own script by its
-//! hash: a message that smuggles in a script cannot run it, and nothing can be sent to
-//! another server. Production does the same, with all scripts in files of their own.
+//! The response has a content security policy that names the page's own script by its hash: a
+//! script hidden in a message cannot run, and the page can send nothing to another server.
 
 use bytes::Bytes;
 use data_encoding::BASE64;
@@ -22,13 +21,13 @@ use crate::http::response::ok;
 /// A page and the files it needs, all part of the program.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
-    /// The file a learner can double-click, for the start-up line.
+    /// The file that a learner can double-click, for the start-up line.
     pub file: &'static str,
-    /// The server that file connects to, as it stands there, e.g. `ws://127.0.0.1:8765/`.
+    /// The address that the file connects to, e.g. `ws://127.0.0.1:8765/`.
     pub address: &'static str,
     /// Its contents.
     pub html: &'static str,
-    /// What it links to.
+    /// The files that it links to.
     pub assets: &'static [Asset],
 }
 
@@ -74,8 +73,8 @@ fn policy(html: &str, ancestors: &str) -> String {
             .split_once('>')
             .and_then(|(_, rest)| rest.split_once("</script>"));
         if let Some((code, _)) = inline.filter(|(code, _)| !code.is_empty()) {
-            // A browser hashes what it has parsed, and there each line ends with \n. The
-            // file may have come with \r\n: that is how Git for Windows checks it out.
+            // A browser hashes the parsed text, in which each line ends with \n. Git for Windows
+            // checks files out with \r\n.
             let code = code.replace("\r\n", "\n");
             let hash = BASE64.encode(&Sha256::digest(&code));
             scripts += &format!(" 'sha256-{hash}'");

@@ -1,10 +1,7 @@
-//! What goes back over HTTP, before a connection is a WebSocket or instead.
+//! HTTP responses: the 101, pages, and refusals.
 //!
-//! Every response says that it is the last on its connection, that no cache shall keep it,
-//! and that no browser shall guess what it is. A refusal is one line for people, with the
-//! headers that programs look for.
-//!
-//! Production adds `Strict-Transport-Security` once it serves only `wss://`.
+//! Every response is the last one on its connection. No cache may store it, and no browser may
+//! guess its type. A refusal is one line for people, with the headers that programs look for.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -16,7 +13,7 @@ use serde::Serialize;
 
 use crate::access::refusal::Refusal;
 
-/// A response of 200 that no cache keeps and no browser guesses about.
+/// A response with status 200.
 pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     let headers = response.headers_mut();
@@ -75,7 +72,7 @@ pub(crate) fn empty() -> Response<Full<Bytes>> {
     response
 }
 
-/// It ends like a line: a terminal's prompt must not stand behind it.
+/// A JSON response. It ends with a line end, for terminals.
 pub(crate) fn json(value: &impl Serialize) -> Response<Full<Bytes>> {
     // Numbers and constants cannot fail to become JSON.
     let mut body = serde_json::to_vec(value).unwrap_or_default();

@@ -1,53 +1,52 @@
-//! Pages that look at their own connections: what an X-ray sees of one, kept for its page.
+//! Pages that read the X-ray of their own connections.
 //!
-//! A page can see no frame, not even its own. A server with an X-ray sees all of them, and a
-//! page that knows the attempt of a connection (the random word in its address) has made
-//! that connection. So it opens a second WebSocket, `/xray?watch=<attempt>`, and gets the
-//! events of the first: a log for each attempt, and a viewer is a cursor at its beginning.
-//! It may come before the connection that it watches, or after its end.
+//! A page cannot see frames, not even its own. A server with an X-ray sees all of them. A page
+//! that knows the attempt of a connection (the random word in its address) has made that
+//! connection. So it opens a second WebSocket, `/xray?watch=<attempt>`, and gets the events of
+//! the first: each attempt has a log, and a viewer is a cursor at the beginning of it.
 //!
-//! Logs are few and short, and the oldest makes room: it is gone with its last viewer, however
-//! long its connection lives. Viewers take places like everybody,
-//! and are in no list, no broadcast and no figure.
-//!
-//! Production has this in the browser's own tools, for the pages that run in it.
+//! Logs are few and short; the oldest is evicted, and freed with its last viewer. A viewer takes
+//! a slot like every connection, but it is in no registry, no broadcast and no figure.
 
 use std::{
-    borrow::Cow,
     collections::VecDeque,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use crate::{
     access::{refusal::Refusal, why::is_attempt},
-    clients::registry::Clients,
-    hub::log::{Hub, HubLimits},
+    clients::registry::{Clients, Membership},
+    hub::{
+        cursor::Cursor,
+        log::{Hub, HubLimits},
+    },
     metrics::counters::Metrics,
     wire::transport::Transport,
     xray::{Event, gap, tap::Watcher},
 };
 
-/// Attempts whose logs are kept: a class, twice. Of those that were refused there are fewer,
-/// and they have places of their own: a stranger pushes out no log of a client.
+/// Attempts whose logs are kept: two for each learner of a class. Refused attempts have their own,
+/// smaller share, so that strangers cannot evict the logs of clients.
 const LOGS: usize = 64;
 const LOGS_OF_REFUSED: usize = 8;
 
-/// What is kept of each: 16 MiB for all of them.
+/// The limits of one log: 16 MiB for all of them.
 const LIMITS: HubLimits = HubLimits {
     entries: 500,
     bytes: 256 * 1024,
     message_bytes: 256 * 1024,
 };
 
-/// What pages can see of their connections, and those that look.
+/// The logs, and the pages that read them.
 pub(crate) struct Viewers {
     logs: Mutex<Logs>,
     pub(crate) clients: Clients,
-    /// Of those that look; nobody reads them.
+    /// The counters of viewers; they are not shown.
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// By attempt, the oldest first.
+/// Logs by attempt, the oldest first.
 #[derive(Default)]
 struct Logs {
     admitted: VecDeque<(String, Hub)>,
@@ -55,7 +54,7 @@ struct Logs {
 }
 
 impl Viewers {
-    /// `clients` are those who may be looked at: a number in the logs names one connection.
+    /// `clients` gives the numbers, so that a number in the log names one connection.
     pub(crate) fn beside(clients: &Clients) -> Viewers {
         Viewers {
             logs: Mutex::default(),
@@ -64,17 +63,21 @@ impl Viewers {
         }
     }
 
-    /// The log that a viewer names.
-    pub(crate) fn wanted(&self, watch: &[Cow<'_, str>]) -> Result<Hub, Refusal> {
-        let log = match watch {
-            [attempt] => self.log(attempt, true),
-            _ => None,
-        };
-        log.ok_or(Refusal::Malformed("watch must be one attempt"))
+    /// Adds a viewer of the connection that made this attempt. It reads from the beginning.
+    pub(crate) fn join(
+        &self,
+        attempt: Option<&str>,
+        peer: SocketAddr,
+    ) -> Result<(Membership, Cursor), Refusal> {
+        let log = attempt.and_then(|attempt| self.log(attempt, true));
+        let log = log.ok_or(Refusal::Malformed("watch must be one attempt"))?;
+        let membership = self.clients.join(peer);
+        let cursor = log.cursor_at(membership.client.info.id, 0);
+        Ok((membership, cursor))
     }
 
-    /// The log of an attempt, which may be made later; `None` when that is no random word.
-    /// `admitted` is whoever asks.
+    /// The log of an attempt, which may connect later; `None` when the word is too short to be
+    /// secret. `admitted` decides in which share it counts.
     fn log(&self, attempt: &str, admitted: bool) -> Option<Hub> {
         if !is_attempt(attempt) {
             return None;
@@ -96,13 +99,13 @@ impl Viewers {
         Some(log)
     }
 
-    /// Shows a connection, from its first byte, to whoever knows its attempt. One without an
-    /// attempt nobody can ask for.
+    /// Writes the events of a connection, from its first byte, into the log of its attempt. A
+    /// connection without an attempt gets no log.
     pub(crate) fn show(&self, connection: &mut Transport, attempt: Option<&str>, admitted: bool) {
         connection.show_to(attempt.and_then(|attempt| self.watcher(attempt, admitted)));
     }
 
-    /// Appends to the log of an attempt, and does not keep it: a thousand connections would
+    /// Appends to the log of an attempt, without owning it: else a thousand connections would
     /// keep a thousand logs.
     fn watcher(&self, attempt: &str, admitted: bool) -> Option<Watcher> {
         let log = self.log(attempt, admitted)?.downgrade();
@@ -115,7 +118,7 @@ impl Viewers {
 }
 
 fn append(log: &Hub, seen: &Event) {
-    // One that is too long is told as missing; that is never too long.
+    // An event that is too long is replaced by a gap.
     if log.broadcast(seen.to_json()).is_err() {
         log.broadcast(gap(1, 1)).ok();
     }

@@ -1,14 +1,12 @@
-//! The server: accept, one task per client, stop in good order.
+//! The server: accept, one task per client, an orderly stop.
 //!
-//! Accepting must never wait for a client and never end because of one: the handshake runs
-//! in the client's own task under a time limit, and an error of `accept` is logged and
-//! outlived. Stopping is part of the design, not an afterthought: nobody new, a Close
-//! frame to everyone at the same moment, five seconds for all of it together.
+//! Accepting never waits for a client and never ends because of one: the handshake runs in the
+//! client's own task under a time limit, and an error of `accept` is logged and survived. To
+//! stop, the server closes its listener, sends a Close frame to every client at once, and gives
+//! all of them together five seconds.
 //!
-//! What a test needs to change is passed in: the settings, the handler, and the future
-//! that says when to stop.
-//!
-//! Production runs several of these behind a load balancer, and TLS in front.
+//! What a test needs to change is passed in: the settings, the handler, the future that says
+//! when to stop.
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
 
@@ -24,24 +22,24 @@ use crate::{
     clients::registry::Clients,
     connection::handle::Connection,
     error::{Error, Result},
-    http::{front::Front, page::Page, statistics::Statistics, viewers::Viewers},
+    http::{page::Page, router::Router, statistics::Statistics, viewers::Viewers},
     hub::log::{Hub, HubLimits},
     metrics::{
-        counters::{Metrics, UNHEARD},
+        counters::{DROPPED, Metrics},
         figure::Figure,
-        prometheus::{Exposition, Figures},
+        prometheus::{Exposition, ReadFigures},
     },
     protocol::{close_reason::CloseReason, message::Message},
     server::{
         announce::{announce, reached_from_here},
-        client_task::Sessions,
+        client_task::ClientTasks,
         descriptors,
         listener::{accept_failed, listen, may_complain, resolve},
     },
     settings::config::Config,
 };
 
-/// A server that listens. It talks once [`run`](Server::run) is called.
+/// A server that listens. It serves clients once [`run`](Server::run) is called.
 pub struct Server {
     config: Config,
     listener: TcpListener,
@@ -49,7 +47,7 @@ pub struct Server {
     page: Option<Page>,
     clients: Clients,
     hub: Hub,
-    figures: Option<Box<Figures>>,
+    figures: Option<Box<ReadFigures>>,
     private_stats: bool,
     /// Set when the token was made for this run, so that it can be shown once.
     new_token: Option<String>,
@@ -112,9 +110,8 @@ impl Server {
         self
     }
 
-    /// Tells a client that missed messages of the server's log so in these words, made from
-    /// the first and the last position that was missed. Call it before [`hub`](Server::hub):
-    /// the log is made anew.
+    /// Sets the message that tells a client which positions of the server's log it missed, from
+    /// the first to the last. Call it before [`hub`](Server::hub): it replaces the log.
     #[must_use]
     pub fn gap_words(
         mut self,
@@ -124,24 +121,24 @@ impl Server {
         self
     }
 
-    /// Shows figures of the application in `/metrics`, beside the server's own. `figures` is
-    /// called for each reading, in the task of whoever reads: it must be short. Names of the
-    /// server's own figures are taken.
+    /// Adds figures of the application to `/metrics`. `figures` is called for each request of
+    /// `/metrics`, in that client's task, so it must be fast. The names of the server's own
+    /// figures are taken.
     #[must_use]
     pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Server {
         self.figures = Some(Box::new(figures));
         self
     }
 
-    /// Keeps `/stats` to those who may read `/metrics`: this machine, and whoever shows a
-    /// token. Without it everybody may read it who can reach the server.
+    /// Makes `/stats` as private as `/metrics`: for this machine, and for holders of a token.
+    /// Without it, every client that reaches the server may read it.
     #[must_use]
     pub fn private_stats(mut self) -> Server {
         self.private_stats = true;
         self
     }
 
-    /// The address it listens on; the port is the real one also when 0 was asked for.
+    /// The address it listens on. The port is the real one, also when the setting was 0.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -158,7 +155,7 @@ impl Server {
         format!("{scheme}://{}/", reached_from_here(self.local_addr))
     }
 
-    /// Who is connected. A clone stays valid while the server runs.
+    /// The connected clients. A clone stays valid while the server runs.
     #[must_use]
     pub fn clients(&self) -> &Clients {
         &self.clients
@@ -170,8 +167,8 @@ impl Server {
         &self.hub
     }
 
-    /// Serves until `shutdown` is ready: calls `handler` once for each connection, in a
-    /// task of its own. Then closes every connection with 1001 and returns, after at most
+    /// Serves until `shutdown` is ready: calls `handler` once for each connection, in a task of
+    /// its own. Then closes every connection with 1001 and returns, after at most
     /// [`stop_timeout`](Config::stop_timeout).
     ///
     /// A handler that returns an error or panics ends its own connection with 1011 and
@@ -219,8 +216,8 @@ impl Server {
         };
         let watched = self.config.xray.as_ref();
         let viewers = watched.map(|_| Viewers::beside(&self.clients));
-        let sessions = Arc::new(Sessions {
-            front: Front {
+        let client_tasks = Arc::new(ClientTasks {
+            router: Router {
                 gate: gate(&self.config, self.local_addr),
                 page: self.page,
                 clients: self.clients.clone(),
@@ -240,15 +237,15 @@ impl Server {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => match slots.take(peer.ip()) {
                         Some(slot) => {
-                            let (sessions, handler) = (Arc::clone(&sessions), Arc::clone(&handler));
-                            tasks.spawn(sessions.serve(stream, peer, slot, stopping.clone(), handler));
+                            let (client_tasks, handler) = (Arc::clone(&client_tasks), Arc::clone(&handler));
+                            tasks.spawn(client_tasks.serve(stream, peer, slot, stopping.clone(), handler));
                         }
                         None => {
-                            metrics.refusals.add(UNHEARD);
+                            metrics.refusals.add(DROPPED);
                             if may_complain(&mut last_complaint) {
                                 tracing::warn!(
-                                    "server and waiting room are full: connections are dropped \
-                                     unheard; raise WEBSOCKET_MAX_CONNECTIONS"
+                                    "server full: dropping new connections without a reply; raise \
+                                     WEBSOCKET_MAX_CONNECTIONS"
                                 );
                             }
                         }
@@ -263,16 +260,16 @@ impl Server {
         stop.send_replace(true);
         let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
         self.clients.disconnect_all(&why);
-        if let Some(viewers) = &sessions.front.viewers {
+        if let Some(viewers) = &client_tasks.router.viewers {
             viewers.clients.disconnect_all(&why);
         }
         let all_ended = async { while tasks.join_next().await.is_some() {} };
-        if timeout(sessions.config.stop_timeout, all_ended)
+        if timeout(client_tasks.config.stop_timeout, all_ended)
             .await
             .is_err()
         {
             tracing::warn!(
-                "{} connections did not end in time and were cut",
+                "{} connections did not end in time and were dropped",
                 tasks.len()
             );
         }
@@ -288,7 +285,7 @@ fn hub_limits(config: &Config) -> HubLimits {
     }
 }
 
-/// Who may connect, as the settings have it.
+/// Builds the gate from the settings.
 fn gate(config: &Config, bound: SocketAddr) -> Gate {
     Gate {
         origins: config.allowed_origins.clone(),

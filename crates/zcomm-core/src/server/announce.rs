@@ -1,11 +1,7 @@
-//! The first lines of every program: where it is, what to open, who may come.
+//! The first lines of every program: where it listens, what to open, who may connect.
 //!
-//! A server that says nothing at its start leaves a learner with three questions. And what
-//! is dangerous about a setting is best said where everybody looks, at the moment it takes
-//! effect.
-//!
-//! The link may carry a token that was made for this run; it is in the fragment (`#…`),
-//! which a browser never sends. Production prints no token anywhere.
+//! A dangerous setting is named here, at the moment it takes effect. The link may carry a token
+//! that was made for this run. It is in the fragment (`#…`), which a browser never sends.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -14,17 +10,49 @@ use crate::{
     tls::identity::Identity,
 };
 
-/// Logs the first lines. `new_token` is the token that was made for this run, if one was.
+/// Logs the first lines. `new_token` is the token made for this run, if one was.
 pub(crate) fn announce(
     config: &Config,
     addr: SocketAddr,
     page: Option<Page>,
     new_token: Option<&str>,
 ) {
-    let (ws, http) = match config.tls {
-        Some(_) => ("wss", "https"),
-        None => ("ws", "http"),
-    };
+    let fragment = new_token.map(|token| format!("#token={token}"));
+    let fragment = fragment.unwrap_or_default();
+    address(config, addr, page, &fragment);
+    if !addr.ip().is_loopback() {
+        network(config, addr, &fragment);
+    }
+    token(config, new_token.is_some());
+    if let Some(identity) = &config.tls {
+        let certificate = identity.certificate();
+        let (names, until) = (listed(certificate.names()), certificate.not_after());
+        tracing::info!(
+            "TLS: the certificate is for {names}, signed by {}, valid until {until}",
+            certificate.issuer()
+        );
+    }
+    if config.xray.is_some() {
+        tracing::warn!(
+            "the X-ray is on: this output shows every message, and any secret in a message; secrets of \
+             the handshake are hidden"
+        );
+    }
+    match &config.settings_file {
+        Some(file) => tracing::info!(
+            "settings: {}, overridden by the environment",
+            file.display()
+        ),
+        None => {
+            tracing::info!("settings: the defaults and the environment; no .zEnv in this folder")
+        }
+    }
+    origins(config.allowed_origins.as_deref(), addr);
+}
+
+/// Where it listens, and what to open.
+fn address(config: &Config, addr: SocketAddr, page: Option<Page>, fragment: &str) {
+    let (ws, http) = schemes(config);
     let double_click = |page: Page| {
         let known = page.address.starts_with(&format!("{ws}://"))
             && page.address.ends_with(&format!(":{}/", addr.port()));
@@ -33,11 +61,8 @@ pub(crate) fn announce(
     };
     let file = page.filter(|_| allows_double_click(config, addr));
     let file = file.map(double_click).unwrap_or_default();
-    let fragment = new_token
-        .map(|token| format!("#token={token}"))
-        .unwrap_or_default();
     let here = reached_from_here(addr);
-    // A browser's exception for a certificate is for one name: lead everybody to the same.
+    // A browser's exception for a certificate is for one name, so everyone opens the same name.
     let names = config.tls.as_ref().map(|tls| tls.certificate().names());
     let by_name = here.ip().is_loopback()
         && names.is_some_and(|names| names.iter().any(|name| name == "localhost"));
@@ -46,28 +71,34 @@ pub(crate) fn announce(
         false => here.to_string(),
     };
     tracing::info!("listening on {ws}://{here}/ - open {http}://{page_host}/{fragment}{file}");
-    if !addr.ip().is_loopback() {
-        for ip in network_addresses(addr.ip()) {
-            let other = SocketAddr::new(ip, addr.port());
-            tracing::info!("on your network: {http}://{other}/{fragment}");
-            let certificate = config.tls.as_ref().map(Identity::certificate);
-            if certificate.is_some_and(|known| !known.names().contains(&ip.to_string())) {
-                tracing::warn!(
-                    "the certificate is not for {ip}, so browsers will refuse it there: make one with \
-                     cargo run --bin zcomm -- certs --host {ip}"
-                );
-            }
+}
+
+/// How other machines reach it, and what that means.
+fn network(config: &Config, addr: SocketAddr, fragment: &str) {
+    let (_, http) = schemes(config);
+    for ip in network_addresses(addr.ip()) {
+        let other = SocketAddr::new(ip, addr.port());
+        tracing::info!("on your network: {http}://{other}/{fragment}");
+        let certificate = config.tls.as_ref().map(Identity::certificate);
+        if certificate.is_some_and(|known| !known.names().contains(&ip.to_string())) {
+            tracing::warn!(
+                "the certificate is not for {ip}, so browsers will refuse it there: make one with \
+                 cargo run --bin zcomm -- certs --host {ip}"
+            );
         }
-        tracing::warn!(
-            "reachable from your network: everybody on it can {}; WEBSOCKET_HOST=127.0.0.1 keeps the server to this machine",
-            if config.require_auth {
-                "try to connect"
-            } else {
-                "connect, without a token"
-            }
-        );
     }
-    if new_token.is_some() {
+    tracing::warn!(
+        "reachable from your network: every machine on it can {}; WEBSOCKET_HOST=127.0.0.1 keeps the server to this machine",
+        match config.require_auth {
+            true => "try to connect",
+            false => "connect, without a token",
+        }
+    );
+}
+
+/// Which token a client needs. The token itself is only in the link.
+fn token(config: &Config, is_new: bool) {
+    if is_new {
         tracing::info!(
             "the token in this link was made for this run; set WEBSOCKET_TOKEN to keep one"
         );
@@ -80,33 +111,18 @@ pub(crate) fn announce(
             }
         );
     }
-    if let Some(identity) = &config.tls {
-        let certificate = identity.certificate();
-        let (names, until) = (listed(certificate.names()), certificate.not_after());
-        tracing::info!(
-            "TLS: the certificate is for {names}, signed by {}, valid until {until}",
-            certificate.issuer()
-        );
-    }
-    if config.xray.is_some() {
-        tracing::warn!(
-            "the X-ray is on: whoever sees this output sees all that is said, secrets in messages, too; \
-             those of the handshake are left out"
-        );
-    }
-    match &config.settings_file {
-        Some(file) => tracing::info!(
-            "settings: {}, and the environment before it",
-            file.display()
-        ),
-        None => {
-            tracing::info!("settings: the defaults and the environment; no .zEnv in this folder")
-        }
-    }
-    origins(config.allowed_origins.as_deref(), addr);
 }
 
-/// The address for a client on this machine: `0.0.0.0` means all addresses, and is none.
+/// The schemes of the WebSocket and of its page.
+fn schemes(config: &Config) -> (&'static str, &'static str) {
+    match config.tls {
+        Some(_) => ("wss", "https"),
+        None => ("ws", "http"),
+    }
+}
+
+/// The address for a client on this machine. `0.0.0.0` means all addresses; no client can
+/// connect to it.
 pub(crate) fn reached_from_here(addr: SocketAddr) -> SocketAddr {
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -135,7 +151,7 @@ fn origins(list: Option<&[Origin]>, addr: SocketAddr) {
     }
 }
 
-/// Whether a page opened from a file, whose origin is `null`, will be let in.
+/// Whether a page opened from a file, whose origin is `null`, may connect.
 fn allows_double_click(config: &Config, addr: SocketAddr) -> bool {
     match &config.allowed_origins {
         Some(list) => list.contains(&Origin::Null),
@@ -143,7 +159,7 @@ fn allows_double_click(config: &Config, addr: SocketAddr) -> bool {
     }
 }
 
-/// The addresses at which other machines reach a server that is bound there.
+/// The addresses at which other machines reach a server bound to this address.
 fn network_addresses(bound: IpAddr) -> Vec<IpAddr> {
     if !bound.is_unspecified() {
         return vec![bound];

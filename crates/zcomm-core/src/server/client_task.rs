@@ -1,11 +1,7 @@
-//! One client, from accept to the end.
+//! One client's task: handshake, conversation, closing handshake.
 //!
-//! Handshake, conversation, farewell, one after the other in one task. Each part has a time
-//! limit, and what can go wrong in one client's task ends that client: a handler that fails
-//! or panics closes its connection with 1011, and the server does not notice.
-//!
-//! Production wraps a span around this function, so that every log line of one client can
-//! be found by its number.
+//! Each part has a time limit. A failure in one client's task ends that client alone: a handler
+//! that fails or panics closes its connection with 1011, and the server goes on.
 
 use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
@@ -17,10 +13,13 @@ use tokio::{
 };
 
 use crate::{
-    access::slots::Slot,
-    connection::{counted::Counted, handle::Connection, socket::Socket},
+    access::{handshake::Caller, slots::Slot},
+    connection::{handle::Connection, socket::Socket},
     error::{Error, Result},
-    http::front::{Front, Guest, Upgraded},
+    http::{
+        front::Upgraded,
+        router::{Accepted, Guest, Router},
+    },
     metrics::counters::TIMEOUT,
     protocol::close_reason::CloseReason,
     settings::config::Config,
@@ -29,14 +28,14 @@ use crate::{
     xray::Direction,
 };
 
-/// What the tasks of all connections share.
-pub(crate) struct Sessions {
-    pub(crate) front: Front,
+/// What the tasks of all clients share.
+pub(crate) struct ClientTasks {
+    pub(crate) router: Router,
     pub(crate) config: Config,
 }
 
-impl Sessions {
-    /// One client, from accept to the end.
+impl ClientTasks {
+    /// Serves one client, from accept to the end.
     pub(crate) async fn serve<H, F>(
         self: Arc<Self>,
         stream: TcpStream,
@@ -48,19 +47,13 @@ impl Sessions {
         H: Fn(Connection) -> F,
         F: Future<Output = Result<()>>,
     {
-        // Small messages leave at once: the codec gathers what belongs together (Nagle's
-        // algorithm would hold them back for the network).
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "the client left before it was served");
-            return;
-        }
-        // Boxed: what only the handshake needs is given back after it.
+        // Boxed: what only the handshake needs is freed after it.
         let handshake = Box::pin(self.open(stream, peer, &slot));
         let upgraded = tokio::select! {
             done = timeout(self.config.handshake_timeout, handshake) => match done {
                 Ok(upgraded) => upgraded,
                 Err(_) => {
-                    self.front.metrics.refusals.add(TIMEOUT);
+                    self.router.metrics.refusals.add(TIMEOUT);
                     tracing::info!(%peer, reason = "handshake_timeout", "handshake.rejected");
                     None
                 }
@@ -74,19 +67,23 @@ impl Sessions {
         drop(slot);
     }
 
-    /// From TCP to WebSocket: TLS where it is spoken, then HTTP.
+    /// From TCP to WebSocket: TLS where it is configured, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
-        let accepted = Instant::now();
-        let local = match stream.local_addr() {
+        let since = Instant::now();
+        // Small messages leave at once: the codec already batches (Nagle's algorithm would hold
+        // them back).
+        let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
+        let local = match ready {
             Ok(local) => local,
             Err(error) => {
                 tracing::debug!(%peer, %error, "the client left before it was served");
                 return None;
             }
         };
+        let tcp = CountedTcp::new(stream);
         let transport = match &self.config.tls {
-            None => Transport::accepted(stream),
-            Some(identity) => match identity.accept(CountedTcp::new(stream)).await {
+            None => Transport::Plain(tcp),
+            Some(identity) => match identity.accept(tcp).await {
                 Ok(stream) => Transport::Tls(Box::new(stream.into())),
                 Err(error) => {
                     match why_not(&error, local) {
@@ -97,13 +94,18 @@ impl Sessions {
                 }
             },
         };
-        let transport =
-            transport.watched(self.config.xray.as_ref(), peer, Direction::ClientToServer);
-        self.front
-            .serve(transport, peer, local, slot, accepted)
-            .await
+        let xray = self.config.xray.as_ref();
+        let transport = transport.watched(xray, peer, Direction::ClientToServer);
+        let accepted = Accepted {
+            peer,
+            local,
+            slot,
+            since,
+        };
+        self.router.serve(transport, &accepted).await
     }
 
+    /// From the 101 to the last byte.
     async fn converse<H, F>(&self, upgraded: Upgraded, peer: SocketAddr, handler: Arc<H>)
     where
         H: Fn(Connection) -> F,
@@ -115,33 +117,39 @@ impl Sessions {
             self.config.max_message_bytes,
             self.config.byte_rate(),
         );
-        let (membership, cursor, asked) = match upgraded.guest {
-            Guest::Client(membership, cursor, asked) => (membership, cursor, Some(asked)),
-            Guest::Viewer(membership, cursor) => (membership, cursor, None),
+        let config = &self.config;
+        match upgraded.guest {
+            Guest::Client(membership, cursor, caller) => {
+                tracing::info!(conn = %membership.client.info.id, %peer, "conn.opened");
+                let metrics = &self.router.metrics;
+                let socket = Socket::new(wire, config, metrics, membership, cursor);
+                self.talk(Box::new(socket), caller, &*handler).await;
+            }
+            Guest::Viewer(membership, cursor) => {
+                let Some(viewers) = &self.router.viewers else {
+                    return;
+                };
+                tracing::info!(conn = %membership.client.info.id, %peer, viewer = true, "conn.opened");
+                let socket = Socket::new(wire, config, &viewers.metrics, membership, cursor);
+                self.talk(Box::new(socket), Caller::default(), &view).await;
+            }
             Guest::Refused(refusal) => {
                 let reason = refusal.reason();
                 tracing::info!(%peer, code = CloseReason::POLICY, reason, "handshake.rejected");
                 wire.close(&CloseReason::new(CloseReason::POLICY, reason));
-                return wire.finish().await;
+                wire.finish().await;
             }
-        };
-        let info = membership.client.info.clone();
-        let id = info.id;
-        let front = &self.front;
-        let (viewer, metrics) = match (&asked, &front.viewers) {
-            (None, Some(viewers)) => (Some(true), &viewers.metrics),
-            _ => (None, &front.metrics),
-        };
-        let wire = Counted::new(wire, &membership.client, metrics);
-        let socket = Box::new(Socket::new(wire, &self.config, membership, cursor));
-        tracing::info!(conn = %id, %peer, viewer, "conn.opened");
-        let (clients, hub) = (front.clients.clone(), front.hub.clone());
-        let asked = asked.unwrap_or_default();
-        let (connection, back) = Connection::new(socket, info, asked, clients, hub);
-        let handler = async |connection| match viewer {
-            Some(_) => look(connection).await,
-            None => handler(connection).await,
-        };
+        }
+    }
+
+    /// Runs the handler of one connection, then the closing handshake.
+    async fn talk<F>(&self, socket: Box<Socket>, caller: Caller, handler: &impl Fn(Connection) -> F)
+    where
+        F: Future<Output = Result<()>>,
+    {
+        let id = socket.client.info.id;
+        let (clients, hub) = (self.router.clients.clone(), self.router.hub.clone());
+        let (connection, back) = Connection::new(socket, caller, clients, hub);
         // A panic ends this connection, not the server: tokio would catch it too, but
         // without a Close frame.
         let talk = AssertUnwindSafe(async { handler(connection).await }).catch_unwind();
@@ -162,8 +170,8 @@ impl Sessions {
     }
 }
 
-/// A viewer gets all that is in its log, and has nothing to say.
-async fn look(mut connection: Connection) -> Result<()> {
+/// The handler of a viewer: it reads its log and ignores what the page says.
+async fn view(mut connection: Connection) -> Result<()> {
     while connection.recv().await.is_some() {}
     Ok(())
 }

@@ -1,12 +1,9 @@
-//! The door: an address to listen at, and what to do when accepting fails.
+//! The listening socket, and what to do when `accept` fails.
 //!
-//! What is set on the socket that listens, every connection inherits. And an error of
-//! `accept` is an ordinary event: a client that left before its turn, or a system that has
-//! no file descriptor to give. The first kind is nothing to stop for; the second comes back
-//! at once, so it gets a pause, and one line a second in the log.
-//!
-//! Production passes the listener in from outside, so that a new version of the program can
-//! take over the port without a gap.
+//! Every connection inherits the options of the listening socket. An error of `accept` is an
+//! ordinary event: the client left before its turn, or the system has no file descriptor left.
+//! The first needs no action. The second repeats at once, so it gets a pause and one log line a
+//! second.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -20,11 +17,11 @@ use crate::{
     settings::config::Config,
 };
 
-/// How long `accept` rests after an error such as "too many open files", which would else
-/// come back hundreds of thousands of times a second.
+/// The pause after an error such as "too many open files". Without it, the error would repeat
+/// hundreds of thousands of times a second.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What the kernel may keep for one client that does not read (bytes; Linux doubles it).
+/// The kernel's send buffer for one client (bytes; Linux doubles it).
 const SEND_BUFFER: u32 = 256 * 1024;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -43,17 +40,17 @@ fn open(addr: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     // A restart must not wait for the last connections to time out. (On Windows the option
-    // means something else: to share the port with a stranger.)
+    // means something else: another program may take the port as well.)
     if cfg!(not(windows)) {
         socket.set_reuseaddr(true)?;
     }
-    // The kernel would keep up to 4 MB for one slow client, and a ping would wait behind it.
+    // By default, the kernel buffers up to 4 MB for one slow client, and a ping waits behind it.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
 }
 
-/// The address that the settings mean.
+/// Resolves the address in the settings.
 pub(crate) async fn resolve(config: &Config) -> Result<SocketAddr> {
     let not_found = |reason: String| Error::Setting {
         name: "WEBSOCKET_HOST",
@@ -68,8 +65,8 @@ pub(crate) async fn resolve(config: &Config) -> Result<SocketAddr> {
         .ok_or_else(|| not_found("has no address".into()))
 }
 
-/// An error of `accept` belongs to one connection, or to the whole system; it never ends
-/// the server. Only the second kind comes back at once, so it gets a pause.
+/// Handles an error of `accept`. It concerns one connection or the whole system, and never
+/// ends the server.
 pub(crate) async fn accept_failed(error: &io::Error, last_complaint: &mut Option<Instant>) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied};
     if matches!(
@@ -79,12 +76,12 @@ pub(crate) async fn accept_failed(error: &io::Error, last_complaint: &mut Option
         return;
     }
     if may_complain(last_complaint) {
-        tracing::error!(%error, "accept.error: nobody new can connect for now; see `ulimit -n`");
+        tracing::error!(%error, "accept.error: no new client can connect for now; see `ulimit -n`");
     }
     sleep(ACCEPT_PAUSE).await;
 }
 
-/// True once a second: what can happen ten thousand times a second is said once.
+/// True at most once a second, for log lines whose cause can repeat thousands of times a second.
 pub(crate) fn may_complain(last: &mut Option<Instant>) -> bool {
     let now = Instant::now();
     let may = last.is_none_or(|last| now - last >= Duration::from_secs(1));

@@ -15,7 +15,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    access::refusal::Refuse,
+    access::refusal::RefuseBy,
     access::{
         origin::{Authority, Origin},
         token::{NamedToken, Token, Tokens},
@@ -76,7 +76,7 @@ pub struct Config {
     /// `https://`. Default `None`: `ws://` and `http://`.
     pub tls: Option<Identity>,
     /// `WEBSOCKET_REFUSE`: how a wrong token is answered. Default close.
-    pub refuse: Refuse,
+    pub refuse: RefuseBy,
     /// `WEBSOCKET_XRAY`, or `--xray` behind the program: shows every byte that passes, TLS
     /// taken off, and so what everybody says. Default `None`: off.
     pub xray: Option<Xray>,
@@ -113,7 +113,7 @@ impl Default for Config {
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(10),
             tls: None,
-            refuse: Refuse::Close,
+            refuse: RefuseBy::Close,
             xray: None,
             echo_prefix: "Echo: ".into(),
             announce: true,
@@ -166,9 +166,9 @@ impl Config {
 
     pub(crate) fn from_settings(settings: &Settings, default: Config) -> Result<Config> {
         let config = Config::read_all(settings, default)?;
-        let twice = config.token.as_ref().and_then(|everybodys| {
+        let twice = config.token.as_ref().and_then(|shared| {
             let mut named = config.tokens.iter();
-            named.find(|named| named.token.is(everybodys))
+            named.find(|named| named.token.is(shared))
         });
         match twice {
             Some(named) => Err(Error::Setting {
@@ -225,7 +225,7 @@ impl Config {
     /// The tokens that a client may show.
     pub(crate) fn known_tokens(&self) -> Tokens {
         Tokens {
-            everybodys: self.token.clone(),
+            shared: self.token.clone(),
             named: self.tokens.clone(),
         }
     }
@@ -256,10 +256,10 @@ fn echo_prefix(settings: &Settings) -> Result<Option<String>> {
     }
 }
 
-fn refuse(text: &str) -> Result<Refuse, &'static str> {
+fn refuse(text: &str) -> Result<RefuseBy, &'static str> {
     match text.to_ascii_lowercase().as_str() {
-        "close" => Ok(Refuse::Close),
-        "http" => Ok(Refuse::Http),
+        "close" => Ok(RefuseBy::Close),
+        "http" => Ok(RefuseBy::Http),
         _ => Err("expected close or http"),
     }
 }

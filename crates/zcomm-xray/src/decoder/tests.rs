@@ -8,7 +8,7 @@ use crate::{
 };
 use proptest::prelude::*;
 use std::io::{self, Cursor, Read, Write};
-use tungstenite::{
+use tokio_tungstenite::tungstenite::{
     Message, WebSocket,
     protocol::{Role, frame as codec},
 };
@@ -514,7 +514,7 @@ fn codec_reads(bytes: Vec<u8>, role: Role) -> Vec<Result<Message, ()>> {
     let mut socket = WebSocket::from_raw_socket(Tape(Cursor::new(bytes)), role, None);
     let mut read = Vec::new();
     loop {
-        use tungstenite::{Error, error::ProtocolError};
+        use tokio_tungstenite::tungstenite::{Error, error::ProtocolError};
         match socket.read() {
             Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return read,
             Err(_) => read.push(Err(())),

@@ -1,10 +1,13 @@
-//! The authority of an earlier run: may it go on?
+//! Whether the authority of an earlier run can be kept.
 //!
-//! What was trusted once is worth keeping, because trusting is work. But a key that others
-//! may have read, or an authority that could sign for anybody, is not kept in silence; and
-//! each refusal ends in the command that gets a new authority for the same hosts.
+//! Keeping it saves the user from trusting a new one. An authority is refused if it could
+//! sign for any name, and a warning says if other users could read its key. Each refusal ends
+//! with the command that makes a new authority for the same hosts.
 
-use std::path::Path;
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use zcomm_core::{
     Certificate, DevelopmentCa, LOOPBACK_NAMES, MAKE_CERTIFICATES, PemError, PemPair,
@@ -12,11 +15,11 @@ use zcomm_core::{
 
 use super::{
     files::{Files, make_private, read},
-    words::{note, word},
+    quote::word,
 };
 
-/// The authority in these files, if it may sign for these hosts as well.
-pub(crate) fn kept(
+/// Returns the authority in these files. Fails unless it may sign for these hosts.
+pub(super) fn kept(
     files: &Files,
     folder: &Path,
     hosts: &[String],
@@ -29,7 +32,7 @@ pub(crate) fn kept(
     };
     let ca = DevelopmentCa::from_pem(&pair)
         .map_err(|error| PemError::new(&files.ca, error).with_help(&help))?;
-    // From here on it is known what it was made for, and a new one is for the same.
+    // From here on the help names the hosts of the old authority, too.
     let mut all = ca.hosts().split_off(LOOPBACK_NAMES.len());
     all.extend(hosts.iter().filter(|host| !ca.may_sign_for(host)).cloned());
     let refuse =
@@ -46,33 +49,33 @@ pub(crate) fn kept(
     }
     if make_private(&files.ca_key)? {
         note(&format!(
-            "{} could be read by other users of this computer; now it is yours alone. If one of \
-             them may have copied it: --new-ca",
+            "other users of this computer could read {}; this is corrected. If one of them may \
+             have copied it, make a new authority: --new-ca",
             files.ca_key.display()
         ));
     }
     Ok(ca)
 }
 
-/// The name of the authority in these files, whatever else is wrong with it.
-pub(crate) fn old_name(files: &Files) -> Option<String> {
+/// Returns the name of the authority in these files, even if it cannot be used.
+pub(super) fn old_name(files: &Files) -> Option<String> {
     let chain = Certificate::read_all(&files.ca).ok()?;
     chain.first().map(|old| old.subject().to_owned())
 }
 
-/// Says when the certificate outlives its authority.
-pub(crate) fn compare_ends(ca: &Certificate, leaf: &Certificate) {
+/// Warns if the authority ends before its certificate.
+pub(super) fn compare_ends(ca: &Certificate, leaf: &Certificate) {
     let (ca, leaf) = (ca.not_after(), leaf.not_after());
-    // Year, month, day: as text they are in the order of time.
+    // As text, days (year, month, day) sort in the order of time.
     if ca < leaf {
         note(&format!(
-            "the authority ends on {ca}, before its certificate does on {leaf}; clients refuse \
-             both from then on, and --new-ca makes a new one"
+            "the authority ends on {ca}, before its certificate on {leaf}; clients refuse both \
+             from then on. Make a new authority: --new-ca"
         ));
     }
 }
 
-/// The whole command that makes a new authority for these hosts.
+/// Returns the command that makes a new authority for these hosts.
 fn help(folder: &Path, hosts: &[String]) -> String {
     let mut command = format!("{MAKE_CERTIFICATES} --new-ca");
     if folder != Path::new("certs") {
@@ -81,5 +84,10 @@ fn help(folder: &Path, hosts: &[String]) -> String {
     for host in hosts {
         command += &format!(" --host {host}");
     }
-    format!("a new authority, to be trusted anew: {command}")
+    format!("make a new authority, and trust it again: {command}")
+}
+
+/// Prints a warning on stderr, because the output may go into a file.
+fn note(text: &str) {
+    writeln!(io::stderr(), "note: {text}").ok();
 }

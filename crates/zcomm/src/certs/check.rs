@@ -1,86 +1,88 @@
-//! `--check`: a file of certificates in words, and what a client would say to it.
+//! `--check`: explains the certificates of a file, and says whether a client accepts them.
 //!
-//! The first certificate is the server's own, and each further one has signed one before
-//! it. Two other files are often looked at, and neither is a mistake: an authority, to be
-//! trusted and not to be served, and a chain with a certificate too many, which clients
-//! leave aside. The exit code is for scripts: 1 when a client would refuse something today.
+//! The first certificate is the server's own; each further one has signed an earlier one. Two
+//! other files are not a mistake: an authority, which is to be trusted and not to be served,
+//! and a chain with an extra certificate, which clients ignore.
 
-use std::{path::Path, process::ExitCode};
+use std::{io, path::Path, process::ExitCode};
 
 use zcomm_core::{Certificate, PemError, Result};
 
-use super::words;
+use super::quote::printable;
+use crate::shared::text::whole;
 
-/// Explains each certificate of a file.
-pub(crate) fn explain(file: &Path) -> Result<ExitCode> {
-    let shown = words::printable(file);
+/// Explains each certificate of a file. The exit code is 1 if a client would refuse one today.
+pub(super) fn explain(file: &Path) -> Result<ExitCode> {
+    let shown = printable(file);
     let named = |error: PemError| PemError {
         file: Path::new(&shown).to_owned(),
         ..error
     };
     let chain = Certificate::read_all(file).map_err(named)?;
-    let mut text = String::new();
+    let mut texts = Vec::new();
     let mut refused = false;
     for (index, certificate) in chain.iter().enumerate() {
         let (number, count) = (index + 1, chain.len());
-        text += &format!("{shown}, certificate {number} of {count}\n{certificate}\n");
+        let mut text = format!("{shown}, certificate {number} of {count}\n{certificate}\n");
         let verdict = judge(&chain[..index], certificate);
         refused |= !verdict.refusals.is_empty();
         for refusal in verdict.refusals {
             text += &format!("a client refuses it: {refusal}\n");
         }
-        for remark in verdict.remarks {
+        if let Some(remark) = verdict.remark {
             text += &format!("{remark}\n");
         }
         if let Some(soon) = verdict.soon {
             text += &format!("warning: {soon}\n");
         }
-        text += "\n";
+        texts.push(text);
     }
-    words::print(&text)?;
+    whole(&mut io::stdout(), texts.join("\n").as_bytes())?;
     Ok(match refused {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
     })
 }
 
-/// What a client says, and what its reader should know besides.
+/// What a client says about a certificate.
 #[derive(Default)]
 pub(crate) struct Verdict {
     pub(crate) refusals: Vec<String>,
-    /// Whether it will end within days, though a client does not mind yet.
+    /// A warning if it ends within days. Clients still accept it.
     pub(crate) soon: Option<String>,
-    remarks: Vec<String>,
+    remark: Option<String>,
 }
 
-/// What a client says to a certificate after those before it.
+/// Judges a certificate that stands behind the certificates `before` in its file.
 pub(crate) fn judge(before: &[Certificate], certificate: &Certificate) -> Verdict {
-    let mut verdict = Verdict::default();
-    // A file that begins with an authority is no server's: each stands for itself.
+    let mut verdict = Verdict {
+        soon: certificate.ends_soon(),
+        ..Verdict::default()
+    };
+    // In a file that begins with an authority, each authority is judged alone.
     let first_is_authority = before.first().is_some_and(Certificate::is_authority);
     if before.is_empty() && !certificate.is_authority() {
         verdict.refusals = certificate.problems();
         if verdict.refusals.is_empty() {
             let (names, issuer) = (certificate.names().join(", "), certificate.issuer());
-            let accepted = format!("a client accepts it for {names}, when it trusts {issuer}");
-            verdict.remarks.push(accepted);
+            let accepted = format!("a client accepts it for {names}, if it trusts {issuer}");
+            verdict.remark = Some(accepted);
         }
     } else if before.is_empty() || first_is_authority && certificate.is_authority() {
         verdict.refusals.extend(certificate.out_of_date());
         let authority = "this is an authority: trust it, do not serve it";
-        verdict.remarks.push(authority.into());
+        verdict.remark = Some(authority.into());
     } else if before
         .iter()
         .any(|one| one.issuer() == certificate.subject())
     {
-        // It leads to the authority, so its dates count like those of the server's.
+        // It is part of the chain to the authority, so clients check its dates.
         verdict.refusals.extend(certificate.out_of_date());
     } else {
-        // Clients do not look at it, so neither do its dates matter.
-        let no_use = "of no use here: it did not sign one before it";
-        verdict.remarks.push(no_use.into());
-        return verdict;
+        // Clients ignore it and its dates.
+        let unused = "not used: it did not sign an earlier certificate";
+        verdict.remark = Some(unused.into());
+        verdict.soon = None;
     }
-    verdict.soon = certificate.ends_soon();
     verdict
 }

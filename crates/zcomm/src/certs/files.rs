@@ -1,16 +1,16 @@
-//! The folder of the four files, and how they change: whole, one run at a time, and never
-//! in a way that the next run cannot finish.
+//! The folder of the four files. One run at a time changes it, each file is replaced as a
+//! whole, and the next run can finish an interrupted one.
 //!
-//! An authority is two files, and no file system replaces two files at once. So the change
-//! is one rename, that of `ca.pem`. Before it, the new key waits as `ca.next.key`; after
-//! it, that key moves to its place. A run that is cut off leaves either the old authority
-//! and a key that fits nothing, or the new one and a key that waits: the next run sees
-//! which by trying, and removes or moves it.
+//! An authority is two files, and no file system replaces two files at once. So the change is
+//! one rename, that of `ca.pem`. Before it, the new key is stored as `ca.next.key`; after it,
+//! that key is renamed, too. An interrupted run leaves the old authority and a key that does
+//! not fit, or the new authority and its waiting key: the next run tries the key, and removes
+//! or renames it.
 //!
-//! A private key is its owner's alone from the moment its file exists. On Windows the rights
-//! of the folder count: a user's own folder is closed to others.
+//! Only the owner can read a private key, from the moment its file exists. On Windows the
+//! folder decides: other users cannot open a user's own folder.
 //!
-//! Production keeps the key of an authority in hardware, where it cannot be copied at all.
+//! In production, the key of an authority is in hardware that does not let it be copied.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -23,27 +23,27 @@ use fs4::{FileExt, TryLockError};
 use tempfile::NamedTempFile;
 use zcomm_core::{DevelopmentCa, PemError, PemPair, read_pem};
 
-/// How long to wait for another run. One takes a fraction of a second.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How files begin that are not yet in their place.
-const BESIDE: &str = ".zcomm-";
+/// The longest wait for another run, which takes a fraction of a second.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+/// The prefix of files that are not renamed yet.
+const TEMPORARY: &str = ".zcomm-";
 
-/// The folder, while this run alone changes it.
-pub(crate) struct Files {
-    pub(crate) ca: PathBuf,
-    pub(crate) ca_key: PathBuf,
-    pub(crate) leaf: PathBuf,
-    pub(crate) leaf_key: PathBuf,
+/// The folder, locked for this run.
+pub(super) struct Files {
+    pub(super) ca: PathBuf,
+    pub(super) ca_key: PathBuf,
+    pub(super) leaf: PathBuf,
+    pub(super) leaf_key: PathBuf,
     next_ca_key: PathBuf,
     folder: PathBuf,
-    /// The system lets go of it when the run ends, however it ends: nothing can be stale.
+    /// The system releases the lock when the run ends, even after a crash.
     _lock: File,
 }
 
 impl Files {
-    /// Makes the folder if need be, waits for other runs, and tidies up after one that was
-    /// cut off.
-    pub(crate) fn open(folder: &Path) -> Result<Files, PemError> {
+    /// Makes the folder if it does not exist, waits for other runs, and cleans up after an
+    /// interrupted one.
+    pub(super) fn open(folder: &Path) -> Result<Files, PemError> {
         let mut builder = DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -58,18 +58,18 @@ impl Files {
             folder: folder.to_owned(),
             _lock: lock(&folder.join(".lock"))?,
         };
-        files.tidy_up()?;
+        files.clean_up()?;
         Ok(files)
     }
 
-    /// Whether anything of an authority is there; half of one is not nothing.
-    pub(crate) fn have_authority(&self) -> bool {
+    /// Whether at least one file of an authority exists.
+    pub(super) fn have_authority(&self) -> bool {
         self.ca.exists() || self.ca_key.exists()
     }
 
-    /// Replaces the certificate of the servers, and the authority if there is a new one.
-    /// Everything is written before anything is replaced: a full disk costs nothing.
-    pub(crate) fn replace(&self, ca: Option<&PemPair>, leaf: &PemPair) -> Result<(), PemError> {
+    /// Replaces the certificate of the servers, and the authority if there is a new one. All
+    /// files are written before the first is replaced, so a full disk changes nothing.
+    pub(super) fn replace(&self, ca: Option<&PemPair>, leaf: &PemPair) -> Result<(), PemError> {
         let ca = ca.map(|ca| self.write(ca)).transpose()?;
         let leaf = self.write(leaf)?;
         if let Some((certificate, key)) = ca {
@@ -77,7 +77,7 @@ impl Files {
             put(certificate, &self.ca)?;
             rename(&self.next_ca_key, &self.ca_key)?;
         }
-        // Cut off here, the two do not fit, a server says so, and the next run makes both.
+        // After an interruption here the two do not fit. The next run makes both again.
         put(leaf.1, &self.leaf_key)?;
         put(leaf.0, &self.leaf)
     }
@@ -88,12 +88,12 @@ impl Files {
         both.map_err(|error| PemError::new(&self.folder, error))
     }
 
-    fn tidy_up(&self) -> Result<(), PemError> {
+    fn clean_up(&self) -> Result<(), PemError> {
         let wrong = |error: io::Error| PemError::new(&self.folder, error);
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
-            if entry.file_name().to_string_lossy().starts_with(BESIDE) {
-                // It may hold a key. If it stays, it is its owner's alone, as it was.
+            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                // It may hold a key. If it cannot be removed, only its owner can read it.
                 fs::remove_file(entry.path()).ok();
             }
         }
@@ -112,14 +112,14 @@ impl Files {
     }
 }
 
-/// The text of a file of this folder. What is no text is skipped by whoever reads PEM.
-pub(crate) fn read(file: &Path) -> Result<String, PemError> {
+/// Returns the text of a file. The PEM parser skips what is not text.
+pub(super) fn read(file: &Path) -> Result<String, PemError> {
     Ok(String::from_utf8_lossy(&read_pem(file)?).into_owned())
 }
 
-/// Takes from others the right to read a private key; whether they had it.
+/// Removes the right of other users to read a private key. Returns whether they had it.
 #[cfg(unix)]
-pub(crate) fn make_private(key: &Path) -> Result<bool, PemError> {
+pub(super) fn make_private(key: &Path) -> Result<bool, PemError> {
     use std::os::unix::fs::PermissionsExt;
     let wrong = |error: io::Error| PemError::new(key, error);
     let mode = fs::metadata(key).map_err(wrong)?.permissions().mode();
@@ -131,36 +131,36 @@ pub(crate) fn make_private(key: &Path) -> Result<bool, PemError> {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn make_private(_key: &Path) -> Result<bool, PemError> {
+pub(super) fn make_private(_key: &Path) -> Result<bool, PemError> {
     Ok(false)
 }
 
-/// A file beside its place, the owner's alone: that is what temporary files are.
+/// Writes a temporary file. Only its owner can read it.
 fn write_private(folder: &Path, text: &str) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new();
     fill(
-        file.prefix(BESIDE).suffix(".key").tempfile_in(folder)?,
+        file.prefix(TEMPORARY).suffix(".key").tempfile_in(folder)?,
         text,
     )
 }
 
-/// A file beside its place that everybody may read, as far as the folder lets them.
+/// Writes a temporary file that all users may read, unless the folder forbids it.
 fn write_public(folder: &Path, text: &str) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new();
     #[cfg(unix)]
     file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    fill(file.prefix(BESIDE).tempfile_in(folder)?, text)
+    fill(file.prefix(TEMPORARY).tempfile_in(folder)?, text)
 }
 
-/// On the disk before it gets its name: after a power cut there is no empty file.
+/// Writes the text to the disk before the rename: a power cut leaves no empty file.
 fn fill(mut file: NamedTempFile, text: &str) -> io::Result<NamedTempFile> {
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     Ok(file)
 }
 
-fn put(beside: NamedTempFile, place: &Path) -> Result<(), PemError> {
-    let moved = beside.persist(place);
+fn put(temporary: NamedTempFile, place: &Path) -> Result<(), PemError> {
+    let moved = temporary.persist(place);
     moved.map_err(|error| PemError::new(place, error.error))?;
     Ok(())
 }
@@ -169,11 +169,11 @@ fn rename(from: &Path, to: &Path) -> Result<(), PemError> {
     fs::rename(from, to).map_err(|error| PemError::new(to, error))
 }
 
-/// Waits until no other run is at work here.
+/// Waits until no other run uses this folder, for at most [`MAX_WAIT`].
 fn lock(file: &Path) -> Result<File, PemError> {
     let wrong = |error: io::Error| PemError::new(file, error);
     let mut options = OpenOptions::new();
-    // Read as well: opened so, a pipe of this name does not wait for its other end.
+    // With read access, opening a named pipe does not block.
     options.read(true).write(true).create(true).truncate(false);
     let lock = options.open(file).map_err(wrong)?;
     let start = Instant::now();
@@ -181,9 +181,9 @@ fn lock(file: &Path) -> Result<File, PemError> {
         match FileExt::try_lock(&lock) {
             Ok(()) => return Ok(lock),
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
-            Err(TryLockError::WouldBlock) if start.elapsed() > PATIENCE => {
-                let reason = "another run has been at work in this folder for 5 seconds";
-                let help = "wait until it has ended, then run this again";
+            Err(TryLockError::WouldBlock) if start.elapsed() > MAX_WAIT => {
+                let reason = "another run has used this folder for more than 5 seconds";
+                let help = "wait until it ends, then run this again";
                 return Err(PemError::new(file, reason).with_help(help));
             }
             Err(TryLockError::WouldBlock) => {

@@ -1,57 +1,57 @@
-//! `zcomm certs`: certificates for this machine, and certificates in words.
+//! `zcomm certs`: makes certificates for this machine, and explains certificates.
 //!
-//! One command makes an authority and a certificate for `localhost`, offline, and prints
-//! what to do with them. It installs nothing: whom a computer trusts is its owner's
-//! decision, so the steps are printed, and those that undo them beside them.
+//! One command makes an authority and a certificate for `localhost`, offline, and prints the
+//! steps to use them. It installs nothing: the user decides which authorities a computer
+//! trusts, so each printed step has one that undoes it.
 //!
-//! A second run keeps the authority, so that what was trusted once stays trusted, and
-//! renews the certificate for the same hosts. Files appear whole or not at all, and a
-//! private key is never, not for a moment, readable by others.
+//! A second run keeps the authority, which stays trusted, and renews the certificate for the
+//! same hosts. A file is written completely or not at all, and other users can never read a
+//! private key.
 //!
-//! Production gets its certificates from an authority that everybody trusts, and renews
-//! them by a timer.
+//! In production, a public authority signs the certificates, and a timer renews them.
+
+// From the bottom up; blank lines keep rustfmt from sorting.
+mod files;
+mod quote;
 
 mod authority;
 mod check;
-mod files;
 mod steps;
-mod words;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use zcomm_core::{Certificate, DevelopmentCa, Result, report};
 
+use crate::shared::text::whole;
 use files::Files;
 
-pub(crate) use self::{check::judge, words::word};
+pub(crate) use self::{check::judge, quote::word};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  zcomm certs                      for this machine only
+  zcomm certs                      make certificates for this machine only
   zcomm certs --new-ca --host 192.168.1.20
-                                   for a class that types this address
+                                   let a class connect to this address
   zcomm certs --check certs/localhost.pem
-                                   what would a client say to it?
+                                   show whether a client accepts it
 
-Exit code: 0 when it is done, and when a client would accept what was checked;
-1 when it would refuse it; 78 for a file or a folder that cannot be used.")]
+Exit code: 0 on success, 1 if a client would refuse what was checked, 78 if a
+file or folder cannot be used.")]
 pub(crate) struct Arguments {
-    /// One more name or address that the servers on this machine are reached by; what an
-    /// authority may sign for is settled when it is made
+    /// Add a name or address of this machine; a new one needs a new authority (--new-ca)
     #[arg(long, value_name = "NAME|ADDRESS", value_parser = DevelopmentCa::host)]
     host: Vec<String>,
 
-    /// Make a new authority; what was trusted before has to be trusted anew
+    /// Make a new authority; trust it again wherever you trusted the old one
     #[arg(long)]
     new_ca: bool,
 
-    /// The folder for the four files
+    /// Write the four files into this folder
     #[arg(long, value_name = "FOLDER", default_value = "certs")]
     folder: PathBuf,
 
-    /// Explain the certificates in this file; exit code 1 when a client would refuse one
-    /// of a server
+    /// Explain the certificates in this file; exit code 1 if a client would refuse one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "new_ca", "folder"])]
     check: Option<PathBuf>,
 }
@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn make(arguments: &Arguments) -> Result<ExitCode> {
-    let folder = words::folder(&arguments.folder)?;
+    let folder = quote::folder(&arguments.folder)?;
     let files = Files::open(&folder)?;
     let hosts = &arguments.host;
     let is_new = arguments.new_ca || !files.have_authority();
@@ -73,7 +73,7 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
         true => DevelopmentCa::new(hosts)?,
         false => authority::kept(&files, &folder, hosts)?,
     };
-    // All the authority was made for: a renewal takes nothing away.
+    // A renewal keeps every name that the authority was made for.
     let mut names = ca.hosts();
     for host in hosts {
         if !names.contains(host) {
@@ -81,13 +81,17 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
         }
     }
     let leaf = ca.issue(&names)?;
-    // Said before it is gone: what a browser still trusts has to be found by its name.
+    // Printed before it is replaced: the user finds it in a browser by its name.
     if is_new && let Some(old) = authority::old_name(&files) {
-        words::print(&steps::untrust_old(&old))?;
+        whole(
+            &mut io::stdout(),
+            steps::untrust_old(&files, &old).as_bytes(),
+        )?;
     }
     files.replace(is_new.then(|| ca.pem()).as_ref(), &leaf)?;
     let leaf = Certificate::read_all(&files.leaf)?.swap_remove(0);
     authority::compare_ends(ca.certificate(), &leaf);
-    words::print(&steps::steps(&files, ca.certificate(), is_new, &leaf))?;
+    let text = steps::steps(&files, ca.certificate(), is_new, &leaf);
+    whole(&mut io::stdout(), text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

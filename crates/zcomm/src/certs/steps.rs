@@ -1,29 +1,25 @@
-//! What to do with the files: in the order in which a learner needs it.
+//! The steps that `zcomm certs` prints, in the order in which a learner needs them.
 //!
-//! Every step to trust an authority stands beside the one that undoes it. The undoing goes
-//! by the authority's name and never by its file, because the file may be gone by then.
+//! Each step that trusts an authority stands beside the step that undoes it. The second one
+//! uses the name of the authority, because its file may be deleted by then.
 //!
-//! Browsers move these menus and stores; what is here was looked up in 2026.
-
-use std::path::Path;
+//! Browsers move these menus and stores; the steps were checked in 2026.
 
 use zcomm_core::Certificate;
 
 use super::{
     files::Files,
-    words::{quoted, windows_word, word},
+    quote::{quoted, windows_word, word},
 };
 
-/// Where trust is kept, each with its own steps.
-const STORES: [&str; 5] = [
-    "Chromium, Chrome, Edge on Linux",
-    "Firefox on Linux (on macOS and Windows it trusts what the system trusts)",
-    "Chrome, Edge, Safari, Firefox on macOS",
-    "Chrome, Edge, Firefox on Windows",
-    "Programs on Debian, Ubuntu: curl, Python's ssl (not requests), this course",
-];
+/// A place that stores trusted authorities.
+struct Store {
+    name: &'static str,
+    trust: String,
+    untrust: String,
+}
 
-/// Which of them this system has; it is printed first.
+/// The store of this system, which is printed first.
 const OWN: usize = if cfg!(target_os = "macos") {
     2
 } else if cfg!(windows) {
@@ -32,34 +28,30 @@ const OWN: usize = if cfg!(target_os = "macos") {
     0
 };
 
-/// Chromium made its store elsewhere until version 146, and uses that one while it exists:
-/// so an empty ~/.pki must not be made.
+/// Since version 146 Chromium has its store in another folder, unless the old one exists. So
+/// these commands must not create an empty ~/.pki.
 const FIND_STORE: &str = r#"db=~/.pki/nssdb; [ -d "$db" ] || db=~/.local/share/pki/nssdb"#;
 
-/// What was made or renewed, and everything that can be done with it.
-pub(crate) fn steps(files: &Files, ca: &Certificate, is_new: bool, leaf: &Certificate) -> String {
-    let state = match is_new {
-        true => "new",
-        false => "kept",
-    };
+/// Returns what was made or renewed, and how to use it.
+pub(super) fn steps(files: &Files, ca: &Certificate, is_new: bool, leaf: &Certificate) -> String {
+    let state = if is_new { "new" } else { "kept" };
     let name = ca.subject();
     let (limits, ca_until) = (ca.permitted_names().join(", "), ca.not_after());
     let (names, until) = (leaf.names().join(", "), leaf.not_after());
-    let shown = |file: &Path| file.display().to_string();
-    let (ca_pem, ca_key) = (shown(&files.ca), shown(&files.ca_key));
-    let (leaf_pem, leaf_key) = (shown(&files.leaf), shown(&files.leaf_key));
-    let (cert_value, key_value) = (quoted(&leaf_pem), quoted(&leaf_key));
-    let ca_word = word(&ca_pem);
-    let mut text = format!(
+    let ca_pem = files.ca.display().to_string();
+    let (ca_key, leaf_pem) = (files.ca_key.display(), files.leaf.display());
+    let leaf_key = files.leaf_key.display();
+    let (cert_value, key_value, ca_word) = (quoted(&leaf_pem), quoted(&leaf_key), word(&ca_pem));
+    let text = format!(
         r#"{ca_pem}  the authority "{name}" ({state})
     may sign for {limits}
     and names below these, and for nothing else, until {ca_until}
-{ca_key}  its private key: yours alone, not for git, not for mail
+{ca_key}  its private key: keep it secret, never commit or mail it
 {leaf_pem}  the certificate of your servers
     for {names}, until {until}
 {leaf_key}  its private key
 
-Servers: put these lines into .zEnv, and every lesson speaks wss:// and https://
+Servers: put these lines into .zEnv, and every lesson uses wss:// and https://
 
     WEBSOCKET_SSL_ENABLED=true
     WEBSOCKET_SSL_CERT={cert_value}
@@ -67,44 +59,27 @@ Servers: put these lines into .zEnv, and every lesson speaks wss:// and https://
 
     cargo run --bin 2_websocket_echo
 
-Programs, while it runs: tell them whom to trust, each time
+Programs: name the authority in each command, while the server runs
 
     curl --cacert {ca_word} https://localhost:8765/healthz
     cargo run --bin 3_websocket_secure -- wss://localhost:8765 --ca {ca_word}
 
-Browsers: tell them once. Nothing was installed: you do it, and you undo it.
+Browsers: trust the authority once. Nothing was installed: you do and undo it.
 Restart the browser after either.
 "#
     );
-    let (trust, untrust) = (trust(&ca_pem, name), untrust(name));
-    for store in own_first() {
-        text += &format!("\n  {}\n", STORES[store]);
-        text += &step("trust", &trust[store]);
-        text += &step("untrust", &untrust[store]);
-    }
-    text
+    text + &at_each_store(&ca_pem, name, true)
 }
 
-/// How to take back the trust in an authority that is about to be replaced.
-pub(crate) fn untrust_old(name: &str) -> String {
-    let mut text = format!(
-        "The old authority \"{name}\" is replaced.\nTake back the trust in it wherever you gave it:\n"
+/// Returns how to remove the trust in an authority that is about to be replaced.
+pub(super) fn untrust_old(files: &Files, name: &str) -> String {
+    let text = format!(
+        "The old authority \"{name}\" is replaced.\nRemove it from each place where you trusted it:\n"
     );
-    let untrust = untrust(name);
-    for store in own_first() {
-        text += &format!("\n  {}\n", STORES[store]);
-        text += &step("untrust", &untrust[store]);
-    }
-    text + "\n"
+    text + &at_each_store(&files.ca.display().to_string(), name, false) + "\n"
 }
 
-fn own_first() -> [usize; STORES.len()] {
-    let mut order = [0, 1, 2, 3, 4];
-    order[..=OWN].rotate_right(1);
-    order
-}
-
-/// A step of several lines, its name at the first of them.
+/// Formats a step of several lines, with its name in front of the first.
 fn step(name: &str, lines: &str) -> String {
     let mut text = String::new();
     for (at, line) in lines.lines().enumerate() {
@@ -114,11 +89,33 @@ fn step(name: &str, lines: &str) -> String {
     text
 }
 
-fn trust(pem: &str, name: &str) -> [String; STORES.len()] {
+/// Returns the steps at every store, that of this system first. `pem` and `name` are the
+/// authority's. Without `trust` it returns only the steps that remove the trust.
+fn at_each_store(pem: &str, name: &str, trust: bool) -> String {
+    let mut stores = [
+        chromium(pem, name),
+        firefox(pem, name),
+        macos(pem, name),
+        windows(pem, name),
+        debian(pem),
+    ];
+    stores[..=OWN].rotate_right(1);
+    let mut text = String::new();
+    for store in stores {
+        text += &format!("\n  {}\n", store.name);
+        if trust {
+            text += &step("trust", &store.trust);
+        }
+        text += &step("untrust", &store.untrust);
+    }
+    text
+}
+
+fn chromium(pem: &str, name: &str) -> Store {
     let (file, cn) = (quoted(pem), quoted(name));
-    let windows_file = windows_word(pem);
-    [
-        format!(
+    Store {
+        name: "Chromium, Chrome, Edge on Linux",
+        trust: format!(
             r#"Settings, Privacy and security, Security, Manage certificates,
 Local certificates, Custom: Installed by you,
 Trusted certificates, Import {pem}
@@ -131,37 +128,58 @@ or in a shell, where certutil is in the package libnss3-tools:
     -i {file}
 (Ubuntu's snap of Chromium: db=~/snap/chromium/current/.pki/nssdb)"#
         ),
-        format!(
-            "Settings, Privacy & Security, View Certificates, Authorities,\nImport {pem}, \
-             \"Trust this CA to identify websites\""
-        ),
-        format!(
-            "security add-trusted-cert -r trustRoot -p ssl \\\n  \
-             -k ~/Library/Keychains/login.keychain-db {file}\n(a dialog asks for your password)"
-        ),
-        format!("certutil -user -addstore Root {windows_file}\n(a dialog asks; say yes)"),
-        format!(
-            "sudo cp {file} \\\n  /usr/local/share/ca-certificates/zcomm.crt && \\\n  \
-             sudo update-ca-certificates"
-        ),
-    ]
-}
-
-fn untrust(name: &str) -> [String; STORES.len()] {
-    let (cn, windows_name) = (quoted(name), windows_word(name));
-    [
-        format!(
+        untrust: format!(
             r#"the same list, "{name}", Delete
 or in a shell:
   {FIND_STORE}
   certutil -d "sql:$db" -D -n {cn}"#
         ),
-        format!("the same list, \"{name}\", Delete or Distrust"),
-        // With -t, what the user settled about it goes as well.
-        format!("security delete-certificate -t -c {cn}"),
-        format!("certutil -user -delstore Root {windows_name}\n(a dialog asks; say yes)"),
-        "sudo rm /usr/local/share/ca-certificates/zcomm.crt && \\\n  \
-         sudo update-ca-certificates --fresh"
+    }
+}
+
+fn firefox(pem: &str, name: &str) -> Store {
+    Store {
+        name: "Firefox on Linux (on macOS and Windows it trusts what the system trusts)",
+        trust: format!(
+            "Settings, Privacy & Security, View Certificates, Authorities,\nImport {pem}, \
+             \"Trust this CA to identify websites\""
+        ),
+        untrust: format!("the same list, \"{name}\", Delete or Distrust"),
+    }
+}
+
+fn macos(pem: &str, name: &str) -> Store {
+    let (file, cn) = (quoted(pem), quoted(name));
+    Store {
+        name: "Chrome, Edge, Safari, Firefox on macOS",
+        trust: format!(
+            "security add-trusted-cert -r trustRoot -p ssl \\\n  \
+             -k ~/Library/Keychains/login.keychain-db {file}\n(a dialog asks for your password)"
+        ),
+        // -t also deletes the user's trust settings for it.
+        untrust: format!("security delete-certificate -t -c {cn}"),
+    }
+}
+
+fn windows(pem: &str, name: &str) -> Store {
+    let (file, name) = (windows_word(pem), windows_word(name));
+    Store {
+        name: "Chrome, Edge, Firefox on Windows",
+        trust: format!("certutil -user -addstore Root {file}\n(a dialog asks; say yes)"),
+        untrust: format!("certutil -user -delstore Root {name}\n(a dialog asks; say yes)"),
+    }
+}
+
+fn debian(pem: &str) -> Store {
+    let file = quoted(pem);
+    Store {
+        name: "Programs on Debian, Ubuntu: curl, Python's ssl (not requests), this course",
+        trust: format!(
+            "sudo cp {file} \\\n  /usr/local/share/ca-certificates/zcomm.crt && \\\n  \
+             sudo update-ca-certificates"
+        ),
+        untrust: "sudo rm /usr/local/share/ca-certificates/zcomm.crt && \\\n  \
+                  sudo update-ca-certificates --fresh"
             .to_owned(),
-    ]
+    }
 }

@@ -1,74 +1,94 @@
-//! What is switched on, for all connections; the one place where it changes.
+//! The faults that are on, for all connections: the one place where they change.
 //!
-//! Whoever switches, a script, a key, a line of stdin, does it here, and every connection
-//! hears of it through a `watch`: a value that can be looked at any time, and a word when it
-//! has changed.
-//!
-//! Production keeps such switches away from its users, in a configuration service.
+//! A script, a key and a line on stdin all change them here. Each connection reads them from a
+//! `watch` channel: the current value at any time, and a wake-up when it has changed.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    num::NonZeroU64,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use tokio::sync::{Notify, watch};
 
 use super::{
-    faults::{Active, Faults},
+    commands::Command,
+    faults::{Active, Entry, Faults},
     teller::{Line, Teller},
-    words::{ACTS, Change, KINDS, usual},
 };
 
-/// What connections look at.
+/// What a connection must do now.
 #[derive(Clone, Default)]
-pub(super) struct State {
+pub(super) struct Controls {
     pub(super) faults: Faults,
-    /// How often all connections were reset by hand, and cut.
+    /// How often the user has reset all connections.
     pub(super) resets: u64,
+    /// How often the user has cut all connections.
     pub(super) cuts: u64,
 }
 
-/// Which connections have faults.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Which {
-    /// The first so many.
-    pub(super) first: Option<u64>,
-    /// Of so many one.
-    pub(super) every: Option<u64>,
-    /// So often a connection is ended or spoiled, all together.
-    pub(super) times: Option<u64>,
+/// Which connections have faults, and how often.
+#[derive(Clone, Copy, Default, clap::Args)]
+#[command(next_help_heading = "When")]
+pub(super) struct Scope {
+    /// Apply faults to the first N connections only
+    #[arg(long, value_name = "N")]
+    first: Option<NonZeroU64>,
+
+    /// Apply faults to every N-th connection only
+    #[arg(long, value_name = "N")]
+    every: Option<NonZeroU64>,
+
+    /// Break or corrupt N connections in all, then no more
+    #[arg(long, value_name = "N")]
+    times: Option<NonZeroU64>,
 }
 
-/// The switches.
+impl Scope {
+    /// Whether the connection of this number has faults.
+    fn includes(&self, number: u64) -> bool {
+        let first = self.first.is_none_or(|first| number <= first.get());
+        let every = self
+            .every
+            .is_none_or(|every| number.is_multiple_of(every.get()));
+        first && every
+    }
+
+    /// Returns how many connections may be broken or corrupted; no limit is the largest number.
+    fn max_breaks(&self) -> u64 {
+        self.times.map_or(u64::MAX, NonZeroU64::get)
+    }
+}
+
+/// All switches.
 pub(super) struct Board {
-    state: watch::Sender<State>,
-    /// For connections that are spared: nothing is ever switched on here.
-    calm: watch::Sender<State>,
-    /// What a key switches on.
+    controls: watch::Sender<Controls>,
+    /// For connections without faults: it never changes.
+    no_faults: watch::Sender<Controls>,
+    /// The faults of the command line: a key switches on the value given there.
     given: Faults,
-    which: Which,
-    /// Strikes that are left.
-    strikes: Mutex<Option<u64>>,
+    scope: Scope,
+    /// How many connections may still be broken or corrupted.
+    breaks_left: AtomicU64,
     connections: AtomicU64,
-    /// Somebody has connected.
+    /// Wakes when a client has connected.
     pub(super) begun: Notify,
     pub(super) seed: u64,
-    /// Whether the bytes are shown.
+    /// Whether every byte is shown.
     pub(super) xray: bool,
     teller: Teller,
 }
 
 impl Board {
-    pub(super) fn new(faults: Faults, which: Which, seed: u64, xray: bool) -> Board {
+    pub(super) fn new(faults: Faults, scope: Scope, seed: u64, xray: bool) -> Board {
         Board {
             given: faults.clone(),
-            state: watch::Sender::new(State {
+            controls: watch::Sender::new(Controls {
                 faults,
-                ..State::default()
+                ..Controls::default()
             }),
-            calm: watch::Sender::default(),
-            which,
-            strikes: Mutex::new(which.times),
+            no_faults: watch::Sender::default(),
+            scope,
+            breaks_left: AtomicU64::new(scope.max_breaks()),
             connections: AtomicU64::new(0),
             begun: Notify::new(),
             seed,
@@ -77,113 +97,102 @@ impl Board {
         }
     }
 
-    /// A connection: its number, and the switches that it follows.
-    pub(super) fn open(&self) -> (u64, watch::Receiver<State>) {
+    /// Counts a new connection; returns its number and its controls.
+    pub(super) fn open(&self) -> (u64, watch::Receiver<Controls>) {
         let number = self.connections.fetch_add(1, Relaxed) + 1;
         self.begun.notify_one();
-        let first = self.which.first.is_none_or(|first| number <= first);
-        let every = self
-            .which
-            .every
-            .is_none_or(|every| number.is_multiple_of(every));
-        let (state, words) = match first && every {
-            true => (&self.state, "opened"),
-            false => (&self.calm, "opened, and spared"),
+        let (controls, event) = match self.scope.includes(number) {
+            true => (&self.controls, "opened"),
+            false => (&self.no_faults, "opened without faults"),
         };
-        self.struck(number, words.into());
-        (number, state.subscribe())
+        self.report(number, event.into());
+        (number, controls.subscribe())
     }
 
-    /// Whether a connection may be ended or spoiled; then that has happened once more.
-    pub(super) fn may_strike(&self) -> bool {
-        let mut strikes = self.strikes.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *strikes {
-            None => true,
-            Some(0) => false,
-            Some(left) => {
-                *left -= 1;
-                true
-            }
-        }
+    /// Whether one more connection may be broken or corrupted; `true` counts as one.
+    pub(super) fn may_break(&self) -> bool {
+        let left = |left: u64| left.checked_sub(1);
+        self.breaks_left
+            .fetch_update(Relaxed, Relaxed, left)
+            .is_ok()
     }
 
-    /// Does what was said; `false` when that is to end.
-    pub(super) fn apply(&self, change: Change) -> bool {
-        let told = match change {
-            Change::Quit => return false,
-            Change::List => {
-                self.list();
+    /// Does a command; returns `false` if the program must end.
+    pub(super) fn apply(&self, command: Command) -> bool {
+        let done = match command {
+            Command::Quit => return false,
+            Command::List => {
+                Command::list().for_each(|line| self.status(line));
                 None
             }
-            Change::Now => None,
-            Change::On(active) => Some(self.put(active)),
-            Change::Off(name) => Some(self.take(name)),
-            Change::Toggle(name) if self.state.borrow().faults.get(name).is_some() => {
-                Some(self.take(name))
-            }
-            Change::Toggle(name) => {
-                let active = self.given.get(name).or_else(|| usual(name));
-                active.map(|active| self.put(active))
-            }
-            Change::Clear => {
-                self.state.send_modify(|state| state.faults.clear());
+            Command::Now => None,
+            Command::On(active) => Some(self.switch_on(active)),
+            Command::Off(entry) => Some(self.switch_off(entry)),
+            Command::Toggle(entry) => self.toggle(entry),
+            Command::Clear => {
+                self.change(|controls| controls.faults.clear());
                 Some("ALL OFF".to_owned())
             }
-            Change::Reset => {
-                self.state.send_modify(|state| state.resets += 1);
-                Some("RESET every connection".to_owned())
+            Command::Reset => {
+                self.change(|controls| controls.resets += 1);
+                Some("RESET all connections".to_owned())
             }
-            Change::Cut => {
-                self.state.send_modify(|state| state.cuts += 1);
-                Some("CUT each connection in its next frame".to_owned())
+            Command::Cut => {
+                self.change(|controls| controls.cuts += 1);
+                Some("CUT each connection in its next message".to_owned())
             }
         };
-        let told = told.map_or_else(String::new, |told| format!("{told} | "));
-        self.status(format!("{told}now: {}", self.state.borrow().faults));
+        let done = done.map_or_else(String::new, |done| format!("{done} | "));
+        self.status(format!("{done}now: {}", self.controls.borrow().faults));
         true
     }
 
-    fn put(&self, active: Active) -> String {
-        // Whoever switches something on wants to see it happen.
-        *self.strikes.lock().unwrap_or_else(PoisonError::into_inner) = self.which.times;
-        self.state.send_modify(|state| state.faults.put(active));
+    fn change(&self, change: impl FnOnce(&mut Controls)) {
+        self.controls.send_modify(change);
+    }
+
+    fn is_on(&self, entry: &Entry) -> bool {
+        self.controls.borrow().faults.get(entry.fault).is_some()
+    }
+
+    fn toggle(&self, entry: &'static Entry) -> Option<String> {
+        if self.is_on(entry) {
+            return Some(self.switch_off(entry));
+        }
+        let active = self.given.get(entry.fault).or_else(|| entry.usual())?;
+        Some(self.switch_on(active))
+    }
+
+    fn switch_on(&self, active: Active) -> String {
+        // The user wants to see the fault, even if `--times` is used up.
+        self.breaks_left.store(self.scope.max_breaks(), Relaxed);
+        self.change(|controls| controls.faults.put(active));
         format!("ON {active}")
     }
 
-    fn take(&self, name: &str) -> String {
-        let mut was_on = false;
-        self.state
-            .send_modify(|state| was_on = state.faults.take(name));
-        match was_on {
-            true => format!("OFF {name}"),
-            false => format!("{name} was off"),
+    fn switch_off(&self, entry: &Entry) -> String {
+        if !self.is_on(entry) {
+            return format!("{} was off", entry.name);
         }
+        self.change(|controls| controls.faults.remove(entry.fault));
+        format!("OFF {}", entry.name)
     }
 
-    fn list(&self) {
-        for kind in &KINDS {
-            let form = format!("{} {}", kind.name, kind.form);
-            self.status(format!("{}  {form:<26} {}", kind.key, kind.what));
-        }
-        for (key, name, what) in ACTS {
-            self.status(format!("{key}  {name:<26} {what}"));
-        }
+    /// Prints a line that is always shown.
+    pub(super) fn status(&self, line: String) {
+        self.print(Line::Status(line));
     }
 
-    pub(super) fn status(&self, words: String) {
-        self.teller.tell(Line::Status(words));
+    /// Prints an event of a connection.
+    pub(super) fn report(&self, number: u64, event: String) {
+        self.print(Line::Event { number, event });
     }
 
-    /// Tells what happened to a connection.
-    pub(super) fn struck(&self, number: u64, words: String) {
-        self.teller.tell(Line::Struck { number, words });
-    }
-
-    pub(super) fn tell(&self, line: Line) {
+    pub(super) fn print(&self, line: Line) {
         self.teller.tell(line);
     }
 
-    /// Waits until all is printed.
+    /// Waits until all lines are printed.
     pub(super) fn close(self) {
         self.teller.close();
     }
@@ -192,19 +201,20 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chaos::faults::Fault;
 
-    fn board(which: Which) -> Board {
-        Board::new(Faults::default(), which, 0, false)
+    fn board(scope: Scope) -> Board {
+        Board::new(Faults::default(), scope, 0, false)
     }
 
     fn say(board: &Board, line: &str) -> String {
-        assert!(board.apply(Change::parse(line).unwrap()), "{line}");
-        board.state.borrow().faults.to_string()
+        assert!(board.apply(Command::parse(line).unwrap()), "{line}");
+        board.controls.borrow().faults.to_string()
     }
 
     #[test]
-    fn a_key_switches_on_and_off_with_the_value_that_was_given() {
-        let board = board(Which::default());
+    fn a_key_switches_on_the_value_of_the_command_line() {
+        let board = board(Scope::default());
         assert_eq!(say(&board, "l"), "latency 200ms");
         assert_eq!(say(&board, "p"), "latency 200ms, drop-pongs");
         assert_eq!(say(&board, "l"), "drop-pongs");
@@ -215,38 +225,46 @@ mod tests {
         assert_eq!(say(&board, "latency 2s"), "drop-pongs, latency 2s");
         assert_eq!(say(&board, "latency off"), "drop-pongs");
         assert_eq!(say(&board, "0"), "no faults");
-        assert!(!board.apply(Change::Quit));
+        assert!(!board.apply(Command::Quit));
         let mut given = Faults::default();
-        given.put(usual("bandwidth").unwrap());
-        let board = Board::new(given, Which::default(), 0, false);
+        given.put(Entry::named("bandwidth").unwrap().usual().unwrap());
+        let board = Board::new(given, Scope::default(), 0, false);
         assert_eq!(say(&board, "w"), "no faults");
         assert_eq!(say(&board, "w"), "bandwidth 8kB/s");
     }
 
     #[test]
-    fn some_connections_are_spared() {
-        let which = Which {
-            first: Some(4),
-            every: Some(2),
+    fn connections_outside_the_scope_have_no_faults() {
+        let scope = Scope {
+            first: NonZeroU64::new(4),
+            every: NonZeroU64::new(2),
             times: None,
         };
-        let board = board(which);
+        let board = board(scope);
         say(&board, "drop-pongs");
-        let hit = |_| board.open().1.borrow().faults.get("drop-pongs").is_some();
+        let hit = |_| {
+            board
+                .open()
+                .1
+                .borrow()
+                .faults
+                .get(Fault::DropPongs)
+                .is_some()
+        };
         let hits: Vec<bool> = (1..=6).map(hit).collect();
         assert_eq!(hits, [false, true, false, true, false, false]);
     }
 
     #[test]
-    fn strikes_are_counted_and_begin_anew_with_what_is_switched_on() {
-        let which = Which {
-            times: Some(1),
-            ..Which::default()
+    fn times_counts_broken_connections_and_starts_again_with_a_new_fault() {
+        let scope = Scope {
+            times: NonZeroU64::new(1),
+            ..Scope::default()
         };
-        let board = board(which);
-        assert!(board.may_strike());
-        assert!(!board.may_strike());
+        let board = board(scope);
+        assert!(board.may_break());
+        assert!(!board.may_break());
         say(&board, "cut-mid-frame");
-        assert!(board.may_strike());
+        assert!(board.may_break());
     }
 }

@@ -1,80 +1,54 @@
-//! A connection's sockets: how it begins, and the three ways in which it ends.
+//! The sockets of one connection, and the three ways in which it ends.
 //!
-//! Whoever says goodbye is passed on. What is cut ends on both sides as TCP ends, and only the
-//! WebSocket's goodbye is missing. What is reset is what a crashed machine or an angry
-//! firewall sends, and may take back what the receiver has not read yet.
-//!
-//! Production sees all three every day, and tells them apart in its logs.
+//! An end of one side is passed on to the other. After a cut, TCP ends as usual on both sides;
+//! only the end of the WebSocket is missing. A reset is what a crashed machine or a strict
+//! firewall sends; TCP may then discard bytes that the receiver has not read yet.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use socket2::SockRef;
+use tokio::net::TcpStream;
 use zcomm_core::{ByteStream, xray::Direction};
 
-use super::{board::Board, connection::Connection, line::Ending};
-use crate::proxy::Carry;
+use super::{
+    board::Board, connection::ProxiedConnection, delay_queue::Abort, pump::Pump, watchdog::watch,
+};
+use crate::proxy::{Carry, close_and_drain, pass_both};
 
-/// What TCP may keep for a slow reader (bytes); the system doubles it.
-const SMALL: usize = 4096;
-/// For both sides to take the end that they are given.
-const DRAIN: Duration = Duration::from_secs(1);
+/// Carries one connection through the faults of this board.
+pub(super) struct Disturbed(pub(super) Arc<Board>);
 
-/// A connection that is about to begin.
-pub(super) struct Carried(pub(super) Arc<Board>);
-
-impl Carry for Carried {
+impl Carry for Disturbed {
     async fn carry(
         self,
         client: &mut TcpStream,
         mut server: ByteStream,
         first: &[u8],
     ) -> io::Result<()> {
-        let (number, states) = self.0.open();
-        let connection = Connection::new(&self.0, number, states);
-        // The same socket once more: its halves do not let anybody ask for its options.
-        let options = socket2::SockRef::from(server.tcp()).try_clone()?;
-        let shrink = move || {
-            // Where the system refuses, the reader is slow with what it has.
-            options.set_recv_buffer_size(SMALL).ok();
-        };
+        let connection = ProxiedConnection::open(&self.0);
+        // A second handle: the halves of a stream give no access to its socket's options.
+        let server_socket = SockRef::from(server.tcp()).try_clone()?;
         let ending = {
             let (client_reads, client_writes) = client.split();
             let (server_reads, server_writes) = tokio::io::split(&mut server);
-            let up = connection.pump(
-                Direction::ClientToServer,
-                first,
-                client_reads,
-                server_writes,
-                || {},
-            );
-            let down = connection.pump(
-                Direction::ServerToClient,
-                &[],
-                server_reads,
-                client_writes,
-                shrink,
-            );
-            connection.both(up, down).await
+            let up = Direction::ClientToServer;
+            let up = Pump::new(&connection, up, client_reads, server_writes, None);
+            let (down, socket) = (Direction::ServerToClient, Some(server_socket));
+            let down = Pump::new(&connection, down, server_reads, client_writes, socket);
+            tokio::select! {
+                ending = watch(&connection) => ending,
+                ending = pass_both(up.run(first), down.run(&[])) => ending,
+            }
         };
-        connection.finish();
-        connection.tell("ended".into());
+        connection.show_end();
+        connection.report("ended".into());
         match ending {
-            Ending::Fin => Ok(()),
-            Ending::Cut => {
-                // A socket that is closed with something unread takes back what it has said.
-                let drained = async {
-                    server.shutdown().await.ok();
-                    client.shutdown().await.ok();
-                    let (mut server_rest, mut client_rest) = (tokio::io::sink(), tokio::io::sink());
-                    let server = tokio::io::copy(&mut server, &mut server_rest);
-                    let client = tokio::io::copy(client, &mut client_rest);
-                    tokio::join!(server, client)
-                };
-                // Whoever does not take it in time, goes without.
-                drop(timeout(DRAIN, drained).await);
+            Ok(()) => Ok(()),
+            Err(Abort::Cut) => {
+                tokio::join!(close_and_drain(&mut server), close_and_drain(client));
                 Ok(())
             }
-            Ending::Reset => {
+            Err(Abort::Reset) => {
                 server.reset();
                 Err(io::ErrorKind::ConnectionReset.into())
             }

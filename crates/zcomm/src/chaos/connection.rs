@@ -1,357 +1,94 @@
-//! One connection between a client and its server, and what goes wrong with it.
-//!
-//! ```text
-//! client ──read──▶ frames ──faults──▶ line (latency, bandwidth) ──write──▶ server
-//! ```
-//!
-//! Two such directions and a watchdog, in one task: the watchdog has the faults that belong
-//! to no direction, a silence that lasts too long, a reset after a time. What ends a
-//! connection goes through the line, too, behind the bytes that came before it.
-//!
-//! A blackhole stops the writing and nothing else: what comes is read, up to what the line
-//! holds, and acknowledged by this machine's TCP. So a sender sees nothing wrong, which is
-//! what makes a connection that is dead on one side so hard to find. The end of a side is
-//! held back, too; when both have ended, nobody is left to be deceived.
-//!
-//! Production finds out with a heartbeat.
+//! The facts about one connection that both of its directions share.
 
-use std::{
-    future::Future,
-    io,
-    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
-    time::Duration,
-};
+use std::sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
 
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    sync::watch,
-    time::{Instant, timeout},
-};
+use tokio::{sync::watch, time::Instant};
 use zcomm_core::xray::{Decoder, Direction};
 
 use super::{
-    board::{Board, State},
-    faults::{Fault, Faults, sender},
-    line::Ending,
-    passage::Passage,
-    teller,
-    units::{Rate, Time},
+    board::{Board, Controls},
+    teller::Line,
 };
-use crate::program::until;
 
-/// Read at a time (bytes).
-const PIECE: usize = 16 * 1024;
-/// So long is what a slow reader reads at once.
-const SLICE: Duration = Duration::from_millis(100);
-/// When one direction has ended, for the other one to do so.
-const GOODBYE: Duration = Duration::from_secs(60);
-/// For the last bytes before an end to leave.
-const DRAIN: Duration = Duration::from_secs(1);
+/// The X-ray's view of the bytes as they were read.
+pub(super) const BEFORE_FAULTS: usize = 0;
+/// The X-ray's view of the bytes as they were written.
+pub(super) const AFTER_FAULTS: usize = 1;
+/// How the printed lines of each view begin.
+const LABELS: [&str; 2] = ["in: ", "out:"];
 
-/// What the two directions share.
-pub(super) struct Connection<'a> {
+/// One connection through the proxy.
+pub(super) struct ProxiedConnection<'a> {
     pub(super) board: &'a Board,
     pub(super) number: u64,
-    states: watch::Receiver<State>,
-    opened: Instant,
+    pub(super) controls: watch::Receiver<Controls>,
+    pub(super) opened: Instant,
+    /// Whether the server has answered 101, so that frames follow.
     pub(super) upgraded: AtomicBool,
-    shared: Mutex<Shared>,
-    /// What came, and what went on.
-    seen: Option<Mutex<[Decoder; 2]>>,
+    activity: Mutex<Activity>,
+    /// A decoder for each view.
+    xray: Option<Mutex<[Decoder; 2]>>,
 }
 
-pub(super) struct Shared {
-    /// When a byte came last, either way.
-    pub(super) last: Instant,
-    /// The sides that have ended.
+/// What has happened on a connection so far.
+pub(super) struct Activity {
+    /// When the last byte was read, from either side.
+    pub(super) last_byte: Instant,
+    /// How many of the two sides have ended.
     pub(super) ended: usize,
-    /// The blackhole swallows this connection.
-    swallowed: bool,
+    /// Whether the blackhole has begun for this connection.
+    pub(super) in_blackhole: bool,
 }
 
-/// What a blackhole does at a time.
-enum Hole {
-    No,
-    Later(Instant),
-    Yes,
-}
-
-impl<'a> Connection<'a> {
-    pub(super) fn new(
-        board: &'a Board,
-        number: u64,
-        states: watch::Receiver<State>,
-    ) -> Connection<'a> {
+impl<'a> ProxiedConnection<'a> {
+    /// Begins the next connection of this board.
+    pub(super) fn open(board: &'a Board) -> ProxiedConnection<'a> {
+        let (number, controls) = board.open();
         let opened = Instant::now();
-        Connection {
+        let decoders = || Mutex::new([Decoder::new(number), Decoder::new(number)]);
+        ProxiedConnection {
             board,
             number,
-            states,
+            controls,
             opened,
             upgraded: AtomicBool::new(false),
-            shared: Mutex::new(Shared {
-                last: opened,
+            activity: Mutex::new(Activity {
+                last_byte: opened,
                 ended: 0,
-                swallowed: false,
+                in_blackhole: false,
             }),
-            seen: board
-                .xray
-                .then(|| Mutex::new([Decoder::new(number), Decoder::new(number)])),
+            xray: board.xray.then(decoders),
         }
     }
 
-    /// Until one direction ends the connection, or both have ended.
-    pub(super) async fn both(
-        &self,
-        up: impl Future<Output = Ending>,
-        down: impl Future<Output = Ending>,
-    ) -> Ending {
-        let (mut up, mut down) = (std::pin::pin!(up), std::pin::pin!(down));
-        let first = tokio::select! {
-            ending = self.watchdog() => return ending,
-            ending = &mut up => (ending, Direction::ClientToServer),
-            ending = &mut down => (ending, Direction::ServerToClient),
-        };
-        let rest = async {
-            match first.1 {
-                Direction::ClientToServer => down.await,
-                Direction::ServerToClient => up.await,
-            }
-        };
-        match first.0 {
-            // Whoever ends first leaves the other some time for its last words.
-            Ending::Fin => tokio::select! {
-                ending = self.watchdog() => ending,
-                ending = timeout(GOODBYE, rest) => ending.unwrap_or(Ending::Fin),
-            },
-            other => other,
-        }
+    pub(super) fn activity(&self) -> MutexGuard<'_, Activity> {
+        self.activity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the connection for reasons that have no direction.
-    async fn watchdog(&self) -> Ending {
-        let mut states = self.states.clone();
-        let resets = states.borrow().resets;
-        loop {
-            let state = states.borrow_and_update().clone();
-            if state.resets > resets {
-                self.tell("reset".into());
-                return Ending::Reset;
-            }
-            let reset = state.faults.whole(|fault| match fault {
-                Fault::ResetAfterTime(after) => Some((self.opened + *after, *after)),
-                _ => None,
-            });
-            let kill = state.faults.whole(|fault| match fault {
-                Fault::IdleKill(after) => Some((self.shared().last + *after, *after)),
-                _ => None,
-            });
-            let now = Instant::now();
-            let strikes = |(at, _): &(Instant, _)| *at <= now && self.board.may_strike();
-            if let Some((_, after)) = reset.filter(strikes) {
-                self.tell(format!("reset {} after it was opened", Time(after)));
-                return Ending::Reset;
-            }
-            if let Some((_, after)) = kill.filter(strikes) {
-                let silent = Time(after);
-                self.tell(format!(
-                    "closed without a Close frame: no byte for {silent}"
-                ));
-                return Ending::Cut;
-            }
-            // What has no strike left waits for the board to change.
-            let to_come = |fault: Option<(Instant, Duration)>| {
-                let (at, _) = fault.filter(|(at, _)| *at > now)?;
-                Some(at)
-            };
-            tokio::select! {
-                // Without a board there is no switch left to wait for.
-                changed = states.changed() => if changed.is_err() { return Ending::Fin },
-                () = until(earliest([to_come(reset), to_come(kill)])) => {}
-            }
-        }
+    /// Prints what has happened.
+    pub(super) fn report(&self, event: String) {
+        self.board.report(self.number, event);
     }
 
-    /// One direction, until it has ended.
-    pub(super) async fn pump(
-        &self,
-        way: Direction,
-        first: &[u8],
-        mut reader: impl AsyncRead + Unpin,
-        mut writer: impl AsyncWrite + Unpin,
-        shrink: impl Fn(),
-    ) -> Ending {
-        let mut states = self.states.clone();
-        let mut passage = Passage::new(self, way);
-        let mut cuts = states.borrow().cuts;
-        let mut faults = states.borrow_and_update().faults.clone();
-        if !first.is_empty() {
-            passage.came(first, &faults);
-        }
-        let mut piece = vec![0; PIECE];
-        let (mut read_at, mut unflushed, mut shrunk, mut waited) =
-            (self.opened, false, false, false);
-        loop {
-            let now = Instant::now();
-            let (hole, line) = (self.hole(way, &faults), &passage.line);
-            let (later, due) = match hole {
-                Hole::No => (None, line.due()),
-                Hole::Later(at) => (Some(at), line.due()),
-                Hole::Yes if self.shared().ended == 2 => return Ending::Fin,
-                Hole::Yes => (None, None),
-            };
-            if matches!(hole, Hole::Yes) {
-                waited = true;
-            } else if std::mem::take(&mut waited) && line.bytes() > 0 {
-                let (bytes, from) = (line.bytes(), sender(way));
-                self.tell(format!("the blackhole is gone: {bytes} bytes {from} go on"));
-            }
-            let ready = due.is_some_and(|due| due <= now);
-            if let Some(ending) = line.ending().filter(|_| ready) {
-                pass_end(&mut writer, ending).await;
-                return ending;
-            }
-            let bandwidth = faults.of(way, |fault| match fault {
-                Fault::Bandwidth(rate) => Some(*rate),
-                _ => None,
-            });
-            let slow = slow(way, &faults);
-            if slow.is_some() && !std::mem::replace(&mut shrunk, true) {
-                shrink();
-            }
-            let room = line.has_room();
-            let limit = slow.map_or(PIECE, |rate| rate.bytes_in(SLICE).min(PIECE));
-            let read_later = (room && read_at > now).then_some(read_at);
-            let wake = earliest([later, due.filter(|_| !ready), read_later]);
-            let front = if ready { line.front(bandwidth) } else { &[] };
-            tokio::select! {
-                biased;
-                changed = states.changed() => {
-                    if changed.is_err() {
-                        return Ending::Fin;
-                    }
-                    let state = states.borrow_and_update().clone();
-                    faults = state.faults;
-                    if state.cuts > cuts {
-                        cuts = state.cuts;
-                        passage.disturbed.cut_next();
-                    }
-                }
-                put = put(&mut writer, front, &mut unflushed), if ready || unflushed => match put {
-                    Ok(bytes) => passage.went(bytes, bandwidth),
-                    // The receiver has left. How, its own direction tells, which may have
-                    // more to say: a refusal, for whoever went on talking.
-                    Err(_) => return Ending::Fin,
-                },
-                read = reader.read(&mut piece[..limit]), if room && read_later.is_none() => {
-                    let bytes = passage.read(read, &piece, &faults);
-                    if let Some(rate) = slow {
-                        read_at = read_at.max(now) + rate.takes(bytes);
-                    }
-                }
-                () = until(wake), if wake.is_some() => {}
-            }
-        }
-    }
-
-    /// What a blackhole does this way, now.
-    fn hole(&self, way: Direction, faults: &Faults) -> Hole {
-        let after = |fault: &Fault| match fault {
-            Fault::Blackhole(after) => Some(*after),
-            _ => None,
-        };
-        let mut shared = self.shared();
-        let Some(after) = faults.of(way, after) else {
-            if faults.whole(after).is_none() {
-                shared.swallowed = false;
-            }
-            return Hole::No;
-        };
-        let at = self.opened + after;
-        if Instant::now() < at {
-            return Hole::Later(at);
-        }
-        if !shared.swallowed && self.board.may_strike() {
-            shared.swallowed = true;
-            self.tell("blackhole: nothing passes any more, and nothing ends".into());
-        }
-        match shared.swallowed {
-            true => Hole::Yes,
-            false => Hole::No,
-        }
-    }
-
-    pub(super) fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn tell(&self, words: String) {
-        self.board.struck(self.number, words);
-    }
-
-    /// Shows bytes: `side` 0 where they came, 1 where they go on.
-    pub(super) fn see(&self, side: usize, way: Direction, bytes: &[u8]) {
-        let Some(seen) = &self.seen else { return };
-        let mut sessions = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Shows bytes in one of the X-ray's views.
+    pub(super) fn show(&self, view: usize, direction: Direction, bytes: &[u8]) {
+        let Some(xray) = &self.xray else { return };
+        let mut decoders = xray.lock().unwrap_or_else(PoisonError::into_inner);
         let time = self.opened.elapsed();
-        sessions[side].feed(time, way, bytes, &mut |seen| {
-            self.board
-                .tell(teller::Line::Seen(SIDES[side], Box::new(seen)));
+        decoders[view].feed(time, direction, bytes, &mut |seen| {
+            self.board.print(Line::Wire(LABELS[view], Box::new(seen)));
         });
     }
 
-    /// Shows what was not finished.
-    pub(super) fn finish(&self) {
-        let Some(seen) = &self.seen else { return };
-        let mut sessions = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Shows the frames that the end has cut off.
+    pub(super) fn show_end(&self) {
+        let Some(xray) = &self.xray else { return };
+        let mut decoders = xray.lock().unwrap_or_else(PoisonError::into_inner);
         let time = self.opened.elapsed();
-        for (session, side) in sessions.iter_mut().zip(SIDES) {
-            session.finish(time, &mut |seen| {
-                self.board.tell(teller::Line::Seen(side, Box::new(seen)));
+        for (decoder, label) in decoders.iter_mut().zip(LABELS) {
+            decoder.finish(time, &mut |seen| {
+                self.board.print(Line::Wire(label, Box::new(seen)));
             });
         }
     }
-}
-
-/// What is said of bytes on each side of the faults.
-const SIDES: [&str; 2] = ["in: ", "out:"];
-
-/// How slowly the server is read.
-fn slow(way: Direction, faults: &Faults) -> Option<Rate> {
-    let rate = faults.whole(|fault| match fault {
-        Fault::SlowReader(rate) => Some(*rate),
-        _ => None,
-    });
-    rate.filter(|_| way == Direction::ServerToClient)
-}
-
-/// Passes on how it ended. Whoever is gone needs no goodbye.
-async fn pass_end(writer: &mut (impl AsyncWrite + Unpin), ending: Ending) {
-    match ending {
-        Ending::Fin => writer.shutdown().await.ok(),
-        Ending::Cut | Ending::Reset => timeout(DRAIN, writer.flush()).await.ok().map(drop),
-    };
-}
-
-/// Writes some of these bytes; without any, what was written is on its way. Cancel-safe.
-async fn put(
-    writer: &mut (impl AsyncWrite + Unpin),
-    bytes: &[u8],
-    unflushed: &mut bool,
-) -> io::Result<usize> {
-    if bytes.is_empty() {
-        writer.flush().await?;
-        *unflushed = false;
-        return Ok(0);
-    }
-    let written = writer.write(bytes).await?;
-    *unflushed = true;
-    match written {
-        0 => Err(io::ErrorKind::WriteZero.into()),
-        written => Ok(written),
-    }
-}
-
-fn earliest<const N: usize>(times: [Option<Instant>; N]) -> Option<Instant> {
-    times.into_iter().flatten().min()
 }

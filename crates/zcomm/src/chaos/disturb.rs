@@ -1,70 +1,68 @@
-//! The faults that are made to frames: bytes of one direction in, what goes on out.
+//! Applies faults to frames: the bytes of one direction in, effects out.
 //!
-//! It is a plain function of bytes, so each fault can be tried without a network. A frame is
-//! dealt with as its parts come, and nothing of it is kept; only what shall arrive twice is
-//! copied, up to 1 MiB.
+//! It is a function of bytes, without a network, so each fault can be tested alone. A frame is
+//! handled as its parts arrive. No frame is stored, except a copy of one that is delivered twice,
+//! up to 1 MiB.
 //!
-//! A part of a message is never sent twice and a control frame neither: that would break the
-//! protocol, and the fault to show is another one, a relay that delivers a *message* twice.
-//!
-//! Production has all of them at once, and no list of what happened.
+//! A part of a message or a control frame is never sent twice: that would break the protocol.
+//! The fault to show is a relay that delivers a *message* twice.
 
 use std::sync::atomic::AtomicBool;
 
 use zcomm_core::xray::{Direction, FrameHeader};
 
 use super::{
+    delay_queue::Abort,
     faults::{Fault, Faults, sender},
     frames::{FrameFinder, Piece},
 };
 
-/// The largest frame that can arrive twice (bytes).
+/// The largest frame that can be delivered twice (bytes).
 const MAX_COPY: u64 = 1024 * 1024;
 
-/// What goes on, in this order.
+/// What the proxy must do next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Out {
-    /// These bytes; `begins` is a new frame, which has a delay of its own.
+pub(super) enum Effect {
+    /// Send these bytes; `begins` marks a new frame, which has its own jitter.
     Send { bytes: Vec<u8>, begins: bool },
-    /// The end, in the middle of a frame.
-    Cut,
-    /// TCP's word for "broken".
-    Reset,
-    /// Words for whoever watches.
-    Tell(String),
+    /// End the connection.
+    Abort(Abort),
+    /// Print what happened.
+    Report(String),
 }
 
-/// One direction that is disturbed.
-pub(super) struct Disturbed {
-    way: Direction,
+/// Applies faults in one direction.
+pub(super) struct Disturber {
+    direction: Direction,
     finder: FrameFinder,
-    /// Data frames that have begun.
+    /// The number of data frames that have begun.
     count: u64,
     fate: Fate,
-    /// A reset follows the frame that is under way.
+    /// Whether a reset follows the current frame.
     reset: bool,
-    /// The next data frame is to be cut.
+    /// Whether the user wants the next data frame to be cut.
     cut: bool,
 }
 
-/// What happens to the frame that is under way.
+/// What happens to the current frame.
 enum Fate {
     Pass,
-    Swallowed,
-    Copied(FrameHeader, Vec<u8>),
-    /// Its next byte is changed.
-    Corrupted,
-    /// It ends after so many bytes.
+    Drop,
+    /// Pass it, and send this copy afterwards.
+    Copy(FrameHeader, Vec<u8>),
+    /// Flip a bit of its next payload byte.
+    Corrupt,
+    /// Cut it after this number of bytes.
     Cut(u64),
-    /// It has ended; nothing goes on.
-    Over,
+    /// The connection has ended; no byte passes.
+    Ended,
 }
 
-impl Disturbed {
-    pub(super) fn new(way: Direction) -> Disturbed {
-        Disturbed {
-            way,
-            finder: FrameFinder::new(way),
+impl Disturber {
+    pub(super) fn new(direction: Direction) -> Disturber {
+        Disturber {
+            direction,
+            finder: FrameFinder::new(direction),
             count: 0,
             fate: Fate::Pass,
             reset: false,
@@ -72,35 +70,35 @@ impl Disturbed {
         }
     }
 
-    /// The next data frame is cut, whatever else is switched on.
+    /// Cuts the next data frame, whatever faults are on.
     pub(super) fn cut_next(&mut self) {
         self.cut = true;
     }
 
-    /// Takes in bytes. `may_strike` is asked before something that ends or spoils a
-    /// connection, once each.
-    pub(super) fn take(
+    /// Adds the effects of these bytes to `effects`. `may_break` is called once before each
+    /// fault that breaks or corrupts the connection.
+    pub(super) fn feed(
         &mut self,
         mut bytes: &[u8],
         upgraded: &AtomicBool,
         faults: &Faults,
-        may_strike: &mut dyn FnMut() -> bool,
-        out: &mut Vec<Out>,
+        may_break: &mut dyn FnMut() -> bool,
+        effects: &mut Vec<Effect>,
     ) {
-        while !matches!(self.fate, Fate::Over) {
+        while !matches!(self.fate, Fate::Ended) {
             let Some(piece) = self.finder.next(&mut bytes, upgraded) else {
                 return;
             };
             match piece {
-                Piece::Raw(bytes) => self.pass(bytes.to_vec(), true, out),
+                Piece::Raw(bytes) => self.pass(bytes.to_vec(), true, effects),
                 Piece::Begin(header) => {
-                    self.begin(&header, faults, may_strike, out);
-                    self.pass(header.as_bytes().to_vec(), true, out);
+                    self.begin(&header, faults, may_break, effects);
+                    self.pass(header.as_bytes().to_vec(), true, effects);
                 }
-                Piece::Payload(bytes) => self.pass(bytes.to_vec(), false, out),
+                Piece::Payload(bytes) => self.pass(bytes.to_vec(), false, effects),
             }
             if !self.finder.inside() {
-                self.end(out);
+                self.end(effects);
             }
         }
     }
@@ -110,138 +108,126 @@ impl Disturbed {
         &mut self,
         frame: &FrameHeader,
         faults: &Faults,
-        may_strike: &mut dyn FnMut() -> bool,
-        out: &mut Vec<Out>,
+        may_break: &mut dyn FnMut() -> bool,
+        effects: &mut Vec<Effect>,
     ) {
-        let from = sender(self.way);
-        if frame.is_pong() && faults.has(self.way, Fault::DropPongs) {
-            self.fate = Fate::Swallowed;
-            return out.push(Out::Tell(format!("swallowed a pong {from}")));
+        let from = sender(self.direction);
+        if frame.is_pong() && faults.value(Fault::DropPongs, self.direction).is_some() {
+            self.fate = Fate::Drop;
+            return effects.push(Effect::Report(format!("dropped a pong {from}")));
         }
         if !frame.is_data() {
             return;
         }
         self.count += 1;
         let number = self.count;
-        let cut = faults.has(self.way, Fault::CutMidFrame(number));
-        let corrupt = faults.has(self.way, Fault::Corrupt(number));
-        let reset = faults.has(self.way, Fault::ResetAfterFrames(number));
-        let every = faults.of(self.way, |fault| match fault {
-            Fault::Duplicate(every) => Some(*every),
-            _ => None,
-        });
-        let twice = every.is_some_and(|every| number.is_multiple_of(every));
-        let told = |what: &str| Out::Tell(format!("{what} frame {number} ({frame}) {from}"));
-        if std::mem::take(&mut self.cut) || (cut && may_strike()) {
+        let value = |fault| faults.number(fault, self.direction);
+        let is_target = |fault| value(fault) == Some(number);
+        let twice = value(Fault::Duplicate).is_some_and(|every| number.is_multiple_of(every));
+        let report = |what: &str| Effect::Report(format!("{what} frame {number} ({frame}) {from}"));
+        if std::mem::take(&mut self.cut) || (is_target(Fault::CutMidFrame) && may_break()) {
             self.fate = Fate::Cut((frame.frame_size() / 2).max(1));
-            out.push(told("cut in the middle of"));
-        } else if corrupt && frame.length() > 0 && may_strike() {
-            self.fate = Fate::Corrupted;
-            out.push(told("turned one bit over in"));
+            effects.push(report("cut in the middle of"));
+        } else if is_target(Fault::Corrupt) && frame.length() > 0 && may_break() {
+            self.fate = Fate::Corrupt;
+            effects.push(report("flipped one bit of"));
         } else if twice && frame.is_message() && frame.frame_size() <= MAX_COPY {
-            self.fate = Fate::Copied(*frame, Vec::new());
+            self.fate = Fate::Copy(*frame, Vec::new());
         }
-        if reset && may_strike() {
+        if is_target(Fault::ResetAfter) && may_break() {
             self.reset = true;
-            out.push(told("reset behind"));
+            effects.push(report("reset after"));
         }
     }
 
-    /// Bytes of the frame that is under way, or of none.
-    fn pass(&mut self, mut bytes: Vec<u8>, header: bool, out: &mut Vec<Out>) {
+    /// Passes bytes on, of the current frame or outside of frames.
+    fn pass(&mut self, mut bytes: Vec<u8>, begins: bool, effects: &mut Vec<Effect>) {
+        let mut cut = false;
         match &mut self.fate {
-            Fate::Pass | Fate::Over => {}
-            Fate::Swallowed => return,
-            Fate::Copied(_, copy) => copy.extend_from_slice(&bytes),
-            Fate::Corrupted if header => {}
-            Fate::Corrupted => {
-                // The highest: no text has such a byte at this place.
+            Fate::Pass | Fate::Ended => {}
+            Fate::Drop => return,
+            Fate::Copy(_, copy) => copy.extend_from_slice(&bytes),
+            Fate::Corrupt if begins => {}
+            Fate::Corrupt => {
+                // The highest bit: with it, no text is valid UTF-8 here.
                 if let Some(byte) = bytes.first_mut() {
                     *byte ^= 0x80;
                 }
                 self.fate = Fate::Pass;
             }
             Fate::Cut(left) => {
-                let length = bytes.len() as u64;
-                if length >= *left {
-                    bytes.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
-                    out.push(Out::Send {
-                        bytes,
-                        begins: header,
-                    });
-                    out.push(Out::Cut);
-                    self.fate = Fate::Over;
-                    return;
-                }
-                *left -= length;
+                cut = bytes.len() as u64 >= *left;
+                bytes.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= bytes.len() as u64;
             }
         }
-        out.push(Out::Send {
-            bytes,
-            begins: header,
-        });
+        effects.push(Effect::Send { bytes, begins });
+        if cut {
+            self.abort(Abort::Cut, effects);
+        }
     }
 
-    /// A frame is whole, or there is none.
-    fn end(&mut self, out: &mut Vec<Out>) {
-        if matches!(self.fate, Fate::Over) {
+    /// Ends a frame.
+    fn end(&mut self, effects: &mut Vec<Effect>) {
+        if matches!(self.fate, Fate::Ended) {
             return;
         }
-        if let Fate::Copied(frame, bytes) = std::mem::replace(&mut self.fate, Fate::Pass) {
-            let (number, from) = (self.count, sender(self.way));
-            out.push(Out::Tell(format!(
-                "sent frame {number} ({frame}) {from} twice"
-            )));
-            out.push(Out::Send {
-                bytes,
-                begins: true,
-            });
+        if let Fate::Copy(frame, bytes) = std::mem::replace(&mut self.fate, Fate::Pass) {
+            let (number, from) = (self.count, sender(self.direction));
+            let event = format!("sent frame {number} ({frame}) {from} twice");
+            effects.push(Effect::Report(event));
+            let begins = true;
+            effects.push(Effect::Send { bytes, begins });
         }
         if std::mem::take(&mut self.reset) {
-            out.push(Out::Reset);
-            self.fate = Fate::Over;
+            self.abort(Abort::Reset, effects);
         }
+    }
+
+    fn abort(&mut self, abort: Abort, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Abort(abort));
+        self.fate = Fate::Ended;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chaos::words::Change;
+    use crate::chaos::commands::Command;
 
     const AGREED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
     const ONE: &[u8] = b"\x81\x03one";
     const TWO: &[u8] = b"\x82\x03two";
     const PONG: &[u8] = b"\x8a\x02hi";
 
-    /// What goes on of these bytes behind a handshake, what ends it, and what is told.
-    fn disturb(faults: &str, bytes: &[u8], size: usize) -> (Vec<u8>, Option<Out>, Vec<String>) {
+    /// Returns the bytes that pass after a handshake, what ends them, and the reports.
+    fn disturb(faults: &str, bytes: &[u8], size: usize) -> (Vec<u8>, Option<Effect>, Vec<String>) {
         let mut all = Faults::default();
         for line in faults.lines() {
-            match Change::parse(line) {
-                Ok(Change::On(active)) => all.put(active),
+            match Command::parse(line) {
+                Ok(Command::On(active)) => all.put(active),
                 other => panic!("{other:?}"),
             }
         }
-        let mut disturbed = Disturbed::new(Direction::ServerToClient);
-        let (upgraded, mut out) = (AtomicBool::new(false), Vec::new());
+        let mut disturber = Disturber::new(Direction::ServerToClient);
+        let (upgraded, mut effects) = (AtomicBool::new(false), Vec::new());
         for piece in [AGREED, bytes].concat().chunks(size) {
-            disturbed.take(piece, &upgraded, &all, &mut || true, &mut out);
+            disturber.feed(piece, &upgraded, &all, &mut || true, &mut effects);
         }
         let (mut passed, mut end, mut told) = (Vec::new(), None, Vec::new());
-        for out in out {
-            assert_eq!(end, None, "it goes on behind the end");
-            match out {
-                Out::Send { bytes, .. } => passed.extend(bytes),
-                Out::Tell(words) => told.push(words),
+        for effect in effects {
+            assert_eq!(end, None, "an effect after the end");
+            match effect {
+                Effect::Send { bytes, .. } => passed.extend(bytes),
+                Effect::Report(event) => told.push(event),
                 last => end = Some(last),
             }
         }
         (passed.split_off(AGREED.len()), end, told)
     }
 
-    /// As above, in any pieces: the cuts of the network change nothing.
-    fn always(faults: &str, bytes: &[u8]) -> (Vec<u8>, Option<Out>, Vec<String>) {
+    /// The same for any size of reads: how the network cuts the bytes must not matter.
+    fn always(faults: &str, bytes: &[u8]) -> (Vec<u8>, Option<Effect>, Vec<String>) {
         let whole = disturb(faults, bytes, 1000);
         for size in [1, 2, 3, 5] {
             assert_eq!(disturb(faults, bytes, size), whole, "in pieces of {size}");
@@ -269,30 +255,36 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_ends_it_in_the_middle_of_the_frame_that_was_named() {
+    fn a_cut_ends_the_frame_of_this_number_in_its_middle() {
         let bytes = [ONE, PONG, TWO, ONE].concat();
         let (passed, end, told) = always("cut-mid-frame 2", &bytes);
         assert_eq!(passed, [ONE, PONG, &TWO[..2]].concat());
-        assert_eq!(end, Some(Out::Cut));
+        assert_eq!(end, Some(Effect::Abort(Abort::Cut)));
         assert_eq!(
             told,
             ["cut in the middle of frame 2 (binary, 3 bytes) from the server"]
         );
-        // The shortest frame has a middle, too.
+        // The shortest frame is cut as well.
         let (passed, end, _) = always("cut-mid-frame", b"\x81\x00");
-        assert_eq!((passed, end), (b"\x81".to_vec(), Some(Out::Cut)));
+        assert_eq!(
+            (passed, end),
+            (b"\x81".to_vec(), Some(Effect::Abort(Abort::Cut)))
+        );
     }
 
     #[test]
-    fn a_reset_comes_behind_the_frame_that_was_named() {
+    fn a_reset_follows_the_frame_of_this_number() {
         let bytes = [ONE, PONG, TWO, ONE].concat();
         let (passed, end, told) = always("reset-after 2 frames", &bytes);
-        assert_eq!((passed, end), ([ONE, PONG, TWO].concat(), Some(Out::Reset)));
+        assert_eq!(
+            (passed, end),
+            ([ONE, PONG, TWO].concat(), Some(Effect::Abort(Abort::Reset)))
+        );
         assert_eq!(told.len(), 1);
     }
 
     #[test]
-    fn pongs_are_swallowed_and_nothing_else() {
+    fn only_pongs_are_dropped() {
         let bytes = [ONE, PONG, b"\x89\x00", PONG, TWO].concat();
         let (passed, _, told) = always("drop-pongs", &bytes);
         assert_eq!(passed, [ONE, b"\x89\x00", TWO].concat());
@@ -300,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_arrives_twice_and_no_part_or_pong_does() {
+    fn only_whole_messages_arrive_twice() {
         let part = b"\x01\x02He\x80\x01y";
         let bytes = [ONE, PONG, TWO, part].concat();
         let (passed, _, told) = always("duplicate", &bytes);
@@ -314,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn one_bit_is_enough_to_spoil_a_text() {
+    fn one_flipped_bit_makes_a_text_invalid() {
         let (passed, end, _) = always("corrupt 2", &[TWO, ONE].concat());
         assert_eq!(passed, [TWO, b"\x81\x03\xefne"].concat());
         assert_eq!(end, None);
@@ -322,22 +314,25 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_strike_left_passes() {
+    fn a_frame_passes_when_times_is_used_up() {
         let mut faults = Faults::default();
-        let Ok(Change::On(cut)) = Change::parse("cut-mid-frame") else {
+        let Ok(Command::On(cut)) = Command::parse("cut-mid-frame") else {
             panic!();
         };
         faults.put(cut);
-        let mut disturbed = Disturbed::new(Direction::ServerToClient);
-        let (upgraded, mut out) = (AtomicBool::new(false), Vec::new());
+        let mut disturber = Disturber::new(Direction::ServerToClient);
+        let (upgraded, mut effects) = (AtomicBool::new(false), Vec::new());
         let bytes = [AGREED, ONE].concat();
-        disturbed.take(&bytes, &upgraded, &faults, &mut || false, &mut out);
-        assert!(!out.contains(&Out::Cut));
-        // What was asked for by hand has no limit.
-        disturbed.cut_next();
-        disturbed.take(PONG, &upgraded, &faults, &mut || false, &mut out);
-        assert!(!out.contains(&Out::Cut), "a pong is no data");
-        disturbed.take(TWO, &upgraded, &faults, &mut || false, &mut out);
-        assert_eq!(out.last(), Some(&Out::Cut));
+        disturber.feed(&bytes, &upgraded, &faults, &mut || false, &mut effects);
+        assert!(!effects.contains(&Effect::Abort(Abort::Cut)));
+        // A cut by the user is not counted.
+        disturber.cut_next();
+        disturber.feed(PONG, &upgraded, &faults, &mut || false, &mut effects);
+        assert!(
+            !effects.contains(&Effect::Abort(Abort::Cut)),
+            "a pong is not data"
+        );
+        disturber.feed(TWO, &upgraded, &faults, &mut || false, &mut effects);
+        assert_eq!(effects.last(), Some(&Effect::Abort(Abort::Cut)));
     }
 }

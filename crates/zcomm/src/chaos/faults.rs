@@ -1,184 +1,273 @@
-//! What can go wrong with a connection, as plain data.
+//! The vocabulary of faults, and the faults that are on.
 //!
-//! A fault is a word with a value, `latency 200ms`, and mostly a direction; the faults of a
-//! moment are a short list of them, at most one of each kind. The same words stand in an
-//! option, in a script and in a line of stdin, so there is one thing to learn.
+//! One table describes every fault. The options of `zcomm chaos`, its keys, its scripts and the
+//! list that `?` prints are all made from it, so the words are the same everywhere: `--latency
+//! 200ms to-server`, and `latency 200ms to-server` in a script or on stdin.
 //!
-//! Production has such faults without anybody who switches them on: they are what its
-//! networks, relays and load balancers do.
+//! At most one fault of each name is on. Frames are counted in each direction, from 1; only
+//! frames that carry data count.
 
-use std::{fmt, mem::discriminant, time::Duration};
+use std::{fmt, time::Duration};
 
 use zcomm_core::xray::Direction;
 
-use super::units::{Rate, Time};
-use crate::output::counted;
+use super::units::{InputError, Rate, Time, time};
+use crate::shared::text::counted;
 
-/// One way, or both.
+/// The highest number of a frame.
+const MAX_FRAMES: u64 = 1_000_000;
+
+/// Names a row of the [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ways {
-    Both,
-    Only(Direction),
-}
-
-impl Ways {
-    fn include(self, way: Direction) -> bool {
-        self == Ways::Both || self == Ways::Only(way)
-    }
-}
-
-/// Who sends what goes this way.
-pub(super) fn sender(way: Direction) -> &'static str {
-    match way {
-        Direction::ClientToServer => "from the client",
-        Direction::ServerToClient => "from the server",
-    }
-}
-
-/// What goes wrong. Frames are counted in each direction, from 1; of those that carry data
-/// alone.
-#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fault {
-    /// Everything comes so much later.
-    Latency(Duration),
-    /// And by up to so much more, differently for each frame.
-    Jitter(Duration),
-    /// No more bytes than this get through.
-    Bandwidth(Rate),
-    /// So long after it was opened, nothing passes any more.
-    Blackhole(Duration),
-    /// It ends in the middle of this frame.
-    CutMidFrame(u64),
-    /// It is reset after so long.
-    ResetAfterTime(Duration),
-    /// It is reset after so many frames.
-    ResetAfterFrames(u64),
-    /// No pong arrives.
+    Latency,
+    Jitter,
+    Bandwidth,
+    SlowReader,
+    Blackhole,
     DropPongs,
-    /// What the server sends is read no faster than this.
-    SlowReader(Rate),
-    /// Of so many frames one arrives twice.
-    Duplicate(u64),
-    /// One bit of this frame is turned over.
-    Corrupt(u64),
-    /// It is closed when so long no byte has passed, either way.
-    IdleKill(Duration),
+    Duplicate,
+    Corrupt,
+    CutMidFrame,
+    ResetAfter,
+    IdleKill,
 }
 
-impl Fault {
-    /// Its name, without the value.
-    pub(super) fn name(&self) -> &'static str {
+/// Describes a fault.
+#[derive(Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) fault: Fault,
+    pub(super) key: char,
+    pub(super) name: &'static str,
+    /// The form of the value; `[...]` if the value may be left out.
+    pub(super) form: &'static str,
+    /// The value that the key sets, and that a missing value in `[...]` stands for.
+    pub(super) usual: &'static str,
+    /// Whether a direction may follow the value.
+    directed: bool,
+    pub(super) what: &'static str,
+}
+
+/// All faults, in the order of the help.
+#[rustfmt::skip] // A table: two lines for each fault.
+pub(super) const TABLE: [Entry; 11] = [
+    Entry { fault: Fault::Latency, key: 'l', name: "latency", form: "TIME", usual: "200ms",
+            directed: true, what: "Delay all data by this long" },
+    Entry { fault: Fault::Jitter, key: 'j', name: "jitter", form: "TIME", usual: "100ms",
+            directed: true, what: "Delay frames by up to this much more, in order" },
+    Entry { fault: Fault::Bandwidth, key: 'w', name: "bandwidth", form: "RATE", usual: "8kB/s",
+            directed: true, what: "Pass on data no faster than this" },
+    Entry { fault: Fault::SlowReader, key: 's', name: "slow-reader", form: "RATE", usual: "1kB/s",
+            directed: false, what: "Read from the server no faster than this" },
+    Entry { fault: Fault::Blackhole, key: 'b', name: "blackhole", form: "[TIME]", usual: "",
+            directed: true, what: "Hold back all data once a connection is TIME old" },
+    Entry { fault: Fault::DropPongs, key: 'p', name: "drop-pongs", form: "", usual: "",
+            directed: true, what: "Drop all pongs" },
+    Entry { fault: Fault::Duplicate, key: 'd', name: "duplicate", form: "[N]", usual: "1",
+            directed: true, what: "Deliver every N-th message twice" },
+    Entry { fault: Fault::Corrupt, key: 'x', name: "corrupt", form: "[N]", usual: "1",
+            directed: true, what: "Flip one bit of message N" },
+    Entry { fault: Fault::CutMidFrame, key: 'm', name: "cut-mid-frame", form: "[N]", usual: "1",
+            directed: true, what: "Close in the middle of message N" },
+    Entry { fault: Fault::ResetAfter, key: 'a', name: "reset-after", form: "TIME|FRAMES",
+            usual: "5s", directed: true, what: "Reset TCP after a time or frames: 5s, 3 frames" },
+    Entry { fault: Fault::IdleKill, key: 'i', name: "idle-kill", form: "TIME", usual: "10s",
+            directed: false, what: "Close without a Close frame when idle this long" },
+];
+
+impl Entry {
+    /// Finds a fault by its name.
+    pub(super) fn named(name: &str) -> Option<&'static Entry> {
+        TABLE.iter().find(|entry| entry.name == name)
+    }
+
+    /// Whether the value may be left out.
+    pub(super) fn is_optional(&self) -> bool {
+        self.form.is_empty() || self.form.starts_with('[')
+    }
+
+    /// Returns the fault with the value that its key sets.
+    pub(super) fn usual(&'static self) -> Option<Active> {
+        self.read(&self.usual.split_whitespace().collect::<Vec<_>>())
+            .ok()
+    }
+
+    /// Reads the words after the name: a value, then a direction.
+    pub(super) fn read(&'static self, words: &[&str]) -> Result<Active, InputError> {
+        let (words, direction) = match words {
+            [words @ .., "to-server"] => (words, Some(Direction::ClientToServer)),
+            [words @ .., "to-client"] => (words, Some(Direction::ServerToClient)),
+            [words @ .., "both"] => (words, None),
+            words => (words, None),
+        };
+        let mut active = Active {
+            entry: self,
+            value: self.value(words)?,
+            direction,
+        };
+        // Frames are counted in each direction; a time is that of the whole connection.
+        let timed_reset = self.fault == Fault::ResetAfter && active.value.time().is_some();
+        if direction.is_some() && (timed_reset || !self.directed) {
+            let name = self.name;
+            let what = format!("{name} has no direction: it applies to the whole connection");
+            active.direction = None;
+            return Err(InputError::new(what, format!("write {active}")));
+        }
+        Ok(active)
+    }
+
+    fn value(&self, words: &[&str]) -> Result<Value, InputError> {
+        let usual: Vec<_> = self.usual.split_whitespace().collect();
+        let words = match words {
+            [] if self.is_optional() => &usual,
+            words => words,
+        };
+        Ok(match (self.form.trim_matches(['[', ']']), words) {
+            (_, []) if self.is_optional() => Value::None,
+            ("TIME", [text]) => Value::Time(time(text)?),
+            ("RATE", [text]) => Value::Rate(Rate::parse(text)?),
+            ("N", [text]) => Value::Number(number(text)?),
+            ("TIME|FRAMES", [text, "frame" | "frames"]) => Value::Frames(number(text)?),
+            ("TIME|FRAMES", [text]) => Value::Time(time_or_frames(text)?),
+            (_, words) => return Err(self.misuse(words)),
+        })
+    }
+
+    fn misuse(&self, words: &[&str]) -> InputError {
+        let what = match words {
+            [] => format!("{} needs a value", self.name),
+            words => format!("{} does not take {:?}", self.name, words.join(" ")),
+        };
+        let ways = match self.directed {
+            true => " [to-server|to-client]",
+            false => "",
+        };
+        let form = format!("{} {}", self.name, self.form);
+        InputError::new(what, format!("write {}{ways}", form.trim_end()))
+    }
+}
+
+/// Reads a time; for a plain number, the help names both forms.
+fn time_or_frames(text: &str) -> Result<Duration, InputError> {
+    time(text).map_err(|error| match text.parse::<u64>() {
+        Ok(number) => InputError::new(error.what, format!("write {number}s or {number} frames")),
+        Err(_) => error,
+    })
+}
+
+fn number(text: &str) -> Result<u64, InputError> {
+    match text.parse() {
+        Ok(number) if (1..=MAX_FRAMES).contains(&number) => Ok(number),
+        _ => Err(InputError::new(
+            format!("{text:?} is not a number of frames"),
+            format!("use a number from 1 to {MAX_FRAMES}, and write the address before the faults"),
+        )),
+    }
+}
+
+/// The value of a fault.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Value {
+    None,
+    Time(Duration),
+    Rate(Rate),
+    Number(u64),
+    /// A number that is written with its unit: `3 frames`.
+    Frames(u64),
+}
+
+impl Value {
+    /// Returns a time; a missing one is zero.
+    pub(super) fn time(self) -> Option<Duration> {
         match self {
-            Fault::Latency(_) => "latency",
-            Fault::Jitter(_) => "jitter",
-            Fault::Bandwidth(_) => "bandwidth",
-            Fault::Blackhole(_) => "blackhole",
-            Fault::CutMidFrame(_) => "cut-mid-frame",
-            Fault::ResetAfterTime(_) | Fault::ResetAfterFrames(_) => "reset-after",
-            Fault::DropPongs => "drop-pongs",
-            Fault::SlowReader(_) => "slow-reader",
-            Fault::Duplicate(_) => "duplicate",
-            Fault::Corrupt(_) => "corrupt",
-            Fault::IdleKill(_) => "idle-kill",
+            Value::None => Some(Duration::ZERO),
+            Value::Time(time) => Some(time),
+            _ => None,
         }
     }
-
-    /// Whether it can be said which way: a connection as a whole has no direction.
-    pub(super) fn has_ways(&self) -> bool {
-        !matches!(
-            self,
-            Fault::ResetAfterTime(_) | Fault::SlowReader(_) | Fault::IdleKill(_)
-        )
-    }
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name();
-        match self {
-            Fault::Blackhole(Duration::ZERO) | Fault::DropPongs => f.write_str(name),
-            Fault::Latency(time)
-            | Fault::Jitter(time)
-            | Fault::Blackhole(time)
-            | Fault::ResetAfterTime(time)
-            | Fault::IdleKill(time) => write!(f, "{name} {}", Time(*time)),
-            Fault::Bandwidth(rate) | Fault::SlowReader(rate) => write!(f, "{name} {rate}"),
-            Fault::ResetAfterFrames(frames) => write!(f, "{name} {}", counted(*frames, "frame")),
-            Fault::CutMidFrame(number) | Fault::Duplicate(number) | Fault::Corrupt(number) => {
-                write!(f, "{name} {number}")
-            }
-        }
-    }
-}
-
-/// A fault that is switched on.
+/// A fault that is on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Active {
-    pub(super) fault: Fault,
-    pub(super) ways: Ways,
+    pub(super) entry: &'static Entry,
+    pub(super) value: Value,
+    /// `None` is both directions, or the whole connection.
+    direction: Option<Direction>,
 }
 
 impl fmt::Display for Active {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.ways {
-            Ways::Both => write!(f, "{}", self.fault),
-            Ways::Only(Direction::ClientToServer) => write!(f, "{} to-server", self.fault),
-            Ways::Only(Direction::ServerToClient) => write!(f, "{} to-client", self.fault),
+        f.write_str(self.entry.name)?;
+        match self.value {
+            Value::None => {}
+            Value::Time(time) => write!(f, " {}", Time(time))?,
+            Value::Rate(rate) => write!(f, " {rate}")?,
+            Value::Number(number) => write!(f, " {number}")?,
+            Value::Frames(frames) => write!(f, " {}", counted(frames, "frame"))?,
         }
+        f.write_str(match self.direction {
+            None => "",
+            Some(Direction::ClientToServer) => " to-server",
+            Some(Direction::ServerToClient) => " to-client",
+        })
     }
 }
 
-/// All that is switched on, at most one of each kind.
+/// All faults that are on, at most one of each name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Faults(Vec<Active>);
 
 impl Faults {
-    /// Switches a fault on, in the place of one of its kind.
+    /// Switches a fault on. It replaces the one of the same name.
     pub(super) fn put(&mut self, active: Active) {
-        let kind = discriminant(&active.fault);
-        match self
-            .0
-            .iter_mut()
-            .find(|other| discriminant(&other.fault) == kind)
-        {
-            Some(other) => *other = active,
+        match self.0.iter_mut().find(|old| old.entry == active.entry) {
+            Some(old) => *old = active,
             None => self.0.push(active),
         }
     }
 
-    /// Switches off what has this name; says whether there was any.
-    pub(super) fn take(&mut self, name: &str) -> bool {
-        let before = self.0.len();
-        self.0.retain(|active| active.fault.name() != name);
-        self.0.len() < before
-    }
-
-    /// What has this name.
-    pub(super) fn get(&self, name: &str) -> Option<Active> {
-        self.0
-            .iter()
-            .find(|active| active.fault.name() == name)
-            .copied()
+    /// Switches a fault off.
+    pub(super) fn remove(&mut self, fault: Fault) {
+        self.0.retain(|active| active.entry.fault != fault);
     }
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// What a fault says that goes this way.
-    pub(super) fn of<T>(&self, way: Direction, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
-        let mut this_way = self.0.iter().filter(|active| active.ways.include(way));
-        this_way.find_map(|active| pick(&active.fault))
+    /// Returns a fault that is on in any direction.
+    pub(super) fn get(&self, fault: Fault) -> Option<Active> {
+        let mut all = self.0.iter();
+        all.find(|active| active.entry.fault == fault).copied()
     }
 
-    /// Whether this very fault goes this way.
-    pub(super) fn has(&self, way: Direction, fault: Fault) -> bool {
-        self.of(way, |one| (*one == fault).then_some(())).is_some()
+    /// Returns the value of a fault that is on in this direction.
+    pub(super) fn value(&self, fault: Fault, direction: Direction) -> Option<Value> {
+        let active = self.get(fault)?;
+        let applies = active.direction.is_none_or(|only| only == direction);
+        applies.then_some(active.value)
     }
 
-    /// What a fault of the whole connection says.
-    pub(super) fn whole<T>(&self, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
-        self.0.iter().find_map(|active| pick(&active.fault))
+    /// Returns the time of a fault that is on in this direction.
+    pub(super) fn time(&self, fault: Fault, direction: Direction) -> Option<Duration> {
+        self.value(fault, direction)?.time()
+    }
+
+    /// Returns the rate of a fault that is on in this direction.
+    pub(super) fn rate(&self, fault: Fault, direction: Direction) -> Option<Rate> {
+        match self.value(fault, direction)? {
+            Value::Rate(rate) => Some(rate),
+            _ => None,
+        }
+    }
+
+    /// Returns the number of a fault that is on in this direction.
+    pub(super) fn number(&self, fault: Fault, direction: Direction) -> Option<u64> {
+        match self.value(fault, direction)? {
+            Value::Number(number) | Value::Frames(number) => Some(number),
+            _ => None,
+        }
     }
 }
 
@@ -189,5 +278,13 @@ impl fmt::Display for Faults {
         };
         write!(f, "{first}")?;
         others.iter().try_for_each(|other| write!(f, ", {other}"))
+    }
+}
+
+/// Names the sender of what goes in this direction.
+pub(super) fn sender(direction: Direction) -> &'static str {
+    match direction {
+        Direction::ClientToServer => "from the client",
+        Direction::ServerToClient => "from the server",
     }
 }

@@ -26,7 +26,7 @@ pub(super) enum Piece<'a> {
 
 /// Finds the frames of one direction.
 pub(super) struct FrameFinder {
-    way: Direction,
+    direction: Direction,
     state: State,
 }
 
@@ -43,9 +43,9 @@ enum State {
 }
 
 impl FrameFinder {
-    pub(super) fn new(way: Direction) -> FrameFinder {
+    pub(super) fn new(direction: Direction) -> FrameFinder {
         let state = State::head();
-        FrameFinder { way, state }
+        FrameFinder { direction, state }
     }
 
     /// Whether a frame has begun and has not ended.
@@ -70,7 +70,7 @@ impl FrameFinder {
                 let space = MAX_STATUS - start.len();
                 start.extend(head.iter().take(space));
                 if found.is_some() {
-                    self.state = State::after(self.way, start, upgraded);
+                    self.state = State::after(self.direction, start, upgraded);
                 }
                 Some(Piece::Raw(head))
             }
@@ -105,8 +105,8 @@ impl State {
     }
 
     /// The state after a head that starts with these bytes.
-    fn after(way: Direction, start: &[u8], upgraded: &AtomicBool) -> State {
-        if way == Direction::ClientToServer {
+    fn after(direction: Direction, start: &[u8], upgraded: &AtomicBool) -> State {
+        if direction == Direction::ClientToServer {
             State::Waiting
         } else if start.starts_with(b"HTTP/1.1 101") {
             upgraded.store(true, Relaxed);

@@ -1,25 +1,26 @@
-//! What is typed while it runs: keys at a terminal, lines in a pipe.
+//! Reads commands while the proxy runs: keys at a terminal, lines in a pipe.
 //!
-//! A terminal keeps what is typed until Enter, and shows it. For single keys it is told not
-//! to, and told back at the end, however that comes; Ctrl-C stays what it is. In a pipe a line
-//! is a command, so that a program can do what a hand does.
+//! A terminal holds its input until Enter, and echoes it. For single keys both are switched off,
+//! and restored when the program ends in any way; Ctrl-C keeps its meaning. In a pipe, each line
+//! is a command, so a program can do what a user can.
 //!
-//! Windows has no such terminals: there every command is a line.
+//! On Windows, every command is a line.
 
 use std::io::{self, IsTerminal, Read};
 
 use tokio::sync::mpsc;
 
-use super::{units::Wrong, words::Change};
-use crate::lines;
+use super::{commands::Command, units::InputError};
+use crate::shared::lines;
 
-/// Keys that were pressed and are not done yet.
-const KEYS: usize = 16;
+/// The largest number of keys that wait to be handled.
+const MAX_KEYS: usize = 16;
 
-/// The commands of a person or a program; it ends with the input.
+/// The commands of a user or a program.
 pub(super) struct Keys {
-    pub(super) commands: mpsc::Receiver<Result<Change, Wrong>>,
-    /// Whether single keys count.
+    /// Ends with the input.
+    pub(super) commands: mpsc::Receiver<Result<Command, InputError>>,
+    /// Whether a single key is a command.
     pub(super) single: bool,
     _terminal: Option<Terminal>,
 }
@@ -41,28 +42,32 @@ impl Keys {
     }
 }
 
-impl From<io::Error> for Wrong {
-    fn from(error: io::Error) -> Wrong {
-        Wrong::new(format!("the input: {error}"), "it is not read any more")
+impl From<io::Error> for InputError {
+    fn from(error: io::Error) -> InputError {
+        InputError::new(
+            format!("cannot read the input: {error}"),
+            "no more commands are read",
+        )
     }
 }
 
-fn command(line: &[u8]) -> Result<Change, Wrong> {
+fn command(line: &[u8]) -> Result<Command, InputError> {
     let line = String::from_utf8_lossy(line);
-    Change::parse(&line)
+    Command::parse(&line)
 }
 
-/// Each key, read in a thread of its own: a read cannot be taken back.
-fn keys() -> mpsc::Receiver<Result<Change, Wrong>> {
-    let (sender, commands) = mpsc::channel(KEYS);
+/// Reads keys in a thread: a read of stdin cannot be cancelled.
+fn keys() -> mpsc::Receiver<Result<Command, InputError>> {
+    let (sender, commands) = mpsc::channel(MAX_KEYS);
     std::thread::spawn(move || {
         let mut pressed = [0; 64];
         while let Ok(length @ 1..) = io::stdin().lock().read(&mut pressed) {
             let pressed = String::from_utf8_lossy(&pressed[..length]);
             for key in single(&pressed) {
-                let change = Change::key(key)
-                    .ok_or_else(|| Wrong::new(format!("{key:?} is no key"), "? shows all of them"));
-                if sender.blocking_send(change).is_err() {
+                let command = Command::key(key).ok_or_else(|| {
+                    InputError::new(format!("{key:?} is not a key"), "? lists all keys")
+                });
+                if sender.blocking_send(command).is_err() {
                     return;
                 }
             }
@@ -71,7 +76,7 @@ fn keys() -> mpsc::Receiver<Result<Change, Wrong>> {
     commands
 }
 
-/// The keys that are one character. An arrow is several: ESC, a bracket, and what ends it.
+/// Returns the keys that are one character. An arrow is several: ESC, a bracket, and more.
 fn single(pressed: &str) -> Vec<char> {
     let (mut keys, mut rest) = (Vec::new(), pressed.chars());
     while let Some(key) = rest.next() {
@@ -87,7 +92,7 @@ fn single(pressed: &str) -> Vec<char> {
     keys
 }
 
-/// A terminal that gives single keys, until it is dropped.
+/// A terminal in single-key mode; dropping it restores the mode before.
 #[cfg(unix)]
 struct Terminal(rustix::termios::Termios);
 
@@ -107,7 +112,7 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         use rustix::termios::{OptionalActions, tcsetattr};
-        // When this fails the terminal is gone.
+        // An error means that the terminal is closed.
         tcsetattr(io::stdin(), OptionalActions::Now, &self.0).ok();
     }
 }
@@ -127,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arrow_is_no_key_and_neither_is_enter() {
+    fn arrows_and_enter_are_not_keys() {
         assert_eq!(single("l"), ['l']);
         assert_eq!(single("\x1b[Ab\r\n\x1b[15~ \x1bOPq"), ['b', 'q']);
         assert_eq!(single("\x1b"), []);

@@ -1,32 +1,39 @@
 //! `zcomm chaos`: a bad network, on this machine and on demand.
 //!
-//! What a WebSocket has heartbeats, acks and back-off for does not happen on a loopback. This
-//! stands between a client and a server and makes it happen: delays, silence, an end in the
-//! middle of a frame, everything twice. It knows frames, so a fault can be aimed: "cut message
-//! 3", "swallow the pongs".
+//! On a loopback nothing goes wrong, so a WebSocket's heartbeats, acks and back-off have nothing
+//! to do. This proxy stands between a client and a server and makes faults: delays, blackholes,
+//! ends in the middle of a frame, messages that arrive twice. It knows frames, so a fault can be
+//! aimed: cut message 3, drop the pongs.
 //!
-//! What goes wrong is plain data ([`faults`]); [`words`] reads it from options, scripts and
-//! keys; the [`board`] switches it. Each [`connection`] is [carried](carry) in two directions
-//! ([`passage`]): the [`frames`] are found in its bytes, something is done to them
-//! ([`mod@disturb`]), and the [`line`](mod@line) delays them.
-//!
-//! Production does this to itself on purpose, at an hour when everybody is awake, and calls it
-//! a game day.
+//! The table of [`faults`] names what can go wrong. [`commands`] reads options, scripts and keys;
+//! the [`board`] switches the faults. A connection is [carried](carry) by a [`pump`] in each
+//! direction and a [`watchdog`]: the [`passage`] finds [`frames`], [disturbs](mod@disturb) them,
+//! and puts them into a [`delay_queue`].
 
-mod arguments;
-mod board;
-mod carry;
-mod connection;
-mod disturb;
-mod faults;
+// From the bottom up; blank lines keep rustfmt from sorting.
 mod frames;
-mod keys;
-mod line;
-mod passage;
-mod script;
 mod teller;
 mod units;
-mod words;
+
+mod delay_queue;
+mod faults;
+
+mod commands;
+mod disturb;
+
+mod board;
+mod keys;
+mod script;
+
+mod arguments;
+mod connection;
+
+mod passage;
+mod watchdog;
+
+mod pump;
+
+mod carry;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -34,28 +41,32 @@ use tokio::time::Instant;
 use zcomm_core::ConnectOptions;
 
 pub(crate) use self::arguments::Arguments;
-use self::{board::Board, carry::Carried, keys::Keys, script::Script, units::Wrong};
+use self::{
+    board::Board, carry::Disturbed, commands::Command, faults::Fault, keys::Keys, script::Script,
+    units::InputError,
+};
 use crate::{
-    failure::Failure,
-    handshake::trust,
-    output::visible,
-    program::{block_on, until},
     proxy::{Proxy, announce},
-    signals::Signals,
+    shared::{
+        failure::Failure,
+        handshake::trust,
+        run::{Signals, block_on, until},
+        text::visible,
+    },
 };
 
-impl From<Wrong> for Failure {
-    fn from(wrong: Wrong) -> Failure {
-        Failure::usage(visible(&wrong.what), visible(&wrong.help))
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Failure {
+        Failure::usage(visible(&error.what), visible(&error.help))
     }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    block_on(disturb(arguments)).unwrap_or_else(|failure| failure.report())
+    block_on(serve(arguments)).unwrap_or_else(|failure| failure.report())
 }
 
-async fn disturb(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let faults = arguments.faults()?;
+async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let faults = arguments.faults.read()?;
     let script = match &arguments.script {
         Some(file) => Script::read(file)?,
         None => Script::default(),
@@ -64,37 +75,32 @@ async fn disturb(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let proxy = Proxy::bind(arguments.listen, options).await?;
     announce(&proxy, "chaos is between you and").await;
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
-    let now = faults.to_string();
-    let board = Arc::new(Board::new(faults, arguments.which(), seed, arguments.xray));
-    // Before the terminal is taken: whatever ends this gives it back.
+    let repeat = arguments.seed.is_none() && faults.get(Fault::Jitter).is_some();
+    let board = Arc::new(Board::new(faults, arguments.scope, seed, arguments.xray));
+    // Before the keys change the terminal: a signal must not end the program without a reset.
     let signals = Signals::new()?;
     let mut keys = Keys::listen();
     if keys.single {
-        board.status(
-            "keys: l latency, b blackhole, r reset, 0 all off, ? all of them, q quit".into(),
-        );
+        board.status("keys: l latency, b blackhole, r reset, 0 all off, ? all keys, q quit".into());
     }
-    if now.contains("jitter") && arguments.seed.is_none() {
-        board.status(format!("the same jitter again: --seed {seed}"));
+    if repeat {
+        board.status(format!("to repeat this jitter: --seed {seed}"));
     }
-    board.status(format!("now: {now}"));
-    let (mut code, switches) = (ExitCode::SUCCESS, Arc::clone(&board));
-    let carried = Arc::clone(&board);
-    let until_the_end = async { code = switch(&switches, &mut keys, script, signals).await };
-    proxy
-        .run(move |_| Carried(Arc::clone(&carried)), until_the_end)
-        .await;
-    // First the terminal: the last lines may have to wait for it.
+    board.apply(Command::Now);
+    let (mut code, carried) = (ExitCode::SUCCESS, Arc::clone(&board));
+    let carry = move |_| Disturbed(Arc::clone(&carried));
+    let end = async { code = control(&board, &mut keys, script, signals).await };
+    proxy.run(carry, end).await;
+    // Restore the terminal first: printing the last lines may take a second.
     drop(keys);
-    drop(switches);
     if let Some(board) = Arc::into_inner(board) {
         board.close();
     }
     Ok(code)
 }
 
-/// Does what is typed and what the script says, until the end.
-async fn switch(
+/// Does the commands of the keys and the script; returns the exit code.
+async fn control(
     board: &Board,
     keys: &mut Keys,
     mut script: Script,
@@ -107,9 +113,9 @@ async fn switch(
             code = signals.next() => return ExitCode::from(code),
             command = keys.commands.recv(), if typing => match command {
                 None => typing = false,
-                Some(Ok(change)) => if !board.apply(change) { return ExitCode::SUCCESS },
-                Some(Err(wrong)) => {
-                    board.status(visible(&format!("{}; {}", wrong.what, wrong.help)));
+                Some(Ok(command)) => if !board.apply(command) { return ExitCode::SUCCESS },
+                Some(Err(error)) => {
+                    board.status(visible(&format!("{}; {}", error.what, error.help)));
                 }
             },
             () = board.begun.notified(), if begun.is_none() && script.due().is_some() => {
@@ -117,7 +123,7 @@ async fn switch(
                 board.status("the script begins".into());
             }
             () = until(due) => {
-                if let Some(change) = script.next() && !board.apply(change) {
+                if let Some(command) = script.next() && !board.apply(command) {
                     return ExitCode::SUCCESS;
                 }
             }

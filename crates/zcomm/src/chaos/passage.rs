@@ -1,10 +1,7 @@
-//! What comes in one direction, from the socket to the line: shown, disturbed, delayed.
+//! The way of bytes from a socket into the queue: shown, disturbed, delayed.
 //!
-//! Latency is the same for every byte. Jitter is drawn once for each frame, from numbers that
-//! a seed makes: the first frame from a server waits as long in every run, however busy the
-//! machine is.
-//!
-//! Production has jitter without a seed, and finds its races by chance.
+//! Latency is the same for every byte. Jitter is drawn once for each frame, from a seed: the first
+//! frame of a server waits equally long in every run, however busy the machine is.
 
 use std::io;
 
@@ -12,104 +9,100 @@ use tokio::time::Instant;
 use zcomm_core::xray::Direction;
 
 use super::{
-    connection::Connection,
-    disturb::{Disturbed, Out},
+    connection::{AFTER_FAULTS, BEFORE_FAULTS, ProxiedConnection},
+    delay_queue::{Abort, DelayQueue},
+    disturb::{Disturber, Effect},
     faults::{Fault, Faults},
-    line::{Ending, Line},
     units::Rate,
 };
+use crate::proxy::end_without_close_notify;
 
-/// What comes in one direction, on its way to the line.
+/// The steps between the reader and the writer of one direction.
 pub(super) struct Passage<'a> {
-    connection: &'a Connection<'a>,
-    way: Direction,
-    pub(super) disturbed: Disturbed,
-    pub(super) line: Line,
+    connection: &'a ProxiedConnection<'a>,
+    direction: Direction,
+    pub(super) disturber: Disturber,
+    pub(super) queue: DelayQueue,
     random: fastrand::Rng,
-    /// Of the frame that is under way, as a part of what it may be at most.
+    /// The jitter of the current frame, from 0 to 1 of the largest.
     jitter: f64,
 }
 
 impl<'a> Passage<'a> {
-    pub(super) fn new(connection: &'a Connection<'a>, way: Direction) -> Passage<'a> {
-        let odd = u64::from(way == Direction::ServerToClient);
-        // Each direction has numbers of its own: they do not depend on who is faster.
-        let seed = connection
-            .board
-            .seed
-            .wrapping_add(2 * connection.number + odd);
+    pub(super) fn new(connection: &'a ProxiedConnection<'a>, direction: Direction) -> Passage<'a> {
+        let odd = u64::from(direction == Direction::ServerToClient);
+        // Each direction has its own random numbers: the order of reads must not matter.
+        let number = connection.number;
+        let seed = connection.board.seed.wrapping_add(2 * number + odd);
         Passage {
             connection,
-            way,
-            disturbed: Disturbed::new(way),
-            line: Line::new(),
+            direction,
+            disturber: Disturber::new(direction),
+            queue: DelayQueue::new(),
             random: fastrand::Rng::with_seed(seed),
             jitter: 0.0,
         }
     }
 
-    pub(super) fn came(&mut self, bytes: &[u8], faults: &Faults) {
+    /// Applies the faults to bytes that were read, and queues the result.
+    pub(super) fn receive(&mut self, bytes: &[u8], faults: &Faults) {
         let connection = self.connection;
-        // One time for all of them: frames that came together leave together, in one write.
+        // One time for all frames of a read: they are written together.
         let now = Instant::now();
-        connection.shared().last = now;
-        connection.see(0, self.way, bytes);
-        let mut out = Vec::new();
-        let may_strike = &mut || connection.board.may_strike();
-        self.disturbed
-            .take(bytes, &connection.upgraded, faults, may_strike, &mut out);
-        for out in out {
-            match out {
-                Out::Tell(words) => connection.tell(words),
-                Out::Send { bytes, begins } => {
+        connection.activity().last_byte = now;
+        connection.show(BEFORE_FAULTS, self.direction, bytes);
+        let mut effects = Vec::new();
+        let may_break = &mut || connection.board.may_break();
+        let upgraded = &connection.upgraded;
+        self.disturber
+            .feed(bytes, upgraded, faults, may_break, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Report(event) => connection.report(event),
+                Effect::Send { bytes, begins } => {
                     if begins {
                         self.jitter = self.random.f64();
                     }
-                    self.line.push(self.due(now, faults), bytes);
+                    self.queue.push(self.due(now, faults), bytes);
                 }
-                Out::Cut => self.line.finish(self.due(now, faults), Ending::Cut),
-                Out::Reset => self.line.finish(self.due(now, faults), Ending::Reset),
+                Effect::Abort(abort) => self.queue.finish(self.due(now, faults), Err(abort)),
             }
         }
     }
 
-    /// Takes what a read has brought, and says how many bytes that were.
-    pub(super) fn read(&mut self, read: io::Result<usize>, piece: &[u8], faults: &Faults) -> usize {
-        let ending = match read {
-            Ok(0) => Ending::Fin,
+    /// Handles the result of a read; returns its number of bytes.
+    pub(super) fn handle_read(
+        &mut self,
+        read: io::Result<usize>,
+        buffer: &[u8],
+        faults: &Faults,
+    ) -> usize {
+        let ending = match end_without_close_notify(read) {
+            Ok(0) => Ok(()),
             Ok(bytes) => {
-                self.came(&piece[..bytes], faults);
+                self.receive(&buffer[..bytes], faults);
                 return bytes;
             }
-            // TLS calls an end without its goodbye so; it is one.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ending::Fin,
-            Err(_) => Ending::Reset,
+            Err(_) => Err(Abort::Reset),
         };
-        self.connection.shared().ended += 1;
-        self.line.finish(self.due(Instant::now(), faults), ending);
+        self.connection.activity().ended += 1;
+        self.queue.finish(self.due(Instant::now(), faults), ending);
         0
     }
 
-    /// So many bytes of the line have gone on.
-    pub(super) fn went(&mut self, bytes: usize, bandwidth: Option<Rate>) {
+    /// Removes bytes from the queue that are written.
+    pub(super) fn sent(&mut self, bytes: usize, bandwidth: Option<Rate>) {
         if bytes > 0 {
-            let passed = &self.line.front(None)[..bytes];
-            self.connection.see(1, self.way, passed);
-            self.line.advance(bytes, bandwidth);
+            let written = &self.queue.front(None)[..bytes];
+            self.connection.show(AFTER_FAULTS, self.direction, written);
+            self.queue.advance(bytes, bandwidth);
         }
     }
 
-    /// When what comes now arrives.
+    /// Returns when bytes that were read now may be written.
     fn due(&self, now: Instant, faults: &Faults) -> Instant {
-        let latency = faults.of(self.way, |fault| match fault {
-            Fault::Latency(time) => Some(*time),
-            _ => None,
-        });
-        let jitter = faults.of(self.way, |fault| match fault {
-            Fault::Jitter(time) => Some(time.mul_f64(self.jitter)),
-            _ => None,
-        });
-        now + latency.unwrap_or_default() + jitter.unwrap_or_default()
+        let time = |fault| faults.time(fault, self.direction).unwrap_or_default();
+        now + time(Fault::Latency) + time(Fault::Jitter).mul_f64(self.jitter)
     }
 }
 
@@ -117,32 +110,32 @@ impl<'a> Passage<'a> {
 mod tests {
     use super::*;
     use crate::chaos::{
-        board::{Board, Which},
-        words::Change,
+        board::{Board, Scope},
+        commands::Command,
     };
     use std::time::Duration;
 
-    /// When each of these frames arrives, after the first byte of the handshake.
+    /// Returns when each of 20 frames is due, counted from the first byte of the handshake.
     fn arrivals(seed: u64, number: u64) -> Vec<Duration> {
-        let board = Board::new(Faults::default(), Which::default(), seed, false);
-        let (_, states) = board.open();
-        let connection = Connection::new(&board, number, states);
+        let board = Board::new(Faults::default(), Scope::default(), seed, false);
+        let connections = (0..number).map(|_| ProxiedConnection::open(&board));
+        let connection = connections.last().unwrap();
         let mut faults = Faults::default();
         for line in ["latency 100ms", "jitter 50ms"] {
-            match Change::parse(line) {
-                Ok(Change::On(active)) => faults.put(active),
+            match Command::parse(line) {
+                Ok(Command::On(active)) => faults.put(active),
                 other => panic!("{other:?}"),
             }
         }
         let mut passage = Passage::new(&connection, Direction::ServerToClient);
         let start = Instant::now();
-        passage.came(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", &faults);
-        passage.came(&b"\x81\x01a".repeat(20), &faults);
+        passage.receive(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", &faults);
+        passage.receive(&b"\x81\x01a".repeat(20), &faults);
         let mut times = Vec::new();
-        while let Some(due) = passage.line.due() {
+        while let Some(due) = passage.queue.due() {
             times.push(due - start);
-            let bytes = passage.line.front(None).len();
-            passage.went(bytes, None);
+            let bytes = passage.queue.front(None).len();
+            passage.sent(bytes, None);
         }
         times
     }
@@ -162,19 +155,18 @@ mod tests {
         assert_ne!(arrivals(7, 2), times);
     }
 
-    /// Time passes between them here: it must not tell them apart.
+    /// Time passes between their reads; it must not separate them.
     #[tokio::test]
     async fn frames_that_came_together_leave_together() {
-        let board = Board::new(Faults::default(), Which::default(), 1, false);
-        let (_, states) = board.open();
-        let connection = Connection::new(&board, 1, states);
+        let board = Board::new(Faults::default(), Scope::default(), 1, false);
+        let connection = ProxiedConnection::open(&board);
         let faults = Faults::default();
         let mut passage = Passage::new(&connection, Direction::ServerToClient);
         let head = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
-        passage.came(head, &faults);
-        passage.went(head.len(), None);
+        passage.receive(head, &faults);
+        passage.sent(head.len(), None);
         let frames = b"\x81\x01a".repeat(200);
-        passage.came(&frames, &faults);
-        assert_eq!(passage.line.front(None), frames);
+        passage.receive(&frames, &faults);
+        assert_eq!(passage.queue.front(None), frames);
     }
 }

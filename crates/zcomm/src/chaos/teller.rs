@@ -1,13 +1,10 @@
-//! What is printed: what was switched, what struck, and the bytes on both sides of it.
+//! Prints switched faults, events of connections, and the bytes of the X-ray.
 //!
-//! A terminal is slower than a network, and may stop altogether (Ctrl-S). No connection may
-//! wait for it: lines go through a bounded queue to a thread that writes them, and what finds
-//! no room, or is more than can be read, is counted and told.
+//! A terminal is slower than a network, and Ctrl-S stops it. No connection may wait for it, so
+//! lines go through a bounded queue to a thread that writes them. Lines that do not fit, or are
+//! more than a user can read, are dropped, and their number is printed.
 //!
-//! What is switched is always shown, and set off from the rest, so that it can be read from
-//! the back row.
-//!
-//! Production counts faults, and draws them over the same time as the latency.
+//! Switched faults are always shown, in a form that can be read from the back row.
 
 use std::{
     io::{self, Write},
@@ -22,25 +19,25 @@ use std::{
 
 use zcomm_core::xray::Event;
 
-use crate::paint::{BAD, FAINT, NOTE};
+use crate::shared::text::{BAD, FAINT, NOTE};
 
-/// What may wait to be written.
+/// The largest number of lines that wait.
 const QUEUE: usize = 1000;
-/// Shown in a second, beside what is switched: more than can be read.
+/// The largest number of lines in a second, apart from status lines.
 const SHOWN: u32 = 200;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Something to print.
+/// A line to print.
 pub(super) enum Line {
-    /// What is switched on, or is to be known: always shown.
+    /// Switched faults, and answers to the user: always shown.
     Status(String),
-    /// What happened to a connection.
-    Struck { number: u64, words: String },
-    /// What came and went, with a word for which of the two.
-    Seen(&'static str, Box<Event>),
+    /// An event of a connection.
+    Event { number: u64, event: String },
+    /// An X-ray event, with the label of its view.
+    Wire(&'static str, Box<Event>),
 }
 
-/// Prints, in a thread of its own.
+/// Prints lines in a thread.
 pub(super) struct Teller {
     queue: SyncSender<Line>,
     missed: Arc<AtomicU64>,
@@ -54,7 +51,7 @@ impl Teller {
         let missed = Arc::new(AtomicU64::new(0));
         let missing = Arc::clone(&missed);
         thread::spawn(move || {
-            // An error says that nobody reads any more; the faults go on.
+            // An error means that stdout is closed; the faults go on.
             write_all(&lines, &missing).ok();
             drop(done);
         });
@@ -65,14 +62,14 @@ impl Teller {
         }
     }
 
-    /// Never waits.
+    /// Queues a line, or counts it as missed; never waits.
     pub(super) fn tell(&self, line: Line) {
         if self.queue.try_send(line).is_err() {
             self.missed.fetch_add(1, Relaxed);
         }
     }
 
-    /// Waits until all is written, but not for a terminal that has stopped.
+    /// Waits until all lines are written, at most a second: a terminal may have stopped.
     pub(super) fn close(self) {
         drop(self.queue);
         let written = self.written.into_inner();
@@ -90,22 +87,22 @@ fn write_all(lines: &Receiver<Line>, missed: &AtomicU64) -> io::Result<()> {
             let missing = missed.swap(0, Relaxed);
             if missing > 0 {
                 write(&format!(
-                    "{FAINT}... and {missing} more that are not shown{FAINT:#}"
+                    "{FAINT}... and {missing} more lines, not shown{FAINT:#}"
                 ))?;
             }
         }
         match line {
-            Ok(Line::Status(words)) => write(&format!("{NOTE}==> {words}{NOTE:#}"))?,
+            Ok(Line::Status(line)) => write(&format!("{NOTE}==> {line}{NOTE:#}"))?,
             Ok(_) if shown >= SHOWN => {
                 missed.fetch_add(1, Relaxed);
             }
-            Ok(Line::Struck { number, words }) => {
+            Ok(Line::Event { number, event }) => {
                 shown += 1;
-                write(&format!("{BAD}#{number}{BAD:#} {words}"))?;
+                write(&format!("{BAD}#{number}{BAD:#} {event}"))?;
             }
-            Ok(Line::Seen(word, seen)) => {
+            Ok(Line::Wire(label, seen)) => {
                 shown += 1;
-                write(&format!("{word}{}", seen.to_text(true).trim_end()))?;
+                write(&format!("{label}{}", seen.to_text(true).trim_end()))?;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),

@@ -1,118 +1,108 @@
-//! Times and rates with their units, read and written.
+//! Times and rates: a number and a unit.
 //!
-//! `200` is a number and not a time: of milliseconds or seconds it would be a thousand times
-//! wrong, and nobody would notice at once. So a unit has to be said, and whoever leaves it
-//! out, or takes another, is told what can be said. A small b is the classic: 64 kb/s may be
-//! kilobytes or kilobits, which is a factor of eight.
-//!
-//! Production reads such settings with a library, and its users look up what that accepts.
+//! The unit is required. `200` could be milliseconds or seconds, a factor of 1000, and the user
+//! would not notice a error guess. Units with a small `b` are rejected: 64 kb/s could be
+//! kilobytes or kilobits, a factor of eight. An error names the units.
 
 use std::{fmt, time::Duration};
 
-/// What was wrong, and what to type instead.
+/// What is error with the input, and what to type instead.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct InputError {
     pub(super) what: String,
     pub(super) help: String,
 }
 
-impl Wrong {
-    pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Wrong {
+impl InputError {
+    pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> InputError {
         let (mut what, help) = (what.into(), help.into());
-        // It repeats what was typed, and a line may be as long as it likes.
-        if let Some((end, _)) = what.char_indices().nth(TOLD) {
+        // The text repeats the input, which may be very long.
+        if let Some((end, _)) = what.char_indices().nth(MAX_LENGTH) {
             what.truncate(end);
             what.push_str(" ...");
         }
-        Wrong { what, help }
+        InputError { what, help }
     }
 }
 
-/// The longest that is told (characters).
-const TOLD: usize = 300;
+/// The longest error text (characters).
+const MAX_LENGTH: usize = 300;
 
 const LONGEST: Duration = Duration::from_secs(3600);
-const TIME: &str = "a time is a number and ms, s or min: 200ms, 1.5s, 2min";
-const RATE: &str =
+const TIME_UNITS: [(&str, f64); 3] = [("ms", 1e-3), ("s", 1.0), ("min", 60.0)];
+const TIME_HELP: &str = "a time is a number and ms, s or min: 200ms, 1.5s, 2min";
+const RATE_UNITS: [(&str, f64); 5] = [
+    ("kB/s", 1e3),
+    ("B/s", 1.0),
+    ("MB/s", 1e6),
+    ("kbit/s", 1e3 / 8.0),
+    ("Mbit/s", 1e6 / 8.0),
+];
+const RATE_HELP: &str =
     "a rate is a number and B/s, kB/s, MB/s (bytes), kbit/s or Mbit/s (bits): 64kB/s";
 
-/// Reads `200ms`.
-pub(super) fn time(text: &str) -> Result<Duration, Wrong> {
-    let (number, unit) = split(text, TIME)?;
-    let seconds = match unit {
-        "ms" => number / 1e3,
-        "s" => number,
-        "min" => number * 60.0,
-        "" => {
-            let what = format!("{text} has no unit");
-            return Err(Wrong::new(what, format!("{text}ms, or {text}s")));
-        }
-        _ => return Err(Wrong::new(format!("{unit:?} is no unit of time"), TIME)),
-    };
+/// Reads a time such as `200ms`.
+pub(super) fn time(text: &str) -> Result<Duration, InputError> {
+    let seconds = scaled(text, &TIME_UNITS, TIME_HELP)?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(time) if time <= LONGEST => Ok(time),
-        _ => Err(Wrong::new(format!("{text} is too long"), "at most 60min")),
+        _ => {
+            let what = format!("{text} is too long");
+            Err(InputError::new(what, "use at most 60min"))
+        }
     }
 }
 
-/// Bytes in a second.
+/// A number of bytes in a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rate(f64);
 
 impl Rate {
-    /// Reads `64kB/s`.
-    pub(super) fn parse(text: &str) -> Result<Rate, Wrong> {
-        let (number, unit) = split(text, RATE)?;
-        let bytes = match unit {
-            "B/s" => number,
-            "kB/s" => number * 1e3,
-            "MB/s" => number * 1e6,
-            "kbit/s" => number * 1e3 / 8.0,
-            "Mbit/s" => number * 1e6 / 8.0,
-            "" => {
-                let what = format!("{text} has no unit");
-                return Err(Wrong::new(what, format!("{text}kB/s, or {text}B/s")));
-            }
-            "b/s" | "kb/s" | "mb/s" | "Mb/s" | "KB/s" | "bps" | "kbps" | "Mbps" => {
-                let what = format!("{unit:?} may be bytes or bits");
-                return Err(Wrong::new(what, RATE));
-            }
-            _ => return Err(Wrong::new(format!("{unit:?} is no unit of a rate"), RATE)),
-        };
+    /// Reads a rate such as `64kB/s`.
+    pub(super) fn parse(text: &str) -> Result<Rate, InputError> {
+        let bytes = scaled(text, &RATE_UNITS, RATE_HELP)?;
         match (1.0..=1e9).contains(&bytes) {
             true => Ok(Rate(bytes)),
             false => {
                 let what = format!("{text} is out of range");
-                Err(Wrong::new(what, "from 1B/s to 1000MB/s"))
+                Err(InputError::new(what, "use 1B/s to 1000MB/s"))
             }
         }
     }
 
-    /// How long so many bytes take.
+    /// Returns the time that these bytes take.
     pub(super) fn takes(self, bytes: usize) -> Duration {
         Duration::from_secs_f64(bytes as f64 / self.0)
     }
 
-    /// The bytes that pass in this time, at least one.
+    /// Returns the number of bytes that pass in this time, at least one.
     pub(super) fn bytes_in(self, time: Duration) -> usize {
         ((self.0 * time.as_secs_f64()) as usize).max(1)
     }
 }
 
-/// A number, and the word behind it.
-fn split<'a>(text: &'a str, help: &str) -> Result<(f64, &'a str), Wrong> {
+/// Reads a number and a unit; returns their product.
+fn scaled(text: &str, units: &[(&str, f64)], help: &str) -> Result<f64, InputError> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
-    match number.parse() {
-        Ok(number) => Ok((number, unit)),
-        Err(_) => Err(Wrong::new(
-            format!("{text:?} does not begin with a number"),
-            help,
-        )),
+    let Ok(number) = number.parse::<f64>() else {
+        let what = format!("{text:?} does not begin with a number");
+        return Err(InputError::new(what, help));
+    };
+    if let Some((_, factor)) = units.iter().find(|(name, _)| *name == unit) {
+        return Ok(number * factor);
     }
+    let what = match unit {
+        "" => format!("{text} has no unit"),
+        "b/s" | "kb/s" | "mb/s" | "Mb/s" | "KB/s" | "bps" | "kbps" | "Mbps" => {
+            format!("{unit:?} may be bytes or bits")
+        }
+        _ => format!("{unit:?} is not a unit"),
+    };
+    Err(InputError::new(what, help))
 }
 
-/// Writes what [`time()`] reads.
+/// Prints a time in the form that [`time()`] reads.
 pub(super) struct Time(pub(super) Duration);
 
 impl fmt::Display for Time {
@@ -140,19 +130,19 @@ impl fmt::Display for Rate {
 mod tests {
     use super::*;
 
-    /// A line of a program may be as long as it likes, and what is said of it not.
+    /// A line of a script may be long; the error is short.
     #[test]
-    fn what_was_typed_is_not_repeated_to_its_end() {
-        let wrong = |length| time(&"ü".repeat(length)).unwrap_err().what;
+    fn an_error_repeats_only_the_beginning_of_a_long_input() {
+        let what = |length| time(&"ü".repeat(length)).unwrap_err().what;
         assert_eq!(
-            wrong(10),
+            what(10),
             format!("{:?} does not begin with a number", "ü".repeat(10))
         );
-        assert_eq!(wrong(1_000_000).chars().count(), TOLD + 4);
+        assert_eq!(what(1_000_000).chars().count(), MAX_LENGTH + 4);
     }
 
     #[test]
-    fn a_time_and_a_rate_are_read_and_written_the_same() {
+    fn a_time_and_a_rate_are_printed_as_they_were_read() {
         for text in ["0ms", "200ms", "1.5s", "10s", "2min", "60min"] {
             assert_eq!(Time(time(text).unwrap()).to_string(), text);
         }
@@ -164,36 +154,36 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_unit_is_answered_with_the_right_ones() {
+    fn an_error_names_the_units() {
         for (text, what, help) in [
-            ("200", "200 has no unit", "200ms, or 200s"),
-            ("200MS", "\"MS\" is no unit", "200ms"),
-            ("200 ms", "\" ms\" is no unit", "200ms"),
-            ("5m", "\"m\" is no unit", "2min"),
+            ("200", "200 has no unit", "200ms"),
+            ("200MS", "\"MS\" is not a unit", "200ms"),
+            ("200 ms", "\" ms\" is not a unit", "200ms"),
+            ("5m", "\"m\" is not a unit", "2min"),
             ("ms", "begin with a number", "200ms"),
             ("-1s", "begin with a number", "200ms"),
-            ("1e3s", "\"e3s\" is no unit", "200ms"),
+            ("1e3s", "\"e3s\" is not a unit", "200ms"),
             ("61min", "too long", "60min"),
         ] {
-            let wrong = time(text).unwrap_err();
-            assert!(wrong.what.contains(what), "{text}: {wrong:?}");
-            assert!(wrong.help.contains(help), "{text}: {wrong:?}");
+            let error = time(text).unwrap_err();
+            assert!(error.what.contains(what), "{text}: {error:?}");
+            assert!(error.help.contains(help), "{text}: {error:?}");
         }
         for (text, what, help) in [
             ("64", "64 has no unit", "64kB/s"),
             ("64kb/s", "may be bytes or bits", "kbit/s"),
-            ("64kB", "\"kB\" is no unit", "kB/s"),
+            ("64kB", "\"kB\" is not a unit", "kB/s"),
             ("0B/s", "out of range", "1B/s"),
             ("2000MB/s", "out of range", "1000MB/s"),
         ] {
-            let wrong = Rate::parse(text).unwrap_err();
-            assert!(wrong.what.contains(what), "{text}: {wrong:?}");
-            assert!(wrong.help.contains(help), "{text}: {wrong:?}");
+            let error = Rate::parse(text).unwrap_err();
+            assert!(error.what.contains(what), "{text}: {error:?}");
+            assert!(error.help.contains(help), "{text}: {error:?}");
         }
     }
 
     #[test]
-    fn a_rate_is_a_time_for_bytes_and_bytes_for_a_time() {
+    fn a_rate_converts_bytes_to_time_and_back() {
         let rate = Rate::parse("64kB/s").unwrap();
         assert_eq!(rate.takes(32_000), Duration::from_millis(500));
         assert_eq!(rate.bytes_in(Duration::from_millis(50)), 3200);

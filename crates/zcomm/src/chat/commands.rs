@@ -1,23 +1,17 @@
-//! What a line that somebody types means.
+//! Parses the lines that a user types.
 //!
-//! Plain text is for the room; a line that begins with `/` is for us. Nothing is guessed: a
-//! command that is misspelt is told and not sent, because what stands in a chat cannot be
-//! taken back.
+//! Plain text is a message; a line that begins with `/` is a command. A misspelt command is
+//! an error and is not sent, because a message in a chat cannot be deleted.
 //!
-//! Names may have spaces in them (`Ada 2`), so `/msg` looks for the longest name that it
-//! knows; quotes name somebody whom it does not know.
+//! A name may contain spaces (`Ada 2`), so `/msg` looks for the longest known name. Quotes
+//! mark a name that is not known.
 
-/// What somebody wants.
+/// What a line says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
-    Say(String),
-    Broadcast(String),
-    Message {
-        to: String,
-        text: String,
-    },
+    Send(To, String),
     Join(String),
-    /// This room, or the one that plain text goes to.
+    /// Without a name: the room that plain text is sent to.
     Leave(Option<String>),
     Who,
     Ping,
@@ -26,36 +20,43 @@ pub(super) enum Command {
     Exit,
 }
 
-/// The commands: what to type, and what it does.
+/// Who gets a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum To {
+    Room,
+    Everybody,
+    Person(String),
+}
+
+/// The commands: the form, and what it does.
 pub(super) const COMMANDS: &[(&str, &str)] = &[
     (
         "/broadcast TEXT",
-        "say something to everybody on the server",
+        "send a message to everybody on the server",
     ),
     (
         "/msg NAME TEXT",
-        "say something to one person; \"NAME\" where it has spaces",
+        "send a private message; write \"NAME\" if it has spaces",
     ),
-    ("/join ROOM", "enter a room, or turn to one that you are in"),
+    ("/join ROOM", "join a room, or switch to it"),
     ("/leave [ROOM]", "leave a room"),
-    ("/who", "who is in this room"),
-    ("/ping", "how long the way to the server and back takes"),
-    ("/stats", "some figures about the server"),
-    ("/help", "this list"),
-    ("/exit", "leave; Ctrl-D does the same"),
+    ("/who", "list the people in this room"),
+    ("/ping", "measure the round trip to the server"),
+    ("/stats", "show the server's statistics"),
+    ("/help", "show this list"),
+    ("/exit", "leave the chat; Ctrl-D does the same"),
 ];
 
 impl Command {
-    /// Reads a line, or says what is wrong with it. `None` for an empty one. `names` are
-    /// those that are known.
+    /// Parses a line; `None` if it is empty. `names` are the known names.
     pub(super) fn parse(line: &str, names: &[String]) -> Option<Result<Command, String>> {
         let line = line.trim();
         let Some(command) = line.strip_prefix('/') else {
-            return (!line.is_empty()).then(|| Ok(Command::Say(line.to_owned())));
+            return (!line.is_empty()).then(|| Ok(Command::Send(To::Room, line.to_owned())));
         };
-        // Two of them are for a text that begins with one.
+        // `//` begins a message that starts with `/`.
         if command.starts_with('/') {
-            return Some(Ok(Command::Say(command.to_owned())));
+            return Some(Ok(Command::Send(To::Room, command.to_owned())));
         }
         let (word, rest) = command
             .split_once(char::is_whitespace)
@@ -66,7 +67,7 @@ impl Command {
             false => Ok(command(rest.to_owned())),
         };
         Some(match word {
-            "broadcast" => text(Command::Broadcast),
+            "broadcast" => text(|text| Command::Send(To::Everybody, text)),
             "msg" => addressed(rest, names).ok_or_else(|| usage(word)),
             "join" => text(Command::Join),
             "leave" => Ok(Command::Leave((!rest.is_empty()).then(|| rest.to_owned()))),
@@ -76,7 +77,7 @@ impl Command {
             "help" => Ok(Command::Help),
             "exit" | "quit" => Ok(Command::Exit),
             _ => Err(format!(
-                "there is no /{word}; /help shows what there is, and //{word} says it as text"
+                "unknown command /{word}: type /help for the list, or //{word} to send it as text"
             )),
         })
     }
@@ -86,10 +87,10 @@ fn usage(word: &str) -> String {
     let form = COMMANDS
         .iter()
         .find(|(form, _)| form[1..].starts_with(word));
-    form.map_or_else(String::new, |(form, _)| format!("it is {form}"))
+    form.map_or_else(String::new, |(form, _)| format!("usage: {form}"))
 }
 
-/// The name at the beginning, and the text behind it.
+/// Splits `NAME TEXT`.
 fn addressed(rest: &str, names: &[String]) -> Option<Command> {
     let known = || {
         let fits = |name: &&String| {
@@ -103,10 +104,8 @@ fn addressed(rest: &str, names: &[String]) -> Option<Command> {
     let first = || rest.split_once(char::is_whitespace);
     let (to, text) = quoted().or_else(known).or_else(first)?;
     let (to, text) = (to.trim(), text.trim());
-    (!to.is_empty() && !text.is_empty()).then(|| Command::Message {
-        to: to.to_owned(),
-        text: text.to_owned(),
-    })
+    let person = || To::Person(to.to_owned());
+    (!to.is_empty() && !text.is_empty()).then(|| Command::Send(person(), text.to_owned()))
 }
 
 #[cfg(test)]
@@ -119,49 +118,48 @@ mod tests {
     }
 
     fn message(to: &str, text: &str) -> Option<Result<Command, String>> {
-        let (to, text) = (to.to_owned(), text.to_owned());
-        Some(Ok(Command::Message { to, text }))
+        Some(Ok(Command::Send(To::Person(to.into()), text.into())))
     }
 
     #[test]
-    fn plain_text_is_for_the_room() {
+    fn plain_text_is_a_message() {
         assert_eq!(
             parse("  hello you "),
-            Some(Ok(Command::Say("hello you".into())))
+            Some(Ok(Command::Send(To::Room, "hello you".into())))
         );
         assert_eq!(
             parse("//etc/passwd"),
-            Some(Ok(Command::Say("/etc/passwd".into())))
+            Some(Ok(Command::Send(To::Room, "/etc/passwd".into())))
         );
         assert_eq!(parse(" \t "), None);
     }
 
     #[test]
-    fn a_name_is_the_longest_that_is_known() {
+    fn a_name_is_the_longest_known_name() {
         assert_eq!(parse("/msg Ada 2 psst"), message("Ada 2", "psst"));
         assert_eq!(parse("/msg Ada 2"), message("Ada", "2"));
         assert_eq!(parse("/msg Adam 2 psst"), message("Adam", "2 psst"));
         assert_eq!(parse("/msg \"Eve 3\" psst"), message("Eve 3", "psst"));
-        assert_eq!(parse("/msg Ben"), Some(Err("it is /msg NAME TEXT".into())));
+        assert_eq!(parse("/msg Ben"), Some(Err("usage: /msg NAME TEXT".into())));
         assert_eq!(
             parse("/msg \"\" x"),
-            Some(Err("it is /msg NAME TEXT".into()))
+            Some(Err("usage: /msg NAME TEXT".into()))
         );
     }
 
     #[test]
-    fn what_is_misspelt_is_told_and_not_said() {
+    fn a_misspelt_command_is_an_error_and_not_a_message() {
         for line in ["/brodcast all", "/", "/Join x"] {
-            let told = parse(line).unwrap().unwrap_err();
-            assert!(told.contains("/help"), "{told}");
+            let error = parse(line).unwrap().unwrap_err();
+            assert!(error.contains("/help"), "{error}");
         }
-        assert_eq!(parse("/join"), Some(Err("it is /join ROOM".into())));
+        assert_eq!(parse("/join"), Some(Err("usage: /join ROOM".into())));
         assert_eq!(parse("/leave"), Some(Ok(Command::Leave(None))));
         assert_eq!(parse("/quit"), Some(Ok(Command::Exit)));
     }
 
     #[test]
-    fn every_command_of_the_list_is_one() {
+    fn every_command_of_the_list_is_parsed() {
         for (form, _) in COMMANDS {
             let line = form.replace(['[', ']'], "");
             assert!(matches!(parse(&line), Some(Ok(_))), "{form}");

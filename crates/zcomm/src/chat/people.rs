@@ -1,99 +1,101 @@
-//! Who is in which room, as far as the server has told.
+//! The names of the people in each room, as the server reports them.
 //!
-//! The server tells a list once and then each change. A list has at most a hundred names, so
-//! the number of people beside it is the server's, not the length of ours.
-//!
-//! Production shows the rest page by page.
+//! The server sends a list once, and then each change. A list holds at most 100 names, so
+//! the number of people comes from the server and not from the length of the list.
 
 use std::collections::BTreeMap;
 
 use zcomm_chat::envelope::ServerMessage;
 
-use crate::output::visible;
+use crate::shared::text::visible;
 
-/// Names that are kept of one room.
-const MOST: usize = 200;
-/// Bytes of a name that is kept.
-const LONGEST: usize = 200;
+/// The most names that are kept for one room.
+const MAX_NAMES: usize = 200;
+/// The longest name that is kept (bytes).
+const MAX_NAME_BYTES: usize = 200;
 
-/// The rooms that we are in.
+/// The people in the rooms that this client has joined.
 #[derive(Default)]
 pub(super) struct People {
-    rooms: BTreeMap<String, Room>,
+    rooms: BTreeMap<String, Members>,
 }
 
 #[derive(Default)]
-struct Room {
+struct Members {
     names: Vec<String>,
     count: usize,
 }
 
 impl People {
-    /// Takes in what the server says, and says whether anything is different.
-    pub(super) fn hear(&mut self, message: &ServerMessage) -> bool {
+    /// Applies a message of the server. Returns true if it changed a list.
+    pub(super) fn update(&mut self, message: &ServerMessage) -> bool {
         use ServerMessage::{Joined, Left, UserJoined, UserLeft, UserList};
-        let (room, count) = match message {
+        match message {
             Joined {
-                room, user_count, ..
+                room,
+                users,
+                user_count,
+                ..
+            } => {
+                self.rooms.insert(room.clone(), Members::default());
+                self.change(room, *user_count, |members| members.list(users))
             }
-            | UserList {
-                room, user_count, ..
-            }
-            | UserJoined {
-                room, user_count, ..
-            }
-            | UserLeft {
-                room, user_count, ..
-            } => (room, *user_count),
-            Left { room } => return self.rooms.remove(room).is_some(),
-            _ => return false,
-        };
-        if matches!(message, Joined { .. }) {
-            self.rooms.insert(room.clone(), Room::default());
+            UserList {
+                room,
+                users,
+                user_count,
+            } => self.change(room, *user_count, |members| members.list(users)),
+            UserJoined {
+                room,
+                name,
+                user_count,
+                ..
+            } => self.change(room, *user_count, |members| members.add(name)),
+            UserLeft {
+                room,
+                name,
+                user_count,
+                ..
+            } => self.change(room, *user_count, |members| members.remove(name)),
+            Left { room } => self.rooms.remove(room).is_some(),
+            _ => false,
         }
-        let Some(there) = self.rooms.get_mut(room) else {
+    }
+
+    fn change(&mut self, room: &str, count: usize, change: impl FnOnce(&mut Members)) -> bool {
+        let Some(members) = self.rooms.get_mut(room) else {
             return false;
         };
-        there.count = count;
-        match message {
-            UserJoined { name, .. } => there.add(name),
-            UserLeft { name, .. } => there.names.retain(|other| other != name),
-            Joined { users, .. } | UserList { users, .. } => {
-                there.names.clear();
-                users.iter().for_each(|name| there.add(name));
-            }
-            _ => {}
-        }
+        members.count = count;
+        change(members);
         true
     }
 
-    /// Who is in this room, as a sentence that a terminal can show.
-    pub(super) fn who(&self, room: &str) -> String {
-        let Some(there) = self.rooms.get(room) else {
+    /// Returns a sentence with the names of a room, safe to print.
+    pub(super) fn list(&self, room: &str) -> String {
+        let Some(members) = self.rooms.get(room) else {
             return format!("you are not in {}", visible(room));
         };
-        let mut names: Vec<_> = there.names.iter().map(|name| visible(name)).collect();
+        let mut names: Vec<_> = members.names.iter().map(|name| visible(name)).collect();
         names.sort();
-        let more = there.count.saturating_sub(names.len());
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
+        let more = match members.count.saturating_sub(names.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
         };
         let (room, names) = (visible(room), names.join(", "));
-        format!("{} in {room}: {names}{more}", there.count)
+        format!("{} in {room}: {names}{more}", members.count)
     }
 
-    /// Those whose names can stand in a line that is being typed.
+    /// Returns the names that can be typed: the Tab key completes them.
     pub(super) fn typeable(&self) -> Vec<String> {
         let mut names = self.names();
         names.retain(|name| *name == visible(name));
         names
     }
 
-    /// Everybody whom we know of.
+    /// Returns every known name once, sorted.
     pub(super) fn names(&self) -> Vec<String> {
-        let names = self.rooms.values().flat_map(|room| &room.names);
+        let names = self.rooms.values().flat_map(|members| &members.names);
         let mut names: Vec<_> = names.cloned().collect();
         names.sort();
         names.dedup();
@@ -101,12 +103,21 @@ impl People {
     }
 }
 
-impl Room {
+impl Members {
+    fn list(&mut self, names: &[String]) {
+        self.names.clear();
+        names.iter().for_each(|name| self.add(name));
+    }
+
     fn add(&mut self, name: &String) {
-        let fits = self.names.len() < MOST && name.len() <= LONGEST;
+        let fits = self.names.len() < MAX_NAMES && name.len() <= MAX_NAME_BYTES;
         if fits && !self.names.contains(name) {
             self.names.push(name.clone());
         }
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.names.retain(|other| other != name);
     }
 }
 
@@ -116,7 +127,7 @@ mod tests {
 
     fn in_lobby() -> People {
         let mut people = People::default();
-        people.rooms.insert("lobby".into(), Room::default());
+        people.rooms.insert("lobby".into(), Members::default());
         people
     }
 
@@ -128,7 +139,7 @@ mod tests {
         }
     }
 
-    fn comes(room: &str, name: &str, user_count: usize) -> ServerMessage {
+    fn joins(room: &str, name: &str, user_count: usize) -> ServerMessage {
         ServerMessage::UserJoined {
             room: room.into(),
             client_id: "1".into(),
@@ -138,45 +149,45 @@ mod tests {
     }
 
     #[test]
-    fn a_list_and_each_change_say_who_is_there() {
+    fn a_list_and_each_change_update_the_names() {
         let mut people = in_lobby();
-        assert!(people.hear(&list("lobby", &["Ben", "Ada"], 2)));
-        assert!(people.hear(&comes("lobby", "Cleo", 3)));
-        assert_eq!(people.who("lobby"), "3 in lobby: Ada, Ben, Cleo");
-        assert!(people.hear(&ServerMessage::UserLeft {
+        assert!(people.update(&list("lobby", &["Ben", "Ada"], 2)));
+        assert!(people.update(&joins("lobby", "Cleo", 3)));
+        assert_eq!(people.list("lobby"), "3 in lobby: Ada, Ben, Cleo");
+        assert!(people.update(&ServerMessage::UserLeft {
             room: "lobby".into(),
             client_id: "1".into(),
             name: "Ben".into(),
             user_count: 2,
         }));
-        assert_eq!(people.who("lobby"), "2 in lobby: Ada, Cleo");
-        assert_eq!(people.who("garden"), "you are not in garden");
+        assert_eq!(people.list("lobby"), "2 in lobby: Ada, Cleo");
+        assert_eq!(people.list("garden"), "you are not in garden");
     }
 
     #[test]
     fn a_list_is_bounded_and_the_rest_is_counted() {
         let mut people = in_lobby();
-        people.hear(&list("lobby", &["Ada"], 1));
+        people.update(&list("lobby", &["Ada"], 1));
         for count in 2..=1000 {
-            people.hear(&comes("lobby", &format!("guest {count}"), count));
+            people.update(&joins("lobby", &format!("guest {count}"), count));
         }
-        assert_eq!(people.names().len(), MOST);
-        assert!(people.who("lobby").ends_with("and 800 more"));
-        assert!(!people.hear(&comes("elsewhere", "Eve", 1)));
-        assert!(!people.hear(&list("elsewhere", &["Eve"], 1)));
-        let long = "x".repeat(LONGEST + 1);
-        people.hear(&list("lobby", &[&long, "Ada"], 2));
-        people.hear(&comes("lobby", &long, 2));
+        assert_eq!(people.names().len(), MAX_NAMES);
+        assert!(people.list("lobby").ends_with("and 800 more"));
+        assert!(!people.update(&joins("elsewhere", "Eve", 1)));
+        assert!(!people.update(&list("elsewhere", &["Eve"], 1)));
+        let long = "x".repeat(MAX_NAME_BYTES + 1);
+        people.update(&list("lobby", &[&long, "Ada"], 2));
+        people.update(&joins("lobby", &long, 2));
         assert_eq!(people.names(), ["Ada"]);
     }
 
-    /// a12: the server checks names, but not every server is ours.
+    /// a12: the course's server checks names; another server may not.
     #[test]
     fn a12_a_name_cannot_control_the_terminal() {
         let mut people = in_lobby();
-        people.hear(&list("lobby", &["E\x1b]0;pwn\x07ve", "Ada"], 2));
-        assert_eq!(people.who("lobby"), "2 in lobby: Ada, E␛]0;pwn␇ve");
-        assert_eq!(people.who("\x1b[2J"), "you are not in ␛[2J");
+        people.update(&list("lobby", &["E\x1b]0;pwn\x07ve", "Ada"], 2));
+        assert_eq!(people.list("lobby"), "2 in lobby: Ada, E␛]0;pwn␇ve");
+        assert_eq!(people.list("\x1b[2J"), "you are not in ␛[2J");
         assert_eq!(people.typeable(), ["Ada"]);
     }
 }

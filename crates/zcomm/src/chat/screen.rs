@@ -1,12 +1,11 @@
-//! The terminal of a chat: a line that is being typed, and others that come in above it.
+//! The terminal of a chat: a line that is being typed, and messages that appear above it.
 //!
-//! The line is edited in a thread of its own, which waits for keys and cannot be told to
-//! stop. What comes from the network is printed by another thread, through the editor: it
-//! takes the half-typed line away, prints, and puts it back. Neither may hold up the chat, so
-//! both are reached by bounded channels; lines that a stopped terminal (Ctrl-S) does not take
-//! are counted and left out.
+//! One thread edits the line: it waits for keys and cannot be cancelled. Another thread
+//! prints through the editor, which removes the half-typed line, prints, and restores the
+//! line. Neither may block the chat, so bounded channels lead to both. Lines that a stopped
+//! terminal (Ctrl-S) does not take are counted and dropped.
 //!
-//! Without a terminal, in a pipe, lines are read and written as they come.
+//! In a pipe, lines are read and written without an editor.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -26,18 +25,18 @@ use rustyline::{
 use tokio::{sync::mpsc, time::sleep};
 
 use super::commands::COMMANDS;
-use crate::{lines, output::counted};
+use crate::shared::{lines, text::counted};
 
-/// Lines that are to be printed and are not yet.
+/// The number of lines that wait to be printed.
 const UNPRINTED: usize = 1000;
-/// For the last lines to be printed.
+/// The time limit for printing the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
-/// For the editor to draw what was printed last.
+/// The time for the editor to redraw after the last line.
 const REDRAW: Duration = Duration::from_millis(100);
-/// Lines that can be got back with the arrow keys.
+/// The number of lines that the arrow keys bring back.
 const HISTORY: usize = 200;
 
-/// What the person at the terminal does.
+/// What the user does.
 pub(super) enum Input {
     Line(String),
     /// Ctrl-D, or the end of a pipe.
@@ -48,25 +47,26 @@ pub(super) enum Input {
     Failed(io::Error),
 }
 
-/// Where lines come from and go to.
+/// The input and the output of the chat.
 pub(super) struct Screen {
     input: mpsc::Receiver<Input>,
-    /// The prompt for the next line; a pipe has none.
+    /// Sends the prompt for the next line. `None` in a pipe.
     prompts: Option<Sender<String>>,
-    /// Somebody may be in the middle of a line.
+    /// Whether a line may be half typed.
     typing: bool,
     out: SyncSender<String>,
-    /// Ends when all is printed.
+    /// Closed when all lines are printed.
     printed: Receiver<()>,
+    /// The number of lines dropped since the last one that was printed.
     unshown: u64,
     names: Arc<Mutex<Vec<String>>>,
-    /// As it was before the editor changed it.
+    /// The terminal's settings before the editor changed them.
     #[cfg(unix)]
     terminal: Option<rustix::termios::Termios>,
 }
 
 impl Screen {
-    /// Takes the terminal, or the pipes.
+    /// Opens the terminal, or the pipes.
     pub(super) fn open(prompt: String) -> Screen {
         #[cfg(unix)]
         let terminal = rustix::termios::tcgetattr(io::stdin()).ok();
@@ -75,7 +75,7 @@ impl Screen {
         let (input, prompts, printed) = match editor(&names) {
             Some((editor, mut printer)) => {
                 let (prompts, next_prompt) = channel();
-                // The other end is in the thread that begins next.
+                // The receiver lives in the thread that starts next.
                 prompts.send(prompt).ok();
                 let printed = print(lines, move |line| printer.print(line).is_ok());
                 (edit(editor, next_prompt), Some(prompts), printed)
@@ -95,17 +95,17 @@ impl Screen {
         }
     }
 
-    /// The next that is typed. After a line, [`ready`](Screen::ready) has to be called.
+    /// Waits for the next input. After a line, the caller must call [`ready`](Screen::ready).
     pub(super) async fn input(&mut self) -> Input {
         let input = self.input.recv().await.unwrap_or(Input::End);
         self.typing = false;
         input
     }
 
-    /// The line has been dealt with: another may be typed, behind this prompt.
+    /// Shows this prompt and lets the user type the next line.
     pub(super) fn ready(&mut self, prompt: String) {
         if let Some(prompts) = &self.prompts {
-            // When nobody is there, the input has ended.
+            // Sending fails when the input has ended.
             self.typing = prompts.send(prompt).is_ok();
         }
     }
@@ -116,7 +116,7 @@ impl Screen {
             0 => line,
             count => {
                 let lines = counted(count, "line");
-                format!("! not shown: {lines}, which the terminal did not take\n{line}")
+                format!("! {lines} dropped: the terminal did not accept them\n{line}")
             }
         };
         match self.out.try_send(line) {
@@ -125,19 +125,19 @@ impl Screen {
         }
     }
 
-    /// The names that the Tab key completes.
+    /// Sets the names that the Tab key completes.
     pub(super) fn complete(&self, names: Vec<String>) {
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
-    /// Prints what waits, and gives the terminal back as it was, also in the middle of a line.
+    /// Prints the waiting lines and restores the terminal, even in the middle of a line.
     pub(super) async fn close(self) {
         drop(self.out);
         drop(self.prompts);
-        // The thread says nothing; it ends. One that cannot print is left.
+        // The thread sends nothing: its end closes the channel. A blocked thread is abandoned.
         self.printed.recv_timeout(LAST_LINES).ok();
         if self.typing {
-            // The editor draws in its own time, and tells nobody when it has.
+            // The editor does not report when it has redrawn its line.
             sleep(REDRAW).await;
         }
         #[cfg(unix)]
@@ -146,17 +146,17 @@ impl Screen {
             tcsetattr(io::stdin(), OptionalActions::Now, &terminal).ok();
         }
         if self.typing {
-            // What comes next stands on a line of its own.
+            // The next output begins on a new line.
             plain("\n").ok();
         }
     }
 }
 
-type Words = Arc<Mutex<Vec<String>>>;
+type Names = Arc<Mutex<Vec<String>>>;
 type LineEditor = Editor<Completions, DefaultHistory>;
 
-/// An editor and the way to print above it; `None` without a terminal that can do both.
-fn editor(names: &Words) -> Option<(LineEditor, impl ExternalPrinter + Send + use<>)> {
+/// Returns an editor and its printer; `None` unless the terminal supports both.
+fn editor(names: &Names) -> Option<(LineEditor, impl ExternalPrinter + Send + use<>)> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return None;
     }
@@ -164,7 +164,7 @@ fn editor(names: &Words) -> Option<(LineEditor, impl ExternalPrinter + Send + us
         .max_history_size(HISTORY)
         .ok()?
         .auto_add_history(true)
-        // A message of several lines is several messages.
+        // Each line of a pasted text is a message.
         .bracketed_paste(false)
         .build();
     let mut editor = Editor::with_config(config).ok()?;
@@ -174,7 +174,7 @@ fn editor(names: &Words) -> Option<(LineEditor, impl ExternalPrinter + Send + us
     Some((editor, printer))
 }
 
-/// Reads lines from the terminal, one for each prompt.
+/// Reads a line from the terminal for each prompt.
 fn edit(mut editor: LineEditor, prompts: Receiver<String>) -> mpsc::Receiver<Input> {
     let (sender, input) = mpsc::channel(1);
     thread::spawn(move || {
@@ -202,7 +202,7 @@ fn read() -> mpsc::Receiver<Input> {
     })
 }
 
-/// Prints each line until there are no more. What it returns ends then.
+/// Prints each line in a thread. The returned channel closes after the last one.
 fn print(
     lines: Receiver<String>,
     mut write: impl FnMut(String) -> bool + Send + 'static,
@@ -215,7 +215,7 @@ fn print(
                 true => line + "\n",
                 false => anstream::adapter::strip_str(&line).to_string() + "\n",
             };
-            // Nobody reads any more; the exit code tells the rest.
+            // The reader is gone. The exit code still reports the result.
             if !write(line) {
                 break;
             }
@@ -231,9 +231,9 @@ fn plain(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// What the Tab key does.
+/// Completes commands and names at the Tab key.
 struct Completions {
-    names: Words,
+    names: Names,
 }
 
 impl Completer for Completions {
@@ -250,7 +250,7 @@ impl Completer for Completions {
     }
 }
 
-// These do nothing here.
+// rustyline requires these. They do nothing.
 impl Hinter for Completions {
     type Hint = String;
 }
@@ -258,7 +258,7 @@ impl Highlighter for Completions {}
 impl Validator for Completions {}
 impl Helper for Completions {}
 
-/// Where the word begins that stands at the end of this, and what it can become.
+/// Returns the start of the last word, and the words that complete it.
 fn completions(typed: &str, names: &[String]) -> (usize, Vec<String>) {
     let (start, of_commands) = match typed.strip_prefix("/msg ") {
         Some(name) => (typed.len() - name.len(), false),

@@ -1,88 +1,71 @@
 //! Is there a browser?
 //!
-//! Every lesson has a page. Any browser of the last ten years speaks WebSocket; without
-//! one, `zcomm connect` does.
+//! Every lesson has a page. Any browser of the last ten years supports WebSocket; without
+//! one, `zcomm connect` is the client.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use super::{
-    Situation,
-    finding::{Finding, note, ok},
-};
+use super::finding::{Finding, note, ok};
 
-/// As people call them, and as they are found on the PATH.
-const ON_PATH: [(&str, &[&str]); 4] = [
-    ("Firefox", &["firefox", "firefox-esr"]),
-    ("Chromium", &["chromium", "chromium-browser"]),
-    ("Chrome", &["google-chrome", "google-chrome-stable"]),
-    ("Edge", &["microsoft-edge", "microsoft-edge-stable"]),
+/// The browsers, each with its programs on the PATH and its usual places on every system.
+const BROWSERS: [(&str, &[&str]); 5] = [
+    (
+        "Firefox",
+        &[
+            "firefox",
+            "firefox-esr",
+            "/snap/bin/firefox",
+            "/var/lib/flatpak/exports/bin/org.mozilla.firefox",
+            "/Applications/Firefox.app",
+            r"C:\Program Files\Mozilla Firefox\firefox.exe",
+        ],
+    ),
+    (
+        "Chromium",
+        &[
+            "chromium",
+            "chromium-browser",
+            "/snap/bin/chromium",
+            "/var/lib/flatpak/exports/bin/org.chromium.Chromium",
+            "/Applications/Chromium.app",
+        ],
+    ),
+    (
+        "Chrome",
+        &[
+            "google-chrome",
+            "google-chrome-stable",
+            "/opt/google/chrome/chrome",
+            "/Applications/Google Chrome.app",
+            r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+            r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
+        ],
+    ),
+    (
+        "Edge",
+        &[
+            "microsoft-edge",
+            "microsoft-edge-stable",
+            "/Applications/Microsoft Edge.app",
+            r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+            r"C:\Program Files\Microsoft\Edge\Application\msedge.exe",
+        ],
+    ),
+    ("Safari", &["/Applications/Safari.app"]),
 ];
 
-/// Where they are on systems that keep them off the PATH.
-const PLACES: &[(&str, &[&str])] = if cfg!(target_os = "macos") {
-    &[
-        ("Safari", &["/Applications/Safari.app"]),
-        ("Firefox", &["/Applications/Firefox.app"]),
-        ("Chrome", &["/Applications/Google Chrome.app"]),
-        ("Chromium", &["/Applications/Chromium.app"]),
-        ("Edge", &["/Applications/Microsoft Edge.app"]),
-    ]
-} else if cfg!(windows) {
-    &[
-        (
-            "Firefox",
-            &[r"C:\Program Files\Mozilla Firefox\firefox.exe"],
-        ),
-        (
-            "Chrome",
-            &[
-                r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-                r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
-            ],
-        ),
-        (
-            "Edge",
-            &[
-                r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
-                r"C:\Program Files\Microsoft\Edge\Application\msedge.exe",
-            ],
-        ),
-    ]
-} else {
-    &[
-        (
-            "Firefox",
-            &[
-                "/snap/bin/firefox",
-                "/var/lib/flatpak/exports/bin/org.mozilla.firefox",
-            ],
-        ),
-        (
-            "Chromium",
-            &[
-                "/snap/bin/chromium",
-                "/var/lib/flatpak/exports/bin/org.chromium.Chromium",
-            ],
-        ),
-        ("Chrome", &["/opt/google/chrome/chrome"]),
-    ]
-};
-
-pub(super) fn check(_: &Situation) -> Vec<Finding> {
-    let on_path = ON_PATH.iter().filter(|(_, names)| {
-        let mut names = names.iter();
-        names.any(|name| which::which(name).is_ok())
-    });
-    let in_place = PLACES.iter().filter(|(_, places)| {
-        let mut places = places.iter().map(PathBuf::from);
-        places.any(|place| place.exists())
-    });
-    let mut found: Vec<_> = on_path.chain(in_place).map(|(name, _)| *name).collect();
-    found.sort_unstable();
-    found.dedup();
-    vec![match found.is_empty() {
-        true => note("browser", "none found on the PATH and in the usual places")
-            .fix("one of another machine will do: see network; or zcomm connect URL"),
-        false => ok("browser", found.join(", ")),
-    }]
+pub(super) fn check() -> Finding {
+    let exists = |place: &&str| match Path::new(place).is_absolute() {
+        true => Path::new(place).exists(),
+        false => which::which(place).is_ok(),
+    };
+    let found = BROWSERS
+        .iter()
+        .filter(|(_, places)| places.iter().any(exists));
+    let names: Vec<_> = found.map(|(name, _)| *name).collect();
+    match names.is_empty() {
+        true => note("no browser found on the PATH or in the usual places")
+            .fix("use a browser on another machine (see network), or zcomm connect URL"),
+        false => ok(names.join(", ")),
+    }
 }

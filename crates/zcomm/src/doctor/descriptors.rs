@@ -1,86 +1,81 @@
-//! How many clients does this system let a server have?
+//! How many clients does this system allow a server?
 //!
-//! Each connection is a file descriptor. The soft limit is where a program starts; it may
-//! raise it up to the hard limit by itself, and our servers do. Other programs do not: a
-//! browser test or a load test of another kind stays at the soft one.
+//! Each connection is a file descriptor. A program starts with the soft limit and may raise
+//! it to the hard limit, as the servers of this course do. Other programs do not: a browser
+//! test or another load test keeps the soft limit.
 
-use super::{Situation, finding::Finding};
+use zcomm_core::OTHER_DESCRIPTORS;
 
-const TOPIC: &str = "descriptors";
+use super::{
+    finding::{Finding, ok, warning},
+    situation::Situation,
+};
+use crate::shared::text::counted;
 
+pub(super) fn check(situation: &Situation) -> Finding {
+    let (soft, hard) = limits();
+    judge(soft, hard, situation.config.max_connections)
+}
+
+/// Returns the soft and the hard limit; `None` stands for no limit.
 #[cfg(unix)]
-pub(super) fn check(situation: &Situation) -> Vec<Finding> {
+fn limits() -> (Option<u64>, Option<u64>) {
     use rustix::process::{Resource, getrlimit};
-
     let limit = getrlimit(Resource::Nofile);
-    vec![judge(
-        limit.current,
-        limit.maximum,
-        situation.config.max_connections,
-    )]
+    (limit.current, limit.maximum)
 }
 
 /// Windows has no such limit.
 #[cfg(not(unix))]
-pub(super) fn check(_: &Situation) -> Vec<Finding> {
-    vec![super::finding::ok(TOPIC, "no limit on this system")]
+fn limits() -> (Option<u64>, Option<u64>) {
+    (None, None)
 }
 
-#[cfg(unix)]
 fn judge(soft: Option<u64>, hard: Option<u64>, wanted: usize) -> Finding {
-    use super::finding::{look, ok};
-    use crate::output::counted;
-    use zcomm_core::OTHER_DESCRIPTORS;
-
-    let shown = |limit: Option<u64>| limit.map_or("no limit".to_owned(), |n| n.to_string());
-    let Some(most) = hard else {
-        let soft = shown(soft);
-        return ok(TOPIC, format!("{soft}, which a server raises as it needs"));
+    let limits = match (soft, hard) {
+        (None, None) => return ok("no limit"),
+        (Some(soft), None) => return ok(format!("{soft} (a server raises it without limit)")),
+        (Some(soft), Some(hard)) if soft < hard => format!("{soft} (a server raises it to {hard})"),
+        (_, Some(hard)) => hard.to_string(),
     };
-    let room = most.saturating_sub(OTHER_DESCRIPTORS as u64);
-    let clients = counted(room, "client");
-    let limits = match soft {
-        Some(soft) if soft == most => format!("{most}"),
-        soft => format!("{}, which a server raises up to {most}", shown(soft)),
-    };
-    if room < wanted as u64 {
-        let what = format!("{limits}: {clients}, and the settings promise {wanted}");
-        return look(TOPIC, what)
-            .fix(format!(
-                "promise less: WEBSOCKET_MAX_CONNECTIONS={}",
-                room.max(1)
-            ))
-            .fix("or have root raise it: /etc/security/limits.conf, or LimitNOFILE= in systemd");
+    let clients = hard
+        .unwrap_or_default()
+        .saturating_sub(OTHER_DESCRIPTORS as u64);
+    let enough = format!("{limits}: enough for {}", counted(clients, "client"));
+    if clients >= wanted as u64 {
+        return ok(format!("{enough} (ulimit -Hn)"));
     }
-    ok(TOPIC, format!("{limits}: room for {clients} (ulimit -Hn)"))
+    let fewer = clients.max(1);
+    warning(format!("{enough}, but the settings allow {wanted}"))
+        .fix(format!("allow fewer: WEBSOCKET_MAX_CONNECTIONS={fewer}"))
+        .fix("or raise the limit as root: /etc/security/limits.conf, or LimitNOFILE= in systemd")
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::super::finding::Verdict;
     use super::*;
 
     #[test]
-    fn the_hard_limit_says_how_many_clients_there_is_room_for() {
+    fn the_hard_limit_says_how_many_clients_are_possible() {
         for (hard, wanted, verdict, words) in [
             (
                 Some(1100),
                 1000,
                 Verdict::Ok,
-                "raises up to 1100: room for 1000",
+                "a server raises it to 1100): enough for 1000",
             ),
             (
                 Some(1099),
                 1000,
-                Verdict::Look,
-                "999 clients, and the settings promise 1000",
+                Verdict::Warning,
+                "999 clients, but the settings allow 1000",
             ),
-            (Some(5), 1000, Verdict::Look, "0 clients"),
-            (None, 1000, Verdict::Ok, "as it needs"),
+            (Some(5), 1000, Verdict::Warning, "0 clients"),
+            (None, 1000, Verdict::Ok, "without limit"),
         ] {
             let finding = judge(Some(256), hard, wanted);
             assert_eq!(finding.verdict, verdict, "{finding:?}");
-            assert!(finding.what.starts_with("256, "), "{finding:?}");
             assert!(finding.what.contains(words), "{finding:?}");
         }
     }

@@ -1,134 +1,132 @@
-//! What a check has found, and how it is told: a word, a topic, a sentence; then what to
-//! type, on a line of its own that can be copied.
+//! The result of a check, and how it is printed: a verdict, a topic and a sentence, then what
+//! to type.
 //!
-//! The word says it, and the colour repeats it. What is told may repeat what stands in a
-//! file or what a process calls itself, so nothing of it reaches a terminal as it is.
+//! A colour only repeats the verdict. A sentence may contain text from a file or the name of
+//! a process, so it is made visible before it is printed.
 
 use anstyle::Style;
 use serde_json::json;
 
-use crate::{
-    output::{visible, wrapped},
-    paint::{BAD, FAINT, GOOD, NOTE},
-};
+use crate::shared::text::{BAD, FAINT, GOOD, NOTE, counted, visible, wrapped};
 
-/// How wide a line of words may be; what is to be typed stays whole.
+/// The width of a line. A command to type is not wrapped.
 const WIDTH: usize = 80;
-/// Where the sentences begin: behind the word and the topic.
-const INDENT: usize = 20;
+/// The column where the sentences begin, behind the verdict and the topic.
+const INDENT: usize = 21;
 
-/// How good or bad it is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Ok,
     /// Good to know.
     Note,
-    /// It works, and somebody should know.
-    Look,
-    /// A server would not start, or its clients would refuse it.
-    Bad,
+    /// It works, but the user should look at it.
+    Warning,
+    /// A server does not start, or its clients refuse it.
+    Error,
 }
 
 impl Verdict {
-    fn word(self) -> &'static str {
+    fn word(self) -> (&'static str, Style) {
         match self {
-            Verdict::Ok => "ok",
-            Verdict::Note => "note",
-            Verdict::Look => "look",
-            Verdict::Bad => "bad",
-        }
-    }
-
-    fn style(self) -> Style {
-        match self {
-            Verdict::Ok => GOOD,
-            Verdict::Note => FAINT,
-            Verdict::Look => NOTE,
-            Verdict::Bad => BAD,
+            Verdict::Ok => ("ok", GOOD),
+            Verdict::Note => ("note", FAINT),
+            Verdict::Warning => ("warn", NOTE),
+            Verdict::Error => ("error", BAD),
         }
     }
 }
 
-/// One line of the report.
+/// One result of a check.
 #[derive(Clone, Debug)]
 pub(super) struct Finding {
     pub(super) verdict: Verdict,
-    pub(super) topic: String,
     pub(super) what: String,
-    /// What to type or do next, one way a line.
+    /// What to type or do next: each is one way.
     pub(super) fixes: Vec<String>,
 }
 
 impl Finding {
-    fn new(verdict: Verdict, topic: impl Into<String>, what: impl Into<String>) -> Finding {
+    pub(super) fn new(verdict: Verdict, what: impl Into<String>) -> Finding {
         Finding {
             verdict,
-            topic: topic.into(),
             what: what.into(),
             fixes: Vec::new(),
         }
     }
 
-    /// The same with one more thing to type.
+    /// Adds a way to fix it.
     pub(super) fn fix(mut self, fix: impl Into<String>) -> Finding {
         self.fixes.push(fix.into());
         self
     }
 }
 
-pub(super) fn ok(topic: impl Into<String>, what: impl Into<String>) -> Finding {
-    Finding::new(Verdict::Ok, topic, what)
+pub(super) fn ok(what: impl Into<String>) -> Finding {
+    Finding::new(Verdict::Ok, what)
 }
 
-pub(super) fn note(topic: impl Into<String>, what: impl Into<String>) -> Finding {
-    Finding::new(Verdict::Note, topic, what)
+pub(super) fn note(what: impl Into<String>) -> Finding {
+    Finding::new(Verdict::Note, what)
 }
 
-pub(super) fn look(topic: impl Into<String>, what: impl Into<String>) -> Finding {
-    Finding::new(Verdict::Look, topic, what)
+pub(super) fn warning(what: impl Into<String>) -> Finding {
+    Finding::new(Verdict::Warning, what)
 }
 
-pub(super) fn bad(topic: impl Into<String>, what: impl Into<String>) -> Finding {
-    Finding::new(Verdict::Bad, topic, what)
+pub(super) fn error(what: impl Into<String>) -> Finding {
+    Finding::new(Verdict::Error, what)
 }
 
-/// For people.
-pub(super) fn text(findings: &[Finding]) -> String {
-    let mut text = String::new();
-    for finding in findings {
-        let (word, style) = (finding.verdict.word(), finding.verdict.style());
-        let topic = visible(&finding.topic);
-        let lines = wrapped(&visible(&finding.what), WIDTH - INDENT);
-        let what = lines.join(&format!("\n{:INDENT$}", ""));
-        text += &format!("{style}{word:<4}{style:#}  {topic:<12}  {what}\n");
-        for fix in &finding.fixes {
-            let fix = visible(fix);
-            text += &format!("{:INDENT$}{FAINT}->{FAINT:#} {fix}\n", "");
-        }
+/// All findings, each with the topic of its check.
+pub(super) struct Report(pub(super) Vec<(String, Finding)>);
+
+impl Report {
+    fn count(&self, verdict: Verdict) -> usize {
+        let findings = self.0.iter();
+        findings.filter(|(_, one)| one.verdict == verdict).count()
     }
-    let count = |verdict| findings.iter().filter(|one| one.verdict == verdict).count();
-    let (bad, look) = (count(Verdict::Bad), count(Verdict::Look));
-    let summary = match (bad, look) {
-        (0, 0) => "All is well.".to_owned(),
-        (0, look) => format!("Nothing is bad; {look} to look at."),
-        (bad, 0) => format!("{bad} bad: what follows -> repairs it."),
-        (bad, look) => format!("{bad} bad, {look} to look at: what follows -> repairs it."),
-    };
-    text + &format!("\n{summary}\n")
-}
 
-/// For programs: JSON hides what could control a terminal by itself.
-pub(super) fn json(findings: &[Finding]) -> String {
-    let object = |finding: &Finding| {
-        json!({
-            "verdict": finding.verdict.word(),
-            "topic": finding.topic,
-            "what": finding.what,
-            "fixes": finding.fixes,
-        })
-    };
-    let list: Vec<_> = findings.iter().map(object).collect();
-    let good = !findings.iter().any(|one| one.verdict == Verdict::Bad);
-    let object = json!({ "good": good, "findings": list });
-    format!("{object:#}\n")
+    pub(super) fn has_errors(&self) -> bool {
+        self.count(Verdict::Error) > 0
+    }
+
+    /// Returns the report for people.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for (topic, finding) in &self.0 {
+            let (word, style) = finding.verdict.word();
+            let lines = wrapped(&visible(&finding.what), WIDTH - INDENT);
+            let what = lines.join(&format!("\n{:INDENT$}", ""));
+            text += &format!("{style}{word:<5}{style:#}  {topic:<12}  {what}\n");
+            for fix in &finding.fixes {
+                let fix = visible(fix);
+                text += &format!("{:INDENT$}{FAINT}->{FAINT:#} {fix}\n", "");
+            }
+        }
+        let summary = match (self.count(Verdict::Error), self.count(Verdict::Warning)) {
+            (0, 0) => "No problems found.".to_owned(),
+            (errors, warnings) => format!(
+                "{}, {}: the lines after -> say how to fix them.",
+                counted(errors as u64, "error"),
+                counted(warnings as u64, "warning")
+            ),
+        };
+        text + &format!("\n{summary}\n")
+    }
+
+    /// Returns the report for programs. JSON escapes control characters itself.
+    pub(super) fn json(&self) -> String {
+        let object = |(topic, finding): &(String, Finding)| {
+            json!({
+                "verdict": finding.verdict.word().0,
+                "topic": topic,
+                "what": finding.what,
+                "fixes": finding.fixes,
+            })
+        };
+        let findings: Vec<_> = self.0.iter().map(object).collect();
+        let object = json!({ "good": !self.has_errors(), "findings": findings });
+        format!("{object:#}\n")
+    }
 }

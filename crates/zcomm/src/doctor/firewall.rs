@@ -1,57 +1,48 @@
-//! The firewall of this machine, as far as it can be seen without rights.
+//! The firewall of this machine, as far as a normal user can see it.
 //!
-//! It cannot be tried from inside: what it does to others, only they see. So it is named,
-//! with the one rule that lets a class in, and how to take the rule back.
+//! A program cannot test from inside what a firewall does to other machines. So the doctor
+//! names the firewall, and how to open a port in it.
 
+use std::{fs, path::Path};
+
+/// A firewall, and how to open `PORT` in it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Firewall {
-    Ufw,
-    Firewalld,
-    Windows,
-    Mac,
+pub(super) struct Firewall {
+    pub(super) name: &'static str,
+    pub(super) open: &'static str,
 }
 
-impl Firewall {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Firewall::Ufw => "ufw",
-            Firewall::Firewalld => "firewalld",
-            Firewall::Windows => "Windows Defender",
-            Firewall::Mac => "the firewall of macOS",
-        }
-    }
+pub(super) const UFW: Firewall = Firewall {
+    name: "ufw",
+    open: "sudo ufw allow PORT/tcp    (undo: sudo ufw delete allow PORT/tcp)",
+};
 
-    pub(super) fn open(self, port: &str) -> String {
-        match self {
-            Firewall::Ufw => {
-                format!("sudo ufw allow {port}/tcp    (undo: sudo ufw delete allow {port}/tcp)")
-            }
-            // Until it is started again: a lesson ends, too.
-            Firewall::Firewalld => {
-                format!("sudo firewall-cmd --add-port={port}/tcp    (until it restarts)")
-            }
-            Firewall::Windows => {
-                "say yes when it asks at the first start, for private networks".to_owned()
-            }
-            Firewall::Mac => {
-                "say Allow when it asks whether to accept incoming connections".to_owned()
-            }
-        }
-    }
-}
+const FIREWALLD: Firewall = Firewall {
+    name: "firewalld",
+    open: "sudo firewall-cmd --add-port=PORT/tcp    (until it restarts)",
+};
 
-/// The one that this machine has.
+const WINDOWS: Firewall = Firewall {
+    name: "Windows Defender",
+    open: "allow private networks when it asks at the first start",
+};
+
+const MAC: Firewall = Firewall {
+    name: "the firewall of macOS",
+    open: "click Allow when it asks about incoming connections",
+};
+
+/// Returns the firewall of this machine, if one is found.
 pub(super) fn firewall() -> Option<Firewall> {
+    let ufw = || fs::read_to_string("/etc/ufw/ufw.conf").unwrap_or_default();
     if cfg!(windows) {
-        Some(Firewall::Windows)
+        Some(WINDOWS)
     } else if cfg!(target_os = "macos") {
-        Some(Firewall::Mac)
-    } else if std::fs::read_to_string("/etc/ufw/ufw.conf")
-        .is_ok_and(|text| text.contains("ENABLED=yes"))
-    {
-        Some(Firewall::Ufw)
-    } else if std::path::Path::new("/run/firewalld").exists() {
-        Some(Firewall::Firewalld)
+        Some(MAC)
+    } else if ufw().contains("ENABLED=yes") {
+        Some(UFW)
+    } else if Path::new("/run/firewalld").exists() {
+        Some(FIREWALLD)
     } else {
         None
     }

@@ -1,14 +1,17 @@
-//! Does `localhost` lead here?
+//! Does `localhost` resolve to this machine?
 //!
-//! A name is looked up, and a line in the hosts file is enough to send it elsewhere, or
-//! nowhere. Then `ws://localhost:8765/` fails while `ws://127.0.0.1:8765/` works, and the
-//! browser says nothing but 1006.
+//! A line in the hosts file can send the name to another machine, or to no address. Then
+//! `ws://localhost:8765/` fails while `ws://127.0.0.1:8765/` works, and the browser reports
+//! only code 1006.
 
-use std::net::{IpAddr, ToSocketAddrs};
+use std::{
+    io,
+    net::{IpAddr, ToSocketAddrs},
+};
 
 use super::{
-    Situation,
-    finding::{Finding, bad, look, ok},
+    addresses,
+    finding::{Finding, error, ok, warning},
 };
 
 const HOSTS: &str = if cfg!(windows) {
@@ -17,48 +20,32 @@ const HOSTS: &str = if cfg!(windows) {
     "/etc/hosts"
 };
 
-pub(super) fn check(_: &Situation) -> Vec<Finding> {
+pub(super) fn check() -> Finding {
     let found = ("localhost", 0).to_socket_addrs();
-    let found = found.map(|found| found.map(|one| one.ip()).collect());
-    vec![judge(found.map_err(|error| error.to_string()))]
+    judge(found.map(|found| found.map(|one| one.ip()).collect()))
 }
 
-fn judge(found: Result<Vec<IpAddr>, String>) -> Finding {
-    let repair = format!("write into {HOSTS}: 127.0.0.1 localhost");
-    let by_address = "until then, type 127.0.0.1 instead of localhost";
-    let mut found = match found {
-        Ok(found) if !found.is_empty() => found,
-        Ok(_) => {
-            return bad("localhost", "leads nowhere")
-                .fix(repair)
-                .fix(by_address);
-        }
-        Err(error) => {
-            let what = format!("leads nowhere: {error}");
-            return bad("localhost", what).fix(repair).fix(by_address);
+fn judge(found: io::Result<Vec<IpAddr>>) -> Finding {
+    let problem = match found {
+        Err(why) => error(format!("does not resolve: {why}")),
+        Ok(mut found) => {
+            found.sort();
+            found.dedup();
+            let list = addresses::list(&found);
+            match found.iter().all(IpAddr::is_loopback) {
+                _ if found.is_empty() => error("does not resolve to an address"),
+                false => error(format!("resolves to {list}: not only to this machine")),
+                true if found.iter().any(IpAddr::is_ipv4) => {
+                    return ok(format!("resolves to {list}"));
+                }
+                // By default a server listens on 127.0.0.1.
+                true => warning(format!("resolves to {list} only, not to 127.0.0.1")),
+            }
         }
     };
-    found.sort();
-    found.dedup();
-    let list: Vec<_> = found.iter().map(IpAddr::to_string).collect();
-    let list = list.join(" and ");
-    let v4 = found.iter().any(IpAddr::is_ipv4);
-    match found.iter().all(IpAddr::is_loopback) {
-        false => bad(
-            "localhost",
-            format!("leads to {list}: not only to this machine"),
-        )
-        .fix(repair)
-        .fix(by_address),
-        // A server listens on 127.0.0.1 unless it is told otherwise.
-        true if !v4 => look(
-            "localhost",
-            format!("leads to {list} alone, not to 127.0.0.1"),
-        )
-        .fix(repair)
-        .fix(by_address),
-        true => ok("localhost", format!("leads to {list}")),
-    }
+    problem
+        .fix(format!("add this line to {HOSTS}: 127.0.0.1 localhost"))
+        .fix("until then, type 127.0.0.1 instead of localhost")
 }
 
 #[cfg(test)]
@@ -67,13 +54,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn localhost_leads_to_this_machine_and_nowhere_else() {
+    fn localhost_resolves_to_this_machine_only() {
         for (addresses, verdict, words) in [
-            (&["127.0.0.1"][..], Verdict::Ok, "leads to 127.0.0.1"),
-            (&["::1", "127.0.0.1"], Verdict::Ok, "127.0.0.1 and ::1"),
-            (&["::1"], Verdict::Look, "not to 127.0.0.1"),
-            (&["127.0.0.1", "10.0.0.9"], Verdict::Bad, "not only"),
-            (&[], Verdict::Bad, "nowhere"),
+            (&["127.0.0.1"][..], Verdict::Ok, "resolves to 127.0.0.1"),
+            (&["::1", "127.0.0.1"], Verdict::Ok, "127.0.0.1, ::1"),
+            (&["::1"], Verdict::Warning, "not to 127.0.0.1"),
+            (&["127.0.0.1", "10.0.0.9"], Verdict::Error, "not only"),
+            (&[], Verdict::Error, "does not resolve"),
         ] {
             let found = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
             let finding = judge(Ok(found));
@@ -81,6 +68,7 @@ mod tests {
             assert!(finding.what.contains(words), "{finding:?}");
             assert_eq!(finding.fixes.is_empty(), verdict == Verdict::Ok);
         }
-        assert_eq!(judge(Err("no answer".into())).verdict, Verdict::Bad);
+        let failed = judge(Err(io::Error::other("no answer")));
+        assert_eq!(failed.verdict, Verdict::Error);
     }
 }

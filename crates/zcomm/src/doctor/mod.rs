@@ -1,24 +1,25 @@
-//! `zcomm doctor`: what a class trips over, looked at before it does.
+//! `zcomm doctor`: checks this machine for the problems that classes have.
 //!
-//! Each check is one file and one question: is the port free, can the settings be read, do
-//! the certificates fit? An answer is a line, and a problem comes with what to type. They
-//! look and change nothing, and ask nobody outside this machine.
+//! Each check is one file and one question: is the port free, are the settings valid, do the
+//! certificates fit? A check only reads, and contacts no other machine. A problem comes with
+//! what to type.
 //!
-//! *Bad* means that a server would not start or its clients would refuse it: the exit code
-//! is 1 then. *Look* means that it works, and that somebody should know.
+//! An *error* means that a server does not start or its clients refuse it; the exit code is
+//! then 1. A *warning* means that it works, but the user should look at it.
 //!
-//! They run side by side, each in a thread of its own, because the systems that they ask
-//! may be slow: a check that takes too long is one line, and the others stand.
-//!
-//! Production has monitors that ask the same every minute.
+//! The checks run in parallel, each in its own thread, because some systems answer slowly.
+//! A check that takes too long becomes a warning, and the others are still shown.
 
+// From the bottom up; blank lines keep rustfmt from sorting.
 mod addresses;
+mod finding;
+mod firewall;
+mod situation;
+
 mod browser;
 mod certificates;
 mod clock;
 mod descriptors;
-mod finding;
-mod firewall;
 mod localhost;
 mod network;
 mod ports;
@@ -31,30 +32,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zcomm_core::{Config, SettingsReview, report};
+use crate::shared::text::whole;
+use finding::{Finding, Report, warning};
+use situation::Situation;
 
-use crate::print::whole;
-use finding::{Finding, Verdict, look};
-
-/// For all checks together.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// For one question to something that may not answer.
-const PROBE: Duration = Duration::from_secs(1);
+/// The time limit for all checks together.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  zcomm doctor               in the folder where you run the lessons
-  zcomm doctor --port 9000   for a server that is to listen there
-  zcomm doctor --json        for a program
+  zcomm doctor               check the folder where you run the lessons
+  zcomm doctor --port 9000   check another port
+  zcomm doctor --json        print JSON for a program
 
-Each line begins with a word: ok; note, good to know; look, it works, but
-somebody should know; bad, a server would not start or its clients would
-refuse it.
+Each line begins with a verdict:
+  ok     no problem
+  note   good to know
+  warn   it works, but look at it
+  error  a server does not start, or its clients refuse it
 
-Exit code: 0 when nothing is bad, 1 otherwise.")]
+Exit code: 0 without errors, 1 otherwise.")]
 pub(crate) struct Arguments {
-    /// The port to look at, instead of the lessons' or that of the settings
+    /// Check this port, instead of those of the lessons or the settings
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
 
@@ -63,86 +63,68 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// What all checks start from.
-struct Situation {
-    settings: SettingsReview,
-    /// The settings, or the defaults while they cannot be read.
-    config: Config,
-    ports: Vec<u16>,
-}
-
-impl Situation {
-    fn new(port: Option<u16>) -> Situation {
-        let settings = SettingsReview::new(Config::default());
-        let config = match &settings.config {
-            Ok(config) => config.clone(),
-            Err(_) => Config::default(),
-        };
-        let ports = match (port, config.port) {
-            (Some(port), _) => vec![port],
-            // Any free port: nothing can be in its way.
-            (None, 0) => vec![],
-            // Lesson 3 has one of its own, so that it can run beside another.
-            (None, 8765) => vec![8765, 8766],
-            (None, port) => vec![port],
-        };
-        Situation {
-            settings,
-            config,
-            ports,
-        }
-    }
-}
-
 type Check = fn(&Situation) -> Vec<Finding>;
 
-/// In the order in which a class needs them.
-const CHECKS: [(&str, Check); 9] = [
-    ("ports", ports::check),
-    ("localhost", localhost::check),
+/// The checks behind those of the ports, in the order in which a class needs them.
+const CHECKS: [(&str, Check); 8] = [
+    ("localhost", |_| vec![localhost::check()]),
     ("settings", settings::check),
     ("certificates", certificates::check),
-    ("network", network::check),
-    ("clock", clock::check),
-    ("descriptors", descriptors::check),
-    ("browser", browser::check),
-    ("rust", toolchain::check),
+    ("network", |situation| vec![network::check(situation)]),
+    ("clock", |situation| vec![clock::check(situation)]),
+    ("descriptors", |situation| {
+        vec![descriptors::check(situation)]
+    }),
+    ("browser", |_| vec![browser::check()]),
+    ("rust", |_| vec![toolchain::check()]),
 ];
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let findings = examine(Situation::new(arguments.port));
-    let bad = findings.iter().any(|one| one.verdict == Verdict::Bad);
-    let told = match arguments.json {
-        true => finding::json(&findings),
-        false => finding::text(&findings),
+    let report = examine(Situation::new(arguments.port));
+    let text = match arguments.json {
+        true => report.json(),
+        false => report.text(),
     };
-    if let Err(error) = whole(&mut anstream::stdout(), told.as_bytes()) {
-        return report(&error.into());
+    if let Err(error) = whole(&mut anstream::stdout(), text.as_bytes()) {
+        return zcomm_core::report(&error.into());
     }
-    match bad {
+    match report.has_errors() {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
     }
 }
 
-fn examine(situation: Situation) -> Vec<Finding> {
+fn examine(situation: Situation) -> Report {
     let situation = Arc::new(situation);
-    let begin = |(topic, check): (&'static str, Check)| {
-        let (sender, answer) = mpsc::channel();
-        let situation = Arc::clone(&situation);
-        // One that hangs is left behind: the end of the program ends it.
-        std::thread::spawn(move || sender.send(check(&situation)));
-        (topic, answer)
-    };
-    let running = CHECKS.map(begin);
-    let end = Instant::now() + PATIENCE;
-    let answers = running.into_iter().map(|(topic, answer)| {
+    let mut running = Vec::new();
+    for port in situation.ports.clone() {
+        let check = move |_: &Situation| vec![ports::check(port)];
+        running.push((format!("port {port}"), start(&situation, check)));
+    }
+    for (topic, check) in CHECKS {
+        running.push((topic.to_owned(), start(&situation, check)));
+    }
+    let end = Instant::now() + TIME_LIMIT;
+    let mut report = Report(Vec::new());
+    for (topic, answer) in running {
         let left = end.saturating_duration_since(Instant::now());
-        let late = |_| {
-            let late = look(topic, "this check did not come to an end in 10 seconds");
-            vec![late.fix("run it again: what it asks may be slow the first time")]
-        };
-        answer.recv_timeout(left).unwrap_or_else(late)
-    });
-    answers.flatten().collect()
+        let findings = answer.recv_timeout(left).unwrap_or_else(|_| {
+            let late = warning("this check did not finish within 10 seconds");
+            vec![late.fix("run it again: the system may answer slowly the first time")]
+        });
+        let findings = findings.into_iter().map(|one| (topic.clone(), one));
+        report.0.extend(findings);
+    }
+    report
+}
+
+/// Runs a check in a thread. A thread that hangs is abandoned: it ends with the program.
+fn start(
+    situation: &Arc<Situation>,
+    check: impl FnOnce(&Situation) -> Vec<Finding> + Send + 'static,
+) -> mpsc::Receiver<Vec<Finding>> {
+    let (sender, answer) = mpsc::channel();
+    let situation = Arc::clone(situation);
+    std::thread::spawn(move || sender.send(check(&situation)));
+    answer
 }

@@ -1,30 +1,31 @@
-//! Is the port free, and if not, who has it?
+//! Is the port free, and if not, which program has it?
 //!
 //! `127.0.0.1` and `::1` are two addresses, and a port can be free on one and taken on the
-//! other. A browser that is told `localhost` may ask either, and often `::1` first: then it
-//! talks to the other program, and nobody sees why.
+//! other. A browser may try either for `localhost`, and often `::1` first: then it talks to
+//! the other program, and no message says so.
 //!
-//! Trying to bind is the only sure answer. But a system may let two programs have the same
-//! port, one on all addresses and one on this: so the list of who listens counts, too.
+//! Only an attempt to bind shows whether a port is free. But some systems let two programs
+//! share a port, one on all addresses and one on this address, so the list of listening
+//! programs counts, too.
 //!
-//! A server of ours there is good news, and is asked by its `/healthz`.
+//! A lesson that has the port is not a problem. It is recognized by its name or its `/healthz`.
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     time::Instant,
 };
 
 use super::{
-    PROBE, Situation,
-    finding::{Finding, bad, look, note, ok},
+    finding::{Finding, error, note, ok, warning},
+    situation::PROBE,
 };
-use crate::processes::{Listening, listening_on};
+use crate::shared::processes::{Listening, listening_on};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-/// How the lessons are called, as far as every system keeps a name.
+/// The programs of the lessons: the first 15 bytes of each name, which every system keeps.
 const LESSONS: [&str; 6] = [
     "1_websocket_ser",
     "2_websocket_ech",
@@ -34,86 +35,70 @@ const LESSONS: [&str; 6] = [
     "chat_app",
 ];
 
-pub(super) fn check(situation: &Situation) -> Vec<Finding> {
-    if situation.ports.is_empty() {
-        return vec![ok(
-            "ports",
-            "WEBSOCKET_PORT=0: each server takes a free one",
-        )];
+pub(super) fn check(port: u16) -> Finding {
+    if port == 0 {
+        return ok("WEBSOCKET_PORT=0: each server takes a free port");
     }
-    // Side by side: who holds one may be slow to answer.
-    std::thread::scope(|scope| {
-        let ports = situation.ports.iter();
-        let begun: Vec<_> = ports.map(|port| scope.spawn(|| one(*port))).collect();
-        let ended = begun.into_iter().filter_map(|one| one.join().ok());
-        ended.collect()
-    })
-}
-
-fn one(port: u16) -> Finding {
-    let topic = format!("port {port}");
-    // What cannot be asked for is not known; binding still says whether it is free.
+    // If the system does not list the programs, the bind still says whether the port is free.
     let known = listening_on(port).unwrap_or_default();
-    let (v4, v6) = (state(V4, port, &known), state(V6, port, &known));
-    match (v4, v6) {
+    match (state(V4, port, &known), state(V6, port, &known)) {
         (State::Forbidden, _) | (_, State::Forbidden) => {
-            let what = "ports below 1024 need special rights here";
-            bad(topic, what).fix("take another port: WEBSOCKET_PORT=8765")
+            error("ports below 1024 need administrator rights on this system")
+                .fix("use another port: WEBSOCKET_PORT=8765")
         }
-        (State::Free, State::Free) => ok(topic, "free, on 127.0.0.1 and ::1"),
-        (State::Free, State::None) => ok(topic, "free, on 127.0.0.1; there is no ::1 here"),
-        (State::Free, State::Held(holders)) => {
+        (State::Free, State::Free) => ok("free, on 127.0.0.1 and ::1"),
+        (State::Free, State::NoAddress) => ok("free, on 127.0.0.1; this machine has no ::1"),
+        (State::Free, State::Taken(holders)) => {
             let who = names(&holders);
             let what = format!(
                 "free on 127.0.0.1, but {who} listens on ::1, which a browser may try first for \
                  localhost"
             );
-            other_ways(look(topic, what), port, &holders)
+            other_ways(warning(what), port, &holders)
                 .fix(format!("or open http://127.0.0.1:{port}/"))
         }
-        (State::Held(mut holders), other) => {
-            if let State::Held(others) = other {
+        (State::Taken(mut holders), other) => {
+            if let State::Taken(others) = other {
                 holders.extend(others);
             }
             holders.sort();
             holders.dedup();
-            taken(topic, port, &holders)
+            taken(port, &holders)
         }
-        (State::None, _) => bad(
-            topic,
-            "127.0.0.1 cannot be listened on: this machine has no loopback",
-        ),
+        (State::NoAddress, _) => {
+            error("cannot listen on 127.0.0.1: this machine has no loopback address")
+                .fix("on Linux: sudo ip link set lo up")
+        }
     }
 }
 
-fn taken(topic: String, port: u16, holders: &[Listening]) -> Finding {
+fn taken(port: u16, holders: &[Listening]) -> Finding {
     let who = names(holders);
-    let mut addresses: Vec<_> = holders.iter().map(|one| one.address.ip()).collect();
-    addresses.dedup();
-    let first = addresses.first().copied().unwrap_or(V4);
-    let lesson = holders.iter().any(|one| is_lesson(&one.name));
-    if lesson || is_healthy(reached(first, port)) {
+    let first = holders.first().map_or(V4, |one| one.address.ip());
+    let is_lesson = holders.iter().any(|one| is_lesson(&one.name));
+    if is_lesson || is_healthy(reachable(first, port)) {
         let what = format!("a lesson is running here: {who}");
-        return note(topic, what).fix("to end it: Ctrl-C in its terminal");
+        return note(what).fix("to stop it: Ctrl-C in its terminal");
     }
-    other_ways(bad(topic, format!("taken by {who}")), port, holders)
+    other_ways(error(format!("taken by {who}")), port, holders)
 }
 
-/// What to type when another program has the port.
+/// Adds what to type when another program has the port.
 fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
-    let pids: Vec<_> = holders.iter().map(|one| one.pid).collect();
-    // One that is free now, and most likely in a minute.
-    let mut next = (port..=u16::MAX).skip(1).chain(8765..).take(100);
-    let next = next.find(|next| TcpListener::bind((V4, *next)).is_ok());
-    let finding = match pids.first() {
-        None => finding.fix("end it: Ctrl-C in its terminal, or its owner has to"),
-        Some(pid) if cfg!(windows) => finding.fix(format!(
-            "end it: Ctrl-C in its terminal, or taskkill /F /PID {pid}"
-        )),
-        Some(pid) => finding.fix(format!("end it: Ctrl-C in its terminal, or kill {pid}")),
+    let stop = match holders.first().map(|one| one.pid) {
+        None => "stop it: Ctrl-C in its terminal; only its owner can".to_owned(),
+        Some(pid) if cfg!(windows) => {
+            format!("stop it: Ctrl-C in its terminal, or taskkill /F /PID {pid}")
+        }
+        Some(pid) => format!("stop it: Ctrl-C in its terminal, or kill {pid}"),
     };
-    let next = next.unwrap_or(0);
-    finding.fix(format!("or take another port: WEBSOCKET_PORT={next}"))
+    // A port that is free now.
+    let mut ports = (port..=u16::MAX).skip(1).chain(8765..).take(100);
+    let free = ports.find(|port| TcpListener::bind((V4, *port)).is_ok());
+    let free = free.unwrap_or(0);
+    finding
+        .fix(stop)
+        .fix(format!("or use another port: WEBSOCKET_PORT={free}"))
 }
 
 fn names(holders: &[Listening]) -> String {
@@ -132,60 +117,59 @@ fn is_lesson(name: &str) -> bool {
     LESSONS.iter().any(|lesson| name.starts_with(lesson))
 }
 
-/// Whether a port can be had on one address.
+/// The state of a port on one address.
 enum State {
     Free,
-    Held(Vec<Listening>),
-    /// The address does not exist here.
-    None,
+    /// The programs that have it, as far as this user may see them.
+    Taken(Vec<Listening>),
+    NoAddress,
     Forbidden,
 }
 
 fn state(ip: IpAddr, port: u16, known: &[Listening]) -> State {
     let in_the_way = |one: &&Listening| {
         let theirs = one.address.ip();
-        // `::` is all addresses of IPv6, and on most systems those of IPv4 as well; whether
-        // it is here, the bind below says.
+        // On most systems `::` includes the addresses of IPv4. The bind below shows that.
         theirs == ip || (theirs.is_unspecified() && theirs.is_ipv4() == ip.is_ipv4())
     };
     let holders: Vec<_> = known.iter().filter(in_the_way).cloned().collect();
     if !holders.is_empty() {
-        return State::Held(holders);
+        return State::Taken(holders);
     }
-    match TcpListener::bind((ip, port)) {
+    match TcpListener::bind((ip, port)).map_err(|error| error.kind()) {
         Ok(_) => State::Free,
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+        Err(ErrorKind::AddrInUse) => {
             let wide = |one: &&Listening| one.address.ip().is_unspecified();
-            State::Held(known.iter().filter(wide).cloned().collect())
+            State::Taken(known.iter().filter(wide).cloned().collect())
         }
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => State::Forbidden,
-        Err(_) => State::None,
+        Err(ErrorKind::PermissionDenied) => State::Forbidden,
+        Err(_) => State::NoAddress,
     }
 }
 
-/// The address to reach a listener at that listens on this one.
-fn reached(ip: IpAddr, port: u16) -> SocketAddr {
-    let ip = match ip {
-        IpAddr::V4(ip) if ip.is_unspecified() => V4,
-        IpAddr::V6(ip) if ip.is_unspecified() => V6,
-        ip => ip,
+/// Returns an address at which a program that listens on this address can be reached.
+fn reachable(ip: IpAddr, port: u16) -> SocketAddr {
+    let ip = match ip.is_unspecified() {
+        true if ip.is_ipv4() => V4,
+        true => V6,
+        false => ip,
     };
     SocketAddr::new(ip, port)
 }
 
-/// Whether a server of ours answers there. One that speaks TLS does not, to plain HTTP.
+/// Whether a lesson answers there. A lesson with TLS does not answer plain HTTP.
 fn is_healthy(address: SocketAddr) -> bool {
     ask(address).is_ok_and(|answer| {
         let answer = answer.to_ascii_lowercase();
-        // Many servers say ok there; ours forbids browsers to guess what it is.
+        // Many servers answer "ok" here; the header tells a lesson from them.
         answer.starts_with("http/1.1 200 ")
             && answer.contains("\r\nx-content-type-options: nosniff\r\n")
             && answer.ends_with("\r\n\r\nok\n")
     })
 }
 
-/// The answer to `/healthz`, or the first KiB of it.
-fn ask(address: SocketAddr) -> std::io::Result<String> {
+/// Returns the first KiB of the answer to `/healthz`.
+fn ask(address: SocketAddr) -> io::Result<String> {
     let end = Instant::now() + PROBE;
     let mut stream = TcpStream::connect_timeout(&address, PROBE)?;
     stream.set_write_timeout(Some(PROBE))?;
@@ -195,7 +179,7 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     )?;
     let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
     while answer.len() < piece.len() {
-        // A byte now and then must not keep us longer than nothing at all.
+        // The limit is for the whole answer: a server may send a byte now and then.
         let left = end.checked_duration_since(Instant::now());
         let left = left.ok_or(ErrorKind::TimedOut)?;
         stream.set_read_timeout(Some(left))?;
@@ -211,7 +195,7 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
 mod tests {
     use super::*;
 
-    /// A new one would otherwise be called a stranger as soon as it speaks TLS.
+    /// A new lesson that is missing here would not be recognized when it uses TLS.
     #[test]
     fn every_lesson_is_known_by_the_15_bytes_that_linux_keeps_of_its_name() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demos/src/bin");

@@ -1,19 +1,16 @@
-//! A proxy on this machine, between clients and one server: what passes can be looked at, or
-//! disturbed, and neither side is changed for it.
+//! A proxy on this machine, between clients and one server. It shows or disturbs what passes, and
+//! neither side has to be changed for it.
 //!
 //! ```text
 //! browser ──ws://127.0.0.1:8770──▶ proxy ──ws:// or wss://──▶ server
 //! ```
 //!
-//! It reads the [`head`] of a request, so that a server that checks `Host` and `Origin` knows
-//! its own names; then it only passes bytes on ([`relay`]), pages and refusals as well. A
-//! client that is not let through is told why in HTTP, and the terminal, too.
+//! It reads the [`head`] of a request, so that a server that checks `Host` and `Origin` finds its
+//! own names there. Then it only passes bytes on ([`relay()`]), pages and refusals as well. A
+//! rejected client gets the reason as an HTTP answer, and the terminal shows it too.
 //!
-//! It takes TLS off on the way to the server; the way to itself is plain, so it listens on
-//! this machine alone unless it is told otherwise.
-//!
-//! Production has such a place, too, and calls it an ingress: with TLS on both sides, and
-//! with more than one server behind it.
+//! The connection to the server may use TLS; the one to the client never does. So the proxy
+//! listens on this machine only, unless `--listen` names another address.
 
 mod head;
 mod relay;
@@ -27,7 +24,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinSet,
@@ -38,23 +35,22 @@ use zcomm_core::{
     raise_descriptor_limit,
 };
 
-use crate::{
+use crate::shared::{
     failure::Failure,
-    output::visible,
-    paint::{BAD, FAINT},
+    text::{BAD, FAINT, visible},
 };
 use head::{Head, Names, NoRequest};
-pub(crate) use relay::Between;
+pub(crate) use relay::{end_without_close_notify, pass_both, relay};
 
-/// Connections at a time.
-const CONNECTIONS: usize = 1_000;
-/// After an error of `accept`, which would else come back at once.
-const PAUSE: Duration = Duration::from_millis(100);
-/// The same sentence is told once in this time.
-const AGAIN: Duration = Duration::from_secs(1);
-/// For the server's page to come, when it is asked for at the start.
+/// The largest number of connections at a time.
+const MAX_CONNECTIONS: usize = 1_000;
+/// The pause after an error of `accept`, which would otherwise come back at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The same sentence is printed at most once in this time.
+const REPEAT_PAUSE: Duration = Duration::from_secs(1);
+/// The time limit for the server's page, which is requested once at the start.
 const PAGE: Duration = Duration::from_secs(2);
-/// For a client to read why it is not let through.
+/// The time limit for the other side to read the last bytes and close.
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// A proxy that listens.
@@ -64,12 +60,14 @@ pub(crate) struct Proxy {
     upstream: Arc<Upstream>,
 }
 
-/// Carries one connection from here to its end. Whatever stands [`Between`] two sides can be
-/// carried by the [`relay`]; what has to hold them both goes its own way.
+/// Carries the bytes of one connection. [`relay()`] passes them on unchanged.
 pub(crate) trait Carry: Send {
-    /// Passes bytes on until both sides have ended; `first` goes to the server before all
-    /// others. An error means that the server's side is broken off, and what there is to
-    /// tell the client is a [`ConnectError`] in it: then nothing was answered yet.
+    /// Passes bytes on until both sides have ended; `first` goes to the server before all others.
+    ///
+    /// # Errors
+    ///
+    /// The connection to the server is broken. A [`ConnectError`] in the error is an answer for
+    /// the client, which has received nothing yet.
     fn carry(
         self,
         client: &mut TcpStream,
@@ -78,28 +76,17 @@ pub(crate) trait Carry: Send {
     ) -> impl Future<Output = io::Result<()>> + Send;
 }
 
-impl<B: Between> Carry for B {
-    async fn carry(
-        self,
-        client: &mut TcpStream,
-        server: ByteStream,
-        first: &[u8],
-    ) -> io::Result<()> {
-        relay::relay(client, server, first, self).await
-    }
-}
-
-/// One connection that passes.
+/// The facts about a new connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passing {
-    /// Who connected to us.
+    /// The address of the client.
     pub(crate) client: SocketAddr,
-    /// Whether the way to the server is encrypted.
+    /// Whether the connection to the server is encrypted.
     pub(crate) tls: bool,
 }
 
 impl Proxy {
-    /// Listens there, for the server at the address in `options`.
+    /// Listens at an address, for the server that `options` name.
     pub(crate) async fn bind(
         listen: SocketAddr,
         options: ConnectOptions,
@@ -113,8 +100,8 @@ impl Proxy {
             Failure::new(what, "--listen 127.0.0.1:0 takes a port that is free")
         })?;
         let addr = listener.local_addr()?;
-        // Each connection needs two. With fewer, `accept` says so when it comes to that.
-        let _lent = raise_descriptor_limit(2 * CONNECTIONS + OTHER_DESCRIPTORS);
+        // Each connection needs two descriptors. If the limit stays lower, `accept` reports it.
+        let _limit = raise_descriptor_limit(2 * MAX_CONNECTIONS + OTHER_DESCRIPTORS);
         Ok(Proxy {
             listener,
             addr,
@@ -122,44 +109,47 @@ impl Proxy {
         })
     }
 
-    /// What to connect to instead of the server.
-    pub(crate) fn address(&self) -> String {
+    /// Returns the address to connect to instead of the server's.
+    fn address(&self) -> String {
         format!("ws://{}{}", self.addr, self.upstream.path())
     }
 
-    /// What to open in a browser, if the server has a page; and what is wrong with the server
-    /// if it cannot be asked.
-    pub(crate) async fn page(&self) -> Result<Option<String>, ConnectError> {
+    /// Returns the address of the server's page through this proxy, if it has a page.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached.
+    async fn page(&self) -> Result<Option<String>, ConnectError> {
         let mut server = self.upstream.connect().await?;
         let host = self.upstream.authority();
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         let mut answer = Vec::new();
-        let asked = async {
+        let exchange = async {
             server.write_all(request.as_bytes()).await?;
             server.flush().await?;
             server.take(4096).read_to_end(&mut answer).await
         };
-        // What has come so far is enough to tell.
-        drop(timeout(PAGE, asked).await);
+        // The bytes that have come in time are enough to decide.
+        drop(timeout(PAGE, exchange).await);
         let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
         let head = answer.split("\r\n\r\n").next().unwrap_or_default();
         let is_page = head.starts_with("http/1.1 200") && head.contains("content-type: text/html");
         Ok(is_page.then(|| format!("http://{}/", self.addr)))
     }
 
-    /// Lets clients through, each carried by one of these, until `shutdown`.
+    /// Accepts clients until `shutdown`; `carry` makes what carries each of them.
     pub(crate) async fn run<C: Carry + 'static>(
         self,
         carry: impl Fn(Passing) -> C + Send + Sync + 'static,
         shutdown: impl Future<Output = ()>,
     ) {
-        let door = Arc::new(Door {
+        let forwarder = Arc::new(Forwarder {
             names: self.names(),
             upstream: self.upstream,
             carry,
-            told: Mutex::default(),
+            printed: Mutex::default(),
         });
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut clients = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -167,17 +157,18 @@ impl Proxy {
                 () = &mut shutdown => break,
                 accepted = self.listener.accept() => match accepted {
                     Ok((client, addr)) => {
-                        let (door, place) = (Arc::clone(&door), Arc::clone(&places).try_acquire_owned());
+                        let forwarder = Arc::clone(&forwarder);
+                        let slot = Arc::clone(&slots).try_acquire_owned();
                         clients.spawn(async move {
-                            match place {
-                                Ok(_place) => door.enter(client, addr).await,
-                                Err(_) => door.full(client).await,
+                            match slot {
+                                Ok(_slot) => forwarder.serve(client, addr).await,
+                                Err(_) => forwarder.reject_full(client).await,
                             }
                         });
                     }
                     Err(error) => {
-                        door.tell(&format!("a client could not be let in: {error}"));
-                        sleep(PAUSE).await;
+                        forwarder.print(&format!("cannot accept a client: {error}"));
+                        sleep(ACCEPT_PAUSE).await;
                     }
                 },
                 Some(_) = clients.join_next() => {}
@@ -187,11 +178,9 @@ impl Proxy {
     }
 
     fn names(&self) -> Names {
-        let (ip, port) = (self.addr.ip(), self.addr.port());
+        let port = self.addr.port();
         let hosts = ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:{port}"));
-        let hosts = hosts
-            .into_iter()
-            .chain([SocketAddr::new(ip, port).to_string()]);
+        let hosts = hosts.into_iter().chain([self.addr.to_string()]);
         Names {
             own: hosts
                 .filter_map(|host| Authority::parse(&host, port))
@@ -202,41 +191,45 @@ impl Proxy {
     }
 }
 
-/// What every client's task needs.
-struct Door<F> {
+/// What the task of each client needs.
+struct Forwarder<F> {
     upstream: Arc<Upstream>,
     names: Names,
     carry: F,
-    /// What was told last, and when.
-    told: Mutex<Option<(String, Instant)>>,
+    /// The sentence that was printed last, and when.
+    printed: Mutex<Option<(String, Instant)>>,
 }
 
-impl<F, C> Door<F>
+impl<F, C> Forwarder<F>
 where
     F: Fn(Passing) -> C + Send + Sync,
     C: Carry + 'static,
 {
-    /// One client from its first byte to its last.
-    async fn enter(&self, mut client: TcpStream, addr: SocketAddr) {
-        // Small messages leave at once (no Nagle). What fails here, fails below, too.
+    /// Serves one client from its first byte to its last.
+    async fn serve(&self, mut client: TcpStream, addr: SocketAddr) {
+        // Send small messages at once (no Nagle). If this fails, the reads below fail too.
         client.set_nodelay(true).ok();
         let head = match head::read(&mut client).await {
             Ok(head) => head,
-            Err(why) => return self.no_request(client, &why).await,
+            Err(why) => return self.reject_invalid(client, &why).await,
         };
-        if let Err(error) = self.pass(&mut client, addr, &head).await {
+        if let Err(error) = self.forward(&mut client, addr, &head).await {
             let status = match error {
                 ConnectError::Timeout { .. } => "504 Gateway Timeout",
                 _ => "502 Bad Gateway",
             };
             let sentence = format!("{error}; {}", error.help());
-            self.tell(&sentence);
-            refuse(client, status, &sentence).await;
+            self.print(&sentence);
+            answer(client, status, &sentence).await;
         }
     }
 
-    /// Connects and passes everything on; an error is for the client, who has heard nothing.
-    async fn pass(
+    /// Connects to the server and carries the connection.
+    ///
+    /// # Errors
+    ///
+    /// An answer for the client, which has received nothing yet.
+    async fn forward(
         &self,
         client: &mut TcpStream,
         addr: SocketAddr,
@@ -254,14 +247,14 @@ where
         match error.downcast() {
             Ok(for_the_client) => Err(for_the_client),
             Err(_) => {
-                // Broken on one side is broken on the other. It may be already.
+                // Reset the client as well. An error means that it is reset already.
                 client.set_zero_linger().ok();
                 Ok(())
             }
         }
     }
 
-    async fn no_request(&self, client: TcpStream, why: &NoRequest) {
+    async fn reject_invalid(&self, client: TcpStream, why: &NoRequest) {
         let (status, sentence) = match why {
             NoRequest::Gone => return,
             NoRequest::Late => ("408 Request Timeout", "the request took too long"),
@@ -271,74 +264,80 @@ where
             ),
             NoRequest::NotHttp => (
                 "400 Bad Request",
-                "this is no HTTP; if it is TLS: this proxy takes ws:// and http:// only, whatever \
-                 the server speaks",
+                "this is not HTTP; if it is TLS: this proxy takes ws:// and http:// only, whatever \
+                 the server uses",
             ),
         };
-        self.turn_away(client, status, sentence).await;
+        self.reject(client, status, sentence).await;
     }
 
-    async fn full(&self, client: TcpStream) {
-        let sentence = format!("{CONNECTIONS} connections are all that this proxy takes");
-        self.turn_away(client, "503 Service Unavailable", &sentence)
+    async fn reject_full(&self, client: TcpStream) {
+        let sentence = format!("the proxy is full: it has {MAX_CONNECTIONS} connections");
+        self.reject(client, "503 Service Unavailable", &sentence)
             .await;
     }
 
-    async fn turn_away(&self, client: TcpStream, status: &str, sentence: &str) {
-        self.tell(&format!("a client was not let in: {sentence}"));
-        refuse(client, status, sentence).await;
+    async fn reject(&self, client: TcpStream, status: &str, sentence: &str) {
+        self.print(&format!("a client was rejected: {sentence}"));
+        answer(client, status, sentence).await;
     }
 
-    /// A line on stderr, where what passes is not.
-    fn tell(&self, sentence: &str) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let lately = |(last, when): &(String, Instant)| last == sentence && when.elapsed() < AGAIN;
-        if told.as_ref().is_some_and(lately) {
+    /// Prints a sentence on stderr, apart from what passes.
+    fn print(&self, sentence: &str) {
+        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_repeat =
+            |(last, when): &(String, Instant)| last == sentence && when.elapsed() < REPEAT_PAUSE;
+        if printed.as_ref().is_some_and(is_repeat) {
             return;
         }
-        *told = Some((sentence.to_owned(), Instant::now()));
-        say(&format!("{BAD}!{BAD:#} {}", visible(sentence)));
+        *printed = Some((sentence.to_owned(), Instant::now()));
+        print_error_line(&format!("{BAD}!{BAD:#} {}", visible(sentence)));
     }
 }
 
-/// An answer of our own, and the end.
-async fn refuse(mut client: TcpStream, status: &str, sentence: &str) {
+/// Sends the proxy's own answer, and ends the connection.
+async fn answer(mut client: TcpStream, status: &str, sentence: &str) {
     let body = format!("{sentence}\n");
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    let said = async {
-        client.write_all(answer.as_bytes()).await?;
-        client.shutdown().await?;
-        // A connection that is closed with something unread takes our answer with it.
-        let mut rest = [0; 1024];
-        while client.read(&mut rest).await? > 0 {}
-        Ok::<_, std::io::Error>(())
-    };
-    // Whoever does not read it, goes without.
-    drop(timeout(DRAIN, said).await);
+    // A client that does not read its answer in time loses it.
+    if let Ok(Ok(())) = timeout(DRAIN, client.write_all(answer.as_bytes())).await {
+        close_and_drain(&mut client).await;
+    }
 }
 
-/// Says where the proxy is, on stderr: what is seen of the connections goes elsewhere.
+/// Ends a stream, and reads its rest: if a socket is closed with unread input, TCP discards what
+/// was written to it. The other side has [`DRAIN`] to close as well.
+pub(crate) async fn close_and_drain(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let drained = async {
+        stream.shutdown().await?;
+        tokio::io::copy(stream, &mut tokio::io::sink()).await
+    };
+    // An error means that the other side has left.
+    drop(timeout(DRAIN, drained).await);
+}
+
+/// Prints the address of the proxy and of the server's page on stderr; stdout is for what passes.
 pub(crate) async fn announce(proxy: &Proxy, what: &str) {
     let (place, address) = (proxy.upstream.place(), proxy.address());
-    say(&format!(
+    print_error_line(&format!(
         "{what} {place}; connect to this instead:\n  {address}"
     ));
     match proxy.page().await {
-        Ok(Some(page)) => say(&format!("or open the server's page:\n  {page}")),
+        Ok(Some(page)) => print_error_line(&format!("or open the server's page:\n  {page}")),
         Ok(None) => {}
         Err(error) => {
             let (what, help) = (visible(&error.to_string()), error.help());
-            say(&format!("{BAD}!{BAD:#} {what}\n  {help}"));
+            print_error_line(&format!("{BAD}!{BAD:#} {what}\n  {help}"));
         }
     }
-    say(&format!("{FAINT}Ctrl-C ends it.{FAINT:#}"));
+    print_error_line(&format!("{FAINT}Ctrl-C ends it.{FAINT:#}"));
 }
 
-/// When stderr is gone there is nobody to tell.
-fn say(line: &str) {
+/// Prints to stderr. If stderr is closed, the program goes on without it.
+fn print_error_line(line: &str) {
     writeln!(anstream::stderr(), "{line}").ok();
 }

@@ -1,17 +1,14 @@
-//! Both directions of one connection, each passed on at its own pace.
+//! Passes bytes on in both directions, each at its own pace.
 //!
 //! ```text
-//! client ──bytes──▶ Between ──the same──▶ server       and the same the other way round
+//! client ──bytes──▶ observer ──the same──▶ server       and the same the other way round
 //! ```
 //!
-//! Something stands [`Between`] the two and is shown all that comes, before it goes on: so an
-//! answer is never seen before its question.
+//! An observer sees all bytes before they go on, so it never sees an answer before its question.
 //!
-//! A receiver that does not read stops its sender, and nobody else. An end is passed on as an
-//! end, behind all that came before it; a connection that breaks is broken on the other side,
-//! too.
-//!
-//! Production does this in the kernel (`splice`), where nobody can look at it.
+//! A receiver that does not read stops its own sender and no other. An end is passed on as an
+//! end, after all bytes that came before it. A connection that breaks on one side is broken on
+//! the other side as well.
 
 use std::{
     io,
@@ -27,61 +24,47 @@ use tokio::{
 };
 use zcomm_core::{ByteStream, ConnectError, xray::Direction};
 
-use crate::program::until;
+use crate::shared::run::until;
 
-/// Read at a time (bytes), and all that waits in one direction.
-const PIECE: usize = 16 * 1024;
-/// For the server to begin its answer.
+/// The most that one read returns, and that waits in one direction (bytes).
+const READ_SIZE: usize = 16 * 1024;
+/// The time limit for the first byte of the server's answer.
 const ANSWER: Duration = Duration::from_secs(30);
-/// When one side has ended, for the other one to do so.
-const GOODBYE: Duration = Duration::from_secs(60);
-
-/// Stands between the two sides of one connection. Dropping it is the end.
-pub(crate) trait Between: Send {
-    /// These bytes have come, in pieces as the network cut them.
-    fn came(&mut self, from: Direction, bytes: &[u8]);
-}
+/// The time limit for the other direction when one has ended.
+const LAST_BYTES: Duration = Duration::from_secs(60);
 
 /// Passes bytes on until both sides have ended; `first` goes to the server before all others.
-/// An error means that the server's side is broken off, and what there is to tell the client
-/// is a [`ConnectError`] in it: then nothing was answered yet.
-pub(super) async fn relay(
+/// Calls `observe` with the bytes of each read.
+///
+/// # Errors
+///
+/// As for [`Carry`](super::Carry).
+pub(crate) async fn relay(
     client: &mut TcpStream,
     mut server: ByteStream,
     first: &[u8],
-    between: impl Between,
+    observe: impl FnMut(Direction, &[u8]) + Send,
 ) -> io::Result<()> {
     let late = ConnectError::Timeout {
         place: server.place().to_owned(),
         limit: ANSWER,
     };
     let ended = {
-        let between = &Mutex::new(between);
+        let observe = &Mutex::new(observe);
         let (client_reads, client_writes) = client.split();
         let (server_reads, server_writes) = tokio::io::split(&mut server);
         let up = Way {
             from: Direction::ClientToServer,
-            between,
+            observe,
             awaited: None,
         };
         let down = Way {
             from: Direction::ServerToClient,
-            between,
+            observe,
             awaited: Some((Instant::now() + ANSWER, late)),
         };
-        let mut up = pin!(up.pass(first, client_reads, server_writes));
-        let mut down = pin!(down.pass(&[], server_reads, client_writes));
-        // Whoever ends first leaves the other some time for its last words.
-        tokio::select! {
-            one = &mut up => match one {
-                Ok(()) => timeout(GOODBYE, down).await.unwrap_or(Ok(())),
-                broken => broken,
-            },
-            one = &mut down => match one {
-                Ok(()) => timeout(GOODBYE, up).await.unwrap_or(Ok(())),
-                broken => broken,
-            },
-        }
+        let up = up.pass(first, client_reads, server_writes);
+        pass_both(up, down.pass(&[], server_reads, client_writes)).await
     };
     if ended.is_err() {
         server.reset();
@@ -89,60 +72,83 @@ pub(super) async fn relay(
     ended
 }
 
+/// Runs both directions until both have ended, or one has failed. When one has ended, the other
+/// has [`LAST_BYTES`] to end as well.
+pub(crate) async fn pass_both<E>(
+    up: impl Future<Output = Result<(), E>>,
+    down: impl Future<Output = Result<(), E>>,
+) -> Result<(), E> {
+    let (mut up, mut down) = (pin!(up), pin!(down));
+    tokio::select! {
+        ended = &mut up => {
+            ended?;
+            timeout(LAST_BYTES, down).await.unwrap_or(Ok(()))
+        }
+        ended = &mut down => {
+            ended?;
+            timeout(LAST_BYTES, up).await.unwrap_or(Ok(()))
+        }
+    }
+}
+
+/// Turns the error of a TLS stream that ends without `close_notify` into an ordinary end.
+pub(crate) fn end_without_close_notify(read: io::Result<usize>) -> io::Result<usize> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+        read => read,
+    }
+}
+
 /// One direction.
-struct Way<'a, B> {
+struct Way<'a, F> {
     from: Direction,
-    between: &'a Mutex<B>,
-    /// By when the first bytes must have come, and what it means when they have not.
+    observe: &'a Mutex<F>,
+    /// When the first byte must have come, and the error if it has not.
     awaited: Option<(Instant, ConnectError)>,
 }
 
-impl<B: Between> Way<'_, B> {
-    /// Up to an end that is passed on, or to a receiver that has left.
+impl<F: FnMut(Direction, &[u8])> Way<'_, F> {
+    /// Passes bytes on until the sender ends or the receiver leaves.
     async fn pass(
         mut self,
         first: &[u8],
         mut reader: impl AsyncRead + Unpin,
         mut writer: impl AsyncWrite + Unpin,
     ) -> io::Result<()> {
-        let mut piece = vec![0; PIECE];
-        if !self.pass_piece(first, &mut writer).await {
+        let mut buffer = vec![0; READ_SIZE];
+        if !self.write(first, &mut writer).await {
             return Ok(());
         }
         loop {
             let latest = self.awaited.as_ref().map(|(time, _)| *time);
             let read = tokio::select! {
-                read = reader.read(&mut piece) => read,
+                read = reader.read(&mut buffer) => read,
                 () = until(latest) => match self.awaited.take() {
                     Some((_, late)) => return Err(io::Error::other(late)),
                     None => continue,
                 },
             };
-            let length = match read {
-                // TLS calls an end without its goodbye so; it is one.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
-                read => read?,
-            };
+            let length = end_without_close_notify(read)?;
             self.awaited = None;
             if length == 0 {
-                // Whoever is gone needs no goodbye.
+                // An error means that the receiver has left, and needs no end.
                 writer.shutdown().await.ok();
                 return Ok(());
             }
-            if !self.pass_piece(&piece[..length], &mut writer).await {
+            if !self.write(&buffer[..length], &mut writer).await {
                 return Ok(());
             }
         }
     }
 
-    /// False when the receiver has left. How, its own direction tells, which may have more to
-    /// say: a refusal, for whoever went on talking.
-    async fn pass_piece(&self, bytes: &[u8], writer: &mut (impl AsyncWrite + Unpin)) -> bool {
+    /// Passes bytes on; returns `false` if the receiver has left. Its own direction ends the
+    /// connection, and may still carry data: a refusal, for a client that goes on sending.
+    async fn write(&self, bytes: &[u8], writer: &mut (impl AsyncWrite + Unpin)) -> bool {
         if !bytes.is_empty() {
-            let mut between = self.between.lock().unwrap_or_else(PoisonError::into_inner);
-            between.came(self.from, bytes);
+            let mut observe = self.observe.lock().unwrap_or_else(PoisonError::into_inner);
+            observe(self.from, bytes);
         }
-        // TLS keeps what is not flushed.
+        // Without a flush, TLS keeps bytes back.
         writer.write_all(bytes).await.is_ok() && writer.flush().await.is_ok()
     }
 }
@@ -153,13 +159,7 @@ mod tests {
     use tokio::net::TcpListener;
     use zcomm_core::{ConnectOptions, DevelopmentCa, Trust, Upstream};
 
-    struct Nobody;
-
-    impl Between for Nobody {
-        fn came(&mut self, _: Direction, _: &[u8]) {}
-    }
-
-    /// A client, what the proxy has of it, what it has of a server, and the server.
+    /// A client, the proxy's end of it, the proxy's connection to a server, and the server.
     async fn ends() -> (TcpStream, TcpStream, ByteStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -173,22 +173,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_never_answers_is_not_waited_for() {
+    async fn a_server_that_does_not_answer_is_an_error_after_30_seconds() {
         let (_client, mut near, out, _silent) = ends().await;
         tokio::time::pause();
-        let error = relay(&mut near, out, b"GET", Nobody).await.unwrap_err();
-        let told = error.downcast::<ConnectError>().unwrap().to_string();
-        assert!(told.ends_with("did not answer within 30 s"), "{told}");
+        let error = relay(&mut near, out, b"GET", |_, _| {}).await.unwrap_err();
+        let text = error.downcast::<ConnectError>().unwrap().to_string();
+        assert!(text.ends_with("did not answer within 30 s"), "{text}");
     }
 
     #[tokio::test]
-    async fn a_side_that_stays_after_the_other_has_left_has_a_minute() {
+    async fn the_other_side_has_a_minute_when_one_has_ended() {
         let (mut client, mut near, out, mut server) = ends().await;
         server.write_all(b"hello").await.unwrap();
         client.shutdown().await.unwrap();
         tokio::time::pause();
         let begun = Instant::now();
-        relay(&mut near, out, b"GET", Nobody).await.unwrap();
-        assert_eq!(begun.elapsed().as_secs(), GOODBYE.as_secs());
+        relay(&mut near, out, b"GET", |_, _| {}).await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), LAST_BYTES.as_secs());
     }
 }

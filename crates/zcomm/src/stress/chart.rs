@@ -1,10 +1,7 @@
-//! Charts as SVG, drawn here: a page that has to be fetched from elsewhere to be read is
-//! not a report.
+//! Charts as SVG, drawn here: a report that loads a library needs the network to be read.
 //!
-//! Everything that can be seen can be read, too: axes have numbers, lines have names and
-//! their own dashes, and every bar and point says its value when it is pointed at.
-
-use std::fmt::Write;
+//! Axes have numbers, lines have names and their own dashes, and each bar and point shows its
+//! value when the mouse is over it.
 
 use super::{
     report::Report,
@@ -14,200 +11,193 @@ use super::{
 
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 220.0;
-/// Room for the numbers at the left and below.
+/// Space for the numbers of the axes, and at the top.
 const LEFT: f64 = 64.0;
 const BELOW: f64 = 28.0;
 const ABOVE: f64 = 12.0;
-/// Bars of a histogram in each decade: 1, 1.5, 2, 3, 5, 7.
+/// The height of the largest value.
+const TALL: f64 = HEIGHT - ABOVE - BELOW;
+/// Numbers on the lower axis, at most.
+const LABELS: usize = 6;
+/// The bars of a histogram in each decade.
 const STEPS: [f64; 6] = [1.0, 1.5, 2.0, 3.0, 5.0, 7.0];
 
-/// One line of a chart: its class, its name and its values.
-struct Line<'a> {
-    class: &'a str,
-    name: &'a str,
+/// One line of a chart.
+struct Series {
+    /// Its class in the style sheet.
+    class: &'static str,
+    name: &'static str,
     values: Vec<f64>,
 }
 
-/// How many messages took how long.
+/// A bar of a histogram: its range (nanoseconds), and the number of messages in it.
+#[derive(Clone, Copy)]
+struct Bar {
+    from: u64,
+    to: u64,
+    count: u64,
+}
+
+/// Draws how many messages took how long.
 pub(super) fn histogram(latency: &Latencies) -> String {
     let bars = bars(latency);
-    let most = bars.iter().map(|(_, _, count)| *count).max().unwrap_or(1);
-    let mut svg = open("How many messages took how long");
-    scale(&mut svg, most as f64, |value| grouped(value as u64));
-    // The last number needs room, too.
+    let most = bars.iter().map(|bar| bar.count).max().unwrap_or(1);
+    let mut svg = open("Number of messages by latency");
+    svg += &scale(most as f64, |value| grouped(value as u64));
+    // 30: space for the last label.
     let step = (WIDTH - LEFT - 30.0) / bars.len().max(1) as f64;
-    let every = bars.len().div_ceil(6).max(1);
-    for (index, (from, to, count)) in bars.iter().enumerate() {
-        let height = (HEIGHT - ABOVE - BELOW) * *count as f64 / most as f64;
-        // One among thousands is to be seen, too.
-        let height = if *count > 0 { height.max(1.5) } else { 0.0 };
+    let every = bars.len().div_ceil(LABELS).max(1);
+    for (index, bar) in bars.iter().enumerate() {
+        let height = TALL * bar.count as f64 / most as f64;
+        // One message among thousands stays visible.
+        let height = if bar.count > 0 { height.max(1.5) } else { 0.0 };
         let (x, y) = (LEFT + index as f64 * step, HEIGHT - BELOW - height);
-        let (wide, from, to) = (step * 0.86, duration(*from), duration(*to));
-        let count = grouped(*count);
-        // A String takes everything.
-        write!(
-            svg,
+        let (wide, count) = (step * 0.86, grouped(bar.count));
+        let (from, to) = (duration(bar.from), duration(bar.to));
+        svg += &format!(
             "<rect class=\"bar\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{height:.1}\">\
              <title>{from} to {to}, messages: {count}</title></rect>"
-        )
-        .ok();
+        );
         if index % every == 0 {
-            let y = HEIGHT - 8.0;
-            write!(svg, "<text x=\"{x:.1}\" y=\"{y}\">{from}</text>").ok();
+            svg += &label("start", x, &from);
         }
     }
     svg + "</svg>"
 }
 
-/// From, to (nanoseconds) and how many, on a logarithmic scale.
-fn bars(latency: &Latencies) -> Vec<(u64, u64, u64)> {
+/// The bars from the first that has messages to the last, on a logarithmic scale.
+fn bars(latency: &Latencies) -> Vec<Bar> {
     let decades = (0..10).map(|decade| 100.0 * 10f64.powi(decade));
-    let mut edges: Vec<_> = decades
-        .flat_map(|decade| STEPS.map(|step| (decade * step) as u64))
-        .collect();
-    edges.insert(0, 0);
+    let mut edges = vec![0];
+    edges.extend(decades.flat_map(|decade| STEPS.map(|step| (decade * step) as u64)));
     edges.push(u64::MAX);
-    let bars = edges.windows(2).map(|edge| (edge[0], edge[1], 0));
-    let mut bars: Vec<(u64, u64, u64)> = bars.collect();
+    let bars = edges.windows(2).map(|edge| Bar {
+        from: edge[0],
+        to: edge[1],
+        count: 0,
+    });
+    let mut bars: Vec<_> = bars.collect();
     for value in latency.iter_recorded() {
         let bar = edges.partition_point(|edge| *edge <= value.value_iterated_to());
-        if let Some((_, _, count)) = bars.get_mut(bar.saturating_sub(1)) {
-            *count += value.count_at_value();
+        if let Some(bar) = bars.get_mut(bar.saturating_sub(1)) {
+            bar.count += value.count_at_value();
         }
     }
-    let first = bars.iter().position(|(_, _, count)| *count > 0);
-    let last = bars.iter().rposition(|(_, _, count)| *count > 0);
+    let first = bars.iter().position(|bar| bar.count > 0);
+    let last = bars.iter().rposition(|bar| bar.count > 0);
     match (first, last) {
         (Some(first), Some(last)) => bars[first..=last].to_vec(),
         _ => Vec::new(),
     }
 }
 
-/// Messages a second, over time.
+/// Draws the messages per second over time.
 pub(super) fn throughput(report: &Report) -> String {
-    // The last point may stand for a part of a second.
-    let each = |(index, count): (usize, u64)| {
+    // The last point may cover a part of its time.
+    let per_second = |(index, count): (usize, u64)| {
         let left = report.seconds - index as f64 * report.point_seconds;
         count as f64 / left.clamp(0.001, report.point_seconds)
     };
-    let values = |count: fn(&Point) -> u64| {
-        let counts = report.points.iter().map(count);
-        counts.enumerate().map(each).collect()
+    let series = |class, name, count: fn(&Point) -> u64| {
+        let counts = report.tally.points.iter().map(count);
+        let values = counts.enumerate().map(per_second).collect();
+        Series {
+            class,
+            name,
+            values,
+        }
     };
-    let lines = [
-        Line {
-            class: "sent",
-            name: "out",
-            values: values(|point| point.sent),
-        },
-        Line {
-            class: "received",
-            name: "in",
-            values: values(|point| point.received),
-        },
+    let all = [
+        series("sent", "out", |point| point.sent),
+        series("received", "in", |point| point.received),
     ];
-    lines_over_time("Messages a second", report, &lines, |value| {
-        grouped(value.round() as u64)
-    })
+    let unit = |value: f64| grouped(value.round() as u64);
+    over_time("Messages per second", report, &all, unit)
 }
 
-/// Latency over time.
+/// Draws the latency over time.
 pub(super) fn latency(report: &Report) -> String {
-    let at = |quantile: f64| {
-        let points = report.points.iter();
-        points
-            .map(|point| point.latency.value_at_quantile(quantile) as f64 * 1000.0)
-            .collect()
-    };
-    let lines = [("p50", 0.5), ("p99", 0.99), ("max", 1.0)].map(|(name, quantile)| Line {
-        class: name,
-        name,
-        values: at(quantile),
+    let all = [("p50", 0.5), ("p99", 0.99), ("max", 1.0)].map(|(name, quantile)| {
+        let points = report.tally.points.iter();
+        let values = points.map(|point| point.latency.value_at_quantile(quantile) as f64 * 1000.0);
+        Series {
+            class: name,
+            name,
+            values: values.collect(),
+        }
     });
-    lines_over_time("Latency", report, &lines, |value| duration(value as u64))
+    over_time("Latency", report, &all, |value| duration(value as u64))
 }
 
-fn lines_over_time(
-    title: &str,
-    report: &Report,
-    lines: &[Line<'_>],
-    unit: fn(f64) -> String,
-) -> String {
-    let mut svg = open(title);
-    let values = lines.iter().flat_map(|line| line.values.iter().copied());
+fn over_time(title: &str, report: &Report, all: &[Series], unit: fn(f64) -> String) -> String {
+    let values = all.iter().flat_map(|series| series.values.iter().copied());
     let most = values.fold(0.0, f64::max).max(1.0);
-    scale(&mut svg, most, unit);
-    let count = report.points.len();
+    let mut svg = open(title) + &scale(most, unit);
+    let count = report.tally.points.len();
     let step = (WIDTH - LEFT - 12.0) / count.max(1) as f64;
-    // A point is in the middle of its second.
+    // A point stands in the middle of its time.
     let x = |index: usize| LEFT + (index as f64 + 0.5) * step;
-    let y = |value: f64| HEIGHT - BELOW - (HEIGHT - ABOVE - BELOW) * value / most;
-    let every = count.div_ceil(6).max(1);
-    for index in (0..count).step_by(every) {
-        let (x, y) = (x(index), HEIGHT - 8.0);
-        let second = index as f64 * report.point_seconds;
-        write!(
-            svg,
-            "<text class=\"middle\" x=\"{x:.1}\" y=\"{y}\">{second} s</text>"
-        )
-        .ok();
+    let y = |value: f64| HEIGHT - BELOW - TALL * value / most;
+    let second = |index: usize| index as f64 * report.point_seconds;
+    for index in (0..count).step_by(count.div_ceil(LABELS).max(1)) {
+        svg += &label("middle", x(index), &format!("{} s", second(index)));
     }
-    for Line {
+    for Series {
         class,
         name,
         values,
-    } in lines
+    } in all
     {
-        let points = values.iter().enumerate();
-        let points: Vec<_> = points
-            .map(|(index, value)| format!("{:.1},{:.1}", x(index), y(*value)))
-            .collect();
-        write!(
-            svg,
-            "<polyline class=\"{class}\" points=\"{}\"/>",
-            points.join(" ")
-        )
-        .ok();
+        let (mut line, mut points) = (String::new(), String::new());
         for (index, value) in values.iter().enumerate() {
-            let (x, y, second) = (x(index), y(*value), index as f64 * report.point_seconds);
-            let value = unit(*value);
-            write!(
-                svg,
+            let (x, y, second, value) = (x(index), y(*value), second(index), unit(*value));
+            line += &format!("{x:.1},{y:.1} ");
+            points += &format!(
                 "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\">\
                  <title>second {second}, {name}: {value}</title></circle>"
-            )
-            .ok();
+            );
         }
+        let line = line.trim_end();
+        svg += &format!("<polyline class=\"{class}\" points=\"{line}\"/>{points}");
     }
-    let legend = lines.iter().map(|Line { class, name, .. }| {
+    format!("{svg}</svg>{}", legend(all))
+}
+
+fn legend(all: &[Series]) -> String {
+    let items = all.iter().map(|Series { class, name, .. }| {
         format!(
             "<li><svg viewBox=\"0 0 28 8\" width=\"28\" height=\"8\" aria-hidden=\"true\">\
              <polyline class=\"{class}\" points=\"0,4 28,4\"/></svg> {name}</li>"
         )
     });
-    format!("{svg}</svg><ul>{}</ul>", legend.collect::<String>())
+    format!("<ul>{}</ul>", items.collect::<String>())
 }
 
 fn open(title: &str) -> String {
     format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">")
 }
 
-/// Lines and numbers for the values from 0 to the largest.
-fn scale(svg: &mut String, most: f64, unit: impl Fn(f64) -> String) {
-    for part in [0.0, 0.5, 1.0] {
-        let y = HEIGHT - BELOW - (HEIGHT - ABOVE - BELOW) * part;
-        let label = match part > 0.0 {
+/// A number on the lower axis.
+fn label(class: &str, x: f64, text: &str) -> String {
+    let y = HEIGHT - 8.0;
+    format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y}\">{text}</text>")
+}
+
+/// Lines and numbers for zero, the largest value, and half of it.
+fn scale(most: f64, unit: impl Fn(f64) -> String) -> String {
+    let line = |part: f64| {
+        let y = HEIGHT - BELOW - TALL * part;
+        let number = match part > 0.0 {
             true => unit(most * part),
             false => "0".into(),
         };
         let (left, text) = (LEFT - 6.0, y + 4.0);
-        write!(
-            svg,
+        format!(
             "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{WIDTH}\"/>\
-             <text class=\"end\" x=\"{left}\" y=\"{text:.1}\">{label}</text>"
+             <text class=\"end\" x=\"{left}\" y=\"{text:.1}\">{number}</text>"
         )
-        .ok();
-    }
+    };
+    [0.0, 0.5, 1.0].map(line).concat()
 }
 
 #[cfg(test)]
@@ -221,15 +211,10 @@ mod tests {
             latency.record_n(nanoseconds, 10).unwrap();
         }
         let bars = bars(&latency);
-        assert_eq!(bars.iter().map(|(_, _, count)| count).sum::<u64>(), 60);
-        assert_eq!(
-            bars.first().map(|(from, _, count)| (*from, *count)),
-            Some((0, 10))
-        );
-        assert_eq!(
-            bars.last().map(|(_, to, count)| (*to, *count)),
-            Some((u64::MAX, 10))
-        );
+        assert_eq!(bars.iter().map(|bar| bar.count).sum::<u64>(), 60);
+        let (first, last) = (bars[0], bars[bars.len() - 1]);
+        assert_eq!((first.from, first.count), (0, 10));
+        assert_eq!((last.to, last.count), (u64::MAX, 10));
         assert!(histogram(&Latencies::new(3).unwrap()).ends_with("</svg>"));
     }
 }

@@ -1,62 +1,57 @@
-//! Everybody sends, and expects its own messages back.
+//! Echo: every connection sends, and expects its own messages back.
 //!
-//! What was sent and is not back stands in a queue, oldest first. Answers usually come in
-//! order, so the first in the queue is the one; when it is not, those before it were lost or
-//! overtaken, and stay for as long as the run: only what never came is lost.
+//! The numbers of messages that are not back stand in a queue, oldest first. Replies usually
+//! come in order, so the first number in the queue is the one. When it is not, the messages
+//! before it are lost or late. They stay in the queue until the run ends: a message that
+//! comes late is not lost.
 
-use std::{collections::VecDeque, pin::pin};
+use std::{collections::VecDeque, pin::pin, sync::Arc};
 
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
-    connection::{Connection, QUIET},
+    client::Client,
     marker::Marker,
-    plan::Pace,
+    sender::{QUIET, Sender},
 };
 
-/// One connection's messages.
-#[derive(Default)]
-struct Talk {
-    /// Sent and not back: their numbers, in order.
+/// The messages of one connection.
+struct Echo {
+    sender: Sender,
+    /// The numbers of messages that were sent and are not back, in order.
     missing: VecDeque<u64>,
-    next: u64,
-    /// All messages below this number are no longer in flight: they, or later ones, are back.
-    passed: u64,
 }
 
-/// Sends and receives until everything is back after the end, or the run is over.
-pub(super) async fn talk(connection: &mut Connection, turn: usize, wake: &Notify) {
-    let mut talk = Talk::default();
-    let mut over = pin!(connection.over());
+/// Sends and receives until every message is back after the end, or the run is over.
+pub(super) async fn echo(client: &mut Client, sender: Sender) {
+    let wake = Arc::clone(&sender.wake);
+    let mut echo = Echo {
+        sender,
+        missing: VecDeque::new(),
+    };
+    let mut over = pin!(client.over());
     let mut check = pin!(sleep_until(Instant::now() + QUIET));
-    let mut seen = 0;
-    let open_loop = matches!(connection.run.plan.pace, Pace::Rate(_));
-    let mut now = connection.run.now();
+    let open_loop = client.run.plan.rate.is_some();
+    let mut now = client.run.now();
     loop {
-        talk.send(connection, turn, now);
-        if now >= connection.run.span().end && talk.missing.is_empty() {
+        echo.send(client, now);
+        if now >= client.run.span().end && echo.missing.is_empty() {
             return;
         }
         tokio::select! {
             biased;
-            message = connection.socket.recv() => {
+            message = client.socket.recv() => {
                 let Some(message) = message else { return };
-                // One look at the clock for a message: it is back, and the next may leave.
-                now = connection.run.now();
-                if let Some(marker) = connection.find(&message) {
-                    talk.back(connection, marker, now, message.len());
+                // One reading of the clock serves the reply and the message that it permits.
+                now = client.run.now();
+                if let Some(marker) = client.find(&message) {
+                    echo.received(client, marker, now, message.len());
                 }
             }
-            () = wake.notified(), if open_loop => now = connection.run.now(),
+            () = wake.notified(), if open_loop => now = client.run.now(),
             () = &mut check => {
-                now = connection.run.now();
-                if talk.passed == seen {
-                    talk.passed = talk.next;
-                }
-                seen = talk.passed;
+                now = client.run.now();
+                echo.sender.check();
                 check.as_mut().reset(Instant::now() + QUIET);
             }
             () = &mut over => return,
@@ -64,57 +59,35 @@ pub(super) async fn talk(connection: &mut Connection, turn: usize, wake: &Notify
     }
 }
 
-impl Talk {
-    /// Sends what is to be sent now.
-    fn send(&mut self, connection: &mut Connection, turn: usize, now: u64) {
-        let run = &connection.run;
-        let end = run.span().end;
-        match run.plan.pace {
-            Pace::Window(window) => {
-                while now < end && self.next - self.passed < window {
-                    if !connection.feed(self.next, now, now) {
-                        return;
-                    }
-                    self.sent();
-                }
+impl Echo {
+    /// Sends every message that may leave now.
+    fn send(&mut self, client: &mut Client, now: u64) {
+        while let Some(due) = self.sender.due(&client.run, now) {
+            if !client.feed(self.sender.next, due, now) {
+                return;
             }
-            Pace::Rate(rate) => {
-                loop {
-                    let due = connection.run.due_of(rate, turn, self.next);
-                    // What is due after the end is not sent, and neither is what was held
-                    // up until then.
-                    if due > now || now >= end || !connection.feed(self.next, due, now) {
-                        return;
-                    }
-                    self.sent();
-                }
-            }
+            self.missing.push_back(self.sender.next);
+            self.sender.next += 1;
         }
     }
 
-    fn sent(&mut self) {
-        self.missing.push_back(self.next);
-        self.next += 1;
-    }
-
-    /// A message has come back.
-    fn back(&mut self, connection: &Connection, marker: Marker, now: u64, bytes: usize) {
-        let ours = marker.sender as usize == connection.number;
+    fn received(&mut self, client: &Client, marker: Marker, now: u64, bytes: usize) {
+        let mut tally = client.tally.borrow_mut();
+        if marker.sender as usize != client.number {
+            // The server passes on messages of other connections.
+            tally.other += 1;
+            return;
+        }
         let place = match self.missing.front() {
             Some(first) if *first == marker.number => Ok(0),
             _ => self.missing.binary_search(&marker.number),
         };
-        let mut tally = connection.tally.borrow_mut();
-        match place {
-            Ok(place) if ours => {
-                self.missing.remove(place);
-                self.passed = self.passed.max(marker.number + 1);
-                let run = &connection.run;
-                tally.received(run.span(), marker.intended, now, bytes);
-            }
-            _ if ours => tally.repeated += 1,
-            // Somebody else's: the server passes messages on.
-            _ => tally.other += 1,
-        }
+        let Ok(place) = place else {
+            tally.repeated += 1;
+            return;
+        };
+        self.missing.remove(place);
+        self.sender.arrived(marker.number + 1);
+        tally.received(client.run.span(), marker.intended, now, bytes);
     }
 }

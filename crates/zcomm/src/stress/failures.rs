@@ -1,23 +1,21 @@
-//! What failed, by kind.
+//! Counts failures by kind.
 //!
-//! Ten thousand connections fail in two or three ways; a reader wants to know which, how
-//! often, and what would change it. The words come from a stranger, so the number of kinds
-//! has an end.
-//!
-//! Production draws a line for each kind: which one rises is half of the diagnosis.
+//! Ten thousand connections fail in two or three ways. A reader wants to know which ways, how
+//! often, and what to change. A server chooses some of the texts, so the number of kinds has
+//! a limit.
 
 use std::collections::BTreeMap;
 
 use zcomm_core::{ConnectError, End, Error};
 
-/// Kinds that are told apart; the others are counted together.
+/// The largest number of kinds; all further kinds are counted as one.
 const MAX_KINDS: usize = 20;
 
 /// Failures, counted by kind.
 #[derive(Default)]
 pub(super) struct Failures(BTreeMap<String, Failure>);
 
-/// One kind.
+/// The failures of one kind.
 #[derive(Clone, Default)]
 pub(super) struct Failure {
     pub(super) count: u64,
@@ -33,14 +31,14 @@ impl Failures {
         kind.help = kind.help.take().or(failure.help);
     }
 
-    /// A connection did not open.
+    /// Counts a connection that did not open.
     pub(super) fn not_opened(&mut self, error: &Error) {
         let help = match error {
             Error::Connect(ConnectError::Http { status: 429, .. }) => {
-                Some("WEBSOCKET_MAX_CONNECTIONS_PER_IP limits what comes from one address")
+                Some("raise WEBSOCKET_MAX_CONNECTIONS_PER_IP, the limit for one address")
             }
             Error::Connect(ConnectError::Http { status: 503, .. }) => {
-                Some("WEBSOCKET_MAX_CONNECTIONS is what a server of this course takes: raise it")
+                Some("raise WEBSOCKET_MAX_CONNECTIONS, if it is a server of this course")
             }
             _ => None,
         };
@@ -48,14 +46,14 @@ impl Failures {
         self.add(error.to_string(), Failure { count: 1, help });
     }
 
-    /// A connection was not open in time.
+    /// Counts a connection that was not open before the load started.
     pub(super) fn too_late(&mut self) {
-        let help =
-            Some("see the handshakes: --ramp-up spreads them, --handshakes limits them".into());
+        let help = "--ramp-up spreads the handshakes, --handshakes limits them";
+        let help = Some(help.to_owned());
         self.add("not open in time".into(), Failure { count: 1, help });
     }
 
-    /// A connection ended before its time.
+    /// Counts a connection that ended before the run did.
     pub(super) fn ended(&mut self, end: &End) {
         let help = end.help().map(str::to_owned);
         self.add(end.to_string(), Failure { count: 1, help });
@@ -71,13 +69,14 @@ impl Failures {
         self.0.is_empty()
     }
 
+    /// The number of failures of all kinds.
+    pub(super) fn total(&self) -> u64 {
+        self.0.values().map(|failure| failure.count).sum()
+    }
+
     /// Every kind, the most frequent first.
-    pub(super) fn list(&self) -> Vec<(&str, &Failure)> {
-        let mut list: Vec<_> = self
-            .0
-            .iter()
-            .map(|(kind, failure)| (kind.as_str(), failure))
-            .collect();
+    pub(super) fn list(&self) -> Vec<(&String, &Failure)> {
+        let mut list: Vec<_> = self.0.iter().collect();
         list.sort_by_key(|(_, failure)| std::cmp::Reverse(failure.count));
         list
     }
@@ -89,9 +88,9 @@ mod tests {
 
     use super::*;
 
-    /// A server that invents a new reason each time fills no memory with them.
+    /// A server that sends a new reason each time does not fill the memory.
     #[test]
-    fn the_number_of_kinds_has_an_end_and_every_failure_counts() {
+    fn the_number_of_kinds_is_limited_and_every_failure_counts() {
         let mut failures = Failures::default();
         for code in 0..1000 {
             failures.ended(&End::ByPeer(CloseReason::new(3000 + code, "no")));
@@ -99,11 +98,11 @@ mod tests {
         failures.too_late();
         let list = failures.list();
         assert_eq!(list.len(), MAX_KINDS + 1);
-        assert_eq!((list[0].0, list[0].1.count), ("other", 1000 - 20 + 1));
         assert_eq!(
-            list.iter().map(|(_, failure)| failure.count).sum::<u64>(),
-            1001
+            (list[0].0.as_str(), list[0].1.count),
+            ("other", 1000 - 20 + 1)
         );
+        assert_eq!(failures.total(), 1001);
     }
 
     #[test]

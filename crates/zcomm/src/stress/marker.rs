@@ -1,37 +1,37 @@
-//! How a message is known again when it comes back.
+//! The marker in each message, by which it is recognised when it comes back.
 //!
-//! A server may send back what it got, put a word before it, or wrap it in JSON. So a
-//! message carries a marker that survives all three: letters and digits between two `#`,
-//! which say of which run it is, which connection sent it, which of its messages it is and
-//! when it should have left. Whatever comes back is searched for that.
+//! A server may send a message back as it is, put a word before it, or wrap it in JSON. The
+//! marker survives all three: letters and digits between two `#`. It names the run, the
+//! connection that sent the message, the message's number, and the time at which it should
+//! have left. Every message that arrives is searched for it.
 //!
-//! Template and filling are made once; for each message only the marker is written.
+//! The template and the filling are made once; for each message only the marker is written.
 
 use zcomm_core::Message;
 
 /// The smallest message that always holds a marker (bytes).
 pub(super) const SMALLEST: usize = 40;
 
-/// Of a message's number, the bits that this tool counts with. More are not ours.
+/// The bits of a message's number. A marker with a larger number is not of this tool.
 pub(super) const NUMBER_BITS: u32 = 40;
 
-/// Filling that needs no escape in any format.
+/// Filling that needs no escapes in any format.
 const FILLING: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
 
-/// One message, as its marker tells it.
+/// The facts in a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Marker {
-    /// Who sent it.
+    /// The number of the connection that sent the message.
     pub(super) sender: u32,
-    /// Which of the sender's messages it is, from 0.
+    /// The number of the message among its sender's messages, from 0.
     pub(super) number: u64,
-    /// When it should have left (nanoseconds of the run's clock).
+    /// The time at which it should have left (nanoseconds of the run's clock).
     pub(super) intended: u64,
 }
 
-/// Makes the messages of one run, and knows them again.
+/// Makes the messages of one run, and recognises them.
 pub(super) struct Messages {
-    /// How every marker of this run begins: another run may use the same server.
+    /// The beginning of every marker of this run. Another run may use the same server.
     tag: String,
     before: String,
     after: String,
@@ -40,7 +40,7 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    /// Messages of this size (bytes), with the template around them.
+    /// Messages of `size` bytes, with the template around them.
     pub(super) fn new(size: usize, template: Option<&str>) -> Messages {
         let (before, after) = template
             .and_then(|template| template.split_once("{payload}"))
@@ -55,18 +55,14 @@ impl Messages {
         }
     }
 
-    /// A message to send.
+    /// Makes a message to send.
     pub(super) fn make(&self, marker: Marker) -> Message {
         let length = self.before.len() + self.size + self.after.len();
         let mut text = String::with_capacity(length);
         text.push_str(&self.before);
         text.push_str(&self.tag);
-        let Marker {
-            sender,
-            number,
-            intended,
-        } = marker;
-        for (value, end) in [(sender.into(), '.'), (number, '.'), (intended, '#')] {
+        let parts = [marker.sender.into(), marker.number, marker.intended];
+        for (value, end) in parts.into_iter().zip(['.', '.', '#']) {
             push_hex(&mut text, value);
             text.push(end);
         }
@@ -76,8 +72,8 @@ impl Messages {
         Message::from(text)
     }
 
-    /// The marker in a message, if it is one of this run. `place` is where the last one
-    /// stood; the next is likely to stand there, too.
+    /// Finds the marker in a message of this run. `place` is where the last marker stood: the
+    /// search begins there, because the next one is likely to stand at the same place.
     pub(super) fn find(&self, message: &Message, place: &mut usize) -> Option<Marker> {
         let bytes = match message {
             Message::Text(text) => text.as_bytes(),
@@ -112,8 +108,8 @@ impl Messages {
     }
 }
 
-/// A number in hexadecimal. The formatter of the standard library can do much more, and
-/// takes its time for it.
+/// Appends a number in hexadecimal. The formatter of the standard library is slower, because
+/// it can do much more.
 fn push_hex(text: &mut String, value: u64) {
     let digits = (u64::BITS - (value | 1).leading_zeros()).div_ceil(4);
     for digit in (0..digits).rev() {
@@ -133,7 +129,7 @@ mod tests {
     };
 
     #[test]
-    fn a_message_has_its_size_and_is_known_again_in_what_comes_back() {
+    fn a_message_has_its_size_and_is_recognised_when_it_comes_back() {
         let messages = Messages::new(SMALLEST, None);
         let message = messages.make(MARKER);
         assert_eq!(message.len(), SMALLEST);
@@ -174,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_this_run_is_not_ours() {
+    fn a_message_of_another_run_is_not_recognised() {
         let messages = Messages::new(64, None);
         let other = Messages::new(64, None).make(MARKER);
         let Message::Text(text) = messages.make(MARKER) else {

@@ -1,51 +1,58 @@
-//! `zcomm stress`: a load on a server, with numbers that can be defended.
+//! `zcomm stress`: load-tests a server.
 //!
 //! **Closed loop** (`--window`): each connection sends its next message when one is back.
-//! It finds how much a server takes, and it is kind to it: when the server stalls, nobody
-//! sends, and the stall is seen by the few messages that were on their way. That is
-//! *coordinated omission*, the usual way in which a load test lies about latency.
+//! This measures throughput. When the server stalls, nothing is sent, so few messages see the
+//! stall. This is *coordinated omission*, the usual way in which a load test hides latency.
 //!
-//! **Open loop** (`--rate`): messages leave by the clock, as users come. Each is timed from
-//! when it *should* have left, so a message that had to wait for a stalled server counts
-//! its waiting; nothing has to be corrected afterwards. How late the tool itself was is told
-//! beside it.
-//!
-//! The tool measures itself, too: when it was near a whole core for each of its threads, it
-//! may have been the limit, and it says so.
-//!
-//! Production measures from other machines, for hours, and with what its users really send.
+//! **Open loop** (`--rate`): messages leave by the clock, as from real users. Each is timed
+//! from when it *should* have left, so the wait for a stalled server counts. The report says
+//! how late the tool itself was, and whether the tool may have been the limit.
 
-mod aim;
-mod arguments;
-mod chart;
-mod connection;
-mod echo;
+// From the bottom up; blank lines keep rustfmt from sorting.
+mod addresses;
+mod capacity;
 mod failures;
-mod fanout;
-mod load;
 mod marker;
-mod object;
-mod pacer;
-mod page;
-mod plan;
-mod report;
-mod run;
 mod server;
-mod table;
-mod tally;
-mod text;
+mod span;
 mod units;
 
-use std::{io, path::Path, process::ExitCode, sync::Arc};
+mod deliveries;
+mod plan;
+mod tally;
 
-use zcomm_core::Error;
+mod arguments;
+mod run;
+
+mod client;
+mod pacer;
+mod report;
+mod sender;
+
+mod chart;
+mod csv;
+mod echo;
+mod fanout;
+mod json;
+mod text;
+
+mod html;
+mod lifecycle;
+
+mod load;
+
+mod notes;
+
+use std::{fs, io, path::Path, process::ExitCode, sync::Arc};
+
+use zcomm_core::{ConnectOptions, Error};
 
 pub(crate) use self::arguments::Arguments;
-use self::{plan::Plan, report::Report, run::Run};
-use crate::{
+use self::run::Run;
+use crate::shared::{
     failure::Failure,
-    print::whole,
-    program::{INTERRUPTED, block_on},
+    run::{INTERRUPTED, block_on},
+    text::whole,
 };
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -53,45 +60,31 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let plan = Plan::new(arguments)?;
-    let mut options = arguments.handshake.options(&arguments.url)?;
-    options.addresses = options.lookup().await.map_err(Error::from)?;
-    if let Some(address) = aim::public(&options.addresses)
-        && !arguments.i_own_this_server
-    {
-        return Err(Failure::usage(
-            format!("{address} is neither this machine nor on a private network"),
-            "a load test at a server of others is an attack; if it is yours, and your provider agrees: \
-             --i-own-this-server",
-        ));
-    }
-    // Who is busy needs no pings, and a timer for each wait costs more than the wait.
-    options.ping_interval = None;
-    options.max_message_bytes = options.max_message_bytes.max(4 * plan.size);
-    plan.check_room(&options.addresses)?;
-    // What cannot be written at the end is better known at the beginning.
+    arguments.plan.check()?;
+    let options = options(arguments).await?;
+    capacity::check(arguments.plan.connections)?;
+    // A file that cannot be written is reported before the run, not after it.
     if let Some(file) = &arguments.csv {
-        table::check(file)?;
+        csv::check(file)?;
     }
     if let Some(file) = &arguments.html {
-        std::fs::write(file, "").map_err(|error| cannot_write(file, &error))?;
+        written(file, fs::write(file, ""))?;
     }
-    let run = Arc::new(Run::new(plan, options, arguments.template.as_deref()));
-    let measured = load::direct(&run).await?;
-    let report = Report::new(&run, measured);
+    let run = Arc::new(Run::new(arguments.plan.clone(), options));
+    let report = load::measure(&run).await?;
     let text = match arguments.json {
         true => format!("{}\n", report.json()),
         false => report.text(),
     };
-    // First of all: what was measured for an hour is not lost with a disk that is full.
-    let told = whole(&mut io::stdout(), text.as_bytes());
+    // The terminal first: a full disk must not lose the results.
+    let printed = whole(&mut io::stdout(), text.as_bytes());
     if let Some(file) = &arguments.csv {
-        table::append(file, &report).map_err(|error| cannot_write(file, &error))?;
+        written(file, csv::append(file, &report))?;
     }
     if let Some(file) = &arguments.html {
-        std::fs::write(file, page::page(&report)).map_err(|error| cannot_write(file, &error))?;
+        written(file, fs::write(file, html::page(&report)))?;
     }
-    told?;
+    printed?;
     Ok(match (report.interrupted, report.is_good()) {
         (true, _) => ExitCode::from(INTERRUPTED),
         (false, true) => ExitCode::SUCCESS,
@@ -99,9 +92,30 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })
 }
 
-fn cannot_write(file: &Path, error: &io::Error) -> Failure {
-    Failure::new(
-        format!("cannot write {}: {error}", file.display()),
-        "name a file in a folder that exists and is yours",
-    )
+/// The options to connect with; refuses a server on a public address.
+async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
+    let mut options = arguments.handshake.options(&arguments.url)?;
+    options.addresses = options.lookup().await.map_err(Error::from)?;
+    if let Some(address) = addresses::first_public(&options.addresses)
+        && !arguments.i_own_this_server
+    {
+        return Err(Failure::usage(
+            format!("{address} is neither this machine nor on a private network"),
+            "a load test on the server of others is an attack; if it is yours, and your provider agrees: \
+             --i-own-this-server",
+        ));
+    }
+    // A busy connection needs no pings, and a timer for each wait costs more than the wait.
+    options.ping_interval = None;
+    options.max_message_bytes = options.max_message_bytes.max(4 * arguments.plan.size);
+    Ok(options)
+}
+
+fn written(file: &Path, result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| {
+        Failure::new(
+            format!("cannot write {}: {error}", file.display()),
+            "name a file in a folder that exists and is yours",
+        )
+    })
 }

@@ -1,36 +1,36 @@
 //! The clock of an open loop: wakes each sender when its message is due.
 //!
-//! A thread of its own, because the runtime's timers are good to a millisecond and the
-//! system's to less than a tenth: with the former, half a millisecond would be in every
-//! latency. It only wakes; how many messages are due, the sender reads from the clock, so a
-//! wake that comes late or twice makes no message late or double.
+//! It is a thread of its own: the runtime's timers have a step of one millisecond, and the
+//! system's less than a tenth of that. With the former, every latency would be half a
+//! millisecond too long. The pacer only wakes. The sender itself reads from the clock how
+//! many messages are due, so a late or double wake changes no message.
 
 use std::{io, sync::Arc, thread, time::Duration};
 
 use super::run::Run;
 
-/// Looks at the end of the run at least so often.
-const LOOK: Duration = Duration::from_millis(20);
+/// The longest wait before the pacer checks whether the run has ended.
+const CHECK: Duration = Duration::from_millis(20);
 
 /// Starts the clock. It ends with the run.
 pub(super) fn start(run: &Arc<Run>, rate: f64) -> io::Result<()> {
     let run = Arc::clone(run);
-    let turns = run.turns().clone();
+    let senders = run.senders().clone();
     let pace = move || {
         let mut number = 0;
-        while !turns.is_empty() {
+        while !senders.is_empty() {
             let now = run.now();
             if now >= run.span().end {
-                // Who waits for nothing shall see that this is the end.
-                turns.iter().for_each(|turn| turn.notify_one());
+                // A sender without a message in flight must see the end, too.
+                senders.iter().for_each(|sender| sender.notify_one());
                 return;
             }
             let due = run.due(rate, number);
             if due > now {
-                thread::park_timeout(Duration::from_nanos(due - now).min(LOOK));
+                thread::park_timeout(Duration::from_nanos(due - now).min(CHECK));
                 continue;
             }
-            turns[(number % turns.len() as u64) as usize].notify_one();
+            senders[(number % senders.len() as u64) as usize].notify_one();
             number += 1;
         }
     };

@@ -1,180 +1,135 @@
-//! What will be done, and whether this machine can do it.
+//! The load that a run makes, as the command line asks for it.
 //!
-//! A load test that finds out in the middle that it has no file descriptors, or no ports,
-//! has measured its own machine. So both are counted before the first connection.
-//!
-//! Production runs the load from several machines.
+//! The defaults are a small load for a server of this course. Every number has a largest
+//! value: a typing mistake must not become an attack.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{ops::RangeInclusive, time::Duration};
 
-use zcomm_core::{OTHER_DESCRIPTORS, raise_descriptor_limit};
+use clap::builder::RangedU64ValueParser;
 
-use super::arguments::Arguments;
-use crate::failure::Failure;
+use super::marker::SMALLEST;
+use crate::shared::failure::Failure;
 
-/// Ports that a system has for outgoing connections, unless it says so: Linux by default.
-const PORTS: usize = 28_232;
+/// The largest message (bytes).
+const LARGEST: u64 = 16 * 1024 * 1024;
+/// The largest number of messages in flight in a fan-out: each has a slot in memory.
+const MAX_IN_FLIGHT: u64 = 1 << 20;
 
-/// How the messages are spaced.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Pace {
-    /// Closed loop: so many in flight for each sender.
-    Window(u64),
-    /// Open loop: so many a second, all senders together.
-    Rate(f64),
-}
-
-/// Who sends, and who receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// Every connection gets its own messages back.
-    Echo,
-    /// The first so many connections send, all others receive.
-    Fanout(usize),
-}
-
-/// The time that is measured (nanoseconds of the run's clock).
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    pub(super) begin: u64,
-    pub(super) end: u64,
-    /// How long it was to be; Ctrl-C makes it shorter.
-    pub(super) planned: u64,
-}
-
-impl Span {
-    pub(super) fn has(self, time: u64) -> bool {
-        (self.begin..self.end).contains(&time)
-    }
-
-    pub(super) fn seconds(self) -> f64 {
-        self.end.saturating_sub(self.begin) as f64 / 1e9
-    }
-}
-
-/// What will be done.
-#[derive(Clone, Debug)]
+/// The load that a run makes.
+#[derive(Clone, clap::Args)]
 pub(super) struct Plan {
+    /// Connections to open
+    #[arg(short, long, value_name = "N", default_value_t = 100, value_parser = number(1..=1_000_000))]
     pub(super) connections: usize,
-    pub(super) shape: Shape,
-    pub(super) pace: Pace,
-    pub(super) size: usize,
-    pub(super) duration: Duration,
-    pub(super) warm_up: Duration,
-    pub(super) ramp_up: Duration,
-    pub(super) handshakes: usize,
-    pub(super) threads: usize,
-    pub(super) hello: Option<String>,
-}
 
-/// Messages that all senders of a fan-out may have under way: each has a place in memory.
-const MOST_UNFINISHED: u64 = 1 << 20;
+    /// Open loop: messages to send per second, by all connections together
+    #[arg(short, long, value_name = "N", value_parser = rate, conflicts_with = "window")]
+    pub(super) rate: Option<f64>,
+
+    /// Closed loop: messages in flight for each sender
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    pub(super) window: u64,
+
+    /// Bytes of a message, at least 40, without the template
+    #[arg(short, long, value_name = "BYTES", default_value_t = 64, value_parser = number(SMALLEST as u64..=LARGEST))]
+    pub(super) size: usize,
+
+    /// Seconds to measure
+    #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = |text: &str| seconds(text, 0.1))]
+    pub(super) duration: Duration,
+
+    /// Every connection sends, and expects its own messages back (the default)
+    #[arg(long, conflicts_with = "fanout")]
+    echo: bool,
+
+    /// Some connections send, and all others expect every message
+    #[arg(long)]
+    pub(super) fanout: bool,
+
+    /// With --fanout: connections that send
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "fanout", value_parser = number(1..=10_000))]
+    pub(super) publishers: usize,
+
+    /// Seconds over which to spread the handshakes
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = |text: &str| seconds(text, 0.0))]
+    pub(super) ramp_up: Duration,
+
+    /// Handshakes at the same time, at most
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = number(1..=10_000))]
+    pub(super) handshakes: usize,
+
+    /// Seconds of load before the measurement
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = |text: &str| seconds(text, 0.0))]
+    pub(super) warm_up: Duration,
+
+    /// A text that each connection sends first; {number} becomes its number
+    #[arg(long, value_name = "TEXT")]
+    pub(super) hello: Option<String>,
+
+    /// The text around each message; {payload} becomes the message
+    #[arg(long, value_name = "TEXT", value_parser = template)]
+    pub(super) template: Option<String>,
+
+    /// Threads for the load [default: half of the cores, at most 4]
+    #[arg(long, value_name = "N", value_parser = number(1..=64))]
+    threads: Option<usize>,
+}
 
 impl Plan {
-    pub(super) fn new(arguments: &Arguments) -> Result<Plan, Failure> {
-        let connections = arguments.connections as usize;
-        let publishers = arguments.publishers as usize;
-        if arguments.fanout && publishers >= connections {
+    /// Refuses numbers that do not fit together.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let (connections, publishers, window) = (self.connections, self.publishers, self.window);
+        if self.fanout && publishers >= connections {
             return Err(Failure::usage(
-                format!("{publishers} of {connections} connections would send, and nobody listen"),
+                format!(
+                    "--publishers {publishers} leaves none of {connections} connections to receive"
+                ),
                 format!("more connections: -c {}", publishers + 1),
             ));
         }
-        let window = arguments.window.map_or(1, u64::from);
-        if window * publishers as u64 > MOST_UNFINISHED {
+        if window * publishers as u64 > MAX_IN_FLIGHT {
             return Err(Failure::usage(
-                format!("{publishers} x {window} messages would be under way at once"),
-                format!("--window and --publishers that make at most {MOST_UNFINISHED}"),
-            ));
-        }
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = arguments.threads.map(|threads| threads as usize);
-        Ok(Plan {
-            connections,
-            shape: match arguments.fanout {
-                true => Shape::Fanout(publishers),
-                false => Shape::Echo,
-            },
-            pace: match (arguments.rate, arguments.window) {
-                (Some(rate), _) => Pace::Rate(rate),
-                (None, window) => Pace::Window(window.unwrap_or(1).into()),
-            },
-            // At most 16 MiB.
-            size: arguments.size as usize,
-            duration: arguments.duration,
-            warm_up: arguments.warm_up,
-            ramp_up: arguments.ramp_up,
-            handshakes: arguments.handshakes as usize,
-            // The server wants some cores, too, if it is here.
-            threads: threads.unwrap_or((cores / 2).clamp(1, 4)).min(connections),
-            hello: arguments.hello.clone(),
-        })
-    }
-
-    /// Connections that send.
-    pub(super) fn is_sender(&self, number: usize) -> bool {
-        match self.shape {
-            Shape::Echo => true,
-            Shape::Fanout(publishers) => number < publishers,
-        }
-    }
-
-    /// Whether this machine can open so many connections to these addresses.
-    pub(super) fn check_room(&self, addresses: &[SocketAddr]) -> Result<(), Failure> {
-        let needed = self.connections + OTHER_DESCRIPTORS;
-        let lent = raise_descriptor_limit(needed);
-        if lent < needed {
-            return Err(Failure::new(
-                format!(
-                    "{} connections need {needed} file descriptors, and the system lends {lent}",
-                    self.connections
-                ),
-                format!(
-                    "ulimit -n {needed} in this terminal, and in the server's; or at most -c {}",
-                    lent.saturating_sub(OTHER_DESCRIPTORS)
-                ),
-            ));
-        }
-        // Each connection to one address and port takes a port of ours.
-        let ports = ports();
-        if self.connections > ports && !addresses.is_empty() {
-            return Err(Failure::new(
-                format!(
-                    "{} connections need as many ports of this machine, and it has {ports} for them",
-                    self.connections
-                ),
-                format!(
-                    "at most -c {ports}; on Linux more with sysctl net.ipv4.ip_local_port_range='1024 65535'"
-                ),
+                format!("{publishers} x {window} messages would be in flight"),
+                format!("--publishers times --window may be at most {MAX_IN_FLIGHT}"),
             ));
         }
         Ok(())
     }
+
+    /// Whether this connection sends.
+    pub(super) fn is_sender(&self, number: usize) -> bool {
+        !self.fanout || number < self.publishers
+    }
+
+    /// The number of threads for the load. A server on this machine needs cores, too.
+    pub(super) fn threads(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = self.threads.unwrap_or((cores / 2).clamp(1, 4));
+        threads.min(self.connections)
+    }
 }
 
-/// Ports for outgoing connections.
-fn ports() -> usize {
-    // Other systems have no such file.
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
-    range.and_then(|range| in_range(&range)).unwrap_or(PORTS)
+fn number(range: RangeInclusive<u64>) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(range)
 }
 
-/// Linux writes the first and the last.
-fn in_range(range: &str) -> Option<usize> {
-    let mut ends = range
-        .split_whitespace()
-        .map(|end| end.parse::<usize>().ok());
-    let (first, last) = (ends.next()??, ends.next()??);
-    Some((last + 1).saturating_sub(first))
+fn rate(text: &str) -> Result<f64, &'static str> {
+    match text.parse() {
+        Ok(rate) if (0.1..=10_000_000.0).contains(&rate) => Ok(rate),
+        _ => Err("expected messages per second, from 0.1 to 10000000"),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn seconds(text: &str, least: f64) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) if (least..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err(format!("expected seconds, from {least} to 3600")),
+    }
+}
 
-    #[test]
-    fn the_ports_of_a_range_are_counted_with_both_ends() {
-        assert_eq!(in_range("32768\t60999\n"), Some(PORTS));
-        assert_eq!(in_range("32768"), None);
+fn template(text: &str) -> Result<String, &'static str> {
+    match text.matches("{payload}").count() {
+        1 => Ok(text.to_owned()),
+        _ => Err("expected a text that contains {payload} once"),
     }
 }

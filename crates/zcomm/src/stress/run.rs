@@ -1,35 +1,28 @@
-//! What all connections of a run share: the plan, the clock, and who is where.
+//! What all connections of a run share: the plan, the clock, and the counts.
 //!
-//! All times are nanoseconds of one clock, as it is one process: the time in a message can
-//! be compared with the time at which it comes back. The measurement begins and ends at
-//! times that everybody looks up; nobody has to be told, so nothing is sent between the
-//! threads for a message.
+//! The measurement begins and ends at times that every connection reads from here. So the
+//! threads exchange nothing for a message.
 
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Notify, Semaphore, watch};
 use zcomm_core::ConnectOptions;
 
-use super::{
-    fanout::Board,
-    marker::Messages,
-    plan::{Pace, Plan, Span},
-};
+use super::{deliveries::Deliveries, marker::Messages, plan::Plan, span::Span};
 
-/// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     /// Connections open.
     Opening,
     /// Messages are sent.
     Load,
-    /// Everybody says goodbye.
+    /// Connections close.
     Over,
 }
 
@@ -38,22 +31,27 @@ pub(super) struct Run {
     pub(super) plan: Plan,
     pub(super) options: ConnectOptions,
     pub(super) messages: Messages,
-    pub(super) board: Board,
-    /// Handshakes that may begin.
+    /// Fan-out: one for each publisher.
+    pub(super) deliveries: Vec<Deliveries>,
+    /// A permit for each handshake at the same time.
     pub(super) handshakes: Semaphore,
     pub(super) phase: watch::Sender<Phase>,
-    /// Wakes whoever directs the run, when one of the counts below has changed.
+    /// Ctrl-C has ended the run early.
+    pub(super) interrupted: AtomicBool,
+    /// Notified when one of the counts below has changed.
     pub(super) changed: Notify,
-    /// Connections that opened, and those that did not.
+    /// Connections that opened, and connections that did not.
     pub(super) opened: AtomicUsize,
     pub(super) failed: AtomicUsize,
     /// Connections that are open now.
     pub(super) open: AtomicUsize,
-    /// Senders that wait for answers or have more to send.
+    /// Connections that are open now, and only receive.
+    pub(super) subscribers: AtomicUsize,
+    /// Senders that wait for replies or have more to send.
     pub(super) busy: AtomicUsize,
-    /// How to wake each sender, in the order in which they take turns.
-    turns: Mutex<Vec<Arc<Notify>>>,
-    senders: AtomicUsize,
+    /// What wakes each sender, in the order in which they take turns.
+    senders: Mutex<Vec<Arc<Notify>>>,
+    sender_count: AtomicUsize,
     clock: Instant,
     start: AtomicU64,
     begin: AtomicU64,
@@ -61,19 +59,23 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(plan: Plan, options: ConnectOptions, template: Option<&str>) -> Run {
+    pub(super) fn new(plan: Plan, options: ConnectOptions) -> Run {
+        let publishers = if plan.fanout { plan.publishers } else { 0 };
+        let window = if plan.rate.is_some() { 0 } else { plan.window };
         Run {
-            messages: Messages::new(plan.size, template),
-            board: Board::new(&plan),
+            messages: Messages::new(plan.size, plan.template.as_deref()),
+            deliveries: (0..publishers).map(|_| Deliveries::new(window)).collect(),
             handshakes: Semaphore::new(plan.handshakes),
             phase: watch::Sender::new(Phase::Opening),
+            interrupted: AtomicBool::new(false),
             changed: Notify::new(),
             opened: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            subscribers: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
-            turns: Mutex::default(),
-            senders: AtomicUsize::new(1),
+            senders: Mutex::default(),
+            sender_count: AtomicUsize::new(1),
             clock: Instant::now(),
             start: AtomicU64::new(u64::MAX),
             begin: AtomicU64::new(u64::MAX),
@@ -88,26 +90,26 @@ impl Run {
         u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// The clock's time as the runtime's timers want it.
+    /// Converts a time of the run's clock for the runtime's timers.
     pub(super) fn instant(&self, time: u64) -> tokio::time::Instant {
-        (self.clock + std::time::Duration::from_nanos(time)).into()
+        (self.clock + Duration::from_nanos(time)).into()
     }
 
-    /// From now on messages are sent; the measurement begins after the warm-up.
+    /// Starts the load; the measurement begins after the warm-up.
     pub(super) fn start(&self) -> Span {
-        let nanoseconds = |duration: std::time::Duration| duration.as_nanos() as u64;
-        self.senders.store(self.turns().len().max(1), Relaxed);
+        let count = self.senders().len().max(1);
+        self.sender_count.store(count, Relaxed);
         let start = self.now();
         let begin = start + nanoseconds(self.plan.warm_up);
+        let end = begin + nanoseconds(self.plan.duration);
         self.start.store(start, Relaxed);
         self.begin.store(begin, Relaxed);
-        self.end
-            .store(begin + nanoseconds(self.plan.duration), Relaxed);
+        self.end.store(end, Relaxed);
         self.phase.send_replace(Phase::Load);
         self.span()
     }
 
-    /// The measurement ends now.
+    /// Ends the measurement now, if it has not ended.
     pub(super) fn cut(&self) {
         self.end.fetch_min(self.now(), Relaxed);
     }
@@ -116,44 +118,44 @@ impl Run {
         Span {
             begin: self.begin.load(Relaxed),
             end: self.end.load(Relaxed),
-            planned: self.plan.duration.as_nanos() as u64,
+            planned: nanoseconds(self.plan.duration),
         }
     }
 
-    /// When the first message was to leave.
+    /// The time at which the load started.
     pub(super) fn started(&self) -> u64 {
         self.start.load(Relaxed)
     }
 
-    /// A sender gets its place in the order.
-    pub(super) fn take_turn(&self) -> (usize, Arc<Notify>) {
+    /// Adds a sender. Returns its place in the order, and what wakes it.
+    pub(super) fn add_sender(&self) -> (usize, Arc<Notify>) {
         let wake = Arc::new(Notify::new());
-        let mut turns = self.turns();
-        turns.push(Arc::clone(&wake));
-        (turns.len() - 1, wake)
+        let mut senders = self.senders();
+        senders.push(Arc::clone(&wake));
+        (senders.len() - 1, wake)
     }
 
-    /// How to wake each sender.
-    pub(super) fn turns(&self) -> MutexGuard<'_, Vec<Arc<Notify>>> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What wakes each sender.
+    pub(super) fn senders(&self) -> MutexGuard<'_, Vec<Arc<Notify>>> {
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Open loop: when a sender's message with this number is due. They take turns.
+    /// Open loop: the time at which a sender's message with this number is due. The senders
+    /// take turns.
     pub(super) fn due_of(&self, rate: f64, turn: usize, number: u64) -> u64 {
-        let senders = self.senders.load(Relaxed) as u64;
+        let senders = self.sender_count.load(Relaxed) as u64;
         self.due(rate, number * senders + turn as u64)
     }
 
-    /// Open loop: when the message with this number, of all senders together, is due.
+    /// Open loop: the time at which a message is due. Its number counts the messages of all
+    /// senders.
     pub(super) fn due(&self, rate: f64, number: u64) -> u64 {
         self.started() + (number as f64 * 1e9 / rate) as u64
     }
 
-    /// Open loop: messages that were due in the measurement.
+    /// Open loop: the number of messages that were due in the measurement.
     pub(super) fn planned_messages(&self) -> Option<u64> {
-        let Pace::Rate(rate) = self.plan.pace else {
-            return None;
-        };
+        let rate = self.plan.rate?;
         let span = self.span();
         let before = |time: u64| {
             let since = time.saturating_sub(self.started());
@@ -163,7 +165,11 @@ impl Run {
     }
 }
 
-/// Counts one while it exists.
+fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_nanos() as u64
+}
+
+/// Adds one to a count until it is dropped.
 pub(super) struct Counted<'a> {
     run: &'a Run,
     count: &'a AtomicUsize,

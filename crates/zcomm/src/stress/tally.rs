@@ -1,68 +1,55 @@
 //! What was measured, as counts and histograms.
 //!
-//! An average hides what users feel, so latencies are kept in histograms (HdrHistogram:
-//! three digits, any range, a few nanoseconds to record). Each thread has its own tally, so
-//! nobody waits for a lock; they are added up at the end.
+//! An average hides what users feel, so latencies are kept in histograms (HdrHistogram: three
+//! digits, any range, a few nanoseconds to record). Each thread has its own tally and waits
+//! for no lock. At the end the tallies are added up; averages of percentiles mean nothing.
 //!
-//! Two ways of counting, for two questions. *Throughput*: everything that came in while the
-//! clock of the measurement ran. *Loss and latency*: the messages that should have left
-//! while it ran, whenever they come back.
-//!
-//! Production adds the histograms of several machines up in the same way; averages of
-//! percentiles mean nothing.
+//! There are two ways to count. *Throughput* counts every message that arrived during the
+//! measurement. *Loss and latency* count the messages that should have left during it,
+//! whenever they come back.
 
 use hdrhistogram::{Counter, Histogram};
 
-use super::{failures::Failures, plan::Span};
+use super::{failures::Failures, span::Span};
 
-/// Digits of a latency that are kept, in the whole and in the timeline.
+/// Digits of a latency that are kept: in all, and in each point of the timeline.
 const DIGITS: u8 = 3;
-const ROUGH_DIGITS: u8 = 2;
-/// Points of the timeline, at most.
-const MAX_POINTS: u64 = 300;
+const POINT_DIGITS: u8 = 2;
 
-/// Nanoseconds, in buckets.
+/// Latencies in nanoseconds.
 pub(super) type Latencies = Histogram<u64>;
 
-/// An empty histogram that grows with what is recorded.
-fn latencies() -> Latencies {
+/// An empty histogram that grows with its values.
+fn histogram<T: Counter>(digits: u8) -> Histogram<T> {
     #[allow(
         clippy::expect_used,
         reason = "it fails for more than five digits only"
     )]
-    Histogram::new(DIGITS).expect("three digits are legal")
-}
-
-fn rough() -> Histogram<u32> {
-    #[allow(
-        clippy::expect_used,
-        reason = "it fails for more than five digits only"
-    )]
-    Histogram::new(ROUGH_DIGITS).expect("two digits are legal")
+    Histogram::new(digits).expect("two and three digits are legal")
 }
 
 /// One point of the timeline.
 pub(super) struct Point {
     pub(super) sent: u64,
     pub(super) received: u64,
-    /// Microseconds, in rough buckets: there are many points.
+    /// Microseconds with two digits: there are many points.
     pub(super) latency: Histogram<u32>,
 }
 
-/// What one thread has seen; in the end, what all have seen.
+/// The counts of one thread; at the end, of all threads.
 pub(super) struct Tally {
-    /// How long connections took to open.
+    /// The time that each connection took to open.
     pub(super) handshakes: Latencies,
-    /// From when a message should have left until it was back.
+    /// The time from when a message should have left until it was back.
     pub(super) latency: Latencies,
-    /// From when a message should have left until it did.
+    /// The time from when a message should have left until it left.
     pub(super) lag: Latencies,
     pub(super) points: Vec<Point>,
-    /// Messages that left, of those that should have left while we measured.
+    /// Messages that left, of those that should have left during the measurement.
     pub(super) sent: u64,
     /// Those of them that came back; in a fan-out, once for each subscriber.
     pub(super) received: u64,
-    /// Messages that came again, or after one that was sent later.
+    /// Messages that came twice, or after a message that was sent later.
     pub(super) repeated: u64,
     /// Messages without a marker of this run.
     pub(super) other: u64,
@@ -74,9 +61,9 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new() -> Tally {
         Tally {
-            handshakes: latencies(),
-            latency: latencies(),
-            lag: latencies(),
+            handshakes: histogram(DIGITS),
+            latency: histogram(DIGITS),
+            lag: histogram(DIGITS),
             points: Vec::new(),
             sent: 0,
             received: 0,
@@ -88,9 +75,9 @@ impl Tally {
         }
     }
 
-    /// A message has left now; it should have at `intended`.
+    /// Counts a message that leaves now, and should have left at `intended`.
     pub(super) fn sent(&mut self, span: Span, intended: u64, now: u64, bytes: usize) {
-        if span.has(intended) {
+        if span.contains(intended) {
             self.sent += 1;
             record(&mut self.lag, now.saturating_sub(intended));
         }
@@ -100,10 +87,10 @@ impl Tally {
         }
     }
 
-    /// A message of ours has come back now.
+    /// Counts a message of this run that arrives now.
     pub(super) fn received(&mut self, span: Span, intended: u64, now: u64, bytes: usize) {
         let late = now.saturating_sub(intended);
-        if span.has(intended) {
+        if span.contains(intended) {
             self.received += 1;
             record(&mut self.latency, late);
         }
@@ -114,20 +101,20 @@ impl Tally {
         }
     }
 
-    /// The point of the timeline that this time belongs to.
+    /// The point of the timeline for this time.
     fn point(&mut self, span: Span, now: u64) -> Option<&mut Point> {
-        if !span.has(now) {
+        if !span.contains(now) {
             return None;
         }
-        let index = ((now - span.begin) / point_width(span)) as usize;
+        let index = ((now - span.begin) / span.step()) as usize;
         self.grow(index + 1);
         self.points.get_mut(index)
     }
 
-    /// A point for all of the time that was measured, also where nothing happened.
+    /// Adds empty points, so that the timeline covers the whole measurement.
     pub(super) fn cover(&mut self, span: Span) {
         let measured = span.end.saturating_sub(span.begin);
-        self.grow(measured.div_ceil(point_width(span)) as usize);
+        self.grow(measured.div_ceil(span.step()) as usize);
     }
 
     fn grow(&mut self, points: usize) {
@@ -135,12 +122,12 @@ impl Tally {
             self.points.push(Point {
                 sent: 0,
                 received: 0,
-                latency: rough(),
+                latency: histogram(POINT_DIGITS),
             });
         }
     }
 
-    /// Adds what another thread has seen.
+    /// Adds the counts of another thread.
     pub(super) fn merge(&mut self, other: Tally) {
         add(&mut self.handshakes, &other.handshakes);
         add(&mut self.latency, &other.latency);
@@ -163,19 +150,13 @@ impl Tally {
 
 /// Records a value.
 pub(super) fn record<T: Counter>(to: &mut Histogram<T>, value: u64) {
-    // It fails for a histogram that cannot grow; these can.
+    // It fails for a histogram of a fixed size only.
     to.record(value).ok();
 }
 
 fn add<T: Counter>(to: &mut Histogram<T>, from: &Histogram<T>) {
     // As above.
     to.add(from).ok();
-}
-
-/// Nanoseconds between two points of the timeline: whole seconds.
-pub(super) fn point_width(span: Span) -> u64 {
-    let seconds = span.planned.div_ceil(1_000_000_000);
-    seconds.div_ceil(MAX_POINTS).max(1) * 1_000_000_000
 }
 
 #[cfg(test)]
@@ -190,14 +171,14 @@ mod tests {
     };
 
     #[test]
-    fn the_warm_up_counts_nowhere_and_a_late_answer_only_for_its_message() {
+    fn a_message_of_the_warm_up_counts_for_throughput_and_a_late_one_for_latency() {
         let mut tally = Tally::new();
-        // In the warm-up; answered while we measure: throughput, but no latency.
+        // Sent in the warm-up, answered in the measurement: throughput, but no latency.
         tally.sent(SPAN, SECOND - 1, SECOND - 1, 64);
         tally.received(SPAN, SECOND - 1, SECOND + 1, 64);
         assert_eq!((tally.sent, tally.received), (0, 0));
         assert_eq!((tally.points[0].sent, tally.points[0].received), (0, 1));
-        // Sent while we measure; answered after it: latency, but no throughput.
+        // Sent in the measurement, answered after it: latency, but no throughput.
         tally.sent(SPAN, 3 * SECOND - 1, 3 * SECOND - 1, 64);
         tally.received(SPAN, 3 * SECOND - 1, 3 * SECOND + 5, 64);
         assert_eq!((tally.sent, tally.received), (1, 1));
@@ -221,18 +202,5 @@ mod tests {
         assert!((999_000..=1_000_000).contains(&one.latency.min()));
         assert!(one.latency.max() >= SECOND - SECOND / 1000);
         assert!(!one.failures.is_empty());
-    }
-
-    #[test]
-    fn a_long_run_has_wider_points() {
-        let width = |seconds| {
-            point_width(Span {
-                begin: 0,
-                end: u64::MAX,
-                planned: seconds * SECOND,
-            })
-        };
-        assert_eq!((width(1), width(300)), (SECOND, SECOND));
-        assert_eq!((width(301), width(3600)), (2 * SECOND, 12 * SECOND));
     }
 }

@@ -1,101 +1,76 @@
-//! The report for people: a page of text that fits 80 columns.
+//! The report as text, at most 80 columns wide.
 
 use std::fmt::{self, Write};
 
 use super::{
     report::{QUANTILES, Report, quantiles},
+    server::ServerFigures,
     units::{bytes, duration, grouped},
 };
-use crate::output::{counted, wrapped};
+use crate::shared::text::{counted, wrapped};
 
-/// The width of a page of text, and of the names in it.
+/// The width of the page, and of the labels in it.
 const COLUMNS: usize = 80;
 const LABEL: usize = 13;
 
+/// A label and its text; without a label, the text belongs to the row above.
+pub(super) type Row = (&'static str, String);
+
 impl Report {
-    /// The numbers, each with its name.
-    pub(super) fn rows(&self) -> Vec<(&'static str, String)> {
-        let each_second = |count: f64| grouped(count.round() as u64);
+    /// The numbers, each with its label.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let tally = &self.tally;
+        let per_second = |count: f64| grouped(count.round() as u64);
         let seconds = self.seconds.max(f64::MIN_POSITIVE);
+        let connections = format!("{} of {} opened", self.opened, self.plan.connections);
+        let throughput = format!(
+            "{} messages/s out, {} in",
+            per_second(self.sent_per_second),
+            per_second(self.received_per_second)
+        );
+        let volume = format!(
+            "{}/s out, {}/s in",
+            bytes(tally.bytes_sent as f64 / seconds),
+            bytes(tally.bytes_received as f64 / seconds)
+        );
+        let messages = format!(
+            "{} sent, {} expected, {} received, {} lost",
+            grouped(tally.sent),
+            grouped(self.expected),
+            grouped(tally.received),
+            grouped(self.lost())
+        );
+        let threads = counted(self.plan.threads() as u64, "thread");
+        let own = format!("CPU {:.2} cores, {threads}", self.own_cores);
         let mut rows = vec![
-            (
-                "connections",
-                format!("{} of {} opened", self.opened, self.plan.connections),
-            ),
-            (
-                "throughput",
-                format!(
-                    "{} messages/s out, {} in",
-                    each_second(self.sent_each_second),
-                    each_second(self.received_each_second)
-                ),
-            ),
-            (
-                "",
-                format!(
-                    "{}/s out, {}/s in",
-                    bytes(self.bytes_sent as f64 / seconds),
-                    bytes(self.bytes_received as f64 / seconds)
-                ),
-            ),
-            (
-                "messages",
-                format!(
-                    "{} sent, {} expected, {} received, {} lost",
-                    grouped(self.sent),
-                    grouped(self.expected),
-                    grouped(self.received),
-                    grouped(self.lost())
-                ),
-            ),
+            ("connections", connections),
+            ("throughput", throughput),
+            ("", volume),
+            ("messages", messages),
         ];
-        if let Some(server) = &self.server {
-            rows.push(("server", server.names.clone()));
-            rows.push((
-                "",
-                match server.cpu_each {
-                    Some(us) => format!("CPU {us:.2} us a message, {:.2} cores", server.cores),
-                    None => format!("CPU {:.2} cores, and no message came", server.cores),
-                },
-            ));
-            rows.push((
-                "",
-                format!(
-                    "memory {} before, {} connected ({} each), {} peak",
-                    bytes(server.before as f64),
-                    bytes(server.connected as f64),
-                    bytes(server.each),
-                    bytes(server.peak as f64)
-                ),
-            ));
-        }
-        let threads = counted(self.plan.threads as u64, "thread");
-        rows.push((
-            "this tool",
-            format!("CPU {:.2} cores, {threads}", self.own_cores),
-        ));
+        rows.extend(self.server.iter().flat_map(server));
+        rows.push(("this tool", own));
         rows
     }
 
-    /// For people, at most 80 columns wide where the numbers allow it.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
-        // A String takes everything.
+        // Writing to a String does not fail.
         self.write(&mut text).ok();
         text
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {
-        let asked = wrapped(&self.asked(), COLUMNS).join("\n");
-        writeln!(out, "{}\n{asked}\n", self.url)?;
+        let load = wrapped(&self.load(), COLUMNS).join("\n");
+        writeln!(out, "{}\n{load}\n", self.url)?;
         write!(out, "{:<LABEL$}", "latency")?;
         for name in QUANTILES.map(|(_, name)| name).into_iter().chain(["max"]) {
             write!(out, "{name:>11}")?;
         }
         writeln!(out)?;
-        for (name, histogram) in self.latencies() {
+        for (name, latencies) in self.latencies() {
             write!(out, "{name:<LABEL$}")?;
-            for value in quantiles(histogram) {
+            for value in quantiles(latencies) {
                 write!(out, "{:>11}", duration(value))?;
             }
             writeln!(out)?;
@@ -104,7 +79,7 @@ impl Report {
         for (label, text) in self.rows() {
             row(out, label, &text)?;
         }
-        for (kind, failure) in self.failures.list() {
+        for (kind, failure) in self.tally.failures.list() {
             row(out, "failed", &format!("{} x {kind}", failure.count))?;
             if let Some(help) = &failure.help {
                 row(out, "", &format!("help: {help}"))?;
@@ -118,7 +93,23 @@ impl Report {
     }
 }
 
-/// A number, or more, behind its name; long ones go on below.
+fn server(server: &ServerFigures) -> [Row; 3] {
+    let cores = server.cores;
+    let cpu = match server.cpu_each {
+        Some(us) => format!("CPU {us:.2} us per message, {cores:.2} cores"),
+        None => format!("CPU {cores:.2} cores; no message came back"),
+    };
+    let memory = format!(
+        "memory {} before, {} connected ({} each), {} peak",
+        bytes(server.before as f64),
+        bytes(server.connected as f64),
+        bytes(server.each),
+        bytes(server.peak as f64)
+    );
+    [("server", server.names.clone()), ("", cpu), ("", memory)]
+}
+
+/// Writes a label and its text. A long text continues on the next line.
 fn row(out: &mut String, mut label: &str, text: &str) -> fmt::Result {
     for line in wrapped(text, COLUMNS - LABEL) {
         writeln!(out, "{label:<LABEL$}{line}")?;
@@ -132,13 +123,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_notes_are_wrapped_between_words() {
-        let text = "word ".repeat(40);
-        let lines = wrapped(&text, 80);
-        assert!(lines.iter().all(|line| line.len() <= 80), "{lines:?}");
-        assert_eq!(lines.join(" ").split_whitespace().count(), 40);
+    fn a_long_text_is_wrapped_behind_its_label() {
         let mut out = String::new();
-        row(&mut out, "failed", &text).unwrap();
+        row(&mut out, "failed", &"word ".repeat(40)).unwrap();
         assert!(out.starts_with("failed       word word"), "{out}");
         assert!(out.lines().all(|line| line.len() <= 80), "{out}");
     }

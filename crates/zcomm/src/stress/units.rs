@@ -1,6 +1,6 @@
-//! Numbers for people: few digits, and always with their unit.
+//! Numbers as text: few digits, and always with their unit.
 
-/// Nanoseconds, for people.
+/// Writes nanoseconds with the unit that fits; `-` for zero.
 pub(super) fn duration(nanoseconds: u64) -> String {
     let value = nanoseconds as f64;
     match nanoseconds {
@@ -13,7 +13,7 @@ pub(super) fn duration(nanoseconds: u64) -> String {
     }
 }
 
-/// Bytes, for people; negative numbers do not come.
+/// Writes a number of bytes, not negative.
 pub(super) fn bytes(count: f64) -> String {
     match count {
         ..1e3 => format!("{count:.0} B"),
@@ -23,7 +23,7 @@ pub(super) fn bytes(count: f64) -> String {
     }
 }
 
-/// 1234567 as 1,234,567.
+/// Writes 1234567 as 1,234,567.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();

@@ -1,33 +1,33 @@
-//! `zcomm demo`: the chat, told step by step.
+//! `zcomm demo`: the chat, step by step.
 //!
-//! A protocol is learned fastest by watching it. Here two people, Ada and Ben, say every
-//! message that a client of `chat_app` can say, and hear every one that a server can; each
-//! line is what is on the wire, and beside it stands what to notice.
+//! Two people, Ada and Ben, send every message that a client of `chat_app` can send, and
+//! receive every one that a server can. Each line is what is on the wire, and beside it
+//! stands what to notice.
 //!
-//! The story is data (`story`), and one small interpreter plays it (`play`) through the
-//! people's sockets (`visitor`). Every line that is heard is an expectation, so the tour is
-//! also a test of the server: when something does not come, it says what, and exits with 1.
-//!
-//! Production has the same thing without the words: a probe that walks through the protocol
-//! every minute, from outside.
+//! The story is data (`story`, made of the parts in `script`), and `play` carries it out over
+//! the people's connections (`client`). Each message that a person receives is an
+//! expectation, so the tour also tests the server: if one does not come, it ends with 1.
 
-mod memory;
-mod narrator;
-mod own;
-mod play;
+// From the bottom up; blank lines keep rustfmt from sorting.
+mod client;
+mod own_server;
 mod script;
+
+mod narrator;
 mod stopped;
 mod story;
-mod visitor;
+mod variables;
+
+mod play;
 
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
 };
 
-use crate::{
+use crate::shared::{
     handshake::Handshake,
-    program::{INTERRUPTED, block_on},
+    run::{INTERRUPTED, block_on},
 };
 use narrator::Narrator;
 use play::Play;
@@ -38,25 +38,24 @@ use stopped::Stopped;
 #[command(after_help = "\
 Examples:
   zcomm demo
-                              with a chat of its own
+                              with its own chat server
   zcomm demo ws://127.0.0.1:8765/ --token TOKEN
-                              with a chat_app that runs
+                              with a chat_app that is running
   zcomm demo wss://localhost:8765/ --ca certs/ca.pem
                               the same, over TLS
 
-The token stands in the link that chat_app prints, behind #token=. On a server
-that others use the tour stays in a room of its own; everybody hears one
-broadcast.
+chat_app prints a link; the token stands in it behind #token=. The tour uses its
+own room, but its one broadcast reaches every client of the server.
 
-Exit code: 0 when all came as expected, 1 when not, 130 after Ctrl-C.")]
+Exit code: 0 when every message came as expected, else 1; 130 after Ctrl-C.")]
 pub(crate) struct Arguments {
-    /// Where a chat_app runs; without it, the tour starts one for itself
+    /// The address of a chat_app; without it, the tour starts its own server
     url: Option<String>,
 
     #[command(flatten)]
     handshake: Handshake,
 
-    /// Wait for Enter after each step: what it does at a terminal
+    /// Wait for Enter after each step (the default at a terminal)
     #[arg(long, conflicts_with = "no_pause")]
     pause: bool,
 
@@ -66,19 +65,17 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    // One thread: the tour and the server of its own take turns.
     block_on(tell(arguments)).unwrap_or_else(|stopped| stopped.report())
 }
 
 async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {
     let at_a_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let pause = arguments.pause || (at_a_terminal && !arguments.no_pause);
-    let own = arguments.url.is_none();
     let options = match &arguments.url {
         Some(url) => arguments.handshake.options(url)?,
-        None => own::start().await?,
+        None => own_server::start().await?,
     };
-    let mut play = Play::new(options, own, Narrator::new(pause))?;
+    let mut play = Play::new(options, arguments.url.is_none(), Narrator::new(pause))?;
     tokio::select! {
         played = play.all() => played.map(|()| ExitCode::SUCCESS),
         _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),

@@ -1,23 +1,23 @@
-//! What the tour prints: the steps, and every message with an arrow.
+//! Prints the tour: the steps, and each message with an arrow.
 //!
-//! What comes is a stranger's, so it is made safe for a terminal, and the secrets that are
-//! in it are covered. Long messages wrap at the terminal: what is shown is the line that was
-//! on the wire, and somebody may want to copy it.
-//!
-//! Production logs such a conversation as JSON, without the words.
+//! A message may come from any server, so control characters are made visible and secrets are
+//! covered. A long message is not cut: it can be copied as it was on the wire.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
 
 use tokio::sync::mpsc;
 
-use crate::{
+use super::script::Step;
+use crate::shared::{
     lines,
-    output::visible,
-    paint::{FAINT, GOOD, NOTE},
+    text::{FAINT, GOOD, NOTE, visible},
 };
 
 pub(super) struct Narrator {
-    /// Where Enter comes from, when it is waited for.
+    /// The lines of stdin, when the tour waits for Enter.
     enter: Option<mpsc::Receiver<io::Result<Vec<u8>>>>,
     secrets: Vec<String>,
 }
@@ -30,67 +30,56 @@ impl Narrator {
         }
     }
 
-    /// From now on this is covered.
+    /// Covers this text from now on.
     pub(super) fn keep_secret(&mut self, secret: &str) {
         if !secret.is_empty() && !self.secrets.iter().any(|known| known == secret) {
             self.secrets.push(secret.to_owned());
         }
     }
 
-    pub(super) fn title(
-        &self,
-        number: usize,
-        of: usize,
-        title: &str,
-        words: &str,
-    ) -> io::Result<()> {
-        line(format_args!(
-            "{NOTE}{number}/{of}  {title}{NOTE:#}\n\n{words}\n"
+    /// Prints a line. Fails when stdout is closed.
+    pub(super) fn print(&self, line: impl Display) -> io::Result<()> {
+        writeln!(anstream::stdout(), "{line}")
+    }
+
+    pub(super) fn title(&self, number: usize, of: usize, step: &Step) -> io::Result<()> {
+        let Step { title, intro, .. } = step;
+        self.print(format_args!(
+            "{NOTE}{number}/{of}  {title}{NOTE:#}\n\n{intro}\n"
         ))
     }
 
-    /// What somebody says.
-    pub(super) fn out(&self, who: &str, what: &str) -> io::Result<()> {
-        line(format_args!("{NOTE}{who} ->{NOTE:#} {}", self.shown(what)))
+    /// Prints what a person sends.
+    pub(super) fn sends(&self, name: &str, what: &str) -> io::Result<()> {
+        self.print(format_args!("{NOTE}{name} ->{NOTE:#} {}", self.shown(what)))
     }
 
-    /// What somebody hears.
-    pub(super) fn back(&self, who: &str, what: &str) -> io::Result<()> {
-        line(format_args!("{GOOD}{who} <-{GOOD:#} {}", self.shown(what)))
+    /// Prints what a person receives.
+    pub(super) fn receives(&self, name: &str, what: &str) -> io::Result<()> {
+        self.print(format_args!("{GOOD}{name} <-{GOOD:#} {}", self.shown(what)))
     }
 
-    /// What happens besides.
+    /// Prints a remark between the messages.
     pub(super) fn aside(&self, what: &str) -> io::Result<()> {
-        line(format_args!("{FAINT}       ({what}){FAINT:#}"))
+        self.print(format_args!("{FAINT}       ({what}){FAINT:#}"))
     }
 
-    pub(super) fn words(&self, words: &str) -> io::Result<()> {
-        line(format_args!("{words}"))
-    }
-
-    /// What to take from a step.
-    pub(super) fn notice(&self, words: &str) -> io::Result<()> {
-        line(format_args!("\nNotice: {words}\n"))
-    }
-
-    /// Waits for Enter, where that was wanted; also when it will never come.
+    /// Waits for Enter, if the tour pauses at all. At the end of stdin it stops pausing.
     pub(super) async fn pause(&mut self) -> io::Result<()> {
-        if let Some(enter) = &mut self.enter {
-            write!(
-                anstream::stdout(),
-                "{FAINT}Enter: go on. Ctrl-C: enough.{FAINT:#} "
-            )?;
-            anstream::stdout().flush()?;
-            let ended = enter.recv().await.is_none();
-            line(format_args!("{}", if ended { "\n" } else { "" }))?;
-            if ended {
-                self.enter = None;
-            }
+        let Some(enter) = &mut self.enter else {
+            return Ok(());
+        };
+        let mut out = anstream::stdout();
+        write!(out, "{FAINT}Enter: next step. Ctrl-C: stop.{FAINT:#} ")?;
+        out.flush()?;
+        let ended = enter.recv().await.is_none();
+        if ended {
+            self.enter = None;
         }
-        Ok(())
+        self.print(if ended { "\n" } else { "" })
     }
 
-    /// Safe for a terminal, and for whoever looks over a shoulder.
+    /// Makes a text safe for a terminal, and covers the secrets in it.
     pub(super) fn shown(&self, text: &str) -> String {
         let mut shown = text.to_owned();
         for secret in &self.secrets {
@@ -98,9 +87,4 @@ impl Narrator {
         }
         visible(&shown)
     }
-}
-
-/// An error says that nobody reads any more.
-fn line(what: std::fmt::Arguments) -> io::Result<()> {
-    writeln!(anstream::stdout(), "{what}")
 }

@@ -1,272 +1,270 @@
-//! Plays the story: does each act, shows it, and stops where something does not come.
+//! Plays the story: carries out each act, prints it, and stops when a message does not come.
 //!
-//! All waits have an end, and the people hear what is said also while nobody presses Enter:
-//! a server asks them now and then whether they are there.
-//!
-//! Production runs such a script from several places at once, and compares.
+//! Every wait has a time limit. While the tour waits for Enter, the connections still receive:
+//! otherwise the server's pings would stay unanswered, and it would close them.
 
-use std::{io, time::Duration};
+use std::{future::pending, io};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{task::unconstrained, time::Instant};
 use zcomm_chat::envelope::ServerMessage;
 use zcomm_core::{ConnectError, ConnectOptions, End, Error};
 
 use super::{
-    memory::Memory,
+    client::{Client, Incoming},
     narrator::Narrator,
-    script::{Act, Place, Step, Who},
+    script::{Act, Person, Step},
     stopped::{ITS_LOG, NOT_CHAT, Stopped},
     story::STORY,
-    visitor::{Heard, Visitor},
+    variables::Variables,
 };
 
-/// The largest message that is expected (bytes).
+/// The largest message that is accepted (bytes).
 const MAX_MESSAGE: usize = 64 * 1024;
 
 pub(super) struct Play {
     options: ConnectOptions,
-    own: bool,
+    /// Whether the tour has started the server itself.
+    own_server: bool,
     narrator: Narrator,
-    ada: Option<Visitor>,
-    ben: Option<Visitor>,
-    /// Ben's older connection.
-    older: Option<Visitor>,
-    memory: Memory,
-    said_at: Instant,
-    heard_at: Instant,
+    ada: Option<Client>,
+    ben: Option<Client>,
+    /// Ben's first connection, after the second is open.
+    older: Option<Client>,
+    variables: Variables,
+    sent_at: Instant,
+    received_at: Instant,
 }
 
 impl Play {
     pub(super) fn new(
         mut options: ConnectOptions,
-        own: bool,
+        own_server: bool,
         mut narrator: Narrator,
     ) -> Result<Play, Stopped> {
         options.max_message_bytes = MAX_MESSAGE;
         narrator.keep_secret(options.token.as_deref().unwrap_or_default());
         Ok(Play {
             options,
-            own,
+            own_server,
             narrator,
             ada: None,
             ben: None,
             older: None,
-            memory: Memory::new()?,
-            said_at: Instant::now(),
-            heard_at: Instant::now(),
+            variables: Variables::new()?,
+            sent_at: Instant::now(),
+            received_at: Instant::now(),
         })
     }
 
-    /// From the first step to the last.
+    /// Plays every step.
     pub(super) async fn all(&mut self) -> Result<(), Stopped> {
-        let place = if self.own {
-            Place::Own
-        } else {
-            Place::Elsewhere
-        };
-        let steps: Vec<_> = STORY
-            .iter()
-            .filter(|step| step.place == Place::Anywhere || step.place == place)
-            .collect();
         let server = self.options.shown_url().to_owned();
-        let whose = if self.own { "of its own, at" } else { "at" };
+        let chat = if self.own_server {
+            "its own chat"
+        } else {
+            "the chat"
+        };
         self.narrator
-            .words(&format!("With a chat {whose} {server}\n"))?;
-        for (index, step) in steps.iter().enumerate() {
-            let (number, of) = (index + 1, steps.len());
-            self.narrator.title(number, of, step.title, step.words)?;
-            self.step(step)
-                .await
-                .map_err(|stopped| self.told(stopped).in_step(number, step.title))?;
-            self.narrator.notice(step.notice)?;
-            if number < of {
+            .print(format_args!("This tour uses {chat} at {server}\n"))?;
+        for (number, step) in (1..).zip(STORY) {
+            self.narrator.title(number, STORY.len(), step)?;
+            let played = self.step(step).await;
+            played.map_err(|stopped| self.in_step(number, step, stopped))?;
+            self.narrator
+                .print(format_args!("\nNotice: {}\n", step.notice))?;
+            if number < STORY.len() {
                 self.pause().await?;
             }
         }
         self.narrator
-            .words("That was all of it: every message came as it had to.")?;
+            .print("The tour is complete: every message came as expected.")?;
         Ok(())
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Stopped> {
         for act in step.acts {
             match *act {
-                Act::Comes(who, query) => {
-                    *self.place(who) = None;
-                    self.comes(who, query).await?;
+                Act::Connects(person, query) => self.connects(person, query).await?,
+                Act::ConnectsAgain(person, query) => {
+                    self.older = self.seat(person).take();
+                    self.connects(person, query).await?;
                 }
-                Act::ComesAgain(who, query) => {
-                    self.older = self.place(who).take();
-                    self.comes(who, query).await?;
-                }
-                Act::Says(who, text) => self.says(who, text).await?,
-                Act::Hears(who, fields) => self.hears(who, fields).await?,
-                Act::Took => {
-                    let took = self.heard_at.saturating_duration_since(self.said_at);
+                Act::Sends(person, text) => self.sends(person, text).await?,
+                Act::Receives(person, fields) => self.receives(person, fields).await?,
+                Act::RoundTrip => {
+                    let time = self.received_at.saturating_duration_since(self.sent_at);
+                    let milliseconds = time.as_secs_f64() * 1000.0;
                     self.narrator
-                        .aside(&format!("there and back: {}", shown(took)))?;
+                        .aside(&format!("round trip: {milliseconds:.2} ms"))?;
                 }
-                Act::Hurries(who, times) => self.hurries(who, times).await?,
-                Act::Breaks(who) => {
-                    *self.place(who) = None;
+                Act::OwnServerOnly if self.own_server => {}
+                Act::OwnServerOnly => {
                     self.narrator
-                        .aside(&format!("{}'s connection is gone", who.name()))?;
+                        .aside("only with the tour's own server: zcomm demo without an address")?;
+                    return Ok(());
                 }
-                Act::Replaced(who, code) => self.replaced(who, code).await?,
-                Act::Strangers => self.strangers().await?,
-                Act::Leaves(who) => {
-                    self.narrator.out(who.name(), "Close 1000")?;
-                    let why = self.visitor(who)?.leaves().await?;
-                    self.narrator.back(who.name(), &format!("Close {why}"))?;
+                Act::Floods(person, times) => self.floods(person, times).await?,
+                Act::Breaks(person) => {
+                    *self.seat(person) = None;
+                    self.narrator
+                        .aside(&format!("{}'s connection breaks", person.name()))?;
+                }
+                Act::Replaced(person, code) => self.replaced(person, code).await?,
+                Act::RefusesEve => self.refuses_eve().await?,
+                Act::Closes(person) => {
+                    self.narrator.sends(person.name(), "Close 1000")?;
+                    let why = self.client(person)?.close().await?;
+                    self.narrator
+                        .receives(person.name(), &format!("Close {why}"))?;
                 }
             }
         }
         Ok(())
     }
 
-    async fn comes(&mut self, who: Who, query: &str) -> Result<(), Stopped> {
-        let visitor = self.connect(who.name(), query, true).await?;
-        *self.place(who) = Some(visitor);
+    async fn connects(&mut self, person: Person, query: &str) -> Result<(), Stopped> {
+        let options = self.options.clone();
+        let client = self.connect(person.name(), query, options).await?;
+        *self.seat(person) = Some(client);
         Ok(())
     }
 
-    async fn connect(&mut self, who: &str, query: &str, token: bool) -> Result<Visitor, Stopped> {
-        let mut options = self.options.clone();
-        if !token {
-            // Neither in the header nor in the address.
-            options.token = None;
-            options.url = options.shown_url().to_owned();
-        }
-        let query = self.memory.query(query);
+    async fn connect(
+        &mut self,
+        name: &str,
+        query: &str,
+        mut options: ConnectOptions,
+    ) -> Result<Client, Stopped> {
+        let query = self.variables.query(query);
         let shown = format!("connects to {}?{query}", options.shown_url());
-        self.narrator.out(who, &shown)?;
+        self.narrator.sends(name, &shown)?;
         let joint = if options.url.contains('?') { '&' } else { '?' };
         options.url = format!("{}{joint}{query}", options.url);
-        Ok(Visitor::connect(&options).await?)
+        Ok(Client::connect(&options).await?)
     }
 
-    async fn says(&mut self, who: Who, text: &str) -> Result<(), Stopped> {
-        let text = self.memory.json(text);
-        self.narrator.out(who.name(), &text)?;
-        self.said_at = Instant::now();
-        self.visitor(who)?.says(&text).await?;
+    async fn sends(&mut self, person: Person, text: &str) -> Result<(), Stopped> {
+        let text = self.variables.json(text);
+        self.narrator.sends(person.name(), &text)?;
+        self.sent_at = Instant::now();
+        self.client(person)?.send(&text).await?;
         Ok(())
     }
 
-    async fn hears(&mut self, who: Who, fields: &str) -> Result<(), Stopped> {
-        let fields = self.memory.json(fields);
+    async fn receives(&mut self, person: Person, fields: &str) -> Result<(), Stopped> {
+        let fields = self.variables.json(fields);
         let expected: Value = serde_json::from_str(&fields).map_err(io::Error::other)?;
-        let missed = match self.visitor(who)?.hears(&expected).await {
-            Ok(heard) => return self.heard(who, &heard),
+        let missed = match self.client(person)?.receive(&expected).await {
+            Ok(incoming) => return self.received(person, &incoming),
             Err(missed) => missed,
         };
         Err(match expected["type"] == "welcome" {
-            true => Stopped::not_greeted(who.name(), self.options.shown_url(), missed),
-            false => Stopped::not_heard(who.name(), &fields, missed),
+            true => Stopped::no_welcome(person.name(), self.options.shown_url(), missed),
+            false => Stopped::not_received(person.name(), &fields, missed),
         })
     }
 
-    /// Shows what came, and keeps what is needed later.
-    fn heard(&mut self, who: Who, heard: &Heard) -> Result<(), Stopped> {
-        self.heard_at = heard.at;
-        if let Some(ServerMessage::Welcome { session, .. }) = &heard.message {
+    /// Prints a message, and keeps the values that a later step needs.
+    fn received(&mut self, person: Person, incoming: &Incoming) -> Result<(), Stopped> {
+        self.received_at = incoming.at;
+        if let Some(ServerMessage::Welcome { session, .. }) = &incoming.message {
             self.narrator.keep_secret(&session.0);
         }
-        let message = heard.message.as_ref();
-        if !message.is_some_and(|message| self.memory.learn(who, message)) {
-            let what = format!("{} hears what no chat_app says: {}", who.name(), heard.text);
+        let (name, text) = (person.name(), &incoming.text);
+        let message = incoming.message.as_ref();
+        if !message.is_some_and(|message| self.variables.learn(person, message)) {
+            let what = format!("{name} receives a message that chat_app does not send: {text}");
             return Err(Stopped::wrong(what, NOT_CHAT));
         }
-        self.narrator.back(who.name(), &heard.text)?;
+        self.narrator.receives(name, text)?;
         Ok(())
     }
 
-    /// The server's tasks run when this one waits, so it writes everything before it does:
-    /// `unconstrained`, for tokio otherwise makes a task wait that has done so much.
-    async fn hurries(&mut self, who: Who, times: usize) -> Result<(), Stopped> {
+    /// Fills a log faster than the server can send it. The tour's own server runs in the same
+    /// thread, so it runs only when this task waits. `unconstrained`: tokio makes a task wait
+    /// that has done much without a pause.
+    async fn floods(&mut self, person: Person, times: usize) -> Result<(), Stopped> {
+        let name = person.name();
         let [join, leave] = ["join", "leave"].map(|kind| {
-            self.memory
+            self.variables
                 .json(&format!(r#"{{"type":"{kind}","room":"$room"}}"#))
         });
         for text in [&join, &leave] {
-            self.narrator.out(who.name(), text)?;
+            self.narrator.sends(name, text)?;
         }
         self.narrator
-            .aside(&format!("and so on, {times} times without a pause"))?;
-        let visitor = self.visitor(who)?;
+            .aside(&format!("both {times} times, without a pause"))?;
+        let client = self.client(person)?;
         unconstrained(async {
             for _ in 0..times {
-                visitor.says(&join).await?;
-                visitor.says(&leave).await?;
+                client.send(&join).await?;
+                client.send(&leave).await?;
             }
-            visitor
-                .says(r#"{"type":"ping","id":"out of breath"}"#)
-                .await
+            client.send(r#"{"type":"ping","id":"last"}"#).await
         })
         .await?;
-        // The answers to all that would fill the screen.
-        let last = serde_json::json!({"type": "pong", "id": "out of breath"});
-        if let Err(missed) = visitor.hears(&last).await {
-            return Err(Stopped::not_heard(
-                who.name(),
-                "the answers to all that",
-                missed,
-            ));
+        // The replies would fill the screen: the tour waits for the last one and drops them.
+        let last = json!({"type": "pong", "id": "last"});
+        let missed = client.receive(&last).await.err();
+        client.forget();
+        match missed {
+            Some(missed) => Err(Stopped::not_received(name, "the replies", missed)),
+            None => Ok(()),
         }
-        visitor.forget();
-        Ok(())
     }
 
-    async fn replaced(&mut self, who: Who, code: u16) -> Result<(), Stopped> {
+    async fn replaced(&mut self, person: Person, code: u16) -> Result<(), Stopped> {
         let closed = match &mut self.older {
             Some(older) => older.closed().await,
             None => None,
         };
-        match closed {
+        let ended = match closed {
             Some(End::ByPeer(why)) if why.code() == code => {
-                let first = format!("{}, the first connection,", who.name());
-                self.narrator.back(&first, &format!("Close {why}"))?;
+                let name = format!("{} (first connection)", person.name());
+                self.narrator.receives(&name, &format!("Close {why}"))?;
                 self.older = None;
-                Ok(())
+                return Ok(());
             }
-            other => {
-                let ended = other.map_or("stays open".into(), |end| format!("ends so: {end}"));
-                let what =
-                    format!("the first connection should be closed with {code}, and {ended}");
-                Err(Stopped::wrong(what, ITS_LOG))
-            }
-        }
+            Some(end) => format!("it ended: {end}"),
+            None => "it is still open".into(),
+        };
+        let what = format!("the server should close the first connection with {code}, but {ended}");
+        Err(Stopped::wrong(what, ITS_LOG))
     }
 
-    /// A server may refuse in the handshake, or after it; both are right.
-    async fn strangers(&mut self) -> Result<(), Stopped> {
-        let refused = match self.connect("Eve", "name=Eve", false).await {
+    /// A server may refuse a client in the handshake, or close the WebSocket at once.
+    async fn refuses_eve(&mut self) -> Result<(), Stopped> {
+        let options = ConnectOptions {
+            token: None,
+            // Without the query: a token may stand in it.
+            url: self.options.shown_url().to_owned(),
+            ..self.options.clone()
+        };
+        let refused = match self.connect("Eve", "name=Eve", options).await {
             Err(Stopped::Error(Error::Connect(ConnectError::Http {
                 status: 401,
                 reason,
-            }))) => {
-                format!("HTTP 401 {reason}")
-            }
+            }))) => format!("HTTP 401 {reason}"),
             Err(other) => return Err(other),
             Ok(mut eve) => match eve.closed().await {
                 Some(End::ByPeer(why)) if why.code() == 1008 => format!("Close {why}"),
                 _ => {
-                    let what = "nobody refuses Eve, who shows no token";
+                    let what = "the server does not refuse Eve, who has no token";
                     return Err(Stopped::wrong(what, NOT_CHAT));
                 }
             },
         };
-        self.narrator.back("Eve", &refused)?;
+        self.narrator.receives("Eve", &refused)?;
         Ok(())
     }
 
-    /// The people go on hearing, or the server would take them for gone.
+    /// Waits for Enter; the connections receive meanwhile.
     async fn pause(&mut self) -> Result<(), Stopped> {
-        async fn listen(visitor: &mut Option<Visitor>) {
-            match visitor {
-                Some(visitor) => visitor.listen().await,
-                None => std::future::pending().await,
+        async fn listen(client: &mut Option<Client>) {
+            match client {
+                Some(client) => client.listen().await,
+                None => pending().await,
             }
         }
         tokio::select! {
@@ -276,26 +274,24 @@ impl Play {
         }
     }
 
-    fn place(&mut self, who: Who) -> &mut Option<Visitor> {
-        match who {
-            Who::Ada => &mut self.ada,
-            Who::Ben => &mut self.ben,
+    /// The place for a person's connection.
+    fn seat(&mut self, person: Person) -> &mut Option<Client> {
+        match person {
+            Person::Ada => &mut self.ada,
+            Person::Ben => &mut self.ben,
         }
     }
 
-    fn visitor(&mut self, who: Who) -> Result<&mut Visitor, Error> {
-        self.place(who).as_mut().ok_or(Error::Closed)
+    fn client(&mut self, person: Person) -> Result<&mut Client, Error> {
+        self.seat(person).as_mut().ok_or(Error::Closed)
     }
 
-    /// Its words, safe to show: they may repeat what a server has sent.
-    fn told(&self, stopped: Stopped) -> Stopped {
-        match stopped {
-            Stopped::Wrong { what, help } => Stopped::wrong(self.narrator.shown(&what), help),
-            other => other,
-        }
+    /// Adds the step to an error. It may repeat a message of the server, so it is made safe.
+    fn in_step(&self, number: usize, step: &Step, stopped: Stopped) -> Stopped {
+        let Stopped::Wrong { what, help } = stopped else {
+            return stopped;
+        };
+        let (title, what) = (step.title, self.narrator.shown(&what));
+        Stopped::wrong(format!("step {number}, \"{title}\": {what}"), help)
     }
-}
-
-fn shown(took: Duration) -> String {
-    format!("{:.2} ms", took.as_secs_f64() * 1000.0)
 }

@@ -1,63 +1,52 @@
-//! What a story is made of: steps, and what people do in them.
+//! What a story is made of: steps, and the acts of the people in them.
 //!
-//! An act is a word with its details and no code, so that the story can be read aloud. What
-//! each of them does is in `play`.
-//!
-//! Production has such a script in a file of its own, and more than one.
+//! An act is data without code, so that the story can be read aloud. `play` carries the acts
+//! out.
 
-/// Who takes part.
+/// A person of the story.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
+pub(super) enum Person {
     Ada,
     Ben,
 }
 
-impl Who {
+impl Person {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Who::Ada => "Ada",
-            Who::Ben => "Ben",
+            Person::Ada => "Ada",
+            Person::Ben => "Ben",
         }
     }
 }
 
-/// Where a step can be told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    Anywhere,
-    /// With a server that the tour has started, and nobody else uses.
-    Own,
-    /// With any other.
-    Elsewhere,
-}
-
 pub(super) struct Step {
     pub(super) title: &'static str,
-    pub(super) words: &'static str,
+    pub(super) intro: &'static str,
     pub(super) acts: &'static [Act],
     pub(super) notice: &'static str,
-    pub(super) place: Place,
 }
 
 pub(super) enum Act {
     /// Connects with this query.
-    Comes(Who, &'static str),
-    /// Connects a second time, and keeps the first connection.
-    ComesAgain(Who, &'static str),
-    /// Says this, as it stands.
-    Says(Who, &'static str),
-    /// Hears a message with these fields.
-    Hears(Who, &'static str),
-    /// How long it was from the last that was said to the last that was heard.
-    Took,
-    /// Enters the room and leaves it, so often, without looking up.
-    Hurries(Who, usize),
-    /// The connection is gone, without a Close frame.
-    Breaks(Who),
-    /// The first of two connections is closed with this code.
-    Replaced(Who, u16),
-    /// Somebody without a token tries to come in.
-    Strangers,
-    /// Says goodbye.
-    Leaves(Who),
+    Connects(Person, &'static str),
+    /// Connects a second time; the first connection stays open.
+    ConnectsAgain(Person, &'static str),
+    /// Sends this text.
+    Sends(Person, &'static str),
+    /// Receives a message that has these fields.
+    Receives(Person, &'static str),
+    /// Shows the time from the last message sent to the last one received.
+    RoundTrip,
+    /// Skips the other acts of the step, unless the tour has started the server itself.
+    OwnServerOnly,
+    /// Joins the room and leaves it, this number of times, without a pause.
+    Floods(Person, usize),
+    /// The connection breaks: there is no Close frame.
+    Breaks(Person),
+    /// The server closes the first of two connections with this code.
+    Replaced(Person, u16),
+    /// The server refuses a client without a token.
+    RefusesEve,
+    /// Closes the connection.
+    Closes(Person),
 }

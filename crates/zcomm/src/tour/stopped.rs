@@ -1,29 +1,27 @@
-//! Why a tour ended early, in words.
+//! Why a tour ends early.
 //!
-//! Who takes a tour is learning: of what did not come the sentence says who waited, for what,
-//! and what came instead; and the second line, what to do.
-//!
-//! Production sends it to whoever is on duty.
+//! A learner reads this: the first line says who waited for which message and what came
+//! instead, the second line what to do.
 
 use std::{io, process::ExitCode};
 
 use zcomm_core::{Error, report};
 
-use super::visitor::{Missed, PATIENCE};
-use crate::failure::Failure;
+use super::client::{Missed, PATIENCE};
+use crate::shared::failure::Failure;
 
-pub(super) const NOT_CHAT: &str = "is chat_app the program there? cargo run --bin chat_app starts one; \
-                                   without an address the tour has its own";
-pub(super) const ITS_LOG: &str = "the log of the server says more; zcomm demo without an address tells \
-                                  the same story with a server of its own";
-const ITS_TOKEN: &str = "the token of the server goes behind --token";
+pub(super) const NOT_CHAT: &str = "is this server a chat_app? cargo run --bin chat_app starts one; \
+                                   without an address the tour starts its own";
+pub(super) const ITS_LOG: &str = "see the server's log; zcomm demo without an address shows the same \
+                                  steps with its own server";
+const ITS_TOKEN: &str = "--token takes the token of the server";
 
 pub(super) enum Stopped {
-    /// Something that the library knows to explain.
+    /// An error of the library, which has its own help.
     Error(Error),
-    /// Something that should have come and did not: what happened, and what to do.
+    /// The server did not do as expected.
     Wrong { what: String, help: &'static str },
-    /// Nobody reads any more.
+    /// Stdout is closed.
     Unread,
 }
 
@@ -33,47 +31,41 @@ impl Stopped {
         Stopped::Wrong { what, help }
     }
 
-    /// The server does not greet `who`.
-    pub(super) fn not_greeted(who: &str, server: &str, missed: Missed) -> Stopped {
+    /// A person did not receive the welcome.
+    pub(super) fn no_welcome(name: &str, server: &str, missed: Missed) -> Stopped {
         match missed {
-            Missed::Ended(end) => Stopped::wrong(format!("{who} is not let in: {end}"), ITS_TOKEN),
-            Missed::Late { near: true, .. } => Stopped::wrong(
-                format!("{who} gets another welcome than a chat_app would send"),
+            Missed::Ended(end) => {
+                Stopped::wrong(format!("the server refuses {name}: {end}"), ITS_TOKEN)
+            }
+            Missed::Late {
+                same_type: true, ..
+            } => Stopped::wrong(
+                format!("{name} receives a welcome that differs from chat_app's"),
                 ITS_LOG,
             ),
             Missed::Late { .. } | Missed::Refused(_) => Stopped::wrong(
-                format!("{server} is a WebSocket, but no chat: it does not greet with a welcome"),
+                format!("{server} is a WebSocket, but not a chat_app: it sends no welcome"),
                 NOT_CHAT,
             ),
         }
     }
 
-    /// `who` does not hear `wanted`.
-    pub(super) fn not_heard(who: &str, wanted: &str, missed: Missed) -> Stopped {
+    /// A person did not receive the message `wanted`.
+    pub(super) fn not_received(name: &str, wanted: &str, missed: Missed) -> Stopped {
         let seconds = PATIENCE.as_secs();
         let what = match missed {
             Missed::Late { instead, .. } => {
-                let instead = instead.map(|text| format!("; what came is {text}"));
+                let instead = instead.map(|text| format!("; the server sent {text}"));
                 let instead = instead.unwrap_or_default();
-                format!("waits for {wanted}, and it does not come within {seconds} s{instead}")
+                format!("and it does not come within {seconds} s{instead}")
             }
-            Missed::Refused(text) => format!("waits for {wanted}, and hears {text}"),
-            Missed::Ended(end) => format!("waits for {wanted}, but {end}"),
+            Missed::Refused(error) => format!("and receives {error}"),
+            Missed::Ended(end) => format!("but {end}"),
         };
-        Stopped::wrong(format!("{who} {what}"), ITS_LOG)
+        Stopped::wrong(format!("{name} waits for {wanted}, {what}"), ITS_LOG)
     }
 
-    /// Says in which step it was.
-    pub(super) fn in_step(self, number: usize, title: &str) -> Stopped {
-        match self {
-            Stopped::Wrong { what, help } => {
-                Stopped::wrong(format!("step {number}, \"{title}\": {what}"), help)
-            }
-            other => other,
-        }
-    }
-
-    /// Two lines on stderr, and the exit code.
+    /// Prints two lines on stderr. Returns the exit code.
     pub(super) fn report(&self) -> ExitCode {
         match self {
             Stopped::Error(error) => report(error),

@@ -1,372 +1,353 @@
-//! The story: who says what, and what has to come of it.
+//! The story: what each person sends, and which messages must come.
 //!
-//! Words that begin with `$` are filled in while it is told: `$room`, and what Ada and Ben
-//! have learned (`$ada`, `$ben`, `$epoch`, `$seen`, `$session`, `$direct`, `$broadcast`). What
-//! is heard must have the fields that stand here, and may have more.
+//! Words that begin with `$` are filled in: `$room`, and the values of earlier messages
+//! (`$ada`, `$ben`, `$epoch`, `$seen`, `$session`, `$direct`, `$broadcast`). A message that is
+//! received must have the fields that stand here, and may have more.
 //!
-//! A message that is new in the chat gets its step here; a test fails until it has one.
+//! A new message of the chat needs a step here: a test fails until it has one.
 
 use super::script::{
-    Act::{Breaks, Comes, ComesAgain, Hears, Hurries, Leaves, Replaced, Says, Strangers, Took},
-    Place::{Anywhere, Elsewhere, Own},
+    Act::{
+        Breaks, Closes, Connects, ConnectsAgain, Floods, OwnServerOnly, Receives, RefusesEve,
+        Replaced, RoundTrip, Sends,
+    },
+    Person::{Ada, Ben},
     Step,
-    Who::{Ada, Ben},
 };
 
 pub(super) const STORY: &[Step] = &[
     Step {
-        title: "Ada comes in",
-        words: "\
-She shows the token, and her name is in the address. The first message is the
-server's: who she is, and all she needs to come back after a broken connection.",
+        title: "Ada connects",
+        intro: "\
+Her client shows the token, and her name is in the address. The server sends the
+first message: her name, and what she needs to come back after a broken
+connection.",
         acts: &[
-            Comes(Ada, "name=Ada"),
-            Hears(Ada, r#"{"type":"welcome","resumed":false}"#),
+            Connects(Ada, "name=Ada"),
+            Receives(Ada, r#"{"type":"welcome","resumed":false}"#),
         ],
         notice: "\
-`session` proves who she is, so it is a secret and covered here. Ids
-and positions are strings: a number in JavaScript is exact only up to 2^53.",
-        place: Anywhere,
+`session` proves who she is. It is a secret, so the tour covers it. Ids
+and positions are strings: in JavaScript, a number is exact only up to 2^53.",
     },
     Step {
-        title: "She enters a room",
-        words: "Nobody is in a room unless they join it.",
+        title: "Ada joins a room",
+        intro: "A client is in no room until it joins one.",
         acts: &[
-            Says(Ada, r#"{"type":"join","room":"$room"}"#),
-            Hears(
+            Sends(Ada, r#"{"type":"join","room":"$room"}"#),
+            Receives(
                 Ada,
                 r#"{"type":"joined","room":"$room","seq":"0","users":["$ada"]}"#,
             ),
         ],
         notice: "\
-A room is a log of messages. `seq` says how many are in it, `epoch`
-names this run of it: a position means nothing in another one.",
-        place: Anywhere,
+A room is a log of messages. `seq` counts its messages, and `epoch`
+names this run of the room: a position means nothing in another run.",
     },
     Step {
-        title: "She says something, and knows that it arrived",
-        words: "A message with an `id` is answered with an `ack`.",
+        title: "Ada sends a message and gets an ack",
+        intro: "The server answers a message that has an `id` with an `ack`.",
         acts: &[
-            Says(
+            Sends(
                 Ada,
                 r#"{"type":"chat","room":"$room","text":"Is anybody here?","id":"a-1"}"#,
             ),
-            Hears(
+            Receives(
                 Ada,
                 r#"{"type":"ack","id":"a-1","seq":"1","recipients":0,"duplicate":false}"#,
             ),
-            Hears(
+            Receives(
                 Ada,
                 r#"{"type":"chat","room":"$room","seq":"1","text":"Is anybody here?"}"#,
             ),
         ],
         notice: "\
-`recipients` counts the others: nobody yet. She hears herself, so the
-positions that she sees have no holes.",
-        place: Anywhere,
+`recipients` counts the other clients in the room: none yet. Ada
+receives her own message, too, so the positions that she sees have no gaps.",
     },
     Step {
-        title: "She says it twice, and it counts once",
-        words: "\
-When an ack is lost, nobody knows whether the message was, too. So it is sent
-again, with the same `id`.",
+        title: "Ada sends it again, and it counts once",
+        intro: "\
+When an ack is lost, the client cannot know whether the message was lost, too.
+So it sends the message again, with the same `id`.",
         acts: &[
-            Says(
+            Sends(
                 Ada,
                 r#"{"type":"chat","room":"$room","text":"Is anybody here?","id":"a-1"}"#,
             ),
-            Hears(
+            Receives(
                 Ada,
                 r#"{"type":"ack","id":"a-1","seq":"1","recipients":0,"duplicate":true}"#,
             ),
         ],
-        notice: "The first ack comes again, as a `duplicate`. The room heard it once.",
-        place: Anywhere,
+        notice: "\
+The same ack comes again, as a `duplicate`. The room has the message
+once.",
     },
     Step {
-        title: "Ben comes later, and reads what he missed",
-        words: "Who joins is sent the last messages of the room, at most 50.",
+        title: "Ben joins, and reads what he missed",
+        intro: "A client that joins is sent the last messages of the room, at most 50.",
         acts: &[
-            Comes(Ben, "name=Ben"),
-            Hears(Ben, r#"{"type":"welcome","resumed":false}"#),
-            Says(Ben, r#"{"type":"join","room":"$room"}"#),
-            Hears(
+            Connects(Ben, "name=Ben"),
+            Receives(Ben, r#"{"type":"welcome","resumed":false}"#),
+            Sends(Ben, r#"{"type":"join","room":"$room"}"#),
+            Receives(
                 Ben,
                 r#"{"type":"joined","room":"$room","seq":"1","users":["$ada","$ben"]}"#,
             ),
-            Hears(
+            Receives(
                 Ben,
                 r#"{"type":"chat","room":"$room","seq":"1","name":"$ada"}"#,
             ),
-            Hears(
+            Receives(
                 Ada,
                 r#"{"type":"user_joined","room":"$room","name":"$ben","user_count":2}"#,
             ),
         ],
-        notice: "History is the log read from an older place: the same code as live.",
-        place: Anywhere,
+        notice: "\
+History is the log, read from an older position. The same code sends new
+messages.",
     },
     Step {
-        title: "Ben begins to type",
-        words: "The others are told, at most once a second.",
+        title: "Ben types",
+        intro: "The others in the room see it, at most once a second.",
         acts: &[
-            Says(Ben, r#"{"type":"typing","room":"$room"}"#),
-            Hears(Ada, r#"{"type":"typing","room":"$room","name":"$ben"}"#),
+            Sends(Ben, r#"{"type":"typing","room":"$room"}"#),
+            Receives(Ada, r#"{"type":"typing","room":"$room","name":"$ben"}"#),
         ],
         notice: "\
-Nobody says when he stops: a page forgets it after `expires_in`
-seconds, also when his connection breaks.",
-        place: Anywhere,
+No message says that he has stopped. A page forgets it after
+`expires_in` seconds, even when his connection breaks.",
     },
     Step {
-        title: "Something for Ben alone",
-        words: "A direct message goes into the inboxes of two people.",
+        title: "A message for Ben alone",
+        intro: "A direct message goes into two inboxes: Ben's and Ada's.",
         acts: &[
-            Says(
+            Sends(
                 Ada,
                 r#"{"type":"direct","to":"$ben","text":"Only for you.","id":"a-2"}"#,
             ),
-            Hears(
+            Receives(
                 Ada,
                 r#"{"type":"ack","id":"a-2","recipients":1,"duplicate":false}"#,
             ),
-            Hears(
+            Receives(
                 Ada,
                 r#"{"type":"direct","to":"$ben","text":"Only for you."}"#,
             ),
-            Hears(
+            Receives(
                 Ben,
                 r#"{"type":"direct","name":"$ada","text":"Only for you."}"#,
             ),
         ],
-        notice: "An inbox is a log, too, with positions of its own.",
-        place: Anywhere,
+        notice: "An inbox is a log, too, and has its own positions.",
     },
     Step {
-        title: "Something for everybody",
-        words: "A broadcast reaches every client of the server, in any room or none.",
+        title: "A message for every client",
+        intro: "A broadcast reaches every client of the server, in any room or none.",
         acts: &[
-            Says(
+            Sends(
                 Ben,
                 r#"{"type":"broadcast","text":"Hello from zcomm demo.","id":"b-1"}"#,
             ),
-            Hears(Ben, r#"{"type":"ack","id":"b-1","duplicate":false}"#),
-            Hears(
+            Receives(Ben, r#"{"type":"ack","id":"b-1","duplicate":false}"#),
+            Receives(
                 Ben,
                 r#"{"type":"broadcast","text":"Hello from zcomm demo."}"#,
             ),
-            Hears(
+            Receives(
                 Ada,
                 r#"{"type":"broadcast","name":"$ben","text":"Hello from zcomm demo."}"#,
             ),
         ],
-        notice: "It is stored once, and every connection reads it at its own pace.",
-        place: Anywhere,
+        notice: "It is stored once, and each connection reads it at its own pace.",
     },
     Step {
-        title: "There and back",
-        words: "\
-The protocol has pings of its own, but a browser answers them by itself and no
-page sees them. So the chat has a message for it.",
+        title: "The round trip",
+        intro: "\
+WebSocket has pings, but a browser answers them itself and does not show them to
+the page. So the chat has its own ping message.",
         acts: &[
-            Says(Ada, r#"{"type":"ping","id":"a-3"}"#),
-            Hears(Ada, r#"{"type":"pong","id":"a-3"}"#),
-            Took,
+            Sends(Ada, r#"{"type":"ping","id":"a-3"}"#),
+            Receives(Ada, r#"{"type":"pong","id":"a-3"}"#),
+            RoundTrip,
         ],
-        notice: "Only Ada's clock was looked at: two clocks never agree.",
-        place: Anywhere,
+        notice: "Only one clock is read, Ada's: two clocks never agree.",
     },
     Step {
-        title: "What else there is to ask",
-        words: "`custom` carries what has no type of its own.",
+        title: "Other requests",
+        intro: "`custom` carries requests that have no type of their own.",
         acts: &[
-            Says(Ada, r#"{"type":"custom","action":"get_stats"}"#),
-            Hears(Ada, r#"{"type":"stats"}"#),
+            Sends(Ada, r#"{"type":"custom","action":"get_stats"}"#),
+            Receives(Ada, r#"{"type":"stats"}"#),
         ],
-        notice: "These are everybody's figures: no names of rooms are in them.",
-        place: Anywhere,
+        notice: "The numbers are for the whole server; no room is named.",
     },
     Step {
-        title: "A sign of life",
-        words: "The server says now and then that it is there: here every second.",
-        acts: &[Hears(Ada, r#"{"type":"heartbeat"}"#)],
+        title: "A heartbeat",
+        intro: "\
+The server sends a `heartbeat` at regular times. The welcome says how often
+(`heartbeat_seconds`); the tour's own server sends one each second.",
+        acts: &[OwnServerOnly, Receives(Ada, r#"{"type":"heartbeat"}"#)],
         notice: "A page that misses two of them reconnects.",
-        place: Own,
-    },
-    Step {
-        title: "A sign of life",
-        words: "\
-The server says now and then that it is there, in a `heartbeat`; the welcome
-says how often (`heartbeat_seconds`). This tour does not wait for one.",
-        acts: &[],
-        notice: "A page that misses two of them reconnects.",
-        place: Elsewhere,
     },
     Step {
         title: "Mistakes",
-        words: "Ada makes four, and is told each time what was wrong.",
+        intro: "Ada makes four mistakes. The server says each time what is wrong.",
         acts: &[
-            Says(Ada, "hello"),
-            Hears(Ada, r#"{"type":"error","code":"bad_json"}"#),
-            Says(Ada, r#"{"type":"shout","text":"HELLO"}"#),
-            Hears(
+            Sends(Ada, "hello"),
+            Receives(Ada, r#"{"type":"error","code":"bad_json"}"#),
+            Sends(Ada, r#"{"type":"shout","text":"HELLO"}"#),
+            Receives(
                 Ada,
                 r#"{"type":"error","code":"unknown_type","field":"type"}"#,
             ),
-            Says(Ada, r#"{"type":"chat","room":"$room","text":7,"id":"a-4"}"#),
-            Hears(
+            Sends(Ada, r#"{"type":"chat","room":"$room","text":7,"id":"a-4"}"#),
+            Receives(
                 Ada,
                 r#"{"type":"error","code":"bad_message","field":"text"}"#,
             ),
-            Says(
+            Sends(
                 Ada,
                 r#"{"type":"chat","room":"not-$room","text":"Hi","id":"a-5"}"#,
             ),
-            Hears(
+            Receives(
                 Ada,
                 r#"{"type":"error","code":"not_joined","field":"room","id":"a-5"}"#,
             ),
-            Says(Ada, r#"{"type":"ping"}"#),
-            Hears(Ada, r#"{"type":"pong"}"#),
+            Sends(Ada, r#"{"type":"ping"}"#),
+            Receives(Ada, r#"{"type":"pong"}"#),
         ],
         notice: "\
-The connection stays: a mistake is how one learns a protocol. Five
-within ten seconds would end it with 1008.",
-        place: Anywhere,
+The connection stays open, so that a learner can try again. Five
+mistakes within ten seconds end it with code 1008.",
     },
     Step {
         title: "Ben's connection breaks",
-        words: "No Close frame, no goodbye: a cable was pulled. Ada goes on talking.",
+        intro: "There is no Close frame, as when a cable is pulled. Ada continues to send.",
         acts: &[
             Breaks(Ben),
-            Hears(
+            Receives(
                 Ada,
                 r#"{"type":"user_left","room":"$room","name":"$ben","user_count":1}"#,
             ),
-            Says(
+            Sends(
                 Ada,
                 r#"{"type":"chat","room":"$room","text":"Ben?","id":"a-6"}"#,
             ),
-            Hears(Ada, r#"{"type":"ack","id":"a-6","seq":"2","recipients":0}"#),
-            Says(
+            Receives(Ada, r#"{"type":"ack","id":"a-6","seq":"2","recipients":0}"#),
+            Sends(
                 Ada,
                 r#"{"type":"direct","to":"$ben","text":"Call me.","id":"a-7"}"#,
             ),
-            Hears(Ada, r#"{"type":"ack","id":"a-7","recipients":1}"#),
+            Receives(Ada, r#"{"type":"ack","id":"a-7","recipients":1}"#),
         ],
         notice: "\
-The room sees him leave at once. His session waits two minutes, and
-so does his inbox: one recipient, though he is away.",
-        place: Anywhere,
+The room sees at once that he has left. His session and his inbox wait
+two minutes: he counts as a recipient, although he is away.",
     },
     Step {
         title: "Ben comes back, and has missed nothing",
-        words: "\
-He shows his session and the last positions he saw: of his inbox and of the
-server's log in the address, of the room when he joins it.",
+        intro: "\
+He shows his session and the last positions that he saw. Those of his inbox and
+of the server's log are in the address; that of the room is in his `join`.",
         acts: &[
-            Comes(Ben, "session=$session&direct=$direct&broadcast=$broadcast"),
-            Hears(Ben, r#"{"type":"welcome","name":"$ben","resumed":true}"#),
-            Hears(Ben, r#"{"type":"direct","text":"Call me."}"#),
-            Says(
+            Connects(Ben, "session=$session&direct=$direct&broadcast=$broadcast"),
+            Receives(Ben, r#"{"type":"welcome","name":"$ben","resumed":true}"#),
+            Receives(Ben, r#"{"type":"direct","text":"Call me."}"#),
+            Sends(
                 Ben,
                 r#"{"type":"join","room":"$room","epoch":"$epoch","since":"$seen"}"#,
             ),
-            Hears(Ben, r#"{"type":"joined","recovered":true,"missed":"1"}"#),
-            Hears(Ben, r#"{"type":"chat","seq":"2","text":"Ben?"}"#),
-            Hears(
+            Receives(Ben, r#"{"type":"joined","recovered":true,"missed":"1"}"#),
+            Receives(Ben, r#"{"type":"chat","seq":"2","text":"Ben?"}"#),
+            Receives(
                 Ada,
                 r#"{"type":"user_joined","room":"$room","name":"$ben","user_count":2}"#,
             ),
         ],
         notice: "\
-`recovered` is a promise: exactly the `missed` messages come next,
-and nothing twice.",
-        place: Anywhere,
+`recovered` is a promise: exactly the `missed` messages come next, and
+each of them once.",
     },
     Step {
-        title: "What is lost is said",
-        words: "\
-Now Ben speaks of a run of the room that is over, as after a restart of the
-server. Nobody can know what he missed there.",
+        title: "A loss is reported",
+        intro: "\
+Now Ben names an older run of the room, as after a restart of the server. The
+server cannot know what he missed there.",
         acts: &[
-            Says(
+            Sends(
                 Ben,
                 r#"{"type":"join","room":"$room","epoch":"an-older-run","since":"7"}"#,
             ),
-            Hears(Ben, r#"{"type":"joined","recovered":false,"missed":"2"}"#),
-            Hears(
+            Receives(Ben, r#"{"type":"joined","recovered":false,"missed":"2"}"#),
+            Receives(
                 Ben,
                 r#"{"type":"gap","epoch":"an-older-run","from":"8","to":null}"#,
             ),
-            Hears(Ben, r#"{"type":"chat","seq":"1"}"#),
-            Hears(Ben, r#"{"type":"chat","seq":"2"}"#),
+            Receives(Ben, r#"{"type":"chat","seq":"1"}"#),
+            Receives(Ben, r#"{"type":"chat","seq":"2"}"#),
         ],
         notice: "\
-From 8 on, to an end that nobody knows (null). Then he starts like a
-newcomer. A chat that is silent about what it lost cannot be trusted with what
-it has.",
-        place: Anywhere,
+The `gap` begins at 8, and its end is unknown (null). Then Ben gets the
+history, like a new client. A client can trust what it has only if the server
+reports what was lost.",
     },
     Step {
         title: "Ben leaves the room",
-        words: "He stays connected, and reachable in private.",
+        intro: "He stays connected, and can still receive direct messages.",
         acts: &[
-            Says(Ben, r#"{"type":"leave","room":"$room"}"#),
-            Hears(Ben, r#"{"type":"left","room":"$room"}"#),
-            Hears(
+            Sends(Ben, r#"{"type":"leave","room":"$room"}"#),
+            Receives(Ben, r#"{"type":"left","room":"$room"}"#),
+            Receives(
                 Ada,
                 r#"{"type":"user_left","room":"$room","name":"$ben","user_count":1}"#,
             ),
         ],
-        notice: "`left` is the answer to him, `user_left` the news for the others.",
-        place: Anywhere,
+        notice: "`left` is the answer to Ben; `user_left` is for the others.",
     },
     Step {
-        title: "Too much happens",
-        words: "\
-Who comes and goes is kept in a log of 256 events. Ben walks in and out so fast
-that Ada's connection falls behind it.",
+        title: "Too many events",
+        intro: "\
+Joins and leaves are a log of 256 events. Ben joins and leaves so fast that
+Ada's connection falls behind it.",
         acts: &[
-            Hurries(Ben, 600),
-            Hears(Ada, r#"{"type":"user_list","room":"$room"}"#),
+            OwnServerOnly,
+            Floods(Ben, 600),
+            Receives(Ada, r#"{"type":"user_list","room":"$room"}"#),
         ],
         notice: "\
-Not the lost events come, but what they would have led to: a list.
-The room's messages have a log of their own, and lost nothing.",
-        place: Own,
+Ada does not get the lost events, but their result: a list of users. The
+messages of the room are in another log, and none is lost.",
     },
     Step {
-        title: "Two connections, one Ben",
-        words: "\
-He shows his session from another tab, while the first is still open. A session
+        title: "Two connections, one session",
+        intro: "\
+Ben shows his session in a second tab, while the first is still open. A session
 has one connection: the newer one.",
         acts: &[
-            ComesAgain(Ben, "session=$session&direct=$direct&broadcast=$broadcast"),
-            Hears(Ben, r#"{"type":"welcome","name":"$ben","resumed":true}"#),
+            ConnectsAgain(Ben, "session=$session&direct=$direct&broadcast=$broadcast"),
+            Receives(Ben, r#"{"type":"welcome","name":"$ben","resumed":true}"#),
             Replaced(Ben, 4001),
         ],
         notice: "\
-4000 to 4999 are an application's own codes. A page that gets 4001
-does not come back, or the two tabs would take the session from each other.",
-        place: Anywhere,
+4000 to 4999 are an application's own codes. A page that gets 4001 does
+not reconnect: otherwise the two tabs would take the session from each other.",
     },
     Step {
-        title: "A stranger is refused",
-        words: "\
-Eve shows no token. Most servers of this course let her connect and close at
-once: of a refusal in the handshake a browser would tell its page nothing.",
-        acts: &[Strangers],
+        title: "A client without a token",
+        intro: "\
+Eve's client has no token. By default the server opens the WebSocket and closes
+it at once: a browser does not tell a page why a handshake was refused.",
+        acts: &[RefusesEve],
         notice: "\
-1008 is for rules that were broken, the reason for people. Where no
-browsers come, HTTP 401 does as well: WEBSOCKET_REFUSE=http.",
-        place: Anywhere,
+1008 is the code for a broken rule; the reason is for people. If no
+client is a browser, HTTP 401 does the same: WEBSOCKET_REFUSE=http.",
     },
     Step {
-        title: "Goodbye",
-        words: "A Close frame each way; then the server hangs up.",
-        acts: &[Leaves(Ben), Leaves(Ada)],
-        notice: "1000 means: done, and nothing was wrong.",
-        place: Anywhere,
+        title: "Ada and Ben close their connections",
+        intro: "Each side sends a Close frame; then the server closes the TCP connection.",
+        acts: &[Closes(Ben), Closes(Ada)],
+        notice: "1000 means that the connection has done its work, without an error.",
     },
 ];

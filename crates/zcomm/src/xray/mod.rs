@@ -1,14 +1,16 @@
-//! `zcomm xray`: every byte between a client and a server, of which neither knows.
+//! `zcomm xray`: a proxy that shows every byte between a client and a server.
 //!
-//! The `--xray` of the lessons needs a lesson. This stands between any client and any
-//! server, a browser and a service on the internet, and shows the same: each frame bit by
-//! bit, the handshake with the sum that proves it, the rules that are broken.
+//! The `--xray` of the lessons works in a lesson only. This works between any client and any
+//! server, such as a browser and a service on the internet, and shows the same: each frame bit by
+//! bit, the hash that proves the handshake, the rules that are broken.
 //!
-//! Production captures packets and decrypts them with the keys that a browser writes down
-//! (`SSLKEYLOGFILE`); a proxy sees the same and needs no rights.
+//! Another way is to capture packets and to decrypt them with the keys that a browser can write
+//! to a file (`SSLKEYLOGFILE`). A proxy shows the same, and needs no special rights.
 
+// From the bottom up; blank lines keep rustfmt from sorting.
 mod page;
 mod recording;
+
 mod replay;
 
 use std::{
@@ -18,16 +20,19 @@ use std::{
     process::ExitCode,
 };
 
+use tokio::net::TcpStream;
 use zcomm_core::{
-    ConnectOptions, shutdown_signal,
+    ByteStream, ConnectOptions, shutdown_signal,
     xray::{Direction, Form, Tap, Xray},
 };
 
 use crate::{
-    failure::Failure,
-    handshake::trust,
-    program::{INTERRUPTED, block_on},
-    proxy::{Between, Passing, Proxy, announce},
+    proxy::{Carry, Passing, Proxy, announce, relay},
+    shared::{
+        failure::Failure,
+        handshake::trust,
+        run::{INTERRUPTED, block_on},
+    },
 };
 use page::Screen;
 use recording::{Recorder, Recording};
@@ -39,25 +44,25 @@ Examples:
                               then open http://127.0.0.1:8770/, or
                               zcomm connect ws://127.0.0.1:8770/
   zcomm xray wss://localhost:8766/ --ca certs/ca.pem
-                              what is said inside of TLS
+                              show what TLS carries
   zcomm xray ws://127.0.0.1:8765/ --page
-                              in a browser, with every byte in colour
+                              show it in a browser, with every byte in colour
   zcomm xray ws://127.0.0.1:8765/ --record lesson.jsonl
-                              keep it, too
+                              also write it to a file
   zcomm xray --replay lesson.jsonl
-                              see it again, also with --page
+                              show the file again; also with --page
 
-The server gets its own name as Host, and as the origin of its own page; all
-else passes as it is. Secrets of the handshake are neither shown nor recorded;
-those in messages are.
+In Host and Origin, the proxy replaces its own name with the server's; the rest
+of a handshake passes unchanged. Secrets of the handshake are neither shown nor
+recorded; secrets in messages are.
 
-Exit code: 0 after a replay, 1 when it failed, 130 after Ctrl-C.")]
+Exit code: 0 after a replay, 1 after an error, 130 after Ctrl-C.")]
 pub(crate) struct Arguments {
     /// The server, e.g. wss://example.com/chat
     #[arg(required_unless_present = "replay")]
     url: Option<String>,
 
-    /// Where clients shall connect to
+    /// The address that clients connect to
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8770")]
     listen: SocketAddr,
 
@@ -65,24 +70,24 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
-    /// One JSON object a line instead of tables
+    /// Print one JSON object per line instead of tables
     #[arg(long)]
     json: bool,
 
-    /// Show it in a page instead, whose link is printed
+    /// Show it in a web page instead, and print the link
     #[arg(long, conflicts_with = "json")]
     page: bool,
 
-    /// Write all that passes into a new file, which only you can read
+    /// Write everything to a new file that only you can read
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 
-    /// The longest a recording may become
+    /// The size limit of the recording
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024,
         value_parser = clap::value_parser!(u64).range(4096..))]
     max_bytes: u64,
 
-    /// Show a recording, and connect to nobody
+    /// Show a recording instead of connecting to a server
     #[arg(long, value_name = "FILE", conflicts_with_all = ["url", "record"])]
     replay: Option<PathBuf>,
 }
@@ -97,23 +102,24 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let done = match (&arguments.replay, &arguments.url) {
-        (Some(file), _) if arguments.page => block_on(display(file)),
-        (Some(file), _) => print(file, arguments.form()),
-        (None, Some(url)) => block_on(watch(arguments, url)),
-        (None, None) => Ok(ExitCode::FAILURE),
+    let done = match &arguments.replay {
+        Some(file) if arguments.page => block_on(display(file)),
+        Some(file) => print(file, arguments.form()),
+        None => block_on(watch(arguments)),
     };
     done.unwrap_or_else(|failure| failure.report())
 }
 
-/// Stands between, until Ctrl-C.
-async fn watch(arguments: &Arguments, url: &str) -> Result<ExitCode, Failure> {
+/// Runs the proxy until Ctrl-C.
+async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let shutdown = shutdown_signal();
+    // Without --replay, the command line has an address.
+    let url = arguments.url.as_deref().unwrap_or_default();
     let options = ConnectOptions::new(url, &trust(arguments.ca.as_deref())?);
     let proxy = Proxy::bind(arguments.listen, options).await?;
     if url.contains('?') {
-        let what = "an address with a ? in it: each client brings its own query";
-        return Err(Failure::usage(what, "leave out the ? and all behind it"));
+        let what = "the address has a query, but each client brings its own";
+        return Err(Failure::usage(what, "leave out the ? and all after it"));
     }
     let recording = match &arguments.record {
         Some(file) => Some(Recording::begin(file, arguments.max_bytes)?),
@@ -123,13 +129,13 @@ async fn watch(arguments: &Arguments, url: &str) -> Result<ExitCode, Failure> {
         false => Xray::stdout(arguments.form()),
         true => {
             let screen = Screen::open().await?;
-            invite(&screen);
+            print_link(&screen);
             Xray::call(move |seen| screen.show(seen))
         }
     };
     announce(&proxy, "the X-ray is between you and").await;
-    let between = move |passing| Watched::begin(&xray, recording.clone(), passing);
-    proxy.run(between, shutdown).await;
+    let carry = move |passing| Watched::begin(&xray, recording.clone(), passing);
+    proxy.run(carry, shutdown).await;
     Ok(ExitCode::from(INTERRUPTED))
 }
 
@@ -137,32 +143,32 @@ async fn watch(arguments: &Arguments, url: &str) -> Result<ExitCode, Failure> {
 async fn display(file: &Path) -> Result<ExitCode, Failure> {
     let shutdown = shutdown_signal();
     let screen = Screen::open().await?;
-    let whole = replay::replay(file, |seen| {
+    let complete = replay::replay(file, |seen| {
         screen.show(seen);
         Ok(())
     });
-    note_end(whole?);
-    invite(&screen);
+    note_end(complete?);
+    print_link(&screen);
     shutdown.await;
     Ok(ExitCode::from(INTERRUPTED))
 }
 
-fn invite(screen: &Screen) {
+fn print_link(screen: &Screen) {
     let link = &screen.link;
-    // When stderr is gone there is nobody to tell.
-    writeln!(io::stderr(), "open this to see it:\n  {link}").ok();
+    // If stderr is closed, the program goes on without it.
+    writeln!(io::stderr(), "open this page:\n  {link}").ok();
 }
 
-fn note_end(whole: bool) {
-    if !whole {
+fn note_end(complete: bool) {
+    if !complete {
         writeln!(io::stderr(), "the recording ends here: it was full").ok();
     }
 }
 
-/// Prints what was recorded, as it was printed then.
+/// Prints a recording exactly as the proxy printed it.
 fn print(file: &Path, form: Form) -> Result<ExitCode, Failure> {
     let mut out = io::BufWriter::new(anstream::stdout().lock());
-    let whole = replay::replay(file, |seen| {
+    let complete = replay::replay(file, |seen| {
         let text = match form {
             Form::Json => seen.to_json() + "\n",
             Form::Text => seen.to_text(true),
@@ -170,15 +176,15 @@ fn print(file: &Path, form: Form) -> Result<ExitCode, Failure> {
         Ok(out.write_all(text.as_bytes())?)
     });
     match out.flush() {
-        // Whoever reads has seen enough.
+        // The reader has closed the pipe: it needs no more.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         flushed => flushed?,
     }
-    note_end(whole?);
+    note_end(complete?);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Looks, and writes down.
+/// Shows one connection, and records it. Dropping it is the end of the connection.
 struct Watched {
     tap: Tap,
     recorder: Option<Recorder>,
@@ -194,14 +200,26 @@ impl Watched {
             tap,
         }
     }
-}
 
-impl Between for Watched {
-    fn came(&mut self, from: Direction, bytes: &[u8]) {
+    fn observe(&mut self, from: Direction, bytes: &[u8]) {
         self.tap.passed(from, bytes);
         if let Some(recorder) = &mut self.recorder {
             recorder.passed(self.tap.time(), from, bytes);
         }
+    }
+}
+
+impl Carry for Watched {
+    async fn carry(
+        mut self,
+        client: &mut TcpStream,
+        server: ByteStream,
+        first: &[u8],
+    ) -> io::Result<()> {
+        relay(client, server, first, |from, bytes| {
+            self.observe(from, bytes)
+        })
+        .await
     }
 }
 

@@ -1,11 +1,9 @@
-//! `--page`: what is seen, in a browser, while it happens.
+//! `--page`: the events in a browser, while they happen.
 //!
-//! A server of the lessons' own kind, on this machine: each event is appended to a hub, and a
-//! page that comes later reads it from its beginning, as far back as the hub goes. What is
-//! said may be secret, so the page has to show a token that was made for this run; it stands
-//! in the link, behind `#`, which no browser sends anywhere.
-//!
-//! Production has this in the browser's own tools, for the pages that run in it.
+//! A small server on this machine appends each event to a hub. A page that opens later reads the
+//! hub from its beginning, as far back as it goes. Messages may be secret, so the page must send
+//! a token that is made for this run. The token stands in the link after `#`, which no browser
+//! sends to a server.
 
 use demos::XRAY_PAGE;
 use zcomm_core::{
@@ -13,53 +11,53 @@ use zcomm_core::{
     xray::{Event, gap},
 };
 
-/// What a page that comes later can still see.
+/// The events that a later page can still read.
 const LIMITS: HubLimits = HubLimits {
     entries: 2_000,
     bytes: 16 * 1024 * 1024,
-    // A head of 16 KiB with a name in each line is the longest event.
+    // The longest event is a head of 16 KiB with a header in each line.
     message_bytes: 1024 * 1024,
 };
-/// Pages at a time.
-const PAGES: usize = 10;
+/// The largest number of pages at a time.
+const MAX_PAGES: usize = 10;
 
-/// A page that is served. It ends with the runtime that serves it.
+/// The served page. It ends with the runtime.
 pub(super) struct Screen {
     hub: Hub,
-    /// What to open in a browser.
+    /// The address to open in a browser.
     pub(super) link: String,
 }
 
 impl Screen {
-    /// Serves the page. Call it inside of the runtime.
+    /// Serves the page; must be called inside the runtime.
     pub(super) async fn open() -> Result<Screen> {
         let (token, text) = Token::random()?;
         let config = Config {
             port: 0,
             require_auth: true,
             token: Some(token),
-            max_connections: PAGES,
+            max_connections: MAX_PAGES,
             announce: false,
             ..Config::default()
         };
         let hub = Hub::with_gap_words(LIMITS, |first, last| gap(first, last).into());
         let server = Server::bind(config).await?.page(XRAY_PAGE);
         let link = format!("http://{}/#token={text}", server.local_addr());
-        let all = hub.clone();
-        let handler = move |connection| watch(all.clone(), connection);
+        let events = hub.clone();
+        let handler = move |connection| send_events(events.clone(), connection);
         tokio::spawn(server.run(handler, std::future::pending()));
         Ok(Screen { hub, link })
     }
 
-    /// Something was seen.
+    /// Sends an event to all pages.
     pub(super) fn show(&self, seen: &Event) {
-        // One that is too long is missing; none is.
+        // The hub refuses messages above its limit; no event is that long.
         self.hub.broadcast(seen.to_json()).ok();
     }
 }
 
-/// A page gets everything, from the beginning, and has nothing to say.
-async fn watch(hub: Hub, mut connection: Connection) -> Result<()> {
+/// Sends all events to a page, from the first; ignores what the page sends.
+async fn send_events(hub: Hub, mut connection: Connection) -> Result<()> {
     connection.subscribe(&hub, 0);
     while connection.recv().await.is_some() {}
     Ok(())

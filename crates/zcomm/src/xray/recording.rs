@@ -1,7 +1,7 @@
-//! A recording: what passed, in a file, to be looked at again.
+//! A recording: the bytes of all connections in a file, to be shown again.
 //!
-//! One JSON object a line. The first says what the file is; the others are what happened, in
-//! its order, with the time in nanoseconds since the start and the number of the connection:
+//! Each line is a JSON object. The first line names the format. The others are events in their
+//! order, with the time in nanoseconds since the start and the number of the connection:
 //!
 //! ```json
 //! {"format":"zcomm-recording","version":1}
@@ -11,11 +11,10 @@
 //! {"what":"full"}
 //! ```
 //!
-//! Raw bytes rather than events, so that a better X-ray shows more of an old recording. But
-//! what an X-ray hides is not in it: secrets of a handshake are stars, bodies of HTTP are a
-//! number (`untold`, bytes that followed). Messages are in it: the file is for its owner.
-//!
-//! Production records packets (pcapng), for which every tool has a reader.
+//! It holds raw bytes, so that a better X-ray shows more of an old recording. What an X-ray hides
+//! is left out: stars replace the secrets of a handshake, and a number replaces the body of an
+//! HTTP message (`untold`: the number of bytes). Messages are recorded, so only the owner can
+//! read the file.
 
 use std::{
     fs::{File, OpenOptions},
@@ -30,9 +29,9 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use zcomm_core::xray::{Decoder, Direction};
 
-use crate::failure::Failure;
+use crate::shared::failure::Failure;
 
-/// What the first line says.
+/// The first line.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Format {
@@ -48,7 +47,7 @@ impl Format {
 /// Every other line.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Line {
+pub(super) enum Record {
     Open {
         ns: u64,
         conn: u64,
@@ -58,7 +57,7 @@ pub(super) enum Line {
     Bytes {
         ns: u64,
         conn: u64,
-        from: Side,
+        from: Direction,
         base64: String,
         untold: u64,
     },
@@ -66,51 +65,26 @@ pub(super) enum Line {
         ns: u64,
         conn: u64,
     },
-    /// There was more, but no more room.
+    /// The size limit was reached; more bytes passed.
     Full,
 }
 
-/// Who sent it.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Side {
-    Client,
-    Server,
-}
-
-impl From<Direction> for Side {
-    fn from(from: Direction) -> Side {
-        match from {
-            Direction::ClientToServer => Side::Client,
-            Direction::ServerToClient => Side::Server,
-        }
-    }
-}
-
-impl From<Side> for Direction {
-    fn from(side: Side) -> Direction {
-        match side {
-            Side::Client => Direction::ClientToServer,
-            Side::Server => Direction::ServerToClient,
-        }
-    }
-}
-
-/// A file that is being written. Clones write to the same.
+/// The file. Clones write to the same file.
 #[derive(Clone)]
 pub(super) struct Recording(Arc<Mutex<Writer>>);
 
 struct Writer {
-    /// Gone when the recording is full, or cannot be written.
+    /// `None` once the recording is full or a write has failed.
     file: Option<File>,
+    /// The space left (bytes).
     left: u64,
 }
 
 impl Recording {
-    /// Begins a new file of at most so many bytes, for its owner's eyes.
+    /// Creates a file of at most `max_bytes` that only its owner can read.
     pub(super) fn begin(path: &Path, max_bytes: u64) -> Result<Recording, Failure> {
         let mut options = OpenOptions::new();
-        // Never an existing one: it may be a link to anywhere, or open to everybody.
+        // Never an existing file: it may be a link to another file, or readable by all users.
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -118,7 +92,7 @@ impl Recording {
             let what = format!("cannot record into {}: {error}", path.display());
             let help = match error.kind() {
                 io::ErrorKind::AlreadyExists => "name another file, or delete this one first",
-                _ => "name a file in a folder that you can write to",
+                _ => "choose a folder that you can write to",
             };
             Failure::new(what, help)
         })?;
@@ -131,30 +105,30 @@ impl Recording {
         Ok(recording)
     }
 
-    /// Each line in one write, so that whatever ends the program leaves whole lines.
+    /// Writes a line with one call, so that a program that is killed leaves whole lines.
     fn write(&self, line: &impl Serialize) {
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let writer = &mut *writer;
         let Some(file) = &mut writer.file else { return };
-        // Nothing in here can fail: no map has a key that is not text.
+        // This cannot fail: there is no map whose keys are not text.
         let text = serde_json::to_string(line).unwrap_or_default() + "\n";
         let why = match writer.left.checked_sub(text.len() as u64) {
-            None => "it is as long as --max-bytes lets it be".to_owned(),
+            None => "it has reached --max-bytes".to_owned(),
             Some(left) => match file.write_all(text.as_bytes()) {
                 Ok(()) => return writer.left = left,
                 Err(error) => error.to_string(),
             },
         };
         if let Some(mut file) = writer.file.take() {
-            let full = serde_json::to_string(&Line::Full).unwrap_or_default();
-            // It may be the disk that is full.
+            let full = serde_json::to_string(&Record::Full).unwrap_or_default();
+            // Fails if the disk is full.
             file.write_all((full + "\n").as_bytes()).ok();
         }
         writeln!(io::stderr(), "the recording ends here: {why}").ok();
     }
 }
 
-/// One connection that is being recorded.
+/// Records one connection.
 pub(super) struct Recorder {
     recording: Recording,
     session: Decoder,
@@ -170,7 +144,7 @@ impl Recorder {
         tls: bool,
     ) -> Recorder {
         let ns = nanoseconds(time);
-        recording.write(&Line::Open {
+        recording.write(&Record::Open {
             ns,
             conn,
             peer,
@@ -192,20 +166,20 @@ impl Recorder {
         let keep = &mut keeper(&self.recording, time, self.conn);
         self.session.keep_rest(keep);
         let (ns, conn) = (nanoseconds(time), self.conn);
-        self.recording.write(&Line::End { ns, conn });
+        self.recording.write(&Record::End { ns, conn });
     }
 }
 
-/// Writes down what may be.
+/// Returns what writes the bytes that are left after hiding.
 fn keeper(recording: &Recording, time: Duration, conn: u64) -> impl FnMut(Direction, &[u8], u64) {
     move |from, bytes, untold| {
         if bytes.is_empty() && untold == 0 {
             return;
         }
-        recording.write(&Line::Bytes {
+        recording.write(&Record::Bytes {
             ns: nanoseconds(time),
             conn,
-            from: from.into(),
+            from,
             base64: BASE64.encode(bytes),
             untold,
         });

@@ -1,9 +1,9 @@
-//! A recording, seen again: the same decoder, fed from a file.
+//! Shows a recording again: the same decoder, fed from a file.
 //!
-//! The file may come from anybody, so it is read as what a stranger sends: lines have a
-//! length, connections a number, and what is decoded cannot control a terminal. The first
-//! line that is none ends it, by its number: behind a hole nobody can tell where a frame
-//! begins, and what would be shown then were not what passed.
+//! The file may come from a stranger, so it is read like a stranger's messages: the length of a
+//! line and the number of connections are limited, and decoded text cannot control a terminal.
+//! The first invalid line ends the replay, with its number. After a gap, the start of the next
+//! frame is unknown, so the rest would be shown wrongly.
 
 use std::{
     collections::HashMap,
@@ -16,86 +16,86 @@ use std::{
 use data_encoding::BASE64;
 use zcomm_core::xray::{Decoder, Event, Open};
 
-use super::recording::{Format, Line};
-use crate::failure::Failure;
+use super::recording::{Format, Record};
+use crate::shared::failure::Failure;
 
-/// The longest line (bytes): a piece of 16 KiB as base64, and more than that.
+/// The longest line (bytes): a read of 16 KiB as base64 is shorter.
 const MAX_LINE: u64 = 64 * 1024;
-/// The largest number of bytes that one line leaves untold.
+/// The largest number of bytes that one line may leave out.
 const MAX_UNTOLD: u64 = 64 * 1024;
-/// Connections at a time, as for the proxy.
+/// The largest number of connections at a time, as in the proxy.
 const MAX_OPEN: usize = 1_000;
+const HOW_TO_RECORD: &str = "zcomm xray URL --record FILE makes a recording";
 
-/// What is wrong with a line.
-enum Wrong {
+/// Why a replay ends early.
+enum Stop {
+    /// The line is invalid.
     Line(String),
-    /// Not the line, but whoever reads what we show.
-    Shown(Failure),
+    /// The events cannot be shown.
+    Output(Failure),
 }
 
-/// Shows what was recorded, event by event. `Ok(false)`: the recording was full before its
-/// end.
+fn invalid(what: impl Into<String>) -> Stop {
+    Stop::Line(what.into())
+}
+
+/// Shows a recording, event by event. Returns `false` if the recording was full before the end.
 pub(super) fn replay(
     path: &Path,
     mut show: impl FnMut(&Event) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
     let name = path.display();
-    let unreadable = |error| {
-        let what = format!("cannot read {name}: {error}");
-        Failure::new(what, "zcomm xray URL --record FILE makes a recording")
-    };
+    let unreadable = |error| Failure::new(format!("cannot read {name}: {error}"), HOW_TO_RECORD);
     let file = File::open(path).map_err(unreadable)?;
     let mut lines = BufReader::new(file);
     let mut replay = Replay::default();
     for number in 1_u64.. {
         let mut line = Vec::new();
-        // A folder can be opened, and not read.
+        // A folder can be opened, but not read.
         let read = (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line);
         read.map_err(unreadable)?;
-        let taken = match (line.pop(), number) {
-            (None, 1) => Err(Wrong::Line("the file is empty".into())),
+        let shown = match (line.pop(), number) {
+            (None, 1) => Err(invalid("the file is empty")),
             (None, _) => return Ok(!replay.full),
-            (Some(b'\n'), 1) => first(&line),
-            (Some(b'\n'), _) => replay.take(&line, &mut show),
+            (Some(b'\n'), 1) => check_format(&line),
+            (Some(b'\n'), _) => replay.show(&line, &mut show),
             (Some(_), _) if line.len() as u64 + 1 == MAX_LINE => {
-                Err(Wrong::Line(format!("longer than {MAX_LINE} bytes")))
+                Err(invalid(format!("longer than {MAX_LINE} bytes")))
             }
-            (Some(_), _) => Err(Wrong::Line("cut off in its middle".into())),
+            (Some(_), _) => Err(invalid("the line is not complete")),
         };
-        match taken {
+        match shown {
             Ok(()) => {}
-            Err(Wrong::Shown(failure)) => return Err(failure),
-            Err(Wrong::Line(wrong)) => {
+            Err(Stop::Output(failure)) => return Err(failure),
+            Err(Stop::Line(what)) => {
                 let help = match number {
-                    1 => "zcomm xray URL --record FILE makes a recording",
-                    _ => "all before this line is shown; behind a hole nothing could be trusted",
+                    1 => HOW_TO_RECORD,
+                    _ => "all lines before it are shown; the rest could be shown wrongly",
                 };
-                return Err(Failure::new(
-                    format!("{name}, line {number}: {wrong}"),
-                    help,
-                ));
+                let what = format!("{name}, line {number}: {what}");
+                return Err(Failure::new(what, help));
             }
         }
     }
     Ok(true)
 }
 
-/// The line that says what the file is.
-fn first(line: &[u8]) -> Result<(), Wrong> {
+/// Checks the line that names the format.
+fn check_format(line: &[u8]) -> Result<(), Stop> {
     let format: Result<Format, _> = serde_json::from_slice(line);
     match format {
         Ok(format) if format.format == Format::NAME => match format.version {
             Format::VERSION => Ok(()),
-            version => {
-                let known = Format::VERSION;
-                let wrong = format!("version {version} of the format, and only {known} is known");
-                Err(Wrong::Line(wrong))
-            }
+            version => Err(invalid(format!(
+                "the recording has version {version}; this program reads version {}",
+                Format::VERSION
+            ))),
         },
-        _ => Err(Wrong::Line("this is no recording of zcomm xray".into())),
+        _ => Err(invalid("this is not a recording of zcomm xray")),
     }
 }
 
+/// A replay in progress.
 #[derive(Default)]
 struct Replay {
     sessions: HashMap<u64, Decoder>,
@@ -103,19 +103,19 @@ struct Replay {
 }
 
 impl Replay {
-    fn take(
+    /// Shows the events of one line.
+    fn show(
         &mut self,
         line: &[u8],
         show: &mut impl FnMut(&Event) -> Result<(), Failure>,
-    ) -> Result<(), Wrong> {
-        let wrong = |text: &str| Err(Wrong::Line(text.to_owned()));
-        // The place in the line, and none of its text: it may hold anything.
-        let line = serde_json::from_slice(line).map_err(|error| {
+    ) -> Result<(), Stop> {
+        // The error names the column and no text of the line, which may hold anything.
+        let record = serde_json::from_slice(line).map_err(|error| {
             let column = error.column();
-            Wrong::Line(format!("not what a recording has, from column {column} on"))
+            invalid(format!("not a line of a recording, from column {column}"))
         })?;
         if self.full {
-            return wrong("something follows the end");
+            return Err(invalid("a line follows the end"));
         }
         let mut shown = Ok(());
         let see = &mut |seen: Event| {
@@ -123,52 +123,62 @@ impl Replay {
                 shown = show(&seen);
             }
         };
-        match line {
-            Line::Full => self.full = true,
-            Line::Open {
+        match record {
+            Record::Full => self.full = true,
+            Record::Open {
                 ns,
                 conn,
                 peer,
                 tls,
             } => {
-                if self.sessions.len() == MAX_OPEN {
-                    let wrong = format!("more than {MAX_OPEN} connections are open");
-                    return Err(Wrong::Line(wrong));
-                }
-                let mut session = Decoder::new(conn);
                 let peer = Some(peer);
+                let session = self.begin(conn)?;
                 session.open(Duration::from_nanos(ns), Open { peer, tls }, see);
-                if self.sessions.insert(conn, session).is_some() {
-                    return wrong("this connection is open already");
-                }
             }
-            Line::Bytes {
+            Record::Bytes {
                 ns,
                 conn,
                 from,
                 base64,
                 untold,
             } => {
-                let Some(session) = self.sessions.get_mut(&conn) else {
-                    return wrong("this connection is not open");
-                };
-                let Ok(mut bytes) = BASE64.decode(base64.as_bytes()) else {
-                    return wrong("its bytes are no base64");
-                };
-                if untold > MAX_UNTOLD {
-                    return wrong("more bytes are left out than pass at a time");
-                }
-                // Which bytes these were makes no difference to what is shown.
-                bytes.resize(bytes.len() + untold as usize, 0);
-                session.feed(Duration::from_nanos(ns), from.into(), &bytes, see);
+                let bytes = decode(&base64, untold)?;
+                let session = self.session(conn)?;
+                session.feed(Duration::from_nanos(ns), from, &bytes, see);
             }
-            Line::End { ns, conn } => {
-                let Some(mut session) = self.sessions.remove(&conn) else {
-                    return wrong("this connection is not open");
-                };
-                session.finish(Duration::from_nanos(ns), see);
+            Record::End { ns, conn } => {
+                self.session(conn)?.finish(Duration::from_nanos(ns), see);
+                self.sessions.remove(&conn);
             }
         }
-        shown.map_err(Wrong::Shown)
+        shown.map_err(Stop::Output)
     }
+
+    fn begin(&mut self, conn: u64) -> Result<&mut Decoder, Stop> {
+        if self.sessions.contains_key(&conn) {
+            return Err(invalid("this connection is open already"));
+        }
+        if self.sessions.len() == MAX_OPEN {
+            let what = format!("more than {MAX_OPEN} connections are open");
+            return Err(invalid(what));
+        }
+        Ok(self.sessions.entry(conn).or_insert(Decoder::new(conn)))
+    }
+
+    fn session(&mut self, conn: u64) -> Result<&mut Decoder, Stop> {
+        let session = self.sessions.get_mut(&conn);
+        session.ok_or_else(|| invalid("this connection is not open"))
+    }
+}
+
+/// Returns the recorded bytes, and as many zeros as were left out: their values are never shown.
+fn decode(base64: &str, untold: u64) -> Result<Vec<u8>, Stop> {
+    let decoded = BASE64.decode(base64.as_bytes());
+    let mut bytes = decoded.map_err(|_| invalid("the bytes are not base64"))?;
+    if untold > MAX_UNTOLD {
+        let what = format!("a line leaves out at most {MAX_UNTOLD} bytes");
+        return Err(invalid(what));
+    }
+    bytes.resize(bytes.len() + untold as usize, 0);
+    Ok(bytes)
 }

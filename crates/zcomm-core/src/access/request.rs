@@ -1,0 +1,217 @@
+//! An HTTP request, parsed once: what it says about its sender, and what is wrong with it.
+//!
+//! A header that decides something must appear exactly once. Of two `Host` lines, a proxy may
+//! read the first and this server the second. So each part is a value, or the [`Refusal`] for
+//! what is wrong with it. The [`Gate`](super::handshake::Gate) looks at the parts in its own order.
+
+use std::borrow::Cow;
+
+use hyper::{
+    HeaderMap, Method, Version,
+    header::{self, AsHeaderName, HeaderName, HeaderValue},
+};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::access::{
+    origin::{Authority, Origin},
+    query::Query,
+    refusal::Refusal,
+};
+
+/// The longest path and query together (bytes).
+const MAX_TARGET: usize = 4096;
+
+/// Headers that a proxy adds when it forwards a request for another machine. The server does
+/// not believe what they say: their presence only takes a right away.
+const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+
+/// One parsed request.
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: Query<'a>,
+    headers: &'a HeaderMap,
+    /// The host it names; refused when HTTP itself is broken.
+    pub(crate) host: Result<Authority, Refusal>,
+    /// The value for `Sec-WebSocket-Accept`, if this is a well-formed handshake.
+    pub(crate) accept: Result<String, Refusal>,
+    /// The origin of the page that sent it; browsers add it, other clients rarely.
+    pub(crate) origin: Result<Option<Origin>, Refusal>,
+    /// The token, from `?token=` or `Authorization: Bearer`.
+    pub(crate) token: Result<Option<Cow<'a, str>>, Refusal>,
+}
+
+impl<'a> Request<'a> {
+    /// Parses a request; `tls` decides which port a `Host` without one means.
+    pub(crate) fn parse<B>(request: &'a hyper::Request<B>, tls: bool) -> Request<'a> {
+        let headers = request.headers();
+        let query = Query::parse(request.uri().query());
+        Request {
+            method: request.method(),
+            path: request.uri().path(),
+            headers,
+            host: host(request, if tls { 443 } else { 80 }),
+            accept: accept(headers),
+            origin: origin(headers),
+            token: token(headers, &query),
+            query,
+        }
+    }
+
+    /// Whether it asks for a WebSocket, in good form or not.
+    pub(crate) fn is_handshake(&self) -> bool {
+        let names = [
+            header::UPGRADE,
+            header::SEC_WEBSOCKET_KEY,
+            header::SEC_WEBSOCKET_VERSION,
+        ];
+        names.iter().any(|name| self.headers.contains_key(name))
+    }
+
+    /// The random word by which the page knows this attempt to connect. A request that names
+    /// several gets none: one page could fill the notes of all others.
+    pub(crate) fn attempt(&self) -> Option<&str> {
+        self.query.only("attempt")
+    }
+
+    /// Whether a proxy forwarded it.
+    pub(crate) fn is_forwarded(&self) -> bool {
+        FORWARDED
+            .iter()
+            .any(|name| self.headers.contains_key(*name))
+    }
+
+    /// Whether the browser says that a page of another site sent it.
+    pub(crate) fn is_cross_site(&self) -> bool {
+        let site = self.headers.get("sec-fetch-site");
+        site.is_some_and(|site| site == "cross-site")
+    }
+
+    /// The value of a header, as text, for a log.
+    pub(crate) fn shown(&self, name: HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Checks HTTP and returns the host that the request names (RFC 9112 section 3.2).
+fn host<B>(request: &hyper::Request<B>, default_port: u16) -> Result<Authority, Refusal> {
+    let (headers, target) = (request.headers(), request.uri());
+    if request.version() != Version::HTTP_11 {
+        return Err(Refusal::HttpVersion);
+    }
+    let length = headers.get_all(header::CONTENT_LENGTH);
+    if headers.contains_key(header::TRANSFER_ENCODING) || length.iter().any(|n| n != "0") {
+        return Err(Refusal::Malformed("this request must not have a body"));
+    }
+    if target.path().len() + target.query().map_or(0, str::len) > MAX_TARGET {
+        return Err(Refusal::UriTooLong);
+    }
+    let named = one(headers, header::HOST, "exactly one Host header is needed")?;
+    let host = Authority::parse(text(named)?, default_port).ok_or(Refusal::Malformed(
+        "the Host header must be a host and a port",
+    ))?;
+    // RFC 9112 section 3.2.2: a target with a host in it names the host as well.
+    let other = target.authority();
+    let other = other.map(|other| Authority::parse(other.as_str(), default_port));
+    match other.is_none_or(|other| other.as_ref() == Some(&host)) {
+        true => Ok(host),
+        false => Err(Refusal::Host),
+    }
+}
+
+/// Checks the rules of RFC 6455 section 4.2.1. Returns the value for `Sec-WebSocket-Accept`.
+fn accept(headers: &HeaderMap) -> Result<String, Refusal> {
+    if !lists(headers, header::UPGRADE, "websocket") {
+        return Err(Refusal::Upgrade);
+    }
+    if !lists(headers, header::CONNECTION, "upgrade") {
+        return Err(Refusal::Malformed(
+            "the Connection header must list Upgrade",
+        ));
+    }
+    let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
+    match (versions.next(), versions.next()) {
+        (Some(version), None) if version == "13" => {}
+        (_, None) => return Err(Refusal::Upgrade),
+        _ => {
+            return Err(Refusal::Malformed(
+                "one Sec-WebSocket-Version is needed, not two",
+            ));
+        }
+    }
+    let rule = "exactly one Sec-WebSocket-Key is needed, 16 bytes in base64";
+    let key = one(headers, header::SEC_WEBSOCKET_KEY, rule)?.as_bytes();
+    match data_encoding::BASE64.decode(key) {
+        Ok(bytes) if bytes.len() == 16 => Ok(derive_accept_key(key)),
+        _ => Err(Refusal::Malformed(rule)),
+    }
+}
+
+/// Reads the origin (RFC 6454 section 7.3). One that is not in the plain form is on no list.
+fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
+    let rule = "exactly one origin is needed";
+    if !headers.contains_key(header::ORIGIN) {
+        return Ok(None);
+    }
+    let origin = text(one(headers, header::ORIGIN, rule)?)?;
+    if origin.is_empty() || origin.matches("://").count() > 1 {
+        return Err(Refusal::Malformed(rule));
+    }
+    Origin::parse(origin).map(Some).ok_or(Refusal::Origin)
+}
+
+/// Reads the token. Two different ones are refused: a proxy may have checked the other.
+fn token<'a>(headers: &'a HeaderMap, query: &Query<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
+    let twice = "the token was given twice";
+    let mut values = query.all("token");
+    let in_query = values.next().cloned();
+    if values.next().is_some() {
+        return Err(Refusal::Malformed(twice));
+    }
+    let bearer = match headers.contains_key(header::AUTHORIZATION) {
+        true => {
+            let value = text(one(headers, header::AUTHORIZATION, twice)?)?;
+            let (scheme, token) = value.split_once(' ').unwrap_or_default();
+            scheme.eq_ignore_ascii_case("bearer").then_some(token)
+        }
+        false => None,
+    };
+    match (in_query, bearer) {
+        (Some(query), Some(bearer)) if query != bearer => Err(Refusal::Malformed(
+            "the address and the Authorization header show different tokens",
+        )),
+        (query, bearer) => {
+            let token = query.or(bearer.map(Cow::Borrowed));
+            Ok(token.filter(|token| !token.is_empty()))
+        }
+    }
+}
+
+/// Whether a header lists a token, over any number of lines, in any case (RFC 9110
+/// section 5.6.1).
+fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    let lines = headers.get_all(name);
+    let mut tokens = lines
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    tokens.any(|listed| listed.trim().eq_ignore_ascii_case(token))
+}
+
+/// The value of a header that must appear exactly once.
+fn one<'a>(
+    headers: &'a HeaderMap,
+    name: impl AsHeaderName,
+    rule: &'static str,
+) -> Result<&'a HeaderValue, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Ok(value),
+        _ => Err(Refusal::Malformed(rule)),
+    }
+}
+
+fn text(value: &HeaderValue) -> Result<&str, Refusal> {
+    let rule = "a header that matters is not plain ASCII";
+    value.to_str().map_err(|_| Refusal::Malformed(rule))
+}

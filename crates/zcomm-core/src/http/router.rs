@@ -1,0 +1,250 @@
+//! Which path gets which answer: a page, figures, a refusal, or a WebSocket.
+//!
+//! A learner who types the server's address into a browser gets the lesson's page. A monitor
+//! asks `/healthz` and `/metrics`; a page asks `/stats` and, after a refusal, `/why`.
+//!
+//! In production, pages come from a server made for them, and the WebSocket port answers 426 to
+//! everything else.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Response,
+    header::{HOST, HeaderValue, ORIGIN},
+};
+use serde::Serialize;
+use tokio::time::Instant;
+use tracing::field::debug;
+
+use crate::{
+    access::{
+        handshake::{Admission, Caller, Gate},
+        refusal::Refusal,
+        request::Request,
+        slots::Slot,
+        why::Why,
+    },
+    clients::registry::{Clients, Membership},
+    http::{
+        page::Page,
+        response::{allow_page, empty, json, ok, refused, switching_protocols},
+        statistics::Statistics,
+        viewers::Viewers,
+    },
+    hub::{cursor::Cursor, log::Hub},
+    metrics::counters::Metrics,
+    protocol::message::excerpt,
+    wire::transport::Transport,
+};
+
+/// A response with its whole body.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Everything an answer can depend on.
+pub(crate) struct Router {
+    pub(crate) gate: Gate,
+    pub(crate) page: Option<Page>,
+    pub(crate) clients: Clients,
+    pub(crate) hub: Hub,
+    pub(crate) why: Why,
+    /// Present when the server runs with an X-ray.
+    pub(crate) viewers: Option<Viewers>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) statistics: Statistics,
+}
+
+/// An accepted TCP connection, before its request.
+pub(crate) struct Accepted<'a> {
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    pub(crate) slot: &'a Slot,
+    pub(crate) since: Instant,
+}
+
+/// What a connection is after its 101.
+pub(crate) enum Guest {
+    /// A client. It is in the registry and reads the log from before its 101 is written: a
+    /// client that has read its 101 is counted, and gets the next broadcast.
+    Client(Membership, Cursor, Caller),
+    /// A page that reads the X-ray of its other connection.
+    Viewer(Membership, Cursor),
+    /// Upgraded only to be closed with 1008 and this reason.
+    Refused(Refusal),
+}
+
+#[derive(Serialize)]
+struct Reason {
+    status: u16,
+    reason: &'static str,
+    help: &'static str,
+}
+
+impl Router {
+    /// Answers a request. With a 101 comes what the connection is from then on.
+    pub(crate) fn answer(
+        &self,
+        request: &Request<'_>,
+        accepted: &Accepted<'_>,
+    ) -> (Answer, Option<Guest>) {
+        let answer = match request.path {
+            // The attempt is a secret of the page that made it, so no other check is needed.
+            // One that refused the handshake would refuse this question as well.
+            "/why" if request.method == Method::GET => Ok((self.why(request), None)),
+            "/ws" => self.upgrade(request, accepted),
+            "/" if request.is_handshake() => self.upgrade(request, accepted),
+            "/xray" => self.upgrade_viewer(request, accepted),
+            _ => self
+                .document(request, accepted)
+                .map(|answer| (answer, None)),
+        };
+        answer.unwrap_or_else(|refusal| (self.refuse(request, refusal, accepted.peer), None))
+    }
+
+    /// Lets a client in, if the gate does.
+    fn upgrade(
+        &self,
+        request: &Request<'_>,
+        accepted: &Accepted<'_>,
+    ) -> Result<(Answer, Option<Guest>), Refusal> {
+        let admission = self.gate.judge(request, accepted.local, accepted.slot)?;
+        let response = switching_protocols(&admission.accept);
+        if let Some(guest) = self.closed_at_once(&admission) {
+            return Ok((response, Some(guest)));
+        }
+        let took = accepted.since.elapsed().as_secs_f64();
+        self.metrics.handshake_seconds.observe(took);
+        let membership = self.clients.join(accepted.peer);
+        let cursor = self.hub.cursor(membership.client.info.id);
+        let guest = Guest::Client(membership, cursor, admission.caller);
+        Ok((response, Some(guest)))
+    }
+
+    /// Lets a page in that wants to read the X-ray of its other connection.
+    fn upgrade_viewer(
+        &self,
+        request: &Request<'_>,
+        accepted: &Accepted<'_>,
+    ) -> Result<(Answer, Option<Guest>), Refusal> {
+        let admission = self.gate.judge(request, accepted.local, accepted.slot)?;
+        let response = switching_protocols(&admission.accept);
+        if let Some(guest) = self.closed_at_once(&admission) {
+            return Ok((response, Some(guest)));
+        }
+        let viewers = self.viewers.as_ref().ok_or(Refusal::NoXray)?;
+        let (membership, cursor) = viewers.join(request.query.only("watch"), accepted.peer)?;
+        Ok((response, Some(Guest::Viewer(membership, cursor))))
+    }
+
+    fn closed_at_once(&self, admission: &Admission) -> Option<Guest> {
+        let refusal = admission.close_with?;
+        self.metrics.refusals.add(refusal.word());
+        Some(Guest::Refused(refusal))
+    }
+
+    /// Answers a request that is no handshake.
+    fn document(&self, request: &Request<'_>, accepted: &Accepted<'_>) -> Result<Answer, Refusal> {
+        self.gate.check_host(request, accepted.local)?;
+        // HEAD is GET without the body.
+        if request.method != Method::GET && request.method != Method::HEAD {
+            return Err(Refusal::Method);
+        }
+        match request.path {
+            "/healthz" => Ok(ok("text/plain; charset=utf-8", "ok\n")),
+            "/stats" => self.stats(request, accepted),
+            "/metrics" => {
+                self.gate
+                    .judge_reader(request, accepted.peer, accepted.slot)?;
+                Ok(self.statistics.metrics())
+            }
+            // Browsers request it by themselves; a server without an icon is not at fault.
+            "/favicon.ico" => Ok(empty()),
+            path => {
+                let page = self.page.as_ref().and_then(|page| page.response(path));
+                page.ok_or(Refusal::NotFound)
+            }
+        }
+    }
+
+    /// `/stats`: public, unless the application made it private.
+    fn stats(&self, request: &Request<'_>, accepted: &Accepted<'_>) -> Result<Answer, Refusal> {
+        let private = self.statistics.private;
+        if private {
+            self.gate
+                .judge_reader(request, accepted.peer, accepted.slot)?;
+        }
+        let mut response = self
+            .statistics
+            .stats(&self.metrics, &self.clients, &self.hub);
+        // A page that may open a WebSocket here may also read this.
+        if let Ok(Some(origin)) = &request.origin
+            && !private
+            && self.gate.allows_origin(origin, request)
+            && let Ok(value) = HeaderValue::try_from(origin.to_string())
+        {
+            allow_page(&mut response, value);
+        }
+        Ok(response)
+    }
+
+    fn refuse(&self, request: &Request<'_>, refusal: Refusal, peer: SocketAddr) -> Answer {
+        let (status, reason) = (refusal.status(), refusal.reason());
+        if !request.is_handshake() {
+            tracing::info!(%peer, status, reason, "request.refused");
+            return refused(refusal);
+        }
+        self.metrics.refusals.add(refusal.word());
+        if let Some(attempt) = request.attempt() {
+            self.why.note(attempt, refusal);
+        }
+        // The name to add to the list, if the operator wants to let it in.
+        let shown = |name| request.shown(name).map(excerpt).map(debug);
+        let host = shown(HOST).filter(|_| refusal == Refusal::Host);
+        let origin = shown(ORIGIN).filter(|_| refusal == Refusal::Origin);
+        tracing::info!(%peer, status, reason, host, origin, "handshake.rejected");
+        refused(refusal)
+    }
+
+    /// Tells a page, once, why its attempt was refused.
+    fn why(&self, request: &Request<'_>) -> Answer {
+        let noted = request
+            .attempt()
+            .and_then(|attempt| self.why.answer(attempt));
+        let mut response = match noted {
+            Some(refusal) => json(&Reason {
+                status: refusal.status(),
+                reason: refusal.reason(),
+                help: refusal.help(),
+            }),
+            None => refused(Refusal::NotNoted),
+        };
+        // Any page may read it: only the page that made the attempt knows its number.
+        allow_page(&mut response, HeaderValue::from_static("*"));
+        response
+    }
+
+    /// The attempt of a handshake, if its page may read the X-ray of the connection.
+    pub(crate) fn watchable(&self, request: &Request<'_>) -> Option<String> {
+        self.viewers.as_ref()?;
+        let shown = request.is_handshake() && request.path != "/xray";
+        request.attempt().filter(|_| shown).map(str::to_owned)
+    }
+
+    /// Connects a connection's X-ray to the log that its page reads.
+    pub(crate) fn watch(
+        &self,
+        mut stream: Transport,
+        guest: Option<&Guest>,
+        attempt: Option<String>,
+    ) -> Transport {
+        if let Some(Guest::Viewer(..)) = guest {
+            return stream.unwatched();
+        }
+        if let Some(viewers) = &self.viewers {
+            let admitted = matches!(guest, Some(Guest::Client(..)));
+            viewers.show(&mut stream, attempt.as_deref(), admitted);
+        }
+        stream
+    }
+}

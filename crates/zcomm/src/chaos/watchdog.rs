@@ -1,0 +1,53 @@
+//! The faults that have no direction: they end a connection as a whole.
+
+use tokio::time::Instant;
+
+use super::{
+    connection::ProxiedConnection,
+    delay_queue::{Abort, Ending},
+    faults::Fault,
+    units::Time,
+};
+use crate::shared::run::until;
+
+/// Waits until the connection must end: reset by the user, after a time, or after a silence.
+pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
+    let mut controls = connection.controls.clone();
+    let resets = controls.borrow().resets;
+    loop {
+        let current = controls.borrow_and_update().clone();
+        if current.resets > resets {
+            connection.report("reset".into());
+            return Err(Abort::Reset);
+        }
+        let time = |fault| current.faults.get(fault)?.value.time();
+        let (reset, idle) = (time(Fault::ResetAfter), time(Fault::IdleKill));
+        let reset_at = |after| connection.opened + after;
+        let idle_at = |after| connection.activity().last_byte + after;
+        let now = Instant::now();
+        let breaks = |at: Instant| at <= now && connection.board.may_break();
+        if let Some(after) = reset
+            && breaks(reset_at(after))
+        {
+            connection.report(format!("reset {} after it opened", Time(after)));
+            return Err(Abort::Reset);
+        }
+        if let Some(after) = idle
+            && breaks(idle_at(after))
+        {
+            let silence = Time(after);
+            connection.report(format!(
+                "closed without a Close frame: no byte for {silence}"
+            ));
+            return Err(Abort::Cut);
+        }
+        // A fault that may not break any more waits until the board changes.
+        let times = [reset.map(reset_at), idle.map(idle_at)];
+        let next = times.into_iter().flatten().filter(|at| *at > now).min();
+        tokio::select! {
+            // Without a board, the program ends.
+            changed = controls.changed() => if changed.is_err() { return Ok(()) },
+            () = until(next) => {}
+        }
+    }
+}

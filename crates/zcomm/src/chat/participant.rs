@@ -1,0 +1,302 @@
+//! One participant of a chat: sends what the user types, and shows what the server sends.
+
+use std::{collections::VecDeque, fmt::Display, process::ExitCode, time::Duration};
+
+use tokio::time::Instant;
+use zcomm_chat::{
+    ChatClient, ChatEvent,
+    envelope::{Action, ClientMessage, LOBBY, ServerMessage},
+};
+use zcomm_core::{Error, Event, Message, Result};
+
+use super::{
+    commands::{COMMANDS, Command, To},
+    people::People,
+    render,
+    screen::{Input, Screen},
+};
+use crate::shared::{
+    run::{INTERRUPTED, Signals, until},
+    text::{BAD, FAINT, counted, visible},
+};
+
+/// The number of sent messages and of pings that are remembered.
+const REMEMBERED: usize = 400;
+/// After the end of the input: the time for the server to confirm what was sent.
+const CONFIRMATION: Duration = Duration::from_secs(15);
+/// The number of characters that are shown of an unknown message.
+const SHOWN: usize = 200;
+
+pub(super) struct Participant {
+    client: ChatClient,
+    screen: Screen,
+    people: People,
+    /// The room that plain text is sent to.
+    room: String,
+    /// The latest messages from here: id and text.
+    sent: VecDeque<(String, String)>,
+    /// When each unanswered ping was sent.
+    pings: VecDeque<Instant>,
+    /// Whether a message was not delivered. Decides the exit code.
+    lost: bool,
+    /// Whether the server has accepted this client.
+    welcomed: bool,
+    /// The help for the last end of a connection.
+    advice: Option<&'static str>,
+}
+
+impl Participant {
+    pub(super) fn new(mut client: ChatClient, room: &str) -> Participant {
+        client.join(room);
+        Participant {
+            client,
+            screen: Screen::open(prompt(room)),
+            people: People::default(),
+            room: room.to_owned(),
+            sent: VecDeque::new(),
+            pings: VecDeque::new(),
+            lost: false,
+            welcomed: false,
+            advice: None,
+        }
+    }
+
+    /// Takes part until the user leaves or the server refuses this client.
+    pub(super) async fn run(mut self) -> Result<ExitCode> {
+        let ended = self.take_part().await;
+        // However it ended, the server gets a Close frame if there is a connection.
+        self.client.close().await.ok();
+        self.screen.close().await;
+        ended
+    }
+
+    async fn take_part(&mut self) -> Result<ExitCode> {
+        let mut signals = Signals::new()?;
+        // Set at the end of the input: when to stop waiting for confirmations.
+        let mut give_up_at = None;
+        loop {
+            let waiting = self.client.waiting();
+            let ended = give_up_at.is_some();
+            if ended && waiting == 0 && self.welcomed {
+                return self.leave_chat().await;
+            }
+            // `select!` polls in random order: a server that never stops sending cannot keep
+            // the input from being read, nor an endless input the events.
+            tokio::select! {
+                event = self.client.next() => match event {
+                    Some(event) => self.show(event)?,
+                    None => return Err(over(self.advice)),
+                },
+                input = self.screen.input(), if !ended && !self.client.is_full() => match input {
+                    Input::Line(line) => match self.act(&line) {
+                        true => give_up_at = Some(Instant::now() + CONFIRMATION),
+                        false => self.screen.ready(prompt(&self.room)),
+                    },
+                    Input::End => give_up_at = Some(Instant::now() + CONFIRMATION),
+                    Input::Interrupted => return Ok(ExitCode::from(INTERRUPTED)),
+                    Input::Failed(error) => return Err(error.into()),
+                },
+                code = signals.next() => return Ok(ExitCode::from(code)),
+                () = until(give_up_at) => return Err(unconfirmed(waiting)),
+            }
+        }
+    }
+
+    async fn leave_chat(&mut self) -> Result<ExitCode> {
+        let closed = self.client.close().await;
+        // The last events may say that a message was not delivered.
+        while let Some(event) = self.client.next().await {
+            self.show(event)?;
+        }
+        match closed {
+            // Without a connection there is nothing to close.
+            Ok(_) | Err(Error::Closed) if self.lost => Ok(ExitCode::FAILURE),
+            Ok(_) | Err(Error::Closed) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Does what a typed line says. Returns true if the user leaves.
+    fn act(&mut self, line: &str) -> bool {
+        match Command::parse(line, &self.people.names()) {
+            None => false,
+            Some(Ok(command)) => self.execute(command),
+            Some(Err(why)) => {
+                self.warn(visible(&why));
+                false
+            }
+        }
+    }
+
+    fn execute(&mut self, command: Command) -> bool {
+        match command {
+            Command::Send(to, text) => self.send(&to, text),
+            Command::Join(room) => self.join(room),
+            Command::Leave(room) => self.leave(room),
+            Command::Who => self.note(self.people.list(&self.room)),
+            Command::Ping => self.ping(),
+            Command::Stats => self.client.ask(ClientMessage::Custom {
+                action: Action::GetStats,
+            }),
+            Command::Help => self.help(),
+            Command::Exit => return true,
+        }
+        false
+    }
+
+    fn send(&mut self, to: &To, text: String) {
+        let id = match to {
+            To::Room => self.client.chat(&self.room, &text),
+            To::Everybody => self.client.broadcast(&text),
+            To::Person(name) => self.client.direct(name, &text),
+        };
+        let Some(id) = id else {
+            self.lost = true;
+            let text = visible(&text);
+            return self.warn(format!("not sent, too many messages are waiting: {text}"));
+        };
+        if self.sent.len() == REMEMBERED {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((id, text));
+    }
+
+    /// Returns the text that was sent from here with this id.
+    fn text_of(&self, id: &str) -> Option<&str> {
+        let sent = self.sent.iter().find(|(ours, _)| ours == id);
+        sent.map(|(_, text)| text.as_str())
+    }
+
+    fn join(&mut self, room: String) {
+        if !self.client.rooms().contains(&room) {
+            self.client.join(&room);
+        }
+        self.room = room;
+    }
+
+    /// Leaves a room; without a name, the one that plain text is sent to.
+    fn leave(&mut self, room: Option<String>) {
+        let room = room.unwrap_or_else(|| self.room.clone());
+        if !self.client.rooms().contains(&room) {
+            return self.warn(format!("you are not in {}", visible(&room)));
+        }
+        self.client.leave(&room);
+        if self.room == room {
+            let other = self.client.rooms().first();
+            self.room = other.map_or_else(|| LOBBY.to_owned(), String::clone);
+        }
+    }
+
+    fn ping(&mut self) {
+        self.pings.truncate(REMEMBERED);
+        self.pings.push_back(Instant::now());
+        self.client.ask(ClientMessage::Ping { id: None });
+    }
+
+    fn help(&mut self) {
+        for (form, what) in COMMANDS {
+            self.note(format!("{form:<17} {what}"));
+        }
+    }
+
+    /// Shows an event. Fails when the client has given up.
+    fn show(&mut self, event: ChatEvent) -> Result<()> {
+        match event {
+            ChatEvent::Received(said) => self.show_message(&said.message),
+            ChatEvent::Unknown(Message::Text(text)) => {
+                let text: String = visible(&text).chars().take(SHOWN).collect();
+                self.note(format!("unknown message from the server: {text}"));
+            }
+            ChatEvent::Unknown(Message::Binary(data)) => {
+                let bytes = counted(data.len() as u64, "byte");
+                self.note(format!("binary message from the server: {bytes}"));
+            }
+            ChatEvent::Acknowledged { .. } => {}
+            ChatEvent::Failed { id, why } => {
+                self.lost = true;
+                let text = visible(self.text_of(&id).unwrap_or_default());
+                self.warn(format!("not delivered, because {}: {text}", visible(&why)));
+            }
+            ChatEvent::Connection(event) => return self.show_connection(event),
+        }
+        Ok(())
+    }
+
+    fn show_connection(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Connected(_) | Event::Message(_) => {}
+            Event::Disconnected(end) => {
+                self.pings.clear();
+                self.warn(visible(&end.to_string()));
+                self.advice = end.help();
+            }
+            Event::Reconnecting { wait, why } => {
+                let why = why.map_or_else(String::new, |why| format!("{}; ", why.with_help()));
+                let waiting = match self.client.waiting() {
+                    0 => String::new(),
+                    count => format!("; {} still to be sent", counted(count as u64, "message")),
+                };
+                let wait = wait.as_secs_f32();
+                self.note(format!("{why}trying again in {wait:.1} s{waiting}"));
+            }
+            Event::GaveUp(why) => return Err(why),
+        }
+        Ok(())
+    }
+
+    fn show_message(&mut self, message: &ServerMessage) {
+        if self.people.update(message) {
+            self.screen.complete(self.people.typeable());
+        }
+        match message {
+            ServerMessage::Welcome { name, .. } => {
+                self.welcomed = true;
+                let name = visible(name);
+                self.note(format!("you are {name}; type /help for the commands"));
+            }
+            ServerMessage::Pong { .. } => {
+                if let Some(sent) = self.pings.pop_front() {
+                    let ms = sent.elapsed().as_secs_f64() * 1000.0;
+                    self.note(format!("round trip to the server: {ms:.2} ms"));
+                }
+            }
+            // The text is on the screen already, where the user typed it.
+            ServerMessage::Chat { id: Some(id), .. }
+            | ServerMessage::Broadcast { id: Some(id), .. }
+            | ServerMessage::Direct { id: Some(id), .. }
+                if self.text_of(id).is_some() => {}
+            message => {
+                if let Some(line) = render::line(message, &self.room) {
+                    self.screen.print(line);
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, text: impl Display) {
+        self.screen.print(format!("{FAINT}* {text}{FAINT:#}"));
+    }
+
+    fn warn(&mut self, text: impl Display) {
+        self.screen.print(format!("{BAD}! {text}{BAD:#}"));
+    }
+}
+
+fn prompt(room: &str) -> String {
+    format!("{}> ", visible(room))
+}
+
+fn over(help: Option<&'static str>) -> Error {
+    Error::Ended {
+        what: "the server closed the connection, and its close code forbids a reconnect".into(),
+        help,
+    }
+}
+
+fn unconfirmed(count: usize) -> Error {
+    let messages = counted(count as u64, "message");
+    Error::Ended {
+        what: format!("the server did not confirm {messages}"),
+        help: Some("look in the room before you send them again"),
+    }
+}

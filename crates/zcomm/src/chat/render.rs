@@ -1,0 +1,142 @@
+//! A message of the server as one line for the terminal.
+//!
+//! The name, the text and the room of a message come from other people. Each is made visible
+//! before it is printed, and a line break in it becomes a picture: a message cannot forge a
+//! line of another person.
+//!
+//! A line begins with a name, with `*` for an event, or with `!` for an error.
+
+use zcomm_chat::envelope::{Seq, ServerMessage};
+
+use crate::shared::text::{BAD, FAINT, NOTE, counted, visible};
+
+/// Returns the line for a message, or `None` if it is not shown. The room stands in front
+/// unless it is `current`, the room that plain text is sent to.
+pub(super) fn line(message: &ServerMessage, current: &str) -> Option<String> {
+    let said = |from: String, text: &str| format!("{NOTE}{from}{NOTE:#}: {}", visible(text));
+    Some(match message {
+        ServerMessage::Chat {
+            room, name, text, ..
+        } => place(room, current) + &said(visible(name), text),
+        ServerMessage::Broadcast { name, text, .. } => {
+            said(format!("{} to everybody", visible(name)), text)
+        }
+        ServerMessage::Direct { name, to, text, .. } => {
+            let (name, to) = (visible(name), visible(to));
+            said(format!("{name} to {to} (private)"), text)
+        }
+        ServerMessage::Gap { room, from, to, .. } => {
+            format!("{BAD}! {}{BAD:#}", gap(room, *from, *to))
+        }
+        ServerMessage::Error(fault) => format!("{BAD}! {}{BAD:#}", visible(&fault.message)),
+        other => format!("{FAINT}* {}{FAINT:#}", event(other, current)?),
+    })
+}
+
+fn event(message: &ServerMessage, current: &str) -> Option<String> {
+    Some(match message {
+        ServerMessage::Joined {
+            room,
+            user_count,
+            recovered,
+            missed,
+            ..
+        } => {
+            let people = if *user_count == 1 { "person" } else { "people" };
+            let missed = match (recovered, missed.0) {
+                (true, 1..) => format!("; next: {}", counted(missed.0, "missed message")),
+                _ => String::new(),
+            };
+            format!(
+                "you are in {} ({user_count} {people}){missed}",
+                visible(room)
+            )
+        }
+        ServerMessage::Left { room } => format!("you have left {}", visible(room)),
+        ServerMessage::UserJoined { room, name, .. } => {
+            format!("{}{} joined", place(room, current), visible(name))
+        }
+        ServerMessage::UserLeft { room, name, .. } => {
+            format!("{}{} left", place(room, current), visible(name))
+        }
+        ServerMessage::Stats {
+            clients,
+            sessions,
+            rooms,
+            messages,
+            uptime_seconds,
+        } => format!(
+            "{}, {}, {}, {} in {uptime_seconds} s",
+            counted(*clients as u64, "connection"),
+            counted(*sessions as u64, "session"),
+            counted(*rooms as u64, "room"),
+            counted(*messages, "message"),
+        ),
+        _ => return None,
+    })
+}
+
+fn place(room: &str, current: &str) -> String {
+    match room == current {
+        true => String::new(),
+        false => format!("{FAINT}[{}]{FAINT:#} ", visible(room)),
+    }
+}
+
+fn gap(room: &str, from: Seq, to: Option<Seq>) -> String {
+    let what = match room {
+        "*" => "messages to everybody".to_owned(),
+        "@" => "private messages".to_owned(),
+        room => format!("messages in {}", visible(room)),
+    };
+    match to {
+        Some(to) => format!("{what} {} to {} are lost", from.0, to.0),
+        // The server has restarted, so the last number is unknown.
+        None => format!("{what} from {} on may be lost", from.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_names_what_is_lost() {
+        let gap = |room: &str, to| ServerMessage::Gap {
+            room: room.into(),
+            epoch: "e".into(),
+            from: Seq(3),
+            to,
+        };
+        for (message, told) in [
+            (
+                gap("lobby", Some(Seq(17))),
+                "! messages in lobby 3 to 17 are lost",
+            ),
+            (gap("@", None), "! private messages from 3 on may be lost"),
+        ] {
+            let line = line(&message, "lobby").unwrap();
+            assert_eq!(anstream::adapter::strip_str(&line).to_string(), told);
+        }
+    }
+
+    /// a12: no name, text or room can write a line of its own.
+    #[test]
+    fn a12_a_message_cannot_forge_a_line_or_move_the_cursor() {
+        let hostile = "\x1b[2J\r\nBen: I owe you\u{202e}";
+        let message = ServerMessage::Chat {
+            room: hostile.into(),
+            seq: Seq(1),
+            id: None,
+            client_id: "1".into(),
+            name: hostile.into(),
+            text: hostile.into(),
+        };
+        let shown = anstream::adapter::strip_str(&line(&message, "lobby").unwrap()).to_string();
+        assert_eq!(shown.matches("␛[2J␍␊Ben: I owe you").count(), 3, "{shown}");
+        assert!(
+            !shown.contains(['\x1b', '\r', '\n', '\u{202e}']),
+            "{shown:?}"
+        );
+    }
+}

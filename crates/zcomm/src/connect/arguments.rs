@@ -1,0 +1,102 @@
+//! The options of `zcomm connect`.
+
+use std::time::Duration;
+
+use zcomm_core::{CloseReason, xray::Form};
+
+use crate::shared::handshake::Handshake;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  zcomm connect ws://127.0.0.1:8765/
+                              talk to lesson 2
+  echo hi | zcomm connect ws://127.0.0.1:8765/
+                              send one message, print the answer, close
+  zcomm connect wss://localhost:8765/ --ca certs/ca.pem
+                              use TLS with your own authority
+  zcomm connect ws://127.0.0.1:8765/ -v --show-control
+                              show the handshake and the control frames
+  zcomm connect ws://127.0.0.1:8765/ --xray
+                              show every byte, explained
+
+Exit code: 0 after a normal close, 1 after a failure or a refusal, 130 after
+Ctrl-C.")]
+pub(crate) struct Arguments {
+    /// The server's address, e.g. wss://example.com/chat
+    pub(super) url: String,
+
+    #[command(flatten)]
+    pub(super) handshake: Handshake,
+
+    /// Send lines as binary messages, and print binary messages as raw bytes
+    #[arg(long, conflicts_with = "json")]
+    pub(super) binary: bool,
+
+    /// Print each event as one JSON object on its own line
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Close after the first message
+    #[arg(long)]
+    pub(super) one: bool,
+
+    /// After the end of the input, stay connected until the server closes
+    #[arg(long)]
+    pub(super) stay: bool,
+
+    /// Print pings, pongs and the Close frame on stderr
+    #[arg(long)]
+    pub(super) show_control: bool,
+
+    /// Send a ping at this interval, from 0.1 to 3600 seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) ping: Option<Duration>,
+
+    /// Close with this code, e.g. 3001
+    #[arg(long, value_name = "CODE", value_parser = code, default_value_t = CloseReason::NORMAL)]
+    pub(super) close: u16,
+
+    /// Close with this reason, at most 123 bytes
+    #[arg(long, value_name = "TEXT", value_parser = reason, default_value = "", hide_default_value = true)]
+    pub(super) reason: String,
+
+    /// Print the handshake's request and response on stderr
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+
+    /// Show every byte on stderr, decrypted; --xray=json for programs
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true,
+        default_missing_value = "on", value_parser = xray)]
+    pub(super) xray: Option<Form>,
+}
+
+fn xray(text: &str) -> Result<Form, &'static str> {
+    match text {
+        "on" => Ok(Form::Text),
+        "json" => Ok(Form::Json),
+        _ => Err("expected --xray or --xray=json"),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    match text.parse() {
+        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("expected seconds from 0.1 to 3600"),
+    }
+}
+
+/// RFC 6455 section 7.4 forbids all other codes in a Close frame.
+fn code(text: &str) -> Result<u16, &'static str> {
+    let code = text.parse().ok();
+    let code = code.filter(|code| matches!(code, 1000..=1003 | 1007..=1013 | 3000..=4999));
+    code.ok_or("expected 1000 to 1003, 1007 to 1013 or 3000 to 4999")
+}
+
+/// RFC 6455 section 5.5: a control frame holds 125 bytes, and the code takes two.
+fn reason(text: &str) -> Result<String, &'static str> {
+    match text.len() {
+        0..=123 => Ok(text.to_owned()),
+        _ => Err("expected at most 123 bytes"),
+    }
+}

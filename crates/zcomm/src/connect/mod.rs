@@ -1,0 +1,49 @@
+//! `zcomm connect`: one WebSocket, from the terminal or in a pipe.
+//!
+//! Each line of the input is sent as a message, and each message that arrives is printed on
+//! a line.
+//!
+//! At the end of the input it waits for the answers before it closes, so that
+//! `echo hi | zcomm connect …` prints the answer. A Close frame sent at once would lose it:
+//! many servers send no more messages after one. So it sends a ping behind the last line. The
+//! pong shows that the server has read everything; 300 ms without a message show that the
+//! server has answered everything.
+
+// From the bottom up; blank lines keep rustfmt from sorting.
+mod arguments;
+mod output;
+
+mod talk;
+
+use std::process::ExitCode;
+
+use zcomm_core::{ClientSocket, ConnectOptions, Result, report, xray::Xray};
+
+use crate::shared::run::block_on;
+pub(crate) use arguments::Arguments;
+use output::{Format, Output};
+use talk::Talk;
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    block_on(connect(arguments)).unwrap_or_else(|error| report(&error))
+}
+
+async fn connect(arguments: &Arguments) -> Result<ExitCode> {
+    let options = ConnectOptions {
+        // stdout carries the messages.
+        xray: arguments.xray.map(Xray::stderr),
+        ..arguments.handshake.options(&arguments.url)?
+    };
+    let socket = ClientSocket::connect_with(&options).await?;
+    let format = match (arguments.json, arguments.binary) {
+        (true, _) => Format::Json,
+        (false, true) => Format::Bytes,
+        (false, false) => Format::Lines,
+    };
+    let out = Output::new(format, arguments.show_control);
+    out.connected(socket.opening());
+    if arguments.verbose {
+        out.handshake(socket.opening());
+    }
+    Talk::new(arguments, socket, out).run().await
+}

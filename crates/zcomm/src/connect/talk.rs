@@ -1,0 +1,165 @@
+//! One conversation: it sends the lines of the input, prints what arrives, and closes.
+
+use std::{
+    io::{self, ErrorKind},
+    process::ExitCode,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use zcomm_core::{ClientSocket, CloseReason, Error, Message, Received, Result};
+
+use super::{arguments::Arguments, output::Output};
+use crate::shared::{
+    lines,
+    run::{Signals, until},
+};
+
+/// The payload of the ping behind the last line.
+const LAST: &[u8] = b"last";
+/// After the pong of that ping: close when no message arrives for this long …
+const QUIET: Duration = Duration::from_millis(300);
+/// … and close at the latest this long after the end of the input.
+const ANSWERS: Duration = Duration::from_secs(5);
+
+pub(super) struct Talk<'a> {
+    arguments: &'a Arguments,
+    socket: ClientSocket,
+    out: Output,
+    /// Whether lines of the input are still read and sent.
+    reading: bool,
+    /// Whether messages are still printed.
+    printing: bool,
+    /// The time to close at the latest. Set at the end of the input.
+    latest: Option<Instant>,
+    /// The time to close unless another message arrives. Set by the pong of the last ping.
+    quiet: Option<Instant>,
+}
+
+impl<'a> Talk<'a> {
+    pub(super) fn new(arguments: &'a Arguments, socket: ClientSocket, out: Output) -> Talk<'a> {
+        Talk {
+            arguments,
+            socket,
+            out,
+            reading: true,
+            printing: true,
+            latest: None,
+            quiet: None,
+        }
+    }
+
+    /// Talks until the connection has ended. Fails unless it ended with a normal close.
+    pub(super) async fn run(mut self) -> Result<ExitCode> {
+        match self.until_the_end().await {
+            Ok(Some(code)) => Ok(ExitCode::from(code)),
+            Ok(None) => self.close().await.map(|_| ExitCode::SUCCESS),
+            Err(error) => {
+                self.close().await.ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns the exit code of the signal that stopped it, if one did.
+    async fn until_the_end(&mut self) -> Result<Option<u8>> {
+        let mut lines = lines::input(|line| line);
+        let mut signals = Signals::ctrl_c()?;
+        let interval = self.arguments.ping;
+        let mut next_ping = interval.map(|interval| Instant::now() + interval);
+        let mut stopped = None;
+        loop {
+            let latest = self.latest;
+            let close_at =
+                latest.map(|latest| self.quiet.map_or(latest, |quiet| quiet.min(latest)));
+            tokio::select! {
+                received = self.socket.recv_any() => match received {
+                    Some(received) => self.received(&received)?,
+                    None => break,
+                },
+                line = lines.recv(), if self.reading => match line {
+                    Some(line) => self.send(line?).await?,
+                    None => self.end_of_input().await,
+                },
+                () = until(close_at) => self.start_close(),
+                () = until(next_ping) => {
+                    self.ping(b"zcomm").await;
+                    next_ping = interval.map(|interval| Instant::now() + interval);
+                }
+                code = signals.next() => {
+                    // A second signal does not wait for the server's Close frame.
+                    if stopped.replace(code).is_some() {
+                        return Ok(stopped);
+                    }
+                    self.start_close();
+                }
+            }
+        }
+        self.out.ended(self.socket.end());
+        Ok(stopped)
+    }
+
+    fn received(&mut self, received: &Received) -> io::Result<()> {
+        let message = matches!(received, Received::Message(_));
+        let ours = *received == Received::Pong(LAST.into());
+        if ours || (message && self.quiet.is_some()) {
+            self.quiet = Some(Instant::now() + QUIET);
+        }
+        // A program that reads the JSON did not ask for this ping.
+        let shown = match self.printing && !(ours && self.arguments.json) {
+            true => self.out.received(received),
+            false => Ok(()),
+        };
+        let reader_is_gone = match shown {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => true,
+            // A full disk, for example: the output is not complete.
+            Err(error) => return Err(error),
+            Ok(()) => false,
+        };
+        if reader_is_gone || (self.arguments.one && message) {
+            self.printing = false;
+            self.start_close();
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, line: Vec<u8>) -> Result<()> {
+        let message = match self.arguments.binary {
+            true => Message::Binary(line.into()),
+            false => Message::from(String::from_utf8(line).map_err(|_| {
+                io::Error::other("a line of the input is not UTF-8 text: send it with --binary")
+            })?),
+        };
+        match self.socket.send(message).await {
+            // `recv_any` reports how the connection ended.
+            Ok(()) | Err(Error::Closed) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for the answers, unless an option says when to close.
+    async fn end_of_input(&mut self) {
+        self.reading = false;
+        if !self.arguments.stay && !self.arguments.one {
+            self.ping(LAST).await;
+            self.latest = Some(Instant::now() + ANSWERS);
+        }
+    }
+
+    async fn ping(&mut self, payload: &[u8]) {
+        // An error means that the connection has ended, which `recv_any` reports.
+        self.socket.ping(payload).await.ok();
+        self.out.sent_ping(payload);
+    }
+
+    fn start_close(&mut self) {
+        (self.reading, self.latest) = (false, None);
+        let Arguments { close, reason, .. } = self.arguments;
+        self.socket.start_close(*close, reason);
+    }
+
+    async fn close(&mut self) -> Result<CloseReason> {
+        let Arguments { close, reason, .. } = self.arguments;
+        self.socket.close(*close, reason).await
+    }
+}

@@ -1,0 +1,37 @@
+//! What the checks read: the settings of this folder, and the ports of the lessons.
+
+use std::time::Duration;
+
+use zcomm_core::{Config, SettingsReview};
+
+/// The time limit for one question to another program.
+pub(super) const PROBE: Duration = Duration::from_secs(1);
+
+/// What the checks read.
+pub(super) struct Situation {
+    pub(super) settings: SettingsReview,
+    /// The settings, or the defaults if the settings have an error.
+    pub(super) config: Config,
+    pub(super) ports: Vec<u16>,
+}
+
+impl Situation {
+    pub(super) fn new(port: Option<u16>) -> Situation {
+        let settings = SettingsReview::new(Config::default());
+        let config = match &settings.config {
+            Ok(config) => config.clone(),
+            Err(_) => Config::default(),
+        };
+        let ports = match (port, config.port) {
+            (Some(port), _) => vec![port],
+            // Lesson 3 has its own port, so that it can run beside another lesson.
+            (None, 8765) => vec![8765, 8766],
+            (None, port) => vec![port],
+        };
+        Situation {
+            settings,
+            config,
+            ports,
+        }
+    }
+}

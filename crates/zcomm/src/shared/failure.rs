@@ -1,0 +1,59 @@
+//! The error of a subcommand: a sentence, what to type, and an exit code.
+//!
+//! Most failures are a [`zcomm_core::Error`], which has its own help. [`Failure`] is for the
+//! others, whose help is an option of the command.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use zcomm_core::Error;
+
+/// An error that is reported in two lines on stderr.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    what: String,
+    help: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// A failure with exit code 1.
+    pub(crate) fn new(what: impl Into<String>, help: impl Into<String>) -> Failure {
+        Failure {
+            what: what.into(),
+            help: Some(help.into()),
+            code: 1,
+        }
+    }
+
+    /// A mistake in the command line: exit code 2.
+    pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Failure {
+        let code = 2;
+        Failure {
+            code,
+            ..Failure::new(what, help)
+        }
+    }
+
+    /// Prints the failure and returns its exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        let help = self.help.as_ref().map(|help| format!("help: {help}\n"));
+        let what = &self.what;
+        // When stderr is closed, the exit code is the only report.
+        write!(io::stderr(), "error: {what}\n{}", help.unwrap_or_default()).ok();
+        ExitCode::from(self.code)
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        let error = error.into();
+        Failure {
+            what: error.to_string(),
+            help: error.help(),
+            code: error.exit_code(),
+        }
+    }
+}

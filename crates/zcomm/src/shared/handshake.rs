@@ -1,0 +1,84 @@
+//! The options of every subcommand that opens a WebSocket: what a client sends in the
+//! handshake.
+//!
+//! A page in a browser can choose only the subprotocols. A program can send any header, so
+//! an origin check protects the users of browsers and stops no program.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust};
+
+/// Options for the handshake.
+#[derive(Clone, Default, clap::Args)]
+pub(crate) struct Handshake {
+    /// Send this header in the handshake; repeat the option for more headers
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+
+    /// Send this origin, as a browser does for its page
+    #[arg(long)]
+    origin: Option<String>,
+
+    /// Offer this subprotocol; repeat the option for more, the preferred one first
+    #[arg(long = "protocol", value_name = "NAME")]
+    protocols: Vec<String>,
+
+    /// Send this token as `Authorization: Bearer`; it stays in your shell's history
+    #[arg(long)]
+    token: Option<String>,
+
+    /// Read the token from the first line of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
+
+    /// Trust the authority in this file, too
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl Handshake {
+    /// Returns the options to connect to this address.
+    pub(crate) fn options(&self, url: &str) -> Result<ConnectOptions> {
+        Ok(ConnectOptions {
+            token: self.token()?,
+            origin: self.origin.clone(),
+            protocols: self.protocols.clone(),
+            headers: self.headers.clone(),
+            ..ConnectOptions::new(url, &trust(self.ca.as_deref())?)
+        })
+    }
+
+    fn token(&self) -> Result<Option<String>> {
+        let Some(file) = &self.token_file else {
+            return Ok(self.token.clone());
+        };
+        // A token has at most 512 bytes; a file such as /dev/zero has no end.
+        let mut text = String::new();
+        let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
+        match (read, text.lines().next().map(str::trim)) {
+            (Ok(_), Some(token)) if !token.is_empty() => Ok(Some(token.to_owned())),
+            (read, _) => Err(Error::Ended {
+                what: match read {
+                    Err(error) => format!("{}: {error}", file.display()),
+                    Ok(_) => format!("{}: the first line is empty", file.display()),
+                },
+                help: Some("--token-file names a file whose first line is the token"),
+            }),
+        }
+    }
+}
+
+/// Returns the authorities that this computer trusts, and those in this file.
+pub(crate) fn trust(ca: Option<&Path>) -> Result<Trust> {
+    let also = ca.map(Certificate::read_all).transpose()?;
+    Ok(Trust::platform(&also.unwrap_or_default())?)
+}
+
+fn header(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}

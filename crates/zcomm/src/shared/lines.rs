@@ -1,0 +1,47 @@
+//! Reads the lines of stdin in a thread.
+//!
+//! A read that has begun cannot be cancelled, and the program must be able to end without
+//! it: so a thread reads. The channel is short, so that a file is read as fast as its lines
+//! are sent and does not fill the memory.
+
+use std::io::{self, BufRead, Read};
+
+use tokio::sync::mpsc;
+
+/// The longest line (bytes).
+const MAX_LINE: u64 = 16 * 1024 * 1024;
+/// The number of lines that the channel holds.
+const LINES: usize = 16;
+
+/// Returns a channel of the lines, each without its line end. It ends with the input, or
+/// with the first error.
+pub(crate) fn input<T: Send + 'static>(
+    wrap: impl Fn(io::Result<Vec<u8>>) -> T + Send + 'static,
+) -> mpsc::Receiver<T> {
+    let (sender, lines) = mpsc::channel(LINES);
+    std::thread::spawn(move || {
+        let mut stdin = io::stdin().lock();
+        while let Some(line) = next(&mut stdin).transpose() {
+            let last = line.is_err();
+            if sender.blocking_send(wrap(line)).is_err() || last {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// Reads a line; `None` at the end of the input.
+fn next(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let read = input.take(MAX_LINE + 1).read_until(b'\n', &mut line)?;
+    if read as u64 > MAX_LINE {
+        return Err(io::Error::other(
+            "a line of the input is longer than 16 MiB",
+        ));
+    }
+    if line.pop_if(|last| *last == b'\n').is_some() {
+        line.pop_if(|last| *last == b'\r');
+    }
+    Ok((read > 0).then_some(line))
+}

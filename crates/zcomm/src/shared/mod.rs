@@ -1,0 +1,10 @@
+//! What several subcommands use: options, input, output, signals, and how a run ends.
+
+// From the bottom up; blank lines keep rustfmt from sorting.
+pub(crate) mod failure;
+pub(crate) mod handshake;
+pub(crate) mod lines;
+pub(crate) mod run;
+pub(crate) mod text;
+
+pub(crate) mod processes;

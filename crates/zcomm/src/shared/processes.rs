@@ -1,0 +1,122 @@
+//! Which process listens on a port, and how much memory and CPU time a process uses.
+//!
+//! The error "address in use" names the port, not the program that has it. Each system has
+//! its own source for that (`/proc` on Linux, `libproc` on macOS, a table of `iphlpapi` on
+//! Windows); the crate `listeners` reads all three.
+//!
+//! The system may hide the processes of other users, so an empty list does not mean that the
+//! port is free. Only an attempt to bind the port shows that.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use listeners::{Protocol, SocketState};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+use super::text::visible;
+
+/// A process with a listening TCP socket.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Listening {
+    pub(crate) pid: u32,
+    /// The name of the program, safe to print. Linux keeps 15 bytes of it.
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+}
+
+/// Returns the processes that listen on this TCP port, as far as this user may see them.
+pub(crate) fn listening_on(port: u16) -> io::Result<Vec<Listening>> {
+    let all = listeners::get_all().map_err(|error| io::Error::other(error.to_string()))?;
+    let ours = all.into_iter().filter(|one| {
+        let tcp = one.protocol == Protocol::TCP && one.state == SocketState::Listen;
+        tcp && one.socket.port() == port
+    });
+    let mut found: Vec<_> = ours
+        .map(|one| Listening {
+            pid: one.process.pid,
+            name: visible(&one.process.name),
+            address: one.socket,
+        })
+        .collect();
+    // The system lists them in no fixed order.
+    found.sort();
+    Ok(found)
+}
+
+/// The memory and CPU time that processes use.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// Resident memory (bytes).
+    pub(crate) memory: u64,
+    /// CPU time on all cores since the processes started.
+    pub(crate) cpu: Duration,
+}
+
+/// Processes whose usage is measured from time to time.
+pub(crate) struct Watched {
+    system: System,
+    pids: Vec<Pid>,
+}
+
+impl Watched {
+    pub(crate) fn new(pids: impl IntoIterator<Item = u32>) -> Watched {
+        Watched {
+            system: System::new(),
+            pids: pids.into_iter().map(Pid::from_u32).collect(),
+        }
+    }
+
+    /// Returns the usage of all of them together. A process that has ended counts as zero.
+    pub(crate) fn usage(&mut self) -> Usage {
+        let what = ProcessRefreshKind::nothing()
+            .with_cpu()
+            .with_memory()
+            .without_tasks();
+        let which = ProcessesToUpdate::Some(&self.pids);
+        self.system.refresh_processes_specifics(which, true, what);
+        let processes = self.pids.iter().filter_map(|pid| self.system.process(*pid));
+        processes.fold(Usage::default(), |sum, process| Usage {
+            memory: sum.memory + process.memory(),
+            cpu: sum.cpu + Duration::from_millis(process.accumulated_cpu_time()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_listening_process_is_named_with_its_pid() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let found = listening_on(address.port()).unwrap();
+        let [only] = &found[..] else {
+            panic!("one process listens there: {found:?}");
+        };
+        assert_eq!((only.pid, only.address), (std::process::id(), address));
+        assert!(only.name.starts_with("zcomm"), "{only:?}");
+    }
+
+    #[test]
+    fn a_connected_port_has_no_listener() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(socket.local_addr().unwrap()).unwrap();
+        let port = client.local_addr().unwrap().port();
+        assert_eq!(listening_on(port).unwrap(), []);
+        drop(socket);
+    }
+
+    #[test]
+    fn a_busy_process_uses_memory_and_time() {
+        let mut this = Watched::new([std::process::id()]);
+        let before = this.usage();
+        assert!(before.memory > 100_000, "{before:?}");
+        let limit = std::time::Instant::now() + Duration::from_secs(20);
+        while this.usage().cpu < before.cpu + Duration::from_millis(50) {
+            assert!(std::time::Instant::now() < limit, "no time is counted");
+        }
+        assert_eq!(Watched::new([u32::MAX]).usage().memory, 0);
+    }
+}

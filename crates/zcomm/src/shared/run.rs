@@ -1,0 +1,79 @@
+//! Running a subcommand to its end, and the signals that stop it.
+//!
+//! One thread is enough for a program that mostly waits.
+
+use std::{
+    future::{Future, pending, poll_fn},
+    io,
+    task::Poll,
+};
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+#[cfg(windows)]
+use tokio::signal::windows::CtrlC as Signal;
+use tokio::time::{Instant, sleep_until};
+
+/// The exit code after Ctrl-C: 128 plus the number of SIGINT, as shells count.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Runs a future on this thread to its end.
+pub(crate) fn block_on<T, E: From<io::Error>>(
+    future: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(future)
+}
+
+/// Waits until this time. Without a time it waits for ever.
+pub(crate) async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
+}
+
+/// The signals that ask a program to stop, each with its exit code: 128 plus its number.
+///
+/// A subcommand creates them once, before its loop: a signal that arrives while no wait is
+/// running is kept for the next one.
+pub(crate) struct Signals(Vec<(u8, Signal)>);
+
+impl Signals {
+    /// Watches for Ctrl-C. Any other signal still ends the program at once.
+    pub(crate) fn ctrl_c() -> io::Result<Signals> {
+        #[cfg(unix)]
+        let ctrl_c = signal(SignalKind::interrupt())?;
+        #[cfg(windows)]
+        let ctrl_c = tokio::signal::windows::ctrl_c()?;
+        Ok(Signals(vec![(INTERRUPTED, ctrl_c)]))
+    }
+
+    /// Watches for every signal that would end the program. A subcommand that changes the
+    /// terminal needs them all: `kill` must restore the terminal as Ctrl-C does.
+    #[cfg_attr(windows, allow(unused_mut, reason = "Windows has Ctrl-C alone"))]
+    pub(crate) fn new() -> io::Result<Signals> {
+        let mut signals = Signals::ctrl_c()?;
+        #[cfg(unix)]
+        signals.0.extend([
+            (143, signal(SignalKind::terminate())?),
+            (129, signal(SignalKind::hangup())?),
+            // A terminal's Ctrl-\.
+            (131, signal(SignalKind::quit())?),
+        ]);
+        Ok(signals)
+    }
+
+    /// Waits for the next signal and returns its exit code. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> u8 {
+        poll_fn(|context| {
+            let mut signals = self.0.iter_mut();
+            let arrived = signals
+                .find_map(|(code, signal)| signal.poll_recv(context).is_ready().then_some(*code));
+            arrived.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+}

@@ -1,0 +1,103 @@
+//! Text for a terminal or a pipe: made safe, wrapped, coloured, and written whole.
+//!
+//! Text from another program may contain control characters, which could move the cursor or
+//! change the title. [`visible`] replaces each of them.
+//!
+//! A colour only repeats what a word or a sign says. Colours are printed through `anstream`,
+//! which removes them in a pipe, in a file, with `NO_COLOR` and on a terminal without colours.
+
+use std::{
+    io::{self, ErrorKind, Write},
+    process::ExitCode,
+};
+
+use anstyle::{AnsiColor, Style};
+use zcomm_core::report;
+
+/// A success; data that arrives.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// An error.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// A warning; data that leaves.
+pub(crate) const NOTE: Style = AnsiColor::Cyan.on_default();
+/// A detail.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// Prints a text on stdout and returns the exit code.
+pub(crate) fn print(text: &[u8]) -> ExitCode {
+    match whole(&mut io::stdout().lock(), text) {
+        Err(error) => report(&error.into()),
+        Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+/// Writes the whole text and flushes.
+///
+/// A reader that stops early (`| head -1`) is not a failure. A full disk is one: half a
+/// script must not pass for a script.
+pub(crate) fn whole(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Returns a count with its noun: `1 byte`, `2 bytes`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        count => format!("{count} {thing}s"),
+    }
+}
+
+/// Returns the text with a picture in place of each control character: `␛` for ESC.
+pub(crate) fn visible(text: &str) -> String {
+    let picture = |c: char| match c {
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('?'),
+        '\u{7f}' => '\u{2421}',
+        // C1 controls; characters that are invisible or reverse the writing direction.
+        '\u{80}'..='\u{9f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(picture).collect()
+}
+
+/// Breaks a text into lines of at most `width` characters; a longer word keeps its own line.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// a12: a hostile server cannot move the cursor, change the title or forge a line.
+    #[test]
+    fn a12_a_control_character_becomes_a_picture() {
+        let hostile = "\x1b]0;pwn\x07\r\nforged\u{9b}2J\u{202e}x\x7f";
+        let shown = "␛]0;pwn␇␍␊forged\u{fffd}2J\u{fffd}x␡";
+        assert_eq!(visible(hostile), shown);
+        assert_eq!(visible("Grüße, 世界 🌍"), "Grüße, 世界 🌍");
+    }
+
+    #[test]
+    fn a_text_is_wrapped_between_its_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 6), ["one", "two", "three"]);
+        assert_eq!(wrapped("longer than that", 3), ["longer", "than", "that"]);
+        assert_eq!(wrapped("", 3), [""]);
+    }
+}

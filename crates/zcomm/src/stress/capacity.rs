@@ -1,0 +1,68 @@
+//! Whether this machine can open the connections of a run.
+//!
+//! A load test that runs out of file descriptors or ports has measured its own machine. So
+//! both are counted before the first connection.
+
+use zcomm_core::{OTHER_DESCRIPTORS, raise_descriptor_limit};
+
+use crate::shared::failure::Failure;
+
+/// The number of ports for outgoing connections on a system that does not publish it: the
+/// default of Linux.
+const PORTS: usize = 28_232;
+
+/// Checks file descriptors and ports; raises the limit of this process where it may.
+pub(super) fn check(connections: usize) -> Result<(), Failure> {
+    let needed = connections + OTHER_DESCRIPTORS;
+    let allowed = raise_descriptor_limit(needed);
+    if allowed < needed {
+        let most = allowed.saturating_sub(OTHER_DESCRIPTORS);
+        return Err(Failure::new(
+            format!(
+                "{connections} connections need {needed} file descriptors, and the system allows {allowed}"
+            ),
+            format!(
+                "ulimit -n {needed} in this terminal, and in the server's; or at most -c {most}"
+            ),
+        ));
+    }
+    // All connections go to one address and port, so each needs its own local port.
+    let ports = ports();
+    if connections > ports {
+        return Err(Failure::new(
+            format!(
+                "{connections} connections need as many local ports, and this system has {ports}"
+            ),
+            format!(
+                "at most -c {ports}; on Linux more with sysctl net.ipv4.ip_local_port_range='1024 65535'"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// The number of ports for outgoing connections.
+fn ports() -> usize {
+    // Only Linux has this file.
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
+    range.and_then(|range| in_range(&range)).unwrap_or(PORTS)
+}
+
+/// Linux writes the first port and the last one.
+fn in_range(range: &str) -> Option<usize> {
+    let mut ends = range.split_whitespace();
+    let first: usize = ends.next()?.parse().ok()?;
+    let last: usize = ends.next()?.parse().ok()?;
+    Some((last + 1).saturating_sub(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ports_of_a_range_are_counted_with_both_ends() {
+        assert_eq!(in_range("32768\t60999\n"), Some(PORTS));
+        assert_eq!(in_range("32768"), None);
+    }
+}

@@ -1,0 +1,127 @@
+//! One connection of the load: a socket, and what is counted at it.
+//!
+//! Each runs in a task of its own on one thread, so its counters need no lock. It reads from
+//! the first moment: otherwise the server's pings would stay without an answer.
+
+use std::{cell::RefCell, pin::pin, rc::Rc, sync::Arc};
+
+use tokio::sync::watch;
+use zcomm_core::{ClientSocket, CloseReason, Message};
+
+use super::{
+    marker::Marker,
+    run::{Phase, Run},
+    tally::Tally,
+};
+
+/// One connection of the load.
+pub(super) struct Client {
+    pub(super) run: Arc<Run>,
+    pub(super) number: usize,
+    pub(super) socket: ClientSocket,
+    pub(super) tally: Rc<RefCell<Tally>>,
+    phase: watch::Receiver<Phase>,
+    /// The last message before the start.
+    first: Option<Message>,
+    /// The place of the marker in the last message.
+    place: usize,
+}
+
+impl Client {
+    pub(super) fn new(
+        run: Arc<Run>,
+        number: usize,
+        socket: ClientSocket,
+        tally: Rc<RefCell<Tally>>,
+    ) -> Client {
+        Client {
+            phase: run.phase.subscribe(),
+            run,
+            number,
+            socket,
+            tally,
+            first: None,
+            place: 0,
+        }
+    }
+
+    /// Waits until the load starts. False when the connection or the run has ended before.
+    pub(super) async fn until_start(&mut self) -> bool {
+        loop {
+            tokio::select! {
+                biased;
+                started = self.phase.wait_for(|phase| *phase != Phase::Opening) => {
+                    return started.is_ok_and(|phase| *phase == Phase::Load);
+                }
+                received = self.socket.recv() => {
+                    // A greeting is not counted. But a publisher on another thread may have
+                    // started: its first message can arrive before this task sees the start.
+                    self.first = received;
+                    if self.first.is_none() { return false }
+                }
+            }
+        }
+    }
+
+    /// Receives the next message; `None` once the connection has ended. Cancel-safe.
+    pub(super) async fn recv(&mut self) -> Option<Message> {
+        match self.first.take() {
+            Some(first) => Some(first),
+            None => self.socket.recv().await,
+        }
+    }
+
+    /// Waits for the end of the run.
+    pub(super) fn over(&self) -> impl Future<Output = ()> + use<> {
+        let mut phase = self.phase.clone();
+        async move {
+            // It fails without a sender, and the run outlives its connections.
+            phase.wait_for(|phase| *phase == Phase::Over).await.ok();
+        }
+    }
+
+    /// Hands a message to the codec, which sends it when this connection waits next. False
+    /// when the codec is full, or the connection has ended.
+    pub(super) fn feed(&mut self, number: u64, intended: u64, now: u64) -> bool {
+        let marker = Marker {
+            // At most a million.
+            sender: self.number as u32,
+            number,
+            intended,
+        };
+        let message = self.run.messages.make(marker);
+        let bytes = message.len();
+        let fed = self.socket.feed(message).unwrap_or(false);
+        if fed {
+            let mut tally = self.tally.borrow_mut();
+            tally.sent(self.run.span(), intended, now, bytes);
+        }
+        fed
+    }
+
+    /// Finds the marker in a message. A message without a marker is only counted.
+    pub(super) fn find(&mut self, message: &Message) -> Option<Marker> {
+        let found = self.run.messages.find(message, &mut self.place);
+        if found.is_none() {
+            self.tally.borrow_mut().other += 1;
+        }
+        found
+    }
+
+    /// Waits for the end of the run and closes; counts a failure if the connection ended
+    /// before.
+    pub(super) async fn leave(&mut self) {
+        let mut over = pin!(self.over());
+        loop {
+            tokio::select! {
+                () = &mut over => break,
+                received = self.socket.recv() => if received.is_none() { break },
+            }
+        }
+        match self.socket.end() {
+            Some(end) => self.tally.borrow_mut().failures.ended(end),
+            // The measurement is over: a failure to close changes no number.
+            None => drop(self.socket.close(CloseReason::NORMAL, "").await),
+        }
+    }
+}

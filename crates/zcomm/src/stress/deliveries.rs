@@ -1,0 +1,137 @@
+//! Fan-out, closed loop: counts the subscribers that each message in flight has reached.
+//!
+//! A publisher sends its next message when an earlier one has reached every subscriber. The
+//! subscribers count this here, in one atomic word for each message in flight, and the last
+//! one wakes the publisher. So a message that arrives costs neither a lock nor a channel.
+
+use std::{
+    ops::RangeInclusive,
+    sync::{
+        Arc, OnceLock,
+        atomic::{
+            AtomicU64,
+            Ordering::{AcqRel, Acquire, Release},
+        },
+    },
+};
+
+use tokio::sync::Notify;
+
+use super::marker::NUMBER_BITS;
+
+/// The bits of a slot that count subscribers; the others hold the message's number.
+const COUNT_BITS: u32 = u64::BITS - NUMBER_BITS;
+
+/// The messages of one publisher that are in flight.
+pub(super) struct Deliveries {
+    /// One for each message in flight: its number, and how many subscribers have it.
+    slots: Vec<AtomicU64>,
+    /// All messages below this number have reached every subscriber.
+    finished: AtomicU64,
+    wake: OnceLock<Arc<Notify>>,
+}
+
+impl Deliveries {
+    /// Counts for this number of messages in flight. An open loop waits for no delivery: its
+    /// window is 0, and nothing is counted.
+    pub(super) fn new(window: u64) -> Deliveries {
+        Deliveries {
+            slots: (0..window).map(|_| AtomicU64::new(u64::MAX)).collect(),
+            finished: AtomicU64::new(0),
+            wake: OnceLock::new(),
+        }
+    }
+
+    /// Wakes this publisher from now on.
+    pub(super) fn wake(&self, publisher: &Arc<Notify>) {
+        // A publisher calls this once.
+        self.wake.set(Arc::clone(publisher)).ok();
+    }
+
+    /// Starts to count a message. Called before it is sent: a subscriber may have it at once.
+    pub(super) fn start(&self, number: u64) {
+        if let Some(slot) = self.slot(number) {
+            slot.store(number << COUNT_BITS, Release);
+        }
+    }
+
+    /// All messages below this number have reached every subscriber.
+    pub(super) fn finished(&self) -> u64 {
+        self.finished.load(Acquire)
+    }
+
+    /// One subscriber has received these messages, or has missed them: a server that sends a
+    /// later message will not send an earlier one.
+    pub(super) fn count(&self, numbers: RangeInclusive<u64>, subscribers: u64) {
+        // Older messages have no slot any more.
+        let oldest = (numbers.end() + 1).saturating_sub(self.slots.len() as u64);
+        for number in oldest.max(*numbers.start())..=*numbers.end() {
+            let Some(slot) = self.slot(number) else {
+                return;
+            };
+            let counted = slot.fetch_update(AcqRel, Acquire, |word| {
+                (word >> COUNT_BITS == number).then_some(word + 1)
+            });
+            let Ok(word) = counted else { continue };
+            let count = (word + 1) & ((1 << COUNT_BITS) - 1);
+            if count >= subscribers {
+                self.finished.fetch_max(number + 1, Release);
+                if let Some(wake) = self.wake.get() {
+                    wake.notify_one();
+                }
+            }
+        }
+    }
+
+    fn slot(&self, number: u64) -> Option<&AtomicU64> {
+        let index = number.checked_rem(self.slots.len() as u64)?;
+        self.slots.get(index as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_finished_when_the_last_subscriber_has_it() {
+        let deliveries = Deliveries::new(2);
+        deliveries.start(0);
+        deliveries.count(0..=0, 2);
+        assert_eq!(deliveries.finished(), 0);
+        deliveries.count(0..=0, 2);
+        assert_eq!(deliveries.finished(), 1);
+    }
+
+    /// A message that one subscriber never gets must not block the publisher for ever.
+    #[test]
+    fn a_subscriber_that_has_a_later_message_is_not_waited_for() {
+        let deliveries = Deliveries::new(2);
+        deliveries.start(0);
+        deliveries.start(1);
+        deliveries.count(0..=0, 2);
+        deliveries.count(1..=1, 2);
+        assert_eq!(deliveries.finished(), 0);
+        // The second subscriber missed the first message.
+        deliveries.count(0..=1, 2);
+        assert_eq!(deliveries.finished(), 2);
+    }
+
+    #[test]
+    fn a_message_that_is_no_longer_in_flight_is_not_counted() {
+        let deliveries = Deliveries::new(1);
+        deliveries.start(5);
+        deliveries.count(4..=4, 1);
+        assert_eq!(deliveries.finished(), 0);
+        deliveries.count(5..=5, 1);
+        assert_eq!(deliveries.finished(), 6);
+    }
+
+    #[test]
+    fn an_open_loop_counts_nothing() {
+        let deliveries = Deliveries::new(0);
+        deliveries.start(0);
+        deliveries.count(0..=0, 1);
+        assert_eq!(deliveries.finished(), 0);
+    }
+}

@@ -1,0 +1,79 @@
+//! One connection from its handshake to its Close frame.
+
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use tokio::time::sleep;
+use zcomm_core::{ClientSocket, Error};
+
+use super::{
+    client::Client,
+    echo, fanout,
+    run::{Counted, Phase, Run},
+    sender::Sender,
+    tally::{Tally, record},
+};
+
+/// Opens a connection, waits until all are open, sends or receives, and closes.
+pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>) {
+    let Some(socket) = open_in_time(&run, number, &tally).await else {
+        run.failed.fetch_add(1, Relaxed);
+        run.changed.notify_one();
+        return;
+    };
+    let _open = Counted::new(&run, &run.open);
+    // The load starts when every connection counts as opened: by then each has its role.
+    let sender = run.plan.is_sender(number).then(|| Sender::new(&run));
+    let role = match sender {
+        Some(_) => &run.busy,
+        None => &run.subscribers,
+    };
+    let role = Counted::new(&run, role);
+    run.opened.fetch_add(1, Relaxed);
+    run.changed.notify_one();
+    let mut client = Client::new(Arc::clone(&run), number, socket, tally);
+    if client.until_start().await {
+        match sender {
+            Some(sender) if run.plan.fanout => fanout::publish(&mut client, sender).await,
+            Some(sender) => echo::echo(&mut client, sender).await,
+            None => fanout::subscribe(&mut client).await,
+        }
+    }
+    drop(role);
+    client.leave().await;
+}
+
+/// Opens a connection before the load starts; counts the failure when that is not possible.
+async fn open_in_time(run: &Run, number: usize, tally: &RefCell<Tally>) -> Option<ClientSocket> {
+    let mut phase = run.phase.subscribe();
+    let opened = tokio::select! {
+        opened = open(run, number, tally) => opened.map_err(Some),
+        _ = phase.wait_for(|phase| *phase != Phase::Opening) => Err(None),
+    };
+    let failures = &mut tally.borrow_mut().failures;
+    match opened {
+        Ok(socket) => return Some(socket),
+        Err(Some(error)) => failures.not_opened(&error),
+        Err(None) => failures.too_late(),
+    }
+    None
+}
+
+async fn open(run: &Run, number: usize, tally: &RefCell<Tally>) -> Result<ClientSocket, Error> {
+    let share = number as f64 / run.plan.connections as f64;
+    sleep(run.plan.ramp_up.mul_f64(share)).await;
+    // The semaphore is never closed.
+    let _permit = run.handshakes.acquire().await.map_err(|_| Error::Closed)?;
+    let begun = run.now();
+    let mut socket = ClientSocket::connect_with(&run.options).await?;
+    record(&mut tally.borrow_mut().handshakes, run.now() - begun);
+    if let Some(hello) = &run.plan.hello {
+        let hello = hello.replace("{number}", &number.to_string());
+        // When the server has closed already, the next read finds out why.
+        socket.send(hello).await.ok();
+    }
+    Ok(socket)
+}

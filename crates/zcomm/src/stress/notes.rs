@@ -1,0 +1,126 @@
+//! The sentences of a report: how far to believe its numbers, and what to try next.
+
+use super::{load::DRAIN, report::Report, units::duration};
+use crate::shared::text::counted;
+
+/// The tool may be the limit when each of its threads is busy for this share of the time.
+const BUSY: f64 = 0.85;
+/// The same, when the server was less busy.
+const BUSIER: f64 = 0.5;
+/// A message that leaves later than this (nanoseconds) has not kept its schedule.
+const LATE: u64 = 1_000_000;
+
+impl Report {
+    pub(super) fn notes(&self) -> Vec<String> {
+        let notes = [
+            self.interruption(),
+            self.nothing_received(),
+            self.losses(),
+            self.own_limit(),
+            self.schedule(),
+            self.few_messages(),
+            self.repetitions(),
+        ];
+        notes.into_iter().flatten().collect()
+    }
+
+    fn interruption(&self) -> Option<String> {
+        let seconds = self.seconds;
+        self.interrupted
+            .then(|| format!("Ended by Ctrl-C after {seconds:.1} s."))
+    }
+
+    fn nothing_received(&self) -> Option<String> {
+        let tally = &self.tally;
+        if tally.received > 0 || self.opened == 0 || !tally.failures.is_empty() {
+            return None;
+        }
+        let note = match (tally.other, self.plan.fanout) {
+            // The other messages are most often errors.
+            (1.., _) => {
+                "No message came back, but other messages came: zcomm connect shows them. If the \
+                 server limits each client, start it with WEBSOCKET_RATE_LIMIT=off; if it wants \
+                 JSON, use --hello and --template."
+            }
+            (0, false) => {
+                "No message came back. Does this server send a message back to its sender? If it \
+                 sends to the other clients, use --fanout; if it wants JSON, use --template."
+            }
+            (0, true) => {
+                "No message came back. Does this server send a message to the other clients? If it \
+                 answers the sender, leave out --fanout; if it wants JSON, use --template."
+            }
+        };
+        Some(note.into())
+    }
+
+    fn losses(&self) -> Option<String> {
+        let (lost, expected, drain) = (self.lost(), self.expected, DRAIN.as_secs_f64());
+        (lost > 0).then(|| {
+            format!(
+                "{lost} of {expected} messages were not back {drain} s after the end: they count as lost."
+            )
+        })
+    }
+
+    /// Whether this tool may have been the limit of the numbers.
+    fn own_limit(&self) -> Option<String> {
+        let threads = self.plan.threads();
+        let (own, share) = (self.own_cores, self.own_cores / threads as f64);
+        let more = threads + 1;
+        let threads = counted(threads as u64, "thread");
+        if share >= BUSY {
+            return Some(format!(
+                "This tool used {own:.2} cores with {threads}: it may have been the limit, and the server \
+                 may be faster. Try --threads {more}, if this machine has a free core."
+            ));
+        }
+        // Where other programs run, too, no thread gets a whole core.
+        let server = self.server.as_ref()?;
+        (share >= BUSIER && own > server.cores).then(|| {
+            format!(
+                "This tool used {own:.2} cores with {threads}, and the server {:.2}: if other programs run \
+                 on this machine, the tool may have been the limit, and the server may be faster.",
+                server.cores
+            )
+        })
+    }
+
+    /// Open loop: whether the schedule was kept. Closed loop: what such a run cannot see.
+    fn schedule(&self) -> Option<String> {
+        if self.opened == 0 {
+            return None;
+        }
+        let Some(unsent) = self.unsent else {
+            return Some(
+                "Closed loop: while the server stalls, nothing is sent, so few messages see the stall. \
+                 --rate times each message from when it should have left."
+                    .into(),
+            );
+        };
+        let p99 = self.tally.lag.value_at_quantile(0.99);
+        let (late, messages) = (duration(p99), counted(unsent, "message"));
+        Some(if unsent > 0 || p99 > LATE {
+            format!(
+                "The schedule was not kept: {messages} did not leave at all, and 1 % of the others left \
+                 {late} late or more. Either this tool had no time, or the server accepted no more; the \
+                 latencies include this delay."
+            )
+        } else {
+            format!("The schedule was kept: 99 % of the messages left within {late} of their time.")
+        })
+    }
+
+    fn few_messages(&self) -> Option<String> {
+        let few = (1..1000).contains(&self.tally.latency.len());
+        few.then(|| "Fewer than 1,000 messages: p99.9 is the slowest of them.".into())
+    }
+
+    fn repetitions(&self) -> Option<String> {
+        let repeated = self.tally.repeated;
+        (repeated > 0).then(|| {
+            let messages = counted(repeated, "message");
+            format!("{messages} came twice, or after a later one.")
+        })
+    }
+}

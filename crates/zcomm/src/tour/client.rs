@@ -1,0 +1,160 @@
+//! A person's connection, and the messages that are not shown yet.
+//!
+//! Two logs have no order between them: an ack may come before its message, or after it. So
+//! a message that arrives while another one is awaited is kept.
+
+use std::{collections::VecDeque, time::Duration};
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+use zcomm_chat::envelope::{ServerMessage, Stamped};
+use zcomm_core::{ClientSocket, ConnectOptions, End, Error, Message, Result};
+
+/// The largest number of messages that are kept; the oldest is dropped first.
+const KEPT: usize = 1000;
+/// The longest wait for a message.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) struct Client {
+    socket: ClientSocket,
+    received: VecDeque<Incoming>,
+}
+
+/// A text message from the server.
+pub(super) struct Incoming {
+    pub(super) text: String,
+    pub(super) value: Value,
+    pub(super) at: Instant,
+    /// The same, if it is a message of the chat.
+    pub(super) message: Option<ServerMessage>,
+}
+
+impl Incoming {
+    fn new(text: String) -> Incoming {
+        let value: Value = serde_json::from_str(&text).unwrap_or_default();
+        Incoming {
+            message: Stamped::deserialize(&value)
+                .ok()
+                .map(|stamped| stamped.message),
+            at: Instant::now(),
+            value,
+            text,
+        }
+    }
+
+    /// Whether it has these fields; it may have others, too.
+    fn has(&self, expected: &Value) -> bool {
+        let fields = expected.as_object();
+        fields.is_some_and(|fields| {
+            let mut fields = fields.iter();
+            fields.all(|(name, value)| self.value.get(name) == Some(value))
+        })
+    }
+}
+
+/// Why a message was not received.
+pub(super) enum Missed {
+    /// It did not come in time.
+    Late {
+        /// The message that comes nearest: of the same type, or else the last one.
+        instead: Option<String>,
+        same_type: bool,
+    },
+    /// The server sent this error.
+    Refused(String),
+    /// The connection ended.
+    Ended(String),
+}
+
+impl Client {
+    pub(super) async fn connect(options: &ConnectOptions) -> Result<Client> {
+        Ok(Client {
+            socket: ClientSocket::connect_with(options).await?,
+            received: VecDeque::new(),
+        })
+    }
+
+    pub(super) async fn send(&mut self, text: &str) -> Result<()> {
+        let sent = self.socket.send(text).await;
+        sent.map_err(|_| Error::Ended {
+            what: self.end(),
+            help: self.socket.end().and_then(End::help),
+        })
+    }
+
+    /// Returns the message that has the expected fields, from those that were kept or are
+    /// still to come.
+    pub(super) async fn receive(&mut self, expected: &Value) -> Result<Incoming, Missed> {
+        let until = Instant::now() + PATIENCE;
+        // An error that the story does not expect ends the wait: the message will not come.
+        let ends = |message: &Incoming| message.has(expected) || message.value["type"] == "error";
+        let mut found = self.received.iter().position(ends);
+        loop {
+            match found.and_then(|index| self.received.remove(index)) {
+                Some(message) if message.has(expected) => return Ok(message),
+                Some(error) => return Err(Missed::Refused(error.text)),
+                None => {}
+            }
+            match timeout_at(until, self.socket.recv()).await {
+                Ok(Some(message)) => self.keep(message),
+                Ok(None) => return Err(Missed::Ended(self.end())),
+                Err(_) => return Err(self.late(expected)),
+            }
+            // Only the newest message has not been checked.
+            let newest = self.received.len().checked_sub(1);
+            found = newest.filter(|index| ends(&self.received[*index]));
+        }
+    }
+
+    /// Drops the messages that were kept.
+    pub(super) fn forget(&mut self) {
+        self.received.clear();
+    }
+
+    /// Receives and keeps messages, so that pings are answered meanwhile. Never returns.
+    pub(super) async fn listen(&mut self) {
+        while let Some(message) = self.socket.recv().await {
+            self.keep(message);
+        }
+        std::future::pending().await
+    }
+
+    /// Waits until the server closes the connection.
+    pub(super) async fn closed(&mut self) -> Option<&End> {
+        let closed = async { while self.socket.recv().await.is_some() {} };
+        timeout_at(Instant::now() + PATIENCE, closed).await.ok()?;
+        self.socket.end()
+    }
+
+    /// Closes the connection. Returns the server's code and reason.
+    pub(super) async fn close(&mut self) -> Result<String> {
+        let why = self.socket.close(1000, "").await?;
+        Ok(why.to_string())
+    }
+
+    fn late(&self, expected: &Value) -> Missed {
+        let mut newest = self.received.iter().rev();
+        let near = newest.find(|message| message.value["type"] == expected["type"]);
+        Missed::Late {
+            same_type: near.is_some(),
+            instead: near
+                .or(self.received.back())
+                .map(|message| message.text.clone()),
+        }
+    }
+
+    fn end(&self) -> String {
+        self.socket.end().map(End::to_string).unwrap_or_default()
+    }
+
+    fn keep(&mut self, message: Message) {
+        let Message::Text(text) = message else {
+            return;
+        };
+        if self.received.len() == KEPT {
+            self.received.pop_front();
+        }
+        self.received.push_back(Incoming::new(text.to_string()));
+    }
+}

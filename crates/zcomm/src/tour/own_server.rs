@@ -1,0 +1,48 @@
+//! The tour's own chat server: the chat of `chat_app`, in this process.
+//!
+//! It listens on a free port of this machine and wants a random token. Two settings differ
+//! from `chat_app`: a heartbeat comes each second, so that the tour need not wait 20 seconds
+//! for one; and there is no rate limit, because one step sends very fast.
+
+use std::{future::pending, time::Duration};
+
+use zcomm_chat::Chat;
+use zcomm_core::{
+    Config, ConnectOptions, Connection, DevelopmentCa, Message, Result, Server, Token, Trust,
+};
+
+/// Starts the server. Returns the options to connect with; the server ends with the runtime.
+pub(super) async fn start() -> Result<ConnectOptions> {
+    let (token, text) = Token::random()?;
+    let config = Config {
+        port: 0,
+        require_auth: true,
+        token: Some(token),
+        ping_interval: Duration::from_secs(1),
+        rate_limit: None,
+        announce: false,
+        ..Config::default()
+    };
+    let chat = Chat::new(&config)?;
+    let server = Server::bind(config).await?.gap_words(chat.gap_words());
+    // No certificate is checked for ws://, so an authority that has signed nothing is enough.
+    let trust = Trust::only(&DevelopmentCa::new(&[])?)?;
+    let options = ConnectOptions {
+        token: Some(text),
+        ..ConnectOptions::new(server.url(), &trust)
+    };
+    let handler = move |connection| talk(chat.clone(), connection);
+    tokio::spawn(server.run(handler, pending()));
+    Ok(options)
+}
+
+/// Serves one client. The tour sends text only; `chat_app` also handles binary messages.
+async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
+    let Some(mut person) = chat.welcome(&mut connection).await? else {
+        return Ok(());
+    };
+    while let Some(Message::Text(text)) = connection.recv().await {
+        person.says(&text, &mut connection).await?;
+    }
+    Ok(())
+}

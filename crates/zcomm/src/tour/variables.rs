@@ -1,0 +1,123 @@
+//! Values that one message brings and a later one needs, as in a page.
+//!
+//! They are the names of the people, the session, the epoch of the room, and the position in
+//! each log. A text of the story has `$name` in their places.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use zcomm_chat::envelope::ServerMessage;
+use zcomm_core::{Result, Token};
+
+use super::script::Person;
+
+/// The longest session that is accepted (bytes).
+const MAX_SESSION: usize = 128;
+
+/// The values, by name.
+pub(super) struct Variables(BTreeMap<&'static str, String>);
+
+impl Variables {
+    /// A room with a random name, and position 0 in each log.
+    pub(super) fn new() -> Result<Variables> {
+        let (_, random) = Token::random()?;
+        let room = format!("tour-{}", &random[..8]);
+        let positions = ["seen", "direct", "broadcast"].map(|name| (name, "0".to_owned()));
+        let known = positions.into_iter().chain([("room", room)]);
+        Ok(Variables(known.collect()))
+    }
+
+    /// Keeps the values that a message brings. False when chat_app would not send it.
+    pub(super) fn learn(&mut self, person: Person, message: &ServerMessage) -> bool {
+        use ServerMessage::{Broadcast, Chat, Direct, Joined, Welcome};
+        let ben = person == Person::Ben;
+        let mut set = |name, value| drop(self.0.insert(name, value));
+        match message {
+            Welcome {
+                name,
+                session,
+                broadcast,
+                ..
+            } => {
+                if !is_plain(&session.0) {
+                    return false;
+                }
+                set(if ben { "ben" } else { "ada" }, name.clone());
+                if ben {
+                    set("session", session.0.clone());
+                    set("broadcast", broadcast.0.to_string());
+                }
+            }
+            Joined { epoch, .. } => set("epoch", epoch.clone()),
+            Chat { seq, .. } if ben => set("seen", seq.0.to_string()),
+            Direct { seq, .. } if ben => set("direct", seq.0.to_string()),
+            Broadcast { seq, .. } if ben => set("broadcast", seq.0.to_string()),
+            _ => {}
+        }
+        true
+    }
+
+    /// Fills a JSON text.
+    pub(super) fn json(&self, text: &str) -> String {
+        self.filled(text, |value| {
+            // JSON escapes, without the quotation marks around them.
+            let quoted = Value::from(value).to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        })
+    }
+
+    /// Fills a query. Its values are positions, or a session that `learn` has checked.
+    pub(super) fn query(&self, text: &str) -> String {
+        self.filled(text, str::to_owned)
+    }
+
+    fn filled(&self, text: &str, escape: impl Fn(&str) -> String) -> String {
+        let mut parts = text.split('$');
+        let mut filled = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let end = part.find(|c: char| !c.is_ascii_lowercase());
+            let (name, rest) = part.split_at(end.unwrap_or(part.len()));
+            let value = self.0.get(name).map(String::as_str);
+            filled += &escape(value.unwrap_or_default());
+            filled += rest;
+        }
+        filled
+    }
+}
+
+/// Whether a session may stand in an address.
+fn is_plain(session: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=MAX_SESSION).contains(&session.len()) && session.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_filled_in_once_and_escaped() {
+        let mut variables = Variables::new().unwrap();
+        let joined = ServerMessage::Joined {
+            room: "r".into(),
+            epoch: "\"$seen\u{1b}".into(),
+            seq: zcomm_chat::envelope::Seq(1),
+            recovered: false,
+            missed: zcomm_chat::envelope::Seq(0),
+            users: vec![],
+            user_count: 0,
+        };
+        assert!(variables.learn(Person::Ben, &joined));
+        let filled = variables.json(r#"{"epoch":"$epoch","since":"$seen"}"#);
+        assert_eq!(filled, r#"{"epoch":"\"$seen\u001b","since":"0"}"#);
+        assert_eq!(variables.query("direct=$direct&x"), "direct=0&x");
+    }
+
+    #[test]
+    fn a_session_that_could_change_an_address_is_refused() {
+        assert!(is_plain("2Te-a4_Kg2t.1.abc"));
+        for session in ["", "a&name=x", "a#b", "a b", "ü", &"x".repeat(129)] {
+            assert!(!is_plain(session), "{session}");
+        }
+    }
+}

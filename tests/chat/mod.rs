@@ -1,0 +1,5 @@
+//! The chat beyond one lesson: its client, broken connections, a storm.
+
+pub mod client;
+mod returns;
+mod storm;

@@ -1,0 +1,6 @@
+//! Clients: ours, the examples, and those of others.
+
+mod callback;
+mod counter;
+mod dial;
+mod peers;

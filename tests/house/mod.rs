@@ -1,0 +1,4 @@
+//! Rules for the repository itself.
+
+mod imports;
+mod tidy;

@@ -1,0 +1,3 @@
+//! What a program prints.
+
+mod secrets;

@@ -1,0 +1,5 @@
+//! The server under load, and behind a proxy.
+
+#[cfg(unix)]
+mod recipes;
+mod storms;
