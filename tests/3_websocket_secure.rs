@@ -147,7 +147,7 @@ async fn every_way_to_fail_has_its_sentence_and_its_next_step() {
         ),
         (
             format!("wss://{hangs_up}/"),
-            "it hung up, as servers do that speak no TLS",
+            "the server closed it, as a server without TLS does",
             "log of the server",
         ),
         (

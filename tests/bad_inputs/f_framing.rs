@@ -1,4 +1,4 @@
-//! F: framing. What a client may send once it is in, and what it may not.
+//! F: framing. What a client may send after the handshake, and what not.
 //!
 //! A frame is written as its first byte (FIN 0x80, three reserved bits, the opcode) and its
 //! payload; the harness masks it as RFC 6455 section 5.3 demands.
@@ -46,7 +46,7 @@ async fn echoes(raw: &mut Raw) {
     assert_eq!(raw.next_frame().await.unwrap(), (TEXT, b"and on".to_vec()));
 }
 
-/// The head of a masked frame that declares so many bytes in the 64-bit form.
+/// The head of a masked frame that declares this many bytes in the 64-bit form.
 fn head(first: u8, length: u64) -> Vec<u8> {
     let mut head = vec![first, 0xff];
     head.extend_from_slice(&length.to_be_bytes());
@@ -70,7 +70,7 @@ async fn f01_a_reserved_bit_is_closed_with_1002() {
 }
 
 #[tokio::test]
-async fn f02_an_opcode_nobody_has_defined_is_closed_with_1002() {
+async fn f02_an_undefined_opcode_is_closed_with_1002() {
     survives(Config::default(), async |server| {
         for opcode in (3..=7).chain(0xb..=0xf) {
             closes(server, 1002, &[("opcode", frame(0x80 | opcode, b"x"))]).await;
@@ -115,7 +115,7 @@ async fn f05_a_control_frame_in_pieces_is_closed_with_1002() {
 }
 
 #[tokio::test]
-async fn f06_a_continuation_of_nothing_is_closed_with_1002() {
+async fn f06_a_continuation_without_a_beginning_is_closed_with_1002() {
     survives(Config::default(), async |server| {
         let after_a_whole_message = [frame(TEXT, b"x"), frame(ENDS, b"y")].concat();
         let inputs = [
@@ -167,7 +167,7 @@ async fn f09_text_that_is_not_utf_8_is_closed_with_1007() {
             ("over U+10FFFF", frame(TEXT, b"\xf4\x90\x80\x80")),
         ];
         closes(server, 1007, &inputs).await;
-        // The same bytes are fine where nobody promised text.
+        // The same bytes are fine in a binary message.
         let mut raw = sent(server, &frame(0x82, b"\xff")).await;
         assert_eq!(raw.next_frame().await.unwrap(), (0x82, b"\xff".to_vec()));
     })
@@ -227,7 +227,7 @@ async fn f13_a_frame_that_declares_too_much_is_closed_with_1009_on_its_head_alon
     .await;
 }
 
-/// The time runs from the first byte, wherever the client stops.
+/// The time limit runs from the first byte, wherever the client stops.
 #[tokio::test(start_paused = true)]
 async fn f14_a_message_that_is_not_ended_within_10_s_is_closed_with_1008() {
     survives(Config::default(), async |server| {
@@ -266,13 +266,13 @@ async fn f14_the_beginning_of_a_message_sent_with_the_handshake_is_timed_too() {
     .await;
 }
 
-/// A control frame may arrive in pieces too, and is no message that is late.
+/// A control frame may arrive in pieces too, and has no time limit of a message.
 #[tokio::test(start_paused = true)]
 async fn f14_a_ping_in_two_pieces_leaves_no_time_limit_behind() {
     survives(Config::default(), async |server| {
         let ping = frame(PING, b"in pieces");
         let mut raw = sent(server, &ping[..6]).await;
-        // Paused time moves only when nobody has anything to do: the piece has arrived.
+        // Paused time moves only when every task waits: the piece has arrived.
         sleep(Duration::from_secs(1)).await;
         raw.send(&ping[6..]).await;
         assert_eq!(
@@ -348,8 +348,8 @@ async fn f19_the_twenty_first_ping_at_once_is_closed_with_1008() {
     .await;
 }
 
-/// Like [`echoes`], after at most so many pongs: one that is replaced by the next before it
-/// left needs no answer (RFC 6455 section 5.5.3).
+/// Like [`echoes`], after at most this many pongs: only the latest ping needs an answer
+/// (RFC 6455 section 5.5.3).
 async fn echoes_after(raw: &mut Raw, pongs: usize) {
     raw.frame(TEXT, b"and on").await;
     for _ in 0..=pongs {
@@ -364,14 +364,14 @@ async fn echoes_after(raw: &mut Raw, pongs: usize) {
 #[tokio::test(start_paused = true)]
 async fn f21_a_pong_counts_only_when_it_answers_the_ping() {
     survives(Config::default(), async |server| {
-        let mut raw = sent(server, &frame(PONG, b"nobody asked")).await;
+        let mut raw = sent(server, &frame(PONG, b"no ping")).await;
         echoes(&mut raw).await;
         let start = Instant::now();
         sleep(Duration::from_secs(19)).await;
         let (first, question) = raw.next_frame().await.unwrap();
         assert_eq!((first, start.elapsed().as_secs()), (PING, 20));
         raw.frame(PONG, &question).await;
-        // Answered: it lives on to the next question, and this time says something else.
+        // The ping was answered, so the connection lives on. The next answer is a wrong one.
         sleep(Duration::from_secs(19)).await;
         let (first, question) = raw.next_frame().await.unwrap();
         assert_eq!((first, start.elapsed().as_secs()), (PING, 40));
@@ -383,9 +383,10 @@ async fn f21_a_pong_counts_only_when_it_answers_the_ping() {
     .await;
 }
 
-/// RFC 6455 section 5.2 wants the shortest form. We are lenient: nothing depends on it.
+/// RFC 6455 section 5.2 demands the shortest form. The codec accepts others: nothing depends on
+/// it.
 #[tokio::test]
-async fn f22_a_length_in_a_longer_form_than_needed_is_understood() {
+async fn f22_a_length_in_a_longer_form_than_needed_is_accepted() {
     survives(Config::default(), async |server| {
         let payload = &frame(TEXT, b"hello")[6..];
         let middle = [&[TEXT, 0xfe, 0, 5, 1, 2, 3, 4], payload].concat();
@@ -399,7 +400,7 @@ async fn f22_a_length_in_a_longer_form_than_needed_is_understood() {
 }
 
 #[tokio::test]
-async fn f23_a_good_close_is_echoed_and_ends_the_connection() {
+async fn f23_a_close_is_answered_and_ends_the_connection() {
     survives(Config::default(), async |server| {
         for code in [1000, 1001, 1003, 1007, 1011, 3000, 3999, 4000, 4999] {
             let mut raw = sent(server, &close(code)).await;
@@ -421,7 +422,7 @@ async fn f24_a_close_with_one_byte_is_closed_with_1002() {
 }
 
 #[tokio::test]
-async fn f25_a_close_code_nobody_may_send_is_closed_with_1002() {
+async fn f25_a_close_code_that_must_not_be_sent_is_closed_with_1002() {
     survives(Config::default(), async |server| {
         for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
             closes(server, 1002, &[(&code.to_string(), close(code))]).await;
@@ -444,7 +445,7 @@ async fn f26_a_close_reason_that_is_not_utf_8_is_closed_with_1007() {
 }
 
 #[tokio::test]
-async fn f27_what_comes_after_a_close_is_ignored() {
+async fn f27_frames_after_a_close_are_ignored() {
     survives(Config::default(), async |server| {
         for after in [frame(TEXT, b"too late"), frame(0x83, b"")] {
             let mut raw = sent(server, &[close(1000), after].concat()).await;
@@ -456,7 +457,7 @@ async fn f27_what_comes_after_a_close_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f28_a_connection_that_ends_without_a_close_is_let_go_at_once() {
+async fn f28_a_connection_that_ends_without_a_close_frees_its_place_at_once() {
     survives(Config::default(), async |server| {
         let start = Instant::now();
         for bytes in [vec![], head(TEXT, 100), frame(TEXT_BEGINS, b"a")] {
@@ -470,9 +471,9 @@ async fn f28_a_connection_that_ends_without_a_close_is_let_go_at_once() {
     .await;
 }
 
-/// A client may end its side of the TCP connection as soon as it has said everything.
+/// A client may end its side of the TCP connection as soon as it has sent everything.
 #[tokio::test]
-async fn f28_what_was_said_before_the_end_is_answered() {
+async fn f28_messages_before_the_end_are_answered() {
     survives(Config::default(), async |server| {
         let mut raw = Raw::open(server.addr, "/").await;
         raw.send(&frame(TEXT, b"hello").repeat(3)).await;
@@ -486,7 +487,7 @@ async fn f28_what_was_said_before_the_end_is_answered() {
 }
 
 #[tokio::test]
-async fn f28_a_lost_connection_is_a_line_in_the_log_and_no_error() {
+async fn f28_a_lost_connection_is_an_info_line_and_not_an_error() {
     let mut demo = demo!("2_websocket_echo").start().await;
     let mut raw = Raw::open(demo.addr, "/").await;
     raw.send(&head(TEXT, 100)).await;
@@ -498,9 +499,9 @@ async fn f28_a_lost_connection_is_a_line_in_the_log_and_no_error() {
     assert!(!demo.output().contains("ERROR"), "{}", demo.output());
 }
 
-/// Until then it holds its place: the limit is on sockets.
+/// Until then it keeps its place: the limit is on sockets.
 #[tokio::test(start_paused = true)]
-async fn f29_who_does_not_answer_our_close_is_dropped_within_2_s() {
+async fn f29_a_client_that_does_not_answer_our_close_is_dropped_within_2_s() {
     let config = Config {
         max_connections: 2,
         ..Config::default()
@@ -518,7 +519,7 @@ async fn f29_who_does_not_answer_our_close_is_dropped_within_2_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f30_who_goes_on_sending_after_our_close_is_heard_out_for_a_second() {
+async fn f30_input_after_our_close_is_read_and_dropped_for_a_second() {
     survives(Config::default(), async |server| {
         let mut raw = sent(server, b"\xff\xff").await;
         let start = Instant::now();
@@ -532,13 +533,13 @@ async fn f30_who_goes_on_sending_after_our_close_is_heard_out_for_a_second() {
             assert!(start.elapsed() < Duration::from_secs(2));
         }
         assert!(start.elapsed() >= Duration::from_secs(1));
-        // All of that did not cost it the Close frame.
+        // In spite of all that it gets the Close frame.
         assert_eq!(raw.closed().await.0, 1002);
     })
     .await;
 }
 
-/// Says good-bye when asked to, and with what.
+/// Closes with 4000 for a message `close: REASON`.
 async fn polite(mut connection: Connection) -> Result<()> {
     while let Some(message) = connection.recv().await {
         if let zcomm_core::Message::Text(text) = &message
@@ -553,7 +554,7 @@ async fn polite(mut connection: Connection) -> Result<()> {
 }
 
 #[tokio::test]
-async fn f31_a_reason_of_ours_that_is_too_long_is_cut_at_a_character() {
+async fn f31_our_reason_is_cut_at_a_character_when_it_is_too_long() {
     survives_with(Config::default(), polite, async |server| {
         let reason = "ä".repeat(100);
         let mut raw = sent(server, &frame(TEXT, format!("close: {reason}").as_bytes())).await;
@@ -589,14 +590,14 @@ async fn f33_a_client_that_has_vanished_is_dropped_when_its_pong_is_10_s_late() 
     .await;
 }
 
-/// Hears everything and says nothing.
+/// Reads everything and sends nothing.
 async fn listen(mut connection: Connection) -> Result<()> {
     while connection.recv().await.is_some() {}
     Ok(())
 }
 
-/// A client that has begun a message, and whom the kernel has given so large a buffer that
-/// there is always more to read.
+/// A client that has begun a message, with a kernel buffer so large that there is always more to
+/// read.
 async fn floods(server: &Running) -> Raw {
     let mut raw = Raw::open(server.addr, "/").await;
     raw.send(&frame(0x82, &[0; 65536]).repeat(500)).await;
@@ -604,10 +605,10 @@ async fn floods(server: &Running) -> Raw {
     raw
 }
 
-/// Time limits count on the clock, not on a quiet moment: a client that keeps the server
-/// busy with frames that never become a message ends like one that stops. Budgets off.
+/// Time limits hold without a pause in the input: a client that keeps sending frames that never
+/// become a message ends like one that stops. Budgets are off.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f18_a_flood_does_not_hold_up_the_time_limits() {
+async fn f18_a_flood_does_not_delay_the_time_limits() {
     let slow = Config {
         message_timeout: Duration::from_millis(500),
         ..Config::default()
@@ -637,10 +638,9 @@ async fn f18_a_flood_does_not_hold_up_the_time_limits() {
     }
 }
 
-/// What others say reaches a client that floods, while it floods, and no flush is thought
-/// stuck because of it.
+/// A client that floods still gets the broadcasts of others, and its flushes do not time out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f18_a_client_that_floods_still_hears_the_others() {
+async fn f18_a_client_that_floods_still_gets_broadcasts() {
     let config = Config {
         rate_limit: None,
         flush_timeout: Duration::from_millis(200),

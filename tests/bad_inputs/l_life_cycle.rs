@@ -1,5 +1,5 @@
-//! L: start, stop, signals, ports. (Rows l10, l13 and l22 to l24, about clients that come
-//! back, are told with the chat; l14 to l21 are about Redis, which these demos have not.)
+//! L: start, stop, signals, ports. (Rows l10, l13 and l22 to l24, about clients that connect
+//! again, are tested with the chat; l14 to l21 are about Redis, which the demos do not use.)
 
 use zcomm_core::Config;
 
@@ -50,7 +50,7 @@ async fn l02_sigterm_does_the_same() {
     every_demo_stops_on(rustix::process::Signal::TERM).await;
 }
 
-/// A client that never reads keeps the first signal waiting; the second does not wait.
+/// A client that never reads delays the end after the first signal, but not after the second.
 #[cfg(unix)]
 #[tokio::test]
 async fn l03_a_second_signal_ends_it_at_once() {
@@ -63,8 +63,8 @@ async fn l03_a_second_signal_ends_it_at_once() {
     assert_eq!(demo.ended().await.code(), Some(130));
 }
 
-/// Half a handshake, a client that never answers and one that never reads: none of them
-/// can hold up the end.
+/// Half a handshake, a client that never answers and one that never reads: none of them can
+/// delay the end.
 #[cfg(unix)]
 #[tokio::test]
 async fn l04_a_stop_takes_at_most_5_s_whatever_the_clients_do() {
@@ -77,7 +77,7 @@ async fn l04_a_stop_takes_at_most_5_s_whatever_the_clients_do() {
     let _silent = Raw::open(demo.addr, "/").await;
     let mut stuck = Raw::open(demo.addr, "/").await;
     let flood = crate::harness::frame(0x82, &[0; 60_000]);
-    // Echoes that nobody reads fill every buffer on the way; then a write must wait.
+    // Unread echoes fill every buffer; then a write must wait.
     let full = async {
         for _ in 0..1000 {
             stuck.send(&flood).await;
@@ -118,7 +118,7 @@ async fn l07_port_0_picks_one_and_prints_it() {
 }
 
 #[tokio::test]
-async fn l08_a_port_that_is_none_ends_it_with_78_and_names_the_setting() {
+async fn l08_a_wrong_port_ends_it_with_78_and_names_the_setting() {
     for port in ["70000", "abc", ""] {
         let (code, output) = demo!("1_websocket_server")
             .env("WEBSOCKET_PORT", port)
@@ -161,16 +161,15 @@ async fn l09_hosts_that_are_not_found_ipv6_and_all_networks() {
     open.says("reachable from your network").await;
 }
 
-/// The clock of the wall is never asked: a jump of it moves no time limit. Shown with
-/// tokio's clock, which is the only one: an hour passes, the client answers its pings, and
-/// stays.
+/// Time limits do not use the wall clock, so a jump of it moves none. On tokio's clock an hour
+/// passes, the client answers its pings, and it stays.
 #[tokio::test(start_paused = true)]
 async fn l12_hours_pass_and_a_client_that_answers_pings_stays() {
     let mut server = serve(Config::default(), echo).await;
     let mut client = Client::connect(server.url()).await;
     let start = tokio::time::Instant::now();
     let listen = async {
-        // Nothing is said, so this only ends with the time; pings are answered on the way.
+        // No message comes, so this ends with the time limit; meanwhile pings are answered.
         client.hear().await
     };
     tokio::time::timeout(std::time::Duration::from_secs(15), listen)

@@ -1,4 +1,4 @@
-//! R: resources. What a server has only so much of, and who may take how much.
+//! R: resources. What a server has a limited amount of, and how much a client may take.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -56,7 +56,7 @@ async fn r01_the_connection_after_the_last_place_is_503_until_one_is_free() {
 }
 
 #[tokio::test]
-async fn r02_one_address_too_often_is_429_and_another_address_is_let_in() {
+async fn r02_one_address_too_often_is_429_and_another_address_is_admitted() {
     let config = Config {
         max_connections_per_ip: Some(2),
         ..Config::default()
@@ -67,14 +67,14 @@ async fn r02_one_address_too_often_is_429_and_another_address_is_let_in() {
         let response = ask(server.addr, &handshake(server.addr, "/", "")).await;
         assert_eq!(response.status, 429);
         assert!(response.header("retry-after").is_some());
-        // Elsewhere this machine has only one loopback address.
+        // Only Linux gives this machine more than one loopback address.
         #[cfg(target_os = "linux")]
         assert_eq!(from([127, 0, 0, 2], server.addr).await.1, 101);
     })
     .await;
 }
 
-/// Refused connections of one address take no place from the others, asked or not.
+/// Refused connections of one address take no places from others, with or without a request.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn r02_one_address_cannot_take_all_the_places() {
@@ -96,7 +96,7 @@ async fn r02_one_address_cannot_take_all_the_places() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r03_who_never_asks_holds_a_place_for_5_s() {
+async fn r03_a_client_without_a_request_keeps_its_place_for_5_s() {
     let config = Config {
         max_connections: 20,
         ..Config::default()
@@ -116,9 +116,9 @@ async fn r03_who_never_asks_holds_a_place_for_5_s() {
     .await;
 }
 
-/// `accept` of a connection that is dead already, or the first use of it, fails.
+/// `accept` of a connection that has been reset already fails, or the first use of it.
 #[tokio::test]
-async fn r06_connections_that_are_reset_before_they_are_served_stop_nobody() {
+async fn r06_connections_that_are_reset_before_they_are_served_do_no_harm() {
     survives(Config::default(), async |server| {
         for _ in 0..200 {
             let stream = TcpStream::connect(server.addr).await.unwrap();
@@ -145,7 +145,7 @@ async fn r05_out_of_descriptors_it_keeps_serving_and_recovers_by_itself() {
     }
     let complaints = |demo: &crate::harness::Demo| demo.output().matches("accept.error").count();
     demo.says("accept.error").await;
-    // Whoever is inside is served; 20 a second is what one client may say.
+    // Connected clients are served; each may send 20 messages a second.
     let mut turns = tokio::time::interval(Duration::from_millis(60));
     while complaints(&demo) < 2 {
         inside.say("still there?").await;
@@ -164,7 +164,7 @@ async fn r05_out_of_descriptors_it_keeps_serving_and_recovers_by_itself() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn r07_a_low_hard_limit_of_descriptors_lowers_the_promise_with_a_warning() {
+async fn r07_a_low_hard_limit_of_descriptors_lowers_max_connections_with_a_warning() {
     let demo = demo!("2_websocket_echo")
         .shell(r#"ulimit -n 256; exec "$0""#)
         .start()
@@ -180,7 +180,7 @@ async fn r07_a_low_hard_limit_of_descriptors_lowers_the_promise_with_a_warning()
 
 #[cfg(unix)]
 #[tokio::test]
-async fn r07_a_low_soft_limit_of_descriptors_is_raised_without_a_word() {
+async fn r07_a_low_soft_limit_of_descriptors_is_raised_without_a_warning() {
     let demo = demo!("2_websocket_echo")
         .shell(r#"ulimit -n 2000; ulimit -S -n 256; exec "$0""#)
         .start()
@@ -205,7 +205,7 @@ async fn r08_the_forty_first_message_at_once_is_closed_with_1008() {
         }
         let end = raw.closed().await;
         assert_eq!(end, (1008, "Rate limit exceeded".into()));
-        // Twenty a second for ever is fine.
+        // Twenty a second are allowed for ever.
         let mut lively = Raw::open(server.addr, "/").await;
         for _ in 0..100 {
             sleep(Duration::from_millis(50)).await;
@@ -230,7 +230,7 @@ async fn r09_large_messages_without_pause_overdraw_the_byte_budget() {
     .await;
 }
 
-/// However small the limit for a message is, messages within it pass.
+/// Messages within the limit pass, however small the limit is.
 #[tokio::test]
 async fn r09_a_small_message_limit_leaves_bytes_for_the_frames_around_it() {
     let config = Config {
@@ -247,7 +247,7 @@ async fn r09_a_small_message_limit_leaves_bytes_for_the_frames_around_it() {
     .await;
 }
 
-/// A client that takes what has come only when it reads; its own buffer is small.
+/// A client with a small receive buffer, which reads only when the test does.
 async fn slow_reader(server: SocketAddr) -> Raw {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(16 * 1024).unwrap();
@@ -258,7 +258,7 @@ async fn slow_reader(server: SocketAddr) -> Raw {
     raw
 }
 
-/// On the word `stream`, sends that many times 64 KiB before it listens again.
+/// For `stream N`, sends N messages of 64 KiB before it reads again.
 async fn streams(mut connection: Connection) -> Result<()> {
     while let Some(message) = connection.recv().await {
         let count = match &message {
@@ -277,7 +277,7 @@ async fn streams(mut connection: Connection) -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r12_who_stops_reading_is_closed_with_1008_after_5_s() {
+async fn r12_a_client_that_stops_reading_is_closed_with_1008_after_5_s() {
     survives_with(Config::default(), streams, async |server| {
         let mut slow = slow_reader(server.addr).await;
         slow.frame(TEXT, b"stream 1000").await;
@@ -286,14 +286,14 @@ async fn r12_who_stops_reading_is_closed_with_1008_after_5_s() {
             sleep(Duration::from_millis(100)).await;
         }
         assert_eq!(start.elapsed().as_secs(), 5);
-        // It has two seconds to come back to its senses, and then hears why.
+        // It has two seconds to read again, and then gets the reason.
         assert_eq!(slow.closed().await, (1008, "Too slow".into()));
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn r12_who_never_reads_again_is_gone_2_s_later() {
+async fn r12_a_client_that_never_reads_again_is_dropped_2_s_later() {
     let config = Config {
         max_connections: 2,
         ..Config::default()
@@ -325,10 +325,10 @@ async fn r13_a_byte_a_second_is_not_reading() {
     .await;
 }
 
-/// A long answer to a slow client is no reason to think that it is lost: while the handler
-/// sends, nobody reads its pongs.
+/// A slow client with a long answer is not lost: while the handler sends, the server does not
+/// read its pongs.
 #[tokio::test(start_paused = true)]
-async fn r13_a_long_answer_to_a_client_that_keeps_reading_is_no_lost_client() {
+async fn r13_a_client_that_keeps_reading_a_long_answer_is_not_dropped() {
     survives_with(Config::default(), streams, async |server| {
         let mut slow = slow_reader(server.addr).await;
         slow.frame(TEXT, b"stream 1000").await;
@@ -353,14 +353,14 @@ async fn r13_a_long_answer_to_a_client_that_keeps_reading_is_no_lost_client() {
     .await;
 }
 
-/// The log holds 1,024 messages. Nothing is missed in silence.
+/// The log holds 1,024 messages. A client that misses some gets a message about the gap.
 #[tokio::test]
-async fn r14_who_falls_behind_the_whole_log_is_told_the_gap_and_stays() {
+async fn r14_a_client_that_falls_behind_the_whole_log_gets_the_gap_and_stays() {
     let mut server = serve(Config::default(), echo).await;
     let mut behind = Client::connect(server.url()).await;
     behind.say("in").await;
     assert_eq!(behind.hear_text().await, "in");
-    // This test has one thread: nobody reads the log before it is full.
+    // This test has one thread, so no connection reads the log before it is full.
     for n in 0..2000 {
         server.hub.broadcast(n.to_string()).unwrap();
     }
@@ -378,7 +378,7 @@ async fn r14_who_falls_behind_the_whole_log_is_told_the_gap_and_stays() {
 }
 
 #[tokio::test]
-async fn r15_nobody_notices_who_comes_and_goes_while_a_broadcast_runs() {
+async fn r15_clients_that_come_and_go_do_not_disturb_a_broadcast() {
     survives(Config::default(), async |server| {
         let witness = server.clients.list()[0].id;
         let mut steady = Client::connect(server.url()).await;
@@ -407,7 +407,7 @@ async fn r15_nobody_notices_who_comes_and_goes_while_a_broadcast_runs() {
     .await;
 }
 
-/// Panics when told to.
+/// Panics for the message `panic`.
 async fn fragile(mut connection: Connection) -> Result<()> {
     while let Some(message) = connection.recv().await {
         assert_ne!(message, "panic".into(), "told to");
@@ -424,7 +424,7 @@ async fn r16_a_handler_that_panics_ends_its_own_connection_with_1011() {
         ..Config::default()
     };
     survives_with(config, fragile, async |server| {
-        // Room for one beside the witness: each round needs the place of the one before.
+        // Two places, one for the witness: each round needs the place of the one before.
         for _ in 0..3 {
             let mut client = soon("the place of the last", room(server)).await;
             client.say("before").await;
@@ -438,7 +438,7 @@ async fn r16_a_handler_that_panics_ends_its_own_connection_with_1011() {
     .await;
 }
 
-/// The port of a process that cannot say it: the one on which it listens.
+/// The port on which a process listens that cannot print it.
 #[cfg(target_os = "linux")]
 fn port_of(pid: u32) -> Option<u16> {
     let sockets: Vec<_> = std::fs::read_dir(format!("/proc/{pid}/fd"))
@@ -455,7 +455,7 @@ fn port_of(pid: u32) -> Option<u16> {
     })
 }
 
-/// `/dev/full` is a disk without room.
+/// `/dev/full` is a full disk.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn r18_a_full_disk_under_the_log_is_one_line_on_stderr() {

@@ -1,5 +1,5 @@
-//! The client of the library: what it tells, when it comes back and when not, and what a
-//! hostile server can do to it, which is nothing.
+//! The client of the library: its events, when it connects again and when not, and that it
+//! survives a hostile server.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -27,7 +27,7 @@ async fn next(client: &mut Client) -> Event {
 }
 
 #[tokio::test]
-async fn tells_of_the_connection_its_messages_and_its_end() {
+async fn reports_the_connection_its_messages_and_its_end() {
     let mut server = serve(Config::default(), echo).await;
     let mut client = Client::new(options(server.url()));
     let Event::Connected(opening) = next(&mut client).await else {
@@ -48,7 +48,7 @@ async fn tells_of_the_connection_its_messages_and_its_end() {
     };
     assert!(wait <= Duration::from_millis(500), "{wait:?}");
     assert!(matches!(client.send("too early").await, Err(Error::Closed)));
-    // Nobody is there any more.
+    // The server is stopped.
     let Event::Reconnecting {
         wait,
         why: Some(why),
@@ -60,9 +60,9 @@ async fn tells_of_the_connection_its_messages_and_its_end() {
     assert!(why.to_string().contains("no program listens"), "{why}");
 }
 
-/// A proxy in between that can cut its connections.
+/// Through a proxy that can cut its connections.
 #[tokio::test]
-async fn comes_back_each_time_its_connection_breaks() {
+async fn connects_again_each_time_its_connection_breaks() {
     let server = serve(Config::default(), echo).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -81,7 +81,7 @@ async fn comes_back_each_time_its_connection_breaks() {
                 .await
                 .unwrap();
             let (mut up, mut down) = ([0; 4096], [0; 4096]);
-            // Passes on until it sees the word; then both ends lose the other without a word.
+            // Forwards bytes until it reads "cut"; then both connections end without a Close frame.
             loop {
                 tokio::select! {
                     read = inside.read(&mut up) => match read {
@@ -120,7 +120,7 @@ async fn comes_back_each_time_its_connection_breaks() {
 }
 
 #[tokio::test]
-async fn does_not_come_back_after_a_refusal() {
+async fn does_not_connect_again_after_a_refusal() {
     for refuse in [RefuseBy::Close, RefuseBy::Http] {
         let config = Config {
             require_auth: true,
@@ -147,7 +147,7 @@ async fn does_not_come_back_after_a_refusal() {
             ) => {}
             other => panic!("{other:?}"),
         }
-        // Near miss: with the token it is let in.
+        // Near miss: with the token it is admitted.
         let mut client = Client::new(ConnectOptions {
             token: Some(CANARY.into()),
             ..options(server.url())
@@ -159,7 +159,7 @@ async fn does_not_come_back_after_a_refusal() {
 }
 
 #[tokio::test]
-async fn does_not_come_back_to_a_server_it_cannot_believe() {
+async fn does_not_connect_again_to_a_server_it_cannot_trust() {
     let config = Config {
         tls: Some(crate::harness::identity()),
         ..Config::default()
@@ -176,10 +176,10 @@ async fn does_not_come_back_to_a_server_it_cannot_believe() {
     assert!(client.next().await.is_none());
 }
 
-/// Who has been told that it may go does not come back either; a rule that the network
-/// broke is another matter.
+/// A client does not connect again after a normal close. After 1008 it does only for "Too slow",
+/// which the network may have caused.
 #[tokio::test]
-async fn the_close_code_decides_whether_it_comes_back() {
+async fn the_close_code_decides_whether_it_connects_again() {
     for (code, reason, back) in [
         (1000, "", false),
         (1001, "", true),
@@ -207,7 +207,7 @@ async fn the_close_code_decides_whether_it_comes_back() {
 }
 
 #[tokio::test]
-async fn hears_each_message_with_a_callback() {
+async fn calls_a_handler_for_each_message() {
     let greet = |mut connection: Connection| async move {
         for text in ["one", "two"] {
             connection.send(text).await?;
@@ -222,7 +222,7 @@ async fn hears_each_message_with_a_callback() {
 }
 
 #[tokio::test]
-async fn what_the_options_say_stands_in_the_handshake() {
+async fn the_options_are_in_the_handshake() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/chat?x=1", listener.local_addr().unwrap());
     let asked = tokio::spawn(async move {
@@ -272,9 +272,9 @@ async fn a_header_that_could_smuggle_another_is_refused() {
     }
 }
 
-/// A network that is gone says nothing: the client has to ask.
+/// A broken network sends nothing, so the client sends a ping.
 #[tokio::test(start_paused = true)]
-async fn a_silent_server_is_asked_and_given_up() {
+async fn a_server_that_does_not_answer_a_ping_is_given_up() {
     let url = speaks("", Manners::Silent).await;
     let mut socket = ClientSocket::connect_with(&options(url)).await.unwrap();
     let start = tokio::time::Instant::now();
@@ -291,7 +291,7 @@ async fn a_silent_server_is_asked_and_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_answers_pings_may_be_silent_for_ever() {
+async fn a_server_that_answers_pings_may_send_nothing_for_ever() {
     let server = serve(Config::default(), echo).await;
     let mut socket = ClientSocket::connect_with(&options(server.url()))
         .await
@@ -313,7 +313,7 @@ async fn pings_and_pongs_can_be_seen() {
     assert_eq!(pong, Received::Pong("are you there".into()));
 }
 
-/// Who has begun to close says no more, and its goodbye is a good one all the same.
+/// A client that has begun to close sends no more messages, and still closes in order.
 #[tokio::test]
 async fn nothing_follows_our_close_frame() {
     let server = serve(Config::default(), echo).await;
@@ -324,13 +324,13 @@ async fn nothing_follows_our_close_frame() {
     assert!(matches!(socket.send("late").await, Err(Error::Closed)));
     assert!(matches!(socket.feed("late"), Err(Error::Closed)));
     assert!(matches!(socket.ping(b"late").await, Err(Error::Closed)));
-    let end = soon("the goodbye", socket.close(3001, "done")).await;
+    let end = soon("the close", socket.close(3001, "done")).await;
     assert_eq!(end.unwrap().code(), 3001);
 }
 
-/// k03: each breach of the rules ends the connection with the code for it.
+/// k03: each mistake of the server ends the connection with the code for it.
 #[tokio::test]
-async fn k03_a_hostile_server_is_hung_up_on() {
+async fn k03_a_hostile_server_is_closed_with_the_right_code() {
     for (frames, code) in [
         (&[0x82, 127, 0, 0, 0, 0, 0x40, 0, 0, 0][..], 1009), // 1 GiB is declared
         (&[0x81, 2, 0xff, 0xfe], 1007),                      // not UTF-8
@@ -355,7 +355,7 @@ async fn k03_a_hostile_server_is_hung_up_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn k04_a_server_that_never_answers_a_close_is_left_after_5_s() {
+async fn k04_a_server_that_never_answers_a_close_is_dropped_after_5_s() {
     let url = speaks("", Manners::Silent).await;
     let mut socket = ClientSocket::connect_with(&options(url)).await.unwrap();
     let start = tokio::time::Instant::now();
@@ -365,7 +365,7 @@ async fn k04_a_server_that_never_answers_a_close_is_left_after_5_s() {
 }
 
 #[tokio::test]
-async fn a_wrong_accept_and_what_nobody_asked_for_is_no_handshake() {
+async fn a_wrong_accept_and_an_extension_that_was_not_offered_are_refused() {
     for more in [
         "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n",
         "Sec-WebSocket-Protocol: chat\r\n",
@@ -387,8 +387,8 @@ enum Manners {
     Sends(Vec<u8>),
 }
 
-/// A server that completes the handshake, with these headers in addition, and then behaves
-/// like this. Its address.
+/// Starts a server that completes the handshake with these extra headers, and then behaves like
+/// this. Returns its address.
 async fn speaks(more: &str, manners: Manners) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr: SocketAddr = listener.local_addr().unwrap();
@@ -415,16 +415,16 @@ async fn speaks(more: &str, manners: Manners) -> String {
             Manners::Silent => {}
             Manners::Sends(bytes) => stream.write_all(&bytes).await.unwrap(),
         }
-        // Nothing is read any more, and nothing is closed.
+        // It reads nothing more and does not close.
         std::future::pending::<()>().await;
     });
     format!("ws://{addr}/")
 }
 
-/// Many small messages in one write; and a client that feeds without end is held back, not
-/// swollen.
+/// Many small messages leave in one write. A client that queues without end is stopped by a
+/// limit and does not fill its memory.
 #[tokio::test]
-async fn what_is_fed_leaves_when_the_client_waits_and_not_before_there_is_room() {
+async fn queued_messages_leave_when_the_client_waits_and_the_queue_is_bounded() {
     let config = Config {
         rate_limit: None,
         ..Config::default()
@@ -435,7 +435,7 @@ async fn what_is_fed_leaves_when_the_client_waits_and_not_before_there_is_room()
         .unwrap();
     let message = Message::from("x".repeat(32 * 1024));
     let mut fed = 0;
-    // Nobody takes the echoes yet, so at some time the server takes no more.
+    // The client reads no echoes yet, so at some time the server stops reading.
     while socket.feed(message.clone()).unwrap() {
         fed += 1;
         assert!(fed < 10_000, "there is always room");
@@ -470,7 +470,7 @@ async fn connects_to_the_addresses_it_is_given() {
 }
 
 #[tokio::test]
-async fn looks_a_host_up() {
+async fn looks_up_a_host() {
     let found = options("wss://localhost/").lookup().await.unwrap();
     let loopback = |found: &SocketAddr| found.ip().is_loopback() && found.port() == 443;
     assert!(!found.is_empty() && found.iter().all(loopback), "{found:?}");

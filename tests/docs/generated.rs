@@ -148,7 +148,7 @@ fn quoted(reason: &str) -> String {
 pub fn reasons() -> Result<(), Failed> {
     let sources = crate::sources(&["crates", "demos"]);
     let given = Regex::new(
-        r#"(?:CloseReason::[A-Z_]+|CloseReason::new\(\s*[A-Z]+|End::policy\()\s*,?\s*"([^"]+)""#,
+        r#"(?:\(\s*CloseReason::[A-Z_]+|CloseReason::new\(\s*[A-Z]+|End::policy\()\s*,?\s*"([^"]+)""#,
     )?;
     let known: Vec<_> = USES.iter().flat_map(|code| code.reasons).collect();
     let mut wrong = Vec::new();

@@ -1,7 +1,7 @@
-//! What a server counts: every figure is what was done, to the last one.
+//! The metrics of a server: every number is exact.
 //!
-//! The figures are read by two parsers: a few lines here, and Python's `prometheus_client`,
-//! which knows nothing of this project. What that one reads is what a monitor will read.
+//! Two parsers read them: a few lines here, and Python's `prometheus_client`, which is
+//! independent of this project and reads what a monitor will read.
 
 mod readers;
 
@@ -30,7 +30,7 @@ async fn get(server: &Running, target: &str) -> Response {
     raw.response().await
 }
 
-/// Every sample by its name and labels, as they stand in the text.
+/// Every sample by its name and labels, as they are in the text.
 fn samples(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let sample = |line: &str| {
@@ -44,7 +44,7 @@ async fn figures(server: &Running) -> BTreeMap<String, f64> {
     samples(&get(server, "/metrics").await.body)
 }
 
-/// Asserts what figures say; those that are not named here may say anything.
+/// Asserts these metrics. The others may have any value.
 #[track_caller]
 fn assert_says(figures: &BTreeMap<String, f64>, expected: &[(&str, f64)]) {
     for (name, value) in expected {
@@ -97,7 +97,7 @@ async fn an_ordinary_day(tls: bool) -> Running {
         for text in ["one", "two", "three", "four"] {
             assert_eq!(other.hear_text().await, text);
         }
-        // Whoever is answered has written all that came before, and counted it.
+        // A connection that has answered has written and counted everything before.
         other.say(Bytes::from_static(b"12345")).await;
         other.hear().await;
     }
@@ -112,7 +112,7 @@ async fn an_ordinary_day(tls: bool) -> Running {
     server
 }
 
-/// What they must say of [`an_ordinary_day`].
+/// The metrics after [`an_ordinary_day`].
 const ORDINARY: [(&str, f64); 29] = [
     ("zcomm_connections", 2.0),
     ("zcomm_connections_total", 3.0),
@@ -139,7 +139,7 @@ const ORDINARY: [(&str, f64); 29] = [
     ("zcomm_refusals_total{reason=\"full\"}", 0.0),
     ("zcomm_refusals_total{reason=\"malformed\"}", 0.0),
     ("zcomm_refusals_total{reason=\"timeout\"}", 0.0),
-    ("zcomm_refusals_total{reason=\"unheard\"}", 0.0),
+    ("zcomm_refusals_total{reason=\"dropped\"}", 0.0),
     ("zcomm_refusals_total{reason=\"other\"}", 0.0),
     ("zcomm_slow_clients_total", 0.0),
     ("zcomm_gaps_total", 0.0),
@@ -148,7 +148,7 @@ const ORDINARY: [(&str, f64); 29] = [
 ];
 
 #[tokio::test]
-async fn the_figures_are_what_happened() {
+async fn the_metrics_are_exact() {
     for tls in [false, true] {
         let server = an_ordinary_day(tls).await;
         let figures = figures(&server).await;
@@ -161,9 +161,9 @@ async fn the_figures_are_what_happened() {
     }
 }
 
-/// To read is not to change.
+/// A read changes nothing.
 #[tokio::test]
-async fn whoever_reads_the_figures_is_not_in_them() {
+async fn a_reader_of_the_metrics_is_not_counted() {
     let server = an_ordinary_day(false).await;
     let first = get(&server, "/metrics").await;
     let second = get(&server, "/metrics").await;
@@ -180,7 +180,7 @@ async fn whoever_reads_the_figures_is_not_in_them() {
 async fn stats_say_the_same_in_a_few_words() {
     let server = an_ordinary_day(false).await;
     let body = get(&server, "/stats").await.body;
-    // One line, with its end: behind it stands the prompt of whoever typed curl.
+    // One line with a line end, or the shell's prompt would follow on the same line.
     assert_eq!(body.find('\n'), Some(body.len() - 1), "{body:?}");
     let stats: Value = serde_json::from_str(&body).unwrap();
     let mut stats = stats.as_object().unwrap().clone();
@@ -192,7 +192,7 @@ async fn stats_say_the_same_in_a_few_words() {
     assert_eq!(Value::Object(stats), expected);
 }
 
-/// A gap is one thing that went wrong, however many messages are in it.
+/// A gap counts once, whatever the number of missed messages.
 #[tokio::test]
 async fn a_client_that_fell_behind_a_log_is_counted_as_a_gap() {
     let go = Arc::new(Notify::new());
@@ -220,14 +220,14 @@ async fn a_client_that_fell_behind_a_log_is_counted_as_a_gap() {
         ("zcomm_gaps_total", 1.0),
         ("zcomm_broadcasts_total", 1100.0),
         ("zcomm_deliveries_total", 1024.0),
-        // The words about the gap, and the answer at the end.
+        // The message about the gap, and the answer at the end.
         ("zcomm_messages_sent_total", 1026.0),
     ];
     assert_says(&figures(&server).await, &expected);
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_is_counted_as_slow() {
+async fn a_client_that_does_not_read_is_counted_as_slow() {
     let (ended, mut has_ended) = mpsc::unbounded_channel();
     let handler = move |mut connection: Connection| {
         let ended = ended.clone();
@@ -273,9 +273,9 @@ async fn a_client_that_does_not_answer_a_ping_is_counted() {
     assert_says(&figures(&server).await, &expected);
 }
 
-/// Browsers open connections that they then do not need: that is no refusal.
+/// Browsers open connections that they then do not need: that is not a refusal.
 #[tokio::test]
-async fn a_client_that_says_nothing_is_counted_as_a_timeout() {
+async fn a_client_that_sends_nothing_is_counted_as_a_timeout() {
     let config = Config {
         handshake_timeout: Duration::from_millis(100),
         ..Config::default()
@@ -291,7 +291,7 @@ async fn a_client_that_says_nothing_is_counted_as_a_timeout() {
     assert!(stats.contains(r#""refused":0,"#), "{stats}");
 }
 
-/// All who came are here or have gone, and each who has gone has a code.
+/// Each client is connected or has left, and each that has left has a close code.
 #[tokio::test]
 async fn every_connection_ends_with_one_code() {
     let server = serve(Config::default(), echo).await;
@@ -321,9 +321,9 @@ async fn every_connection_ends_with_one_code() {
     assert_says(&figures(&server).await, &expected);
 }
 
-/// A room is named by a stranger; the name stays inside its label.
+/// A client names a room; the name stays inside its label.
 #[tokio::test]
-async fn the_chat_shows_who_is_in_its_rooms() {
+async fn the_chat_shows_the_number_of_members_of_its_rooms() {
     let chat = chat_app().start().await;
     let mut ada = Guest::join(&chat, "Ada").await;
     let mut bob = Guest::join(&chat, "Bob").await;
@@ -351,7 +351,7 @@ async fn the_chat_shows_who_is_in_its_rooms() {
     assert_eq!(room("zcomm_room_messages_total", "lobby"), 2.0);
 }
 
-/// What the parser of others finds in a text.
+/// What Python's parser finds in a text.
 struct Read(Vec<Value>);
 
 impl Read {
@@ -373,7 +373,7 @@ json.dump([dict(name=s.name, labels=s.labels, value=s.value, type=f.type)
            for f in families(sys.stdin.read()) for s in f.samples], sys.stdout)
 ";
 
-/// A Python that has `prometheus_client`: one made for this, or the system's.
+/// A Python with `prometheus_client`: one made for this test, or the system's.
 async fn python() -> Option<String> {
     let made = concat!(env!("CARGO_TARGET_TMPDIR"), "/../prometheus/bin/python3");
     for python in [made, "python3", "/usr/bin/python3"] {
@@ -393,7 +393,7 @@ async fn python() -> Option<String> {
     None
 }
 
-/// Reads a text as a monitor would. `None` where there is no such parser.
+/// Reads a text as a monitor would; `None` without such a parser.
 async fn read_by_python(text: &str) -> Option<Read> {
     let mut child = Command::new(python().await?)
         .args(["-c", PARSER])
@@ -411,7 +411,7 @@ async fn read_by_python(text: &str) -> Option<Read> {
 }
 
 #[tokio::test]
-async fn a_parser_of_others_reads_the_same() {
+async fn an_independent_parser_reads_the_same() {
     for tls in [false, true] {
         let server = an_ordinary_day(tls).await;
         let text = get(&server, "/metrics").await.body;
@@ -439,9 +439,9 @@ async fn a_parser_of_others_reads_the_same() {
     }
 }
 
-/// A secret that is shown on the way is in no figure.
+/// A secret that a client sends is in no metric.
 #[tokio::test]
-async fn the_figures_keep_secrets() {
+async fn the_metrics_contain_no_secret() {
     let server = an_ordinary_day(false).await;
     let text = get(&server, &format!("/metrics?token={CANARY}")).await.body;
     assert!(text.contains("zcomm_refusals_total") && !text.contains(CANARY));

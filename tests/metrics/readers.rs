@@ -1,4 +1,4 @@
-//! Who may read the figures: whoever is at this machine, or shows the token.
+//! Who may read the metrics: a client on this machine, or one that sends the token.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +7,7 @@ use zcomm_core::{Config, Token};
 use crate::chat::client::chat_app;
 use crate::harness::{CANARY, Raw, Running, ask, echo, handshake, serve};
 
-/// A server on all addresses, known under two more names, that asks no token of clients.
+/// A server on all addresses, with two more names, that needs no token from clients.
 async fn server() -> Running {
     let config = Config {
         host: "0.0.0.0".into(),
@@ -43,12 +43,12 @@ async fn this_machine_reads_without_a_token() {
     for host in [format!("127.0.0.1:{port}"), format!("localhost:{port}")] {
         assert_eq!(status(addr, &host, "/metrics", "").await, 200, "{host}");
     }
-    // It needs none, so nobody looks at one.
+    // No token is needed, so a wrong one is not checked.
     let host = addr.to_string();
     assert_eq!(status(addr, &host, "/metrics", &bearer("x")).await, 200);
 }
 
-/// Under another name it may be a proxy on this machine that asks, for a stranger.
+/// A request with another name may come from a proxy on this machine, for another client.
 #[tokio::test]
 async fn under_another_name_and_through_a_proxy_the_token_is_needed() {
     let server = server().await;
@@ -88,14 +88,14 @@ async fn another_machine_needs_the_token() {
         eprintln!("not tried: this machine has no address but loopback");
         return;
     };
-    // Who connects to an address of its own has that address as well.
+    // A client that connects to this machine's own address has that address too.
     let addr = SocketAddr::from((address, server.addr.port()));
     let host = addr.to_string();
     assert_eq!(status(addr, &host, "/metrics", "").await, 403);
     assert_eq!(status(addr, &host, "/stats", "").await, 200);
     let token = bearer(CANARY);
     assert_eq!(status(addr, &host, "/metrics", &token).await, 200);
-    // To call itself loopback makes nobody local.
+    // The name of loopback in a request does not make a client local.
     let lie = format!("127.0.0.1:{}", addr.port());
     assert_eq!(status(addr, &lie, "/metrics", "").await, 403);
 }
@@ -111,7 +111,7 @@ async fn a_wrong_token_is_401_and_says_why() {
         let target = format!("/metrics?token={token}");
         assert_eq!(status(addr, &host, &target, "").await, 401);
     }
-    // None at all is no wrong one.
+    // A missing token does not count as a wrong one.
     let basic = "Authorization: Basic Zm9vOmJhcg==\r\n";
     for (target, more) in [("/metrics?token=", ""), ("/metrics", basic)] {
         assert_eq!(status(addr, &host, target, more).await, 403);
@@ -124,9 +124,9 @@ async fn a_wrong_token_is_401_and_says_why() {
     );
 }
 
-/// Without any token set there is none that could be right.
+/// If no token is set, none can be right.
 #[tokio::test]
-async fn a_server_without_a_token_shows_its_figures_only_here() {
+async fn a_server_without_a_token_shows_its_metrics_only_on_this_machine() {
     let server = serve(Config::default(), echo).await;
     let addr = server.addr;
     let host = addr.to_string();
@@ -136,7 +136,7 @@ async fn a_server_without_a_token_shows_its_figures_only_here() {
     assert_eq!(status(addr, &host, "/metrics", &proxied(CANARY)).await, 401);
 }
 
-/// Who guesses at one door is stopped at the other.
+/// Wrong tokens on one path count on the other path too.
 #[tokio::test]
 async fn wrong_tokens_are_counted_wherever_they_are_shown() {
     let server = serve(
@@ -153,7 +153,7 @@ async fn wrong_tokens_are_counted_wherever_they_are_shown() {
     let via = "Via: 1.1 proxy\r\n";
     let right = format!("/metrics?token={CANARY}");
     assert_eq!(status(addr, &host, &right, via).await, 200);
-    // After twenty at once it is ten a second: two hundred are soon too many.
+    // After twenty at once, ten a second are allowed: two hundred are soon too many.
     let mut stopped = false;
     for _ in 0..200 {
         let mut guess = Raw::connect(addr).await;
@@ -180,9 +180,9 @@ async fn wrong_tokens_are_counted_wherever_they_are_shown() {
     assert!(stopped, "by wrong tokens at the figures");
 }
 
-/// A page of another site can make a browser ask, and must not get to read the answer.
+/// A page of another site can make a browser send the request, and must not read the response.
 #[tokio::test]
-async fn no_page_of_another_origin_reads_the_figures() {
+async fn a_page_of_another_origin_cannot_read_the_metrics() {
     let server = server().await;
     let addr = loopback(&server);
     for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
@@ -190,13 +190,13 @@ async fn no_page_of_another_origin_reads_the_figures() {
         let response = ask(addr, request).await;
         assert_eq!(response.header("access-control-allow-origin"), None);
     }
-    // And a name that points at this machine is none that it answers for.
+    // A name that leads to this machine is not a name that the server accepts.
     let host = format!("evil.example:{}", addr.port());
     assert_eq!(status(addr, &host, "/metrics", "").await, 403);
 }
 
 #[tokio::test]
-async fn the_figures_are_only_read() {
+async fn the_metrics_can_only_be_read() {
     let server = server().await;
     let addr = loopback(&server);
     let head = format!("HEAD /metrics HTTP/1.1\r\nHost: {addr}\r\n\r\n");
@@ -207,8 +207,8 @@ async fn the_figures_are_only_read() {
     assert_eq!(status(addr, &addr.to_string(), "/metrics/", "").await, 404);
 }
 
-/// A page of another site can make its visitor's browser ask. It must not spend the budget
-/// of wrong tokens that the visitor has.
+/// A page of another site can make its visitor's browser send a request. It must not spend the
+/// visitor's budget of wrong tokens.
 #[tokio::test]
 async fn a_page_of_another_site_locks_nobody_out() {
     let chat = chat_app().env("WEBSOCKET_ALLOWED_HOSTS", "chat.example");

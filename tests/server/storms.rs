@@ -1,9 +1,9 @@
-//! Storms: a real process, and clients that mean it harm for some seconds.
+//! Storms: clients that attack a real process for some seconds.
 //!
-//! While each rages, a well-behaved client talks all the time and waits for each of its
-//! answers less than a second; afterwards the process has no more memory than it had, but
-//! for a few buffers. One run with the limits as they are, one with `WEBSOCKET_RATE_LIMIT=
-//! off`: the limits end an attacker early, and must not be all that protects the others.
+//! During each storm, a well-behaved client sends messages and waits less than a second for each
+//! answer. Afterwards the process uses no more memory than before, except for a few buffers. Each
+//! storm runs with the default limits and with `WEBSOCKET_RATE_LIMIT=off`: the limits end an
+//! attack early, but the other clients must not depend on them.
 
 use std::{
     future::Future,
@@ -26,10 +26,10 @@ use crate::{
 };
 
 const MIB: u64 = 1024 * 1024;
-/// How long a flood lasts.
+/// The duration of a flood.
 const FLOOD: Duration = Duration::from_secs(2);
 
-/// Memory of a process that is in use now (bytes), where the system tells.
+/// The memory that a process uses now, in bytes; `None` without `/proc`.
 fn memory(demo: &Demo) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", demo.id())).ok();
     let Some(status) = status else {
@@ -41,12 +41,13 @@ fn memory(demo: &Demo) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Runs a storm beside a well-behaved client of the echo server. Returns its worst wait.
+/// Runs a storm beside a well-behaved client of the echo server. Returns that client's longest
+/// wait.
 async fn beside_a_witness(demo: &Demo, storm: impl Future<Output = ()>) -> Duration {
     let mut witness = Client::connect(demo.url()).await;
     let over = AtomicBool::new(false);
     let talk = async {
-        // 20 a second is what one client may say.
+        // One client may send 20 messages a second.
         let mut turns = interval(Duration::from_millis(60));
         let mut worst = Duration::ZERO;
         let mut count = 0;
@@ -100,18 +101,18 @@ async fn echo_survives(start: crate::harness::Start, name: &str, storm: impl Asy
     }
 }
 
-/// Sends the same bytes over and over until the server ends it, or `FLOOD` is over. Returns
-/// what there was to read, which is read only then.
+/// Sends the same bytes again and again until the server ends the connection, or `FLOOD` is over.
+/// Reads nothing: the caller reads from the returned connection.
 async fn flood(demo: &Demo, first: Vec<u8>, again: Vec<u8>) -> Raw {
     let mut raw = Raw::open(demo.addr, "/").await;
     raw.send(&first).await;
     let sending = async { while raw.stream.write_all(&again).await.is_ok() {} };
-    // Both ends are right: which of them it must be is the caller's to say.
+    // The caller checks which of the two it was.
     timeout(FLOOD, sending).await.ok();
     raw
 }
 
-/// With the limits on, every attempt ends with 1008; the attacker comes back for `FLOOD`.
+/// With the limits on, every attempt ends with 1008. The attacker connects again for `FLOOD`.
 async fn limited(demo: &Demo, first: Vec<u8>, again: Vec<u8>) {
     let start = Instant::now();
     let mut attempts = 0;
@@ -136,7 +137,7 @@ fn empty_fragments() -> (Vec<u8>, Vec<u8>) {
 }
 
 fn one_byte_fragments() -> (Vec<u8>, Vec<u8>) {
-    // Now and then one is the last of its message, or the message would be too large.
+    // Some fragments are the last of their message, or the message would be too large.
     let message = [
         frame(0x80, b""),
         frame(0x01, b""),
@@ -192,13 +193,13 @@ async fn slow_reader(demo: &Demo) -> Raw {
 
 /// In real time, therefore one test: 5 s until a flush counts as stuck.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r12_slow_readers_are_closed_after_5_s_and_delay_nobody() {
+async fn r12_slow_readers_are_closed_after_5_s_and_do_not_delay_others() {
     echo_survives(off(), "slow readers", async |demo| {
         let slow = (0..8).map(|_| async {
             let mut raw = slow_reader(demo).await;
             let start = Instant::now();
             let message = frame(0x82, &[0; 60_000]);
-            // Blocks when the server reads no more, and ends when it has hung up.
+            // Blocks when the server stops reading, and ends when it closes the connection.
             let sending = async { while raw.stream.write_all(&message).await.is_ok() {} };
             soon("the server to hang up", sending).await;
             start.elapsed()
@@ -211,7 +212,7 @@ async fn r12_slow_readers_are_closed_after_5_s_and_delay_nobody() {
     .await;
 }
 
-/// How many descriptors the process holds, where the system tells.
+/// The number of open descriptors of the process; `None` without `/proc`.
 fn descriptors(demo: &Demo) -> Option<usize> {
     std::fs::read_dir(format!("/proc/{}/fd", demo.id()))
         .ok()
@@ -229,7 +230,7 @@ async fn r04_thousands_come_and_go_and_leave_nothing_behind() {
                 let mut stream = soon("a connection", rude(demo)).await.unwrap();
                 let request = handshake(demo.addr, "/", "");
                 match (visitor + n) % 4 {
-                    // Leaves without a word, or in the middle of one.
+                    // Leaves without a Close frame, or in the middle of a frame.
                     0 => {}
                     1 => stream.write_all(&request.as_bytes()[..20]).await.unwrap(),
                     2 => {
@@ -253,7 +254,7 @@ async fn r04_thousands_come_and_go_and_leave_nothing_behind() {
     .await;
 }
 
-/// What one connection has heard of one sender who counts: the next number it must hear.
+/// What one client has received of one sender, which counts: the next number that must come.
 struct Listener {
     next: Option<u64>,
     missed: u64,
@@ -270,7 +271,7 @@ impl Listener {
         let (_, said) = text.split_once(" says: ").unwrap();
         let number: u64 = said.split(' ').next().unwrap().parse().unwrap();
         if let Some(next) = self.next {
-            assert_eq!(number, next, "a hole that nobody told");
+            assert_eq!(number, next, "a gap that was not reported");
         }
         self.next = Some(number + 1);
     }
@@ -290,7 +291,7 @@ impl Dice {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r14_who_stalls_and_reconnects_hears_everything_or_is_told_what_not() {
+async fn r14_a_client_that_stalls_and_reconnects_gets_everything_or_the_gap() {
     let demo = demo!("open_broadcast")
         .env("WEBSOCKET_RATE_LIMIT", "off")
         .start()
@@ -317,7 +318,7 @@ async fn r14_who_stalls_and_reconnects_hears_everything_or_is_told_what_not() {
                 };
                 // Some leave early, some stay; the first stalls longest.
                 for _ in 0..dice.throw(2000) {
-                    // In silence it leaves, if need be in the middle of a frame.
+                    // It leaves without a Close frame, perhaps in the middle of another frame.
                     let next = timeout(Duration::from_millis(500), raw.next_frame()).await;
                     let Ok(next) = next else { break };
                     let (first, text) = next.expect("only the listener leaves");
@@ -348,7 +349,7 @@ async fn r14_who_stalls_and_reconnects_hears_everything_or_is_told_what_not() {
         }
         bursts.tick().await;
     }
-    // One that reads nothing until all was said, more than any buffer holds, and stays.
+    // A client that reads nothing until all is sent, which is more than any buffer holds.
     let mut sleeper = slow_reader(&demo).await;
     let last = said + 6000;
     for said in said..last {
@@ -372,14 +373,14 @@ async fn r14_who_stalls_and_reconnects_hears_everything_or_is_told_what_not() {
         (heard, missed, sessions) = (heard + more, missed + less, sessions + visits);
     }
     eprintln!(
-        "reconnect storm: {last} said; {heard} heard in {sessions} sessions, {missed} told as missed"
+        "reconnect storm: {last} sent; {heard} received in {sessions} sessions, {missed} reported as missed"
     );
     assert!(heard > 1000 && sessions > 6, "this was no storm");
 }
 
-/// Everybody who listens costs a cursor and one batch, not a queue.
+/// Each reader costs a cursor and one batch, not a queue.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r11_a_broadcast_to_many_who_do_not_read_is_bounded_by_the_log() {
+async fn r11_a_broadcast_to_many_that_do_not_read_is_bounded_by_the_log() {
     let demo = demo!("open_broadcast")
         .env("WEBSOCKET_RATE_LIMIT", "off")
         .start()
@@ -481,7 +482,7 @@ async fn all_hostile_frames_over_and_over_leave_the_memory_as_it_was() {
         let visits = hostile().into_iter().map(|input| async move {
             let mut raw = Raw::open(addr, "/").await;
             raw.send(&input).await;
-            // Our FIN: whoever was not closed for its input goes now.
+            // Our FIN: it ends the connections that were not closed for their input.
             raw.stream.shutdown().await.ok();
             raw.rest().await;
         });

@@ -1,4 +1,4 @@
-//! The X-ray: every byte that passes, explained, and nothing that must not be seen.
+//! The X-ray: it explains every byte that passes, and hides what must not be shown.
 
 use std::{
     process::Stdio,
@@ -28,7 +28,7 @@ use crate::{
 const HELLO: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
 
 #[tokio::test]
-async fn the_echo_lesson_shows_what_a_client_has_sent_over_both_transports() {
+async fn the_echo_lesson_shows_frames_over_both_transports() {
     let plain = demo!("2_websocket_echo");
     let encrypted = demo!("2_websocket_echo").tls();
     for start in [plain, encrypted] {
@@ -37,7 +37,7 @@ async fn the_echo_lesson_shows_what_a_client_has_sent_over_both_transports() {
         let mut client = Client::connect(demo.url()).await;
         client.say("Grüße").await;
         assert_eq!(client.hear_text().await, "Echo: Grüße");
-        demo.says("47 72 c3 bc c3 9f 65     payload, key taken off: \"Grüße\"")
+        demo.says("47 72 c3 bc c3 9f 65     payload, unmasked: \"Grüße\"")
             .await;
         demo.says("as text: \"Echo: Grüße\"").await;
     }
@@ -85,20 +85,20 @@ async fn the_example_of_the_rfc_is_shown_bit_by_bit() {
 ",
         "
      81            1... ....  FIN: the last frame of its message
-                   .000 ....  RSV: 0, as nothing was agreed that uses them
+                   .000 ....  RSV: 0, no extension uses them
                    .... 0001  opcode 1: text
      85            1... ....  MASK: yes, as a client must
                    .000 0101  length 5
      37 fa 21 3d              masking key
      7f 9f 4d 51 58           payload, masked
-     48 65 6c 6c 6f           payload, key taken off: \"Hello\"
+     48 65 6c 6c 6f           payload, unmasked: \"Hello\"
 ",
     ] {
         assert!(output.contains(table), "{output}");
     }
 }
 
-/// What the server refuses is told with the section of RFC 6455 where to read on.
+/// A frame that the server rejects is shown with the section of RFC 6455.
 #[tokio::test]
 async fn each_mistake_is_shown_with_its_section() {
     let mut demo = demo!("2_websocket_echo")
@@ -106,7 +106,7 @@ async fn each_mistake_is_shown_with_its_section() {
         .start()
         .await;
     let begun = |second: u8| [frame(0x01, b"a"), frame(second, b"b")].concat();
-    let mut told = 0;
+    let mut broken = 0;
     for (section, bytes, code) in [
         ("5.1", vec![0x81, 1, b'x'], 1002),
         ("5.2", frame(0xc1, b"x"), 1002),
@@ -124,15 +124,15 @@ async fn each_mistake_is_shown_with_its_section() {
         let mut raw = Raw::open(demo.addr, "/").await;
         raw.send(&bytes).await;
         assert_eq!(raw.closed().await.0, code);
-        told += 1;
-        let output = demo.says_times("! RFC 6455, ", told).await;
+        broken += 1;
+        let output = demo.says_times("! RFC 6455, ", broken).await;
         let last = output.rsplit("! RFC 6455, ").next().unwrap();
         assert!(
             last.starts_with(&format!("{section}: ")),
             "{section}: {last}"
         );
     }
-    // The server lets this one pass (f22), and it is wrong all the same.
+    // The server accepts this one (f22), but it breaks a rule.
     let mut raw = Raw::open(demo.addr, "/").await;
     raw.send(b"\x81\xfe\0\x05\0\0\0\0hello").await;
     raw.next_frame().await.unwrap();
@@ -140,7 +140,7 @@ async fn each_mistake_is_shown_with_its_section() {
         .await;
 }
 
-/// A program that writes JSON to a stdout of its own.
+/// A program that writes JSON to its stdout.
 struct JsonDemo {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -156,7 +156,7 @@ impl JsonDemo {
         let line = soon("its address", log.next_line()).await.unwrap().unwrap();
         let addr = line.split("://").nth(1).unwrap();
         let addr = addr.split('/').next().unwrap().parse().unwrap();
-        // Nobody may be held up by a log that nobody reads.
+        // Keep reading the log, or the program blocks.
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
         JsonDemo {
             child,
@@ -179,7 +179,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// stdout is for programs: nothing else stands there.
+/// stdout is for programs: it has events and nothing else.
 #[tokio::test]
 async fn every_line_of_json_is_an_event_and_nothing_is_lost() {
     let mut demo = JsonDemo::start(demo!("2_websocket_echo").env("ECHO_PREFIX", "")).await;
@@ -234,7 +234,7 @@ async fn every_line_of_json_is_an_event_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_message_in_pieces_is_put_together_at_its_last_one() {
+async fn a_fragmented_message_is_put_together_at_its_last_frame() {
     let mut demo = JsonDemo::start(demo!("2_websocket_echo")).await;
     let mut raw = Raw::open(demo.addr, "/").await;
     let pieces = [
@@ -268,8 +268,8 @@ async fn a_message_in_pieces_is_put_together_at_its_last_one() {
     }
 }
 
-/// Everything that could carry a token, in both forms: the harness looks for it in what a
-/// demo has printed; as digits it must not stand there either.
+/// A token in every possible place, in both formats: the harness looks for it in the output.
+/// The output must not have it as digits either.
 #[tokio::test]
 async fn no_token_is_in_an_xray() {
     for form in ["--xray", "--xray=json"] {
@@ -306,7 +306,7 @@ async fn no_token_is_in_an_xray() {
             raw.hang_up().await;
             raw.rest().await;
         }
-        // One for each: they were seen.
+        // One for each connection, so all were shown.
         let ends = if form == "--xray" {
             "the end, after"
         } else {
@@ -321,9 +321,9 @@ async fn no_token_is_in_an_xray() {
     }
 }
 
-/// On its way to a terminal every character of a stranger is one that can be seen.
+/// Characters of a peer that would control the terminal are replaced.
 #[tokio::test]
-async fn what_could_control_a_terminal_is_shown_as_a_picture() {
+async fn a_control_character_is_shown_as_a_picture() {
     for form in ["--xray", "--xray=json"] {
         let mut demo = demo!("2_websocket_echo").arguments([form]).start().await;
         let mut raw = Raw::open(demo.addr, "/?\u{9b}2J").await;
@@ -357,10 +357,10 @@ async fn what_could_control_a_terminal_is_shown_as_a_picture() {
     }
 }
 
-/// A terminal that takes nothing holds nobody up, and what it missed is counted to the last
-/// frame.
+/// A terminal that does not read delays no client, and the frames it missed are counted to the
+/// last one.
 #[tokio::test]
-async fn a_terminal_that_stops_delays_nobody_and_is_told_what_it_missed() {
+async fn a_terminal_that_stops_delays_no_client_and_learns_what_it_missed() {
     let start = demo!("2_websocket_echo")
         .env("WEBSOCKET_RATE_LIMIT", "off")
         .env("ECHO_PREFIX", "");
@@ -371,7 +371,7 @@ async fn a_terminal_that_stops_delays_nobody_and_is_told_what_it_missed() {
         client.say(text.as_str()).await;
         assert_eq!(client.hear_text().await, text);
     }
-    // Until here nobody has read a byte of it.
+    // Until here the test has read none of the output.
     client.leave().await;
     let (mut shown, mut missing) = (0, 0);
     while shown + missing < 8004 {
@@ -390,9 +390,9 @@ async fn a_terminal_that_stops_delays_nobody_and_is_told_what_it_missed() {
     demo.child.kill().await.unwrap();
 }
 
-/// Whoever reads may go, too: `| head`.
+/// As with `| head`.
 #[tokio::test]
-async fn a_reader_that_goes_takes_nobody_along() {
+async fn a_reader_that_leaves_stops_no_server() {
     let demo = JsonDemo::start(demo!("2_websocket_echo")).await;
     let JsonDemo {
         child: _child,
@@ -413,14 +413,14 @@ fn collecting() -> (Xray, Log) {
     let log = Log::default();
     let to = Arc::clone(&log);
     (
-        Xray::call(move |seen| to.lock().unwrap().push(seen.clone())),
+        Xray::call(move |event| to.lock().unwrap().push(event.clone())),
         log,
     )
 }
 
-/// Client and server look at the same bytes, and both below the codec and above TLS.
+/// Client and server show the same bytes: both look below the codec and above TLS.
 #[tokio::test]
-async fn both_ends_see_the_same() {
+async fn both_ends_show_the_same() {
     for tls in [None, Some(identity())] {
         let (server_xray, at_server) = collecting();
         let (client_xray, at_client) = collecting();
@@ -444,30 +444,31 @@ async fn both_ends_see_the_same() {
         }
         socket.ping(b"?").await.unwrap();
         socket.close(CloseReason::NORMAL, "bye").await.unwrap();
-        // The last of each is gone: all of it is written.
+        // Dropping the last clone writes all events.
         drop(socket);
         server.stop().await;
         drop(server);
-        let seen = |log: &Log, direction: Direction| {
+        let events = |log: &Log, direction: Direction| {
             let log = log.lock().unwrap();
-            let what = log.iter().filter(|seen| seen.from == Some(direction));
-            what.map(|seen| (seen.what.clone(), seen.errors.clone()))
+            let events = log.iter().filter(|event| event.from == Some(direction));
+            events
+                .map(|event| (event.kind.clone(), event.errors.clone()))
                 .collect::<Vec<_>>()
         };
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
-            let at_server = seen(&at_server, direction);
-            assert_eq!(at_server, seen(&at_client, direction));
+            let at_server = events(&at_server, direction);
+            assert_eq!(at_server, events(&at_client, direction));
             assert!(at_server.iter().all(|(_, errors)| errors.is_empty()));
             assert!(!format!("{at_server:?}").contains(CANARY));
         }
-        assert_eq!(seen(&at_server, Direction::ClientToServer).len(), 5);
+        assert_eq!(events(&at_server, Direction::ClientToServer).len(), 5);
         let last = at_server.lock().unwrap().last().cloned().unwrap();
-        assert!(matches!(last.what, EventKind::End(end) if end.server_bytes > 100));
+        assert!(matches!(last.kind, EventKind::End(end) if end.server_bytes > 100));
     }
 }
 
 #[tokio::test]
-async fn a_page_is_shown_as_its_head_and_a_number() {
+async fn a_page_is_shown_as_its_head_and_the_length_of_its_body() {
     let (xray, log) = collecting();
     let config = Config {
         xray: Some(xray),
@@ -479,10 +480,10 @@ async fn a_page_is_shown_as_its_head_and_a_number() {
     server.stop().await;
     drop(server);
     let log = log.lock().unwrap();
-    let what: Vec<_> = log.iter().map(|seen| &seen.what).collect();
+    let kinds: Vec<_> = log.iter().map(|event| &event.kind).collect();
     assert!(
         matches!(
-            what[..],
+            kinds[..],
             [
                 EventKind::Open(_),
                 EventKind::Request(_),
@@ -491,11 +492,11 @@ async fn a_page_is_shown_as_its_head_and_a_number() {
                 EventKind::End(_)
             ]
         ),
-        "{what:?}"
+        "{kinds:?}"
     );
 }
 
-/// A lesson that is given what it does not have says so; so does a wrong form.
+/// A lesson rejects an unknown argument, and an unknown format.
 #[tokio::test]
 async fn a_wrong_argument_ends_a_lesson_with_a_sentence() {
     for (argument, code, said) in [
@@ -522,8 +523,8 @@ async fn a_wrong_argument_ends_a_lesson_with_a_sentence() {
     }
 }
 
-/// Lesson 3 has arguments of its own, and this one too: with an address it is the client
-/// that shows, without one the server.
+/// Lesson 3 has arguments of its own besides this one. With an address the client shows the
+/// X-ray, without one the server.
 #[tokio::test]
 async fn lesson_3_shows_its_visit() {
     let own = demo!("3_websocket_secure").arguments(["--once", "--xray"]);

@@ -1,5 +1,4 @@
-//! A session that `zcomm xray --json --record FILE` has watched: what it says of it, and the
-//! bytes it says it of.
+//! A connection that `zcomm xray --json --record FILE` has watched: its events and its bytes.
 
 use std::{fs, path::Path};
 
@@ -8,20 +7,20 @@ use serde_json::Value;
 
 use crate::wireshark::{Turns, differences};
 
-/// One WebSocket out of all connections that were watched.
+/// The first WebSocket among the recorded connections.
 pub(crate) struct Session {
-    /// All bytes, in their order.
+    /// All bytes, in order.
     pub(crate) turns: Turns,
-    /// What the X-ray says of them.
+    /// The events of the X-ray.
     pub(crate) events: Vec<Value>,
 }
 
 impl Session {
-    /// Reads what has been printed and recorded until now; `None` before there is a WebSocket.
+    /// Reads the output and the recording so far; `None` before there is a WebSocket.
     pub(crate) fn read(printed: &Path, recording: &Path) -> Option<Session> {
         let lines = |file| -> Vec<Value> {
             let text: String = fs::read_to_string(file).unwrap();
-            // The last line may be on its way.
+            // The last line may be incomplete.
             let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
             whole
                 .lines()
@@ -48,7 +47,7 @@ impl Session {
         })
     }
 
-    /// Frames of this kind from this side.
+    /// The frames of this opcode from this side.
     pub(crate) fn frames(&self, from: &str, opcode: &str) -> impl Iterator<Item = &Value> {
         let events = self
             .events
@@ -59,12 +58,12 @@ impl Session {
             .filter(move |frame| frame["opcode"] == opcode)
     }
 
-    /// Whether its end has been seen.
+    /// Whether the connection has ended.
     pub(crate) fn ended(&self) -> bool {
         self.events.iter().any(|event| event.get("end").is_some())
     }
 
-    /// Compression is offered, and nobody takes it up.
+    /// The client offers compression, and the server declines it.
     pub(crate) fn offers_compression_in_vain(&self) {
         let extensions = |head| self.header(head, "Sec-WebSocket-Extensions");
         let offered = extensions("request").unwrap();
@@ -72,7 +71,7 @@ impl Session {
         assert_eq!(extensions("response"), None);
     }
 
-    /// What this side says of itself in its head.
+    /// The value of a header.
     fn header(&self, head: &str, name: &str) -> Option<&str> {
         let head = self.events.iter().find_map(|event| event.get(head))?;
         let mut headers = head["headers"].as_array()?.iter();
@@ -84,7 +83,7 @@ impl Session {
         found?["value"].as_str()
     }
 
-    /// The X-ray finds no rule broken, and Wireshark reads the same.
+    /// The X-ray finds no broken rule, and Wireshark reads the same.
     #[track_caller]
     pub(crate) fn is_what_wireshark_reads(&self, pcap: &Path) {
         let broken = self

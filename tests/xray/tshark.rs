@@ -1,4 +1,4 @@
-//! A conversation of our own, frame by frame, as our decoder and as Wireshark read it.
+//! One of our conversations, frame by frame, as our decoder and Wireshark read it.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::{
     xray::wireshark::{Turns, differences},
 };
 
-/// What a server has sent until now, as it came.
-async fn hears(raw: &mut Raw, turns: &mut Turns, bytes: usize) {
-    let mut heard = vec![0; bytes];
-    soon("an answer", raw.stream.read_exact(&mut heard))
+/// Reads bytes from the server.
+async fn read(raw: &mut Raw, turns: &mut Turns, bytes: usize) {
+    let mut answer = vec![0; bytes];
+    soon("an answer", raw.stream.read_exact(&mut answer))
         .await
         .unwrap();
-    turns.push((false, heard));
+    turns.push((false, answer));
 }
 
 #[tokio::test]
@@ -36,8 +36,8 @@ async fn wireshark_reads_the_same_frames() {
     raw.send(&request).await;
     turns.push((true, request));
     turns.push((false, raw.head().await.head.into_bytes()));
-    // What is said, and how long the answers are.
-    for (said, answer) in [
+    // The bytes sent, and the length of the answer.
+    for (sent, answer) in [
         (frame(0x81, b"Hello"), 7),
         (frame(0x81, "Grüße, 世界".as_bytes()), 17),
         (frame(0x81, &[b'x'; 125]), 127),
@@ -53,29 +53,29 @@ async fn wireshark_reads_the_same_frames() {
         (frame(0x81, b""), 2),
         (frame(0x88, b"\x03\xe8bye"), 7),
     ] {
-        raw.send(&said).await;
-        turns.push((true, said));
-        hears(&mut raw, &mut turns, answer).await;
+        raw.send(&sent).await;
+        turns.push((true, sent));
+        read(&mut raw, &mut turns, answer).await;
     }
     server.stop().await;
 
-    // Bytes of the first payload: of what the decoder has not seen, Wireshark says something else.
+    // With one payload byte changed, Wireshark must disagree with our decoder.
     let mut other = turns.clone();
     let last = other[2].1.last_mut().unwrap();
     *last ^= 1;
 
-    let mut session = Decoder::new(1).keeping(70_000);
+    let mut decoder = Decoder::new(1).keeping(70_000);
     let mut events = Vec::new();
     for (client, bytes) in &turns {
-        let see = &mut |seen: Event| {
-            assert_eq!(seen.errors, []);
-            events.push(serde_json::from_str::<Value>(&seen.to_json()).unwrap());
+        let on_event = &mut |event: Event| {
+            assert_eq!(event.errors, []);
+            events.push(serde_json::from_str::<Value>(&event.to_json()).unwrap());
         };
         let from = match client {
             true => Direction::ClientToServer,
             false => Direction::ServerToClient,
         };
-        session.feed(Duration::ZERO, from, bytes, see);
+        decoder.feed(Duration::ZERO, from, bytes, on_event);
     }
     assert_eq!(events.len(), 2 + 14 + 11);
     let file = folder("tshark").join(format!("{}.pcap", std::process::id()));

@@ -1,4 +1,4 @@
-//! The wire, shown to the page whose connection it is, and to nobody else.
+//! A page sees the X-ray of its own connection, and of no other.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::{
     harness::{Client, Demo, Raw, ask, handshake},
 };
 
-/// Two random words, as pages make them.
+/// Two random attempts, as pages make them.
 const OURS: &str = "0123456789abcdef0123456789abcdef";
 const THEIRS: &str = "fedcba9876543210fedcba9876543210";
 
@@ -25,7 +25,7 @@ async fn event(viewer: &mut Client) -> Value {
     serde_json::from_str(&viewer.hear_text().await).unwrap()
 }
 
-/// What an event is, in short.
+/// A short name for an event.
 fn named(event: &Value) -> String {
     match event["frame"].as_object() {
         Some(frame) => {
@@ -51,7 +51,7 @@ async fn until_the_end(viewer: &mut Client) -> Vec<String> {
     names
 }
 
-/// However early or late it comes.
+/// A page may look before, during or after its connection.
 #[tokio::test]
 async fn a_page_sees_its_connection_from_the_first_byte_to_the_last() {
     for tls in [false, true] {
@@ -67,7 +67,7 @@ async fn a_page_sees_its_connection_from_the_first_byte_to_the_last() {
         demo.says("the end, after").await;
         let mut after = viewer(&demo, OURS).await;
         for viewer in [&mut before, &mut between, &mut after] {
-            let seen = until_the_end(viewer).await;
+            let events = until_the_end(viewer).await;
             let expected = [
                 "open",
                 "request",
@@ -78,13 +78,13 @@ async fn a_page_sees_its_connection_from_the_first_byte_to_the_last() {
                 "server close",
                 "end",
             ];
-            assert_eq!(seen, expected);
+            assert_eq!(events, expected);
         }
     }
 }
 
 #[tokio::test]
-async fn the_next_connection_of_the_same_attempt_is_seen_as_well_and_no_other_is() {
+async fn a_page_sees_the_next_connection_of_its_attempt_and_no_other() {
     let demo = demo!("2_websocket_echo")
         .arguments(["--xray"])
         .start()
@@ -96,20 +96,20 @@ async fn the_next_connection_of_the_same_attempt_is_seen_as_well_and_no_other_is
         client.say(text).await;
         client.hear_text().await;
         client.leave().await;
-        let seen = until_the_end(&mut ours).await;
-        assert_eq!(seen[3], format!("client {text}"));
+        let events = until_the_end(&mut ours).await;
+        assert_eq!(events[3], format!("client {text}"));
     }
-    // What they see first is their own.
+    // The first events of the other page are its own.
     let mut client = Client::connect(with_attempt(&demo, THEIRS)).await;
     client.say("three").await;
     client.leave().await;
-    let seen = until_the_end(&mut theirs).await;
-    assert_eq!(seen[3], "client three");
+    let events = until_the_end(&mut theirs).await;
+    assert_eq!(events[3], "client three");
 }
 
-/// The page asks what went wrong, and can look at it, too.
+/// The page can see why the server refused its connection.
 #[tokio::test]
-async fn a_refused_handshake_is_seen_with_its_answer() {
+async fn a_page_sees_a_refused_handshake_with_its_response() {
     let mut demo = demo!("4_websocket_broadcast")
         .arguments(["--xray"])
         .env("WEBSOCKET_REFUSE", "http")
@@ -133,25 +133,28 @@ async fn a_refused_handshake_is_seen_with_its_answer() {
 }
 
 #[tokio::test]
-async fn a_viewer_is_no_client_hears_no_broadcast_and_is_not_shown_itself() {
+async fn a_viewer_is_not_a_client_gets_no_broadcast_and_is_not_shown() {
     let mut demo = demo!("4_websocket_broadcast")
         .arguments(["--xray"])
         .env("WEBSOCKET_TOKEN", TOKEN)
         .start()
         .await;
     let mut viewer = viewer(&demo, &format!("{OURS}&token={TOKEN}")).await;
-    demo.says("it shows this X-ray to a page").await;
+    demo.says("this connection carries the X-ray itself").await;
     let url = with_attempt(&demo, &format!("{OURS}&token={TOKEN}"));
     let mut client = Client::connect(url).await;
     client.say("to everybody").await;
-    // What a viewer says nobody hears.
+    // A message from a viewer reaches no client.
     viewer.say("hello?").await;
     let stats: Value = serde_json::from_str(&demo.get("/stats").await.body).unwrap();
     assert_eq!(stats["clients"], 1, "{stats}");
     assert_eq!(stats["accepted"], 1, "{stats}");
     client.leave().await;
-    let seen = until_the_end(&mut viewer).await;
-    assert!(seen.contains(&"client to everybody".to_owned()), "{seen:?}");
+    let events = until_the_end(&mut viewer).await;
+    assert!(
+        events.contains(&"client to everybody".to_owned()),
+        "{events:?}"
+    );
     demo.says("the end, after").await;
     assert!(demo.output().contains("to everybody"));
     assert!(!demo.output().contains("hello?"));
@@ -159,7 +162,7 @@ async fn a_viewer_is_no_client_hears_no_broadcast_and_is_not_shown_itself() {
 }
 
 #[tokio::test]
-async fn a_server_without_an_xray_says_how_to_get_one() {
+async fn a_server_without_an_xray_says_how_to_switch_it_on() {
     let demo = demo!("2_websocket_echo").start().await;
     let target = format!("/xray?watch={OURS}&attempt={THEIRS}");
     let refused = ask(demo.addr, handshake(demo.addr, &target, "")).await;
@@ -170,9 +173,9 @@ async fn a_server_without_an_xray_says_how_to_get_one() {
     assert!(why["help"].as_str().unwrap().contains("--xray"));
 }
 
-/// The checks of every handshake stand before a viewer, too.
+/// A viewer passes the checks of every handshake, too.
 #[tokio::test]
-async fn a_viewer_shows_its_token_its_origin_and_what_it_wants_to_see() {
+async fn a_viewer_needs_a_token_an_origin_and_one_attempt() {
     let demo = demo!("4_websocket_broadcast")
         .arguments(["--xray"])
         .env("WEBSOCKET_REFUSE", "http")
@@ -198,9 +201,9 @@ async fn a_viewer_shows_its_token_its_origin_and_what_it_wants_to_see() {
     }
 }
 
-/// A page that does not read is told how much it has missed, and holds nobody up.
+/// A page that does not read delays no connection, and learns how much it has missed.
 #[tokio::test]
-async fn a_viewer_that_is_slower_than_its_connection_is_told_the_gap() {
+async fn a_viewer_that_is_slower_than_its_connection_learns_the_gap() {
     let demo = demo!("2_websocket_echo")
         .arguments(["--xray"])
         .env("WEBSOCKET_RATE_LIMIT", "off")

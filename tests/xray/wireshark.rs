@@ -1,11 +1,10 @@
 //! A second opinion: what Wireshark reads in the same bytes.
 //!
-//! Our decoder and our codec agree, but both are ours to misunderstand. `tshark`, the
-//! terminal form of Wireshark, has read WebSocket for other people for many years. It wants
-//! packets, so the bytes are put into some. It reads a file and captures nothing, which
-//! needs no rights.
+//! Our decoder and our codec agree, but both may share a misunderstanding. `tshark`, the
+//! terminal form of Wireshark, is an independent decoder. It reads packets, so the bytes are
+//! put into packets. It reads a file and captures nothing, which needs no special rights.
 //!
-//! Three packages of tests share this: sessions of our own, of Python and of a browser.
+//! Three test programs share this: for our own conversations, Python's and a browser's.
 
 use std::{
     collections::VecDeque,
@@ -17,10 +16,10 @@ use std::{
 
 use serde_json::Value;
 
-/// A conversation in turns: whether they are the client's, and which bytes.
+/// A conversation in turns: whether the client sent it, and the bytes.
 pub(crate) type Turns = Vec<(bool, Vec<u8>)>;
 
-/// What Wireshark calls a field, and what our event has instead, if it has one.
+/// The name of a field in Wireshark, and its value from our event, if there is one.
 type Field = (&'static str, fn(&Value) -> Option<String>);
 
 const FIELDS: [Field; 28] = [
@@ -90,13 +89,13 @@ fn flag(flag: Option<bool>) -> Option<String> {
     flag.map(|flag| u8::from(flag).to_string())
 }
 
-/// The first line of a head has three.
+/// One of the three words in the first line of a head.
 fn word(head: &Value, which: usize) -> Option<String> {
     let mut words = head["line"].as_str()?.splitn(3, ' ');
     words.nth(which).map(str::to_owned)
 }
 
-/// All headers, as `tshark` strings them together.
+/// All headers, joined as `tshark` joins them.
 fn lines(head: &Value) -> Option<String> {
     let lines = head["headers"].as_array()?.iter().map(|header| {
         let part = |name| header[name].as_str().unwrap();
@@ -123,7 +122,7 @@ fn reserved(event: &Value) -> Option<String> {
     Some(format!("0x{bits:02x}"))
 }
 
-/// The length in this form; 126 and 127 in the first mean that another one follows.
+/// The length field of this form. In the first, 126 and 127 mean that another one follows.
 fn length(event: &Value, form: u8) -> Option<String> {
     let frame = &event["frame"];
     let is = frame["form"].as_u64()?;
@@ -134,9 +133,9 @@ fn length(event: &Value, form: u8) -> Option<String> {
     }
 }
 
-/// The payload of a frame of this kind. Wireshark shows a message in pieces as a whole, at its
-/// last frame; but into a frame with nothing in it it does not look, so a message that ends
-/// with one is never put together there.
+/// The payload of a frame of this kind. Wireshark shows a fragmented message as a whole, at its
+/// last frame. It does not look into an empty frame, so it never puts a message together that
+/// ends with one.
 fn payload(event: &Value, kind: &str) -> Option<String> {
     let frame = &event["frame"];
     let whole = match &frame["message"] {
@@ -153,7 +152,7 @@ fn payload(event: &Value, kind: &str) -> Option<String> {
     .filter(|_| shown)
 }
 
-/// An X-ray keeps the beginning of what is long, of a payload and of a message in pieces.
+/// The X-ray keeps only the beginning of a long payload, and of a long fragmented message.
 fn agree(ours: &str, theirs: &str, event: &Value) -> bool {
     let frame = &event["frame"];
     let cut = [frame, &frame["message"]].into_iter().any(|part| {
@@ -163,15 +162,15 @@ fn agree(ours: &str, theirs: &str, event: &Value) -> bool {
     ours == theirs || (cut && ours.len() >= 4096 && theirs.starts_with(ours))
 }
 
-/// Where the two disagree about the same bytes; the events are those of one connection, as
-/// `--json` prints them. `None` without `tshark`, which is said once, past the test runner.
+/// The differences between the two for the same bytes. The events are those of one connection,
+/// as `--json` prints them. Returns `None` without `tshark`, and prints that once.
 pub(crate) fn differences(pcap: &Path, turns: &Turns, events: &[Value]) -> Option<Vec<String>> {
-    let seen = |event: &&Value| {
+    let compared = |event: &&Value| {
         ["request", "response", "frame"]
             .iter()
             .any(|what| event.get(what).is_some())
     };
-    let events: Vec<_> = events.iter().filter(seen).collect();
+    let events: Vec<_> = events.iter().filter(compared).collect();
     write_pcap(pcap, turns, &events);
     let packets = tshark(pcap)?;
     let mut differ = Vec::new();
@@ -195,7 +194,7 @@ struct End {
     port: u16,
     /// Its next byte, counted from 1 as TCP does.
     next: u32,
-    /// How long its heads and frames are.
+    /// The lengths of its heads and frames.
     lengths: VecDeque<usize>,
 }
 
@@ -224,14 +223,14 @@ impl End {
         }
     }
 
-    /// How many of the next so many bytes go into one packet: not more than one frame, because
-    /// `tshark` prints a line for a packet. For what is in them the cut means nothing: TCP
-    /// is a stream, and Wireshark finds the frames in it by itself.
+    /// Returns how many of the next bytes go into one packet: at most one frame, because
+    /// `tshark` prints one line a packet. The cut changes nothing else: TCP is a stream, and
+    /// Wireshark finds the frames in it by itself.
     fn packet(&mut self, bytes: usize) -> usize {
         let left = self
             .lengths
             .front_mut()
-            .expect("the X-ray has seen all bytes");
+            .expect("the X-ray has read all bytes");
         let bytes = bytes.min(*left).min(1400);
         *left -= bytes;
         if *left == 0 {
@@ -241,10 +240,10 @@ impl End {
     }
 }
 
-/// A pcap file: its head, then each packet behind its time and lengths.
+/// Writes a pcap file: its header, then each packet after its time and lengths.
 fn write_pcap(file: &Path, turns: &Turns, events: &[&Value]) {
     let mut pcap = Vec::new();
-    // Little endian, microseconds, version 2.4; link type 101: the packets begin with IP.
+    // Little endian, microseconds, version 2.4; link type 101: packets begin with IP.
     for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, 101u32] {
         pcap.extend_from_slice(&word.to_le_bytes());
     }
@@ -283,7 +282,7 @@ fn write_pcap(file: &Path, turns: &Turns, events: &[&Value]) {
     std::fs::write(file, pcap).unwrap();
 }
 
-/// A line for each packet that completes something, a column for each field.
+/// Runs `tshark`: a line for each packet that completes a head or a frame, a column a field.
 fn tshark(file: &Path) -> Option<Vec<Vec<String>>> {
     static SAID: Once = Once::new();
     let as_http = format!("tcp.port=={},http", port(false));
@@ -293,11 +292,11 @@ fn tshark(file: &Path) -> Option<Vec<Vec<String>>> {
     for (field, _) in FIELDS {
         command.args(["-e", field]);
     }
-    // What somebody has set in their Wireshark is not for us.
+    // The user's own Wireshark settings must not apply.
     command.env("WIRESHARK_CONFIG_DIR", file.with_extension("settings"));
     let Ok(output) = command.output() else {
         let missing = "there is no tshark: apt-get install tshark";
-        #[allow(clippy::disallowed_methods, reason = "CI is no setting of ours")]
+        #[allow(clippy::disallowed_methods, reason = "CI is not one of our settings")]
         let required = std::env::var_os("CI").is_some_and(|value| value == "true");
         assert!(!required, "{missing}");
         SAID.call_once(|| {
@@ -309,7 +308,7 @@ fn tshark(file: &Path) -> Option<Vec<Vec<String>>> {
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let column = |column: &str| match column {
-        // So from version 4.2 on.
+        // The form since version 4.2.
         "True" => "1".to_owned(),
         "False" => "0".to_owned(),
         column => column.to_owned(),

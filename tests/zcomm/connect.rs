@@ -363,7 +363,7 @@ fn an_xray_shows_every_byte_on_stderr() {
         "client → server   HTTP request",
         "GET /?token=*** HTTP/1.1",
         "(equal)",
-        "48 65 6c 6c 6f           payload, key taken off: \"Hello\"",
+        "48 65 6c 6c 6f           payload, unmasked: \"Hello\"",
         "48 65 6c 6c 6f           payload: \"Hello\"",
         "code 1000 (normal closure)",
         "the end, after",

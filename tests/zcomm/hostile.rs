@@ -8,7 +8,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{Done, connect::connect, zcomm_command};
 

@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tungstenite::{
-    Message, WebSocket,
+use tokio_tungstenite::tungstenite::{
+    self, Message, WebSocket,
     client::IntoClientRequest,
     protocol::frame::{
         Frame,
@@ -219,7 +219,7 @@ fn a_client_reads_the_same_with_and_without_the_proxy() {
     assert_eq!(conversation(&proxy.place), direct);
     let shown = proxy.end().stdout;
     for words in [
-        "payload, key taken off: \"Gr",
+        "payload, unmasked: \"Gr",
         "binary, 65536 bytes, masked",
         "text (part 1), 3 bytes, masked",
         "the message: text, 14 bytes in 3 frames",
@@ -356,7 +356,11 @@ fn the_proxy_decrypts_tls_of_a_trusted_server() {
     client.send(Message::text("under TLS")).unwrap();
     assert_eq!(client.read().unwrap(), Message::text("under TLS"));
     let done = proxy.end();
-    assert!(done.stdout.contains("inside of TLS"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("decrypted from TLS"),
+        "{}",
+        done.stdout
+    );
     assert!(done.stdout.contains("\"under TLS\""), "{}", done.stdout);
 
     let stranger = Proxy::start(&folder, &[&url]);

@@ -93,7 +93,7 @@ pub use client::{
     opening::{Opening, TlsOpening},
     options::ConnectOptions,
     reconnect::{Client, Event},
-    socket::{ClientSocket, Received},
+    socket::ClientSocket,
     upstream::{ByteStream, Upstream},
 };
 pub use clients::registry::{ClientId, ClientInfo, Clients};
@@ -136,4 +136,4 @@ pub use tls::{
     pem::{MAKE_CERTIFICATES, PemError, read_pem},
     trust::Trust,
 };
-pub use wire::codec::End;
+pub use wire::codec::{End, Received};

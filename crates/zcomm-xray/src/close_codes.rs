@@ -17,7 +17,7 @@ impl CloseCode {
     }
 }
 
-/// Every code that a program of this workspace sends, shows or counts, in ascending order.
+/// The codes that a program of this workspace sends, shows or counts, in ascending order.
 pub const CLOSE_CODES: [CloseCode; 16] = [
     code(1000, "normal closure"),
     code(1001, "going away"),

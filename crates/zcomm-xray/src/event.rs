@@ -1,7 +1,7 @@
-//! What an X-ray has seen: one event for each thing that passed, as plain data.
+//! The events of a connection, as plain data: one for each thing that passed.
 //!
-//! The decoder makes these, and everything else shows them: as text on a terminal, as one
-//! JSON object a line, in a page. So what there is to say about a frame is written down once.
+//! The decoder makes events, and every output shows the same ones: text on a terminal, one
+//! JSON object a line, a page.
 //!
 //! ```json
 //! {"t":0.0123,"conn":1,"from":"client","frame":{"fin":true,"rsv":[false,false,false],
@@ -9,8 +9,7 @@
 //!  "payload":"7f9f4d5158","unmasked":"48656c6c6f","text":"Hello"}}
 //! ```
 //!
-//! Bytes are hexadecimal. What is there only sometimes is left out when it is not, and
-//! `errors` is one of those. Production has the same list, and calls it a schema.
+//! Bytes are hexadecimal. A field without a value, such as an empty `errors`, is left out.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -26,49 +25,48 @@ use crate::{
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
-    /// Since the start of whoever watches; in JSON as seconds.
+    /// The time since the X-ray was started; in JSON as seconds.
     #[serde(rename = "t", serialize_with = "seconds")]
     pub time: Duration,
-    /// The number of the connection, counted by whoever watches; 0 for all of them.
+    /// The number of the connection; 0 for an event about all of them.
     pub conn: u64,
-    /// Who sent it, where that can be said.
+    /// The sender, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Direction>,
-    /// What it was.
+    /// What happened.
     #[serde(flatten)]
-    pub what: EventKind,
-    /// The rules it broke.
+    pub kind: EventKind,
+    /// The rules that it breaks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<BrokenRule>,
 }
 
-/// What can pass.
+/// What can happen on a connection.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A connection was opened, before the first byte.
+    /// The connection was opened, before its first byte.
     Open(Open),
     /// The head of an HTTP request.
     Request(Head),
     /// The head of an HTTP response.
     Response(Head),
-    /// The body of an HTTP message, which is counted and not kept.
+    /// The body of an HTTP message: only its length.
     Body {
-        /// Its bytes.
+        /// The length (bytes).
         bytes: u64,
     },
-    /// A frame, the last byte of which has come.
+    /// A frame whose last byte has arrived, or whose connection has ended.
     Frame(Box<Frame>),
     /// Bytes that are neither HTTP nor frames.
     Raw(Raw),
-    /// Something passed that could not be shown: there was more than can be read, or nobody
-    /// took what was shown.
+    /// Frames or heads were left out: there were too many to read, or the output was too slow.
     NotShown {
-        /// Frames, and heads, that are missing here.
+        /// The number of frames and heads.
         frames: u64,
     },
-    /// This connection shows an X-ray, which is not shown in turn.
+    /// This connection carries an X-ray to a page, so the rest of it is not shown.
     Viewer {},
     /// The connection has ended.
     End(End),
@@ -77,19 +75,19 @@ pub enum EventKind {
 /// The beginning of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Open {
-    /// The other side.
+    /// The address of the other side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<SocketAddr>,
-    /// Whether what is seen here was encrypted on its way.
+    /// Whether the bytes were decrypted from TLS.
     pub tls: bool,
 }
 
 /// The end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct End {
-    /// All bytes that the client sent.
+    /// The number of bytes from the client.
     pub client_bytes: u64,
-    /// All bytes that the server sent.
+    /// The number of bytes from the server.
     pub server_bytes: u64,
 }
 
@@ -100,12 +98,13 @@ pub struct Head {
     pub line: String,
     /// The header lines.
     pub headers: Vec<Header>,
-    /// All bytes of it, the empty line at its end included.
+    /// The length, including the empty line at the end (bytes).
     pub bytes: u64,
-    /// The sum that proves that the server has read this very request; in a 101.
+    /// The check of `Sec-WebSocket-Accept`, in a 101: it proves that the server has read this
+    /// request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accept: Option<Accept>,
-    /// What else there is to say about it.
+    /// Remarks about the whole head.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
 }
@@ -113,34 +112,34 @@ pub struct Head {
 /// A header line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Header {
-    /// Its name, as it was written.
+    /// The name, as it was written.
     pub name: String,
-    /// Its value; `***` for a secret.
+    /// The value; `***` for a secret.
     pub value: String,
-    /// What it is for, where it matters to a WebSocket.
+    /// What the header does for a WebSocket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remark: Option<&'static str>,
 }
 
-/// How `Sec-WebSocket-Accept` is made (RFC 6455 section 4.2.2).
+/// How `Sec-WebSocket-Accept` is computed (RFC 6455 section 4.2.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Accept {
-    /// `Sec-WebSocket-Key` of the request.
+    /// The `Sec-WebSocket-Key` of the request.
     pub key: String,
-    /// What is put behind it: the same for everybody, for ever.
+    /// The text that is appended to it: always the same.
     pub guid: &'static str,
-    /// SHA-1 of both, as hexadecimal digits.
+    /// The SHA-1 hash of both, as hexadecimal digits.
     pub sha1: String,
-    /// The same as base64: what has to be in the answer.
+    /// The same hash as base64: the value that the response must have.
     pub sum: String,
-    /// What is in the answer.
+    /// The value that the response has.
     pub sent: String,
-    /// Whether they are equal.
+    /// Whether the two are equal.
     pub right: bool,
 }
 
 /// A frame (RFC 6455 section 5.2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Frame {
     /// Whether it is the last frame of its message.
     pub fin: bool,
@@ -148,119 +147,119 @@ pub struct Frame {
     pub rsv: [bool; 3],
     /// The name of its opcode: continuation, text, binary, close, ping, pong or reserved.
     pub opcode: &'static str,
-    /// Its opcode.
+    /// The opcode.
     pub code: u8,
-    /// The masking key, where there is one.
+    /// The masking key, if the payload is masked.
     #[serde(serialize_with = "hex_option")]
     pub mask: Option<[u8; 4]>,
-    /// How the length is written: with 7, 16 or 64 bits.
+    /// The number of bits that the header uses for the length: 7, 16 or 64.
     pub form: u8,
-    /// The length of the payload, as the header has it.
+    /// The length of the payload, as the header says (bytes).
     pub length: u64,
-    /// The bytes before the payload.
+    /// The bytes of the header.
     #[serde(serialize_with = "hex")]
     pub header: Vec<u8>,
-    /// The payload as it came, or the beginning of it.
+    /// The payload as it arrived, or the beginning of it.
     #[serde(serialize_with = "hex")]
     pub payload: Vec<u8>,
-    /// The same with the masking key taken off.
+    /// The same bytes, unmasked.
     #[serde(serialize_with = "hex")]
     pub unmasked: Vec<u8>,
-    /// The same as text, where it is part of one; up to the first byte that is none.
+    /// The same bytes as text, in a text message; up to the first byte that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Bytes of payload that came and were not kept.
+    /// The number of payload bytes that arrived and were not kept.
     #[serde(skip_serializing_if = "is_zero")]
     pub cut: u64,
-    /// Bytes of payload that never came: the connection ended before.
+    /// The number of payload bytes that never arrived, because the connection ended.
     #[serde(skip_serializing_if = "is_zero")]
     pub missing: u64,
-    /// Which frame of a fragmented message it is, counted from 1.
+    /// The number of the frame in a fragmented message, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<u64>,
-    /// The whole message, at the last frame of a fragmented one.
+    /// The whole message, in the last frame of a fragmented one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Joined>,
-    /// Code and reason of a Close frame; of one that has them.
+    /// The code and reason of a Close frame that has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub close: Option<Close>,
-    /// Its payload is compressed, as was agreed in the handshake, and not looked into.
+    /// Whether the payload is compressed, as agreed in the handshake. It is not decompressed.
     #[serde(skip_serializing_if = "is_false")]
     pub compressed: bool,
 }
 
-/// A message that came in several frames, put together.
+/// A fragmented message, put together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Joined {
     /// `text` or `binary`.
     pub opcode: &'static str,
-    /// In how many frames it came.
+    /// The number of its frames.
     pub frames: u64,
-    /// Its bytes.
+    /// The length (bytes).
     pub length: u64,
-    /// Its bytes, or the first of them, without any masking key.
+    /// The bytes, or the first of them, unmasked.
     #[serde(serialize_with = "hex")]
     pub unmasked: Vec<u8>,
-    /// The same as text, where it is one.
+    /// The same bytes as text, in a text message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-/// What a Close frame says.
+/// The payload of a Close frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Close {
     /// The code.
     pub code: u16,
-    /// The reason, up to the first byte that is no UTF-8.
+    /// The reason, up to the first byte that is not UTF-8.
     pub reason: String,
 }
 
 /// Bytes that are neither HTTP nor frames.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Raw {
-    /// How many.
+    /// The number of bytes.
     pub bytes: u64,
-    /// The first of them: at most eight, because an address with a token could follow.
+    /// The first of them: at most eight, because an address with a token may follow.
     #[serde(serialize_with = "hex")]
     pub first: Vec<u8>,
 }
 
 impl Frame {
-    /// Whether it is a Close, a ping or a pong (RFC 6455 section 5.5).
+    /// Whether it is a control frame, such as a Close, a ping or a pong (RFC 6455 section 5.5).
     #[must_use]
     pub fn is_control(&self) -> bool {
         self.code & 0x8 != 0
     }
 
-    /// The payload without its key as text, as far as it is one.
+    /// The unmasked payload as text, up to the first byte that is not UTF-8.
     pub(crate) fn as_text(&self) -> &str {
         text_at_start(&self.unmasked)
     }
 }
 
 impl Event {
-    /// What nobody sent, and what breaks no rule.
+    /// An event without a sender and without a broken rule.
     #[must_use]
-    pub fn of(time: Duration, conn: u64, what: EventKind) -> Event {
+    pub fn of(time: Duration, conn: u64, kind: EventKind) -> Event {
         Event {
             time,
             conn,
             from: None,
-            what,
+            kind,
             errors: Vec::new(),
         }
     }
 
-    /// About so many bytes of memory.
+    /// An estimate of the memory that the event takes (bytes).
     #[must_use]
     pub fn size(&self) -> usize {
-        let more = match &self.what {
+        let more = match &self.kind {
             EventKind::Frame(frame) => {
                 let message = frame.message.as_ref();
                 let message = message.map_or(0, |message| 2 * message.unmasked.len());
                 3 * frame.payload.len() + message + size_of::<Frame>()
             }
-            // Every header line may be a short one.
+            // Header lines may be short, so each counts for itself.
             EventKind::Request(head) | EventKind::Response(head) => {
                 head.bytes as usize + head.headers.len() * size_of::<Header>()
             }
@@ -269,11 +268,11 @@ impl Event {
         size_of::<Event>() + more
     }
 
-    /// One JSON object, without a line end. What would control a terminal is escaped, so
-    /// that it may be looked at there.
+    /// Returns one JSON object, without a line end. Characters that control a terminal are
+    /// escaped.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Nothing in here can fail: no map has a key that is not text.
+        // This cannot fail: it fails only for a map with keys that are not text.
         let json = serde_json::to_string(self).unwrap_or_default();
         if json.chars().all(is_visible) {
             return json;
@@ -292,8 +291,8 @@ impl Event {
     }
 }
 
-/// What stands in place of the events between these two, for who reads a log of events in
-/// JSON and was too slow for it.
+/// Returns the JSON line that takes the place of the events from `first` to `last`, for a reader
+/// of a log that was too slow.
 #[must_use]
 pub fn gap(first: u64, last: u64) -> String {
     format!("{{\"gap\":{}}}", last - first + 1)

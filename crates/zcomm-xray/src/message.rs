@@ -1,12 +1,10 @@
-//! A message under way: what its frames have in them, without keys, put together.
+//! A message in one or more frames, put together without its masking keys.
 //!
-//! A message may come in many frames (RFC 6455 section 5.4), each with a key of its own, and
-//! with pings in between. Its kind stands in the first frame; that a text is one, in all of
-//! them together. Only the beginning is kept: enough to see what it is.
-//!
-//! Production keeps all of it, up to a limit, because somebody has to get it.
+//! A message may arrive in many frames (RFC 6455 section 5.4), each with its own masking key,
+//! and with pings in between. The first frame says whether it is text; whether it is UTF-8
+//! depends on all frames together. Only the beginning is kept, so memory is bounded.
 
-use tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::{
     event::{Close, Joined},
@@ -14,62 +12,63 @@ use crate::{
     utf8::{Utf8, text_at_start},
 };
 
-/// A message of which one frame or more have come.
-pub(crate) struct Begun {
-    opcode: &'static str,
+/// A message that is not complete.
+#[derive(Default)]
+pub(crate) struct OpenMessage {
+    pub(crate) opcode: &'static str,
     pub(crate) frames: u64,
     pub(crate) length: u64,
     pub(crate) kept: Vec<u8>,
     pub(crate) text: Option<Utf8>,
-    /// That it is no text has been said.
-    spoiled: bool,
+    /// The text is not UTF-8, and an event says so already.
+    pub(crate) invalid: bool,
     pub(crate) compressed: bool,
-    /// One of its frames was not looked at.
+    /// One of its frames was not shown.
     pub(crate) hidden: bool,
 }
 
-impl Begun {
-    pub(crate) fn new(opcode: &'static str, text: bool, compressed: bool, hidden: bool) -> Begun {
-        Begun {
-            opcode,
-            frames: 0,
-            length: 0,
-            kept: Vec::new(),
-            text: text.then(Utf8::default),
-            spoiled: false,
-            compressed,
-            hidden,
-        }
+impl OpenMessage {
+    /// Counts a frame.
+    pub(crate) fn add(&mut self, length: u64, hidden: bool) {
+        self.frames += 1;
+        self.length = self.length.saturating_add(length);
+        self.hidden |= hidden;
     }
 
-    /// Takes the next bytes of a payload in; `offset` were before them in their frame. True
-    /// when it is a text no longer.
-    pub(crate) fn take(&mut self, bytes: &[u8], mask: [u8; 4], offset: u64, keep: usize) -> bool {
-        let before = self.spoiled;
+    /// Reads the next bytes of a payload, which begin at `offset` in their frame. Returns true
+    /// for the bytes that make the text invalid.
+    pub(crate) fn take(
+        &mut self,
+        bytes: &[u8],
+        mask: Option<[u8; 4]>,
+        offset: u64,
+        keep: usize,
+    ) -> bool {
+        let before = self.invalid;
         let mut piece = [0; 1024];
         for (at, bytes) in bytes.chunks(piece.len()).enumerate() {
             let piece = &mut piece[..bytes.len()];
             piece.copy_from_slice(bytes);
-            let mut mask = mask;
+            let mut mask = mask.unwrap_or_default();
             mask.rotate_left(((offset + at as u64 * 1024) % 4) as usize);
-            take_off(piece, mask);
+            apply_mask(piece, mask);
             if let Some(text) = &mut self.text
-                && !self.spoiled
+                && !self.invalid
             {
-                self.spoiled = !text.follow(piece);
+                self.invalid = !text.follow(piece);
             }
             keep_start(&mut self.kept, piece, keep);
         }
-        self.spoiled && !before
+        self.invalid && !before
     }
 
-    /// Whether it stops in the middle of a character.
+    /// Whether the text ends in the middle of a character.
     pub(crate) fn ends_in_half(&self) -> bool {
         let half = self.text.as_ref().is_some_and(|text| !text.is_whole());
-        half && !self.spoiled
+        half && !self.invalid
     }
 
-    /// The whole, at its end.
+    /// Returns the complete message.
     pub(crate) fn joined(self) -> Joined {
         let text = self.text.map(|_| text_at_start(&self.kept).to_owned());
         Joined {
@@ -82,8 +81,8 @@ impl Begun {
     }
 }
 
-/// What a Close frame says (RFC 6455 section 5.5.1): a code of two bytes and a reason, or
-/// nothing.
+/// Reads the payload of a Close frame (RFC 6455 section 5.5.1): nothing, or a code of two bytes
+/// and a reason.
 pub(crate) fn close(payload: &[u8], length: u64, errors: &mut Vec<BrokenRule>) -> Option<Close> {
     let [high, low, reason @ ..] = payload else {
         if length == 1 {
@@ -103,22 +102,23 @@ pub(crate) fn close(payload: &[u8], length: u64, errors: &mut Vec<BrokenRule>) -
     Some(Close { code, reason })
 }
 
-/// Appends as much as may be kept.
+/// Appends bytes up to a length of `keep`.
 pub(crate) fn keep_start(kept: &mut Vec<u8>, bytes: &[u8], keep: usize) {
-    let room = keep.saturating_sub(kept.len()).min(bytes.len());
-    kept.extend_from_slice(&bytes[..room]);
+    let space = keep.saturating_sub(kept.len()).min(bytes.len());
+    kept.extend_from_slice(&bytes[..space]);
 }
 
-/// RFC 6455 section 5.3: byte i of the payload with byte i modulo 4 of the key.
-fn take_off(bytes: &mut [u8], mask: [u8; 4]) {
+/// Masks or unmasks (RFC 6455 section 5.3): byte i of the payload XOR byte i modulo 4 of the
+/// key.
+fn apply_mask(bytes: &mut [u8], mask: [u8; 4]) {
     for (byte, key) in bytes.iter_mut().zip(mask.iter().cycle()) {
         *byte ^= key;
     }
 }
 
-/// The beginning of a payload without its key.
-pub(crate) fn unmasked(payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
+/// Returns the beginning of a payload without its masking key.
+pub(crate) fn unmasked(payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
     let mut bytes = payload.to_vec();
-    take_off(&mut bytes, mask);
+    apply_mask(&mut bytes, mask.unwrap_or_default());
     bytes
 }

@@ -1,20 +1,15 @@
-//! Secrets in a handshake, found before anybody sees them.
+//! Secrets in a handshake: found and replaced before there is an event.
 //!
-//! An X-ray shows everything, to a class or into a file; and a handshake is where tokens
-//! are. So the values of some headers and of some parts of an address are replaced before
-//! there is an event. Whoever writes down what an X-ray shows cannot write down these.
-//!
-//! What is hidden: headers whose name has `authorization`, `cookie`, `token`, `secret`,
-//! `session`, `password` or `api-key` in it, and in any address the value of a name like
-//! those. What clients say in their messages is shown: that is what an X-ray is for.
-//!
-//! Production has its secrets found by the one who knows them: the part that checks them.
+//! An X-ray may be on a projector or in a file, and a handshake may hold tokens. So no event
+//! has a value of a header whose name contains `authorization`, `cookie`, `token`, `secret`,
+//! `session`, `password` or `api-key`, or a value of such a name in an address. The content of
+//! messages is shown: that is the purpose of an X-ray.
 
 use std::{borrow::Cow, ops::Range};
 
-/// In place of a secret.
+/// Takes the place of a secret.
 const HIDDEN: &str = "***";
-/// A name with one of these in it has a secret for a value.
+/// The value of a name that contains one of these is a secret.
 const SECRET: [&str; 8] = [
     "authorization",
     "cookie",
@@ -26,13 +21,13 @@ const SECRET: [&str; 8] = [
     "api_key",
 ];
 
-/// Whether the value that belongs to this name is to be hidden.
+/// Whether the value of this name is a secret.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET.iter().any(|word| name.contains(word))
 }
 
-/// The value of a header as it may be shown.
+/// Returns the value of a header without its secrets.
 pub(crate) fn header_value(name: &str, value: &str) -> String {
     match is_secret(name) {
         true => HIDDEN.to_owned(),
@@ -40,8 +35,8 @@ pub(crate) fn header_value(name: &str, value: &str) -> String {
     }
 }
 
-/// A text that may have an address in it, with the secrets of its query replaced. A value
-/// reaches up to the next `&`, as it does for whoever reads the query.
+/// Replaces the secrets in a text that may hold an address. A value ends before the next `&`,
+/// as it does for a server that reads the query.
 pub(crate) fn address(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut end = 0;
@@ -53,8 +48,8 @@ pub(crate) fn address(text: &str) -> String {
     shown + &text[end..]
 }
 
-/// Where in a text the secrets are; they begin behind a `=`, and end before a `&` or at the
-/// end of it.
+/// Finds the secrets in a text. A secret begins after a `=`, and ends before a `&` or with the
+/// text.
 fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
     let until = |from: usize, ends: &[u8]| {
         let found = text[from..].iter().position(|byte| ends.contains(byte));
@@ -75,7 +70,7 @@ fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
     }
 }
 
-/// Where the address in the first line of a head ends, and ` HTTP/1.1` begins.
+/// Finds the end of the address in the first line of a head, where ` HTTP/1.1` begins.
 pub(crate) fn end_of_target(line: &[u8]) -> usize {
     let version = b" HTTP/";
     let found = line
@@ -88,8 +83,8 @@ pub(crate) fn end_of_target(line: &[u8]) -> usize {
     }
 }
 
-/// A head of the same length, with `*` for every byte that an X-ray does not show. Lines that
-/// are no header, and the continued ones of old, are stars from end to end.
+/// Returns a head of the same length, with `*` for every byte that an X-ray hides. Lines that
+/// are not a header, or that continue one (an obsolete form), become stars as a whole.
 pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(head.len());
     let mut first = true;
@@ -129,7 +124,7 @@ pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
     shown
 }
 
-/// A name as the server will read it: `%74oken` is `token`, too.
+/// A name as a server reads it: `%74oken` is `token`, too.
 fn decoded(name: &[u8]) -> Cow<'_, str> {
     let mut pairs = form_urlencoded::parse(name);
     pairs.next().map_or(Cow::Borrowed(""), |(name, _)| name)
@@ -151,7 +146,7 @@ mod tests {
             ("/?a=b?token=abc", "/?a=b?token=***"),
             ("http://a/#token=abc", "http://a/#token=***"),
             ("/?a?b=c&token=x&token=y", "/?a?b=c&token=***&token=***"),
-            // Near misses: no secret, so they are shown.
+            // Near misses: not secrets, so they are shown.
             ("/token=abc", "/token=abc"),
             ("/?tok=abc", "/?tok=abc"),
             ("/?attempt=token", "/?attempt=token"),
@@ -163,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_known_by_its_name() {
+    fn a_secret_header_is_found_by_its_name() {
         for name in [
             "Authorization",
             "cookie",
@@ -181,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_is_written_down_has_its_length_and_no_secret() {
+    fn a_recorded_head_has_its_length_and_no_secret() {
         for (head, kept) in [
             (
                 "GET /?token=canary&a=1 HTTP/1.1",

@@ -1,250 +1,233 @@
-//! One direction of a connection: first HTTP, then frames, or neither.
+//! One direction of a connection: HTTP first, then frames, or bytes that are neither.
 //!
-//! What the next byte belongs to depends on all before it, and on the other direction: after
-//! a request for a WebSocket the client sends frames, unless the answer says no. Each stage
-//! takes its bytes and leaves the rest to the next, so nothing depends on how the network
-//! cut the bytes up.
-//!
-//! Production has HTTP and WebSocket in two programs, and sees the seam between them less
-//! clearly.
+//! Each stage takes its own bytes and leaves the rest to the next stage, so the cuts of the
+//! network change nothing. What follows a head is decided in `decoder`: that depends on both
+//! directions.
+
+use std::mem;
 
 use crate::{
     event::{EventKind, Raw},
     frames::FrameReader,
-    head::{Lines, end_of_head},
+    head::RawHead,
     rules::Direction,
     secrets::without_secrets,
     sink::Sink,
+    splitter::HeadEnd,
 };
 
-/// The longest head that is understood (bytes), as for our server.
+/// The longest head that is read (bytes), as in the server.
 pub(crate) const MAX_HEAD: usize = 16 * 1024;
-/// Kept of a payload, and of a message that came in several frames (bytes).
+/// The limit on the bytes kept of a payload, and of a fragmented message.
 pub(crate) const KEEP: usize = 4 * 1024;
-/// Shown of bytes that nobody understands: too few for the token of a broken request.
+/// Bytes shown of data that is neither HTTP nor a frame: too few for the token of a broken
+/// request.
 const RAW_SHOWN: usize = 8;
 
 /// One direction.
 pub(crate) struct Side {
     from: Direction,
     stage: Stage,
-    /// All that have come.
+    /// The number of bytes that have arrived.
     pub(crate) bytes: u64,
-    /// Kept of a payload (bytes).
+    /// The limit on the bytes kept of a payload.
     pub(crate) keep: usize,
 }
 
 /// What the next byte belongs to.
 enum Stage {
-    Head(Vec<u8>),
-    /// It came before the answer to the wish for a WebSocket: whether it is a frame, or
-    /// another request with a secret in it, is not known yet.
+    Head(PartialHead),
+    /// Bytes after a request for an upgrade, before its response. They may be frames, or
+    /// another request with a secret in it.
     Waiting(Vec<u8>),
-    /// What is still to come of it, where that is known, and what has come.
-    Body(Option<u64>, u64),
+    Body(Body),
     Frames(Box<FrameReader>),
-    /// Bytes that were counted and not shown.
+    /// The number of bytes that are counted and not shown.
     Raw(u64),
+}
+
+/// The beginning of a head.
+#[derive(Default)]
+struct PartialHead {
+    bytes: Vec<u8>,
+    end: HeadEnd,
+}
+
+/// The body of an HTTP message.
+struct Body {
+    /// Bytes that have not arrived; `None` when the body ends with the connection.
+    left: Option<u64>,
+    arrived: u64,
 }
 
 impl Side {
     pub(crate) fn new(from: Direction) -> Side {
         Side {
             from,
-            stage: Stage::Head(Vec::new()),
+            stage: Stage::Head(PartialHead::default()),
             bytes: 0,
             keep: KEEP,
         }
     }
 
-    /// Takes bytes of one stage, and returns those of the next.
-    pub(crate) fn take<'a>(
+    /// Takes the bytes of one stage, and returns their number. It also returns a head that is
+    /// complete with them: the caller then says what follows it.
+    pub(crate) fn take(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> (usize, Option<RawHead>) {
+        // A stage that does not put itself back, or another in its place, has given up.
+        let taken = match mem::replace(&mut self.stage, Stage::Raw(0)) {
+            Stage::Head(head) => return self.take_head(head, bytes, sink),
+            Stage::Waiting(waiting) => self.take_waiting(waiting, bytes, sink),
+            Stage::Body(body) => self.take_body(body, bytes, sink),
+            Stage::Frames(frames) => self.take_frames(frames, bytes, sink),
+            Stage::Raw(count) => {
+                sink.record(self.from, &[], bytes.len());
+                self.stage = Stage::Raw(count + bytes.len() as u64);
+                bytes.len()
+            }
+        };
+        (taken, None)
+    }
+
+    fn take_head(
         &mut self,
-        bytes: &'a [u8],
-        client: Option<&mut Side>,
+        mut head: PartialHead,
+        bytes: &[u8],
         sink: &mut Sink<'_>,
-        request: &mut Option<Lines>,
-    ) -> &'a [u8] {
-        match &mut self.stage {
-            Stage::Head(head) => {
-                let before = head.len();
-                let room = MAX_HEAD - before;
-                head.extend_from_slice(&bytes[..bytes.len().min(room)]);
-                match end_of_head(head, before) {
-                    _ if !begins_like_http(self.from, head) => self.give_up(sink),
-                    Some(end) => {
-                        if sink.keep.is_some() {
-                            sink.keep(self.from, &without_secrets(&head[..end]), 0);
-                        }
-                        let lines = Lines::read(&head[..end]);
-                        self.head(lines, client, sink, request);
-                        return &bytes[end - before..];
-                    }
-                    None if head.len() == MAX_HEAD => self.give_up(sink),
-                    None => return &[],
-                }
-                &bytes[bytes.len().min(room)..]
+    ) -> (usize, Option<RawHead>) {
+        let here = &bytes[..bytes.len().min(MAX_HEAD - head.bytes.len())];
+        let end = head.end.find(here);
+        let taken = end.unwrap_or(here.len());
+        head.bytes.extend_from_slice(&bytes[..taken]);
+        let too_long = end.is_none() && head.bytes.len() == MAX_HEAD;
+        if too_long || !begins_like_http(self.from, &head.bytes) {
+            self.give_up(&head.bytes, sink);
+        } else if end.is_none() {
+            self.stage = Stage::Head(head);
+        } else {
+            if sink.recorder.is_some() {
+                sink.record(self.from, &without_secrets(&head.bytes), 0);
             }
-            Stage::Waiting(waiting) => {
-                let here = bytes.len().min(MAX_HEAD - waiting.len());
-                waiting.extend_from_slice(&bytes[..here]);
-                if here < bytes.len() {
-                    self.give_up(sink);
-                }
-                &bytes[here..]
+            return (taken, Some(RawHead::parse(&head.bytes)));
+        }
+        (taken, None)
+    }
+
+    fn take_waiting(&mut self, mut waiting: Vec<u8>, bytes: &[u8], sink: &mut Sink<'_>) -> usize {
+        let taken = bytes.len().min(MAX_HEAD - waiting.len());
+        waiting.extend_from_slice(&bytes[..taken]);
+        match taken == bytes.len() {
+            true => self.stage = Stage::Waiting(waiting),
+            false => self.give_up(&waiting, sink),
+        }
+        taken
+    }
+
+    fn take_body(&mut self, mut body: Body, bytes: &[u8], sink: &mut Sink<'_>) -> usize {
+        let left = body.left.unwrap_or(u64::MAX);
+        let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        sink.record(self.from, &[], taken);
+        body.left = body.left.map(|left| left - taken as u64);
+        body.arrived += taken as u64;
+        match body.left {
+            Some(0) => {
+                self.show_body(&body, sink);
+                self.expect_head();
             }
-            Stage::Body(Some(left), seen) => {
-                let here = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(bytes.len());
-                *left -= here as u64;
-                *seen += here as u64;
-                sink.keep(self.from, &[], here);
-                if *left == 0 {
-                    let body = EventKind::Body { bytes: *seen };
-                    sink.see(Some(self.from), body, Vec::new());
-                    self.stage = Stage::Head(Vec::new());
-                }
-                &bytes[here..]
-            }
-            Stage::Body(None, seen) | Stage::Raw(seen) => {
-                *seen += bytes.len() as u64;
-                sink.keep(self.from, &[], bytes.len());
-                &[]
-            }
-            Stage::Frames(frames) => {
-                let show = sink.see.is_some();
-                let (passed, rest) = frames.next(bytes, show, &mut sink.hidden);
-                let lost = frames.lost;
-                sink.keep(self.from, &bytes[..bytes.len() - rest.len()], 0);
-                if let Some(passed) = passed {
-                    sink.frame(self.from, passed);
-                }
-                if lost {
-                    self.stage = Stage::Raw(0);
-                }
-                rest
-            }
+            _ => self.stage = Stage::Body(body),
+        }
+        taken
+    }
+
+    fn take_frames(
+        &mut self,
+        mut frames: Box<FrameReader>,
+        bytes: &[u8],
+        sink: &mut Sink<'_>,
+    ) -> usize {
+        let show = sink.on_event.is_some();
+        let (frame, rest) = frames.next(bytes, show, &mut sink.hidden);
+        let taken = bytes.len() - rest.len();
+        sink.record(self.from, &bytes[..taken], 0);
+        if let Some((frame, errors)) = frame {
+            sink.event(Some(self.from), EventKind::Frame(frame), errors);
+        }
+        if !frames.lost {
+            self.stage = Stage::Frames(frames);
+        }
+        taken
+    }
+
+    /// A head comes next.
+    pub(crate) fn expect_head(&mut self) {
+        self.stage = Stage::Head(PartialHead::default());
+    }
+
+    /// A body comes next; without a length it goes on until the connection ends.
+    pub(crate) fn expect_body(&mut self, length: Option<u64>) {
+        match length {
+            Some(0) => self.expect_head(),
+            left => self.stage = Stage::Body(Body { left, arrived: 0 }),
         }
     }
 
-    /// A head is whole: what comes after it?
-    fn head(
-        &mut self,
-        lines: Lines,
-        client: Option<&mut Side>,
-        sink: &mut Sink<'_>,
-        request: &mut Option<Lines>,
-    ) {
-        let from = Some(self.from);
-        let length = lines.content_length();
-        let Some(client) = client else {
-            let (head, errors) = lines.request();
-            sink.see(from, EventKind::Request(head), errors);
-            match lines.asks_to_upgrade() {
-                true => self.stage = Stage::Waiting(Vec::new()),
-                false => self.body(length.or(Some(0))),
-            }
-            *request = Some(lines);
-            return;
-        };
-        let (head, errors) = lines.response(request.as_ref());
-        sink.see(from, EventKind::Response(head), errors);
-        match lines.status() {
-            Some(101) => {
-                let extended = lines.value("sec-websocket-extensions").is_some();
-                self.upgrade(extended);
-                *request = None;
-                client.decide(Some(extended), sink, request);
-            }
-            // RFC 9110 section 15.2: the answer itself is still to come.
-            Some(100..200) => self.stage = Stage::Head(Vec::new()),
-            status => {
-                let bodiless = matches!(status, Some(204 | 304))
-                    || request
-                        .as_ref()
-                        .is_some_and(|request| request.method() == "HEAD");
-                self.body(if bodiless { Some(0) } else { length });
-                client.decide(None, sink, request);
-            }
-        }
-    }
-
-    fn body(&mut self, length: Option<u64>) {
-        self.stage = match length {
-            Some(0) => Stage::Head(Vec::new()),
-            length => Stage::Body(length, 0),
-        };
-    }
-
-    pub(crate) fn upgrade(&mut self, extended: bool) {
+    /// Frames come next. `extended`: the handshake has agreed on extensions.
+    pub(crate) fn expect_frames(&mut self, extended: bool) {
         let frames = FrameReader::new(self.from, self.keep, extended);
         self.stage = Stage::Frames(Box::new(frames));
     }
 
-    /// The answer to the wish for a WebSocket is known, and with it what came since.
-    fn decide(&mut self, upgraded: Option<bool>, sink: &mut Sink<'_>, request: &mut Option<Lines>) {
-        let Stage::Waiting(waiting) = &mut self.stage else {
-            return;
-        };
-        let waiting = std::mem::take(waiting);
-        match upgraded {
-            Some(extended) => self.upgrade(extended),
-            None => self.stage = Stage::Head(Vec::new()),
-        }
-        let mut bytes = &waiting[..];
-        while !bytes.is_empty() {
-            bytes = self.take(bytes, None, sink, request);
-        }
+    /// What comes next depends on a response: keeps the bytes until then.
+    pub(crate) fn wait(&mut self) {
+        self.stage = Stage::Waiting(Vec::new());
     }
 
-    /// Nobody can tell what this is.
-    fn give_up(&mut self, sink: &mut Sink<'_>) {
-        if let Stage::Head(bytes) | Stage::Waiting(bytes) = &self.stage {
-            let (first, untold) = bytes.split_at(bytes.len().min(RAW_SHOWN));
-            sink.keep(self.from, first, untold.len());
-            let raw = Raw {
-                bytes: bytes.len() as u64,
-                first: first.to_vec(),
-            };
-            sink.see(Some(self.from), EventKind::Raw(raw), Vec::new());
-            self.stage = Stage::Raw(0);
-        }
-    }
-
-    /// The connection has ended: shows what was not finished.
-    pub(crate) fn finish(&mut self, sink: &mut Sink<'_>) {
+    /// Ends the wait for a response; returns the bytes that arrived meanwhile. `None`: it did
+    /// not wait.
+    pub(crate) fn end_wait(&mut self) -> Option<Vec<u8>> {
         match &mut self.stage {
-            Stage::Head(bytes) | Stage::Waiting(bytes) if !bytes.is_empty() => self.give_up(sink),
-            Stage::Body(_, bytes) => {
-                let body = EventKind::Body { bytes: *bytes };
-                sink.see(Some(self.from), body, Vec::new());
-            }
-            Stage::Frames(frames) => {
-                if let Some(passed) = frames.rest() {
-                    sink.frame(self.from, passed);
-                }
-                self.raw(sink);
-            }
-            Stage::Raw(_) => self.raw(sink),
-            Stage::Head(_) | Stage::Waiting(_) => {}
+            Stage::Waiting(waiting) => Some(mem::take(waiting)),
+            _ => None,
         }
     }
 
-    /// What was counted and not shown.
-    fn raw(&self, sink: &mut Sink<'_>) {
-        let (bytes, first) = match &self.stage {
-            Stage::Frames(frames) => {
-                let begun = frames.header_begun();
-                let shown = begun.len().min(RAW_SHOWN);
-                (begun.len() as u64, begun[..shown].to_vec())
-            }
-            Stage::Raw(bytes) => (*bytes, Vec::new()),
-            _ => (0, Vec::new()),
-        };
+    /// Shows bytes that are neither HTTP nor a frame. The bytes after them are only counted.
+    fn give_up(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
+        let (first, omitted) = bytes.split_at(bytes.len().min(RAW_SHOWN));
+        sink.record(self.from, first, omitted.len());
+        self.show_raw(bytes.len() as u64, first, sink);
+        self.stage = Stage::Raw(0);
+    }
+
+    fn show_body(&self, body: &Body, sink: &mut Sink<'_>) {
+        let bytes = body.arrived;
+        sink.event(Some(self.from), EventKind::Body { bytes }, Vec::new());
+    }
+
+    fn show_raw(&self, bytes: u64, first: &[u8], sink: &mut Sink<'_>) {
         if bytes > 0 {
+            let first = first[..first.len().min(RAW_SHOWN)].to_vec();
             let raw = EventKind::Raw(Raw { bytes, first });
-            sink.see(Some(self.from), raw, Vec::new());
+            sink.event(Some(self.from), raw, Vec::new());
+        }
+    }
+
+    /// The connection has ended: shows what is not complete.
+    pub(crate) fn finish(&mut self, sink: &mut Sink<'_>) {
+        match mem::replace(&mut self.stage, Stage::Raw(0)) {
+            Stage::Head(PartialHead { bytes, .. }) | Stage::Waiting(bytes) => {
+                if !bytes.is_empty() {
+                    self.give_up(&bytes, sink);
+                }
+            }
+            Stage::Body(body) => self.show_body(&body, sink),
+            Stage::Frames(mut frames) => {
+                if let Some((frame, errors)) = frames.rest() {
+                    sink.event(Some(self.from), EventKind::Frame(frame), errors);
+                }
+                let header = frames.partial_header();
+                self.show_raw(header.len() as u64, header, sink);
+            }
+            Stage::Raw(count) => self.show_raw(count, &[], sink),
         }
     }
 }
@@ -261,12 +244,12 @@ fn begins_like_http(from: Direction, head: &[u8]) -> bool {
 
 #[cfg(test)]
 impl Side {
-    /// The memory it holds for what strangers have sent.
+    /// The memory held for bytes of the peer.
     pub(crate) fn held(&self) -> usize {
         match &self.stage {
-            Stage::Head(bytes) | Stage::Waiting(bytes) => bytes.capacity(),
+            Stage::Head(PartialHead { bytes, .. }) | Stage::Waiting(bytes) => bytes.capacity(),
             Stage::Frames(frames) => frames.held(),
-            Stage::Body(..) | Stage::Raw(_) => 0,
+            Stage::Body(_) | Stage::Raw(_) => 0,
         }
     }
 }

@@ -1,55 +1,51 @@
-//! Where the events of a decoder go: to the caller, or into a counter when nothing is shown.
+//! Where a decoder's output goes: events to the caller, or into a counter while none are shown.
 
 use std::time::Duration;
 
 use crate::{
     event::{Event, EventKind},
-    frames::Passed,
     rules::{BrokenRule, Direction},
 };
 
-/// Where events go, and with what on them.
+/// Takes the output of a decoder.
 pub(crate) struct Sink<'a> {
     pub(crate) time: Duration,
     pub(crate) conn: u64,
-    /// `None`: nothing is shown.
-    pub(crate) see: Option<&'a mut dyn FnMut(Event)>,
-    /// Frames and heads that passed unseen.
+    /// Called with each event; `None` while none are shown.
+    pub(crate) on_event: Option<&'a mut dyn FnMut(Event)>,
+    /// The number of frames and heads that were not shown.
     pub(crate) hidden: u64,
-    /// Takes what may be written down: bytes, and how many behind them may not.
-    pub(crate) keep: Option<&'a mut Keep<'a>>,
+    /// Called with the bytes that may be recorded.
+    pub(crate) recorder: Option<&'a mut Recorder<'a>>,
 }
 
-/// Gets who sent it, bytes, and a number of bytes that follow them and are not told.
-pub(crate) type Keep<'a> = dyn FnMut(Direction, &[u8], u64) + 'a;
+/// Gets the sender, bytes that may be recorded, and the number of bytes after them that may
+/// not.
+pub(crate) type Recorder<'a> = dyn FnMut(Direction, &[u8], u64) + 'a;
 
 impl Sink<'_> {
-    pub(crate) fn keep(&mut self, from: Direction, bytes: &[u8], untold: usize) {
-        if let Some(keep) = &mut self.keep {
-            keep(from, bytes, untold as u64);
+    pub(crate) fn record(&mut self, from: Direction, bytes: &[u8], omitted: usize) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder(from, bytes, omitted as u64);
         }
     }
 
-    pub(crate) fn see(
+    pub(crate) fn event(
         &mut self,
         from: Option<Direction>,
-        what: EventKind,
+        kind: EventKind,
         errors: Vec<BrokenRule>,
     ) {
         let (time, conn) = (self.time, self.conn);
-        match &mut self.see {
-            Some(see) => see(Event {
+        match &mut self.on_event {
+            Some(on_event) => on_event(Event {
                 time,
                 conn,
                 from,
-                what,
+                kind,
                 errors,
             }),
             None => self.hidden += 1,
         }
-    }
-
-    pub(crate) fn frame(&mut self, from: Direction, (frame, errors): Passed) {
-        self.see(Some(from), EventKind::Frame(frame), errors);
     }
 }

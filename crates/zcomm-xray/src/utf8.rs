@@ -1,22 +1,20 @@
 //! UTF-8 that arrives in pieces.
 //!
-//! A frame may end in the middle of a character (RFC 6455 section 5.6), so each piece alone
-//! cannot be judged, and keeping the whole text to judge it at its end would keep as much as
-//! a stranger likes to send. What has to be remembered is at most three bytes: the beginning
-//! of one character.
-//!
-//! Production has this in its codec, with the fast path for ASCII that `std` has, too.
+//! A frame may end in the middle of a character (RFC 6455 section 5.6), so one piece cannot be
+//! checked alone. Keeping the whole text would let a peer fill our memory. So the checker keeps
+//! at most three bytes: the beginning of one character.
 
-/// Follows a text and remembers the character it stopped in.
+/// Checks a text piece by piece.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Utf8 {
+    /// The beginning of a character, and its length.
     begun: [u8; 4],
     known: usize,
     wrong: bool,
 }
 
 impl Utf8 {
-    /// Takes the next piece in. False from the first byte on that cannot be.
+    /// Reads the next piece. Returns false from the first byte that is not UTF-8.
     pub(crate) fn follow(&mut self, mut piece: &[u8]) -> bool {
         while self.known > 0 && !self.wrong {
             let [byte, rest @ ..] = piece else {
@@ -49,12 +47,10 @@ impl Utf8 {
     }
 }
 
-/// The text that these bytes begin with, up to the first that is none.
+/// Returns the text at the start of these bytes, up to the first byte that is not UTF-8.
 pub(crate) fn text_at_start(bytes: &[u8]) -> &str {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
-    }
+    let first = bytes.utf8_chunks().next();
+    first.map_or("", |chunk| chunk.valid())
 }
 
 #[cfg(test)]
@@ -81,7 +77,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_are_judged_as_the_whole_is(bytes in bytes(), size in 1usize..5) {
+        fn pieces_are_checked_like_the_whole(bytes in bytes(), size in 1usize..5) {
             let mut utf8 = Utf8::default();
             for (at, piece) in bytes.chunks(size).enumerate() {
                 let so_far = &bytes[..at * size + piece.len()];

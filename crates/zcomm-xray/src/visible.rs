@@ -3,7 +3,8 @@
 //! Text from a peer can move the cursor, change the window title, or reverse the direction of
 //! a line. Such characters are replaced before the text is shown.
 
-/// Not what controls a terminal, turns the direction of writing, or cannot be seen at all.
+/// Whether a character can be shown: it does not control a terminal, does not change the
+/// direction of writing, and is not invisible.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
     use unicode_properties::{GeneralCategory::*, UnicodeGeneralCategory};
@@ -16,8 +17,8 @@ pub fn is_visible(c: char) -> bool {
     )
 }
 
-/// A stranger's text, cut at so many characters, with a picture in place of what would
-/// control a terminal: `\u{241b}` for ESC.
+/// Returns a peer's text, cut after `most` characters, with a picture in place of each
+/// character that controls a terminal: `\u{241b}` for ESC.
 #[must_use]
 pub fn pictured(text: &str, most: usize) -> String {
     let picture = |c: char| match c {
@@ -38,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_shows_what_was_there() {
+    fn a_control_character_becomes_a_picture() {
         assert_eq!(pictured("\x1b]0;a\x07\r\n\x7f", 20), "␛]0;a␇␍␊␡");
         assert_eq!(pictured("a\u{202e}\u{9b}ü", 20), "a\u{fffd}\u{fffd}ü");
         assert_eq!(pictured("abc", 3), "abc");

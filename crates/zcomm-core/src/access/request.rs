@@ -10,7 +10,7 @@ use hyper::{
     HeaderMap, Method, Version,
     header::{self, AsHeaderName, HeaderName, HeaderValue},
 };
-use tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::access::{
     origin::{Authority, Origin},

@@ -1,35 +1,32 @@
-//! The address of a WebSocket, taken apart (RFC 6455 section 3).
+//! Parses the address of a WebSocket (RFC 6455 section 3).
 //!
-//! `ws://host:port/path?query`, and nothing else: no `#` part, which a browser would not
-//! send, and no user name, which nobody would read. What is close to an address and is none
-//! (`http://`, a port of 99999) gets the sentence that helps, not a default that connects
-//! somewhere else.
-//!
-//! Production knows the same rules from a library for addresses of every kind.
+//! An address is `ws://host:port/path?query`. It has no `#` part, which a browser would not
+//! send, and no user name, which the server would not read. A wrong address (`http://`, a port
+//! of 99999) gets an error that says what to change, and never a default that connects to
+//! another server.
 
 use std::{future::Future, time::Duration};
 
 use tokio::time::timeout;
-use tungstenite::http::Uri;
+use tokio_tungstenite::tungstenite::http::Uri;
 
 use crate::{
     client::options::without_secrets, error::connect::ConnectError, text::shown::printable,
 };
 
-/// Where to go.
+/// The parts of an address.
 pub(crate) struct Target {
     pub(crate) uri: Uri,
     pub(crate) tls: bool,
-    /// The host, an IPv6 address without its brackets.
+    /// The host. An IPv6 address has no brackets here.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Host and port, for people.
+    /// Host and port, to show in messages.
     pub(crate) place: String,
 }
 
 impl Target {
-    /// Reads an address, or says what is wrong with it: without its query, which may hold a
-    /// token.
+    /// Parses an address. The error does not repeat the query, which may contain a token.
     pub(crate) fn parse(url: &str) -> Result<Target, ConnectError> {
         let wrong = |reason| ConnectError::Url {
             url: printable(without_secrets(url)),
@@ -52,9 +49,9 @@ impl Target {
         let uri: Uri = format!("{scheme}://{rest}")
             .parse()
             .map_err(|_| wrong("it cannot be read"))?;
-        let authority = uri.authority().ok_or(wrong("it names no host"))?;
+        let authority = uri.authority().ok_or(wrong("it has no host"))?;
         if authority.as_str().contains('@') {
-            return Err(wrong("it must not have a user name in it"));
+            return Err(wrong("it must not contain a user name"));
         }
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let port = match authority.as_str().strip_prefix(authority.host()) {
@@ -75,14 +72,14 @@ impl Target {
         }
     }
 
-    /// Goes some of the way there, within this time.
+    /// Runs steps of connecting under one time limit.
     pub(crate) async fn within<T>(
         &self,
         limit: Duration,
-        way: impl Future<Output = Result<T, ConnectError>>,
+        steps: impl Future<Output = Result<T, ConnectError>>,
     ) -> Result<T, ConnectError> {
-        let gone = timeout(limit, way).await;
-        gone.unwrap_or_else(|_| {
+        let done = timeout(limit, steps).await;
+        done.unwrap_or_else(|_| {
             let place = self.place.clone();
             Err(ConnectError::Timeout { place, limit })
         })

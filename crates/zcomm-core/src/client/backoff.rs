@@ -1,18 +1,16 @@
-//! How long to wait before the next attempt.
+//! The delay before the next attempt to connect.
 //!
-//! A server that restarts loses all its clients in one moment, and they all come back in
-//! one moment, which is when it can bear them least. So each waits a *random* time, and
-//! after each failure out of a range that is twice as long ("full jitter"): the crowd
-//! spreads by itself, and a server that is gone for an hour is asked twice a minute.
-//!
-//! Production lets the server name a time as well (`Retry-After`).
+//! A server that restarts loses all its clients at one moment. If they all came back at one
+//! moment, it would be overloaded. So each client waits for a *random* delay, from a range that
+//! doubles after each failure ("full jitter"). The attempts spread out, and a server that is
+//! down for an hour gets two attempts a minute from each client.
 
 use std::time::Duration;
 
 /// The first range: 0 to half a second.
 const FIRST: Duration = Duration::from_millis(500);
 
-/// The waits of one client.
+/// The delays of one client.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     range: Duration,
@@ -20,13 +18,13 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// No range is longer than this.
+    /// `longest` limits the range.
     pub(crate) fn new(longest: Duration) -> Backoff {
         let range = FIRST.min(longest);
         Backoff { range, longest }
     }
 
-    /// The next wait.
+    /// Returns the next delay.
     pub(crate) fn next(&mut self) -> Duration {
         let range = self.range;
         self.range = (2 * range).min(self.longest);
@@ -34,8 +32,8 @@ impl Backoff {
     }
 }
 
-/// From 0 to 1. Without random bytes in the middle: all clients at once is what must not be,
-/// and no wait at all would be worse.
+/// Returns a number from 0 to 1. If the system has no random bytes, it is 0.5: some delay is
+/// better than none.
 fn random() -> f64 {
     let mut bytes = [0x80; 4];
     getrandom::fill(&mut bytes).ok();
@@ -61,9 +59,9 @@ mod tests {
         assert_eq!(ranges, doubled);
     }
 
-    /// A thousand clients do not come back in one moment.
+    /// A thousand clients do not come back at one moment.
     #[test]
-    fn the_waits_are_spread_over_the_whole_range() {
+    fn the_delays_are_spread_over_the_whole_range() {
         let waits: Vec<_> = (0..1000)
             .map(|_| Backoff::new(HALF_A_MINUTE).next().as_millis())
             .collect();

@@ -1,9 +1,8 @@
-//! When a client asks a silent server whether it is there, and when it gives it up.
+//! Detects a server that does not answer any more.
 //!
-//! A network that is gone says nothing. So what is silent for a while is pinged, and has ended
-//! when it does not answer; and a server that does not answer our Close frame is left.
-//!
-//! Production measures the answers, too.
+//! A broken network sends nothing. So the client sends a ping when the server has sent nothing
+//! for a while, and ends the connection when no answer comes. It also ends the connection when
+//! the server does not answer our Close frame.
 
 use std::time::Duration;
 
@@ -11,59 +10,62 @@ use tokio::time::Instant;
 
 use crate::client::options::ConnectOptions;
 
-/// For the network to take a message, and for the server to answer our Close frame.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
-pub(crate) const NO_GOODBYE: &str = "the server did not answer our Close frame";
+/// Time limit for the network to accept a message, and for the server to answer our Close frame.
+pub(crate) const PEER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CLOSE_NOT_ANSWERED: &str = "the server did not answer our Close frame";
 
-/// When to ask a silent server whether it is there, and when to give it up.
-pub(crate) struct Pulse {
+/// The time limits of one connection.
+pub(crate) struct Keepalive {
     interval: Option<Duration>,
     timeout: Duration,
-    heard: Instant,
-    asked: Option<Instant>,
-    /// Since when our Close frame waits for the server's, and its code.
+    last_received: Instant,
+    ping_sent: Option<Instant>,
+    /// The time and the code of our Close frame.
     pub(crate) closing: Option<(Instant, u16)>,
 }
 
-impl Pulse {
-    pub(crate) fn new(options: &ConnectOptions) -> Pulse {
-        Pulse {
+impl Keepalive {
+    pub(crate) fn new(options: &ConnectOptions) -> Keepalive {
+        Keepalive {
             interval: options.ping_interval,
             timeout: options.ping_timeout,
-            heard: Instant::now(),
-            asked: None,
+            last_received: Instant::now(),
+            ping_sent: None,
             closing: None,
         }
     }
 
+    /// The next deadline, if there is one.
     pub(crate) fn due(&self) -> Option<Instant> {
-        match (self.closing, self.asked) {
-            (Some((closing, _)), _) => Some(closing + PATIENCE),
-            (None, Some(asked)) => Some(asked + self.timeout),
-            (None, None) => Some(self.heard + self.interval?),
+        match (self.closing, self.ping_sent) {
+            (Some((closing, _)), _) => Some(closing + PEER_TIMEOUT),
+            (None, Some(ping_sent)) => Some(ping_sent + self.timeout),
+            (None, None) => Some(self.last_received + self.interval?),
         }
     }
 
-    /// Whether our Close frame has waited long enough. A server that says everything else
-    /// keeps the timer from its turn.
-    pub(crate) fn is_left(&self) -> bool {
+    /// Whether the time limit of our Close frame has passed. (With a server that keeps sending,
+    /// the timer never fires.)
+    pub(crate) fn close_timed_out(&self) -> bool {
         let closing = self.closing.as_ref();
-        closing.is_some_and(|(since, _)| since.elapsed() >= PATIENCE)
+        closing.is_some_and(|(since, _)| since.elapsed() >= PEER_TIMEOUT)
     }
 
-    pub(crate) fn heard(&mut self) {
+    /// Call this when the server has sent something.
+    pub(crate) fn received(&mut self) {
         if self.interval.is_some() {
-            self.heard = Instant::now();
-            self.asked = None;
+            self.last_received = Instant::now();
+            self.ping_sent = None;
         }
     }
 
-    /// What the server owes us at this time; `None`: nothing, so it is to be asked.
-    pub(crate) fn overdue(&mut self) -> Option<&'static str> {
+    /// Call this when the deadline has passed. Returns the reason to end the connection, or
+    /// `None` if a ping is to be sent.
+    pub(crate) fn passed(&mut self) -> Option<&'static str> {
         if self.closing.is_some() {
-            return Some(NO_GOODBYE);
+            return Some(CLOSE_NOT_ANSWERED);
         }
-        let asked = self.asked.replace(Instant::now());
-        asked.map(|_| "the server does not answer pings")
+        let ping_sent = self.ping_sent.replace(Instant::now());
+        ping_sent.map(|_| "the server does not answer pings")
     }
 }

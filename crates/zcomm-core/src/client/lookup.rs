@@ -1,10 +1,8 @@
-//! From a name to addresses.
+//! From a host name to addresses.
 //!
-//! A name is somebody's word, and can mean another machine a second later. Whoever must not
-//! connect to some addresses asks once, looks at all that come, and connects to those and no
-//! others: see [`ConnectOptions::lookup`] and `addresses`.
-//!
-//! Production caches what it was told for as long as it was told to.
+//! A name can mean another machine a second later. A program that must not connect to some
+//! addresses calls [`ConnectOptions::lookup`] once, checks the result, and connects to those
+//! addresses only: see [`ConnectOptions::addresses`].
 
 use std::{
     io,
@@ -20,8 +18,8 @@ use crate::{
 };
 
 impl ConnectOptions {
-    /// All addresses that the name service has for the host: who connects to a server more
-    /// than once asks once, and who must not connect to some looks at them first.
+    /// Returns all addresses that the name service has for the host. Put them into
+    /// [`addresses`](ConnectOptions::addresses) to connect several times with one lookup.
     ///
     /// # Errors
     /// [`ConnectError::Url`], [`ConnectError::NotFound`], and [`ConnectError::Timeout`] after
@@ -33,7 +31,7 @@ impl ConnectOptions {
 }
 
 impl Target {
-    /// All addresses of the host. It has no time limit of its own.
+    /// Returns all addresses of the host. It has no time limit of its own.
     pub(crate) async fn lookup(&self) -> Result<Vec<SocketAddr>, ConnectError> {
         let found = lookup(self.host.clone(), self.port).await;
         found.map_err(|source| ConnectError::NotFound {
@@ -43,8 +41,8 @@ impl Target {
     }
 }
 
-/// Asks the name service, in a thread of its own: the runtime's would be waited for when the
-/// program ends, and a name service that is silent is so for a minute.
+/// Asks the name service, in a new thread. The end of the program would wait for a thread of the
+/// runtime, and a name service that does not answer blocks it for a minute.
 async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -52,7 +50,7 @@ async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     let (answer, answered) = oneshot::channel();
     let ask = move || {
         let found = (host, port).to_socket_addrs();
-        // Nobody listens any more when it took too long.
+        // It fails if the time limit of the caller has passed.
         answer.send(found.map(Iterator::collect)).ok();
     };
     std::thread::Builder::new()

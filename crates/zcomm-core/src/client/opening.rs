@@ -1,40 +1,37 @@
-//! What a client learns while it connects: who the server is, by whose word, and what both
-//! said in the handshake.
+//! What a client learns while it connects: the server's address and certificates, the request
+//! and the response.
 //!
-//! Once a connection is open, all that is left of its beginning is what somebody kept. A
-//! learner wants to see it, a program to log it, and a test to compare it; so it is kept,
-//! as text that is safe to show.
-//!
-//! Production logs the address and the protocol, and drops the rest.
+//! A learner reads it, a program logs it, and a test compares it. So it is kept, as text that
+//! is safe to show.
 
 use std::{fmt, net::SocketAddr};
 
-use tungstenite::{
-    handshake::client::Response,
+use rustls::{CommonState, ProtocolVersion};
+use tokio_tungstenite::tungstenite::{
+    handshake::client::{Request, Response},
     http::{HeaderMap, header::LOCATION},
 };
 
 use crate::{text::shown::printable, tls::certificate::Certificate};
 
-/// What was learned while a connection was opened.
+/// What a client learned while it connected.
 #[derive(Clone, Debug)]
 pub struct Opening {
     /// The address and port that answered.
     pub addr: SocketAddr,
-    /// What TLS found; `None` for `ws://`.
+    /// The certificates and the protocol of TLS; `None` for `ws://`.
     pub tls: Option<TlsOpening>,
-    /// The handshake that was sent: its request line, and a line for each header. A token
-    /// in it is not shown.
+    /// The request: its request line, and a line for each header. Tokens are replaced.
     pub request: Vec<String>,
-    /// The answer to the handshake: its status line, and a line for each header.
+    /// The response: its status line, and a line for each header.
     pub response: Vec<String>,
 }
 
-/// What TLS found out about the server.
+/// The result of a handshake of TLS.
 #[derive(Clone, Debug)]
 pub struct TlsOpening {
-    /// The certificates it showed, its own first. That one is believed; of the others, those
-    /// that lead from it to a trusted authority.
+    /// The certificates that the server sent, its own first. The client trusts that one, and
+    /// those of the others that lead from it to a trusted authority.
     pub chain: Vec<Certificate>,
     /// The version, e.g. `TLS 1.3`.
     pub protocol: String,
@@ -42,8 +39,25 @@ pub struct TlsOpening {
     pub cipher: String,
 }
 
+impl TlsOpening {
+    pub(crate) fn new(chain: Vec<Certificate>, session: &CommonState) -> TlsOpening {
+        let protocol = match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            _ => "TLS 1.2",
+        };
+        let cipher = session.negotiated_cipher_suite();
+        let cipher = cipher.map(|suite| format!("{:?}", suite.suite()));
+        TlsOpening {
+            chain,
+            protocol: protocol.to_owned(),
+            // rustls marks the suites of TLS 1.3; their registered names have no such mark.
+            cipher: cipher.unwrap_or_default().replace("TLS13_", "TLS_"),
+        }
+    }
+}
+
 impl fmt::Display for Opening {
-    /// What a client knows now, a line each: TLS first, as it came first.
+    /// One line for each fact, in the order in which the client learned them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "address      {}", self.addr)?;
         if let Some(tls) = &self.tls {
@@ -58,36 +72,37 @@ impl fmt::Display for Opening {
     }
 }
 
-/// What we have said and nobody is to read over our shoulder. Many a server repeats it: in the
-/// address it sends us to, or in the reason why it refuses.
+/// The secrets of a request. They are replaced in all text from the server, because a server may
+/// repeat them: in the address of a redirect, or in the reason for a refusal.
 pub(crate) struct Secrets(Vec<String>);
 
-/// What is shorter is no secret, and stands in many a word.
+/// A shorter text (bytes) is not treated as a secret: it could be a part of many words.
 const SHORTEST_SECRET: usize = 8;
 
 impl Secrets {
-    /// The query, what stands in it, and the token.
+    /// The query, the values in it, and the token.
     pub(crate) fn new(query: Option<&str>, token: Option<&str>) -> Secrets {
         let query = query.unwrap_or_default();
-        let written = query.split('&').filter_map(|pair| pair.split_once('='));
-        let written = written.map(|(_, value)| value.to_owned());
-        let meant = form_urlencoded::parse(query.as_bytes());
-        let meant = meant.map(|(_, value)| value.into_owned());
+        let encoded = query.split('&').filter_map(|pair| pair.split_once('='));
+        let encoded = encoded.map(|(_, value)| value.to_owned());
+        let decoded = form_urlencoded::parse(query.as_bytes());
+        let decoded = decoded.map(|(_, value)| value.into_owned());
         let mut secrets: Vec<_> = [query, token.unwrap_or_default()]
             .into_iter()
             .map(str::to_owned)
-            .chain(written)
-            .chain(meant)
+            .chain(encoded)
+            .chain(decoded)
             .filter(|secret| {
                 secret == query && !query.is_empty() || secret.len() >= SHORTEST_SECRET
             })
             .collect();
-        // One may stand in another.
+        // Longest first: a secret may contain another one.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Secrets(secrets)
     }
 
-    /// A server's text to be shown. First without them and then cut: half a secret is one.
+    /// Makes a server's text safe to show. Secrets are replaced before the text is cut, because
+    /// half of a secret is secret too.
     fn hide(&self, text: &[u8]) -> String {
         let text = String::from_utf8_lossy(text).into_owned();
         let secrets = self.0.iter();
@@ -95,38 +110,47 @@ impl Secrets {
     }
 }
 
-/// The status line and the headers, as text.
-pub(crate) fn response_lines(response: &Response, secrets: &Secrets) -> Vec<String> {
-    let status = format!("{:?} {}", response.version(), response.status());
-    [status]
-        .into_iter()
-        .chain(header_lines(response.headers(), secrets))
-        .collect()
+/// The request line and the headers, as text. The query may contain a token, so only its length
+/// is shown.
+pub(crate) fn request_lines(request: &Request, secrets: &Secrets) -> Vec<String> {
+    let query = request.uri().query();
+    let query = query.map(|query| format!("?({} bytes)", query.len()));
+    let path = printable(request.uri().path());
+    let line = format!("GET {path}{} HTTP/1.1", query.unwrap_or_default());
+    lines(line, request.headers(), secrets)
 }
 
-/// A line for each header; a secret one without its value.
-pub(crate) fn header_lines(headers: &HeaderMap, secrets: &Secrets) -> impl Iterator<Item = String> {
-    headers.iter().map(|(name, value)| {
+/// The status line and the headers, as text.
+pub(crate) fn response_lines(response: &Response, secrets: &Secrets) -> Vec<String> {
+    let line = format!("{:?} {}", response.version(), response.status());
+    lines(line, response.headers(), secrets)
+}
+
+/// The first line, and one for each header. The value of a sensitive header is replaced.
+fn lines(first: String, headers: &HeaderMap, secrets: &Secrets) -> Vec<String> {
+    let headers = headers.iter().map(|(name, value)| {
         let value = match value.is_sensitive() {
             true => "***".to_owned(),
             false => secrets.hide(value.as_bytes()),
         };
         format!("{name}: {value}")
-    })
+    });
+    std::iter::once(first).chain(headers).collect()
 }
 
-/// What an answer that is not 101 says for itself.
-pub(crate) fn refusal_words(response: &Response, secrets: &Secrets) -> String {
+/// The reason in a response that is not a 101: the address of a redirect, or the first line of
+/// the body.
+pub(crate) fn refusal_reason(response: &Response, secrets: &Secrets) -> String {
     if let Some(place) = response.headers().get(LOCATION) {
         return format!("go to {}", secrets.hide(place.as_bytes()));
     }
     let body = response.body().as_deref().unwrap_or_default();
     let body = String::from_utf8_lossy(body);
     let line = body.lines().next().unwrap_or_default();
-    // Our own servers begin with the status.
+    // The servers of this course begin that line with the status.
     let status = response.status().as_u16().to_string();
-    let words = line.strip_prefix(&status).unwrap_or(line).trim();
-    secrets.hide(words.as_bytes())
+    let reason = line.strip_prefix(&status).unwrap_or(line).trim();
+    secrets.hide(reason.as_bytes())
 }
 
 #[cfg(test)]
@@ -134,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_we_have_said_is_not_repeated_whole_or_in_half() {
+    fn a_secret_is_replaced_whole_and_in_half() {
         let padding = "x".repeat(190);
         let query = format!("token=canary%2D7Qp2xV9d&name=Ada&x={padding}");
         let secrets = Secrets::new(Some(&query), Some("bearer-7Qp2xV9d"));

@@ -1,53 +1,52 @@
-//! How to connect: the address, and what goes into the handshake besides.
+//! How to connect: the address, the headers of the handshake, and the limits.
 //!
-//! A browser lets a page choose the address and the subprotocols, and nothing else. A
-//! program chooses every header; so it can show a token where it belongs, in
-//! `Authorization`, and not in an address that ends up in logs. It can also claim any
-//! origin: an origin protects the users of browsers, not the server.
+//! A browser lets a page choose the address and the subprotocols only. A program chooses every
+//! header. So it can send a token in `Authorization`, and not in an address that ends up in
+//! logs. It can also claim any origin: an origin protects the users of browsers, not the server.
 //!
 //! [`ConnectOptions`] is a plain struct: `ConnectOptions { token: …, ..ConnectOptions::new(url, trust) }`.
-//!
-//! Production adds proxies, and certificates for clients.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
 use crate::{tls::trust::Trust, xray::Xray};
 
-/// How to connect. [`ConnectOptions::new`] fills in what is usual.
+/// How to connect. [`ConnectOptions::new`] sets the defaults.
 #[derive(Clone)]
 pub struct ConnectOptions {
-    /// `ws://host:port/path?query` or `wss://…`; without a port 80 or 443.
+    /// `ws://host:port/path?query` or `wss://…`. The default port is 80 or 443.
     pub url: String,
-    /// Where to connect to, the first that answers; empty: what the name service says. The
-    /// host in the address stays the one that is asked for, and whose certificate counts.
+    /// The addresses to try, in order. If it is empty (the default), the name service is asked.
+    /// The `Host` header and the certificate are still about the host in `url`.
     pub addresses: Vec<SocketAddr>,
-    /// Whom to believe, where the address is `wss://`.
+    /// The certificates to trust, for `wss://`.
     pub trust: Trust,
-    /// Shown as `Authorization: Bearer …`.
+    /// A token to send as `Authorization: Bearer …`. Default: none.
     pub token: Option<String>,
-    /// The origin to claim, as a browser would for its page.
+    /// The value of the `Origin` header, which a browser would set to its page's. Default: none.
     pub origin: Option<String>,
-    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9).
+    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9). Default: none.
     pub protocols: Vec<String>,
-    /// Further headers: name and value.
+    /// Further headers: name and value. Default: none.
     pub headers: Vec<(String, String)>,
-    /// The largest message that the server may send (bytes): 1 MiB.
+    /// The largest message to receive, in bytes. Default: 1 MiB. A larger one ends the
+    /// connection with 1009.
     pub max_message_bytes: usize,
-    /// For the whole way to an open connection: 10 s.
+    /// Time limit for all steps of connecting together. Default: 10 s.
     pub connect_timeout: Duration,
-    /// The longest that a [`Client`](crate::Client) waits before it connects again: 30 s. Each
-    /// wait is a random part of a range that begins at 0.5 s and doubles up to this.
+    /// The longest delay before a [`Client`](crate::Client) connects again. Default: 30 s. Each
+    /// delay is a random part of a range, which starts at 0.5 s and doubles up to this limit.
     pub longest_wait: Duration,
-    /// How often a silent server is asked whether it is still there: 20 s. `None`: never.
+    /// A ping is sent after the server has sent nothing for this long. Default: 20 s. `None`
+    /// means no pings.
     pub ping_interval: Option<Duration>,
-    /// How long it may take to answer: 10 s.
+    /// Time limit for the answer to a ping. Default: 10 s.
     pub ping_timeout: Duration,
-    /// Shows every byte that passes, TLS taken off. `None`: off.
+    /// An X-ray that shows every byte of the connection, after TLS is removed. Default: none.
     pub xray: Option<Xray>,
 }
 
 impl ConnectOptions {
-    /// The usual options for this address.
+    /// The default options for this address.
     #[must_use]
     pub fn new(url: impl Into<String>, trust: &Trust) -> ConnectOptions {
         ConnectOptions {
@@ -67,14 +66,14 @@ impl ConnectOptions {
         }
     }
 
-    /// The address without what may be secret in it.
+    /// The address without the parts that may contain a secret: user name, query and `#` part.
     #[must_use]
     pub fn shown_url(&self) -> &str {
         without_secrets(&self.url)
     }
 }
 
-/// A token can be behind `?` or `#` of an address, and a password before `@`.
+/// A token can be after `?` or `#` in an address, and a password before `@`.
 pub(crate) fn without_secrets(url: &str) -> &str {
     let shown = url.split(['?', '#']).next().unwrap_or_default();
     shown.rsplit_once('@').map_or(shown, |(_, host)| host)

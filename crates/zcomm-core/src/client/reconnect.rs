@@ -1,12 +1,12 @@
-//! A client that comes back by itself.
+//! A client that connects again by itself.
 //!
-//! Connections break: a laptop sleeps, a server restarts, a lift swallows the network. What
-//! a program wants is one conversation with interruptions, told as events. So [`Client`]
-//! connects, reports, waits and connects again.
+//! Connections break: a laptop sleeps, a server restarts, a phone loses its network. A
+//! [`Client`] hides that behind one stream of events: it connects, reports, waits and connects
+//! again.
 //!
-//! It does *not* come back where that would help nobody: after a refusal (close 1008, HTTP
-//! 401 or 403), to a server whose certificate it does not believe, or after a goodbye. A
-//! client that hammers on a closed door is an attack.
+//! It does *not* connect again after a refusal (close 1008, HTTP 401 or 403), to a server whose
+//! certificate it does not trust, or after a normal close. A client that repeats refused
+//! requests for ever is an attack.
 //!
 //! ```no_run
 //! # use zcomm_core::{Client, ConnectOptions, Event, Result, Trust};
@@ -24,8 +24,8 @@
 //! # }
 //! ```
 //!
-//! What was sent and not answered when a connection broke may have arrived or not: only an
-//! agreement above this one (ids and acks, as in the chat) can tell.
+//! A message that was sent just before a connection broke may have arrived or not. Only ids and
+//! acknowledgements in the application's own messages can tell, as in the chat.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -38,31 +38,32 @@ use crate::{
     wire::codec::End,
 };
 
-/// A connection that lived so long was a good one: the next wait is a short one again.
+/// After a connection that lasted at least this long, the delays start from the shortest again.
 const STABLE: Duration = Duration::from_secs(10);
 
-/// What happens to a [`Client`].
+/// An event of a [`Client`].
 #[derive(Debug)]
 pub enum Event {
-    /// The connection is open; so much was learned.
+    /// The connection is open, with what the client learned while it connected.
     Connected(Opening),
-    /// A message has come.
+    /// A message has arrived.
     Message(Message),
     /// The connection has ended.
     Disconnected(End),
-    /// There is no connection; the next attempt is made after this time.
+    /// There is no connection. The client connects again after a delay.
     Reconnecting {
-        /// The time until then.
+        /// The delay.
         wait: Duration,
         /// Why the last attempt failed; `None` after an open connection.
         why: Option<Error>,
     },
-    /// There will be none, for this reason. A goodbye, or a refusal in a Close frame, has
-    /// been told already, as [`Disconnected`](Event::Disconnected).
+    /// The client does not connect again, because of this error of its last attempt. After a
+    /// normal close or a refusal in a Close frame, the last event is
+    /// [`Disconnected`](Event::Disconnected) instead.
     GaveUp(Error),
 }
 
-/// A client that connects again.
+/// A client that connects again when its connection breaks.
 pub struct Client {
     options: ConnectOptions,
     state: State,
@@ -72,15 +73,13 @@ pub struct Client {
 enum State {
     Connecting(Pin<Box<dyn Future<Output = Result<ClientSocket>> + Send>>),
     Open(Box<ClientSocket>, Instant),
-    /// The connection has ended like this.
     Ended(End),
     Waiting(Instant),
     Over,
 }
 
 impl Client {
-    /// A client that will connect as these options say, at the first call of
-    /// [`next`](Client::next).
+    /// A client with these options. It connects at the first call of [`next`](Client::next).
     #[must_use]
     pub fn new(options: ConnectOptions) -> Client {
         Client {
@@ -90,12 +89,12 @@ impl Client {
         }
     }
 
-    /// Changes how the next connection is made, e.g. what its address asks for.
+    /// The options of the next connection, to change them.
     pub fn options(&mut self) -> &mut ConnectOptions {
         &mut self.options
     }
 
-    /// Waits for what happens next; `None` once it is over. Cancel-safe.
+    /// Waits for the next event; `None` once the client does not connect again. Cancel-safe.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             match &mut self.state {
@@ -119,7 +118,7 @@ impl Client {
                         return Some(Event::Disconnected(end));
                     }
                 },
-                State::Ended(end) if may_come_back(end) => return Some(self.wait(None)),
+                State::Ended(end) if may_reconnect(end) => return Some(self.wait(None)),
                 State::Waiting(until) => {
                     sleep_until(*until).await;
                     self.state = connecting(&self.options);
@@ -129,16 +128,16 @@ impl Client {
         }
     }
 
-    /// Calls this for each message, until it is over. The shortest client there is.
-    pub async fn on_message(&mut self, mut heard: impl FnMut(Message)) {
+    /// Calls `handler` for each message, until the client does not connect again.
+    pub async fn on_message(&mut self, mut handler: impl FnMut(Message)) {
         while let Some(event) = self.next().await {
             if let Event::Message(message) = event {
-                heard(message);
+                handler(message);
             }
         }
     }
 
-    /// Sends a message and waits until the network has taken it, at most 5 s.
+    /// Sends a message and waits until the network has accepted it, at most 5 s.
     ///
     /// # Errors
     /// [`Error::Closed`] while there is no connection.
@@ -149,7 +148,7 @@ impl Client {
         }
     }
 
-    /// Closes, and does not come back. Returns the code and reason the server closed with.
+    /// Closes, and does not connect again. Returns the server's close code and reason.
     ///
     /// # Errors
     /// As [`ClientSocket::close`]; [`Error::Closed`] while there is no connection.
@@ -185,13 +184,13 @@ fn connecting(options: &ConnectOptions) -> State {
     }))
 }
 
-/// Whether a connection that ended like this is worth another. RFC 6455 section 7.4.1 names
-/// the codes; 4000 to 4999 are the application's, and ours says goodbye with them.
-fn may_come_back(end: &End) -> bool {
+/// Whether to connect again after this end. RFC 6455 section 7.4.1 defines the codes; the
+/// application defines 4000 to 4999, and the chat ends conversations with them.
+fn may_reconnect(end: &End) -> bool {
     match end {
         End::Broken(_) => true,
         End::ByUs(_) => false,
-        // The one breach of the rules that is the network's fault.
+        // The network may be the cause of "Too slow", but of no other refusal.
         End::ByPeer(why) if why.code() == CloseReason::POLICY => {
             why.reason() == CloseReason::TOO_SLOW
         }

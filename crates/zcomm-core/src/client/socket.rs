@@ -1,22 +1,17 @@
-//! A WebSocket seen from the client's side.
+//! The client's end of a WebSocket.
 //!
-//! The codec, its limits and its close codes are those of the server: a client must be
-//! able to bear a hostile server just as a server its clients. What it lacks is the hub: a
-//! client has one conversation.
-//!
-//! A network that is gone says nothing, and neither does a server that has nothing to say.
-//! So [`recv`](ClientSocket::recv) asks after a while whether the server is still there,
-//! and a connection whose ping is not answered has ended.
-//!
-//! Production adds what `client` has: it comes back by itself.
+//! The codec, its limits and its close codes are those of the server, because a client must
+//! survive a hostile server too. [`recv`](ClientSocket::recv) also sends a ping when the server
+//! has sent nothing for a while, and ends the connection when no answer comes. To connect again
+//! is the task of a [`Client`](crate::Client).
 
 use std::{
     fmt,
     future::{Future, poll_fn},
+    pin::pin,
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
 use tokio::{
     task::coop,
     time::{Instant, timeout, timeout_at},
@@ -25,79 +20,68 @@ use tokio::{
 use crate::{
     client::{
         dial::dial,
-        keepalive::{NO_GOODBYE, PATIENCE, Pulse},
+        keepalive::{CLOSE_NOT_ANSWERED, Keepalive, PEER_TIMEOUT},
         opening::Opening,
         options::ConnectOptions,
     },
     error::{Error, Result},
     protocol::{close_reason::CloseReason, message::Message},
     tls::trust::Trust,
-    wire::codec::{End, Incoming, Wire},
+    wire::codec::{End, Received, Wire},
 };
 
-/// A WebSocket that this program has opened.
+/// A WebSocket that this program has opened. Its drop ends the connection without a Close frame.
 pub struct ClientSocket {
     wire: Wire,
     opening: Opening,
-    pulse: Pulse,
-    /// The network did not take everything when a message was fed last.
+    keepalive: Keepalive,
+    /// The network did not accept everything at the last call of `feed`.
     full: bool,
     end: Option<End>,
 }
 
-/// What a server can send, Close excepted: that is an [`End`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// A text or binary message.
-    Message(Message),
-    /// The server asks whether we are there; it has been answered.
-    Ping(Bytes),
-    /// The server has answered a ping, or says by itself that it is there.
-    Pong(Bytes),
-}
-
 impl ClientSocket {
-    /// Connects to a `ws://` or `wss://` address; a server of `wss://` must be believed by
-    /// `trust`. Takes at most 10 s.
+    /// Connects to a `ws://` or `wss://` address. For `wss://`, `trust` must accept the server's
+    /// certificate. Takes at most 10 s.
     ///
     /// # Errors
-    /// [`Error::Connect`], which says at which step it failed and what to do.
+    /// [`Error::Connect`], which names the step that failed and what to do.
     pub async fn connect(url: &str, trust: &Trust) -> Result<ClientSocket> {
         ClientSocket::connect_with(&ConnectOptions::new(url, trust)).await
     }
 
-    /// Connects as the options say.
+    /// Connects with these options.
     ///
     /// # Errors
-    /// [`Error::Connect`], which says at which step it failed and what to do.
+    /// [`Error::Connect`], which names the step that failed and what to do.
     pub async fn connect_with(options: &ConnectOptions) -> Result<ClientSocket> {
         let (wire, opening) = dial(options).await?;
         Ok(ClientSocket {
             wire,
             opening,
-            pulse: Pulse::new(options),
+            keepalive: Keepalive::new(options),
             full: false,
             end: None,
         })
     }
 
-    /// What was learned while it was opened.
+    /// What the client learned while it connected.
     #[must_use]
     pub fn opening(&self) -> &Opening {
         &self.opening
     }
 
-    /// How the connection has ended, once it has.
+    /// How the connection ended; `None` while it is open.
     #[must_use]
     pub fn end(&self) -> Option<&End> {
         self.end.as_ref()
     }
 
-    /// Sends a message and waits until the network has taken it, at most 5 s. Whoever sends
-    /// much calls [`recv`](ClientSocket::recv) in between: a server that answers each message
-    /// stops reading when nobody takes its answers.
+    /// Sends a message and waits until the network has accepted it, at most 5 s. Call
+    /// [`recv`](ClientSocket::recv) in between when you send much: a server that answers each
+    /// message stops reading when its answers are not read.
     ///
-    /// Not cancel-safe in one way: a message that was begun leaves with the next one.
+    /// Not cancel-safe in one way: if the call is dropped, the message leaves with the next one.
     ///
     /// # Errors
     /// [`Error::Closed`] once the connection has ended, or was asked to close.
@@ -106,39 +90,29 @@ impl ClientSocket {
         self.write(|wire| wire.write(message)).await
     }
 
-    /// Puts a message behind those that wait to be sent. [`recv`](ClientSocket::recv) sends
-    /// them all before it waits: so many small messages are one write. Returns whether the
-    /// message was taken; while the network takes nothing it is not, and `recv` is what to
-    /// do until then.
+    /// Queues a message. [`recv`](ClientSocket::recv) sends the queue before it waits, so many
+    /// small messages leave in one write. Returns whether the message was queued. It is not
+    /// while the network accepts nothing; then call `recv` and try again.
     ///
     /// # Errors
     /// [`Error::Closed`] once the connection has ended, or was asked to close.
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<bool> {
-        if self.end.is_some() || self.pulse.closing.is_some() {
-            return Err(Error::Closed);
-        }
-        let room = match self.full {
-            true => self.wire.flush(),
-            false => Ok(true),
-        };
-        let fed = room.and_then(|room| match room {
-            // The codec keeps this message, whether the network takes it now or not.
-            true => self.wire.write(message.into()).map(|taken| (true, !taken)),
-            false => Ok((false, true)),
-        });
-        match fed {
-            Ok((taken, full)) => {
-                self.full = full;
-                Ok(taken)
-            }
-            Err(end) => {
-                self.end_with(end);
-                Err(Error::Closed)
-            }
-        }
+        self.check_open()?;
+        let queued = self.queue(message.into());
+        queued.map_err(|end| self.fail(end))
     }
 
-    /// Sends a ping with at most 125 bytes (RFC 6455 section 5.5); more are cut off.
+    fn queue(&mut self, message: Message) -> Result<bool, End> {
+        self.full = self.full && !self.wire.flush()?;
+        if self.full {
+            return Ok(false);
+        }
+        // The codec keeps this message, whether the network accepts it now or not.
+        self.full = !self.wire.write(message)?;
+        Ok(true)
+    }
+
+    /// Sends a ping with a payload, which is cut to 125 bytes (RFC 6455 section 5.5).
     ///
     /// # Errors
     /// [`Error::Closed`] once the connection has ended, or was asked to close.
@@ -147,7 +121,7 @@ impl ClientSocket {
         self.write(|wire| wire.ping(payload)).await
     }
 
-    /// The next message; `None` once the connection has ended. Cancel-safe.
+    /// Waits for the next message; `None` once the connection has ended. Cancel-safe.
     pub async fn recv(&mut self) -> Option<Message> {
         loop {
             if let Received::Message(message) = self.recv_any().await? {
@@ -156,28 +130,29 @@ impl ClientSocket {
         }
     }
 
-    /// The next message, ping or pong; `None` once the connection has ended. Cancel-safe.
+    /// Waits for the next message, ping or pong; `None` once the connection has ended.
+    /// Cancel-safe.
     pub async fn recv_any(&mut self) -> Option<Received> {
         while self.end.is_none() {
-            if self.pulse.is_left() {
-                self.end_with(End::Broken(NO_GOODBYE.into()));
+            if self.keepalive.close_timed_out() {
+                self.end_with(End::Broken(CLOSE_NOT_ANSWERED.into()));
                 return None;
             }
-            let due = self.pulse.due();
+            let due = self.keepalive.due();
             let read = poll_fn(|context| self.poll_read(context));
             let read = match due {
                 Some(due) => timeout_at(due, read).await,
                 None => Ok(read.await),
             };
             match read {
-                Ok(Ok(incoming)) => {
-                    self.pulse.heard();
-                    return Some(incoming.into());
+                Ok(Ok(received)) => {
+                    self.keepalive.received();
+                    return Some(received);
                 }
                 Ok(Err(end)) => self.end_with(end),
-                Err(_) => match self.pulse.overdue() {
-                    Some(silence) => self.end_with(End::Broken(silence.into())),
-                    // When this fails, the connection has ended.
+                Err(_) => match self.keepalive.passed() {
+                    Some(reason) => self.end_with(End::Broken(reason.into())),
+                    // If this fails, the connection has ended.
                     None => drop(self.ping(&[]).await),
                 },
             }
@@ -185,35 +160,32 @@ impl ClientSocket {
         None
     }
 
-    /// Asks the server to close, with a code (RFC 6455 section 7.4) and a reason. What it
-    /// sends until its own Close frame is still to be received, as long as it takes 5 s.
+    /// Sends a Close frame with a code (RFC 6455 section 7.4) and a reason of at most 123 bytes.
+    /// `recv` still returns what the server sends before its own Close frame, for at most 5 s.
     pub fn start_close(&mut self, code: u16, reason: &str) {
-        if self.end.is_none() && self.pulse.closing.is_none() {
+        if self.end.is_none() && self.keepalive.closing.is_none() {
             self.wire.close(&CloseReason::new(code, reason));
-            self.pulse.closing = Some((Instant::now(), code));
+            self.keepalive.closing = Some((Instant::now(), code));
         }
     }
 
-    /// Closes and waits until the server has agreed, at most 5 s. Messages that were on their
-    /// way are dropped. Returns the code and reason the server closed with.
+    /// Closes and waits for the server's Close frame, at most 5 s. Messages that arrive before it
+    /// are dropped. Returns the server's close code and reason.
     ///
     /// # Errors
-    /// [`Error::Ended`] when the server did not agree, or had refused before: with any code
-    /// but 1000, 1001, 1005 and ours.
+    /// [`Error::Ended`] when the server sent no Close frame, or one with another code than 1000,
+    /// 1001, 1005 and ours.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<CloseReason> {
         self.start_close(code, reason);
         while self.recv().await.is_some() {}
-        // RFC 6455 section 7.1.1: the server hangs up first, if it does so soon.
+        // RFC 6455 section 7.1.1: the server should end the TCP connection first.
         if !matches!(self.end, Some(End::Broken(_))) {
             self.wire.finish().await;
         }
+        let ours = self.keepalive.closing.map(|(_, code)| code);
         match &self.end {
             Some(End::ByPeer(why))
-                if matches!(why.code(), 1000 | 1001 | 1005)
-                    || self
-                        .pulse
-                        .closing
-                        .is_some_and(|(_, ours)| ours == why.code()) =>
+                if matches!(why.code(), 1000 | 1001 | 1005) || ours == Some(why.code()) =>
             {
                 Ok(why.clone())
             }
@@ -225,46 +197,41 @@ impl ClientSocket {
         }
     }
 
-    async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
-        // No data follows a Close frame (RFC 6455 section 5.5.1); the codec would take it for a
-        // breach of the protocol.
-        if self.pulse.closing.is_some() {
-            return Err(Error::Closed);
-        }
-        if self.end.is_none() {
-            let mut put = Some(put);
-            let written = poll_fn(|context| {
-                self.wire.set_waker(context.waker());
-                let taken = put.take().map_or(Ok(true), |put| put(&mut self.wire));
-                match taken.and_then(|_| self.wire.flush()) {
-                    Ok(true) => Poll::Ready(Ok(())),
-                    Ok(false) => Poll::Pending,
-                    Err(end) => Poll::Ready(Err(end)),
-                }
-            });
-            match within_patience(written).await {
-                Some(Ok(())) => {}
-                Some(Err(end)) => self.end_with(end),
-                None => self.end_with(End::Broken("the server takes nothing".into())),
-            }
-        }
-        match self.end {
-            None => Ok(()),
-            Some(_) => Err(Error::Closed),
+    /// No data follows a Close frame (RFC 6455 section 5.5.1).
+    fn check_open(&self) -> Result<()> {
+        match self.end.is_none() && self.keepalive.closing.is_none() {
+            true => Ok(()),
+            false => Err(Error::Closed),
         }
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, End>> {
-        // A read can bring ten thousand messages: whoever else waits in this task has a turn
-        // after some of them, or a server that never stops would be all that it hears.
+    async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
+        self.check_open()?;
+        let mut put = Some(put);
+        let written = poll_fn(|context| {
+            self.wire.set_waker(context.waker());
+            let put = put.take().map_or(Ok(true), |put| put(&mut self.wire));
+            match put.and_then(|_| self.wire.flush()) {
+                Ok(true) => Poll::Ready(Ok(())),
+                Ok(false) => Poll::Pending,
+                Err(end) => Poll::Ready(Err(end)),
+            }
+        });
+        let written = with_time_limit(written).await;
+        written.map_err(|end| self.fail(end))
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Received, End>> {
+        // Ten thousand messages can be ready at once. tokio's limit for one turn gives the other
+        // futures of this task their turn, even if the server never stops sending.
         let turn = ready!(coop::poll_proceed(context));
         self.wire.set_waker(context.waker());
         match self.wire.read() {
-            Ok(Some(incoming)) => {
+            Ok(Some(received)) => {
                 turn.made_progress();
-                Poll::Ready(Ok(incoming))
+                Poll::Ready(Ok(received))
             }
-            // Now is the time for what waits to be written, e.g. pongs.
+            // Flush before you wait: pongs and queued messages.
             Ok(None) => match self.wire.flush() {
                 Ok(_) => Poll::Pending,
                 Err(end) => Poll::Ready(Err(end)),
@@ -274,12 +241,14 @@ impl ClientSocket {
     }
 
     fn end_with(&mut self, end: End) {
-        if let End::ByUs(why) = &end {
-            self.wire.close(why);
-        }
-        // The answer to a Close is where a flush finds it; when it fails, all is over anyway.
-        self.wire.flush().ok();
+        self.wire.end(&end);
         self.end = Some(end);
+    }
+
+    /// Ends the connection, and returns the error for the caller that wanted to send.
+    fn fail(&mut self, end: End) -> Error {
+        self.end_with(end);
+        Error::Closed
     }
 }
 
@@ -289,21 +258,15 @@ impl fmt::Debug for ClientSocket {
     }
 }
 
-/// A timer costs more than a write that is done at once, and most are.
-async fn within_patience<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = std::pin::pin!(future);
-    match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
-        Poll::Ready(done) => Some(done),
-        Poll::Pending => timeout(PATIENCE, future).await.ok(),
-    }
-}
-
-impl From<Incoming> for Received {
-    fn from(incoming: Incoming) -> Received {
-        match incoming {
-            Incoming::Message(message) => Received::Message(message),
-            Incoming::Ping(payload) => Received::Ping(payload),
-            Incoming::Pong(payload) => Received::Pong(payload),
+/// Polls a write once before it starts the timer: most writes are done at once, and a timer costs
+/// more than such a write.
+async fn with_time_limit(write: impl Future<Output = Result<(), End>>) -> Result<(), End> {
+    let mut write = pin!(write);
+    match poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await {
+        Poll::Ready(done) => done,
+        Poll::Pending => {
+            let late = |_| Err(End::Broken("the server accepts no data".into()));
+            timeout(PEER_TIMEOUT, write).await.unwrap_or_else(late)
         }
     }
 }

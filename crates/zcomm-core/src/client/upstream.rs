@@ -1,10 +1,7 @@
-//! A server whose bytes somebody else speaks: for a proxy, which stands between.
+//! A connection for a proxy: bytes after TCP and TLS, without a handshake of its own.
 //!
-//! The way to a WebSocket is name, TCP, TLS, HTTP. A proxy goes as far as TLS and then passes
-//! on what its own client says; and it fails at each step in the same words as a client does.
-//!
-//! Production proxies keep connections to their servers open; a WebSocket needs one for
-//! itself.
+//! The steps to a WebSocket are name, TCP, TLS and HTTP. A proxy does the first three, with the
+//! same errors as a client, and then forwards the bytes of its own client.
 
 use std::{
     io,
@@ -21,34 +18,34 @@ use crate::{
     access::origin::{Authority, Origin},
     client::{address::Target, options::ConnectOptions},
     error::connect::ConnectError,
-    wire::transport::{SpeaksTls, Transport},
+    wire::{counted_tcp::SpeaksTls, transport::Transport},
 };
 
-/// A server to pass bytes on to. Of the options it takes the address, `addresses`, `trust`
-/// and `connect_timeout`; what belongs into a handshake is for whoever speaks it.
+/// A server to forward bytes to. It uses only these options: `url`, `addresses`, `trust` and
+/// `connect_timeout`.
 pub struct Upstream {
     target: Target,
     options: ConnectOptions,
 }
 
 impl Upstream {
-    /// The server at the address in these options, to which nothing is sent yet.
+    /// The server at the address in these options. Sends nothing yet.
     ///
     /// # Errors
-    /// [`ConnectError::Url`].
+    /// [`ConnectError::Url`] for a wrong address.
     pub fn new(options: ConnectOptions) -> Result<Upstream, ConnectError> {
         let target = Target::parse(&options.url)?;
         Ok(Upstream { target, options })
     }
 
-    /// What the server expects in a `Host` header.
+    /// The value for a `Host` header: host and port.
     #[must_use]
     pub fn authority(&self) -> &str {
         let authority = self.target.uri.authority();
         authority.map_or("", |authority| authority.as_str())
     }
 
-    /// The origin of the server's own page. `None` for a host that no browser would name.
+    /// The origin of the server's own page; `None` for a host name that no browser would use.
     #[must_use]
     pub fn origin(&self) -> Option<Origin> {
         let (scheme, port) = match self.target.tls {
@@ -59,28 +56,29 @@ impl Upstream {
         Some(Origin::Page { scheme, authority })
     }
 
-    /// The path in its address, without the query.
+    /// The path of the address, without the query.
     #[must_use]
     pub fn path(&self) -> &str {
         self.target.uri.path()
     }
 
-    /// Host and port, for people.
+    /// Host and port, to show in messages.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.target.place
     }
 
-    /// Whether it speaks TLS.
+    /// Whether the address is `wss://`.
     #[must_use]
     pub fn tls(&self) -> bool {
         self.target.tls
     }
 
-    /// Goes as far as TLS: what is written next is the first byte that the server reads.
+    /// Connects with TCP, and with TLS for `wss://`. The next byte that is written is the first
+    /// one of the request.
     ///
     /// # Errors
-    /// [`ConnectError`], and its `Timeout` after `connect_timeout`.
+    /// [`ConnectError`], after `connect_timeout` its `Timeout`.
     pub async fn connect(&self) -> Result<ByteStream, ConnectError> {
         let limit = self.options.connect_timeout;
         let connected = self.target.connect(&self.options);
@@ -92,28 +90,28 @@ impl Upstream {
     }
 }
 
-/// A connection to a server, with TLS taken off.
+/// A connection to a server, after TLS is removed.
 pub struct ByteStream {
     transport: Transport,
     place: String,
 }
 
 impl ByteStream {
-    /// Host and port, for people.
+    /// Host and port, to show in messages.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// What carries it, for the options that only TCP has.
+    /// The TCP connection under it, to set its options.
     #[must_use]
     pub fn tcp(&self) -> &TcpStream {
         self.transport.tcp()
     }
 
-    /// Breaks it off: the server reads "connection reset", and not the end.
+    /// Ends the connection with a reset: the server reads "connection reset", and not the end.
     pub fn reset(self) {
-        // When this fails it is broken already.
+        // If this fails, the connection is broken already.
         self.transport.tcp().set_zero_linger().ok();
     }
 }
@@ -125,12 +123,12 @@ impl AsyncRead for ByteStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.transport).poll_read(context, buffer);
-        read.map_err(|error| match error.get_ref() {
-            Some(inner) if inner.is::<SpeaksTls>() => {
+        read.map_err(|error| match SpeaksTls::caused(&error) {
+            true => {
                 let place = self.place.clone();
                 io::Error::other(ConnectError::SpeaksTls { place })
             }
-            _ => error,
+            false => error,
         })
     }
 }

@@ -1,15 +1,14 @@
-//! Who is connected.
+//! The registry of connected clients.
 //!
-//! A registry that is told "left" by hand is wrong after the first early return. Here a
-//! connection holds its [`Membership`], and dropping that is leaving: a client is listed
-//! exactly as long as it can be reached.
+//! A registry with a `leave` function is wrong after the first early return. Here a connection
+//! holds a [`Membership`], and its drop removes the client. So a client is listed exactly as
+//! long as it can be reached.
 //!
-//! Behind the list each client has a mailbox for what is meant for it alone: a few direct
-//! messages, or the order to close. It is bounded, since a client that does not read must
-//! not cost memory; and nobody but the client's own task ever touches its socket.
+//! Each client has a mailbox for direct messages and for the order to close. It is bounded,
+//! because a client that does not read must not cost memory. Only the client's own task uses
+//! its socket.
 //!
-//! The lock is a `std` mutex: it is held for a few instructions and never across an
-//! `.await`. Production with many processes keeps this list in a shared store.
+//! The lock is a `std` mutex: it is held for a few instructions and never across an `.await`.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -30,10 +29,10 @@ use crate::{
     protocol::{close_reason::CloseReason, message::Message},
 };
 
-/// Direct messages that may wait for one client.
+/// The most direct messages that wait for one client.
 const MAILBOX: usize = 32;
 
-/// Names one client of this server, from 1 up. Never used twice in one run.
+/// The number of a client, from 1 up. A server never gives a number twice in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(u64);
 
@@ -43,37 +42,30 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// For tests and measurements; a server gives out its own.
+/// For tests and benchmarks; a server gives its clients their numbers.
 impl From<u64> for ClientId {
     fn from(id: u64) -> ClientId {
         ClientId(id)
     }
 }
 
-/// What is known about a client.
+/// A connected client: its number, its address, and when it connected.
 #[derive(Clone, Debug)]
 pub struct ClientInfo {
-    /// Its name in logs.
+    /// Its number, `conn` in the log.
     pub id: ClientId,
-    /// The address it connected from.
+    /// The address from which it connected.
     pub peer_addr: SocketAddr,
-    /// Since when it is connected, on the monotonic clock.
+    /// The time of its connection, on the monotonic clock.
     pub since: Instant,
 }
 
-/// What can wait in a mailbox.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Mail {
-    Message(Message),
-    Close(CloseReason),
-}
-
-/// One client as the registry sees it.
+/// One client in the registry.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub(crate) struct Entry {
     pub(crate) info: ClientInfo,
     pub(crate) tally: Tally,
-    /// Set while the mailbox holds something: the owner's cheap look before it locks.
+    /// Set while the mailbox holds an item: the owner checks it before it takes the lock.
     mail: AtomicBool,
     mailbox: Mutex<Mailbox>,
 }
@@ -85,12 +77,15 @@ struct Mailbox {
     waker: Waker,
 }
 
-impl Client {
-    /// Takes the next thing that waits for this client. While its network is `blocked`,
-    /// messages stay where they are and only the order to close is heard.
-    pub(crate) fn next_mail(&self, blocked: bool) -> Option<Mail> {
+impl Entry {
+    /// Removes and returns the next message of the mailbox. While the network is `blocked`,
+    /// messages stay in it.
+    ///
+    /// # Errors
+    /// The order to close, once no message is returned before it.
+    pub(crate) fn next_mail(&self, blocked: bool) -> Result<Option<Message>, CloseReason> {
         if !self.mail.load(Ordering::Acquire) {
-            return None;
+            return Ok(None);
         }
         let mut mailbox = lock(&self.mailbox);
         let message = if blocked {
@@ -98,16 +93,16 @@ impl Client {
         } else {
             mailbox.messages.pop_front()
         };
-        let next = match message {
-            Some(message) => Some(Mail::Message(message)),
-            None => mailbox.close.take().map(Mail::Close),
+        let close = match message {
+            Some(_) => None,
+            None => mailbox.close.take(),
         };
         let empty = mailbox.messages.is_empty() && mailbox.close.is_none();
         self.mail.store(!empty, Ordering::Release);
-        next
+        close.map_or(Ok(message), Err)
     }
 
-    /// Whom to wake for new mail. It stays set until another is set.
+    /// Sets the waker to call for new mail. It stays set.
     pub(crate) fn set_waker(&self, waker: &Waker) {
         lock(&self.mailbox).waker = waker.clone();
     }
@@ -121,7 +116,7 @@ impl Client {
     }
 }
 
-/// The clients of a server. Clones share one list.
+/// The clients of a server. Clones share one registry.
 #[derive(Clone)]
 pub struct Clients {
     shared: Arc<Shared>,
@@ -135,45 +130,43 @@ struct Shared {
 
 #[derive(Default)]
 struct List {
-    clients: BTreeMap<ClientId, Arc<Client>>,
-    /// How many have joined since the start.
+    clients: BTreeMap<ClientId, Arc<Entry>>,
+    /// The number of clients that have joined since the start.
     joined: u64,
-    /// Set when the server stops: whoever still arrives is sent away at once.
+    /// Set when the server stops: a client that joins later is closed at once.
     closing: Option<CloseReason>,
-    /// What those did who have left.
+    /// The counters of the clients that have left.
     departed: Sums,
 }
 
 impl Clients {
-    /// An empty list, of clients that take messages of so many bytes.
+    /// An empty registry. `max_send_bytes` limits a direct message.
     pub(crate) fn new(max_send_bytes: usize) -> Clients {
+        Clients::build(max_send_bytes, Arc::default())
+    }
+
+    /// An empty registry that never gives a number that this one gives.
+    pub(crate) fn beside(&self) -> Clients {
+        Clients::build(self.shared.max_send_bytes, Arc::clone(&self.shared.last_id))
+    }
+
+    fn build(max_send_bytes: usize, last_id: Arc<AtomicU64>) -> Clients {
         Clients {
             shared: Arc::new(Shared {
                 max_send_bytes,
-                last_id: Arc::default(),
+                last_id,
                 list: Mutex::default(),
             }),
         }
     }
 
-    /// Another list, in which nobody has a number that somebody has in this one.
-    pub(crate) fn beside(&self) -> Clients {
-        Clients {
-            shared: Arc::new(Shared {
-                max_send_bytes: self.shared.max_send_bytes,
-                last_id: Arc::clone(&self.shared.last_id),
-                list: Mutex::default(),
-            }),
-        }
-    }
-
-    /// How many clients are connected.
+    /// The number of connected clients.
     #[must_use]
     pub fn count(&self) -> usize {
         lock(&self.shared.list).clients.len()
     }
 
-    /// Everybody, in the order of arrival.
+    /// The connected clients, in the order in which they joined.
     #[must_use]
     pub fn list(&self) -> Vec<ClientInfo> {
         lock(&self.shared.list)
@@ -183,17 +176,15 @@ impl Clients {
             .collect()
     }
 
-    /// Leaves a message for one client, which its own task will send. Never waits.
+    /// Puts a message into the mailbox of one client, whose own task sends it. Never waits.
     ///
     /// # Errors
     /// [`Error::Closed`] when there is no such client, [`Error::Busy`] when 32 messages
-    /// already wait for it, [`Error::MessageTooLarge`] when it could not be sent.
+    /// already wait for it, [`Error::MessageTooLarge`] over the limit of
+    /// [`Connection::send`](crate::Connection::send).
     pub fn send_to(&self, id: ClientId, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
-        let (size, limit) = (message.len(), self.shared.max_send_bytes);
-        if size > limit {
-            return Err(Error::MessageTooLarge { size, limit });
-        }
+        self.check_size(&message)?;
         self.find(id)?.deliver(|mailbox| {
             if mailbox.messages.len() == MAILBOX {
                 return Err(Error::Busy);
@@ -203,7 +194,7 @@ impl Clients {
         })
     }
 
-    /// Orders one connection to close. Messages that wait for the client go out first.
+    /// Orders one connection to close. Messages in the client's mailbox are sent first.
     ///
     /// # Errors
     /// [`Error::Closed`] when there is no such client.
@@ -214,13 +205,13 @@ impl Clients {
         })
     }
 
-    /// Adds a client; dropping the membership removes it.
+    /// Adds a client. The drop of the membership removes it.
     pub(crate) fn join(&self, peer_addr: SocketAddr) -> Membership {
         // Relaxed: the number alone matters, the list has its own lock.
         let id = ClientId(self.shared.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let since = Instant::now();
         let mut list = lock(&self.shared.list);
-        let client = Arc::new(Client {
+        let client = Arc::new(Entry {
             info: ClientInfo {
                 id,
                 peer_addr,
@@ -242,30 +233,26 @@ impl Clients {
         }
     }
 
-    /// Orders every connection to close, also those that are about to join.
+    /// Orders every connection to close, also those that join later.
     pub(crate) fn disconnect_all(&self, why: &CloseReason) {
-        let clients: Vec<_> = {
+        let ids: Vec<_> = {
             let mut list = lock(&self.shared.list);
             list.closing = Some(why.clone());
-            list.clients.values().cloned().collect()
+            list.clients.keys().copied().collect()
         };
-        for client in clients {
-            // Putting an order to close into a mailbox cannot fail.
-            let order = |mailbox: &mut Mailbox| {
-                mailbox.close.get_or_insert_with(|| why.clone());
-                Ok(())
-            };
-            client.deliver(order).ok();
+        for id in ids {
+            // It fails for a client that has left meanwhile.
+            self.disconnect(id, why.clone()).ok();
         }
     }
 
-    /// Clients that have joined since the start.
+    /// The number of clients that have joined since the start.
     pub(crate) fn accepted(&self) -> u64 {
         lock(&self.shared.list).joined
     }
 
-    /// How many are connected, and what all have done since the start, those who have left
-    /// included.
+    /// The number of connected clients, and the sums of all counters since the start, with
+    /// those of the clients that have left.
     pub(crate) fn sums(&self) -> (usize, Sums) {
         let list = lock(&self.shared.list);
         let mut sums = list.departed;
@@ -275,7 +262,19 @@ impl Clients {
         (list.clients.len(), sums)
     }
 
-    fn find(&self, id: ClientId) -> Result<Arc<Client>> {
+    /// Checks that a message may be sent to a client.
+    ///
+    /// # Errors
+    /// [`Error::MessageTooLarge`].
+    pub(crate) fn check_size(&self, message: &Message) -> Result<()> {
+        let (size, limit) = (message.len(), self.shared.max_send_bytes);
+        match size > limit {
+            true => Err(Error::MessageTooLarge { size, limit }),
+            false => Ok(()),
+        }
+    }
+
+    fn find(&self, id: ClientId) -> Result<Arc<Entry>> {
         lock(&self.shared.list)
             .clients
             .get(&id)
@@ -284,9 +283,9 @@ impl Clients {
     }
 }
 
-/// Being in the list. Dropping it is leaving.
+/// A client's place in the registry. Its drop removes the client.
 pub(crate) struct Membership {
-    pub(crate) client: Arc<Client>,
+    pub(crate) client: Arc<Entry>,
     clients: Clients,
 }
 
@@ -294,12 +293,12 @@ impl Drop for Membership {
     fn drop(&mut self) {
         let mut list = lock(&self.clients.shared.list);
         list.clients.remove(&self.client.info.id);
-        // Under the same lock, so that nobody finds it twice or not at all.
+        // Under the same lock, so that a sum contains each client exactly once.
         list.departed += self.client.tally.sums();
     }
 }
 
-/// A panic elsewhere leaves these lists whole: each change is a single insert or remove.
+/// A poisoned lock still guards valid data: each change is a single insert or remove.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_the_membership_is_leaving() {
+    fn the_drop_of_a_membership_removes_the_client() {
         let clients = Clients::new(100);
         let (a, b) = (join(&clients), join(&clients));
         assert_eq!(clients.count(), 2);
@@ -333,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_did_stays_counted_when_it_has_left() {
+    fn the_counters_of_a_client_stay_when_it_has_left() {
         let clients = Clients::new(100);
         let (a, b) = (join(&clients), join(&clients));
         a.client.tally.received(&Message::from("hello"));
@@ -355,7 +354,7 @@ mod tests {
         let clients = Clients::new(100);
         let member = join(&clients);
         let id = member.client.info.id;
-        assert_eq!(member.client.next_mail(false), None);
+        assert_eq!(member.client.next_mail(false), Ok(None));
         for n in 0..MAILBOX {
             clients.send_to(id, n.to_string()).unwrap();
         }
@@ -370,36 +369,33 @@ mod tests {
             .unwrap();
         for n in 0..MAILBOX {
             let message = Message::from(n.to_string());
-            assert_eq!(member.client.next_mail(false), Some(Mail::Message(message)));
+            assert_eq!(member.client.next_mail(false), Ok(Some(message)));
         }
         let close = CloseReason::new(1008, "first");
-        assert_eq!(member.client.next_mail(false), Some(Mail::Close(close)));
-        assert_eq!(member.client.next_mail(false), None);
+        assert_eq!(member.client.next_mail(false), Err(close));
+        assert_eq!(member.client.next_mail(false), Ok(None));
     }
 
     #[test]
-    fn a_blocked_client_hears_the_order_to_close_before_its_messages() {
+    fn a_blocked_client_gets_the_order_to_close_before_its_messages() {
         let clients = Clients::new(100);
         let member = join(&clients);
         let id = member.client.info.id;
         clients.send_to(id, "waits").unwrap();
         clients.disconnect(id, CloseReason::new(1001, "")).unwrap();
-        assert!(matches!(
-            member.client.next_mail(true),
-            Some(Mail::Close(_))
-        ));
-        assert_eq!(member.client.next_mail(true), None);
+        assert!(member.client.next_mail(true).is_err());
+        assert_eq!(member.client.next_mail(true), Ok(None));
     }
 
     #[test]
-    fn whoever_joins_while_the_server_stops_is_sent_away_too() {
+    fn a_client_that_joins_while_the_server_stops_is_closed_too() {
         let clients = Clients::new(100);
         let early = join(&clients);
         clients.disconnect_all(&CloseReason::new(1001, "Server shutting down"));
         let late = join(&clients);
         for member in [early, late] {
             let close = CloseReason::new(1001, "Server shutting down");
-            assert_eq!(member.client.next_mail(false), Some(Mail::Close(close)));
+            assert_eq!(member.client.next_mail(false), Err(close));
         }
     }
 }

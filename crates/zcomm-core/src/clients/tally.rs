@@ -1,12 +1,10 @@
-//! What one connection has done, in numbers.
+//! The counters of one connection.
 //!
-//! The obvious counter is one number for the whole server, and then every message of every
-//! client changes the same few bytes: the cores spend their time handing that memory to each
-//! other. Here each connection counts for itself. Only its own task writes, so a plain load
-//! and a plain store are enough, and nobody waits; whoever wants the sum adds them all up,
-//! once in some seconds. What a connection has counted is kept when it ends.
-//!
-//! Production counts in the same way, for each core if not for each connection.
+//! The obvious counter is one number for the whole server. Then every message of every client
+//! changes the same few bytes, and the cores spend their time passing that cache line around.
+//! Here each connection counts for itself. Only its own task writes, so a plain load and a
+//! plain store are enough. A reader adds up all connections, once in some seconds. The counters
+//! of a connection are kept when it ends.
 
 use std::{
     ops::AddAssign,
@@ -15,7 +13,7 @@ use std::{
 
 use crate::protocol::message::Message;
 
-/// What one connection has done; its own task alone writes here.
+/// The counters of one connection. Only its own task writes them.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     texts: Count,
@@ -26,7 +24,7 @@ pub(crate) struct Tally {
     deliveries: Count,
 }
 
-/// The same, at one moment, and for as many connections as one likes.
+/// The counters of any number of connections, added up at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
     pub(crate) texts: u64,
@@ -42,7 +40,7 @@ pub(crate) struct Sums {
 struct Count(AtomicU64);
 
 impl Count {
-    /// Not `fetch_add`: nobody else writes, so there is nothing to lock out.
+    /// Not `fetch_add`: there is only one writer.
     fn add(&self, number: usize) {
         self.0.store(self.get() + number as u64, Relaxed);
     }
@@ -53,7 +51,7 @@ impl Count {
 }
 
 impl Tally {
-    /// A message has come in.
+    /// Counts a message from the client.
     pub(crate) fn received(&self, message: &Message) {
         match message {
             Message::Text(_) => self.texts.add(1),
@@ -62,18 +60,18 @@ impl Tally {
         self.bytes_received.add(message.len());
     }
 
-    /// A message of so many bytes went to the codec.
+    /// Counts a message to the client, with its size.
     pub(crate) fn sent(&self, bytes: usize) {
         self.sent.add(1);
         self.bytes_sent.add(bytes);
     }
 
-    /// Of all that is sent, so many messages come from logs.
+    /// Counts messages to the client that come from a log. They are also in `sent`.
     pub(crate) fn delivered(&self, entries: usize) {
         self.deliveries.add(entries);
     }
 
-    /// How much it is by now.
+    /// Returns the current values.
     pub(crate) fn sums(&self) -> Sums {
         Sums {
             texts: self.texts.get(),

@@ -1,20 +1,17 @@
-//! What may take only so long on one connection.
+//! The time limits of one connection.
 //!
-//! A cable that is pulled sends nothing: no error, no close, for two hours (the default of
-//! TCP keep-alive). So the server asks every client now and then with a ping (RFC 6455
-//! section 5.5.2), and one that does not answer *that* ping is gone. A pong nobody asked
-//! for proves nothing.
+//! A pulled cable sends nothing: no error and no close for two hours (the default of TCP
+//! keep-alive). So the server pings every client now and then (RFC 6455 section 5.5.2). A
+//! client that does not answer *that* ping is gone; any other pong proves nothing.
 //!
-//! That a pong is late proves less than it seems: it waits behind everything we sent before.
-//! While the client takes at least 64 KiB in the time it has, it is slow, but there; the
-//! same goes for a flush.
+//! A late pong proves less than it seems, because it waits behind everything we sent before.
+//! A client that accepts at least 64 KiB within the limit is slow, but alive. The same holds
+//! for a flush.
 //!
-//! Two more things must not take for ever: a flush, because a client that does not read
-//! keeps our memory; and a message, because a client that begins one and stops keeps it
-//! too. All four share one timer per connection, which is set to the nearest.
-//!
-//! Production tunes the ping to the proxy in front: it must come more often than the
-//! proxy's idle limit, often 60 s.
+//! A flush has a limit because a client that does not read keeps our memory. A message has one
+//! because a client that begins it and stops does so too. All four share one timer, which is
+//! set to the nearest. In production, pings must come more often than the idle limit of the
+//! proxy in front, often 60 s.
 
 use std::{
     future::Future,
@@ -30,23 +27,23 @@ use tokio::{
 
 use crate::settings::config::Config;
 
-/// The next thing to happen if nothing else does.
+/// A deadline that has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
-    /// It is time to ask whether the client is there.
+    /// It is time to send a ping.
     Ping,
-    /// The client did not answer.
+    /// The client did not answer the ping.
     PongMissing,
-    /// The client does not take what we send.
+    /// The client does not accept what we send.
     FlushStuck,
-    /// The client does not end the message it began.
+    /// The client does not finish the message that it began.
     MessageSlow,
 }
 
-/// A client that takes so many bytes in the time that it has is slow, but there.
+/// A client that accepts this many bytes before the deadline is slow, but alive.
 const PROGRESS: u64 = 64 * 1024;
 
-/// Something that is to happen, and what the network had taken when the wait began.
+/// A deadline, and the number of bytes that the network had accepted when it was set.
 #[derive(Clone, Copy)]
 struct Awaited {
     until: Instant,
@@ -64,8 +61,8 @@ pub(crate) struct Deadlines {
     flush: Option<Awaited>,
     message: Option<Instant>,
     pings: u64,
-    alarm: Pin<Box<Sleep>>,
-    /// The alarm will wake us.
+    timer: Pin<Box<Sleep>>,
+    /// The timer will wake the task.
     set: bool,
 }
 
@@ -82,18 +79,18 @@ impl Deadlines {
             flush: None,
             message: None,
             pings: 0,
-            alarm: Box::pin(sleep_until(ping)),
+            timer: Box::pin(sleep_until(ping)),
             set: false,
         }
     }
 
-    /// Waits until something is due.
+    /// Waits for the nearest deadline.
     pub(crate) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<Due> {
         self.poll_next(context, Deadlines::next)
     }
 
-    /// The same while the handler sends and nobody reads: then only the flush can be late.
-    /// The pong may already lie unread in the socket.
+    /// Like [`poll_due`](Deadlines::poll_due), while the handler sends and does not read. Then
+    /// only the flush counts: the pong may be in the socket, unread.
     pub(crate) fn poll_due_sending(&mut self, context: &mut Context<'_>) -> Poll<Due> {
         self.poll_next(context, |deadlines| match deadlines.flush {
             Some(flush) => (flush.until, Due::FlushStuck),
@@ -101,7 +98,7 @@ impl Deadlines {
         })
     }
 
-    /// Another waker will be used from now on.
+    /// Call this when the waker changes.
     pub(crate) fn forget_waker(&mut self) {
         self.set = false;
     }
@@ -113,31 +110,31 @@ impl Deadlines {
     ) -> Poll<Due> {
         loop {
             let (at, due) = next(self);
-            if at < self.alarm.deadline() {
-                self.alarm.as_mut().reset(at);
+            if at < self.timer.deadline() {
+                self.timer.as_mut().reset(at);
                 self.set = false;
             }
-            // Most of the time nothing has changed, and looking is all there is to do.
-            if self.set && !self.alarm.is_elapsed() {
+            // In most calls nothing has changed.
+            if self.set && !self.timer.is_elapsed() {
                 return Poll::Pending;
             }
-            // Not bound to the turn that tokio gives a task: a client that floods us uses it
-            // up, and no alarm of its own would ever ring.
-            let alarm = unconstrained(self.alarm.as_mut());
-            self.set = pin!(alarm).poll(context).is_pending();
+            // tokio limits the operations of a task in one turn. A client that floods us uses
+            // that limit up. Without `unconstrained`, the timer would then never fire.
+            let timer = unconstrained(self.timer.as_mut());
+            self.set = pin!(timer).poll(context).is_pending();
             if self.set {
                 return Poll::Pending;
             }
             if at <= Instant::now() {
                 return Poll::Ready(due);
             }
-            // It rang for a deadline that has moved on. To move one costs nothing; only
-            // the alarm that rings too early is set again.
-            self.alarm.as_mut().reset(at);
+            // It fired for a deadline that has moved since. Moving a deadline is free; only a
+            // timer that fires too early is set again.
+            self.timer.as_mut().reset(at);
         }
     }
 
-    /// What is due next, and when.
+    /// The nearest deadline.
     fn next(&self) -> (Instant, Due) {
         let ping = (self.ping, Due::Ping);
         let others = [
@@ -148,8 +145,8 @@ impl Deadlines {
         others.into_iter().flatten().fold(ping, Ord::min)
     }
 
-    /// Starts the wait for a pong. Returns the payload to ping with, or `None` while an
-    /// earlier ping is unanswered. `sent` is what the network has taken so far.
+    /// Starts to wait for a pong. Returns the payload of the ping, or `None` while an earlier
+    /// ping is unanswered. `sent` is the number of bytes that the network has accepted.
     pub(crate) fn ping(&mut self, sent: u64) -> Option<[u8; 8]> {
         let now = Instant::now();
         self.ping = now + self.ping_interval;
@@ -162,7 +159,7 @@ impl Deadlines {
         Some(self.pings.to_be_bytes())
     }
 
-    /// A pong arrived. True when it answers our last ping: only that counts.
+    /// Ends the wait for a pong if this payload answers our last ping. Returns whether it does.
     pub(crate) fn ponged(&mut self, payload: &[u8]) -> bool {
         let answer = self.pong.is_some() && payload == self.pings.to_be_bytes();
         if answer {
@@ -171,8 +168,8 @@ impl Deadlines {
         answer
     }
 
-    /// No pong in time. True when it may take longer: the client is busy taking what lies
-    /// before the ping.
+    /// Sets a new deadline for a late pong if the client has accepted at least 64 KiB
+    /// meanwhile: the ping is behind other bytes. Returns whether it has.
     pub(crate) fn pong_may_be_late(&mut self, sent: u64) -> bool {
         let until = Instant::now() + self.ping_timeout;
         let late = self.pong.is_some_and(|pong| sent - pong.sent >= PROGRESS);
@@ -182,8 +179,8 @@ impl Deadlines {
         late
     }
 
-    /// The network did not take everything. The time runs from the first such moment, and
-    /// anew whenever 64 KiB have gone.
+    /// Starts the time limit of a flush, because the network did not accept everything. It
+    /// starts again whenever 64 KiB have left.
     pub(crate) fn flush_began(&mut self, sent: u64) {
         if self.flush.is_none_or(|flush| sent - flush.sent >= PROGRESS) {
             let until = Instant::now() + self.flush_timeout;
@@ -195,19 +192,16 @@ impl Deadlines {
         self.flush = None;
     }
 
-    /// Whether the network still owes us a flush.
+    /// Whether output waits for the network.
     pub(crate) fn flushing(&self) -> bool {
         self.flush.is_some()
     }
 
-    /// A part of a message arrived. The time runs from the first part.
-    pub(crate) fn message_began(&mut self) {
-        self.message
-            .get_or_insert_with(|| Instant::now() + self.message_timeout);
-    }
-
-    pub(crate) fn message_ended(&mut self) {
-        self.message = None;
+    /// Sets whether the client has begun a message and not finished it. The time limit runs
+    /// from the first part of the message.
+    pub(crate) fn in_message(&mut self, begun: bool) {
+        let limit = || Instant::now() + self.message_timeout;
+        self.message = begun.then(|| self.message.unwrap_or_else(limit));
     }
 }
 
@@ -238,13 +232,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn f21_a_pong_that_answers_no_ping_counts_for_nothing() {
+    async fn f21_a_pong_that_answers_no_ping_does_not_count() {
         let mut deadlines = Deadlines::new(&Config::default());
         let first = deadlines.ping(0).unwrap();
         deadlines.ponged(b"");
         deadlines.ponged(b"anything");
         assert_eq!(deadlines.next().1, Due::PongMissing);
-        assert_eq!(deadlines.ping(0), None, "one question at a time");
+        assert_eq!(deadlines.ping(0), None, "one ping at a time");
         deadlines.ponged(&first);
         deadlines.ping(0).unwrap();
         deadlines.ponged(&first);
@@ -255,9 +249,9 @@ mod tests {
     async fn flushes_and_messages_are_timed_from_their_beginning() {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(&Config::default());
-        deadlines.message_began();
+        deadlines.in_message(true);
         after(3).await;
-        deadlines.message_began();
+        deadlines.in_message(true);
         deadlines.flush_began(0);
         assert_eq!(
             deadlines.next(),
@@ -268,12 +262,12 @@ mod tests {
             deadlines.next(),
             (start + Duration::from_secs(10), Due::MessageSlow)
         );
-        deadlines.message_ended();
+        deadlines.in_message(false);
         assert_eq!(deadlines.next().1, Due::Ping);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_64_kib_in_time_is_slow_but_there() {
+    async fn a_client_that_accepts_64_kib_in_time_is_slow_but_alive() {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(&Config::default());
         deadlines.ping(0).unwrap();

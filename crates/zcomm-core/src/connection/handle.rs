@@ -1,8 +1,8 @@
-//! What a handler holds: one client, from join to leave.
+//! What a handler holds: one client, from the handshake to the end.
 //!
-//! A handler is called once per connection and reads like a conversation: what happens
-//! first, a loop over what the client says, what happens last. What belongs to one client
-//! is a local variable of its handler.
+//! The server calls the handler once for each connection. The handler's lines before its loop
+//! run when the client joins, the loop runs once for each message, and the lines after it run
+//! at the end. The state of one client is a local variable of its handler.
 //!
 //! ```
 //! # use zcomm_core::{Connection, Result};
@@ -14,22 +14,21 @@
 //! }
 //! ```
 //!
-//! When the handler returns, the connection closes. When the connection ends, whoever
-//! ended it, `recv` yields `None`: to be left is no error.
+//! When the handler returns, the connection closes. When the connection ends for any reason,
+//! `recv` yields `None`, which is not an error.
 //!
-//! Production gives a handler a deadline for what it awaits besides `recv`.
-//!
-//! `recv` is also the pump of the connection: while a handler waits in it, broadcasts are
-//! written, pings answered and deadlines watched. A handler that stays away from it — in a
-//! long computation, in a slow database — stalls its own connection, and no other.
+//! `recv` also does the work of the connection: while the handler waits in it, the connection
+//! writes broadcasts, answers pings and checks its deadlines. A handler that does something
+//! else for long (a computation, a slow database) stalls its own connection and no other. In
+//! production, everything that a handler awaits besides `recv` has a time limit.
 
-use std::{future::poll_fn, net::SocketAddr, time::Duration};
+use std::{future::poll_fn, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
 use crate::{
     access::handshake::Caller,
-    clients::registry::{ClientId, ClientInfo, Clients},
+    clients::registry::{ClientId, ClientInfo, Clients, Entry},
     connection::socket::Socket,
     error::{Error, Result},
     hub::log::Hub,
@@ -38,29 +37,30 @@ use crate::{
 
 /// One client, as its handler sees it. Dropping it closes the connection.
 pub struct Connection {
-    info: ClientInfo,
-    /// Boxed, since most clients say nothing here.
+    client: Arc<Entry>,
+    /// Boxed: most clients send no query.
     caller: Option<Box<Caller>>,
     clients: Clients,
     hub: Hub,
-    /// There until drop.
+    /// `None` only during `drop`.
     socket: Option<Box<Socket>>,
-    /// Where the socket goes then, for the closing handshake: `drop` cannot wait for it.
+    /// Returns the socket to the client's task on drop: `drop` cannot wait for the closing
+    /// handshake.
     home: Option<oneshot::Sender<Box<Socket>>>,
 }
 
 impl Connection {
-    /// A connection, and the socket once the handler has let go of it.
+    /// Returns a connection, and a channel that yields the socket when the connection is
+    /// dropped.
     pub(crate) fn new(
         socket: Box<Socket>,
-        info: ClientInfo,
         caller: Caller,
         clients: Clients,
         hub: Hub,
     ) -> (Connection, oneshot::Receiver<Box<Socket>>) {
         let (home, back) = oneshot::channel();
         let connection = Connection {
-            info,
+            client: Arc::clone(&socket.client),
             caller: (!caller.is_empty()).then(|| Box::new(caller)),
             clients,
             hub,
@@ -70,42 +70,40 @@ impl Connection {
         (connection, back)
     }
 
-    /// This client's number, e.g. for `who says: …`.
+    /// The number of this client, unique during one run of the server.
     #[must_use]
     pub fn id(&self) -> ClientId {
-        self.info.id
+        self.client.info.id
     }
 
-    /// The address the client connected from.
+    /// The address from which the client connected.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.info.peer_addr
+        self.client.info.peer_addr
     }
 
-    /// All that is known about the client.
+    /// The client's number, address and time of connection.
     #[must_use]
     pub fn info(&self) -> &ClientInfo {
-        &self.info
+        &self.client.info
     }
 
-    /// The first value of a name in the query of the address that the client used, decoded.
-    /// The names `token` and `attempt` are the server's and never found here. The value is
-    /// text of a stranger, at most 4 KiB: check it, and log it as `?value`. A secret in it
-    /// belongs in no log.
+    /// The first value of a name in the query of the client's address, decoded. The names `token`
+    /// and `attempt` are reserved and never found here. The value is untrusted input of at most
+    /// 4 KiB: check it, and log it as `?value`. Do not log a secret.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         let mut values = self.caller.as_ref()?.query.all(name);
         values.next().map(|value| &**value)
     }
 
-    /// The name that belongs to the token that the client showed; see
-    /// [`tokens`](crate::Config::tokens).
+    /// The name that belongs to the client's token; see [`tokens`](crate::Config::tokens).
     #[must_use]
     pub fn bound_name(&self) -> Option<&str> {
         self.caller.as_ref()?.name.as_deref()
     }
 
-    /// Everybody who is connected to this server.
+    /// The clients that are connected to this server.
     #[must_use]
     pub fn clients(&self) -> &Clients {
         &self.clients
@@ -119,33 +117,33 @@ impl Connection {
 
     /// Waits for the client's next message; `None` once the connection has ended.
     ///
-    /// Writes everything that was sent before it waits. Cancel-safe: a handler may
-    /// `select!` over it and a clock without losing a message.
+    /// Writes everything that was sent before it waits. Cancel-safe: a handler may `select!`
+    /// over it and a timer without losing a message.
     pub async fn recv(&mut self) -> Option<Message> {
         let socket = self.socket.as_mut()?;
         poll_fn(|context| socket.poll_recv(context)).await
     }
 
-    /// Sends a message. It goes out with all others when the handler next waits in
-    /// [`recv`](Connection::recv), so answers to a burst leave in one write; one that does
-    /// not go back to `recv` soon calls [`flush`](Connection::flush).
+    /// Sends a message. It leaves when the handler next waits in [`recv`](Connection::recv),
+    /// so the answers to a burst leave in one write. A handler that does not call `recv` soon
+    /// calls [`flush`](Connection::flush).
     ///
-    /// Waits while the client is slow. One that takes less than 64 KiB in 5 s
-    /// ([`flush_timeout`]) ends with 1008 `Too slow`.
+    /// Waits while the client is slow. A client that accepts less than 64 KiB in 5 s
+    /// ([`flush_timeout`](crate::Config::flush_timeout)) is closed with 1008 `Too slow`.
     ///
     /// # Errors
     /// [`Closed`](Error::Closed) once the connection has ended,
-    /// [`MessageTooLarge`](crate::Error::MessageTooLarge) over 64 KiB and twice the limit
-    /// for messages that come in.
-    ///
-    /// [`flush_timeout`]: crate::Config::flush_timeout
+    /// [`MessageTooLarge`](crate::Error::MessageTooLarge) over 64 KiB plus twice
+    /// [`max_message_bytes`](crate::Config::max_message_bytes).
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
         let socket = self.socket.as_mut().ok_or(Error::Closed)?;
-        poll_fn(|context| socket.poll_room(context)).await?;
-        socket.put(message.into())
+        poll_fn(|context| socket.poll_space(context)).await?;
+        let message = message.into();
+        self.clients.check_size(&message)?;
+        socket.put(message)
     }
 
-    /// Waits until the network has taken everything that was sent.
+    /// Waits until the network has accepted everything that was sent.
     ///
     /// # Errors
     /// [`Closed`](Error::Closed) once the connection has ended.
@@ -154,41 +152,39 @@ impl Connection {
         poll_fn(|context| socket.poll_flush(context)).await
     }
 
-    /// Reads one more log beside the server's own: what is in it from position `after` on
-    /// (so many messages were seen before) is written to this client, as long as the
-    /// connection lasts. A log that is read already is read anew from there. What the ring
-    /// no longer holds is told as a gap; a position from the future starts at now.
+    /// Subscribes this client to one more log, beside the server's own: the connection writes
+    /// its messages from position `after` on, until it ends. A second call for the same log
+    /// moves its position. Positions that the ring no longer holds are reported as a gap; a
+    /// position beyond the end means the end.
     ///
-    /// Within one log the order is exact; between two there is none. Each costs some bytes
-    /// and one look per wake, so a handler bounds how many a client may ask for.
+    /// The order within one log is exact; between two logs there is none. Each log costs
+    /// some bytes and one check per wake, so limit how many a client may subscribe to.
     pub fn subscribe(&mut self, hub: &Hub, after: u64) {
-        let id = self.info.id;
+        let id = self.id();
         if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
             logs.add(hub.cursor_at(id, after));
         }
     }
 
-    /// Reads that log no more. The server's own log is read to the end.
+    /// Ends the subscription to a log. The server's own log cannot be unsubscribed.
     pub fn unsubscribe(&mut self, hub: &Hub) {
         if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
             logs.remove(hub);
         }
     }
 
-    /// When this client has spent half of what it may send at once (see
-    /// [`rate_limit`](crate::Config::rate_limit)): how long until it may send one more
-    /// and has half left. A handler may ask it to wait so long; who spends all is closed with
-    /// 1008.
+    /// Returns a delay when this client has used half of its burst (see
+    /// [`rate_limit`](crate::Config::rate_limit)): after this delay it may send one more
+    /// message and has half of the burst left. A handler may ask the client to wait. A client
+    /// that uses the whole burst is closed with 1008.
     #[must_use]
     pub fn hurry(&self) -> Option<Duration> {
-        let socket = self.socket.as_ref()?;
-        // Of messages and of bytes; the longer wait counts.
-        socket.messages.until_half().max(socket.wire.until_half())
+        self.socket.as_ref()?.until_half()
     }
 
-    /// Ends the connection with a code (RFC 6455 section 7.4) and a reason of at most 123
-    /// bytes; a longer one is cut. Without a call to it, a handler that returns closes
-    /// with 1000, or with 1011 when it returns an error.
+    /// Ends the connection with a code (RFC 6455 section 7.4) and a reason, which is cut to
+    /// 123 bytes. A handler that returns without this call closes with 1000, or with 1011
+    /// when it returns an error.
     pub fn close(&mut self, code: u16, reason: &str) {
         if let Some(socket) = &mut self.socket {
             socket.close(CloseReason::new(code, reason));
@@ -199,8 +195,8 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let (Some(home), Some(socket)) = (self.home.take(), self.socket.take()) {
-            // Nobody is there to take it back when the server was stopped hard; then the
-            // socket is dropped here.
+            // When the client's task was aborted, the channel is closed and the socket is
+            // dropped here.
             home.send(socket).ok();
         }
     }

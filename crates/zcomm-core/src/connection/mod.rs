@@ -1,9 +1,10 @@
-//! One connection: the task that owns the socket, its deadlines, and what a handler holds.
+//! One connection: the task that owns the socket, its deadlines, and the handler's handle.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod deadlines;
-
-pub(crate) mod counted;
+pub(crate) mod delay;
+pub(crate) mod ended;
+pub(crate) mod limits;
 
 pub(crate) mod socket;
 

@@ -1,75 +1,82 @@
 //! The task that owns the socket.
 //!
-//! One task reads, writes, pings and closes one connection; nobody else touches it. So
-//! nothing can be half written by two, and when the client goes, everything of it goes.
-//! [`poll_recv`](Socket::poll_recv) is the pump that drives all of it:
+//! One task reads, writes, pings and closes one connection. So two tasks can never mix their
+//! writes, and everything that belongs to a connection ends with it.
+//! [`poll_recv`](Socket::poll_recv) does all of the work:
 //!
-//! 1. While whole messages are buffered, return the next one at once.
-//! 2. When it would have to wait, first write: mail for this client, what is new in the
-//!    hub's log, what the handler has sent. *Flush before you wait* turns a burst of 32
-//!    answers into one write.
-//! 3. Then wait for all of it together: input, log, mail, the nearest deadline.
+//! 1. While complete messages are buffered, it returns the next one at once.
+//! 2. Before it waits, it writes: direct messages, new entries of the logs, the handler's own
+//!    messages. *Flush before you wait* turns a burst of 32 answers into one write.
+//! 3. Then it waits for everything together: input, logs, mailbox, and the nearest deadline.
 //!
-//! What is written is bounded: nothing more is taken from the log or the mailbox until the
-//! network has taken the batch before.
-//!
-//! Production has the same pump; what differs is who feeds the log.
+//! Output is bounded: the task takes nothing more from a log or the mailbox until the network
+//! has accepted the batch before.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use crate::{
-    clients::registry::{Mail, Membership},
+    clients::registry::{Entry, Membership},
     connection::{
-        counted::Counted,
         deadlines::{Deadlines, Due},
+        delay::DeliveryDelay,
+        ended,
+        limits::Limits,
     },
     error::{Error, Result},
     hub::{cursor::Cursor, subscriptions::Subscriptions},
-    protocol::{close_reason::CloseReason, message::Message, rate::Budget},
+    metrics::counters::Metrics,
+    protocol::{close_reason::CloseReason, message::Message},
     settings::config::Config,
-    wire::codec::{End, Incoming},
+    wire::codec::{End, Received, Wire},
 };
 
 /// A connection after its handshake, with everything that belongs to it.
 pub(crate) struct Socket {
-    pub(crate) wire: Counted,
-    /// Gone, with the cursors, as soon as the connection has ended.
+    wire: Wire,
+    pub(crate) client: Arc<Entry>,
+    metrics: Arc<Metrics>,
+    /// `None`, and so unlisted and without cursors, as soon as the connection has ended.
     attached: Option<(Membership, Subscriptions)>,
     batch: Vec<Message>,
+    delay: DeliveryDelay,
     deadlines: Deadlines,
-    pub(crate) messages: Budget,
-    controls: Budget,
-    max_send_bytes: usize,
-    /// The codec has said that it needs more input than it has.
+    limits: Limits,
+    /// The codec needs more input than it has.
     drained: bool,
-    /// The codec holds output that the network has not got.
+    /// The codec holds output that the network has not accepted.
     unflushed: bool,
     end: Option<End>,
 }
 
 impl Socket {
-    /// A connection after its handshake, of a client that is in the list.
+    /// A connection after its handshake, of a client that is in the registry.
     pub(crate) fn new(
-        wire: Counted,
+        wire: Wire,
         config: &Config,
+        metrics: &Arc<Metrics>,
         membership: Membership,
         cursor: Cursor,
     ) -> Socket {
         Socket {
             wire,
+            client: Arc::clone(&membership.client),
+            metrics: Arc::clone(metrics),
             attached: Some((membership, Subscriptions::new(cursor))),
             batch: Vec::new(),
+            delay: DeliveryDelay::default(),
             deadlines: Deadlines::new(config),
-            messages: Budget::new(config.message_rate()),
-            controls: Budget::new(config.control_rate()),
-            max_send_bytes: config.max_send_bytes(),
+            limits: Limits::new(config),
             drained: false,
             unflushed: false,
             end: None,
         }
     }
 
-    /// The next message, or `None` once the connection has ended, however it did.
+    /// Returns the next message, or `None` once the connection has ended for any reason.
     pub(crate) fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         if self.end.is_some() {
             return Poll::Ready(None);
@@ -84,11 +91,11 @@ impl Socket {
         }
     }
 
-    /// Waits until there is room for another message: at once, unless the client is slow.
-    pub(crate) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+    /// Waits until there is space for another message: not at all, unless the client is slow.
+    pub(crate) fn poll_space(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.end.is_none() && self.deadlines.flushing() {
             self.set_waker(context.waker());
-            match self.make_room(context) {
+            match self.flush_only(context) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(end) => self.end_with(end),
@@ -97,21 +104,17 @@ impl Socket {
         Poll::Ready(self.still_open())
     }
 
-    /// Writes everything out.
+    /// Waits until the network has accepted everything.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.unflushed {
             self.deadlines.flush_began(self.wire.sent());
         }
-        self.poll_room(context)
+        self.poll_space(context)
     }
 
-    /// Puts a message into the codec. It leaves with the next flush, or now when much has
-    /// gathered.
+    /// Puts a message into the codec. It leaves with the next flush, or now when the codec
+    /// holds 64 KiB.
     pub(crate) fn put(&mut self, message: Message) -> Result<()> {
-        let (size, limit) = (message.len(), self.max_send_bytes);
-        if size > limit {
-            return Err(Error::MessageTooLarge { size, limit });
-        }
         self.still_open()?;
         if let Err(end) = self.write(message) {
             self.end_with(end);
@@ -119,13 +122,15 @@ impl Socket {
         self.still_open()
     }
 
-    /// The logs it reads, until it has ended.
+    /// The logs that this connection reads; `None` once it has ended.
     pub(crate) fn logs(&mut self) -> Option<&mut Subscriptions> {
         self.attached.as_mut().map(|(_, logs)| logs)
     }
 
-    fn still_open(&self) -> Result<()> {
-        self.end.is_none().then_some(()).ok_or(Error::Closed)
+    /// The longer delay of two budgets, that of messages and that of bytes. See
+    /// [`Connection::hurry`](crate::Connection::hurry).
+    pub(crate) fn until_half(&self) -> Option<Duration> {
+        self.limits.until_half().max(self.wire.until_half())
     }
 
     /// Ends the connection from this side.
@@ -135,27 +140,38 @@ impl Socket {
         }
     }
 
-    fn set_waker(&mut self, waker: &Waker) {
-        if self.wire.set_waker(waker) {
-            self.wire.client.set_waker(waker);
-            self.deadlines.forget_waker();
-            self.logs()
-                .into_iter()
-                .for_each(Subscriptions::forget_waker);
+    /// Ends the connection in order; `close` is the reason if it is still open.
+    pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
+        self.close(close);
+        if !matches!(self.end, Some(End::Broken(_))) {
+            self.wire.finish().await;
         }
     }
 
-    fn make_room(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
-        if self.flush()? {
-            return Ok(true);
+    fn still_open(&self) -> Result<()> {
+        self.end.is_none().then_some(()).ok_or(Error::Closed)
+    }
+
+    fn set_waker(&mut self, waker: &Waker) {
+        if self.wire.set_waker(waker) {
+            self.client.set_waker(waker);
+            self.deadlines.forget_waker();
+            if let Some(logs) = self.logs() {
+                logs.forget_waker();
+            }
         }
-        if let Poll::Ready(due) = self.deadlines.poll_due_sending(context) {
-            self.on_due(due)?;
+    }
+
+    /// Flushes for a handler that sends and does not read. Returns whether the network has
+    /// accepted everything.
+    fn flush_only(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        if !self.flush()? {
+            if let Poll::Ready(due) = self.deadlines.poll_due_sending(context) {
+                self.on_due(due)?;
+            }
+            self.next_mail()?;
         }
-        match self.wire.client.next_mail(true) {
-            Some(Mail::Close(why)) => Err(End::ByUs(why)),
-            _ => Ok(false),
-        }
+        Ok(!self.unflushed)
     }
 
     fn pump(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
@@ -163,17 +179,17 @@ impl Socket {
             if let Poll::Ready(message) = self.read(context)? {
                 return Ok(Poll::Ready(message));
             }
-            self.write_news(context.waker())?;
+            self.write_pending(context.waker())?;
             if let Poll::Ready(due) = self.deadlines.poll_due(context) {
                 self.on_due(due)?;
             } else if !self.unflushed || self.deadlines.flushing() {
                 return Ok(Poll::Pending);
             }
-            // An answered ping leaves something to write, and so does a new one.
+            // A new ping, or the pong to the client's ping, is still to be flushed.
         }
     }
 
-    /// Reads until a message is whole.
+    /// Reads until a message is complete or there is no more input.
     fn read(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
         if self.drained && !self.wire.is_readable(context) {
             return Ok(Poll::Pending);
@@ -181,132 +197,118 @@ impl Socket {
         self.drained = false;
         loop {
             match self.wire.read()? {
-                Some(Incoming::Message(message)) => {
-                    spend(&mut self.messages)?;
-                    self.deadlines.message_ended();
+                Some(Received::Message(message)) => {
+                    self.client.tally.received(&message);
+                    self.limits.message()?;
+                    self.deadlines.in_message(false);
                     return Ok(Poll::Ready(message));
                 }
-                Some(Incoming::Ping(_)) => {
+                Some(Received::Ping(_)) => {
                     self.unflushed = true;
-                    spend(&mut self.controls)?;
+                    self.limits.control()?;
                 }
-                Some(Incoming::Pong(payload)) => {
-                    // The answer to our own ping costs the client nothing.
-                    if !self.deadlines.ponged(&payload) {
-                        spend(&mut self.controls)?;
-                    }
-                }
+                // The answer to our own ping is free.
+                Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
+                Some(Received::Pong(_)) => self.limits.control()?,
                 None => {
                     self.drained = true;
-                    if self.wire.in_message() {
-                        self.deadlines.message_began();
-                    } else {
-                        self.deadlines.message_ended();
-                    }
+                    self.deadlines.in_message(self.wire.in_message());
                     return Ok(Poll::Pending);
                 }
             }
         }
     }
 
-    /// Writes what others have for this client, batch by batch, until there is no more or
-    /// the network takes no more.
-    fn write_news(&mut self, waker: &Waker) -> Result<(), End> {
+    /// Writes the mail and the new log entries of this client, batch by batch, until there are
+    /// no more or the network accepts no more.
+    fn write_pending(&mut self, waker: &Waker) -> Result<(), End> {
         let mut caught_up = false;
         loop {
-            let blocked = !self.flush()?;
-            while let Some(mail) = self.wire.client.next_mail(blocked) {
-                match mail {
-                    Mail::Message(message) => self.write(message)?,
-                    Mail::Close(why) => return Err(End::ByUs(why)),
-                }
-                if self.deadlines.flushing() {
-                    break;
-                }
+            self.flush()?;
+            while let Some(message) = self.next_mail()? {
+                self.write(message)?;
             }
             if caught_up || self.deadlines.flushing() {
                 return Ok(());
             }
-            let mut batch = std::mem::take(&mut self.batch);
-            let logs = self.logs();
-            let taken = logs.map(|logs| logs.take_into(&mut batch, waker));
-            let taken = taken.unwrap_or_default();
-            self.wire.delivers(&taken);
-            caught_up = !taken.more;
-            for message in batch.drain(..) {
-                self.write(message)?;
-            }
-            self.batch = batch;
+            caught_up = self.write_batch(waker)?;
         }
+    }
+
+    /// Removes the next direct message from the mailbox, unless the network is blocked.
+    fn next_mail(&mut self) -> Result<Option<Message>, End> {
+        let mail = self.client.next_mail(self.deadlines.flushing());
+        mail.map_err(End::ByUs)
+    }
+
+    /// Writes one batch of log entries. Returns whether it was the last one for now.
+    fn write_batch(&mut self, waker: &Waker) -> Result<bool, End> {
+        let Some((_, logs)) = &mut self.attached else {
+            return Ok(true);
+        };
+        let mut batch = std::mem::take(&mut self.batch);
+        let summary = logs.next_batch(&mut batch, waker);
+        self.client.tally.delivered(summary.entries);
+        self.metrics.gaps.add(summary.gaps);
+        self.delay.start(summary.oldest);
+        for message in batch.drain(..) {
+            self.write(message)?;
+        }
+        self.batch = batch;
+        Ok(!summary.more)
     }
 
     fn write(&mut self, message: Message) -> Result<(), End> {
-        let taken = self.wire.write(message)?;
-        self.wrote(taken);
+        self.client.tally.sent(message.len());
+        self.put_frame(|wire| wire.write(message))
+    }
+
+    fn put_frame(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<(), End> {
+        self.unflushed = true;
+        if !put(&mut self.wire)? {
+            self.deadlines.flush_began(self.wire.sent());
+        }
         Ok(())
     }
 
-    fn wrote(&mut self, taken: bool) {
-        self.unflushed = true;
-        if !taken {
-            self.deadlines.flush_began(self.wire.sent());
-        }
-    }
-
-    /// True when the network has taken everything.
+    /// Returns whether the network has accepted everything.
     fn flush(&mut self) -> Result<bool, End> {
+        self.unflushed = self.unflushed && !self.wire.flush()?;
         if self.unflushed {
-            if !self.wire.flush()? {
-                self.deadlines.flush_began(self.wire.sent());
-                return Ok(false);
-            }
-            self.unflushed = false;
+            self.deadlines.flush_began(self.wire.sent());
+        } else {
             self.deadlines.flush_ended();
+            self.delay.end(&self.metrics.fanout_seconds);
         }
-        Ok(true)
+        Ok(!self.unflushed)
     }
 
     fn on_due(&mut self, due: Due) -> Result<(), End> {
         match due {
-            Due::Ping => {
-                if let Some(payload) = self.deadlines.ping(self.wire.sent()) {
-                    let taken = self.wire.ping(&payload)?;
-                    self.wrote(taken);
-                }
-                Ok(())
-            }
+            Due::Ping => match self.deadlines.ping(self.wire.sent()) {
+                Some(payload) => self.put_frame(|wire| wire.ping(&payload)),
+                None => Ok(()),
+            },
             Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.sent()) => Ok(()),
-            Due::PongMissing => Err(self.wire.lost()),
-            Due::FlushStuck => Err(self.wire.too_slow()),
+            Due::PongMissing => {
+                self.metrics.heartbeats_missed.add(1);
+                Err(End::ping_timeout())
+            }
+            Due::FlushStuck => {
+                self.metrics.slow_clients.add(1);
+                Err(End::policy(CloseReason::TOO_SLOW))
+            }
             Due::MessageSlow => Err(End::policy("Message too slow")),
         }
     }
 
-    /// Leaves the list and the hub and puts the Close frame on its way: whoever has read it
-    /// is not counted any more. The handler is told by `None`; [`finish`](Socket::finish)
-    /// does what needs time.
+    /// Leaves the registry and the logs first, then sends the Close frame: a client that has
+    /// read it is not counted any more. From now on the handler reads `None`;
+    /// [`finish`](Socket::finish) does the part that takes time.
     fn end_with(&mut self, end: End) {
-        self.wire.ended(&end);
+        ended::record(&end, &self.client.info, &self.metrics);
         self.attached = None;
-        match &end {
-            End::ByUs(why) => self.wire.close(why),
-            // The codec has put the answer to a Close where a flush finds it. And a client
-            // may end its side of the TCP connection and still read what we had to say.
-            End::ByPeer(_) | End::Broken(_) => drop(self.wire.flush()),
-        }
+        self.wire.end(&end);
         self.end = Some(end);
     }
-
-    /// Ends the connection in good order; `close` is what to say when it is still open.
-    pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
-        self.close(close);
-        if !matches!(self.end, Some(End::Broken(_))) {
-            self.wire.finish().await;
-        }
-    }
-}
-
-fn spend(budget: &mut Budget) -> Result<(), End> {
-    let spent = budget.spend(1.0);
-    spent.map_err(|_| End::policy(CloseReason::TOO_FAST))
 }

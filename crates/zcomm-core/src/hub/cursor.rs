@@ -1,14 +1,12 @@
-//! A reader's place in a log.
+//! A reader's position in a log.
 //!
-//! A cursor is a number: the position of the entry it will look at next. That is all a slow
-//! reader costs, and all that is needed to resume: a cursor that starts where an earlier
-//! one stopped. One that was overtaken by the ring is told which positions it missed.
+//! A cursor is a number: the position of the entry that it reads next. A slow reader costs no
+//! more than that, and a resumed reader needs no more: its cursor starts where an earlier one
+//! stopped. (Kafka calls this number a consumer's offset.) A cursor whose next entry was
+//! evicted learns which positions it missed.
 //!
-//! A cursor that has seen everything leaves its waker in the log and sleeps; looking
-//! whether there is anything new costs it one load and no lock.
-//!
-//! Production keeps the position of a reader that matters with the reader, as here, or in a
-//! store beside the log (Kafka calls it a consumer's offset).
+//! A cursor that has read everything leaves its waker in the log. The check for a new entry
+//! costs one load and no lock.
 
 use std::{
     future::poll_fn,
@@ -23,22 +21,22 @@ use crate::{
     protocol::message::Message,
 };
 
-/// A cursor takes at most so many entries at a time …
+/// The most entries in a batch.
 const BATCH_ENTRIES: usize = 64;
-/// … and stops after so many bytes, so that what a connection buffers is bounded.
+/// A batch is full once it has this many bytes, so the buffer of a connection is bounded.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// What a cursor finds next.
+/// What a cursor reads from the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// The message at this position.
     Message {
-        /// Its position in the log, from 0 up without holes.
+        /// Its position in the log. Positions start at 0 and have no holes.
         position: u64,
         /// The message.
         message: Message,
     },
-    /// The ring went on without this cursor: these positions were missed.
+    /// The ring evicted entries that this cursor had not read.
     Gap {
         /// The first position that was missed.
         from: u64,
@@ -47,57 +45,57 @@ pub enum Delivery {
     },
 }
 
-/// How much still goes into a batch; several cursors may share one.
-pub(crate) struct Room {
+/// The space left in a batch, shared by a connection's cursors.
+pub(crate) struct BatchSpace {
     entries: usize,
     bytes: usize,
 }
 
-impl Default for Room {
-    fn default() -> Room {
-        Room {
+impl Default for BatchSpace {
+    fn default() -> BatchSpace {
+        BatchSpace {
             entries: BATCH_ENTRIES,
             bytes: BATCH_BYTES,
         }
     }
 }
 
-impl Room {
-    pub(crate) fn is_full(&self) -> bool {
+impl BatchSpace {
+    pub(crate) fn is_used_up(&self) -> bool {
         self.entries == 0 || self.bytes == 0
     }
 
-    pub(crate) fn fill(&mut self, message: &Message) {
+    pub(crate) fn subtract(&mut self, message: &Message) {
         self.entries = self.entries.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(message.len());
     }
 }
 
-/// How far a cursor came.
+/// The result of a read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// It has seen everything, and its waker is in the log.
+    /// The cursor has read everything, and its waker is in the log.
     CaughtUp,
-    /// There may be more.
+    /// There may be more entries.
     More,
-    /// It has jumped over these positions, from the first to the last.
+    /// The cursor has skipped evicted entries, from the first to the last of these positions.
     Missed(u64, u64),
 }
 
 impl Hub {
-    /// A cursor that sees what comes from now on.
+    /// A cursor at the end of the log: it reads the messages that are broadcast from now on.
     #[must_use]
     pub fn cursor(&self, owner: ClientId) -> Cursor {
         self.cursor_at(owner, u64::MAX)
     }
 
-    /// A cursor that starts at `position`, to resume where an earlier one stopped. What the
-    /// ring no longer holds is told as a gap; a position from the future starts at now.
+    /// A cursor at `position`, to resume where an earlier one stopped. Positions that the ring
+    /// no longer holds are reported as a gap; a position beyond the end means the end.
     #[must_use]
     pub fn cursor_at(&self, owner: ClientId, position: u64) -> Cursor {
         let mut log = self.lock();
         let waker = None;
-        // Most logs have many readers, and an inbox has one: room for it, and no more.
+        // Most logs have many readers, but the inbox of one client has one: reserve no more.
         if log.cursors.len() == log.cursors.capacity() {
             let more = log.cursors.len().max(1);
             log.cursors.reserve_exact(more);
@@ -115,44 +113,44 @@ impl Hub {
     }
 }
 
-/// One reader's place in the log. Dropping it ends the subscription.
+/// One reader's position in a log. Its drop ends the subscription.
 pub struct Cursor {
     hub: Hub,
     key: usize,
     owner: ClientId,
     next: u64,
-    /// Entries still to come that are older than this cursor.
+    /// The number of unread entries that are older than this cursor.
     history: u32,
-    /// Our waker is in the log, and stays there until the next message.
+    /// The waker is in the log, and stays there until the next message.
     asleep: bool,
 }
 
 impl Cursor {
-    /// The log it reads.
+    /// The log that it reads.
     pub(crate) fn hub(&self) -> &Hub {
         &self.hub
     }
 
-    /// The position that this cursor will look at next.
+    /// The position that this cursor reads next.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.next
     }
 
-    /// Waits until there is something, and takes up to 64 entries or 64 KiB, whatever comes
-    /// first. Cancel-safe: what is not returned is not taken.
+    /// Waits for the next entry, and returns up to 64 entries or 64 KiB, whichever limit comes
+    /// first. Cancel-safe: no entry is lost.
     pub async fn take(&mut self) -> Vec<Delivery> {
         let mut batch = Vec::new();
         poll_fn(|context| {
-            let mut room = Room::default();
+            let mut space = BatchSpace::default();
             self.forget_waker();
             loop {
                 let put =
                     |position, message, _| batch.push(Delivery::Message { position, message });
-                match self.take_into(&mut room, context.waker(), put) {
+                match self.read_into(&mut space, context.waker(), put) {
                     Progress::Missed(from, to) => batch.push(Delivery::Gap { from, to }),
                     Progress::CaughtUp if batch.is_empty() => return Poll::Pending,
-                    Progress::More if !room.is_full() => {}
+                    Progress::More if !space.is_used_up() => {}
                     Progress::CaughtUp | Progress::More => return Poll::Ready(()),
                 }
             }
@@ -161,13 +159,13 @@ impl Cursor {
         batch
     }
 
-    /// Takes what is there now, as far as there is room, and gives it to `put` with its
-    /// position, and with its stamp when it came while this cursor was there: how long ago
-    /// history was made says nothing about us. When that was everything, then under the same
-    /// lock, so that nothing falls between, `waker` is kept for the next entry.
-    pub(crate) fn take_into(
+    /// Passes entries to `put` while there is space: position, message, and the time at which
+    /// it was appended. That time is `None` for entries older than this cursor, because their
+    /// age is not a delivery delay. At the end of the log it stores `waker` for the next entry,
+    /// under the same lock, so no entry is missed in between.
+    pub(crate) fn read_into(
         &mut self,
-        room: &mut Room,
+        space: &mut BatchSpace,
         waker: &Waker,
         mut put: impl FnMut(u64, Message, Option<Instant>),
     ) -> Progress {
@@ -177,21 +175,21 @@ impl Cursor {
         let mut log = self.hub.lock();
         if self.next < log.oldest {
             let (from, to) = (self.next, log.oldest - 1);
-            let gone = u32::try_from(to - from + 1).unwrap_or(u32::MAX);
-            self.history = self.history.saturating_sub(gone);
+            let missed = u32::try_from(to - from + 1).unwrap_or(u32::MAX);
+            self.history = self.history.saturating_sub(missed);
             self.next = log.oldest;
             return Progress::Missed(from, to);
         }
         let seen = (self.next - log.oldest) as usize;
-        for entry in log.entries.range(seen..).take(room.entries) {
+        for entry in log.entries.range(seen..).take(space.entries) {
             let position = self.next;
             self.next += 1;
             let stamp = entry.stamp.filter(|_| self.history == 0);
             self.history = self.history.saturating_sub(1);
             if entry.except != Some(self.owner) {
-                room.fill(&entry.message);
+                space.subtract(&entry.message);
                 put(position, entry.message.clone(), stamp);
-                if room.is_full() {
+                if space.is_used_up() {
                     break;
                 }
             }
@@ -204,7 +202,7 @@ impl Cursor {
         Progress::CaughtUp
     }
 
-    /// Another waker will be used from now on.
+    /// Call this when the waker changes.
     pub(crate) fn forget_waker(&mut self) {
         self.asleep = false;
     }
@@ -234,7 +232,7 @@ mod tests {
         })
     }
 
-    /// What is there now, without waiting.
+    /// Reads everything up to the end of the log, without waiting.
     fn drain(cursor: &mut Cursor) -> Vec<Delivery> {
         std::iter::from_fn(|| cursor.take().now_or_never())
             .flatten()
@@ -253,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_hears_it_but_the_sender_and_the_number_reached_is_right() {
+    fn all_get_a_broadcast_except_the_sender_and_the_number_of_recipients_is_right() {
         let hub = Hub::default();
         let (mut a, mut b) = (hub.cursor(id(1)), hub.cursor(id(2)));
         assert_eq!(hub.broadcast_except("hello", id(1)).unwrap(), 1);
@@ -261,7 +259,7 @@ mod tests {
         assert_eq!(texts(&mut a), ["all"]);
         assert_eq!(texts(&mut b), ["hello", "all"]);
         drop(b);
-        assert_eq!(hub.broadcast_except("nobody", id(1)).unwrap(), 0);
+        assert_eq!(hub.broadcast_except("no reader", id(1)).unwrap(), 0);
     }
 
     #[test]
@@ -279,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_lapped_is_told_exactly_what_was_missed() {
+    fn a_slow_cursor_learns_exactly_which_positions_it_missed() {
         let hub = hub(2);
         let mut slow = hub.cursor(id(1));
         for text in ["a", "b", "c", "d"] {
@@ -349,28 +347,28 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_tells_a_gap_in_its_own_words() {
-        let plain = Hub::default().gap_words(3, 5);
+    fn a_hub_has_its_own_message_about_a_gap() {
+        let plain = Hub::default().gap_message(3, 5);
         assert!(matches!(plain, Message::Text(text) if text.contains("up to 3 messages")));
         let words = |from, to| Message::from(format!("{from}-{to}"));
         let hub = Hub::with_gap_words(HubLimits::default(), words);
-        assert_eq!(hub.gap_words(3, 5), Message::from("3-5"));
+        assert_eq!(hub.gap_message(3, 5), Message::from("3-5"));
     }
 
     #[test]
-    fn cursors_that_share_a_batch_share_its_room() {
+    fn cursors_that_share_a_batch_share_its_space() {
         let (a, b) = (Hub::default(), Hub::default());
         let mut cursors = [a.cursor(id(1)), b.cursor(id(1))];
         for _ in 0..50 {
             a.broadcast("a").unwrap();
             b.broadcast("b").unwrap();
         }
-        let (mut room, mut taken) = (Room::default(), 0);
-        let mut take =
-            |cursor: &mut Cursor| cursor.take_into(&mut room, Waker::noop(), |_, _, _| taken += 1);
-        assert_eq!(take(&mut cursors[0]), Progress::CaughtUp);
-        assert_eq!(take(&mut cursors[1]), Progress::More);
-        assert_eq!(taken, 64);
+        let (mut space, mut count) = (BatchSpace::default(), 0);
+        let mut read =
+            |cursor: &mut Cursor| cursor.read_into(&mut space, Waker::noop(), |_, _, _| count += 1);
+        assert_eq!(read(&mut cursors[0]), Progress::CaughtUp);
+        assert_eq!(read(&mut cursors[1]), Progress::More);
+        assert_eq!(count, 64);
     }
 
     /// What a test does to a hub with three readers.
@@ -393,10 +391,10 @@ mod tests {
     }
 
     proptest! {
-        /// Random stalls, reconnects and laps of a small ring: after every read, each
-        /// position was delivered once, was the reader's own, or was told as missed.
+        /// Random stalls, reconnects and evictions from a small ring: after every read, each
+        /// position was delivered once, was the reader's own, or was reported as missed.
         #[test]
-        fn no_cursor_misses_an_entry_in_silence_and_none_sees_one_twice(steps in steps(), ring in 1..50usize) {
+        fn a_cursor_reads_each_entry_once_or_learns_that_it_missed_it(steps in steps(), ring in 1..50usize) {
             let hub = hub(ring);
             let mut senders: Vec<Option<u64>> = Vec::new();
             let mut cursors: Vec<Cursor> = (0..3).map(|n| hub.cursor(id(n))).collect();

@@ -1,25 +1,24 @@
 //! A broadcast is a log, a connection is a cursor.
 //!
-//! The obvious broadcast walks over all clients and sends to each; then one slow client
-//! holds up the rest. The next idea is a queue per client; then every message is stored as
-//! often as there are clients, and a slow one fills the memory. Here a message is stored
-//! *once*, in a log that everybody reads at their own pace:
+//! The obvious broadcast loops over all clients and sends to each. Then one slow client delays
+//! all others. The next idea is a queue for each client. Then every message is stored once for
+//! each client, and a slow client fills the memory. Here a message is stored *once*, in a log
+//! that each client reads at its own speed:
 //!
 //! ```text
-//!  broadcast ──append──▶  … 41 42 43 44 45 ▏ a ring: the oldest entry makes room
+//!  broadcast ──append──▶  … 41 42 43 44 45 ▏ a ring: a new entry evicts the oldest
 //!                              ▲     ▲    ▲
-//!                   slow cursor┘     │    └ a cursor that has seen everything
+//!                   slow cursor┘     │    └ a cursor that has read everything
 //!                                    └ another one, two entries behind
 //! ```
 //!
-//! A reader that is behind takes many entries at a time, so load makes batches. One that
-//! falls behind the whole ring is told the gap: nothing is ever missed in silence. And to
-//! *resume* after a broken connection is nothing new: it is a cursor that starts at an
-//! older position.
+//! A reader that is behind reads many entries at a time, so load leads to batches. A reader
+//! that falls behind the whole ring gets a message about the gap. To *resume* after a broken
+//! connection, a cursor starts at an older position.
 //!
-//! The order is the same for everybody, because there is one log. A ring in one process is
-//! gone when the process is; production feeds it from a shared log (Redis Streams, Kafka)
-//! with one reader per process, and the cursors here do not change.
+//! All clients see the same order, because there is one log. The ring ends with its process. In
+//! production, a shared log (Redis Streams, Kafka) feeds one ring in each process, and the
+//! cursors stay as they are.
 
 use std::{
     collections::VecDeque,
@@ -40,20 +39,20 @@ use crate::{
     protocol::message::Message,
 };
 
-/// How much a hub keeps: whatever comes first.
+/// The limits of a hub's ring. The oldest entries are evicted as soon as one is exceeded.
 #[derive(Clone, Copy, Debug)]
 pub struct HubLimits {
     /// Entries in the ring.
     pub entries: usize,
     /// Bytes of payload in the ring.
     pub bytes: usize,
-    /// Bytes of one message.
+    /// Bytes of payload in one message.
     pub message_bytes: usize,
 }
 
 impl Default for HubLimits {
-    /// 1,024 entries, 4 MiB, 128 KiB a message. A server's own hub takes messages of 64 KiB
-    /// and twice its limit for what comes in.
+    /// 1,024 entries, 4 MiB, 128 KiB for one message. A server's own hub allows messages of
+    /// 64 KiB plus twice [`max_message_bytes`](crate::Config::max_message_bytes).
     fn default() -> HubLimits {
         HubLimits {
             entries: 1024,
@@ -63,20 +62,20 @@ impl Default for HubLimits {
     }
 }
 
-/// Every so many entries, one carries the time at which it was appended: enough to know how
-/// long they take to reach everybody, and cheap.
+/// Every 16th entry has the time at which it was appended: enough to measure the delivery
+/// delay, and cheap.
 const STAMPED: u64 = 16;
 
-/// What a reader is told instead of the messages at these positions, first and last.
-type GapWords = dyn Fn(u64, u64) -> Message + Send + Sync;
+/// Makes the message about a gap from the first and the last position of it.
+type GapMessage = dyn Fn(u64, u64) -> Message + Send + Sync;
 
-/// A log of messages that many read. Clones share one log.
+/// A log of messages with many readers. Clones share one log.
 #[derive(Clone, Default)]
 pub struct Hub {
     shared: Arc<Shared>,
 }
 
-/// A hub that others keep: it is there as long as one of them, or a cursor.
+/// A reference that does not keep the hub alive.
 pub(crate) struct WeakHub(Weak<Shared>);
 
 impl WeakHub {
@@ -89,17 +88,17 @@ impl WeakHub {
 #[derive(Default)]
 struct Shared {
     log: Mutex<Log>,
-    /// The position that the next message will get: written under the lock, read without
-    /// it by a cursor that only wants to know whether there is anything new.
+    /// The position of the next message. It is written under the lock; a cursor reads it
+    /// without the lock to check for new messages.
     end: AtomicU64,
-    gap_words: Option<Box<GapWords>>,
+    gap_message: Option<Box<GapMessage>>,
 }
 
 #[derive(Default)]
 pub(crate) struct Log {
     limits: HubLimits,
     pub(crate) entries: VecDeque<Entry>,
-    /// The position of the oldest entry that is still there.
+    /// The position of the oldest entry in the ring.
     pub(crate) oldest: u64,
     bytes: usize,
     pub(crate) cursors: Slab<Reader>,
@@ -108,34 +107,34 @@ pub(crate) struct Log {
 pub(crate) struct Entry {
     pub(crate) message: Message,
     pub(crate) except: Option<ClientId>,
-    /// When it was appended, for every sixteenth.
+    /// The time at which it was appended, for every 16th entry.
     pub(crate) stamp: Option<Instant>,
 }
 
 pub(crate) struct Reader {
     pub(crate) owner: ClientId,
-    /// Set while the reader has seen everything and sleeps.
+    /// Set while the reader waits for the next entry.
     pub(crate) waker: Option<Waker>,
 }
 
-/// What became of a message.
+/// The position and the number of recipients of a new message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// Its position in the log, from 0 up without holes.
+    /// Its position in the log. Positions start at 0 and have no holes.
     pub position: u64,
-    /// The clients it is on its way to.
+    /// The number of clients that it is on its way to.
     pub recipients: usize,
 }
 
 impl Hub {
-    /// A hub that keeps no more than `limits`. It tells a gap in plain words.
+    /// A hub with these limits. Its message about a gap is an English sentence.
     #[must_use]
     pub fn new(limits: HubLimits) -> Hub {
         Hub::build(limits, None)
     }
 
-    /// A hub that tells a gap in words of its own: `words` makes a message from the first
-    /// and the last position that a reader missed. It is called in the reader's task.
+    /// A hub with its own message about a gap: `words` makes it from the first and the last
+    /// position that a reader missed. It is called in the reader's task.
     #[must_use]
     pub fn with_gap_words(
         limits: HubLimits,
@@ -144,7 +143,7 @@ impl Hub {
         Hub::build(limits, Some(Box::new(words)))
     }
 
-    fn build(limits: HubLimits, gap_words: Option<Box<GapWords>>) -> Hub {
+    fn build(limits: HubLimits, gap_message: Option<Box<GapMessage>>) -> Hub {
         let log = Log {
             limits,
             ..Log::default()
@@ -153,13 +152,13 @@ impl Hub {
             shared: Arc::new(Shared {
                 log: Mutex::new(log),
                 end: AtomicU64::new(0),
-                gap_words,
+                gap_message,
             }),
         }
     }
 
-    /// Appends a message for everybody and wakes whoever waits. Returns how many clients
-    /// it is on its way to. Never waits for any of them.
+    /// Appends a message for all readers and wakes the waiting ones. Returns the number of
+    /// clients that it is on its way to. Never waits for a client.
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when it is over [`HubLimits::message_bytes`].
@@ -169,7 +168,7 @@ impl Hub {
         Ok(appended.recipients)
     }
 
-    /// Like [`broadcast`](Hub::broadcast), for everybody but `sender`.
+    /// Like [`broadcast`](Hub::broadcast), for all readers except `sender`.
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when it is over [`HubLimits::message_bytes`].
@@ -179,9 +178,9 @@ impl Hub {
         Ok(appended.recipients)
     }
 
-    /// Like [`broadcast`](Hub::broadcast), for a message in which its own position stands:
-    /// `write` gets the position and makes the message. It runs under the log's lock, or two
-    /// messages could swap places; so it must be short, and must not use this hub.
+    /// Like [`broadcast`](Hub::broadcast), for a message that contains its own position:
+    /// `write` makes it from the position. It runs under the log's lock, because otherwise two
+    /// messages could get each other's position. So it must be short and must not use this hub.
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when it is over [`HubLimits::message_bytes`].
@@ -189,25 +188,24 @@ impl Hub {
         self.append(None, write)
     }
 
-    /// The position that the next message will get: how many there were so far.
+    /// The position of the next message, which is the number of messages so far.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.shared.end.load(Ordering::Acquire)
     }
 
-    /// The positions that the ring still holds.
+    /// The positions of the entries in the ring.
     #[must_use]
     pub fn held(&self) -> Range<u64> {
         let log = self.lock();
         log.oldest..log.end()
     }
 
-    /// What a reader is told that missed these positions. A gap is told in words, never
-    /// left out; some of what was missed can be the client's own, which it would not have
-    /// got back.
-    pub(crate) fn gap_words(&self, from: u64, to: u64) -> Message {
-        match &self.shared.gap_words {
-            Some(words) => words(from, to),
+    /// The message for a reader that missed these positions. The number is an upper limit: a
+    /// client's own messages would not have been sent back to it.
+    pub(crate) fn gap_message(&self, from: u64, to: u64) -> Message {
+        match &self.shared.gap_message {
+            Some(message) => message(from, to),
             None => Message::from(format!(
                 "(up to {} messages were missed: they came faster than you read)",
                 to - from + 1
@@ -236,8 +234,8 @@ impl Hub {
         if size > limit {
             return Err(Error::MessageTooLarge { size, limit });
         }
-        // A message that came in is a slice of a large read buffer, and would keep all of
-        // it; the log keeps its own copy, so that its bound on bytes is one.
+        // A received message is a slice of a large read buffer and would keep all of it in
+        // memory. With a copy, the limit on bytes holds.
         let message = message.compact();
         let stamp = position.is_multiple_of(STAMPED).then(Instant::now);
         log.push(Entry {
@@ -247,14 +245,14 @@ impl Hub {
         });
         self.shared.end.store(log.end(), Ordering::Release);
         let mut recipients = log.cursors.len();
-        let mut asleep = Vec::with_capacity(recipients);
+        let mut wakers = Vec::with_capacity(recipients);
         for (_, reader) in &mut log.cursors {
             recipients -= usize::from(Some(reader.owner) == except);
-            asleep.extend(reader.waker.take());
+            wakers.extend(reader.waker.take());
         }
-        // Whoever wakes will want this lock.
+        // Release the lock first: every woken reader takes it.
         drop(log);
-        asleep.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
         Ok(Appended {
             position,
             recipients,
@@ -262,8 +260,8 @@ impl Hub {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Log> {
-        // A std mutex: held for some instructions, never across an await. What can panic
-        // under it comes before the first change, so a poisoned lock guards a whole log.
+        // A std mutex: held for a few instructions and never across an await. The code that
+        // can panic under it runs before the first change, so a poisoned lock guards a valid log.
         self.shared
             .log
             .lock()
@@ -276,7 +274,7 @@ impl Log {
         self.oldest + self.entries.len() as u64
     }
 
-    /// Notes whom to wake with the next message.
+    /// Stores the waker to call for the next message.
     pub(crate) fn keep_waker(&mut self, key: usize, waker: &Waker) {
         let known = &mut self.cursors[key].waker;
         if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -288,10 +286,10 @@ impl Log {
         self.bytes += entry.message.len();
         self.entries.push_back(entry);
         while self.entries.len() > self.limits.entries || self.bytes > self.limits.bytes {
-            let Some(gone) = self.entries.pop_front() else {
+            let Some(evicted) = self.entries.pop_front() else {
                 break;
             };
-            self.bytes -= gone.message.len();
+            self.bytes -= evicted.message.len();
             self.oldest += 1;
         }
     }

@@ -1,4 +1,4 @@
-//! Broadcast: a log that stores a message once, and a cursor for each reader.
+//! Broadcast: a log stores a message once, and each reader has a cursor.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod log;

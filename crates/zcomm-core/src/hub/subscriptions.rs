@@ -1,15 +1,11 @@
-//! Several logs, one connection.
+//! The logs that one connection reads.
 //!
-//! Every connection reads its server's log. A connection may read more of them — the rooms
-//! it is in, an inbox of its own — and each is one more cursor, nothing else: no task, no
-//! queue, no copy. All of them fill the same batch, so whatever has come on all logs leaves
-//! with one flush.
+//! Every connection reads its server's log. It may read more logs, such as the rooms of a
+//! chat. Each one costs a cursor, and no task, queue or copy. All cursors fill the same batch,
+//! so the new entries of all logs leave with one flush.
 //!
-//! Within one log the order is exact. Between two there is none: that would need one lock
-//! around both. The cursors take turns, so that a busy log does not keep the others waiting.
-//!
-//! Production that reads thousands of logs per connection keeps a list of those with news,
-//! instead of asking each.
+//! The order within one log is exact. Between two logs there is none: that would need one lock
+//! around both. The cursors take turns, so a busy log does not delay the others.
 
 use std::task::Waker;
 
@@ -17,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::{
     hub::{
-        cursor::{Cursor, Progress, Room},
+        cursor::{BatchSpace, Cursor, Progress},
         log::Hub,
     },
     protocol::message::Message,
@@ -25,23 +21,23 @@ use crate::{
 
 /// The cursors of one connection.
 pub(crate) struct Subscriptions {
-    /// On the server's own log: most connections have no other, and need no list.
+    /// The cursor on the server's own log. Most connections have no other, and need no list.
     first: Cursor,
     more: Vec<Cursor>,
-    /// Whose turn it is: 0 is the first, then the others.
+    /// The cursor whose turn it is: 0 is the first one, then the others.
     turn: usize,
 }
 
-/// What was taken from all logs together.
+/// What a batch contains.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Taken {
-    /// There may be more.
+pub(crate) struct BatchSummary {
+    /// The logs may have more entries.
     pub(crate) more: bool,
-    /// Entries, words about gaps not counted.
+    /// The number of entries, without the messages about gaps.
     pub(crate) entries: usize,
-    /// Gaps that were told.
+    /// The number of gaps.
     pub(crate) gaps: u64,
-    /// When the oldest of those entries was appended that know it and are no history.
+    /// The earliest time at which one of the entries was appended, as far as it is known.
     pub(crate) oldest: Option<Instant>,
 }
 
@@ -54,59 +50,59 @@ impl Subscriptions {
         }
     }
 
-    /// Adds a cursor, in the place of another on the same log.
+    /// Adds a cursor, or replaces the one on the same log.
     pub(crate) fn add(&mut self, cursor: Cursor) {
         let known = self.all().find(|known| known.hub().is(cursor.hub()));
         if let Some(known) = known {
             *known = cursor;
             return;
         }
-        // Few come and they stay: no room is kept for more.
+        // A connection subscribes to few logs, so no memory is reserved for more.
         self.more.reserve_exact(1);
         self.more.push(cursor);
     }
 
-    /// Ends the reading of a log. The server's own stays: whoever is connected reads it.
+    /// Removes the cursor on a log. The cursor on the server's own log stays.
     pub(crate) fn remove(&mut self, hub: &Hub) {
         self.more.retain(|cursor| !cursor.hub().is(hub));
     }
 
-    /// Takes one batch from all logs together.
-    pub(crate) fn take_into(&mut self, batch: &mut Vec<Message>, waker: &Waker) -> Taken {
-        let mut taken = Taken::default();
-        let mut room = Room::default();
+    /// Appends the next entries of all logs to `batch`.
+    pub(crate) fn next_batch(&mut self, batch: &mut Vec<Message>, waker: &Waker) -> BatchSummary {
+        let mut summary = BatchSummary::default();
+        let mut space = BatchSpace::default();
         let cursors = 1 + self.more.len();
         let mut caught_up = 0;
-        while caught_up < cursors && !room.is_full() {
+        while caught_up < cursors && !space.is_used_up() {
             let cursor = match self.turn.checked_sub(1) {
                 Some(at) if at < self.more.len() => &mut self.more[at],
                 _ => &mut self.first,
             };
-            let put = |_, message, stamp| {
+            let put = |_, message, appended| {
                 batch.push(message);
-                taken.entries += 1;
-                taken.oldest = earlier(taken.oldest, stamp);
+                summary.entries += 1;
+                summary.oldest = earlier(summary.oldest, appended);
             };
-            match cursor.take_into(&mut room, waker, put) {
+            match cursor.read_into(&mut space, waker, put) {
                 Progress::CaughtUp => caught_up += 1,
                 Progress::More => caught_up = 0,
                 Progress::Missed(from, to) => {
-                    let words = cursor.hub().gap_words(from, to);
-                    room.fill(&words);
-                    batch.push(words);
-                    taken.gaps += 1;
-                    // What comes after the gap comes next.
+                    let message = cursor.hub().gap_message(from, to);
+                    space.subtract(&message);
+                    batch.push(message);
+                    summary.gaps += 1;
+                    // The same cursor goes on, with the entries after the gap.
                     caught_up = 0;
                     continue;
                 }
             }
             self.turn = (self.turn + 1) % cursors;
         }
-        taken.more = caught_up < cursors;
-        taken
+        summary.more = caught_up < cursors;
+        summary
     }
 
-    /// Another waker will be used from now on.
+    /// Call this when the waker changes.
     pub(crate) fn forget_waker(&mut self) {
         self.all().for_each(Cursor::forget_waker);
     }
@@ -117,7 +113,7 @@ impl Subscriptions {
 }
 
 /// The earlier of two times, as far as they are known.
-pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
 
@@ -132,16 +128,16 @@ mod tests {
 
     fn take(subscriptions: &mut Subscriptions) -> (Vec<String>, bool) {
         let mut batch = Vec::new();
-        let taken = subscriptions.take_into(&mut batch, Waker::noop());
+        let summary = subscriptions.next_batch(&mut batch, Waker::noop());
         let text = |message| match message {
             Message::Text(text) => text.to_string(),
-            Message::Binary(_) => panic!("nobody sent bytes"),
+            Message::Binary(_) => panic!("no test sends bytes"),
         };
-        (batch.into_iter().map(text).collect(), !taken.more)
+        (batch.into_iter().map(text).collect(), !summary.more)
     }
 
     #[test]
-    fn what_is_new_on_all_logs_comes_in_one_batch() {
+    fn the_new_entries_of_all_logs_are_one_batch() {
         let [own, lobby, inbox] = [(); 3].map(|()| Hub::default());
         let mut all = Subscriptions::new(own.cursor(id()));
         lobby.broadcast("missed").unwrap();
@@ -160,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_known_how_much_was_taken_and_since_when_the_oldest_waits() {
+    async fn a_batch_has_its_number_of_entries_and_the_time_of_the_oldest() {
         let limits = HubLimits {
             entries: 20,
             ..HubLimits::default()
@@ -172,24 +168,28 @@ mod tests {
             hub.broadcast("x").unwrap();
             tokio::time::advance(std::time::Duration::from_secs(1)).await;
         }
-        let mut take = || all.take_into(&mut Vec::new(), Waker::noop());
-        let taken = take();
-        assert_eq!((taken.entries, taken.gaps, taken.more), (17, 0, false));
-        assert_eq!(taken.oldest, Some(began));
-        assert_eq!(take(), Taken::default());
+        let mut next = || all.next_batch(&mut Vec::new(), Waker::noop());
+        let batch = next();
+        assert_eq!((batch.entries, batch.gaps, batch.more), (17, 0, false));
+        assert_eq!(batch.oldest, Some(began));
+        assert_eq!(next(), BatchSummary::default());
         hub.broadcast("not the sixteenth").unwrap();
-        assert_eq!(take().oldest, None);
+        assert_eq!(next().oldest, None);
         for _ in 18..50 {
             hub.broadcast("x").unwrap();
         }
-        let taken = take();
-        assert_eq!((taken.entries, taken.gaps), (20, 1), "words are no entry");
-        assert_eq!(taken.oldest, Some(Instant::now()));
+        let batch = next();
+        assert_eq!(
+            (batch.entries, batch.gaps),
+            (20, 1),
+            "a gap is not an entry"
+        );
+        assert_eq!(batch.oldest, Some(Instant::now()));
     }
 
-    /// Somebody who comes back after an hour is shown that hour, and nobody was slow.
+    /// A client that returns after an hour reads that hour, and no delivery was slow.
     #[tokio::test(start_paused = true)]
-    async fn history_is_no_delay() {
+    async fn history_does_not_count_as_a_delay() {
         let limits = HubLimits {
             entries: 20,
             ..HubLimits::default()
@@ -201,18 +201,18 @@ mod tests {
         for seen in [0, 16, 31, 32] {
             let mut all = Subscriptions::new(hub.cursor_at(id(), seen));
             tokio::time::advance(std::time::Duration::from_secs(3600)).await;
-            let mut take = || all.take_into(&mut Vec::new(), Waker::noop()).oldest;
-            assert_eq!(take(), None, "after {seen}");
+            let mut oldest = || all.next_batch(&mut Vec::new(), Waker::noop()).oldest;
+            assert_eq!(oldest(), None, "after {seen}");
             let now = Instant::now();
             for _ in 0..16 {
                 hub.broadcast("new").unwrap();
             }
-            assert_eq!(take(), Some(now), "after {seen}");
+            assert_eq!(oldest(), Some(now), "after {seen}");
         }
     }
 
     #[test]
-    fn a_busy_log_does_not_keep_the_others_waiting() {
+    fn a_busy_log_does_not_delay_the_others() {
         let [own, busy] = [(); 2].map(|()| Hub::default());
         let mut all = Subscriptions::new(own.cursor(id()));
         all.add(busy.cursor(id()));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_read_once_and_anew_from_where_it_is_asked() {
+    fn a_second_cursor_on_a_log_replaces_the_first() {
         let [own, lobby] = [(); 2].map(|()| Hub::default());
         for text in ["a", "b"] {
             own.broadcast(text).unwrap();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_on_any_log_is_told_in_that_logs_words() {
+    fn each_log_has_its_own_message_about_a_gap() {
         let limits = HubLimits {
             entries: 1,
             ..HubLimits::default()

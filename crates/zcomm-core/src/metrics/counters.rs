@@ -1,14 +1,13 @@
-//! What a server counts and measures.
+//! The metrics of one server.
 //!
-//! A counter only grows: whoever reads it twice knows how much happened in between, and a
-//! lost reading loses nothing. What has a length goes into a histogram, because an average
-//! hides the one client in a hundred who waits.
+//! A counter only grows. A monitor that reads it twice knows how much happened in between, and
+//! a lost reading loses nothing. Durations go into histograms, because an average hides the one
+//! client in a hundred that waits.
 //!
-//! What happens for every message is counted by its connection (`tally`). Here is what
-//! happens seldom: a client comes, goes, is refused, is slow. Labels are words of our own,
-//! known beforehand, so no stranger can make the list longer.
-//!
-//! Production alerts on these: refusals by reason, slow clients, and the time to reach all.
+//! Each connection counts its messages itself (`tally`). This file counts rare events: a client
+//! connects, leaves, is refused, is slow. All label values are known beforehand, so a client
+//! cannot add one. In production, alert on refusals by reason, slow clients, and the delivery
+//! delay.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -20,24 +19,24 @@ use tokio::time::Instant;
 
 use crate::access::refusal::Refusal;
 
-/// Close codes that are counted by themselves (RFC 6455 section 7.4.1 and the registry it
-/// opens). 1005 and 1006 are never sent: no code was given, and no Close frame came.
+/// The close codes with their own counter (RFC 6455 section 7.4.1 and its registry). 1005 and
+/// 1006 are never sent: they mean a Close frame without a code, and no Close frame.
 const CLOSE_CODES: [&str; 15] = [
     "1000", "1001", "1002", "1003", "1005", "1006", "1007", "1008", "1009", "1010", "1011", "1012",
     "1013", "1014", OTHER,
 ];
-/// Where everything is counted that has no word of its own.
+/// The label value for everything without a counter of its own.
 const OTHER: &str = "other";
-/// A client that was refused without an answer: its handshake took too long.
+/// A client that was refused without a response: its handshake took too long.
 pub(crate) const TIMEOUT: &str = "timeout";
-/// A client that was refused without an answer: even the waiting room was full.
-pub(crate) const UNHEARD: &str = "unheard";
+/// A client that was refused without a response: even the waiting room was full.
+pub(crate) const DROPPED: &str = "dropped";
 
-/// All that one server counts, beside what its connections do.
+/// The metrics of one server, without those of its connections.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    pub(crate) refusals: ByWord,
-    pub(crate) closes: ByWord,
+    pub(crate) refusals: LabelledCounters,
+    pub(crate) closes: LabelledCounters,
     pub(crate) slow_clients: Counter,
     pub(crate) gaps: Counter,
     pub(crate) heartbeats_missed: Counter,
@@ -51,46 +50,49 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Metrics {
         let mut reasons = Refusal::WORDS.to_vec();
-        reasons.extend([TIMEOUT, UNHEARD, OTHER]);
+        reasons.extend([TIMEOUT, DROPPED, OTHER]);
         Metrics {
-            refusals: ByWord::new(&reasons),
-            closes: ByWord::new(&CLOSE_CODES),
+            refusals: LabelledCounters::new(&reasons),
+            closes: LabelledCounters::new(&CLOSE_CODES),
             slow_clients: Counter::default(),
             gaps: Counter::default(),
             heartbeats_missed: Counter::default(),
-            // 0.1 s to 29 hours, …
+            // From 0.1 s to 29 hours.
             connection_seconds: Histogram::new(exponential_buckets(0.1, 4.0, 11)),
-            // … 0.1 ms to 6.6 s, the time limit of the handshake being 5, …
+            // From 0.1 ms to 6.6 s; the time limit of the handshake is 5 s.
             handshake_seconds: Histogram::new(exponential_buckets(1e-4, 4.0, 9)),
-            // … and 10 µs to 10 s.
+            // From 10 µs to 10 s.
             fanout_seconds: Histogram::new(exponential_buckets(1e-5, 4.0, 11)),
             started: Instant::now(),
             started_at: SystemTime::now(),
         }
     }
 
-    /// Handshakes that were refused. Who came and said nothing was not: browsers open
+    /// The number of refused requests. A connection without a request is not one: browsers open
     /// connections that they then do not need.
     pub(crate) fn refused(&self) -> u64 {
-        let answered = |word: &str| word != TIMEOUT && word != UNHEARD;
-        let refusals = self.refusals.all().filter(|(word, _)| answered(word));
+        let answered = |reason: &str| reason != TIMEOUT && reason != DROPPED;
+        let refusals = self.refusals.all().filter(|(reason, _)| answered(reason));
         refusals.map(|(_, number)| number).sum()
     }
 
-    /// A connection has ended with this code after so long.
+    /// Counts the end of a connection, with its close code and its duration.
     pub(crate) fn closed(&self, code: u16, lasted: Duration) {
         self.closes.add(&code.to_string());
         self.connection_seconds.observe(lasted.as_secs_f64());
     }
 }
 
-/// A number that only grows.
+/// A counter, which only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add(&self, number: u64) {
-        self.0.fetch_add(number, Relaxed);
+        // A write takes the cache line from the other cores, even if nothing changes.
+        if number > 0 {
+            self.0.fetch_add(number, Relaxed);
+        }
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -98,27 +100,28 @@ impl Counter {
     }
 }
 
-/// One counter for each of some words.
+/// One counter for each of some label values.
 #[derive(Debug)]
-pub(crate) struct ByWord(Box<[(&'static str, Counter)]>);
+pub(crate) struct LabelledCounters(Box<[(&'static str, Counter)]>);
 
-impl ByWord {
-    fn new(words: &[&'static str]) -> ByWord {
-        let counters = words.iter().map(|word| (*word, Counter::default()));
-        ByWord(counters.collect())
+impl LabelledCounters {
+    fn new(values: &[&'static str]) -> LabelledCounters {
+        let counters = values.iter().map(|value| (*value, Counter::default()));
+        LabelledCounters(counters.collect())
     }
 
-    /// Counts one more of this word, or of `other`.
-    pub(crate) fn add(&self, word: &str) {
-        let find = |word| self.0.iter().find(|(known, _)| *known == word);
-        if let Some((_, counter)) = find(word).or_else(|| find(OTHER)) {
+    /// Adds one for this label value, or for `other`.
+    pub(crate) fn add(&self, value: &str) {
+        let find = |value| self.0.iter().find(|(known, _)| *known == value);
+        if let Some((_, counter)) = find(value).or_else(|| find(OTHER)) {
             counter.add(1);
         }
     }
 
-    /// Every word and its number.
+    /// The label values with their numbers.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.0.iter().map(|(word, counter)| (*word, counter.get()))
+        let counters = self.0.iter();
+        counters.map(|(value, counter)| (*value, counter.get()))
     }
 }
 
@@ -128,7 +131,7 @@ mod tests {
     use zcomm_xray::CLOSE_CODES as CLOSE_CODES_OF_THE_COURSE;
 
     #[test]
-    fn a_code_without_a_place_of_its_own_is_counted_as_other() {
+    fn a_code_without_its_own_counter_is_counted_as_other() {
         let metrics = Metrics::new();
         for code in [1000, 1008, 1008, 4001, 4002, 999] {
             metrics.closed(code, Duration::from_secs(1));
@@ -150,10 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn who_was_not_answered_is_counted_and_was_not_refused() {
+    fn a_client_without_a_response_is_counted_but_not_as_refused() {
         let metrics = Metrics::new();
-        for word in ["origin", TIMEOUT, "host", UNHEARD] {
-            metrics.refusals.add(word);
+        for reason in ["origin", TIMEOUT, "host", DROPPED] {
+            metrics.refusals.add(reason);
         }
         let counted = metrics.refusals.all().filter(|(_, n)| *n > 0);
         assert_eq!((counted.count(), metrics.refused()), (4, 2));

@@ -1,32 +1,32 @@
-//! Figures of an application, beside those of its server.
+//! The metrics of an application, beside those of its server.
 //!
-//! A server knows connections and messages; what a room is, only the chat knows. So an
-//! application hands in a function that says how things are *now*, and it is called for each
-//! reading: nothing has to be kept up to date in two places, and nothing is counted twice.
+//! A server knows connections and messages; only a chat knows rooms. So an application passes in
+//! a function that returns its current metrics, and each request for `/metrics` calls it. No
+//! number has to be kept up to date in two places.
 //!
-//! Production gives a label few values that it knows beforehand. Each one is a series that a
-//! monitor keeps for months; a label with the names of users in it fills its disk.
+//! Use a label with few values. A monitor keeps a series for each value for months; a label with
+//! the names of users would fill its disk.
 
-/// How a figure moves.
+/// The type of a metric, in Prometheus's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FigureKind {
-    /// Up and down, e.g. who is there.
+    /// It goes up and down, such as the number of members of a room.
     Gauge,
-    /// Only up, until a restart; its name ends in `_total`.
+    /// It only goes up, until the server restarts. Its name ends in `_total`.
     Counter,
 }
 
-/// One figure, with one value for each value of its label.
+/// One metric of an application, with one number for each value of its label.
 #[derive(Clone, Debug)]
 pub struct Figure {
     /// Its name in `/metrics`, e.g. `zcomm_room_members`: ASCII letters, digits and `_`.
     pub name: &'static str,
-    /// What it says, in one line.
+    /// Its description, in one line.
     pub help: &'static str,
-    /// How it moves.
+    /// Its type.
     pub kind: FigureKind,
-    /// What its values differ in, e.g. `room`.
+    /// The name of its label, e.g. `room`.
     pub label: &'static str,
-    /// The values; at most 1,024 of them are shown.
+    /// The values of the label, each with its number. At most 1,024 of them are shown.
     pub values: Vec<(String, u64)>,
 }

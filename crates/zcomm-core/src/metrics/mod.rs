@@ -1,4 +1,4 @@
-//! What a server counts, and the same as text for Prometheus.
+//! The metrics of a server, and their text for Prometheus.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod counters;

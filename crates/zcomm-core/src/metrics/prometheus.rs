@@ -1,4 +1,4 @@
-//! The figures as text, in the format that Prometheus reads.
+//! The metrics as text, in the format that Prometheus reads.
 //!
 //! ```text
 //! # HELP zcomm_connections Clients that are connected now.
@@ -6,13 +6,11 @@
 //! zcomm_connections 3
 //! ```
 //!
-//! This is the format of version 0.0.4, which every monitor reads. Its younger sibling,
-//! OpenMetrics, drops `_total` from the names of counters, and then forbids that there is
-//! also a gauge of that name; so counters are written here with their whole name.
+//! This is format version 0.0.4, which every monitor reads. The newer format, OpenMetrics, drops
+//! `_total` from the names of counters and then forbids a gauge of the same name. So counters
+//! are written here with their whole name.
 //!
-//! Names never change their meaning: somebody's graph depends on each.
-//!
-//! Production scrapes this every 15 s and keeps what it reads for months.
+//! A name never changes its meaning, because graphs depend on it.
 
 use std::{
     fmt,
@@ -22,7 +20,7 @@ use std::{
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, text::encode_registry},
+    encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric, text::encode_registry},
     metrics::{MetricType, histogram::Histogram},
     registry::Registry,
 };
@@ -36,16 +34,16 @@ use crate::{
     },
 };
 
-/// The media type of what is written here.
+/// The media type of the text.
 pub(crate) const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Values of one figure of an application that are shown.
+/// The most label values of one metric that are shown.
 const MAX_VALUES: usize = 1024;
 
-/// What an application says of itself when it is asked.
-pub(crate) type Figures = dyn Fn() -> Vec<Figure> + Send + Sync;
+/// Returns the current metrics of an application.
+pub(crate) type ReadFigures = dyn Fn() -> Vec<Figure> + Send + Sync;
 
-/// All figures of a server, ready to be written down.
+/// Writes all metrics of a server as text.
 pub(crate) struct Exposition {
     registry: Registry,
 }
@@ -55,10 +53,10 @@ impl Exposition {
         metrics: Arc<Metrics>,
         clients: Clients,
         hub: Hub,
-        figures: Option<Box<Figures>>,
+        figures: Option<Box<ReadFigures>>,
     ) -> Exposition {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Everything {
+        registry.register_collector(Box::new(Sources {
             metrics,
             clients,
             hub,
@@ -67,7 +65,7 @@ impl Exposition {
         Exposition { registry }
     }
 
-    /// How things are now.
+    /// Returns the current metrics.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         // Writing into a string cannot fail.
@@ -76,106 +74,105 @@ impl Exposition {
     }
 }
 
-struct Everything {
+/// The sources of all numbers.
+struct Sources {
     metrics: Arc<Metrics>,
     clients: Clients,
     hub: Hub,
-    figures: Option<Box<Figures>>,
+    figures: Option<Box<ReadFigures>>,
 }
 
-impl fmt::Debug for Everything {
+impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Everything")
+        f.write_str("Sources")
     }
 }
 
-impl Collector for Everything {
+impl Collector for Sources {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut sheet = Sheet { encoder };
-        self.connections(&mut sheet)?;
-        self.messages(&mut sheet)?;
-        self.trouble(&mut sheet)?;
+        let mut writer = Writer { encoder };
+        self.connections(&mut writer)?;
+        self.messages(&mut writer)?;
+        self.refusals_and_failures(&mut writer)?;
         let figures = self.figures.as_ref().map(|figures| figures());
-        for figure in figures.unwrap_or_default() {
-            sheet.figure(&figure)?;
-        }
-        Ok(())
+        let mut figures = figures.unwrap_or_default().into_iter();
+        figures.try_for_each(|figure| writer.figure(&figure))
     }
 }
 
-impl Everything {
-    fn connections(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+impl Sources {
+    fn connections(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let metrics = &self.metrics;
         let started = metrics.started_at.duration_since(UNIX_EPOCH);
-        sheet.seconds(
+        writer.gauge(
             "process_start_time_seconds",
             "When the server was started, in seconds since 1970.",
-            started.unwrap_or(Duration::ZERO),
+            &started.unwrap_or(Duration::ZERO).as_secs_f64(),
         )?;
-        sheet.gauge(
+        writer.gauge(
             "zcomm_connections",
             "Clients that are connected now.",
-            self.clients.count() as u64,
+            &self.clients.count(),
         )?;
-        sheet.counter(
+        writer.counter(
             "zcomm_connections_total",
-            "Clients that were let in since the start.",
+            "Clients that were admitted since the start.",
             self.clients.accepted(),
         )?;
-        sheet.histogram(
+        writer.histogram(
             "zcomm_handshake_seconds",
-            "From accept to the 101, for clients that were let in.",
+            "From accept to the 101, for admitted clients.",
             &metrics.handshake_seconds,
         )?;
-        sheet.histogram(
+        writer.histogram(
             "zcomm_connection_duration_seconds",
-            "How long connections lasted that have ended.",
+            "Duration of the connections that have ended.",
             &metrics.connection_seconds,
         )?;
-        sheet.by_word(
-            "zcomm_closes_total",
-            "Connections that have ended, by close code; 1006: without a Close frame.",
-            MetricType::Counter,
-            "code",
-            metrics.closes.all(),
-        )
+        writer.figure(&Figure {
+            name: "zcomm_closes_total",
+            help: "Connections that have ended, by close code; 1006: without a Close frame.",
+            kind: FigureKind::Counter,
+            label: "code",
+            values: owned(metrics.closes.all()),
+        })
     }
 
-    fn messages(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+    fn messages(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let (_, sums) = self.clients.sums();
-        sheet.by_word(
-            "zcomm_messages_received_total",
-            "Messages from clients, by kind.",
-            MetricType::Counter,
-            "kind",
-            [("text", sums.texts), ("binary", sums.binaries)].into_iter(),
-        )?;
-        sheet.counter(
+        writer.figure(&Figure {
+            name: "zcomm_messages_received_total",
+            help: "Messages from clients, by kind.",
+            kind: FigureKind::Counter,
+            label: "kind",
+            values: owned([("text", sums.texts), ("binary", sums.binaries)]),
+        })?;
+        writer.counter(
             "zcomm_messages_sent_total",
             "Messages to clients, deliveries included.",
             sums.sent,
         )?;
-        sheet.counter(
+        writer.counter(
             "zcomm_bytes_received_total",
             "Payload bytes of messages from clients, without frames, pings and TLS.",
             sums.bytes_received,
         )?;
-        sheet.counter(
+        writer.counter(
             "zcomm_bytes_sent_total",
             "Payload bytes of messages to clients, without frames, pings and TLS.",
             sums.bytes_sent,
         )?;
-        sheet.counter(
+        writer.counter(
             "zcomm_broadcasts_total",
             "Messages in the log that every connection reads.",
             self.hub.position(),
         )?;
-        sheet.counter(
+        writer.counter(
             "zcomm_deliveries_total",
-            "Messages that connections took from the logs they read, rooms and inboxes included.",
+            "Messages that connections read from their logs, rooms and inboxes included.",
             sums.deliveries,
         )?;
-        sheet.histogram(
+        writer.histogram(
             "zcomm_fanout_seconds",
             "From a log to the network, per client, for every 16th message of a log; \
              of several that leave together, the oldest.",
@@ -183,26 +180,26 @@ impl Everything {
         )
     }
 
-    fn trouble(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+    fn refusals_and_failures(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let metrics = &self.metrics;
-        sheet.by_word(
-            "zcomm_refusals_total",
-            "Clients that were not let in, by reason.",
-            MetricType::Counter,
-            "reason",
-            metrics.refusals.all(),
-        )?;
-        sheet.counter(
+        writer.figure(&Figure {
+            name: "zcomm_refusals_total",
+            help: "Clients that were refused, by reason.",
+            kind: FigureKind::Counter,
+            label: "reason",
+            values: owned(metrics.refusals.all()),
+        })?;
+        writer.counter(
             "zcomm_slow_clients_total",
-            "Connections that were ended because the client took less than 64 KiB in 5 s.",
+            "Connections that were ended because the client accepted less than 64 KiB in 5 s.",
             metrics.slow_clients.get(),
         )?;
-        sheet.counter(
+        writer.counter(
             "zcomm_gaps_total",
-            "Times a client was told that it missed messages, because it fell behind a log.",
+            "Gaps: times that a client missed messages because it fell behind a log.",
             metrics.gaps.get(),
         )?;
-        sheet.counter(
+        writer.counter(
             "zcomm_heartbeats_missed_total",
             "Connections that were ended because a ping was not answered in time.",
             metrics.heartbeats_missed.get(),
@@ -210,22 +207,23 @@ impl Everything {
     }
 }
 
-/// What is being written.
-struct Sheet<'a> {
+fn owned<'v>(values: impl IntoIterator<Item = (&'v str, u64)>) -> Vec<(String, u64)> {
+    let values = values.into_iter();
+    values
+        .map(|(value, number)| (value.to_owned(), number))
+        .collect()
+}
+
+/// Writes one metric after the other.
+struct Writer<'a> {
     encoder: DescriptorEncoder<'a>,
 }
 
-impl Sheet<'_> {
-    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+impl Writer<'_> {
+    fn gauge(&mut self, name: &str, help: &str, value: &impl EncodeGaugeValue) -> fmt::Result {
         let kind = MetricType::Gauge;
         let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
-        metric.encode_gauge(&value)
-    }
-
-    fn seconds(&mut self, name: &str, help: &str, value: Duration) -> fmt::Result {
-        let kind = MetricType::Gauge;
-        let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
-        metric.encode_gauge(&value.as_secs_f64())
+        metric.encode_gauge(value)
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
@@ -240,31 +238,19 @@ impl Sheet<'_> {
         histogram.encode(self.encoder.encode_descriptor(name, help, None, kind)?)
     }
 
-    fn by_word<'w>(
-        &mut self,
-        name: &str,
-        help: &str,
-        kind: MetricType,
-        label: &str,
-        values: impl Iterator<Item = (&'w str, u64)>,
-    ) -> fmt::Result {
-        let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
-        for (word, value) in values {
-            // The encoder escapes what must be in a label: `\`, `"` and the end of a line.
-            let labels = [(label, word)];
-            metric.encode_family(&labels)?.encode_gauge(&value)?;
-        }
-        Ok(())
-    }
-
     fn figure(&mut self, figure: &Figure) -> fmt::Result {
         let kind = match figure.kind {
             FigureKind::Gauge => MetricType::Gauge,
             FigureKind::Counter => MetricType::Counter,
         };
-        let values = figure.values.iter().take(MAX_VALUES);
-        let values = values.map(|(word, value)| (word.as_str(), *value));
-        self.by_word(figure.name, figure.help, kind, figure.label, values)
+        let (name, help) = (figure.name, figure.help);
+        let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for (value, number) in figure.values.iter().take(MAX_VALUES) {
+            // The encoder escapes the characters that end a label: `\`, `"` and the line end.
+            let labels = [(figure.label, value.as_str())];
+            metric.encode_family(&labels)?.encode_gauge(number)?;
+        }
+        Ok(())
     }
 }
 
@@ -273,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_strangers_chose_cannot_break_out_of_its_label() {
+    fn a_name_that_a_client_chose_cannot_end_its_label() {
         let figures = || {
             vec![Figure {
                 name: "rooms",
@@ -294,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_has_only_so_many_values() {
+    fn at_most_1024_values_of_a_figure_are_shown() {
         let figures = || {
             vec![Figure {
                 name: "many",

@@ -1,10 +1,9 @@
-//! Why a connection is closed, as it stands in a Close frame (RFC 6455 section 5.5.1).
+//! The content of a Close frame (RFC 6455 section 5.5.1): a code for programs and a reason for
+//! people.
 //!
-//! A code for programs and a reason for people. The protocol is strict about both, and the
-//! codec checks neither on the way out: a reason that is too long or a code that is only a
-//! stand-in (1005, 1006) would break a strict client. So they are made right here, once.
-//!
-//! Production gives its own codes, 4000 to 4999, a list that the clients know too.
+//! The codec checks neither when it sends them. A reason that is too long, or a code that must
+//! not be sent (1005, 1006), would be an error for a strict client. So they are corrected here.
+//! An application may define its own codes, from 4000 to 4999.
 
 use std::fmt;
 
@@ -19,7 +18,7 @@ pub struct CloseReason {
 }
 
 impl fmt::Display for CloseReason {
-    /// The code, and the reason where there is one: a stranger's text, so made printable.
+    /// The code, and the reason if there is one. The reason is untrusted, so it is made printable.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason() {
             "" => write!(f, "{}", self.code()),
@@ -29,44 +28,43 @@ impl fmt::Display for CloseReason {
 }
 
 impl CloseReason {
-    /// 1000: done.
+    /// 1000: the conversation is finished.
     pub const NORMAL: u16 = 1000;
-    /// 1001: the server is shutting down, or the page was left.
+    /// 1001: the server is shutting down, or the user left the page.
     pub const GOING_AWAY: u16 = 1001;
-    /// 1002: a frame broke the rules of the protocol.
+    /// 1002: a frame broke a rule of the protocol.
     pub const PROTOCOL: u16 = 1002;
-    /// 1003: this endpoint cannot use that kind of data.
+    /// 1003: this endpoint does not accept that kind of data (text or binary).
     pub const UNSUPPORTED: u16 = 1003;
     /// 1007: the text was not UTF-8.
     pub const INVALID_TEXT: u16 = 1007;
-    /// 1008: a rule of this server was broken; the reason says which.
+    /// 1008: the client broke a rule of this server, which the reason names.
     pub const POLICY: u16 = 1008;
-    /// 1009: the message was larger than the server takes.
+    /// 1009: the message was larger than the limit.
     pub const TOO_BIG: u16 = 1009;
     /// 1011: the server failed.
     pub const SERVER_ERROR: u16 = 1011;
 
-    /// The reasons that our clients act upon. To 1008: no token …
+    /// A reason for 1008, which clients know: the client sent no token.
     pub(crate) const NO_TOKEN: &str = "Authentication required";
-    /// … or a wrong one, …
+    /// A reason for 1008: the client sent a wrong token.
     pub(crate) const WRONG_TOKEN: &str = "Invalid token";
-    /// … too many messages, bytes or pings in a second, …
+    /// A reason for 1008: the client sent too many messages, bytes or pings in a second.
     pub(crate) const TOO_FAST: &str = "Rate limit exceeded";
-    /// … and a client that takes too little, which may be the network's fault.
+    /// A reason for 1008: the client accepted too little. The network may be the cause.
     pub(crate) const TOO_SLOW: &str = "Too slow";
 
-    /// What a client can do about it, where the reason is one of those that the servers of
-    /// this course give.
+    /// Returns what a client can do about it, for the reasons that this course's servers give.
     pub(crate) fn help(&self) -> Option<&'static str> {
         Some(match (self.code(), self.reason()) {
             (CloseReason::POLICY, CloseReason::NO_TOKEN | CloseReason::WRONG_TOKEN) => {
-                "show the server's token with --token: it stands in the link that the server prints"
+                "pass the server's token with --token: it is in the link that the server prints"
             }
             (CloseReason::POLICY, CloseReason::TOO_FAST) => {
                 "send less at a time, or start the server with WEBSOCKET_RATE_LIMIT=off"
             }
             (CloseReason::POLICY, CloseReason::TOO_SLOW) => {
-                "this program, or the network, did not take what the server sent"
+                "this program or the network accepted the server's data too slowly"
             }
             (CloseReason::TOO_BIG, _) => {
                 "send less at a time, or raise WEBSOCKET_MAX_MESSAGE_BYTES there"
@@ -75,8 +73,8 @@ impl CloseReason {
         })
     }
 
-    /// A code and a reason to close with. A reason over 123 bytes is cut; a code that must
-    /// not be sent (section 7.4: below 1000, 1004 to 1006, 1015, above 4999) becomes 1011.
+    /// A code and a reason to close with. The reason is cut to 123 bytes. A code that must not be
+    /// sent (RFC 6455 section 7.4: below 1000, 1004 to 1006, 1015, above 4999) becomes 1011.
     #[must_use]
     pub fn new(code: u16, reason: impl Into<String>) -> CloseReason {
         let code = match code {
@@ -94,7 +92,7 @@ impl CloseReason {
         CloseReason { code, reason }
     }
 
-    /// What a client closed with; 1005 stands for "no code" (section 7.1.5).
+    /// The content of a received Close frame, unchanged.
     pub(crate) fn received(code: u16, reason: &str) -> CloseReason {
         let reason = reason.to_owned();
         CloseReason { code, reason }

@@ -1,21 +1,17 @@
-//! What goes over a WebSocket: text or bytes.
+//! A message: text or bytes.
 //!
-//! RFC 6455 section 5.6 knows two kinds of data. *Text* is UTF-8, checked on arrival, so a
-//! handler never sees half a character; *binary* is whatever you say it is. Pings, pongs
-//! and closes are the protocol's own business and never reach a handler.
+//! RFC 6455 section 5.6 defines two kinds of data. *Text* is UTF-8, which the codec checks, so a
+//! handler never sees half a character. The application decides what *binary* data means. Pings,
+//! pongs and Close frames never reach a handler.
 //!
-//! Production agrees with its clients on what stands in a message (JSON, Protocol Buffers)
-//! and on a version; this type stays the same.
-//!
-//! Both kinds are counted references: a clone copies a pointer, so one text sent to ten
-//! thousand clients is stored once.
+//! A clone of a message copies a pointer, so a text for ten thousand clients is stored once.
 
 use std::{fmt, ops::Deref};
 
 use bytes::Bytes;
-use tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
 
-/// One message.
+/// A text or binary message.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Message {
     /// UTF-8 text.
@@ -25,7 +21,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// Size of the payload in bytes.
+    /// The size of the payload in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -34,7 +30,7 @@ impl Message {
         }
     }
 
-    /// The same message in memory of its own, no larger than it is.
+    /// Returns a copy of the message in memory of its own, which is no larger than the payload.
     pub(crate) fn compact(&self) -> Message {
         match self {
             Message::Text(text) => Message::from(&**text),
@@ -42,15 +38,15 @@ impl Message {
         }
     }
 
-    /// Whether the payload has no bytes at all, which is legal.
+    /// Whether the payload is empty, which the protocol allows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Shows at most 64 characters, escaped: messages come from strangers and logs are read in
-/// terminals, which obey control characters.
+/// Shows at most 64 characters, escaped: messages are untrusted, and a terminal that shows a log
+/// obeys control characters.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -75,7 +71,7 @@ impl From<Message> for tungstenite::Message {
     }
 }
 
-/// UTF-8 text that is cheap to clone. Derefs to `str`.
+/// UTF-8 text. A clone copies a pointer. Derefs to `str`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text(pub(crate) Utf8Bytes);
 
@@ -111,7 +107,7 @@ impl From<&str> for Text {
     }
 }
 
-/// The first 64 characters, for a log line.
+/// Returns the first 64 characters, for a log line.
 pub(crate) fn excerpt(text: &str) -> &str {
     match text.char_indices().nth(64) {
         Some((end, _)) => &text[..end],

@@ -1,4 +1,4 @@
-//! The vocabulary of WebSocket that every layer shares: messages, close reasons, rates.
+//! The types that every layer shares: messages, close reasons, rates.
 
 pub(crate) mod close_reason;
 pub(crate) mod message;

@@ -1,37 +1,36 @@
-//! A budget: so much per second, and a burst on top.
+//! A rate limit: a number of units per second, and a burst.
 //!
-//! One client that sends without pause costs every other client time. A budget ends that
-//! client early and leaves a lively one alone: it may spend a burst at once, and earns it
-//! back at a steady rate. This is the token bucket, written as the generic cell rate
-//! algorithm: instead of a level that something must refill, it stores the one instant at
-//! which the bucket would be full again, so it needs no timer and no memory per event.
+//! A client that sends without pause takes time from all others. A budget allows a burst at
+//! once, and earns it back at a steady rate. This is a token bucket, written as the generic cell
+//! rate algorithm: it stores the one instant at which the bucket will be full again. So it needs
+//! no timer, and no memory for each event.
 //!
-//! The budgets of one connection cannot see an attacker who opens many. Production adds
+//! The budget of one connection does not limit an attacker that opens many. In production, add
 //! budgets per user and, at the edge, per network.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How much is allowed: `per_second` steadily, `burst` at once.
+/// A limit: `per_second` steadily, `burst` at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rate {
-    /// Units earned back each second.
+    /// Units that are earned back each second.
     pub per_second: f64,
-    /// Units that may be spent at once after a pause.
+    /// Units that may be spent at once, after a pause.
     pub burst: f64,
 }
 
-/// What may be spent, and what is left of it.
+/// The units that are left of a limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     rate: Option<Rate>,
-    /// When everything is, or was, earned back.
+    /// The instant at which the whole burst is, or was, earned back.
     full_at: Instant,
 }
 
 impl Budget {
-    /// A full budget; without a rate it never ends.
+    /// A full budget. Without a rate it has no limit.
     pub(crate) fn new(rate: Option<Rate>) -> Budget {
         Budget {
             rate,
@@ -39,20 +38,19 @@ impl Budget {
         }
     }
 
-    /// Spends `units`, or says how long to wait until they are there. What is refused
-    /// costs nothing.
+    /// Spends `units`.
     ///
     /// # Errors
-    /// The time until `units` could be spent.
+    /// The delay after which `units` could be spent. Then nothing is spent.
     pub(crate) fn spend(&mut self, units: f64) -> Result<(), Duration> {
         let Some(rate) = self.rate else {
             return Ok(());
         };
         let now = Instant::now();
         let cost = Duration::from_secs_f64(units / rate.per_second);
-        let room = Duration::from_secs_f64(rate.burst / rate.per_second);
+        let burst = Duration::from_secs_f64(rate.burst / rate.per_second);
         let full_at = self.full_at.max(now) + cost;
-        match (full_at - now).checked_sub(room) {
+        match (full_at - now).checked_sub(burst) {
             Some(wait) if !wait.is_zero() => Err(wait),
             _ => {
                 self.full_at = full_at;
@@ -61,8 +59,9 @@ impl Budget {
         }
     }
 
-    /// `None` while half of the burst is there; else how long until one more may be spent
-    /// and leaves half. The moment to ask a client to slow down, before it has spent all.
+    /// Returns `None` while half of the burst is left. Otherwise returns the delay after which one
+    /// unit may be spent and half of the burst is still left: ask the client to wait that long,
+    /// before it has spent everything.
     pub(crate) fn until_half(&self) -> Option<Duration> {
         let half = self.rate?.burst / 2.0;
         self.clone().spend(half).err()?;
@@ -104,14 +103,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_refused_costs_nothing() {
+    async fn a_refused_unit_is_not_spent() {
         let mut budget = budget();
         budget.spend(21.0).unwrap_err();
         budget.spend(20.0).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_spent_half_is_told_how_long_to_wait() {
+    async fn a_client_that_has_spent_half_gets_a_delay() {
         let mut budget = budget();
         budget.spend(10.0).unwrap();
         assert_eq!(budget.until_half(), None);
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rate_it_never_ends() {
+    fn without_a_rate_there_is_no_limit() {
         assert_eq!(Budget::new(None).until_half(), None);
         assert_eq!(Budget::new(None).spend(f64::MAX), Ok(()));
     }

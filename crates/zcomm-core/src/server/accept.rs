@@ -25,9 +25,9 @@ use crate::{
     http::{page::Page, router::Router, statistics::Statistics, viewers::Viewers},
     hub::log::{Hub, HubLimits},
     metrics::{
-        counters::{Metrics, UNHEARD},
+        counters::{DROPPED, Metrics},
         figure::Figure,
-        prometheus::{Exposition, Figures},
+        prometheus::{Exposition, ReadFigures},
     },
     protocol::{close_reason::CloseReason, message::Message},
     server::{
@@ -47,7 +47,7 @@ pub struct Server {
     page: Option<Page>,
     clients: Clients,
     hub: Hub,
-    figures: Option<Box<Figures>>,
+    figures: Option<Box<ReadFigures>>,
     private_stats: bool,
     /// Set when the token was made for this run, so that it can be shown once.
     new_token: Option<String>,
@@ -241,7 +241,7 @@ impl Server {
                             tasks.spawn(client_tasks.serve(stream, peer, slot, stopping.clone(), handler));
                         }
                         None => {
-                            metrics.refusals.add(UNHEARD);
+                            metrics.refusals.add(DROPPED);
                             if may_complain(&mut last_complaint) {
                                 tracing::warn!(
                                     "server full: dropping new connections without a reply; raise \

@@ -14,14 +14,12 @@ use tokio::{
 
 use crate::{
     access::{handshake::Caller, slots::Slot},
-    clients::registry::Membership,
-    connection::{counted::Counted, handle::Connection, socket::Socket},
+    connection::{handle::Connection, socket::Socket},
     error::{Error, Result},
     http::{
         front::Upgraded,
         router::{Accepted, Guest, Router},
     },
-    hub::cursor::Cursor,
     metrics::counters::TIMEOUT,
     protocol::close_reason::CloseReason,
     settings::config::Config,
@@ -82,9 +80,10 @@ impl ClientTasks {
                 return None;
             }
         };
+        let tcp = CountedTcp::new(stream);
         let transport = match &self.config.tls {
-            None => Transport::accepted(stream),
-            Some(identity) => match identity.accept(CountedTcp::new(stream)).await {
+            None => Transport::Plain(tcp),
+            Some(identity) => match identity.accept(tcp).await {
                 Ok(stream) => Transport::Tls(Box::new(stream.into())),
                 Err(error) => {
                     match why_not(&error, local) {
@@ -118,20 +117,21 @@ impl ClientTasks {
             self.config.max_message_bytes,
             self.config.byte_rate(),
         );
+        let config = &self.config;
         match upgraded.guest {
             Guest::Client(membership, cursor, caller) => {
                 tracing::info!(conn = %membership.client.info.id, %peer, "conn.opened");
-                let wire = Counted::new(wire, &membership.client, &self.router.metrics);
-                self.talk(wire, membership, cursor, caller, &*handler).await;
+                let metrics = &self.router.metrics;
+                let socket = Socket::new(wire, config, metrics, membership, cursor);
+                self.talk(Box::new(socket), caller, &*handler).await;
             }
             Guest::Viewer(membership, cursor) => {
                 let Some(viewers) = &self.router.viewers else {
                     return;
                 };
                 tracing::info!(conn = %membership.client.info.id, %peer, viewer = true, "conn.opened");
-                let wire = Counted::new(wire, &membership.client, &viewers.metrics);
-                self.talk(wire, membership, cursor, Caller::default(), &view)
-                    .await;
+                let socket = Socket::new(wire, config, &viewers.metrics, membership, cursor);
+                self.talk(Box::new(socket), Caller::default(), &view).await;
             }
             Guest::Refused(refusal) => {
                 let reason = refusal.reason();
@@ -143,21 +143,13 @@ impl ClientTasks {
     }
 
     /// Runs the handler of one connection, then the closing handshake.
-    async fn talk<F>(
-        &self,
-        wire: Counted,
-        membership: Membership,
-        cursor: Cursor,
-        caller: Caller,
-        handler: &impl Fn(Connection) -> F,
-    ) where
+    async fn talk<F>(&self, socket: Box<Socket>, caller: Caller, handler: &impl Fn(Connection) -> F)
+    where
         F: Future<Output = Result<()>>,
     {
-        let info = membership.client.info.clone();
-        let id = info.id;
-        let socket = Box::new(Socket::new(wire, &self.config, membership, cursor));
+        let id = socket.client.info.id;
         let (clients, hub) = (self.router.clients.clone(), self.router.hub.clone());
-        let (connection, back) = Connection::new(socket, info, caller, clients, hub);
+        let (connection, back) = Connection::new(socket, caller, clients, hub);
         // A panic ends this connection, not the server: tokio would catch it too, but
         // without a Close frame.
         let talk = AssertUnwindSafe(async { handler(connection).await }).catch_unwind();

@@ -1,78 +1,48 @@
-//! Where one frame ends and the next begins (RFC 6455 section 5.2).
+//! Whether a client is in the middle of a message (RFC 6455 section 5.4).
 //!
-//! The codec says when a message is whole, but not whether it holds the beginning of one.
-//! A client that begins a message and stops would keep our memory for ever, so somebody
-//! has to know; counting bytes cannot tell, because a frame may arrive in any pieces. This
-//! follows the lengths in the frame heads, and looks at nothing else.
-//!
-//! ```text
-//!  FIN RSV opcode │ MASK length │ longer length    │ mask    │ payload …
-//!      1 byte     │   1 byte    │ 0, 2 or 8 bytes  │ 4 bytes │ length bytes
-//! ```
-//!
-//! Production uses the same to count frames by kind.
+//! The codec says when a message is complete, but not whether one has begun. A client that
+//! begins a message and stops would keep our memory for ever, so the time limit on messages
+//! needs to know. This follows the frame headers below the codec, and looks at nothing else.
+
+use zcomm_xray::{Piece, Splitter};
 
 /// Follows the frames of a client.
 #[derive(Default)]
 pub(crate) struct Frames {
-    /// The head that is under way, without its mask: two bytes and up to eight of length.
-    head: [u8; 10],
-    /// Bytes of it that are there.
-    known: usize,
-    /// Bytes of mask and payload that are still to come.
-    missing: u64,
-    /// A message in fragments waits for its last one.
-    open: bool,
+    splitter: Splitter,
+    /// The last frame of a fragmented message has not begun.
+    fragmented: bool,
 }
 
 impl Frames {
-    /// Takes in what arrived.
+    /// Reads the next bytes. Every read of every connection comes through here: it neither
+    /// allocates nor copies a payload.
     pub(crate) fn follow(&mut self, mut bytes: &[u8]) {
-        while let [byte, rest @ ..] = bytes {
-            if self.missing > 0 {
-                let here = usize::try_from(self.missing)
-                    .unwrap_or(usize::MAX)
-                    .min(bytes.len());
-                self.missing -= here as u64;
-                bytes = &bytes[here..];
-                continue;
-            }
-            self.head[self.known] = *byte;
-            self.known += 1;
-            bytes = rest;
-            if let Some(length) = self.length() {
-                // Control frames (opcode 8 and up) come between fragments and end nothing.
-                let [first, ..] = self.head;
-                if first & 0x08 == 0 {
-                    self.open = first & 0x80 == 0;
-                }
-                // A client's frame has four bytes of mask; the codec refuses any other.
-                self.missing = length.saturating_add(4);
-                self.known = 0;
+        while let Some(piece) = self.splitter.next(&mut bytes) {
+            // Control frames come between fragments and end nothing.
+            if let Piece::Header(header) = piece
+                && !header.is_control()
+            {
+                self.fragmented = !header.fin();
             }
         }
     }
 
-    /// Whether what arrived ends in the middle of a message or of a frame.
+    /// Whether the bytes so far end in the middle of a message or of a frame.
     pub(crate) fn in_message(&self) -> bool {
-        self.open || self.known > 0 || self.missing > 0
-    }
-
-    /// The length of the payload, once the head is whole.
-    fn length(&self) -> Option<u64> {
-        let [_, short, long @ ..] = self.head;
-        match (short & 0x7f, self.known) {
-            (_, ..2) | (126, ..4) | (127, ..10) => None,
-            (126, _) => Some(u16::from_be_bytes([long[0], long[1]]).into()),
-            (127, _) => Some(u64::from_be_bytes(long)),
-            (short, _) => Some(short.into()),
-        }
+        self.fragmented || self.splitter.in_frame()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each idle connection has one.
+    #[test]
+    fn it_takes_32_bytes() {
+        assert_eq!(size_of::<Frames>(), 32);
+    }
 
     #[test]
     fn the_end_of_a_message_is_seen_however_its_bytes_arrive() {

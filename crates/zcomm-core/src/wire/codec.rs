@@ -1,16 +1,14 @@
-//! The codec in our words: messages in, messages out, over one socket.
+//! The codec: frames in, messages out, over one socket.
 //!
-//! tungstenite turns frames into messages and checks every rule about them. What it leaves
-//! open is decided here, once: how much it may buffer, that "not now" (`WouldBlock`) is no
-//! error, and which close code answers which mistake — after a protocol error it sends
-//! nothing by itself, and a client then cannot tell a mistake of its own from a cable that
-//! was cut.
+//! tungstenite turns frames into messages and checks the rules of RFC 6455. This file decides
+//! the rest: how much the codec may buffer, that `WouldBlock` is not an error, and which close
+//! code answers which mistake. (tungstenite sends nothing after a protocol error; the client
+//! could not tell its own mistake from a cut cable.)
 //!
-//! It is used without its tokio adapter: that one serves a stream split between two tasks,
-//! and pays with two shared wakers each way. One task needs one.
+//! The stream adapter of tokio-tungstenite is not used: it can be split between two tasks, and
+//! pays for that with two shared wakers each way. One task needs one.
 //!
-//! Production that needs compression (permessage-deflate) takes another codec here; this
-//! one declines the offer.
+//! The codec declines compression (permessage-deflate).
 
 use std::{
     future::poll_fn,
@@ -24,51 +22,51 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
 };
-use tungstenite::{
-    Error as WireError, HandshakeError, WebSocket,
+use tokio_tungstenite::tungstenite::{
+    self, Error as WireError, HandshakeError, WebSocket,
     error::{CapacityError, ProtocolError},
     handshake::client::{ClientHandshake, Request, Response},
     protocol::{CloseFrame, Role, WebSocketConfig},
 };
 
 use crate::{
-    protocol::rate::Rate,
     protocol::{
         close_reason::CloseReason,
         message::{Message, Text},
+        rate::Rate,
     },
     wire::{meter::Meter, transport::Transport},
 };
 
-/// Read at a time. It is zeroed before every read and kept per connection, so small is
-/// fast; a larger message grows its own buffer.
+/// Bytes of one read. The codec zeroes this buffer before every read and keeps one for each
+/// connection, so a small one is fast. A larger message gets its own buffer.
 const READ_BUFFER: usize = 4 * 1024;
-/// Sent messages are written without waiting for a flush once they fill this much.
+/// The codec writes without waiting for a flush once it holds this many bytes.
 const WRITE_BUFFER: usize = 64 * 1024;
-/// For the last bytes, the Close frame among them.
+/// Time limit for writing the last bytes, with the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// After our Close and FIN the client may go on sending for so long, unheard …
+/// After our Close and FIN, input is read and dropped for at most this time …
 const LINGER: Duration = Duration::from_secs(1);
-/// … and so much (bytes). Dropping a socket with unread input makes the kernel send RST,
-/// and an RST can overtake our Close frame.
+/// … and at most this many bytes. A socket that is dropped with unread input makes the kernel
+/// send RST, and the RST can overtake our Close frame.
 const LINGER_BYTES: u64 = 1024 * 1024;
 
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum End {
-    /// The other side closed; this is its code and reason.
+    /// The other side closed, with this code and reason.
     #[error("the other side closed with {0}")]
     ByPeer(CloseReason),
-    /// This side closed.
+    /// This side closed, with this code and reason.
     #[error("this side closed with {0}")]
     ByUs(CloseReason),
-    /// The network ended without a Close frame; this is what it said.
+    /// The connection ended without a Close frame. The text is the error of the network.
     #[error("the connection broke without a Close frame: {0}")]
     Broken(String),
 }
 
 impl End {
-    /// What a client can do about it, where that is known.
+    /// Returns what a client can do about it, for the close reasons of this course's servers.
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         match self {
@@ -77,7 +75,7 @@ impl End {
         }
     }
 
-    /// The code it ended with; 1006 stands for "no Close frame" (RFC 6455 section 7.1.5).
+    /// The close code; 1006 means "no Close frame" (RFC 6455 section 7.1.5).
     pub(crate) fn code(&self) -> u16 {
         match self {
             End::ByPeer(why) | End::ByUs(why) => why.code(),
@@ -85,35 +83,37 @@ impl End {
         }
     }
 
-    /// The client does not answer pings.
-    pub(crate) fn lost() -> End {
+    /// The client did not answer a ping in time.
+    pub(crate) fn ping_timeout() -> End {
         let reason = "keepalive ping timeout";
         End::ByUs(CloseReason::new(CloseReason::SERVER_ERROR, reason))
     }
 
-    /// A rule of this server was broken.
+    /// The client broke a rule of this server: close code 1008.
     pub(crate) fn policy(reason: &str) -> End {
         End::ByUs(CloseReason::new(CloseReason::POLICY, reason))
     }
 }
 
-/// What a client can send, Close excepted: that is an [`End`].
-#[derive(Debug)]
-pub(crate) enum Incoming {
+/// What the other side can send. A Close frame is not in the list: it is an [`End`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A text or binary message.
     Message(Message),
-    /// The codec has put the pong where the next flush finds it.
+    /// A ping with at most 125 bytes (RFC 6455 section 5.5). Its pong is sent automatically.
     Ping(Bytes),
+    /// A pong: the answer to a ping, or an unsolicited one.
     Pong(Bytes),
 }
 
 /// A socket that speaks WebSocket.
 pub(crate) struct Wire {
-    codec: WebSocket<Meter<Transport>>,
+    codec: WebSocket<Meter>,
 }
 
 impl Wire {
-    /// Takes over a stream after the 101; `early` is what the client sent right behind its
-    /// request.
+    /// Takes over a stream after the 101. `early` holds the bytes that the client sent right
+    /// after its request; `max_message` is in bytes.
     pub(crate) fn new(
         stream: Transport,
         early: Vec<u8>,
@@ -127,8 +127,8 @@ impl Wire {
         }
     }
 
-    /// The opening handshake from the client's side. `max_message`: the largest that may
-    /// come in (bytes). It has no time limit of its own.
+    /// Does the opening handshake as a client. `max_message` limits a received message (bytes).
+    /// It has no time limit of its own.
     pub(crate) async fn connect(
         stream: Transport,
         request: Request,
@@ -154,46 +154,45 @@ impl Wire {
         .await
     }
 
-    /// Sets whom to wake when the network is ready. True when that was somebody else.
+    /// Sets the waker to call when the network is ready. Returns whether it has changed.
     pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
         self.codec.get_mut().set_waker(waker)
     }
 
-    /// Whether there is something to read. Much cheaper than asking the codec.
+    /// Whether the network has input. Much cheaper than a read of the codec.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
         self.codec.get_ref().stream.is_readable(context)
     }
 
-    /// Bytes that the network has taken so far.
+    /// The number of bytes that the network has accepted.
     pub(crate) fn sent(&self) -> u64 {
         self.codec.get_ref().sent()
     }
 
-    /// Whether a message has begun that is not whole.
+    /// Whether the client has begun a message and not finished it.
     pub(crate) fn in_message(&self) -> bool {
         self.codec.get_ref().in_message()
     }
 
-    /// When the other side has spent half of the bytes it may send at once: how long until
-    /// there is half again.
+    /// See [`Budget::until_half`](crate::protocol::rate::Budget::until_half).
     pub(crate) fn until_half(&self) -> Option<Duration> {
         self.codec.get_ref().until_half()
     }
 
-    /// What came next; `None` when the codec needs more bytes than there are.
-    pub(crate) fn read(&mut self) -> Result<Option<Incoming>, End> {
+    /// Reads what the other side sent next; `None` when the codec needs more input.
+    pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         loop {
             return match self.codec.read() {
                 Ok(tungstenite::Message::Text(text)) => {
-                    Ok(Some(Incoming::Message(Message::Text(Text(text)))))
+                    Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
                 Ok(tungstenite::Message::Binary(bytes)) => {
-                    Ok(Some(Incoming::Message(Message::Binary(bytes))))
+                    Ok(Some(Received::Message(Message::Binary(bytes))))
                 }
-                Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Incoming::Ping(payload))),
-                Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Incoming::Pong(payload))),
+                Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Received::Ping(payload))),
+                Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
                 Ok(tungstenite::Message::Close(frame)) => Err(End::ByPeer(frame.into())),
-                // Never read, only written.
+                // The codec never returns a raw frame from a read.
                 Ok(tungstenite::Message::Frame(_)) => continue,
                 Err(error) if would_block(&error) => match self.codec.get_ref().overdrawn() {
                     true => Err(End::policy(CloseReason::TOO_FAST)),
@@ -204,35 +203,46 @@ impl Wire {
         }
     }
 
-    /// Puts a message into the codec. False when the network takes no more for now; the
-    /// codec keeps the message either way.
+    /// Puts a message into the codec, which keeps it in any case. Returns false when the
+    /// network accepts no more bytes now.
     pub(crate) fn write(&mut self, message: Message) -> Result<bool, End> {
-        taken(self.codec.write(message.into()))
+        accepted(self.codec.write(message.into()))
     }
 
     /// Puts a ping into the codec, like [`write`](Wire::write).
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
         let payload = Bytes::copy_from_slice(payload);
-        taken(self.codec.write(tungstenite::Message::Ping(payload)))
+        accepted(self.codec.write(tungstenite::Message::Ping(payload)))
     }
 
-    /// True when the network has taken everything.
+    /// Returns true once the network has accepted everything.
     pub(crate) fn flush(&mut self) -> Result<bool, End> {
-        taken(self.codec.flush())
+        accepted(self.codec.flush())
     }
 
-    /// Puts a Close frame behind everything else and writes what the network takes now.
+    /// Puts a Close frame after everything else, and writes as much as the network accepts.
     pub(crate) fn close(&mut self, why: &CloseReason) {
         let frame = CloseFrame {
             code: why.code().into(),
             reason: why.reason().into(),
         };
-        // What is not written now is written in `finish`, or given up.
+        // `finish` writes the rest, or drops it after its time limit.
         self.codec.close(Some(frame)).ok();
     }
 
-    /// Ends the connection in good order: what is still to be written, the Close frame
-    /// last, then our FIN and a moment for the client's.
+    /// Sends our Close frame, if this side ends the connection, or the codec's answer to the
+    /// other side's. Waits for nothing: [`finish`](Wire::finish) does.
+    pub(crate) fn end(&mut self, end: &End) {
+        if let End::ByUs(why) = end {
+            self.close(why);
+        }
+        // A peer that has ended its side of the TCP connection may still read. If this fails,
+        // the connection is broken anyway.
+        self.flush().ok();
+    }
+
+    /// Ends the connection in order: writes what is left, with the Close frame last, sends FIN
+    /// and waits for the client's FIN. Takes at most 3 s.
     pub(crate) async fn finish(&mut self) {
         let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
         if written.await.is_ok() {
@@ -242,25 +252,25 @@ impl Wire {
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.set_waker(context.waker());
-        // After the other side's Close the codec is content once TLS has taken everything;
-        // the network has it after the stream's own flush.
+        // After a Close from the other side, the flush of the codec succeeds once TLS has
+        // everything. The network has it after the flush of the stream.
         let written = match self.codec.flush() {
             Err(error) if would_block(&error) => return Poll::Pending,
             _ => self.codec.get_mut().flush(),
         };
         match written {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            // Written, or never to be written.
+            // Written, or broken.
             _ => Poll::Ready(()),
         }
     }
 }
 
-/// Ends our side of a connection, so that all we wrote arrives. Whether a client that
-/// speaks TLS says goodbye there too or only hangs up is the same to us.
+/// Ends our side of a connection so that everything we wrote arrives. A client may end its
+/// own side with or without the closing alert of TLS.
 pub(crate) async fn linger(stream: &mut Transport) {
-    let farewell = async {
-        // With TLS this writes, too, and waits for a network that takes nothing.
+    let end = async {
+        // With TLS this writes too, and can wait for the network.
         if stream.shutdown().await.is_ok() {
             let mut rest = stream.take(LINGER_BYTES);
             tokio::io::copy(&mut rest, &mut tokio::io::sink())
@@ -268,16 +278,16 @@ pub(crate) async fn linger(stream: &mut Transport) {
                 .ok();
         }
     };
-    // Whether the client ends in time or not, this is the end.
-    timeout(LINGER, farewell).await.ok();
+    // The connection ends here, whether the client has ended its side in time or not.
+    timeout(LINGER, end).await.ok();
 }
 
 fn limits(message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        // Must be more than the write buffer, or the codec panics. It holds one batch, one
-        // entry and one message over it: 512 KiB by default.
+        // It must exceed the write buffer, or the codec panics. One batch and two messages of
+        // the largest size fit besides: 512 KiB by default.
         .max_write_buffer_size(256 * 1024 + 4 * message)
         .max_message_size(Some(message))
         .max_frame_size(Some(message))
@@ -287,7 +297,7 @@ fn would_block(error: &WireError) -> bool {
     matches!(error, WireError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
-fn taken(result: tungstenite::Result<()>) -> Result<bool, End> {
+fn accepted(result: tungstenite::Result<()>) -> Result<bool, End> {
     match result {
         Ok(()) => Ok(true),
         Err(error) if would_block(&error) => Ok(false),
@@ -297,7 +307,7 @@ fn taken(result: tungstenite::Result<()>) -> Result<bool, End> {
 
 impl From<WireError> for End {
     fn from(error: WireError) -> End {
-        // RFC 6455 section 7.4.1 gives each kind of mistake its code.
+        // RFC 6455 section 7.4.1: each kind of mistake has its code.
         let (code, reason) = match &error {
             WireError::Io(_)
             | WireError::ConnectionClosed
@@ -320,7 +330,7 @@ impl From<Option<CloseFrame>> for CloseReason {
     fn from(frame: Option<CloseFrame>) -> CloseReason {
         match frame {
             Some(frame) => CloseReason::received(frame.code.into(), &frame.reason),
-            // RFC 6455 section 7.1.5: a Close frame without a code counts as 1005.
+            // RFC 6455 section 7.1.5: no code in the frame counts as 1005.
             None => CloseReason::received(1005, ""),
         }
     }

@@ -1,16 +1,13 @@
-//! A meter on the wire: it counts the bytes of one client under the codec.
+//! Counts the bytes of one connection, below the codec.
 //!
-//! A limit on messages sees only whole messages. A client can send frames that never
-//! become one — fragments of one byte, continuation frames of none, fourteen million a
-//! second — and keep a core busy without the application noticing. So the byte budget sits
-//! below the code that understands frames, where nothing can pass unseen.
+//! A limit on messages sees only whole messages. A client can send frames that never become
+//! one (fragments of one byte, empty continuation frames, fourteen million a second) and keep
+//! a core busy without the application noticing. So the byte budget is enforced below the
+//! code that understands frames.
 //!
-//! The meter is also where the two worlds meet: the codec reads and writes as if the
-//! socket were an ordinary file that sometimes has nothing yet (`WouldBlock`), while tokio
-//! wants to know whom to wake. One task owns the socket, so one waker is all there is to
-//! remember.
-//!
-//! Production meters here too, and exports the counters.
+//! The meter also adapts tokio to the codec. The codec calls `read` and `write`, and expects
+//! `WouldBlock` when the network is not ready; tokio then wants a waker. One task owns the
+//! socket, so one stored waker is enough.
 
 use std::{
     future::{Future, poll_fn},
@@ -27,12 +24,12 @@ use tokio::{
 
 use crate::{
     protocol::rate::{Budget, Rate},
-    wire::{boundaries::Frames, transport::Cost},
+    wire::{boundaries::Frames, transport::Transport},
 };
 
-/// A stream with a budget on the bytes that come in.
-pub(crate) struct Meter<S> {
-    pub(crate) stream: S,
+/// A connection with a budget for the bytes that it receives.
+pub(crate) struct Meter {
+    pub(crate) stream: Transport,
     waker: Waker,
     budget: Budget,
     frames: Frames,
@@ -40,10 +37,11 @@ pub(crate) struct Meter<S> {
     sent: u64,
 }
 
-impl<S> Meter<S> {
-    /// `early` is what the codec has got already; `rate` counts bytes, and `None` sets no
-    /// budget.
-    pub(crate) fn new(stream: S, early: &[u8], rate: Option<Rate>) -> Meter<S> {
+impl Meter {
+    /// `early` holds the bytes that the codec already has. `rate` is in bytes; `None` means
+    /// no budget. The bytes of the handshake are free.
+    pub(crate) fn new(mut stream: Transport, early: &[u8], rate: Option<Rate>) -> Meter {
+        stream.drain_received();
         let mut frames = Frames::default();
         frames.follow(early);
         Meter {
@@ -56,31 +54,31 @@ impl<S> Meter<S> {
         }
     }
 
-    /// Sets whom to wake when the network is ready. True when that was somebody else.
+    /// Sets the waker to call when the network is ready. Returns whether it has changed.
     pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
-        let other = !self.waker.will_wake(waker);
-        if other {
+        let changed = !self.waker.will_wake(waker);
+        if changed {
             self.waker = waker.clone();
         }
-        other
+        changed
     }
 
-    /// Whether what was received so far ends in the middle of a message.
+    /// Whether the received bytes end in the middle of a message.
     pub(crate) fn in_message(&self) -> bool {
         self.frames.in_message()
     }
 
-    /// Bytes that the network has taken so far.
+    /// The number of bytes that the network has accepted.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// When half of the budget is spent: how long until there is half of it again.
+    /// See [`Budget::until_half`].
     pub(crate) fn until_half(&self) -> Option<Duration> {
         self.budget.until_half()
     }
 
-    /// Whether the budget was passed. From then on there is nothing more to read.
+    /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
     pub(crate) fn overdrawn(&self) -> bool {
         self.overdrawn
     }
@@ -93,7 +91,7 @@ fn would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
     }
 }
 
-impl<S: AsyncRead + Cost + Unpin> Read for Meter<S> {
+impl Read for Meter {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.overdrawn {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -101,28 +99,28 @@ impl<S: AsyncRead + Cost + Unpin> Read for Meter<S> {
         let mut buffer = ReadBuf::new(buffer);
         let mut context = Context::from_waker(&self.waker);
         let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
-        let bytes = buffer.filled().len();
         self.frames.follow(buffer.filled());
-        let cost = self.stream.cost(bytes);
-        if cost > 0 {
-            self.overdrawn = self.budget.spend(cost as f64).is_err();
+        // TLS can receive bytes without a byte for the codec, so every read is charged.
+        let received = self.stream.drain_received();
+        if received > 0 {
+            self.overdrawn = self.budget.spend(received.into()).is_err();
         }
-        would_block(read).map(|()| bytes)
+        would_block(read).map(|()| buffer.filled().len())
     }
 }
 
-impl<S: AsyncWrite + Unpin> Write for Meter<S> {
+impl Write for Meter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut context = Context::from_waker(&self.waker);
-        // tokio lets a task do only so much in one turn. A client that floods us uses that
-        // up by being read, and it must not look then as if the network took nothing.
+        // tokio limits the operations of a task in one turn. Reads from a client that floods
+        // us use that limit up. Without `unconstrained`, the network would then seem full.
         let write = poll_fn(|context| Pin::new(&mut self.stream).poll_write(context, bytes));
         let sent = would_block(pin!(unconstrained(write)).poll(&mut context))?;
         self.sent += sent as u64;
         Ok(sent)
     }
 
-    /// TLS keeps what the network did not take at once, and writes it here.
+    /// TLS keeps the bytes that the network did not accept, and writes them here.
     fn flush(&mut self) -> io::Result<()> {
         let mut context = Context::from_waker(&self.waker);
         let flush = poll_fn(|context| Pin::new(&mut self.stream).poll_flush(context));
@@ -133,17 +131,25 @@ impl<S: AsyncWrite + Unpin> Write for Meter<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::counted_tcp::CountedTcp;
+    use tokio::{
+        io::AsyncWriteExt,
+        net::{TcpListener, TcpStream},
+    };
 
-    impl Cost for &[u8] {}
-
-    #[test]
-    fn what_passes_the_budget_is_the_last_that_is_read() {
+    #[tokio::test]
+    async fn the_read_that_exceeds_the_budget_is_the_last() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (accepted, client) = tokio::join!(listener.accept(), client);
+        client.unwrap().write_all(&[0; 100]).await.unwrap();
+        let transport = Transport::Plain(CountedTcp::new(accepted.unwrap().0));
+        transport.tcp().readable().await.unwrap();
         let rate = Rate {
             per_second: 1.0,
             burst: 10.0,
         };
-        let input: &[u8] = &[0; 100];
-        let mut meter = Meter::new(input, &[], Some(rate));
+        let mut meter = Meter::new(transport, &[], Some(rate));
         let mut buffer = [0; 8];
         assert_eq!(meter.read(&mut buffer).unwrap(), 8);
         assert!(!meter.overdrawn());

@@ -1,4 +1,4 @@
-//! Bytes to messages: TCP or TLS, the byte budget, frame boundaries, the codec.
+//! From bytes to messages: TCP or TLS, the byte budget, frame boundaries, the codec.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod boundaries;

@@ -1,13 +1,11 @@
-//! Where the events of an X-ray go: through a queue, to whoever shows them.
+//! The output of an X-ray: a thread that writes its events.
 //!
-//! A terminal is slower than a network, and may stop altogether (Ctrl-S, a pipe that nobody
-//! reads). A connection must not wait for it, and memory must not grow for it. So a
-//! connection's task takes its bytes apart and hands the events to a [`BackgroundWriter`].
+//! A terminal is slower than a network, and may stop (Ctrl-S, a pipe without a reader). A
+//! connection must not wait for it, and memory must not grow for it. So the connection's task
+//! decodes its bytes and hands the events to a [`BackgroundWriter`].
 //!
-//! Nobody reads ten thousand frames a second, so after a burst there is a limit on how many
-//! are shown; from the others nothing but the lengths is read, which costs next to nothing.
-//!
-//! Production samples: one connection of a thousand, all of its frames.
+//! Ten thousand frames a second are too many to read. After a burst a rate limit applies; of
+//! the other frames only the lengths are read, which costs almost nothing.
 
 use std::{
     fmt,
@@ -27,15 +25,15 @@ use crate::{
 };
 use zcomm_xray::{Event, EventKind};
 
-/// Frames that are shown a second: far more than can be read.
-const SHOWN: Rate = Rate {
+/// The limit on events a second: far more than can be read.
+const EVENT_RATE: Rate = Rate {
     per_second: 2_000.0,
     burst: 10_000.0,
 };
-/// Written at a time (bytes), when that much waits.
-const BATCH: usize = 32 * 1024;
+/// A batch is written as soon as it has this size (bytes).
+const BATCH_BYTES: usize = 32 * 1024;
 
-/// How an X-ray is written.
+/// The format of an X-ray.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Tables for people.
@@ -44,12 +42,13 @@ pub enum Form {
     Json,
 }
 
-/// A running X-ray. A clone is the same one; when the last is gone, what was seen last is
-/// written, which takes at most a second.
+/// A running X-ray. Clones share it; when the last one is dropped, it waits until the last
+/// events are written, at most a second.
 #[derive(Clone)]
-pub struct Xray(Arc<Shared>);
+pub struct Xray(Arc<Inner>);
 
-struct Shared {
+/// The state that clones share.
+struct Inner {
     writer: BackgroundWriter<Event>,
     budget: Mutex<Budget>,
     connections: AtomicU64,
@@ -57,18 +56,18 @@ struct Shared {
 }
 
 impl Xray {
-    /// Writes anywhere, in a thread of its own.
+    /// Writes the events to `to`, in a thread of its own.
     #[must_use]
     pub fn write_to(mut to: impl Write + Send + 'static, form: Form, colour: bool) -> Xray {
         let mut batch = String::new();
-        Xray::start(move |seen| {
-            match (seen, form) {
-                (Some(seen), Form::Text) => batch += &seen.to_text(colour),
-                (Some(seen), Form::Json) => batch += &(seen.to_json() + "\n"),
+        Xray::start(move |event| {
+            match (event, form) {
+                (Some(event), Form::Text) => batch += &event.to_text(colour),
+                (Some(event), Form::Json) => batch += &(event.to_json() + "\n"),
                 (None, _) => {}
             }
             // Whole events at a time: a log may write to the same place.
-            if (seen.is_none() && !batch.is_empty()) || batch.len() >= BATCH {
+            if (event.is_none() && !batch.is_empty()) || batch.len() >= BATCH_BYTES {
                 to.write_all(batch.as_bytes())?;
                 to.flush()?;
                 batch.clear();
@@ -77,35 +76,35 @@ impl Xray {
         })
     }
 
-    /// Calls `see` for each event, in a thread of its own; it may take its time.
+    /// Calls `on_event` with each event, in a thread of its own. It may block.
     #[must_use]
-    pub fn call(mut see: impl FnMut(&Event) + Send + 'static) -> Xray {
-        Xray::start(move |seen| {
-            seen.into_iter().for_each(&mut see);
+    pub fn call(mut on_event: impl FnMut(&Event) + Send + 'static) -> Xray {
+        Xray::start(move |event| {
+            event.into_iter().for_each(&mut on_event);
             Ok(())
         })
     }
 
-    /// `show` gets each event, and `None` when there is no other for the moment.
-    fn start(mut show: impl FnMut(Option<&Event>) -> io::Result<()> + Send + 'static) -> Xray {
+    /// Calls `output` with each event, and with `None` when no other event is waiting.
+    fn start(mut output: impl FnMut(Option<&Event>) -> io::Result<()> + Send + 'static) -> Xray {
         let since = WallClock::now();
         let writer = BackgroundWriter::start(move |step| {
             match step {
-                WriterStep::Item(seen) => show(Some(&seen)),
+                WriterStep::Item(event) => output(Some(&event)),
                 WriterStep::Dropped(frames) => {
                     let missing = EventKind::NotShown { frames };
-                    show(Some(&Event::of(since.elapsed(), 0, missing)))
+                    output(Some(&Event::of(since.elapsed(), 0, missing)))
                 }
-                WriterStep::Idle => show(None),
+                WriterStep::Idle => output(None),
             }
             .inspect_err(|error| {
-                // If stderr is gone, too, nobody is left to tell.
-                writeln!(io::stderr(), "the X-ray is not shown any more: {error}").ok();
+                // If stderr is closed too, there is no place left for the error.
+                writeln!(io::stderr(), "the X-ray output stopped: {error}").ok();
             })
         });
-        Xray(Arc::new(Shared {
+        Xray(Arc::new(Inner {
             writer,
-            budget: Mutex::new(Budget::new(Some(SHOWN))),
+            budget: Mutex::new(Budget::new(Some(EVENT_RATE))),
             connections: AtomicU64::new(0),
             start: Instant::now(),
         }))
@@ -126,14 +125,13 @@ impl Xray {
         budget.spend(1.0).is_ok()
     }
 
-    /// Queues an event; one that finds no room is counted.
-    pub(crate) fn send(&self, seen: Event) {
-        let size = seen.size();
-        self.0.writer.send(seen, size);
+    /// Queues an event, or counts it as missing.
+    pub(crate) fn send(&self, event: Event) {
+        let bytes = event.size();
+        self.0.writer.send(event, bytes);
     }
 
-    /// Counts frames that are not shown.
-    pub(crate) fn missing(&self, frames: u64) {
+    pub(crate) fn count_missing(&self, frames: u64) {
         self.0.writer.count_dropped(frames);
     }
 }
@@ -155,18 +153,18 @@ mod tests {
 
     const TEXT: &[u8] = b"\x81\x02hi";
 
-    /// An X-ray, and what it shows.
+    /// An X-ray, and its events.
     fn collecting() -> (Xray, Receiver<Event>) {
-        let (shown, seen) = channel();
-        let xray = Xray::call(move |seen| shown.send(seen.clone()).unwrap());
-        (xray, seen)
+        let (output, events) = channel();
+        let xray = Xray::call(move |event| output.send(event.clone()).unwrap());
+        (xray, events)
     }
 
-    /// How many events were shown, and how many frames were told to be missing.
-    fn counted(seen: Receiver<Event>) -> (u64, u64) {
+    /// The number of events that were shown, and of frames that were reported as missing.
+    fn counted(events: Receiver<Event>) -> (u64, u64) {
         let (mut shown, mut missing) = (0, 0);
-        for seen in seen {
-            match seen.what {
+        for event in events {
+            match event.kind {
                 EventKind::NotShown { frames } => missing += frames,
                 _ => shown += 1,
             }
@@ -176,20 +174,23 @@ mod tests {
 
     fn open_tap(xray: &Xray) -> Tap {
         let mut tap = xray.tap(None, false);
-        tap.session = Decoder::new(1).after_handshake();
+        tap.decoder = Decoder::new(1).after_handshake();
         tap
     }
 
     #[test]
     fn connections_are_numbered_and_end_with_their_tap() {
-        let (xray, seen) = collecting();
+        let (xray, events) = collecting();
         let (mut first, second) = (open_tap(&xray), xray.tap(None, true));
         first.passed(ServerToClient, TEXT);
         drop((first, second, xray));
-        let seen: Vec<_> = seen.iter().map(|seen| (seen.conn, seen.what)).collect();
+        let events: Vec<_> = events
+            .iter()
+            .map(|event| (event.conn, event.kind))
+            .collect();
         assert!(
             matches!(
-                seen[..],
+                events[..],
                 [
                     (1, EventKind::Open(Open { tls: false, .. })),
                     (2, EventKind::Open(Open { tls: true, .. })),
@@ -198,22 +199,22 @@ mod tests {
                     (2, EventKind::End(_)),
                 ]
             ),
-            "{seen:?}"
+            "{events:?}"
         );
     }
 
-    /// However they come, in one piece or each by itself.
+    /// In one piece, or each by itself.
     #[test]
-    fn what_is_more_than_can_be_read_is_counted_to_the_last_frame() {
+    fn frames_over_the_limit_are_counted_to_the_last_one() {
         for (times, pieces) in [(1, 40_000), (40_000, 1), (100, 400)] {
-            let (xray, seen) = collecting();
+            let (xray, events) = collecting();
             let mut tap = open_tap(&xray);
             let bytes = TEXT.repeat(times);
             for _ in 0..pieces {
                 tap.passed(ServerToClient, &bytes);
             }
             drop((tap, xray));
-            let (shown, missing) = counted(seen);
+            let (shown, missing) = counted(events);
             assert_eq!(shown + missing, 40_002, "with the beginning and the end");
             assert!(missing > 1000, "{missing}");
             assert!(shown > 1000, "{shown}");
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_notices_a_writer_that_fails() {
+    fn a_writer_that_fails_disturbs_no_connection() {
         let xray = Xray::write_to(Broken, Form::Json, false);
         let mut tap = open_tap(&xray);
         for _ in 0..1000 {

@@ -1,43 +1,41 @@
-//! An X-ray's eye on one connection.
+//! The X-ray of one connection.
 //!
-//! A tap is fed with what passes, as it passes, by the task that owns the connection; it takes
-//! the bytes apart there and then, and hands on what it has seen. Nothing in here waits, and
-//! nothing fails: what cannot be shown is counted.
+//! The task that owns the connection gives its bytes to a tap as they pass. The tap decodes
+//! them at once and passes the events on. It never waits and never fails: events that cannot be
+//! shown are counted.
 //!
-//! Whose connection it is becomes known only by the request in it. Until then a server's tap
-//! keeps what it has seen, so that the page that made the connection can see it from its
-//! first byte.
-//!
-//! Production has the same shape in its tracing: a span for each connection, and its events.
+//! The page that made a connection may watch it, but only the request says which page that is.
+//! Until then a server's tap keeps the first events, so that the page sees the connection from
+//! its first byte.
 
 use std::{net::SocketAddr, time::Duration};
 
 use crate::xray::printer::Xray;
 use zcomm_xray::{Decoder, Direction, Event, EventKind, Open};
 
-/// What is kept for the page: the beginning, the request and the response.
-const BEGINNING: usize = 8;
+/// The events kept for the page: among them are the request and the response.
+const KEPT_EVENTS: usize = 8;
 
 impl Xray {
-    /// Begins to watch a connection. Dropping the tap is its end.
+    /// Begins the X-ray of a connection. Dropping the tap ends it.
     #[must_use]
     pub fn tap(&self, peer: Option<SocketAddr>, tls: bool) -> Tap {
-        self.watch(peer, tls, Audience::Nobody)
+        self.open_tap(peer, tls, PageView::Closed)
     }
 
-    /// The same for a connection that a page may want to see; say soon which, if any.
+    /// The same for a connection that a page may watch; call [`Tap::show_to`] soon.
     pub(crate) fn tap_for_page(&self, peer: SocketAddr, tls: bool) -> Tap {
-        self.watch(Some(peer), tls, Audience::Unknown(Vec::new()))
+        self.open_tap(Some(peer), tls, PageView::Undecided(Vec::new()))
     }
 
-    fn watch(&self, peer: Option<SocketAddr>, tls: bool, audience: Audience) -> Tap {
+    fn open_tap(&self, peer: Option<SocketAddr>, tls: bool, page: PageView) -> Tap {
         let conn = self.next_connection();
         let time = self.time();
         let mut tap = Tap {
-            session: Decoder::new(conn),
-            show: Show {
+            decoder: Decoder::new(conn),
+            output: Output {
                 xray: self.clone(),
-                audience,
+                page,
                 missed: 0,
             },
             conn,
@@ -45,129 +43,130 @@ impl Xray {
             ended: false,
         };
         let open = Open { peer, tls };
-        let show = &mut tap.show;
-        tap.session.open(time, open, &mut |seen| show.see(seen));
+        let output = &mut tap.output;
+        tap.decoder
+            .open(time, open, &mut |event| output.show(event));
         tap
     }
 }
 
-/// Watches one connection.
+/// The X-ray of one connection.
 pub struct Tap {
-    pub(crate) session: Decoder,
-    show: Show,
+    pub(crate) decoder: Decoder,
+    output: Output,
     conn: u64,
     time: Duration,
     ended: bool,
 }
 
-/// Everybody who sees it.
-struct Show {
+/// Where the events of one connection go.
+struct Output {
     xray: Xray,
-    audience: Audience,
-    /// Frames that the page has missed and does not know of.
+    page: PageView,
+    /// The number of frames that the page has missed since its last event.
     missed: u64,
 }
 
-/// Who sees this connection, beside whoever sees them all.
-enum Audience {
-    Nobody,
-    /// Somebody may come, and see this first.
-    Unknown(Vec<Event>),
-    Page(Watcher),
+/// Whether a page watches this connection.
+enum PageView {
+    Closed,
+    /// Not known yet; these events are kept for the page.
+    Undecided(Vec<Event>),
+    Open(Watcher),
 }
 
-/// Is called with each event, in the connection's own task: it must not wait.
+/// Called with each event, in the connection's own task: it must not wait.
 pub(crate) type Watcher = Box<dyn FnMut(&Event) + Send>;
 
 impl Tap {
-    /// The number of the connection in the events.
+    /// Returns the number of the connection in the events.
     #[must_use]
     pub fn conn(&self) -> u64 {
         self.conn
     }
 
-    /// The time on the latest events: that of whatever was done last.
+    /// Returns the time of the latest events.
     #[must_use]
     pub fn time(&self) -> Duration {
         self.time
     }
 
-    /// These bytes have passed. Never waits.
+    /// Shows bytes that have passed. Never waits.
     pub fn passed(&mut self, from: Direction, bytes: &[u8]) {
         if bytes.is_empty() || self.ended {
             return;
         }
-        let time = self.show.xray.time();
+        let time = self.output.xray.time();
         self.time = time;
-        let show = &mut self.show;
-        let hidden = match show.xray.may_show() {
-            false => self.session.follow(from, bytes),
+        let output = &mut self.output;
+        let hidden = match output.xray.may_show() {
+            false => self.decoder.follow(from, bytes),
             true => {
-                // The first is paid for; a piece may have thousands.
+                // The rate limit has counted the first event; there may be thousands.
                 let (mut paid, mut hidden) = (true, 0);
-                let see = &mut |seen| {
-                    let shown = std::mem::take(&mut paid) || (hidden == 0 && show.xray.may_show());
-                    match shown {
-                        true => show.see(seen),
+                let on_event = &mut |event| {
+                    let may_show =
+                        std::mem::take(&mut paid) || (hidden == 0 && output.xray.may_show());
+                    match may_show {
+                        true => output.show(event),
                         false => hidden += 1,
                     }
                 };
-                let begun_hidden = self.session.feed(time, from, bytes, see);
+                let begun_hidden = self.decoder.feed(time, from, bytes, on_event);
                 hidden + begun_hidden
             }
         };
-        show.missed += hidden;
-        show.xray.missing(hidden);
+        output.missed += hidden;
+        output.xray.count_missing(hidden);
     }
 
-    /// Who wants to see this connection: it gets all that was seen, and will be.
+    /// Decides which page watches this connection. It gets the events so far, and all later
+    /// ones.
     pub(crate) fn show_to(&mut self, page: Option<Watcher>) {
-        let audience = std::mem::replace(&mut self.show.audience, Audience::Nobody);
-        let Some(mut see) = page else { return };
-        if let Audience::Unknown(seen) = audience {
-            seen.iter().for_each(&mut see);
+        let before = std::mem::replace(&mut self.output.page, PageView::Closed);
+        let Some(mut watcher) = page else { return };
+        if let PageView::Undecided(events) = before {
+            events.iter().for_each(&mut watcher);
         }
-        self.show.audience = Audience::Page(see);
+        self.output.page = PageView::Open(watcher);
     }
 
-    /// Nobody wants to see this one: it shows an X-ray.
+    /// Ends the X-ray of a connection that carries an X-ray itself.
     pub(crate) fn leave(mut self) {
-        let (time, conn) = (self.show.xray.time(), self.conn);
-        self.show.see(Event::of(time, conn, EventKind::Viewer {}));
+        let (time, conn) = (self.output.xray.time(), self.conn);
+        self.output
+            .show(Event::of(time, conn, EventKind::Viewer {}));
         self.ended = true;
     }
 
-    /// The connection has ended; so it has when the tap is dropped.
+    /// Shows the end of the connection. Dropping the tap does the same.
     pub fn ended(&mut self) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let time = self.show.xray.time();
+        let time = self.output.xray.time();
         self.time = time;
-        let show = &mut self.show;
-        self.session.finish(time, &mut |seen| show.see(seen));
+        let output = &mut self.output;
+        self.decoder.finish(time, &mut |event| output.show(event));
     }
 }
 
-impl Show {
-    fn see(&mut self, seen: Event) {
-        match &mut self.audience {
-            Audience::Nobody => {}
-            Audience::Unknown(kept) if kept.len() < BEGINNING => kept.push(seen.clone()),
-            Audience::Unknown(_) => self.missed += 1,
-            Audience::Page(see) => {
+impl Output {
+    fn show(&mut self, event: Event) {
+        match &mut self.page {
+            PageView::Closed => {}
+            PageView::Undecided(kept) if kept.len() < KEPT_EVENTS => kept.push(event.clone()),
+            PageView::Undecided(_) => self.missed += 1,
+            PageView::Open(watcher) => {
                 let frames = std::mem::take(&mut self.missed);
                 if frames > 0 {
-                    see(&Event::of(
-                        seen.time,
-                        seen.conn,
-                        EventKind::NotShown { frames },
-                    ));
+                    let missed = EventKind::NotShown { frames };
+                    watcher(&Event::of(event.time, event.conn, missed));
                 }
-                see(&seen);
+                watcher(&event);
             }
         }
-        self.xray.send(seen);
+        self.xray.send(event);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 use proptest::prelude::*;
 use std::io::{self, Cursor, Read, Write};
-use tungstenite::{
+use tokio_tungstenite::tungstenite::{
     Message, WebSocket,
     protocol::{Role, frame as codec},
 };
@@ -16,7 +16,7 @@ use tungstenite::{
 use Direction::{ClientToServer, ServerToClient};
 
 impl Decoder {
-    /// The memory it holds for what strangers have sent.
+    /// The memory held for bytes of the peers.
     fn held(&self) -> usize {
         self.client.held() + self.server.held()
     }
@@ -28,39 +28,40 @@ const REQUEST: &str = "GET /ws?token=canary HTTP/1.1\r\nHost: a\r\nUpgrade: webs
 const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// Everything that is seen of these bytes, in pieces of this size.
-fn watch(mut session: Decoder, parts: &[(Direction, &[u8])], size: usize) -> Vec<Event> {
-    let mut seen = Vec::new();
+/// All events of these bytes, in pieces of this size.
+fn events_of(mut decoder: Decoder, parts: &[(Direction, &[u8])], size: usize) -> Vec<Event> {
+    let mut events = Vec::new();
     for (from, bytes) in parts {
         for piece in bytes.chunks(size) {
-            session.feed(Duration::ZERO, *from, piece, &mut |event| seen.push(event));
+            let on_event = &mut |event| events.push(event);
+            decoder.feed(Duration::ZERO, *from, piece, on_event);
         }
     }
-    session.finish(Duration::ZERO, &mut |event| seen.push(event));
-    assert!(matches!(seen.pop().unwrap().what, EventKind::End(_)));
-    seen
+    decoder.finish(Duration::ZERO, &mut |event| events.push(event));
+    assert!(matches!(events.pop().unwrap().kind, EventKind::End(_)));
+    events
 }
 
 fn after_handshake(from: Direction, bytes: &[u8]) -> Vec<Event> {
-    watch(
+    events_of(
         Decoder::new(1).after_handshake(),
         &[(from, bytes)],
         bytes.len().max(1),
     )
 }
 
-fn frame(seen: &Event) -> &Frame {
-    match &seen.what {
+fn frame(event: &Event) -> &Frame {
+    match &event.kind {
         EventKind::Frame(frame) => frame,
-        other => panic!("no frame: {other:?}"),
+        other => panic!("not a frame: {other:?}"),
     }
 }
 
 /// One frame, without errors.
 fn one(from: Direction, bytes: &[u8]) -> Frame {
-    let seen = after_handshake(from, bytes);
-    let [event] = &seen[..] else {
-        panic!("not one: {seen:?}")
+    let events = after_handshake(from, bytes);
+    let [event] = &events[..] else {
+        panic!("not one: {events:?}")
     };
     assert_eq!(event.errors, []);
     frame(event).clone()
@@ -82,8 +83,8 @@ fn the_examples_of_the_rfc() {
     assert_eq!(hello.unmasked, b"Hello");
     assert_eq!(hello.text.as_deref(), Some("Hello"));
 
-    let seen = after_handshake(ServerToClient, b"\x01\x03Hel\x80\x02lo");
-    let (first, last) = (frame(&seen[0]), frame(&seen[1]));
+    let events = after_handshake(ServerToClient, b"\x01\x03Hel\x80\x02lo");
+    let (first, last) = (frame(&events[0]), frame(&events[1]));
     assert_eq!(
         (first.fin, first.opcode, first.part),
         (false, "text", Some(1))
@@ -122,15 +123,15 @@ fn the_examples_of_the_rfc() {
 
 /// The example of RFC 6455 section 1.3, in any pieces.
 #[test]
-fn a_handshake_is_shown_line_by_line_with_its_sum() {
+fn a_handshake_is_shown_line_by_line_with_its_proof() {
     let (request, response) = (REQUEST.as_bytes(), RESPONSE.as_bytes());
     for size in [1, 2, 7, 1000] {
         let parts = [(ClientToServer, request), (ServerToClient, response)];
-        let seen = watch(Decoder::new(1), &parts, size);
-        let [asked, answered] = &seen[..] else {
-            panic!("{seen:?}")
+        let events = events_of(Decoder::new(1), &parts, size);
+        let [asked, answered] = &events[..] else {
+            panic!("{events:?}")
         };
-        let EventKind::Request(head) = &asked.what else {
+        let EventKind::Request(head) = &asked.kind else {
             panic!("{asked:?}")
         };
         assert_eq!(head.line, "GET /ws?token=*** HTTP/1.1");
@@ -139,7 +140,7 @@ fn a_handshake_is_shown_line_by_line_with_its_sum() {
             (&asked.errors[..], &answered.errors[..]),
             (&[][..], &[][..])
         );
-        let EventKind::Response(head) = &answered.what else {
+        let EventKind::Response(head) = &answered.kind else {
             panic!("{answered:?}")
         };
         let accept = head.accept.as_ref().unwrap();
@@ -149,28 +150,29 @@ fn a_handshake_is_shown_line_by_line_with_its_sum() {
 }
 
 #[test]
-fn a_wrong_sum_a_wrong_key_and_an_unwanted_extension_are_told() {
-    let told = |request: String, response: String| {
+fn a_handshake_with_a_broken_rule_names_the_rule() {
+    let broken = |request: String, response: String| {
         let parts = [
             (ClientToServer, request.as_bytes()),
             (ServerToClient, response.as_bytes()),
         ];
-        let seen = watch(Decoder::new(1), &parts, 1000);
-        seen.iter()
-            .flat_map(|seen| seen.errors.clone())
+        let events = events_of(Decoder::new(1), &parts, 1000);
+        events
+            .iter()
+            .flat_map(|event| event.errors.clone())
             .collect::<Vec<_>>()
     };
-    assert_eq!(told(REQUEST.into(), RESPONSE.into()), []);
+    assert_eq!(broken(REQUEST.into(), RESPONSE.into()), []);
     assert_eq!(
-        told(REQUEST.into(), RESPONSE.replace("s3p", "S3p")),
+        broken(REQUEST.into(), RESPONSE.replace("s3p", "S3p")),
         [BrokenRule::ACCEPT]
     );
     assert_eq!(
-        told(REQUEST.replace("dGhl", ""), RESPONSE.into()),
+        broken(REQUEST.replace("dGhl", ""), RESPONSE.into()),
         [BrokenRule::KEY, BrokenRule::ACCEPT]
     );
     assert_eq!(
-        told(
+        broken(
             REQUEST.replace("-Extensions", "-Nothing"),
             RESPONSE.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: x\r\n\r\n")
         ),
@@ -178,9 +180,9 @@ fn a_wrong_sum_a_wrong_key_and_an_unwanted_extension_are_told() {
     );
 }
 
-/// Then the first reserved bit has a meaning, and the payload is no text.
+/// Then the first reserved bit has a meaning, and the payload is not text.
 #[test]
-fn what_was_agreed_is_no_mistake() {
+fn an_agreed_extension_breaks_no_rule() {
     let agreed = RESPONSE.replace(
         "\r\n\r\n",
         "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
@@ -191,7 +193,7 @@ fn what_was_agreed_is_no_mistake() {
         (ServerToClient, b"\xc1\x02\xff\xff"),
         (ClientToServer, b"\xc1\x82\0\0\0\0\xff\xff"),
     ];
-    for event in &watch(Decoder::new(1), &parts, 1000)[2..] {
+    for event in &events_of(Decoder::new(1), &parts, 1000)[2..] {
         assert_eq!(
             (&event.errors[..], frame(event).compressed),
             (&[][..], true)
@@ -201,7 +203,7 @@ fn what_was_agreed_is_no_mistake() {
 }
 
 #[test]
-fn http_without_a_websocket_is_a_head_and_a_number() {
+fn http_without_a_websocket_is_a_head_and_a_length() {
     let parts: [(Direction, &[u8]); 6] = [
         (ClientToServer, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
         (
@@ -220,10 +222,10 @@ fn http_without_a_websocket_is_a_head_and_a_number() {
         ),
     ];
     for size in [1, 3, 1000] {
-        let seen = watch(Decoder::new(1), &parts, size);
-        let kinds: Vec<_> = seen
+        let events = events_of(Decoder::new(1), &parts, size);
+        let kinds: Vec<_> = events
             .iter()
-            .map(|seen| match &seen.what {
+            .map(|event| match &event.kind {
                 EventKind::Request(_) => "request".to_owned(),
                 EventKind::Response(head) => head.line.clone(),
                 EventKind::Body { bytes } => format!("{bytes} bytes"),
@@ -246,14 +248,14 @@ fn http_without_a_websocket_is_a_head_and_a_number() {
     }
 }
 
-/// Before the answer is known nobody can tell a frame from a request with a token.
+/// Before the response, bytes may be a frame, or a request with a token.
 #[test]
-fn what_comes_before_the_answer_waits_for_it() {
+fn bytes_before_the_response_wait_for_it() {
     let refusal = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
     let early = [REQUEST.as_bytes(), b"\x81\x85\0\0\0\0early"].concat();
     let twice = REQUEST.repeat(2);
     let endless = [REQUEST.as_bytes(), &[b'x'; 20_000]].concat();
-    for (sent, answer, told) in [
+    for (sent, answer, expected) in [
         (&early[..], RESPONSE, "request response frame"),
         (&early, refusal, "request response raw"),
         (twice.as_bytes(), refusal, "request response request"),
@@ -262,10 +264,10 @@ fn what_comes_before_the_answer_waits_for_it() {
     ] {
         for size in [1, 1000, 100_000] {
             let parts = [(ClientToServer, sent), (ServerToClient, answer.as_bytes())];
-            let seen = watch(Decoder::new(1), &parts, size);
-            let names: Vec<_> = seen
+            let events = events_of(Decoder::new(1), &parts, size);
+            let names: Vec<_> = events
                 .iter()
-                .map(|seen| match &seen.what {
+                .map(|event| match &event.kind {
                     EventKind::Request(_) => "request",
                     EventKind::Response(_) => "response",
                     EventKind::Frame(_) => "frame",
@@ -273,24 +275,24 @@ fn what_comes_before_the_answer_waits_for_it() {
                     other => panic!("{other:?}"),
                 })
                 .collect();
-            assert_eq!(names.join(" "), told);
-            assert!(!format!("{seen:?}").contains("canary"));
-            let json: String = seen.iter().map(Event::to_json).collect();
+            assert_eq!(names.join(" "), expected);
+            assert!(!format!("{events:?}").contains("canary"));
+            let json: String = events.iter().map(Event::to_json).collect();
             assert!(!json.contains("63616e617279"), "{json}");
         }
     }
 }
 
 #[test]
-fn what_is_no_http_is_counted_and_hardly_shown() {
+fn bytes_that_are_not_http_are_counted_and_hardly_shown() {
     for bytes in [
         &b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03canary"[..],
         b"get /?token=canary HTTP/1.1\r\n\r\n",
         &[b'G'; 20_000],
         b"GET /?token=canary",
     ] {
-        let seen = watch(Decoder::new(1), &[(ClientToServer, bytes)], bytes.len());
-        let raw = seen.iter().map(|seen| match &seen.what {
+        let events = events_of(Decoder::new(1), &[(ClientToServer, bytes)], bytes.len());
+        let raw = events.iter().map(|event| match &event.kind {
             EventKind::Raw(raw) => raw,
             other => panic!("{other:?}"),
         });
@@ -302,9 +304,9 @@ fn what_is_no_http_is_counted_and_hardly_shown() {
     }
 }
 
-/// Each rule, and beside it what just keeps it.
+/// Each rule, and beside it the bytes that just keep it.
 #[test]
-fn every_rule_is_told_with_its_section() {
+fn every_rule_is_named_with_its_section() {
     let client = |first: u8, payload: &[u8]| {
         let head = [first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
         [&head[..], payload].concat()
@@ -368,76 +370,80 @@ fn every_rule_is_told_with_its_section() {
         ),
     ];
     for (section, wrong, right) in cases {
-        let told = |bytes: &[u8]| {
-            let seen = after_handshake(ClientToServer, bytes);
-            seen.iter()
-                .flat_map(|seen| seen.errors.clone())
+        let broken = |bytes: &[u8]| {
+            let events = after_handshake(ClientToServer, bytes);
+            events
+                .iter()
+                .flat_map(|event| event.errors.clone())
                 .collect::<Vec<_>>()
         };
-        let told_wrong = told(&wrong);
-        assert_eq!(told_wrong.len(), 1, "{wrong:02x?}: {told_wrong:?}");
-        assert_eq!(told_wrong[0].section, section, "{wrong:02x?}");
-        assert_eq!(told(&right), [], "{right:02x?}");
+        let rules = broken(&wrong);
+        assert_eq!(rules.len(), 1, "{wrong:02x?}: {rules:?}");
+        assert_eq!(rules[0].section, section, "{wrong:02x?}");
+        assert_eq!(broken(&right), [], "{right:02x?}");
     }
-    let seen = after_handshake(ServerToClient, &client(0x81, b"x"));
-    assert_eq!(seen[0].errors, [BrokenRule::MASKED]);
+    let events = after_handshake(ServerToClient, &client(0x81, b"x"));
+    assert_eq!(events[0].errors, [BrokenRule::MASKED]);
 }
 
 #[test]
 fn a_frame_that_never_ends_is_shown_at_the_end() {
-    let seen = after_handshake(ClientToServer, b"\x81\xe4\0\0\0\0begun");
+    let events = after_handshake(ClientToServer, b"\x81\xe4\0\0\0\0begun");
     assert_eq!(
-        (frame(&seen[0]).missing, frame(&seen[0]).unmasked.as_slice()),
+        (
+            frame(&events[0]).missing,
+            frame(&events[0]).unmasked.as_slice()
+        ),
         (95, &b"begun"[..])
     );
-    let seen = after_handshake(ClientToServer, b"\x81\xfe\0");
-    assert!(matches!(&seen[0].what, EventKind::Raw(raw) if raw.first == b"\x81\xfe\0"));
+    let events = after_handshake(ClientToServer, b"\x81\xfe\0");
+    assert!(matches!(&events[0].kind, EventKind::Raw(raw) if raw.first == b"\x81\xfe\0"));
 }
 
 #[test]
-fn all_of_a_frame_is_kept_where_that_is_wanted() {
+fn a_larger_limit_keeps_more_of_a_frame() {
     let bytes = [&b"\x82\x7e\x40\x00"[..], &[7; 16384]].concat();
     for (keep, cut) in [(16384, 0), (16383, 1)] {
-        let session = Decoder::new(1).keeping(keep).after_handshake();
-        let seen = watch(session, &[(ServerToClient, &bytes)], 1000);
-        assert_eq!(frame(&seen[0]).cut, cut);
-        assert_eq!(frame(&seen[0]).payload.len(), keep);
+        let decoder = Decoder::new(1).keeping(keep).after_handshake();
+        let events = events_of(decoder, &[(ServerToClient, &bytes)], 1000);
+        assert_eq!(frame(&events[0]).cut, cut);
+        assert_eq!(frame(&events[0]).payload.len(), keep);
     }
 }
 
 #[test]
-fn what_is_only_followed_is_counted_and_the_rest_is_shown() {
-    let mut session = Decoder::new(1).after_handshake();
-    let mut seen = Vec::new();
-    let mut see = |event| seen.push(event);
+fn hidden_frames_are_counted_and_later_ones_are_shown() {
+    let mut decoder = Decoder::new(1).after_handshake();
+    let mut events = Vec::new();
+    let mut on_event = |event| events.push(event);
     let time = Duration::ZERO;
     assert_eq!(
-        session.feed(time, ServerToClient, b"\x01\x01a\x00", &mut see),
+        decoder.feed(time, ServerToClient, b"\x01\x01a\x00", &mut on_event),
         0
     );
     assert_eq!(
-        session.follow(ServerToClient, b"\x01b\x00\x01c\x00\x03d"),
+        decoder.follow(ServerToClient, b"\x01b\x00\x01c\x00\x03d"),
         2
     );
-    // A frame that began unseen, and then one that did not.
+    // A frame that began hidden, and then one that did not.
     assert_eq!(
-        session.feed(time, ServerToClient, b"ef\x80\x00\x81\x02hi", &mut see),
+        decoder.feed(time, ServerToClient, b"ef\x80\x00\x81\x02hi", &mut on_event),
         1
     );
-    let texts: Vec<_> = seen
+    let texts: Vec<_> = events
         .iter()
-        .map(|seen| frame(seen).as_text().to_owned())
+        .map(|event| frame(event).as_text().to_owned())
         .collect();
     assert_eq!(texts, ["a", "", "hi"]);
-    // Of a message that was not seen whole nothing is claimed.
+    // A message with a hidden frame is not put together.
     assert_eq!(
-        (frame(&seen[1]).part, frame(&seen[1]).message.is_none()),
+        (frame(&events[1]).part, frame(&events[1]).message.is_none()),
         (Some(5), true)
     );
-    assert!(seen.iter().all(|seen| seen.errors.is_empty()));
+    assert!(events.iter().all(|event| event.errors.is_empty()));
 }
 
-/// A frame with anything in it, as the codec itself writes it.
+/// Any frame, written by the codec itself.
 fn any_frame() -> impl Strategy<Value = codec::Frame> {
     let payload = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..20),
@@ -484,7 +490,7 @@ fn written(frames: &[codec::Frame]) -> Vec<u8> {
     bytes
 }
 
-/// A stream that has this to read and takes everything.
+/// A stream that reads these bytes and accepts all writes.
 struct Tape(Cursor<Vec<u8>>);
 
 impl Read for Tape {
@@ -503,12 +509,12 @@ impl Write for Tape {
     }
 }
 
-/// What the codec reads, up to the first mistake or Close; `Err` for a mistake.
+/// The messages that the codec reads, up to the first mistake (`Err`) or Close.
 fn codec_reads(bytes: Vec<u8>, role: Role) -> Vec<Result<Message, ()>> {
     let mut socket = WebSocket::from_raw_socket(Tape(Cursor::new(bytes)), role, None);
     let mut read = Vec::new();
     loop {
-        use tungstenite::{Error, error::ProtocolError};
+        use tokio_tungstenite::tungstenite::{Error, error::ProtocolError};
         match socket.read() {
             Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return read,
             Err(_) => read.push(Err(())),
@@ -520,12 +526,12 @@ fn codec_reads(bytes: Vec<u8>, role: Role) -> Vec<Result<Message, ()>> {
     }
 }
 
-/// The same, out of the events.
-fn decoder_reads(seen: &[Event]) -> Vec<Result<Message, ()>> {
+/// The same, read from the events.
+fn decoder_reads(events: &[Event]) -> Vec<Result<Message, ()>> {
     // The codec lets these pass, or answers them with a Close.
     let lenient = [BrokenRule::LONG_FORM, BrokenRule::CLOSE_CODE];
     let mut read = Vec::new();
-    for event in seen {
+    for event in events {
         let frame = frame(event);
         let text = |text: &Option<String>| Message::text(text.clone().unwrap());
         if event.errors.iter().any(|error| !lenient.contains(error)) {
@@ -553,7 +559,7 @@ fn decoder_reads(seen: &[Event]) -> Vec<Result<Message, ()>> {
     read
 }
 
-/// Of long ones only the beginning; of a Close nothing but that it is one.
+/// Long messages are compared by their beginning; Close frames are all equal.
 fn comparable(read: Vec<Result<Message, ()>>) -> Vec<Result<(&'static str, Vec<u8>), ()>> {
     let start = |bytes: &[u8]| bytes[..bytes.len().min(1000)].to_vec();
     let read = read.into_iter().map(|read| {
@@ -568,31 +574,31 @@ fn comparable(read: Vec<Result<Message, ()>>) -> Vec<Result<(&'static str, Vec<u
     read.collect()
 }
 
-/// What is seen of these pieces, and what of what may be written down of them.
+/// The events of these pieces, the events of their recording, and the recorded bytes.
 fn seen_twice(pieces: &[(Direction, &[u8])]) -> (Vec<Event>, Vec<Event>, Vec<u8>) {
     let (mut live, mut keeper, mut replay) = (Decoder::new(1), Decoder::new(1), Decoder::new(1));
     let (mut first, mut second, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-    let mut take = |time, from, bytes: &[u8], untold: u64| {
+    let mut take = |time, from, bytes: &[u8], omitted: u64| {
         kept.extend_from_slice(bytes);
-        let bytes = [bytes, &vec![0; untold as usize]].concat();
-        replay.feed(time, from, &bytes, &mut |seen| second.push(seen));
+        let bytes = [bytes, &vec![0; omitted as usize]].concat();
+        replay.feed(time, from, &bytes, &mut |event| second.push(event));
     };
     for (number, (from, piece)) in pieces.iter().enumerate() {
         let time = Duration::from_secs(number as u64);
-        live.feed(time, *from, piece, &mut |seen| first.push(seen));
-        keeper.keep(*from, piece, &mut |from, bytes, untold| {
-            take(time, from, bytes, untold)
+        live.feed(time, *from, piece, &mut |event| first.push(event));
+        keeper.keep(*from, piece, &mut |from, bytes, omitted| {
+            take(time, from, bytes, omitted)
         });
     }
     let end = Duration::from_secs(9999);
-    keeper.keep_rest(&mut |from, bytes, untold| take(end, from, bytes, untold));
-    live.finish(end, &mut |seen| first.push(seen));
-    replay.finish(end, &mut |seen| second.push(seen));
+    keeper.keep_rest(&mut |from, bytes, omitted| take(end, from, bytes, omitted));
+    live.finish(end, &mut |event| first.push(event));
+    replay.finish(end, &mut |event| second.push(event));
     (first, second, kept)
 }
 
 #[test]
-fn what_is_written_down_has_no_secret_and_no_body() {
+fn a_recording_has_no_secret_and_no_body() {
     let asked = "POST /?token=canary HTTP/1.1\r\nCookie: canary\r\nContent-Length: 6\r\n\r\ncanary";
     let answer = "HTTP/1.1 200 OK\r\nSet-Cookie: canary\r\n\r\ncanary";
     for size in [1, 5, 1000] {
@@ -617,36 +623,36 @@ fn what_is_written_down_has_no_secret_and_no_body() {
 
 proptest! {
     #[test]
-    fn every_frame_is_seen_as_it_was_written(
+    fn every_frame_is_shown_as_it_was_written(
         frames in prop::collection::vec(any_frame(), 1..6),
         size in prop_oneof![1usize..20, 1000usize..100_000],
     ) {
         let bytes = written(&frames);
-        let seen = watch(Decoder::new(1).after_handshake(), &[(ClientToServer, &bytes)], size);
-        prop_assert_eq!(seen.len(), frames.len());
+        let events = events_of(Decoder::new(1).after_handshake(), &[(ClientToServer, &bytes)], size);
+        prop_assert_eq!(events.len(), frames.len());
         let mut wire = Vec::new();
-        for (seen, written) in seen.iter().zip(&frames) {
-            let (seen, header) = (frame(seen), written.header());
-            prop_assert_eq!(seen.fin, header.is_final);
-            prop_assert_eq!(seen.rsv, [header.rsv1, header.rsv2, header.rsv3]);
-            prop_assert_eq!(seen.code, u8::from(header.opcode));
-            prop_assert_eq!(seen.mask, header.mask);
-            prop_assert_eq!(seen.length, written.payload().len() as u64);
-            let kept = seen.unmasked.len();
+        for (event, written) in events.iter().zip(&frames) {
+            let (shown, header) = (frame(event), written.header());
+            prop_assert_eq!(shown.fin, header.is_final);
+            prop_assert_eq!(shown.rsv, [header.rsv1, header.rsv2, header.rsv3]);
+            prop_assert_eq!(shown.code, u8::from(header.opcode));
+            prop_assert_eq!(shown.mask, header.mask);
+            prop_assert_eq!(shown.length, written.payload().len() as u64);
+            let kept = shown.unmasked.len();
             prop_assert!(kept >= written.payload().len().min(KEEP));
-            prop_assert_eq!(&seen.unmasked[..], &written.payload()[..kept]);
-            wire.extend_from_slice(&seen.header);
-            wire.extend_from_slice(&seen.payload);
-            wire.resize(wire.len() + usize::try_from(seen.cut).unwrap(), b'?');
+            prop_assert_eq!(&shown.unmasked[..], &written.payload()[..kept]);
+            wire.extend_from_slice(&shown.header);
+            wire.extend_from_slice(&shown.payload);
+            wire.resize(wire.len() + usize::try_from(shown.cut).unwrap(), b'?');
         }
         prop_assert_eq!(wire.len(), bytes.len());
-        let differ = wire.iter().zip(&bytes).filter(|(seen, sent)| seen != sent && **seen != b'?');
+        let differ = wire.iter().zip(&bytes).filter(|(shown, sent)| shown != sent && **shown != b'?');
         prop_assert_eq!(differ.count(), 0);
     }
 
-    /// There must not be two opinions about what is right.
+    /// The decoder and the codec must agree about what is right.
     #[test]
-    fn what_the_codec_takes_and_refuses_is_told_likewise(
+    fn the_decoder_accepts_and_rejects_what_the_codec_does(
         frames in prop::collection::vec(any_frame(), 1..8),
         server in any::<bool>(),
     ) {
@@ -655,13 +661,13 @@ proptest! {
             false => (Role::Client, ServerToClient),
         };
         let bytes = written(&frames);
-        let seen = decoder_reads(&after_handshake(from, &bytes));
-        prop_assert_eq!(comparable(seen), comparable(codec_reads(bytes, role)));
+        let events = decoder_reads(&after_handshake(from, &bytes));
+        prop_assert_eq!(comparable(events), comparable(codec_reads(bytes, role)));
     }
 
-    /// Good conversations are rare among random ones.
+    /// Random frames are seldom a good conversation.
     #[test]
-    fn whole_messages_are_seen_without_mistakes(
+    fn good_messages_are_shown_without_mistakes(
         parts in prop::collection::vec((any::<String>(), 1usize..4, any::<[u8; 4]>()), 1..5),
     ) {
         let mut bytes = Vec::new();
@@ -682,10 +688,10 @@ proptest! {
                 piece.format(&mut bytes).unwrap();
             }
         }
-        let seen = after_handshake(ClientToServer, &bytes);
-        prop_assert!(seen.iter().all(|seen| seen.errors.is_empty()));
+        let events = after_handshake(ClientToServer, &bytes);
+        prop_assert!(events.iter().all(|event| event.errors.is_empty()));
         let texts: Vec<_> = parts.iter().map(|(text, ..)| Ok(Message::text(text.as_str()))).collect();
-        prop_assert_eq!(decoder_reads(&seen), texts);
+        prop_assert_eq!(decoder_reads(&events), texts);
     }
 
     #[test]
@@ -694,26 +700,26 @@ proptest! {
         begin in 0usize..4,
         follow in any::<bool>(),
     ) {
-        let mut session = match begin {
+        let mut decoder = match begin {
             0 => Decoder::new(1),
             _ => Decoder::new(1).after_handshake(),
         };
-        let mut see = |seen: Event| {
-            assert!(!seen.to_json().is_empty());
+        let mut on_event = |event: Event| {
+            assert!(!event.to_json().is_empty());
         };
         for (client, bytes, times) in parts {
             let from = if client { ClientToServer } else { ServerToClient };
             let bytes = bytes.repeat(times);
             match follow && bytes.len() % 2 == 0 {
-                true => session.follow(from, &bytes),
-                false => session.feed(Duration::ZERO, from, &bytes, &mut see),
+                true => decoder.follow(from, &bytes),
+                false => decoder.feed(Duration::ZERO, from, &bytes, &mut on_event),
             };
-            prop_assert!(session.held() <= 2 * (MAX_HEAD + 4 * KEEP));
+            prop_assert!(decoder.held() <= 2 * (MAX_HEAD + 4 * KEEP));
         }
-        session.finish(Duration::ZERO, &mut see);
+        decoder.finish(Duration::ZERO, &mut on_event);
     }
 
-    /// What was written down shows what was seen, whatever it was and however it was cut.
+    /// A recording makes the events that the connection made, for any bytes in any pieces.
     #[test]
     fn a_recording_shows_the_same(
         begin in prop::sample::select(vec![

@@ -1,18 +1,16 @@
 //! A frame as a table: bytes on the left, bits in the middle, their meaning on the right.
 //!
-//! A header is two bytes, most of which are single bits; so each bit stands where it is in
-//! its byte, with dots for the others, and beside it the word that RFC 6455 has for it. A
-//! payload is digits, and text only where every character can be seen.
-//!
-//! Production unfolds the same table in Wireshark.
+//! Most of the first two bytes are single bits. Each bit stands at its place in the byte, with
+//! dots for the others, and beside it the name from RFC 6455. A payload is shown as digits, and
+//! as text only with [`pictured`], because it may hold characters that control a terminal.
 
-use std::fmt::Write;
+use std::{fmt::Write, ops::Range};
 
 use crate::{close_codes::CloseCode, event::Frame, rules::Direction, visible::pictured};
 
-/// Shown of a payload (bytes).
+/// The bytes shown of a payload.
 const SHOWN: usize = 64;
-/// Shown of a text, and of a header line (characters).
+/// The characters shown of a text, and of a header line.
 pub(crate) const LINE: usize = 60;
 
 /// Adds a line.
@@ -21,90 +19,89 @@ pub(crate) fn line_to(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-/// One line of the table: bytes, bits, meaning.
-fn row(text: &mut String, bytes: &[u8], bits: &str, meaning: &str) {
-    let line = match bits {
-        "" => format!("     {:<25}{meaning}", digits(bytes)),
-        bits => format!("     {:<14}{bits}  {meaning}", digits(bytes)),
-    };
-    line_to(text, &line);
-}
-
 /// Adds the lines of a frame.
 pub(crate) fn frame_to(text: &mut String, frame: &Frame, from: Option<Direction>) {
     let [first, second, rest @ ..] = &frame.header[..] else {
         return;
     };
-    let bit = |byte: u8, bit: u8| (byte >> bit) & 1;
-    let fin = match (frame.fin, frame.is_control()) {
-        (true, true) => "FIN: whole, as every control frame",
-        (true, false) => "FIN: the last frame of its message",
-        (false, _) => "FIN: no, more of this message is to come",
-    };
-    row(text, &[*first], &format!("{}... ....", bit(*first, 7)), fin);
-    let rsv = match frame.rsv {
-        [false, false, false] => "RSV: 0, as nothing was agreed that uses them".to_owned(),
-        _ if frame.compressed => "RSV: the message is compressed, as was agreed".to_owned(),
-        rsv => {
-            let set = ["1", "2", "3"].into_iter().zip(rsv);
-            let set = set
-                .filter(|(_, set)| *set)
-                .map(|(name, _)| format!("RSV{name}"));
-            format!("{} set", set.collect::<Vec<_>>().join(" and "))
-        }
-    };
-    row(text, &[], &format!(".{:03b} ....", (first >> 4) & 7), &rsv);
+    row(text, &[*first], &bits(*first, 0x80), fin(frame));
+    row(text, &[], &bits(*first, 0x70), &rsv(frame));
     let opcode = format!("opcode {}: {}", frame.code, frame.opcode);
-    row(text, &[], &format!(".... {:04b}", first & 15), &opcode);
-    let mask = match (frame.mask, from) {
-        (Some(_), Some(Direction::ClientToServer)) => "MASK: yes, as a client must",
-        (Some(_), _) => "MASK: yes",
-        (None, Some(Direction::ServerToClient)) => "MASK: no, a server must not",
-        (None, _) => "MASK: no",
+    row(text, &[], &bits(*first, 0x0f), &opcode);
+    row(text, &[*second], &bits(*second, 0x80), mask(frame, from));
+    let length = format!("length {}", frame.length);
+    let short = match second & 0x7f {
+        126 => "126: the length is in the next 2 bytes",
+        127 => "127: the length is in the next 8 bytes",
+        _ => &length,
     };
-    row(
-        text,
-        &[*second],
-        &format!("{}... ....", bit(*second, 7)),
-        mask,
-    );
-    let (length, form) = (frame.length, second & 0x7f);
-    let short = match form {
-        126 => "126: the length is in the next 2 bytes".to_owned(),
-        127 => "127: the length is in the next 8 bytes".to_owned(),
-        _ => format!("length {length}"),
-    };
-    row(
-        text,
-        &[],
-        &format!(".{:03b} {:04b}", form >> 4, form & 15),
-        &short,
-    );
+    row(text, &[], &bits(*second, 0x7f), short);
     let (long, key) = rest.split_at(rest.len() - frame.mask.map_or(0, |key| key.len()));
     if !long.is_empty() {
-        row(text, long, "", &format!("length {length}"));
+        row(text, long, "", &length);
     }
     if !key.is_empty() {
         row(text, key, "", "masking key");
     }
     payload_to(text, frame);
+    end_to(text, frame);
 }
 
+/// One line of the table: bytes, bits, meaning.
+fn row(text: &mut String, bytes: &[u8], bits: &str, meaning: &str) {
+    let left = format!("{:<14}{bits}", digits(bytes));
+    line_to(text, &format!("     {left:<25}{meaning}"));
+}
+
+/// The bits of a byte that are in `mask`, and dots for the others: `.... 0001`.
+fn bits(byte: u8, mask: u8) -> String {
+    let bit = |at: u8| match (mask >> at & 1, byte >> at & 1) {
+        (0, _) => '.',
+        (_, 0) => '0',
+        _ => '1',
+    };
+    let half = |bits: Range<u8>| bits.rev().map(bit).collect::<String>();
+    format!("{} {}", half(4..8), half(0..4))
+}
+
+fn fin(frame: &Frame) -> &'static str {
+    match (frame.fin, frame.is_control()) {
+        (true, true) => "FIN: yes, as in every control frame",
+        (true, false) => "FIN: the last frame of its message",
+        (false, _) => "FIN: no, more frames of this message follow",
+    }
+}
+
+fn rsv(frame: &Frame) -> String {
+    match frame.rsv {
+        [false, false, false] => "RSV: 0, no extension uses them".to_owned(),
+        _ if frame.compressed => "RSV: the message is compressed, as agreed".to_owned(),
+        rsv => {
+            let set = ["RSV1", "RSV2", "RSV3"].into_iter().zip(rsv);
+            let set = set.filter(|(_, set)| *set).map(|(name, _)| name);
+            format!("{} set", set.collect::<Vec<_>>().join(" and "))
+        }
+    }
+}
+
+fn mask(frame: &Frame, from: Option<Direction>) -> &'static str {
+    match (frame.mask, from) {
+        (Some(_), Some(Direction::ClientToServer)) => "MASK: yes, as a client must",
+        (Some(_), _) => "MASK: yes",
+        (None, Some(Direction::ServerToClient)) => "MASK: no, a server must not",
+        (None, _) => "MASK: no",
+    }
+}
+
+/// Adds the payload: up to eight bytes in one row, more with sixteen bytes a line.
 fn payload_to(text: &mut String, frame: &Frame) {
     let masked = frame.mask.is_some();
     let label = if masked {
-        "payload, key taken off"
+        "payload, unmasked"
     } else {
         "payload"
     };
-    let readable = match frame.text {
-        Some(_) => Some(frame.as_text()),
-        None if frame.is_control() && frame.close.is_none() => {
-            Some(frame.as_text()).filter(|text| text.len() == frame.unmasked.len())
-        }
-        None => None,
-    };
-    let readable = readable.filter(|text| !text.is_empty()).map(quoted);
+    let readable = readable(frame).map(quoted);
     match frame.unmasked.len() {
         0 => {}
         1..=8 => {
@@ -129,14 +126,26 @@ fn payload_to(text: &mut String, frame: &Frame) {
             }
         }
     }
-    let more = frame.length.saturating_sub(frame.missing);
-    let more = more.saturating_sub(frame.unmasked.len().min(SHOWN) as u64);
+}
+
+/// Returns the payload of a text frame, or of a ping or pong that is text.
+fn readable(frame: &Frame) -> Option<&str> {
+    let text = frame.as_text();
+    let whole = text.len() == frame.unmasked.len();
+    let control = frame.is_control() && frame.close.is_none() && whole;
+    (!text.is_empty() && (frame.text.is_some() || control)).then_some(text)
+}
+
+/// Adds what there is to say after the payload.
+fn end_to(text: &mut String, frame: &Frame) {
+    let arrived = frame.length.saturating_sub(frame.missing);
+    let more = arrived.saturating_sub(frame.unmasked.len().min(SHOWN) as u64);
     if more > 0 {
         line_to(text, &format!("     … and {}", counted(more)));
     }
     if frame.missing > 0 {
         let missing = counted(frame.missing);
-        line_to(text, &format!("     {missing} never came"));
+        line_to(text, &format!("     {missing} never arrived"));
     }
     if let Some(close) = &frame.close {
         let reason = match close.reason.as_str() {
@@ -147,19 +156,16 @@ fn payload_to(text: &mut String, frame: &Frame) {
         line_to(text, &format!("     code {code} ({name}), {reason}"));
     }
     if let Some(message) = &frame.message {
-        let (length, frames) = (counted(message.length), message.frames);
-        let kind = message.opcode;
-        line_to(
-            text,
-            &format!("     the message: {kind}, {length} in {frames} frames"),
-        );
+        let (kind, length, frames) = (message.opcode, counted(message.length), message.frames);
+        let line = format!("     the message: {kind}, {length} in {frames} frames");
+        line_to(text, &line);
         if let Some(readable) = &message.text {
             line_to(text, &format!("     as text: {}", quoted(readable)));
         }
     }
 }
 
-/// Sixteen bytes a line, with the characters that they are in ASCII.
+/// Adds sixteen bytes a line, with their ASCII characters.
 fn rows(text: &mut String, bytes: &[u8], readable: bool) {
     for row in bytes[..bytes.len().min(SHOWN)].chunks(16) {
         let character = |byte: &u8| match byte {
@@ -174,6 +180,7 @@ fn rows(text: &mut String, bytes: &[u8], readable: bool) {
     }
 }
 
+/// Such as `1 byte` or `2 bytes`.
 pub(crate) fn counted(bytes: u64) -> String {
     match bytes {
         1 => "1 byte".to_owned(),
@@ -185,6 +192,7 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", pictured(text, LINE))
 }
 
+/// Bytes as hexadecimal digits: `81 05`.
 pub(crate) fn digits(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(3 * bytes.len());
     for (at, byte) in bytes.iter().enumerate() {
@@ -195,12 +203,12 @@ pub(crate) fn digits(bytes: &[u8]) -> String {
     digits
 }
 
-/// RFC 6455 section 7.4.1, and the codes that were registered since.
+/// The name of a code, or of its range (RFC 6455 section 7.4).
 fn code_name(code: u16) -> &'static str {
     match CloseCode::find(code) {
         Some(known) => known.name,
-        None if (3000..=3999).contains(&code) => "registered by a library",
+        None if (3000..=3999).contains(&code) => "registered with IANA",
         None if (4000..=4999).contains(&code) => "the application's own",
-        None => "nobody knows it",
+        None => "unknown",
     }
 }

@@ -1,31 +1,31 @@
-//! What an X-ray has seen, as text for people: on a projector, on 80 columns.
+//! An event as text for people: on a projector, in 80 columns.
 //!
 //! ```text
 //!   0.123s  #1  client → server   text, 5 bytes, masked
 //!      81            1... ....  FIN: the last frame of its message
-//!                    .000 ....  RSV: 0, as nothing was agreed that uses them
+//!                    .000 ....  RSV: 0, no extension uses them
 //!                    .... 0001  opcode 1: text
 //!      85            1... ....  MASK: yes, as a client must
 //!                    .000 0101  length 5
 //!      37 fa 21 3d              masking key
 //!      7f 9f 4d 51 58           payload, masked
-//!      48 65 6c 6c 6f           payload, key taken off: "Hello"
+//!      48 65 6c 6c 6f           payload, unmasked: "Hello"
 //! ```
 //!
-//! The words are those of RFC 6455, the dots are Wireshark's: a bit stands where it is in its
-//! byte. What a stranger sent is shown as digits, and as text only where every character can
-//! be seen: nothing in here can control a terminal.
-//!
-//! Production reads the JSON form with a program.
+//! The names are those of RFC 6455; the dots are Wireshark's notation. No byte of a peer
+//! reaches the terminal unchecked, so none can control it.
+
+use std::fmt;
 
 use crate::{
     event::{Accept, Event, EventKind, Head},
     rules::Direction,
     show::table::{LINE, counted, digits, frame_to, line_to},
+    splitter::FrameHeader,
     visible::pictured,
 };
 
-/// Colours, few, and never the only sign of anything.
+/// Whether to use colours. They are few, and never the only sign of anything.
 #[derive(Clone, Copy)]
 struct Paint(bool);
 
@@ -44,7 +44,8 @@ impl Paint {
 }
 
 impl Event {
-    /// Some lines for people, the last one ended; `colour` for a terminal that has it.
+    /// Returns some lines for people, each with its line end. `colour`: for a terminal that
+    /// shows colours.
     #[must_use]
     pub fn to_text(&self, colour: bool) -> String {
         let paint = Paint(colour);
@@ -58,42 +59,33 @@ impl Event {
             0 => String::new(),
             conn => format!("#{conn}  "),
         };
-        let line = format!("{way}{}", self.summary());
-        let line = paint.with(code, &line);
-        line_to(
-            &mut text,
-            &format!("{:7.3}s  {conn}{line}", self.time.as_secs_f64()),
-        );
-        match &self.what {
+        let line = paint.with(code, &format!("{way}{}", self.summary()));
+        let time = self.time.as_secs_f64();
+        line_to(&mut text, &format!("{time:7.3}s  {conn}{line}"));
+        match &self.kind {
             EventKind::Request(head) | EventKind::Response(head) => head_to(&mut text, head, paint),
             EventKind::Frame(frame) => frame_to(&mut text, frame, self.from),
             _ => {}
         }
         for error in &self.errors {
             let line = format!("! RFC 6455, {}: {}", error.section, error.what);
-            line_to(
-                &mut text,
-                &format!("     {}", paint.with(Paint::BAD, &line)),
-            );
+            let line = paint.with(Paint::BAD, &line);
+            line_to(&mut text, &format!("     {line}"));
         }
         text
     }
 
-    /// What it was, in one line.
+    /// The event in one line.
     fn summary(&self) -> String {
-        match &self.what {
+        match &self.kind {
             EventKind::Open(open) => {
                 let peer = open.peer.map(|peer| format!(" with {peer}"));
-                let tls = if open.tls {
-                    ", shown as it is inside of TLS"
-                } else {
-                    ""
-                };
+                let tls = if open.tls { ", decrypted from TLS" } else { "" };
                 format!("connection{}{tls}", peer.unwrap_or_default())
             }
             EventKind::Request(head) => format!("HTTP request, {}", counted(head.bytes)),
             EventKind::Response(head) => format!("HTTP response, {}", counted(head.bytes)),
-            EventKind::Body { bytes } => format!("{} of body", counted(*bytes)),
+            EventKind::Body { bytes } => format!("HTTP body, {}", counted(*bytes)),
             EventKind::Frame(frame) => {
                 let part = frame.part.map(|part| format!(" (part {part})"));
                 let masked = if frame.mask.is_some() { ", masked" } else { "" };
@@ -101,23 +93,20 @@ impl Event {
                 let (name, length) = (frame.opcode, counted(frame.length));
                 format!("{name}{}, {length}{masked}{cut}", part.unwrap_or_default())
             }
-            EventKind::Raw(raw) if raw.first.is_empty() => {
-                format!("{} that nobody can tell apart", counted(raw.bytes))
-            }
             EventKind::Raw(raw) => {
-                let more = if raw.bytes > raw.first.len() as u64 {
-                    " …"
-                } else {
-                    ""
-                };
-                let what = format!("{}, neither HTTP nor a frame", counted(raw.bytes));
-                format!("{what}: {}{more}", digits(&raw.first))
+                let colon = if raw.first.is_empty() { "" } else { ": " };
+                let cut = !raw.first.is_empty() && raw.bytes > raw.first.len() as u64;
+                let more = if cut { " …" } else { "" };
+                let (bytes, first) = (counted(raw.bytes), digits(&raw.first));
+                format!("{bytes}, neither HTTP nor a frame{colon}{first}{more}")
             }
             EventKind::NotShown { frames } => {
-                format!("… frames not shown: {frames}; more than can be read, or nobody read them")
+                format!(
+                    "… frames not shown: {frames}; too many to read, or the output was too slow"
+                )
             }
             EventKind::Viewer {} => {
-                "it shows this X-ray to a page, and is not shown itself any more".into()
+                "this connection carries the X-ray itself; the rest is not shown".into()
             }
             EventKind::End(end) => format!(
                 "the end, after {} from the client and {} from the server",
@@ -128,44 +117,45 @@ impl Event {
     }
 }
 
+/// Such as `text, 5 bytes`.
+impl fmt::Display for FrameHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.opcode_name(), counted(self.length()))
+    }
+}
+
 fn head_to(text: &mut String, head: &Head, paint: Paint) {
     line_to(text, &format!("     {}", pictured(&head.line, LINE + 10)));
     let mut accept = head.accept.as_ref();
     for header in &head.headers {
         let (name, value) = (pictured(&header.name, LINE), pictured(&header.value, LINE));
-        let name = if name.is_empty() {
-            "not a header".into()
-        } else {
-            name
+        let name = match name.as_str() {
+            "" => "not a header",
+            name => name,
         };
         let line = pictured(&format!("{name}: {value}"), LINE + 10);
         line_to(text, &format!("     {line}"));
         if let Some(remark) = header.remark {
             remark_to(text, remark, paint);
         }
-        if header.name.eq_ignore_ascii_case("sec-websocket-accept") {
-            accept
-                .take()
-                .into_iter()
-                .for_each(|accept| accept_to(text, accept, paint));
+        if name.eq_ignore_ascii_case("sec-websocket-accept")
+            && let Some(accept) = accept.take()
+        {
+            accept_to(text, accept, paint);
         }
     }
-    accept
-        .into_iter()
-        .for_each(|accept| accept_to(text, accept, paint));
+    // The header is missing.
+    if let Some(accept) = accept {
+        accept_to(text, accept, paint);
+    }
     for remark in &head.remarks {
         remark_to(text, remark, paint);
     }
 }
 
 fn remark_to(text: &mut String, remark: &str, paint: Paint) {
-    line_to(
-        text,
-        &format!(
-            "       {}",
-            paint.with(Paint::FAINT, &format!("- {remark}"))
-        ),
-    );
+    let remark = paint.with(Paint::FAINT, &format!("- {remark}"));
+    line_to(text, &format!("       {remark}"));
 }
 
 fn accept_to(text: &mut String, accept: &Accept, paint: Paint) {
@@ -196,11 +186,11 @@ mod tests {
 
     use Direction::{ClientToServer, ServerToClient};
 
-    fn texts(session: &mut Decoder, parts: &[(Direction, &[u8])], colour: bool) -> Vec<String> {
+    fn texts(decoder: &mut Decoder, parts: &[(Direction, &[u8])], colour: bool) -> Vec<String> {
         let mut texts = Vec::new();
         for (from, bytes) in parts {
-            session.feed(Duration::from_millis(123), *from, bytes, &mut |seen| {
-                texts.push(seen.to_text(colour));
+            decoder.feed(Duration::from_millis(123), *from, bytes, &mut |event| {
+                texts.push(event.to_text(colour));
             });
         }
         texts
@@ -224,19 +214,19 @@ mod tests {
             ),
             "  0.123s  #1  client → server   text, 5 bytes, masked
      81            1... ....  FIN: the last frame of its message
-                   .000 ....  RSV: 0, as nothing was agreed that uses them
+                   .000 ....  RSV: 0, no extension uses them
                    .... 0001  opcode 1: text
      85            1... ....  MASK: yes, as a client must
                    .000 0101  length 5
      37 fa 21 3d              masking key
      7f 9f 4d 51 58           payload, masked
-     48 65 6c 6c 6f           payload, key taken off: \"Hello\"
+     48 65 6c 6c 6f           payload, unmasked: \"Hello\"
 "
         );
     }
 
     #[test]
-    fn a_longer_one_has_lines_of_sixteen_bytes_and_an_end() {
+    fn a_longer_payload_has_sixteen_bytes_a_line_and_a_limit() {
         let bytes = [
             &b"\x81\x7e\x01\x00Gr\xc3\xbc\xc3\x9fe \x1b]0;x"[..],
             &[b'.'; 244],
@@ -257,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_close_and_a_message_in_parts_are_put_into_words() {
+    fn a_close_and_a_fragmented_message_have_lines_of_their_own() {
         let text = of_frames(ServerToClient, b"\x88\x05\x03\xe8bye");
         assert!(
             text.contains("code 1000 (normal closure), reason \"bye\"\n"),
@@ -271,7 +261,7 @@ mod tests {
         );
         let text = of_frames(ClientToServer, b"\x83\x00");
         assert!(
-            text.contains("! RFC 6455, 5.2: nobody has defined this opcode\n"),
+            text.contains("! RFC 6455, 5.2: this opcode is not defined\n"),
             "{text}"
         );
     }
@@ -303,7 +293,7 @@ mod tests {
         );
         let expected = "
      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
-       - the sum of the key:
+       - computed from the client's key:
          the key        dGhlIHNhbXBsZSBub25jZQ==
          and the GUID   258EAFA5-E914-47DA-95CA-C5AB0DC85B11
          SHA-1 of both  b37a4f2cc0624f1690f64606cf385945b2bec4ea
@@ -315,7 +305,7 @@ mod tests {
         }
     }
 
-    /// Strips what `Paint` adds, and nothing else.
+    /// Removes only the codes that `Paint` adds.
     fn without_colour(text: &str) -> String {
         let codes = ["36", "32", "1;31", "2", "0"];
         let mut text = text.to_owned();
@@ -326,7 +316,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is sent: 100 columns, and nothing that could control a terminal.
+        /// At most 100 columns, and no character that controls a terminal.
         #[test]
         fn no_bytes_reach_a_terminal_as_they_are(
             begin in prop::sample::select(vec!["", "GET ", "HTTP/1.1 101\r\nUpgrade: ", "frames"]),
@@ -334,7 +324,7 @@ mod tests {
             text in any::<String>(),
             client in any::<bool>(),
         ) {
-            let mut session = match begin {
+            let mut decoder = match begin {
                 "frames" => Decoder::new(1).after_handshake(),
                 _ => Decoder::new(1),
             };
@@ -346,10 +336,10 @@ mod tests {
             sent.extend_from_slice(&bytes);
             sent.extend_from_slice(b"\r\n\r\n");
             let from = if client { ClientToServer } else { ServerToClient };
-            let mut seen = Vec::new();
-            session.feed(Duration::ZERO, from, &sent, &mut |event| seen.push(event));
-            session.finish(Duration::ZERO, &mut |event| seen.push(event));
-            for event in seen {
+            let mut events = Vec::new();
+            decoder.feed(Duration::ZERO, from, &sent, &mut |event| events.push(event));
+            decoder.finish(Duration::ZERO, &mut |event| events.push(event));
+            for event in events {
                 let text = event.to_text(false);
                 let control = text.chars().find(|c| *c != '\n' && !crate::visible::is_visible(*c));
                 prop_assert_eq!(control, None);

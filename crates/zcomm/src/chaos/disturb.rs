@@ -9,12 +9,12 @@
 
 use std::sync::atomic::AtomicBool;
 
-use zcomm_core::xray::Direction;
+use zcomm_core::xray::{Direction, FrameHeader};
 
 use super::{
     delay_queue::Abort,
     faults::{Fault, Faults, sender},
-    frames::{Frame, Piece, Splitter},
+    frames::{FrameFinder, Piece},
 };
 
 /// The largest frame that can be delivered twice (bytes).
@@ -34,7 +34,7 @@ pub(super) enum Effect {
 /// Applies faults in one direction.
 pub(super) struct Disturber {
     direction: Direction,
-    splitter: Splitter,
+    finder: FrameFinder,
     /// The number of data frames that have begun.
     count: u64,
     fate: Fate,
@@ -49,7 +49,7 @@ enum Fate {
     Pass,
     Drop,
     /// Pass it, and send this copy afterwards.
-    Copy(Frame, Vec<u8>),
+    Copy(FrameHeader, Vec<u8>),
     /// Flip a bit of its next payload byte.
     Corrupt,
     /// Cut it after this number of bytes.
@@ -62,7 +62,7 @@ impl Disturber {
     pub(super) fn new(direction: Direction) -> Disturber {
         Disturber {
             direction,
-            splitter: Splitter::new(direction),
+            finder: FrameFinder::new(direction),
             count: 0,
             fate: Fate::Pass,
             reset: false,
@@ -86,18 +86,18 @@ impl Disturber {
         effects: &mut Vec<Effect>,
     ) {
         while !matches!(self.fate, Fate::Ended) {
-            let Some(piece) = self.splitter.next(&mut bytes, upgraded) else {
+            let Some(piece) = self.finder.next(&mut bytes, upgraded) else {
                 return;
             };
             match piece {
                 Piece::Raw(bytes) => self.pass(bytes.to_vec(), true, effects),
-                Piece::Begin(frame, header) => {
-                    self.begin(&frame, faults, may_break, effects);
-                    self.pass(header, true, effects);
+                Piece::Begin(header) => {
+                    self.begin(&header, faults, may_break, effects);
+                    self.pass(header.as_bytes().to_vec(), true, effects);
                 }
                 Piece::Payload(bytes) => self.pass(bytes.to_vec(), false, effects),
             }
-            if !self.splitter.inside() {
+            if !self.finder.inside() {
                 self.end(effects);
             }
         }
@@ -106,7 +106,7 @@ impl Disturber {
     /// Decides what happens to a frame.
     fn begin(
         &mut self,
-        frame: &Frame,
+        frame: &FrameHeader,
         faults: &Faults,
         may_break: &mut dyn FnMut() -> bool,
         effects: &mut Vec<Effect>,
@@ -126,12 +126,12 @@ impl Disturber {
         let twice = value(Fault::Duplicate).is_some_and(|every| number.is_multiple_of(every));
         let report = |what: &str| Effect::Report(format!("{what} frame {number} ({frame}) {from}"));
         if std::mem::take(&mut self.cut) || (is_target(Fault::CutMidFrame) && may_break()) {
-            self.fate = Fate::Cut((frame.size() / 2).max(1));
+            self.fate = Fate::Cut((frame.frame_size() / 2).max(1));
             effects.push(report("cut in the middle of"));
-        } else if is_target(Fault::Corrupt) && frame.length > 0 && may_break() {
+        } else if is_target(Fault::Corrupt) && frame.length() > 0 && may_break() {
             self.fate = Fate::Corrupt;
             effects.push(report("flipped one bit of"));
-        } else if twice && frame.is_message() && frame.size() <= MAX_COPY {
+        } else if twice && frame.is_message() && frame.frame_size() <= MAX_COPY {
             self.fate = Fate::Copy(*frame, Vec::new());
         }
         if is_target(Fault::ResetAfter) && may_break() {

@@ -1,16 +1,13 @@
-//! The head of a request on its way through: read whole, and changed in three lines at most.
+//! The head of a request on its way through a proxy: read whole, changed in at most three lines.
 //!
-//! A browser that opens the proxy's address says so in `Host`, and its page's in `Origin`; a
-//! server that checks both, as ours do, would refuse it. So a name of the proxy becomes that
-//! of the server. A name that is *not* the proxy's passes as it came: else a page of any
-//! site, whose name an attacker points at this machine, would pass for the server's own (DNS
-//! rebinding).
+//! A browser that opens the proxy sends the proxy's address in `Host` and `Origin`. Our servers
+//! check both and would reject the request, so the proxy's own name is replaced with the
+//! server's. Any *other* name passes unchanged. Otherwise a page of any site, whose name an
+//! attacker points at this machine, would look like the server's own page (DNS rebinding).
 //!
-//! A request for anything but a WebSocket becomes the last one of its connection, because
-//! of a second one nobody would read the head. Everything else is passed on byte by byte,
-//! faults included: finding them is what a proxy is for.
-//!
-//! Production proxies write the whole head anew, and add who has asked (`Forwarded`).
+//! A request that does not ask for a WebSocket becomes the last one of its connection, because
+//! the proxy reads only the first head. All other bytes pass unchanged, faults included:
+//! finding them is the purpose of a proxy.
 
 use std::time::Duration;
 
@@ -18,51 +15,54 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt},
     time::timeout,
 };
-use zcomm_core::{Authority, Origin};
+use zcomm_core::{Authority, Origin, xray::HeadEnd};
 
-/// The longest head (bytes), as for our server.
+/// The longest head that is read (bytes), as in our server.
 const MAX_HEAD: usize = 16 * 1024;
-/// For the whole head to come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit on a whole head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Names that become others.
+/// Names that are replaced in a head.
 pub(super) struct Names {
-    /// The proxy's own.
+    /// The proxy's own names.
     pub(super) own: Vec<Authority>,
-    /// What the server expects as `Host`, and as the origin of its page.
+    /// The `Host` that the server expects.
     pub(super) host: String,
+    /// The origin of the server's page.
     pub(super) origin: Option<String>,
 }
 
-/// Why there is no request.
+/// Why no head was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoRequest {
-    /// The client has left before it had said anything whole.
+    /// The client left before the head was complete.
     Gone,
     Late,
     TooLong,
     NotHttp,
 }
 
-/// Reads the head of a request. What came behind it, is behind it here, too.
+/// Reads the head of a request, and keeps the bytes that arrived after it.
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, NoRequest> {
-    let head = timeout(PATIENCE, read_head(stream)).await;
+    let head = timeout(HEAD_TIMEOUT, read_head(stream)).await;
     head.unwrap_or(Err(NoRequest::Late))
 }
 
 async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, NoRequest> {
-    let mut bytes = Vec::new();
+    let (mut bytes, mut head_end) = (Vec::new(), HeadEnd::default());
     loop {
-        let room = (MAX_HEAD + 1 - bytes.len()) as u64;
-        match stream.take(room).read_buf(&mut bytes).await {
+        let before = bytes.len();
+        let space = (MAX_HEAD + 1 - before) as u64;
+        match stream.take(space).read_buf(&mut bytes).await {
             Ok(0) | Err(_) => return Err(NoRequest::Gone),
             Ok(_) => {}
         }
-        // A method is letters; TLS begins with 22.
+        // A method consists of letters; TLS begins with byte 22.
         if !bytes[0].is_ascii_alphabetic() {
             return Err(NoRequest::NotHttp);
         }
-        match end_of_head(&bytes) {
+        let end = head_end.find(&bytes[before..]);
+        match end.map(|length| before + length) {
             Some(end) if end <= MAX_HEAD => return Ok(Head { bytes, end }),
             _ if bytes.len() > MAX_HEAD => return Err(NoRequest::TooLong),
             _ => {}
@@ -70,17 +70,7 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, NoRequ
     }
 }
 
-/// How long the head is, the empty line included.
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    let mut ends = (0..bytes.len()).filter(|at| bytes[*at] == b'\n');
-    ends.find_map(|at| match &bytes[at + 1..] {
-        [b'\n', ..] => Some(at + 2),
-        [b'\r', b'\n', ..] => Some(at + 3),
-        _ => None,
-    })
-}
-
-/// A head as it came, and what followed it.
+/// A head as it arrived, and the bytes after it.
 #[derive(Debug)]
 pub(super) struct Head {
     bytes: Vec<u8>,
@@ -88,7 +78,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// The same as it goes on.
+    /// Returns the bytes for the server.
     pub(super) fn rewritten(&self, names: &Names) -> Vec<u8> {
         let (head, rest) = self.bytes.split_at(self.end);
         let lines: Vec<_> = head.split_inclusive(|byte| *byte == b'\n').collect();
@@ -110,8 +100,8 @@ impl Head {
             {
                 continue;
             }
-            match found.and_then(|(name, value)| Some((value, names.instead(name, value)?))) {
-                Some((value, other)) => put_instead(&mut written, line, value, other),
+            match found.and_then(|(name, value)| Some((value, names.replacement(name, value)?))) {
+                Some((value, other)) => replace_value(&mut written, line, value, other),
                 None => written.extend_from_slice(line),
             }
         }
@@ -121,8 +111,8 @@ impl Head {
 }
 
 impl Names {
-    /// What a header says to the server, where that is not what it said to the proxy.
-    fn instead(&self, name: &str, value: &str) -> Option<&str> {
+    /// Returns the value that a header gets, if it changes.
+    fn replacement(&self, name: &str, value: &str) -> Option<&str> {
         let is_own = |authority: &Authority| self.own.contains(authority);
         if name.eq_ignore_ascii_case("host") {
             let own = Authority::parse(value, 80).is_some_and(|host| is_own(&host));
@@ -139,15 +129,15 @@ impl Names {
     }
 }
 
-/// Name and value of a header line; neither when it is none.
+/// Returns the name and value of a line that is a header.
 fn header(line: &[u8]) -> Option<(&str, &str)> {
     let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
     Some((name, value.trim()))
 }
 
-/// A line with another value; its name, its spaces and its end stay.
-fn put_instead(written: &mut Vec<u8>, line: &[u8], value: &str, other: &str) {
-    // The value stands behind the name, which ends with the first colon.
+/// Writes a line with another value. Its name, its spaces and its end stay.
+fn replace_value(written: &mut Vec<u8>, line: &[u8], value: &str, other: &str) {
+    // The name ends with the first colon.
     let colon = line.iter().position(|byte| *byte == b':').unwrap_or(0);
     let rest = &line[colon + 1..];
     let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
@@ -172,7 +162,7 @@ mod tests {
 
     fn head(text: &str) -> Head {
         let bytes = text.as_bytes().to_vec();
-        let end = end_of_head(&bytes).unwrap();
+        let end = HeadEnd::default().find(&bytes).unwrap();
         Head { bytes, end }
     }
 
@@ -193,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_others_pass_as_they_came() {
+    fn other_names_pass_unchanged() {
         for line in [
             "Host: evil.example:8770",
             "Host: 127.0.0.1:8765",
@@ -225,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_head_is_whole_or_says_why_not() {
+    async fn a_head_is_complete_or_has_a_reason() {
         let mut just = b"GET / HTTP/1.1\r\nX: ".to_vec();
         just.resize(MAX_HEAD - 4, b'x');
         just.extend_from_slice(b"\r\n\r\n");
@@ -240,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_says_nothing_is_not_waited_for() {
+    async fn a_silent_client_runs_into_the_time_limit() {
         let (mut stream, _silent) = tokio::io::duplex(16);
         assert_eq!(read(&mut stream).await.unwrap_err(), NoRequest::Late);
     }
