@@ -33,7 +33,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     client::{backoff::Backoff, opening::Opening, options::ConnectOptions, socket::ClientSocket},
-    error::{Error, Result},
+    error::{Error, Result, connect::ConnectError},
     protocol::{close_reason::CloseReason, message::Message},
     wire::codec::End,
 };
@@ -160,14 +160,11 @@ impl Client {
     }
 
     fn failed(&mut self, error: Error) -> Event {
-        let again = matches!(&error, Error::Connect(error) if !error.is_final());
-        match again {
-            true => self.wait(Some(error)),
-            false => {
-                self.state = State::Over;
-                Event::GaveUp(error)
-            }
+        if may_retry(&error) {
+            return self.wait(Some(error));
         }
+        self.state = State::Over;
+        Event::GaveUp(error)
     }
 
     fn wait(&mut self, why: Option<Error>) -> Event {
@@ -182,6 +179,24 @@ fn connecting(options: &ConnectOptions) -> State {
     State::Connecting(Box::pin(async move {
         ClientSocket::connect_with(&options).await
     }))
+}
+
+/// Whether to connect again after this error: only if it can pass without a change of an
+/// address, a setting or a certificate.
+fn may_retry(error: &Error) -> bool {
+    match error {
+        Error::Connect(error) => match error {
+            ConnectError::NotFound { .. }
+            | ConnectError::Refused { .. }
+            | ConnectError::Unreachable { .. }
+            | ConnectError::Timeout { .. }
+            | ConnectError::Tls { .. } => true,
+            // The server is busy, which passes. Every other refusal stays.
+            ConnectError::Http { status, .. } => matches!(status, 408 | 429 | 500..=599),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Whether to connect again after this end. RFC 6455 section 7.4.1 defines the codes; the

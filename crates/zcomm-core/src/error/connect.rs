@@ -115,22 +115,6 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether another attempt is useless: the server has refused, or an address, a setting or
-    /// a certificate must change first.
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        match self {
-            ConnectError::NotFound { .. }
-            | ConnectError::Refused { .. }
-            | ConnectError::Unreachable { .. }
-            | ConnectError::Timeout { .. }
-            | ConnectError::Tls { .. } => false,
-            // The server is busy, which passes. Every other refusal stays.
-            ConnectError::Http { status, .. } => !matches!(status, 408 | 429 | 500..=599),
-            _ => true,
-        }
-    }
-
     /// What the reader can do next.
     #[must_use]
     pub fn help(&self) -> String {
