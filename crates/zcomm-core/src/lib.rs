@@ -1,4 +1,4 @@
-//! The library under the zComm demos: WebSocket servers that are small to read and safe to
+//! The library of the zComm course: WebSocket servers and clients, small to read and safe to
 //! keep.
 //!
 //! ```text
@@ -8,17 +8,15 @@
 //!                        └──────────── cursor ◀───────────────┘
 //! ```
 //!
-//! **A broadcast is a log, a connection is a cursor.** A message is stored once, and each
-//! client reads it at its own pace, so a slow client costs nothing and delays nobody. The
-//! price: a client that falls behind the whole log is told that it missed messages, instead
-//! of getting all of them late.
+//! **A broadcast is a log, a connection is a cursor.** The log stores a message once, and each
+//! client reads it at its own pace, so a slow client costs no memory and delays no other. The
+//! price: a client that falls behind the whole log loses the oldest messages. It is told which.
 //!
-//! **One task owns each socket.** Nobody else reads or writes it, so there is no lock
-//! around it and nothing is half written. The price: a handler that does not come back to
-//! [`Connection::recv`] stalls its own connection.
+//! **One task owns each socket.** No other task reads or writes it, so it needs no lock. The
+//! price: a handler that does not return to [`Connection::recv`] stalls its own connection.
 //!
-//! **Refusing is a feature.** Every limit has a default, every refusal says what would
-//! change it, and nothing falls back to less protection in silence.
+//! **Refusing is a feature.** Every limit has a default, and every refusal names the setting that
+//! would change it. Nothing falls back silently to less protection.
 //!
 //! # Example
 //!
@@ -46,12 +44,12 @@
 //!
 //! # Reading order
 //!
-//! `message`, `clients`, `hub` and `cursor` (the idea), `connection` (what a handler sees),
-//! `handshake` (who may connect), `server`; then `socket` (the pump), and the rest when you
-//! meet it.
+//! `protocol`, `clients` and `hub` (the idea), `connection/handle` (what a handler sees),
+//! `access` (who may connect), `server`; then `connection/socket` (the task), and the rest when
+//! you need it.
 
-// The folders from the bottom up; each uses only folders above it. Blank lines keep rustfmt
-// from sorting this list.
+// The folders from the bottom up: each uses only folders listed before it. Blank lines keep
+// rustfmt from sorting the list.
 mod text;
 
 mod protocol;
