@@ -131,7 +131,7 @@ fn k01_a_refused_client_does_not_try_again() {
         done.stdout
     );
     assert!(!done.stdout.contains("trying again"), "{}", done.stdout);
-    let next = "error: the server closed the connection, and its close code forbids a reconnect\nhelp: show the server's token";
+    let next = "error: the server closed the connection, and its close code forbids a reconnect\nhelp: pass the server's token";
     assert!(done.stderr.starts_with(next), "{}", done.stderr);
 }
 
