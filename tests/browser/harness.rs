@@ -397,7 +397,7 @@ impl Scene {
         command.args(["xray", &demo.socket, "--listen", "127.0.0.1:0", "--page"]);
         let process = Process::start_on_stderr(&mut command, "Ctrl-C ends it.");
         Xray {
-            page: process.word_after("to see it:\n  ").parse().unwrap(),
+            page: process.word_after("open this page:\n  ").parse().unwrap(),
             socket: process.word_after("instead:\n  ").to_owned(),
             _process: process,
         }
