@@ -12,7 +12,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use zcomm_core::report;
+use zcomm_core::{report, xray::pictured};
 
 /// A success; data that arrives.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
@@ -52,17 +52,7 @@ pub(crate) fn counted(count: u64, thing: &str) -> String {
 
 /// Returns the text with a picture in place of each control character: `␛` for ESC.
 pub(crate) fn visible(text: &str) -> String {
-    let picture = |c: char| match c {
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('?'),
-        '\u{7f}' => '\u{2421}',
-        // C1 controls; characters that are invisible or reverse the writing direction.
-        '\u{80}'..='\u{9f}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
-        c => c,
-    };
-    text.chars().map(picture).collect()
+    pictured(text, usize::MAX)
 }
 
 /// Breaks a text into lines of at most `width` characters; a longer word keeps its own line.
