@@ -10,6 +10,7 @@ use std::{
 
 use clap::Command;
 use clap_mangen::Man;
+use zcomm_core::Result;
 
 use crate::shared::text::print;
 
@@ -26,21 +27,24 @@ pub(crate) struct Arguments {
     subcommand: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments, mut command: Command) -> ExitCode {
+pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCode> {
     // Gives the subcommands their full names: `zcomm connect`.
     command.build();
     let page = match &arguments.subcommand {
         None => command,
         Some(name) => match command.find_subcommand(name) {
             Some(found) => found.clone(),
-            None => return unknown(name, &mut command),
+            // The parser ends with an error that suggests similar names.
+            None => {
+                command.get_matches_from(["zcomm", name]);
+                return Ok(ExitCode::from(2));
+            }
         },
     };
     let mut text = Vec::new();
-    match render(page, &mut text) {
-        Ok(()) => print(&text),
-        Err(error) => zcomm_core::report(&error.into()),
-    }
+    render(page, &mut text)?;
+    print(text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn render(page: Command, out: &mut Vec<u8>) -> io::Result<()> {
@@ -73,14 +77,6 @@ fn escaped(text: &str) -> String {
             false => line.to_owned(),
         });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Reports an unknown subcommand as the parser does, which suggests similar names.
-fn unknown(name: &str, command: &mut Command) -> ExitCode {
-    if let Err(error) = command.try_get_matches_from_mut(["zcomm", name]) {
-        error.print().ok();
-    }
-    ExitCode::from(2)
 }
 
 #[cfg(test)]

@@ -17,18 +17,13 @@ mod talk;
 
 use std::process::ExitCode;
 
-use zcomm_core::{ClientSocket, ConnectOptions, Result, report, xray::Xray};
+use zcomm_core::{ClientSocket, ConnectOptions, Result, xray::Xray};
 
-use crate::shared::run::block_on;
 pub(crate) use arguments::Arguments;
 use output::{Format, Output};
 use talk::Talk;
 
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    block_on(connect(arguments)).unwrap_or_else(|error| report(&error))
-}
-
-async fn connect(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let options = ConnectOptions {
         // stdout carries the messages.
         xray: arguments.xray.map(Xray::stderr),
