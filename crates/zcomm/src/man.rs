@@ -49,17 +49,10 @@ pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCod
 
 fn render(page: Command, out: &mut Vec<u8>) -> io::Result<()> {
     let more = page.get_after_help().map(ToString::to_string);
-    let man = Man::new(page.clone())
+    Man::new(page.after_help(None).version(None))
         .source(concat!("zcomm ", env!("CARGO_PKG_VERSION")))
-        .manual("zComm lessons");
-    man.render_title(out)?;
-    man.render_name_section(out)?;
-    man.render_synopsis_section(out)?;
-    man.render_description_section(out)?;
-    man.render_options_section(out)?;
-    if page.has_subcommands() {
-        man.render_subcommands_section(out)?;
-    }
+        .manual("zComm lessons")
+        .render(out)?;
     match more {
         None => Ok(()),
         Some(more) => writeln!(out, ".SH NOTES\n.nf\n{}\n.fi", escaped(&more)),
