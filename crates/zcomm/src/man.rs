@@ -3,10 +3,7 @@
 //! A page is made from the same definition as `--help`. The examples at the end of a help
 //! text keep their line breaks; as running text they would flow into one another.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{io::Write, process::ExitCode};
 
 use clap::Command;
 use clap_mangen::Man;
@@ -41,22 +38,18 @@ pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCod
             }
         },
     };
+    let examples = page.get_after_help().map(ToString::to_string);
     let mut text = Vec::new();
-    render(page, &mut text)?;
-    print(text)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn render(page: Command, out: &mut Vec<u8>) -> io::Result<()> {
-    let more = page.get_after_help().map(ToString::to_string);
     Man::new(page.after_help(None).version(None))
         .source(concat!("zcomm ", env!("CARGO_PKG_VERSION")))
         .manual("zComm lessons")
-        .render(out)?;
-    match more {
-        None => Ok(()),
-        Some(more) => writeln!(out, ".SH NOTES\n.nf\n{}\n.fi", escaped(&more)),
+        .render(&mut text)?;
+    if let Some(examples) = examples {
+        let examples = escaped(&examples);
+        writeln!(text, ".SH NOTES\n.nf\n{examples}\n.fi")?;
     }
+    print(text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Escapes a text for roff. A backslash begins a command, and so does a dot or a quote at the
