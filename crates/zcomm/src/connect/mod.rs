@@ -20,7 +20,6 @@ use std::process::ExitCode;
 use zcomm_core::{ClientSocket, ConnectOptions, Result, xray::Xray};
 
 pub(crate) use arguments::Arguments;
-use output::{Format, Output};
 use talk::Talk;
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -30,15 +29,5 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
         ..arguments.handshake.options(&arguments.url)?
     };
     let socket = ClientSocket::connect_with(&options).await?;
-    let format = match (arguments.json, arguments.binary) {
-        (true, _) => Format::Json,
-        (false, true) => Format::Bytes,
-        (false, false) => Format::Lines,
-    };
-    let out = Output::new(format, arguments.show_control);
-    out.connected(socket.opening());
-    if arguments.verbose {
-        out.handshake(socket.opening());
-    }
-    Talk::new(arguments, socket, out).run().await
+    Talk::new(arguments, socket).run().await
 }
