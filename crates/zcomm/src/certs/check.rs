@@ -8,12 +8,11 @@ use std::{path::Path, process::ExitCode};
 
 use zcomm_core::{Certificate, PemError, Result};
 
-use super::quote::printable;
-use crate::shared::text::print;
+use crate::shared::text::{print, visible};
 
 /// Explains each certificate of a file. The exit code is 1 if a client would refuse one today.
 pub(super) fn explain(file: &Path) -> Result<ExitCode> {
-    let shown = printable(file);
+    let shown = visible(&file.to_string_lossy());
     let named = |error: PemError| PemError {
         file: Path::new(&shown).to_owned(),
         ..error
