@@ -71,7 +71,6 @@ pub(super) fn check(port: u16) -> Finding {
                 holders.extend(others);
             }
             holders.sort();
-            holders.dedup();
             taken(port, &holders)
         }
         (State::NoAddress, _) => {
