@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 use clap_complete::Shell;
+use zcomm_core::Result;
 
 use crate::shared::text::print;
 
@@ -32,9 +33,10 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-pub(crate) fn run(arguments: &Arguments, mut command: clap::Command) -> ExitCode {
+pub(crate) fn run(arguments: &Arguments, mut command: clap::Command) -> Result<ExitCode> {
     // The generator panics when stdout is closed, so it writes into memory.
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "zcomm", &mut script);
-    print(&script)
+    print(script)?;
+    Ok(ExitCode::SUCCESS)
 }

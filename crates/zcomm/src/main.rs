@@ -24,6 +24,9 @@ mod xray;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use zcomm_core::report;
+
+use shared::run::block_on;
 
 /// The command of the zComm lessons: connect, chat, measure, inspect
 #[derive(Parser)]
@@ -68,16 +71,17 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
+    let done = match Arguments::parse().command {
         Command::Certs(arguments) => certs::run(&arguments),
-        Command::Connect(arguments) => connect::run(&arguments),
-        Command::Xray(arguments) => xray::run(&arguments),
-        Command::Chaos(arguments) => chaos::run(&arguments),
-        Command::Stress(arguments) => stress::run(&arguments),
-        Command::Demo(arguments) => tour::run(&arguments),
-        Command::Chat(arguments) => chat::run(&arguments),
+        Command::Connect(arguments) => block_on(connect::run(&arguments)),
+        Command::Xray(arguments) => Ok(xray::run(&arguments)),
+        Command::Chaos(arguments) => Ok(chaos::run(&arguments)),
+        Command::Stress(arguments) => Ok(stress::run(&arguments)),
+        Command::Demo(arguments) => Ok(tour::run(&arguments)),
+        Command::Chat(arguments) => block_on(chat::run(&arguments)),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),
-    }
+    };
+    done.unwrap_or_else(|error| report(&error))
 }

@@ -3,13 +3,11 @@
 //! A page is made from the same definition as `--help`. The examples at the end of a help
 //! text keep their line breaks; as running text they would flow into one another.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{io::Write, process::ExitCode};
 
 use clap::Command;
 use clap_mangen::Man;
+use zcomm_core::Result;
 
 use crate::shared::text::print;
 
@@ -26,40 +24,32 @@ pub(crate) struct Arguments {
     subcommand: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments, mut command: Command) -> ExitCode {
+pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCode> {
     // Gives the subcommands their full names: `zcomm connect`.
     command.build();
     let page = match &arguments.subcommand {
         None => command,
         Some(name) => match command.find_subcommand(name) {
             Some(found) => found.clone(),
-            None => return unknown(name, &mut command),
+            // The parser ends with an error that suggests similar names.
+            None => {
+                command.get_matches_from(["zcomm", name]);
+                return Ok(ExitCode::from(2));
+            }
         },
     };
+    let examples = page.get_after_help().map(ToString::to_string);
     let mut text = Vec::new();
-    match render(page, &mut text) {
-        Ok(()) => print(&text),
-        Err(error) => zcomm_core::report(&error.into()),
-    }
-}
-
-fn render(page: Command, out: &mut Vec<u8>) -> io::Result<()> {
-    let more = page.get_after_help().map(ToString::to_string);
-    let man = Man::new(page.clone())
+    Man::new(page.after_help(None).version(None))
         .source(concat!("zcomm ", env!("CARGO_PKG_VERSION")))
-        .manual("zComm lessons");
-    man.render_title(out)?;
-    man.render_name_section(out)?;
-    man.render_synopsis_section(out)?;
-    man.render_description_section(out)?;
-    man.render_options_section(out)?;
-    if page.has_subcommands() {
-        man.render_subcommands_section(out)?;
+        .manual("zComm lessons")
+        .render(&mut text)?;
+    if let Some(examples) = examples {
+        let examples = escaped(&examples);
+        writeln!(text, ".SH NOTES\n.nf\n{examples}\n.fi")?;
     }
-    match more {
-        None => Ok(()),
-        Some(more) => writeln!(out, ".SH NOTES\n.nf\n{}\n.fi", escaped(&more)),
-    }
+    print(text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Escapes a text for roff. A backslash begins a command, and so does a dot or a quote at the
@@ -73,14 +63,6 @@ fn escaped(text: &str) -> String {
             false => line.to_owned(),
         });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Reports an unknown subcommand as the parser does, which suggests similar names.
-fn unknown(name: &str, command: &mut Command) -> ExitCode {
-    if let Err(error) = command.try_get_matches_from_mut(["zcomm", name]) {
-        error.print().ok();
-    }
-    ExitCode::from(2)
 }
 
 #[cfg(test)]

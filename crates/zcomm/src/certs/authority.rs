@@ -37,11 +37,9 @@ pub(super) fn kept(
     all.extend(hosts.iter().filter(|host| !ca.may_sign_for(host)).cloned());
     let refuse =
         |reason: String| PemError::new(&files.ca, reason).with_help(self::help(folder, &all));
-    let (certificate, limits) = (
-        ca.certificate(),
-        ca.certificate().permitted_names().join(", "),
-    );
+    let certificate = ca.certificate();
     if let Some(host) = hosts.iter().find(|host| !ca.may_sign_for(host)) {
+        let limits = certificate.permitted_names().join(", ");
         return Err(refuse(format!("may sign for {limits}, and not for {host}")));
     }
     if certificate.is_expired() {

@@ -4,16 +4,15 @@
 //! other files are not a mistake: an authority, which is to be trusted and not to be served,
 //! and a chain with an extra certificate, which clients ignore.
 
-use std::{io, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use zcomm_core::{Certificate, PemError, Result};
 
-use super::quote::printable;
-use crate::shared::text::whole;
+use crate::shared::text::{print, visible};
 
 /// Explains each certificate of a file. The exit code is 1 if a client would refuse one today.
 pub(super) fn explain(file: &Path) -> Result<ExitCode> {
-    let shown = printable(file);
+    let shown = visible(&file.to_string_lossy());
     let named = |error: PemError| PemError {
         file: Path::new(&shown).to_owned(),
         ..error
@@ -37,11 +36,8 @@ pub(super) fn explain(file: &Path) -> Result<ExitCode> {
         }
         texts.push(text);
     }
-    whole(&mut io::stdout(), texts.join("\n").as_bytes())?;
-    Ok(match refused {
-        true => ExitCode::FAILURE,
-        false => ExitCode::SUCCESS,
-    })
+    print(texts.join("\n"))?;
+    Ok(ExitCode::from(u8::from(refused)))
 }
 
 /// What a client says about a certificate.

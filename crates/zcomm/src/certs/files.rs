@@ -21,7 +21,7 @@ use std::{
 
 use fs4::{FileExt, TryLockError};
 use tempfile::NamedTempFile;
-use zcomm_core::{DevelopmentCa, PemError, PemPair, read_pem};
+use zcomm_core::{DevelopmentCa, PemError, PemPair, read_pem, readable_by_others};
 
 /// The longest wait for another run, which takes a fraction of a second.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -82,10 +82,15 @@ impl Files {
         put(leaf.0, &self.leaf)
     }
 
+    /// Writes two temporary files. Only their owner can read the key; all users may read the
+    /// certificate, unless the folder forbids it.
     fn write(&self, pair: &PemPair) -> Result<(NamedTempFile, NamedTempFile), PemError> {
-        let certificate = write_public(&self.folder, &pair.certificate);
-        let both = certificate.and_then(|file| Ok((file, write_private(&self.folder, &pair.key)?)));
-        both.map_err(|error| PemError::new(&self.folder, error))
+        let write = |suffix: &str, mode: u32, text: &str| {
+            write(&self.folder, suffix, mode, text)
+                .map_err(|error| PemError::new(&self.folder, error))
+        };
+        let certificate = write(".pem", 0o644, &pair.certificate)?;
+        Ok((certificate, write(".key", 0o600, &pair.key)?))
     }
 
     fn clean_up(&self) -> Result<(), PemError> {
@@ -118,42 +123,25 @@ pub(super) fn read(file: &Path) -> Result<String, PemError> {
 }
 
 /// Removes the right of other users to read a private key. Returns whether they had it.
-#[cfg(unix)]
 pub(super) fn make_private(key: &Path) -> Result<bool, PemError> {
-    use std::os::unix::fs::PermissionsExt;
-    let wrong = |error: io::Error| PemError::new(key, error);
-    let mode = fs::metadata(key).map_err(wrong)?.permissions().mode();
-    let open = mode & 0o077 != 0;
+    let open = readable_by_others(key);
+    #[cfg(unix)]
     if open {
-        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).map_err(wrong)?;
+        let only_owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        let changed = fs::set_permissions(key, only_owner);
+        changed.map_err(|error| PemError::new(key, error))?;
     }
     Ok(open)
 }
 
-#[cfg(not(unix))]
-pub(super) fn make_private(_key: &Path) -> Result<bool, PemError> {
-    Ok(false)
-}
-
-/// Writes a temporary file. Only its owner can read it.
-fn write_private(folder: &Path, text: &str) -> io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new();
-    fill(
-        file.prefix(TEMPORARY).suffix(".key").tempfile_in(folder)?,
-        text,
-    )
-}
-
-/// Writes a temporary file that all users may read, unless the folder forbids it.
-fn write_public(folder: &Path, text: &str) -> io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new();
-    #[cfg(unix)]
-    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    fill(file.prefix(TEMPORARY).tempfile_in(folder)?, text)
-}
-
 /// Writes the text to the disk before the rename: a power cut leaves no empty file.
-fn fill(mut file: NamedTempFile, text: &str) -> io::Result<NamedTempFile> {
+#[cfg_attr(not(unix), allow(unused_variables, reason = "Windows has no mode"))]
+fn write(folder: &Path, suffix: &str, mode: u32, text: &str) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    let named = builder.prefix(TEMPORARY).suffix(suffix);
+    let mut file = named.tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     Ok(file)

@@ -18,11 +18,11 @@ mod authority;
 mod check;
 mod steps;
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use zcomm_core::{Certificate, DevelopmentCa, Result, report};
+use zcomm_core::{Certificate, DevelopmentCa, Result};
 
-use crate::shared::text::whole;
+use crate::shared::text::print;
 use files::Files;
 
 pub(crate) use self::{check::judge, quote::word};
@@ -56,12 +56,11 @@ pub(crate) struct Arguments {
     check: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let done = match &arguments.check {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    match &arguments.check {
         Some(file) => check::explain(file),
         None => make(arguments),
-    };
-    done.unwrap_or_else(|error| report(&error))
+    }
 }
 
 fn make(arguments: &Arguments) -> Result<ExitCode> {
@@ -83,15 +82,11 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
     let leaf = ca.issue(&names)?;
     // Printed before it is replaced: the user finds it in a browser by its name.
     if is_new && let Some(old) = authority::old_name(&files) {
-        whole(
-            &mut io::stdout(),
-            steps::untrust_old(&files, &old).as_bytes(),
-        )?;
+        print(steps::untrust_old(&files, &old))?;
     }
     files.replace(is_new.then(|| ca.pem()).as_ref(), &leaf)?;
     let leaf = Certificate::read_all(&files.leaf)?.swap_remove(0);
     authority::compare_ends(ca.certificate(), &leaf);
-    let text = steps::steps(&files, ca.certificate(), is_new, &leaf);
-    whole(&mut io::stdout(), text.as_bytes())?;
+    print(steps::steps(&files, ca.certificate(), is_new, &leaf))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -15,7 +15,7 @@ use crate::shared::text::visible;
 /// Returns the folder in a form that can be printed in every command. Fails if its name has
 /// control characters or is not text.
 pub(super) fn folder(folder: &Path) -> Result<PathBuf, PemError> {
-    let shown = printable(folder);
+    let shown = visible(&folder.to_string_lossy());
     let text = match folder.to_str() {
         Some(text) if text == shown && !text.is_empty() => text,
         _ => {
@@ -30,11 +30,6 @@ pub(super) fn folder(folder: &Path) -> Result<PathBuf, PemError> {
         true => folder.to_owned(),
         false => Path::new(".").join(folder),
     })
-}
-
-/// Returns a path that cannot control a terminal.
-pub(super) fn printable(path: &Path) -> String {
-    visible(&path.to_string_lossy())
 }
 
 /// Returns one word of a command for the shells of this system.

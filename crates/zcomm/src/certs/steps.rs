@@ -81,12 +81,8 @@ pub(super) fn untrust_old(files: &Files, name: &str) -> String {
 
 /// Formats a step of several lines, with its name in front of the first.
 fn step(name: &str, lines: &str) -> String {
-    let mut text = String::new();
-    for (at, line) in lines.lines().enumerate() {
-        let name = if at == 0 { name } else { "" };
-        text += &format!("    {name:<9} {line}\n");
-    }
-    text
+    let lines = lines.replace('\n', &format!("\n{:14}", ""));
+    format!("    {name:<9} {lines}\n")
 }
 
 /// Returns the steps at every store, that of this system first. `pem` and `name` are the

@@ -19,9 +19,9 @@ mod participant;
 use std::process::ExitCode;
 
 use zcomm_chat::{ChatClient, envelope::LOBBY};
-use zcomm_core::{Result, report};
+use zcomm_core::Result;
 
-use crate::shared::{handshake::Handshake, run::block_on};
+use crate::shared::handshake::Handshake;
 use participant::Participant;
 
 #[derive(clap::Args)]
@@ -53,11 +53,7 @@ pub(crate) struct Arguments {
     handshake: Handshake,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    block_on(take_part(arguments)).unwrap_or_else(|error| report(&error))
-}
-
-async fn take_part(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let options = arguments.handshake.options(&arguments.url)?;
     let client = ChatClient::new(options, &arguments.name)?;
     Participant::new(client, &arguments.room).run().await

@@ -110,8 +110,7 @@ impl Participant {
         }
         match closed {
             // Without a connection there is nothing to close.
-            Ok(_) | Err(Error::Closed) if self.lost => Ok(ExitCode::FAILURE),
-            Ok(_) | Err(Error::Closed) => Ok(ExitCode::SUCCESS),
+            Ok(_) | Err(Error::Closed) => Ok(ExitCode::from(u8::from(self.lost))),
             Err(error) => Err(error),
         }
     }

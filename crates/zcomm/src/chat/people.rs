@@ -30,44 +30,38 @@ impl People {
     /// Applies a message of the server. Returns true if it changed a list.
     pub(super) fn update(&mut self, message: &ServerMessage) -> bool {
         use ServerMessage::{Joined, Left, UserJoined, UserLeft, UserList};
-        match message {
+        let (room, count) = match message {
             Joined {
-                room,
-                users,
-                user_count,
-                ..
-            } => {
-                self.rooms.insert(room.clone(), Members::default());
-                self.change(room, *user_count, |members| members.list(users))
+                room, user_count, ..
             }
-            UserList {
-                room,
-                users,
-                user_count,
-            } => self.change(room, *user_count, |members| members.list(users)),
-            UserJoined {
-                room,
-                name,
-                user_count,
-                ..
-            } => self.change(room, *user_count, |members| members.add(name)),
-            UserLeft {
-                room,
-                name,
-                user_count,
-                ..
-            } => self.change(room, *user_count, |members| members.remove(name)),
-            Left { room } => self.rooms.remove(room).is_some(),
-            _ => false,
+            | UserList {
+                room, user_count, ..
+            }
+            | UserJoined {
+                room, user_count, ..
+            }
+            | UserLeft {
+                room, user_count, ..
+            } => (room, *user_count),
+            Left { room } => return self.rooms.remove(room).is_some(),
+            _ => return false,
+        };
+        if matches!(message, Joined { .. }) {
+            self.rooms.insert(room.clone(), Members::default());
         }
-    }
-
-    fn change(&mut self, room: &str, count: usize, change: impl FnOnce(&mut Members)) -> bool {
         let Some(members) = self.rooms.get_mut(room) else {
             return false;
         };
         members.count = count;
-        change(members);
+        match message {
+            UserJoined { name, .. } => members.add(name),
+            UserLeft { name, .. } => members.names.retain(|other| other != name),
+            Joined { users, .. } | UserList { users, .. } => {
+                members.names.clear();
+                users.iter().for_each(|name| members.add(name));
+            }
+            _ => {}
+        }
         true
     }
 
@@ -104,20 +98,11 @@ impl People {
 }
 
 impl Members {
-    fn list(&mut self, names: &[String]) {
-        self.names.clear();
-        names.iter().for_each(|name| self.add(name));
-    }
-
     fn add(&mut self, name: &String) {
         let fits = self.names.len() < MAX_NAMES && name.len() <= MAX_NAME_BYTES;
         if fits && !self.names.contains(name) {
             self.names.push(name.clone());
         }
-    }
-
-    fn remove(&mut self, name: &str) {
-        self.names.retain(|other| other != name);
     }
 }
 

@@ -17,33 +17,17 @@ mod talk;
 
 use std::process::ExitCode;
 
-use zcomm_core::{ClientSocket, ConnectOptions, Result, report, xray::Xray};
+use zcomm_core::{ClientSocket, ConnectOptions, Result, xray::Xray};
 
-use crate::shared::run::block_on;
 pub(crate) use arguments::Arguments;
-use output::{Format, Output};
 use talk::Talk;
 
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    block_on(connect(arguments)).unwrap_or_else(|error| report(&error))
-}
-
-async fn connect(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let options = ConnectOptions {
         // stdout carries the messages.
         xray: arguments.xray.map(Xray::stderr),
         ..arguments.handshake.options(&arguments.url)?
     };
     let socket = ClientSocket::connect_with(&options).await?;
-    let format = match (arguments.json, arguments.binary) {
-        (true, _) => Format::Json,
-        (false, true) => Format::Bytes,
-        (false, false) => Format::Lines,
-    };
-    let out = Output::new(format, arguments.show_control);
-    out.connected(socket.opening());
-    if arguments.verbose {
-        out.handshake(socket.opening());
-    }
-    Talk::new(arguments, socket, out).run().await
+    Talk::new(arguments, socket).run().await
 }

@@ -9,97 +9,31 @@
 use std::io::{self, IsTerminal, Write};
 
 use data_encoding::BASE64;
-use serde::Serialize;
+use serde_json::{Value, json};
 use zcomm_core::{End, Message, Opening, Received};
 
+use super::arguments::Arguments;
 use crate::shared::text::{counted, visible};
 
 /// How many bytes of a binary message are shown to people.
 const SHOWN: usize = 64;
 
-/// How messages are written.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Format {
-    /// One line for each message; binary data as hex digits.
-    Lines,
-    /// The bytes of each message, with no separator.
-    Bytes,
-    /// One JSON object a line, for every event.
-    Json,
-}
-
-/// An event as JSON. Its members keep this order.
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Object<'a> {
-    Text { data: &'a str },
-    Binary(Payload),
-    Ping(Payload),
-    Pong(Payload),
-    Close(Close<'a>),
-    Broken { reason: &'a str },
-}
-
-#[derive(Serialize)]
-struct Payload {
-    base64: String,
-}
-
-#[derive(Serialize)]
-struct Close<'a> {
-    by: &'a str,
-    code: u16,
-    reason: &'a str,
-}
-
-impl<'a> Object<'a> {
-    fn received(received: &'a Received) -> Object<'a> {
-        let payload = |data: &[u8]| Payload {
-            base64: BASE64.encode(data),
-        };
-        match received {
-            Received::Message(Message::Text(data)) => Object::Text { data },
-            Received::Message(Message::Binary(data)) => Object::Binary(payload(data)),
-            Received::Ping(data) => Object::Ping(payload(data)),
-            Received::Pong(data) => Object::Pong(payload(data)),
-        }
-    }
-
-    fn ended(end: &'a End) -> Object<'a> {
-        let (by, why) = match end {
-            End::ByPeer(why) => ("peer", why),
-            End::ByUs(why) => ("us", why),
-            End::Broken(reason) => return Object::Broken { reason },
-        };
-        let (code, reason) = (why.code(), why.reason());
-        Object::Close(Close { by, code, reason })
-    }
-
-    fn write(&self) -> io::Result<()> {
-        let mut line = serde_json::to_vec(self)?;
-        line.push(b'\n');
-        write(&line)
-    }
-}
-
 /// Prints the events of one connection.
-pub(super) struct Output {
-    format: Format,
-    /// Whether pings, pongs and the end are printed on stderr.
-    control: bool,
+pub(super) struct Output<'a> {
+    arguments: &'a Arguments,
     terminal: bool,
 }
 
-impl Output {
-    pub(super) fn new(format: Format, control: bool) -> Output {
+impl<'a> Output<'a> {
+    pub(super) fn new(arguments: &'a Arguments) -> Output<'a> {
         Output {
-            format,
-            control,
+            arguments,
             terminal: io::stdout().is_terminal(),
         }
     }
 
-    /// Says that the connection is open, where a person types and reads.
+    /// Says that the connection is open, where a person types and reads. With `--verbose`,
+    /// prints the request and the response of the handshake on stderr.
     pub(super) fn connected(&self, opening: &Opening) {
         if self.terminal && io::stdin().is_terminal() {
             note(&format!(
@@ -107,10 +41,9 @@ impl Output {
                 opening.addr
             ));
         }
-    }
-
-    /// Prints the request and the response of the handshake on stderr.
-    pub(super) fn handshake(&self, opening: &Opening) {
+        if !self.arguments.verbose {
+            return;
+        }
         for line in &opening.request {
             note(&format!("> {line}"));
         }
@@ -121,8 +54,8 @@ impl Output {
 
     /// Prints a message, a ping or a pong. Fails when stdout cannot be written.
     pub(super) fn received(&self, received: &Received) -> io::Result<()> {
-        if self.format == Format::Json {
-            return Object::received(received).write();
+        if self.arguments.json {
+            return write(format!("{}\n", received_json(received)));
         }
         match received {
             Received::Message(message) => self.message(message)?,
@@ -133,44 +66,59 @@ impl Output {
     }
 
     fn message(&self, message: &Message) -> io::Result<()> {
-        match (self.format, message) {
-            (Format::Bytes, Message::Text(text)) => write(text.as_bytes()),
-            (Format::Bytes, Message::Binary(data)) => write(data),
-            (_, Message::Text(text)) if self.terminal => write((visible(text) + "\n").as_bytes()),
-            (_, Message::Text(text)) => write(format!("{}\n", &**text).as_bytes()),
-            (_, Message::Binary(data)) => write(format!("<{}>\n", bytes(data)).as_bytes()),
-        }
-    }
-
-    /// Prints a ping that was sent.
-    pub(super) fn sent_ping(&self, payload: &[u8]) {
-        if self.format != Format::Json {
-            self.control_frame("> ping", payload);
+        match message {
+            Message::Text(text) if self.arguments.binary => write(text.as_bytes()),
+            Message::Binary(data) if self.arguments.binary => write(data),
+            Message::Text(text) if self.terminal => write(visible(text) + "\n"),
+            Message::Text(text) => write(format!("{}\n", &**text)),
+            Message::Binary(data) => write(format!("<{}>\n", bytes(data))),
         }
     }
 
     /// Prints how the connection ended.
     pub(super) fn ended(&self, end: Option<&End>) {
         let Some(end) = end else { return };
-        if self.format == Format::Json {
+        if self.arguments.json {
             // The reader may be gone. The exit code reports the end, too.
-            Object::ended(end).write().ok();
-        } else if self.control {
+            write(format!("{}\n", end_json(end))).ok();
+        } else if self.arguments.show_control {
             note(&format!("< {end}"));
         }
     }
 
-    fn control_frame(&self, kind: &str, payload: &[u8]) {
-        if self.control {
+    /// Prints a ping or a pong on stderr. JSON mode prints only those that arrive, on stdout.
+    pub(super) fn control_frame(&self, kind: &str, payload: &[u8]) {
+        if self.arguments.show_control && !self.arguments.json {
             note(&format!("{kind} {}", bytes(payload)));
         }
     }
 }
 
+fn received_json(received: &Received) -> Value {
+    let (kind, data) = match received {
+        Received::Message(Message::Text(data)) => {
+            return json!({ "type": "text", "data": &**data });
+        }
+        Received::Message(Message::Binary(data)) => ("binary", data),
+        Received::Ping(data) => ("ping", data),
+        Received::Pong(data) => ("pong", data),
+    };
+    json!({ "type": kind, "base64": BASE64.encode(data) })
+}
+
+fn end_json(end: &End) -> Value {
+    let (by, why) = match end {
+        End::ByPeer(why) => ("peer", why),
+        End::ByUs(why) => ("us", why),
+        End::Broken(reason) => return json!({ "type": "broken", "reason": reason }),
+    };
+    json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() })
+}
+
 /// Writes and flushes a message at once, so that the next program gets whole messages.
-fn write(bytes: &[u8]) -> io::Result<()> {
+fn write(message: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
+    out.write_all(message.as_ref())?;
     out.flush()
 }
 
@@ -194,21 +142,21 @@ fn bytes(data: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use zcomm_core::CloseReason;
+
     use super::*;
 
-    /// A map would sort the members by their names.
+    /// Without serde_json's feature `preserve_order`, the members are sorted by their names.
     #[test]
     fn a_json_object_begins_with_its_type() {
-        let text = Object::Text { data: "a\"b" };
-        let close = Object::Close(Close {
-            by: "peer",
-            code: 1000,
-            reason: "",
-        });
-        let json = |object: &Object| serde_json::to_string(object).unwrap();
-        assert_eq!(json(&text), r#"{"type":"text","data":"a\"b"}"#);
+        let text = Received::Message(Message::from("a\"b"));
+        let close = End::ByPeer(CloseReason::new(1000, ""));
         assert_eq!(
-            json(&close),
+            received_json(&text).to_string(),
+            r#"{"type":"text","data":"a\"b"}"#
+        );
+        assert_eq!(
+            end_json(&close).to_string(),
             r#"{"type":"close","by":"peer","code":1000,"reason":""}"#
         );
     }

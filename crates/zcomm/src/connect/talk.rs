@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use zcomm_core::{ClientSocket, CloseReason, Error, Message, Received, Result};
+use zcomm_core::{ClientSocket, Error, Message, Received, Result};
 
 use super::{arguments::Arguments, output::Output};
 use crate::shared::{
@@ -25,7 +25,7 @@ const ANSWERS: Duration = Duration::from_secs(5);
 pub(super) struct Talk<'a> {
     arguments: &'a Arguments,
     socket: ClientSocket,
-    out: Output,
+    out: Output<'a>,
     /// Whether lines of the input are still read and sent.
     reading: bool,
     /// Whether messages are still printed.
@@ -37,7 +37,9 @@ pub(super) struct Talk<'a> {
 }
 
 impl<'a> Talk<'a> {
-    pub(super) fn new(arguments: &'a Arguments, socket: ClientSocket, out: Output) -> Talk<'a> {
+    pub(super) fn new(arguments: &'a Arguments, socket: ClientSocket) -> Talk<'a> {
+        let out = Output::new(arguments);
+        out.connected(socket.opening());
         Talk {
             arguments,
             socket,
@@ -51,14 +53,14 @@ impl<'a> Talk<'a> {
 
     /// Talks until the connection has ended. Fails unless it ended with a normal close.
     pub(super) async fn run(mut self) -> Result<ExitCode> {
-        match self.until_the_end().await {
-            Ok(Some(code)) => Ok(ExitCode::from(code)),
-            Ok(None) => self.close().await.map(|_| ExitCode::SUCCESS),
-            Err(error) => {
-                self.close().await.ok();
-                Err(error)
-            }
+        let ended = self.until_the_end().await;
+        if let Ok(Some(code)) = ended {
+            return Ok(ExitCode::from(code));
         }
+        let Arguments { close, reason, .. } = self.arguments;
+        let closed = self.socket.close(*close, reason).await;
+        // The first error is the cause of the second.
+        ended.and(closed).map(|_| ExitCode::SUCCESS)
     }
 
     /// Returns the exit code of the signal that stopped it, if one did.
@@ -149,17 +151,12 @@ impl<'a> Talk<'a> {
     async fn ping(&mut self, payload: &[u8]) {
         // An error means that the connection has ended, which `recv_any` reports.
         self.socket.ping(payload).await.ok();
-        self.out.sent_ping(payload);
+        self.out.control_frame("> ping", payload);
     }
 
     fn start_close(&mut self) {
         (self.reading, self.latest) = (false, None);
         let Arguments { close, reason, .. } = self.arguments;
         self.socket.start_close(*close, reason);
-    }
-
-    async fn close(&mut self) -> Result<CloseReason> {
-        let Arguments { close, reason, .. } = self.arguments;
-        self.socket.close(*close, reason).await
     }
 }

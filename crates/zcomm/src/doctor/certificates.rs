@@ -46,24 +46,19 @@ fn examine(files: &TlsFiles) -> Vec<Finding> {
     let chain = match Identity::from_files(&files.certificate, &files.key) {
         // Read the file again: the identity does not show its certificates.
         Ok(_) => Certificate::read_all(&files.certificate).unwrap_or_default(),
-        Err(why) => {
-            let mut finding = error(why.to_string());
-            finding.fixes.push(why.help());
-            return vec![finding];
-        }
+        Err(why) => return vec![error(why.to_string()).fix(why.help())],
     };
     let file = files.certificate.display();
+    let renew = format!("renew them: {MAKE_CERTIFICATES}");
     let mut findings = Vec::new();
     for (index, certificate) in chain.iter().enumerate() {
         let verdict = judge(&chain[..index], certificate);
-        let refusals = verdict.refusals.iter();
-        findings.extend(refusals.map(|why| error(format!("clients refuse {file}: {why}"))));
-        findings.extend(verdict.soon.map(|soon| warning(format!("{file}: {soon}"))));
-    }
-    for finding in &mut findings {
-        finding
-            .fixes
-            .push(format!("renew them: {MAKE_CERTIFICATES}"));
+        for why in verdict.refusals {
+            findings.push(error(format!("clients refuse {file}: {why}")).fix(&renew));
+        }
+        if let Some(soon) = verdict.soon {
+            findings.push(warning(format!("{file}: {soon}")).fix(&renew));
+        }
     }
     let ca_key = files.certificate.with_file_name("ca.key");
     for key in [&files.key, &ca_key] {

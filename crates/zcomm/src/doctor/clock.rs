@@ -18,21 +18,24 @@ use super::{
 /// File systems round times, and machines that share a folder differ a little.
 const TOLERANCE: Duration = Duration::minutes(5);
 
+const SET_CLOCK: &str = if cfg!(windows) {
+    "set the clock: Settings, Time & language, Sync now"
+} else if cfg!(target_os = "macos") {
+    "set the clock: System Settings, General, Date & Time"
+} else {
+    "set the clock: sudo timedatectl set-ntp true"
+};
+
 pub(super) fn check(situation: &Situation) -> Finding {
     let built = std::env::current_exe().and_then(|file| file.metadata()?.modified());
-    let files = situation.settings.tls_files.as_ref();
-    let server = files.map(|files| files.certificate.as_path());
-    let files = [Some(Path::new("certs/ca.pem")), server];
-    let chains = files
-        .into_iter()
-        .flatten()
-        .filter_map(|file| Certificate::read_all(file).ok());
-    let first_days = chains.flatten().map(|one| one.not_before());
-    judge(
-        OffsetDateTime::now_utc(),
-        built.ok().map(SystemTime::into),
-        first_days.max(),
-    )
+    let mut files = vec![Path::new("certs/ca.pem")];
+    if let Some(server) = &situation.settings.tls_files {
+        files.push(&server.certificate);
+    }
+    let chains = files.into_iter().flat_map(Certificate::read_all);
+    let begins = chains.flatten().map(|one| one.not_before()).max();
+    let built = built.ok().map(SystemTime::into);
+    judge(OffsetDateTime::now_utc(), built, begins)
 }
 
 /// `begins` is the latest first day of a certificate here: year, month, day.
@@ -49,11 +52,7 @@ fn judge(now: OffsetDateTime, built: Option<OffsetDateTime>, begins: Option<Stri
     } else {
         return ok(today);
     };
-    warning(what).fix(match () {
-        () if cfg!(windows) => "set the clock: Settings, Time & language, Sync now",
-        () if cfg!(target_os = "macos") => "set the clock: System Settings, General, Date & Time",
-        () => "set the clock: sudo timedatectl set-ntp true",
-    })
+    warning(what).fix(SET_CLOCK)
 }
 
 #[cfg(test)]

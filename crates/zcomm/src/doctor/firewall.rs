@@ -5,32 +5,25 @@
 
 use std::{fs, path::Path};
 
-/// A firewall, and how to open `PORT` in it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Firewall {
-    pub(super) name: &'static str,
-    pub(super) open: &'static str,
-}
+/// The name of a firewall, and how to open `PORT` in it.
+pub(super) type Firewall = (&'static str, &'static str);
 
-pub(super) const UFW: Firewall = Firewall {
-    name: "ufw",
-    open: "sudo ufw allow PORT/tcp    (undo: sudo ufw delete allow PORT/tcp)",
-};
-
-const FIREWALLD: Firewall = Firewall {
-    name: "firewalld",
-    open: "sudo firewall-cmd --add-port=PORT/tcp    (until it restarts)",
-};
-
-const WINDOWS: Firewall = Firewall {
-    name: "Windows Defender",
-    open: "allow private networks when it asks at the first start",
-};
-
-const MAC: Firewall = Firewall {
-    name: "the firewall of macOS",
-    open: "click Allow when it asks about incoming connections",
-};
+pub(super) const UFW: Firewall = (
+    "ufw",
+    "sudo ufw allow PORT/tcp    (undo: sudo ufw delete allow PORT/tcp)",
+);
+const FIREWALLD: Firewall = (
+    "firewalld",
+    "sudo firewall-cmd --add-port=PORT/tcp    (until it restarts)",
+);
+const WINDOWS: Firewall = (
+    "Windows Defender",
+    "allow private networks when it asks at the first start",
+);
+const MAC: Firewall = (
+    "the firewall of macOS",
+    "click Allow when it asks about incoming connections",
+);
 
 /// Returns the firewall of this machine, if one is found.
 pub(super) fn firewall() -> Option<Firewall> {

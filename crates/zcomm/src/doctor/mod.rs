@@ -32,7 +32,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::shared::text::whole;
+use zcomm_core::Result;
+
+use crate::shared::text::print;
 use finding::{Finding, Report, warning};
 use situation::Situation;
 
@@ -79,19 +81,13 @@ const CHECKS: [(&str, Check); 8] = [
     ("rust", |_| vec![toolchain::check()]),
 ];
 
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let report = examine(Situation::new(arguments.port));
-    let text = match arguments.json {
+    print(match arguments.json {
         true => report.json(),
         false => report.text(),
-    };
-    if let Err(error) = whole(&mut anstream::stdout(), text.as_bytes()) {
-        return zcomm_core::report(&error.into());
-    }
-    match report.has_errors() {
-        true => ExitCode::FAILURE,
-        false => ExitCode::SUCCESS,
-    }
+    })?;
+    Ok(ExitCode::from(u8::from(report.has_errors())))
 }
 
 fn examine(situation: Situation) -> Report {

@@ -65,7 +65,7 @@ fn reachable(ips: &[IpAddr], port: Option<u16>, firewall: Option<Firewall>) -> F
     let reachable = ok(format!("a class reaches servers at {list}, port {port}"));
     match firewall {
         None => reachable,
-        Some(Firewall { name, open }) => {
+        Some((name, open)) => {
             let open = open.replace("PORT", &port);
             reachable.fix(format!("if {name} blocks it: {open}"))
         }

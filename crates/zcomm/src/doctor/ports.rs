@@ -11,16 +11,25 @@
 //! A lesson that has the port is not a problem. It is recognized by its name or its `/healthz`.
 
 use std::{
-    io::{self, ErrorKind, Read, Write},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
-    time::Instant,
+    io::{self, ErrorKind},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    time::Duration,
 };
 
-use super::{
-    finding::{Finding, error, note, ok, warning},
-    situation::PROBE,
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
 };
-use crate::shared::processes::{Listening, listening_on};
+
+use super::finding::{Finding, error, note, ok, warning};
+use crate::shared::{
+    processes::{Listening, listening_on},
+    run::block_on,
+};
+
+/// The time limit for one question to another program.
+const PROBE: Duration = Duration::from_secs(1);
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -62,7 +71,6 @@ pub(super) fn check(port: u16) -> Finding {
                 holders.extend(others);
             }
             holders.sort();
-            holders.dedup();
             taken(port, &holders)
         }
         (State::NoAddress, _) => {
@@ -74,9 +82,12 @@ pub(super) fn check(port: u16) -> Finding {
 
 fn taken(port: u16, holders: &[Listening]) -> Finding {
     let who = names(holders);
-    let first = holders.first().map_or(V4, |one| one.address.ip());
+    let ip = match holders.first() {
+        Some(first) if first.address.is_ipv6() => V6,
+        _ => V4,
+    };
     let is_lesson = holders.iter().any(|one| is_lesson(&one.name));
-    if is_lesson || is_healthy(reachable(first, port)) {
+    if is_lesson || is_healthy((ip, port).into()) {
         let what = format!("a lesson is running here: {who}");
         return note(what).fix("to stop it: Ctrl-C in its terminal");
     }
@@ -147,19 +158,11 @@ fn state(ip: IpAddr, port: u16, known: &[Listening]) -> State {
     }
 }
 
-/// Returns an address at which a program that listens on this address can be reached.
-fn reachable(ip: IpAddr, port: u16) -> SocketAddr {
-    let ip = match ip.is_unspecified() {
-        true if ip.is_ipv4() => V4,
-        true => V6,
-        false => ip,
-    };
-    SocketAddr::new(ip, port)
-}
-
 /// Whether a lesson answers there. A lesson with TLS does not answer plain HTTP.
 fn is_healthy(address: SocketAddr) -> bool {
-    ask(address).is_ok_and(|answer| {
+    // One limit for the whole answer: a server may send a byte now and then.
+    let answer = block_on(async { timeout(PROBE, ask(address)).await? });
+    answer.is_ok_and(|answer| {
         let answer = answer.to_ascii_lowercase();
         // Many servers answer "ok" here; the header tells a lesson from them.
         answer.starts_with("http/1.1 200 ")
@@ -169,25 +172,12 @@ fn is_healthy(address: SocketAddr) -> bool {
 }
 
 /// Returns the first KiB of the answer to `/healthz`.
-fn ask(address: SocketAddr) -> io::Result<String> {
-    let end = Instant::now() + PROBE;
-    let mut stream = TcpStream::connect_timeout(&address, PROBE)?;
-    stream.set_write_timeout(Some(PROBE))?;
-    write!(
-        stream,
-        "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
-    let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
-    while answer.len() < piece.len() {
-        // The limit is for the whole answer: a server may send a byte now and then.
-        let left = end.checked_duration_since(Instant::now());
-        let left = left.ok_or(ErrorKind::TimedOut)?;
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut piece)? {
-            0 => break,
-            read => answer.extend_from_slice(&piece[..read]),
-        }
-    }
+async fn ask(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(1024).read_to_end(&mut answer).await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 

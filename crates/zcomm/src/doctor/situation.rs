@@ -1,11 +1,6 @@
 //! What the checks read: the settings of this folder, and the ports of the lessons.
 
-use std::time::Duration;
-
 use zcomm_core::{Config, SettingsReview};
-
-/// The time limit for one question to another program.
-pub(super) const PROBE: Duration = Duration::from_secs(1);
 
 /// What the checks read.
 pub(super) struct Situation {
@@ -18,10 +13,7 @@ pub(super) struct Situation {
 impl Situation {
     pub(super) fn new(port: Option<u16>) -> Situation {
         let settings = SettingsReview::new(Config::default());
-        let config = match &settings.config {
-            Ok(config) => config.clone(),
-            Err(_) => Config::default(),
-        };
+        let config = settings.config.as_ref().ok().cloned().unwrap_or_default();
         let ports = match (port, config.port) {
             (Some(port), _) => vec![port],
             // Lesson 3 has its own port, so that it can run beside another lesson.

@@ -59,16 +59,16 @@ impl Handshake {
         // A token has at most 512 bytes; a file such as /dev/zero has no end.
         let mut text = String::new();
         let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
-        match (read, text.lines().next().map(str::trim)) {
-            (Ok(_), Some(token)) if !token.is_empty() => Ok(Some(token.to_owned())),
-            (read, _) => Err(Error::Ended {
-                what: match read {
-                    Err(error) => format!("{}: {error}", file.display()),
-                    Ok(_) => format!("{}: the first line is empty", file.display()),
-                },
-                help: Some("--token-file names a file whose first line is the token"),
-            }),
-        }
+        let token = text.lines().next().unwrap_or_default().trim();
+        let problem = match read {
+            Err(error) => error.to_string(),
+            Ok(_) if token.is_empty() => "the first line is empty".to_owned(),
+            Ok(_) => return Ok(Some(token.to_owned())),
+        };
+        Err(Error::Ended {
+            what: format!("{}: {problem}", file.display()),
+            help: Some("--token-file names a file whose first line is the token"),
+        })
     }
 }
 

@@ -6,13 +6,10 @@
 //! A colour only repeats what a word or a sign says. Colours are printed through `anstream`,
 //! which removes them in a pipe, in a file, with `NO_COLOR` and on a terminal without colours.
 
-use std::{
-    io::{self, ErrorKind, Write},
-    process::ExitCode,
-};
+use std::io::{self, ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
-use zcomm_core::report;
+use zcomm_core::xray::pictured;
 
 /// A success; data that arrives.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
@@ -23,20 +20,13 @@ pub(crate) const NOTE: Style = AnsiColor::Cyan.on_default();
 /// A detail.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Prints a text on stdout and returns the exit code.
-pub(crate) fn print(text: &[u8]) -> ExitCode {
-    match whole(&mut io::stdout().lock(), text) {
-        Err(error) => report(&error.into()),
-        Ok(()) => ExitCode::SUCCESS,
-    }
-}
-
-/// Writes the whole text and flushes.
+/// Prints the whole text on stdout and flushes.
 ///
 /// A reader that stops early (`| head -1`) is not a failure. A full disk is one: half a
 /// script must not pass for a script.
-pub(crate) fn whole(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
-    match out.write_all(text).and_then(|()| out.flush()) {
+pub(crate) fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }
@@ -52,17 +42,7 @@ pub(crate) fn counted(count: u64, thing: &str) -> String {
 
 /// Returns the text with a picture in place of each control character: `␛` for ESC.
 pub(crate) fn visible(text: &str) -> String {
-    let picture = |c: char| match c {
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('?'),
-        '\u{7f}' => '\u{2421}',
-        // C1 controls; characters that are invisible or reverse the writing direction.
-        '\u{80}'..='\u{9f}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
-        c => c,
-    };
-    text.chars().map(picture).collect()
+    pictured(text, usize::MAX)
 }
 
 /// Breaks a text into lines of at most `width` characters; a longer word keeps its own line.

@@ -52,7 +52,7 @@ use self::run::Run;
 use crate::shared::{
     failure::Failure,
     run::{INTERRUPTED, block_on},
-    text::whole,
+    text::print,
 };
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -77,7 +77,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
         false => report.text(),
     };
     // The terminal first: a full disk must not lose the results.
-    let printed = whole(&mut io::stdout(), text.as_bytes());
+    let printed = print(text);
     if let Some(file) = &arguments.csv {
         written(file, csv::append(file, &report))?;
     }
