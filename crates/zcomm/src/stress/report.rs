@@ -14,8 +14,13 @@ use super::{
 use crate::shared::text::{counted, visible};
 
 /// The quantiles that are reported, and their names.
-pub(super) const QUANTILES: [(f64, &str); 4] =
-    [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
+pub(super) const QUANTILES: [(f64, &str); 5] = [
+    (0.5, "p50"),
+    (0.9, "p90"),
+    (0.99, "p99"),
+    (0.999, "p99.9"),
+    (1.0, "max"),
+];
 
 /// The results of a run.
 pub(super) struct Report {
@@ -116,9 +121,7 @@ impl Report {
     }
 }
 
-/// Returns the quantiles and the maximum (nanoseconds).
+/// Returns the quantiles (nanoseconds).
 pub(super) fn quantiles(latencies: &Latencies) -> [u64; 5] {
-    let [p50, p90, p99, p999] =
-        QUANTILES.map(|(quantile, _)| latencies.value_at_quantile(quantile));
-    [p50, p90, p99, p999, latencies.max()]
+    QUANTILES.map(|(quantile, _)| latencies.value_at_quantile(quantile))
 }

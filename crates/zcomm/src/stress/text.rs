@@ -64,7 +64,7 @@ impl Report {
         let load = wrapped(&self.load(), COLUMNS).join("\n");
         writeln!(out, "{}\n{load}\n", self.url)?;
         write!(out, "{:<LABEL$}", "latency")?;
-        for name in QUANTILES.map(|(_, name)| name).into_iter().chain(["max"]) {
+        for (_, name) in QUANTILES {
             write!(out, "{name:>11}")?;
         }
         writeln!(out)?;
