@@ -26,7 +26,6 @@ const STEPS: [f64; 6] = [1.0, 1.5, 2.0, 3.0, 5.0, 7.0];
 type Series = (&'static str, Vec<f64>);
 
 /// A bar of a histogram: its range (nanoseconds), and the number of messages in it.
-#[derive(Clone, Copy)]
 struct Bar {
     from: u64,
     to: u64,
@@ -66,24 +65,19 @@ fn bars(latency: &Latencies) -> Vec<Bar> {
     let mut edges = vec![0];
     edges.extend(decades.flat_map(|decade| STEPS.map(|step| (decade * step) as u64)));
     edges.push(u64::MAX);
-    let bars = edges.windows(2).map(|edge| Bar {
-        from: edge[0],
-        to: edge[1],
-        count: 0,
+    // The histogram rounds: a value at an edge must not count in both bars.
+    let below = |edge: u64| match edge {
+        0 => 0,
+        edge => latency.count_between(0, edge - 1),
+    };
+    let ranges = edges.windows(2).map(|edge| (edge[0], edge[1]));
+    let ranges = ranges.filter(|(from, to)| below(*from) < latency.len() && below(*to) > 0);
+    let bars = ranges.map(|(from, to)| Bar {
+        from,
+        to,
+        count: below(to) - below(from),
     });
-    let mut bars: Vec<_> = bars.collect();
-    for value in latency.iter_recorded() {
-        let bar = edges.partition_point(|edge| *edge <= value.value_iterated_to());
-        if let Some(bar) = bars.get_mut(bar.saturating_sub(1)) {
-            bar.count += value.count_at_value();
-        }
-    }
-    let first = bars.iter().position(|bar| bar.count > 0);
-    let last = bars.iter().rposition(|bar| bar.count > 0);
-    match (first, last) {
-        (Some(first), Some(last)) => bars[first..=last].to_vec(),
-        _ => Vec::new(),
-    }
+    bars.collect()
 }
 
 /// Draws the messages per second over time.
@@ -193,7 +187,7 @@ mod tests {
         }
         let bars = bars(&latency);
         assert_eq!(bars.iter().map(|bar| bar.count).sum::<u64>(), 60);
-        let (first, last) = (bars[0], bars[bars.len() - 1]);
+        let (first, last) = (&bars[0], &bars[bars.len() - 1]);
         assert_eq!((first.from, first.count), (0, 10));
         assert_eq!((last.to, last.count), (u64::MAX, 10));
         assert!(histogram(&Latencies::new(3).unwrap()).ends_with("</svg>"));
