@@ -93,7 +93,7 @@ pub(super) fn throughput(report: &Report) -> String {
     };
     let all = [
         ("out", values(|point| point.sent)),
-        ("in", values(|point| point.received)),
+        ("in", values(|point| point.latency.len())),
     ];
     let unit = |value: f64| grouped(value.round() as u64);
     over_time("Messages per second", report, &all, unit)

@@ -37,7 +37,7 @@ impl Report {
 
     fn nothing_received(&self) -> Option<String> {
         let tally = &self.tally;
-        if tally.received > 0 || self.opened == 0 || !tally.failures.is_empty() {
+        if !tally.latency.is_empty() || self.opened == 0 || !tally.failures.is_empty() {
             return None;
         }
         let note = match (tally.other, self.plan.fanout) {

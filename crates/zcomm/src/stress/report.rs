@@ -60,15 +60,15 @@ impl Report {
         let seconds = span.seconds();
         let divisor = seconds.max(f64::MIN_POSITIVE);
         let sent: u64 = tally.points.iter().map(|point| point.sent).sum();
-        let received: u64 = tally.points.iter().map(|point| point.received).sum();
+        let received: u64 = tally.points.iter().map(|point| point.latency.len()).sum();
         let copies = if run.plan.fanout { subscribers } else { 1 };
-        let unsent = |planned: u64| planned.saturating_sub(tally.sent);
+        let unsent = |planned: u64| planned.saturating_sub(tally.lag.len());
         Report {
             url: visible(run.options.shown_url()),
             plan: run.plan.clone(),
             opened,
             seconds,
-            expected: tally.sent * copies as u64,
+            expected: tally.lag.len() * copies as u64,
             unsent: run.planned_messages().map(unsent),
             sent_per_second: sent as f64 / divisor,
             received_per_second: received as f64 / divisor,
@@ -82,12 +82,12 @@ impl Report {
 
     /// The number of messages that were expected and did not arrive.
     pub(super) fn lost(&self) -> u64 {
-        self.expected.saturating_sub(self.tally.received)
+        self.expected.saturating_sub(self.tally.latency.len())
     }
 
     /// Whether nothing failed, and every message arrived once.
     pub(super) fn is_good(&self) -> bool {
-        let once = self.tally.received > 0 && self.lost() == 0 && self.tally.repeated == 0;
+        let once = !self.tally.latency.is_empty() && self.lost() == 0 && self.tally.repeated == 0;
         once && self.tally.failures.is_empty()
     }
 

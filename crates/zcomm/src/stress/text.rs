@@ -33,9 +33,9 @@ impl Report {
         );
         let messages = format!(
             "{} sent, {} expected, {} received, {} lost",
-            grouped(tally.sent),
+            grouped(tally.lag.len()),
             grouped(self.expected),
-            grouped(tally.received),
+            grouped(tally.latency.len()),
             grouped(self.lost())
         );
         let threads = counted(self.plan.threads() as u64, "thread");
