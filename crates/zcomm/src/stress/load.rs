@@ -30,7 +30,7 @@ use super::{
     server::Server,
     tally::Tally,
 };
-use crate::shared::processes::Watched;
+use crate::shared::processes::{Usage, Watched};
 
 /// The time for all connections to open: this, the ramp-up, and a little for each.
 const OPENING: Duration = Duration::from_secs(20);
@@ -47,6 +47,7 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
     tokio::spawn(watch_ctrl_c(Arc::clone(run)));
     let mut director = Director {
         run,
+        own: Watched::new([std::process::id()]),
         server: Server::find(&run.options.addresses),
     };
     let threads = (0..run.plan.threads()).map(|index| {
@@ -59,8 +60,8 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
     let threads: Vec<_> = threads.collect::<io::Result<_>>()?;
     director.open().await;
     let subscribers = run.subscribers.load(Relaxed);
-    let own_cpu = match director.is_interrupted() || run.open.load(Relaxed) == 0 {
-        true => Duration::ZERO,
+    let cpu = match director.is_interrupted() || run.open.load(Relaxed) == 0 {
+        true => [Duration::ZERO; 2],
         false => director.load().await?,
     };
     run.phase.send_replace(Phase::Over);
@@ -74,7 +75,7 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
     }
     tally.cover(run.span());
     let server = director.server;
-    Ok(Report::new(run, tally, subscribers, server, own_cpu))
+    Ok(Report::new(run, tally, subscribers, server, cpu))
 }
 
 async fn watch_ctrl_c(run: Arc<Run>) {
@@ -122,6 +123,7 @@ fn load(run: &Arc<Run>, index: usize) -> io::Result<Tally> {
 /// Takes a run from phase to phase, and looks at the server meanwhile.
 struct Director<'a> {
     run: &'a Arc<Run>,
+    own: Watched,
     server: Option<Server>,
 }
 
@@ -130,10 +132,15 @@ impl Director<'_> {
         self.run.interrupted.load(Relaxed)
     }
 
-    fn look(&mut self) {
-        if let Some(server) = &mut self.server {
-            server.look();
-        }
+    /// Looks at the server.
+    fn look(&mut self) -> Usage {
+        let server = self.server.as_mut();
+        server.map(Server::look).unwrap_or_default()
+    }
+
+    /// The CPU time that this process and the server have used.
+    fn cpu(&mut self) -> [Duration; 2] {
+        [self.own.usage().cpu, self.look().cpu]
     }
 
     /// Waits until every connection is open or has failed.
@@ -151,7 +158,7 @@ impl Director<'_> {
                 }
                 tokio::select! {
                     () = run.changed.notified() => {}
-                    () = sleep(LOOK) => self.look(),
+                    () = sleep(LOOK) => { self.look(); }
                 }
             }
         };
@@ -161,30 +168,23 @@ impl Director<'_> {
             .ok();
         bar.finish_and_clear();
         if let Some(server) = &mut self.server {
-            server.connected();
+            server.connected = server.look().memory;
         }
     }
 
     /// Sends and receives, from the first message to the last. Returns the CPU time that this
-    /// process has used in the measurement.
-    async fn load(&mut self) -> io::Result<Duration> {
+    /// process and the server have used in the measurement.
+    async fn load(&mut self) -> io::Result<[Duration; 2]> {
         let run = self.run;
         let span = run.start();
         if let Some(rate) = run.plan.rate {
             pacer::start(run, rate)?;
         }
         self.wait("warm-up ", run.started(), span.begin).await;
-        let mut own = Watched::new([std::process::id()]);
-        let before = own.usage().cpu;
-        if let Some(server) = &mut self.server {
-            server.begin();
-        }
+        let before = self.cpu();
         self.wait("measured", span.begin, span.end).await;
         run.cut();
-        let used = own.usage().cpu.saturating_sub(before);
-        if let Some(server) = &mut self.server {
-            server.end();
-        }
+        let [own, server] = self.cpu();
         let drained = async {
             while run.busy.load(Relaxed) > 0 {
                 run.changed.notified().await;
@@ -192,7 +192,10 @@ impl Director<'_> {
         };
         // A message that is not back by then is lost.
         timeout(DRAIN, drained).await.ok();
-        Ok(used)
+        Ok([
+            own.saturating_sub(before[0]),
+            server.saturating_sub(before[1]),
+        ])
     }
 
     /// Waits from one time to another; ends early after Ctrl-C, or when no connection is open.

@@ -72,12 +72,11 @@ impl Report {
             ));
         }
         // Where other programs run, too, no thread gets a whole core.
-        let server = self.server.as_ref()?;
-        (share >= BUSIER && own > server.cores).then(|| {
+        let server = self.server_cores;
+        (self.server.is_some() && share >= BUSIER && own > server).then(|| {
             format!(
-                "This tool used {own:.2} cores with {threads}, and the server {:.2}: if other programs run \
-                 on this machine, the tool may have been the limit, and the server may be faster.",
-                server.cores
+                "This tool used {own:.2} cores with {threads}, and the server {server:.2}: if other programs run \
+                 on this machine, the tool may have been the limit, and the server may be faster."
             )
         })
     }

@@ -2,7 +2,7 @@
 
 use super::{
     report::{QUANTILES, Report, quantiles},
-    server::ServerFigures,
+    server::Server,
     units::{bytes, duration, grouped},
 };
 use crate::shared::text::{counted, wrapped};
@@ -46,9 +46,30 @@ impl Report {
             ("", volume),
             ("messages", messages),
         ];
-        rows.extend(self.server.iter().flat_map(server));
+        rows.extend(
+            self.server
+                .iter()
+                .flat_map(|server| self.server_rows(server)),
+        );
         rows.push(("this tool", own));
         rows
+    }
+
+    /// The rows of the server.
+    fn server_rows(&self, server: &Server) -> [Row; 3] {
+        let cores = self.server_cores;
+        let cpu = match self.server_cpu_each() {
+            Some(us) => format!("CPU {us:.2} us per message, {cores:.2} cores"),
+            None => format!("CPU {cores:.2} cores; no message came back"),
+        };
+        let memory = format!(
+            "memory {} before, {} connected ({} each), {} peak",
+            bytes(server.before as f64),
+            bytes(server.connected as f64),
+            bytes(self.server_memory_each(server)),
+            bytes(server.peak as f64)
+        );
+        [("server", server.names.clone()), ("", cpu), ("", memory)]
     }
 
     pub(super) fn text(&self) -> String {
@@ -78,22 +99,6 @@ impl Report {
         }
         text + "\n"
     }
-}
-
-fn server(server: &ServerFigures) -> [Row; 3] {
-    let cores = server.cores;
-    let cpu = match server.cpu_each {
-        Some(us) => format!("CPU {us:.2} us per message, {cores:.2} cores"),
-        None => format!("CPU {cores:.2} cores; no message came back"),
-    };
-    let memory = format!(
-        "memory {} before, {} connected ({} each), {} peak",
-        bytes(server.before as f64),
-        bytes(server.connected as f64),
-        bytes(server.each),
-        bytes(server.peak as f64)
-    );
-    [("server", server.names.clone()), ("", cpu), ("", memory)]
 }
 
 /// Returns a label and its text. A long text continues on the next line.
