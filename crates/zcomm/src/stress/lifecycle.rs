@@ -48,16 +48,12 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
 
 /// Opens a connection before the load starts; counts the failure when that is not possible.
 async fn open_in_time(run: &Run, number: usize, tally: &RefCell<Tally>) -> Option<ClientSocket> {
-    let mut phase = run.phase.subscribe();
-    let opened = tokio::select! {
-        opened = open(run, number, tally) => opened.map_err(Some),
-        _ = phase.wait_for(|phase| *phase != Phase::Opening) => Err(None),
-    };
-    let failures = &mut tally.borrow_mut().failures;
-    match opened {
-        Ok(socket) => return Some(socket),
-        Err(Some(error)) => failures.not_opened(&error),
-        Err(None) => failures.too_late(),
+    tokio::select! {
+        opened = open(run, number, tally) => match opened {
+            Ok(socket) => return Some(socket),
+            Err(error) => tally.borrow_mut().failures.not_opened(&error),
+        },
+        () = run.reached(Phase::Load) => tally.borrow_mut().failures.too_late(),
     }
     None
 }

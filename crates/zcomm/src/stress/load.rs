@@ -19,7 +19,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{
-    task::{JoinError, JoinSet, LocalSet},
+    task::{JoinSet, LocalSet},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
@@ -30,7 +30,10 @@ use super::{
     server::Server,
     tally::Tally,
 };
-use crate::shared::processes::{Usage, Watched};
+use crate::shared::{
+    processes::{Usage, Watched},
+    run::block_on,
+};
 
 /// The time for all connections to open: this, the ramp-up, and a little for each.
 const OPENING: Duration = Duration::from_secs(20);
@@ -87,36 +90,29 @@ async fn watch_ctrl_c(run: Arc<Run>) {
 
 /// Runs one thread's share of the connections.
 fn load(run: &Arc<Run>, index: usize) -> io::Result<Tally> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let tally = Rc::new(RefCell::new(Tally::new()));
-    let local = LocalSet::new();
-    local.block_on(&runtime, async {
+    block_on(async {
+        let local = LocalSet::new();
         let mut all = JoinSet::new();
         for number in (index..run.plan.connections).step_by(run.plan.threads()) {
-            let (run, tally) = (Arc::clone(run), Rc::clone(&tally));
-            all.spawn_local(lifecycle::live(run, number, tally));
+            let live = lifecycle::live(Arc::clone(run), number, Rc::clone(&tally));
+            all.spawn_local_on(live, &local);
         }
-        let mut phase = run.phase.subscribe();
         let over = async {
-            // It fails without a sender, and the run outlives its threads.
-            phase.wait_for(|phase| *phase == Phase::Over).await.ok();
+            run.reached(Phase::Over).await;
             sleep(CLOSING).await;
         };
-        tokio::select! {
-            () = async {
-                while let Some(ended) = all.join_next().await {
-                    // A panic is a fault of this tool: without it the numbers would be wrong.
-                    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
-                        std::panic::resume_unwind(panic);
-                    }
-                }
-            } => {}
-            () = over => {}
-        }
-    });
-    drop(local);
+        // A panic of a connection goes on here: without that connection, the numbers would be
+        // wrong.
+        let ended = async {
+            tokio::select! {
+                _ = all.join_all() => {}
+                () = over => {}
+            }
+        };
+        local.run_until(ended).await;
+        Ok::<_, io::Error>(())
+    })?;
     Ok(tally.replace(Tally::new()))
 }
 

@@ -109,6 +109,16 @@ impl Run {
         self.span()
     }
 
+    /// Waits until this phase has begun.
+    pub(super) async fn reached(&self, phase: Phase) {
+        // It fails without a sender, and this run is the sender.
+        self.phase
+            .subscribe()
+            .wait_for(|now| *now >= phase)
+            .await
+            .ok();
+    }
+
     /// Ends the measurement now, if it has not ended.
     pub(super) fn cut(&self) {
         self.end.fetch_min(self.now(), Relaxed);
