@@ -3,9 +3,8 @@
 //! Each runs in a task of its own on one thread, so its counters need no lock. It reads from
 //! the first moment: otherwise the server's pings would stay without an answer.
 
-use std::{cell::RefCell, pin::pin, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use tokio::sync::watch;
 use zcomm_core::{ClientSocket, CloseReason, Message};
 
 use super::{
@@ -20,39 +19,19 @@ pub(super) struct Client {
     pub(super) number: usize,
     pub(super) socket: ClientSocket,
     pub(super) tally: Rc<RefCell<Tally>>,
-    phase: watch::Receiver<Phase>,
     /// The last message before the start.
-    first: Option<Message>,
+    pub(super) first: Option<Message>,
     /// The place of the marker in the last message.
-    place: usize,
+    pub(super) place: usize,
 }
 
 impl Client {
-    pub(super) fn new(
-        run: Arc<Run>,
-        number: usize,
-        socket: ClientSocket,
-        tally: Rc<RefCell<Tally>>,
-    ) -> Client {
-        Client {
-            phase: run.phase.subscribe(),
-            run,
-            number,
-            socket,
-            tally,
-            first: None,
-            place: 0,
-        }
-    }
-
-    /// Waits until the load starts. False when the connection or the run has ended before.
+    /// Waits until the load starts. False when the connection has ended before.
     pub(super) async fn until_start(&mut self) -> bool {
         loop {
             tokio::select! {
                 biased;
-                started = self.phase.wait_for(|phase| *phase != Phase::Opening) => {
-                    return started.is_ok_and(|phase| *phase == Phase::Load);
-                }
+                () = self.run.reached(Phase::Load) => return true,
                 received = self.socket.recv() => {
                     // A greeting is not counted. But a publisher on another thread may have
                     // started: its first message can arrive before this task sees the start.
@@ -68,15 +47,6 @@ impl Client {
         match self.first.take() {
             Some(first) => Some(first),
             None => self.socket.recv().await,
-        }
-    }
-
-    /// Waits for the end of the run.
-    pub(super) fn over(&self) -> impl Future<Output = ()> + use<> {
-        let mut phase = self.phase.clone();
-        async move {
-            // It fails without a sender, and the run outlives its connections.
-            phase.wait_for(|phase| *phase == Phase::Over).await.ok();
         }
     }
 
@@ -111,12 +81,9 @@ impl Client {
     /// Waits for the end of the run and closes; counts a failure if the connection ended
     /// before.
     pub(super) async fn leave(&mut self) {
-        let mut over = pin!(self.over());
-        loop {
-            tokio::select! {
-                () = &mut over => break,
-                received = self.socket.recv() => if received.is_none() { break },
-            }
+        tokio::select! {
+            () = self.run.reached(Phase::Over) => {}
+            () = async { while self.socket.recv().await.is_some() {} } => {}
         }
         match self.socket.end() {
             Some(end) => self.tally.borrow_mut().failures.ended(end),

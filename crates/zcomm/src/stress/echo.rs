@@ -22,14 +22,13 @@ struct Echo {
     missing: VecDeque<u64>,
 }
 
-/// Sends and receives until every message is back after the end, or the run is over.
+/// Sends and receives until every message is back after the end.
 pub(super) async fn echo(client: &mut Client, sender: Sender) {
     let wake = Arc::clone(&sender.wake);
     let mut echo = Echo {
         sender,
         missing: VecDeque::new(),
     };
-    let mut over = pin!(client.over());
     let mut check = pin!(sleep_until(Instant::now() + QUIET));
     let open_loop = client.run.plan.rate.is_some();
     let mut now = client.run.now();
@@ -54,7 +53,6 @@ pub(super) async fn echo(client: &mut Client, sender: Sender) {
                 echo.sender.check();
                 check.as_mut().reset(Instant::now() + QUIET);
             }
-            () = &mut over => return,
         }
     }
 }

@@ -24,7 +24,6 @@ pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
     let wake = Arc::clone(&sender.wake);
     deliveries.wake(&wake);
     let closed_loop = run.plan.rate.is_none();
-    let mut over = pin!(client.over());
     let mut check = pin!(sleep_until(Instant::now() + QUIET));
     loop {
         let now = run.now();
@@ -48,24 +47,16 @@ pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
                 sender.check();
                 check.as_mut().reset(Instant::now() + QUIET);
             }
-            () = &mut over => return,
         }
     }
 }
 
-/// Receives until the run is over.
+/// Receives until the connection ends.
 pub(super) async fn subscribe(client: &mut Client) {
     let run = Arc::clone(&client.run);
     // For each publisher, the number of its next message.
     let mut expected = vec![0; run.deliveries.len()];
-    let mut over = pin!(client.over());
-    loop {
-        let message = tokio::select! {
-            biased;
-            message = client.recv() => message,
-            () = &mut over => return,
-        };
-        let Some(message) = message else { return };
+    while let Some(message) = client.recv().await {
         let Some(marker) = client.find(&message) else {
             continue;
         };

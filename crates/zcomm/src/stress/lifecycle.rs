@@ -34,12 +34,27 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
     let role = Counted::new(&run, role);
     run.opened.fetch_add(1, Relaxed);
     run.changed.notify_one();
-    let mut client = Client::new(Arc::clone(&run), number, socket, tally);
+    let mut client = Client {
+        run: Arc::clone(&run),
+        number,
+        socket,
+        tally,
+        first: None,
+        place: 0,
+    };
     if client.until_start().await {
-        match sender {
-            Some(sender) if run.plan.fanout => fanout::publish(&mut client, sender).await,
-            Some(sender) => echo::echo(&mut client, sender).await,
-            None => fanout::subscribe(&mut client).await,
+        let load = async {
+            match sender {
+                Some(sender) if run.plan.fanout => fanout::publish(&mut client, sender).await,
+                Some(sender) => echo::echo(&mut client, sender).await,
+                None => fanout::subscribe(&mut client).await,
+            }
+        };
+        tokio::select! {
+            // First: a run that is over before its load sends nothing.
+            biased;
+            () = run.reached(Phase::Over) => {}
+            () = load => {}
         }
     }
     drop(role);
