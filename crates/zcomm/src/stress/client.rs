@@ -3,13 +3,14 @@
 //! Each runs in a task of its own on one thread, so its counters need no lock. It reads from
 //! the first moment: otherwise the server's pings would stay without an answer.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, ops::Range, rc::Rc, sync::Arc};
 
 use zcomm_core::{ClientSocket, CloseReason, Message};
 
 use super::{
     marker::Marker,
     run::{Phase, Run},
+    sender::Sender,
     tally::Tally,
 };
 
@@ -50,16 +51,29 @@ impl Client {
         }
     }
 
+    /// Sends every message that may leave now. Returns their numbers.
+    pub(super) fn send(&mut self, sender: &mut Sender, now: u64) -> Range<u64> {
+        let first = sender.next;
+        while let Some(due) = sender.due(&self.run, now)
+            && self.feed(sender.next, due, now)
+        {
+            sender.next += 1;
+        }
+        first..sender.next
+    }
+
     /// Hands a message to the codec, which sends it when this connection waits next. False
     /// when the codec is full, or the connection has ended.
-    pub(super) fn feed(&mut self, number: u64, intended: u64, now: u64) -> bool {
-        let marker = Marker {
+    fn feed(&mut self, number: u64, intended: u64, now: u64) -> bool {
+        if let Some(deliveries) = self.run.deliveries.get(self.number) {
+            deliveries.start(number);
+        }
+        let message = self.run.messages.make(Marker {
             // At most a million.
             sender: self.number as u32,
             number,
             intended,
-        };
-        let message = self.run.messages.make(marker);
+        });
         let bytes = message.len();
         let fed = self.socket.feed(message).unwrap_or(false);
         if fed {

@@ -3,17 +3,9 @@
 //! Each message is expected once for each subscriber that was open at the start. What does
 //! not arrive is lost.
 
-use std::{
-    pin::pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use tokio::time::{Instant, sleep_until};
-
-use super::{
-    client::Client,
-    sender::{QUIET, Sender},
-};
+use super::{client::Client, sender::Sender};
 
 /// Sends until the end, and in a closed loop until every subscriber has every message.
 pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
@@ -21,32 +13,24 @@ pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
     let Some(deliveries) = run.deliveries.get(client.number) else {
         return;
     };
-    let wake = Arc::clone(&sender.wake);
-    deliveries.wake(&wake);
     let closed_loop = run.plan.rate.is_none();
-    let mut check = pin!(sleep_until(Instant::now() + QUIET));
+    let wake = match closed_loop {
+        true => &deliveries.wake,
+        false => &run.wakes[sender.turn],
+    };
     loop {
         let now = run.now();
         sender.arrived(deliveries.finished());
         if closed_loop && now >= run.span().end && !sender.is_waiting() {
             return;
         }
-        while let Some(due) = sender.due(&run, now) {
-            deliveries.start(sender.next);
-            if !client.feed(sender.next, due, now) {
-                break;
-            }
-            sender.next += 1;
-        }
+        client.send(&mut sender, now);
         tokio::select! {
             biased;
             // A server may send a message back to its sender: that copy is not counted.
             message = client.socket.recv() => if message.is_none() { return },
             () = wake.notified() => {}
-            () = &mut check => {
-                sender.check();
-                check.as_mut().reset(Instant::now() + QUIET);
-            }
+            () = sender.check() => {}
         }
     }
 }

@@ -26,8 +26,11 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
     };
     let _open = Counted::new(&run, &run.open);
     // The load starts when every connection counts as opened: by then each has its role.
-    let sender = run.plan.is_sender(number).then(|| Sender::new(&run));
-    let role = match sender {
+    let turn = run
+        .plan
+        .is_sender(number)
+        .then(|| run.turns.fetch_add(1, Relaxed));
+    let role = match turn {
         Some(_) => &run.busy,
         None => &run.subscribers,
     };
@@ -44,7 +47,7 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
     };
     if client.until_start().await {
         let load = async {
-            match sender {
+            match turn.map(Sender::new) {
                 Some(sender) if run.plan.fanout => fanout::publish(&mut client, sender).await,
                 Some(sender) => echo::echo(&mut client, sender).await,
                 None => fanout::subscribe(&mut client).await,
