@@ -26,10 +26,8 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
     };
     let _open = Counted::new(&run, &run.open);
     // The load starts when every connection counts as opened: by then each has its role.
-    let turn = run
-        .plan
-        .is_sender(number)
-        .then(|| run.turns.fetch_add(1, Relaxed));
+    let is_sender = run.plan.is_sender(number);
+    let turn = is_sender.then(|| run.turns.fetch_add(1, Relaxed));
     let role = match turn {
         Some(_) => &run.busy,
         None => &run.subscribers,

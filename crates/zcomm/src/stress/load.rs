@@ -53,14 +53,12 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
         own: Watched::new([std::process::id()]),
         server: Server::find(&run.options.addresses),
     };
-    let threads = (0..run.plan.threads()).map(|index| {
+    let mut threads = Vec::new();
+    for index in 0..run.plan.threads() {
         let run = Arc::clone(run);
-        let name = format!("load {index}");
-        thread::Builder::new()
-            .name(name)
-            .spawn(move || load(&run, index))
-    });
-    let threads: Vec<_> = threads.collect::<io::Result<_>>()?;
+        let thread = thread::Builder::new().name(format!("load {index}"));
+        threads.push(thread.spawn(move || load(&run, index))?);
+    }
     director.open().await;
     let subscribers = run.subscribers.load(Relaxed);
     let cpu = match director.is_interrupted() || run.open.load(Relaxed) == 0 {
@@ -159,9 +157,8 @@ impl Director<'_> {
             }
         };
         // A connection that is not open by then has failed.
-        timeout(run.plan.ramp_up + OPENING + each, opened)
-            .await
-            .ok();
+        let limit = run.plan.ramp_up + OPENING + each;
+        timeout(limit, opened).await.ok();
         bar.finish_and_clear();
         if let Some(server) = &mut self.server {
             server.connected = server.look().memory;

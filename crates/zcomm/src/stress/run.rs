@@ -110,11 +110,8 @@ impl Run {
     /// Waits until this phase has begun.
     pub(super) async fn reached(&self, phase: Phase) {
         // It fails without a sender, and this run is the sender.
-        self.phase
-            .subscribe()
-            .wait_for(|now| *now >= phase)
-            .await
-            .ok();
+        let mut phases = self.phase.subscribe();
+        phases.wait_for(|now| *now >= phase).await.ok();
     }
 
     /// Ends the measurement now, if it has not ended.
@@ -123,10 +120,9 @@ impl Run {
     }
 
     pub(super) fn span(&self) -> Span {
+        let warm_up = nanoseconds(self.plan.warm_up);
         Span {
-            begin: self
-                .started()
-                .saturating_add(nanoseconds(self.plan.warm_up)),
+            begin: self.started().saturating_add(warm_up),
             end: self.end.load(Relaxed),
             planned: nanoseconds(self.plan.duration),
         }
