@@ -22,16 +22,10 @@ const LABELS: usize = 6;
 /// The bars of a histogram in each decade.
 const STEPS: [f64; 6] = [1.0, 1.5, 2.0, 3.0, 5.0, 7.0];
 
-/// One line of a chart.
-struct Series {
-    /// Its class in the style sheet.
-    class: &'static str,
-    name: &'static str,
-    values: Vec<f64>,
-}
+/// One line of a chart: its name, which is also its class in the style sheet, and its values.
+type Series = (&'static str, Vec<f64>);
 
 /// A bar of a histogram: its range (nanoseconds), and the number of messages in it.
-#[derive(Clone, Copy)]
 struct Bar {
     from: u64,
     to: u64,
@@ -71,24 +65,19 @@ fn bars(latency: &Latencies) -> Vec<Bar> {
     let mut edges = vec![0];
     edges.extend(decades.flat_map(|decade| STEPS.map(|step| (decade * step) as u64)));
     edges.push(u64::MAX);
-    let bars = edges.windows(2).map(|edge| Bar {
-        from: edge[0],
-        to: edge[1],
-        count: 0,
+    // The histogram rounds: a value at an edge must not count in both bars.
+    let below = |edge: u64| match edge {
+        0 => 0,
+        edge => latency.count_between(0, edge - 1),
+    };
+    let ranges = edges.windows(2).map(|edge| (edge[0], edge[1]));
+    let ranges = ranges.filter(|(from, to)| below(*from) < latency.len() && below(*to) > 0);
+    let bars = ranges.map(|(from, to)| Bar {
+        from,
+        to,
+        count: below(to) - below(from),
     });
-    let mut bars: Vec<_> = bars.collect();
-    for value in latency.iter_recorded() {
-        let bar = edges.partition_point(|edge| *edge <= value.value_iterated_to());
-        if let Some(bar) = bars.get_mut(bar.saturating_sub(1)) {
-            bar.count += value.count_at_value();
-        }
-    }
-    let first = bars.iter().position(|bar| bar.count > 0);
-    let last = bars.iter().rposition(|bar| bar.count > 0);
-    match (first, last) {
-        (Some(first), Some(last)) => bars[first..=last].to_vec(),
-        _ => Vec::new(),
-    }
+    bars.collect()
 }
 
 /// Draws the messages per second over time.
@@ -98,18 +87,13 @@ pub(super) fn throughput(report: &Report) -> String {
         let left = report.seconds - index as f64 * report.point_seconds;
         count as f64 / left.clamp(0.001, report.point_seconds)
     };
-    let series = |class, name, count: fn(&Point) -> u64| {
+    let values = |count: fn(&Point) -> u64| {
         let counts = report.tally.points.iter().map(count);
-        let values = counts.enumerate().map(per_second).collect();
-        Series {
-            class,
-            name,
-            values,
-        }
+        counts.enumerate().map(per_second).collect()
     };
     let all = [
-        series("sent", "out", |point| point.sent),
-        series("received", "in", |point| point.received),
+        ("out", values(|point| point.sent)),
+        ("in", values(|point| point.latency.len())),
     ];
     let unit = |value: f64| grouped(value.round() as u64);
     over_time("Messages per second", report, &all, unit)
@@ -120,17 +104,13 @@ pub(super) fn latency(report: &Report) -> String {
     let all = [("p50", 0.5), ("p99", 0.99), ("max", 1.0)].map(|(name, quantile)| {
         let points = report.tally.points.iter();
         let values = points.map(|point| point.latency.value_at_quantile(quantile) as f64 * 1000.0);
-        Series {
-            class: name,
-            name,
-            values: values.collect(),
-        }
+        (name, values.collect())
     });
     over_time("Latency", report, &all, |value| duration(value as u64))
 }
 
 fn over_time(title: &str, report: &Report, all: &[Series], unit: fn(f64) -> String) -> String {
-    let values = all.iter().flat_map(|series| series.values.iter().copied());
+    let values = all.iter().flat_map(|(_, values)| values.iter().copied());
     let most = values.fold(0.0, f64::max).max(1.0);
     let mut svg = open(title) + &scale(most, unit);
     let count = report.tally.points.len();
@@ -142,32 +122,27 @@ fn over_time(title: &str, report: &Report, all: &[Series], unit: fn(f64) -> Stri
     for index in (0..count).step_by(count.div_ceil(LABELS).max(1)) {
         svg += &label("middle", x(index), &format!("{} s", second(index)));
     }
-    for Series {
-        class,
-        name,
-        values,
-    } in all
-    {
+    for (name, values) in all {
         let (mut line, mut points) = (String::new(), String::new());
         for (index, value) in values.iter().enumerate() {
             let (x, y, second, value) = (x(index), y(*value), second(index), unit(*value));
             line += &format!("{x:.1},{y:.1} ");
             points += &format!(
-                "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\">\
+                "<circle class=\"{name}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\">\
                  <title>second {second}, {name}: {value}</title></circle>"
             );
         }
         let line = line.trim_end();
-        svg += &format!("<polyline class=\"{class}\" points=\"{line}\"/>{points}");
+        svg += &format!("<polyline class=\"{name}\" points=\"{line}\"/>{points}");
     }
     format!("{svg}</svg>{}", legend(all))
 }
 
 fn legend(all: &[Series]) -> String {
-    let items = all.iter().map(|Series { class, name, .. }| {
+    let items = all.iter().map(|(name, _)| {
         format!(
             "<li><svg viewBox=\"0 0 28 8\" width=\"28\" height=\"8\" aria-hidden=\"true\">\
-             <polyline class=\"{class}\" points=\"0,4 28,4\"/></svg> {name}</li>"
+             <polyline class=\"{name}\" points=\"0,4 28,4\"/></svg> {name}</li>"
         )
     });
     format!("<ul>{}</ul>", items.collect::<String>())
@@ -212,7 +187,7 @@ mod tests {
         }
         let bars = bars(&latency);
         assert_eq!(bars.iter().map(|bar| bar.count).sum::<u64>(), 60);
-        let (first, last) = (bars[0], bars[bars.len() - 1]);
+        let (first, last) = (&bars[0], &bars[bars.len() - 1]);
         assert_eq!((first.from, first.count), (0, 10));
         assert_eq!((last.to, last.count), (u64::MAX, 10));
         assert!(histogram(&Latencies::new(3).unwrap()).ends_with("</svg>"));

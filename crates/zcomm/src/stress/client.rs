@@ -3,14 +3,14 @@
 //! Each runs in a task of its own on one thread, so its counters need no lock. It reads from
 //! the first moment: otherwise the server's pings would stay without an answer.
 
-use std::{cell::RefCell, pin::pin, rc::Rc, sync::Arc};
+use std::{cell::RefCell, ops::Range, rc::Rc, sync::Arc};
 
-use tokio::sync::watch;
 use zcomm_core::{ClientSocket, CloseReason, Message};
 
 use super::{
     marker::Marker,
     run::{Phase, Run},
+    sender::Sender,
     tally::Tally,
 };
 
@@ -20,39 +20,19 @@ pub(super) struct Client {
     pub(super) number: usize,
     pub(super) socket: ClientSocket,
     pub(super) tally: Rc<RefCell<Tally>>,
-    phase: watch::Receiver<Phase>,
     /// The last message before the start.
-    first: Option<Message>,
+    pub(super) first: Option<Message>,
     /// The place of the marker in the last message.
-    place: usize,
+    pub(super) place: usize,
 }
 
 impl Client {
-    pub(super) fn new(
-        run: Arc<Run>,
-        number: usize,
-        socket: ClientSocket,
-        tally: Rc<RefCell<Tally>>,
-    ) -> Client {
-        Client {
-            phase: run.phase.subscribe(),
-            run,
-            number,
-            socket,
-            tally,
-            first: None,
-            place: 0,
-        }
-    }
-
-    /// Waits until the load starts. False when the connection or the run has ended before.
+    /// Waits until the load starts. False when the connection has ended before.
     pub(super) async fn until_start(&mut self) -> bool {
         loop {
             tokio::select! {
                 biased;
-                started = self.phase.wait_for(|phase| *phase != Phase::Opening) => {
-                    return started.is_ok_and(|phase| *phase == Phase::Load);
-                }
+                () = self.run.reached(Phase::Load) => return true,
                 received = self.socket.recv() => {
                     // A greeting is not counted. But a publisher on another thread may have
                     // started: its first message can arrive before this task sees the start.
@@ -71,25 +51,29 @@ impl Client {
         }
     }
 
-    /// Waits for the end of the run.
-    pub(super) fn over(&self) -> impl Future<Output = ()> + use<> {
-        let mut phase = self.phase.clone();
-        async move {
-            // It fails without a sender, and the run outlives its connections.
-            phase.wait_for(|phase| *phase == Phase::Over).await.ok();
+    /// Sends every message that may leave now. Returns their numbers.
+    pub(super) fn send(&mut self, sender: &mut Sender, now: u64) -> Range<u64> {
+        let first = sender.next;
+        while let Some(due) = sender.due(&self.run, now)
+            && self.feed(sender.next, due, now)
+        {
+            sender.next += 1;
         }
+        first..sender.next
     }
 
     /// Hands a message to the codec, which sends it when this connection waits next. False
     /// when the codec is full, or the connection has ended.
-    pub(super) fn feed(&mut self, number: u64, intended: u64, now: u64) -> bool {
-        let marker = Marker {
+    fn feed(&mut self, number: u64, intended: u64, now: u64) -> bool {
+        if let Some(deliveries) = self.run.deliveries.get(self.number) {
+            deliveries.start(number);
+        }
+        let message = self.run.messages.make(Marker {
             // At most a million.
             sender: self.number as u32,
             number,
             intended,
-        };
-        let message = self.run.messages.make(marker);
+        });
         let bytes = message.len();
         let fed = self.socket.feed(message).unwrap_or(false);
         if fed {
@@ -111,12 +95,9 @@ impl Client {
     /// Waits for the end of the run and closes; counts a failure if the connection ended
     /// before.
     pub(super) async fn leave(&mut self) {
-        let mut over = pin!(self.over());
-        loop {
-            tokio::select! {
-                () = &mut over => break,
-                received = self.socket.recv() => if received.is_none() { break },
-            }
+        tokio::select! {
+            () = self.run.reached(Phase::Over) => {}
+            () = async { while self.socket.recv().await.is_some() {} } => {}
         }
         match self.socket.end() {
             Some(end) => self.tally.borrow_mut().failures.ended(end),

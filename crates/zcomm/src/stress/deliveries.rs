@@ -6,12 +6,9 @@
 
 use std::{
     ops::RangeInclusive,
-    sync::{
-        Arc, OnceLock,
-        atomic::{
-            AtomicU64,
-            Ordering::{AcqRel, Acquire, Release},
-        },
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{AcqRel, Acquire, Release},
     },
 };
 
@@ -28,7 +25,8 @@ pub(super) struct Deliveries {
     slots: Vec<AtomicU64>,
     /// All messages below this number have reached every subscriber.
     finished: AtomicU64,
-    wake: OnceLock<Arc<Notify>>,
+    /// Wakes the publisher when this number has grown.
+    pub(super) wake: Notify,
 }
 
 impl Deliveries {
@@ -38,14 +36,8 @@ impl Deliveries {
         Deliveries {
             slots: (0..window).map(|_| AtomicU64::new(u64::MAX)).collect(),
             finished: AtomicU64::new(0),
-            wake: OnceLock::new(),
+            wake: Notify::new(),
         }
-    }
-
-    /// Wakes this publisher from now on.
-    pub(super) fn wake(&self, publisher: &Arc<Notify>) {
-        // A publisher calls this once.
-        self.wake.set(Arc::clone(publisher)).ok();
     }
 
     /// Starts to count a message. Called before it is sent: a subscriber may have it at once.
@@ -76,9 +68,7 @@ impl Deliveries {
             let count = (word + 1) & ((1 << COUNT_BITS) - 1);
             if count >= subscribers {
                 self.finished.fetch_max(number + 1, Release);
-                if let Some(wake) = self.wake.get() {
-                    wake.notify_one();
-                }
+                self.wake.notify_one();
             }
         }
     }

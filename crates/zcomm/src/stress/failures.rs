@@ -16,19 +16,19 @@ const MAX_KINDS: usize = 20;
 pub(super) struct Failures(BTreeMap<String, Failure>);
 
 /// The failures of one kind.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Failure {
     pub(super) count: u64,
     pub(super) help: Option<String>,
 }
 
 impl Failures {
-    fn add(&mut self, kind: String, failure: Failure) {
+    fn add(&mut self, kind: String, count: u64, help: Option<String>) {
         let known = self.0.contains_key(&kind) || self.0.len() < MAX_KINDS;
         let kind = if known { kind } else { "other".to_owned() };
         let kind = self.0.entry(kind).or_default();
-        kind.count += failure.count;
-        kind.help = kind.help.take().or(failure.help);
+        kind.count += count;
+        kind.help = kind.help.take().or(help);
     }
 
     /// Counts a connection that did not open.
@@ -43,25 +43,23 @@ impl Failures {
             _ => None,
         };
         let help = help.map(str::to_owned).or_else(|| error.help());
-        self.add(error.to_string(), Failure { count: 1, help });
+        self.add(error.to_string(), 1, help);
     }
 
     /// Counts a connection that was not open before the load started.
     pub(super) fn too_late(&mut self) {
         let help = "--ramp-up spreads the handshakes, --handshakes limits them";
-        let help = Some(help.to_owned());
-        self.add("not open in time".into(), Failure { count: 1, help });
+        self.add("not open in time".into(), 1, Some(help.into()));
     }
 
     /// Counts a connection that ended before the run did.
     pub(super) fn ended(&mut self, end: &End) {
-        let help = end.help().map(str::to_owned);
-        self.add(end.to_string(), Failure { count: 1, help });
+        self.add(end.to_string(), 1, end.help().map(str::to_owned));
     }
 
     pub(super) fn merge(&mut self, others: Failures) {
         for (kind, failure) in others.0 {
-            self.add(kind, failure);
+            self.add(kind, failure.count, failure.help);
         }
     }
 

@@ -3,17 +3,9 @@
 //! Each message is expected once for each subscriber that was open at the start. What does
 //! not arrive is lost.
 
-use std::{
-    pin::pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use tokio::time::{Instant, sleep_until};
-
-use super::{
-    client::Client,
-    sender::{QUIET, Sender},
-};
+use super::{client::Client, sender::Sender};
 
 /// Sends until the end, and in a closed loop until every subscriber has every message.
 pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
@@ -21,51 +13,34 @@ pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
     let Some(deliveries) = run.deliveries.get(client.number) else {
         return;
     };
-    let wake = Arc::clone(&sender.wake);
-    deliveries.wake(&wake);
     let closed_loop = run.plan.rate.is_none();
-    let mut over = pin!(client.over());
-    let mut check = pin!(sleep_until(Instant::now() + QUIET));
+    let wake = match closed_loop {
+        true => &deliveries.wake,
+        false => &run.wakes[sender.turn],
+    };
     loop {
         let now = run.now();
         sender.arrived(deliveries.finished());
         if closed_loop && now >= run.span().end && !sender.is_waiting() {
             return;
         }
-        while let Some(due) = sender.due(&run, now) {
-            deliveries.start(sender.next);
-            if !client.feed(sender.next, due, now) {
-                break;
-            }
-            sender.next += 1;
-        }
+        client.send(&mut sender, now);
         tokio::select! {
             biased;
             // A server may send a message back to its sender: that copy is not counted.
             message = client.socket.recv() => if message.is_none() { return },
             () = wake.notified() => {}
-            () = &mut check => {
-                sender.check();
-                check.as_mut().reset(Instant::now() + QUIET);
-            }
-            () = &mut over => return,
+            () = sender.check() => {}
         }
     }
 }
 
-/// Receives until the run is over.
+/// Receives until the connection ends.
 pub(super) async fn subscribe(client: &mut Client) {
     let run = Arc::clone(&client.run);
     // For each publisher, the number of its next message.
     let mut expected = vec![0; run.deliveries.len()];
-    let mut over = pin!(client.over());
-    loop {
-        let message = tokio::select! {
-            biased;
-            message = client.recv() => message,
-            () = &mut over => return,
-        };
-        let Some(message) = message else { return };
+    while let Some(message) = client.recv().await {
         let Some(marker) = client.find(&message) else {
             continue;
         };

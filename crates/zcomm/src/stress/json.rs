@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     report::{Report, quantiles},
-    server::ServerFigures,
+    server::Server,
     tally::Latencies,
 };
 
@@ -24,9 +24,9 @@ impl Report {
             "interrupted": self.interrupted,
             "connections": plan.connections,
             "opened": self.opened,
-            "sent": tally.sent,
+            "sent": tally.lag.len(),
             "expected": self.expected,
-            "received": tally.received,
+            "received": tally.latency.len(),
             "lost": self.lost(),
             "repeated": tally.repeated,
             "other_messages": tally.other,
@@ -38,11 +38,23 @@ impl Report {
             "handshake_us": latencies(&tally.handshakes),
             "latency_us": latencies(&tally.latency),
             "sent_late_us": self.unsent.map(|_| latencies(&tally.lag)),
-            "server": self.server.as_ref().map(server),
+            "server": self.server.as_ref().map(|server| self.server_object(server)),
             "tool": { "cores": self.own_cores, "threads": plan.threads() },
             "failures": self.failures(),
             "notes": self.notes(),
             "timeline": self.timeline(),
+        })
+    }
+
+    fn server_object(&self, server: &Server) -> Value {
+        json!({
+            "processes": server.names,
+            "memory_before": server.before,
+            "memory_connected": server.connected,
+            "memory_peak": server.peak,
+            "bytes_per_connection": self.server_memory_each(server),
+            "cpu_us_per_message": self.server_cpu_each(),
+            "cores": self.server_cores,
         })
     }
 
@@ -60,7 +72,7 @@ impl Report {
                 json!({
                     "second": index as f64 * self.point_seconds,
                     "sent": point.sent,
-                    "received": point.received,
+                    "received": point.latency.len(),
                     "p50_us": point.latency.value_at_quantile(0.5),
                     "p99_us": point.latency.value_at_quantile(0.99),
                     "max_us": point.latency.max(),
@@ -73,16 +85,4 @@ impl Report {
 fn latencies(latencies: &Latencies) -> Value {
     let [p50, p90, p99, p999, max] = quantiles(latencies).map(|value| value as f64 / 1000.0);
     json!({ "count": latencies.len(), "p50": p50, "p90": p90, "p99": p99, "p99_9": p999, "max": max })
-}
-
-fn server(server: &ServerFigures) -> Value {
-    json!({
-        "processes": server.names,
-        "memory_before": server.before,
-        "memory_connected": server.connected,
-        "memory_peak": server.peak,
-        "bytes_per_connection": server.each,
-        "cpu_us_per_message": server.cpu_each,
-        "cores": server.cores,
-    })
 }

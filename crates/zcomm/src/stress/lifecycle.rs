@@ -26,20 +26,36 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
     };
     let _open = Counted::new(&run, &run.open);
     // The load starts when every connection counts as opened: by then each has its role.
-    let sender = run.plan.is_sender(number).then(|| Sender::new(&run));
-    let role = match sender {
+    let is_sender = run.plan.is_sender(number);
+    let turn = is_sender.then(|| run.turns.fetch_add(1, Relaxed));
+    let role = match turn {
         Some(_) => &run.busy,
         None => &run.subscribers,
     };
     let role = Counted::new(&run, role);
     run.opened.fetch_add(1, Relaxed);
     run.changed.notify_one();
-    let mut client = Client::new(Arc::clone(&run), number, socket, tally);
+    let mut client = Client {
+        run: Arc::clone(&run),
+        number,
+        socket,
+        tally,
+        first: None,
+        place: 0,
+    };
     if client.until_start().await {
-        match sender {
-            Some(sender) if run.plan.fanout => fanout::publish(&mut client, sender).await,
-            Some(sender) => echo::echo(&mut client, sender).await,
-            None => fanout::subscribe(&mut client).await,
+        let load = async {
+            match turn.map(Sender::new) {
+                Some(sender) if run.plan.fanout => fanout::publish(&mut client, sender).await,
+                Some(sender) => echo::echo(&mut client, sender).await,
+                None => fanout::subscribe(&mut client).await,
+            }
+        };
+        tokio::select! {
+            // First: a run that is over before its load sends nothing.
+            biased;
+            () = run.reached(Phase::Over) => {}
+            () = load => {}
         }
     }
     drop(role);
@@ -48,16 +64,12 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
 
 /// Opens a connection before the load starts; counts the failure when that is not possible.
 async fn open_in_time(run: &Run, number: usize, tally: &RefCell<Tally>) -> Option<ClientSocket> {
-    let mut phase = run.phase.subscribe();
-    let opened = tokio::select! {
-        opened = open(run, number, tally) => opened.map_err(Some),
-        _ = phase.wait_for(|phase| *phase != Phase::Opening) => Err(None),
-    };
-    let failures = &mut tally.borrow_mut().failures;
-    match opened {
-        Ok(socket) => return Some(socket),
-        Err(Some(error)) => failures.not_opened(&error),
-        Err(None) => failures.too_late(),
+    tokio::select! {
+        opened = open(run, number, tally) => match opened {
+            Ok(socket) => return Some(socket),
+            Err(error) => tally.borrow_mut().failures.not_opened(&error),
+        },
+        () = run.reached(Phase::Load) => tally.borrow_mut().failures.too_late(),
     }
     None
 }

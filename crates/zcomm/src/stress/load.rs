@@ -19,7 +19,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{
-    task::{JoinError, JoinSet, LocalSet},
+    task::{JoinSet, LocalSet},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
@@ -30,7 +30,10 @@ use super::{
     server::Server,
     tally::Tally,
 };
-use crate::shared::processes::Watched;
+use crate::shared::{
+    processes::{Usage, Watched},
+    run::block_on,
+};
 
 /// The time for all connections to open: this, the ramp-up, and a little for each.
 const OPENING: Duration = Duration::from_secs(20);
@@ -47,20 +50,19 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
     tokio::spawn(watch_ctrl_c(Arc::clone(run)));
     let mut director = Director {
         run,
+        own: Watched::new([std::process::id()]),
         server: Server::find(&run.options.addresses),
     };
-    let threads = (0..run.plan.threads()).map(|index| {
+    let mut threads = Vec::new();
+    for index in 0..run.plan.threads() {
         let run = Arc::clone(run);
-        let name = format!("load {index}");
-        thread::Builder::new()
-            .name(name)
-            .spawn(move || load(&run, index))
-    });
-    let threads: Vec<_> = threads.collect::<io::Result<_>>()?;
+        let thread = thread::Builder::new().name(format!("load {index}"));
+        threads.push(thread.spawn(move || load(&run, index))?);
+    }
     director.open().await;
     let subscribers = run.subscribers.load(Relaxed);
-    let own_cpu = match director.is_interrupted() || run.open.load(Relaxed) == 0 {
-        true => Duration::ZERO,
+    let cpu = match director.is_interrupted() || run.open.load(Relaxed) == 0 {
+        true => [Duration::ZERO; 2],
         false => director.load().await?,
     };
     run.phase.send_replace(Phase::Over);
@@ -74,7 +76,7 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
     }
     tally.cover(run.span());
     let server = director.server;
-    Ok(Report::new(run, tally, subscribers, server, own_cpu))
+    Ok(Report::new(run, tally, subscribers, server, cpu))
 }
 
 async fn watch_ctrl_c(run: Arc<Run>) {
@@ -86,42 +88,36 @@ async fn watch_ctrl_c(run: Arc<Run>) {
 
 /// Runs one thread's share of the connections.
 fn load(run: &Arc<Run>, index: usize) -> io::Result<Tally> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let tally = Rc::new(RefCell::new(Tally::new()));
-    let local = LocalSet::new();
-    local.block_on(&runtime, async {
+    block_on(async {
+        let local = LocalSet::new();
         let mut all = JoinSet::new();
         for number in (index..run.plan.connections).step_by(run.plan.threads()) {
-            let (run, tally) = (Arc::clone(run), Rc::clone(&tally));
-            all.spawn_local(lifecycle::live(run, number, tally));
+            let live = lifecycle::live(Arc::clone(run), number, Rc::clone(&tally));
+            all.spawn_local_on(live, &local);
         }
-        let mut phase = run.phase.subscribe();
         let over = async {
-            // It fails without a sender, and the run outlives its threads.
-            phase.wait_for(|phase| *phase == Phase::Over).await.ok();
+            run.reached(Phase::Over).await;
             sleep(CLOSING).await;
         };
-        tokio::select! {
-            () = async {
-                while let Some(ended) = all.join_next().await {
-                    // A panic is a fault of this tool: without it the numbers would be wrong.
-                    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
-                        std::panic::resume_unwind(panic);
-                    }
-                }
-            } => {}
-            () = over => {}
-        }
-    });
-    drop(local);
+        // A panic of a connection goes on here: without that connection, the numbers would be
+        // wrong.
+        let ended = async {
+            tokio::select! {
+                _ = all.join_all() => {}
+                () = over => {}
+            }
+        };
+        local.run_until(ended).await;
+        Ok::<_, io::Error>(())
+    })?;
     Ok(tally.replace(Tally::new()))
 }
 
 /// Takes a run from phase to phase, and looks at the server meanwhile.
 struct Director<'a> {
     run: &'a Arc<Run>,
+    own: Watched,
     server: Option<Server>,
 }
 
@@ -130,10 +126,15 @@ impl Director<'_> {
         self.run.interrupted.load(Relaxed)
     }
 
-    fn look(&mut self) {
-        if let Some(server) = &mut self.server {
-            server.look();
-        }
+    /// Looks at the server.
+    fn look(&mut self) -> Usage {
+        let server = self.server.as_mut();
+        server.map(Server::look).unwrap_or_default()
+    }
+
+    /// The CPU time that this process and the server have used.
+    fn cpu(&mut self) -> [Duration; 2] {
+        [self.own.usage().cpu, self.look().cpu]
     }
 
     /// Waits until every connection is open or has failed.
@@ -151,40 +152,32 @@ impl Director<'_> {
                 }
                 tokio::select! {
                     () = run.changed.notified() => {}
-                    () = sleep(LOOK) => self.look(),
+                    () = sleep(LOOK) => { self.look(); }
                 }
             }
         };
         // A connection that is not open by then has failed.
-        timeout(run.plan.ramp_up + OPENING + each, opened)
-            .await
-            .ok();
+        let limit = run.plan.ramp_up + OPENING + each;
+        timeout(limit, opened).await.ok();
         bar.finish_and_clear();
         if let Some(server) = &mut self.server {
-            server.connected();
+            server.connected = server.look().memory;
         }
     }
 
     /// Sends and receives, from the first message to the last. Returns the CPU time that this
-    /// process has used in the measurement.
-    async fn load(&mut self) -> io::Result<Duration> {
+    /// process and the server have used in the measurement.
+    async fn load(&mut self) -> io::Result<[Duration; 2]> {
         let run = self.run;
         let span = run.start();
         if let Some(rate) = run.plan.rate {
             pacer::start(run, rate)?;
         }
         self.wait("warm-up ", run.started(), span.begin).await;
-        let mut own = Watched::new([std::process::id()]);
-        let before = own.usage().cpu;
-        if let Some(server) = &mut self.server {
-            server.begin();
-        }
+        let before = self.cpu();
         self.wait("measured", span.begin, span.end).await;
         run.cut();
-        let used = own.usage().cpu.saturating_sub(before);
-        if let Some(server) = &mut self.server {
-            server.end();
-        }
+        let [own, server] = self.cpu();
         let drained = async {
             while run.busy.load(Relaxed) > 0 {
                 run.changed.notified().await;
@@ -192,7 +185,10 @@ impl Director<'_> {
         };
         // A message that is not back by then is lost.
         timeout(DRAIN, drained).await.ok();
-        Ok(used)
+        Ok([
+            own.saturating_sub(before[0]),
+            server.saturating_sub(before[1]),
+        ])
     }
 
     /// Waits from one time to another; ends early after Ctrl-C, or when no connection is open.

@@ -7,6 +7,8 @@
 //!
 //! The template and the filling are made once; for each message only the marker is written.
 
+use std::fmt::Write;
+
 use zcomm_core::Message;
 
 /// The smallest message that always holds a marker (bytes).
@@ -59,13 +61,14 @@ impl Messages {
     pub(super) fn make(&self, marker: Marker) -> Message {
         let length = self.before.len() + self.size + self.after.len();
         let mut text = String::with_capacity(length);
-        text.push_str(&self.before);
-        text.push_str(&self.tag);
-        let parts = [marker.sender.into(), marker.number, marker.intended];
-        for (value, end) in parts.into_iter().zip(['.', '.', '#']) {
-            push_hex(&mut text, value);
-            text.push(end);
-        }
+        let (before, tag) = (&self.before, &self.tag);
+        let Marker {
+            sender,
+            number,
+            intended,
+        } = marker;
+        // Writing to a String does not fail.
+        write!(text, "{before}{tag}{sender:x}.{number:x}.{intended:x}#").ok();
         let missing = (self.before.len() + self.size).saturating_sub(text.len());
         text.push_str(&self.filling[..missing]);
         text.push_str(&self.after);
@@ -85,36 +88,15 @@ impl Messages {
             *place = bytes.windows(tag.len()).position(|part| part == tag)?;
         }
         let rest = &bytes[*place + tag.len()..];
-        let (mut parts, mut part) = ([0; 3], 0);
-        for byte in rest.iter().take(SMALLEST) {
-            match (byte, char::from(*byte).to_digit(16)) {
-                (_, Some(digit)) => parts[part] = parts[part] << 4 | u64::from(digit),
-                (b'.', _) if part < 2 => part += 1,
-                (b'#', _) if part == 2 => {
-                    let [sender, number, intended] = parts;
-                    if number >> NUMBER_BITS != 0 {
-                        return None;
-                    }
-                    return Some(Marker {
-                        sender: u32::try_from(sender).ok()?,
-                        number,
-                        intended,
-                    });
-                }
-                _ => return None,
-            }
-        }
-        None
-    }
-}
-
-/// Appends a number in hexadecimal. The formatter of the standard library is slower, because
-/// it can do much more.
-fn push_hex(text: &mut String, value: u64) {
-    let digits = (u64::BITS - (value | 1).leading_zeros()).div_ceil(4);
-    for digit in (0..digits).rev() {
-        let digit = (value >> (4 * digit)) & 0xf;
-        text.push(char::from(b"0123456789abcdef"[digit as usize]));
+        let end = rest.iter().take(SMALLEST).position(|byte| *byte == b'#')?;
+        let (sender, rest) = str::from_utf8(&rest[..end]).ok()?.split_once('.')?;
+        let (number, intended) = rest.split_once('.')?;
+        let marker = Marker {
+            sender: u32::from_str_radix(sender, 16).ok()?,
+            number: u64::from_str_radix(number, 16).ok()?,
+            intended: u64::from_str_radix(intended, 16).ok()?,
+        };
+        (marker.number >> NUMBER_BITS == 0).then_some(marker)
     }
 }
 
@@ -148,15 +130,6 @@ mod tests {
         }
         let bytes = Message::Binary(text.as_bytes().to_vec().into());
         assert_eq!(messages.find(&bytes, &mut place), Some(MARKER));
-    }
-
-    #[test]
-    fn numbers_are_hexadecimal() {
-        for value in [0, 1, 15, 16, 0xabc, u64::MAX] {
-            let mut text = String::new();
-            push_hex(&mut text, value);
-            assert_eq!(text, format!("{value:x}"));
-        }
     }
 
     #[test]

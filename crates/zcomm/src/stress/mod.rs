@@ -24,18 +24,18 @@ mod tally;
 mod arguments;
 mod run;
 
-mod client;
 mod pacer;
 mod report;
 mod sender;
 
 mod chart;
+mod client;
 mod csv;
-mod echo;
-mod fanout;
 mod json;
 mod text;
 
+mod echo;
+mod fanout;
 mod html;
 mod lifecycle;
 

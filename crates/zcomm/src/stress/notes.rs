@@ -12,27 +12,32 @@ const LATE: u64 = 1_000_000;
 
 impl Report {
     pub(super) fn notes(&self) -> Vec<String> {
-        let notes = [
-            self.interruption(),
-            self.nothing_received(),
-            self.losses(),
-            self.own_limit(),
-            self.schedule(),
-            self.few_messages(),
-            self.repetitions(),
-        ];
-        notes.into_iter().flatten().collect()
-    }
-
-    fn interruption(&self) -> Option<String> {
-        let seconds = self.seconds;
-        self.interrupted
-            .then(|| format!("Ended by Ctrl-C after {seconds:.1} s."))
+        let mut notes = Vec::new();
+        if self.interrupted {
+            notes.push(format!("Ended by Ctrl-C after {:.1} s.", self.seconds));
+        }
+        notes.extend(self.nothing_received());
+        let (lost, expected, drain) = (self.lost(), self.expected, DRAIN.as_secs_f64());
+        if lost > 0 {
+            notes.push(format!(
+                "{lost} of {expected} messages were not back {drain} s after the end: they count as lost."
+            ));
+        }
+        notes.extend(self.own_limit());
+        notes.extend(self.schedule());
+        if (1..1000).contains(&self.tally.latency.len()) {
+            notes.push("Fewer than 1,000 messages: p99.9 is the slowest of them.".into());
+        }
+        if self.tally.repeated > 0 {
+            let messages = counted(self.tally.repeated, "message");
+            notes.push(format!("{messages} came twice, or after a later one."));
+        }
+        notes
     }
 
     fn nothing_received(&self) -> Option<String> {
         let tally = &self.tally;
-        if tally.received > 0 || self.opened == 0 || !tally.failures.is_empty() {
+        if !tally.latency.is_empty() || self.opened == 0 || !tally.failures.is_empty() {
             return None;
         }
         let note = match (tally.other, self.plan.fanout) {
@@ -54,15 +59,6 @@ impl Report {
         Some(note.into())
     }
 
-    fn losses(&self) -> Option<String> {
-        let (lost, expected, drain) = (self.lost(), self.expected, DRAIN.as_secs_f64());
-        (lost > 0).then(|| {
-            format!(
-                "{lost} of {expected} messages were not back {drain} s after the end: they count as lost."
-            )
-        })
-    }
-
     /// Whether this tool may have been the limit of the numbers.
     fn own_limit(&self) -> Option<String> {
         let threads = self.plan.threads();
@@ -76,12 +72,11 @@ impl Report {
             ));
         }
         // Where other programs run, too, no thread gets a whole core.
-        let server = self.server.as_ref()?;
-        (share >= BUSIER && own > server.cores).then(|| {
+        let server = self.server_cores;
+        (self.server.is_some() && share >= BUSIER && own > server).then(|| {
             format!(
-                "This tool used {own:.2} cores with {threads}, and the server {:.2}: if other programs run \
-                 on this machine, the tool may have been the limit, and the server may be faster.",
-                server.cores
+                "This tool used {own:.2} cores with {threads}, and the server {server:.2}: if other programs run \
+                 on this machine, the tool may have been the limit, and the server may be faster."
             )
         })
     }
@@ -108,19 +103,6 @@ impl Report {
             )
         } else {
             format!("The schedule was kept: 99 % of the messages left within {late} of their time.")
-        })
-    }
-
-    fn few_messages(&self) -> Option<String> {
-        let few = (1..1000).contains(&self.tally.latency.len());
-        few.then(|| "Fewer than 1,000 messages: p99.9 is the slowest of them.".into())
-    }
-
-    fn repetitions(&self) -> Option<String> {
-        let repeated = self.tally.repeated;
-        (repeated > 0).then(|| {
-            let messages = counted(repeated, "message");
-            format!("{messages} came twice, or after a later one.")
         })
     }
 }

@@ -7,6 +7,8 @@
 
 use std::{io, sync::Arc, thread, time::Duration};
 
+use tokio::sync::Notify;
+
 use super::run::Run;
 
 /// The longest wait before the pacer checks whether the run has ended.
@@ -15,14 +17,14 @@ const CHECK: Duration = Duration::from_millis(20);
 /// Starts the clock. It ends with the run.
 pub(super) fn start(run: &Arc<Run>, rate: f64) -> io::Result<()> {
     let run = Arc::clone(run);
-    let senders = run.senders().clone();
+    let senders = run.senders();
     let pace = move || {
         let mut number = 0;
-        while !senders.is_empty() {
+        loop {
             let now = run.now();
             if now >= run.span().end {
                 // A sender without a message in flight must see the end, too.
-                senders.iter().for_each(|sender| sender.notify_one());
+                run.wakes.iter().for_each(Notify::notify_one);
                 return;
             }
             let due = run.due(rate, number);
@@ -30,7 +32,8 @@ pub(super) fn start(run: &Arc<Run>, rate: f64) -> io::Result<()> {
                 thread::park_timeout(Duration::from_nanos(due - now).min(CHECK));
                 continue;
             }
-            senders[(number % senders.len() as u64) as usize].notify_one();
+            // The senders take turns.
+            run.wakes[(number % senders) as usize].notify_one();
             number += 1;
         }
     };

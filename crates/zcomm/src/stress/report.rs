@@ -8,14 +8,19 @@ use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 use super::{
     plan::Plan,
     run::Run,
-    server::{Server, ServerFigures},
+    server::Server,
     tally::{Latencies, Tally},
 };
 use crate::shared::text::{counted, visible};
 
 /// The quantiles that are reported, and their names.
-pub(super) const QUANTILES: [(f64, &str); 4] =
-    [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
+pub(super) const QUANTILES: [(f64, &str); 5] = [
+    (0.5, "p50"),
+    (0.9, "p90"),
+    (0.99, "p99"),
+    (0.999, "p99.9"),
+    (1.0, "max"),
+];
 
 /// The results of a run.
 pub(super) struct Report {
@@ -34,55 +39,69 @@ pub(super) struct Report {
     pub(super) received_per_second: f64,
     /// Seconds from one point of the timeline to the next.
     pub(super) point_seconds: f64,
-    pub(super) server: Option<ServerFigures>,
-    /// The number of cores that this tool used.
+    pub(super) server: Option<Server>,
+    /// The number of cores that this tool and the server used in the measurement.
     pub(super) own_cores: f64,
+    pub(super) server_cores: f64,
     pub(super) interrupted: bool,
 }
 
 impl Report {
-    /// Adds up a run. `subscribers` were open at the start; `own_cpu` is the CPU time of this
-    /// process in the measurement.
+    /// Adds up a run. `subscribers` were open at the start; `cpu` is the CPU time of this
+    /// process and of the server in the measurement.
     pub(super) fn new(
         run: &Run,
         tally: Tally,
         subscribers: usize,
         server: Option<Server>,
-        own_cpu: Duration,
+        cpu: [Duration; 2],
     ) -> Report {
         let (span, opened) = (run.span(), run.opened.load(Relaxed));
         // A run without a connection measures nothing; it divides nothing by zero either.
         let seconds = span.seconds();
         let divisor = seconds.max(f64::MIN_POSITIVE);
+        let [own_cores, server_cores] = cpu.map(|time| time.as_secs_f64() / divisor);
         let sent: u64 = tally.points.iter().map(|point| point.sent).sum();
-        let received: u64 = tally.points.iter().map(|point| point.received).sum();
+        let received: u64 = tally.points.iter().map(|point| point.latency.len()).sum();
         let copies = if run.plan.fanout { subscribers } else { 1 };
-        let unsent = |planned: u64| planned.saturating_sub(tally.sent);
+        let unsent = |planned: u64| planned.saturating_sub(tally.lag.len());
         Report {
             url: visible(run.options.shown_url()),
             plan: run.plan.clone(),
             opened,
             seconds,
-            expected: tally.sent * copies as u64,
+            expected: tally.lag.len() * copies as u64,
             unsent: run.planned_messages().map(unsent),
             sent_per_second: sent as f64 / divisor,
             received_per_second: received as f64 / divisor,
             point_seconds: span.step() as f64 / 1e9,
-            server: server.map(|server| server.figures(opened, received, seconds)),
-            own_cores: own_cpu.as_secs_f64() / divisor,
+            server,
+            own_cores,
+            server_cores,
             interrupted: run.interrupted.load(Relaxed),
             tally,
         }
     }
 
+    /// The server's memory for each connection (bytes).
+    pub(super) fn server_memory_each(&self, server: &Server) -> f64 {
+        server.connected.saturating_sub(server.before) as f64 / self.opened.max(1) as f64
+    }
+
+    /// The server's CPU time for each message that came back (microseconds).
+    pub(super) fn server_cpu_each(&self) -> Option<f64> {
+        let received = self.received_per_second;
+        (received > 0.0).then(|| self.server_cores * 1e6 / received)
+    }
+
     /// The number of messages that were expected and did not arrive.
     pub(super) fn lost(&self) -> u64 {
-        self.expected.saturating_sub(self.tally.received)
+        self.expected.saturating_sub(self.tally.latency.len())
     }
 
     /// Whether nothing failed, and every message arrived once.
     pub(super) fn is_good(&self) -> bool {
-        let once = self.tally.received > 0 && self.lost() == 0 && self.tally.repeated == 0;
+        let once = !self.tally.latency.is_empty() && self.lost() == 0 && self.tally.repeated == 0;
         once && self.tally.failures.is_empty()
     }
 
@@ -116,9 +135,7 @@ impl Report {
     }
 }
 
-/// Returns the quantiles and the maximum (nanoseconds).
+/// Returns the quantiles (nanoseconds).
 pub(super) fn quantiles(latencies: &Latencies) -> [u64; 5] {
-    let [p50, p90, p99, p999] =
-        QUANTILES.map(|(quantile, _)| latencies.value_at_quantile(quantile));
-    [p50, p90, p99, p999, latencies.max()]
+    QUANTILES.map(|(quantile, _)| latencies.value_at_quantile(quantile))
 }

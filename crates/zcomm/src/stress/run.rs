@@ -4,10 +4,8 @@
 //! threads exchange nothing for a message.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
+    iter::repeat_with,
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -49,18 +47,22 @@ pub(super) struct Run {
     pub(super) subscribers: AtomicUsize,
     /// Senders that wait for replies or have more to send.
     pub(super) busy: AtomicUsize,
-    /// What wakes each sender, in the order in which they take turns.
-    senders: Mutex<Vec<Arc<Notify>>>,
-    sender_count: AtomicUsize,
+    /// Open loop: what wakes each sender, in the order in which they take turns.
+    pub(super) wakes: Vec<Notify>,
+    /// The number of senders so far, and at the start of the load.
+    pub(super) turns: AtomicUsize,
+    senders: AtomicUsize,
     clock: Instant,
     start: AtomicU64,
-    begin: AtomicU64,
     end: AtomicU64,
 }
 
 impl Run {
     pub(super) fn new(plan: Plan, options: ConnectOptions) -> Run {
-        let publishers = if plan.fanout { plan.publishers } else { 0 };
+        let (publishers, senders) = match plan.fanout {
+            true => (plan.publishers, plan.publishers),
+            false => (0, plan.connections),
+        };
         let window = if plan.rate.is_some() { 0 } else { plan.window };
         Run {
             messages: Messages::new(plan.size, plan.template.as_deref()),
@@ -74,11 +76,11 @@ impl Run {
             open: AtomicUsize::new(0),
             subscribers: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
-            senders: Mutex::default(),
-            sender_count: AtomicUsize::new(1),
+            wakes: repeat_with(Notify::new).take(senders).collect(),
+            turns: AtomicUsize::new(0),
+            senders: AtomicUsize::new(1),
             clock: Instant::now(),
             start: AtomicU64::new(u64::MAX),
-            begin: AtomicU64::new(u64::MAX),
             end: AtomicU64::new(u64::MAX),
             plan,
             options,
@@ -97,16 +99,19 @@ impl Run {
 
     /// Starts the load; the measurement begins after the warm-up.
     pub(super) fn start(&self) -> Span {
-        let count = self.senders().len().max(1);
-        self.sender_count.store(count, Relaxed);
-        let start = self.now();
-        let begin = start + nanoseconds(self.plan.warm_up);
-        let end = begin + nanoseconds(self.plan.duration);
-        self.start.store(start, Relaxed);
-        self.begin.store(begin, Relaxed);
+        self.senders.store(self.turns.load(Relaxed).max(1), Relaxed);
+        self.start.store(self.now(), Relaxed);
+        let end = self.span().begin + nanoseconds(self.plan.duration);
         self.end.store(end, Relaxed);
         self.phase.send_replace(Phase::Load);
         self.span()
+    }
+
+    /// Waits until this phase has begun.
+    pub(super) async fn reached(&self, phase: Phase) {
+        // It fails without a sender, and this run is the sender.
+        let mut phases = self.phase.subscribe();
+        phases.wait_for(|now| *now >= phase).await.ok();
     }
 
     /// Ends the measurement now, if it has not ended.
@@ -115,8 +120,9 @@ impl Run {
     }
 
     pub(super) fn span(&self) -> Span {
+        let warm_up = nanoseconds(self.plan.warm_up);
         Span {
-            begin: self.begin.load(Relaxed),
+            begin: self.started().saturating_add(warm_up),
             end: self.end.load(Relaxed),
             planned: nanoseconds(self.plan.duration),
         }
@@ -127,24 +133,9 @@ impl Run {
         self.start.load(Relaxed)
     }
 
-    /// Adds a sender. Returns its place in the order, and what wakes it.
-    pub(super) fn add_sender(&self) -> (usize, Arc<Notify>) {
-        let wake = Arc::new(Notify::new());
-        let mut senders = self.senders();
-        senders.push(Arc::clone(&wake));
-        (senders.len() - 1, wake)
-    }
-
-    /// What wakes each sender.
-    pub(super) fn senders(&self) -> MutexGuard<'_, Vec<Arc<Notify>>> {
-        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Open loop: the time at which a sender's message with this number is due. The senders
-    /// take turns.
-    pub(super) fn due_of(&self, rate: f64, turn: usize, number: u64) -> u64 {
-        let senders = self.sender_count.load(Relaxed) as u64;
-        self.due(rate, number * senders + turn as u64)
+    /// The number of senders when the load started; at least 1.
+    pub(super) fn senders(&self) -> u64 {
+        self.senders.load(Relaxed) as u64
     }
 
     /// Open loop: the time at which a message is due. Its number counts the messages of all

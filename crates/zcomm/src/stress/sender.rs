@@ -3,39 +3,40 @@
 //! Closed loop: while fewer messages than the window are in flight. Open loop: when the
 //! message is due by the clock, whatever the server does.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::run::Run;
 
 /// A closed loop that has received nothing for this long sends again. Without this, one lost
 /// message would stop it for ever.
-pub(super) const QUIET: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_secs(2);
 
 /// One connection that sends.
 pub(super) struct Sender {
     /// Its place in the order of all senders.
-    turn: usize,
-    pub(super) wake: Arc<Notify>,
+    pub(super) turn: usize,
     /// The number of the next message.
     pub(super) next: u64,
     /// No message below this number is in flight: it has arrived, or a later one has.
     arrived: u64,
     /// `arrived` at the last check.
     checked: u64,
+    checks: Interval,
 }
 
 impl Sender {
-    /// Joins the senders of this run.
-    pub(super) fn new(run: &Run) -> Sender {
-        let (turn, wake) = run.add_sender();
+    pub(super) fn new(turn: usize) -> Sender {
+        let mut checks = interval_at(Instant::now() + QUIET, QUIET);
+        // A late check must not be followed by the next at once.
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Sender {
             turn,
-            wake,
             next: 0,
             arrived: 0,
             checked: 0,
+            checks,
         }
     }
 
@@ -48,7 +49,7 @@ impl Sender {
         match run.plan.rate {
             None => (self.next - self.arrived < run.plan.window).then_some(now),
             Some(rate) => {
-                let due = run.due_of(rate, self.turn, self.next);
+                let due = run.due(rate, self.next * run.senders() + self.turn as u64);
                 (due <= now).then_some(due)
             }
         }
@@ -64,9 +65,10 @@ impl Sender {
         self.arrived < self.next
     }
 
-    /// Gives up the messages in flight when none has arrived since the last check. Called
-    /// each [`QUIET`].
-    pub(super) fn check(&mut self) {
+    /// Waits for the next check, which gives up the messages in flight when none has arrived
+    /// since the last one. Cancel-safe.
+    pub(super) async fn check(&mut self) {
+        self.checks.tick().await;
         if self.arrived == self.checked {
             self.arrived = self.next;
         }

@@ -31,8 +31,8 @@ fn histogram<T: Counter>(digits: u8) -> Histogram<T> {
 /// One point of the timeline.
 pub(super) struct Point {
     pub(super) sent: u64,
-    pub(super) received: u64,
-    /// Microseconds with two digits: there are many points.
+    /// One value for each message that arrived. Microseconds with two digits: there are many
+    /// points.
     pub(super) latency: Histogram<u32>,
 }
 
@@ -40,15 +40,12 @@ pub(super) struct Point {
 pub(super) struct Tally {
     /// The time that each connection took to open.
     pub(super) handshakes: Latencies,
-    /// The time from when a message should have left until it was back.
+    /// The time from when a message should have left during the measurement until it was
+    /// back; in a fan-out, one value for each subscriber.
     pub(super) latency: Latencies,
-    /// The time from when a message should have left until it left.
+    /// The time from when a message should have left during the measurement until it left.
     pub(super) lag: Latencies,
     pub(super) points: Vec<Point>,
-    /// Messages that left, of those that should have left during the measurement.
-    pub(super) sent: u64,
-    /// Those of them that came back; in a fan-out, once for each subscriber.
-    pub(super) received: u64,
     /// Messages that came twice, or after a message that was sent later.
     pub(super) repeated: u64,
     /// Messages without a marker of this run.
@@ -65,8 +62,6 @@ impl Tally {
             latency: histogram(DIGITS),
             lag: histogram(DIGITS),
             points: Vec::new(),
-            sent: 0,
-            received: 0,
             repeated: 0,
             other: 0,
             bytes_sent: 0,
@@ -78,7 +73,6 @@ impl Tally {
     /// Counts a message that leaves now, and should have left at `intended`.
     pub(super) fn sent(&mut self, span: Span, intended: u64, now: u64, bytes: usize) {
         if span.contains(intended) {
-            self.sent += 1;
             record(&mut self.lag, now.saturating_sub(intended));
         }
         if let Some(point) = self.point(span, now) {
@@ -91,11 +85,9 @@ impl Tally {
     pub(super) fn received(&mut self, span: Span, intended: u64, now: u64, bytes: usize) {
         let late = now.saturating_sub(intended);
         if span.contains(intended) {
-            self.received += 1;
             record(&mut self.latency, late);
         }
         if let Some(point) = self.point(span, now) {
-            point.received += 1;
             record(&mut point.latency, late / 1000);
             self.bytes_received += bytes as u64;
         }
@@ -121,7 +113,6 @@ impl Tally {
         while self.points.len() < points {
             self.points.push(Point {
                 sent: 0,
-                received: 0,
                 latency: histogram(POINT_DIGITS),
             });
         }
@@ -135,11 +126,8 @@ impl Tally {
         self.grow(other.points.len());
         for (point, other) in self.points.iter_mut().zip(&other.points) {
             point.sent += other.sent;
-            point.received += other.received;
             add(&mut point.latency, &other.latency);
         }
-        self.sent += other.sent;
-        self.received += other.received;
         self.repeated += other.repeated;
         self.other += other.other;
         self.bytes_sent += other.bytes_sent;
@@ -176,14 +164,15 @@ mod tests {
         // Sent in the warm-up, answered in the measurement: throughput, but no latency.
         tally.sent(SPAN, SECOND - 1, SECOND - 1, 64);
         tally.received(SPAN, SECOND - 1, SECOND + 1, 64);
-        assert_eq!((tally.sent, tally.received), (0, 0));
-        assert_eq!((tally.points[0].sent, tally.points[0].received), (0, 1));
+        assert_eq!((tally.lag.len(), tally.latency.len()), (0, 0));
+        let counts = |point: &Point| (point.sent, point.latency.len());
+        assert_eq!(counts(&tally.points[0]), (0, 1));
         // Sent in the measurement, answered after it: latency, but no throughput.
         tally.sent(SPAN, 3 * SECOND - 1, 3 * SECOND - 1, 64);
         tally.received(SPAN, 3 * SECOND - 1, 3 * SECOND + 5, 64);
-        assert_eq!((tally.sent, tally.received), (1, 1));
+        assert_eq!((tally.lag.len(), tally.latency.len()), (1, 1));
         assert_eq!((tally.bytes_sent, tally.bytes_received), (64, 64));
-        assert_eq!((tally.points[1].sent, tally.points[1].received), (1, 0));
+        assert_eq!(counts(&tally.points[1]), (1, 0));
         assert_eq!(tally.latency.max(), 6);
         assert_eq!(tally.lag.max(), 0);
     }
@@ -196,7 +185,7 @@ mod tests {
         two.failures.too_late();
         one.merge(two);
         one.cover(SPAN);
-        assert_eq!((one.received, one.bytes_received), (2, 20));
+        assert_eq!(one.bytes_received, 20);
         assert_eq!(one.points.len(), 2);
         assert_eq!(one.latency.len(), 2);
         assert!((999_000..=1_000_000).contains(&one.latency.min()));

@@ -1,10 +1,8 @@
 //! The report as text, at most 80 columns wide.
 
-use std::fmt::{self, Write};
-
 use super::{
     report::{QUANTILES, Report, quantiles},
-    server::ServerFigures,
+    server::Server,
     units::{bytes, duration, grouped},
 };
 use crate::shared::text::{counted, wrapped};
@@ -35,9 +33,9 @@ impl Report {
         );
         let messages = format!(
             "{} sent, {} expected, {} received, {} lost",
-            grouped(tally.sent),
+            grouped(tally.lag.len()),
             grouped(self.expected),
-            grouped(tally.received),
+            grouped(tally.latency.len()),
             grouped(self.lost())
         );
         let threads = counted(self.plan.threads() as u64, "thread");
@@ -48,74 +46,66 @@ impl Report {
             ("", volume),
             ("messages", messages),
         ];
-        rows.extend(self.server.iter().flat_map(server));
+        rows.extend(
+            self.server
+                .iter()
+                .flat_map(|server| self.server_rows(server)),
+        );
         rows.push(("this tool", own));
         rows
     }
 
-    pub(super) fn text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a String does not fail.
-        self.write(&mut text).ok();
-        text
+    /// The rows of the server.
+    fn server_rows(&self, server: &Server) -> [Row; 3] {
+        let cores = self.server_cores;
+        let cpu = match self.server_cpu_each() {
+            Some(us) => format!("CPU {us:.2} us per message, {cores:.2} cores"),
+            None => format!("CPU {cores:.2} cores; no message came back"),
+        };
+        let memory = format!(
+            "memory {} before, {} connected ({} each), {} peak",
+            bytes(server.before as f64),
+            bytes(server.connected as f64),
+            bytes(self.server_memory_each(server)),
+            bytes(server.peak as f64)
+        );
+        [("server", server.names.clone()), ("", cpu), ("", memory)]
     }
 
-    fn write(&self, out: &mut String) -> fmt::Result {
+    pub(super) fn text(&self) -> String {
         let load = wrapped(&self.load(), COLUMNS).join("\n");
-        writeln!(out, "{}\n{load}\n", self.url)?;
-        write!(out, "{:<LABEL$}", "latency")?;
-        for name in QUANTILES.map(|(_, name)| name).into_iter().chain(["max"]) {
-            write!(out, "{name:>11}")?;
+        let mut text = format!("{}\n{load}\n\n{:<LABEL$}", self.url, "latency");
+        for (_, name) in QUANTILES {
+            text += &format!("{name:>11}");
         }
-        writeln!(out)?;
         for (name, latencies) in self.latencies() {
-            write!(out, "{name:<LABEL$}")?;
+            text += &format!("\n{name:<LABEL$}");
             for value in quantiles(latencies) {
-                write!(out, "{:>11}", duration(value))?;
+                text += &format!("{:>11}", duration(value));
             }
-            writeln!(out)?;
         }
-        writeln!(out)?;
-        for (label, text) in self.rows() {
-            row(out, label, &text)?;
+        text += "\n\n";
+        for (label, value) in self.rows() {
+            text += &row(label, &value);
         }
         for (kind, failure) in self.tally.failures.list() {
-            row(out, "failed", &format!("{} x {kind}", failure.count))?;
+            text += &row("failed", &format!("{} x {kind}", failure.count));
             if let Some(help) = &failure.help {
-                row(out, "", &format!("help: {help}"))?;
+                text += &row("", &format!("help: {help}"));
             }
         }
-        writeln!(out)?;
         for note in self.notes() {
-            writeln!(out, "{}", wrapped(&note, COLUMNS).join("\n"))?;
+            text += &format!("\n{}", wrapped(&note, COLUMNS).join("\n"));
         }
-        Ok(())
+        text + "\n"
     }
 }
 
-fn server(server: &ServerFigures) -> [Row; 3] {
-    let cores = server.cores;
-    let cpu = match server.cpu_each {
-        Some(us) => format!("CPU {us:.2} us per message, {cores:.2} cores"),
-        None => format!("CPU {cores:.2} cores; no message came back"),
-    };
-    let memory = format!(
-        "memory {} before, {} connected ({} each), {} peak",
-        bytes(server.before as f64),
-        bytes(server.connected as f64),
-        bytes(server.each),
-        bytes(server.peak as f64)
-    );
-    [("server", server.names.clone()), ("", cpu), ("", memory)]
-}
-
-/// Writes a label and its text. A long text continues on the next line.
-fn row(out: &mut String, mut label: &str, text: &str) -> fmt::Result {
-    for line in wrapped(text, COLUMNS - LABEL) {
-        writeln!(out, "{label:<LABEL$}{line}")?;
-        label = "";
-    }
-    Ok(())
+/// Returns a label and its text. A long text continues on the next line.
+fn row(label: &str, text: &str) -> String {
+    let lines = wrapped(text, COLUMNS - LABEL);
+    let indented = lines.join(&format!("\n{:LABEL$}", ""));
+    format!("{label:<LABEL$}{indented}\n")
 }
 
 #[cfg(test)]
@@ -124,8 +114,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_wrapped_behind_its_label() {
-        let mut out = String::new();
-        row(&mut out, "failed", &"word ".repeat(40)).unwrap();
+        let out = row("failed", &"word ".repeat(40));
         assert!(out.starts_with("failed       word word"), "{out}");
         assert!(out.lines().all(|line| line.len() <= 80), "{out}");
     }

@@ -1,5 +1,7 @@
 //! Numbers as text: few digits, and always with their unit.
 
+use indicatif::HumanCount;
+
 /// Writes nanoseconds with the unit that fits; `-` for zero.
 pub(super) fn duration(nanoseconds: u64) -> String {
     let value = nanoseconds as f64;
@@ -25,15 +27,7 @@ pub(super) fn bytes(count: f64) -> String {
 
 /// Writes 1234567 as 1,234,567.
 pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    HumanCount(number).to_string()
 }
 
 #[cfg(test)]
