@@ -87,7 +87,6 @@ impl Chat {
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
         let (person, answers) = self.log_in(connection)?;
-        let answers = answers.into_iter().map(Message::from).collect();
         send_all(answers, connection).await?;
         if person.is_none() {
             connection.close(CloseReason::POLICY, "Bad name");

@@ -74,22 +74,25 @@ impl Person {
     }
 
     /// Returns the messages to send back, and whether they are the last.
-    fn answers(&mut self, text: &str, connection: &mut Connection) -> (Vec<Message>, bool) {
-        let answers = ClientMessage::parse(text).and_then(|message| match connection.hurry() {
-            None => self.handle(message, connection),
-            Some(wait) => Err(slow_down(&message, wait)),
+    fn answers(&mut self, text: &str, connection: &mut Connection) -> (Vec<ServerMessage>, bool) {
+        let answers = ClientMessage::parse(text).and_then(|message| {
+            let id = message.id().map(str::to_owned);
+            let answers = self.handle(message, connection);
+            answers.map_err(|fault| fault.id(id))
         });
-        let (answers, is_last) = match answers {
+        match answers {
             Ok(answers) => (answers, false),
             Err(fault) => {
                 let is_last = fault.is_malformed() && self.too_many_mistakes();
                 (vec![ServerMessage::Error(fault)], is_last)
             }
-        };
-        (answers.into_iter().map(Message::from).collect(), is_last)
+        }
     }
 
     fn handle(&mut self, message: ClientMessage, connection: &mut Connection) -> Answers {
+        if let Some(wait) = connection.hurry() {
+            return Err(slow_down(wait));
+        }
         match message {
             ClientMessage::Join { room, epoch, since } => {
                 let since = since.map_or(0, |seq| seq.0);
@@ -149,7 +152,7 @@ impl Person {
     }
 
     fn chat(&self, name: &str, text: String, id: Option<String>) -> Answers {
-        let room = self.room(name).map_err(|fault| fault.id(id.clone()))?;
+        let room = self.room(name)?;
         self.once(id, |id| {
             room.say(&self.session, text, id).map(without_sender)
         })
@@ -173,8 +176,7 @@ impl Person {
 
     fn direct(&self, to: &str, text: &str, id: Option<String>) -> Answers {
         let Some(receiver) = self.chat.sessions.find(to) else {
-            let fault = Fault::new(Code::NoSuchUser, "no user has this name");
-            return Err(fault.field("to").id(id));
+            return Err(Fault::new(Code::NoSuchUser, "no user has this name").field("to"));
         };
         self.once(id, |id| {
             let to = receiver.name.as_str();
@@ -214,8 +216,7 @@ impl Person {
             tracing::debug!(conn = %self.connection, position, reached, "chat.said");
             Ok(appended)
         };
-        let ack = self.session.once(id.clone(), deliver);
-        let ack = ack.map_err(|fault| fault.id(id))?;
+        let ack = self.session.once(id, deliver)?;
         Ok(ack.into_iter().collect())
     }
 
@@ -238,8 +239,12 @@ impl Person {
 
 /// Sends these messages in order. They are encoded before, because a future takes the space of
 /// all that it holds across an await for as long as the connection lasts.
-pub(crate) async fn send_all(messages: Vec<Message>, connection: &mut Connection) -> Result<()> {
-    for message in messages {
+pub(crate) async fn send_all(
+    messages: Vec<ServerMessage>,
+    connection: &mut Connection,
+) -> Result<()> {
+    let encoded: Vec<_> = messages.into_iter().map(Message::from).collect();
+    for message in encoded {
         connection.send(message).await?;
     }
     Ok(())
@@ -268,10 +273,10 @@ fn not_joined() -> Fault {
     Fault::new(Code::NotJoined, why).field("room")
 }
 
-fn slow_down(message: &ClientMessage, wait: Duration) -> Fault {
+fn slow_down(wait: Duration) -> Fault {
     let wait = wait.as_millis() as u64 + 1;
     let why = format!("too fast: this message was dropped; send it again in {wait} ms");
     let mut fault = Fault::new(Code::RateLimited, why);
     fault.retry_ms = Some(wait);
-    fault.id(message.id().map(str::to_owned))
+    fault
 }
