@@ -207,7 +207,7 @@ impl Person {
     fn once(
         &self,
         id: Option<String>,
-        deliver: impl FnOnce(Option<String>) -> Result<Appended, Fault>,
+        deliver: impl FnOnce(Option<String>) -> Result<Appended>,
     ) -> Answers {
         let deliver = |id| {
             let appended = deliver(id)?;
