@@ -27,7 +27,7 @@ use crate::{
     envelope::{SERVER_LOG, Seq, ServerMessage},
     server::{
         heartbeat::Heartbeat,
-        person::{Person, send_all},
+        person::{Person, send},
         resume::{self, Seen},
         rooms::Rooms,
         sessions::{Login, Sessions, Ticket},
@@ -87,7 +87,7 @@ impl Chat {
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
         let (person, answers) = self.log_in(connection)?;
-        send_all(answers, connection).await?;
+        send(answers, connection).await?;
         if person.is_none() {
             connection.close(CloseReason::POLICY, "Bad name");
         }

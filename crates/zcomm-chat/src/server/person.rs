@@ -9,7 +9,7 @@
 //!
 //! Dropping a [`Person`] leaves its rooms at once, and the server after two minutes.
 
-use std::{collections::VecDeque, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use tokio::time::Instant;
 use zcomm_core::{Appended, ClientId, CloseReason, Connection, Message, Result};
@@ -39,8 +39,9 @@ pub struct Person {
     session: Arc<Session>,
     connection: ClientId,
     login: u64,
-    rooms: Vec<Arc<Room>>,
-    mistakes: VecDeque<Instant>,
+    /// By name.
+    rooms: BTreeMap<String, Arc<Room>>,
+    mistakes: Vec<Instant>,
     typed: Option<Instant>,
 }
 
@@ -54,8 +55,8 @@ impl Person {
             session: Arc::clone(&login.session),
             connection,
             login: login.number,
-            rooms: Vec::new(),
-            mistakes: VecDeque::new(),
+            rooms: BTreeMap::new(),
+            mistakes: Vec::new(),
             typed: None,
         }
     }
@@ -66,7 +67,7 @@ impl Person {
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn says(&mut self, text: &str, connection: &mut Connection) -> Result<()> {
         let (answers, is_last) = self.answers(text, connection);
-        send_all(answers, connection).await?;
+        send(answers, connection).await?;
         if is_last {
             connection.close(CloseReason::POLICY, "Too many errors");
         }
@@ -110,8 +111,7 @@ impl Person {
     }
 
     fn join(&mut self, name: &str, seen: Seen<'_>, connection: &mut Connection) -> Answers {
-        let inside = self.rooms.iter().any(|room| room.name == name);
-        if !inside && self.rooms.len() == MAX_ROOMS {
+        if self.rooms.len() == MAX_ROOMS && !self.rooms.contains_key(name) {
             let why = format!("you are in {MAX_ROOMS} rooms: leave one first");
             return Err(Fault::new(Code::TooManyRooms, why).field("room"));
         }
@@ -134,15 +134,12 @@ impl Person {
             user_count: presence.user_count,
         }];
         answers.extend(start.gaps);
-        if !inside {
-            self.rooms.push(room);
-        }
+        self.rooms.insert(name.to_owned(), room);
         Ok(answers)
     }
 
     fn leave(&mut self, name: &str, connection: &mut Connection) -> Answers {
-        let at = self.rooms.iter().position(|room| room.name == name);
-        let room = self.rooms.remove(at.ok_or_else(not_joined)?);
+        let room = self.rooms.remove(name).ok_or_else(not_joined)?;
         connection.unsubscribe(&room.messages);
         connection.unsubscribe(&room.events);
         room.leave(&self.session, self.login);
@@ -221,38 +218,30 @@ impl Person {
     }
 
     fn room(&self, name: &str) -> Result<&Arc<Room>, Fault> {
-        let mut rooms = self.rooms.iter();
-        rooms.find(|room| room.name == name).ok_or_else(not_joined)
+        self.rooms.get(name).ok_or_else(not_joined)
     }
 
     fn too_many_mistakes(&mut self) -> bool {
         let now = Instant::now();
-        if self.mistakes.len() == MAX_MISTAKES {
-            self.mistakes.pop_front();
-        }
-        self.mistakes.push_back(now);
-        let first = self.mistakes.front();
-        self.mistakes.len() == MAX_MISTAKES
-            && first.is_some_and(|first| now - *first <= MISTAKES_WITHIN)
+        self.mistakes.retain(|made| now - *made <= MISTAKES_WITHIN);
+        self.mistakes.push(now);
+        self.mistakes.len() >= MAX_MISTAKES
     }
 }
 
 /// Sends these messages in order. They are encoded before, because a future takes the space of
 /// all that it holds across an await for as long as the connection lasts.
-pub(crate) async fn send_all(
-    messages: Vec<ServerMessage>,
-    connection: &mut Connection,
-) -> Result<()> {
+pub(crate) async fn send(messages: Vec<ServerMessage>, to: &mut Connection) -> Result<()> {
     let encoded: Vec<_> = messages.into_iter().map(Message::from).collect();
     for message in encoded {
-        connection.send(message).await?;
+        to.send(message).await?;
     }
     Ok(())
 }
 
 impl Drop for Person {
     fn drop(&mut self) {
-        for room in &self.rooms {
+        for room in self.rooms.values() {
             room.leave(&self.session, self.login);
         }
         let sessions = &self.chat.sessions;
