@@ -70,7 +70,7 @@ impl Chat {
     /// Returns the function that makes the message for a gap in the server's own log.
     pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
         let epoch = self.state.epoch.clone();
-        move |from, to| resume::gap(SERVER_LOG, &epoch, from, to).into()
+        move |from, to| resume::gap(SERVER_LOG, &epoch, from, Some(to)).into()
     }
 
     /// Returns the function that counts the members and messages of each room.

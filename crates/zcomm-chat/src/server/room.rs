@@ -76,7 +76,7 @@ impl Room {
             empty_since: Instant::now(),
         }));
         let (room, of) = (name.to_owned(), epoch.clone());
-        let lost = move |from, to| gap(&room, &of, from, to).into();
+        let lost = move |from, to| gap(&room, &of, from, Some(to)).into();
         let (room, now) = (name.to_owned(), Arc::clone(&members));
         let list = move |_, _| {
             let (users, user_count) = lock(&now).list();

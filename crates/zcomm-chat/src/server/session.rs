@@ -49,7 +49,7 @@ impl Session {
         secret: Token,
         epoch: Arc<str>,
     ) -> Session {
-        let lost = move |from, to| gap(INBOX, &epoch, from, to).into();
+        let lost = move |from, to| gap(INBOX, &epoch, from, Some(to)).into();
         Session {
             number,
             name,
