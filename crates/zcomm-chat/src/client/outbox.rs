@@ -40,10 +40,8 @@ impl Outbox {
 
     /// Removes a message. Returns `false` when it is not in the outbox.
     pub(crate) fn remove(&mut self, id: &str) -> bool {
-        self.under_way.take_if(|(under_way, _)| under_way == id);
-        let before = self.waiting.len();
-        self.waiting.retain(|message| message.id() != Some(id));
-        self.waiting.len() < before
+        let removed = self.remove_all(|message| message.id() == Some(id));
+        !removed.is_empty()
     }
 
     /// Removes the messages for which `which` is true, and returns their ids.
@@ -51,9 +49,8 @@ impl Outbox {
         let removed = self.waiting.iter().filter(|message| which(message));
         let ids = removed.filter_map(|message| message.id().map(str::to_owned));
         let ids: Vec<_> = ids.collect();
-        for id in &ids {
-            self.remove(id);
-        }
+        self.waiting.retain(|message| !which(message));
+        self.under_way.take_if(|(id, _)| ids.contains(id));
         ids
     }
 
