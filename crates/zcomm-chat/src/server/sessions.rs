@@ -13,7 +13,7 @@
 //! the expired ones first.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -51,18 +51,12 @@ struct Table {
     /// The number of the session, by folded name.
     names: HashMap<String, u64>,
     /// Sessions without a connection, the longest without one first.
-    disconnected: BTreeSet<(Instant, u64)>,
+    disconnected: VecDeque<(Instant, u64)>,
 }
 
 struct Entry {
     session: Arc<Session>,
-    state: State,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Connected(ClientId),
-    Disconnected(Instant),
+    connection: Option<ClientId>,
 }
 
 /// A session that a connection uses now.
@@ -113,7 +107,7 @@ impl Sessions {
         ));
         let entry = Entry {
             session: Arc::clone(&session),
-            state: State::Connected(connection),
+            connection: Some(connection),
         };
         table.sessions.insert(number, entry);
         Ok(Login {
@@ -139,13 +133,10 @@ impl Sessions {
         if ticket.epoch != &*self.epoch || !same_token || !session.secret.matches(ticket.secret) {
             return None;
         }
-        let replaced = match std::mem::replace(&mut entry.state, State::Connected(connection)) {
-            State::Connected(older) => Some(older),
-            State::Disconnected(since) => {
-                table.disconnected.remove(&(since, ticket.number));
-                None
-            }
-        };
+        let replaced = entry.connection.replace(connection);
+        table
+            .disconnected
+            .retain(|(_, number)| *number != ticket.number);
         Some(Login {
             session,
             ticket: Secret(ticket.text.to_owned()),
@@ -157,12 +148,11 @@ impl Sessions {
     /// Notes that a connection has ended, unless its session has a newer one.
     pub(crate) fn disconnect(&self, number: u64, connection: ClientId) {
         let mut table = self.lock();
-        let now = Instant::now();
         if let Some(entry) = table.sessions.get_mut(&number)
-            && matches!(entry.state, State::Connected(known) if known == connection)
+            && entry.connection == Some(connection)
         {
-            entry.state = State::Disconnected(now);
-            table.disconnected.insert((now, number));
+            entry.connection = None;
+            table.disconnected.push_back((Instant::now(), number));
         }
     }
 
@@ -232,10 +222,10 @@ impl Table {
     /// Removes sessions that have had no connection for too long, or are too many.
     fn expire(&mut self) {
         let now = Instant::now();
-        while let Some(&(since, number)) = self.disconnected.first()
+        while let Some(&(since, number)) = self.disconnected.front()
             && (now - since >= EXPIRY || self.disconnected.len() > MAX_DISCONNECTED)
         {
-            self.disconnected.pop_first();
+            self.disconnected.pop_front();
             if let Some(expired) = self.sessions.remove(&number) {
                 self.names.remove(&folded(&expired.session.name));
             }
