@@ -45,8 +45,6 @@ pub(crate) struct Sessions {
 struct Table {
     /// The number of the newest session.
     last: u64,
-    /// Logins since the start.
-    logins: u64,
     sessions: HashMap<u64, Entry>,
     /// The number of the session, by folded name.
     names: HashMap<String, u64>,
@@ -57,6 +55,7 @@ struct Table {
 struct Entry {
     session: Arc<Session>,
     connection: Option<ClientId>,
+    logins: u64,
 }
 
 /// A session that a connection uses now.
@@ -66,7 +65,7 @@ pub(crate) struct Login {
     pub(crate) ticket: Secret,
     /// The connection that used the session until now.
     pub(crate) replaced: Option<ClientId>,
-    /// Counts logins: of two connections of a session, the newer one has the higher number. (The
+    /// Counts the logins of the session: the newer of two connections has the higher number. (The
     /// ids of the connections do not show that: they can log in in either order.)
     pub(crate) number: u64,
 }
@@ -108,13 +107,14 @@ impl Sessions {
         let entry = Entry {
             session: Arc::clone(&session),
             connection: Some(connection),
+            logins: 1,
         };
         table.sessions.insert(number, entry);
         Ok(Login {
             session,
             ticket: Secret(format!("{}.{number}.{text}", self.epoch)),
             replaced: None,
-            number: table.next_login(),
+            number: 1,
         })
     }
 
@@ -134,6 +134,8 @@ impl Sessions {
             return None;
         }
         let replaced = entry.connection.replace(connection);
+        entry.logins += 1;
+        let number = entry.logins;
         table
             .disconnected
             .retain(|(_, number)| *number != ticket.number);
@@ -141,7 +143,7 @@ impl Sessions {
             session,
             ticket: Secret(ticket.text.to_owned()),
             replaced,
-            number: table.next_login(),
+            number,
         })
     }
 
@@ -198,11 +200,6 @@ impl Sessions {
 }
 
 impl Table {
-    fn next_login(&mut self) -> u64 {
-        self.logins += 1;
-        self.logins
-    }
-
     /// The number of the next session, and its name: the wished one if it is free.
     fn unique_name(&mut self, wish: String, reserved: &HashSet<String>) -> (u64, String) {
         let is_taken = self.names.contains_key(&folded(&wish));
