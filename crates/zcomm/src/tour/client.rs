@@ -5,10 +5,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
-use zcomm_chat::envelope::{ServerMessage, Stamped};
 use zcomm_core::{ClientSocket, ConnectOptions, End, Error, Message, Result};
 
 /// The largest number of messages that are kept; the oldest is dropped first.
@@ -22,27 +20,13 @@ pub(super) struct Client {
 }
 
 /// A text message from the server.
-pub(super) struct Incoming {
-    pub(super) text: String,
-    pub(super) value: Value,
-    pub(super) at: Instant,
-    /// The same, if it is a message of the chat.
-    pub(super) message: Option<ServerMessage>,
+struct Incoming {
+    text: String,
+    /// Null, if the text is not JSON.
+    value: Value,
 }
 
 impl Incoming {
-    fn new(text: String) -> Incoming {
-        let value: Value = serde_json::from_str(&text).unwrap_or_default();
-        Incoming {
-            message: Stamped::deserialize(&value)
-                .ok()
-                .map(|stamped| stamped.message),
-            at: Instant::now(),
-            value,
-            text,
-        }
-    }
-
     /// Whether it has these fields; it may have others, too.
     fn has(&self, expected: &Value) -> bool {
         let fields = expected.as_object();
@@ -83,16 +67,16 @@ impl Client {
         })
     }
 
-    /// Returns the message that has the expected fields, from those that were kept or are
-    /// still to come.
-    pub(super) async fn receive(&mut self, expected: &Value) -> Result<Incoming, Missed> {
+    /// Returns the text of the message that has the expected fields, from those that were kept
+    /// or are still to come.
+    pub(super) async fn receive(&mut self, expected: &Value) -> Result<String, Missed> {
         let until = Instant::now() + PATIENCE;
         // An error that the story does not expect ends the wait: the message will not come.
         let ends = |message: &Incoming| message.has(expected) || message.value["type"] == "error";
         let mut found = self.received.iter().position(ends);
         loop {
             match found.and_then(|index| self.received.remove(index)) {
-                Some(message) if message.has(expected) => return Ok(message),
+                Some(message) if message.has(expected) => return Ok(message.text),
                 Some(error) => return Err(Missed::Refused(error.text)),
                 None => {}
             }
@@ -155,6 +139,8 @@ impl Client {
         if self.received.len() == KEPT {
             self.received.pop_front();
         }
-        self.received.push_back(Incoming::new(text.to_string()));
+        let value = serde_json::from_str(&text).unwrap_or_default();
+        let text = text.to_string();
+        self.received.push_back(Incoming { text, value });
     }
 }
