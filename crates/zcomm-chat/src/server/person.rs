@@ -41,6 +41,7 @@ pub struct Person {
     login: u64,
     /// By name.
     rooms: BTreeMap<String, Arc<Room>>,
+    /// The times of its last wrong messages.
     mistakes: Vec<Instant>,
     typed: Option<Instant>,
 }
@@ -66,28 +67,28 @@ impl Person {
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn says(&mut self, text: &str, connection: &mut Connection) -> Result<()> {
-        let (answers, is_last) = self.answers(text, connection);
+        let answers = self.answers(text, connection);
         send(answers, connection).await?;
-        if is_last {
+        if self.mistakes.len() >= MAX_MISTAKES {
             connection.close(CloseReason::POLICY, "Too many errors");
         }
         Ok(())
     }
 
-    /// Returns the messages to send back, and whether they are the last.
-    fn answers(&mut self, text: &str, connection: &mut Connection) -> (Vec<ServerMessage>, bool) {
+    fn answers(&mut self, text: &str, connection: &mut Connection) -> Vec<ServerMessage> {
         let answers = ClientMessage::parse(text).and_then(|message| {
             let id = message.id().map(str::to_owned);
             let answers = self.handle(message, connection);
             answers.map_err(|fault| fault.id(id))
         });
-        match answers {
-            Ok(answers) => (answers, false),
-            Err(fault) => {
-                let is_last = fault.is_malformed() && self.too_many_mistakes();
-                (vec![ServerMessage::Error(fault)], is_last)
+        answers.unwrap_or_else(|fault| {
+            if fault.is_malformed() {
+                let now = Instant::now();
+                self.mistakes.retain(|made| now - *made <= MISTAKES_WITHIN);
+                self.mistakes.push(now);
             }
-        }
+            vec![ServerMessage::Error(fault)]
+        })
     }
 
     fn handle(&mut self, message: ClientMessage, connection: &mut Connection) -> Answers {
@@ -219,13 +220,6 @@ impl Person {
 
     fn room(&self, name: &str) -> Result<&Arc<Room>, Fault> {
         self.rooms.get(name).ok_or_else(not_joined)
-    }
-
-    fn too_many_mistakes(&mut self) -> bool {
-        let now = Instant::now();
-        self.mistakes.retain(|made| now - *made <= MISTAKES_WITHIN);
-        self.mistakes.push(now);
-        self.mistakes.len() >= MAX_MISTAKES
     }
 }
 
