@@ -84,7 +84,7 @@ impl Conversation {
 
     /// The time at which there is something to do although no message has come.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        let outbox = self.outbox.due().filter(|_| self.link.is_welcomed());
+        let outbox = self.outbox.due().filter(|_| self.link.welcomed);
         let link = self.link.due(&self.positions, now);
         link.into_iter().chain(outbox).min()
     }
@@ -281,7 +281,7 @@ impl Conversation {
                 let pause = fault.retry_ms.map_or(DEFAULT_PAUSE, Duration::from_millis);
                 let later = now + pause.min(MAX_PAUSE);
                 self.outbox.send_again(Some(later));
-                self.link.rejoin_at(later);
+                self.link.rejoin = Some(later);
                 false
             }
             (Code::NotJoined, Some(ClientMessage::Chat { room, .. })) => {

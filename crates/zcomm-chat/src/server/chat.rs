@@ -146,7 +146,7 @@ impl Chat {
         connection.subscribe(inbox, inbox_after);
         connection.subscribe(&log, log_after);
         state.heartbeat.start(connection.clients());
-        connection.subscribe(state.heartbeat.log(), u64::MAX);
+        connection.subscribe(&state.heartbeat.log, u64::MAX);
         answers
     }
 }

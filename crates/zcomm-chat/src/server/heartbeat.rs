@@ -25,7 +25,7 @@ const LIMITS: HubLimits = HubLimits {
 };
 
 pub(crate) struct Heartbeat {
-    log: Hub,
+    pub(crate) log: Hub,
     period: Duration,
     /// The clients of the server, once the first of them is connected.
     clients: Arc<OnceLock<Clients>>,
@@ -45,11 +45,6 @@ impl Heartbeat {
             clients,
             alive: Arc::new(()),
         }
-    }
-
-    /// The log of heartbeats.
-    pub(crate) fn log(&self) -> &Hub {
-        &self.log
     }
 
     /// The seconds from one heartbeat to the next, rounded up.
