@@ -23,7 +23,7 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     waiting: VecDeque<ClientMessage>,
-    /// The id of the message that was sent and is not acknowledged, and when it was sent.
+    /// The id of the message that was sent and is not acknowledged, and when to send it again.
     under_way: Option<(String, Instant)>,
     paused_until: Option<Instant>,
 }
@@ -66,13 +66,12 @@ impl Outbox {
         may: impl Fn(&ClientMessage) -> bool,
     ) -> Option<ClientMessage> {
         self.paused_until.take_if(|until| *until <= now);
-        self.under_way
-            .take_if(|(_, since)| *since + ACK_TIMEOUT <= now);
+        self.under_way.take_if(|(_, ack_due)| *ack_due <= now);
         if self.paused_until.is_some() || self.under_way.is_some() {
             return None;
         }
         let message = self.waiting.iter().find(|message| may(message))?;
-        self.under_way = Some((message.id()?.to_owned(), now));
+        self.under_way = Some((message.id()?.to_owned(), now + ACK_TIMEOUT));
         Some(message.clone())
     }
 
@@ -89,10 +88,7 @@ impl Outbox {
 
     /// The time at which [`send`](Outbox::send) can return a message that it does not return now.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let ack_due = self
-            .under_way
-            .as_ref()
-            .map(|(_, since)| *since + ACK_TIMEOUT);
+        let ack_due = self.under_way.as_ref().map(|(_, ack_due)| *ack_due);
         self.paused_until.or(ack_due)
     }
 
