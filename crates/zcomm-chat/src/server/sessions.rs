@@ -46,8 +46,8 @@ struct Table {
     /// The number of the newest session.
     last: u64,
     sessions: HashMap<u64, Entry>,
-    /// The number of the session, by folded name.
-    names: HashMap<String, u64>,
+    /// By folded name.
+    names: HashMap<String, Arc<Session>>,
     /// Sessions without a connection, the longest without one first.
     disconnected: VecDeque<(Instant, u64)>,
 }
@@ -96,7 +96,6 @@ impl Sessions {
         let (secret, text) = Token::random()?;
         let mut table = self.lock();
         let (number, name) = table.unique_name(name, &self.reserved);
-        table.names.insert(folded(&name), number);
         let session = Arc::new(Session::new(
             number,
             name,
@@ -104,6 +103,8 @@ impl Sessions {
             secret,
             Arc::clone(&self.epoch),
         ));
+        let names = &mut table.names;
+        names.insert(folded(&session.name), Arc::clone(&session));
         let entry = Entry {
             session: Arc::clone(&session),
             connection: Some(connection),
@@ -138,7 +139,7 @@ impl Sessions {
         let number = entry.logins;
         table
             .disconnected
-            .retain(|(_, number)| *number != ticket.number);
+            .retain(|(_, other)| *other != ticket.number);
         Some(Login {
             session,
             ticket: Secret(ticket.text.to_owned()),
@@ -160,10 +161,7 @@ impl Sessions {
 
     /// The session of this name, with or without a connection.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Session>> {
-        let table = self.lock();
-        let number = table.names.get(&folded(name))?;
-        let entry = table.sessions.get(number)?;
-        Some(Arc::clone(&entry.session))
+        self.lock().names.get(&folded(name)).cloned()
     }
 
     /// Returns the name of the client's token or, without one, the name that it asks for.
