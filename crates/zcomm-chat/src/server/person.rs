@@ -107,7 +107,7 @@ impl Person {
             ClientMessage::Direct { to, text, id } => self.direct(&to, &text, id),
             ClientMessage::Typing { room } => self.typing(&room),
             ClientMessage::Ping { id } => Ok(vec![ServerMessage::Pong { id }]),
-            ClientMessage::Custom { .. } => Ok(vec![self.chat.stats(connection)]),
+            ClientMessage::Custom { .. } => Ok(vec![self.stats(connection)]),
         }
     }
 
@@ -199,6 +199,16 @@ impl Person {
             room.typing(&self.session, self.connection);
         }
         Ok(vec![])
+    }
+
+    fn stats(&self, connection: &Connection) -> ServerMessage {
+        ServerMessage::Stats {
+            clients: connection.clients().count(),
+            sessions: self.chat.sessions.count(),
+            rooms: self.chat.rooms.count(),
+            messages: self.chat.messages.load(Ordering::Relaxed),
+            uptime_seconds: self.chat.started.elapsed().as_secs(),
+        }
     }
 
     /// Delivers a message once, counts it and returns its ack.
