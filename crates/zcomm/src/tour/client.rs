@@ -20,10 +20,11 @@ pub(super) struct Client {
 }
 
 /// A text message from the server.
-struct Incoming {
-    text: String,
+#[derive(Clone)]
+pub(super) struct Incoming {
+    pub(super) text: String,
     /// Null, if the text is not JSON.
-    value: Value,
+    pub(super) value: Value,
 }
 
 impl Incoming {
@@ -39,12 +40,9 @@ impl Incoming {
 
 /// Why a message was not received.
 pub(super) enum Missed {
-    /// It did not come in time.
-    Late {
-        /// The message that comes nearest: of the same type, or else the last one.
-        instead: Option<String>,
-        same_type: bool,
-    },
+    /// It did not come in time. The message that comes nearest has the same type, or else it is
+    /// the last one.
+    Late(Option<Incoming>),
     /// The server sent this error.
     Refused(String),
     /// The connection ended.
@@ -120,12 +118,7 @@ impl Client {
     fn late(&self, expected: &Value) -> Missed {
         let mut newest = self.received.iter().rev();
         let near = newest.find(|message| message.value["type"] == expected["type"]);
-        Missed::Late {
-            same_type: near.is_some(),
-            instead: near
-                .or(self.received.back())
-                .map(|message| message.text.clone()),
-        }
+        Missed::Late(near.or(self.received.back()).cloned())
     }
 
     fn end(&self) -> String {
