@@ -176,16 +176,25 @@ impl Person {
         let Some(receiver) = self.chat.sessions.find(to) else {
             return Err(Fault::new(Code::NoSuchUser, "no user has this name").field("to"));
         };
+        let me = &self.session;
         self.once(id, |id| {
-            let to = receiver.name.as_str();
-            let to_myself = receiver.number == self.session.number;
+            let write = |position| {
+                ServerMessage::Direct {
+                    seq: Seq(position + 1),
+                    id: id.clone(),
+                    client_id: me.number.to_string(),
+                    name: me.name.clone(),
+                    to: receiver.name.clone(),
+                    text: text.to_owned(),
+                }
+                .into()
+            };
+            let to_myself = receiver.number == me.number;
             if !to_myself {
-                receiver.receive(&self.session, to, text, id.as_deref())?;
+                receiver.inbox.broadcast_at(write)?;
             }
             // The sender gets a copy: a connection that resumes sees both sides.
-            let copy = self
-                .session
-                .receive(&self.session, to, text, id.as_deref())?;
+            let copy = me.inbox.broadcast_at(write)?;
             let recipients = usize::from(!to_myself);
             Ok(Appended { recipients, ..copy })
         })

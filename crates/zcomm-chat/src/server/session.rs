@@ -60,27 +60,6 @@ impl Session {
         }
     }
 
-    /// Puts a direct message into this inbox.
-    pub(crate) fn receive(
-        &self,
-        from: &Session,
-        to: &str,
-        text: &str,
-        id: Option<&str>,
-    ) -> Result<Appended> {
-        self.inbox.broadcast_at(|position| {
-            ServerMessage::Direct {
-                seq: Seq(position + 1),
-                id: id.map(str::to_owned),
-                client_id: from.number.to_string(),
-                name: from.name.clone(),
-                to: to.to_owned(),
-                text: text.to_owned(),
-            }
-            .into()
-        })
-    }
-
     /// Delivers a message, unless one with this id was delivered before. Returns the ack; a
     /// message without an id has none.
     pub(crate) fn once(
