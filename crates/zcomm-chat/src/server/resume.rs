@@ -89,13 +89,11 @@ pub(crate) fn server_log(epoch: &str, end: u64, seen: Seen<'_>) -> (u64, Vec<Ser
 /// Returns where to start in an inbox that has `end` messages, and what will not be sent. A
 /// session that was resumed still has its inbox; a new session has a new one.
 pub(crate) fn inbox(resumed: bool, end: u64, seen: Seen<'_>) -> (u64, Option<ServerMessage>) {
-    match resumed {
-        true => (seen.map_or(0, |(_, since)| since), None),
-        false => (
-            end,
-            seen.map(|(epoch, since)| gap(INBOX, epoch, since, None)),
-        ),
+    if resumed {
+        return (seen.map_or(0, |(_, since)| since), None);
     }
+    let lost = seen.map(|(epoch, since)| gap(INBOX, epoch, since, None));
+    (end, lost)
 }
 
 /// The gap over these positions of a log, the first and the last; the last is unknown if the log
