@@ -207,12 +207,10 @@ impl Play {
         .await?;
         // The replies would fill the screen: the tour waits for the last one and drops them.
         let last = json!({"type": "pong", "id": "last"});
-        let missed = client.receive(&last).await.err();
+        let reply = client.receive(&last).await;
         client.forget();
-        match missed {
-            Some(missed) => Err(Stopped::not_received(name, "the replies", missed)),
-            None => Ok(()),
-        }
+        reply.map_err(|missed| Stopped::not_received(name, "the replies", missed))?;
+        Ok(())
     }
 
     async fn replaced(&mut self, person: Person, code: u16) -> Result<(), Stopped> {
