@@ -13,7 +13,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, macros::format_description};
 
 use zcomm_core::Message;
 
@@ -249,10 +249,9 @@ fn text(value: &impl Serialize) -> Message {
 }
 
 fn timestamp(now: OffsetDateTime) -> String {
-    let (year, month, day) = now.to_calendar_date();
-    let (hour, minute, second, millisecond) = now.to_hms_milli();
-    let month = u8::from(month);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
+    let form =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    now.format(form).unwrap_or_default()
 }
 
 /// A position in a log, counted from 1. On the wire it is a string.

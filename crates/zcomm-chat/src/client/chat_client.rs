@@ -169,7 +169,7 @@ impl ChatClient {
             match event {
                 Some(event) => self.handle(event),
                 None => {
-                    self.conversation.fail_all("the connection has ended");
+                    self.conversation.fail_all();
                     return self.conversation.events.pop_front();
                 }
             }
@@ -203,7 +203,7 @@ impl ChatClient {
                 }
             }
             Event::Reconnecting { .. } => self.client.options().url = self.address(),
-            Event::GaveUp(_) => self.conversation.fail_all("the connection has ended"),
+            Event::GaveUp(_) => self.conversation.fail_all(),
         }
         let event = ChatEvent::Connection(event);
         self.conversation.events.push_back(event);

@@ -57,7 +57,7 @@ impl Conversation {
         let id = id.map(str::to_owned);
         if let Some(id) = &id {
             self.outbox.remove(id);
-            self.fail(id.clone(), "the message is too large for this server");
+            self.fail(vec![id.clone()], "the message is too large for this server");
         }
         self.link = Link::default();
         self.outbox.send_again(None);
@@ -84,7 +84,7 @@ impl Conversation {
 
     /// The time at which there is something to do although no message has come.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        let outbox = self.outbox.due().filter(|_| self.link.is_welcomed());
+        let outbox = self.outbox.due().filter(|_| self.link.welcomed);
         let link = self.link.due(&self.positions, now);
         link.into_iter().chain(outbox).min()
     }
@@ -122,21 +122,20 @@ impl Conversation {
         let outside = self.outbox.remove_all(
             |message| matches!(message, ClientMessage::Chat { room, .. } if !rooms.contains(room)),
         );
-        for id in outside {
-            self.fail(id, why);
-        }
+        self.fail(outside, why);
     }
 
     /// Gives up all messages of the outbox.
-    pub(crate) fn fail_all(&mut self, why: &str) {
-        for id in self.outbox.remove_all(|_| true) {
-            self.fail(id, why);
-        }
+    pub(crate) fn fail_all(&mut self) {
+        let all = self.outbox.remove_all(|_| true);
+        self.fail(all, "the connection has ended");
     }
 
-    fn fail(&mut self, id: String, why: &str) {
-        let why = why.to_owned();
-        self.events.push_back(ChatEvent::Failed { id, why });
+    fn fail(&mut self, ids: Vec<String>, why: &str) {
+        for id in ids {
+            let why = why.to_owned();
+            self.events.push_back(ChatEvent::Failed { id, why });
+        }
     }
 
     /// Handles a message from the server.
@@ -275,30 +274,28 @@ impl Conversation {
     /// Handles a fault. Returns whether the caller gets it.
     fn error(&mut self, fault: &Fault, now: Instant) -> bool {
         let id = fault.id.as_deref();
-        let room = match id.and_then(|id| self.outbox.get(id)) {
-            Some(ClientMessage::Chat { room, .. }) => Some(room.clone()),
-            _ => None,
-        };
-        match (fault.code, id, room) {
-            (Code::RateLimited | Code::Busy, ..) => {
+        let message = id.and_then(|id| self.outbox.get(id)).cloned();
+        match (fault.code, message) {
+            (Code::RateLimited | Code::Busy, _) => {
                 // For any message: to send it again is safe.
                 let pause = fault.retry_ms.map_or(DEFAULT_PAUSE, Duration::from_millis);
                 let later = now + pause.min(MAX_PAUSE);
                 self.outbox.send_again(Some(later));
-                self.link.rejoin_at(later);
+                self.link.rejoin = Some(later);
                 false
             }
-            (Code::NotJoined, Some(_), Some(room)) => {
+            (Code::NotJoined, Some(ClientMessage::Chat { room, .. })) => {
                 self.outbox.send_again(None);
                 self.link.join(room, &self.positions);
                 false
             }
-            (_, Some(id), _) if self.outbox.remove(id) => {
-                self.fail(id.to_owned(), &fault.message);
+            (_, Some(_)) => {
+                let failed = self.outbox.remove_all(|message| message.id() == id);
+                self.fail(failed, &fault.message);
                 false
             }
-            (Code::TooManyRooms | Code::BadName, None, _)
-                if fault.field.as_deref() == Some("room") =>
+            (Code::TooManyRooms | Code::BadName, None)
+                if id.is_none() && fault.field.as_deref() == Some("room") =>
             {
                 if let Some(refused) = self.link.refused() {
                     self.rooms.retain(|room| *room != refused);

@@ -27,12 +27,12 @@ pub(crate) struct Link {
     /// The time by which the welcome must come; `None` without a connection.
     welcome_due: Option<Instant>,
     /// The welcome has come: the server accepts messages.
-    welcomed: bool,
+    pub(crate) welcomed: bool,
     outgoing: VecDeque<ClientMessage>,
     /// Rooms that the client has asked to join, in that order, without an answer.
     joining: VecDeque<String>,
     /// The time at which to ask for them again.
-    rejoin: Option<Instant>,
+    pub(crate) rejoin: Option<Instant>,
     joined: HashMap<String, JoinedRoom>,
 }
 
@@ -58,10 +58,6 @@ impl Link {
             welcomed: true,
             ..Link::default()
         }
-    }
-
-    pub(crate) fn is_welcomed(&self) -> bool {
-        self.welcomed
     }
 
     /// Whether the server has sent no welcome in time.
@@ -96,11 +92,6 @@ impl Link {
             let (epoch, since) = last.map(|last| (last.epoch.clone(), Seq(last.seq))).unzip();
             self.transmit(ClientMessage::Join { room, epoch, since });
         }
-    }
-
-    /// Asks at this time for the rooms without an answer.
-    pub(crate) fn rejoin_at(&mut self, at: Instant) {
-        self.rejoin = Some(at);
     }
 
     /// Returns the room that the server has refused. It answers in the order of the requests.
@@ -171,7 +162,7 @@ mod tests {
         }
         assert!(link.outgoing(&seen, now).is_some());
         assert_eq!(link.outgoing(&seen, now), None);
-        link.rejoin_at(now);
+        link.rejoin = Some(now);
         assert!(link.outgoing(&seen, now).is_some());
         assert_eq!(link.outgoing(&seen, now), None);
         link.joined("lobby", "epoch", 0, now);

@@ -23,7 +23,7 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     waiting: VecDeque<ClientMessage>,
-    /// The id of the message that was sent and is not acknowledged, and when it was sent.
+    /// The id of the message that was sent and is not acknowledged, and when to send it again.
     under_way: Option<(String, Instant)>,
     paused_until: Option<Instant>,
 }
@@ -40,10 +40,8 @@ impl Outbox {
 
     /// Removes a message. Returns `false` when it is not in the outbox.
     pub(crate) fn remove(&mut self, id: &str) -> bool {
-        self.under_way.take_if(|(under_way, _)| under_way == id);
-        let before = self.waiting.len();
-        self.waiting.retain(|message| message.id() != Some(id));
-        self.waiting.len() < before
+        let removed = self.remove_all(|message| message.id() == Some(id));
+        !removed.is_empty()
     }
 
     /// Removes the messages for which `which` is true, and returns their ids.
@@ -51,9 +49,8 @@ impl Outbox {
         let removed = self.waiting.iter().filter(|message| which(message));
         let ids = removed.filter_map(|message| message.id().map(str::to_owned));
         let ids: Vec<_> = ids.collect();
-        for id in &ids {
-            self.remove(id);
-        }
+        self.waiting.retain(|message| !which(message));
+        self.under_way.take_if(|(id, _)| ids.contains(id));
         ids
     }
 
@@ -69,13 +66,12 @@ impl Outbox {
         may: impl Fn(&ClientMessage) -> bool,
     ) -> Option<ClientMessage> {
         self.paused_until.take_if(|until| *until <= now);
-        self.under_way
-            .take_if(|(_, since)| *since + ACK_TIMEOUT <= now);
+        self.under_way.take_if(|(_, ack_due)| *ack_due <= now);
         if self.paused_until.is_some() || self.under_way.is_some() {
             return None;
         }
         let message = self.waiting.iter().find(|message| may(message))?;
-        self.under_way = Some((message.id()?.to_owned(), now));
+        self.under_way = Some((message.id()?.to_owned(), now + ACK_TIMEOUT));
         Some(message.clone())
     }
 
@@ -92,10 +88,7 @@ impl Outbox {
 
     /// The time at which [`send`](Outbox::send) can return a message that it does not return now.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let ack_due = self
-            .under_way
-            .as_ref()
-            .map(|(_, since)| *since + ACK_TIMEOUT);
+        let ack_due = self.under_way.as_ref().map(|(_, ack_due)| *ack_due);
         self.paused_until.or(ack_due)
     }
 

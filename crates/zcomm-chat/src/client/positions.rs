@@ -17,19 +17,17 @@ pub(crate) struct Position {
 
 /// The position in each log.
 #[derive(Debug, Default)]
-pub(crate) struct Positions {
-    logs: HashMap<String, Position>,
-}
+pub(crate) struct Positions(HashMap<String, Position>);
 
 impl Positions {
     /// The position in a log, of any epoch.
     pub(crate) fn position(&self, log: &str) -> Option<&Position> {
-        self.logs.get(log)
+        self.0.get(log)
     }
 
     /// Whether the client has seen this log up to `seq`.
     pub(crate) fn has(&self, log: &str, epoch: &str, seq: u64) -> bool {
-        let position = self.logs.get(log);
+        let position = self.0.get(log);
         position.is_some_and(|last| last.epoch == epoch && last.seq >= seq)
     }
 
@@ -38,7 +36,7 @@ impl Positions {
         let is_new = !self.has(log, epoch, seq);
         if is_new {
             let epoch = epoch.to_owned();
-            self.logs.insert(log.to_owned(), Position { epoch, seq });
+            self.0.insert(log.to_owned(), Position { epoch, seq });
         }
         is_new
     }
@@ -46,7 +44,7 @@ impl Positions {
     /// Notes a log that has `end` messages. A log that the client sees for the first time starts
     /// at its end; a new epoch of a known log starts at its beginning.
     pub(crate) fn begin(&mut self, log: &str, epoch: &str, end: u64) {
-        let seq = match self.logs.get(log) {
+        let seq = match self.0.get(log) {
             None => end,
             Some(last) if last.epoch == epoch => return,
             Some(_) => 0,
@@ -56,7 +54,7 @@ impl Positions {
 
     /// Treats this log as never seen.
     pub(crate) fn forget(&mut self, log: &str) {
-        self.logs.remove(log);
+        self.0.remove(log);
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
     envelope::{SERVER_LOG, Seq, ServerMessage},
     server::{
         heartbeat::Heartbeat,
-        person::{Person, send_all},
+        person::{Person, send},
         resume::{self, Seen},
         rooms::Rooms,
         sessions::{Login, Sessions, Ticket},
@@ -70,7 +70,7 @@ impl Chat {
     /// Returns the function that makes the message for a gap in the server's own log.
     pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
         let epoch = self.state.epoch.clone();
-        move |from, to| resume::gap(SERVER_LOG, &epoch, from, to).into()
+        move |from, to| resume::gap(SERVER_LOG, &epoch, from, Some(to)).into()
     }
 
     /// Returns the function that counts the members and messages of each room.
@@ -87,8 +87,7 @@ impl Chat {
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
         let (person, answers) = self.log_in(connection)?;
-        let answers = answers.into_iter().map(Message::from).collect();
-        send_all(answers, connection).await?;
+        send(answers, connection).await?;
         if person.is_none() {
             connection.close(CloseReason::POLICY, "Bad name");
         }
@@ -147,7 +146,7 @@ impl Chat {
         connection.subscribe(inbox, inbox_after);
         connection.subscribe(&log, log_after);
         state.heartbeat.start(connection.clients());
-        connection.subscribe(state.heartbeat.log(), u64::MAX);
+        connection.subscribe(&state.heartbeat.log, u64::MAX);
         answers
     }
 }

@@ -8,10 +8,7 @@
 //! first client and ends with the chat.
 
 use std::{
-    sync::{
-        Arc, Once,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -28,32 +25,26 @@ const LIMITS: HubLimits = HubLimits {
 };
 
 pub(crate) struct Heartbeat {
-    log: Hub,
+    pub(crate) log: Hub,
     period: Duration,
-    clients: Arc<AtomicUsize>,
-    started: Once,
+    /// The clients of the server, once the first of them is connected.
+    clients: Arc<OnceLock<Clients>>,
     /// The task ends when this is dropped.
     alive: Arc<()>,
 }
 
 impl Heartbeat {
     pub(crate) fn new(period: Duration) -> Heartbeat {
-        let clients = Arc::new(AtomicUsize::new(0));
-        let now = Arc::clone(&clients);
-        // The newest heartbeat replaces all that a reader missed.
-        let newest = move |_, _| heartbeat(now.load(Ordering::Relaxed)).into();
+        let clients = Arc::<OnceLock<Clients>>::default();
+        let connected = Arc::clone(&clients);
+        // One new heartbeat replaces all that a reader missed.
+        let newest = move |_, _| heartbeat(connected.get()).into();
         Heartbeat {
             log: Hub::with_gap_words(LIMITS, newest),
             period,
             clients,
-            started: Once::new(),
             alive: Arc::new(()),
         }
-    }
-
-    /// The log of heartbeats.
-    pub(crate) fn log(&self) -> &Hub {
-        &self.log
     }
 
     /// The seconds from one heartbeat to the next, rounded up.
@@ -63,24 +54,25 @@ impl Heartbeat {
 
     /// Starts the task on the first call; later calls do nothing.
     pub(crate) fn start(&self, clients: &Clients) {
-        self.started.call_once(|| {
-            let (log, clients) = (self.log.clone(), clients.clone());
-            let (count, alive) = (Arc::clone(&self.clients), Arc::downgrade(&self.alive));
-            let mut ticks = interval_at(Instant::now() + self.period, self.period);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            tokio::spawn(async move {
-                while alive.strong_count() > 0 {
-                    ticks.tick().await;
-                    let clients = clients.count();
-                    count.store(clients, Ordering::Relaxed);
-                    // Cannot fail: a heartbeat is far below the log's limit.
-                    log.broadcast(heartbeat(clients)).ok();
-                }
-            });
+        if self.clients.set(clients.clone()).is_err() {
+            return;
+        }
+        let (log, clients) = (self.log.clone(), Arc::clone(&self.clients));
+        let alive = Arc::downgrade(&self.alive);
+        let mut ticks = interval_at(Instant::now() + self.period, self.period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tokio::spawn(async move {
+            while alive.strong_count() > 0 {
+                ticks.tick().await;
+                // Cannot fail: a heartbeat is far below the log's limit.
+                log.broadcast(heartbeat(clients.get())).ok();
+            }
         });
     }
 }
 
-fn heartbeat(clients: usize) -> ServerMessage {
-    ServerMessage::Heartbeat { clients }
+fn heartbeat(connected: Option<&Clients>) -> ServerMessage {
+    ServerMessage::Heartbeat {
+        clients: connected.map_or(0, Clients::count),
+    }
 }

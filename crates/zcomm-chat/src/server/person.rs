@@ -9,7 +9,7 @@
 //!
 //! Dropping a [`Person`] leaves its rooms at once, and the server after two minutes.
 
-use std::{collections::VecDeque, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use tokio::time::Instant;
 use zcomm_core::{Appended, ClientId, CloseReason, Connection, Message, Result};
@@ -39,8 +39,10 @@ pub struct Person {
     session: Arc<Session>,
     connection: ClientId,
     login: u64,
-    rooms: Vec<Arc<Room>>,
-    mistakes: VecDeque<Instant>,
+    /// By name.
+    rooms: BTreeMap<String, Arc<Room>>,
+    /// The times of its last wrong messages.
+    mistakes: Vec<Instant>,
     typed: Option<Instant>,
 }
 
@@ -54,8 +56,8 @@ impl Person {
             session: Arc::clone(&login.session),
             connection,
             login: login.number,
-            rooms: Vec::new(),
-            mistakes: VecDeque::new(),
+            rooms: BTreeMap::new(),
+            mistakes: Vec::new(),
             typed: None,
         }
     }
@@ -65,31 +67,34 @@ impl Person {
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn says(&mut self, text: &str, connection: &mut Connection) -> Result<()> {
-        let (answers, is_last) = self.answers(text, connection);
-        send_all(answers, connection).await?;
-        if is_last {
+        let answers = self.answers(text, connection);
+        send(answers, connection).await?;
+        if self.mistakes.len() >= MAX_MISTAKES {
             connection.close(CloseReason::POLICY, "Too many errors");
         }
         Ok(())
     }
 
-    /// Returns the messages to send back, and whether they are the last.
-    fn answers(&mut self, text: &str, connection: &mut Connection) -> (Vec<Message>, bool) {
-        let answers = ClientMessage::parse(text).and_then(|message| match connection.hurry() {
-            None => self.handle(message, connection),
-            Some(wait) => Err(slow_down(&message, wait)),
+    fn answers(&mut self, text: &str, connection: &mut Connection) -> Vec<ServerMessage> {
+        let answers = ClientMessage::parse(text).and_then(|message| {
+            let id = message.id().map(str::to_owned);
+            let answers = self.handle(message, connection);
+            answers.map_err(|fault| fault.id(id))
         });
-        let (answers, is_last) = match answers {
-            Ok(answers) => (answers, false),
-            Err(fault) => {
-                let is_last = fault.is_malformed() && self.too_many_mistakes();
-                (vec![ServerMessage::Error(fault)], is_last)
+        answers.unwrap_or_else(|fault| {
+            if fault.is_malformed() {
+                let now = Instant::now();
+                self.mistakes.retain(|made| now - *made <= MISTAKES_WITHIN);
+                self.mistakes.push(now);
             }
-        };
-        (answers.into_iter().map(Message::from).collect(), is_last)
+            vec![ServerMessage::Error(fault)]
+        })
     }
 
     fn handle(&mut self, message: ClientMessage, connection: &mut Connection) -> Answers {
+        if let Some(wait) = connection.hurry() {
+            return Err(slow_down(wait));
+        }
         match message {
             ClientMessage::Join { room, epoch, since } => {
                 let since = since.map_or(0, |seq| seq.0);
@@ -102,13 +107,12 @@ impl Person {
             ClientMessage::Direct { to, text, id } => self.direct(&to, &text, id),
             ClientMessage::Typing { room } => self.typing(&room),
             ClientMessage::Ping { id } => Ok(vec![ServerMessage::Pong { id }]),
-            ClientMessage::Custom { .. } => Ok(vec![self.chat.stats(connection)]),
+            ClientMessage::Custom { .. } => Ok(vec![self.stats(connection)]),
         }
     }
 
     fn join(&mut self, name: &str, seen: Seen<'_>, connection: &mut Connection) -> Answers {
-        let inside = self.rooms.iter().any(|room| room.name == name);
-        if !inside && self.rooms.len() == MAX_ROOMS {
+        if self.rooms.len() == MAX_ROOMS && !self.rooms.contains_key(name) {
             let why = format!("you are in {MAX_ROOMS} rooms: leave one first");
             return Err(Fault::new(Code::TooManyRooms, why).field("room"));
         }
@@ -131,15 +135,12 @@ impl Person {
             user_count: presence.user_count,
         }];
         answers.extend(start.gaps);
-        if !inside {
-            self.rooms.push(room);
-        }
+        self.rooms.insert(name.to_owned(), room);
         Ok(answers)
     }
 
     fn leave(&mut self, name: &str, connection: &mut Connection) -> Answers {
-        let at = self.rooms.iter().position(|room| room.name == name);
-        let room = self.rooms.remove(at.ok_or_else(not_joined)?);
+        let room = self.rooms.remove(name).ok_or_else(not_joined)?;
         connection.unsubscribe(&room.messages);
         connection.unsubscribe(&room.events);
         room.leave(&self.session, self.login);
@@ -149,7 +150,7 @@ impl Person {
     }
 
     fn chat(&self, name: &str, text: String, id: Option<String>) -> Answers {
-        let room = self.room(name).map_err(|fault| fault.id(id.clone()))?;
+        let room = self.room(name)?;
         self.once(id, |id| {
             room.say(&self.session, text, id).map(without_sender)
         })
@@ -173,19 +174,27 @@ impl Person {
 
     fn direct(&self, to: &str, text: &str, id: Option<String>) -> Answers {
         let Some(receiver) = self.chat.sessions.find(to) else {
-            let fault = Fault::new(Code::NoSuchUser, "no user has this name");
-            return Err(fault.field("to").id(id));
+            return Err(Fault::new(Code::NoSuchUser, "no user has this name").field("to"));
         };
+        let me = &self.session;
         self.once(id, |id| {
-            let to = receiver.name.as_str();
-            let to_myself = receiver.number == self.session.number;
+            let write = |position| {
+                ServerMessage::Direct {
+                    seq: Seq(position + 1),
+                    id: id.clone(),
+                    client_id: me.number.to_string(),
+                    name: me.name.clone(),
+                    to: receiver.name.clone(),
+                    text: text.to_owned(),
+                }
+                .into()
+            };
+            let to_myself = receiver.number == me.number;
             if !to_myself {
-                receiver.receive(&self.session, to, text, id.as_deref())?;
+                receiver.inbox.broadcast_at(write)?;
             }
             // The sender gets a copy: a connection that resumes sees both sides.
-            let copy = self
-                .session
-                .receive(&self.session, to, text, id.as_deref())?;
+            let copy = me.inbox.broadcast_at(write)?;
             let recipients = usize::from(!to_myself);
             Ok(Appended { recipients, ..copy })
         })
@@ -201,11 +210,21 @@ impl Person {
         Ok(vec![])
     }
 
+    fn stats(&self, connection: &Connection) -> ServerMessage {
+        ServerMessage::Stats {
+            clients: connection.clients().count(),
+            sessions: self.chat.sessions.count(),
+            rooms: self.chat.rooms.count(),
+            messages: self.chat.messages.load(Ordering::Relaxed),
+            uptime_seconds: self.chat.started.elapsed().as_secs(),
+        }
+    }
+
     /// Delivers a message once, counts it and returns its ack.
     fn once(
         &self,
         id: Option<String>,
-        deliver: impl FnOnce(Option<String>) -> Result<Appended, Fault>,
+        deliver: impl FnOnce(Option<String>) -> Result<Appended>,
     ) -> Answers {
         let deliver = |id| {
             let appended = deliver(id)?;
@@ -214,40 +233,28 @@ impl Person {
             tracing::debug!(conn = %self.connection, position, reached, "chat.said");
             Ok(appended)
         };
-        let ack = self.session.once(id.clone(), deliver);
-        let ack = ack.map_err(|fault| fault.id(id))?;
+        let ack = self.session.once(id, deliver)?;
         Ok(ack.into_iter().collect())
     }
 
     fn room(&self, name: &str) -> Result<&Arc<Room>, Fault> {
-        let mut rooms = self.rooms.iter();
-        rooms.find(|room| room.name == name).ok_or_else(not_joined)
-    }
-
-    fn too_many_mistakes(&mut self) -> bool {
-        let now = Instant::now();
-        if self.mistakes.len() == MAX_MISTAKES {
-            self.mistakes.pop_front();
-        }
-        self.mistakes.push_back(now);
-        let first = self.mistakes.front();
-        self.mistakes.len() == MAX_MISTAKES
-            && first.is_some_and(|first| now - *first <= MISTAKES_WITHIN)
+        self.rooms.get(name).ok_or_else(not_joined)
     }
 }
 
 /// Sends these messages in order. They are encoded before, because a future takes the space of
 /// all that it holds across an await for as long as the connection lasts.
-pub(crate) async fn send_all(messages: Vec<Message>, connection: &mut Connection) -> Result<()> {
-    for message in messages {
-        connection.send(message).await?;
+pub(crate) async fn send(messages: Vec<ServerMessage>, to: &mut Connection) -> Result<()> {
+    let encoded: Vec<_> = messages.into_iter().map(Message::from).collect();
+    for message in encoded {
+        to.send(message).await?;
     }
     Ok(())
 }
 
 impl Drop for Person {
     fn drop(&mut self) {
-        for room in &self.rooms {
+        for room in self.rooms.values() {
             room.leave(&self.session, self.login);
         }
         let sessions = &self.chat.sessions;
@@ -268,10 +275,10 @@ fn not_joined() -> Fault {
     Fault::new(Code::NotJoined, why).field("room")
 }
 
-fn slow_down(message: &ClientMessage, wait: Duration) -> Fault {
+fn slow_down(wait: Duration) -> Fault {
     let wait = wait.as_millis() as u64 + 1;
     let why = format!("too fast: this message was dropped; send it again in {wait} ms");
     let mut fault = Fault::new(Code::RateLimited, why);
     fault.retry_ms = Some(wait);
-    fault.id(message.id().map(str::to_owned))
+    fault
 }

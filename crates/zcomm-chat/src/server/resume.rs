@@ -57,11 +57,11 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
                 };
             }
             // Either way `since` is older than the history: the gap ends where that begins.
-            anew(missed, vec![gap(room, epoch, since, history - 1)])
+            anew(missed, vec![gap(room, epoch, since, Some(history - 1))])
         }
         Some((other, since)) => {
-            let mut gaps = vec![open_gap(room, other, since)];
-            gaps.extend((history > 0).then(|| gap(room, epoch, 0, history - 1)));
+            let mut gaps = vec![gap(room, other, since, None)];
+            gaps.extend((history > 0).then(|| gap(room, epoch, 0, Some(history - 1))));
             anew(end, gaps)
         }
     }
@@ -75,12 +75,12 @@ pub(crate) fn server_log(epoch: &str, end: u64, seen: Seen<'_>) -> (u64, Vec<Ser
         Some((seen_in, since)) if seen_in == epoch => {
             let since = since.min(end);
             let after = since.max(end.saturating_sub(MAX_REPLAY));
-            let lost = (since < after).then(|| gap(SERVER_LOG, epoch, since, after - 1));
+            let lost = (since < after).then(|| gap(SERVER_LOG, epoch, since, Some(after - 1)));
             (after, lost.into_iter().collect())
         }
         Some((other, since)) => {
-            let mut gaps = vec![open_gap(SERVER_LOG, other, since)];
-            gaps.extend((end > 0).then(|| gap(SERVER_LOG, epoch, 0, end - 1)));
+            let mut gaps = vec![gap(SERVER_LOG, other, since, None)];
+            gaps.extend((end > 0).then(|| gap(SERVER_LOG, epoch, 0, Some(end - 1))));
             (end, gaps)
         }
     }
@@ -89,33 +89,21 @@ pub(crate) fn server_log(epoch: &str, end: u64, seen: Seen<'_>) -> (u64, Vec<Ser
 /// Returns where to start in an inbox that has `end` messages, and what will not be sent. A
 /// session that was resumed still has its inbox; a new session has a new one.
 pub(crate) fn inbox(resumed: bool, end: u64, seen: Seen<'_>) -> (u64, Option<ServerMessage>) {
-    match resumed {
-        true => (seen.map_or(0, |(_, since)| since), None),
-        false => (
-            end,
-            seen.map(|(epoch, since)| open_gap(INBOX, epoch, since)),
-        ),
+    if resumed {
+        return (seen.map_or(0, |(_, since)| since), None);
     }
+    let lost = seen.map(|(epoch, since)| gap(INBOX, epoch, since, None));
+    (end, lost)
 }
 
-/// The gap over these positions of a log, the first and the last. On the wire they are counted
-/// from 1.
-pub(crate) fn gap(room: &str, epoch: &str, from: u64, to: u64) -> ServerMessage {
+/// The gap over these positions of a log, the first and the last; the last is unknown if the log
+/// is gone. On the wire they are counted from 1.
+pub(crate) fn gap(room: &str, epoch: &str, from: u64, to: Option<u64>) -> ServerMessage {
     ServerMessage::Gap {
         room: room.to_owned(),
         epoch: epoch.to_owned(),
-        from: Seq(from + 1),
-        to: Some(Seq(to + 1)),
-    }
-}
-
-/// The gap after `seen` messages of a log that is gone. Its end is unknown.
-fn open_gap(room: &str, epoch: &str, seen: u64) -> ServerMessage {
-    ServerMessage::Gap {
-        room: room.to_owned(),
-        epoch: epoch.to_owned(),
-        from: Seq(seen.saturating_add(1)),
-        to: None,
+        from: Seq(from.saturating_add(1)),
+        to: to.map(|to| Seq(to + 1)),
     }
 }
 
@@ -164,9 +152,9 @@ mod tests {
 
     #[test]
     fn l23_a_client_that_missed_too_much_gets_a_gap() {
-        let lost = vec![gap("lobby", "now", 0, 250)];
+        let lost = vec![gap("lobby", "now", 0, Some(250))];
         assert_eq!(from(0..301, Some(("now", 0))), anew(251, 301, lost));
-        let lost = vec![gap("lobby", "now", 59, 59)];
+        let lost = vec![gap("lobby", "now", 59, Some(59))];
         assert_eq!(from(60..80, Some(("now", 59))), anew(60, 21, lost));
     }
 
@@ -178,11 +166,11 @@ mod tests {
 
     #[test]
     fn l22_another_epoch_is_a_gap_without_an_end() {
-        let lost = vec![open_gap("lobby", "then", 12)];
+        let lost = vec![gap("lobby", "then", 12, None)];
         assert_eq!(from(0..7, Some(("then", 12))), anew(0, 7, lost));
         let lost = vec![
-            open_gap("lobby", "then", u64::MAX),
-            gap("lobby", "now", 0, 29),
+            gap("lobby", "then", u64::MAX, None),
+            gap("lobby", "now", 0, Some(29)),
         ];
         assert_eq!(from(0..80, Some(("then", u64::MAX))), anew(30, 80, lost));
     }
@@ -194,11 +182,11 @@ mod tests {
         assert_eq!(log(7, Some(("now", 5))), (5, vec![]));
         assert_eq!(log(7, Some(("now", 8))), (7, vec![]));
         assert_eq!(log(302, Some(("now", 2))), (2, vec![]));
-        let lost = vec![gap("*", "now", 1, 1)];
+        let lost = vec![gap("*", "now", 1, Some(1))];
         assert_eq!(log(302, Some(("now", 1))), (2, lost));
-        let lost = vec![open_gap("*", "then", 4)];
+        let lost = vec![gap("*", "then", 4, None)];
         assert_eq!(log(0, Some(("then", 4))), (0, lost));
-        let lost = vec![open_gap("*", "then", 4), gap("*", "now", 0, 6)];
+        let lost = vec![gap("*", "then", 4, None), gap("*", "now", 0, Some(6))];
         assert_eq!(log(7, Some(("then", 4))), (7, lost));
     }
 
@@ -208,7 +196,7 @@ mod tests {
         assert_eq!(inbox(true, 7, None), (0, None));
         assert_eq!(inbox(false, 0, None), (0, None));
         for epoch in ["now", "then"] {
-            let lost = Some(open_gap("@", epoch, 5));
+            let lost = Some(gap("@", epoch, 5, None));
             assert_eq!(inbox(false, 0, Some((epoch, 5))), (0, lost));
         }
     }

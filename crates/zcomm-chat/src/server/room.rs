@@ -15,9 +15,9 @@ use std::{
 };
 
 use tokio::time::Instant;
-use zcomm_core::{Appended, ClientId, Hub, HubLimits};
+use zcomm_core::{Appended, ClientId, Hub, HubLimits, Result};
 
-use crate::envelope::{Fault, Seq, ServerMessage};
+use crate::envelope::{Seq, ServerMessage};
 
 use crate::server::{resume::gap, session::Session};
 
@@ -76,7 +76,7 @@ impl Room {
             empty_since: Instant::now(),
         }));
         let (room, of) = (name.to_owned(), epoch.clone());
-        let lost = move |from, to| gap(&room, &of, from, to).into();
+        let lost = move |from, to| gap(&room, &of, from, Some(to)).into();
         let (room, now) = (name.to_owned(), Arc::clone(&members));
         let list = move |_, _| {
             let (users, user_count) = lock(&now).list();
@@ -147,8 +147,8 @@ impl Room {
         session: &Session,
         text: String,
         id: Option<String>,
-    ) -> Result<Appended, Fault> {
-        let appended = self.messages.broadcast_at(|position| {
+    ) -> Result<Appended> {
+        self.messages.broadcast_at(|position| {
             ServerMessage::Chat {
                 room: self.name.clone(),
                 seq: Seq(position + 1),
@@ -158,8 +158,7 @@ impl Room {
                 text,
             }
             .into()
-        })?;
-        Ok(appended)
+        })
     }
 
     /// Tells the other members that this one types.

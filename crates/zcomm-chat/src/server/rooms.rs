@@ -24,12 +24,11 @@ use crate::server::{
 /// Rooms on a server.
 const MAX_ROOMS: usize = 256;
 
-pub(crate) struct Rooms {
-    epoch: String,
-    table: Mutex<Table>,
-}
+pub(crate) struct Rooms(Mutex<Table>);
 
 struct Table {
+    /// The run of the server.
+    epoch: String,
     rooms: HashMap<String, Arc<Room>>,
     /// Rooms made since the start: the number makes an epoch unique.
     made: u64,
@@ -37,15 +36,13 @@ struct Table {
 
 impl Rooms {
     pub(crate) fn new(epoch: &str) -> Rooms {
-        let rooms = Rooms {
+        let mut table = Table {
             epoch: epoch.to_owned(),
-            table: Mutex::new(Table {
-                rooms: HashMap::new(),
-                made: 0,
-            }),
+            rooms: HashMap::new(),
+            made: 0,
         };
-        rooms.make(&mut rooms.lock(), LOBBY);
-        rooms
+        table.make(LOBBY);
+        Rooms(Mutex::new(table))
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -92,28 +89,28 @@ impl Rooms {
                 if table.rooms.len() >= MAX_ROOMS {
                     table.evict_one()?;
                 }
-                self.make(&mut table, name)
+                table.make(name)
             }
         };
         let presence = room.enter(session, login);
         Ok((room, presence))
     }
 
-    fn make(&self, table: &mut Table, name: &str) -> Arc<Room> {
-        table.made += 1;
-        let epoch = format!("{}-{}", self.epoch, table.made);
-        let room = Arc::new(Room::new(name, epoch));
-        table.rooms.insert(name.to_owned(), Arc::clone(&room));
-        room
-    }
-
     fn lock(&self) -> MutexGuard<'_, Table> {
         // Each change is a single insert or remove.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Table {
+    fn make(&mut self, name: &str) -> Arc<Room> {
+        self.made += 1;
+        let epoch = format!("{}-{}", self.epoch, self.made);
+        let room = Arc::new(Room::new(name, epoch));
+        self.rooms.insert(name.to_owned(), Arc::clone(&room));
+        room
+    }
+
     /// Removes the room that has been empty longest.
     fn evict_one(&mut self) -> Result<(), Fault> {
         let empty = self.rooms.values().filter_map(|room| {

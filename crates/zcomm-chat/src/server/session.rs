@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use zcomm_core::{Appended, Hub, HubLimits, Token};
+use zcomm_core::{Appended, Hub, HubLimits, Result, Token};
 
 use crate::envelope::{Fault, INBOX, Seq, ServerMessage};
 
@@ -37,14 +37,8 @@ pub(crate) struct Session {
     pub(crate) token_name: Option<String>,
     pub(crate) secret: Token,
     pub(crate) inbox: Hub,
-    recent: Mutex<VecDeque<Sent>>,
-}
-
-/// A message that was delivered.
-struct Sent {
-    id: String,
-    seq: Seq,
-    recipients: usize,
+    /// The id of each delivered message, and what its ack says.
+    recent: Mutex<VecDeque<(String, Appended)>>,
 }
 
 impl Session {
@@ -55,7 +49,7 @@ impl Session {
         secret: Token,
         epoch: Arc<str>,
     ) -> Session {
-        let lost = move |from, to| gap(INBOX, &epoch, from, to).into();
+        let lost = move |from, to| gap(INBOX, &epoch, from, Some(to)).into();
         Session {
             number,
             name,
@@ -66,34 +60,12 @@ impl Session {
         }
     }
 
-    /// Puts a direct message into this inbox.
-    pub(crate) fn receive(
-        &self,
-        from: &Session,
-        to: &str,
-        text: &str,
-        id: Option<&str>,
-    ) -> Result<Appended, Fault> {
-        let appended = self.inbox.broadcast_at(|position| {
-            ServerMessage::Direct {
-                seq: Seq(position + 1),
-                id: id.map(str::to_owned),
-                client_id: from.number.to_string(),
-                name: from.name.clone(),
-                to: to.to_owned(),
-                text: text.to_owned(),
-            }
-            .into()
-        })?;
-        Ok(appended)
-    }
-
     /// Delivers a message, unless one with this id was delivered before. Returns the ack; a
     /// message without an id has none.
     pub(crate) fn once(
         &self,
         id: Option<String>,
-        deliver: impl FnOnce(Option<String>) -> Result<Appended, Fault>,
+        deliver: impl FnOnce(Option<String>) -> Result<Appended>,
     ) -> Result<Option<ServerMessage>, Fault> {
         let Some(id) = id else {
             deliver(None)?;
@@ -101,32 +73,24 @@ impl Session {
         };
         // Held during the delivery: the same id from a second connection waits for this ack.
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sent) = recent.iter().find(|sent| sent.id == id) {
-            return Ok(Some(sent.ack(true)));
+        if let Some((_, appended)) = recent.iter().find(|(known, _)| *known == id) {
+            return Ok(Some(ack(id, *appended, true)));
         }
         let appended = deliver(Some(id.clone()))?;
         if recent.len() == MAX_RECENT {
             recent.pop_front();
         }
-        let sent = Sent {
-            id,
-            seq: Seq(appended.position + 1),
-            recipients: appended.recipients,
-        };
-        let ack = sent.ack(false);
-        recent.push_back(sent);
-        Ok(Some(ack))
+        recent.push_back((id.clone(), appended));
+        Ok(Some(ack(id, appended, false)))
     }
 }
 
-impl Sent {
-    fn ack(&self, duplicate: bool) -> ServerMessage {
-        ServerMessage::Ack {
-            id: self.id.clone(),
-            seq: self.seq,
-            recipients: self.recipients,
-            duplicate,
-        }
+fn ack(id: String, appended: Appended, duplicate: bool) -> ServerMessage {
+    ServerMessage::Ack {
+        id,
+        seq: Seq(appended.position + 1),
+        recipients: appended.recipients,
+        duplicate,
     }
 }
 

@@ -13,7 +13,7 @@
 //! the expired ones first.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -45,24 +45,17 @@ pub(crate) struct Sessions {
 struct Table {
     /// The number of the newest session.
     last: u64,
-    /// Logins since the start.
-    logins: u64,
     sessions: HashMap<u64, Entry>,
-    /// The number of the session, by folded name.
-    names: HashMap<String, u64>,
+    /// By folded name.
+    names: HashMap<String, Arc<Session>>,
     /// Sessions without a connection, the longest without one first.
-    disconnected: BTreeSet<(Instant, u64)>,
+    disconnected: VecDeque<(Instant, u64)>,
 }
 
 struct Entry {
     session: Arc<Session>,
-    state: State,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Connected(ClientId),
-    Disconnected(Instant),
+    connection: Option<ClientId>,
+    logins: u64,
 }
 
 /// A session that a connection uses now.
@@ -72,7 +65,7 @@ pub(crate) struct Login {
     pub(crate) ticket: Secret,
     /// The connection that used the session until now.
     pub(crate) replaced: Option<ClientId>,
-    /// Counts logins: of two connections of a session, the newer one has the higher number. (The
+    /// Counts the logins of the session: the newer of two connections has the higher number. (The
     /// ids of the connections do not show that: they can log in in either order.)
     pub(crate) number: u64,
 }
@@ -103,7 +96,6 @@ impl Sessions {
         let (secret, text) = Token::random()?;
         let mut table = self.lock();
         let (number, name) = table.unique_name(name, &self.reserved);
-        table.names.insert(folded(&name), number);
         let session = Arc::new(Session::new(
             number,
             name,
@@ -111,16 +103,19 @@ impl Sessions {
             secret,
             Arc::clone(&self.epoch),
         ));
+        let names = &mut table.names;
+        names.insert(folded(&session.name), Arc::clone(&session));
         let entry = Entry {
             session: Arc::clone(&session),
-            state: State::Connected(connection),
+            connection: Some(connection),
+            logins: 1,
         };
         table.sessions.insert(number, entry);
         Ok(Login {
             session,
             ticket: Secret(format!("{}.{number}.{text}", self.epoch)),
             replaced: None,
-            number: table.next_login(),
+            number: 1,
         })
     }
 
@@ -139,39 +134,34 @@ impl Sessions {
         if ticket.epoch != &*self.epoch || !same_token || !session.secret.matches(ticket.secret) {
             return None;
         }
-        let replaced = match std::mem::replace(&mut entry.state, State::Connected(connection)) {
-            State::Connected(older) => Some(older),
-            State::Disconnected(since) => {
-                table.disconnected.remove(&(since, ticket.number));
-                None
-            }
-        };
+        let replaced = entry.connection.replace(connection);
+        entry.logins += 1;
+        let number = entry.logins;
+        table
+            .disconnected
+            .retain(|(_, other)| *other != ticket.number);
         Some(Login {
             session,
             ticket: Secret(ticket.text.to_owned()),
             replaced,
-            number: table.next_login(),
+            number,
         })
     }
 
     /// Notes that a connection has ended, unless its session has a newer one.
     pub(crate) fn disconnect(&self, number: u64, connection: ClientId) {
         let mut table = self.lock();
-        let now = Instant::now();
         if let Some(entry) = table.sessions.get_mut(&number)
-            && matches!(entry.state, State::Connected(known) if known == connection)
+            && entry.connection == Some(connection)
         {
-            entry.state = State::Disconnected(now);
-            table.disconnected.insert((now, number));
+            entry.connection = None;
+            table.disconnected.push_back((Instant::now(), number));
         }
     }
 
     /// The session of this name, with or without a connection.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Session>> {
-        let table = self.lock();
-        let number = table.names.get(&folded(name))?;
-        let entry = table.sessions.get(number)?;
-        Some(Arc::clone(&entry.session))
+        self.lock().names.get(&folded(name)).cloned()
     }
 
     /// Returns the name of the client's token or, without one, the name that it asks for.
@@ -208,11 +198,6 @@ impl Sessions {
 }
 
 impl Table {
-    fn next_login(&mut self) -> u64 {
-        self.logins += 1;
-        self.logins
-    }
-
     /// The number of the next session, and its name: the wished one if it is free.
     fn unique_name(&mut self, wish: String, reserved: &HashSet<String>) -> (u64, String) {
         let is_taken = self.names.contains_key(&folded(&wish));
@@ -232,10 +217,10 @@ impl Table {
     /// Removes sessions that have had no connection for too long, or are too many.
     fn expire(&mut self) {
         let now = Instant::now();
-        while let Some(&(since, number)) = self.disconnected.first()
+        while let Some(&(since, number)) = self.disconnected.front()
             && (now - since >= EXPIRY || self.disconnected.len() > MAX_DISCONNECTED)
         {
-            self.disconnected.pop_first();
+            self.disconnected.pop_front();
             if let Some(expired) = self.sessions.remove(&number) {
                 self.names.remove(&folded(&expired.session.name));
             }

@@ -5,10 +5,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
-use zcomm_chat::envelope::{ServerMessage, Stamped};
 use zcomm_core::{ClientSocket, ConnectOptions, End, Error, Message, Result};
 
 /// The largest number of messages that are kept; the oldest is dropped first.
@@ -22,27 +20,14 @@ pub(super) struct Client {
 }
 
 /// A text message from the server.
+#[derive(Clone)]
 pub(super) struct Incoming {
     pub(super) text: String,
+    /// Null, if the text is not JSON.
     pub(super) value: Value,
-    pub(super) at: Instant,
-    /// The same, if it is a message of the chat.
-    pub(super) message: Option<ServerMessage>,
 }
 
 impl Incoming {
-    fn new(text: String) -> Incoming {
-        let value: Value = serde_json::from_str(&text).unwrap_or_default();
-        Incoming {
-            message: Stamped::deserialize(&value)
-                .ok()
-                .map(|stamped| stamped.message),
-            at: Instant::now(),
-            value,
-            text,
-        }
-    }
-
     /// Whether it has these fields; it may have others, too.
     fn has(&self, expected: &Value) -> bool {
         let fields = expected.as_object();
@@ -55,12 +40,9 @@ impl Incoming {
 
 /// Why a message was not received.
 pub(super) enum Missed {
-    /// It did not come in time.
-    Late {
-        /// The message that comes nearest: of the same type, or else the last one.
-        instead: Option<String>,
-        same_type: bool,
-    },
+    /// It did not come in time. The message that comes nearest has the same type, or else it is
+    /// the last one.
+    Late(Option<Incoming>),
     /// The server sent this error.
     Refused(String),
     /// The connection ended.
@@ -83,16 +65,16 @@ impl Client {
         })
     }
 
-    /// Returns the message that has the expected fields, from those that were kept or are
-    /// still to come.
-    pub(super) async fn receive(&mut self, expected: &Value) -> Result<Incoming, Missed> {
+    /// Returns the text of the message that has the expected fields, from those that were kept
+    /// or are still to come.
+    pub(super) async fn receive(&mut self, expected: &Value) -> Result<String, Missed> {
         let until = Instant::now() + PATIENCE;
         // An error that the story does not expect ends the wait: the message will not come.
         let ends = |message: &Incoming| message.has(expected) || message.value["type"] == "error";
         let mut found = self.received.iter().position(ends);
         loop {
             match found.and_then(|index| self.received.remove(index)) {
-                Some(message) if message.has(expected) => return Ok(message),
+                Some(message) if message.has(expected) => return Ok(message.text),
                 Some(error) => return Err(Missed::Refused(error.text)),
                 None => {}
             }
@@ -136,12 +118,7 @@ impl Client {
     fn late(&self, expected: &Value) -> Missed {
         let mut newest = self.received.iter().rev();
         let near = newest.find(|message| message.value["type"] == expected["type"]);
-        Missed::Late {
-            same_type: near.is_some(),
-            instead: near
-                .or(self.received.back())
-                .map(|message| message.text.clone()),
-        }
+        Missed::Late(near.or(self.received.back()).cloned())
     }
 
     fn end(&self) -> String {
@@ -155,6 +132,8 @@ impl Client {
         if self.received.len() == KEPT {
             self.received.pop_front();
         }
-        self.received.push_back(Incoming::new(text.to_string()));
+        let value = serde_json::from_str(&text).unwrap_or_default();
+        let text = text.to_string();
+        self.received.push_back(Incoming { text, value });
     }
 }

@@ -3,15 +3,15 @@
 //! Every wait has a time limit. While the tour waits for Enter, the connections still receive:
 //! otherwise the server's pings would stay unanswered, and it would close them.
 
-use std::{future::pending, io};
+use std::{future::pending, io, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{task::unconstrained, time::Instant};
-use zcomm_chat::envelope::ServerMessage;
+use zcomm_chat::envelope::{ServerMessage, Stamped};
 use zcomm_core::{ConnectError, ConnectOptions, End, Error};
 
 use super::{
-    client::{Client, Incoming},
+    client::Client,
     narrator::Narrator,
     script::{Act, Person, Step},
     stopped::{ITS_LOG, NOT_CHAT, Stopped},
@@ -33,7 +33,8 @@ pub(super) struct Play {
     older: Option<Client>,
     variables: Variables,
     sent_at: Instant,
-    received_at: Instant,
+    /// From the last message sent to the last one received.
+    round_trip: Duration,
 }
 
 impl Play {
@@ -53,7 +54,7 @@ impl Play {
             older: None,
             variables: Variables::new()?,
             sent_at: Instant::now(),
-            received_at: Instant::now(),
+            round_trip: Duration::ZERO,
         })
     }
 
@@ -93,8 +94,7 @@ impl Play {
                 Act::Sends(person, text) => self.sends(person, text).await?,
                 Act::Receives(person, fields) => self.receives(person, fields).await?,
                 Act::RoundTrip => {
-                    let time = self.received_at.saturating_duration_since(self.sent_at);
-                    let milliseconds = time.as_secs_f64() * 1000.0;
+                    let milliseconds = self.round_trip.as_secs_f64() * 1000.0;
                     self.narrator
                         .aside(&format!("round trip: {milliseconds:.2} ms"))?;
                 }
@@ -156,7 +156,7 @@ impl Play {
         let fields = self.variables.json(fields);
         let expected: Value = serde_json::from_str(&fields).map_err(io::Error::other)?;
         let missed = match self.client(person)?.receive(&expected).await {
-            Ok(incoming) => return self.received(person, &incoming),
+            Ok(text) => return self.received(person, &text),
             Err(missed) => missed,
         };
         Err(match expected["type"] == "welcome" {
@@ -166,14 +166,15 @@ impl Play {
     }
 
     /// Prints a message, and keeps the values that a later step needs.
-    fn received(&mut self, person: Person, incoming: &Incoming) -> Result<(), Stopped> {
-        self.received_at = incoming.at;
-        if let Some(ServerMessage::Welcome { session, .. }) = &incoming.message {
+    fn received(&mut self, person: Person, text: &str) -> Result<(), Stopped> {
+        self.round_trip = self.sent_at.elapsed();
+        let parsed = serde_json::from_str::<Stamped>(text);
+        let message = parsed.map(|stamped| stamped.message);
+        if let Ok(ServerMessage::Welcome { session, .. }) = &message {
             self.narrator.keep_secret(&session.0);
         }
-        let (name, text) = (person.name(), &incoming.text);
-        let message = incoming.message.as_ref();
-        if !message.is_some_and(|message| self.variables.learn(person, message)) {
+        let name = person.name();
+        if !message.is_ok_and(|message| self.variables.learn(person, &message)) {
             let what = format!("{name} receives a message that chat_app does not send: {text}");
             return Err(Stopped::wrong(what, NOT_CHAT));
         }
@@ -206,12 +207,10 @@ impl Play {
         .await?;
         // The replies would fill the screen: the tour waits for the last one and drops them.
         let last = json!({"type": "pong", "id": "last"});
-        let missed = client.receive(&last).await.err();
+        let reply = client.receive(&last).await;
         client.forget();
-        match missed {
-            Some(missed) => Err(Stopped::not_received(name, "the replies", missed)),
-            None => Ok(()),
-        }
+        reply.map_err(|missed| Stopped::not_received(name, "the replies", missed))?;
+        Ok(())
     }
 
     async fn replaced(&mut self, person: Person, code: u16) -> Result<(), Stopped> {

@@ -37,13 +37,11 @@ impl Stopped {
             Missed::Ended(end) => {
                 Stopped::wrong(format!("the server refuses {name}: {end}"), ITS_TOKEN)
             }
-            Missed::Late {
-                same_type: true, ..
-            } => Stopped::wrong(
+            Missed::Late(Some(near)) if near.value["type"] == "welcome" => Stopped::wrong(
                 format!("{name} receives a welcome that differs from chat_app's"),
                 ITS_LOG,
             ),
-            Missed::Late { .. } | Missed::Refused(_) => Stopped::wrong(
+            Missed::Late(_) | Missed::Refused(_) => Stopped::wrong(
                 format!("{server} is a WebSocket, but not a chat_app: it sends no welcome"),
                 NOT_CHAT,
             ),
@@ -54,8 +52,8 @@ impl Stopped {
     pub(super) fn not_received(name: &str, wanted: &str, missed: Missed) -> Stopped {
         let seconds = PATIENCE.as_secs();
         let what = match missed {
-            Missed::Late { instead, .. } => {
-                let instead = instead.map(|text| format!("; the server sent {text}"));
+            Missed::Late(near) => {
+                let instead = near.map(|near| format!("; the server sent {}", near.text));
                 let instead = instead.unwrap_or_default();
                 format!("and it does not come within {seconds} s{instead}")
             }

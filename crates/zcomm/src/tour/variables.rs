@@ -33,21 +33,18 @@ impl Variables {
         let ben = person == Person::Ben;
         let mut set = |name, value| drop(self.0.insert(name, value));
         match message {
+            Welcome { session, .. } if !is_plain(&session.0) => return false,
             Welcome {
                 name,
                 session,
                 broadcast,
                 ..
-            } => {
-                if !is_plain(&session.0) {
-                    return false;
-                }
-                set(if ben { "ben" } else { "ada" }, name.clone());
-                if ben {
-                    set("session", session.0.clone());
-                    set("broadcast", broadcast.0.to_string());
-                }
+            } if ben => {
+                set("ben", name.clone());
+                set("session", session.0.clone());
+                set("broadcast", broadcast.0.to_string());
             }
+            Welcome { name, .. } => set("ada", name.clone()),
             Joined { epoch, .. } => set("epoch", epoch.clone()),
             Chat { seq, .. } if ben => set("seen", seq.0.to_string()),
             Direct { seq, .. } if ben => set("direct", seq.0.to_string()),
