@@ -18,7 +18,7 @@ use zcomm_core::{Clients, Config, Connection, Result, Server, program, shutdown_
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Starts the log. Prints an error as a sentence and returns its exit code.
+    // Starts the log and runs `serve`. If `serve` fails, prints the error and sets the exit code.
     program(serve()).await
 }
 
@@ -35,7 +35,7 @@ async fn listen(mut connection: Connection) -> Result<()> {
     // `recv` waits for the next message. `None` means that the connection has ended: the
     // loop ends, and that is not an error.
     while let Some(message) = connection.recv().await {
-        // `?` escapes the text, so that a client cannot control this terminal.
+        // In `info!`, `?message` prints the text escaped: a client cannot control this terminal.
         info!(said = ?message, "client {id}");
     }
 

@@ -8,7 +8,7 @@
 //! - **Open** <http://127.0.0.1:8765/>, or double-click `clients/2_client_echo.html`
 //! - **Watch** the code on the page: each line lights up when it runs.
 //! - **Try** the line `ECHO_PREFIX=` in a file `.zEnv`, and restart: the server sends each
-//!   text back unchanged. Test suites for WebSocket clients and servers need that.
+//!   text back unchanged. Test programs for WebSocket expect their text back unchanged.
 
 use demos::ECHO_PAGE;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use zcomm_core::{Config, Connection, Message, Result, Server, program, shutdown_
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Starts the log. Prints an error as a sentence and returns its exit code.
+    // Starts the log and runs `serve`. If `serve` fails, prints the error and sets the exit code.
     program(serve()).await
 }
 

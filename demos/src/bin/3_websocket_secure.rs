@@ -46,15 +46,15 @@ async fn lesson(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// The first line is the lesson: it fails unless the server proves its name. No option turns
-/// that check off.
+/// Connects and talks. `connect_with` fails if the server cannot prove its name; no option turns
+/// this check off.
 async fn visit(options: &ConnectOptions) -> Result<()> {
     let mut socket = ClientSocket::connect_with(options).await?;
     for line in socket.opening().to_string().lines() {
         info!("{line}");
     }
     socket.send("Hello over TLS").await?;
-    // A server need not answer, so the wait has a limit.
+    // The server may not answer, so the wait has a limit.
     match tokio::time::timeout(Duration::from_secs(3), socket.recv()).await {
         Ok(Some(answer)) => info!(?answer, "received"),
         Ok(None) => info!("the server closed the connection"),

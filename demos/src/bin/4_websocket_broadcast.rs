@@ -2,9 +2,8 @@
 //!
 //! Sends each message of a client to all other clients. Each client must show a token.
 //!
-//! **New:** access control. Before a client may send, the server checks the page's origin,
-//! the host in the address, the token and its limits. The lessons before this one make the
-//! same checks, except for the token.
+//! **New:** a token. The server checks the host in the address, the page's origin and its
+//! limits, as in the lessons before. Then it checks the token.
 //!
 //! - **Run** `cargo run --bin 4_websocket_broadcast`
 //! - **Open** the link that it prints, in two or three windows. Or type
@@ -23,7 +22,7 @@ use zcomm_core::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Starts the log. Prints an error as a sentence and returns its exit code.
+    // Starts the log and runs `serve`. If `serve` fails, prints the error and sets the exit code.
     program(serve()).await
 }
 
@@ -39,7 +38,7 @@ async fn serve() -> Result<()> {
 
 /// Runs once for each client.
 async fn relay(mut connection: Connection) -> Result<()> {
-    // The server names its clients: a client could send the name of another.
+    // The server writes the number. If the client wrote it, it could write another client's.
     let (id, hub) = (connection.id(), connection.hub().clone());
 
     while let Some(message) = connection.recv().await {

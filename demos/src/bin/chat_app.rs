@@ -3,7 +3,8 @@
 //! Rooms, a list of users, typing notices and private messages. After a broken connection a
 //! client gets every message that it missed, or is told which ones are lost.
 //!
-//! **New:** a message format on which both sides agree, and state that outlives a connection.
+//! **New:** a message format on which both sides agree, and state that is kept after a
+//! connection ends.
 //! Access control is that of lesson 4. Each room and each inbox is a broadcast log.
 //!
 //! - **Run** `cargo run --bin chat_app`
@@ -12,8 +13,8 @@
 //!   then type `{"type":"join"}`.
 //! - **Watch** the list of users when you close a window; then `/stats` and `/healthz`.
 //! - **Try** to stop the server while you write, and start it again: which messages are lost,
-//!   and where does the page say so? Then `WEBSOCKET_TOKENS` in `.zEnv.example`: a token for
-//!   one name.
+//!   and where does the page say so? Then set `WEBSOCKET_TOKENS` (see `.zEnv.example`): it
+//!   gives one name a token of its own.
 
 use std::process::ExitCode;
 
@@ -37,7 +38,7 @@ async fn serve() -> Result<()> {
     let server = Server::bind(config).await?.page(CHAT_PAGE);
     // The page reads JSON only, so the notice about lost messages is JSON, too.
     let server = server.gap_words(chat.gap_words());
-    // The figures name the rooms: only this machine and clients with the token may read them.
+    // The metrics name the rooms: only this machine and clients with the token may read them.
     let server = server.figures(chat.figures()).private_stats();
     let handler = move |connection| talk(chat.clone(), connection);
     server.run(handler, shutdown_signal()).await

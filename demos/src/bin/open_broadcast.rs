@@ -2,15 +2,15 @@
 //!
 //! Sends each message of a client to all other clients.
 //!
-//! **New:** clients reach each other. The server stores a message once, in the hub. Each
+//! **New:** clients get each other's messages. The server stores a message once, in the hub. Each
 //! connection reads it there at its own pace, so a slow client delays no other.
 //!
 //! - **Run** `cargo run --bin open_broadcast`
 //! - **Open** <http://127.0.0.1:8765/> in two or three windows, side by side. Leave the
 //!   token empty.
 //! - **Watch** `reached` in the terminal: the number of clients that get the message.
-//! - **Try** to list which programs could read these messages. This server checks no token.
-//!   Lesson 4 does, and differs from this file in a few lines.
+//! - **Try** to answer: which programs could read these messages? This server checks no token.
+//!   Lesson 4 does; it differs from this file in a few lines.
 
 use demos::BROADCAST_PAGE;
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ use zcomm_core::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Starts the log. Prints an error as a sentence and returns its exit code.
+    // Starts the log and runs `serve`. If `serve` fails, prints the error and sets the exit code.
     program(serve()).await
 }
 
@@ -33,7 +33,7 @@ async fn serve() -> Result<()> {
 
 /// Runs once for each client.
 async fn relay(mut connection: Connection) -> Result<()> {
-    // The server names its clients: a client could send the name of another.
+    // The server writes the number. If the client wrote it, it could write another client's.
     let (id, hub) = (connection.id(), connection.hub().clone());
 
     while let Some(message) = connection.recv().await {
