@@ -257,7 +257,7 @@ impl Clients {
         let list = lock(&self.shared.list);
         let mut sums = list.departed;
         for client in list.clients.values() {
-            sums += client.tally.sums();
+            client.tally.add_to(&mut sums);
         }
         (list.clients.len(), sums)
     }
@@ -294,7 +294,7 @@ impl Drop for Membership {
         let mut list = lock(&self.clients.shared.list);
         list.clients.remove(&self.client.info.id);
         // Under the same lock, so that a sum contains each client exactly once.
-        list.departed += self.client.tally.sums();
+        self.client.tally.add_to(&mut list.departed);
     }
 }
 
