@@ -3,8 +3,6 @@
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod deadlines;
 pub(crate) mod delay;
-pub(crate) mod ended;
-pub(crate) mod limits;
 
 pub(crate) mod socket;
 

@@ -23,13 +23,11 @@ use crate::{
     connection::{
         deadlines::{Deadlines, Due},
         delay::DeliveryDelay,
-        ended,
-        limits::Limits,
     },
     error::{Error, Result},
     hub::{cursor::Cursor, subscriptions::Subscriptions},
     metrics::counters::Metrics,
-    protocol::{close_reason::CloseReason, message::Message},
+    protocol::{close_reason::CloseReason, message::Message, rate::Budget},
     settings::config::Config,
     wire::codec::{End, Received, Wire},
 };
@@ -44,7 +42,10 @@ pub(crate) struct Socket {
     batch: Vec<Message>,
     delay: DeliveryDelay,
     deadlines: Deadlines,
-    limits: Limits,
+    /// The budget of messages. A client that exceeds a budget is closed with 1008.
+    messages: Budget,
+    /// The budget of pings and pongs.
+    controls: Budget,
     /// The codec needs more input than it has.
     drained: bool,
     /// The codec holds output that the network has not accepted.
@@ -69,7 +70,8 @@ impl Socket {
             batch: Vec::new(),
             delay: DeliveryDelay::default(),
             deadlines: Deadlines::new(config),
-            limits: Limits::new(config),
+            messages: Budget::new(config.message_rate()),
+            controls: Budget::new(config.control_rate()),
             drained: false,
             unflushed: false,
             end: None,
@@ -130,7 +132,7 @@ impl Socket {
     /// The longer delay of two budgets, that of messages and that of bytes. See
     /// [`Connection::hurry`](crate::Connection::hurry).
     pub(crate) fn until_half(&self) -> Option<Duration> {
-        self.limits.until_half().max(self.wire.until_half())
+        self.messages.until_half().max(self.wire.until_half())
     }
 
     /// Ends the connection from this side.
@@ -199,17 +201,17 @@ impl Socket {
             match self.wire.read()? {
                 Some(Received::Message(message)) => {
                     self.client.tally.received(&message);
-                    self.limits.message()?;
+                    spend(&mut self.messages)?;
                     self.deadlines.in_message(false);
                     return Ok(Poll::Ready(message));
                 }
                 Some(Received::Ping(_)) => {
                     self.unflushed = true;
-                    self.limits.control()?;
+                    spend(&mut self.controls)?;
                 }
                 // The answer to our own ping is free.
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
-                Some(Received::Pong(_)) => self.limits.control()?,
+                Some(Received::Pong(_)) => spend(&mut self.controls)?,
                 None => {
                     self.drained = true;
                     self.deadlines.in_message(self.wire.in_message());
@@ -306,9 +308,28 @@ impl Socket {
     /// read it is not counted any more. From now on the handler reads `None`;
     /// [`finish`](Socket::finish) does the part that takes time.
     fn end_with(&mut self, end: End) {
-        ended::record(&end, &self.client.info, &self.metrics);
+        self.record(&end);
         self.attached = None;
         self.wire.end(&end);
         self.end = Some(end);
     }
+
+    /// Records the end of the connection: one log line, and the metrics.
+    fn record(&self, end: &End) {
+        let client = &self.client.info;
+        let (how, code, reason) = match end {
+            End::ByPeer(why) => ("by the client", Some(why.code()), why.reason()),
+            End::ByUs(why) => ("by the server", Some(why.code()), why.reason()),
+            End::Broken(error) => ("without a Close frame", None, error.as_str()),
+        };
+        let (id, peer) = (client.id, client.peer_addr);
+        tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed {how}");
+        self.metrics.closed(end.code(), client.since.elapsed());
+    }
+}
+
+/// Charges one message, ping or pong.
+fn spend(budget: &mut Budget) -> Result<(), End> {
+    let spent = budget.spend(1.0);
+    spent.map_err(|_| End::policy(CloseReason::TOO_FAST))
 }
