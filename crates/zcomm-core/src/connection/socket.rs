@@ -109,7 +109,7 @@ impl Socket {
     /// Waits until the network has accepted everything.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.sent());
+            self.deadlines.flush_began(self.wire.meter().sent);
         }
         self.poll_space(context)
     }
@@ -132,7 +132,9 @@ impl Socket {
     /// The longer delay of two budgets, that of messages and that of bytes. See
     /// [`Connection::hurry`](crate::Connection::hurry).
     pub(crate) fn until_half(&self) -> Option<Duration> {
-        self.messages.until_half().max(self.wire.until_half())
+        self.messages
+            .until_half()
+            .max(self.wire.meter().budget.until_half())
     }
 
     /// Ends the connection from this side.
@@ -214,7 +216,8 @@ impl Socket {
                 Some(Received::Pong(_)) => spend(&mut self.controls)?,
                 None => {
                     self.drained = true;
-                    self.deadlines.in_message(self.wire.in_message());
+                    self.deadlines
+                        .in_message(self.wire.meter().frames.in_message());
                     return Ok(Poll::Pending);
                 }
             }
@@ -268,7 +271,7 @@ impl Socket {
     fn put_frame(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<(), End> {
         self.unflushed = true;
         if !put(&mut self.wire)? {
-            self.deadlines.flush_began(self.wire.sent());
+            self.deadlines.flush_began(self.wire.meter().sent);
         }
         Ok(())
     }
@@ -277,7 +280,7 @@ impl Socket {
     fn flush(&mut self) -> Result<bool, End> {
         self.unflushed = self.unflushed && !self.wire.flush()?;
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.sent());
+            self.deadlines.flush_began(self.wire.meter().sent);
         } else {
             self.deadlines.flush_ended();
             self.delay.end(&self.metrics.fanout_seconds);
@@ -287,11 +290,11 @@ impl Socket {
 
     fn on_due(&mut self, due: Due) -> Result<(), End> {
         match due {
-            Due::Ping => match self.deadlines.ping(self.wire.sent()) {
+            Due::Ping => match self.deadlines.ping(self.wire.meter().sent) {
                 Some(payload) => self.put_frame(|wire| wire.ping(&payload)),
                 None => Ok(()),
             },
-            Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.sent()) => Ok(()),
+            Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.meter().sent) => Ok(()),
             Due::PongMissing => {
                 self.metrics.heartbeats_missed.add(1);
                 Err(End::ping_timeout())
