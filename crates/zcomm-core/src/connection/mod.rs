@@ -2,7 +2,6 @@
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod deadlines;
-pub(crate) mod delay;
 
 pub(crate) mod socket;
 

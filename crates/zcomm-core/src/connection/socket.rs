@@ -18,14 +18,16 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 use crate::{
     clients::registry::{Entry, Membership},
-    connection::{
-        deadlines::{Deadlines, Due},
-        delay::DeliveryDelay,
-    },
+    connection::deadlines::{Deadlines, Due},
     error::{Error, Result},
-    hub::{cursor::Cursor, subscriptions::Subscriptions},
+    hub::{
+        cursor::Cursor,
+        subscriptions::{Subscriptions, earlier},
+    },
     metrics::counters::Metrics,
     protocol::{close_reason::CloseReason, message::Message, rate::Budget},
     settings::config::Config,
@@ -40,7 +42,8 @@ pub(crate) struct Socket {
     /// `None`, and so unlisted and without cursors, as soon as the connection has ended.
     attached: Option<(Membership, Subscriptions)>,
     batch: Vec<Message>,
-    delay: DeliveryDelay,
+    /// When the oldest log entry that waits for a flush was appended, as far as it is known.
+    oldest: Option<Instant>,
     deadlines: Deadlines,
     /// The budget of messages. A client that exceeds a budget is closed with 1008.
     messages: Budget,
@@ -68,7 +71,7 @@ impl Socket {
             metrics: Arc::clone(metrics),
             attached: Some((membership, Subscriptions::new(cursor))),
             batch: Vec::new(),
-            delay: DeliveryDelay::default(),
+            oldest: None,
             deadlines: Deadlines::new(config),
             messages: Budget::new(config.message_rate()),
             controls: Budget::new(config.control_rate()),
@@ -255,7 +258,7 @@ impl Socket {
         let summary = logs.next_batch(&mut batch, waker);
         self.client.tally.delivered(summary.entries);
         self.metrics.gaps.add(summary.gaps);
-        self.delay.start(summary.oldest);
+        self.oldest = earlier(self.oldest, summary.oldest);
         for message in batch.drain(..) {
             self.write(message)?;
         }
@@ -283,7 +286,11 @@ impl Socket {
             self.deadlines.flush_began(self.wire.meter().sent);
         } else {
             self.deadlines.flush_ended();
-            self.delay.end(&self.metrics.fanout_seconds);
+            // Several messages leave with one flush. The oldest has the longest delivery delay.
+            if let Some(oldest) = self.oldest.take() {
+                let delay = oldest.elapsed().as_secs_f64();
+                self.metrics.fanout_seconds.observe(delay);
+            }
         }
         Ok(!self.unflushed)
     }

@@ -113,7 +113,7 @@ impl Subscriptions {
 }
 
 /// The earlier of two times, as far as they are known.
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
 
