@@ -41,18 +41,13 @@ pub(crate) fn switching_protocols(accept: &str) -> Response<Full<Bytes>> {
 }
 
 pub(crate) fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
-    let text = format!(
-        "{} {}: {}\n",
-        refusal.status(),
-        refusal.reason(),
-        refusal.help()
-    );
+    let row = refusal.row();
+    let text = format!("{} {}: {}\n", row.status, row.reason, row.help);
     let mut response = ok("text/plain; charset=utf-8", text);
-    *response.status_mut() =
-        StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    *response.status_mut() = StatusCode::from_u16(row.status).unwrap_or(StatusCode::BAD_REQUEST);
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
-    match refusal.status() {
+    match row.status {
         401 => set(header::WWW_AUTHENTICATE, "Bearer"),
         405 => set(header::ALLOW, "GET"),
         426 => {

@@ -14,7 +14,6 @@ use hyper::{
     Method, Response,
     header::{HOST, HeaderValue, ORIGIN},
 };
-use serde::Serialize;
 use tokio::time::Instant;
 use tracing::field::debug;
 
@@ -72,13 +71,6 @@ pub(crate) enum Guest {
     Viewer(Membership, Cursor),
     /// Upgraded only to be closed with 1008 and this reason.
     Refused(Refusal),
-}
-
-#[derive(Serialize)]
-struct Reason {
-    status: u16,
-    reason: &'static str,
-    help: &'static str,
 }
 
 impl Router {
@@ -139,7 +131,7 @@ impl Router {
 
     fn closed_at_once(&self, admission: &Admission) -> Option<Guest> {
         let refusal = admission.close_with?;
-        self.metrics.refusals.add(refusal.word());
+        self.metrics.refusals.add(refusal.row().word);
         Some(Guest::Refused(refusal))
     }
 
@@ -189,12 +181,13 @@ impl Router {
     }
 
     fn refuse(&self, request: &Request<'_>, refusal: Refusal, peer: SocketAddr) -> Answer {
-        let (status, reason) = (refusal.status(), refusal.reason());
+        let row = refusal.row();
+        let (status, reason) = (row.status, row.reason);
         if !request.is_handshake() {
             tracing::info!(%peer, status, reason, "request.refused");
             return refused(refusal);
         }
-        self.metrics.refusals.add(refusal.word());
+        self.metrics.refusals.add(row.word);
         if let Some(attempt) = request.attempt() {
             self.why.note(attempt, refusal);
         }
@@ -208,15 +201,9 @@ impl Router {
 
     /// Tells a page, once, why its attempt was refused.
     fn why(&self, request: &Request<'_>) -> Answer {
-        let noted = request
-            .attempt()
-            .and_then(|attempt| self.why.answer(attempt));
-        let mut response = match noted {
-            Some(refusal) => json(&Reason {
-                status: refusal.status(),
-                reason: refusal.reason(),
-                help: refusal.help(),
-            }),
+        let attempt = request.attempt();
+        let mut response = match attempt.and_then(|attempt| self.why.answer(attempt)) {
+            Some(refusal) => json(&refusal.row()),
             None => refused(Refusal::NotNoted),
         };
         // Any page may read it: only the page that made the attempt knows its number.
