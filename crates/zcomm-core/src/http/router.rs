@@ -19,7 +19,7 @@ use tracing::field::debug;
 
 use crate::{
     access::{
-        handshake::{Admission, Caller, Gate},
+        handshake::{Caller, Gate},
         refusal::Refusal,
         request::Request,
         slots::Slot,
@@ -84,9 +84,8 @@ impl Router {
             // The attempt is a secret of the page that made it, so no other check is needed.
             // One that refused the handshake would refuse this question as well.
             "/why" if request.method == Method::GET => Ok((self.why(request), None)),
-            "/ws" => self.upgrade(request, accepted),
+            "/ws" | "/xray" => self.upgrade(request, accepted),
             "/" if request.is_handshake() => self.upgrade(request, accepted),
-            "/xray" => self.upgrade_viewer(request, accepted),
             _ => self
                 .document(request, accepted)
                 .map(|answer| (answer, None)),
@@ -94,45 +93,34 @@ impl Router {
         answer.unwrap_or_else(|refusal| (self.refuse(request, refusal, accepted.peer), None))
     }
 
-    /// Lets a client in, if the gate does.
+    /// Lets a client in, if the gate does. At `/xray` the client is a page that wants to read the
+    /// X-ray of its other connection.
     fn upgrade(
         &self,
         request: &Request<'_>,
         accepted: &Accepted<'_>,
     ) -> Result<(Answer, Option<Guest>), Refusal> {
         let admission = self.gate.judge(request, accepted.local, accepted.slot)?;
-        let response = switching_protocols(&admission.accept);
-        if let Some(guest) = self.closed_at_once(&admission) {
-            return Ok((response, Some(guest)));
-        }
-        let took = accepted.since.elapsed().as_secs_f64();
-        self.metrics.handshake_seconds.observe(took);
-        let membership = self.clients.join(accepted.peer);
-        let cursor = self.hub.cursor(membership.client.info.id);
-        let guest = Guest::Client(membership, cursor, admission.caller);
-        Ok((response, Some(guest)))
-    }
-
-    /// Lets a page in that wants to read the X-ray of its other connection.
-    fn upgrade_viewer(
-        &self,
-        request: &Request<'_>,
-        accepted: &Accepted<'_>,
-    ) -> Result<(Answer, Option<Guest>), Refusal> {
-        let admission = self.gate.judge(request, accepted.local, accepted.slot)?;
-        let response = switching_protocols(&admission.accept);
-        if let Some(guest) = self.closed_at_once(&admission) {
-            return Ok((response, Some(guest)));
-        }
-        let viewers = self.viewers.as_ref().ok_or(Refusal::NoXray)?;
-        let (membership, cursor) = viewers.join(request.query.only("watch"), accepted.peer)?;
-        Ok((response, Some(Guest::Viewer(membership, cursor))))
-    }
-
-    fn closed_at_once(&self, admission: &Admission) -> Option<Guest> {
-        let refusal = admission.close_with?;
-        self.metrics.refusals.add(refusal.row().word);
-        Some(Guest::Refused(refusal))
+        let guest = match admission.close_with {
+            Some(refusal) => {
+                self.metrics.refusals.add(refusal.row().word);
+                Guest::Refused(refusal)
+            }
+            None if request.path == "/xray" => {
+                let viewers = self.viewers.as_ref().ok_or(Refusal::NoXray)?;
+                let (membership, cursor) =
+                    viewers.join(request.query.only("watch"), accepted.peer)?;
+                Guest::Viewer(membership, cursor)
+            }
+            None => {
+                let took = accepted.since.elapsed().as_secs_f64();
+                self.metrics.handshake_seconds.observe(took);
+                let membership = self.clients.join(accepted.peer);
+                let cursor = self.hub.cursor(membership.client.info.id);
+                Guest::Client(membership, cursor, admission.caller)
+            }
+        };
+        Ok((switching_protocols(&admission.accept), Some(guest)))
     }
 
     /// Answers a request that is no handshake.
