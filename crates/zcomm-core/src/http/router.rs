@@ -1,7 +1,9 @@
 //! Which path gets which answer: a page, figures, a refusal, or a WebSocket.
 //!
 //! A learner who types the server's address into a browser gets the lesson's page. A monitor
-//! asks `/healthz` and `/metrics`; a page asks `/stats` and, after a refusal, `/why`.
+//! asks `/healthz` and `/metrics`; a page asks `/stats` and, after a refusal, `/why`. A chat's
+//! rooms have names, and a graph shows when people come and go, so the gate decides who may read
+//! `/metrics`.
 //!
 //! In production, pages come from a server made for them, and the WebSocket port answers 426 to
 //! everything else.
@@ -14,6 +16,7 @@ use hyper::{
     Method, Response,
     header::{HOST, HeaderValue, ORIGIN},
 };
+use serde::Serialize;
 use tokio::time::Instant;
 use tracing::field::debug;
 
@@ -29,11 +32,13 @@ use crate::{
     http::{
         page::Page,
         response::{allow_page, empty, json, ok, refused, switching_protocols},
-        statistics::Statistics,
         viewers::Viewers,
     },
     hub::{cursor::Cursor, log::Hub},
-    metrics::counters::Metrics,
+    metrics::{
+        counters::Metrics,
+        prometheus::{ReadFigures, Sources, TEXT_FORMAT},
+    },
     protocol::message::excerpt,
     wire::transport::Transport,
 };
@@ -51,7 +56,10 @@ pub(crate) struct Router {
     /// Present when the server runs with an X-ray.
     pub(crate) viewers: Option<Viewers>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) statistics: Statistics,
+    pub(crate) figures: Option<Arc<ReadFigures>>,
+    pub(crate) max_connections: usize,
+    /// Whether `/stats` is as private as `/metrics`.
+    pub(crate) private_stats: bool,
 }
 
 /// An accepted TCP connection, before its request.
@@ -71,6 +79,19 @@ pub(crate) enum Guest {
     Viewer(Membership, Cursor),
     /// Upgraded only to be closed with 1008 and this reason.
     Refused(Refusal),
+}
+
+/// `/stats`: some numbers as JSON, for pages.
+#[derive(Serialize)]
+struct Stats {
+    clients: usize,
+    max_connections: usize,
+    accepted: u64,
+    refused: u64,
+    broadcasts: u64,
+    messages_received: u64,
+    messages_sent: u64,
+    uptime_seconds: u64,
 }
 
 impl Router {
@@ -136,7 +157,13 @@ impl Router {
             "/metrics" => {
                 self.gate
                     .judge_reader(request, accepted.peer, accepted.slot)?;
-                Ok(self.statistics.metrics())
+                let sources = Sources {
+                    metrics: Arc::clone(&self.metrics),
+                    clients: self.clients.clone(),
+                    hub: self.hub.clone(),
+                    figures: self.figures.clone(),
+                };
+                Ok(ok(TEXT_FORMAT, sources.text()))
             }
             // Browsers request it by themselves; a server without an icon is not at fault.
             "/favicon.ico" => Ok(empty()),
@@ -149,17 +176,24 @@ impl Router {
 
     /// `/stats`: public, unless the application made it private.
     fn stats(&self, request: &Request<'_>, accepted: &Accepted<'_>) -> Result<Answer, Refusal> {
-        let private = self.statistics.private;
-        if private {
+        if self.private_stats {
             self.gate
                 .judge_reader(request, accepted.peer, accepted.slot)?;
         }
-        let mut response = self
-            .statistics
-            .stats(&self.metrics, &self.clients, &self.hub);
+        let (clients, sums) = self.clients.sums();
+        let mut response = json(&Stats {
+            clients,
+            max_connections: self.max_connections,
+            accepted: self.clients.accepted(),
+            refused: self.metrics.refused(),
+            broadcasts: self.hub.position(),
+            messages_received: sums.texts + sums.binaries,
+            messages_sent: sums.sent,
+            uptime_seconds: self.metrics.started.elapsed().as_secs(),
+        });
         // A page that may open a WebSocket here may also read this.
         if let Ok(Some(origin)) = &request.origin
-            && !private
+            && !self.private_stats
             && self.gate.allows_origin(origin, request)
             && let Ok(value) = HeaderValue::try_from(origin.to_string())
         {
