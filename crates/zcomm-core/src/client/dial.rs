@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{
     Error as WireError,
     client::IntoClientRequest,
     error::{ProtocolError, SubProtocolError},
-    handshake::client::{Request, Response},
+    handshake::client::Request,
     http::{
         HeaderName, HeaderValue,
         header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_EXTENSIONS},
@@ -53,9 +53,12 @@ impl Target {
         let transport = transport.watched(options.xray.as_ref(), addr, Direction::ServerToClient);
         let secrets = Secrets::new(self.uri.query(), options.token.as_deref());
         let request_lines = request_lines(&request, &secrets);
-        let (wire, response) = self
-            .upgrade(transport, request, options.max_message_bytes, &secrets)
-            .await?;
+        let opened = Wire::connect(transport, request, options.max_message_bytes).await;
+        let (wire, response) = opened.map_err(|error| self.not_upgraded(error, &secrets))?;
+        if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+            // RFC 6455 section 4.1: then the client must fail the connection.
+            return Err(self.not_websocket(&"it uses an extension that the client did not offer"));
+        }
         let opening = Opening {
             addr,
             tls,
@@ -187,23 +190,6 @@ impl Target {
             }
         }
         Ok(request)
-    }
-
-    /// Does the opening handshake over HTTP.
-    async fn upgrade(
-        &self,
-        transport: Transport,
-        request: Request,
-        max_message: usize,
-        secrets: &Secrets,
-    ) -> Result<(Wire, Response), ConnectError> {
-        let opened = Wire::connect(transport, request, max_message).await;
-        let (wire, response) = opened.map_err(|error| self.not_upgraded(error, secrets))?;
-        if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-            // RFC 6455 section 4.1: then the client must fail the connection.
-            return Err(self.not_websocket(&"it uses an extension that the client did not offer"));
-        }
-        Ok((wire, response))
     }
 
     /// Explains an error of the opening handshake.
