@@ -28,11 +28,7 @@ use crate::{
     error::connect::ConnectError,
     text::shown::printable,
     tls::trust::{Trust, Witness},
-    wire::{
-        codec::Wire,
-        counted_tcp::{CountedTcp, SpeaksTls},
-        transport::Transport,
-    },
+    wire::{codec::Wire, counted_tcp::CountedTcp, transport::Transport},
     xray::Direction,
 };
 
@@ -78,7 +74,7 @@ impl Target {
             .peer_addr()
             .map_err(|source| self.unreachable(source))?;
         if !self.tls {
-            let tcp = CountedTcp::expecting_text(stream);
+            let tcp = CountedTcp::expecting_text(stream, self.place.clone());
             return Ok((Transport::Plain(tcp), addr, None));
         }
         let (transport, tls) = self.secure(stream, &options.trust).await?;
@@ -196,7 +192,10 @@ impl Target {
     fn not_upgraded(&self, error: WireError, secrets: &Secrets) -> ConnectError {
         let place = self.place.clone();
         match error {
-            WireError::Io(error) if SpeaksTls::caused(&error) => ConnectError::SpeaksTls { place },
+            WireError::Io(error) => match error.downcast() {
+                Ok(speaks_tls) => speaks_tls,
+                Err(error) => self.not_websocket(&WireError::Io(error)),
+            },
             WireError::Http(response) => ConnectError::Http {
                 status: response.status().as_u16(),
                 reason: refusal_reason(&response, secrets),
