@@ -10,10 +10,8 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
-    Method, Response,
+    Method, StatusCode,
     header::{HOST, HeaderValue, ORIGIN},
 };
 use serde::Serialize;
@@ -31,7 +29,7 @@ use crate::{
     clients::registry::{Clients, Membership},
     http::{
         page::Page,
-        response::{allow_page, empty, json, ok, refused, switching_protocols},
+        response::{Answer, allow_page, json, ok, plain, refused, switching_protocols},
         viewers::Viewers,
     },
     hub::{cursor::Cursor, log::Hub},
@@ -42,9 +40,6 @@ use crate::{
     protocol::message::excerpt,
     wire::transport::Transport,
 };
-
-/// A response with its whole body.
-pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Everything an answer can depend on.
 pub(crate) struct Router {
@@ -152,7 +147,7 @@ impl Router {
             return Err(Refusal::Method);
         }
         match request.path {
-            "/healthz" => Ok(ok("text/plain; charset=utf-8", "ok\n")),
+            "/healthz" => Ok(plain(StatusCode::OK, "ok\n")),
             "/stats" => self.stats(request, accepted),
             "/metrics" => {
                 self.gate
@@ -166,7 +161,7 @@ impl Router {
                 Ok(ok(TEXT_FORMAT, sources.text()))
             }
             // Browsers request it by themselves; a server without an icon is not at fault.
-            "/favicon.ico" => Ok(empty()),
+            "/favicon.ico" => Ok(plain(StatusCode::NO_CONTENT, "")),
             path => {
                 let page = self.page.as_ref().and_then(|page| page.response(path));
                 page.ok_or(Refusal::NotFound)
@@ -252,7 +247,8 @@ impl Router {
         }
         if let Some(viewers) = &self.viewers {
             let admitted = matches!(guest, Some(Guest::Client(..)));
-            viewers.show(&mut stream, attempt.as_deref(), admitted);
+            // A connection without an attempt gets no log.
+            stream.show_to(attempt.and_then(|attempt| viewers.watcher(&attempt, admitted)));
         }
         stream
     }
