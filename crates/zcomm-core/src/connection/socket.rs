@@ -307,7 +307,11 @@ impl Socket {
             Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.meter().sent) => Ok(()),
             Due::PongMissing => {
                 self.metrics.heartbeats_missed.inc();
-                Err(End::ping_timeout())
+                let reason = "keepalive ping timeout";
+                Err(End::ByUs(CloseReason::new(
+                    CloseReason::SERVER_ERROR,
+                    reason,
+                )))
             }
             Due::FlushStuck => {
                 self.metrics.slow_clients.inc();
