@@ -2,6 +2,7 @@
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod deadlines;
+pub(crate) mod recorder;
 
 pub(crate) mod socket;
 

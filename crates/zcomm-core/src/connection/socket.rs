@@ -18,16 +18,14 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
-
 use crate::{
     clients::registry::{Entry, Membership},
-    connection::deadlines::{Deadlines, Due},
-    error::{Error, Result},
-    hub::{
-        cursor::Cursor,
-        subscriptions::{Subscriptions, earlier},
+    connection::{
+        deadlines::{Deadlines, Due},
+        recorder::Recorder,
     },
+    error::{Error, Result},
+    hub::{cursor::Cursor, subscriptions::Subscriptions},
     metrics::counters::Metrics,
     protocol::{close_reason::CloseReason, message::Message, rate::Budget},
     settings::config::Config,
@@ -38,12 +36,10 @@ use crate::{
 pub(crate) struct Socket {
     wire: Wire,
     pub(crate) client: Arc<Entry>,
-    metrics: Arc<Metrics>,
+    recorder: Recorder,
     /// `None`, and so unlisted and without cursors, as soon as the connection has ended.
     attached: Option<(Membership, Subscriptions)>,
     batch: Vec<Message>,
-    /// When the oldest log entry that waits for a flush was appended, as far as it is known.
-    oldest: Option<Instant>,
     deadlines: Deadlines,
     /// The budget of messages. A client that exceeds a budget is closed with 1008.
     messages: Budget,
@@ -68,10 +64,9 @@ impl Socket {
         Socket {
             wire,
             client: Arc::clone(&membership.client),
-            metrics: Arc::clone(metrics),
+            recorder: Recorder::new(metrics),
             attached: Some((membership, Subscriptions::new(cursor))),
             batch: Vec::new(),
-            oldest: None,
             deadlines: Deadlines::new(config),
             messages: Budget::new(config.message_rate()),
             controls: Budget::new(config.control_rate()),
@@ -135,9 +130,8 @@ impl Socket {
     /// The longer delay of two budgets, that of messages and that of bytes. See
     /// [`Connection::hurry`](crate::Connection::hurry).
     pub(crate) fn until_half(&self) -> Option<Duration> {
-        self.messages
-            .until_half()
-            .max(self.wire.meter().budget.until_half())
+        let bytes = &self.wire.meter().budget;
+        self.messages.until_half().max(bytes.until_half())
     }
 
     /// Ends the connection from this side.
@@ -206,17 +200,17 @@ impl Socket {
             match self.wire.read()? {
                 Some(Received::Message(message)) => {
                     self.client.tally.received(&message);
-                    spend(&mut self.messages)?;
+                    self.messages.spend(1.0).map_err(too_fast)?;
                     self.deadlines.in_message(false);
                     return Ok(Poll::Ready(message));
                 }
                 Some(Received::Ping(_)) => {
                     self.unflushed = true;
-                    spend(&mut self.controls)?;
+                    self.controls.spend(1.0).map_err(too_fast)?;
                 }
                 // The answer to our own ping is free.
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
-                Some(Received::Pong(_)) => spend(&mut self.controls)?,
+                Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(too_fast)?,
                 None => {
                     self.drained = true;
                     self.deadlines
@@ -257,11 +251,7 @@ impl Socket {
         let mut batch = std::mem::take(&mut self.batch);
         let summary = logs.next_batch(&mut batch, waker);
         self.client.tally.delivered(summary.entries);
-        // A write takes the cache line from the other cores, even if nothing changes.
-        if summary.gaps > 0 {
-            self.metrics.gaps.inc_by(summary.gaps);
-        }
-        self.oldest = earlier(self.oldest, summary.oldest);
+        self.recorder.batch(&summary);
         for message in batch.drain(..) {
             self.write(message)?;
         }
@@ -289,11 +279,7 @@ impl Socket {
             self.deadlines.flush_began(self.wire.meter().sent);
         } else {
             self.deadlines.flush_ended();
-            // Several messages leave with one flush. The oldest has the longest delivery delay.
-            if let Some(oldest) = self.oldest.take() {
-                let delay = oldest.elapsed().as_secs_f64();
-                self.metrics.fanout_seconds.observe(delay);
-            }
+            self.recorder.flushed();
         }
         Ok(!self.unflushed)
     }
@@ -306,15 +292,11 @@ impl Socket {
             },
             Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.meter().sent) => Ok(()),
             Due::PongMissing => {
-                self.metrics.heartbeats_missed.inc();
-                let reason = "keepalive ping timeout";
-                Err(End::ByUs(CloseReason::new(
-                    CloseReason::SERVER_ERROR,
-                    reason,
-                )))
+                self.recorder.metrics.heartbeats_missed.inc();
+                Err(End::ping_timeout())
             }
             Due::FlushStuck => {
-                self.metrics.slow_clients.inc();
+                self.recorder.metrics.slow_clients.inc();
                 Err(End::policy(CloseReason::TOO_SLOW))
             }
             Due::MessageSlow => Err(End::policy("Message too slow")),
@@ -325,28 +307,14 @@ impl Socket {
     /// read it is not counted any more. From now on the handler reads `None`;
     /// [`finish`](Socket::finish) does the part that takes time.
     fn end_with(&mut self, end: End) {
-        self.record(&end);
+        self.recorder.ended(&end, &self.client.info);
         self.attached = None;
         self.wire.end(&end);
         self.end = Some(end);
     }
-
-    /// Records the end of the connection: one log line, and the metrics.
-    fn record(&self, end: &End) {
-        let client = &self.client.info;
-        let (how, code, reason) = match end {
-            End::ByPeer(why) => ("by the client", Some(why.code()), why.reason()),
-            End::ByUs(why) => ("by the server", Some(why.code()), why.reason()),
-            End::Broken(error) => ("without a Close frame", None, error.as_str()),
-        };
-        let (id, peer) = (client.id, client.peer_addr);
-        tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed {how}");
-        self.metrics.closed(end.code(), client.since.elapsed());
-    }
 }
 
-/// Charges one message, ping or pong.
-fn spend(budget: &mut Budget) -> Result<(), End> {
-    let spent = budget.spend(1.0);
-    spent.map_err(|_| End::policy(CloseReason::TOO_FAST))
+/// The end of a client that has exceeded a budget.
+fn too_fast(_: Duration) -> End {
+    End::policy(CloseReason::TOO_FAST)
 }

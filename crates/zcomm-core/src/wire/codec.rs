@@ -83,6 +83,12 @@ impl End {
         }
     }
 
+    /// The client did not answer a ping in time.
+    pub(crate) fn ping_timeout() -> End {
+        let reason = "keepalive ping timeout";
+        End::ByUs(CloseReason::new(CloseReason::SERVER_ERROR, reason))
+    }
+
     /// The client broke a rule of this server: close code 1008.
     pub(crate) fn policy(reason: &str) -> End {
         End::ByUs(CloseReason::new(CloseReason::POLICY, reason))
