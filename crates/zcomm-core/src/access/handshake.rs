@@ -88,7 +88,7 @@ impl Gate {
         };
         let (name, close_with) = match token {
             Ok(name) => (name, None),
-            Err(refusal) if refusal.status() == 401 && self.refuse == RefuseBy::Close => {
+            Err(refusal) if refusal.row().status == 401 && self.refuse == RefuseBy::Close => {
                 (None, Some(refusal))
             }
             Err(refusal) => return Err(refusal),

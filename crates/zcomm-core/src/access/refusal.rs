@@ -6,6 +6,8 @@
 //!
 //! The response body, the log line and `/why` all read this table.
 
+use serde::Serialize;
+
 use crate::protocol::close_reason::CloseReason;
 
 /// How a wrong or missing token is answered.
@@ -55,16 +57,22 @@ pub(crate) enum Refusal {
     HttpVersion,
 }
 
-/// What is said about a refusal, in numbers and in words.
-struct Row {
-    status: u16,
-    word: &'static str,
-    reason: &'static str,
-    help: &'static str,
+/// What is said about a refusal, in numbers and in words. As JSON it is the answer to `/why`.
+#[derive(Serialize)]
+pub(crate) struct Row {
+    /// The HTTP status code.
+    pub(crate) status: u16,
+    /// The word under which it is counted.
+    #[serde(skip)]
+    pub(crate) word: &'static str,
+    /// What happened. The two about tokens are also the reasons of close 1008.
+    pub(crate) reason: &'static str,
+    /// What to do next.
+    pub(crate) help: &'static str,
 }
 
 impl Refusal {
-    /// Every [`word`](Refusal::word) for a handshake.
+    /// Every [`word`](Row::word) for a handshake.
     pub(crate) const WORDS: [&'static str; 13] = [
         "malformed",
         "token_missing",
@@ -81,29 +89,9 @@ impl Refusal {
         "http_version",
     ];
 
-    /// The word under which it is counted.
-    pub(crate) fn word(self) -> &'static str {
-        self.row().word
-    }
-
-    /// The HTTP status code.
-    pub(crate) fn status(self) -> u16 {
-        self.row().status
-    }
-
-    /// What happened. The two about tokens are also the reasons of close 1008.
-    pub(crate) fn reason(self) -> &'static str {
-        self.row().reason
-    }
-
-    /// What to do next.
-    pub(crate) fn help(self) -> &'static str {
-        self.row().help
-    }
-
     /// The table.
     #[rustfmt::skip]
-    fn row(self) -> Row {
+    pub(crate) fn row(self) -> Row {
         let row = |status, word, reason, help| Row { status, word, reason, help };
         match self {
             Refusal::Malformed(rule) => row(400, "malformed", rule,
@@ -163,13 +151,13 @@ mod tests {
             Full,
             HttpVersion,
         ];
-        assert_eq!(all.map(Refusal::word), Refusal::WORDS);
+        assert_eq!(all.map(|refusal| refusal.row().word), Refusal::WORDS);
     }
 
     #[test]
     fn the_reasons_that_travel_in_a_close_frame_fit_into_it() {
         for refusal in [Refusal::TokenMissing, Refusal::TokenWrong] {
-            assert!(refusal.reason().len() <= 123, "RFC 6455 section 5.5");
+            assert!(refusal.row().reason.len() <= 123, "RFC 6455 section 5.5");
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{
     Error as WireError,
     client::IntoClientRequest,
     error::{ProtocolError, SubProtocolError},
-    handshake::client::{Request, Response},
+    handshake::client::Request,
     http::{
         HeaderName, HeaderValue,
         header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_EXTENSIONS},
@@ -28,11 +28,7 @@ use crate::{
     error::connect::ConnectError,
     text::shown::printable,
     tls::trust::{Trust, Witness},
-    wire::{
-        codec::Wire,
-        counted_tcp::{CountedTcp, SpeaksTls},
-        transport::Transport,
-    },
+    wire::{codec::Wire, counted_tcp::CountedTcp, transport::Transport},
     xray::Direction,
 };
 
@@ -53,9 +49,12 @@ impl Target {
         let transport = transport.watched(options.xray.as_ref(), addr, Direction::ServerToClient);
         let secrets = Secrets::new(self.uri.query(), options.token.as_deref());
         let request_lines = request_lines(&request, &secrets);
-        let (wire, response) = self
-            .upgrade(transport, request, options.max_message_bytes, &secrets)
-            .await?;
+        let opened = Wire::connect(transport, request, options.max_message_bytes).await;
+        let (wire, response) = opened.map_err(|error| self.not_upgraded(error, &secrets))?;
+        if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+            // RFC 6455 section 4.1: then the client must fail the connection.
+            return Err(self.not_websocket(&"it uses an extension that the client did not offer"));
+        }
         let opening = Opening {
             addr,
             tls,
@@ -75,7 +74,7 @@ impl Target {
             .peer_addr()
             .map_err(|source| self.unreachable(source))?;
         if !self.tls {
-            let tcp = CountedTcp::expecting_text(stream);
+            let tcp = CountedTcp::expecting_text(stream, self.place.clone());
             return Ok((Transport::Plain(tcp), addr, None));
         }
         let (transport, tls) = self.secure(stream, &options.trust).await?;
@@ -189,28 +188,14 @@ impl Target {
         Ok(request)
     }
 
-    /// Does the opening handshake over HTTP.
-    async fn upgrade(
-        &self,
-        transport: Transport,
-        request: Request,
-        max_message: usize,
-        secrets: &Secrets,
-    ) -> Result<(Wire, Response), ConnectError> {
-        let opened = Wire::connect(transport, request, max_message).await;
-        let (wire, response) = opened.map_err(|error| self.not_upgraded(error, secrets))?;
-        if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-            // RFC 6455 section 4.1: then the client must fail the connection.
-            return Err(self.not_websocket(&"it uses an extension that the client did not offer"));
-        }
-        Ok((wire, response))
-    }
-
     /// Explains an error of the opening handshake.
     fn not_upgraded(&self, error: WireError, secrets: &Secrets) -> ConnectError {
         let place = self.place.clone();
         match error {
-            WireError::Io(error) if SpeaksTls::caused(&error) => ConnectError::SpeaksTls { place },
+            WireError::Io(error) => match error.downcast() {
+                Ok(speaks_tls) => speaks_tls,
+                Err(error) => self.not_websocket(&WireError::Io(error)),
+            },
             WireError::Http(response) => ConnectError::Http {
                 status: response.status().as_u16(),
                 reason: refusal_reason(&response, secrets),

@@ -18,7 +18,7 @@ use crate::{
     access::origin::{Authority, Origin},
     client::{address::Target, options::ConnectOptions},
     error::connect::ConnectError,
-    wire::{counted_tcp::SpeaksTls, transport::Transport},
+    wire::transport::Transport,
 };
 
 /// A server to forward bytes to. It uses only these options: `url`, `addresses`, `trust` and
@@ -122,14 +122,7 @@ impl AsyncRead for ByteStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.transport).poll_read(context, buffer);
-        read.map_err(|error| match SpeaksTls::caused(&error) {
-            true => {
-                let place = self.place.clone();
-                io::Error::other(ConnectError::SpeaksTls { place })
-            }
-            false => error,
-        })
+        Pin::new(&mut self.transport).poll_read(context, buffer)
     }
 }
 

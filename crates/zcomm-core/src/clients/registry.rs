@@ -119,13 +119,9 @@ impl Entry {
 /// The clients of a server. Clones share one registry.
 #[derive(Clone)]
 pub struct Clients {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
     max_send_bytes: usize,
     last_id: Arc<AtomicU64>,
-    list: Mutex<List>,
+    list: Arc<Mutex<List>>,
 }
 
 #[derive(Default)]
@@ -142,34 +138,31 @@ struct List {
 impl Clients {
     /// An empty registry. `max_send_bytes` limits a direct message.
     pub(crate) fn new(max_send_bytes: usize) -> Clients {
-        Clients::build(max_send_bytes, Arc::default())
+        Clients {
+            max_send_bytes,
+            last_id: Arc::default(),
+            list: Arc::default(),
+        }
     }
 
     /// An empty registry that never gives a number that this one gives.
     pub(crate) fn beside(&self) -> Clients {
-        Clients::build(self.shared.max_send_bytes, Arc::clone(&self.shared.last_id))
-    }
-
-    fn build(max_send_bytes: usize, last_id: Arc<AtomicU64>) -> Clients {
         Clients {
-            shared: Arc::new(Shared {
-                max_send_bytes,
-                last_id,
-                list: Mutex::default(),
-            }),
+            list: Arc::default(),
+            ..self.clone()
         }
     }
 
     /// The number of connected clients.
     #[must_use]
     pub fn count(&self) -> usize {
-        lock(&self.shared.list).clients.len()
+        lock(&self.list).clients.len()
     }
 
     /// The connected clients, in the order in which they joined.
     #[must_use]
     pub fn list(&self) -> Vec<ClientInfo> {
-        lock(&self.shared.list)
+        lock(&self.list)
             .clients
             .values()
             .map(|client| client.info.clone())
@@ -208,9 +201,9 @@ impl Clients {
     /// Adds a client. The drop of the membership removes it.
     pub(crate) fn join(&self, peer_addr: SocketAddr) -> Membership {
         // Relaxed: the number alone matters, the list has its own lock.
-        let id = ClientId(self.shared.last_id.fetch_add(1, Ordering::Relaxed) + 1);
+        let id = ClientId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let since = Instant::now();
-        let mut list = lock(&self.shared.list);
+        let mut list = lock(&self.list);
         let client = Arc::new(Entry {
             info: ClientInfo {
                 id,
@@ -236,7 +229,7 @@ impl Clients {
     /// Orders every connection to close, also those that join later.
     pub(crate) fn disconnect_all(&self, why: &CloseReason) {
         let ids: Vec<_> = {
-            let mut list = lock(&self.shared.list);
+            let mut list = lock(&self.list);
             list.closing = Some(why.clone());
             list.clients.keys().copied().collect()
         };
@@ -248,16 +241,16 @@ impl Clients {
 
     /// The number of clients that have joined since the start.
     pub(crate) fn accepted(&self) -> u64 {
-        lock(&self.shared.list).joined
+        lock(&self.list).joined
     }
 
     /// The number of connected clients, and the sums of all counters since the start, with
     /// those of the clients that have left.
     pub(crate) fn sums(&self) -> (usize, Sums) {
-        let list = lock(&self.shared.list);
+        let list = lock(&self.list);
         let mut sums = list.departed;
         for client in list.clients.values() {
-            sums += client.tally.sums();
+            client.tally.add_to(&mut sums);
         }
         (list.clients.len(), sums)
     }
@@ -267,7 +260,7 @@ impl Clients {
     /// # Errors
     /// [`Error::MessageTooLarge`].
     pub(crate) fn check_size(&self, message: &Message) -> Result<()> {
-        let (size, limit) = (message.len(), self.shared.max_send_bytes);
+        let (size, limit) = (message.len(), self.max_send_bytes);
         match size > limit {
             true => Err(Error::MessageTooLarge { size, limit }),
             false => Ok(()),
@@ -275,7 +268,7 @@ impl Clients {
     }
 
     fn find(&self, id: ClientId) -> Result<Arc<Entry>> {
-        lock(&self.shared.list)
+        lock(&self.list)
             .clients
             .get(&id)
             .cloned()
@@ -291,10 +284,10 @@ pub(crate) struct Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let mut list = lock(&self.clients.shared.list);
+        let mut list = lock(&self.clients.list);
         list.clients.remove(&self.client.info.id);
         // Under the same lock, so that a sum contains each client exactly once.
-        list.departed += self.client.tally.sums();
+        self.client.tally.add_to(&mut list.departed);
     }
 }
 

@@ -6,10 +6,7 @@
 //! plain store are enough. A reader adds up all connections, once in some seconds. The counters
 //! of a connection are kept when it ends.
 
-use std::{
-    ops::AddAssign,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::protocol::message::Message;
 
@@ -71,26 +68,13 @@ impl Tally {
         self.deliveries.add(entries);
     }
 
-    /// Returns the current values.
-    pub(crate) fn sums(&self) -> Sums {
-        Sums {
-            texts: self.texts.get(),
-            binaries: self.binaries.get(),
-            bytes_received: self.bytes_received.get(),
-            sent: self.sent.get(),
-            bytes_sent: self.bytes_sent.get(),
-            deliveries: self.deliveries.get(),
-        }
-    }
-}
-
-impl AddAssign for Sums {
-    fn add_assign(&mut self, other: Sums) {
-        self.texts += other.texts;
-        self.binaries += other.binaries;
-        self.bytes_received += other.bytes_received;
-        self.sent += other.sent;
-        self.bytes_sent += other.bytes_sent;
-        self.deliveries += other.deliveries;
+    /// Adds the current values to sums.
+    pub(crate) fn add_to(&self, sums: &mut Sums) {
+        sums.texts += self.texts.get();
+        sums.binaries += self.binaries.get();
+        sums.bytes_received += self.bytes_received.get();
+        sums.sent += self.sent.get();
+        sums.bytes_sent += self.bytes_sent.get();
+        sums.deliveries += self.deliveries.get();
     }
 }

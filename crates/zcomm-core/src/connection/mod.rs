@@ -2,9 +2,7 @@
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod deadlines;
-pub(crate) mod delay;
-pub(crate) mod ended;
-pub(crate) mod limits;
+pub(crate) mod recorder;
 
 pub(crate) mod socket;
 

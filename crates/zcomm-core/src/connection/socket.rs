@@ -22,14 +22,12 @@ use crate::{
     clients::registry::{Entry, Membership},
     connection::{
         deadlines::{Deadlines, Due},
-        delay::DeliveryDelay,
-        ended,
-        limits::Limits,
+        recorder::Recorder,
     },
     error::{Error, Result},
     hub::{cursor::Cursor, subscriptions::Subscriptions},
     metrics::counters::Metrics,
-    protocol::{close_reason::CloseReason, message::Message},
+    protocol::{close_reason::CloseReason, message::Message, rate::Budget},
     settings::config::Config,
     wire::codec::{End, Received, Wire},
 };
@@ -38,13 +36,15 @@ use crate::{
 pub(crate) struct Socket {
     wire: Wire,
     pub(crate) client: Arc<Entry>,
-    metrics: Arc<Metrics>,
+    recorder: Recorder,
     /// `None`, and so unlisted and without cursors, as soon as the connection has ended.
     attached: Option<(Membership, Subscriptions)>,
     batch: Vec<Message>,
-    delay: DeliveryDelay,
     deadlines: Deadlines,
-    limits: Limits,
+    /// The budget of messages. A client that exceeds a budget is closed with 1008.
+    messages: Budget,
+    /// The budget of pings and pongs.
+    controls: Budget,
     /// The codec needs more input than it has.
     drained: bool,
     /// The codec holds output that the network has not accepted.
@@ -64,12 +64,12 @@ impl Socket {
         Socket {
             wire,
             client: Arc::clone(&membership.client),
-            metrics: Arc::clone(metrics),
+            recorder: Recorder::new(metrics),
             attached: Some((membership, Subscriptions::new(cursor))),
             batch: Vec::new(),
-            delay: DeliveryDelay::default(),
             deadlines: Deadlines::new(config),
-            limits: Limits::new(config),
+            messages: Budget::new(config.message_rate()),
+            controls: Budget::new(config.control_rate()),
             drained: false,
             unflushed: false,
             end: None,
@@ -107,7 +107,7 @@ impl Socket {
     /// Waits until the network has accepted everything.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.sent());
+            self.deadlines.flush_began(self.wire.meter().sent);
         }
         self.poll_space(context)
     }
@@ -130,7 +130,8 @@ impl Socket {
     /// The longer delay of two budgets, that of messages and that of bytes. See
     /// [`Connection::hurry`](crate::Connection::hurry).
     pub(crate) fn until_half(&self) -> Option<Duration> {
-        self.limits.until_half().max(self.wire.until_half())
+        let bytes = &self.wire.meter().budget;
+        self.messages.until_half().max(bytes.until_half())
     }
 
     /// Ends the connection from this side.
@@ -199,20 +200,21 @@ impl Socket {
             match self.wire.read()? {
                 Some(Received::Message(message)) => {
                     self.client.tally.received(&message);
-                    self.limits.message()?;
+                    self.messages.spend(1.0).map_err(too_fast)?;
                     self.deadlines.in_message(false);
                     return Ok(Poll::Ready(message));
                 }
                 Some(Received::Ping(_)) => {
                     self.unflushed = true;
-                    self.limits.control()?;
+                    self.controls.spend(1.0).map_err(too_fast)?;
                 }
                 // The answer to our own ping is free.
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
-                Some(Received::Pong(_)) => self.limits.control()?,
+                Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(too_fast)?,
                 None => {
                     self.drained = true;
-                    self.deadlines.in_message(self.wire.in_message());
+                    self.deadlines
+                        .in_message(self.wire.meter().frames.in_message());
                     return Ok(Poll::Pending);
                 }
             }
@@ -249,8 +251,7 @@ impl Socket {
         let mut batch = std::mem::take(&mut self.batch);
         let summary = logs.next_batch(&mut batch, waker);
         self.client.tally.delivered(summary.entries);
-        self.metrics.gaps.add(summary.gaps);
-        self.delay.start(summary.oldest);
+        self.recorder.batch(&summary);
         for message in batch.drain(..) {
             self.write(message)?;
         }
@@ -266,7 +267,7 @@ impl Socket {
     fn put_frame(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<(), End> {
         self.unflushed = true;
         if !put(&mut self.wire)? {
-            self.deadlines.flush_began(self.wire.sent());
+            self.deadlines.flush_began(self.wire.meter().sent);
         }
         Ok(())
     }
@@ -275,27 +276,27 @@ impl Socket {
     fn flush(&mut self) -> Result<bool, End> {
         self.unflushed = self.unflushed && !self.wire.flush()?;
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.sent());
+            self.deadlines.flush_began(self.wire.meter().sent);
         } else {
             self.deadlines.flush_ended();
-            self.delay.end(&self.metrics.fanout_seconds);
+            self.recorder.flushed();
         }
         Ok(!self.unflushed)
     }
 
     fn on_due(&mut self, due: Due) -> Result<(), End> {
         match due {
-            Due::Ping => match self.deadlines.ping(self.wire.sent()) {
+            Due::Ping => match self.deadlines.ping(self.wire.meter().sent) {
                 Some(payload) => self.put_frame(|wire| wire.ping(&payload)),
                 None => Ok(()),
             },
-            Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.sent()) => Ok(()),
+            Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.meter().sent) => Ok(()),
             Due::PongMissing => {
-                self.metrics.heartbeats_missed.add(1);
+                self.recorder.metrics.heartbeats_missed.inc();
                 Err(End::ping_timeout())
             }
             Due::FlushStuck => {
-                self.metrics.slow_clients.add(1);
+                self.recorder.metrics.slow_clients.inc();
                 Err(End::policy(CloseReason::TOO_SLOW))
             }
             Due::MessageSlow => Err(End::policy("Message too slow")),
@@ -306,9 +307,14 @@ impl Socket {
     /// read it is not counted any more. From now on the handler reads `None`;
     /// [`finish`](Socket::finish) does the part that takes time.
     fn end_with(&mut self, end: End) {
-        ended::record(&end, &self.client.info, &self.metrics);
+        self.recorder.ended(&end, &self.client.info);
         self.attached = None;
         self.wire.end(&end);
         self.end = Some(end);
     }
+}
+
+/// The end of a client that has exceeded a budget.
+fn too_fast(_: Duration) -> End {
+    End::policy(CloseReason::TOO_FAST)
 }

@@ -8,7 +8,6 @@
 use std::{
     convert::Infallible,
     future::{poll_fn, ready},
-    net::SocketAddr,
     sync::{Mutex, PoisonError},
 };
 
@@ -77,22 +76,16 @@ impl Router {
 
 /// Logs what arrived in place of a request, if anything did.
 fn log_broken(error: &hyper::Error, input: &[u8], accepted: &Accepted<'_>) {
-    let peer = accepted.peer;
-    match instead_of_a_request(error, input, accepted.local) {
-        Some(reason) => tracing::info!(%peer, reason, "handshake.rejected"),
-        None => tracing::debug!(%peer, %error, "the client left before it had an answer"),
-    }
-}
-
-fn instead_of_a_request(error: &hyper::Error, input: &[u8], local: SocketAddr) -> Option<String> {
-    if input.starts_with(&[0x16, 0x03]) {
-        return Some(format!(
-            "this looks like TLS: use ws://{local}/, this port speaks plain WebSocket"
-        ));
-    }
-    if input.starts_with(b"PRI * HTTP/2.0") {
-        return Some("h2_preface: HTTP/2 is not spoken here, use HTTP/1.1".to_owned());
-    }
-    let broken = error.is_parse() || error.is_parse_too_large();
-    broken.then(|| format!("not an HTTP request: {error}"))
+    let Accepted { peer, local, .. } = accepted;
+    let reason = if input.starts_with(&[0x16, 0x03]) {
+        format!("this looks like TLS: use ws://{local}/, this port speaks plain WebSocket")
+    } else if input.starts_with(b"PRI * HTTP/2.0") {
+        "h2_preface: HTTP/2 is not spoken here, use HTTP/1.1".to_owned()
+    } else if error.is_parse() || error.is_parse_too_large() {
+        format!("not an HTTP request: {error}")
+    } else {
+        tracing::debug!(%peer, %error, "the client left before it had an answer");
+        return;
+    };
+    tracing::info!(%peer, reason, "handshake.rejected");
 }

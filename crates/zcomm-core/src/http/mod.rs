@@ -4,7 +4,6 @@
 pub(crate) mod response;
 
 pub(crate) mod page;
-pub(crate) mod statistics;
 pub(crate) mod viewers;
 
 pub(crate) mod router;

@@ -7,16 +7,11 @@
 //! The response has a content security policy that names the page's own script by its hash: a
 //! script hidden in a message cannot run, and the page can send nothing to another server.
 
-use bytes::Bytes;
 use data_encoding::BASE64;
-use http_body_util::Full;
-use hyper::{
-    Response,
-    header::{self, HeaderValue},
-};
+use hyper::header::{self, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use crate::http::response::ok;
+use crate::http::response::{Answer, ok};
 
 /// A page and the files it needs, all part of the program.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +39,7 @@ pub struct Asset {
 
 impl Page {
     /// The file under this path, if there is one.
-    pub(crate) fn response(&self, path: &str) -> Option<Response<Full<Bytes>>> {
+    pub(crate) fn response(&self, path: &str) -> Option<Answer> {
         if path == "/" {
             return Some(document(self.html, "'none'"));
         }
@@ -57,7 +52,7 @@ impl Page {
 }
 
 /// A document that `ancestors` may put into a frame.
-fn document(html: &'static str, ancestors: &str) -> Response<Full<Bytes>> {
+fn document(html: &'static str, ancestors: &str) -> Answer {
     let mut response = ok("text/html; charset=utf-8", html);
     if let Ok(policy) = HeaderValue::try_from(policy(html, ancestors)) {
         let headers = response.headers_mut();

@@ -13,8 +13,11 @@ use serde::Serialize;
 
 use crate::access::refusal::Refusal;
 
+/// A response with its whole body.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
 /// A response with status 200.
-pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(body.into()));
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -28,7 +31,7 @@ pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Response<Full<By
 }
 
 /// RFC 6455 section 4.2.2. No extension and no subprotocol is offered.
-pub(crate) fn switching_protocols(accept: &str) -> Response<Full<Bytes>> {
+pub(crate) fn switching_protocols(accept: &str) -> Answer {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -40,19 +43,14 @@ pub(crate) fn switching_protocols(accept: &str) -> Response<Full<Bytes>> {
     response
 }
 
-pub(crate) fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
-    let text = format!(
-        "{} {}: {}\n",
-        refusal.status(),
-        refusal.reason(),
-        refusal.help()
-    );
-    let mut response = ok("text/plain; charset=utf-8", text);
-    *response.status_mut() =
-        StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+pub(crate) fn refused(refusal: Refusal) -> Answer {
+    let row = refusal.row();
+    let text = format!("{} {}: {}\n", row.status, row.reason, row.help);
+    let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = plain(status, text);
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
-    match refusal.status() {
+    match row.status {
         401 => set(header::WWW_AUTHENTICATE, "Bearer"),
         405 => set(header::ALLOW, "GET"),
         426 => {
@@ -66,21 +64,22 @@ pub(crate) fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
     response
 }
 
-pub(crate) fn empty() -> Response<Full<Bytes>> {
-    let mut response = ok("text/plain; charset=utf-8", Bytes::new());
-    *response.status_mut() = StatusCode::NO_CONTENT;
+/// A response of plain text.
+pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    let mut response = ok("text/plain; charset=utf-8", text);
+    *response.status_mut() = status;
     response
 }
 
 /// A JSON response. It ends with a line end, for terminals.
-pub(crate) fn json(value: &impl Serialize) -> Response<Full<Bytes>> {
+pub(crate) fn json(value: &impl Serialize) -> Answer {
     // Numbers and constants cannot fail to become JSON.
     let mut body = serde_json::to_vec(value).unwrap_or_default();
     body.push(b'\n');
     ok("application/json", body)
 }
 
-pub(crate) fn allow_page(response: &mut Response<Full<Bytes>>, origin: HeaderValue) {
+pub(crate) fn allow_page(response: &mut Answer, origin: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));

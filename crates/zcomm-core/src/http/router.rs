@@ -1,17 +1,17 @@
 //! Which path gets which answer: a page, figures, a refusal, or a WebSocket.
 //!
 //! A learner who types the server's address into a browser gets the lesson's page. A monitor
-//! asks `/healthz` and `/metrics`; a page asks `/stats` and, after a refusal, `/why`.
+//! asks `/healthz` and `/metrics`; a page asks `/stats` and, after a refusal, `/why`. A chat's
+//! rooms have names, and a graph shows when people come and go, so the gate decides who may read
+//! `/metrics`.
 //!
 //! In production, pages come from a server made for them, and the WebSocket port answers 426 to
 //! everything else.
 
 use std::{net::SocketAddr, sync::Arc};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
-    Method, Response,
+    Method, StatusCode,
     header::{HOST, HeaderValue, ORIGIN},
 };
 use serde::Serialize;
@@ -20,7 +20,7 @@ use tracing::field::debug;
 
 use crate::{
     access::{
-        handshake::{Admission, Caller, Gate},
+        handshake::{Caller, Gate},
         refusal::Refusal,
         request::Request,
         slots::Slot,
@@ -29,18 +29,17 @@ use crate::{
     clients::registry::{Clients, Membership},
     http::{
         page::Page,
-        response::{allow_page, empty, json, ok, refused, switching_protocols},
-        statistics::Statistics,
+        response::{Answer, allow_page, json, ok, plain, refused, switching_protocols},
         viewers::Viewers,
     },
     hub::{cursor::Cursor, log::Hub},
-    metrics::counters::Metrics,
+    metrics::{
+        counters::Metrics,
+        prometheus::{ReadFigures, Sources, TEXT_FORMAT},
+    },
     protocol::message::excerpt,
     wire::transport::Transport,
 };
-
-/// A response with its whole body.
-pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Everything an answer can depend on.
 pub(crate) struct Router {
@@ -52,7 +51,10 @@ pub(crate) struct Router {
     /// Present when the server runs with an X-ray.
     pub(crate) viewers: Option<Viewers>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) statistics: Statistics,
+    pub(crate) figures: Option<Arc<ReadFigures>>,
+    pub(crate) max_connections: usize,
+    /// Whether `/stats` is as private as `/metrics`.
+    pub(crate) private_stats: bool,
 }
 
 /// An accepted TCP connection, before its request.
@@ -74,11 +76,17 @@ pub(crate) enum Guest {
     Refused(Refusal),
 }
 
+/// `/stats`: some numbers as JSON, for pages.
 #[derive(Serialize)]
-struct Reason {
-    status: u16,
-    reason: &'static str,
-    help: &'static str,
+struct Stats {
+    clients: usize,
+    max_connections: usize,
+    accepted: u64,
+    refused: u64,
+    broadcasts: u64,
+    messages_received: u64,
+    messages_sent: u64,
+    uptime_seconds: u64,
 }
 
 impl Router {
@@ -92,9 +100,8 @@ impl Router {
             // The attempt is a secret of the page that made it, so no other check is needed.
             // One that refused the handshake would refuse this question as well.
             "/why" if request.method == Method::GET => Ok((self.why(request), None)),
-            "/ws" => self.upgrade(request, accepted),
+            "/ws" | "/xray" => self.upgrade(request, accepted),
             "/" if request.is_handshake() => self.upgrade(request, accepted),
-            "/xray" => self.upgrade_viewer(request, accepted),
             _ => self
                 .document(request, accepted)
                 .map(|answer| (answer, None)),
@@ -102,45 +109,34 @@ impl Router {
         answer.unwrap_or_else(|refusal| (self.refuse(request, refusal, accepted.peer), None))
     }
 
-    /// Lets a client in, if the gate does.
+    /// Lets a client in, if the gate does. At `/xray` the client is a page that wants to read the
+    /// X-ray of its other connection.
     fn upgrade(
         &self,
         request: &Request<'_>,
         accepted: &Accepted<'_>,
     ) -> Result<(Answer, Option<Guest>), Refusal> {
         let admission = self.gate.judge(request, accepted.local, accepted.slot)?;
-        let response = switching_protocols(&admission.accept);
-        if let Some(guest) = self.closed_at_once(&admission) {
-            return Ok((response, Some(guest)));
-        }
-        let took = accepted.since.elapsed().as_secs_f64();
-        self.metrics.handshake_seconds.observe(took);
-        let membership = self.clients.join(accepted.peer);
-        let cursor = self.hub.cursor(membership.client.info.id);
-        let guest = Guest::Client(membership, cursor, admission.caller);
-        Ok((response, Some(guest)))
-    }
-
-    /// Lets a page in that wants to read the X-ray of its other connection.
-    fn upgrade_viewer(
-        &self,
-        request: &Request<'_>,
-        accepted: &Accepted<'_>,
-    ) -> Result<(Answer, Option<Guest>), Refusal> {
-        let admission = self.gate.judge(request, accepted.local, accepted.slot)?;
-        let response = switching_protocols(&admission.accept);
-        if let Some(guest) = self.closed_at_once(&admission) {
-            return Ok((response, Some(guest)));
-        }
-        let viewers = self.viewers.as_ref().ok_or(Refusal::NoXray)?;
-        let (membership, cursor) = viewers.join(request.query.only("watch"), accepted.peer)?;
-        Ok((response, Some(Guest::Viewer(membership, cursor))))
-    }
-
-    fn closed_at_once(&self, admission: &Admission) -> Option<Guest> {
-        let refusal = admission.close_with?;
-        self.metrics.refusals.add(refusal.word());
-        Some(Guest::Refused(refusal))
+        let guest = match admission.close_with {
+            Some(refusal) => {
+                self.metrics.refusals.add(refusal.row().word);
+                Guest::Refused(refusal)
+            }
+            None if request.path == "/xray" => {
+                let viewers = self.viewers.as_ref().ok_or(Refusal::NoXray)?;
+                let (membership, cursor) =
+                    viewers.join(request.query.only("watch"), accepted.peer)?;
+                Guest::Viewer(membership, cursor)
+            }
+            None => {
+                let took = accepted.since.elapsed().as_secs_f64();
+                self.metrics.handshake_seconds.observe(took);
+                let membership = self.clients.join(accepted.peer);
+                let cursor = self.hub.cursor(membership.client.info.id);
+                Guest::Client(membership, cursor, admission.caller)
+            }
+        };
+        Ok((switching_protocols(&admission.accept), Some(guest)))
     }
 
     /// Answers a request that is no handshake.
@@ -151,15 +147,21 @@ impl Router {
             return Err(Refusal::Method);
         }
         match request.path {
-            "/healthz" => Ok(ok("text/plain; charset=utf-8", "ok\n")),
+            "/healthz" => Ok(plain(StatusCode::OK, "ok\n")),
             "/stats" => self.stats(request, accepted),
             "/metrics" => {
                 self.gate
                     .judge_reader(request, accepted.peer, accepted.slot)?;
-                Ok(self.statistics.metrics())
+                let sources = Sources {
+                    metrics: Arc::clone(&self.metrics),
+                    clients: self.clients.clone(),
+                    hub: self.hub.clone(),
+                    figures: self.figures.clone(),
+                };
+                Ok(ok(TEXT_FORMAT, sources.text()))
             }
             // Browsers request it by themselves; a server without an icon is not at fault.
-            "/favicon.ico" => Ok(empty()),
+            "/favicon.ico" => Ok(plain(StatusCode::NO_CONTENT, "")),
             path => {
                 let page = self.page.as_ref().and_then(|page| page.response(path));
                 page.ok_or(Refusal::NotFound)
@@ -169,17 +171,24 @@ impl Router {
 
     /// `/stats`: public, unless the application made it private.
     fn stats(&self, request: &Request<'_>, accepted: &Accepted<'_>) -> Result<Answer, Refusal> {
-        let private = self.statistics.private;
-        if private {
+        if self.private_stats {
             self.gate
                 .judge_reader(request, accepted.peer, accepted.slot)?;
         }
-        let mut response = self
-            .statistics
-            .stats(&self.metrics, &self.clients, &self.hub);
+        let (clients, sums) = self.clients.sums();
+        let mut response = json(&Stats {
+            clients,
+            max_connections: self.max_connections,
+            accepted: self.clients.accepted(),
+            refused: self.metrics.refused(),
+            broadcasts: self.hub.position(),
+            messages_received: sums.texts + sums.binaries,
+            messages_sent: sums.sent,
+            uptime_seconds: self.metrics.started.elapsed().as_secs(),
+        });
         // A page that may open a WebSocket here may also read this.
         if let Ok(Some(origin)) = &request.origin
-            && !private
+            && !self.private_stats
             && self.gate.allows_origin(origin, request)
             && let Ok(value) = HeaderValue::try_from(origin.to_string())
         {
@@ -189,12 +198,13 @@ impl Router {
     }
 
     fn refuse(&self, request: &Request<'_>, refusal: Refusal, peer: SocketAddr) -> Answer {
-        let (status, reason) = (refusal.status(), refusal.reason());
+        let row = refusal.row();
+        let (status, reason) = (row.status, row.reason);
         if !request.is_handshake() {
             tracing::info!(%peer, status, reason, "request.refused");
             return refused(refusal);
         }
-        self.metrics.refusals.add(refusal.word());
+        self.metrics.refusals.add(row.word);
         if let Some(attempt) = request.attempt() {
             self.why.note(attempt, refusal);
         }
@@ -208,15 +218,9 @@ impl Router {
 
     /// Tells a page, once, why its attempt was refused.
     fn why(&self, request: &Request<'_>) -> Answer {
-        let noted = request
-            .attempt()
-            .and_then(|attempt| self.why.answer(attempt));
-        let mut response = match noted {
-            Some(refusal) => json(&Reason {
-                status: refusal.status(),
-                reason: refusal.reason(),
-                help: refusal.help(),
-            }),
+        let attempt = request.attempt();
+        let mut response = match attempt.and_then(|attempt| self.why.answer(attempt)) {
+            Some(refusal) => json(&refusal.row()),
             None => refused(Refusal::NotNoted),
         };
         // Any page may read it: only the page that made the attempt knows its number.
@@ -243,7 +247,8 @@ impl Router {
         }
         if let Some(viewers) = &self.viewers {
             let admitted = matches!(guest, Some(Guest::Client(..)));
-            viewers.show(&mut stream, attempt.as_deref(), admitted);
+            // A connection without an attempt gets no log.
+            stream.show_to(attempt.and_then(|attempt| viewers.watcher(&attempt, admitted)));
         }
         stream
     }

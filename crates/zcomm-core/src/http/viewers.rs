@@ -22,8 +22,7 @@ use crate::{
         log::{Hub, HubLimits},
     },
     metrics::counters::Metrics,
-    wire::transport::Transport,
-    xray::{Event, gap, tap::Watcher},
+    xray::{gap, tap::Watcher},
 };
 
 /// Attempts whose logs are kept: two for each learner of a class. Refused attempts have their own,
@@ -99,35 +98,24 @@ impl Viewers {
         Some(log)
     }
 
-    /// Writes the events of a connection, from its first byte, into the log of its attempt. A
-    /// connection without an attempt gets no log.
-    pub(crate) fn show(&self, connection: &mut Transport, attempt: Option<&str>, admitted: bool) {
-        connection.show_to(attempt.and_then(|attempt| self.watcher(attempt, admitted)));
-    }
-
-    /// Appends to the log of an attempt, without owning it: else a thousand connections would
-    /// keep a thousand logs.
-    fn watcher(&self, attempt: &str, admitted: bool) -> Option<Watcher> {
+    /// Writes the events of a connection into the log of its attempt, without owning the log:
+    /// else a thousand connections would keep a thousand logs.
+    pub(crate) fn watcher(&self, attempt: &str, admitted: bool) -> Option<Watcher> {
         let log = self.log(attempt, admitted)?.downgrade();
         Some(Box::new(move |seen| {
-            if let Some(log) = log.upgrade() {
-                append(&log, seen);
+            let Some(log) = log.upgrade() else { return };
+            // An event that is too long is replaced by a gap.
+            if log.broadcast(seen.to_json()).is_err() {
+                log.broadcast(gap(1, 1)).ok();
             }
         }))
-    }
-}
-
-fn append(log: &Hub, seen: &Event) {
-    // An event that is too long is replaced by a gap.
-    if log.broadcast(seen.to_json()).is_err() {
-        log.broadcast(gap(1, 1)).ok();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xray::EventKind;
+    use crate::xray::{Event, EventKind};
     use std::time::Duration;
 
     #[test]

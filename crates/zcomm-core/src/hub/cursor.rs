@@ -21,11 +21,6 @@ use crate::{
     protocol::message::Message,
 };
 
-/// The most entries in a batch.
-const BATCH_ENTRIES: usize = 64;
-/// A batch is full once it has this many bytes, so the buffer of a connection is bounded.
-const BATCH_BYTES: usize = 64 * 1024;
-
 /// What a cursor reads from the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
@@ -51,16 +46,13 @@ pub(crate) struct BatchSpace {
     bytes: usize,
 }
 
-impl Default for BatchSpace {
-    fn default() -> BatchSpace {
-        BatchSpace {
-            entries: BATCH_ENTRIES,
-            bytes: BATCH_BYTES,
-        }
-    }
-}
-
 impl BatchSpace {
+    /// The space of an empty batch. The limit on bytes bounds the buffer of a connection.
+    pub(crate) const ALL: BatchSpace = BatchSpace {
+        entries: 64,
+        bytes: 64 * 1024,
+    };
+
     pub(crate) fn is_used_up(&self) -> bool {
         self.entries == 0 || self.bytes == 0
     }
@@ -142,7 +134,7 @@ impl Cursor {
     pub async fn take(&mut self) -> Vec<Delivery> {
         let mut batch = Vec::new();
         poll_fn(|context| {
-            let mut space = BatchSpace::default();
+            let mut space = BatchSpace::ALL;
             self.forget_waker();
             loop {
                 let put =
@@ -363,7 +355,7 @@ mod tests {
             a.broadcast("a").unwrap();
             b.broadcast("b").unwrap();
         }
-        let (mut space, mut count) = (BatchSpace::default(), 0);
+        let (mut space, mut count) = (BatchSpace::ALL, 0);
         let mut read =
             |cursor: &mut Cursor| cursor.read_into(&mut space, Waker::noop(), |_, _, _| count += 1);
         assert_eq!(read(&mut cursors[0]), Progress::CaughtUp);

@@ -70,7 +70,7 @@ impl Subscriptions {
     /// Appends the next entries of all logs to `batch`.
     pub(crate) fn next_batch(&mut self, batch: &mut Vec<Message>, waker: &Waker) -> BatchSummary {
         let mut summary = BatchSummary::default();
-        let mut space = BatchSpace::default();
+        let mut space = BatchSpace::ALL;
         let cursors = 1 + self.more.len();
         let mut caught_up = 0;
         while caught_up < cursors && !space.is_used_up() {
@@ -113,7 +113,7 @@ impl Subscriptions {
 }
 
 /// The earlier of two times, as far as they are known.
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
 

@@ -9,12 +9,12 @@
 //! cannot add one. In production, alert on refusals by reason, slow clients, and the delivery
 //! delay.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::{
+    counter::Counter,
+    histogram::{Histogram, exponential_buckets},
+};
 use tokio::time::Instant;
 
 use crate::access::refusal::Refusal;
@@ -83,23 +83,6 @@ impl Metrics {
     }
 }
 
-/// A counter, which only grows.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, number: u64) {
-        // A write takes the cache line from the other cores, even if nothing changes.
-        if number > 0 {
-            self.0.fetch_add(number, Relaxed);
-        }
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
-
 /// One counter for each of some label values.
 #[derive(Debug)]
 pub(crate) struct LabelledCounters(Box<[(&'static str, Counter)]>);
@@ -114,7 +97,7 @@ impl LabelledCounters {
     pub(crate) fn add(&self, value: &str) {
         let find = |value| self.0.iter().find(|(known, _)| *known == value);
         if let Some((_, counter)) = find(value).or_else(|| find(OTHER)) {
-            counter.add(1);
+            counter.inc();
         }
     }
 

@@ -43,43 +43,12 @@ const MAX_VALUES: usize = 1024;
 /// Returns the current metrics of an application.
 pub(crate) type ReadFigures = dyn Fn() -> Vec<Figure> + Send + Sync;
 
-/// Writes all metrics of a server as text.
-pub(crate) struct Exposition {
-    registry: Registry,
-}
-
-impl Exposition {
-    pub(crate) fn new(
-        metrics: Arc<Metrics>,
-        clients: Clients,
-        hub: Hub,
-        figures: Option<Box<ReadFigures>>,
-    ) -> Exposition {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(Sources {
-            metrics,
-            clients,
-            hub,
-            figures,
-        }));
-        Exposition { registry }
-    }
-
-    /// Returns the current metrics.
-    pub(crate) fn text(&self) -> String {
-        let mut text = String::new();
-        // Writing into a string cannot fail.
-        encode_registry(&mut text, &self.registry).ok();
-        text
-    }
-}
-
 /// The sources of all numbers.
-struct Sources {
-    metrics: Arc<Metrics>,
-    clients: Clients,
-    hub: Hub,
-    figures: Option<Box<ReadFigures>>,
+pub(crate) struct Sources {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clients: Clients,
+    pub(crate) hub: Hub,
+    pub(crate) figures: Option<Arc<ReadFigures>>,
 }
 
 impl fmt::Debug for Sources {
@@ -101,6 +70,16 @@ impl Collector for Sources {
 }
 
 impl Sources {
+    /// Returns the current metrics as text.
+    pub(crate) fn text(self) -> String {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self));
+        let mut text = String::new();
+        // Writing into a string cannot fail.
+        encode_registry(&mut text, &registry).ok();
+        text
+    }
+
     fn connections(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let metrics = &self.metrics;
         let started = metrics.started_at.duration_since(UNIX_EPOCH);
@@ -258,6 +237,16 @@ impl Writer<'_> {
 mod tests {
     use super::*;
 
+    fn text(figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> String {
+        let sources = Sources {
+            metrics: Arc::new(Metrics::new()),
+            clients: Clients::new(100),
+            hub: Hub::default(),
+            figures: Some(Arc::new(figures)),
+        };
+        sources.text()
+    }
+
     #[test]
     fn a_name_that_a_client_chose_cannot_end_its_label() {
         let figures = || {
@@ -269,14 +258,9 @@ mod tests {
                 values: vec![("a\"} 1\nb\\".to_owned(), 7)],
             }]
         };
-        let exposition = Exposition::new(
-            Arc::new(Metrics::new()),
-            Clients::new(100),
-            Hub::default(),
-            Some(Box::new(figures)),
+        assert!(
+            text(figures).ends_with("# TYPE rooms gauge\nrooms{room=\"a\\\"} 1\\nb\\\\\"} 7\n")
         );
-        let text = exposition.text();
-        assert!(text.ends_with("# TYPE rooms gauge\nrooms{room=\"a\\\"} 1\\nb\\\\\"} 7\n"));
     }
 
     #[test]
@@ -290,8 +274,6 @@ mod tests {
                 values: (0..2000).map(|n| (n.to_string(), n)).collect(),
             }]
         };
-        let (metrics, hub) = (Arc::new(Metrics::new()), Hub::default());
-        let exposition = Exposition::new(metrics, Clients::new(100), hub, Some(Box::new(figures)));
-        assert_eq!(exposition.text().matches("many{").count(), 1024);
+        assert_eq!(text(figures).matches("many{").count(), 1024);
     }
 }

@@ -78,8 +78,7 @@ impl CloseReason {
     #[must_use]
     pub fn new(code: u16, reason: impl Into<String>) -> CloseReason {
         let code = match code {
-            1004..=1006 | 1015 => CloseReason::SERVER_ERROR,
-            1000..=4999 => code,
+            1000..=1003 | 1007..=1014 | 1016..=4999 => code,
             _ => CloseReason::SERVER_ERROR,
         };
         let mut reason = reason.into();

@@ -22,16 +22,15 @@ use crate::{
     clients::registry::Clients,
     connection::handle::Connection,
     error::{Error, Result},
-    http::{page::Page, router::Router, statistics::Statistics, viewers::Viewers},
+    http::{page::Page, router::Router, viewers::Viewers},
     hub::log::{Hub, HubLimits},
     metrics::{
         counters::{DROPPED, Metrics},
         figure::Figure,
-        prometheus::{Exposition, ReadFigures},
     },
     protocol::{close_reason::CloseReason, message::Message},
     server::{
-        announce::{announce, reached_from_here},
+        announce::{announce, reached_from_here, schemes},
         client_task::ClientTasks,
         descriptors,
         listener::{accept_failed, listen, may_complain, resolve},
@@ -41,14 +40,9 @@ use crate::{
 
 /// A server that listens. It serves clients once [`run`](Server::run) is called.
 pub struct Server {
-    config: Config,
+    client_tasks: ClientTasks,
     listener: TcpListener,
     local_addr: SocketAddr,
-    page: Option<Page>,
-    clients: Clients,
-    hub: Hub,
-    figures: Option<Box<ReadFigures>>,
-    private_stats: bool,
     /// Set when the token was made for this run, so that it can be shown once.
     new_token: Option<String>,
 }
@@ -88,17 +82,11 @@ impl Server {
         config.max_connections = descriptors::make_room(config.max_connections);
         let listener = listen(addr)?;
         let local_addr = listener.local_addr()?;
-        let hub = Hub::new(hub_limits(&config));
-        let clients = Clients::new(config.max_send_bytes());
+        let router = router(&config, local_addr);
         Ok(Server {
-            config,
+            client_tasks: ClientTasks { router, config },
             listener,
             local_addr,
-            page: None,
-            clients,
-            hub,
-            figures: None,
-            private_stats: false,
             new_token,
         })
     }
@@ -106,7 +94,7 @@ impl Server {
     /// Serves this page at `/`, beside the WebSocket.
     #[must_use]
     pub fn page(mut self, page: Page) -> Server {
-        self.page = Some(page);
+        self.client_tasks.router.page = Some(page);
         self
     }
 
@@ -117,7 +105,8 @@ impl Server {
         mut self,
         words: impl Fn(u64, u64) -> Message + Send + Sync + 'static,
     ) -> Server {
-        self.hub = Hub::with_gap_words(hub_limits(&self.config), words);
+        let limits = hub_limits(&self.client_tasks.config);
+        self.client_tasks.router.hub = Hub::with_gap_words(limits, words);
         self
     }
 
@@ -126,7 +115,7 @@ impl Server {
     /// figures are taken.
     #[must_use]
     pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Server {
-        self.figures = Some(Box::new(figures));
+        self.client_tasks.router.figures = Some(Arc::new(figures));
         self
     }
 
@@ -134,7 +123,7 @@ impl Server {
     /// Without it, every client that reaches the server may read it.
     #[must_use]
     pub fn private_stats(mut self) -> Server {
-        self.private_stats = true;
+        self.client_tasks.router.private_stats = true;
         self
     }
 
@@ -147,24 +136,20 @@ impl Server {
     /// Where a client on this machine connects, e.g. `ws://127.0.0.1:8765/`.
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if self.config.tls.is_some() {
-            "wss"
-        } else {
-            "ws"
-        };
+        let (scheme, _) = schemes(&self.client_tasks.config);
         format!("{scheme}://{}/", reached_from_here(self.local_addr))
     }
 
     /// The connected clients. A clone stays valid while the server runs.
     #[must_use]
     pub fn clients(&self) -> &Clients {
-        &self.clients
+        &self.client_tasks.router.clients
     }
 
     /// The log that every connection reads. A clone stays valid while the server runs.
     #[must_use]
     pub fn hub(&self) -> &Hub {
-        &self.hub
+        &self.client_tasks.router.hub
     }
 
     /// Serves until `shutdown` is ready: calls `handler` once for each connection, in a task of
@@ -182,9 +167,10 @@ impl Server {
         F: Future<Output = Result<()>> + Send + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        if self.config.announce {
+        let ClientTasks { router, config } = &self.client_tasks;
+        if config.announce {
             let token = self.new_token.as_deref();
-            announce(&self.config, self.local_addr, self.page, token);
+            announce(config, self.local_addr, router.page, token);
         }
         // Spawned, because the thread of `main` is the slowest of the runtime to wake; in
         // a set, because a set ends its task when this future is dropped.
@@ -203,32 +189,9 @@ impl Server {
         S: Future<Output = ()> + Send + 'static,
     {
         let (stop, stopping) = watch::channel(false);
-        let slots = Slots::new(
-            self.config.max_connections,
-            self.config.max_connections_per_ip,
-        );
-        let metrics = Arc::new(Metrics::new());
-        let (clients, hub) = (self.clients.clone(), self.hub.clone());
-        let statistics = Statistics {
-            exposition: Exposition::new(Arc::clone(&metrics), clients, hub, self.figures),
-            max_connections: self.config.max_connections,
-            private: self.private_stats,
-        };
-        let watched = self.config.xray.as_ref();
-        let viewers = watched.map(|_| Viewers::beside(&self.clients));
-        let client_tasks = Arc::new(ClientTasks {
-            router: Router {
-                gate: gate(&self.config, self.local_addr),
-                page: self.page,
-                clients: self.clients.clone(),
-                hub: self.hub.clone(),
-                why: Why::default(),
-                viewers,
-                metrics: Arc::clone(&metrics),
-                statistics,
-            },
-            config: self.config,
-        });
+        let client_tasks = Arc::new(self.client_tasks);
+        let ClientTasks { router, config } = &*client_tasks;
+        let slots = Slots::new(config.max_connections, config.max_connections_per_ip);
         let mut tasks = JoinSet::new();
         let mut last_complaint = None;
         let mut shutdown = std::pin::pin!(shutdown);
@@ -241,7 +204,7 @@ impl Server {
                             tasks.spawn(client_tasks.serve(stream, peer, slot, stopping.clone(), handler));
                         }
                         None => {
-                            metrics.refusals.add(DROPPED);
+                            router.metrics.refusals.add(DROPPED);
                             if may_complain(&mut last_complaint) {
                                 tracing::warn!(
                                     "server full: dropping new connections without a reply; raise \
@@ -259,15 +222,12 @@ impl Server {
         drop(self.listener);
         stop.send_replace(true);
         let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
-        self.clients.disconnect_all(&why);
-        if let Some(viewers) = &client_tasks.router.viewers {
+        router.clients.disconnect_all(&why);
+        if let Some(viewers) = &router.viewers {
             viewers.clients.disconnect_all(&why);
         }
         let all_ended = async { while tasks.join_next().await.is_some() {} };
-        if timeout(client_tasks.config.stop_timeout, all_ended)
-            .await
-            .is_err()
-        {
+        if timeout(config.stop_timeout, all_ended).await.is_err() {
             tracing::warn!(
                 "{} connections did not end in time and were dropped",
                 tasks.len()
@@ -285,16 +245,28 @@ fn hub_limits(config: &Config) -> HubLimits {
     }
 }
 
-/// Builds the gate from the settings.
-fn gate(config: &Config, bound: SocketAddr) -> Gate {
-    Gate {
-        origins: config.allowed_origins.clone(),
-        hosts: config.allowed_hosts.clone(),
-        tokens: config.known_tokens(),
-        require_auth: config.require_auth,
-        refuse: config.refuse,
-        loopback: bound.ip().is_loopback(),
-        port: bound.port(),
-        tls: config.tls.is_some(),
+/// Builds the router from the settings.
+fn router(config: &Config, bound: SocketAddr) -> Router {
+    let clients = Clients::new(config.max_send_bytes());
+    Router {
+        gate: Gate {
+            origins: config.allowed_origins.clone(),
+            hosts: config.allowed_hosts.clone(),
+            tokens: config.known_tokens(),
+            require_auth: config.require_auth,
+            refuse: config.refuse,
+            loopback: bound.ip().is_loopback(),
+            port: bound.port(),
+            tls: config.tls.is_some(),
+        },
+        page: None,
+        viewers: config.xray.as_ref().map(|_| Viewers::beside(&clients)),
+        clients,
+        hub: Hub::new(hub_limits(config)),
+        why: Why::default(),
+        metrics: Arc::new(Metrics::new()),
+        figures: None,
+        max_connections: config.max_connections,
+        private_stats: false,
     }
 }

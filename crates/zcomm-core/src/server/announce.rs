@@ -114,7 +114,7 @@ fn token(config: &Config, is_new: bool) {
 }
 
 /// The schemes of the WebSocket and of its page.
-fn schemes(config: &Config) -> (&'static str, &'static str) {
+pub(crate) fn schemes(config: &Config) -> (&'static str, &'static str) {
     match config.tls {
         Some(_) => ("wss", "https"),
         None => ("ws", "http"),

@@ -134,7 +134,7 @@ impl ClientTasks {
                 self.talk(Box::new(socket), Caller::default(), &view).await;
             }
             Guest::Refused(refusal) => {
-                let reason = refusal.reason();
+                let reason = refusal.row().reason;
                 tracing::info!(%peer, code = CloseReason::POLICY, reason, "handshake.rejected");
                 wire.close(&CloseReason::new(CloseReason::POLICY, reason));
                 wire.finish().await;

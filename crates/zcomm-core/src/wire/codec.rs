@@ -161,22 +161,12 @@ impl Wire {
 
     /// Whether the network has input. Much cheaper than a read of the codec.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
-        self.codec.get_ref().stream.is_readable(context)
+        self.meter().stream.is_readable(context)
     }
 
-    /// The number of bytes that the network has accepted.
-    pub(crate) fn sent(&self) -> u64 {
-        self.codec.get_ref().sent()
-    }
-
-    /// Whether the client has begun a message and not finished it.
-    pub(crate) fn in_message(&self) -> bool {
-        self.codec.get_ref().in_message()
-    }
-
-    /// See [`Budget::until_half`](crate::protocol::rate::Budget::until_half).
-    pub(crate) fn until_half(&self) -> Option<Duration> {
-        self.codec.get_ref().until_half()
+    /// What is known about the bytes below the codec.
+    pub(crate) fn meter(&self) -> &Meter {
+        self.codec.get_ref()
     }
 
     /// Reads what the other side sent next; `None` when the codec needs more input.
@@ -194,7 +184,7 @@ impl Wire {
                 Ok(tungstenite::Message::Close(frame)) => Err(End::ByPeer(frame.into())),
                 // The codec never returns a raw frame from a read.
                 Ok(tungstenite::Message::Frame(_)) => continue,
-                Err(error) if would_block(&error) => match self.codec.get_ref().overdrawn() {
+                Err(error) if would_block(&error) => match self.meter().overdrawn {
                     true => Err(End::policy(CloseReason::TOO_FAST)),
                     false => Ok(None),
                 },

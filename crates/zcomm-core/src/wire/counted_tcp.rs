@@ -2,7 +2,7 @@
 //!
 //! A byte budget counts here, below TLS: padding and empty TLS records cost time too, and
 //! never become text. A client that expects plain text also checks the first bytes: a TLS
-//! alert in their place is the error [`SpeaksTls`].
+//! alert in their place is the error [`ConnectError::SpeaksTls`].
 
 use std::{
     io,
@@ -15,24 +15,15 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::error::connect::ConnectError;
+
 /// A TCP connection that counts the bytes it reads.
 pub(crate) struct CountedTcp {
     stream: TcpStream,
     received: u32,
-    /// True until the first read of a client that expects plain text.
-    expects_text: bool,
-}
-
-/// A client connected with plain text to a port that speaks TLS.
-#[derive(Debug, thiserror::Error)]
-#[error("the server sent a TLS alert instead of text")]
-pub(crate) struct SpeaksTls;
-
-impl SpeaksTls {
-    /// Whether an error of a read is this one.
-    pub(crate) fn caused(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<SpeaksTls>())
-    }
+    /// The error of the first read if it finds a TLS alert. A client that expects plain text sets
+    /// it; the first read removes it.
+    on_alert: Option<Box<ConnectError>>,
 }
 
 impl CountedTcp {
@@ -40,15 +31,15 @@ impl CountedTcp {
         CountedTcp {
             stream,
             received: 0,
-            expects_text: false,
+            on_alert: None,
         }
     }
 
-    /// Like [`new`](CountedTcp::new), for a client: the first read fails with [`SpeaksTls`]
-    /// when it finds a TLS alert.
-    pub(crate) fn expecting_text(stream: TcpStream) -> CountedTcp {
+    /// Like [`new`](CountedTcp::new), for a client of the server at `place`: the first read fails
+    /// with [`ConnectError::SpeaksTls`] when it finds a TLS alert.
+    pub(crate) fn expecting_text(stream: TcpStream, place: String) -> CountedTcp {
         CountedTcp {
-            expects_text: true,
+            on_alert: Some(Box::new(ConnectError::SpeaksTls { place })),
             ..CountedTcp::new(stream)
         }
     }
@@ -75,10 +66,10 @@ impl AsyncRead for CountedTcp {
         let count = u32::try_from(read.len()).unwrap_or(u32::MAX);
         self.received = self.received.saturating_add(count);
         // RFC 8446 section 5.1: a record of type alert (21), version 3.
-        if std::mem::take(&mut self.expects_text) && read.starts_with(&[21, 3]) {
-            return Poll::Ready(Err(io::Error::other(SpeaksTls)));
+        match self.on_alert.take() {
+            Some(error) if read.starts_with(&[21, 3]) => Poll::Ready(Err(io::Error::other(*error))),
+            _ => Poll::Ready(Ok(())),
         }
-        Poll::Ready(Ok(()))
     }
 }
 

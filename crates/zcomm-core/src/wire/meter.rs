@@ -14,7 +14,6 @@ use std::{
     io::{self, Read, Write},
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use tokio::{
@@ -31,10 +30,12 @@ use crate::{
 pub(crate) struct Meter {
     pub(crate) stream: Transport,
     waker: Waker,
-    budget: Budget,
-    frames: Frames,
-    overdrawn: bool,
-    sent: u64,
+    pub(crate) budget: Budget,
+    pub(crate) frames: Frames,
+    /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
+    pub(crate) overdrawn: bool,
+    /// The number of bytes that the network has accepted.
+    pub(crate) sent: u64,
 }
 
 impl Meter {
@@ -61,26 +62,6 @@ impl Meter {
             self.waker = waker.clone();
         }
         changed
-    }
-
-    /// Whether the received bytes end in the middle of a message.
-    pub(crate) fn in_message(&self) -> bool {
-        self.frames.in_message()
-    }
-
-    /// The number of bytes that the network has accepted.
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent
-    }
-
-    /// See [`Budget::until_half`].
-    pub(crate) fn until_half(&self) -> Option<Duration> {
-        self.budget.until_half()
-    }
-
-    /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
-    pub(crate) fn overdrawn(&self) -> bool {
-        self.overdrawn
     }
 }
 
@@ -152,9 +133,9 @@ mod tests {
         let mut meter = Meter::new(transport, &[], Some(rate));
         let mut buffer = [0; 8];
         assert_eq!(meter.read(&mut buffer).unwrap(), 8);
-        assert!(!meter.overdrawn());
+        assert!(!meter.overdrawn);
         assert_eq!(meter.read(&mut buffer).unwrap(), 8);
-        assert!(meter.overdrawn());
+        assert!(meter.overdrawn);
         assert_eq!(
             meter.read(&mut buffer).unwrap_err().kind(),
             io::ErrorKind::WouldBlock

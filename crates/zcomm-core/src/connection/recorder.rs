@@ -1,0 +1,61 @@
+//! What a connection adds to the metrics of its server, and the log line about its end.
+//!
+//! The delivery delay is the time from a log to the network. A message has left when a flush
+//! succeeds. Several messages leave with one flush, and the oldest of them has waited longest,
+//! so one time is enough for all of them.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::{
+    clients::registry::ClientInfo,
+    hub::subscriptions::{BatchSummary, earlier},
+    metrics::counters::Metrics,
+    wire::codec::End,
+};
+
+/// Records the events of one connection.
+pub(crate) struct Recorder {
+    pub(crate) metrics: Arc<Metrics>,
+    /// When the oldest log entry that waits for a flush was appended, as far as it is known.
+    oldest: Option<Instant>,
+}
+
+impl Recorder {
+    pub(crate) fn new(metrics: &Arc<Metrics>) -> Recorder {
+        Recorder {
+            metrics: Arc::clone(metrics),
+            oldest: None,
+        }
+    }
+
+    /// Records a batch of log entries that is about to be written.
+    pub(crate) fn batch(&mut self, batch: &BatchSummary) {
+        // A write takes the cache line from the other cores, even if nothing changes.
+        if batch.gaps > 0 {
+            self.metrics.gaps.inc_by(batch.gaps);
+        }
+        self.oldest = earlier(self.oldest, batch.oldest);
+    }
+
+    /// Records that the network has accepted everything.
+    pub(crate) fn flushed(&mut self) {
+        if let Some(oldest) = self.oldest.take() {
+            let delay = oldest.elapsed().as_secs_f64();
+            self.metrics.fanout_seconds.observe(delay);
+        }
+    }
+
+    /// Records the end of a client's connection: one log line, and the metrics.
+    pub(crate) fn ended(&self, end: &End, client: &ClientInfo) {
+        let (id, peer) = (client.id, client.peer_addr);
+        let (how, code, reason) = match end {
+            End::ByPeer(why) => ("by the client", Some(why.code()), why.reason()),
+            End::ByUs(why) => ("by the server", Some(why.code()), why.reason()),
+            End::Broken(error) => ("without a Close frame", None, error.as_str()),
+        };
+        tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed {how}");
+        self.metrics.closed(end.code(), client.since.elapsed());
+    }
+}
