@@ -211,7 +211,7 @@ impl Frame {
 
     /// Sets the fields that depend on the whole payload.
     fn complete_payload(&mut self) {
-        self.unmasked = unmasked(&self.payload, self.mask);
+        self.unmasked = unmasked(&self.payload, self.mask, 0);
         self.cut = self.length - self.missing - self.payload.len() as u64;
     }
 
