@@ -169,10 +169,10 @@ pub struct Frame {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The number of payload bytes that arrived and were not kept.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub cut: u64,
     /// The number of payload bytes that never arrived, because the connection ended.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub missing: u64,
     /// The number of the frame in a fragmented message, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,7 +184,7 @@ pub struct Frame {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub close: Option<Close>,
     /// Whether the payload is compressed, as agreed in the handshake. It is not decompressed.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_default")]
     pub compressed: bool,
 }
 
@@ -274,17 +274,14 @@ impl Event {
     pub fn to_json(&self) -> String {
         // This cannot fail: it fails only for a map with keys that are not text.
         let json = serde_json::to_string(self).unwrap_or_default();
-        if json.chars().all(is_visible) {
-            return json;
-        }
-        let mut escaped = String::with_capacity(json.len() + 16);
+        let mut escaped = String::with_capacity(json.len());
         for c in json.chars() {
-            match is_visible(c) {
-                true => escaped.push(c),
-                false => {
-                    let units = c.encode_utf16(&mut [0; 2]).to_vec();
-                    escaped.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
-                }
+            if is_visible(c) {
+                escaped.push(c);
+                continue;
+            }
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                escaped += &format!("\\u{unit:04x}");
             }
         }
         escaped
@@ -307,16 +304,9 @@ fn hex<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
 }
 
 fn hex_option<S: Serializer>(bytes: &Option<[u8; 4]>, to: S) -> Result<S::Ok, S::Error> {
-    match bytes {
-        Some(bytes) => hex(bytes, to),
-        None => to.serialize_none(),
-    }
+    bytes.map(|bytes| HEXLOWER.encode(&bytes)).serialize(to)
 }
 
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-fn is_false(flag: &bool) -> bool {
-    !*flag
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
