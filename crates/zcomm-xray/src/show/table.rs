@@ -4,7 +4,7 @@
 //! dots for the others, and beside it the name from RFC 6455. A payload is shown as digits, and
 //! as text only with [`pictured`], because it may hold characters that control a terminal.
 
-use std::{fmt::Write, ops::Range};
+use std::ops::Range;
 
 use crate::{close_codes::CloseCode, event::Frame, rules::Direction, visible::pictured};
 
@@ -194,13 +194,8 @@ fn quoted(text: &str) -> String {
 
 /// Bytes as hexadecimal digits: `81 05`.
 pub(crate) fn digits(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(3 * bytes.len());
-    for (at, byte) in bytes.iter().enumerate() {
-        let space = if at == 0 { "" } else { " " };
-        // Writing to a string does not fail.
-        write!(digits, "{space}{byte:02x}").ok();
-    }
-    digits
+    let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.join(" ")
 }
 
 /// The name of a code, or of its range (RFC 6455 section 7.4).
