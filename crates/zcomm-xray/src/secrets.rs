@@ -38,14 +38,12 @@ pub(crate) fn header_value(name: &str, value: &str) -> String {
 /// Replaces the secrets in a text that may hold an address. A value ends before the next `&`,
 /// as it does for a server that reads the query.
 pub(crate) fn address(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut end = 0;
-    for secret in secrets_in(text.as_bytes()) {
-        shown.push_str(&text[end..secret.start]);
-        shown.push_str(HIDDEN);
-        end = secret.end;
+    let mut shown = text.to_owned();
+    // From the end: the places of earlier secrets stay valid.
+    for secret in secrets_in(text.as_bytes()).into_iter().rev() {
+        shown.replace_range(secret, HIDDEN);
     }
-    shown + &text[end..]
+    shown
 }
 
 /// Finds the secrets in a text. A secret begins after a `=`, and ends before a `&` or with the
