@@ -187,12 +187,12 @@ impl Decoder {
         let (shown, errors) = head.response(self.request.as_ref());
         let from = Some(Direction::ServerToClient);
         sink.event(from, EventKind::Response(shown), errors);
-        let upgraded = match head.status() {
+        let extended = head.value("sec-websocket-extensions").is_some();
+        let upgraded = head.status() == Some(101);
+        match head.status() {
             Some(101) => {
-                let extended = head.value("sec-websocket-extensions").is_some();
                 self.server.expect_frames(extended);
                 self.request = None;
-                Some(extended)
             }
             // RFC 9110 section 15.2: the final response is still to come.
             Some(100..200) => return self.server.expect_head(),
@@ -203,15 +203,14 @@ impl Decoder {
                 let length = head.content_length();
                 let length = if bodiless { Some(0) } else { length };
                 self.server.expect_body(length);
-                None
             }
-        };
+        }
         let Some(waited) = self.client.end_wait() else {
             return;
         };
         match upgraded {
-            Some(extended) => self.client.expect_frames(extended),
-            None => self.client.expect_head(),
+            true => self.client.expect_frames(extended),
+            false => self.client.expect_head(),
         }
         self.read(Direction::ClientToServer, &waited, sink);
     }
