@@ -19,10 +19,10 @@
 //! network did. It keeps at most a head of 16 KiB, and the first 4 KiB of a frame and of a
 //! message, for each direction.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    event::{End, Event, EventKind, Open},
+    event::{Event, EventKind},
     head::RawHead,
     rules::Direction,
     side::Side,
@@ -68,9 +68,15 @@ impl Decoder {
     }
 
     /// Makes the event for the connection's beginning.
-    pub fn open(&mut self, time: Duration, open: Open, on_event: &mut dyn FnMut(Event)) {
+    pub fn open(
+        &mut self,
+        time: Duration,
+        peer: Option<SocketAddr>,
+        tls: bool,
+        on_event: &mut dyn FnMut(Event),
+    ) {
         let mut sink = self.sink(time, Some(on_event));
-        sink.event(None, EventKind::Open(open), Vec::new());
+        sink.event(None, EventKind::Open { peer, tls }, Vec::new());
     }
 
     /// Reads bytes, and makes an event for each thing that is complete with them. Returns the
@@ -129,11 +135,11 @@ impl Decoder {
         let mut sink = self.sink(time, Some(on_event));
         self.client.finish(&mut sink);
         self.server.finish(&mut sink);
-        let end = End {
+        let end = EventKind::End {
             client_bytes: self.client.bytes,
             server_bytes: self.server.bytes,
         };
-        sink.event(None, EventKind::End(end), Vec::new());
+        sink.event(None, end, Vec::new());
     }
 
     fn sink<'a>(&self, time: Duration, on_event: Option<&'a mut dyn FnMut(Event)>) -> Sink<'a> {

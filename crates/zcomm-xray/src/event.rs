@@ -47,7 +47,13 @@ pub struct Event {
 #[non_exhaustive]
 pub enum EventKind {
     /// The connection was opened, before its first byte.
-    Open(Open),
+    Open {
+        /// The address of the other side.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<SocketAddr>,
+        /// Whether the bytes were decrypted from TLS.
+        tls: bool,
+    },
     /// The head of an HTTP request.
     Request(Head),
     /// The head of an HTTP response.
@@ -60,7 +66,13 @@ pub enum EventKind {
     /// A frame whose last byte has arrived, or whose connection has ended.
     Frame(Box<Frame>),
     /// Bytes that are neither HTTP nor frames.
-    Raw(Raw),
+    Raw {
+        /// The number of bytes.
+        bytes: u64,
+        /// The first of them: at most eight, because an address with a token may follow.
+        #[serde(serialize_with = "hex")]
+        first: Vec<u8>,
+    },
     /// Frames or heads were left out: there were too many to read, or the output was too slow.
     NotShown {
         /// The number of frames and heads.
@@ -69,26 +81,12 @@ pub enum EventKind {
     /// This connection carries an X-ray to a page, so the rest of it is not shown.
     Viewer {},
     /// The connection has ended.
-    End(End),
-}
-
-/// The beginning of a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Open {
-    /// The address of the other side.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<SocketAddr>,
-    /// Whether the bytes were decrypted from TLS.
-    pub tls: bool,
-}
-
-/// The end of a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct End {
-    /// The number of bytes from the client.
-    pub client_bytes: u64,
-    /// The number of bytes from the server.
-    pub server_bytes: u64,
+    End {
+        /// The number of bytes from the client.
+        client_bytes: u64,
+        /// The number of bytes from the server.
+        server_bytes: u64,
+    },
 }
 
 /// The head of a request or response. Secrets in it are replaced by `***`.
@@ -212,16 +210,6 @@ pub struct Close {
     pub code: u16,
     /// The reason, up to the first byte that is not UTF-8.
     pub reason: String,
-}
-
-/// Bytes that are neither HTTP nor frames.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Raw {
-    /// The number of bytes.
-    pub bytes: u64,
-    /// The first of them: at most eight, because an address with a token may follow.
-    #[serde(serialize_with = "hex")]
-    pub first: Vec<u8>,
 }
 
 impl Frame {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use data_encoding::BASE64;
-use zcomm_core::xray::{Decoder, Event, Open};
+use zcomm_core::xray::{Decoder, Event};
 
 use super::recording::{Format, Record};
 use crate::shared::failure::Failure;
@@ -131,9 +131,8 @@ impl Replay {
                 peer,
                 tls,
             } => {
-                let peer = Some(peer);
                 let session = self.begin(conn)?;
-                session.open(Duration::from_nanos(ns), Open { peer, tls }, see);
+                session.open(Duration::from_nanos(ns), Some(peer), tls, see);
             }
             Record::Bytes {
                 ns,
