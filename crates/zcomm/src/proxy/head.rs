@@ -81,27 +81,25 @@ impl Head {
     /// Returns the bytes for the server.
     pub(super) fn rewritten(&self, names: &Names) -> Vec<u8> {
         let (head, rest) = self.bytes.split_at(self.end);
-        let lines: Vec<_> = head.split_inclusive(|byte| *byte == b'\n').collect();
-        let asks_to_upgrade = lines.iter().any(|line| {
-            header(line).is_some_and(|(name, value)| {
-                name.eq_ignore_ascii_case("upgrade")
-                    && value.to_ascii_lowercase().contains("websocket")
-            })
+        let mut lines = head.split_inclusive(|byte| *byte == b'\n');
+        let asks_to_upgrade = lines.clone().filter_map(header).any(|(name, value)| {
+            name.eq_ignore_ascii_case("upgrade") && value.to_ascii_lowercase().contains("websocket")
         });
-        let mut written = Vec::with_capacity(self.bytes.len() + 64);
-        for (number, line) in lines.iter().enumerate() {
-            let last = number + 1 == lines.len();
-            if last && !asks_to_upgrade {
+        let mut written = lines.next().unwrap_or_default().to_vec();
+        for line in lines {
+            let (name, value) = header(line).unwrap_or_default();
+            if !asks_to_upgrade && matches!(line, b"\n" | b"\r\n") {
                 written.extend_from_slice(b"Connection: close\r\n");
             }
-            let found = header(line).filter(|_| number > 0);
-            if !asks_to_upgrade
-                && found.is_some_and(|(name, _)| name.eq_ignore_ascii_case("connection"))
-            {
+            if !asks_to_upgrade && name.eq_ignore_ascii_case("connection") {
                 continue;
             }
-            match found.and_then(|(name, value)| Some((value, names.replacement(name, value)?))) {
-                Some((value, other)) => replace_value(&mut written, line, value, other),
+            match names.replacement(name, value.trim()) {
+                // The name, the spaces and the end of the line stay.
+                Some(other) => {
+                    let value = value.replacen(value.trim(), other, 1);
+                    written.extend_from_slice(format!("{name}:{value}").as_bytes());
+                }
                 None => written.extend_from_slice(line),
             }
         }
@@ -129,22 +127,9 @@ impl Names {
     }
 }
 
-/// Returns the name and value of a line that is a header.
+/// Returns the name and value of a line that is a header; the value includes its spaces.
 fn header(line: &[u8]) -> Option<(&str, &str)> {
-    let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
-    Some((name, value.trim()))
-}
-
-/// Writes a line with another value. Its name, its spaces and its end stay.
-fn replace_value(written: &mut Vec<u8>, line: &[u8], value: &str, other: &str) {
-    // The name ends with the first colon.
-    let colon = line.iter().position(|byte| *byte == b':').unwrap_or(0);
-    let rest = &line[colon + 1..];
-    let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
-    let start = colon + 1 + spaces.count();
-    written.extend_from_slice(&line[..start]);
-    written.extend_from_slice(other.as_bytes());
-    written.extend_from_slice(&line[start + value.len()..]);
+    std::str::from_utf8(line).ok()?.split_once(':')
 }
 
 #[cfg(test)]
