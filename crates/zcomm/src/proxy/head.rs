@@ -32,39 +32,44 @@ pub(super) struct Names {
     pub(super) origin: Option<String>,
 }
 
-/// Why no head was read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum NoRequest {
-    /// The client left before the head was complete.
-    Gone,
-    Late,
-    TooLong,
-    NotHttp,
-}
+/// The status and the sentence of the answer to a request that cannot be read.
+pub(super) type Rejection = (&'static str, &'static str);
 
-/// Reads the head of a request, and keeps the bytes that arrived after it.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, NoRequest> {
+const LATE: Rejection = ("408 Request Timeout", "the request took too long");
+const TOO_LONG: Rejection = (
+    "431 Request Header Fields Too Large",
+    "the head of the request is longer than 16 KiB",
+);
+const NOT_HTTP: Rejection = (
+    "400 Bad Request",
+    "this is not HTTP; if it is TLS: this proxy takes ws:// and http:// only, whatever the server \
+     uses",
+);
+
+/// Reads the head of a request, and keeps the bytes that arrived after it. Returns `None` if the
+/// client left before the head was complete.
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Head>, Rejection> {
     let head = timeout(HEAD_TIMEOUT, read_head(stream)).await;
-    head.unwrap_or(Err(NoRequest::Late))
+    head.unwrap_or(Err(LATE))
 }
 
-async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, NoRequest> {
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Head>, Rejection> {
     let (mut bytes, mut head_end) = (Vec::new(), HeadEnd::default());
     loop {
         let before = bytes.len();
         let space = (MAX_HEAD + 1 - before) as u64;
         match stream.take(space).read_buf(&mut bytes).await {
-            Ok(0) | Err(_) => return Err(NoRequest::Gone),
+            Ok(0) | Err(_) => return Ok(None),
             Ok(_) => {}
         }
         // A method consists of letters; TLS begins with byte 22.
         if !bytes[0].is_ascii_alphabetic() {
-            return Err(NoRequest::NotHttp);
+            return Err(NOT_HTTP);
         }
         let end = head_end.find(&bytes[before..]);
         match end.map(|length| before + length) {
-            Some(end) if end <= MAX_HEAD => return Ok(Head { bytes, end }),
-            _ if bytes.len() > MAX_HEAD => return Err(NoRequest::TooLong),
+            Some(end) if end <= MAX_HEAD => return Ok(Some(Head { bytes, end })),
+            _ if bytes.len() > MAX_HEAD => return Err(TOO_LONG),
             _ => {}
         }
     }
@@ -204,19 +209,22 @@ mod tests {
         let mut just = b"GET / HTTP/1.1\r\nX: ".to_vec();
         just.resize(MAX_HEAD - 4, b'x');
         just.extend_from_slice(b"\r\n\r\n");
-        let read = async |bytes: &[u8]| read(&mut &*bytes).await.map(|head| head.end);
-        assert_eq!(read(&just).await, Ok(MAX_HEAD));
+        let read = async |bytes: &[u8]| {
+            let head = read(&mut &*bytes).await?;
+            Ok(head.map(|head| head.end))
+        };
+        assert_eq!(read(&just).await, Ok(Some(MAX_HEAD)));
         just.insert(20, b'x');
-        assert_eq!(read(&just).await, Err(NoRequest::TooLong));
-        assert_eq!(read(&[b'G'; 20_000]).await, Err(NoRequest::TooLong));
-        assert_eq!(read(b"\x16\x03\x01").await, Err(NoRequest::NotHttp));
-        assert_eq!(read(b"GET / HTTP/1.1\r\n").await, Err(NoRequest::Gone));
-        assert_eq!(read(b"").await, Err(NoRequest::Gone));
+        assert_eq!(read(&just).await, Err(TOO_LONG));
+        assert_eq!(read(&[b'G'; 20_000]).await, Err(TOO_LONG));
+        assert_eq!(read(b"\x16\x03\x01").await, Err(NOT_HTTP));
+        assert_eq!(read(b"GET / HTTP/1.1\r\n").await, Ok(None));
+        assert_eq!(read(b"").await, Ok(None));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_client_runs_into_the_time_limit() {
         let (mut stream, _silent) = tokio::io::duplex(16);
-        assert_eq!(read(&mut stream).await.unwrap_err(), NoRequest::Late);
+        assert_eq!(read(&mut stream).await.unwrap_err(), LATE);
     }
 }

@@ -39,7 +39,7 @@ use crate::shared::{
     failure::Failure,
     text::{BAD, FAINT, visible},
 };
-use head::{Head, Names, NoRequest};
+use head::{Head, Names};
 pub(crate) use relay::{end_without_close_notify, pass_both, relay};
 
 /// The largest number of connections at a time.
@@ -147,9 +147,9 @@ impl Proxy {
             names: self.names(),
             upstream: self.upstream,
             carry,
+            slots: Semaphore::new(MAX_CONNECTIONS),
             printed: Mutex::default(),
         });
-        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut clients = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -158,13 +158,7 @@ impl Proxy {
                 accepted = self.listener.accept() => match accepted {
                     Ok((client, addr)) => {
                         let forwarder = Arc::clone(&forwarder);
-                        let slot = Arc::clone(&slots).try_acquire_owned();
-                        clients.spawn(async move {
-                            match slot {
-                                Ok(_slot) => forwarder.serve(client, addr).await,
-                                Err(_) => forwarder.reject_full(client).await,
-                            }
-                        });
+                        clients.spawn(async move { forwarder.serve(client, addr).await });
                     }
                     Err(error) => {
                         forwarder.print(&format!("cannot accept a client: {error}"));
@@ -196,6 +190,7 @@ struct Forwarder<F> {
     upstream: Arc<Upstream>,
     names: Names,
     carry: F,
+    slots: Semaphore,
     /// The sentence that was printed last, and when.
     printed: Mutex<Option<(String, Instant)>>,
 }
@@ -207,11 +202,17 @@ where
 {
     /// Serves one client from its first byte to its last.
     async fn serve(&self, mut client: TcpStream, addr: SocketAddr) {
+        let Ok(_slot) = self.slots.try_acquire() else {
+            let sentence = format!("the proxy is full: it has {MAX_CONNECTIONS} connections");
+            let status = "503 Service Unavailable";
+            return self.reject(client, status, &sentence).await;
+        };
         // Send small messages at once (no Nagle). If this fails, the reads below fail too.
         client.set_nodelay(true).ok();
         let head = match head::read(&mut client).await {
-            Ok(head) => head,
-            Err(why) => return self.reject_invalid(client, &why).await,
+            Ok(Some(head)) => head,
+            Ok(None) => return,
+            Err((status, sentence)) => return self.reject(client, status, sentence).await,
         };
         if let Err(error) = self.forward(&mut client, addr, &head).await {
             let status = match error {
@@ -252,29 +253,6 @@ where
                 Ok(())
             }
         }
-    }
-
-    async fn reject_invalid(&self, client: TcpStream, why: &NoRequest) {
-        let (status, sentence) = match why {
-            NoRequest::Gone => return,
-            NoRequest::Late => ("408 Request Timeout", "the request took too long"),
-            NoRequest::TooLong => (
-                "431 Request Header Fields Too Large",
-                "the head of the request is longer than 16 KiB",
-            ),
-            NoRequest::NotHttp => (
-                "400 Bad Request",
-                "this is not HTTP; if it is TLS: this proxy takes ws:// and http:// only, whatever \
-                 the server uses",
-            ),
-        };
-        self.reject(client, status, sentence).await;
-    }
-
-    async fn reject_full(&self, client: TcpStream) {
-        let sentence = format!("the proxy is full: it has {MAX_CONNECTIONS} connections");
-        self.reject(client, "503 Service Unavailable", &sentence)
-            .await;
     }
 
     async fn reject(&self, client: TcpStream, status: &str, sentence: &str) {
