@@ -87,8 +87,8 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
         board.status(format!("to repeat this jitter: --seed {seed}"));
     }
     board.apply(Command::Now);
-    let (mut code, carried) = (ExitCode::SUCCESS, Arc::clone(&board));
-    let carry = move |_| Disturbed(Arc::clone(&carried));
+    let mut code = ExitCode::SUCCESS;
+    let carry = Disturbed(Arc::clone(&board));
     let end = async { code = control(&board, &mut keys, script, signals).await };
     proxy.run(carry, end).await;
     // Restore the terminal first: printing the last lines may take a second.

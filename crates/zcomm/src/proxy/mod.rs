@@ -57,32 +57,25 @@ const DRAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Proxy {
     listener: TcpListener,
     addr: SocketAddr,
-    upstream: Arc<Upstream>,
+    upstream: Upstream,
 }
 
-/// Carries the bytes of one connection. [`relay()`] passes them on unchanged.
-pub(crate) trait Carry: Send {
+/// Carries the bytes of each connection. [`relay()`] passes them on unchanged.
+pub(crate) trait Carry: Send + Sync + 'static {
     /// Passes bytes on until both sides have ended; `first` goes to the server before all others.
+    /// `addr` is the address of the client.
     ///
     /// # Errors
     ///
     /// The connection to the server is broken. A [`ConnectError`] in the error is an answer for
     /// the client, which has received nothing yet.
     fn carry(
-        self,
+        &self,
         client: &mut TcpStream,
+        addr: SocketAddr,
         server: ByteStream,
         first: &[u8],
     ) -> impl Future<Output = io::Result<()>> + Send;
-}
-
-/// The facts about a new connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Passing {
-    /// The address of the client.
-    pub(crate) client: SocketAddr,
-    /// Whether the connection to the server is encrypted.
-    pub(crate) tls: bool,
 }
 
 impl Proxy {
@@ -91,7 +84,7 @@ impl Proxy {
         listen: SocketAddr,
         options: ConnectOptions,
     ) -> Result<Proxy, Failure> {
-        let upstream = Arc::new(Upstream::new(options).map_err(zcomm_core::Error::from)?);
+        let upstream = Upstream::new(options).map_err(zcomm_core::Error::from)?;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             let what = match error.kind() {
                 ErrorKind::AddrInUse => format!("another program listens at {listen}"),
@@ -137,12 +130,13 @@ impl Proxy {
         Ok(is_page.then(|| format!("http://{}/", self.addr)))
     }
 
-    /// Accepts clients until `shutdown`; `carry` makes what carries each of them.
-    pub(crate) async fn run<C: Carry + 'static>(
-        self,
-        carry: impl Fn(Passing) -> C + Send + Sync + 'static,
-        shutdown: impl Future<Output = ()>,
-    ) {
+    /// Whether the connections to the server are encrypted.
+    pub(crate) fn tls(&self) -> bool {
+        self.upstream.tls()
+    }
+
+    /// Accepts clients until `shutdown`, and carries their connections.
+    pub(crate) async fn run(self, carry: impl Carry, shutdown: impl Future<Output = ()>) {
         let forwarder = Arc::new(Forwarder {
             names: self.names(),
             upstream: self.upstream,
@@ -186,20 +180,16 @@ impl Proxy {
 }
 
 /// What the task of each client needs.
-struct Forwarder<F> {
-    upstream: Arc<Upstream>,
+struct Forwarder<C> {
+    upstream: Upstream,
     names: Names,
-    carry: F,
+    carry: C,
     slots: Semaphore,
     /// The sentence that was printed last, and when.
     printed: Mutex<Option<(String, Instant)>>,
 }
 
-impl<F, C> Forwarder<F>
-where
-    F: Fn(Passing) -> C + Send + Sync,
-    C: Carry + 'static,
-{
+impl<C: Carry> Forwarder<C> {
     /// Serves one client from its first byte to its last.
     async fn serve(&self, mut client: TcpStream, addr: SocketAddr) {
         let Ok(_slot) = self.slots.try_acquire() else {
@@ -237,12 +227,9 @@ where
         head: &Head,
     ) -> Result<(), ConnectError> {
         let server = self.upstream.connect().await?;
-        let carry = (self.carry)(Passing {
-            client: addr,
-            tls: self.upstream.tls(),
-        });
         let first = head.rewritten(&self.names);
-        let Err(error) = carry.carry(client, server, &first).await else {
+        let carried = self.carry.carry(client, addr, server, &first);
+        let Err(error) = carried.await else {
             return Ok(());
         };
         match error.downcast() {

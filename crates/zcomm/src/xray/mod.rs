@@ -27,7 +27,7 @@ use zcomm_core::{
 };
 
 use crate::{
-    proxy::{Carry, Passing, Proxy, announce, relay},
+    proxy::{Carry, Proxy, announce, relay},
     shared::{
         failure::Failure,
         handshake::trust,
@@ -134,7 +134,12 @@ async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
     };
     announce(&proxy, "the X-ray is between you and").await;
-    let carry = move |passing| Watched::begin(&xray, recording.clone(), passing);
+    let tls = proxy.tls();
+    let carry = Watch {
+        xray,
+        recording,
+        tls,
+    };
     proxy.run(carry, shutdown).await;
     Ok(ExitCode::from(INTERRUPTED))
 }
@@ -184,6 +189,32 @@ fn print(file: &Path, form: Form) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Shows connections, and records them.
+struct Watch {
+    xray: Xray,
+    recording: Option<Recording>,
+    tls: bool,
+}
+
+impl Carry for Watch {
+    async fn carry(
+        &self,
+        client: &mut TcpStream,
+        addr: SocketAddr,
+        server: ByteStream,
+        first: &[u8],
+    ) -> io::Result<()> {
+        let tap = self.xray.tap(Some(addr), self.tls);
+        let begin = |to| Recorder::open(to, tap.time(), tap.conn(), addr, self.tls);
+        let recorder = self.recording.clone().map(begin);
+        let mut watched = Watched { tap, recorder };
+        relay(client, server, first, |from, bytes| {
+            watched.observe(from, bytes)
+        })
+        .await
+    }
+}
+
 /// Shows one connection, and records it. Dropping it is the end of the connection.
 struct Watched {
     tap: Tap,
@@ -191,35 +222,11 @@ struct Watched {
 }
 
 impl Watched {
-    fn begin(xray: &Xray, recording: Option<Recording>, passing: Passing) -> Watched {
-        let Passing { client, tls } = passing;
-        let tap = xray.tap(Some(client), tls);
-        let begin = |to| Recorder::open(to, tap.time(), tap.conn(), client, tls);
-        Watched {
-            recorder: recording.map(begin),
-            tap,
-        }
-    }
-
     fn observe(&mut self, from: Direction, bytes: &[u8]) {
         self.tap.passed(from, bytes);
         if let Some(recorder) = &mut self.recorder {
             recorder.passed(self.tap.time(), from, bytes);
         }
-    }
-}
-
-impl Carry for Watched {
-    async fn carry(
-        mut self,
-        client: &mut TcpStream,
-        server: ByteStream,
-        first: &[u8],
-    ) -> io::Result<()> {
-        relay(client, server, first, |from, bytes| {
-            self.observe(from, bytes)
-        })
-        .await
     }
 }
 
