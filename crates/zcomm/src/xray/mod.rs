@@ -92,19 +92,10 @@ pub(crate) struct Arguments {
     replay: Option<PathBuf>,
 }
 
-impl Arguments {
-    fn form(&self) -> Form {
-        match self.json {
-            true => Form::Json,
-            false => Form::Text,
-        }
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let done = match &arguments.replay {
         Some(file) if arguments.page => block_on(display(file)),
-        Some(file) => print(file, arguments.form()),
+        Some(file) => print(file, arguments.json),
         None => block_on(watch(arguments)),
     };
     done.unwrap_or_else(|failure| failure.report())
@@ -125,13 +116,14 @@ async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(file) => Some(Recording::begin(file, arguments.max_bytes)?),
         None => None,
     };
-    let xray = match arguments.page {
-        false => Xray::stdout(arguments.form()),
-        true => {
-            let screen = Screen::open().await?;
-            print_link(&screen);
-            Xray::call(move |seen| screen.show(seen))
-        }
+    let xray = if arguments.page {
+        let screen = Screen::open().await?;
+        print_link(&screen);
+        Xray::call(move |seen| screen.show(seen))
+    } else if arguments.json {
+        Xray::stdout(Form::Json)
+    } else {
+        Xray::stdout(Form::Text)
     };
     announce(&proxy, "the X-ray is between you and").await;
     let tls = proxy.tls();
@@ -171,12 +163,12 @@ fn note_end(complete: bool) {
 }
 
 /// Prints a recording exactly as the proxy printed it.
-fn print(file: &Path, form: Form) -> Result<ExitCode, Failure> {
+fn print(file: &Path, json: bool) -> Result<ExitCode, Failure> {
     let mut out = io::BufWriter::new(anstream::stdout().lock());
     let complete = replay::replay(file, |seen| {
-        let text = match form {
-            Form::Json => seen.to_json() + "\n",
-            Form::Text => seen.to_text(true),
+        let text = match json {
+            true => seen.to_json() + "\n",
+            false => seen.to_text(true),
         };
         Ok(out.write_all(text.as_bytes())?)
     });
