@@ -152,7 +152,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         self.faults = controls.faults;
         if controls.cuts > self.cuts {
             self.cuts = controls.cuts;
-            self.passage.disturber.cut_next();
+            self.passage.disturber.cut = true;
         }
     }
 
