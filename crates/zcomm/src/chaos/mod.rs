@@ -80,7 +80,7 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     // Before the keys change the terminal: a signal must not end the program without a reset.
     let signals = Signals::new()?;
     let mut keys = Keys::listen();
-    if keys.single {
+    if keys.terminal.is_some() {
         board.status("keys: l latency, b blackhole, r reset, 0 all off, ? all keys, q quit".into());
     }
     if repeat {
