@@ -106,15 +106,15 @@ async fn control(
     mut script: Script,
     mut signals: Signals,
 ) -> ExitCode {
-    let (mut typing, mut begun) = (true, None);
+    let mut begun = None;
     loop {
         let due = begun.and_then(|begun: Instant| Some(begun + script.due()?));
         tokio::select! {
             code = signals.next() => return ExitCode::from(code),
-            command = keys.commands.recv(), if typing => match command {
-                None => typing = false,
-                Some(Ok(command)) => if !board.apply(command) { return ExitCode::SUCCESS },
-                Some(Err(error)) => {
+            // After the end of the input, the other branches go on.
+            Some(command) = keys.commands.recv() => match command {
+                Ok(command) => if !board.apply(command) { return ExitCode::SUCCESS },
+                Err(error) => {
                     board.status(visible(&format!("{}; {}", error.what, error.help)));
                 }
             },
