@@ -100,11 +100,11 @@ impl RawHead {
         let sixteen = BASE64
             .decode(key.as_bytes())
             .is_ok_and(|key| key.len() == 16);
-        let wrong = (upgrade && !sixteen).then_some(BrokenRule::KEY);
-        (
-            self.head(upgrade, request_remark),
-            wrong.into_iter().collect(),
-        )
+        let errors = match upgrade && !sixteen {
+            true => vec![BrokenRule::KEY],
+            false => Vec::new(),
+        };
+        (self.head(upgrade, request_remark), errors)
     }
 
     /// Returns a response without its secrets, and the rules that it breaks. `request` is the
