@@ -205,7 +205,7 @@ impl Decoder {
             status => {
                 let request = self.request.as_ref();
                 let bodiless = matches!(status, Some(204 | 304))
-                    || request.is_some_and(|request| request.method() == "HEAD");
+                    || request.is_some_and(|request| request.method() == b"HEAD");
                 let length = head.content_length();
                 let length = if bodiless { Some(0) } else { length };
                 self.server.expect_body(length);
