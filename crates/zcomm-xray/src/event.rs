@@ -18,7 +18,6 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     rules::{BrokenRule, Direction},
-    utf8::text_at_start,
     visible::is_visible,
 };
 
@@ -217,11 +216,6 @@ impl Frame {
     #[must_use]
     pub fn is_control(&self) -> bool {
         self.code & 0x8 != 0
-    }
-
-    /// The unmasked payload as text, up to the first byte that is not UTF-8.
-    pub(crate) fn as_text(&self) -> &str {
-        text_at_start(&self.unmasked)
     }
 }
 

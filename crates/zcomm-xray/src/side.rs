@@ -219,7 +219,7 @@ impl Side {
                 if let Some((frame, errors)) = frames.rest() {
                     sink.event(Some(self.from), EventKind::Frame(frame), errors);
                 }
-                let header = frames.partial_header();
+                let header = frames.splitter.partial_header();
                 self.show_raw(header.len() as u64, header, sink);
             }
             Stage::Raw(count) => self.show_raw(count, &[], sink),

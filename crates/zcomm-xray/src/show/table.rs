@@ -6,7 +6,9 @@
 
 use std::ops::Range;
 
-use crate::{close_codes::CloseCode, event::Frame, rules::Direction, visible::pictured};
+use crate::{
+    close_codes::CloseCode, event::Frame, rules::Direction, utf8::text_at_start, visible::pictured,
+};
 
 /// The bytes shown of a payload.
 const SHOWN: usize = 64;
@@ -130,7 +132,7 @@ fn payload_to(text: &mut String, frame: &Frame) {
 
 /// Returns the payload of a text frame, or of a ping or pong that is text.
 fn readable(frame: &Frame) -> Option<&str> {
-    let text = frame.as_text();
+    let text = text_at_start(&frame.unmasked);
     let whole = text.len() == frame.unmasked.len();
     let control = frame.is_control() && frame.close.is_none() && whole;
     (!text.is_empty() && (frame.text.is_some() || control)).then_some(text)
