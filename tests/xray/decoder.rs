@@ -463,7 +463,7 @@ async fn both_ends_show_the_same() {
         }
         assert_eq!(events(&at_server, Direction::ClientToServer).len(), 5);
         let last = at_server.lock().unwrap().last().cloned().unwrap();
-        assert!(matches!(last.kind, EventKind::End(end) if end.server_bytes > 100));
+        assert!(matches!(last.kind, EventKind::End { server_bytes, .. } if server_bytes > 100));
     }
 }
 
@@ -485,11 +485,11 @@ async fn a_page_is_shown_as_its_head_and_the_length_of_its_body() {
         matches!(
             kinds[..],
             [
-                EventKind::Open(_),
+                EventKind::Open { .. },
                 EventKind::Request(_),
                 EventKind::Response(_),
                 EventKind::Body { bytes: 3 },
-                EventKind::End(_)
+                EventKind::End { .. }
             ]
         ),
         "{kinds:?}"

@@ -19,10 +19,10 @@
 //! network did. It keeps at most a head of 16 KiB, and the first 4 KiB of a frame and of a
 //! message, for each direction.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    event::{End, Event, EventKind, Open},
+    event::{Event, EventKind},
     head::RawHead,
     rules::Direction,
     side::Side,
@@ -68,9 +68,15 @@ impl Decoder {
     }
 
     /// Makes the event for the connection's beginning.
-    pub fn open(&mut self, time: Duration, open: Open, on_event: &mut dyn FnMut(Event)) {
+    pub fn open(
+        &mut self,
+        time: Duration,
+        peer: Option<SocketAddr>,
+        tls: bool,
+        on_event: &mut dyn FnMut(Event),
+    ) {
         let mut sink = self.sink(time, Some(on_event));
-        sink.event(None, EventKind::Open(open), Vec::new());
+        sink.event(None, EventKind::Open { peer, tls }, Vec::new());
     }
 
     /// Reads bytes, and makes an event for each thing that is complete with them. Returns the
@@ -129,11 +135,11 @@ impl Decoder {
         let mut sink = self.sink(time, Some(on_event));
         self.client.finish(&mut sink);
         self.server.finish(&mut sink);
-        let end = End {
+        let end = EventKind::End {
             client_bytes: self.client.bytes,
             server_bytes: self.server.bytes,
         };
-        sink.event(None, EventKind::End(end), Vec::new());
+        sink.event(None, end, Vec::new());
     }
 
     fn sink<'a>(&self, time: Duration, on_event: Option<&'a mut dyn FnMut(Event)>) -> Sink<'a> {
@@ -187,31 +193,30 @@ impl Decoder {
         let (shown, errors) = head.response(self.request.as_ref());
         let from = Some(Direction::ServerToClient);
         sink.event(from, EventKind::Response(shown), errors);
-        let upgraded = match head.status() {
+        let extended = head.value("sec-websocket-extensions").is_some();
+        let upgraded = head.status() == Some(101);
+        match head.status() {
             Some(101) => {
-                let extended = head.value("sec-websocket-extensions").is_some();
                 self.server.expect_frames(extended);
                 self.request = None;
-                Some(extended)
             }
             // RFC 9110 section 15.2: the final response is still to come.
             Some(100..200) => return self.server.expect_head(),
             status => {
                 let request = self.request.as_ref();
                 let bodiless = matches!(status, Some(204 | 304))
-                    || request.is_some_and(|request| request.method() == "HEAD");
+                    || request.is_some_and(|request| request.method() == b"HEAD");
                 let length = head.content_length();
                 let length = if bodiless { Some(0) } else { length };
                 self.server.expect_body(length);
-                None
             }
-        };
+        }
         let Some(waited) = self.client.end_wait() else {
             return;
         };
         match upgraded {
-            Some(extended) => self.client.expect_frames(extended),
-            None => self.client.expect_head(),
+            true => self.client.expect_frames(extended),
+            false => self.client.expect_head(),
         }
         self.read(Direction::ClientToServer, &waited, sink);
     }

@@ -18,7 +18,6 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     rules::{BrokenRule, Direction},
-    utf8::text_at_start,
     visible::is_visible,
 };
 
@@ -47,7 +46,13 @@ pub struct Event {
 #[non_exhaustive]
 pub enum EventKind {
     /// The connection was opened, before its first byte.
-    Open(Open),
+    Open {
+        /// The address of the other side.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<SocketAddr>,
+        /// Whether the bytes were decrypted from TLS.
+        tls: bool,
+    },
     /// The head of an HTTP request.
     Request(Head),
     /// The head of an HTTP response.
@@ -60,7 +65,13 @@ pub enum EventKind {
     /// A frame whose last byte has arrived, or whose connection has ended.
     Frame(Box<Frame>),
     /// Bytes that are neither HTTP nor frames.
-    Raw(Raw),
+    Raw {
+        /// The number of bytes.
+        bytes: u64,
+        /// The first of them: at most eight, because an address with a token may follow.
+        #[serde(serialize_with = "hex")]
+        first: Vec<u8>,
+    },
     /// Frames or heads were left out: there were too many to read, or the output was too slow.
     NotShown {
         /// The number of frames and heads.
@@ -69,26 +80,12 @@ pub enum EventKind {
     /// This connection carries an X-ray to a page, so the rest of it is not shown.
     Viewer {},
     /// The connection has ended.
-    End(End),
-}
-
-/// The beginning of a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Open {
-    /// The address of the other side.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<SocketAddr>,
-    /// Whether the bytes were decrypted from TLS.
-    pub tls: bool,
-}
-
-/// The end of a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct End {
-    /// The number of bytes from the client.
-    pub client_bytes: u64,
-    /// The number of bytes from the server.
-    pub server_bytes: u64,
+    End {
+        /// The number of bytes from the client.
+        client_bytes: u64,
+        /// The number of bytes from the server.
+        server_bytes: u64,
+    },
 }
 
 /// The head of a request or response. Secrets in it are replaced by `***`.
@@ -169,10 +166,10 @@ pub struct Frame {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The number of payload bytes that arrived and were not kept.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub cut: u64,
     /// The number of payload bytes that never arrived, because the connection ended.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub missing: u64,
     /// The number of the frame in a fragmented message, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,7 +181,7 @@ pub struct Frame {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub close: Option<Close>,
     /// Whether the payload is compressed, as agreed in the handshake. It is not decompressed.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_default")]
     pub compressed: bool,
 }
 
@@ -214,26 +211,11 @@ pub struct Close {
     pub reason: String,
 }
 
-/// Bytes that are neither HTTP nor frames.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Raw {
-    /// The number of bytes.
-    pub bytes: u64,
-    /// The first of them: at most eight, because an address with a token may follow.
-    #[serde(serialize_with = "hex")]
-    pub first: Vec<u8>,
-}
-
 impl Frame {
     /// Whether it is a control frame, such as a Close, a ping or a pong (RFC 6455 section 5.5).
     #[must_use]
     pub fn is_control(&self) -> bool {
         self.code & 0x8 != 0
-    }
-
-    /// The unmasked payload as text, up to the first byte that is not UTF-8.
-    pub(crate) fn as_text(&self) -> &str {
-        text_at_start(&self.unmasked)
     }
 }
 
@@ -274,17 +256,14 @@ impl Event {
     pub fn to_json(&self) -> String {
         // This cannot fail: it fails only for a map with keys that are not text.
         let json = serde_json::to_string(self).unwrap_or_default();
-        if json.chars().all(is_visible) {
-            return json;
-        }
-        let mut escaped = String::with_capacity(json.len() + 16);
+        let mut escaped = String::with_capacity(json.len());
         for c in json.chars() {
-            match is_visible(c) {
-                true => escaped.push(c),
-                false => {
-                    let units = c.encode_utf16(&mut [0; 2]).to_vec();
-                    escaped.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
-                }
+            if is_visible(c) {
+                escaped.push(c);
+                continue;
+            }
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                escaped += &format!("\\u{unit:04x}");
             }
         }
         escaped
@@ -307,16 +286,9 @@ fn hex<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
 }
 
 fn hex_option<S: Serializer>(bytes: &Option<[u8; 4]>, to: S) -> Result<S::Ok, S::Error> {
-    match bytes {
-        Some(bytes) => hex(bytes, to),
-        None => to.serialize_none(),
-    }
+    bytes.map(|bytes| HEXLOWER.encode(&bytes)).serialize(to)
 }
 
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-fn is_false(flag: &bool) -> bool {
-    !*flag
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

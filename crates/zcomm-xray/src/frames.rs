@@ -11,7 +11,7 @@ use crate::{
     message::{OpenMessage, close, keep_start, unmasked},
     rules::{BrokenRule, Direction, MAX_CONTROL, broken_by},
     splitter::{FrameHeader, Piece, Splitter},
-    utf8::Utf8,
+    utf8::{Utf8, text_at_start},
 };
 
 /// A frame, and the rules that it breaks.
@@ -22,7 +22,7 @@ pub(crate) struct FrameReader {
     from: Direction,
     /// The limit on the bytes kept of a payload, and of a message.
     keep: usize,
-    splitter: Splitter,
+    pub(crate) splitter: Splitter,
     /// The frame that is arriving, unless it is hidden.
     current: Option<CheckedFrame>,
     message: Option<OpenMessage>,
@@ -83,14 +83,9 @@ impl FrameReader {
     /// Returns the part of the last frame that arrived, when the rest of it will not.
     pub(crate) fn rest(&mut self) -> Option<CheckedFrame> {
         let (mut frame, errors) = self.current.take()?;
-        frame.missing = self.splitter.left();
+        frame.missing = self.splitter.left;
         frame.complete_payload();
         Some((frame, errors))
-    }
-
-    /// The bytes of a header that is not complete.
-    pub(crate) fn partial_header(&self) -> &[u8] {
-        self.splitter.partial_header()
     }
 
     fn begin(&mut self, header: &FrameHeader, show: bool) {
@@ -106,7 +101,7 @@ impl FrameReader {
         let mut compressed = self.extended && header.rsv()[0];
         let mut part = None;
         if header.is_data() {
-            self.continue_message(header, compressed, !show, &mut errors);
+            self.continue_message(header, compressed, &mut errors);
             if let Some(message) = &mut self.message {
                 message.add(header.length(), !show);
                 compressed |= message.compressed;
@@ -128,7 +123,6 @@ impl FrameReader {
         &mut self,
         header: &FrameHeader,
         compressed: bool,
-        hidden: bool,
         errors: &mut Vec<BrokenRule>,
     ) {
         let opcode = header.opcode();
@@ -143,7 +137,6 @@ impl FrameReader {
             opcode: header.opcode_name(),
             text: text.then(Utf8::default),
             compressed,
-            hidden,
             ..OpenMessage::default()
         });
     }
@@ -162,7 +155,7 @@ impl FrameReader {
         let Some(message) = message.filter(|message| frame.is_data() && !message.hidden) else {
             return;
         };
-        let offset = frame.length - self.splitter.left() - bytes.len() as u64;
+        let offset = frame.length - self.splitter.left - bytes.len() as u64;
         let kept = if frame.part.is_some() { keep } else { 0 };
         if message.take(bytes, frame.mask, offset, kept) {
             errors.push(BrokenRule::NOT_TEXT);
@@ -175,7 +168,7 @@ impl FrameReader {
         if frame.is_data() {
             let message = self.message.as_ref();
             let text = message.is_some_and(|message| message.text.is_some());
-            frame.text = text.then(|| frame.as_text().to_owned());
+            frame.text = text.then(|| text_at_start(&frame.unmasked).to_owned());
         }
         let ended = self.message.take_if(|_| frame.is_data() && frame.fin);
         if let Some(message) = ended.filter(|message| !message.hidden) {
@@ -211,7 +204,7 @@ impl Frame {
 
     /// Sets the fields that depend on the whole payload.
     fn complete_payload(&mut self) {
-        self.unmasked = unmasked(&self.payload, self.mask);
+        self.unmasked = unmasked(&self.payload, self.mask, 0);
         self.cut = self.length - self.missing - self.payload.len() as u64;
     }
 

@@ -26,7 +26,7 @@ const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A head with its secrets. Events never hold one.
 pub(crate) struct RawHead {
-    first: String,
+    first: Vec<u8>,
     headers: Vec<(String, String)>,
     bytes: usize,
 }
@@ -34,11 +34,13 @@ pub(crate) struct RawHead {
 impl RawHead {
     /// Splits a complete head.
     pub(crate) fn parse(head: &[u8]) -> RawHead {
-        let text = String::from_utf8_lossy(head);
-        let mut lines = text.lines().filter(|line| !line.is_empty());
-        let first = lines.next().unwrap_or_default().to_owned();
+        let lines = head.split(|byte| *byte == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let mut lines = lines.filter(|line| !line.is_empty());
+        let first = lines.next().unwrap_or_default().to_vec();
         let mut headers: Vec<(String, String)> = Vec::new();
-        for line in lines {
+        for bytes in lines {
+            let line = String::from_utf8_lossy(bytes);
             match (line.split_once(':'), headers.last_mut()) {
                 // RFC 9112 section 5.2: an obsolete way to continue the line before.
                 (_, Some((name, value))) if line.starts_with([' ', '\t']) && !name.is_empty() => {
@@ -49,7 +51,7 @@ impl RawHead {
                     headers.push((name.trim().to_owned(), value.trim().to_owned()));
                 }
                 // Not a header: it may hold a secret.
-                _ => headers.push((String::new(), format!("({} bytes)", line.len()))),
+                _ => headers.push((String::new(), format!("({} bytes)", bytes.len()))),
             }
         }
         RawHead {
@@ -79,13 +81,15 @@ impl RawHead {
     }
 
     /// The method of a request.
-    pub(crate) fn method(&self) -> &str {
-        self.first.split(' ').next().unwrap_or_default()
+    pub(crate) fn method(&self) -> &[u8] {
+        let mut words = self.first.split(|byte| *byte == b' ');
+        words.next().unwrap_or_default()
     }
 
     /// The status of a response.
     pub(crate) fn status(&self) -> Option<u16> {
-        self.first.split(' ').nth(1)?.parse().ok()
+        let status = self.first.split(|byte| *byte == b' ').nth(1)?;
+        std::str::from_utf8(status).ok()?.parse().ok()
     }
 
     /// The announced length of the body.
@@ -100,11 +104,11 @@ impl RawHead {
         let sixteen = BASE64
             .decode(key.as_bytes())
             .is_ok_and(|key| key.len() == 16);
-        let wrong = (upgrade && !sixteen).then_some(BrokenRule::KEY);
-        (
-            self.head(upgrade, request_remark),
-            wrong.into_iter().collect(),
-        )
+        let errors = match upgrade && !sixteen {
+            true => vec![BrokenRule::KEY],
+            false => Vec::new(),
+        };
+        (self.head(upgrade, request_remark), errors)
     }
 
     /// Returns a response without its secrets, and the rules that it breaks. `request` is the
@@ -157,10 +161,11 @@ impl RawHead {
 }
 
 /// Returns a request line or status line without the secrets of its address.
-fn first_line(line: &str) -> String {
+fn first_line(bytes: &[u8]) -> String {
+    let line = String::from_utf8_lossy(bytes);
     let word = line.split(' ').next().unwrap_or_default();
     if !word.starts_with("HTTP/") && !word.bytes().all(|c| c.is_ascii_uppercase()) {
-        return format!("({} bytes that are not a request)", line.len());
+        return format!("({} bytes that are not a request)", bytes.len());
     }
     let (target, version) = line.split_at(end_of_target(line.as_bytes()));
     address(target) + version
@@ -235,8 +240,17 @@ mod tests {
             ),
             ("GET?token=a", "(11 bytes that are not a request)"),
         ] {
-            assert_eq!(first_line(line), shown);
+            assert_eq!(first_line(line.as_bytes()), shown);
         }
+    }
+
+    /// A recording has a star for each byte of such a line, so a replay counts bytes.
+    #[test]
+    fn a_line_that_is_not_shown_counts_its_bytes() {
+        let (head, _) = RawHead::parse(b"GET / HTTP/1.1\r\n\x80\r\n\r\n").request();
+        assert_eq!(head.headers[0].value, "(1 bytes)");
+        let shown = "(2 bytes that are not a request)";
+        assert_eq!(first_line(b"a\x80"), shown);
     }
 
     #[test]

@@ -44,9 +44,7 @@ mod show;
 
 pub use close_codes::{CLOSE_CODES, CloseCode};
 pub use decoder::Decoder;
-pub use event::{
-    Accept, Close, End, Event, EventKind, Frame, Head, Header, Joined, Open, Raw, gap,
-};
+pub use event::{Accept, Close, Event, EventKind, Frame, Head, Header, Joined, gap};
 pub use rules::{BrokenRule, Direction};
 pub use splitter::{FrameHeader, HeadEnd, Piece, Splitter};
 pub use visible::{is_visible, pictured};

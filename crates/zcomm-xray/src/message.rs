@@ -20,8 +20,6 @@ pub(crate) struct OpenMessage {
     pub(crate) length: u64,
     pub(crate) kept: Vec<u8>,
     pub(crate) text: Option<Utf8>,
-    /// The text is not UTF-8, and an event says so already.
-    pub(crate) invalid: bool,
     pub(crate) compressed: bool,
     /// One of its frames was not shown.
     pub(crate) hidden: bool,
@@ -44,28 +42,15 @@ impl OpenMessage {
         offset: u64,
         keep: usize,
     ) -> bool {
-        let before = self.invalid;
-        let mut piece = [0; 1024];
-        for (at, bytes) in bytes.chunks(piece.len()).enumerate() {
-            let piece = &mut piece[..bytes.len()];
-            piece.copy_from_slice(bytes);
-            let mut mask = mask.unwrap_or_default();
-            mask.rotate_left(((offset + at as u64 * 1024) % 4) as usize);
-            apply_mask(piece, mask);
-            if let Some(text) = &mut self.text
-                && !self.invalid
-            {
-                self.invalid = !text.follow(piece);
-            }
-            keep_start(&mut self.kept, piece, keep);
-        }
-        self.invalid && !before
+        let bytes = unmasked(bytes, mask, offset);
+        keep_start(&mut self.kept, &bytes, keep);
+        let text = self.text.as_mut().filter(|text| !text.wrong);
+        text.is_some_and(|text| !text.follow(&bytes))
     }
 
     /// Whether the text ends in the middle of a character.
     pub(crate) fn ends_in_half(&self) -> bool {
-        let half = self.text.as_ref().is_some_and(|text| !text.is_whole());
-        half && !self.invalid
+        self.text.as_ref().is_some_and(Utf8::ends_in_half)
     }
 
     /// Returns the complete message.
@@ -108,17 +93,11 @@ pub(crate) fn keep_start(kept: &mut Vec<u8>, bytes: &[u8], keep: usize) {
     kept.extend_from_slice(&bytes[..space]);
 }
 
-/// Masks or unmasks (RFC 6455 section 5.3): byte i of the payload XOR byte i modulo 4 of the
-/// key.
-fn apply_mask(bytes: &mut [u8], mask: [u8; 4]) {
-    for (byte, key) in bytes.iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= key;
-    }
-}
-
-/// Returns the beginning of a payload without its masking key.
-pub(crate) fn unmasked(payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
-    let mut bytes = payload.to_vec();
-    apply_mask(&mut bytes, mask.unwrap_or_default());
-    bytes
+/// Returns bytes of a payload without its masking key; they begin at `offset` in their frame.
+/// Byte i of a payload is XORed with byte i modulo 4 of the key (RFC 6455 section 5.3).
+pub(crate) fn unmasked(bytes: &[u8], mask: Option<[u8; 4]>, offset: u64) -> Vec<u8> {
+    let mut key = mask.unwrap_or_default();
+    key.rotate_left((offset % 4) as usize);
+    let bytes = bytes.iter().zip(key.iter().cycle());
+    bytes.map(|(byte, key)| byte ^ key).collect()
 }

@@ -5,7 +5,7 @@
 //! `session`, `password` or `api-key`, or a value of such a name in an address. The content of
 //! messages is shown: that is the purpose of an X-ray.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 /// Takes the place of a secret.
 const HIDDEN: &str = "***";
@@ -38,14 +38,12 @@ pub(crate) fn header_value(name: &str, value: &str) -> String {
 /// Replaces the secrets in a text that may hold an address. A value ends before the next `&`,
 /// as it does for a server that reads the query.
 pub(crate) fn address(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut end = 0;
-    for secret in secrets_in(text.as_bytes()) {
-        shown.push_str(&text[end..secret.start]);
-        shown.push_str(HIDDEN);
-        end = secret.end;
+    let mut shown = text.to_owned();
+    // From the end: the places of earlier secrets stay valid.
+    for secret in secrets_in(text.as_bytes()).into_iter().rev() {
+        shown.replace_range(secret, HIDDEN);
     }
-    shown + &text[end..]
+    shown
 }
 
 /// Finds the secrets in a text. A secret begins after a `=`, and ends before a `&` or with the
@@ -63,7 +61,9 @@ fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
         }
         let end = until(name, b"=&");
         at = name;
-        if text.get(end) == Some(&b'=') && is_secret(&decoded(&text[name..end])) {
+        // The name as a server reads it: `%74oken` is `token`, too.
+        let mut names = form_urlencoded::parse(&text[name..end]);
+        if text.get(end) == Some(&b'=') && names.any(|(name, _)| is_secret(&name)) {
             at = until(end, b"&");
             secrets.push(end + 1..at);
         }
@@ -122,12 +122,6 @@ pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
         }
     }
     shown
-}
-
-/// A name as a server reads it: `%74oken` is `token`, too.
-fn decoded(name: &[u8]) -> Cow<'_, str> {
-    let mut pairs = form_urlencoded::parse(name);
-    pairs.next().map_or(Cow::Borrowed(""), |(name, _)| name)
 }
 
 #[cfg(test)]

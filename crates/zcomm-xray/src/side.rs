@@ -7,13 +7,8 @@
 use std::mem;
 
 use crate::{
-    event::{EventKind, Raw},
-    frames::FrameReader,
-    head::RawHead,
-    rules::Direction,
-    secrets::without_secrets,
-    sink::Sink,
-    splitter::HeadEnd,
+    event::EventKind, frames::FrameReader, head::RawHead, rules::Direction,
+    secrets::without_secrets, sink::Sink, splitter::HeadEnd,
 };
 
 /// The longest head that is read (bytes), as in the server.
@@ -206,7 +201,7 @@ impl Side {
     fn show_raw(&self, bytes: u64, first: &[u8], sink: &mut Sink<'_>) {
         if bytes > 0 {
             let first = first[..first.len().min(RAW_SHOWN)].to_vec();
-            let raw = EventKind::Raw(Raw { bytes, first });
+            let raw = EventKind::Raw { bytes, first };
             sink.event(Some(self.from), raw, Vec::new());
         }
     }
@@ -224,7 +219,7 @@ impl Side {
                 if let Some((frame, errors)) = frames.rest() {
                     sink.event(Some(self.from), EventKind::Frame(frame), errors);
                 }
-                let header = frames.partial_header();
+                let header = frames.splitter.partial_header();
                 self.show_raw(header.len() as u64, header, sink);
             }
             Stage::Raw(count) => self.show_raw(count, &[], sink),

@@ -19,8 +19,8 @@ const MAX_HEADER: usize = 14;
 #[derive(Default)]
 pub struct Splitter {
     header: FrameHeader,
-    /// Bytes of payload that have not arrived.
-    left: u64,
+    /// The number of payload bytes that have not arrived.
+    pub(crate) left: u64,
 }
 
 /// A part of a frame.
@@ -53,11 +53,6 @@ impl Splitter {
     /// Whether a frame has begun and has not ended.
     pub fn in_frame(&self) -> bool {
         self.left > 0 || self.header.known > 0
-    }
-
-    /// The number of payload bytes that have not arrived.
-    pub(crate) fn left(&self) -> u64 {
-        self.left
     }
 
     /// The bytes of a header that is not complete.

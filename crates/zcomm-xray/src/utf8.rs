@@ -5,45 +5,34 @@
 //! at most three bytes: the beginning of one character.
 
 /// Checks a text piece by piece.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Utf8 {
-    /// The beginning of a character, and its length.
-    begun: [u8; 4],
-    known: usize,
-    wrong: bool,
+    /// The beginning of a character: at most three bytes.
+    begun: Vec<u8>,
+    /// Whether a byte was not UTF-8.
+    pub(crate) wrong: bool,
 }
 
 impl Utf8 {
     /// Reads the next piece. Returns false from the first byte that is not UTF-8.
-    pub(crate) fn follow(&mut self, mut piece: &[u8]) -> bool {
-        while self.known > 0 && !self.wrong {
-            let [byte, rest @ ..] = piece else {
-                return true;
-            };
-            self.begun[self.known] = *byte;
-            self.known += 1;
-            piece = rest;
-            match std::str::from_utf8(&self.begun[..self.known]) {
-                Ok(_) => self.known = 0,
-                Err(error) => self.wrong = error.error_len().is_some(),
-            }
+    pub(crate) fn follow(&mut self, piece: &[u8]) -> bool {
+        if self.wrong {
+            return false;
         }
-        if let Err(error) = std::str::from_utf8(piece)
-            && !self.wrong
-        {
-            let half = &piece[error.valid_up_to()..];
+        let text = [&self.begun, piece].concat();
+        self.begun.clear();
+        if let Err(error) = std::str::from_utf8(&text) {
             self.wrong = error.error_len().is_some();
             if !self.wrong {
-                self.begun[..half.len()].copy_from_slice(half);
-                self.known = half.len();
+                self.begun.extend_from_slice(&text[error.valid_up_to()..]);
             }
         }
         !self.wrong
     }
 
-    /// Whether the text may end here.
-    pub(crate) fn is_whole(&self) -> bool {
-        !self.wrong && self.known == 0
+    /// Whether the text ends in the middle of a character.
+    pub(crate) fn ends_in_half(&self) -> bool {
+        !self.begun.is_empty()
     }
 }
 
@@ -87,7 +76,8 @@ mod tests {
                 };
                 prop_assert_eq!(utf8.follow(piece), possible);
             }
-            prop_assert_eq!(utf8.is_whole(), std::str::from_utf8(&bytes).is_ok());
+            let whole = !utf8.wrong && !utf8.ends_in_half();
+            prop_assert_eq!(whole, std::str::from_utf8(&bytes).is_ok());
         }
     }
 }

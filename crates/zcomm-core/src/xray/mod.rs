@@ -23,7 +23,6 @@ pub(crate) mod tap;
 pub use printer::{Form, Xray};
 pub use tap::Tap;
 pub use zcomm_xray::{
-    Accept, BrokenRule, CLOSE_CODES, Close, CloseCode, Decoder, Direction, End, Event, EventKind,
-    Frame, FrameHeader, Head, HeadEnd, Header, Joined, Open, Piece, Raw, Splitter, gap, is_visible,
-    pictured,
+    Accept, BrokenRule, CLOSE_CODES, Close, CloseCode, Decoder, Direction, Event, EventKind, Frame,
+    FrameHeader, Head, HeadEnd, Header, Joined, Piece, Splitter, gap, is_visible, pictured,
 };

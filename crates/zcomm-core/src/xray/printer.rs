@@ -149,7 +149,7 @@ mod tests {
 
     use crate::xray::tap::Tap;
     use Direction::ServerToClient;
-    use zcomm_xray::{Decoder, Direction, Open};
+    use zcomm_xray::{Decoder, Direction};
 
     const TEXT: &[u8] = b"\x81\x02hi";
 
@@ -192,11 +192,11 @@ mod tests {
             matches!(
                 events[..],
                 [
-                    (1, EventKind::Open(Open { tls: false, .. })),
-                    (2, EventKind::Open(Open { tls: true, .. })),
+                    (1, EventKind::Open { tls: false, .. }),
+                    (2, EventKind::Open { tls: true, .. }),
                     (1, EventKind::Frame(_)),
-                    (1, EventKind::End(_)),
-                    (2, EventKind::End(_)),
+                    (1, EventKind::End { .. }),
+                    (2, EventKind::End { .. }),
                 ]
             ),
             "{events:?}"

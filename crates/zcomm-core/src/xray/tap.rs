@@ -11,7 +11,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::xray::printer::Xray;
-use zcomm_xray::{Decoder, Direction, Event, EventKind, Open};
+use zcomm_xray::{Decoder, Direction, Event, EventKind};
 
 /// The events kept for the page: among them are the request and the response.
 const KEPT_EVENTS: usize = 8;
@@ -42,10 +42,9 @@ impl Xray {
             time,
             ended: false,
         };
-        let open = Open { peer, tls };
         let output = &mut tap.output;
         tap.decoder
-            .open(time, open, &mut |event| output.show(event));
+            .open(time, peer, tls, &mut |event| output.show(event));
         tap
     }
 }

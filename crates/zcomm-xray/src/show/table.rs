@@ -4,9 +4,11 @@
 //! dots for the others, and beside it the name from RFC 6455. A payload is shown as digits, and
 //! as text only with [`pictured`], because it may hold characters that control a terminal.
 
-use std::{fmt::Write, ops::Range};
+use std::ops::Range;
 
-use crate::{close_codes::CloseCode, event::Frame, rules::Direction, visible::pictured};
+use crate::{
+    close_codes::CloseCode, event::Frame, rules::Direction, utf8::text_at_start, visible::pictured,
+};
 
 /// The bytes shown of a payload.
 const SHOWN: usize = 64;
@@ -130,7 +132,7 @@ fn payload_to(text: &mut String, frame: &Frame) {
 
 /// Returns the payload of a text frame, or of a ping or pong that is text.
 fn readable(frame: &Frame) -> Option<&str> {
-    let text = frame.as_text();
+    let text = text_at_start(&frame.unmasked);
     let whole = text.len() == frame.unmasked.len();
     let control = frame.is_control() && frame.close.is_none() && whole;
     (!text.is_empty() && (frame.text.is_some() || control)).then_some(text)
@@ -194,13 +196,8 @@ fn quoted(text: &str) -> String {
 
 /// Bytes as hexadecimal digits: `81 05`.
 pub(crate) fn digits(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(3 * bytes.len());
-    for (at, byte) in bytes.iter().enumerate() {
-        let space = if at == 0 { "" } else { " " };
-        // Writing to a string does not fail.
-        write!(digits, "{space}{byte:02x}").ok();
-    }
-    digits
+    let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.join(" ")
 }
 
 /// The name of a code, or of its range (RFC 6455 section 7.4).

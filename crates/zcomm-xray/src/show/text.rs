@@ -78,9 +78,9 @@ impl Event {
     /// The event in one line.
     fn summary(&self) -> String {
         match &self.kind {
-            EventKind::Open(open) => {
-                let peer = open.peer.map(|peer| format!(" with {peer}"));
-                let tls = if open.tls { ", decrypted from TLS" } else { "" };
+            EventKind::Open { peer, tls } => {
+                let peer = peer.map(|peer| format!(" with {peer}"));
+                let tls = if *tls { ", decrypted from TLS" } else { "" };
                 format!("connection{}{tls}", peer.unwrap_or_default())
             }
             EventKind::Request(head) => format!("HTTP request, {}", counted(head.bytes)),
@@ -93,11 +93,11 @@ impl Event {
                 let (name, length) = (frame.opcode, counted(frame.length));
                 format!("{name}{}, {length}{masked}{cut}", part.unwrap_or_default())
             }
-            EventKind::Raw(raw) => {
-                let colon = if raw.first.is_empty() { "" } else { ": " };
-                let cut = !raw.first.is_empty() && raw.bytes > raw.first.len() as u64;
+            EventKind::Raw { bytes, first } => {
+                let colon = if first.is_empty() { "" } else { ": " };
+                let cut = !first.is_empty() && *bytes > first.len() as u64;
                 let more = if cut { " …" } else { "" };
-                let (bytes, first) = (counted(raw.bytes), digits(&raw.first));
+                let (bytes, first) = (counted(*bytes), digits(first));
                 format!("{bytes}, neither HTTP nor a frame{colon}{first}{more}")
             }
             EventKind::NotShown { frames } => {
@@ -108,10 +108,13 @@ impl Event {
             EventKind::Viewer {} => {
                 "this connection carries the X-ray itself; the rest is not shown".into()
             }
-            EventKind::End(end) => format!(
+            EventKind::End {
+                client_bytes,
+                server_bytes,
+            } => format!(
                 "the end, after {} from the client and {} from the server",
-                counted(end.client_bytes),
-                counted(end.server_bytes)
+                counted(*client_bytes),
+                counted(*server_bytes)
             ),
         }
     }

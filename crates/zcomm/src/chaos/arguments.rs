@@ -70,15 +70,18 @@ pub(crate) struct Arguments {
     pub(super) seed: Option<u64>,
 }
 
-/// One option for each row of the table, and the words that follow it.
-pub(super) struct FaultOptions(Vec<(&'static Entry, Vec<String>)>);
+/// The command line, with one option for each row of the table.
+pub(super) struct FaultOptions(ArgMatches);
 
 impl FaultOptions {
     /// Returns the faults that are on from the start.
     pub(super) fn read(&self) -> Result<Faults, InputError> {
         let mut faults = Faults::default();
-        for (entry, words) in &self.0 {
-            let words: Vec<_> = words.iter().map(String::as_str).collect();
+        for entry in &TABLE {
+            let Some(words) = self.0.get_many::<String>(entry.name) else {
+                continue;
+            };
+            let words: Vec<_> = words.map(String::as_str).collect();
             faults.put(entry.read(&words).map_err(|error| {
                 let what = format!("--{}: {}", entry.name, error.what);
                 InputError::new(what, error.help)
@@ -100,10 +103,7 @@ impl clap::Args for FaultOptions {
 
 impl clap::FromArgMatches for FaultOptions {
     fn from_arg_matches(matches: &ArgMatches) -> Result<FaultOptions, clap::Error> {
-        let given = TABLE.iter().filter(|entry| matches.contains_id(entry.name));
-        let words = |name| matches.get_many(name).into_iter().flatten().cloned();
-        let given = given.map(|entry| (entry, words(entry.name).collect()));
-        Ok(FaultOptions(given.collect()))
+        Ok(FaultOptions(matches.clone()))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -128,9 +128,13 @@ impl Board {
             Command::Now => None,
             Command::On(active) => Some(self.switch_on(active)),
             Command::Off(entry) => Some(self.switch_off(entry)),
-            Command::Toggle(entry) => self.toggle(entry),
+            Command::Toggle(entry) if self.is_on(entry) => Some(self.switch_off(entry)),
+            Command::Toggle(entry) => {
+                let active = self.given.get(entry.fault).or_else(|| entry.usual());
+                active.map(|active| self.switch_on(active))
+            }
             Command::Clear => {
-                self.change(|controls| controls.faults.clear());
+                self.change(|controls| controls.faults = Faults::default());
                 Some("ALL OFF".to_owned())
             }
             Command::Reset => {
@@ -153,14 +157,6 @@ impl Board {
 
     fn is_on(&self, entry: &Entry) -> bool {
         self.controls.borrow().faults.get(entry.fault).is_some()
-    }
-
-    fn toggle(&self, entry: &'static Entry) -> Option<String> {
-        if self.is_on(entry) {
-            return Some(self.switch_off(entry));
-        }
-        let active = self.given.get(entry.fault).or_else(|| entry.usual())?;
-        Some(self.switch_on(active))
     }
 
     fn switch_on(&self, active: Active) -> String {
@@ -221,8 +217,11 @@ mod tests {
         assert_eq!(say(&board, "latency off"), "drop-pongs");
         assert_eq!(say(&board, "0"), "no faults");
         assert!(!board.apply(Command::Quit));
+        let Ok(Command::On(bandwidth)) = Command::parse("bandwidth 8kB/s") else {
+            panic!();
+        };
         let mut given = Faults::default();
-        given.put(Entry::named("bandwidth").unwrap().usual().unwrap());
+        given.put(bandwidth);
         let board = Board::new(given, Scope::default(), 0, false);
         assert_eq!(say(&board, "w"), "no faults");
         assert_eq!(say(&board, "w"), "bandwidth 8kB/s");

@@ -4,7 +4,7 @@
 //! only the end of the WebSocket is missing. A reset is what a crashed machine or a strict
 //! firewall sends; TCP may then discard bytes that the receiver has not read yet.
 
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -15,13 +15,14 @@ use super::{
 };
 use crate::proxy::{Carry, close_and_drain, pass_both};
 
-/// Carries one connection through the faults of this board.
+/// Carries connections through the faults of this board.
 pub(super) struct Disturbed(pub(super) Arc<Board>);
 
 impl Carry for Disturbed {
     async fn carry(
-        self,
+        &self,
         client: &mut TcpStream,
+        _addr: SocketAddr,
         mut server: ByteStream,
         first: &[u8],
     ) -> io::Result<()> {

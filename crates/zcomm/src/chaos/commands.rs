@@ -44,7 +44,8 @@ impl Command {
         {
             return Ok(command);
         }
-        let entry = Entry::named(name).ok_or_else(|| unknown(name))?;
+        let entry = TABLE.iter().find(|entry| entry.name == *name);
+        let entry = entry.ok_or_else(|| unknown(name))?;
         match rest {
             ["off"] => Ok(Command::Off(entry)),
             rest => Ok(Command::On(entry.read(rest)?)),

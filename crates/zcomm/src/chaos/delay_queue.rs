@@ -33,11 +33,10 @@ pub(super) enum Abort {
 
 /// The queue of one direction.
 pub(super) struct DelayQueue {
-    pieces: VecDeque<(Instant, Vec<u8>)>,
+    pieces: VecDeque<(Instant, VecDeque<u8>)>,
     end: Option<(Instant, Ending)>,
-    /// How many bytes of the first piece are written.
-    written: usize,
-    bytes: usize,
+    /// The number of bytes that wait.
+    pub(super) bytes: usize,
     /// When the last piece is due: no later piece is due before it.
     latest: Instant,
     /// When the bandwidth allows the next write.
@@ -50,7 +49,6 @@ impl DelayQueue {
         DelayQueue {
             pieces: VecDeque::new(),
             end: None,
-            written: 0,
             bytes: 0,
             latest: now,
             free: now,
@@ -61,19 +59,14 @@ impl DelayQueue {
         self.bytes < MAX_BYTES && self.end.is_none()
     }
 
-    /// Returns the number of bytes that wait.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Adds bytes that are due at this time, or once all bytes before them are.
-    pub(super) fn push(&mut self, due: Instant, mut bytes: Vec<u8>) {
+    pub(super) fn push(&mut self, due: Instant, bytes: Vec<u8>) {
         self.latest = self.latest.max(due);
         self.bytes += bytes.len();
         match self.pieces.back_mut() {
             // Small frames that were read together are written together.
-            Some((time, last)) if *time == self.latest => last.append(&mut bytes),
-            _ => self.pieces.push_back((self.latest, bytes)),
+            Some((time, last)) if *time == self.latest => last.extend(bytes),
+            _ => self.pieces.push_back((self.latest, bytes.into())),
         }
     }
 
@@ -97,19 +90,19 @@ impl DelayQueue {
         let Some((_, piece)) = self.pieces.front() else {
             return &[];
         };
-        let rest = &piece[self.written..];
-        let most = bandwidth.map_or(rest.len(), |rate| rate.bytes_in(SLICE));
-        &rest[..most.min(rest.len())]
+        let (first, _) = piece.as_slices();
+        let most = bandwidth.map_or(first.len(), |rate| rate.bytes_in(SLICE));
+        &first[..most.min(first.len())]
     }
 
     /// Removes bytes that are written.
     pub(super) fn advance(&mut self, bytes: usize, bandwidth: Option<Rate>) {
         self.bytes -= bytes;
-        self.written += bytes;
-        let first = self.pieces.front();
-        if first.is_some_and(|(_, piece)| piece.len() == self.written) {
-            self.pieces.pop_front();
-            self.written = 0;
+        if let Some((_, piece)) = self.pieces.front_mut() {
+            piece.drain(..bytes);
+            if piece.is_empty() {
+                self.pieces.pop_front();
+            }
         }
         if let Some(rate) = bandwidth {
             self.free = self.free.max(Instant::now()) + rate.takes(bytes);

@@ -40,8 +40,10 @@ pub(super) struct Disturber {
     fate: Fate,
     /// Whether a reset follows the current frame.
     reset: bool,
-    /// Whether the user wants the next data frame to be cut.
-    cut: bool,
+    /// Whether to cut the next data frame, whatever faults are on: the user wants it.
+    pub(super) cut: bool,
+    /// What the bytes that are being read have caused so far.
+    effects: Vec<Effect>,
 }
 
 /// What happens to the current frame.
@@ -67,54 +69,45 @@ impl Disturber {
             fate: Fate::Pass,
             reset: false,
             cut: false,
+            effects: Vec::new(),
         }
     }
 
-    /// Cuts the next data frame, whatever faults are on.
-    pub(super) fn cut_next(&mut self) {
-        self.cut = true;
-    }
-
-    /// Adds the effects of these bytes to `effects`. `may_break` is called once before each
-    /// fault that breaks or corrupts the connection.
+    /// Returns the effects of these bytes. `may_break` is called once before each fault that breaks
+    /// or corrupts the connection.
     pub(super) fn feed(
         &mut self,
         mut bytes: &[u8],
         upgraded: &AtomicBool,
         faults: &Faults,
         may_break: &mut dyn FnMut() -> bool,
-        effects: &mut Vec<Effect>,
-    ) {
+    ) -> Vec<Effect> {
         while !matches!(self.fate, Fate::Ended) {
             let Some(piece) = self.finder.next(&mut bytes, upgraded) else {
-                return;
+                break;
             };
             match piece {
-                Piece::Raw(bytes) => self.pass(bytes.to_vec(), true, effects),
+                Piece::Raw(bytes) => self.pass(bytes.to_vec(), true),
                 Piece::Begin(header) => {
-                    self.begin(&header, faults, may_break, effects);
-                    self.pass(header.as_bytes().to_vec(), true, effects);
+                    self.begin(&header, faults, may_break);
+                    self.pass(header.as_bytes().to_vec(), true);
                 }
-                Piece::Payload(bytes) => self.pass(bytes.to_vec(), false, effects),
+                Piece::Payload(bytes) => self.pass(bytes.to_vec(), false),
             }
             if !self.finder.inside() {
-                self.end(effects);
+                self.end();
             }
         }
+        std::mem::take(&mut self.effects)
     }
 
     /// Decides what happens to a frame.
-    fn begin(
-        &mut self,
-        frame: &FrameHeader,
-        faults: &Faults,
-        may_break: &mut dyn FnMut() -> bool,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn begin(&mut self, frame: &FrameHeader, faults: &Faults, may_break: &mut dyn FnMut() -> bool) {
         let from = sender(self.direction);
         if frame.is_pong() && faults.value(Fault::DropPongs, self.direction).is_some() {
             self.fate = Fate::Drop;
-            return effects.push(Effect::Report(format!("dropped a pong {from}")));
+            let event = format!("dropped a pong {from}");
+            return self.effects.push(Effect::Report(event));
         }
         if !frame.is_data() {
             return;
@@ -127,21 +120,21 @@ impl Disturber {
         let report = |what: &str| Effect::Report(format!("{what} frame {number} ({frame}) {from}"));
         if std::mem::take(&mut self.cut) || (is_target(Fault::CutMidFrame) && may_break()) {
             self.fate = Fate::Cut((frame.frame_size() / 2).max(1));
-            effects.push(report("cut in the middle of"));
+            self.effects.push(report("cut in the middle of"));
         } else if is_target(Fault::Corrupt) && frame.length() > 0 && may_break() {
             self.fate = Fate::Corrupt;
-            effects.push(report("flipped one bit of"));
+            self.effects.push(report("flipped one bit of"));
         } else if twice && frame.is_message() && frame.frame_size() <= MAX_COPY {
             self.fate = Fate::Copy(*frame, Vec::new());
         }
         if is_target(Fault::ResetAfter) && may_break() {
             self.reset = true;
-            effects.push(report("reset after"));
+            self.effects.push(report("reset after"));
         }
     }
 
     /// Passes bytes on, of the current frame or outside of frames.
-    fn pass(&mut self, mut bytes: Vec<u8>, begins: bool, effects: &mut Vec<Effect>) {
+    fn pass(&mut self, mut bytes: Vec<u8>, begins: bool) {
         let mut cut = false;
         match &mut self.fate {
             Fate::Pass | Fate::Ended => {}
@@ -161,31 +154,31 @@ impl Disturber {
                 *left -= bytes.len() as u64;
             }
         }
-        effects.push(Effect::Send { bytes, begins });
+        self.effects.push(Effect::Send { bytes, begins });
         if cut {
-            self.abort(Abort::Cut, effects);
+            self.abort(Abort::Cut);
         }
     }
 
     /// Ends a frame.
-    fn end(&mut self, effects: &mut Vec<Effect>) {
+    fn end(&mut self) {
         if matches!(self.fate, Fate::Ended) {
             return;
         }
         if let Fate::Copy(frame, bytes) = std::mem::replace(&mut self.fate, Fate::Pass) {
             let (number, from) = (self.count, sender(self.direction));
             let event = format!("sent frame {number} ({frame}) {from} twice");
-            effects.push(Effect::Report(event));
+            self.effects.push(Effect::Report(event));
             let begins = true;
-            effects.push(Effect::Send { bytes, begins });
+            self.effects.push(Effect::Send { bytes, begins });
         }
         if std::mem::take(&mut self.reset) {
-            self.abort(Abort::Reset, effects);
+            self.abort(Abort::Reset);
         }
     }
 
-    fn abort(&mut self, abort: Abort, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Abort(abort));
+    fn abort(&mut self, abort: Abort) {
+        self.effects.push(Effect::Abort(abort));
         self.fate = Fate::Ended;
     }
 }
@@ -212,7 +205,7 @@ mod tests {
         let mut disturber = Disturber::new(Direction::ServerToClient);
         let (upgraded, mut effects) = (AtomicBool::new(false), Vec::new());
         for piece in [AGREED, bytes].concat().chunks(size) {
-            disturber.feed(piece, &upgraded, &all, &mut || true, &mut effects);
+            effects.extend(disturber.feed(piece, &upgraded, &all, &mut || true));
         }
         let (mut passed, mut end, mut told) = (Vec::new(), None, Vec::new());
         for effect in effects {
@@ -321,18 +314,20 @@ mod tests {
         };
         faults.put(cut);
         let mut disturber = Disturber::new(Direction::ServerToClient);
-        let (upgraded, mut effects) = (AtomicBool::new(false), Vec::new());
-        let bytes = [AGREED, ONE].concat();
-        disturber.feed(&bytes, &upgraded, &faults, &mut || false, &mut effects);
+        let upgraded = AtomicBool::new(false);
+        let feed = |disturber: &mut Disturber, bytes: &[u8]| {
+            disturber.feed(bytes, &upgraded, &faults, &mut || false)
+        };
+        let effects = feed(&mut disturber, &[AGREED, ONE].concat());
         assert!(!effects.contains(&Effect::Abort(Abort::Cut)));
         // A cut by the user is not counted.
-        disturber.cut_next();
-        disturber.feed(PONG, &upgraded, &faults, &mut || false, &mut effects);
+        disturber.cut = true;
+        let effects = feed(&mut disturber, PONG);
         assert!(
             !effects.contains(&Effect::Abort(Abort::Cut)),
             "a pong is not data"
         );
-        disturber.feed(TWO, &upgraded, &faults, &mut || false, &mut effects);
+        let effects = feed(&mut disturber, TWO);
         assert_eq!(effects.last(), Some(&Effect::Abort(Abort::Cut)));
     }
 }

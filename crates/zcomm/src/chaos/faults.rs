@@ -76,11 +76,6 @@ pub(super) const TABLE: [Entry; 11] = [
 ];
 
 impl Entry {
-    /// Finds a fault by its name.
-    pub(super) fn named(name: &str) -> Option<&'static Entry> {
-        TABLE.iter().find(|entry| entry.name == name)
-    }
-
     /// Whether the value may be left out.
     pub(super) fn is_optional(&self) -> bool {
         self.form.is_empty() || self.form.starts_with('[')
@@ -230,10 +225,6 @@ impl Faults {
     /// Switches a fault off.
     pub(super) fn remove(&mut self, fault: Fault) {
         self.0.retain(|active| active.entry.fault != fault);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
     }
 
     /// Returns a fault that is on in any direction.

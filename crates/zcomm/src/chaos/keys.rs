@@ -20,9 +20,8 @@ const MAX_KEYS: usize = 16;
 pub(super) struct Keys {
     /// Ends with the input.
     pub(super) commands: mpsc::Receiver<Result<Command, InputError>>,
-    /// Whether a single key is a command.
-    pub(super) single: bool,
-    _terminal: Option<Terminal>,
+    /// The terminal, if a single key is a command.
+    pub(super) terminal: Option<Terminal>,
 }
 
 impl Keys {
@@ -32,12 +31,11 @@ impl Keys {
             false => None,
         };
         Keys {
-            single: terminal.is_some(),
             commands: match terminal {
                 Some(_) => keys(),
-                None => lines::input(|line| command(&line?)),
+                None => lines::input(|line| Command::parse(&String::from_utf8_lossy(&line?))),
             },
-            _terminal: terminal,
+            terminal,
         }
     }
 }
@@ -49,11 +47,6 @@ impl From<io::Error> for InputError {
             "no more commands are read",
         )
     }
-}
-
-fn command(line: &[u8]) -> Result<Command, InputError> {
-    let line = String::from_utf8_lossy(line);
-    Command::parse(&line)
 }
 
 /// Reads keys in a thread: a read of stdin cannot be cancelled.
@@ -94,7 +87,7 @@ fn single(pressed: &str) -> Vec<char> {
 
 /// A terminal in single-key mode; dropping it restores the mode before.
 #[cfg(unix)]
-struct Terminal(rustix::termios::Termios);
+pub(super) struct Terminal(rustix::termios::Termios);
 
 #[cfg(unix)]
 impl Terminal {
@@ -118,7 +111,7 @@ impl Drop for Terminal {
 }
 
 #[cfg(not(unix))]
-struct Terminal;
+pub(super) struct Terminal;
 
 #[cfg(not(unix))]
 impl Terminal {

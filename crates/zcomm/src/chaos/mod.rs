@@ -80,15 +80,15 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     // Before the keys change the terminal: a signal must not end the program without a reset.
     let signals = Signals::new()?;
     let mut keys = Keys::listen();
-    if keys.single {
+    if keys.terminal.is_some() {
         board.status("keys: l latency, b blackhole, r reset, 0 all off, ? all keys, q quit".into());
     }
     if repeat {
         board.status(format!("to repeat this jitter: --seed {seed}"));
     }
     board.apply(Command::Now);
-    let (mut code, carried) = (ExitCode::SUCCESS, Arc::clone(&board));
-    let carry = move |_| Disturbed(Arc::clone(&carried));
+    let mut code = ExitCode::SUCCESS;
+    let carry = Disturbed(Arc::clone(&board));
     let end = async { code = control(&board, &mut keys, script, signals).await };
     proxy.run(carry, end).await;
     // Restore the terminal first: the board prints its last lines, which may take a second.
@@ -104,15 +104,15 @@ async fn control(
     mut script: Script,
     mut signals: Signals,
 ) -> ExitCode {
-    let (mut typing, mut begun) = (true, None);
+    let mut begun = None;
     loop {
         let due = begun.and_then(|begun: Instant| Some(begun + script.due()?));
         tokio::select! {
             code = signals.next() => return ExitCode::from(code),
-            command = keys.commands.recv(), if typing => match command {
-                None => typing = false,
-                Some(Ok(command)) => if !board.apply(command) { return ExitCode::SUCCESS },
-                Some(Err(error)) => {
+            // After the end of the input, the other branches go on.
+            Some(command) = keys.commands.recv() => match command {
+                Ok(command) => if !board.apply(command) { return ExitCode::SUCCESS },
+                Err(error) => {
                     board.status(visible(&format!("{}; {}", error.what, error.help)));
                 }
             },

@@ -51,11 +51,9 @@ impl<'a> Passage<'a> {
         let now = Instant::now();
         connection.activity().last_byte = now;
         connection.show(BEFORE_FAULTS, self.direction, bytes);
-        let mut effects = Vec::new();
         let may_break = &mut || connection.board.may_break();
         let upgraded = &connection.upgraded;
-        self.disturber
-            .feed(bytes, upgraded, faults, may_break, &mut effects);
+        let effects = self.disturber.feed(bytes, upgraded, faults, may_break);
         for effect in effects {
             match effect {
                 Effect::Report(event) => connection.report(event),

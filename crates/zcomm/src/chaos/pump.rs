@@ -152,7 +152,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         self.faults = controls.faults;
         if controls.cuts > self.cuts {
             self.cuts = controls.cuts;
-            self.passage.disturber.cut_next();
+            self.passage.disturber.cut = true;
         }
     }
 
@@ -160,7 +160,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
     fn check_blackhole(&mut self, now: Instant) {
         let was_held = self.held;
         self.held = self.in_blackhole(now);
-        let bytes = self.passage.queue.bytes();
+        let bytes = self.passage.queue.bytes;
         if was_held && !self.held && bytes > 0 {
             let from = sender(self.direction);
             let event = format!("the blackhole has ended: passing on {bytes} bytes {from}");

@@ -48,25 +48,38 @@ impl Script {
 
     /// Reads lines. An error comes with the number of its line, counted from 1.
     fn parse(text: &str) -> Result<Script, (usize, InputError)> {
-        let mut steps: VecDeque<(Duration, Command)> = VecDeque::new();
+        let mut script = Script::default();
         for (line, number) in text.lines().zip(1..) {
             let line = line.split('#').next().unwrap_or_default().trim();
-            if line.is_empty() {
-                continue;
+            if !line.is_empty() {
+                script.add(line).map_err(|error| (number, error))?;
             }
-            let (at, command) = step(line).map_err(|error| (number, error))?;
-            let fail = |what: &str, help: &str| Err((number, InputError::new(what, help)));
-            if steps.back().is_some_and(|(before, _)| at < *before) {
-                let what = "this step is earlier than the one before";
-                return fail(what, "write the lines in the order of their times");
-            }
-            if steps.len() == MAX_STEPS {
-                let what = format!("a script has at most {MAX_STEPS} steps");
-                return fail(&what, "run several scripts, one after the other");
-            }
-            steps.push_back((at, command));
         }
-        Ok(Script(steps))
+        Ok(script)
+    }
+
+    /// Adds the step of a line.
+    fn add(&mut self, line: &str) -> Result<(), InputError> {
+        let (at, command) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let at = time(at)?;
+        let fail = |what: &str, help: &str| Err(InputError::new(what, help));
+        if command.is_empty() {
+            return fail(
+                "a time without a command",
+                "write for example: 10s blackhole",
+            );
+        }
+        let command = Command::parse(command)?;
+        if self.0.back().is_some_and(|(before, _)| at < *before) {
+            let what = "this step is earlier than the one before";
+            return fail(what, "write the lines in the order of their times");
+        }
+        if self.0.len() == MAX_STEPS {
+            let what = format!("a script has at most {MAX_STEPS} steps");
+            return fail(&what, "run several scripts, one after the other");
+        }
+        self.0.push_back((at, command));
+        Ok(())
     }
 
     /// Returns when the next step is due, counted from the start.
@@ -77,18 +90,6 @@ impl Script {
     /// Removes and returns the next step.
     pub(super) fn next(&mut self) -> Option<Command> {
         self.0.pop_front().map(|(_, command)| command)
-    }
-}
-
-fn step(line: &str) -> Result<(Duration, Command), InputError> {
-    let (at, command) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let at = time(at)?;
-    match command.trim() {
-        "" => {
-            let what = "a time without a command";
-            Err(InputError::new(what, "write for example: 10s blackhole"))
-        }
-        command => Ok((at, Command::parse(command)?)),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Times and rates: a number and a unit.
 //!
 //! The unit is required. `200` could be milliseconds or seconds, a factor of 1000, and the user
-//! would not notice a error guess. Units with a small `b` are rejected: 64 kb/s could be
+//! would not notice a wrong guess. Units with a small `b` are rejected: 64 kb/s could be
 //! kilobytes or kilobits, a factor of eight. An error names the units.
 
 use std::{fmt, time::Duration};
 
-/// What is error with the input, and what to type instead.
+/// What is wrong with the input, and what to type instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InputError {
     pub(super) what: String,

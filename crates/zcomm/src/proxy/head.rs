@@ -32,39 +32,44 @@ pub(super) struct Names {
     pub(super) origin: Option<String>,
 }
 
-/// Why no head was read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum NoRequest {
-    /// The client left before the head was complete.
-    Gone,
-    Late,
-    TooLong,
-    NotHttp,
-}
+/// The status and the sentence of the answer to a request that cannot be read.
+pub(super) type Rejection = (&'static str, &'static str);
 
-/// Reads the head of a request, and keeps the bytes that arrived after it.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, NoRequest> {
+const LATE: Rejection = ("408 Request Timeout", "the request took too long");
+const TOO_LONG: Rejection = (
+    "431 Request Header Fields Too Large",
+    "the head of the request is longer than 16 KiB",
+);
+const NOT_HTTP: Rejection = (
+    "400 Bad Request",
+    "this is not HTTP; if it is TLS: this proxy takes ws:// and http:// only, whatever the server \
+     uses",
+);
+
+/// Reads the head of a request, and keeps the bytes that arrived after it. Returns `None` if the
+/// client left before the head was complete.
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Head>, Rejection> {
     let head = timeout(HEAD_TIMEOUT, read_head(stream)).await;
-    head.unwrap_or(Err(NoRequest::Late))
+    head.unwrap_or(Err(LATE))
 }
 
-async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, NoRequest> {
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Head>, Rejection> {
     let (mut bytes, mut head_end) = (Vec::new(), HeadEnd::default());
     loop {
         let before = bytes.len();
         let space = (MAX_HEAD + 1 - before) as u64;
         match stream.take(space).read_buf(&mut bytes).await {
-            Ok(0) | Err(_) => return Err(NoRequest::Gone),
+            Ok(0) | Err(_) => return Ok(None),
             Ok(_) => {}
         }
         // A method consists of letters; TLS begins with byte 22.
         if !bytes[0].is_ascii_alphabetic() {
-            return Err(NoRequest::NotHttp);
+            return Err(NOT_HTTP);
         }
         let end = head_end.find(&bytes[before..]);
         match end.map(|length| before + length) {
-            Some(end) if end <= MAX_HEAD => return Ok(Head { bytes, end }),
-            _ if bytes.len() > MAX_HEAD => return Err(NoRequest::TooLong),
+            Some(end) if end <= MAX_HEAD => return Ok(Some(Head { bytes, end })),
+            _ if bytes.len() > MAX_HEAD => return Err(TOO_LONG),
             _ => {}
         }
     }
@@ -81,27 +86,25 @@ impl Head {
     /// Returns the bytes for the server.
     pub(super) fn rewritten(&self, names: &Names) -> Vec<u8> {
         let (head, rest) = self.bytes.split_at(self.end);
-        let lines: Vec<_> = head.split_inclusive(|byte| *byte == b'\n').collect();
-        let asks_to_upgrade = lines.iter().any(|line| {
-            header(line).is_some_and(|(name, value)| {
-                name.eq_ignore_ascii_case("upgrade")
-                    && value.to_ascii_lowercase().contains("websocket")
-            })
+        let mut lines = head.split_inclusive(|byte| *byte == b'\n');
+        let asks_to_upgrade = lines.clone().filter_map(header).any(|(name, value)| {
+            name.eq_ignore_ascii_case("upgrade") && value.to_ascii_lowercase().contains("websocket")
         });
-        let mut written = Vec::with_capacity(self.bytes.len() + 64);
-        for (number, line) in lines.iter().enumerate() {
-            let last = number + 1 == lines.len();
-            if last && !asks_to_upgrade {
+        let mut written = lines.next().unwrap_or_default().to_vec();
+        for line in lines {
+            let (name, value) = header(line).unwrap_or_default();
+            if !asks_to_upgrade && matches!(line, b"\n" | b"\r\n") {
                 written.extend_from_slice(b"Connection: close\r\n");
             }
-            let found = header(line).filter(|_| number > 0);
-            if !asks_to_upgrade
-                && found.is_some_and(|(name, _)| name.eq_ignore_ascii_case("connection"))
-            {
+            if !asks_to_upgrade && name.eq_ignore_ascii_case("connection") {
                 continue;
             }
-            match found.and_then(|(name, value)| Some((value, names.replacement(name, value)?))) {
-                Some((value, other)) => replace_value(&mut written, line, value, other),
+            match names.replacement(name, value.trim()) {
+                // The name, the spaces and the end of the line stay.
+                Some(other) => {
+                    let value = value.replacen(value.trim(), other, 1);
+                    written.extend_from_slice(format!("{name}:{value}").as_bytes());
+                }
                 None => written.extend_from_slice(line),
             }
         }
@@ -129,22 +132,9 @@ impl Names {
     }
 }
 
-/// Returns the name and value of a line that is a header.
+/// Returns the name and value of a line that is a header; the value includes its spaces.
 fn header(line: &[u8]) -> Option<(&str, &str)> {
-    let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
-    Some((name, value.trim()))
-}
-
-/// Writes a line with another value. Its name, its spaces and its end stay.
-fn replace_value(written: &mut Vec<u8>, line: &[u8], value: &str, other: &str) {
-    // The name ends with the first colon.
-    let colon = line.iter().position(|byte| *byte == b':').unwrap_or(0);
-    let rest = &line[colon + 1..];
-    let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
-    let start = colon + 1 + spaces.count();
-    written.extend_from_slice(&line[..start]);
-    written.extend_from_slice(other.as_bytes());
-    written.extend_from_slice(&line[start + value.len()..]);
+    std::str::from_utf8(line).ok()?.split_once(':')
 }
 
 #[cfg(test)]
@@ -219,19 +209,22 @@ mod tests {
         let mut just = b"GET / HTTP/1.1\r\nX: ".to_vec();
         just.resize(MAX_HEAD - 4, b'x');
         just.extend_from_slice(b"\r\n\r\n");
-        let read = async |bytes: &[u8]| read(&mut &*bytes).await.map(|head| head.end);
-        assert_eq!(read(&just).await, Ok(MAX_HEAD));
+        let read = async |bytes: &[u8]| {
+            let head = read(&mut &*bytes).await?;
+            Ok(head.map(|head| head.end))
+        };
+        assert_eq!(read(&just).await, Ok(Some(MAX_HEAD)));
         just.insert(20, b'x');
-        assert_eq!(read(&just).await, Err(NoRequest::TooLong));
-        assert_eq!(read(&[b'G'; 20_000]).await, Err(NoRequest::TooLong));
-        assert_eq!(read(b"\x16\x03\x01").await, Err(NoRequest::NotHttp));
-        assert_eq!(read(b"GET / HTTP/1.1\r\n").await, Err(NoRequest::Gone));
-        assert_eq!(read(b"").await, Err(NoRequest::Gone));
+        assert_eq!(read(&just).await, Err(TOO_LONG));
+        assert_eq!(read(&[b'G'; 20_000]).await, Err(TOO_LONG));
+        assert_eq!(read(b"\x16\x03\x01").await, Err(NOT_HTTP));
+        assert_eq!(read(b"GET / HTTP/1.1\r\n").await, Ok(None));
+        assert_eq!(read(b"").await, Ok(None));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_client_runs_into_the_time_limit() {
         let (mut stream, _silent) = tokio::io::duplex(16);
-        assert_eq!(read(&mut stream).await.unwrap_err(), NoRequest::Late);
+        assert_eq!(read(&mut stream).await.unwrap_err(), LATE);
     }
 }

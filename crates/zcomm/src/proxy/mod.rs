@@ -39,7 +39,7 @@ use crate::shared::{
     failure::Failure,
     text::{BAD, FAINT, visible},
 };
-use head::{Head, Names, NoRequest};
+use head::{Head, Names};
 pub(crate) use relay::{end_without_close_notify, pass_both, relay};
 
 /// The largest number of connections at a time.
@@ -57,32 +57,25 @@ const DRAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Proxy {
     listener: TcpListener,
     addr: SocketAddr,
-    upstream: Arc<Upstream>,
+    upstream: Upstream,
 }
 
-/// Carries the bytes of one connection. [`relay()`] passes them on unchanged.
-pub(crate) trait Carry: Send {
+/// Carries the bytes of each connection. [`relay()`] passes them on unchanged.
+pub(crate) trait Carry: Send + Sync + 'static {
     /// Passes bytes on until both sides have ended; `first` goes to the server before all others.
+    /// `addr` is the address of the client.
     ///
     /// # Errors
     ///
     /// The connection to the server is broken. A [`ConnectError`] in the error is an answer for
     /// the client, which has received nothing yet.
     fn carry(
-        self,
+        &self,
         client: &mut TcpStream,
+        addr: SocketAddr,
         server: ByteStream,
         first: &[u8],
     ) -> impl Future<Output = io::Result<()>> + Send;
-}
-
-/// The facts about a new connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Passing {
-    /// The address of the client.
-    pub(crate) client: SocketAddr,
-    /// Whether the connection to the server is encrypted.
-    pub(crate) tls: bool,
 }
 
 impl Proxy {
@@ -91,7 +84,7 @@ impl Proxy {
         listen: SocketAddr,
         options: ConnectOptions,
     ) -> Result<Proxy, Failure> {
-        let upstream = Arc::new(Upstream::new(options).map_err(zcomm_core::Error::from)?);
+        let upstream = Upstream::new(options).map_err(zcomm_core::Error::from)?;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             let what = match error.kind() {
                 ErrorKind::AddrInUse => format!("another program listens at {listen}"),
@@ -137,19 +130,20 @@ impl Proxy {
         Ok(is_page.then(|| format!("http://{}/", self.addr)))
     }
 
-    /// Accepts clients until `shutdown`; `carry` makes what carries each of them.
-    pub(crate) async fn run<C: Carry + 'static>(
-        self,
-        carry: impl Fn(Passing) -> C + Send + Sync + 'static,
-        shutdown: impl Future<Output = ()>,
-    ) {
+    /// Whether the connections to the server are encrypted.
+    pub(crate) fn tls(&self) -> bool {
+        self.upstream.tls()
+    }
+
+    /// Accepts clients until `shutdown`, and carries their connections.
+    pub(crate) async fn run(self, carry: impl Carry, shutdown: impl Future<Output = ()>) {
         let forwarder = Arc::new(Forwarder {
             names: self.names(),
             upstream: self.upstream,
             carry,
+            slots: Semaphore::new(MAX_CONNECTIONS),
             printed: Mutex::default(),
         });
-        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut clients = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -158,13 +152,7 @@ impl Proxy {
                 accepted = self.listener.accept() => match accepted {
                     Ok((client, addr)) => {
                         let forwarder = Arc::clone(&forwarder);
-                        let slot = Arc::clone(&slots).try_acquire_owned();
-                        clients.spawn(async move {
-                            match slot {
-                                Ok(_slot) => forwarder.serve(client, addr).await,
-                                Err(_) => forwarder.reject_full(client).await,
-                            }
-                        });
+                        clients.spawn(async move { forwarder.serve(client, addr).await });
                     }
                     Err(error) => {
                         forwarder.print(&format!("cannot accept a client: {error}"));
@@ -192,26 +180,29 @@ impl Proxy {
 }
 
 /// What the task of each client needs.
-struct Forwarder<F> {
-    upstream: Arc<Upstream>,
+struct Forwarder<C> {
+    upstream: Upstream,
     names: Names,
-    carry: F,
+    carry: C,
+    slots: Semaphore,
     /// The sentence that was printed last, and when.
     printed: Mutex<Option<(String, Instant)>>,
 }
 
-impl<F, C> Forwarder<F>
-where
-    F: Fn(Passing) -> C + Send + Sync,
-    C: Carry + 'static,
-{
+impl<C: Carry> Forwarder<C> {
     /// Serves one client from its first byte to its last.
     async fn serve(&self, mut client: TcpStream, addr: SocketAddr) {
+        let Ok(_slot) = self.slots.try_acquire() else {
+            let sentence = format!("the proxy is full: it has {MAX_CONNECTIONS} connections");
+            let status = "503 Service Unavailable";
+            return self.reject(client, status, &sentence).await;
+        };
         // Send small messages at once (no Nagle). If this fails, the reads below fail too.
         client.set_nodelay(true).ok();
         let head = match head::read(&mut client).await {
-            Ok(head) => head,
-            Err(why) => return self.reject_invalid(client, &why).await,
+            Ok(Some(head)) => head,
+            Ok(None) => return,
+            Err((status, sentence)) => return self.reject(client, status, sentence).await,
         };
         if let Err(error) = self.forward(&mut client, addr, &head).await {
             let status = match error {
@@ -236,12 +227,9 @@ where
         head: &Head,
     ) -> Result<(), ConnectError> {
         let server = self.upstream.connect().await?;
-        let carry = (self.carry)(Passing {
-            client: addr,
-            tls: self.upstream.tls(),
-        });
         let first = head.rewritten(&self.names);
-        let Err(error) = carry.carry(client, server, &first).await else {
+        let carried = self.carry.carry(client, addr, server, &first);
+        let Err(error) = carried.await else {
             return Ok(());
         };
         match error.downcast() {
@@ -252,29 +240,6 @@ where
                 Ok(())
             }
         }
-    }
-
-    async fn reject_invalid(&self, client: TcpStream, why: &NoRequest) {
-        let (status, sentence) = match why {
-            NoRequest::Gone => return,
-            NoRequest::Late => ("408 Request Timeout", "the request took too long"),
-            NoRequest::TooLong => (
-                "431 Request Header Fields Too Large",
-                "the head of the request is longer than 16 KiB",
-            ),
-            NoRequest::NotHttp => (
-                "400 Bad Request",
-                "this is not HTTP; if it is TLS: this proxy takes ws:// and http:// only, whatever \
-                 the server uses",
-            ),
-        };
-        self.reject(client, status, sentence).await;
-    }
-
-    async fn reject_full(&self, client: TcpStream) {
-        let sentence = format!("the proxy is full: it has {MAX_CONNECTIONS} connections");
-        self.reject(client, "503 Service Unavailable", &sentence)
-            .await;
     }
 
     async fn reject(&self, client: TcpStream, status: &str, sentence: &str) {

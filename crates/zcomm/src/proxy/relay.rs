@@ -20,11 +20,9 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, timeout},
+    time::timeout,
 };
 use zcomm_core::{ByteStream, ConnectError, xray::Direction};
-
-use crate::shared::run::until;
 
 /// The most that one read returns, and that waits in one direction (bytes).
 const READ_SIZE: usize = 16 * 1024;
@@ -56,12 +54,12 @@ pub(crate) async fn relay(
         let up = Way {
             from: Direction::ClientToServer,
             observe,
-            awaited: None,
+            late: None,
         };
         let down = Way {
             from: Direction::ServerToClient,
             observe,
-            awaited: Some((Instant::now() + ANSWER, late)),
+            late: Some(late),
         };
         let up = up.pass(first, client_reads, server_writes);
         pass_both(up, down.pass(&[], server_reads, client_writes)).await
@@ -103,8 +101,8 @@ pub(crate) fn end_without_close_notify(read: io::Result<usize>) -> io::Result<us
 struct Way<'a, F> {
     from: Direction,
     observe: &'a Mutex<F>,
-    /// When the first byte must have come, and the error if it has not.
-    awaited: Option<(Instant, ConnectError)>,
+    /// The error if the first byte is late.
+    late: Option<ConnectError>,
 }
 
 impl<F: FnMut(Direction, &[u8])> Way<'_, F> {
@@ -120,16 +118,14 @@ impl<F: FnMut(Direction, &[u8])> Way<'_, F> {
             return Ok(());
         }
         loop {
-            let latest = self.awaited.as_ref().map(|(time, _)| *time);
-            let read = tokio::select! {
-                read = reader.read(&mut buffer) => read,
-                () = until(latest) => match self.awaited.take() {
-                    Some((_, late)) => return Err(io::Error::other(late)),
-                    None => continue,
-                },
+            let read = reader.read(&mut buffer);
+            let read = match self.late.take() {
+                Some(late) => timeout(ANSWER, read)
+                    .await
+                    .map_err(|_| io::Error::other(late))?,
+                None => read.await,
             };
             let length = end_without_close_notify(read)?;
-            self.awaited = None;
             if length == 0 {
                 // An error means that the receiver has left, and needs no end.
                 writer.shutdown().await.ok();
@@ -156,7 +152,7 @@ impl<F: FnMut(Direction, &[u8])> Way<'_, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::TcpListener;
+    use tokio::{net::TcpListener, time::Instant};
     use zcomm_core::{ConnectOptions, DevelopmentCa, Trust, Upstream};
 
     /// A client, the proxy's end of it, the proxy's connection to a server, and the server.

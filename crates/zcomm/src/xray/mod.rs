@@ -27,7 +27,7 @@ use zcomm_core::{
 };
 
 use crate::{
-    proxy::{Carry, Passing, Proxy, announce, relay},
+    proxy::{Carry, Proxy, announce, relay},
     shared::{
         failure::Failure,
         handshake::trust,
@@ -92,19 +92,10 @@ pub(crate) struct Arguments {
     replay: Option<PathBuf>,
 }
 
-impl Arguments {
-    fn form(&self) -> Form {
-        match self.json {
-            true => Form::Json,
-            false => Form::Text,
-        }
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let done = match &arguments.replay {
         Some(file) if arguments.page => block_on(display(file)),
-        Some(file) => print(file, arguments.form()),
+        Some(file) => print(file, arguments.json),
         None => block_on(watch(arguments)),
     };
     done.unwrap_or_else(|failure| failure.report())
@@ -125,16 +116,22 @@ async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(file) => Some(Recording::begin(file, arguments.max_bytes)?),
         None => None,
     };
-    let xray = match arguments.page {
-        false => Xray::stdout(arguments.form()),
-        true => {
-            let screen = Screen::open().await?;
-            print_link(&screen);
-            Xray::call(move |seen| screen.show(seen))
-        }
+    let xray = if arguments.page {
+        let screen = Screen::open().await?;
+        print_link(&screen);
+        Xray::call(move |seen| screen.show(seen))
+    } else if arguments.json {
+        Xray::stdout(Form::Json)
+    } else {
+        Xray::stdout(Form::Text)
     };
     announce(&proxy, "the X-ray is between you and").await;
-    let carry = move |passing| Watched::begin(&xray, recording.clone(), passing);
+    let tls = proxy.tls();
+    let carry = Watch {
+        xray,
+        recording,
+        tls,
+    };
     proxy.run(carry, shutdown).await;
     Ok(ExitCode::from(INTERRUPTED))
 }
@@ -166,12 +163,12 @@ fn note_end(complete: bool) {
 }
 
 /// Prints a recording exactly as the proxy printed it.
-fn print(file: &Path, form: Form) -> Result<ExitCode, Failure> {
+fn print(file: &Path, json: bool) -> Result<ExitCode, Failure> {
     let mut out = io::BufWriter::new(anstream::stdout().lock());
     let complete = replay::replay(file, |seen| {
-        let text = match form {
-            Form::Json => seen.to_json() + "\n",
-            Form::Text => seen.to_text(true),
+        let text = match json {
+            true => seen.to_json() + "\n",
+            false => seen.to_text(true),
         };
         Ok(out.write_all(text.as_bytes())?)
     });
@@ -184,6 +181,32 @@ fn print(file: &Path, form: Form) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Shows connections, and records them.
+struct Watch {
+    xray: Xray,
+    recording: Option<Recording>,
+    tls: bool,
+}
+
+impl Carry for Watch {
+    async fn carry(
+        &self,
+        client: &mut TcpStream,
+        addr: SocketAddr,
+        server: ByteStream,
+        first: &[u8],
+    ) -> io::Result<()> {
+        let tap = self.xray.tap(Some(addr), self.tls);
+        let begin = |to| Recorder::open(to, tap.time(), tap.conn(), addr, self.tls);
+        let recorder = self.recording.clone().map(begin);
+        let mut watched = Watched { tap, recorder };
+        relay(client, server, first, |from, bytes| {
+            watched.observe(from, bytes)
+        })
+        .await
+    }
+}
+
 /// Shows one connection, and records it. Dropping it is the end of the connection.
 struct Watched {
     tap: Tap,
@@ -191,35 +214,11 @@ struct Watched {
 }
 
 impl Watched {
-    fn begin(xray: &Xray, recording: Option<Recording>, passing: Passing) -> Watched {
-        let Passing { client, tls } = passing;
-        let tap = xray.tap(Some(client), tls);
-        let begin = |to| Recorder::open(to, tap.time(), tap.conn(), client, tls);
-        Watched {
-            recorder: recording.map(begin),
-            tap,
-        }
-    }
-
     fn observe(&mut self, from: Direction, bytes: &[u8]) {
         self.tap.passed(from, bytes);
         if let Some(recorder) = &mut self.recorder {
             recorder.passed(self.tap.time(), from, bytes);
         }
-    }
-}
-
-impl Carry for Watched {
-    async fn carry(
-        mut self,
-        client: &mut TcpStream,
-        server: ByteStream,
-        first: &[u8],
-    ) -> io::Result<()> {
-        relay(client, server, first, |from, bytes| {
-            self.observe(from, bytes)
-        })
-        .await
     }
 }
 

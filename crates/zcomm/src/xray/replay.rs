@@ -14,7 +14,7 @@ use std::{
 };
 
 use data_encoding::BASE64;
-use zcomm_core::xray::{Decoder, Event, Open};
+use zcomm_core::xray::{Decoder, Event};
 
 use super::recording::{Format, Record};
 use crate::shared::failure::Failure;
@@ -26,18 +26,6 @@ const MAX_UNTOLD: u64 = 64 * 1024;
 /// The largest number of connections at a time, as in the proxy.
 const MAX_OPEN: usize = 1_000;
 const HOW_TO_RECORD: &str = "zcomm xray URL --record FILE makes a recording";
-
-/// Why a replay ends early.
-enum Stop {
-    /// The line is invalid.
-    Line(String),
-    /// The events cannot be shown.
-    Output(Failure),
-}
-
-fn invalid(what: impl Into<String>) -> Stop {
-    Stop::Line(what.into())
-}
 
 /// Shows a recording, event by event. Returns `false` if the recording was full before the end.
 pub(super) fn replay(
@@ -54,44 +42,39 @@ pub(super) fn replay(
         // A folder can be opened, but not read.
         let read = (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line);
         read.map_err(unreadable)?;
-        let shown = match (line.pop(), number) {
-            (None, 1) => Err(invalid("the file is empty")),
+        let events = match (line.pop(), number) {
+            (None, 1) => Err("the file is empty".into()),
             (None, _) => return Ok(!replay.full),
             (Some(b'\n'), 1) => check_format(&line),
-            (Some(b'\n'), _) => replay.show(&line, &mut show),
+            (Some(b'\n'), _) => replay.read(&line),
             (Some(_), _) if line.len() as u64 + 1 == MAX_LINE => {
-                Err(invalid(format!("longer than {MAX_LINE} bytes")))
+                Err(format!("longer than {MAX_LINE} bytes"))
             }
-            (Some(_), _) => Err(invalid("the line is not complete")),
+            (Some(_), _) => Err("the line is not complete".into()),
         };
-        match shown {
-            Ok(()) => {}
-            Err(Stop::Output(failure)) => return Err(failure),
-            Err(Stop::Line(what)) => {
-                let help = match number {
-                    1 => HOW_TO_RECORD,
-                    _ => "all lines before it are shown; the rest could be shown wrongly",
-                };
-                let what = format!("{name}, line {number}: {what}");
-                return Err(Failure::new(what, help));
-            }
-        }
+        let events = events.map_err(|what| {
+            let help = match number {
+                1 => HOW_TO_RECORD,
+                _ => "all lines before it are shown; the rest could be shown wrongly",
+            };
+            Failure::new(format!("{name}, line {number}: {what}"), help)
+        })?;
+        events.iter().try_for_each(&mut show)?;
     }
     Ok(true)
 }
 
-/// Checks the line that names the format.
-fn check_format(line: &[u8]) -> Result<(), Stop> {
-    let format: Result<Format, _> = serde_json::from_slice(line);
-    match format {
+/// Checks the line that names the format. It has no events.
+fn check_format(line: &[u8]) -> Result<Vec<Event>, String> {
+    match serde_json::from_slice::<Format>(line) {
         Ok(format) if format.format == Format::NAME => match format.version {
-            Format::VERSION => Ok(()),
-            version => Err(invalid(format!(
+            Format::VERSION => Ok(Vec::new()),
+            version => Err(format!(
                 "the recording has version {version}; this program reads version {}",
                 Format::VERSION
-            ))),
+            )),
         },
-        _ => Err(invalid("this is not a recording of zcomm xray")),
+        _ => Err("this is not a recording of zcomm xray".into()),
     }
 }
 
@@ -103,26 +86,18 @@ struct Replay {
 }
 
 impl Replay {
-    /// Shows the events of one line.
-    fn show(
-        &mut self,
-        line: &[u8],
-        show: &mut impl FnMut(&Event) -> Result<(), Failure>,
-    ) -> Result<(), Stop> {
+    /// Returns the events of one line, or what is wrong with the line.
+    fn read(&mut self, line: &[u8]) -> Result<Vec<Event>, String> {
         // The error names the column and no text of the line, which may hold anything.
         let record = serde_json::from_slice(line).map_err(|error| {
             let column = error.column();
-            invalid(format!("not a line of a recording, from column {column}"))
+            format!("not a line of a recording, from column {column}")
         })?;
         if self.full {
-            return Err(invalid("a line follows the end"));
+            return Err("a line follows the end".into());
         }
-        let mut shown = Ok(());
-        let see = &mut |seen: Event| {
-            if shown.is_ok() {
-                shown = show(&seen);
-            }
-        };
+        let mut events = Vec::new();
+        let see = &mut |event| events.push(event);
         match record {
             Record::Full => self.full = true,
             Record::Open {
@@ -131,9 +106,8 @@ impl Replay {
                 peer,
                 tls,
             } => {
-                let peer = Some(peer);
                 let session = self.begin(conn)?;
-                session.open(Duration::from_nanos(ns), Open { peer, tls }, see);
+                session.open(Duration::from_nanos(ns), Some(peer), tls, see);
             }
             Record::Bytes {
                 ns,
@@ -151,33 +125,31 @@ impl Replay {
                 self.sessions.remove(&conn);
             }
         }
-        shown.map_err(Stop::Output)
+        Ok(events)
     }
 
-    fn begin(&mut self, conn: u64) -> Result<&mut Decoder, Stop> {
+    fn begin(&mut self, conn: u64) -> Result<&mut Decoder, String> {
         if self.sessions.contains_key(&conn) {
-            return Err(invalid("this connection is open already"));
+            return Err("this connection is open already".into());
         }
         if self.sessions.len() == MAX_OPEN {
-            let what = format!("more than {MAX_OPEN} connections are open");
-            return Err(invalid(what));
+            return Err(format!("more than {MAX_OPEN} connections are open"));
         }
         Ok(self.sessions.entry(conn).or_insert(Decoder::new(conn)))
     }
 
-    fn session(&mut self, conn: u64) -> Result<&mut Decoder, Stop> {
+    fn session(&mut self, conn: u64) -> Result<&mut Decoder, String> {
         let session = self.sessions.get_mut(&conn);
-        session.ok_or_else(|| invalid("this connection is not open"))
+        session.ok_or_else(|| "this connection is not open".to_owned())
     }
 }
 
 /// Returns the recorded bytes, and as many zeros as were left out: their values are never shown.
-fn decode(base64: &str, untold: u64) -> Result<Vec<u8>, Stop> {
+fn decode(base64: &str, untold: u64) -> Result<Vec<u8>, String> {
     let decoded = BASE64.decode(base64.as_bytes());
-    let mut bytes = decoded.map_err(|_| invalid("the bytes are not base64"))?;
+    let mut bytes = decoded.map_err(|_| "the bytes are not base64")?;
     if untold > MAX_UNTOLD {
-        let what = format!("a line leaves out at most {MAX_UNTOLD} bytes");
-        return Err(invalid(what));
+        return Err(format!("a line leaves out at most {MAX_UNTOLD} bytes"));
     }
     bytes.resize(bytes.len() + untold as usize, 0);
     Ok(bytes)
