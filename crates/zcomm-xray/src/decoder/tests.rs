@@ -1,4 +1,4 @@
-//! The decoder, fed with connections in pieces.
+//! The tests of the decoder (`#[cfg(test)]`): connections in pieces, good and bad.
 
 use super::*;
 use crate::{
