@@ -34,6 +34,15 @@ pub(crate) struct ClientTasks {
     pub(crate) config: Config,
 }
 
+/// A connection after its 101. Boxed: the task of an idle client keeps two pointers.
+enum Entered {
+    Client(Box<Socket>, Caller),
+    /// A page that reads the X-ray of its other connection.
+    Viewer(Box<Socket>),
+    /// To be closed with this reason.
+    Refused(Box<Wire>, CloseReason),
+}
+
 impl ClientTasks {
     /// Serves one client, from accept to the end.
     pub(crate) async fn serve<H, F>(
@@ -48,10 +57,13 @@ impl ClientTasks {
         F: Future<Output = Result<()>>,
     {
         // Boxed: what only the handshake needs is freed after it.
-        let handshake = Box::pin(self.open(stream, peer, &slot));
-        let upgraded = tokio::select! {
+        let handshake = Box::pin(async {
+            let upgraded = self.open(stream, peer, &slot).await?;
+            self.enter(upgraded, peer)
+        });
+        let entered = tokio::select! {
             done = timeout(self.config.handshake_timeout, handshake) => match done {
-                Ok(upgraded) => upgraded,
+                Ok(entered) => entered,
                 Err(_) => {
                     self.router.metrics.refusals.add(TIMEOUT);
                     tracing::info!(%peer, reason = "handshake_timeout", "handshake.rejected");
@@ -61,8 +73,14 @@ impl ClientTasks {
             _ = stopping.wait_for(|stop| *stop) => None,
         };
         drop(stopping);
-        if let Some(upgraded) = upgraded {
-            self.converse(upgraded, peer, handler).await;
+        match entered {
+            Some(Entered::Client(socket, caller)) => self.talk(socket, caller, &*handler).await,
+            Some(Entered::Viewer(socket)) => self.talk(socket, Caller::default(), &view).await,
+            Some(Entered::Refused(mut wire, why)) => {
+                wire.close(&why);
+                wire.finish().await;
+            }
+            None => {}
         }
         drop(slot);
     }
@@ -105,39 +123,30 @@ impl ClientTasks {
         self.router.serve(transport, &accepted).await
     }
 
-    /// From the 101 to the last byte.
-    async fn converse<H, F>(&self, upgraded: Upgraded, peer: SocketAddr, handler: Arc<H>)
-    where
-        H: Fn(Connection) -> F,
-        F: Future<Output = Result<()>>,
-    {
-        let mut wire = Wire::new(
-            upgraded.stream,
-            upgraded.early,
-            self.config.max_message_bytes,
-            self.config.byte_rate(),
-        );
+    /// Makes a socket of an upgraded connection. Not `async`, so that the task does not keep a
+    /// place for the parts.
+    fn enter(&self, upgraded: Upgraded, peer: SocketAddr) -> Option<Entered> {
         let config = &self.config;
+        let (max_message, byte_rate) = (config.max_message_bytes, config.byte_rate());
+        let wire = Wire::new(upgraded.stream, upgraded.early, max_message, byte_rate);
         match upgraded.guest {
             Guest::Client(membership, cursor, caller) => {
                 tracing::info!(conn = %membership.client.info.id, %peer, "conn.opened");
                 let metrics = &self.router.metrics;
                 let socket = Socket::new(wire, config, metrics, membership, cursor);
-                self.talk(Box::new(socket), caller, &*handler).await;
+                Some(Entered::Client(Box::new(socket), caller))
             }
             Guest::Viewer(membership, cursor) => {
-                let Some(viewers) = &self.router.viewers else {
-                    return;
-                };
+                let metrics = &self.router.viewers.as_ref()?.metrics;
                 tracing::info!(conn = %membership.client.info.id, %peer, viewer = true, "conn.opened");
-                let socket = Socket::new(wire, config, &viewers.metrics, membership, cursor);
-                self.talk(Box::new(socket), Caller::default(), &view).await;
+                let socket = Socket::new(wire, config, metrics, membership, cursor);
+                Some(Entered::Viewer(Box::new(socket)))
             }
             Guest::Refused(refusal) => {
                 let reason = refusal.row().reason;
                 tracing::info!(%peer, code = CloseReason::POLICY, reason, "handshake.rejected");
-                wire.close(&CloseReason::new(CloseReason::POLICY, reason));
-                wire.finish().await;
+                let why = CloseReason::new(CloseReason::POLICY, reason);
+                Some(Entered::Refused(Box::new(wire), why))
             }
         }
     }
