@@ -1,7 +1,7 @@
-//! One client's task: handshake, conversation, closing handshake.
+//! The task of one client: handshake, conversation, closing handshake.
 //!
-//! Each part has a time limit. A failure in one client's task ends that client alone: a handler
-//! that fails or panics closes its connection with 1011, and the server goes on.
+//! Each part has a time limit. A failure in this task ends only this client. If a handler fails
+//! or panics, its connection is closed with 1011, and the server continues.
 
 use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
@@ -28,7 +28,7 @@ use crate::{
     xray::Direction,
 };
 
-/// What the tasks of all clients share.
+/// The state that the tasks of all clients share.
 pub(crate) struct ClientTasks {
     pub(crate) router: Router,
     pub(crate) config: Config,
@@ -47,7 +47,7 @@ impl ClientTasks {
         H: Fn(Connection) -> F,
         F: Future<Output = Result<()>>,
     {
-        // Boxed: what only the handshake needs is freed after it.
+        // Boxed, so that the memory of the handshake is freed when the handshake ends.
         let handshake = Box::pin(self.open(stream, peer, &slot));
         let upgraded = tokio::select! {
             done = timeout(self.config.handshake_timeout, handshake) => match done {
@@ -67,11 +67,11 @@ impl ClientTasks {
         drop(slot);
     }
 
-    /// From TCP to WebSocket: TLS where it is configured, then HTTP.
+    /// Opens the WebSocket on a TCP connection: TLS if it is configured, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
         let since = Instant::now();
-        // Small messages leave at once: the codec already batches (Nagle's algorithm would hold
-        // them back).
+        // Send small messages at once. Nagle's algorithm would delay them to make larger
+        // packets, but the codec already puts messages together.
         let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
         let local = match ready {
             Ok(local) => local,
@@ -105,7 +105,7 @@ impl ClientTasks {
         self.router.serve(transport, &accepted).await
     }
 
-    /// From the 101 to the last byte.
+    /// Serves the connection from the 101 to the last byte.
     async fn converse<H, F>(&self, upgraded: Upgraded, peer: SocketAddr, handler: Arc<H>)
     where
         H: Fn(Connection) -> F,
@@ -150,8 +150,8 @@ impl ClientTasks {
         let id = socket.client.info.id;
         let (clients, hub) = (self.router.clients.clone(), self.router.hub.clone());
         let (connection, back) = Connection::new(socket, caller, clients, hub);
-        // A panic ends this connection, not the server: tokio would catch it too, but
-        // without a Close frame.
+        // A panic must end only this connection. tokio would also catch the panic, but the
+        // client would not get a Close frame.
         let talk = AssertUnwindSafe(async { handler(connection).await }).catch_unwind();
         let why = match talk.await {
             Ok(Ok(()) | Err(Error::Closed)) => CloseReason::new(CloseReason::NORMAL, ""),
@@ -170,7 +170,7 @@ impl ClientTasks {
     }
 }
 
-/// The handler of a viewer: it reads its log and ignores what the page says.
+/// The handler of a viewer. It ignores messages from the page: the connection sends the log.
 async fn view(mut connection: Connection) -> Result<()> {
     while connection.recv().await.is_some() {}
     Ok(())
