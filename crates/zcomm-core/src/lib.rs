@@ -1,5 +1,5 @@
-//! The library of the zComm course: WebSocket servers and clients, small to read and safe to
-//! keep.
+//! The library of the zComm course: WebSocket servers and clients that are easy to read and
+//! safe to use.
 //!
 //! ```text
 //!            one task per client                     one log for all
@@ -9,14 +9,16 @@
 //! ```
 //!
 //! **A broadcast is a log, a connection is a cursor.** The log stores a message once, and each
-//! client reads it at its own pace, so a slow client costs no memory and delays no other. The
-//! price: a client that falls behind the whole log loses the oldest messages. It is told which.
+//! client reads the log at its own speed. So a slow client costs no memory and delays no other
+//! client. The price: a very slow client loses the oldest messages. The server tells it which
+//! ones.
 //!
-//! **One task owns each socket.** No other task reads or writes it, so it needs no lock. The
-//! price: a handler that does not return to [`Connection::recv`] stalls its own connection.
+//! **One task owns each socket.** No other task reads or writes the socket, so no lock is
+//! needed. The price: a handler that does not call [`Connection::recv`] again stops its own
+//! connection.
 //!
-//! **Refusing is a feature.** Every limit has a default, and every refusal names the setting that
-//! would change it. Nothing falls back silently to less protection.
+//! **Refusing is a feature.** Every limit has a default, and every refusal names the setting
+//! that would change the answer. The server never lowers its protection without a message.
 //!
 //! # Example
 //!
@@ -44,12 +46,11 @@
 //!
 //! # Reading order
 //!
-//! `protocol`, `clients` and `hub` (the idea), `connection/handle` (what a handler sees),
-//! `access` (who may connect), `server`; then `connection/socket` (the task), and the rest when
-//! you need it.
+//! First `protocol`, `clients` and `hub` (the idea), `connection/handle` (what a handler uses),
+//! `access` (who may connect) and `server`. Then `connection/socket` (the task). Read the rest
+//! when you need it.
 
-// The folders from the bottom up: each uses only folders listed before it. Blank lines keep
-// rustfmt from sorting the list.
+// Each folder uses only folders listed above it. Blank lines stop rustfmt from sorting.
 mod text;
 
 mod protocol;

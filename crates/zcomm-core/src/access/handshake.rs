@@ -1,16 +1,18 @@
-//! Who may connect: the opening handshake, check by check.
+//! Who may connect: the checks of the opening handshake.
 //!
-//! A WebSocket begins as an HTTP request (RFC 6455 section 4). The [`Gate`] judges it before
-//! anything is upgraded, in this order: HTTP, host, form of the handshake, limit, origin,
-//! token. Each check stands alone: passing one excuses nothing in another.
+//! A WebSocket begins as an HTTP request (RFC 6455 section 4). The [`Gate`] checks this request
+//! before the connection is upgraded. It checks HTTP, the host, the handshake headers, the
+//! limits, the origin and the token, in this order. A request must pass every check.
 //!
-//! - **Host** stops a page whose name was made to point at this machine (DNS rebinding). The
-//!   browser then takes the page for ours, but its `Host` header still has the other name.
+//! - **Host** stops DNS rebinding: an attacker lets the name of a site point at this machine. A
+//!   page of that site and this server then have the same origin, but the `Host` header
+//!   contains the attacker's name.
 //! - **Origin** stops pages of other sites in our users' browsers.
 //! - **Token** stops every client that does not know the secret.
 //!
-//! A token in an address ends up in histories and proxy logs, but a page has no better place:
-//! it cannot set headers. In production, send a short-lived one-time ticket there instead.
+//! A page cannot set headers on a WebSocket, so the token is in the address. Histories and
+//! proxy logs store addresses. In production, send a ticket that is valid once and for a short
+//! time.
 
 use std::net::SocketAddr;
 
@@ -27,35 +29,36 @@ use crate::access::{
 
 /// What a server requires of its clients.
 pub(crate) struct Gate {
-    /// Origins that may connect beside the server's own pages; `None`: the loopback rule.
+    /// Origins that may connect, in addition to the server's own pages. `None`: on loopback,
+    /// `null` and the loopback origins with the server's port; elsewhere, no other origin.
     pub(crate) origins: Option<Vec<Origin>>,
-    /// Names that this server answers for beside its addresses.
+    /// Host names from the settings that the server accepts, in addition to its addresses.
     pub(crate) hosts: Vec<Authority>,
     pub(crate) tokens: Tokens,
-    /// Whether a client must show a token.
+    /// Whether a client must send a token.
     pub(crate) require_auth: bool,
     pub(crate) refuse: RefuseBy,
-    /// Bound to loopback: no other machine can reach the server.
+    /// Whether the server is bound to loopback, so that no other machine can reach it.
     pub(crate) loopback: bool,
     pub(crate) port: u16,
-    /// The server's own pages have the scheme `https`.
+    /// Whether the server's own pages have the scheme `https`.
     pub(crate) tls: bool,
 }
 
-/// A handshake that the gate lets through.
+/// A handshake that the gate accepts.
 pub(crate) struct Admission {
-    /// For `Sec-WebSocket-Accept` (RFC 6455 section 4.2.2).
+    /// The value of the header `Sec-WebSocket-Accept` (RFC 6455 section 4.2.2).
     pub(crate) accept: String,
     pub(crate) caller: Caller,
-    /// Set for a client that is upgraded only to be closed with 1008 and this reason.
+    /// Set if the server upgrades this client only to close it, with 1008 and this reason.
     pub(crate) close_with: Option<Refusal>,
 }
 
-/// What a client said about itself in its handshake.
+/// What a client says about itself in its handshake.
 #[derive(Default)]
 pub(crate) struct Caller {
     pub(crate) query: Query<'static>,
-    /// The name that belongs to its token, if the token belongs to a person.
+    /// The name of the person that the token belongs to. `None` for the shared token.
     pub(crate) name: Option<String>,
 }
 
@@ -66,7 +69,7 @@ impl Caller {
 }
 
 impl Gate {
-    /// Judges an opening handshake. The caller has checked the path.
+    /// Checks an opening handshake, except for its path, which the router has already checked.
     pub(crate) fn judge(
         &self,
         request: &Request<'_>,
@@ -103,10 +106,10 @@ impl Gate {
         })
     }
 
-    /// Judges a request for figures. They are for this machine, and for holders of a token.
+    /// Checks a request for figures. This machine and clients with a token may read them.
     ///
-    /// *This machine* is three things together: the connection comes from it, the address names
-    /// it, and no proxy forwarded the request.
+    /// A request is from *this machine* if three things are true: the connection is from
+    /// loopback, the `Host` header names loopback, and no proxy forwarded the request.
     pub(crate) fn judge_reader(
         &self,
         request: &Request<'_>,
@@ -117,7 +120,8 @@ impl Gate {
         if peer.ip().to_canonical().is_loopback() && named_here && !request.is_forwarded() {
             return Ok(());
         }
-        // A page of another site must not spend its visitor's budget of wrong tokens.
+        // Check the origin first. Otherwise a page of another site could send wrong tokens until
+        // the server blocks the address of its visitor.
         self.check_origin(request)?;
         if request.is_cross_site() {
             return Err(Refusal::Origin);
@@ -129,7 +133,7 @@ impl Gate {
         }
     }
 
-    /// Checks what every request must fulfil, page or WebSocket: HTTP, and the host it names.
+    /// Checks what every request needs, for a page or a WebSocket: valid HTTP and a known host.
     pub(crate) fn check_host(
         &self,
         request: &Request<'_>,
@@ -142,8 +146,8 @@ impl Gate {
         }
     }
 
-    /// Whether a host is this server: loopback by name, the address that the client reached,
-    /// or a name from the settings.
+    /// Whether `host` names this server: it is the address that the client reached, a loopback
+    /// name if that address is loopback, or a name from the settings.
     fn answers_for(&self, host: &Authority, local: SocketAddr) -> bool {
         let reached = SocketAddr::new(local.ip().to_canonical(), local.port());
         let is_reached = Authority::parse(&reached.to_string(), 80).as_ref() == Some(host);
@@ -155,8 +159,8 @@ impl Gate {
         is_reached || (is_loopback && host.port == self.port) || is_listed
     }
 
-    /// Whether the page that sent a request may talk to this server. A client that is no
-    /// browser sends no origin and passes.
+    /// Checks that the page which sent the request may connect. A request without an origin
+    /// passes: usually a program sent it, not a browser.
     fn check_origin(&self, request: &Request<'_>) -> Result<(), Refusal> {
         match request.origin.as_ref().map_err(|refusal| *refusal)? {
             Some(origin) if !self.allows_origin(origin, request) => Err(Refusal::Origin),
@@ -164,7 +168,7 @@ impl Gate {
         }
     }
 
-    /// Whether a page of this origin may talk to this server, at the host it named.
+    /// Whether a page of this origin may connect. The server's own pages always may.
     pub(crate) fn allows_origin(&self, origin: &Origin, request: &Request<'_>) -> bool {
         let host = request.host.as_ref();
         if host.is_ok_and(|host| origin.is_page_of(host, self.tls)) {
@@ -180,8 +184,8 @@ impl Gate {
         }
     }
 
-    /// Whether the request shows a valid token. Returns the name that belongs to it, if one
-    /// does. Wrong tokens are counted by address, wherever they are shown.
+    /// Checks the token. Returns the name of its owner, or `None` for the shared token. Wrong
+    /// tokens are counted per client address, in handshakes and in requests for figures.
     fn check_token(&self, request: &Request<'_>, slot: &Slot) -> Result<Option<String>, Refusal> {
         let token = request.token.as_ref().map_err(|refusal| *refusal)?;
         let token = token.as_ref().ok_or(Refusal::TokenMissing)?;

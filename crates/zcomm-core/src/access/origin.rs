@@ -1,36 +1,36 @@
 //! An origin: the scheme, host and port of the page that opens a WebSocket.
 //!
-//! A browser lets any page of any site connect to any WebSocket server, and sends cookies along.
-//! For protection it adds the `Origin` header (RFC 6455 section 10.2), which a page cannot forge.
-//! The server compares the *whole* origin with a list, never a part of it: `localhost` is also a
-//! part of `http://localhost.evil.example`.
+//! A browser lets any page of any site connect to any WebSocket server, and sends the cookies
+//! of that server too. For protection, the browser adds the `Origin` header (RFC 6455 section
+//! 10.2), which a page cannot forge. The server compares the *whole* origin with a list, never
+//! a part of the origin: `http://localhost.evil.example` also contains `localhost`.
 //!
-//! The value must look as browsers write it (RFC 6454 section 6.2). Any other form is refused,
-//! such as `http://127.1`, a user name or a path: a parser that repairs its input gives an
-//! attacker a second spelling.
+//! The value must have the form that browsers write (RFC 6454 section 6.2). Any other form is
+//! refused, e.g. with a user name or a path. A parser that repairs its input would let an
+//! attacker write the same origin in a second way.
 //!
-//! A program that is not a browser sends any origin, or none. The check protects users of
-//! browsers; the token keeps other clients out.
+//! A program that is not a browser can send any origin, or none. This check protects users of
+//! browsers; the token stops other clients.
 
 use std::fmt;
 
-/// The origin of a page, compared as a whole. `Display` leaves the default port out.
+/// The origin of a page. `Display` does not show the default port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// `null`: a page opened by double click, and any sandboxed iframe of any site.
+    /// `null`: a page opened by double click, or a sandboxed iframe of any site.
     Null,
     /// `scheme://host` or `scheme://host:port`.
     Page {
         /// `http` or `https`.
         scheme: &'static str,
-        /// Host and port; the port also when it is the default one.
+        /// Host and port. The port is set even if it is the default port.
         authority: Authority,
     },
 }
 
 impl Origin {
-    /// Reads an `Origin` header or a list entry. `None` when it is not the plain form
-    /// `scheme://host[:port]` or `null`.
+    /// Reads an `Origin` header or an entry of a list. `None` if the text is neither `null` nor
+    /// `scheme://host[:port]` with the scheme `http` or `https`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Origin> {
         if text == "null" {
@@ -52,7 +52,7 @@ impl Origin {
         matches!(self, Origin::Page { authority, .. } if authority.is_loopback())
     }
 
-    /// Whether the page came from the server at `host`; with `with_tls`, over `https://`.
+    /// Whether the page came from `host`, by `https` if `with_tls`, else by `http`.
     #[must_use]
     pub fn is_page_of(&self, host: &Authority, with_tls: bool) -> bool {
         let own = if with_tls { "https" } else { "http" };
@@ -85,18 +85,19 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A host and a port: what a `Host` header names, and an origin without its scheme.
+/// A host and a port, as in a `Host` header or in an origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
-    /// Lower case; an IPv6 address in square brackets.
+    /// The host in lower case. An IPv6 address has square brackets.
     pub host: String,
-    /// The port, also when it is the default one.
+    /// The port, even if it is the default port.
     pub port: u16,
 }
 
 impl Authority {
-    /// Reads `host` or `host:port`. Letters, digits, `-`, `.` and `_` only, or an IPv6
-    /// address in brackets; `None` for anything else, so no path, user name or space.
+    /// Reads `host` or `host:port`. A host has only letters, digits, `-`, `.` and `_`, or is an
+    /// IPv6 address in brackets. `None` for any other text, e.g. with a path, a user name or a
+    /// space.
     #[must_use]
     pub fn parse(text: &str, default_port: u16) -> Option<Authority> {
         let (host, rest) = if text.starts_with('[') {
@@ -113,7 +114,7 @@ impl Authority {
         };
         let port = match rest.strip_prefix(':') {
             None if rest.is_empty() => default_port,
-            // Digits only, and no zero before them: `:080` would be a second spelling.
+            // Digits without a leading zero: `:080` would be a second way to write port 80.
             Some(digits) => {
                 let port = digits.parse().ok();
                 port.filter(|port: &u16| port.to_string() == digits)?
@@ -126,8 +127,8 @@ impl Authority {
         })
     }
 
-    /// Whether the host is `localhost` or a loopback address in its usual form. Text is
-    /// compared, nothing is looked up: `localhost.` and `127.1` are other names.
+    /// Whether the host is `localhost` or a loopback address in its usual form. The text is
+    /// compared, without a DNS query: `localhost.` and `127.1` are different names.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "[::1]")

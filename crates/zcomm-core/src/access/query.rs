@@ -1,12 +1,12 @@
 //! The query of an address: `?name=Ada&room=lobby`.
 //!
-//! A page cannot set headers on a WebSocket. The query is the one place where it can say
-//! something before the first message. The server reads two names, `token` and `attempt`; the
-//! others are kept for the handler, which checks them, because only it knows what they mean.
+//! A page cannot set headers on a WebSocket. It uses the query to send data before the first
+//! message. The server itself reads the names `token` and `attempt`. The handler reads and
+//! checks the other names, because only the handler knows what they mean.
 
 use std::borrow::Cow;
 
-/// Names that the server uses itself. They are not kept: the token is a secret.
+/// Names that the server uses itself. A handler cannot read them: the token is a secret.
 const OWN: [&str; 2] = ["token", "attempt"];
 
 /// The names and values of a query, decoded.
@@ -20,21 +20,21 @@ impl<'a> Query<'a> {
         Query(pairs.into_iter().flatten().collect())
     }
 
-    /// Every value of a name.
+    /// Every value with this name.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &Cow<'a, str>> {
         let pairs = self.0.iter().filter(move |(known, _)| known == name);
         pairs.map(|(_, value)| value)
     }
 
-    /// The value of a name that appears exactly once.
+    /// The value of a name that the query contains exactly once.
     pub(crate) fn only(&self, name: &str) -> Option<&str> {
         let mut values = self.all(name);
         let only = values.next()?;
         values.next().is_none().then_some(only)
     }
 
-    /// What a handler may read: everything but the names that the server uses itself. It is at
-    /// most as long as the address was, 4 KiB.
+    /// A copy for the handler: every name except those that the server uses itself. The copy
+    /// has at most 4 KiB, the limit of an address.
     pub(crate) fn kept(&self) -> Query<'static> {
         let pairs = self.0.iter().filter(|(name, _)| !OWN.contains(&&**name));
         let owned = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());

@@ -1,22 +1,22 @@
 //! Why a client is refused: one table with status, word, reason and help.
 //!
 //! The help names the setting that would change the answer. No text repeats what the client
-//! sent: an error page that does can be made to say anything. All texts are constants, so a
-//! flood of bad requests allocates nothing for its answers.
+//! sent: otherwise an attacker could choose the words of an error page. So all texts are
+//! constants.
 //!
-//! The response body, the log line and `/why` all read this table.
+//! The response body, the log line and `/why` all use this table.
 
 use serde::Serialize;
 
 use crate::protocol::close_reason::CloseReason;
 
-/// How a wrong or missing token is answered.
+/// How the server refuses a wrong or missing token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefuseBy {
-    /// Upgrade, then close with 1008 and a reason: the only refusal that a browser shows to its
-    /// page.
+    /// Upgrade, then close with 1008 and a reason. Of all refusals, a browser shows only this
+    /// one to its page.
     Close,
-    /// Answer HTTP 401 before the upgrade: cleaner, but the page sees only 1006.
+    /// Answer HTTP 401 before the upgrade. This is simpler, but the page gets only code 1006.
     Http,
 }
 
@@ -25,19 +25,19 @@ pub enum RefuseBy {
 pub(crate) enum Refusal {
     /// 400: the request breaks a rule of HTTP or of RFC 6455; the rule is named.
     Malformed(&'static str),
-    /// 401, or close 1008: authentication is on and no token was shown.
+    /// 401, or close 1008: the server requires a token and the client sent none.
     TokenMissing,
     /// 401, or close 1008: the token is wrong.
     TokenWrong,
     /// 403: the page's origin is not on the list.
     Origin,
-    /// 403: the request names a host that this server does not answer for.
+    /// 403: the request names a host that is not a name or an address of this server.
     Host,
-    /// 403: the figures are for this machine, and for holders of a token.
+    /// 403: only this machine and clients with a token may read the figures.
     NotForAll,
-    /// 404: nothing is served under this path.
+    /// 404: this path does not exist.
     NotFound,
-    /// 404: nothing is known about this attempt.
+    /// 404: no refusal is stored for this attempt.
     NotNoted,
     /// 404: the server runs without an X-ray.
     NoXray,
@@ -45,34 +45,34 @@ pub(crate) enum Refusal {
     Method,
     /// 414: the address of the request is longer than 4 KiB.
     UriTooLong,
-    /// 426: a WebSocket handshake of version 13 is needed here.
+    /// 426: this path needs a WebSocket handshake of version 13.
     Upgrade,
-    /// 429: this address has as many connections as one address may have.
+    /// 429: this client address has reached its limit of connections.
     AddressFull,
-    /// 429: this address has shown too many wrong tokens.
+    /// 429: this client address has sent too many wrong tokens.
     TooManyWrongTokens,
-    /// 503: the server has as many connections as it may have.
+    /// 503: the server has reached its limit of connections.
     Full,
     /// 505: HTTP/1.0 cannot be upgraded.
     HttpVersion,
 }
 
-/// What is said about a refusal, in numbers and in words. As JSON it is the answer to `/why`.
+/// The status and the texts of a refusal. As JSON, a row is the answer of `/why`.
 #[derive(Serialize)]
 pub(crate) struct Row {
     /// The HTTP status code.
     pub(crate) status: u16,
-    /// The word under which it is counted.
+    /// The word under which the metrics count this refusal.
     #[serde(skip)]
     pub(crate) word: &'static str,
-    /// What happened. The two about tokens are also the reasons of close 1008.
+    /// What happened. The two reasons about tokens are also the reasons of close 1008.
     pub(crate) reason: &'static str,
     /// What to do next.
     pub(crate) help: &'static str,
 }
 
 impl Refusal {
-    /// Every [`word`](Row::word) for a handshake.
+    /// The [`word`](Row::word) of every refusal of a handshake.
     pub(crate) const WORDS: [&'static str; 13] = [
         "malformed",
         "token_missing",
@@ -89,7 +89,7 @@ impl Refusal {
         "http_version",
     ];
 
-    /// The table.
+    /// The table: returns the row of this refusal.
     #[rustfmt::skip]
     pub(crate) fn row(self) -> Row {
         let row = |status, word, reason, help| Row { status, word, reason, help };
@@ -104,7 +104,8 @@ impl Refusal {
                 "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"),
             Refusal::Host => row(403, "host", "this server does not answer for the host in the address",
                 "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS"),
-            // Only a request for a page gets the next one, and `NotNoted`.
+            // `NotForAll` and `NotNoted` never refuse a handshake, so they have no word of
+            // their own.
             Refusal::NotForAll => row(403, "other", "these figures are private",
                 "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."),
             Refusal::NotFound => row(404, "not_found", "nothing is served under this path",

@@ -1,8 +1,9 @@
-//! An HTTP request, parsed once: what it says about its sender, and what is wrong with it.
+//! An HTTP request, parsed once: its parts, and what is wrong with each part.
 //!
-//! A header that decides something must appear exactly once. Of two `Host` lines, a proxy may
-//! read the first and this server the second. So each part is a value, or the [`Refusal`] for
-//! what is wrong with it. The [`Gate`](super::handshake::Gate) looks at the parts in its own order.
+//! A header that a check uses must appear exactly once. With two `Host` lines, a proxy could
+//! read the first and this server the second. So each part is either a value or the [`Refusal`]
+//! that says what is wrong. The [`Gate`](super::handshake::Gate) checks the parts later, in its
+//! own order.
 
 use std::borrow::Cow;
 
@@ -18,11 +19,11 @@ use crate::access::{
     refusal::Refusal,
 };
 
-/// The longest path and query together (bytes).
+/// The maximum length of path and query together (bytes).
 const MAX_TARGET: usize = 4096;
 
 /// Headers that a proxy adds when it forwards a request for another machine. The server does
-/// not believe what they say: their presence only takes a right away.
+/// not trust their values: if one is present, the request does not count as local.
 const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
 /// One parsed request.
@@ -31,18 +32,18 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     pub(crate) query: Query<'a>,
     headers: &'a HeaderMap,
-    /// The host it names; refused when HTTP itself is broken.
+    /// The host in the request; a refusal if the host or the HTTP of the request is wrong.
     pub(crate) host: Result<Authority, Refusal>,
-    /// The value for `Sec-WebSocket-Accept`, if this is a well-formed handshake.
+    /// The value for `Sec-WebSocket-Accept`, if the handshake is valid.
     pub(crate) accept: Result<String, Refusal>,
-    /// The origin of the page that sent it; browsers add it, other clients rarely.
+    /// The origin of the page that sent the request. Browsers add it; other clients rarely do.
     pub(crate) origin: Result<Option<Origin>, Refusal>,
     /// The token, from `?token=` or `Authorization: Bearer`.
     pub(crate) token: Result<Option<Cow<'a, str>>, Refusal>,
 }
 
 impl<'a> Request<'a> {
-    /// Parses a request; `tls` decides which port a `Host` without one means.
+    /// Parses a request. A `Host` without a port means port 443 if `tls`, else port 80.
     pub(crate) fn parse<B>(request: &'a hyper::Request<B>, tls: bool) -> Request<'a> {
         let headers = request.headers();
         let query = Query::parse(request.uri().query());
@@ -58,7 +59,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether it asks for a WebSocket, in good form or not.
+    /// Whether the request asks for a WebSocket, even if its handshake is not valid.
     pub(crate) fn is_handshake(&self) -> bool {
         let names = [
             header::UPGRADE,
@@ -68,32 +69,32 @@ impl<'a> Request<'a> {
         names.iter().any(|name| self.headers.contains_key(name))
     }
 
-    /// The random word by which the page knows this attempt to connect. A request that names
-    /// several gets none: one page could fill the notes of all others.
+    /// The random word that the page chose for this attempt to connect. `None` if the query has
+    /// several: otherwise one request could fill the notes of all pages.
     pub(crate) fn attempt(&self) -> Option<&str> {
         self.query.only("attempt")
     }
 
-    /// Whether a proxy forwarded it.
+    /// Whether a proxy forwarded the request.
     pub(crate) fn is_forwarded(&self) -> bool {
         FORWARDED
             .iter()
             .any(|name| self.headers.contains_key(*name))
     }
 
-    /// Whether the browser says that a page of another site sent it.
+    /// Whether the browser says that a page of another site sent the request.
     pub(crate) fn is_cross_site(&self) -> bool {
         let site = self.headers.get("sec-fetch-site");
         site.is_some_and(|site| site == "cross-site")
     }
 
-    /// The value of a header, as text, for a log.
+    /// The value of a header as text, for a log line.
     pub(crate) fn shown(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
-/// Checks HTTP and returns the host that the request names (RFC 9112 section 3.2).
+/// Checks the rules of HTTP. Returns the host in the request (RFC 9112 section 3.2).
 fn host<B>(request: &hyper::Request<B>, default_port: u16) -> Result<Authority, Refusal> {
     let (headers, target) = (request.headers(), request.uri());
     if request.version() != Version::HTTP_11 {
@@ -110,7 +111,7 @@ fn host<B>(request: &hyper::Request<B>, default_port: u16) -> Result<Authority, 
     let host = Authority::parse(text(named)?, default_port).ok_or(Refusal::Malformed(
         "the Host header must be a host and a port",
     ))?;
-    // RFC 9112 section 3.2.2: a target with a host in it names the host as well.
+    // The target can contain a host too (RFC 9112 section 3.2.2). Both hosts must be equal.
     let other = target.authority();
     let other = other.map(|other| Authority::parse(other.as_str(), default_port));
     match other.is_none_or(|other| other.as_ref() == Some(&host)) {
@@ -147,7 +148,7 @@ fn accept(headers: &HeaderMap) -> Result<String, Refusal> {
     }
 }
 
-/// Reads the origin (RFC 6454 section 7.3). One that is not in the plain form is on no list.
+/// Reads the origin (RFC 6454 section 7.3). An invalid origin is refused: no list contains it.
 fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
     let rule = "exactly one origin is needed";
     if !headers.contains_key(header::ORIGIN) {
@@ -160,7 +161,7 @@ fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
     Origin::parse(origin).map(Some).ok_or(Refusal::Origin)
 }
 
-/// Reads the token. Two different ones are refused: a proxy may have checked the other.
+/// Reads the token. Two different tokens are refused: a proxy may have checked the other token.
 fn token<'a>(headers: &'a HeaderMap, query: &Query<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
     let twice = "the token was given twice";
     let mut values = query.all("token");
@@ -187,8 +188,8 @@ fn token<'a>(headers: &'a HeaderMap, query: &Query<'a>) -> Result<Option<Cow<'a,
     }
 }
 
-/// Whether a header lists a token, over any number of lines, in any case (RFC 9110
-/// section 5.6.1).
+/// Whether the list in a header contains `token` (RFC 9110 section 5.6.1). The list may have
+/// several lines, in upper or lower case.
 fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     let lines = headers.get_all(name);
     let mut tokens = lines

@@ -1,15 +1,16 @@
-//! Limits on connections: a maximum in all, and a maximum per address.
+//! Limits on connections: a maximum for the whole server and a maximum per client address.
 //!
-//! A connection takes its slot when it is accepted, before it sends a byte. Otherwise a thousand
-//! silent clients would cost a thousand sockets and count as none. `Drop` frees the slot, so no
-//! path can forget it: refusal, timeout or panic.
+//! A connection gets its slot when it is accepted, before it sends a byte. Otherwise a thousand
+//! clients that send nothing would use a thousand sockets and count as zero. `Drop` frees the
+//! slot, so a slot is free again after every end: refusal, timeout or panic.
 //!
-//! A client over a limit may still fetch a page that says so. It then takes one of 64 extra
-//! slots, and none from other clients.
+//! A client over a limit may still fetch a page, and `/why` tells the page the reason. Such a
+//! client uses one of 64 extra slots, so other clients lose no slot.
 //!
-//! An IPv6 network of 64 bits counts as one address, because every home has such a network. A
-//! limit per address also hurts people behind one router, so it is a setting. Behind a proxy,
-//! count the address that the proxy vouches for; believe `X-Forwarded-For` from no other peer.
+//! IPv6 addresses with the same first 64 bits count as one address, because every home has such
+//! a network. A limit per address also limits people who share one router, so it is a setting.
+//! Behind a proxy, count the address that the proxy reports. Do not trust `X-Forwarded-For`
+//! from any other client.
 
 use std::{
     collections::HashMap,
@@ -22,19 +23,19 @@ use crate::{
     protocol::rate::{Budget, Rate},
 };
 
-/// The budget of wrong tokens of one address: 20 at once, then ten a second.
+/// How many wrong tokens one client address may send: 20 at once, then ten a second.
 const WRONG_TOKENS: Rate = Rate {
     per_second: 10.0,
     burst: 20.0,
 };
 
-/// Connections over the limit that may still fetch a page, which says that the server is full.
+/// The number of extra slots, for connections over a limit. They may only fetch a page.
 const EXTRA: usize = 64;
 
-/// The default maximum for one address of another machine.
+/// The default maximum of connections for one address. Loopback has no default maximum.
 const PER_OTHER_ADDRESS: usize = 50;
 
-/// Addresses whose wrong tokens are counted at a time.
+/// The maximum number of addresses whose wrong tokens are counted.
 const REMEMBERED: usize = 4096;
 
 /// Counts the connections of a server.
@@ -62,8 +63,8 @@ impl Slots {
         }
     }
 
-    /// Takes a slot for an accepted connection. `None` when the extra slots are taken as well:
-    /// then the connection must be dropped without a reply.
+    /// Takes a slot for an accepted connection. `None` if all extra slots are in use too: then
+    /// the server must drop the connection without a reply.
     pub(crate) fn take(&self, peer: IpAddr) -> Option<Slot> {
         let address = network(peer);
         let mut counts = self.lock();
@@ -94,12 +95,12 @@ impl Slots {
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        // Each change is a single addition, so a panic leaves nothing half done.
+        // Each change is a single addition, so a panic cannot leave a change half done.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One connection's slot; dropping it frees it.
+/// The slot of one connection. Dropping this value frees the slot.
 pub(crate) struct Slot {
     /// Set for an extra slot: why this connection may fetch a page, but not open a WebSocket.
     pub(crate) refusal: Option<Refusal>,
@@ -108,26 +109,27 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Whether this address may still show a token; false once its budget of wrong ones is spent.
+    /// Whether this address may send a token. False after too many wrong tokens.
     pub(crate) fn may_show_a_token(&self) -> bool {
         let counts = self.slots.lock();
         let budget = counts.wrong_tokens.get(&self.address);
         budget.is_none_or(|budget| budget.clone().spend(1.0).is_ok())
     }
 
-    /// Notes that this address showed a wrong token.
+    /// Counts a wrong token of this address.
     pub(crate) fn showed_a_wrong_token(&self) {
         let mut counts = self.slots.lock();
         if counts.wrong_tokens.len() >= REMEMBERED {
-            // Addresses whose budget is full again are forgotten.
+            // Remove the addresses whose budget is full again.
             let owes = |budget: &Budget| budget.clone().spend(WRONG_TOKENS.burst).is_err();
             counts.wrong_tokens.retain(|_, budget| owes(budget));
         }
-        // When the table is full, a new address is not counted; those in it still are.
+        // If the table is full, new addresses are not counted. Known addresses
+        // are still counted.
         let known = counts.wrong_tokens.contains_key(&self.address);
         if known || counts.wrong_tokens.len() < REMEMBERED {
             let full = || Budget::new(Some(WRONG_TOKENS));
-            // Whether the budget sufficed does not matter here: it is spent either way.
+            // An error means that the budget is already empty, so there is nothing to do.
             counts
                 .wrong_tokens
                 .entry(self.address)
@@ -155,7 +157,7 @@ impl Drop for Slot {
     }
 }
 
-/// The address that counts: an IPv6 address without its last 64 bits.
+/// The address that is counted. For IPv6, the last 64 bits are zero.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(address) => address.into(),

@@ -1,11 +1,12 @@
-//! The secret that a client shows to connect.
+//! The token: a secret that a client sends to be allowed to connect.
 //!
-//! A token must not leak by accident: [`Token`] has no `Display`, its `Debug` prints `***`, and
-//! it holds a SHA-256 digest instead of the text. Nor by measurement: `==` stops at the first
-//! byte that differs, and a patient client can learn a secret from that, byte by byte. So
-//! digests of equal length are compared in constant time.
+//! A token must not leak by accident. So [`Token`] has no `Display`, its `Debug` prints `***`,
+//! and it contains a SHA-256 digest instead of the text. The time of an answer must not leak
+//! the token either. `==` stops at the first different byte, so a patient client can measure
+//! the time and learn a secret byte by byte. So this file compares digests of equal length, in
+//! constant time.
 //!
-//! One shared token is a lesson, not an identity. In production, give each user a token that
+//! One shared token does not show who the client is. In production, give each user a token that
 //! expires and can be revoked.
 
 use std::fmt;
@@ -14,14 +15,14 @@ use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The token that the course uses. It is public, so a server that other machines can reach
-/// refuses it.
+/// The public token of the course. Every learner knows it, so a server that other machines can
+/// reach does not start with it.
 pub const DEMO_TOKEN: &str = "demo_secure_token_123";
 
-/// The shortest token (bytes); a shorter one can be guessed.
+/// The minimum length of a token (bytes). A shorter token can be guessed.
 pub(crate) const MIN_LENGTH: usize = 16;
 
-/// The longest token (bytes); a longer one is refused before it is hashed.
+/// The maximum length of a token (bytes). A longer text is refused before it is hashed.
 pub(crate) const MAX_LENGTH: usize = 512;
 
 /// A secret, stored as its SHA-256 digest.
@@ -29,10 +30,10 @@ pub(crate) const MAX_LENGTH: usize = 512;
 pub struct Token([u8; 32]);
 
 impl Token {
-    /// A token of 16 to 512 bytes.
+    /// Makes a token from a text of 16 to 512 bytes.
     ///
     /// # Errors
-    /// Names the limit that was passed. The message does not contain the token.
+    /// If the text is too short or too long. The message names the limits, not the token.
     pub fn new(text: &str) -> Result<Token, String> {
         match text.len() {
             0 => Err("is empty: set a secret, or leave it out and a new one is made".into()),
@@ -43,11 +44,11 @@ impl Token {
         }
     }
 
-    /// Makes a new token of 144 random bits, and its text: 24 characters that need no escaping
-    /// in a link, in JSON or in a shell.
+    /// Makes a new token of 144 random bits. Also returns its text: 24 characters that need no
+    /// escaping in a link, in JSON or in a shell.
     ///
     /// # Errors
-    /// When the operating system has no random bytes.
+    /// If the operating system has no random bytes.
     pub fn random() -> std::io::Result<(Token, String)> {
         let mut bytes = [0; 18];
         getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
@@ -55,7 +56,7 @@ impl Token {
         Ok((Token::digest(&text), text))
     }
 
-    /// The digest of the text that a client showed. `None` when it is longer than any token.
+    /// The digest of a text from a client. `None` if the text is longer than any token.
     pub(crate) fn shown(text: &str) -> Option<Token> {
         (text.len() <= MAX_LENGTH).then(|| Token::digest(text))
     }
@@ -65,7 +66,8 @@ impl Token {
         self.0.ct_eq(&other.0).into()
     }
 
-    /// Whether a client showed this token. A near miss takes as long as any other text.
+    /// Whether a text from a client is this token. An almost correct text takes the same time
+    /// as any other text of its length.
     #[must_use]
     pub fn matches(&self, shown: &str) -> bool {
         Token::shown(shown).is_some_and(|shown| self.is(&shown))
@@ -79,7 +81,7 @@ impl Token {
 /// A token that belongs to one person.
 #[derive(Clone, Debug)]
 pub struct NamedToken {
-    /// The name of its holder.
+    /// The name of the person.
     pub name: String,
     /// The token.
     pub token: Token,
@@ -92,8 +94,8 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// `None` for an unknown token; else the name that belongs to it, if one does. Compares with
-    /// every token, so that the time does not reveal which one matched.
+    /// The owner of a token. `None`: unknown token. `Some(None)`: the shared token. Compares
+    /// with every token, so that the time does not show which token matched.
     pub(crate) fn whose(&self, shown: &str) -> Option<Option<String>> {
         let shown = Token::shown(shown)?;
         let shared = self.shared.as_ref();

@@ -1,11 +1,13 @@
-//! "Why did it close?": the answer that a browser does not give to its page.
+//! Why a connection failed: the answer that a browser does not give to its page.
 //!
-//! When a handshake is refused with an HTTP status, the browser tells the page only 1006, so
-//! that a page of one site cannot learn what runs on another. So our pages connect with
-//! `?attempt=<random>`, the server notes the refusal under that number, and the page asks
-//! `/why?attempt=<random>`. Only a client that knows the number gets the answer.
+//! When a server refuses a handshake with an HTTP status, the browser gives the page only code
+//! 1006. Otherwise a page of one site could learn what runs on another site. So the pages of
+//! this course connect with `?attempt=<random>`. The server stores the refusal under this word,
+//! and the page asks `/why?attempt=<random>`. Only a client that knows the word gets the
+//! answer.
 //!
-//! Notes are few, expire after a minute, are read once, and hold no part of the request.
+//! The server keeps a limited number of these notes. A note expires after a minute and can be
+//! read once. A note contains no part of the request except the attempt.
 
 use std::{
     collections::VecDeque,
@@ -17,19 +19,19 @@ use tokio::time::Instant;
 
 use crate::access::refusal::Refusal;
 
-/// Notes kept at a time; the oldest is evicted.
+/// The maximum number of notes. After that, a new note replaces the oldest note.
 const CAPACITY: usize = 256;
 /// How long a note is kept.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// The refusals of the last minute, by attempt.
+/// The refusals of the last minute, each with its attempt.
 #[derive(Default)]
 pub(crate) struct Why {
     notes: Mutex<VecDeque<(Instant, String, Refusal)>>,
 }
 
 impl Why {
-    /// Notes a refusal, unless the attempt is too short to be secret.
+    /// Stores the refusal of an attempt. Ignores a word that is not a valid attempt.
     pub(crate) fn note(&self, attempt: &str, refusal: Refusal) {
         if !is_attempt(attempt) {
             return;
@@ -41,7 +43,7 @@ impl Why {
         notes.push_back((Instant::now(), attempt.to_owned(), refusal));
     }
 
-    /// Returns the refusal of an attempt, and forgets it.
+    /// Returns the refusal of an attempt and deletes the note.
     pub(crate) fn answer(&self, attempt: &str) -> Option<Refusal> {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         notes.retain(|(since, ..)| since.elapsed() < LIFETIME);
@@ -50,7 +52,7 @@ impl Why {
     }
 }
 
-/// Whether a word is long enough to be a secret of the page that made it.
+/// Whether a word can be an attempt: it must be too long to guess.
 pub(crate) fn is_attempt(word: &str) -> bool {
     (16..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric())
 }

@@ -1,10 +1,10 @@
 //! Why a client could not connect.
 //!
-//! A client reaches an open WebSocket through five steps: the name service, the network, TLS,
-//! HTTP and the server's own rules. Each can fail, and most programs report all of them as
+//! A client opens a WebSocket in five steps: the name service, the network, TLS, HTTP and the
+//! server's own rules. Each step can fail, and most programs report every failure as
 //! "connection failed". Here each failure has its own message and its own help.
 //!
-//! Text from the server is cut and made printable before it is shown.
+//! Text from the server is shortened and made printable before it is shown.
 
 use std::{io, time::Duration};
 
@@ -44,7 +44,7 @@ pub enum ConnectError {
         /// Host and port.
         place: String,
     },
-    /// The network has no way to the server.
+    /// The network has no route to the server.
     #[error("cannot reach {place}: {source}")]
     Unreachable {
         /// Host and port.
@@ -60,13 +60,13 @@ pub enum ConnectError {
         /// The time limit for all steps together.
         limit: Duration,
     },
-    /// `wss://` to a port that speaks plain text.
+    /// The address starts with `wss://`, but the server uses plain text on this port.
     #[error("the server does not speak TLS at {place}")]
     NotTls {
         /// Host and port.
         place: String,
     },
-    /// `ws://` to a port that speaks TLS.
+    /// The address starts with `ws://`, but the server uses TLS on this port.
     #[error("the server speaks TLS at {place}, and ws:// is plain text")]
     SpeaksTls {
         /// Host and port.
@@ -79,7 +79,7 @@ pub enum ConnectError {
         place: String,
         /// The reason.
         why: Distrust,
-        /// The certificates of the server, its own first.
+        /// The certificates that the server sent, its own certificate first.
         chain: Vec<Certificate>,
     },
     /// Any other failure of TLS.
@@ -90,7 +90,7 @@ pub enum ConnectError {
         /// The error of TLS.
         reason: String,
     },
-    /// The server answered with another HTTP status than 101.
+    /// The server answered with an HTTP status that is not 101.
     #[error("the server answered HTTP {status} instead of 101{}", colon(.reason))]
     Http {
         /// The status.
@@ -98,13 +98,13 @@ pub enum ConnectError {
         /// The first line of the body, or the address of a redirect.
         reason: String,
     },
-    /// The server accepted the WebSocket, but none of the offered subprotocols.
+    /// The server accepted the WebSocket, but none of the subprotocols that the client offered.
     #[error("{place} accepted none of the offered subprotocols")]
     Subprotocol {
         /// Host and port.
         place: String,
     },
-    /// The answer is not a WebSocket handshake.
+    /// The answer of the server is not a WebSocket handshake.
     #[error("{place} answered, but not with a WebSocket handshake: {reason}")]
     NotWebSocket {
         /// Host and port.

@@ -1,11 +1,11 @@
-//! What can go wrong, grouped by what the reader can do about it.
+//! The errors of this crate, grouped by what the reader can do about them.
 //!
-//! A message names the setting, file or address and keeps its source; `help` says what to type
-//! next. `Debug` prints like `Display`, so a program that returns an `Error` ends with a
-//! sentence and not with the fields of a struct.
+//! A message names the setting, the file or the address. The error keeps its source, and `help`
+//! says what to type next. `Debug` prints the same text as `Display`: a program that returns an
+//! `Error` ends with a sentence, not with the fields of a struct.
 //!
 //! Two events are not errors: a client that leaves ([`recv`](crate::Connection::recv) returns
-//! `None`), and a client that is refused (logged with the reason).
+//! `None`), and a client that is refused (the server logs the reason).
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
@@ -29,10 +29,10 @@ pub enum Error {
         name: &'static str,
         /// The value; `***` for a secret.
         value: String,
-        /// What is wrong with it, and which forms are accepted.
+        /// What is wrong with the value, and which values are accepted.
         reason: String,
     },
-    /// A setting that another one needs is missing or misspelt: write it.
+    /// A setting is missing although another one needs it, or its name has a spelling mistake.
     #[error("{name}: {reason}")]
     SettingMissing {
         /// The name of the setting.
@@ -45,9 +45,9 @@ pub enum Error {
     SettingsFile {
         /// The file, as it was opened.
         file: PathBuf,
-        /// The number of the line, from 1, if the error is in one line.
+        /// The number of the line, counted from 1, if the error is in one line.
         line: Option<usize>,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
     /// The program has no such argument: remove it.
@@ -62,7 +62,7 @@ pub enum Error {
     /// Another program listens on this address: stop it, or choose another port.
     #[error("{0} is in use: another program listens on port {port}", port = .0.port())]
     AddressInUse(SocketAddr),
-    /// The operating system does not allow this address: choose another.
+    /// The operating system does not allow this address: choose another one.
     #[error("cannot listen on {addr}: {source}")]
     Listen {
         /// The address to listen on.
@@ -70,14 +70,14 @@ pub enum Error {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The connection has ended, so nothing can be sent. Handlers return it with `?`; the
-    /// server does not count it as a failure.
+    /// The connection has ended, so nothing can be sent. A handler may return this error with
+    /// `?`: the server does not count it as a failure.
     #[error("the connection has ended")]
     Closed,
     /// A connection ended without the Close frame of the other side, or with an error code.
     #[error("{what}")]
     Ended {
-        /// How it ended.
+        /// How the connection ended.
         what: String,
         /// What to do next, if that is known.
         help: Option<&'static str>,
@@ -85,9 +85,9 @@ pub enum Error {
     /// A message to be sent is larger than a connection may buffer: send it in parts.
     #[error("a message of {size} bytes is over the limit of {limit} bytes")]
     MessageTooLarge {
-        /// Its size in bytes.
+        /// The size of the message in bytes.
         size: usize,
-        /// The limit in bytes: 64 KiB and twice `WEBSOCKET_MAX_MESSAGE_BYTES`.
+        /// The limit in bytes: 64 KiB plus twice `WEBSOCKET_MAX_MESSAGE_BYTES`.
         limit: usize,
     },
     /// The queue of direct messages to a client is full: try later, or disconnect the client.
@@ -98,7 +98,7 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
-/// For `?` in a function that reads one PEM file.
+/// Allows `?` in a function that reads one PEM file.
 impl From<PemError> for Error {
     fn from(error: PemError) -> Error {
         Error::Certificate(error.into())
@@ -133,7 +133,7 @@ impl Error {
         Some(help.to_owned())
     }
 
-    /// The message and the help in one line, for a log.
+    /// The message and the help in one line, for a log line.
     #[must_use]
     pub fn with_help(&self) -> String {
         match self.help() {

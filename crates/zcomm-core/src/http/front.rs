@@ -1,9 +1,9 @@
-//! One HTTP request per connection: hyper reads it, the router answers it, and after a 101 the
-//! socket comes back as a WebSocket.
+//! One HTTP request per connection. hyper reads the request and the router answers it. After a
+//! 101, hyper returns the socket for the WebSocket.
 //!
-//! hyper answers a broken request with a status; tungstenite alone would answer nothing. One
-//! request per connection, on purpose: an idle HTTP connection would hold a place that a
-//! WebSocket could have.
+//! hyper answers a broken request with an HTTP status; tungstenite alone would send no answer.
+//! A connection carries only one request, because an idle HTTP connection would use a slot that
+//! a WebSocket could use.
 
 use std::{
     convert::Infallible,
@@ -20,27 +20,28 @@ use crate::{
     wire::{codec::linger, transport::Transport},
 };
 
-/// The largest request head (bytes) and the most headers; beyond them hyper answers 431.
+/// The maximum size of a request head (bytes) and the maximum number of its headers. Above
+/// these limits, hyper answers 431.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
 /// A connection whose 101 has been written.
 pub(crate) struct Upgraded {
     pub(crate) stream: Transport,
-    /// Bytes that the client sent right behind its request.
+    /// Bytes that the client sent directly after its request.
     pub(crate) early: Vec<u8>,
     pub(crate) guest: Guest,
 }
 
 impl Router {
-    /// Answers the one request of a connection. `None` when that was all: a page, a refusal,
-    /// or no request.
+    /// Answers the one request of a connection. `None` if the connection then ends, after a
+    /// page, a refusal or an invalid request.
     pub(crate) async fn serve(
         &self,
         stream: Transport,
         accepted: &Accepted<'_>,
     ) -> Option<Upgraded> {
-        // The service returns the response; what else it decides is left here.
+        // The service can return only the response. It stores the guest and the attempt here.
         let decided = Mutex::new((None, None));
         let service = service_fn(|request: hyper::Request<Incoming>| {
             let request = Request::parse(&request, self.gate.tls);
@@ -52,7 +53,7 @@ impl Router {
         let mut http = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
-            // A client that ended its side behind the request still waits for the answer.
+            // Also answer a client that closed its sending side after the request.
             .half_close(true)
             .serve_connection(TokioIo::new(stream), service);
         let result = poll_fn(|context| http.poll_without_shutdown(context)).await;
@@ -74,7 +75,7 @@ impl Router {
     }
 }
 
-/// Logs what arrived in place of a request, if anything did.
+/// Logs why a connection had no valid HTTP request.
 fn log_broken(error: &hyper::Error, input: &[u8], accepted: &Accepted<'_>) {
     let Accepted { peer, local, .. } = accepted;
     let reason = if input.starts_with(&[0x16, 0x03]) {

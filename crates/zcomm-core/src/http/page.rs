@@ -1,11 +1,12 @@
-//! The lesson's page, served by the lesson itself.
+//! The page of a lesson, which the lesson's own server serves.
 //!
-//! A page from the server it connects to has a real origin, so no list needs an exception, and
-//! other machines can open it. The same file works by double click; it loads nothing from the
-//! network.
+//! A page from this server has a real origin, so the list of origins needs no exception for
+//! `null`. Other machines can open the page too. The same file also works by double click,
+//! because it loads nothing from the network.
 //!
-//! The response has a content security policy that names the page's own script by its hash: a
-//! script hidden in a message cannot run, and the page can send nothing to another server.
+//! The response has a content security policy with the hash of the page's own script. So a
+//! script that is hidden in a message cannot run, and the page cannot send data to another
+//! server.
 
 use data_encoding::BASE64;
 use hyper::header::{self, HeaderValue};
@@ -13,32 +14,32 @@ use sha2::{Digest, Sha256};
 
 use crate::http::response::{Answer, ok};
 
-/// A page and the files it needs, all part of the program.
+/// A page and the files that it needs. All are part of the program.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
-    /// The file that a learner can double-click, for the start-up line.
+    /// The file that a learner can double-click. A log line at the start shows this path.
     pub file: &'static str,
     /// The address that the file connects to, e.g. `ws://127.0.0.1:8765/`.
     pub address: &'static str,
-    /// Its contents.
+    /// The contents of the page.
     pub html: &'static str,
-    /// The files that it links to.
+    /// The files that the page links to.
     pub assets: &'static [Asset],
 }
 
-/// A file that a page links to, or a document that it shows in a frame.
+/// A file that a page links to, or a document that the page shows in a frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
-    /// Its path on the server, e.g. `/style.css`.
+    /// The path of the file on the server, e.g. `/style.css`.
     pub path: &'static str,
-    /// Its media type, e.g. `text/css`.
+    /// The media type of the file, e.g. `text/css`.
     pub mime: &'static str,
-    /// Its contents.
+    /// The contents of the file.
     pub body: &'static str,
 }
 
 impl Page {
-    /// The file under this path, if there is one.
+    /// The response for this path: the page or one of its files. `None` for any other path.
     pub(crate) fn response(&self, path: &str) -> Option<Answer> {
         if path == "/" {
             return Some(document(self.html, "'none'"));
@@ -51,7 +52,7 @@ impl Page {
     }
 }
 
-/// A document that `ancestors` may put into a frame.
+/// A response with a document. Only pages that match `ancestors` may show it in a frame.
 fn document(html: &'static str, ancestors: &str) -> Answer {
     let mut response = ok("text/html; charset=utf-8", html);
     if let Ok(policy) = HeaderValue::try_from(policy(html, ancestors)) {
@@ -68,8 +69,8 @@ fn policy(html: &str, ancestors: &str) -> String {
             .split_once('>')
             .and_then(|(_, rest)| rest.split_once("</script>"));
         if let Some((code, _)) = inline.filter(|(code, _)| !code.is_empty()) {
-            // A browser hashes the parsed text, in which each line ends with \n. Git for Windows
-            // checks files out with \r\n.
+            // A browser hashes the parsed text, in which each line ends with \n. In the
+            // file, a line may end with \r\n: Git for Windows writes it so.
             let code = code.replace("\r\n", "\n");
             let hash = BASE64.encode(&Sha256::digest(&code));
             scripts += &format!(" 'sha256-{hash}'");

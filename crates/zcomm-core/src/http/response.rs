@@ -1,7 +1,8 @@
 //! HTTP responses: the 101, pages, and refusals.
 //!
-//! Every response is the last one on its connection. No cache may store it, and no browser may
-//! guess its type. A refusal is one line for people, with the headers that programs look for.
+//! Every response is the last one on its connection. Caches must not store it, and browsers
+//! must not guess its type. A refusal has one line of text for people, and headers for
+//! programs.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -13,7 +14,7 @@ use serde::Serialize;
 
 use crate::access::refusal::Refusal;
 
-/// A response with its whole body.
+/// A response with its complete body.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// A response with status 200.
@@ -30,7 +31,7 @@ pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Answer {
     response
 }
 
-/// RFC 6455 section 4.2.2. No extension and no subprotocol is offered.
+/// The answer 101 (RFC 6455 section 4.2.2). It accepts no extension and no subprotocol.
 pub(crate) fn switching_protocols(accept: &str) -> Answer {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -71,9 +72,9 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     response
 }
 
-/// A JSON response. It ends with a line end, for terminals.
+/// A JSON response. The line break at its end is for terminals.
 pub(crate) fn json(value: &impl Serialize) -> Answer {
-    // Numbers and constants cannot fail to become JSON.
+    // This cannot fail: the value contains only numbers and constant texts.
     let mut body = serde_json::to_vec(value).unwrap_or_default();
     body.push(b'\n');
     ok("application/json", body)

@@ -1,12 +1,12 @@
 //! Which path gets which answer: a page, figures, a refusal, or a WebSocket.
 //!
 //! A learner who types the server's address into a browser gets the lesson's page. A monitor
-//! asks `/healthz` and `/metrics`; a page asks `/stats` and, after a refusal, `/why`. A chat's
-//! rooms have names, and a graph shows when people come and go, so the gate decides who may read
-//! `/metrics`.
+//! asks `/healthz` and `/metrics`. A page asks `/stats` and, after a refusal, `/why`. The gate
+//! decides who may read `/metrics`, which can show the names of rooms and when people come and
+//! go.
 //!
-//! In production, pages come from a server made for them, and the WebSocket port answers 426 to
-//! everything else.
+//! In production, another server serves the pages, and the WebSocket port answers 426 to all
+//! other requests.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -41,14 +41,14 @@ use crate::{
     wire::transport::Transport,
 };
 
-/// Everything an answer can depend on.
+/// The state that the answers depend on.
 pub(crate) struct Router {
     pub(crate) gate: Gate,
     pub(crate) page: Option<Page>,
     pub(crate) clients: Clients,
     pub(crate) hub: Hub,
     pub(crate) why: Why,
-    /// Present when the server runs with an X-ray.
+    /// Set if the server runs with an X-ray.
     pub(crate) viewers: Option<Viewers>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) figures: Option<Arc<ReadFigures>>,
@@ -57,7 +57,7 @@ pub(crate) struct Router {
     pub(crate) private_stats: bool,
 }
 
-/// An accepted TCP connection, before its request.
+/// An accepted TCP connection, before its request is read.
 pub(crate) struct Accepted<'a> {
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
@@ -65,14 +65,14 @@ pub(crate) struct Accepted<'a> {
     pub(crate) since: Instant,
 }
 
-/// What a connection is after its 101.
+/// The role of a connection after its 101.
 pub(crate) enum Guest {
-    /// A client. It is in the registry and reads the log from before its 101 is written: a
-    /// client that has read its 101 is counted, and gets the next broadcast.
+    /// A client. It joins the registry and the log before its 101 is written. So when a client
+    /// has read its 101, it is counted and gets the next broadcast.
     Client(Membership, Cursor, Caller),
     /// A page that reads the X-ray of its other connection.
     Viewer(Membership, Cursor),
-    /// Upgraded only to be closed with 1008 and this reason.
+    /// A client that is upgraded only to be closed, with 1008 and this reason.
     Refused(Refusal),
 }
 
@@ -90,15 +90,15 @@ struct Stats {
 }
 
 impl Router {
-    /// Answers a request. With a 101 comes what the connection is from then on.
+    /// Answers a request. With a 101, also returns the role of the connection.
     pub(crate) fn answer(
         &self,
         request: &Request<'_>,
         accepted: &Accepted<'_>,
     ) -> (Answer, Option<Guest>) {
         let answer = match request.path {
-            // The attempt is a secret of the page that made it, so no other check is needed.
-            // One that refused the handshake would refuse this question as well.
+            // No other check is needed: only the page that made the attempt knows its word. A
+            // check that refused the handshake would also refuse this request.
             "/why" if request.method == Method::GET => Ok((self.why(request), None)),
             "/ws" | "/xray" => self.upgrade(request, accepted),
             "/" if request.is_handshake() => self.upgrade(request, accepted),
@@ -109,8 +109,8 @@ impl Router {
         answer.unwrap_or_else(|refusal| (self.refuse(request, refusal, accepted.peer), None))
     }
 
-    /// Lets a client in, if the gate does. At `/xray` the client is a page that wants to read the
-    /// X-ray of its other connection.
+    /// Upgrades a connection if the gate allows it. At `/xray`, the client is a page that wants
+    /// to read the X-ray of its other connection.
     fn upgrade(
         &self,
         request: &Request<'_>,
@@ -139,10 +139,10 @@ impl Router {
         Ok((switching_protocols(&admission.accept), Some(guest)))
     }
 
-    /// Answers a request that is no handshake.
+    /// Answers a request that is not a handshake.
     fn document(&self, request: &Request<'_>, accepted: &Accepted<'_>) -> Result<Answer, Refusal> {
         self.gate.check_host(request, accepted.local)?;
-        // HEAD is GET without the body.
+        // HEAD is like GET, but the response has no body.
         if request.method != Method::GET && request.method != Method::HEAD {
             return Err(Refusal::Method);
         }
@@ -160,7 +160,7 @@ impl Router {
                 };
                 Ok(ok(TEXT_FORMAT, sources.text()))
             }
-            // Browsers request it by themselves; a server without an icon is not at fault.
+            // Every browser requests this icon, so a missing icon is not an error.
             "/favicon.ico" => Ok(plain(StatusCode::NO_CONTENT, "")),
             path => {
                 let page = self.page.as_ref().and_then(|page| page.response(path));
@@ -169,7 +169,7 @@ impl Router {
         }
     }
 
-    /// `/stats`: public, unless the application made it private.
+    /// Answers `/stats`. It is public, except if the application made it private.
     fn stats(&self, request: &Request<'_>, accepted: &Accepted<'_>) -> Result<Answer, Refusal> {
         if self.private_stats {
             self.gate
@@ -186,7 +186,7 @@ impl Router {
             messages_sent: sums.sent,
             uptime_seconds: self.metrics.started.elapsed().as_secs(),
         });
-        // A page that may open a WebSocket here may also read this.
+        // A page that may open a WebSocket here may also read `/stats`.
         if let Ok(Some(origin)) = &request.origin
             && !self.private_stats
             && self.gate.allows_origin(origin, request)
@@ -208,7 +208,7 @@ impl Router {
         if let Some(attempt) = request.attempt() {
             self.why.note(attempt, refusal);
         }
-        // The name to add to the list, if the operator wants to let it in.
+        // Log the host or the origin, so that the operator can add it to the list.
         let shown = |name| request.shown(name).map(excerpt).map(debug);
         let host = shown(HOST).filter(|_| refusal == Refusal::Host);
         let origin = shown(ORIGIN).filter(|_| refusal == Refusal::Origin);
@@ -216,14 +216,14 @@ impl Router {
         refused(refusal)
     }
 
-    /// Tells a page, once, why its attempt was refused.
+    /// Tells a page why its attempt was refused. The page can read the answer only once.
     fn why(&self, request: &Request<'_>) -> Answer {
         let attempt = request.attempt();
         let mut response = match attempt.and_then(|attempt| self.why.answer(attempt)) {
             Some(refusal) => json(&refusal.row()),
             None => refused(Refusal::NotNoted),
         };
-        // Any page may read it: only the page that made the attempt knows its number.
+        // Every page may read the answer: only the page that made the attempt knows its word.
         allow_page(&mut response, HeaderValue::from_static("*"));
         response
     }
@@ -235,7 +235,7 @@ impl Router {
         request.attempt().filter(|_| shown).map(str::to_owned)
     }
 
-    /// Connects a connection's X-ray to the log that its page reads.
+    /// Sends the X-ray of a connection to the log that its page reads.
     pub(crate) fn watch(
         &self,
         mut stream: Transport,

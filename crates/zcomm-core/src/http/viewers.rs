@@ -1,12 +1,14 @@
 //! Pages that read the X-ray of their own connections.
 //!
-//! A page cannot see frames, not even its own. A server with an X-ray sees all of them. A page
-//! that knows the attempt of a connection (the random word in its address) has made that
-//! connection. So it opens a second WebSocket, `/xray?watch=<attempt>`, and gets the events of
-//! the first: each attempt has a log, and a viewer is a cursor at the beginning of it.
+//! A page cannot see frames, not even the frames of its own connection. A server with an X-ray
+//! sees all frames. The page puts a random word, its *attempt*, into the address of the
+//! connection. Then it opens a second WebSocket, `/xray?watch=<attempt>`, and gets the events
+//! of the first. No other page knows the attempt. Each attempt has a log, and a viewer reads
+//! its log from the beginning.
 //!
-//! Logs are few and short; the oldest is evicted, and freed with its last viewer. A viewer takes
-//! a slot like every connection, but it is in no registry, no broadcast and no figure.
+//! The number and the size of the logs are limited. A new log evicts the oldest log, which is
+//! freed when its last viewer leaves. A viewer uses a slot like every connection, but it is not
+//! in the registry, gets no broadcasts and is not in the figures.
 
 use std::{
     collections::VecDeque,
@@ -25,12 +27,12 @@ use crate::{
     xray::{gap, tap::Watcher},
 };
 
-/// Attempts whose logs are kept: two for each learner of a class. Refused attempts have their own,
-/// smaller share, so that strangers cannot evict the logs of clients.
+/// The maximum number of logs: two for each learner of a class. Refused attempts have their
+/// own, smaller limit, so that strangers cannot evict the logs of clients.
 const LOGS: usize = 64;
 const LOGS_OF_REFUSED: usize = 8;
 
-/// The limits of one log: 16 MiB for all of them.
+/// The limits of one log. The 64 logs together have at most 16 MiB.
 const LIMITS: HubLimits = HubLimits {
     entries: 500,
     bytes: 256 * 1024,
@@ -41,11 +43,11 @@ const LIMITS: HubLimits = HubLimits {
 pub(crate) struct Viewers {
     logs: Mutex<Logs>,
     pub(crate) clients: Clients,
-    /// The counters of viewers; they are not shown.
+    /// The counters of the viewers. No page and no monitor can read them.
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Logs by attempt, the oldest first.
+/// Each log with its attempt, the oldest first.
 #[derive(Default)]
 struct Logs {
     admitted: VecDeque<(String, Hub)>,
@@ -53,7 +55,8 @@ struct Logs {
 }
 
 impl Viewers {
-    /// `clients` gives the numbers, so that a number in the log names one connection.
+    /// Viewers get their numbers from `clients`, so that a number belongs to only one
+    /// connection.
     pub(crate) fn beside(clients: &Clients) -> Viewers {
         Viewers {
             logs: Mutex::default(),
@@ -62,7 +65,8 @@ impl Viewers {
         }
     }
 
-    /// Adds a viewer of the connection that made this attempt. It reads from the beginning.
+    /// Adds a viewer of the connection with this attempt. The viewer reads the log from the
+    /// beginning.
     pub(crate) fn join(
         &self,
         attempt: Option<&str>,
@@ -75,8 +79,8 @@ impl Viewers {
         Ok((membership, cursor))
     }
 
-    /// The log of an attempt, which may connect later; `None` when the word is too short to be
-    /// secret. `admitted` decides in which share it counts.
+    /// The log of an attempt. Makes the log if the connection does not exist yet. `None` if the
+    /// word can be guessed. `admitted` decides which of the two limits counts for a new log.
     fn log(&self, attempt: &str, admitted: bool) -> Option<Hub> {
         if !is_attempt(attempt) {
             return None;
@@ -98,8 +102,8 @@ impl Viewers {
         Some(log)
     }
 
-    /// Writes the events of a connection into the log of its attempt, without owning the log:
-    /// else a thousand connections would keep a thousand logs.
+    /// Returns a function that writes the events of a connection into its log. The function
+    /// does not own the log: otherwise a thousand connections would keep a thousand logs.
     pub(crate) fn watcher(&self, attempt: &str, admitted: bool) -> Option<Watcher> {
         let log = self.log(attempt, admitted)?.downgrade();
         Some(Box::new(move |seen| {
@@ -132,7 +136,7 @@ mod tests {
         assert!(latest.is(&viewers.log(&attempt(LOGS), true).unwrap()));
     }
 
-    /// A thousand connections, each with its own attempt, are no thousand logs.
+    /// A thousand connections, each with its own attempt, do not keep a thousand logs.
     #[test]
     fn a_log_that_made_room_lives_as_long_as_it_has_a_reader() {
         let viewers = Viewers::beside(&Clients::new(100));
@@ -164,7 +168,7 @@ mod tests {
             viewers.log(&attempt(n), false).unwrap();
         }
         assert!(ours.is(&viewers.log(&attempt(0), true).unwrap()));
-        // The last of them are there for their pages.
+        // The logs of the last refused attempts are kept for their pages.
         let refused = viewers.log(&attempt(LOGS), false).unwrap();
         assert!(refused.is(&viewers.log(&attempt(LOGS), true).unwrap()));
     }

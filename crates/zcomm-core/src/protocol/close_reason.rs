@@ -1,8 +1,8 @@
 //! The content of a Close frame (RFC 6455 section 5.5.1): a code for programs and a reason for
 //! people.
 //!
-//! The codec checks neither when it sends them. A reason that is too long, or a code that must
-//! not be sent (1005, 1006), would be an error for a strict client. So they are corrected here.
+//! The codec does not check a code or a reason that it sends. For a strict client, a reason
+//! that is too long or a forbidden code (1005, 1006) is an error. So this type corrects them.
 //! An application may define its own codes, from 4000 to 4999.
 
 use std::fmt;
@@ -28,33 +28,33 @@ impl fmt::Display for CloseReason {
 }
 
 impl CloseReason {
-    /// 1000: the conversation is finished.
+    /// 1000: the connection is finished without an error.
     pub const NORMAL: u16 = 1000;
     /// 1001: the server is shutting down, or the user left the page.
     pub const GOING_AWAY: u16 = 1001;
     /// 1002: a frame broke a rule of the protocol.
     pub const PROTOCOL: u16 = 1002;
-    /// 1003: this endpoint does not accept that kind of data (text or binary).
+    /// 1003: this endpoint does not accept this kind of data (text or binary).
     pub const UNSUPPORTED: u16 = 1003;
     /// 1007: the text was not UTF-8.
     pub const INVALID_TEXT: u16 = 1007;
-    /// 1008: the client broke a rule of this server, which the reason names.
+    /// 1008: the client broke a rule of this server. The reason names the rule.
     pub const POLICY: u16 = 1008;
     /// 1009: the message was larger than the limit.
     pub const TOO_BIG: u16 = 1009;
     /// 1011: the server failed.
     pub const SERVER_ERROR: u16 = 1011;
 
-    /// A reason for 1008, which clients know: the client sent no token.
+    /// A reason for 1008: the client sent no token. Clients compare this text to show help.
     pub(crate) const NO_TOKEN: &str = "Authentication required";
     /// A reason for 1008: the client sent a wrong token.
     pub(crate) const WRONG_TOKEN: &str = "Invalid token";
     /// A reason for 1008: the client sent too many messages, bytes or pings in a second.
     pub(crate) const TOO_FAST: &str = "Rate limit exceeded";
-    /// A reason for 1008: the client accepted too little. The network may be the cause.
+    /// A reason for 1008: the client read its data too slowly. The network may be the cause.
     pub(crate) const TOO_SLOW: &str = "Too slow";
 
-    /// Returns what a client can do about it, for the reasons that this course's servers give.
+    /// What a user can do next, for the codes and reasons that the servers of this course send.
     pub(crate) fn help(&self) -> Option<&'static str> {
         Some(match (self.code(), self.reason()) {
             (CloseReason::POLICY, CloseReason::NO_TOKEN | CloseReason::WRONG_TOKEN) => {
@@ -73,8 +73,8 @@ impl CloseReason {
         })
     }
 
-    /// A code and a reason to close with. The reason is cut to 123 bytes. A code that must not be
-    /// sent (RFC 6455 section 7.4: below 1000, 1004 to 1006, 1015, above 4999) becomes 1011.
+    /// Makes a code and a reason to send. The reason is cut to 123 bytes. A code that must not
+    /// be sent (RFC 6455 section 7.4: below 1000, 1004 to 1006, 1015, above 4999) becomes 1011.
     #[must_use]
     pub fn new(code: u16, reason: impl Into<String>) -> CloseReason {
         let code = match code {
@@ -82,7 +82,7 @@ impl CloseReason {
             _ => CloseReason::SERVER_ERROR,
         };
         let mut reason = reason.into();
-        // A close frame holds 125 bytes, two of them the code (RFC 6455 section 5.5).
+        // A Close frame has at most 125 bytes, with 2 for the code (RFC 6455 section 5.5).
         let mut end = reason.len().min(123);
         while !reason.is_char_boundary(end) {
             end -= 1;

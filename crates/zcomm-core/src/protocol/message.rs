@@ -1,10 +1,11 @@
 //! A message: text or bytes.
 //!
-//! RFC 6455 section 5.6 defines two kinds of data. *Text* is UTF-8, which the codec checks, so a
-//! handler never sees half a character. The application decides what *binary* data means. Pings,
-//! pongs and Close frames never reach a handler.
+//! RFC 6455 section 5.6 defines two kinds of data. *Text* is UTF-8. The codec checks this, so a
+//! handler never gets half a character. The application decides what *binary* data means.
+//! Pings, pongs and Close frames never reach a handler.
 //!
-//! A clone of a message copies a pointer, so a text for ten thousand clients is stored once.
+//! A clone of a message copies only a pointer, so a text for ten thousand clients is stored
+//! once.
 
 use std::{fmt, ops::Deref};
 
@@ -30,7 +31,7 @@ impl Message {
         }
     }
 
-    /// Returns a copy of the message in memory of its own, which is no larger than the payload.
+    /// Returns a copy in new memory. This memory is no larger than the payload.
     pub(crate) fn compact(&self) -> Message {
         match self {
             Message::Text(text) => Message::from(&**text),
@@ -45,8 +46,8 @@ impl Message {
     }
 }
 
-/// Shows at most 64 characters, escaped: messages are untrusted, and a terminal that shows a log
-/// obeys control characters.
+/// Shows at most 64 characters and escapes control characters. Messages are untrusted, and a
+/// control character in a log line would control the terminal.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -71,7 +72,7 @@ impl From<Message> for tungstenite::Message {
     }
 }
 
-/// UTF-8 text. A clone copies a pointer. Derefs to `str`.
+/// UTF-8 text. A clone copies only a pointer. `Deref` gives the `str`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text(pub(crate) Utf8Bytes);
 

@@ -1,36 +1,36 @@
 //! A rate limit: a number of units per second, and a burst.
 //!
-//! A client that sends without pause takes time from all others. A budget allows a burst at
-//! once, and earns it back at a steady rate. This is a token bucket, written as the generic cell
-//! rate algorithm: it stores the one instant at which the bucket will be full again. So it needs
-//! no timer, and no memory for each event.
+//! A client that sends without a pause uses time that all other clients need. A budget allows a
+//! burst at once and refills at a steady rate. This is a token bucket, written as the generic
+//! cell rate algorithm: it stores only the time at which the bucket will be full again. So a
+//! budget needs no timer and no memory for each event.
 //!
-//! The budget of one connection does not limit an attacker that opens many. In production, add
-//! budgets per user and, at the edge, per network.
+//! The budget of one connection does not limit an attacker that opens many connections. In
+//! production, add a budget for each user and, in the proxy, for each network.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A limit: `per_second` steadily, `burst` at once.
+/// A limit: `per_second` units in every second, and `burst` units at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rate {
-    /// Units that are earned back each second.
+    /// Units that return to the budget each second.
     pub per_second: f64,
     /// Units that may be spent at once, after a pause.
     pub burst: f64,
 }
 
-/// The units that are left of a limit.
+/// The units that may still be spent under a limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     rate: Option<Rate>,
-    /// The instant at which the whole burst is, or was, earned back.
+    /// The time at which the budget is full again. For a full budget, this time is in the past.
     full_at: Instant,
 }
 
 impl Budget {
-    /// A full budget. Without a rate it has no limit.
+    /// A full budget. Without a rate, the budget has no limit.
     pub(crate) fn new(rate: Option<Rate>) -> Budget {
         Budget {
             rate,
@@ -41,7 +41,7 @@ impl Budget {
     /// Spends `units`.
     ///
     /// # Errors
-    /// The delay after which `units` could be spent. Then nothing is spent.
+    /// The delay after which `units` can be spent. In this case, nothing is spent.
     pub(crate) fn spend(&mut self, units: f64) -> Result<(), Duration> {
         let Some(rate) = self.rate else {
             return Ok(());
@@ -59,9 +59,9 @@ impl Budget {
         }
     }
 
-    /// Returns `None` while half of the burst is left. Otherwise returns the delay after which one
-    /// unit may be spent and half of the burst is still left: ask the client to wait that long,
-    /// before it has spent everything.
+    /// Returns `None` while half of the burst is left. Otherwise returns the delay after which
+    /// one unit can be spent with half of the burst still left. The server can then ask the
+    /// client to wait, before the budget is empty.
     pub(crate) fn until_half(&self) -> Option<Duration> {
         let half = self.rate?.burst / 2.0;
         self.clone().spend(half).err()?;

@@ -1,12 +1,11 @@
-//! The server: accept, one task per client, an orderly stop.
+//! The server: it accepts connections, runs one task per client, and stops in an orderly way.
 //!
-//! Accepting never waits for a client and never ends because of one: the handshake runs in the
-//! client's own task under a time limit, and an error of `accept` is logged and survived. To
-//! stop, the server closes its listener, sends a Close frame to every client at once, and gives
-//! all of them together five seconds.
+//! The accept loop never waits for a client, and no client can end it. The handshake runs in
+//! the client's own task under a time limit. An error of `accept` is logged, and the loop
+//! continues. To stop, the server closes its listener and sends a Close frame to every client
+//! at once. Then it waits at most five seconds for all clients together.
 //!
-//! What a test needs to change is passed in: the settings, the handler, the future that says
-//! when to stop.
+//! A test needs its own settings, handler and stop signal, so all three are arguments.
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
 
@@ -43,19 +42,20 @@ pub struct Server {
     client_tasks: ClientTasks,
     listener: TcpListener,
     local_addr: SocketAddr,
-    /// Set when the token was made for this run, so that it can be shown once.
+    /// The token, if the server made it for this run. The server shows it once.
     new_token: Option<String>,
 }
 
 impl Server {
-    /// Checks the settings against each other and listens.
+    /// Checks the settings against each other, then listens.
     ///
-    /// Where authentication is required and no token is set, a random one is made.
+    /// If authentication is required and no token is set, the server makes a random one.
     ///
     /// # Errors
-    /// [`Error::AddressInUse`] and [`Error::Listen`] when it cannot listen there,
-    /// [`Error::Setting`] for a host that is not found, and for the course's public token
-    /// on an address that others can reach; [`Error::Io`] without random bytes.
+    /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its
+    /// address. [`Error::Setting`] if the host is not found, or if other machines can reach the
+    /// address and the token is the public token of the course. [`Error::Io`] if the system has
+    /// no random bytes.
     pub async fn bind(mut config: Config) -> Result<Server> {
         let addr = resolve(&config).await?;
         let named = config.tokens.iter().map(|named| &named.token);
@@ -91,15 +91,16 @@ impl Server {
         })
     }
 
-    /// Serves this page at `/`, beside the WebSocket.
+    /// Serves this page at `/`, on the same port as the WebSocket.
     #[must_use]
     pub fn page(mut self, page: Page) -> Server {
         self.client_tasks.router.page = Some(page);
         self
     }
 
-    /// Sets the message that tells a client which positions of the server's log it missed, from
-    /// the first to the last. Call it before [`hub`](Server::hub): it replaces the log.
+    /// Sets the message for a client that missed a part of the server's log. `words` gets the
+    /// first and the last missed position. Call this before
+    /// [`hub`](Server::hub), because it replaces the log.
     #[must_use]
     pub fn gap_words(
         mut self,
@@ -110,30 +111,31 @@ impl Server {
         self
     }
 
-    /// Adds figures of the application to `/metrics`. `figures` is called for each request of
-    /// `/metrics`, in that client's task, so it must be fast. The names of the server's own
-    /// figures are taken.
+    /// Adds figures of the application to `/metrics`. Each request of `/metrics` calls
+    /// `figures` in the task of that client, so `figures` must be fast. Do not use the names of
+    /// the server's own figures.
     #[must_use]
     pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Server {
         self.client_tasks.router.figures = Some(Arc::new(figures));
         self
     }
 
-    /// Makes `/stats` as private as `/metrics`: for this machine, and for holders of a token.
-    /// Without it, every client that reaches the server may read it.
+    /// Makes `/stats` as private as `/metrics`: only this machine and clients with a token may
+    /// read it. Without this call, every client that reaches the server may read `/stats`.
     #[must_use]
     pub fn private_stats(mut self) -> Server {
         self.client_tasks.router.private_stats = true;
         self
     }
 
-    /// The address it listens on. The port is the real one, also when the setting was 0.
+    /// The address on which the server listens. If the setting was port 0, this is the real
+    /// port.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// Where a client on this machine connects, e.g. `ws://127.0.0.1:8765/`.
+    /// The address to which a client on this machine connects, e.g. `ws://127.0.0.1:8765/`.
     #[must_use]
     pub fn url(&self) -> String {
         let (scheme, _) = schemes(&self.client_tasks.config);
@@ -152,15 +154,14 @@ impl Server {
         &self.client_tasks.router.hub
     }
 
-    /// Serves until `shutdown` is ready: calls `handler` once for each connection, in a task of
-    /// its own. Then closes every connection with 1001 and returns, after at most
+    /// Serves until `shutdown` is ready. Calls `handler` once for each connection, each time in
+    /// a new task. Then closes every connection with 1001 and returns, after at most
     /// [`stop_timeout`](Config::stop_timeout).
     ///
-    /// A handler that returns an error or panics ends its own connection with 1011 and
-    /// nothing else.
+    /// If a handler returns an error or panics, only its own connection is closed, with 1011.
     ///
     /// # Errors
-    /// None at present; a `Result` so that `main` can end with this call.
+    /// None at present. The return type is a `Result` so that `main` can end with this call.
     pub async fn run<H, F, S>(self, handler: H, shutdown: S) -> Result<()>
     where
         H: Fn(Connection) -> F + Send + Sync + 'static,
@@ -172,8 +173,8 @@ impl Server {
             let token = self.new_token.as_deref();
             announce(config, self.local_addr, router.page, token);
         }
-        // Spawned, because the thread of `main` is the slowest of the runtime to wake; in
-        // a set, because a set ends its task when this future is dropped.
+        // Use a new task, because the thread of `main` wakes more slowly than the other threads.
+        // Use a `JoinSet`, because it ends the task when this future is dropped.
         let mut running = JoinSet::new();
         running.spawn(self.accept_until(shutdown, Arc::new(handler)));
         match running.join_next().await {

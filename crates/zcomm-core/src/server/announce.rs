@@ -1,7 +1,8 @@
-//! The first lines of every program: where it listens, what to open, who may connect.
+//! The first log lines of every server: its address, what to open, and who may connect.
 //!
-//! A dangerous setting is named here, at the moment it takes effect. The link may carry a token
-//! that was made for this run. It is in the fragment (`#…`), which a browser never sends.
+//! A dangerous setting gets a warning here, when it takes effect. The link may contain a token
+//! that was made for this run. The token is in the fragment (`#…`), which a browser never
+//! sends.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,7 +11,7 @@ use crate::{
     tls::identity::Identity,
 };
 
-/// Logs the first lines. `new_token` is the token made for this run, if one was.
+/// Logs the first lines. `new_token` is the token that was made for this run, if there is one.
 pub(crate) fn announce(
     config: &Config,
     addr: SocketAddr,
@@ -50,7 +51,7 @@ pub(crate) fn announce(
     origins(config.allowed_origins.as_deref(), addr);
 }
 
-/// Where it listens, and what to open.
+/// Logs the address of the server, and what to open.
 fn address(config: &Config, addr: SocketAddr, page: Option<Page>, fragment: &str) {
     let (ws, http) = schemes(config);
     let double_click = |page: Page| {
@@ -62,7 +63,7 @@ fn address(config: &Config, addr: SocketAddr, page: Option<Page>, fragment: &str
     let file = page.filter(|_| allows_double_click(config, addr));
     let file = file.map(double_click).unwrap_or_default();
     let here = reached_from_here(addr);
-    // A browser's exception for a certificate is for one name, so everyone opens the same name.
+    // Browsers save an exception for a certificate under one name, so all pages use this name.
     let names = config.tls.as_ref().map(|tls| tls.certificate().names());
     let by_name = here.ip().is_loopback()
         && names.is_some_and(|names| names.iter().any(|name| name == "localhost"));
@@ -73,7 +74,7 @@ fn address(config: &Config, addr: SocketAddr, page: Option<Page>, fragment: &str
     tracing::info!("listening on {ws}://{here}/ - open {http}://{page_host}/{fragment}{file}");
 }
 
-/// How other machines reach it, and what that means.
+/// Logs how other machines reach the server, and what they can do.
 fn network(config: &Config, addr: SocketAddr, fragment: &str) {
     let (_, http) = schemes(config);
     for ip in network_addresses(addr.ip()) {
@@ -96,7 +97,7 @@ fn network(config: &Config, addr: SocketAddr, fragment: &str) {
     );
 }
 
-/// Which token a client needs. The token itself is only in the link.
+/// Logs which token a client needs. Only the link contains the token itself.
 fn token(config: &Config, is_new: bool) {
     if is_new {
         tracing::info!(
@@ -121,8 +122,8 @@ pub(crate) fn schemes(config: &Config) -> (&'static str, &'static str) {
     }
 }
 
-/// The address for a client on this machine. `0.0.0.0` means all addresses; no client can
-/// connect to it.
+/// The address for a client on this machine. `0.0.0.0` means all addresses. No client can
+/// connect to it, so this returns the loopback address instead.
 pub(crate) fn reached_from_here(addr: SocketAddr) -> SocketAddr {
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -151,7 +152,7 @@ fn origins(list: Option<&[Origin]>, addr: SocketAddr) {
     }
 }
 
-/// Whether a page opened from a file, whose origin is `null`, may connect.
+/// Whether a page from a double-clicked file, which has the origin `null`, may connect.
 fn allows_double_click(config: &Config, addr: SocketAddr) -> bool {
     match &config.allowed_origins {
         Some(list) => list.contains(&Origin::Null),
@@ -159,7 +160,7 @@ fn allows_double_click(config: &Config, addr: SocketAddr) -> bool {
     }
 }
 
-/// The addresses at which other machines reach a server bound to this address.
+/// The addresses at which other machines reach a server that listens on `bound`.
 fn network_addresses(bound: IpAddr) -> Vec<IpAddr> {
     if !bound.is_unspecified() {
         return vec![bound];

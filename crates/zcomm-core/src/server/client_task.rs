@@ -1,7 +1,7 @@
-//! One client's task: handshake, conversation, closing handshake.
+//! The task of one client: handshake, conversation, closing handshake.
 //!
-//! Each part has a time limit. A failure in one client's task ends that client alone: a handler
-//! that fails or panics closes its connection with 1011, and the server goes on.
+//! Each part has a time limit. A failure in this task ends only this client. If a handler fails
+//! or panics, its connection is closed with 1011, and the server continues.
 
 use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
@@ -28,7 +28,7 @@ use crate::{
     xray::Direction,
 };
 
-/// What the tasks of all clients share.
+/// The state that the tasks of all clients share.
 pub(crate) struct ClientTasks {
     pub(crate) router: Router,
     pub(crate) config: Config,
@@ -56,7 +56,7 @@ impl ClientTasks {
         H: Fn(Connection) -> F,
         F: Future<Output = Result<()>>,
     {
-        // Boxed: what only the handshake needs is freed after it.
+        // Boxed, so that the memory of the handshake is freed when the handshake ends.
         let handshake = Box::pin(async {
             let upgraded = self.open(stream, peer, &slot).await?;
             self.enter(upgraded, peer)
@@ -85,11 +85,11 @@ impl ClientTasks {
         drop(slot);
     }
 
-    /// From TCP to WebSocket: TLS where it is configured, then HTTP.
+    /// Opens the WebSocket on a TCP connection: TLS if it is configured, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
         let since = Instant::now();
-        // Small messages leave at once: the codec already batches (Nagle's algorithm would hold
-        // them back).
+        // Send small messages at once. Nagle's algorithm would delay them to make larger
+        // packets, but the codec already puts messages together.
         let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
         let local = match ready {
             Ok(local) => local,
@@ -123,8 +123,8 @@ impl ClientTasks {
         self.router.serve(transport, &accepted).await
     }
 
-    /// Makes a socket of an upgraded connection. Not `async`, so that the task does not keep a
-    /// place for the parts.
+    /// Turns an upgraded connection into a socket. Not `async`: an `async fn` would keep memory
+    /// for the parts in every task.
     fn enter(&self, upgraded: Upgraded, peer: SocketAddr) -> Option<Entered> {
         let config = &self.config;
         let (max_message, byte_rate) = (config.max_message_bytes, config.byte_rate());
@@ -159,8 +159,8 @@ impl ClientTasks {
         let id = socket.client.info.id;
         let (clients, hub) = (self.router.clients.clone(), self.router.hub.clone());
         let (connection, back) = Connection::new(socket, caller, clients, hub);
-        // A panic ends this connection, not the server: tokio would catch it too, but
-        // without a Close frame.
+        // A panic must end only this connection. tokio would also catch the panic, but the
+        // client would not get a Close frame.
         let talk = AssertUnwindSafe(async { handler(connection).await }).catch_unwind();
         let why = match talk.await {
             Ok(Ok(()) | Err(Error::Closed)) => CloseReason::new(CloseReason::NORMAL, ""),
@@ -179,7 +179,7 @@ impl ClientTasks {
     }
 }
 
-/// The handler of a viewer: it reads its log and ignores what the page says.
+/// The handler of a viewer. It ignores messages from the page: the connection sends the log.
 async fn view(mut connection: Connection) -> Result<()> {
     while connection.recv().await.is_some() {}
     Ok(())

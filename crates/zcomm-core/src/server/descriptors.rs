@@ -1,16 +1,17 @@
-//! Every connection needs a file descriptor, and the system limits them.
+//! The limit of file descriptors: every connection needs a descriptor.
 //!
-//! The usual soft limit is 1,024 or even 256, lower than the number of connections a server may
-//! accept; the hard limit is higher. A server that learns this at its 1,025th client fails in the
-//! middle of its work. So this one raises the soft limit at the start, as far as it may, and
-//! lowers its maximum to what it got. In systemd, `LimitNOFILE=` sets the limit.
+//! The usual soft limit is 1,024 or even 256, which is often too low for a server. The hard
+//! limit is higher. Without this file, a server would fail in the middle of its work, at its
+//! 1,025th descriptor. So the server raises the soft limit at the start, as far as the system
+//! permits. Then it lowers its maximum of connections to fit the new limit. In systemd,
+//! `LimitNOFILE=` sets the limit.
 
 /// Descriptors that are not client connections: listener, epoll, standard streams, and a
-/// reserve for connections that only ask for a page.
+/// reserve for connections that only fetch a page.
 pub const OTHER_DESCRIPTORS: usize = 100;
 
-/// Raises this process's limit of file descriptors to `needed`, as far as the system permits,
-/// and never lowers it. Returns the limit.
+/// Raises this process's limit of file descriptors to `needed`, as far as the system permits.
+/// Never lowers the limit. Returns the limit after the call.
 #[cfg(unix)]
 #[must_use]
 pub fn raise_descriptor_limit(needed: usize) -> usize {
@@ -21,7 +22,7 @@ pub fn raise_descriptor_limit(needed: usize) -> usize {
     if limit.current.is_some_and(|current| current < needed) {
         let raised = limit.maximum.map_or(needed, |most| most.min(needed));
         limit.current = Some(raised);
-        // When the system refuses, the old limit stays; it is read again below.
+        // If the system refuses, the old limit stays. Read the limit again below.
         setrlimit(Resource::Nofile, limit).ok();
     }
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -35,7 +36,7 @@ pub fn raise_descriptor_limit(_needed: usize) -> usize {
     usize::MAX
 }
 
-/// Makes room for `wanted` connections. Returns for how many there is room.
+/// Raises the limit for `wanted` connections. Returns how many of them the limit allows.
 pub(crate) fn make_room(wanted: usize) -> usize {
     let needed = wanted + OTHER_DESCRIPTORS;
     let limit = raise_descriptor_limit(needed);

@@ -1,9 +1,9 @@
 //! The listening socket, and what to do when `accept` fails.
 //!
-//! Every connection inherits the options of the listening socket. An error of `accept` is an
-//! ordinary event: the client left before its turn, or the system has no file descriptor left.
-//! The first needs no action. The second repeats at once, so it gets a pause and one log line a
-//! second.
+//! Every connection inherits the options of the listening socket. An error of `accept` is
+//! normal. Either the client left before it was accepted: then the server does nothing. Or the
+//! system has no file descriptor left. This error repeats at once, so the server pauses and
+//! logs at most one line a second.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -17,13 +17,13 @@ use crate::{
     settings::config::Config,
 };
 
-/// The pause after an error such as "too many open files". Without it, the error would repeat
-/// hundreds of thousands of times a second.
+/// The pause after an error such as "too many open files". Without the pause, the error would
+/// repeat hundreds of thousands of times a second.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The kernel's send buffer for one client (bytes; Linux doubles it).
+/// The size of the kernel's send buffer for one client (bytes). Linux doubles this value.
 const SEND_BUFFER: u32 = 256 * 1024;
-/// Connections that may wait to be accepted.
+/// The maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
 /// Listens at an address.
@@ -39,12 +39,13 @@ fn open(addr: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // A restart must not wait for the last connections to time out. (On Windows the option
-    // means something else: another program may take the port as well.)
+    // Without this option, a restart must wait until the last connections have timed out. (On
+    // Windows, the option would allow another program to use the same port.)
     if cfg!(not(windows)) {
         socket.set_reuseaddr(true)?;
     }
-    // By default, the kernel buffers up to 4 MB for one slow client, and a ping waits behind it.
+    // By default, the kernel buffers up to 4 MB for a slow client, and a ping must wait behind
+    // it.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
@@ -65,8 +66,8 @@ pub(crate) async fn resolve(config: &Config) -> Result<SocketAddr> {
         .ok_or_else(|| not_found("has no address".into()))
 }
 
-/// Handles an error of `accept`. It concerns one connection or the whole system, and never
-/// ends the server.
+/// Handles an error of `accept`, which never ends the server. If the error concerns the whole
+/// system and not one connection, logs it and pauses.
 pub(crate) async fn accept_failed(error: &io::Error, last_complaint: &mut Option<Instant>) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied};
     if matches!(
@@ -81,7 +82,7 @@ pub(crate) async fn accept_failed(error: &io::Error, last_complaint: &mut Option
     sleep(ACCEPT_PAUSE).await;
 }
 
-/// True at most once a second, for log lines whose cause can repeat thousands of times a second.
+/// Whether to write a log line now: at most once a second. Some errors repeat much faster.
 pub(crate) fn may_complain(last: &mut Option<Instant>) -> bool {
     let now = Instant::now();
     let may = last.is_none_or(|last| now - last >= Duration::from_secs(1));

@@ -1,26 +1,26 @@
 //! The names of users and rooms.
 //!
-//! A name stands in front of a message, so it must not deceive the reader: it must not be
-//! invisible, reverse the direction of writing, push the text off the line, or look the same as
+//! A chat shows a name in front of each message, so a name must not deceive the reader. It must
+//! not be invisible, reverse the direction of writing, fill the whole line, or look the same as
 //! another name. A name has 1 to 32 visible characters with single spaces between words.
 //!
-//! Unicode writes the same letter in several ways (`é` is one character or two). The composed
-//! form, NFC, is stored, so that equal names have equal bytes.
+//! Unicode can write the same letter in several ways: `é` is one character or two. A name is
+//! stored in the composed form, NFC, so that equal names have equal bytes.
 //!
-//! Letters of different scripts can still look alike (Latin `a`, Cyrillic `а`), so a name is not
-//! an identity. UTS 39 describes how to warn of mixed scripts.
+//! Letters of different scripts can still look alike (Latin `a`, Cyrillic `а`), so a name does
+//! not prove who the user is. The standard UTS 39 describes how to detect mixed scripts.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use zcomm_xray::is_visible;
 
-/// The longest name (characters).
+/// The maximum length of a name (characters).
 pub const MAX_NAME: usize = 32;
 
-/// The rule for names, as errors quote it.
+/// The rule for names, for error messages.
 pub const NAME_RULE: &str = "a name has 1 to 32 visible characters";
 
-/// The trimmed and composed name; `None` if the text breaks the rule.
+/// Returns the name, trimmed and in the composed form. `None` if the text breaks the rule.
 #[must_use]
 pub fn name(text: &str) -> Option<String> {
     let mut name = String::new();
@@ -33,7 +33,7 @@ pub fn name(text: &str) -> Option<String> {
         }
         let space = (at > 0).then_some(' ');
         for character in space.into_iter().chain(word.nfc()) {
-            // Counting here stops before a long name is built.
+            // Count here, so that a text that is too long is refused before it is copied.
             length += 1;
             if length > MAX_NAME || (character != ' ' && !may_be_in_a_name(character)) {
                 return None;
@@ -44,7 +44,8 @@ pub fn name(text: &str) -> Option<String> {
     (length > 0).then_some(name)
 }
 
-/// The key under which names that differ only in case are equal: `Ada` and `ada`.
+/// Returns a key to compare names. Names that differ only in case have the same key: `Ada`,
+/// `ada`.
 #[must_use]
 pub fn folded(name: &str) -> String {
     name.to_lowercase()
@@ -52,8 +53,8 @@ pub fn folded(name: &str) -> String {
 
 fn may_be_in_a_name(character: char) -> bool {
     use GeneralCategory::{PrivateUse, SpaceSeparator, Surrogate, Unassigned};
-    // Invisible letters, marks and symbols: a joiner, Hangul fillers, Khmer vowels, the empty
-    // Braille pattern, variation selectors.
+    // These letters, marks and symbols are invisible: a joiner, Hangul fillers, Khmer vowels,
+    // the empty Braille pattern, variation selectors.
     let blank = matches!(
         character,
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'

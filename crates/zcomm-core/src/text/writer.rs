@@ -1,10 +1,10 @@
-//! A thread that writes, so that no task waits for a terminal.
+//! A thread that writes, so that no task has to wait for a terminal.
 //!
-//! A terminal is slower than a network, and it can stop taking output: Ctrl-S, a selection in
-//! a Windows console, a pipe that is not read. A task that writes to it directly stops too,
-//! with all its connections. So a task puts items into a queue, and a thread writes them. The
-//! queue has a size limit; an item that does not fit is dropped and counted, and the thread
-//! reports the count.
+//! A terminal is slower than a network. It can also stop completely: after Ctrl-S, during a
+//! selection in a Windows console, or if no program reads a pipe. A task that writes directly
+//! to a terminal then stops too, with all its connections. So a task puts items into a queue,
+//! and a thread writes them. The queue has a size limit. An item that does not fit is dropped
+//! and counted, and the thread reports the count.
 
 use std::{
     io,
@@ -19,7 +19,7 @@ use std::{
 
 /// The size limit of a queue (bytes).
 const QUEUE: usize = 4 * 1024 * 1024;
-/// The shortest time between two reports of dropped items while items arrive.
+/// The minimum time between two reports of dropped items while new items arrive.
 const REPORT: Duration = Duration::from_millis(500);
 /// The time limit for writing the last items.
 const LAST_ITEMS: Duration = Duration::from_secs(1);
@@ -29,14 +29,14 @@ const LAST_ITEMS: Duration = Duration::from_secs(1);
 pub enum WriterStep<T> {
     /// An item of the queue.
     Item(T),
-    /// The number of items that were dropped here.
+    /// The number of items that were dropped at this place.
     Dropped(u64),
-    /// The queue is empty: flush what is buffered. Repeated twice a second while it is empty.
+    /// The queue is empty: flush the output. Repeated twice a second while the queue is empty.
     Idle,
 }
 
 /// A queue of at most 4 MiB, and the thread that writes its items. [`send`](Self::send) never
-/// waits. Dropping it [closes](Self::close) it.
+/// waits. Dropping the writer [closes](Self::close) the queue.
 pub struct BackgroundWriter<T> {
     queue: Sender<Entry<T>>,
     counts: Arc<Counts>,
@@ -46,10 +46,11 @@ enum Entry<T> {
     Item {
         item: T,
         bytes: usize,
-        /// The number of items that were dropped before this one.
+        /// The number of items that were dropped just before this item.
         dropped: u64,
     },
-    /// The end of the queue. The thread drops this when it has written everything before it.
+    /// The end of the queue. The thread drops this sender after it has written all earlier
+    /// items.
     End(Sender<()>),
 }
 
@@ -57,13 +58,13 @@ enum Entry<T> {
 struct Counts {
     /// The bytes in the queue.
     waiting: AtomicUsize,
-    /// The number of dropped items that no entry carries yet.
+    /// The number of dropped items that the next entry will report.
     dropped: AtomicU64,
 }
 
 impl<T: Send + 'static> BackgroundWriter<T> {
-    /// Starts the thread, which calls `write` for each step. After an error it ends, and later
-    /// items are lost; `write` itself must report the error.
+    /// Starts the thread, which calls `write` for each step. If `write` returns an error, the
+    /// thread ends and later items are lost. So `write` itself must report its errors.
     #[must_use]
     pub fn start(
         write: impl FnMut(WriterStep<T>) -> io::Result<()> + Send + 'static,
@@ -71,14 +72,14 @@ impl<T: Send + 'static> BackgroundWriter<T> {
         let (queue, entries) = channel();
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
-        // The error is already reported, and the thread has nothing else to do.
+        // `write` has already reported the error, and the thread has nothing else to do.
         thread::spawn(move || run(&entries, &shared, write).ok());
         BackgroundWriter { queue, counts }
     }
 }
 
 impl<T> BackgroundWriter<T> {
-    /// Puts an item of this size into the queue, or drops and counts it if it does not fit.
+    /// Puts an item of this size into the queue. If it does not fit, drops and counts it.
     pub fn send(&self, item: T, bytes: usize) {
         let bytes = bytes + size_of::<Entry<T>>();
         if self.counts.waiting.fetch_add(bytes, Relaxed) + bytes > QUEUE {
@@ -96,17 +97,18 @@ impl<T> BackgroundWriter<T> {
         self.queue.send(entry).ok();
     }
 
-    /// Adds items that the caller has dropped, e.g. above a rate limit, to the count.
+    /// Adds `items` to the count: the caller has dropped them itself, e.g. above a rate limit.
     pub fn count_dropped(&self, items: u64) {
         self.counts.dropped.fetch_add(items, Relaxed);
     }
 
-    /// Waits until every item in the queue is written, at most one second. Later items are
+    /// Waits until every item in the queue is written, but at most one second. Later items are
     /// lost. A second call returns at once.
     pub fn close(&self) {
         let (done, written) = channel();
         if self.queue.send(Entry::End(done)).is_ok() {
-            // The thread sends nothing: it drops the other end. A blocked thread is abandoned.
+            // The thread sends nothing, it only drops `done`. Do not wait longer if the thread
+            // is blocked.
             written.recv_timeout(LAST_ITEMS).ok();
         }
     }
@@ -118,7 +120,7 @@ impl<T> Drop for BackgroundWriter<T> {
     }
 }
 
-/// Writes entry after entry until the end of the queue.
+/// Writes one entry after the other until the end of the queue.
 fn run<T>(
     entries: &Receiver<Entry<T>>,
     counts: &Counts,
@@ -147,7 +149,7 @@ fn run<T>(
                 counts.waiting.fetch_sub(bytes, Relaxed);
                 write(WriterStep::Item(item))?;
             }
-            // Dropping the sender tells the caller that all is written.
+            // Dropping the sender tells the caller that everything is written.
             Some(Entry::End(_done)) => return write(WriterStep::Idle),
             None => {}
         }
@@ -159,8 +161,8 @@ mod tests {
     use super::*;
     use WriterStep::{Dropped, Item};
 
-    /// A writer whose thread is blocked inside its first item until `free` is dropped; and
-    /// what it writes.
+    /// Returns a writer whose thread stops at its first item until the sender is dropped. The
+    /// receiver gets the steps that the thread has written.
     fn blocked() -> (BackgroundWriter<u32>, Sender<()>, Receiver<WriterStep<u32>>) {
         let ((free, is_free), (steps, seen)) = (channel::<()>(), channel());
         let writer = BackgroundWriter::start(move |step| {
@@ -215,7 +217,7 @@ mod tests {
         let (writer, free, seen) = blocked();
         writer.send(1, 0);
         writer.count_dropped(5);
-        // Nothing is written while the thread is blocked, so this waits.
+        // Wait until the thread is blocked: then it writes no more steps.
         while seen.recv_timeout(REPORT).is_ok() {}
         writer.send(2, 0);
         drop(free);

@@ -1,12 +1,12 @@
 //! A certificate: its names, its issuer, its dates, and the reasons to refuse it.
 //!
 //! A certificate is a signed statement: *this public key belongs to these names*. A client
-//! accepts it if an authority that it trusts has signed it, if the name in the address is one
-//! of its names, and if today is between its dates. If one of them is wrong, a browser tells the
-//! page nothing. So [`Certificate`] prints the contents, and
-//! [`problems`](Certificate::problems) the reasons for which clients would refuse it.
+//! accepts it if three things are true: an authority that the client trusts has signed it, it
+//! contains the name in the address, and today is between its dates. If one is false, a browser
+//! does not tell the page which one. So [`Certificate`] prints the contents, and
+//! [`problems`](Certificate::problems) lists the reasons why clients would refuse it.
 //!
-//! This file does not check signatures: the TLS library does (`trust`).
+//! This file does not check signatures: the TLS library checks them (see `trust`).
 
 use std::{fmt, net::IpAddr, path::Path};
 
@@ -21,7 +21,7 @@ use crate::{
     tls::pem::{PemError, is_key, read_pem},
 };
 
-/// The time before the end of a certificate in which it gets a warning.
+/// A certificate that ends within this time gets a warning.
 const SOON: time::Duration = time::Duration::days(7);
 
 /// The contents of a certificate (X.509 version 3, RFC 5280). `Display` prints one line for
@@ -37,20 +37,20 @@ pub struct Certificate {
     names: Vec<String>,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
-    /// Whether it may sign other certificates.
+    /// Whether the certificate may sign other certificates.
     authority: bool,
-    /// Whether its key usages exclude TLS servers.
+    /// Whether the key usages of the certificate exclude TLS servers.
     not_for_servers: bool,
     /// The name constraints of an authority: the only names that it may sign for.
     permitted_names: Vec<String>,
 }
 
 impl Certificate {
-    /// Reads every certificate of a PEM file, in its order.
+    /// Reads every certificate of a PEM file, in the order of the file.
     ///
     /// # Errors
-    /// If the file cannot be read or holds no certificate. (A PEM parser skips text that it
-    /// does not know, so a file without PEM is a file without certificates.)
+    /// If the file cannot be read or contains no certificate. (A PEM parser skips unknown text,
+    /// so a file that is not PEM counts as a file without certificates.)
     pub fn read_all(file: &Path) -> Result<Vec<Certificate>, PemError> {
         let pem = read_pem(file)?;
         Certificate::from_pem(&pem).map_err(|reason| match is_key(&pem) {
@@ -59,7 +59,7 @@ impl Certificate {
         })
     }
 
-    /// Reads every certificate of a PEM text, in its order; the error is the reason.
+    /// Reads every certificate of a PEM text, in its order. The error says what is wrong.
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Vec<Certificate>, String> {
         let mut chain = Vec::new();
         for der in CertificateDer::pem_slice_iter(pem) {
@@ -77,7 +77,7 @@ impl Certificate {
         }
     }
 
-    /// Reads one certificate in binary form; the error is the reason.
+    /// Reads one certificate in binary form. The error says what is wrong.
     pub(crate) fn from_der(der: CertificateDer<'_>) -> Result<Certificate, String> {
         let der = der.into_owned();
         let unreadable = |error: &dyn fmt::Display| format!("holds no certificate: {error}");
@@ -113,50 +113,51 @@ impl Certificate {
         &self.subject
     }
 
-    /// The common name of the authority that signed it.
+    /// The common name of the authority that signed the certificate.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The names and addresses for which it is valid (subject alternative names).
+    /// The names and addresses for which the certificate is valid (subject alternative names).
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Whether it may sign other certificates.
+    /// Whether the certificate may sign other certificates.
     #[must_use]
     pub fn is_authority(&self) -> bool {
         self.authority
     }
 
     /// The only names and networks for which an authority may sign (permitted subtrees, RFC
-    /// 5280 section 4.2.1.10; a name includes the names below it). Empty: for every name.
+    /// 5280 section 4.2.1.10). A name includes its subdomains. Empty: the authority may sign
+    /// for all names.
     #[must_use]
     pub fn permitted_names(&self) -> &[String] {
         &self.permitted_names
     }
 
-    /// The first day, as `2026-11-30`.
+    /// The first day of the certificate, e.g. `2026-11-30`.
     #[must_use]
     pub fn not_before(&self) -> String {
         day(self.not_before)
     }
 
-    /// The last day, as `2026-11-30`.
+    /// The last day of the certificate, e.g. `2026-11-30`.
     #[must_use]
     pub fn not_after(&self) -> String {
         day(self.not_after)
     }
 
-    /// Whether its end is in the past.
+    /// Whether the certificate has expired.
     #[must_use]
     pub fn is_expired(&self) -> bool {
         OffsetDateTime::now_utc() > self.not_after
     }
 
-    /// The SHA-256 of the whole certificate, as browsers show it.
+    /// The SHA-256 digest of the whole certificate, as browsers show it.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let digest = HEXUPPER.encode(&Sha256::digest(&self.der));
@@ -165,8 +166,8 @@ impl Certificate {
         pairs.join(":")
     }
 
-    /// The reasons for which a client would refuse it today as a server's certificate. Empty if
-    /// every client accepts it that trusts its issuer.
+    /// The reasons why a client would refuse this certificate if a server sent it today. Empty
+    /// if every client that trusts the issuer accepts the certificate.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<_> = self.out_of_date().into_iter().collect();
@@ -184,7 +185,8 @@ impl Certificate {
         problems
     }
 
-    /// The date for which a client would refuse it today, if there is one.
+    /// Why a client would refuse the certificate today because of its dates. `None` if they are
+    /// good.
     #[must_use]
     pub fn out_of_date(&self) -> Option<String> {
         self.out_of_date_at(OffsetDateTime::now_utc())
@@ -203,7 +205,7 @@ impl Certificate {
         }
     }
 
-    /// A warning in its last seven days.
+    /// A warning, only in the last seven days of the certificate.
     #[must_use]
     pub fn ends_soon(&self) -> Option<String> {
         self.ends_soon_at(OffsetDateTime::now_utc())
@@ -244,7 +246,7 @@ impl fmt::Display for Certificate {
     }
 }
 
-/// The day of a time in seconds since 1970, as `2026-11-30`.
+/// Turns a time in seconds since 1970 into a day, e.g. `2026-11-30`.
 pub(crate) fn day_of(seconds: u64) -> String {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     OffsetDateTime::from_unix_timestamp(seconds).map_or_else(|_| "an unreadable date".into(), day)
@@ -260,7 +262,7 @@ fn moment(date: OffsetDateTime) -> String {
     date.format(form).unwrap_or_default()
 }
 
-/// The common name, or else the whole subject. Made printable, because it is untrusted text.
+/// The common name, or the whole subject. It is untrusted text, so it is made printable.
 fn common_name(subject: &X509Name<'_>) -> String {
     let name = subject.iter_common_name().next();
     let name = name.and_then(|name| name.as_str().ok()).map(str::to_owned);
@@ -282,7 +284,7 @@ fn address(bytes: &[u8]) -> String {
         v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
     };
     let text = match bytes.len() {
-        // In a name constraint, a mask follows (RFC 5280 section 4.2.1.10).
+        // In a name constraint, a network mask follows the address (RFC 5280 section 4.2.1.10).
         8 | 32 => {
             let (network, mask) = bytes.split_at(bytes.len() / 2);
             let bits: u32 = mask.iter().map(|byte| byte.count_ones()).sum();

@@ -1,16 +1,16 @@
-//! A certificate authority for one machine, small and valid for half a year.
+//! A certificate authority for one machine, limited in its names and valid for half a year.
 //!
 //! A browser trusts a certificate that a known authority has signed. No public authority may
-//! sign for `localhost`, so development needs an authority of its own. A learner must be able
-//! to trust it without risk: the key of an ordinary authority, copied from a laptop, could sign
-//! for every bank. This authority has *name constraints* (RFC 5280 section 4.2.1.10): browsers
-//! accept what it signs for this machine, and nothing else.
+//! sign for `localhost`, so development needs its own authority. A learner must be able to
+//! trust this authority without risk: with the stolen key of an ordinary authority, a thief
+//! could sign certificates for every bank. So this authority has *name constraints* (RFC 5280
+//! section 4.2.1.10): browsers accept only certificates that it signs for this machine.
 //!
-//! The authority signs the server's certificate and is not the server's certificate. Many
-//! recipes make one that is both; strict clients refuse it even where it is trusted.
+//! The authority and the server have different certificates. Many recipes make one certificate
+//! for both uses; strict clients refuse it even if they trust it.
 //!
 //! In production, the certificate comes from a public authority (Let's Encrypt, by the ACME
-//! protocol), or from an own authority whose key is in hardware.
+//! protocol), or from the company's own authority, whose key is in hardware.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -27,18 +27,19 @@ use crate::tls::{
     host::host,
 };
 
-/// The names of this machine for itself. Every server certificate has them.
+/// The names by which a machine reaches itself. Every server certificate contains them.
 pub const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// The constraints of every authority made here, in addition to its hosts: one for each kind of
-/// name, because a kind without a constraint is free (RFC 5280 section 4.2.1.10).
+/// The constraints that every new authority has, in addition to its hosts. There is one for
+/// each kind of name, because a kind without a constraint is not limited (RFC 5280 section
+/// 4.2.1.10).
 const OWN_LIMITS: [&str; 3] = ["localhost", "127.0.0.0/8", "::1/128"];
 
 /// The lifetime of an authority.
 const CA_DAYS: i32 = 180;
 /// The lifetime of a server's certificate. It is short, because one command renews it.
 const LEAF_DAYS: i32 = 30;
-/// A certificate begins an hour early, because the clocks in a classroom differ.
+/// A new certificate starts one hour in the past: the clocks in a classroom differ.
 const CLOCK_SKEW: Duration = Duration::HOUR;
 
 /// A certificate authority that can sign for this machine.
@@ -54,16 +55,16 @@ pub struct DevelopmentCa {
 pub struct PemPair {
     /// The certificate, which is public.
     pub certificate: String,
-    /// The private key. A program that has it can pose as the names in the certificate.
+    /// The private key. With this key, a program can pretend to be any name in the certificate.
     pub key: String,
 }
 
 impl DevelopmentCa {
-    /// Makes an authority that may sign for loopback and for `hosts` (names or addresses) only.
-    /// A name includes the names below it: `board.local` allows `a.board.local`.
+    /// Makes an authority that may sign only for loopback and for `hosts` (names or addresses).
+    /// A name includes its subdomains: `board.local` also allows `a.board.local`.
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] for a text that is not a [`host`](DevelopmentCa::host).
+    /// [`CertificateError::Invalid`] if a text is not a [`host`](DevelopmentCa::host).
     pub fn new(hosts: &[String]) -> Result<DevelopmentCa> {
         // Two authorities with the same name and different keys confuse trust stores.
         let mut number = [0; 3];
@@ -84,12 +85,12 @@ impl DevelopmentCa {
         DevelopmentCa::assemble(pem, key)
     }
 
-    /// Reads the authority of an earlier run.
+    /// Reads the authority that an earlier run has saved.
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] if the texts are not an authority and its key, or if it has
-    /// no constraints as those made here: an authority that could sign for every name does not
-    /// belong into a folder of development certificates.
+    /// [`CertificateError::Invalid`] if the texts are not an authority and its key, or if the
+    /// name constraints for this machine are missing. An authority that can sign for every name
+    /// does not belong in a folder of development certificates.
     pub fn from_pem(pair: &PemPair) -> Result<DevelopmentCa> {
         // The parser's own message can repeat a part of the key.
         let damaged =
@@ -131,12 +132,12 @@ impl DevelopmentCa {
         })
     }
 
-    /// A host in the form in which clients ask for it: a name in lower case, or an address. An
-    /// IPv6 address may have brackets, as in a URL.
+    /// Returns a host in the form in which clients ask for it: a name in lower case, or an
+    /// address. The text of an IPv6 address may have brackets, as in a URL.
     ///
     /// # Errors
-    /// The reason, for a text that clients read in different ways: a label of 64 characters, a
-    /// hyphen at the end of one, or an address such as `127.1`.
+    /// The reason, if clients read the text in different ways: e.g. `127.1`, or a part of a
+    /// name that has 64 characters or ends with a hyphen.
     pub fn host(text: &str) -> Result<String, &'static str> {
         host(text)
     }
@@ -147,7 +148,7 @@ impl DevelopmentCa {
         &self.certificate
     }
 
-    /// The authority as PEM, to be saved for the next certificate.
+    /// The authority as PEM. A program saves it to sign the next certificate.
     #[must_use]
     pub fn pem(&self) -> PemPair {
         PemPair {
@@ -156,7 +157,8 @@ impl DevelopmentCa {
         }
     }
 
-    /// The names and addresses it was made for: the loopback names and its hosts.
+    /// The names and addresses that the authority was made for: the loopback names and its
+    /// hosts.
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
         let mut hosts = LOOPBACK_NAMES.map(str::to_owned).to_vec();
@@ -164,7 +166,7 @@ impl DevelopmentCa {
             let text = match limit.split_once('/') {
                 Some((ip, "32")) if !ip.contains(':') => ip,
                 Some((ip, "128")) => ip,
-                // A network is not a host.
+                // A network is not a host, so skip it.
                 Some(_) => continue,
                 None => limit,
             };
@@ -176,8 +178,8 @@ impl DevelopmentCa {
         hosts
     }
 
-    /// Whether this name or address is one of its hosts. (Its constraints also allow the names
-    /// below a host.)
+    /// Whether this name or address is one of the authority's hosts. (The name constraints also
+    /// allow the subdomains of a host.)
     #[must_use]
     pub fn may_sign_for(&self, host: &str) -> bool {
         let known = self.hosts();
@@ -187,21 +189,22 @@ impl DevelopmentCa {
     /// Makes a key and a certificate for these names and addresses, valid for 30 days from now.
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] for a name that a certificate cannot hold. A name outside
-    /// the constraints is signed here, and every client refuses it.
+    /// [`CertificateError::Invalid`] if a certificate cannot contain one of the names. A name
+    /// outside the constraints is not an error here, but every client refuses such a
+    /// certificate.
     pub fn issue<S: AsRef<str>>(&self, names: &[S]) -> Result<PemPair> {
         self.issue_ending_in(names, LEAF_DAYS)
     }
 
-    /// Makes one whose 30 days end in this number of days, or ended some days ago if it is
-    /// negative, to show what clients do then.
+    /// Makes a certificate whose 30 days end in `days` days. If `days` is negative, the
+    /// certificate has already expired: this shows what clients do then.
     ///
     /// # Errors
-    /// As [`issue`](DevelopmentCa::issue).
+    /// The same as for [`issue`](DevelopmentCa::issue).
     pub fn issue_ending_in<S: AsRef<str>>(&self, names: &[S], days: i32) -> Result<PemPair> {
         let names: Vec<_> = names.iter().map(|name| name.as_ref().to_owned()).collect();
         let first = names.first().cloned().unwrap_or_default();
-        // This turns each name into a DNS name or an address.
+        // This call turns each name into a DNS name or an address.
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, first);
         params.is_ca = IsCa::ExplicitNoCa;
@@ -222,7 +225,7 @@ fn is_loopback(host: &str) -> bool {
     address.map_or(host == "localhost", |ip| ip.is_loopback())
 }
 
-/// The constraints for loopback and for these hosts, in the order of the alphabet.
+/// The name constraints for loopback, then for these hosts in the order of the alphabet.
 fn permitted(hosts: &[String]) -> Result<Vec<GeneralSubtree>> {
     let mut names = Vec::new();
     for text in hosts {
@@ -244,13 +247,14 @@ fn permitted(hosts: &[String]) -> Result<Vec<GeneralSubtree>> {
     Ok(loopback.into_iter().chain(names).collect())
 }
 
-/// The network of this one address.
+/// A network that contains only this address.
 fn single(ip: IpAddr) -> GeneralSubtree {
     let bits = if ip.is_ipv4() { 32 } else { 128 };
     GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(ip, bits))
 }
 
-/// The start and the end of a certificate that is valid for `lifetime` and ends in `days`.
+/// The start and the end of a certificate that is valid for `lifetime` days and ends in `days`
+/// days.
 fn validity(lifetime: i32, days: i32) -> (OffsetDateTime, OffsetDateTime) {
     let end = OffsetDateTime::now_utc() + Duration::days(days.into());
     (end - Duration::days(lifetime.into()) - CLOCK_SKEW, end)
@@ -316,7 +320,7 @@ mod tests {
         };
         for (constraints, reason) in [
             (None, "the whole world"),
-            // Free to sign for any address.
+            // This one could sign for any IP address.
             (Some(limits(&["localhost"])), "not limited to this machine"),
         ] {
             let mut params = CertificateParams::default();

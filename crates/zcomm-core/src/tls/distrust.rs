@@ -6,25 +6,25 @@ use crate::text::shown::listed;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Distrust {
-    /// The client does not know the authority that signed it.
+    /// The client does not know the authority that signed the certificate.
     #[error("it is signed by \"{issuer}\", which is not trusted here")]
     UnknownIssuer {
-        /// The authority that signed it.
+        /// The authority that signed the certificate.
         issuer: String,
     },
-    /// Its last day is in the past.
+    /// The last day of the certificate is in the past.
     #[error("it expired on {not_after}")]
     Expired {
-        /// Its last day.
+        /// The last day of the certificate.
         not_after: String,
     },
-    /// Its first day is in the future.
+    /// The first day of the certificate is in the future.
     #[error("it is not valid before {not_before}")]
     NotYetValid {
-        /// Its first day.
+        /// The first day of the certificate.
         not_before: String,
     },
-    /// It is not for the name in the address.
+    /// The certificate is not for the name in the address.
     #[error("it is for {}, not for {wanted}", names(.valid))]
     WrongName {
         /// The name in the address.
@@ -32,13 +32,13 @@ pub enum Distrust {
         /// The names in the certificate.
         valid: Vec<String>,
     },
-    /// It is the certificate of an authority, not of a server.
+    /// The certificate is for an authority, not for a server.
     #[error("it is a certificate authority: it may sign a server's certificate, not be one")]
     CaAsServer,
-    /// Name constraints forbid its authority to sign for this name.
+    /// The name constraints of the authority do not allow a name in the certificate.
     #[error("its authority \"{issuer}\" may not sign for all of its names (name constraints)")]
     OutsideConstraints {
-        /// The authority that signed it.
+        /// The authority that signed the certificate.
         issuer: String,
     },
     /// Any other reason.

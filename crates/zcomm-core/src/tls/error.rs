@@ -15,7 +15,7 @@ pub enum CertificateError {
     /// A certificate cannot be made or used: choose other names, or make a new one.
     #[error("certificate: {0}")]
     Invalid(String),
-    /// This computer's list of trusted authorities cannot be read: install it.
+    /// This computer's list of trusted authorities cannot be read: install the list.
     #[error("this computer's list of trusted authorities cannot be read: {0}")]
     TrustStore(String),
 }

@@ -1,9 +1,9 @@
 //! The hosts for which a certificate can be made: names and addresses that every client reads
 //! in the same way.
 //!
-//! Clients disagree about odd hosts: for a browser `127.1` is an address, and for a TLS library
-//! it is a bad name. A certificate for such a host works in one client and fails in the next
-//! one, so it is refused here.
+//! Clients read unusual hosts in different ways: `127.1` is an address for a browser, but an
+//! invalid name for a TLS library. A certificate for such a host works in one client and fails
+//! in another client, so the host is refused here.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,8 +11,8 @@ use rustls::pki_types::DnsName;
 
 const EXPECTED: &str = "expected a name or an address, e.g. board.local or 192.168.1.20";
 
-/// A host in the form in which clients ask for it: a name in lower case, or an address without
-/// brackets. The error is the reason.
+/// Returns a host in the form in which clients ask for it: a name in lower case, or an address
+/// without brackets. The error says what is wrong.
 pub(crate) fn host(text: &str) -> Result<String, &'static str> {
     if let Some(address) = address(text)? {
         return match address.is_unspecified() {
@@ -33,7 +33,7 @@ pub(crate) fn host(text: &str) -> Result<String, &'static str> {
     Ok(name.as_ref().to_ascii_lowercase())
 }
 
-/// An IPv4 address, or an IPv6 address with or without brackets; `None` for a name.
+/// Reads an IPv4 address, or an IPv6 address with or without brackets. `None` for a name.
 fn address(text: &str) -> Result<Option<IpAddr>, &'static str> {
     let Some(inside) = text.strip_prefix('[') else {
         return Ok(text.parse().ok());
@@ -43,8 +43,8 @@ fn address(text: &str) -> Result<Option<IpAddr>, &'static str> {
     Ok(Some(address.into()))
 }
 
-/// Whether the last part is a decimal or a hexadecimal number. Browsers read the whole host as
-/// an IPv4 address then (WHATWG URL, "ends in a number").
+/// Whether the last part of a host is a decimal or a hexadecimal number. If it is, browsers
+/// read the whole host as an IPv4 address (WHATWG URL, "ends in a number").
 fn ends_in_a_number(text: &str) -> bool {
     let last = text.rsplit('.').next().unwrap_or_default();
     let digits = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,15 +1,15 @@
-//! TLS, the server's side: what turns `ws://` into `wss://`.
+//! TLS on the server: it turns `ws://` into `wss://`.
 //!
-//! TLS gives a connection two things: no machine on the way can read or change it, and the
-//! client knows which server it talks to. The second one fails more often. A server shows its
-//! [`Identity`]: a certificate, and a proof that it has the private key. The client compares it
-//! with the authorities that it trusts (`trust`).
+//! TLS does two things for a connection. No machine between client and server can read or
+//! change the data, and the client knows which server it talks to. The second thing fails more
+//! often. A server sends its [`Identity`]: a certificate, and a proof that it has the private
+//! key. The client then checks which authority has signed the certificate (see `trust`).
 //!
-//! rustls speaks TLS 1.2 and 1.3 and nothing older. Its cryptography comes from one provider,
-//! named here: with two providers compiled in and none chosen, rustls panics at the first
-//! connection.
+//! rustls supports TLS 1.2 and 1.3, and no older version. This file chooses the provider of its
+//! cryptography: if a program contains two providers and chooses none, rustls panics at the
+//! first connection.
 //!
-//! In production, the certificate is renewed without a restart, or a proxy speaks TLS.
+//! In production, renew the certificate without a restart, or let a proxy do TLS.
 
 use std::{
     fmt,
@@ -33,12 +33,12 @@ use crate::tls::{
     pem::{MAKE_CERTIFICATES, PemError, read_pem},
 };
 
-/// The provider of cryptography.
+/// The provider of cryptography that rustls uses: ring.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// A server's certificate, and its private key.
+/// A server's certificate and its private key.
 #[derive(Clone)]
 pub struct Identity {
     config: Arc<ServerConfig>,
@@ -46,12 +46,12 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads a certificate chain (the server's own certificate first) and its private key,
-    /// both PEM.
+    /// Reads a certificate chain (the server's own certificate first) and its private key. Both
+    /// files are PEM.
     ///
     /// # Errors
-    /// [`CertificateError::Pem`] with the file and the reason: missing, empty, not PEM, or a key
-    /// of another certificate.
+    /// [`CertificateError::Pem`] if a file is missing, empty or not PEM, or if the key belongs
+    /// to another certificate. The error names the file and the reason.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Identity> {
         let chain = Certificate::read_all(certificate)?;
         let pem = read_pem(key)?;
@@ -59,8 +59,8 @@ impl Identity {
         Ok(identity.map_err(|reason| PemError::new(key, reason))?)
     }
 
-    /// Problems of files that can be used: clients will refuse the certificate, it ends
-    /// within a week, or other users can read the key.
+    /// Warnings about files that the server can use: clients will refuse the certificate, the
+    /// certificate ends within a week, or other users can read the key.
     pub(crate) fn warnings(&self, certificate: &Path, key: &Path) -> Vec<String> {
         let mut warnings = Vec::new();
         let file = certificate.display();
@@ -79,7 +79,8 @@ impl Identity {
         warnings
     }
 
-    /// Reads the two from text, e.g. from a [`DevelopmentCa`](crate::DevelopmentCa).
+    /// Reads a certificate and its key from text, e.g. from a
+    /// [`DevelopmentCa`](crate::DevelopmentCa).
     ///
     /// # Errors
     /// [`CertificateError::Invalid`] if the key belongs to another certificate.
@@ -124,7 +125,7 @@ impl Identity {
         &self.certificate
     }
 
-    /// Does the TLS handshake with one client, without a time limit of its own.
+    /// Does the TLS handshake with one client. The caller must set a time limit.
     pub(crate) async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -140,15 +141,15 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Offers only HTTP/1.1 inside TLS, so that a client which speaks only HTTP/2 gets an alert
-/// that says so.
+/// Offers only HTTP/1.1 inside TLS. A client that speaks only HTTP/2 then gets an alert with
+/// this reason.
 fn http1_only(mut config: ServerConfig) -> ServerConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
 }
 
 /// Whether other users of this computer can read a file. Always `false` on Windows, where the
-/// rights of the folder decide.
+/// rights of the folder decide who can read a file.
 #[must_use]
 #[cfg_attr(
     not(unix),
@@ -164,8 +165,8 @@ pub fn readable_by_others(file: &Path) -> bool {
     false
 }
 
-/// Why a TLS handshake with a client failed; `None` if the client left. `address` is the
-/// server's.
+/// Why a TLS handshake with a client failed. `None` if the client left. `address` is the
+/// address of the server.
 pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<String> {
     let tls = error.get_ref().and_then(|error| error.downcast_ref());
     Some(match tls {

@@ -1,8 +1,8 @@
 //! PEM files (RFC 7468): certificates and private keys as text.
 //!
-//! An error names the file and the reason, and nothing of the contents: a parser's own message
-//! can repeat a part of the key. Only a regular file of at most 1 MiB is read, because a path
-//! in a setting can lead to a device without an end.
+//! An error names the file and the reason. It never shows the contents, because a parser's own
+//! message can repeat a part of the key. Only a regular file of at most 1 MiB is read: a path
+//! in a setting can name a device that never ends.
 
 use std::{
     fmt,
@@ -11,13 +11,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file with a certificate or a key that cannot be used.
+/// A file with a certificate or a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", file.display())]
 pub struct PemError {
     /// The path of the file.
     pub file: PathBuf,
-    /// What is wrong with it.
+    /// What is wrong with the file.
     pub reason: String,
     /// What to do next.
     pub help: String,
@@ -27,7 +27,7 @@ pub struct PemError {
 pub const MAKE_CERTIFICATES: &str = "cargo run --bin zcomm -- certs";
 
 impl PemError {
-    /// An error whose help is to make new certificates.
+    /// Makes an error whose help is the command for new certificates.
     #[must_use]
     pub fn new(file: &Path, reason: impl fmt::Display) -> PemError {
         PemError {
@@ -37,7 +37,7 @@ impl PemError {
         }
     }
 
-    /// The same error with another help.
+    /// Replaces the help of the error.
     #[must_use]
     pub fn with_help(self, help: impl Into<String>) -> PemError {
         let help = help.into();
@@ -51,7 +51,7 @@ const MAX_PEM: u64 = 1024 * 1024;
 /// Reads a PEM file.
 ///
 /// # Errors
-/// [`PemError`] if it cannot be opened, is not a regular file, or is larger than 1 MiB.
+/// [`PemError`] if the file cannot be opened, is not a regular file, or is larger than 1 MiB.
 pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
     let wrong = |reason: &dyn fmt::Display| PemError::new(file, reason);
     let found = fs::metadata(file).map_err(|error| wrong(&error))?;
@@ -62,7 +62,7 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
         return Err(wrong(&"is not a regular file, but a pipe or a device"));
     }
     let mut bytes = Vec::new();
-    // The limit applies to reading, too: the file may have grown since the check.
+    // Read one byte more than the limit, to notice that the file is larger.
     let opened = File::open(file).map(|file| file.take(MAX_PEM + 1));
     let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
     match read.map_err(|error| wrong(&error))? as u64 {
@@ -73,7 +73,7 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
     }
 }
 
-/// Whether a PEM text holds a private key.
+/// Whether a PEM text contains a private key.
 pub(crate) fn is_key(pem: &[u8]) -> bool {
     String::from_utf8_lossy(pem).contains("PRIVATE KEY-----")
 }

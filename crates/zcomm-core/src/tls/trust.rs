@@ -1,12 +1,13 @@
-//! TLS, the client's side: which servers to trust.
+//! TLS on the client: which servers to trust.
 //!
-//! Encryption without a check of the server protects nothing: a client would have a secret
-//! conversation with any machine on the way. So a client has a [`Trust`]: the authorities of
-//! the operating system, as a browser has, and one more if a lesson brings its own. No option
-//! skips the check.
+//! Encryption without a check of the server protects nothing: any machine between client and
+//! server could pretend to be the server. So a client has a [`Trust`]: the authorities that the
+//! operating system trusts, as in a browser, plus the lesson's own authority if there is one.
+//! No option skips the check.
 //!
 //! When a client refuses a certificate, TLS ends the connection, and the certificate is lost. A
-//! [`Witness`] around the verifier keeps it, so that the error can show its names and dates.
+//! [`Witness`] around the verifier keeps the certificate, so that the error can show its
+//! contents.
 
 use std::{
     fmt,
@@ -31,7 +32,7 @@ use crate::tls::{
     identity::provider,
 };
 
-/// The number of certificates that are kept of a server's chain.
+/// The maximum number of certificates that are kept of a server's chain.
 const MAX_CHAIN: usize = 10;
 
 /// The authorities that a client trusts.
@@ -39,7 +40,7 @@ const MAX_CHAIN: usize = 10;
 pub struct Trust(Arc<dyn ServerCertVerifier>);
 
 impl Trust {
-    /// Trusts the authorities of this computer, and these in addition.
+    /// Trusts the authorities of this computer and, in addition, the certificates in `also`.
     ///
     /// # Errors
     /// [`CertificateError::TrustStore`] if the computer has no list of authorities and `also`
@@ -54,7 +55,7 @@ impl Trust {
     /// Trusts this authority and no other.
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] if it cannot be used.
+    /// [`CertificateError::Invalid`] if the authority cannot be used.
     pub fn only(ca: &DevelopmentCa) -> Result<Trust> {
         let wrong = |error: &dyn fmt::Display| CertificateError::Invalid(error.to_string());
         let mut roots = RootCertStore::empty();
@@ -65,7 +66,8 @@ impl Trust {
         Ok(Trust(verifier))
     }
 
-    /// The TLS settings of one connection, and the witness of its server's certificates.
+    /// The TLS settings of one connection, and the witness that keeps the server's
+    /// certificates.
     pub(crate) fn client(&self) -> Result<(Arc<ClientConfig>, Arc<Witness>), TlsError> {
         let witness = Arc::new(Witness {
             verifier: Arc::clone(&self.0),
@@ -73,8 +75,8 @@ impl Trust {
         });
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
-            // rustls calls every foreign verifier dangerous. This one forwards each question to
-            // the verifier of rustls or of the operating system.
+            // For rustls, every custom verifier is dangerous. The witness is safe: it only
+            // forwards each question to the verifier of rustls or of the operating system.
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<_>)
             .with_no_client_auth();
@@ -88,7 +90,7 @@ impl fmt::Debug for Trust {
     }
 }
 
-/// Forwards every question to `verifier`, and keeps the server's certificates.
+/// Forwards every question to `verifier` and keeps the certificates that the server sent.
 #[derive(Debug)]
 pub(crate) struct Witness {
     verifier: Arc<dyn ServerCertVerifier>,
@@ -96,25 +98,26 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
-    /// The certificates of the server, its own first.
+    /// The certificates that the server sent, its own certificate first.
     pub(crate) fn chain(&self) -> Vec<Certificate> {
         let chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
         chain.clone()
     }
 
-    /// Why the client does not trust the certificate; `None` for another failure of TLS.
+    /// Why the client does not trust the certificate. `None` if the error is not about a
+    /// certificate.
     pub(crate) fn distrust(&self, error: &TlsError, wanted: &str) -> Option<Distrust> {
         let TlsError::InvalidCertificate(error) = error else {
             return None;
         };
         let chain = self.chain();
         let first = chain.first();
-        // The last certificate names the authority that the client would have to know.
+        // The last certificate names the authority that the client must know to trust the chain.
         let issuer = || {
             let last = chain.last().map(|last| last.issuer().to_owned());
             last.unwrap_or_default()
         };
-        // rustls checks the whole chain: the server's own certificate may be up to date.
+        // Use the date in the error: it may be the date of another certificate in the chain.
         let date = |date: UnixTime| day_of(date.as_secs());
         Some(match error {
             rustls::CertificateError::UnknownIssuer => Distrust::UnknownIssuer { issuer: issuer() },
@@ -133,8 +136,8 @@ impl Witness {
                     .map(|first| first.names().to_vec())
                     .unwrap_or_default(),
             },
-            // rustls has no variants for these two: it forwards the text of its verifier. The
-            // verifiers of macOS and Windows have other texts, which end in `Other`.
+            // rustls has no variants for these two errors, so compare the text of its verifier.
+            // The verifiers of macOS and Windows write other texts, which become `Other`.
             rustls::CertificateError::Other(other) => match other.to_string().as_str() {
                 "CaUsedAsEndEntity" => Distrust::CaAsServer,
                 "NameConstraintViolation" => Distrust::OutsideConstraints { issuer: issuer() },
@@ -155,7 +158,7 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
         let chain = [first].into_iter().chain(others).take(MAX_CHAIN);
-        // A certificate that cannot be read is refused below.
+        // The verifier below refuses a certificate that cannot be read.
         let chain = chain.filter_map(|der| Certificate::from_der(der.clone()).ok());
         *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain.collect();
         self.verifier
