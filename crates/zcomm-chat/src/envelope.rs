@@ -1,8 +1,8 @@
 //! The JSON messages of the chat.
 //!
-//! WebSocket carries texts and does not say what they mean. Here every text is one JSON object
-//! with a `type`, and each type has its fields: one enum for each direction. Unknown fields are
-//! ignored, so an older program understands a newer one.
+//! WebSocket carries texts but does not say what they mean. Here every text is one JSON object
+//! with a `type`. Each type has its own fields, and each direction has its own enum. Unknown
+//! fields are ignored, so an older program can read the messages of a newer program.
 //!
 //! Positions and ids are strings, because a JavaScript number is exact only up to 2⁵³. Times are
 //! from the server's clock, because the clients' clocks differ. `parse` reads a [`ClientMessage`]
@@ -19,11 +19,11 @@ use zcomm_core::Message;
 
 pub use crate::fault::{Code, Fault};
 
-/// The room of a message that names none.
+/// The room of a message that does not name a room.
 pub const LOBBY: &str = "lobby";
-/// The `room` of a gap in the server's own log, which carries broadcasts.
+/// The `room` of a gap in the server's log, which contains the broadcasts.
 pub const SERVER_LOG: &str = "*";
-/// The `room` of a gap in the inbox, which carries direct messages.
+/// The `room` of a gap in the inbox, which contains the direct messages.
 pub const INBOX: &str = "@";
 
 /// A message from a client.
@@ -34,7 +34,7 @@ pub const INBOX: &str = "@";
     reason = "the fields are those of the wire; the variant explains them"
 )]
 pub enum ClientMessage {
-    /// Joins a room; with `epoch` and `since`, resumes after the last message that was seen.
+    /// Joins a room. With `epoch` and `since`, resumes after the message at position `since`.
     Join {
         room: String,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,7 +44,7 @@ pub enum ClientMessage {
     },
     /// Leaves a room.
     Leave { room: String },
-    /// A message to a room. With an `id` it is acknowledged, and can be sent again.
+    /// A message to a room. If it has an `id`, the server sends an ack, and a resend is safe.
     Chat {
         room: String,
         text: String,
@@ -64,19 +64,19 @@ pub enum ClientMessage {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
-    /// The person types.
+    /// The person is typing.
     Typing { room: String },
     /// Asks for a `pong`, to measure the round trip.
     Ping {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
-    /// A request without a type of its own.
+    /// A request without its own `type`. The `action` names it.
     Custom { action: Action },
 }
 
 impl ClientMessage {
-    /// The id of the message, by which its ack or fault names it.
+    /// The id of the message. The ack or the fault for the message contains the same id.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         match self {
@@ -105,8 +105,9 @@ pub enum Action {
     reason = "the fields are those of the wire; the variant explains them"
 )]
 pub enum ServerMessage {
-    /// The first message: the client's name and id, the secret that resumes its session, and the
-    /// last positions in its inbox (`direct`) and in the server's log (`broadcast`).
+    /// The first message on a connection. It has the client's name and id, the secret that
+    /// resumes its session, and the last positions in its inbox (`direct`) and in the server's
+    /// log (`broadcast`).
     Welcome {
         client_id: String,
         name: String,
@@ -117,8 +118,8 @@ pub enum ServerMessage {
         broadcast: Seq,
         heartbeat_seconds: u64,
     },
-    /// The client is in a room whose last position is `seq`. With `recovered`, exactly the
-    /// `missed` messages after the last one that it saw come next.
+    /// The client has joined a room. `seq` is the last position in the room. If `recovered` is
+    /// true, the server next sends exactly the `missed` messages that the client has not seen.
     Joined {
         room: String,
         epoch: String,
@@ -149,7 +150,7 @@ pub enum ServerMessage {
         name: String,
         text: String,
     },
-    /// A message to one person. The sender gets it, too.
+    /// A message to one person. The sender gets a copy.
     Direct {
         seq: Seq,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,7 +160,8 @@ pub enum ServerMessage {
         to: String,
         text: String,
     },
-    /// The message with this id is in the log at `seq`, on its way to `recipients` others.
+    /// The message with this id is in the log at `seq`. The server sends it to `recipients` other
+    /// clients.
     Ack {
         id: String,
         seq: Seq,
@@ -180,13 +182,13 @@ pub enum ServerMessage {
         name: String,
         user_count: usize,
     },
-    /// The members of a room now: the first 100 names, and the number of all.
+    /// The current members of a room: the first 100 names, and the number of all members.
     UserList {
         room: String,
         users: Vec<String>,
         user_count: usize,
     },
-    /// A person types. This expires after `expires_in` seconds.
+    /// A person is typing. Pages show this for `expires_in` seconds.
     Typing {
         room: String,
         client_id: String,
@@ -200,7 +202,7 @@ pub enum ServerMessage {
     },
     /// The server is alive, and has `clients` connections.
     Heartbeat { clients: usize },
-    /// The server's figures.
+    /// Figures about the server.
     Stats {
         clients: usize,
         sessions: usize,
@@ -208,8 +210,9 @@ pub enum ServerMessage {
         messages: u64,
         uptime_seconds: u64,
     },
-    /// These messages will not come. `room` is `*` for the server's log and `@` for the inbox.
-    /// `to` is null if the log is gone and its end is unknown.
+    /// The client will not get the messages `from` to `to`. `room` is `*` for the server's log
+    /// and `@` for the inbox. `to` is null if the log does not exist any more, so its end is
+    /// unknown.
     Gap {
         room: String,
         epoch: String,
@@ -220,13 +223,13 @@ pub enum ServerMessage {
     Error(Fault),
 }
 
-/// A message from the server and its time.
+/// A message from the server with its time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamped {
     /// The message.
     #[serde(flatten)]
     pub message: ServerMessage,
-    /// ISO 8601 in UTC, with milliseconds.
+    /// The server's time in UTC (ISO 8601), with milliseconds.
     pub timestamp: String,
 }
 
@@ -244,7 +247,7 @@ impl From<ClientMessage> for Message {
 }
 
 fn text(value: &impl Serialize) -> Message {
-    // Cannot fail: there are only strings, numbers and booleans.
+    // This cannot fail: every value in a message has a form in JSON.
     Message::from(serde_json::to_string(value).unwrap_or_default())
 }
 
@@ -254,12 +257,12 @@ fn timestamp(now: OffsetDateTime) -> String {
     now.format(form).unwrap_or_default()
 }
 
-/// A position in a log, counted from 1. On the wire it is a string.
+/// A position in a log; the first position is 1. In JSON it is a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// Reads a position. Returns `None` unless the text is digits only.
+    /// Reads a position. The text may contain only digits: `+5` gives `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Seq> {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());

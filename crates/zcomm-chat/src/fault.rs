@@ -1,10 +1,11 @@
 //! The server's answer to a message that it rejects.
 //!
-//! The client gets a code for programs, a sentence for people, the wrong field, and the id of its
-//! message if that had one. The connection stays open: learners make mistakes.
+//! The client gets a code for programs, a sentence for people, the name of the wrong field, and
+//! the id of its message, if it had an id. The connection stays open, because learners make
+//! mistakes.
 //!
-//! In production, count faults by code: they show a broken new version of a client before its
-//! users complain.
+//! In production, count faults by code. The counts show that a new version of a client is broken
+//! before its users complain.
 
 use serde::{Deserialize, Serialize};
 use zcomm_core::Error;
@@ -48,16 +49,16 @@ pub enum Code {
     NotJoined,
     /// No session has that name.
     NoSuchUser,
-    /// The client or the server has its limit of rooms.
+    /// The client is in the maximum number of rooms, or the server has no space for a new room.
     TooManyRooms,
-    /// Too fast: send the message again in `retry_ms`.
+    /// The client sends too fast. It can send the message again after `retry_ms` milliseconds.
     RateLimited,
     /// The server cannot store the message now.
     Busy,
 }
 
 impl Fault {
-    /// A fault with this sentence for people.
+    /// Makes a fault. `message` is the sentence for people.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Fault {
         Fault {
@@ -70,21 +71,21 @@ impl Fault {
         }
     }
 
-    /// Names the field.
+    /// Adds the name of the wrong field.
     #[must_use]
     pub fn field(mut self, field: &str) -> Fault {
         self.field = Some(field.to_owned());
         self
     }
 
-    /// Names the message, if it has an id.
+    /// Adds the id of the client's message, if the message has an id.
     #[must_use]
     pub fn id(mut self, id: Option<String>) -> Fault {
         self.id = id;
         self
     }
 
-    /// Whether the message is wrong at any time, and not only now.
+    /// Whether the message itself is wrong, so that sending it later would also fail.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         use Code::{BadJson, BadMessage, BadName, Empty, TooLong, UnknownType};
@@ -95,7 +96,7 @@ impl Fault {
     }
 }
 
-/// The one error of a log: the message is too large for it.
+/// A log has only one error: the message is too large.
 impl From<Error> for Fault {
     fn from(_: Error) -> Fault {
         Fault::new(Code::Busy, "this message is too large for the log")

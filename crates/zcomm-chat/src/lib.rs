@@ -1,16 +1,15 @@
 //! The chat of the course: its messages, its server and its client.
 //!
-//! - `envelope` has all messages in both directions, as JSON. `parse` reads a client's message and
-//!   names the wrong field. `fault` is the answer to a wrong message.
-//! - `server` has the rooms, the people and their sessions; `chat_app` runs it. Start with `chat`,
-//!   which names the order of the others.
-//! - `client` is [`ChatClient`]: it reconnects, resumes, and sends messages without an ack again.
-//!   Start with `outbox` and `conversation`.
+//! - `envelope` defines all messages of both directions, as JSON. `parse` reads a client's
+//!   message. `fault` is the answer to a wrong message, and names the wrong field.
+//! - `server` has the rooms, the people and their sessions; `chat_app` runs it. Start with
+//!   `chat`, which lists the other files in reading order.
+//! - `client` is [`ChatClient`]. It reconnects, resumes its session, and sends a message again
+//!   if no ack arrives. Start with `outbox` and `conversation`.
 //!
-//! Server and client share the messages and nothing else.
+//! The server and the client share only the messages.
 
-// The modules from the bottom up; each uses only modules above it. Blank lines keep
-// rustfmt from sorting this list.
+// Each module uses only modules above it. Blank lines stop rustfmt from sorting the list.
 mod fault;
 
 pub mod envelope;

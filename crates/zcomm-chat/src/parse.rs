@@ -1,11 +1,11 @@
 //! Reads a message from a client, or says what is wrong with it.
 //!
-//! A derived `Deserialize` of `ClientMessage` would take an array (`["ping"]`) for a message and
-//! would not name the wrong field. So all known fields are read first, whatever they hold, and
-//! then checked one by one. The fault names the field. It repeats none of the client's text except
-//! an unknown type, shortened and without special characters.
+//! A derived `Deserialize` of `ClientMessage` would accept an array (`["ping"]`) as a message,
+//! and would not name the wrong field. So the parser first reads all known fields, with any
+//! value. Then it checks them one by one, and a fault names the wrong field. A fault repeats no
+//! text of the client except an unknown type, shortened and without special characters.
 //!
-//! The limits here are for the people who read. The size of a message is limited on the wire.
+//! These limits keep texts short for people. The connection limits the size of a message.
 
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -17,7 +17,7 @@ use crate::envelope::{Action, ClientMessage, Code, Fault, LOBBY, Seq};
 const MAX_TEXT: usize = 4000;
 /// The longest id of a message, and the longest epoch (characters).
 const MAX_ID: usize = 64;
-/// The part of an unknown type that is repeated (characters).
+/// The longest part of an unknown type that a fault repeats (characters).
 const MAX_TYPE: usize = 32;
 
 /// The value of a field. Every field that a client can send is a string.
@@ -31,7 +31,7 @@ enum Field {
     Missing,
 }
 
-/// The fields of all messages.
+/// All fields that a message can have.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Fields {
@@ -46,10 +46,10 @@ struct Fields {
 }
 
 impl ClientMessage {
-    /// Reads a text from a client.
+    /// Reads the JSON text of a message from a client.
     ///
     /// # Errors
-    /// A [`Fault`] to send back.
+    /// A [`Fault`] to send back to the client.
     pub fn parse(text: &str) -> Result<ClientMessage, Fault> {
         let mut fields = fields(text)?;
         let id = identifier(std::mem::take(&mut fields.id), "id")?;
@@ -58,7 +58,7 @@ impl ClientMessage {
 }
 
 fn fields(text: &str) -> Result<Fields, Fault> {
-    // serde also reads a struct from an array: only an object is a message.
+    // serde would also read a struct from an array, but only an object is a message.
     if !text.trim_start_matches(JSON_BLANKS).starts_with('{') {
         return Err(match serde_json::from_str::<serde_json::Value>(text) {
             Ok(_) => Fault::new(Code::BadMessage, "a message must be a JSON object"),
@@ -120,8 +120,8 @@ fn not_json(error: &serde_json::Error) -> Fault {
     fault
 }
 
-/// [`Fields`] take any value: what they reject is a field that appears twice, which serde names
-/// between backticks.
+/// [`Fields`] accepts any value. Its only error is a field that appears twice, and serde writes
+/// the name of that field between backticks.
 fn repeated(error: &serde_json::Error) -> Fault {
     let words = error.to_string();
     let field = words.split('`').nth(1).unwrap_or_default();

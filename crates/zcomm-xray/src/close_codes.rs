@@ -5,19 +5,19 @@
 pub struct CloseCode {
     /// The number in the Close frame.
     pub code: u16,
-    /// Its name, as RFC 6455 and the IANA registry have it.
+    /// A short name, based on RFC 6455 and the IANA registry.
     pub name: &'static str,
 }
 
 impl CloseCode {
-    /// Finds a code in the table.
+    /// Finds a code in [`CLOSE_CODES`].
     #[must_use]
     pub fn find(code: u16) -> Option<&'static CloseCode> {
         CLOSE_CODES.iter().find(|known| known.code == code)
     }
 }
 
-/// The codes that a program of this workspace sends, shows or counts, in ascending order.
+/// The codes that the programs of this workspace send, show or count, in ascending order.
 pub const CLOSE_CODES: [CloseCode; 16] = [
     code(1000, "normal closure"),
     code(1001, "going away"),

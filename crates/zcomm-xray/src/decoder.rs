@@ -1,8 +1,8 @@
-//! Both directions of one connection, from the first byte to the last.
+//! Decodes both directions of one connection, from the first byte to the last.
 //!
-//! The two directions belong together: a response can be checked only against its request,
-//! and the server's status code decides whether the client's bytes are frames. So one
-//! [`Decoder`] reads both, in any pieces, in the order in which they arrived:
+//! One [`Decoder`] reads both directions, because each depends on the other. A response can be
+//! checked only with its request. The server's status code decides whether the client's bytes
+//! are frames. Pass the bytes in the order in which they arrived, in pieces of any size:
 //!
 //! ```
 //! use std::time::Duration;
@@ -15,9 +15,9 @@
 //! });
 //! ```
 //!
-//! It has no clock, no socket and no thread, so a recording gives the same events as the
-//! network did. It keeps at most a head of 16 KiB, and the first 4 KiB of a frame and of a
-//! message, for each direction.
+//! A decoder has no clock, no socket and no thread, so a recording gives the same events as the
+//! network. For each direction, it stores at most a head of 16 KiB, the first 4 KiB of a frame
+//! and the first 4 KiB of a message.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -39,8 +39,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder for a connection before its first byte. `conn` is the connection's number in
-    /// the events.
+    /// Makes a decoder for a new connection. `conn` is the connection's number in the events.
     #[must_use]
     pub fn new(conn: u64) -> Decoder {
         Decoder {
@@ -51,7 +50,8 @@ impl Decoder {
         }
     }
 
-    /// Sets how many bytes of each payload an event holds, instead of 4 KiB. Call it first.
+    /// Sets the maximum number of payload bytes in an event; the default is 4 KiB. Call it before
+    /// all other methods.
     #[must_use]
     pub fn keeping(mut self, bytes: usize) -> Decoder {
         self.client.keep = bytes;
@@ -59,7 +59,7 @@ impl Decoder {
         self
     }
 
-    /// Skips the handshake: both directions start with frames. Call it first.
+    /// Skips the handshake: both directions start with frames. Call it before the first byte.
     #[must_use]
     pub fn after_handshake(mut self) -> Decoder {
         self.client.expect_frames(false);
@@ -67,7 +67,7 @@ impl Decoder {
         self
     }
 
-    /// Makes the event for the connection's beginning.
+    /// Makes the event that says that the connection was opened.
     pub fn open(
         &mut self,
         time: Duration,
@@ -79,9 +79,9 @@ impl Decoder {
         sink.event(None, EventKind::Open { peer, tls }, Vec::new());
     }
 
-    /// Reads bytes, and makes an event for each thing that is complete with them. Returns the
-    /// number of frames that were not shown: at most one, which began in
-    /// [`follow`](Decoder::follow).
+    /// Reads bytes, and makes an event for each head, body or frame that they complete. Returns
+    /// the number of frames that were not shown: 1 if the bytes complete a frame that began in
+    /// [`follow`](Decoder::follow), otherwise 0.
     pub fn feed(
         &mut self,
         time: Duration,
@@ -94,22 +94,21 @@ impl Decoder {
         sink.hidden
     }
 
-    /// Reads bytes without making events, which is much cheaper; later bytes can be shown
-    /// again. Returns the number of frames and heads that were not shown, for the caller to
-    /// report.
+    /// Reads bytes without making events, which is much faster. Later bytes can be shown again.
+    /// Returns the number of frames and heads that were not shown, so the caller can report it.
     pub fn follow(&mut self, from: Direction, bytes: &[u8]) -> u64 {
         let mut sink = self.sink(Duration::ZERO, None);
         self.take(from, bytes, &mut sink);
         sink.hidden
     }
 
-    /// Reads bytes without making events, and calls `keep` with the bytes that may be recorded
-    /// and the number of bytes after them that may not. Secrets of a head are replaced by
-    /// stars; of HTTP bodies, and of bytes that are neither HTTP nor frames, only the number
-    /// is passed on.
+    /// Reads bytes for a recording, without making events. Calls `keep` with bytes to record and
+    /// the number of bytes after them that must not be recorded. Stars replace the secrets of a
+    /// head. No byte of an HTTP body is recorded, and at most the first 8 bytes of data that is
+    /// neither HTTP nor frames.
     ///
-    /// Another decoder that reads these bytes, and any bytes in place of the missing ones,
-    /// makes the same events as this one would.
+    /// A second decoder can read the recording, with any bytes in place of the missing ones. It
+    /// makes the same events as this decoder would.
     pub fn keep(
         &mut self,
         from: Direction,
@@ -121,8 +120,8 @@ impl Decoder {
         self.take(from, bytes, &mut sink);
     }
 
-    /// The connection has ended: passes on what is not complete, as [`keep`](Decoder::keep)
-    /// does.
+    /// Call this when the connection has ended. It passes incomplete data to `keep`, as
+    /// [`keep`](Decoder::keep) does.
     pub fn keep_rest(&mut self, keep: &mut dyn FnMut(Direction, &[u8], u64)) {
         let mut sink = self.sink(Duration::ZERO, None);
         sink.recorder = Some(keep);
@@ -130,7 +129,7 @@ impl Decoder {
         self.server.finish(&mut sink);
     }
 
-    /// The connection has ended: makes events for what is not complete, and for the end.
+    /// Call this when the connection has ended: makes events for incomplete data and the end.
     pub fn finish(&mut self, time: Duration, on_event: &mut dyn FnMut(Event)) {
         let mut sink = self.sink(time, Some(on_event));
         self.client.finish(&mut sink);
@@ -176,7 +175,7 @@ impl Decoder {
         }
     }
 
-    /// Shows a request, and decides what follows it.
+    /// Makes the event for a request, and decides what the client's next bytes are.
     fn request(&mut self, head: RawHead, sink: &mut Sink<'_>) {
         let (shown, errors) = head.request();
         let from = Some(Direction::ClientToServer);
@@ -188,7 +187,7 @@ impl Decoder {
         self.request = Some(head);
     }
 
-    /// Shows a response, and decides what follows it in both directions.
+    /// Makes the event for a response, and decides what the next bytes of both directions are.
     fn response(&mut self, head: &RawHead, sink: &mut Sink<'_>) {
         let (shown, errors) = head.response(self.request.as_ref());
         let from = Some(Direction::ServerToClient);
@@ -200,7 +199,7 @@ impl Decoder {
                 self.server.expect_frames(extended);
                 self.request = None;
             }
-            // RFC 9110 section 15.2: the final response is still to come.
+            // RFC 9110 section 15.2: this response is not final, another one follows.
             Some(100..200) => return self.server.expect_head(),
             status => {
                 let request = self.request.as_ref();

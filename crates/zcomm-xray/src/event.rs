@@ -1,7 +1,7 @@
-//! The events of a connection, as plain data: one for each thing that passed.
+//! The events of a connection, as plain data. An event describes one thing, such as a frame.
 //!
-//! The decoder makes events, and every output shows the same ones: text on a terminal, one
-//! JSON object a line, a page.
+//! The decoder makes the events. All outputs show the same events: text on a terminal, JSON with
+//! one object per line, and a web page.
 //!
 //! ```json
 //! {"t":0.0123,"conn":1,"from":"client","frame":{"fin":true,"rsv":[false,false,false],
@@ -9,7 +9,7 @@
 //!  "payload":"7f9f4d5158","unmasked":"48656c6c6f","text":"Hello"}}
 //! ```
 //!
-//! Bytes are hexadecimal. A field without a value, such as an empty `errors`, is left out.
+//! Bytes are in hexadecimal. Most fields are left out when they are empty, such as `errors`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -24,18 +24,18 @@ use crate::{
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
-    /// The time since the X-ray was started; in JSON as seconds.
+    /// The time since the X-ray was started. In JSON it is in seconds.
     #[serde(rename = "t", serialize_with = "seconds")]
     pub time: Duration,
-    /// The number of the connection; 0 for an event about all of them.
+    /// The number of the connection; 0 for an event about all connections.
     pub conn: u64,
-    /// The sender, if there is one.
+    /// The side that sent it; `None` for an event without a sender, such as [`EventKind::End`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Direction>,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
-    /// The rules that it breaks.
+    /// The rules of RFC 6455 that were broken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<BrokenRule>,
 }
@@ -57,27 +57,27 @@ pub enum EventKind {
     Request(Head),
     /// The head of an HTTP response.
     Response(Head),
-    /// The body of an HTTP message: only its length.
+    /// The body of an HTTP message. Only its length is shown.
     Body {
         /// The length (bytes).
         bytes: u64,
     },
-    /// A frame whose last byte has arrived, or whose connection has ended.
+    /// A complete frame, or the part of a frame that arrived before the connection ended.
     Frame(Box<Frame>),
     /// Bytes that are neither HTTP nor frames.
     Raw {
         /// The number of bytes.
         bytes: u64,
-        /// The first of them: at most eight, because an address with a token may follow.
+        /// The first bytes: at most eight, because an address with a token may follow.
         #[serde(serialize_with = "hex")]
         first: Vec<u8>,
     },
-    /// Frames or heads were left out: there were too many to read, or the output was too slow.
+    /// Frames or heads were not shown: they were too many to read, or the output was too slow.
     NotShown {
         /// The number of frames and heads.
         frames: u64,
     },
-    /// This connection carries an X-ray to a page, so the rest of it is not shown.
+    /// This connection sends the X-ray to a web page, so its later bytes are not shown.
     Viewer {},
     /// The connection has ended.
     End {
@@ -97,8 +97,8 @@ pub struct Head {
     pub headers: Vec<Header>,
     /// The length, including the empty line at the end (bytes).
     pub bytes: u64,
-    /// The check of `Sec-WebSocket-Accept`, in a 101: it proves that the server has read this
-    /// request.
+    /// The check of `Sec-WebSocket-Accept`, for a response with status 101. The right value
+    /// proves that the server has read this request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accept: Option<Accept>,
     /// Remarks about the whole head.
@@ -109,11 +109,11 @@ pub struct Head {
 /// A header line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Header {
-    /// The name, as it was written.
+    /// The name, as the sender wrote it.
     pub name: String,
     /// The value; `***` for a secret.
     pub value: String,
-    /// What the header does for a WebSocket.
+    /// What the header means in a WebSocket handshake.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remark: Option<&'static str>,
 }
@@ -123,22 +123,22 @@ pub struct Header {
 pub struct Accept {
     /// The `Sec-WebSocket-Key` of the request.
     pub key: String,
-    /// The text that is appended to it: always the same.
+    /// The fixed text from RFC 6455 that is appended to the key.
     pub guid: &'static str,
-    /// The SHA-1 hash of both, as hexadecimal digits.
+    /// The SHA-1 hash of the key and this text, as hexadecimal digits.
     pub sha1: String,
     /// The same hash as base64: the value that the response must have.
     pub sum: String,
-    /// The value that the response has.
+    /// The value that the response contains.
     pub sent: String,
-    /// Whether the two are equal.
+    /// Whether `sum` and `sent` are equal.
     pub right: bool,
 }
 
 /// A frame (RFC 6455 section 5.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Frame {
-    /// Whether it is the last frame of its message.
+    /// Whether this is the last frame of its message.
     pub fin: bool,
     /// The three reserved bits.
     pub rsv: [bool; 3],
@@ -156,16 +156,16 @@ pub struct Frame {
     /// The bytes of the header.
     #[serde(serialize_with = "hex")]
     pub header: Vec<u8>,
-    /// The payload as it arrived, or the beginning of it.
+    /// The payload as it arrived, or its first bytes.
     #[serde(serialize_with = "hex")]
     pub payload: Vec<u8>,
-    /// The same bytes, unmasked.
+    /// The bytes in `payload`, unmasked.
     #[serde(serialize_with = "hex")]
     pub unmasked: Vec<u8>,
-    /// The same bytes as text, in a text message; up to the first byte that is not UTF-8.
+    /// In a text message: `unmasked` as text, up to the first byte that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The number of payload bytes that arrived and were not kept.
+    /// The number of payload bytes that arrived but are not in `payload`.
     #[serde(skip_serializing_if = "is_default")]
     pub cut: u64,
     /// The number of payload bytes that never arrived, because the connection ended.
@@ -174,30 +174,30 @@ pub struct Frame {
     /// The number of the frame in a fragmented message, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<u64>,
-    /// The whole message, in the last frame of a fragmented one.
+    /// The whole message, if this is the last frame of a fragmented message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Joined>,
-    /// The code and reason of a Close frame that has them.
+    /// The code and reason, if this is a Close frame with a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub close: Option<Close>,
-    /// Whether the payload is compressed, as agreed in the handshake. It is not decompressed.
+    /// Whether the payload is compressed, as agreed in the handshake. It is shown compressed.
     #[serde(skip_serializing_if = "is_default")]
     pub compressed: bool,
 }
 
-/// A fragmented message, put together.
+/// A fragmented message whose frames were joined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Joined {
     /// `text` or `binary`.
     pub opcode: &'static str,
-    /// The number of its frames.
+    /// The number of frames.
     pub frames: u64,
     /// The length (bytes).
     pub length: u64,
-    /// The bytes, or the first of them, unmasked.
+    /// The unmasked bytes of the message, or the first of them.
     #[serde(serialize_with = "hex")]
     pub unmasked: Vec<u8>,
-    /// The same bytes as text, in a text message.
+    /// In a text message: `unmasked` as text, up to the first byte that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -212,7 +212,7 @@ pub struct Close {
 }
 
 impl Frame {
-    /// Whether it is a control frame, such as a Close, a ping or a pong (RFC 6455 section 5.5).
+    /// Whether this is a control frame, such as a Close or a ping (RFC 6455 section 5.5).
     #[must_use]
     pub fn is_control(&self) -> bool {
         self.code & 0x8 != 0
@@ -220,7 +220,7 @@ impl Frame {
 }
 
 impl Event {
-    /// An event without a sender and without a broken rule.
+    /// Makes an event without a sender and without broken rules.
     #[must_use]
     pub fn of(time: Duration, conn: u64, kind: EventKind) -> Event {
         Event {
@@ -232,7 +232,7 @@ impl Event {
         }
     }
 
-    /// An estimate of the memory that the event takes (bytes).
+    /// An estimate of the memory that the event uses (bytes).
     #[must_use]
     pub fn size(&self) -> usize {
         let more = match &self.kind {
@@ -241,7 +241,7 @@ impl Event {
                 let message = message.map_or(0, |message| 2 * message.unmasked.len());
                 3 * frame.payload.len() + message + size_of::<Frame>()
             }
-            // Header lines may be short, so each counts for itself.
+            // A header line may be shorter than its `Header`, so both are counted.
             EventKind::Request(head) | EventKind::Response(head) => {
                 head.bytes as usize + head.headers.len() * size_of::<Header>()
             }
@@ -250,11 +250,11 @@ impl Event {
         size_of::<Event>() + more
     }
 
-    /// Returns one JSON object, without a line end. Characters that control a terminal are
-    /// escaped.
+    /// Returns the event as one JSON object, without a line end. Characters that control a
+    /// terminal are escaped.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // This cannot fail: it fails only for a map with keys that are not text.
+        // This cannot fail: it would fail only for a map with keys that are not text.
         let json = serde_json::to_string(self).unwrap_or_default();
         let mut escaped = String::with_capacity(json.len());
         for c in json.chars() {
@@ -270,8 +270,8 @@ impl Event {
     }
 }
 
-/// Returns the JSON line that takes the place of the events from `first` to `last`, for a reader
-/// of a log that was too slow.
+/// Returns the JSON line that replaces the events from `first` to `last`, for a reader that was
+/// too slow for them.
 #[must_use]
 pub fn gap(first: u64, last: u64) -> String {
     format!("{{\"gap\":{}}}", last - first + 1)

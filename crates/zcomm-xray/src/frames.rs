@@ -1,8 +1,8 @@
-//! The frames of one direction, as events (RFC 6455 section 5.2).
+//! Reads the frames of one direction (RFC 6455 section 5.2).
 //!
-//! A codec stops at the first mistake and forgets the header. This reader goes on as long as
-//! the lengths make sense, and keeps the header, the beginning of the payload and the broken
-//! rules. Memory is bounded: the payload of a frame that will not be shown is only counted.
+//! A codec stops at the first mistake and drops the header. This reader continues until a length
+//! is invalid. It keeps the header, the start of the payload and the broken rules. Memory is
+//! bounded: a frame that will not be shown is counted, but its payload is not stored.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
@@ -14,23 +14,23 @@ use crate::{
     utf8::{Utf8, text_at_start},
 };
 
-/// A frame, and the rules that it breaks.
+/// A frame with the rules that it breaks.
 pub(crate) type CheckedFrame = (Box<Frame>, Vec<BrokenRule>);
 
 /// Reads the frames of one direction.
 pub(crate) struct FrameReader {
     from: Direction,
-    /// The limit on the bytes kept of a payload, and of a message.
+    /// The maximum number of bytes to store of a payload, and of a fragmented message.
     keep: usize,
     pub(crate) splitter: Splitter,
-    /// The frame that is arriving, unless it is hidden.
+    /// The frame that is arriving; `None` if this frame is not shown.
     current: Option<CheckedFrame>,
     message: Option<OpenMessage>,
-    /// Extensions were agreed, so the reserved bits have a meaning.
+    /// Whether the handshake agreed on extensions, so that the reserved bits have a meaning.
     extended: bool,
-    /// A Close frame has passed.
+    /// Whether a Close frame has arrived.
     closed: bool,
-    /// A length was not valid: the end of that frame is unknown, and so are all frames after it.
+    /// Whether a length was invalid: the ends of this frame and all later frames are unknown.
     pub(crate) lost: bool,
 }
 
@@ -48,9 +48,9 @@ impl FrameReader {
         }
     }
 
-    /// Reads up to the end of a frame, and returns the frame with the bytes after it. While
-    /// `show` is false, frames are counted in `hidden` instead. Bytes are left over without a
-    /// frame only when the reader is [`lost`](FrameReader::lost).
+    /// Reads up to the end of a frame. Returns the frame and the bytes after it. While `show` is
+    /// false, returns no frame and adds each frame to `hidden`. If bytes are left but there is
+    /// no frame, the reader is [`lost`](FrameReader::lost).
     pub(crate) fn next<'a>(
         &mut self,
         mut bytes: &'a [u8],
@@ -80,7 +80,7 @@ impl FrameReader {
         (None, bytes)
     }
 
-    /// Returns the part of the last frame that arrived, when the rest of it will not.
+    /// Returns the last frame without its missing bytes, when these bytes will not arrive.
     pub(crate) fn rest(&mut self) -> Option<CheckedFrame> {
         let (mut frame, errors) = self.current.take()?;
         frame.missing = self.splitter.left;
@@ -92,7 +92,7 @@ impl FrameReader {
         let mut errors = Vec::new();
         if show {
             errors = broken_by(header, self.from, self.extended);
-            // A ping from before the other side's Close still needs an answer (section 5.5.2).
+            // After its Close, a side may still answer a ping of the other side (section 5.5.2).
             if self.closed && !header.is_control() {
                 errors.push(BrokenRule::AFTER_CLOSE);
             }
@@ -105,7 +105,7 @@ impl FrameReader {
             if let Some(message) = &mut self.message {
                 message.add(header.length(), !show);
                 compressed |= message.compressed;
-                // A message of one frame has no parts.
+                // A message in one frame has no part numbers.
                 part = (message.frames > 1 || !header.fin()).then_some(message.frames);
             }
             if header.fin() && !show {
@@ -118,7 +118,7 @@ impl FrameReader {
         });
     }
 
-    /// Begins a message, unless the frame continues one.
+    /// Begins a new message, except for a continuation frame. Reports frames in the wrong order.
     fn continue_message(
         &mut self,
         header: &FrameHeader,
@@ -141,7 +141,7 @@ impl FrameReader {
         });
     }
 
-    /// Takes the next bytes of the payload.
+    /// Reads the next bytes of the payload.
     fn payload(&mut self, bytes: &[u8]) {
         let Some((frame, errors)) = &mut self.current else {
             return;
@@ -185,7 +185,7 @@ impl FrameReader {
 }
 
 impl Frame {
-    /// A frame of which only the header has arrived.
+    /// Makes a frame whose header has arrived, but no payload.
     fn begun(header: &FrameHeader, part: Option<u64>, compressed: bool) -> Frame {
         Frame {
             fin: header.fin(),
@@ -215,7 +215,7 @@ impl Frame {
 
 #[cfg(test)]
 impl FrameReader {
-    /// The memory held for bytes of the peer.
+    /// The memory that stores bytes of the peer.
     pub(crate) fn held(&self) -> usize {
         let current = self.current.as_ref();
         let message = self.message.as_ref();

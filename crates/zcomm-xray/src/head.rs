@@ -1,15 +1,15 @@
-//! The HTTP head with which every WebSocket begins, line by line.
+//! Reads the HTTP heads at the beginning of every WebSocket connection, line by line.
 //!
-//! hyper parses a request to act on it, and rejects a bad one. This parser shows it, and a bad
-//! line is what a learner looks for. So it splits lines, looks at a few names, and checks only
-//! the value that proves a WebSocket handshake:
+//! hyper rejects a bad request. This parser shows it, because a learner looks for the bad line.
+//! It splits the lines, reads a few headers, and checks the value that proves a WebSocket
+//! handshake:
 //!
 //! ```text
 //! Sec-WebSocket-Accept = base64(SHA-1(Sec-WebSocket-Key + GUID))
 //! ```
 //!
-//! The value protects no secret: anyone can compute it. It proves that the response comes from
-//! a program that speaks WebSocket and has read this request, not from a cache.
+//! This value is not a secret: anyone can compute it. It proves that the response comes from a
+//! program that speaks WebSocket and has read this request, and not from a cache.
 
 use data_encoding::{BASE64, HEXLOWER};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -24,7 +24,7 @@ use crate::{
 /// The text that is appended to the key (RFC 6455 section 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// A head with its secrets. Events never hold one.
+/// A head that still contains its secrets. No event contains a `RawHead`.
 pub(crate) struct RawHead {
     first: Vec<u8>,
     headers: Vec<(String, String)>,
@@ -32,7 +32,7 @@ pub(crate) struct RawHead {
 }
 
 impl RawHead {
-    /// Splits a complete head.
+    /// Splits a complete head into lines.
     pub(crate) fn parse(head: &[u8]) -> RawHead {
         let lines = head.split(|byte| *byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -42,7 +42,7 @@ impl RawHead {
         for bytes in lines {
             let line = String::from_utf8_lossy(bytes);
             match (line.split_once(':'), headers.last_mut()) {
-                // RFC 9112 section 5.2: an obsolete way to continue the line before.
+                // RFC 9112 section 5.2: an obsolete form, which continues the line before.
                 (_, Some((name, value))) if line.starts_with([' ', '\t']) && !name.is_empty() => {
                     value.push(' ');
                     value.push_str(line.trim());
@@ -50,7 +50,7 @@ impl RawHead {
                 (Some((name, value)), _) if !name.trim().contains([' ', '\t']) => {
                     headers.push((name.trim().to_owned(), value.trim().to_owned()));
                 }
-                // Not a header: it may hold a secret.
+                // Not a header. It may contain a secret, so only its length is shown.
                 _ => headers.push((String::new(), format!("({} bytes)", bytes.len()))),
             }
         }
@@ -68,7 +68,7 @@ impl RawHead {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Whether the list in a header contains this item.
+    /// Whether the comma-separated list in a header contains this item.
     fn has(&self, name: &str, expected: &str) -> bool {
         let list = self.value(name).unwrap_or_default();
         list.split(',')
@@ -92,7 +92,7 @@ impl RawHead {
         std::str::from_utf8(status).ok()?.parse().ok()
     }
 
-    /// The announced length of the body.
+    /// The length of the body, as `Content-Length` says.
     pub(crate) fn content_length(&self) -> Option<u64> {
         self.value("content-length")?.parse().ok()
     }
@@ -112,7 +112,7 @@ impl RawHead {
     }
 
     /// Returns a response without its secrets, and the rules that it breaks. `request` is the
-    /// request that it answers.
+    /// request that this response answers.
     pub(crate) fn response(&self, request: Option<&RawHead>) -> (Head, Vec<BrokenRule>) {
         let upgraded = self.status() == Some(101);
         let mut head = self.head(upgraded, response_remark);
@@ -244,7 +244,7 @@ mod tests {
         }
     }
 
-    /// A recording has a star for each byte of such a line, so a replay counts bytes.
+    /// A recording has one star for each hidden byte, so a replay shows the same length.
     #[test]
     fn a_line_that_is_not_shown_counts_its_bytes() {
         let (head, _) = RawHead::parse(b"GET / HTTP/1.1\r\n\x80\r\n\r\n").request();

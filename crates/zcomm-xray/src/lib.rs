@@ -1,24 +1,24 @@
-//! A decoder for WebSocket connections: bytes in, explained events out.
+//! A decoder for WebSocket connections. It reads bytes and makes events that explain them.
 //!
 //! ```text
 //! bytes of one connection ──▶ Decoder ──▶ Event ──▶ text, JSON, a page, a test
 //! ```
 //!
-//! A [`Decoder`] takes the bytes of both directions, in any pieces. It returns an [`Event`] for
-//! the request, the response and each frame, with the rules of RFC 6455 that it breaks.
-//! It has no clock, no socket and no task, and its memory is bounded.
+//! A [`Decoder`] reads the bytes of both directions, in pieces of any size. It makes an
+//! [`Event`] for the request, the response and each frame. The event lists the broken rules of
+//! RFC 6455. A decoder has no clock, no socket and no task, and its memory is bounded.
 //!
-//! Secrets of the handshake never reach an event: the values of headers such as
-//! `Authorization` and `Cookie`, and query values such as `token` and `session`, are replaced.
-//! The content of messages is shown.
+//! An event contains no secret of the handshake. Stars replace the values of headers such as
+//! `Authorization` and `Cookie`, and of query parameters such as `token` and `session`. The
+//! content of messages is shown.
 //!
 //! # Reading order
 //!
-//! `splitter` (where frames end), `event` (the output), `decoder` and `side` (both directions,
-//! then one), `frames` and `message`, `head` and `secrets`; then `show` (events as text).
+//! `splitter` finds where frames end, and `event` defines the output. `decoder` reads both
+//! directions, and `side` reads one direction. `frames`, `message`, `head` and `secrets` read
+//! the parts. `show` writes events as text.
 
-// The modules from the bottom up; each uses only modules above it. Blank lines keep
-// rustfmt from sorting this list.
+// Each module uses only modules above it. Blank lines stop rustfmt from sorting the list.
 mod close_codes;
 mod secrets;
 mod splitter;

@@ -1,8 +1,9 @@
-//! A message in one or more frames, put together without its masking keys.
+//! Joins the frames of a message and removes their masking keys.
 //!
-//! A message may arrive in many frames (RFC 6455 section 5.4), each with its own masking key,
-//! and with pings in between. The first frame says whether it is text; whether it is UTF-8
-//! depends on all frames together. Only the beginning is kept, so memory is bounded.
+//! A message may arrive in many frames (RFC 6455 section 5.4). Each frame has its own masking
+//! key, and pings may come in between. The first frame says whether the message is text. Whether
+//! the text is UTF-8 depends on all frames together. Only the start of a message is stored, so
+//! memory is bounded.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -21,20 +22,20 @@ pub(crate) struct OpenMessage {
     pub(crate) kept: Vec<u8>,
     pub(crate) text: Option<Utf8>,
     pub(crate) compressed: bool,
-    /// One of its frames was not shown.
+    /// Whether a frame of the message was not shown.
     pub(crate) hidden: bool,
 }
 
 impl OpenMessage {
-    /// Counts a frame.
+    /// Counts one more frame and adds its length.
     pub(crate) fn add(&mut self, length: u64, hidden: bool) {
         self.frames += 1;
         self.length = self.length.saturating_add(length);
         self.hidden |= hidden;
     }
 
-    /// Reads the next bytes of a payload, which begin at `offset` in their frame. Returns true
-    /// for the bytes that make the text invalid.
+    /// Reads the next bytes of a payload. They begin at byte `offset` of the payload. Returns
+    /// true once: for the first bytes that make the text invalid.
     pub(crate) fn take(
         &mut self,
         bytes: &[u8],
@@ -66,8 +67,8 @@ impl OpenMessage {
     }
 }
 
-/// Reads the payload of a Close frame (RFC 6455 section 5.5.1): nothing, or a code of two bytes
-/// and a reason.
+/// Reads the payload of a Close frame (RFC 6455 section 5.5.1). It is empty, or it is a code of
+/// two bytes and a reason.
 pub(crate) fn close(payload: &[u8], length: u64, errors: &mut Vec<BrokenRule>) -> Option<Close> {
     let [high, low, reason @ ..] = payload else {
         if length == 1 {
@@ -87,14 +88,14 @@ pub(crate) fn close(payload: &[u8], length: u64, errors: &mut Vec<BrokenRule>) -
     Some(Close { code, reason })
 }
 
-/// Appends bytes up to a length of `keep`.
+/// Appends bytes until `kept` has `keep` bytes, and ignores the rest.
 pub(crate) fn keep_start(kept: &mut Vec<u8>, bytes: &[u8], keep: usize) {
     let space = keep.saturating_sub(kept.len()).min(bytes.len());
     kept.extend_from_slice(&bytes[..space]);
 }
 
-/// Returns bytes of a payload without its masking key; they begin at `offset` in their frame.
-/// Byte i of a payload is XORed with byte i modulo 4 of the key (RFC 6455 section 5.3).
+/// Removes the masking key from bytes that begin at byte `offset` of a payload. Byte i of a
+/// payload is XORed with byte i modulo 4 of the key (RFC 6455 section 5.3).
 pub(crate) fn unmasked(bytes: &[u8], mask: Option<[u8; 4]>, offset: u64) -> Vec<u8> {
     let mut key = mask.unwrap_or_default();
     key.rotate_left((offset % 4) as usize);

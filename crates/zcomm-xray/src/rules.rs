@@ -1,7 +1,7 @@
-//! The rules of RFC 6455 that a decoder can see broken, each with its section.
+//! The rules of RFC 6455 that a decoder checks, each with its section.
 //!
-//! A codec ends the connection at the first broken rule, and says little more than "protocol
-//! error". A learner who writes a client needs to know which rule, and where to read it.
+//! A codec ends the connection at the first broken rule, and reports little more than "protocol
+//! error". A learner who writes a client needs to know the rule and where to read about it.
 
 use serde::{Deserialize, Serialize};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -11,13 +11,13 @@ use crate::splitter::FrameHeader;
 /// The longest payload of a control frame (RFC 6455 section 5.5).
 pub(crate) const MAX_CONTROL: usize = 125;
 
-/// The sender of some bytes.
+/// The direction of some bytes, which names their sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
-    /// The client, to the server.
+    /// From the client to the server.
     #[serde(rename = "client")]
     ClientToServer,
-    /// The server, to the client.
+    /// From the server to the client.
     #[serde(rename = "server")]
     ServerToClient,
 }
@@ -26,13 +26,13 @@ pub enum Direction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BrokenRule {
-    /// The rule, or what breaks it, in one sentence.
+    /// The rule or the mistake, in one sentence.
     pub what: &'static str,
     /// The section of RFC 6455, such as `5.2`.
     pub section: &'static str,
 }
 
-/// The list: name, section, sentence.
+/// Makes a constant for each rule: its name, its section and its sentence.
 macro_rules! rules {
     ($($name:ident $section:literal $what:literal)*) => {
         impl BrokenRule {
@@ -65,7 +65,7 @@ rules! {
     REASON_NOT_TEXT "8.1" "the reason is not UTF-8"
 }
 
-/// Returns the rules that a header breaks by itself.
+/// Checks the rules that concern a single header, and returns the broken ones.
 pub(crate) fn broken_by(header: &FrameHeader, from: Direction, extended: bool) -> Vec<BrokenRule> {
     let (length, control) = (header.length(), header.is_control());
     let reserved = matches!(

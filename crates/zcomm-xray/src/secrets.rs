@@ -1,15 +1,15 @@
-//! Secrets in a handshake: found and replaced before there is an event.
+//! Finds the secrets in a handshake and replaces them before an event is made.
 //!
-//! An X-ray may be on a projector or in a file, and a handshake may hold tokens. So no event
-//! has a value of a header whose name contains `authorization`, `cookie`, `token`, `secret`,
-//! `session`, `password` or `api-key`, or a value of such a name in an address. The content of
-//! messages is shown: that is the purpose of an X-ray.
+//! An X-ray may be on a projector or in a file, and a handshake may contain tokens. A secret is
+//! the value of a header, or of a parameter in an address, whose name contains `authorization`,
+//! `cookie`, `token`, `secret`, `session`, `password`, `api-key` or `api_key`. No event contains
+//! a secret. The content of messages is shown, because that is the purpose of an X-ray.
 
 use std::ops::Range;
 
-/// Takes the place of a secret.
+/// The text that replaces a secret.
 const HIDDEN: &str = "***";
-/// The value of a name that contains one of these is a secret.
+/// The value of a name that contains one of these words is a secret.
 const SECRET: [&str; 8] = [
     "authorization",
     "cookie",
@@ -35,19 +35,19 @@ pub(crate) fn header_value(name: &str, value: &str) -> String {
     }
 }
 
-/// Replaces the secrets in a text that may hold an address. A value ends before the next `&`,
-/// as it does for a server that reads the query.
+/// Replaces the secrets in a text that may contain an address. A secret ends before the next
+/// `&`, where a server also ends the value.
 pub(crate) fn address(text: &str) -> String {
     let mut shown = text.to_owned();
-    // From the end: the places of earlier secrets stay valid.
+    // Start with the last secret: then the ranges of the others stay valid.
     for secret in secrets_in(text.as_bytes()).into_iter().rev() {
         shown.replace_range(secret, HIDDEN);
     }
     shown
 }
 
-/// Finds the secrets in a text. A secret begins after a `=`, and ends before a `&` or with the
-/// text.
+/// Finds the secrets in a text. A secret begins after a `=`. It ends before the next `&` or at
+/// the end of the text.
 fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
     let until = |from: usize, ends: &[u8]| {
         let found = text[from..].iter().position(|byte| ends.contains(byte));
@@ -61,7 +61,7 @@ fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
         }
         let end = until(name, b"=&");
         at = name;
-        // The name as a server reads it: `%74oken` is `token`, too.
+        // Decode the name as a server does: `%74oken` means `token`.
         let mut names = form_urlencoded::parse(&text[name..end]);
         if text.get(end) == Some(&b'=') && names.any(|(name, _)| is_secret(&name)) {
             at = until(end, b"&");
@@ -70,7 +70,7 @@ fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
     }
 }
 
-/// Finds the end of the address in the first line of a head, where ` HTTP/1.1` begins.
+/// Finds where the address ends in the first line of a head: before ` HTTP/1.1`.
 pub(crate) fn end_of_target(line: &[u8]) -> usize {
     let version = b" HTTP/";
     let found = line
@@ -83,8 +83,8 @@ pub(crate) fn end_of_target(line: &[u8]) -> usize {
     }
 }
 
-/// Returns a head of the same length, with `*` for every byte that an X-ray hides. Lines that
-/// are not a header, or that continue one (an obsolete form), become stars as a whole.
+/// Returns a head of the same length, with `*` in place of each hidden byte. All of a line is
+/// hidden if it is not a header, or if it continues a header (an obsolete form).
 pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(head.len());
     let mut first = true;
@@ -140,7 +140,7 @@ mod tests {
             ("/?a=b?token=abc", "/?a=b?token=***"),
             ("http://a/#token=abc", "http://a/#token=***"),
             ("/?a?b=c&token=x&token=y", "/?a?b=c&token=***&token=***"),
-            // Near misses: not secrets, so they are shown.
+            // These texts look like secrets but are not, so they are shown.
             ("/token=abc", "/token=abc"),
             ("/?tok=abc", "/?tok=abc"),
             ("/?attempt=token", "/?attempt=token"),

@@ -1,8 +1,8 @@
-//! One direction of a connection: HTTP first, then frames, or bytes that are neither.
+//! Decodes one direction of a connection: HTTP first, then frames, or bytes that are neither.
 //!
-//! Each stage takes its own bytes and leaves the rest to the next stage, so the cuts of the
-//! network change nothing. What follows a head is decided in `decoder`: that depends on both
-//! directions.
+//! Each stage reads only its own bytes and leaves the rest to the next stage. So it does not
+//! matter where the network divides the bytes. `decoder` decides what follows a head, because
+//! that depends on both directions.
 
 use std::mem;
 
@@ -11,37 +11,37 @@ use crate::{
     secrets::without_secrets, sink::Sink, splitter::HeadEnd,
 };
 
-/// The longest head that is read (bytes), as in the server.
+/// The longest head that is read (bytes). The server has the same limit.
 pub(crate) const MAX_HEAD: usize = 16 * 1024;
-/// The limit on the bytes kept of a payload, and of a fragmented message.
+/// The maximum number of bytes to store of a payload, and of a fragmented message, by default.
 pub(crate) const KEEP: usize = 4 * 1024;
-/// Bytes shown of data that is neither HTTP nor a frame: too few for the token of a broken
-/// request.
+/// The number of bytes to show of data that is neither HTTP nor a frame. It is small, so that
+/// the token of a broken request is not shown.
 const RAW_SHOWN: usize = 8;
 
-/// One direction.
+/// The decoder of one direction.
 pub(crate) struct Side {
     from: Direction,
     stage: Stage,
     /// The number of bytes that have arrived.
     pub(crate) bytes: u64,
-    /// The limit on the bytes kept of a payload.
+    /// The maximum number of bytes to store of a payload.
     pub(crate) keep: usize,
 }
 
-/// What the next byte belongs to.
+/// The part of the connection that the next byte belongs to.
 enum Stage {
     Head(PartialHead),
-    /// Bytes after a request for an upgrade, before its response. They may be frames, or
-    /// another request with a secret in it.
+    /// The client's bytes after an upgrade request, before the response. They may be frames, or
+    /// another request that contains a secret.
     Waiting(Vec<u8>),
     Body(Body),
     Frames(Box<FrameReader>),
-    /// The number of bytes that are counted and not shown.
+    /// The number of bytes that were counted but not shown.
     Raw(u64),
 }
 
-/// The beginning of a head.
+/// A head whose end has not arrived.
 #[derive(Default)]
 struct PartialHead {
     bytes: Vec<u8>,
@@ -50,7 +50,7 @@ struct PartialHead {
 
 /// The body of an HTTP message.
 struct Body {
-    /// Bytes that have not arrived; `None` when the body ends with the connection.
+    /// The number of bytes that have not arrived; `None` if the body ends with the connection.
     left: Option<u64>,
     arrived: u64,
 }
@@ -65,10 +65,10 @@ impl Side {
         }
     }
 
-    /// Takes the bytes of one stage, and returns their number. It also returns a head that is
-    /// complete with them: the caller then says what follows it.
+    /// Reads the bytes of one stage, and returns their number. If they complete a head, returns
+    /// the head, too. The caller then decides what follows the head.
     pub(crate) fn take(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> (usize, Option<RawHead>) {
-        // A stage that does not put itself back, or another in its place, has given up.
+        // If the code below sets no new stage, all later bytes are only counted.
         let taken = match mem::replace(&mut self.stage, Stage::Raw(0)) {
             Stage::Head(head) => return self.take_head(head, bytes, sink),
             Stage::Waiting(waiting) => self.take_waiting(waiting, bytes, sink),
@@ -152,12 +152,12 @@ impl Side {
         taken
     }
 
-    /// A head comes next.
+    /// Expects a head next.
     pub(crate) fn expect_head(&mut self) {
         self.stage = Stage::Head(PartialHead::default());
     }
 
-    /// A body comes next; without a length it goes on until the connection ends.
+    /// Expects a body next. A body without a length ends with the connection.
     pub(crate) fn expect_body(&mut self, length: Option<u64>) {
         match length {
             Some(0) => self.expect_head(),
@@ -165,19 +165,19 @@ impl Side {
         }
     }
 
-    /// Frames come next. `extended`: the handshake has agreed on extensions.
+    /// Expects frames next. `extended`: the handshake has agreed on extensions.
     pub(crate) fn expect_frames(&mut self, extended: bool) {
         let frames = FrameReader::new(self.from, self.keep, extended);
         self.stage = Stage::Frames(Box::new(frames));
     }
 
-    /// What comes next depends on a response: keeps the bytes until then.
+    /// Stores the next bytes until a response arrives, which decides what they are.
     pub(crate) fn wait(&mut self) {
         self.stage = Stage::Waiting(Vec::new());
     }
 
-    /// Ends the wait for a response; returns the bytes that arrived meanwhile. `None`: it did
-    /// not wait.
+    /// Ends the wait for a response. Returns the bytes that arrived during the wait, or `None`
+    /// if there was no wait.
     pub(crate) fn end_wait(&mut self) -> Option<Vec<u8>> {
         match &mut self.stage {
             Stage::Waiting(waiting) => Some(mem::take(waiting)),
@@ -206,7 +206,7 @@ impl Side {
         }
     }
 
-    /// The connection has ended: shows what is not complete.
+    /// Makes events for incomplete data, because the connection has ended.
     pub(crate) fn finish(&mut self, sink: &mut Sink<'_>) {
         match mem::replace(&mut self.stage, Stage::Raw(0)) {
             Stage::Head(PartialHead { bytes, .. }) | Stage::Waiting(bytes) => {
@@ -227,7 +227,7 @@ impl Side {
     }
 }
 
-/// Whether these may be the first bytes of a request, or of a response.
+/// Whether these bytes can begin a request or, from the server, a response.
 fn begins_like_http(from: Direction, head: &[u8]) -> bool {
     let response = b"HTTP/";
     let known = head.len().min(response.len());
@@ -239,7 +239,7 @@ fn begins_like_http(from: Direction, head: &[u8]) -> bool {
 
 #[cfg(test)]
 impl Side {
-    /// The memory held for bytes of the peer.
+    /// The memory that stores bytes of the peer.
     pub(crate) fn held(&self) -> usize {
         match &self.stage {
             Stage::Head(PartialHead { bytes, .. }) | Stage::Waiting(bytes) => bytes.capacity(),

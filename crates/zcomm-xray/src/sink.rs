@@ -1,4 +1,4 @@
-//! Where a decoder's output goes: events to the caller, or into a counter while none are shown.
+//! Passes a decoder's events to the caller, or counts them while they are not shown.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use crate::{
     rules::{BrokenRule, Direction},
 };
 
-/// Takes the output of a decoder.
+/// Receives the output of a decoder.
 pub(crate) struct Sink<'a> {
     pub(crate) time: Duration,
     pub(crate) conn: u64,
-    /// Called with each event; `None` while none are shown.
+    /// Called with each event; `None` while events are not shown.
     pub(crate) on_event: Option<&'a mut dyn FnMut(Event)>,
     /// The number of frames and heads that were not shown.
     pub(crate) hidden: u64,
-    /// Called with the bytes that may be recorded.
+    /// Called with the bytes that may be recorded; `None` if there is no recording.
     pub(crate) recorder: Option<&'a mut Recorder<'a>>,
 }
 
-/// Gets the sender, bytes that may be recorded, and the number of bytes after them that may
-/// not.
+/// A function that receives the sender, the bytes that may be recorded, and the number of bytes
+/// after them that must not be recorded.
 pub(crate) type Recorder<'a> = dyn FnMut(Direction, &[u8], u64) + 'a;
 
 impl Sink<'_> {

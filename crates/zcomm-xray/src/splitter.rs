@@ -1,18 +1,18 @@
-//! Where the frames and HTTP heads of one direction end (RFC 6455 section 5.2).
+//! Finds where the frames and HTTP heads of one direction end (RFC 6455 section 5.2).
 //!
 //! ```text
 //!  FIN RSV opcode │ MASK length │ longer length    │ masking key │ payload …
 //!      1 byte     │   1 byte    │ 0, 2 or 8 bytes  │ 0 or 4      │ length bytes
 //! ```
 //!
-//! The network may cut the bytes anywhere. A [`Splitter`] cuts them again, where a header or a
-//! frame ends. It keeps one header and one length, never a payload: a frame of a gigabyte
-//! needs no more memory than an empty one. The decoder, the server's reads and `zcomm chaos`
-//! share it.
+//! The network may divide the bytes anywhere. A [`Splitter`] divides them again: where a header
+//! or a frame ends. It stores one header and one length, never a payload. So a frame of one
+//! gigabyte needs no more memory than an empty frame. The decoder, the server and `zcomm chaos`
+//! all use it.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// The longest header: two bytes, eight of length, four of masking key.
+/// The size of the longest header (bytes): 2, then 8 for the length and 4 for the masking key.
 const MAX_HEADER: usize = 14;
 
 /// Splits the bytes of one direction into headers and payloads.
@@ -28,16 +28,16 @@ pub struct Splitter {
 pub enum Piece<'a> {
     /// The complete header.
     Header(FrameHeader),
-    /// Some bytes of the payload, at least one.
+    /// One or more bytes of the payload.
     Payload(&'a [u8]),
 }
 
 impl Splitter {
-    /// Takes the next piece off the front of `bytes`. Returns `None` when it needs more bytes;
-    /// it has taken all of these by then.
+    /// Removes the next piece from the front of `bytes` and returns it. Returns `None` when all
+    /// `bytes` are used and the next piece needs more.
     ///
-    /// After a header without a [valid length](FrameHeader::has_valid_length) the pieces mean
-    /// nothing.
+    /// After a header without a [valid length](FrameHeader::has_valid_length), the pieces have
+    /// no meaning.
     pub fn next<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<Piece<'a>> {
         if self.left == 0 {
             let header = self.header.read(bytes)?;
@@ -55,7 +55,7 @@ impl Splitter {
         self.left > 0 || self.header.known > 0
     }
 
-    /// The bytes of a header that is not complete.
+    /// The bytes that have arrived of an incomplete header.
     pub(crate) fn partial_header(&self) -> &[u8] {
         self.header.as_bytes()
     }
@@ -70,10 +70,10 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Takes bytes off the front until the header is complete, then starts again.
+    /// Reads bytes from the front. Returns a complete header, and then starts a new one.
     fn read(&mut self, bytes: &mut &[u8]) -> Option<FrameHeader> {
-        // Most headers arrive whole. The server does this for every frame, and it is three
-        // times as fast as byte by byte.
+        // Most headers arrive in one piece. The server runs this for every frame, and copying
+        // the header at once is three times as fast as a loop over its bytes.
         if self.known == 0
             && let Some(first) = bytes.first_chunk()
         {
@@ -92,7 +92,7 @@ impl FrameHeader {
         Some(std::mem::take(self))
     }
 
-    /// The length of the header (bytes), as far as the bytes that have arrived tell it.
+    /// The length of the header (bytes), computed from the bytes that have arrived so far.
     fn size(&self) -> u8 {
         match self.known {
             0 | 1 => 2,
@@ -100,7 +100,7 @@ impl FrameHeader {
         }
     }
 
-    /// The bytes of a length that does not fit in seven bits.
+    /// The extra bytes of the length; empty if the length fits in seven bits.
     fn long_length(&self) -> &[u8] {
         match self.bytes[1] & 0x7f {
             126 => &self.bytes[2..4],
@@ -147,7 +147,7 @@ impl FrameHeader {
         self.bytes[0] & 0x08 != 0
     }
 
-    /// Whether the frame is a message, or a part of one.
+    /// Whether this frame carries a message or a part of a message.
     pub fn is_data(&self) -> bool {
         matches!(
             self.opcode(),
@@ -155,7 +155,7 @@ impl FrameHeader {
         )
     }
 
-    /// Whether the frame is a message by itself.
+    /// Whether this one frame is a whole message.
     pub fn is_message(&self) -> bool {
         let begins = matches!(self.opcode(), OpCode::Data(Data::Text | Data::Binary));
         begins && self.fin()
@@ -182,7 +182,7 @@ impl FrameHeader {
         }
     }
 
-    /// The length of the frame, header included (bytes).
+    /// The length of the whole frame, including its header (bytes).
     pub fn frame_size(&self) -> u64 {
         self.length().saturating_add(self.known.into())
     }
@@ -195,8 +195,8 @@ impl FrameHeader {
         }
     }
 
-    /// Whether the highest bit of the length is 0, as it must be. If it is not, the end of the
-    /// frame is unknown.
+    /// Whether the highest bit of the length is 0, as RFC 6455 requires. If the bit is 1, the
+    /// end of the frame is unknown.
     pub fn has_valid_length(&self) -> bool {
         self.length() >> 63 == 0
     }
@@ -206,19 +206,19 @@ impl FrameHeader {
 #[derive(Default)]
 pub struct HeadEnd(Line);
 
-/// The place in a line of a head.
+/// Where the next byte is in its line.
 #[derive(Clone, Copy, Default)]
 enum Line {
     #[default]
     Text,
     Start,
-    /// After a carriage return at the start.
+    /// After a carriage return that is the first byte of its line.
     Return,
 }
 
 impl HeadEnd {
-    /// Reads the next bytes of a head. Returns the number of bytes up to its end, the empty
-    /// line included, or `None` when the head goes on. Lines may end with `\n` alone.
+    /// Reads the next bytes of a head. Returns the number of bytes up to and including the empty
+    /// line, or `None` if the head is not complete. A line may end with `\n` without `\r`.
     pub fn find(&mut self, bytes: &[u8]) -> Option<usize> {
         for (byte, length) in bytes.iter().zip(1..) {
             self.0 = match (byte, self.0) {
@@ -239,7 +239,7 @@ mod tests {
     use std::io::Cursor;
     use tokio_tungstenite::tungstenite::protocol::frame as codec;
 
-    /// The headers in these bytes, and all bytes that came out, in pieces of this size.
+    /// Splits `bytes` in pieces of `size`. Returns the headers, and all bytes of all pieces.
     fn split(bytes: &[u8], size: usize) -> (Vec<FrameHeader>, Vec<u8>, Splitter) {
         let mut splitter = Splitter::default();
         let (mut headers, mut out) = (Vec::new(), Vec::new());
@@ -258,8 +258,8 @@ mod tests {
         (headers, out, splitter)
     }
 
-    /// The codec's own parser stops at a reserved opcode without telling the length, so it
-    /// gets another opcode in its place.
+    /// Parses a header with the codec. The codec's parser returns no length for a reserved
+    /// opcode, so this function gives it another opcode.
     fn parsed_by_the_codec(bytes: &[u8]) -> Option<(codec::FrameHeader, u64, usize)> {
         let mut shown = bytes.to_vec();
         if let Some(first) = shown.first_mut() {
@@ -303,7 +303,7 @@ mod tests {
     }
 
     proptest! {
-        /// Frames of any kind, cut anywhere: the same headers, and every byte comes out.
+        /// The size of the pieces changes no header, and the splitter returns every byte.
         #[test]
         fn the_cuts_of_the_network_change_nothing(
             frames in prop::collection::vec(
@@ -334,7 +334,7 @@ mod tests {
             prop_assert!(headers.len() >= frames.len() && out.len() >= complete);
         }
 
-        /// The codec and the splitter must not disagree about where a frame ends.
+        /// The codec and the splitter must agree where a frame ends.
         #[test]
         fn a_header_means_what_it_means_to_the_codec(
             bytes in prop::collection::vec(any::<u8>(), 0..20),

@@ -1,20 +1,20 @@
-//! UTF-8 that arrives in pieces.
+//! Checks UTF-8 text that arrives in pieces.
 //!
-//! A frame may end in the middle of a character (RFC 6455 section 5.6), so one piece cannot be
-//! checked alone. Keeping the whole text would let a peer fill our memory. So the checker keeps
-//! at most three bytes: the beginning of one character.
+//! A frame may end in the middle of a character (RFC 6455 section 5.6), so a piece cannot be
+//! checked alone. If the checker stored the whole text, a peer could fill the memory. So it
+//! stores at most three bytes: the start of one character.
 
 /// Checks a text piece by piece.
 #[derive(Default)]
 pub(crate) struct Utf8 {
-    /// The beginning of a character: at most three bytes.
+    /// The start of an incomplete character: at most three bytes.
     begun: Vec<u8>,
-    /// Whether a byte was not UTF-8.
+    /// Whether the text contains a byte that is not UTF-8.
     pub(crate) wrong: bool,
 }
 
 impl Utf8 {
-    /// Reads the next piece. Returns false from the first byte that is not UTF-8.
+    /// Reads the next piece. Returns false if this piece or an earlier piece is not UTF-8.
     pub(crate) fn follow(&mut self, piece: &[u8]) -> bool {
         if self.wrong {
             return false;
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Bytes that are often nearly UTF-8.
+    /// Generates bytes that are UTF-8, nearly UTF-8 or random.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         let text = any::<String>().prop_map(String::into_bytes);
         let cut = (any::<String>(), any::<u8>(), any::<prop::sample::Index>()).prop_map(

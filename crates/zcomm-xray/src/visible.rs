@@ -1,4 +1,4 @@
-//! Which characters may reach a terminal.
+//! Decides which characters may be printed on a terminal.
 //!
 //! Text from a peer can move the cursor, change the window title, or reverse the direction of
 //! a line. Such characters are replaced before the text is shown.
@@ -17,8 +17,8 @@ pub fn is_visible(c: char) -> bool {
     )
 }
 
-/// Returns a peer's text, cut after `most` characters, with a picture in place of each
-/// character that controls a terminal: `\u{241b}` for ESC.
+/// Returns at most `most` characters of a peer's text; `\u{2026}` marks a cut. A picture
+/// replaces each character that controls a terminal, such as `\u{241b}` for ESC.
 #[must_use]
 pub fn pictured(text: &str, most: usize) -> String {
     let picture = |c: char| match c {

@@ -1,12 +1,12 @@
-//! A client of the chat that loses no message unnoticed.
+//! A client of the chat. It loses no message without telling its caller.
 //!
-//! [`Client`] reconnects by itself, but does not know what was sent or missed around the break.
-//! Three agreements with the server close that hole, and `conversation` keeps them:
+//! [`Client`] reconnects by itself. But it does not know which messages were sent or missed when
+//! a connection broke. `conversation` solves this together with the server, in three ways:
 //!
-//! - **positions**: it reconnects with the last number that it has seen of each log, so the server
-//!   sends what comes after it, and the caller gets each message once;
-//! - **gaps**: the server names the messages that it cannot send any more, and the caller gets that
-//!   like a message;
+//! - **positions**: the client reconnects with the last position that it saw in each log. The
+//!   server sends the messages after it, and the caller gets each message once;
+//! - **gaps**: the server names the messages that it cannot send any more, and the caller gets
+//!   the gap as a message;
 //! - **the outbox**: it keeps each message until the server acknowledges it.
 //!
 //! ```no_run
@@ -27,7 +27,7 @@
 //! # }
 //! ```
 //!
-//! The outbox is in memory, and ends with the program. In production it is on disk.
+//! The outbox is in memory and is lost when the program ends. In production, keep it on disk.
 
 use tokio::time::{Instant, timeout_at};
 
@@ -45,19 +45,20 @@ use crate::{
 /// A client of the chat.
 pub struct ChatClient {
     client: Client,
-    /// The address without the query that we add.
+    /// The address of the server, without the query that this client adds.
     url: String,
     /// The name to ask for.
     wanted: String,
     conversation: Conversation,
-    /// The ids of messages are this prefix and a number.
+    /// The id of a message is this prefix and a number.
     id_prefix: String,
     last_id: u64,
 }
 
 impl ChatClient {
-    /// A client that will connect as these options say, under this name if it is free, at the
-    /// first call of [`next`](ChatClient::next).
+    /// Makes a client with these options. It connects at the first call of
+    /// [`next`](ChatClient::next) and asks for this name. The name may be taken: see
+    /// [`name`](ChatClient::name).
     ///
     /// # Errors
     /// When the operating system has no random bytes.
@@ -76,14 +77,14 @@ impl ChatClient {
         Ok(chat)
     }
 
-    /// The name that the server gave us; before that, the name that we ask for.
+    /// The name that the server gave this client; before that, the name that it will ask for.
     #[must_use]
     pub fn name(&self) -> &str {
         let me = self.conversation.me.as_ref();
         me.map_or(&self.wanted, |me| &me.name)
     }
 
-    /// The rooms that we are in, or join as soon as there is a connection.
+    /// The rooms that the client is in, or will join when it is connected.
     #[must_use]
     pub fn rooms(&self) -> &[String] {
         &self.conversation.rooms
@@ -95,15 +96,16 @@ impl ChatClient {
         self.conversation.outbox.len()
     }
 
-    /// Whether the outbox is full: it holds 100 messages.
+    /// Whether the outbox is full, with 100 messages.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.conversation.outbox.is_full()
     }
 
-    /// Sends a message to a room. Returns its id, with which [`ChatEvent::Acknowledged`] or
-    /// [`ChatEvent::Failed`] will come; the latter at once for a room that we have not
-    /// [joined](ChatClient::join). Returns `None` when 100 messages wait already.
+    /// Sends a message to a room, and returns the id of the message. A later
+    /// [`ChatEvent::Acknowledged`] or [`ChatEvent::Failed`] has this id. The message fails at
+    /// once if the client has not [joined](ChatClient::join) the room. Returns `None` when the
+    /// outbox is full, with 100 messages.
     pub fn chat(&mut self, room: &str, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Chat {
             room: room.to_owned(),
@@ -112,7 +114,7 @@ impl ChatClient {
         })
     }
 
-    /// Sends a message to all clients; otherwise like [`chat`](ChatClient::chat).
+    /// Sends a message to all clients. Returns the same as [`chat`](ChatClient::chat).
     pub fn broadcast(&mut self, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Broadcast {
             text: text.to_owned(),
@@ -120,7 +122,7 @@ impl ChatClient {
         })
     }
 
-    /// Sends a message to one person; otherwise like [`chat`](ChatClient::chat).
+    /// Sends a message to one person. Returns the same as [`chat`](ChatClient::chat).
     pub fn direct(&mut self, to: &str, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Direct {
             to: to.to_owned(),
@@ -129,30 +131,30 @@ impl ChatClient {
         })
     }
 
-    /// Joins a room, now and after each reconnect.
+    /// Joins a room now, and again after each reconnect.
     pub fn join(&mut self, room: &str) {
         self.conversation.join(room);
     }
 
-    /// Leaves a room. The messages that wait for it fail.
+    /// Leaves a room. Messages to this room that are still in the outbox fail.
     pub fn leave(&mut self, room: &str) {
         self.conversation.leave(room);
     }
 
-    /// Sends a message without an ack, e.g. a [`ClientMessage::Ping`]. Without a connection it is
-    /// dropped.
+    /// Sends a message that gets no ack, such as a [`ClientMessage::Ping`]. Without a
+    /// connection, the message is dropped.
     pub fn ask(&mut self, message: ClientMessage) {
         self.conversation.link.transmit(message);
     }
 
-    /// Waits for the next event; `None` after the last. Cancel-safe.
+    /// Waits for the next event. Returns `None` after the last event. Cancel-safe.
     pub async fn next(&mut self) -> Option<ChatEvent> {
         loop {
             if let Some(event) = self.conversation.events.pop_front() {
                 return Some(event);
             }
             while let Some(message) = self.conversation.outgoing(Instant::now()) {
-                // A failure ends the connection, which is the next event.
+                // If this fails, the connection has ended. The next event says so.
                 self.client.send(message).await.ok();
             }
             let event = match self.conversation.due(Instant::now()) {
@@ -179,7 +181,7 @@ impl ChatClient {
     /// Closes the connection and does not reconnect. The messages in the outbox fail.
     ///
     /// # Errors
-    /// As [`Client::close`].
+    /// The errors of [`Client::close`].
     pub async fn close(&mut self) -> Result<CloseReason> {
         self.client.close(CloseReason::NORMAL, "").await
     }
@@ -209,15 +211,15 @@ impl ChatClient {
         self.conversation.events.push_back(event);
     }
 
-    /// Starts again, also after an end that [`Client`] takes as final.
+    /// Makes a new [`Client`]: after some close codes, the old one does not connect again.
     fn connect_anew(&mut self) {
         let url = self.address();
         let options = self.client.options().clone();
         self.client = Client::new(ConnectOptions { url, ..options });
     }
 
-    /// The address of the next connection. It says in its query who we are, because a browser has
-    /// no other place for that, and both use the same server.
+    /// The address of the next connection. Its query contains the name and the session. A
+    /// browser can send them only there, and browsers use the same server.
     fn address(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("name", &self.wanted);

@@ -1,10 +1,10 @@
 //! The state of a client of the chat, and how each message from the server changes it.
 //!
-//! There is no socket here: messages come in, and messages to send and events for the caller come
-//! out. So a test needs no network; `chat_client` moves the messages.
+//! There is no socket here. This code receives messages, and returns messages to send and events
+//! for the caller. So a test needs no network. `chat_client` does the sending and receiving.
 //!
-//! What outlives a connection (who we are, what we have seen, what is not acknowledged) is apart
-//! from the [`Link`], which a break replaces.
+//! The name, the positions and the outbox stay when a connection breaks. The state of one
+//! connection is in the [`Link`], and a new connection gets a new `Link`.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -17,18 +17,18 @@ use crate::{
     envelope::{ClientMessage, Code, Fault, INBOX, SERVER_LOG, Seq, ServerMessage, Stamped},
 };
 
-/// The pause when a server says "later" without a time.
+/// The pause when a server asks the client to wait but does not say how long.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause that a server can ask for.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// The client ids of one server that are remembered. Any of them may be on a message of ours.
+/// The maximum number of client ids to remember. A message from this client may have any of them.
 const MAX_CLIENT_IDS: usize = 20;
 
-/// A conversation over any number of connections.
+/// A conversation over several connections, one after the other.
 #[derive(Default)]
 pub(crate) struct Conversation {
     pub(crate) me: Option<Me>,
-    /// The rooms to join on each connection.
+    /// The rooms to join again on each connection.
     pub(crate) rooms: Vec<String>,
     pub(crate) outbox: Outbox,
     pub(crate) link: Link,
@@ -37,20 +37,20 @@ pub(crate) struct Conversation {
     pub(crate) events: VecDeque<ChatEvent>,
 }
 
-/// Who we are for the server, as the last welcome says.
+/// The client's identity, as the last welcome says.
 pub(crate) struct Me {
     pub(crate) name: String,
-    /// The secret that resumes our session.
+    /// The secret that resumes the session.
     session: String,
-    /// The run of the server.
+    /// The epoch of the server: a new one after each restart.
     epoch: String,
-    /// The ids that this run of the server has given us, the newest first.
+    /// The client ids that the server gave this client in this epoch, the newest first.
     client_ids: VecDeque<String>,
 }
 
 impl Conversation {
-    /// Notes the end of the connection. Returns whether to connect again although the server
-    /// closed for good: a message that was too large is given up, and would not end the next one.
+    /// Handles the end of a connection. Returns true if the server closed it because of a message
+    /// that was too large. This message fails, so the client can connect again.
     pub(crate) fn disconnected(&mut self, end: &End) -> bool {
         let too_large = matches!(end, End::ByPeer(why) if why.code() == CloseReason::TOO_BIG);
         let id = self.outbox.under_way().filter(|_| too_large);
@@ -64,7 +64,7 @@ impl Conversation {
         id.is_some()
     }
 
-    /// What the address of the next connection says: our session, and what we have seen.
+    /// The query of the next connection's address: the session and the last positions.
     pub(crate) fn query(&self) -> Vec<(&'static str, String)> {
         let Some(me) = &self.me else { return vec![] };
         let positions = [("direct", INBOX), ("broadcast", SERVER_LOG)]
@@ -75,14 +75,14 @@ impl Conversation {
             .collect()
     }
 
-    /// The next message to send now.
+    /// Returns the next message to send now.
     pub(crate) fn outgoing(&mut self, now: Instant) -> Option<ClientMessage> {
         let next = self.link.outgoing(&self.positions, now);
         let may = |message: &_| self.link.may_send(message, &self.positions, now);
         next.or_else(|| self.outbox.send(now, may))
     }
 
-    /// The time at which there is something to do although no message has come.
+    /// The time of the next action that does not wait for a message.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let outbox = self.outbox.due().filter(|_| self.link.welcomed);
         let link = self.link.due(&self.positions, now);
@@ -109,14 +109,14 @@ impl Conversation {
         self.rooms.iter().any(|other| other == room)
     }
 
-    /// Puts a message with an id into the outbox. Returns `false` when that is full.
+    /// Puts a message with an id into the outbox. Returns `false` when the outbox is full.
     pub(crate) fn say(&mut self, message: ClientMessage) -> bool {
         let kept = self.outbox.put(message);
         self.fail_outside("you are not in this room: join it first");
         kept
     }
 
-    /// Gives up the messages for rooms that we do not join: they would wait for ever.
+    /// Removes messages to rooms that the client does not join: they would wait forever.
     fn fail_outside(&mut self, why: &str) {
         let rooms = &self.rooms;
         let outside = self.outbox.remove_all(
@@ -125,7 +125,7 @@ impl Conversation {
         self.fail(outside, why);
     }
 
-    /// Gives up all messages of the outbox.
+    /// Removes all messages from the outbox. The caller gets a `Failed` event for each.
     pub(crate) fn fail_all(&mut self) {
         let all = self.outbox.remove_all(|_| true);
         self.fail(all, "the connection has ended");
@@ -196,9 +196,9 @@ impl Conversation {
         true
     }
 
-    /// The id of the message that is in the log, as this message shows. A message of ours that
-    /// comes back counts as its ack. It must have a client id of ours: another client can choose
-    /// the same message id.
+    /// Returns the id of a message that is in the log, if `message` proves it. `message` can be
+    /// an ack, or the server's copy of a message from this client. The copy must have a client id
+    /// of this client, because another client can choose the same message id.
     fn acknowledged(&self, message: &ServerMessage) -> Option<String> {
         match message {
             ServerMessage::Ack { id, .. } => Some(id.clone()),
@@ -212,7 +212,7 @@ impl Conversation {
         }
     }
 
-    /// Our client ids with this one. Another run of the server counts from 1 again.
+    /// The client ids of this epoch, including `newest`. Another epoch counts from 1 again.
     fn client_ids(&self, epoch: &str, newest: &String) -> VecDeque<String> {
         let before = self.me.as_ref().filter(|me| me.epoch == epoch);
         let mut ids = before.map_or_else(VecDeque::new, |me| me.client_ids.clone());
@@ -232,11 +232,11 @@ impl Conversation {
 
     fn joined(&mut self, room: &str, epoch: &str, end: u64, now: Instant) -> bool {
         if !self.is_in(room) {
-            return false; // left in the meantime
+            return false; // the client has left the room
         }
         let last = self.positions.position(room);
         if last.is_some_and(|last| last.epoch == epoch && last.seq > end) {
-            self.positions.forget(room); // a position that this log never had
+            self.positions.forget(room); // this log never had that position
         }
         if end == 0 {
             self.positions.begin(room, epoch, 0);
@@ -245,24 +245,24 @@ impl Conversation {
         true
     }
 
-    /// Moves past a gap, so that the next connection does not ask for it.
+    /// Moves past a gap, so that the next connection does not ask for these messages.
     fn gap(&mut self, log: &str, epoch: &str, to: Option<u64>) {
         if let Some(current) = self.epoch_of(log) {
-            // The gap of an older epoch leads to the beginning of this one. (A gap of the inbox
-            // has the server's epoch, although its positions belong to the session.)
+            // After a gap in an older epoch, continue at the start of the current epoch. (A gap
+            // in the inbox has the server's epoch, but its positions belong to the session.)
             let is_current = log == INBOX || epoch == current;
             let to = to.filter(|_| is_current).unwrap_or(0);
             self.positions.advance(log, &current, to);
         }
     }
 
-    /// Moves to this position of a log, and returns whether it is new.
+    /// Moves to this position in a log. Returns whether the position is new.
     fn advance(&mut self, log: &str, seq: Seq) -> bool {
         let epoch = self.epoch_of(log);
         epoch.is_some_and(|epoch| self.positions.advance(log, &epoch, seq.0))
     }
 
-    /// The epoch of this log now; `None` for a room that we are not in.
+    /// The current epoch of a log; `None` for a room that the client is not in.
     fn epoch_of(&self, log: &str) -> Option<String> {
         match log {
             INBOX => self.me.as_ref().map(|me| me.session.clone()),
@@ -277,7 +277,7 @@ impl Conversation {
         let message = id.and_then(|id| self.outbox.get(id)).cloned();
         match (fault.code, message) {
             (Code::RateLimited | Code::Busy, _) => {
-                // For any message: to send it again is safe.
+                // The fault may be about any message. To send a message again is safe.
                 let pause = fault.retry_ms.map_or(DEFAULT_PAUSE, Duration::from_millis);
                 let later = now + pause.min(MAX_PAUSE);
                 self.outbox.send_again(Some(later));

@@ -1,7 +1,8 @@
-//! What a client of the chat tells its caller.
+//! The events that a client of the chat gives to its caller.
 //!
-//! A message that the caller sends has three possible ends: it is in the log, it is not, or that
-//! is unknown. Programs often forget the third. [`ChatEvent::Failed`] covers the last two.
+//! A message that the caller sends has three possible results: it is in the log, it is not in
+//! the log, or the client cannot know. Programs often forget the third result.
+//! [`ChatEvent::Failed`] means the second or the third.
 
 use zcomm_core::{Event, Message};
 
@@ -10,22 +11,22 @@ use crate::envelope::Stamped;
 /// An event in a chat.
 #[derive(Debug)]
 pub enum ChatEvent {
-    /// A message from the server, each once.
+    /// A message from the server. The caller gets each message once.
     Received(Stamped),
-    /// A message from the server that this program does not know.
+    /// A message from the server that this client cannot read.
     Unknown(Message),
     /// The message with this id is in the log.
     Acknowledged {
-        /// As [`chat`](crate::ChatClient::chat) returned it.
+        /// The id that [`chat`](crate::ChatClient::chat) returned.
         id: String,
     },
     /// The message with this id was never acknowledged, and will not be sent again.
     Failed {
-        /// As [`chat`](crate::ChatClient::chat) returned it.
+        /// The id that [`chat`](crate::ChatClient::chat) returned.
         id: String,
-        /// The reason, in words. They can be the server's.
+        /// The reason, as a sentence from the client or the server.
         why: String,
     },
-    /// An event of the connection; never [`Event::Message`].
+    /// An event of the connection, but never [`Event::Message`].
     Connection(Event),
 }

@@ -1,7 +1,7 @@
-//! What a client of the chat knows of one connection.
+//! The state of a client on one connection.
 //!
-//! A client joins its rooms again on each connection, and a request of the last connection gets no
-//! answer on the next. So all of this is in one value, which a break replaces.
+//! A client joins its rooms again on each connection. An old request gets no answer on a new
+//! connection. So this state is one value, and a new connection starts with a new value.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,36 +15,37 @@ use crate::{
     envelope::{ClientMessage, Seq},
 };
 
-/// The time for the server's welcome. A server that does not send one is not a chat.
+/// The time to wait for the server's welcome. A server that sends no welcome is not a chat.
 pub(crate) const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time to read what a room's log has already, before the client sends its own messages there:
-/// one of them may be in that log. After it, a message twice is better than a message never sent.
+/// The longest time to read a room's log before the client sends a message to the room. The
+/// message may be in the log already. After this time the client sends it again: a message that
+/// appears twice is better than a lost message.
 const CATCH_UP: Duration = Duration::from_secs(3);
 
-/// One connection to the chat.
+/// The state of one connection to the chat.
 #[derive(Default)]
 pub(crate) struct Link {
-    /// The time by which the welcome must come; `None` without a connection.
+    /// The time by which the welcome must arrive; `None` if the client does not wait for it.
     welcome_due: Option<Instant>,
-    /// The welcome has come: the server accepts messages.
+    /// Whether the welcome has arrived. After the welcome, the server accepts messages.
     pub(crate) welcomed: bool,
     outgoing: VecDeque<ClientMessage>,
-    /// Rooms that the client has asked to join, in that order, without an answer.
+    /// Rooms that the client has asked to join, without an answer yet, the oldest request first.
     joining: VecDeque<String>,
-    /// The time at which to ask for them again.
+    /// The time at which to ask for the rooms in `joining` again.
     pub(crate) rejoin: Option<Instant>,
     joined: HashMap<String, JoinedRoom>,
 }
 
 struct JoinedRoom {
     epoch: String,
-    /// The end of its log at the time of the join.
+    /// The end of the room's log when the client joined.
     end: u64,
     since: Instant,
 }
 
 impl Link {
-    /// A connection that was opened now.
+    /// The state of a connection that was opened now.
     pub(crate) fn opened(now: Instant) -> Link {
         Link {
             welcome_due: Some(now + WELCOME_TIMEOUT),
@@ -52,7 +53,7 @@ impl Link {
         }
     }
 
-    /// A connection on which the welcome has come.
+    /// The state of a connection on which the welcome has arrived.
     pub(crate) fn welcomed() -> Link {
         Link {
             welcomed: true,
@@ -60,19 +61,19 @@ impl Link {
         }
     }
 
-    /// Whether the server has sent no welcome in time.
+    /// Whether the welcome is too late.
     pub(crate) fn is_silent(&self, now: Instant) -> bool {
         self.welcome_due.is_some_and(|due| due <= now)
     }
 
-    /// Sends a message now. Without a connection it is dropped.
+    /// Sends a message now. Before the welcome, the message is dropped.
     pub(crate) fn transmit(&mut self, message: ClientMessage) {
         if self.welcomed {
             self.outgoing.push_back(message);
         }
     }
 
-    /// The next message to send that is not in the outbox.
+    /// Returns the next message to send, except for the messages in the outbox.
     pub(crate) fn outgoing(&mut self, seen: &Positions, now: Instant) -> Option<ClientMessage> {
         if self.rejoin.take_if(|due| *due <= now).is_some() {
             for room in std::mem::take(&mut self.joining) {
@@ -82,9 +83,9 @@ impl Link {
         self.outgoing.pop_front()
     }
 
-    /// Asks to join a room from the last position that the client has seen.
+    /// Asks to join a room and to get the messages after the last position that the client saw.
     pub(crate) fn join(&mut self, room: String, seen: &Positions) {
-        // Once, however often the server says that the client is not in the room.
+        // Ask once, even if the server says many times that the client is not in the room.
         if self.welcomed && !self.joining.contains(&room) {
             self.joined.remove(&room);
             self.joining.push_back(room.clone());
@@ -94,12 +95,12 @@ impl Link {
         }
     }
 
-    /// Returns the room that the server has refused. It answers in the order of the requests.
+    /// Returns the refused room: the oldest, because the server answers in the order of requests.
     pub(crate) fn refused(&mut self) -> Option<String> {
         self.joining.pop_front()
     }
 
-    /// Notes that the client is in this room, whose log has `end` messages.
+    /// Records that the client is in this room. The room's log has `end` messages.
     pub(crate) fn joined(&mut self, room: &str, epoch: &str, end: u64, since: Instant) {
         self.joining.retain(|other| other != room);
         let epoch = epoch.to_owned();
@@ -107,7 +108,7 @@ impl Link {
         self.joined.insert(room.to_owned(), joined);
     }
 
-    /// Notes that the client is not in this room, and does not ask to join it.
+    /// Records that the client is not in this room and does not ask to join it.
     pub(crate) fn left(&mut self, room: &str) {
         self.joined.remove(room);
         self.joining.retain(|other| other != room);
@@ -129,7 +130,7 @@ impl Link {
         }
     }
 
-    /// The time at which there is something to do although no message has come.
+    /// The time of the next action that does not wait for a message.
     pub(crate) fn due(&self, seen: &Positions, now: Instant) -> Option<Instant> {
         let rooms = self.joined.iter();
         let ready = rooms.map(|(room, joined)| joined.ready_at(room, seen));
@@ -139,8 +140,8 @@ impl Link {
 }
 
 impl JoinedRoom {
-    /// The time from which on the client can send to this room: as soon as it has read the log up
-    /// to `end`.
+    /// The time at which the client can send to this room: when it has read the log up to `end`,
+    /// or when `CATCH_UP` is over.
     fn ready_at(&self, room: &str, seen: &Positions) -> Instant {
         match seen.has(room, &self.epoch, self.end) {
             true => self.since,

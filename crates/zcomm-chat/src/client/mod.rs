@@ -1,7 +1,7 @@
-//! The client of the chat: it keeps its messages until the server acknowledges them, and resumes
+//! The client of the chat. It keeps its messages until the server acknowledges them, and resumes
 //! after a broken connection.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each module uses only modules above it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod outbox;
 pub(crate) mod positions;
 

@@ -1,12 +1,12 @@
-//! Messages that the client has sent, or will send, and that are not acknowledged yet.
+//! Stores the messages that the server has not acknowledged yet.
 //!
-//! When a connection breaks, its last messages may have arrived or not. So the client keeps each
-//! message until the server acknowledges it, and sends it again on the next connection *with the
-//! same id*, by which the server recognises it. Without the id it could be in the log twice;
-//! without the outbox it could be lost.
+//! When a connection breaks, the client cannot know whether its last message arrived. So it
+//! keeps each message until the server acknowledges it. It sends the message again on the next
+//! connection *with the same id*, and the server recognises the id. Without the id, a message
+//! could be in the log twice. Without the outbox, a message could be lost.
 //!
-//! One message is under way at a time. That keeps the order over any number of broken connections,
-//! and a long queue stays within the rate limit.
+//! The client sends one message at a time and waits for its ack. So messages stay in order
+//! although connections break, and a long queue stays within the rate limit.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -14,16 +14,16 @@ use tokio::time::Instant;
 
 use crate::envelope::ClientMessage;
 
-/// Messages that an outbox holds.
+/// The maximum number of messages in an outbox.
 const MAX_WAITING: usize = 100;
-/// The time to wait for an ack. To send again is safe, since the server knows the id.
+/// The time to wait for an ack before sending again. That is safe: the server knows the id.
 const ACK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The messages, the oldest first. Each has an id.
+/// The messages without an ack, the oldest first. Each message has an id.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     waiting: VecDeque<ClientMessage>,
-    /// The id of the message that was sent and is not acknowledged, and when to send it again.
+    /// The id of the message that was sent and has no ack yet, and the time to send it again.
     under_way: Option<(String, Instant)>,
     paused_until: Option<Instant>,
 }
@@ -44,7 +44,7 @@ impl Outbox {
         !removed.is_empty()
     }
 
-    /// Removes the messages for which `which` is true, and returns their ids.
+    /// Removes the messages for which `which` returns true, and returns their ids.
     pub(crate) fn remove_all(&mut self, which: impl Fn(&ClientMessage) -> bool) -> Vec<String> {
         let removed = self.waiting.iter().filter(|message| which(message));
         let ids = removed.filter_map(|message| message.id().map(str::to_owned));
@@ -54,12 +54,12 @@ impl Outbox {
         ids
     }
 
-    /// The message with this id.
+    /// Returns the message with this id.
     pub(crate) fn get(&self, id: &str) -> Option<&ClientMessage> {
         self.waiting.iter().find(|message| message.id() == Some(id))
     }
 
-    /// Returns the message to send now, if there is one: the oldest for which `may` is true.
+    /// Returns the message to send now, if any: the oldest message for which `may` returns true.
     pub(crate) fn send(
         &mut self,
         now: Instant,
@@ -75,18 +75,19 @@ impl Outbox {
         Some(message.clone())
     }
 
-    /// The id of the message that is under way.
+    /// The id of the message that was sent and has no ack yet.
     pub(crate) fn under_way(&self) -> Option<&str> {
         self.under_way.as_ref().map(|(id, _)| id.as_str())
     }
 
-    /// Makes the message that is under way wait again, until `not_before` at least.
+    /// Lets `send` return the last message again, and no message before `not_before`.
     pub(crate) fn send_again(&mut self, not_before: Option<Instant>) {
         self.under_way = None;
         self.paused_until = not_before;
     }
 
-    /// The time at which [`send`](Outbox::send) can return a message that it does not return now.
+    /// The time at which [`send`](Outbox::send) can return a message again, after a pause or an
+    /// ack timeout.
     pub(crate) fn due(&self) -> Option<Instant> {
         let ack_due = self.under_way.as_ref().map(|(_, ack_due)| *ack_due);
         self.paused_until.or(ack_due)
@@ -96,7 +97,7 @@ impl Outbox {
         self.waiting.len() >= MAX_WAITING
     }
 
-    /// The number of messages, with the one under way.
+    /// The number of messages, including the sent message without an ack.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -1,13 +1,14 @@
-//! The last position that the client has seen of each log.
+//! The last position that the client has seen in each log.
 //!
-//! The server numbers its messages from 1, in each room, in its own log and in our inbox. A client
-//! that keeps the last number of each can resume there on the next connection, and can drop a
-//! message that comes twice. A number belongs to its *epoch*: a server that was started again
-//! counts from 1, and a client that ignored the epoch would drop all new messages as old.
+//! The server numbers the messages of each log from 1. The logs are the rooms, the server's log
+//! and the client's inbox. A client that remembers its last number in each log can resume after
+//! it on the next connection. It can also drop a message that arrives twice. A number belongs to
+//! an *epoch*. A restarted server has a new epoch and counts from 1. A client that ignored the
+//! epoch would drop all new messages as old.
 
 use std::collections::HashMap;
 
-/// A position: all messages up to it were received, or are known to be lost.
+/// A position in a log. All messages up to it were received, or are known to be lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) epoch: String,
@@ -20,7 +21,7 @@ pub(crate) struct Position {
 pub(crate) struct Positions(HashMap<String, Position>);
 
 impl Positions {
-    /// The position in a log, of any epoch.
+    /// The last position in a log, in any epoch.
     pub(crate) fn position(&self, log: &str) -> Option<&Position> {
         self.0.get(log)
     }
@@ -31,7 +32,7 @@ impl Positions {
         position.is_some_and(|last| last.epoch == epoch && last.seq >= seq)
     }
 
-    /// Moves to this position. Returns whether it is new; in another epoch it always is.
+    /// Moves to this position if it is new. Returns whether it is new: another epoch always is.
     pub(crate) fn advance(&mut self, log: &str, epoch: &str, seq: u64) -> bool {
         let is_new = !self.has(log, epoch, seq);
         if is_new {
@@ -41,8 +42,8 @@ impl Positions {
         is_new
     }
 
-    /// Notes a log that has `end` messages. A log that the client sees for the first time starts
-    /// at its end; a new epoch of a known log starts at its beginning.
+    /// Sets the first position in a log of `end` messages. A log that the client sees for the
+    /// first time starts at its end. A new epoch of a known log starts at its beginning.
     pub(crate) fn begin(&mut self, log: &str, epoch: &str, end: u64) {
         let seq = match self.0.get(log) {
             None => end,
@@ -52,7 +53,7 @@ impl Positions {
         self.advance(log, epoch, seq);
     }
 
-    /// Treats this log as never seen.
+    /// Removes the position in a log, as if the client had never seen the log.
     pub(crate) fn forget(&mut self, log: &str) {
         self.0.remove(log);
     }

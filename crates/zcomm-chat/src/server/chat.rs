@@ -1,9 +1,10 @@
 //! A chat: its parts and how they fit together.
 //!
-//! A **room** is two logs: its messages, which are kept, and its events (a member enters, leaves,
-//! types), which are of no use once they are old. A **session** is a person's name, inbox and last
-//! message ids. It outlives its connection by two minutes, so a broken connection costs neither the
-//! name nor a private message. A **connection** is a set of cursors on these logs.
+//! A **room** has two logs. One log contains its messages, which are kept. The other contains
+//! its events (a member enters, leaves or types), which are soon useless. A **session** is a
+//! person's name, inbox and last message ids. The server keeps it for two minutes after the
+//! connection ends, so a person keeps the name and gets the private messages. A **connection**
+//! is a set of cursors on these logs.
 //!
 //! ```text
 //!  client ──sends──▶ room: messages ─┐
@@ -15,8 +16,8 @@
 //! Read `room`, then `resume`, `session` and `sessions`, `rooms`, `heartbeat`, and last `person`,
 //! which uses them all.
 //!
-//! The chat lives in this process and ends with it. In production, several servers share the logs
-//! and the sessions in a store; the cursors stay as they are.
+//! The chat is in the memory of this process and ends with the process. In production, several
+//! servers share a store with the logs and the sessions. The cursors stay as they are.
 
 use std::sync::Arc;
 
@@ -35,24 +36,24 @@ use crate::{
     },
 };
 
-/// The close code for an older connection of the same session. 4000 to 4999 are for applications
-/// (RFC 6455 section 7.4.2).
+/// The close code for an older connection when a newer one uses the same session. Codes 4000 to
+/// 4999 are for applications (RFC 6455 section 7.4.2).
 const REPLACED: u16 = 4001;
 
-/// A chat. Clones share it.
+/// A chat. All clones of it share one state.
 #[derive(Clone)]
 pub struct Chat {
     state: Arc<ChatState>,
 }
 
 impl Chat {
-    /// Makes an empty chat. A name that belongs to a token in `config` needs that token.
+    /// Makes an empty chat. To use the name of a token in `config`, a client needs that token.
     ///
     /// # Errors
     /// When the operating system has no random bytes.
     pub fn new(config: &Config) -> Result<Chat> {
         let (_, mut epoch) = Token::random()?;
-        // 66 bits: enough for a value that must not repeat by accident.
+        // 11 characters are 66 bits: enough that no two runs get the same epoch by accident.
         epoch.truncate(11);
         let reserved = config.tokens.iter().map(|named| named.name.as_str());
         Ok(Chat {
@@ -79,9 +80,9 @@ impl Chat {
         move || chat.state.rooms.figures()
     }
 
-    /// Sends a client its name, its session, and what it missed since its last connection.
-    /// Returns `None` if its name is refused: then the client is sent the reason, and the
-    /// connection is closed with 1008.
+    /// Sends a client its name, its session, and what it missed since its last connection. If
+    /// the name is refused, sends the client the reason, closes the connection with 1008 and
+    /// returns `None`.
     ///
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
@@ -94,7 +95,7 @@ impl Chat {
         Ok(person)
     }
 
-    /// Finds or opens the session of a client. Returns it with the first messages to send.
+    /// Finds or opens the session of a client. Returns the person and the first messages.
     fn log_in(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
         let (sessions, id) = (&self.state.sessions, connection.id());
         let token_name = connection.bound_name();
@@ -108,18 +109,19 @@ impl Chat {
                 Err(fault) => return Ok((None, vec![ServerMessage::Error(fault)])),
             },
         };
-        // From here on, an error drops the person, which ends the login.
+        // If there is an error after this line, the person is dropped, and that ends the login.
         let person = Person::new(&self.state, &login, id);
         if let Some(older) = login.replaced {
             let why = CloseReason::new(REPLACED, "Replaced by a new connection");
-            // Fails if the older connection has just ended by itself.
+            // This fails if the older connection has already ended.
             connection.clients().disconnect(older, why).ok();
         }
         tracing::info!(conn = %id, name = ?login.session.name, resumed, "chat.entered");
         Ok((Some(person), self.subscribe(login, resumed, connection)))
     }
 
-    /// Subscribes to the logs outside rooms. Returns the welcome, and the gaps in these logs.
+    /// Subscribes to the inbox, the server's log and the heartbeat. Returns the welcome, and the
+    /// gaps in the inbox and in the server's log.
     fn subscribe(
         &self,
         login: Login,
@@ -151,7 +153,7 @@ impl Chat {
     }
 }
 
-/// Reads a position from the address of a client. It belongs to the epoch of the ticket.
+/// Reads a position from the address of a client. The position belongs to the ticket's epoch.
 fn seen<'a>(connection: &'a Connection, log: &str) -> Seen<'a> {
     let ticket = connection.query("session").and_then(Ticket::parse)?;
     let position = connection.query(log).and_then(Seq::parse)?;

@@ -1,11 +1,12 @@
-//! A heartbeat for pages.
+//! Sends a heartbeat to web pages.
 //!
-//! A browser answers the protocol's pings itself and does not tell the page. So the chat sends a
-//! message at regular intervals. One task writes it into a log that all connections read: a timer
-//! for each connection would be ten thousand timers for ten thousand connections.
+//! A browser answers WebSocket pings itself, and the page does not see them. So the chat sends a
+//! message at regular intervals. One task writes the message into a log that all connections
+//! read. With one timer for each connection, ten thousand connections would need ten thousand
+//! timers.
 //!
-//! A page reconnects when two heartbeats are missing (`chat_wire.js`). The task starts with the
-//! first client and ends with the chat.
+//! A page reconnects when two heartbeats are missing (`chat_wire.js`). The task starts when the
+//! first client connects, and ends with the chat.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -17,7 +18,7 @@ use zcomm_core::{Clients, Hub, HubLimits};
 
 use crate::envelope::ServerMessage;
 
-/// Heartbeats kept for readers that are a little behind.
+/// The heartbeats to keep for readers that are a little late.
 const LIMITS: HubLimits = HubLimits {
     entries: 8,
     bytes: 4 * 1024,
@@ -27,9 +28,9 @@ const LIMITS: HubLimits = HubLimits {
 pub(crate) struct Heartbeat {
     pub(crate) log: Hub,
     period: Duration,
-    /// The clients of the server, once the first of them is connected.
+    /// The clients of the server; empty until the first client is connected.
     clients: Arc<OnceLock<Clients>>,
-    /// The task ends when this is dropped.
+    /// The task ends after this value is dropped.
     alive: Arc<()>,
 }
 
@@ -37,7 +38,7 @@ impl Heartbeat {
     pub(crate) fn new(period: Duration) -> Heartbeat {
         let clients = Arc::<OnceLock<Clients>>::default();
         let connected = Arc::clone(&clients);
-        // One new heartbeat replaces all that a reader missed.
+        // A reader that missed heartbeats gets one new heartbeat instead.
         let newest = move |_, _| heartbeat(connected.get()).into();
         Heartbeat {
             log: Hub::with_gap_words(LIMITS, newest),
@@ -64,7 +65,7 @@ impl Heartbeat {
         tokio::spawn(async move {
             while alive.strong_count() > 0 {
                 ticks.tick().await;
-                // Cannot fail: a heartbeat is far below the log's limit.
+                // This cannot fail: a heartbeat is much smaller than the log's limit.
                 log.broadcast(heartbeat(clients.get())).ok();
             }
         });

@@ -1,7 +1,7 @@
-//! The server of the chat. A room is a log, a person is a session, and a connection is a set of
-//! cursors.
+//! The server of the chat. A room is two logs, a person is a session, and a connection reads
+//! logs with cursors.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each module uses only modules above it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod resume;
 
 pub(crate) mod heartbeat;

@@ -1,13 +1,15 @@
-//! What a client can do.
+//! Handles the messages of one client.
 //!
-//! Every message of a client comes here. A request is answered, a message with an id is
-//! acknowledged, a wrong message is explained; others need no answer. No client waits for another:
-//! a message goes into a log, and the readers of the log fetch it.
+//! The server answers a request, acknowledges a message with an id, and explains a mistake.
+//! Other messages need no answer. No client waits for another client: a message goes into a log,
+//! and the readers of the log read it from there.
 //!
-//! The fifth wrong message within ten seconds ends the connection. A client that has spent half of
-//! its rate limit is asked to slow down; the server closes it when it has spent all.
+//! The fifth wrong message within ten seconds ends the connection. A client that has used half
+//! of its burst (see `rate_limit`) is asked to slow down. When it has used the whole burst, the
+//! server closes its connection.
 //!
-//! Dropping a [`Person`] leaves its rooms at once, and the server after two minutes.
+//! A dropped [`Person`] leaves its rooms at once. Its session expires two minutes later, if no
+//! client resumes it.
 
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -25,23 +27,23 @@ use crate::{
     },
 };
 
-/// Rooms that a client may be in.
+/// The maximum number of rooms that a client can be in.
 const MAX_ROOMS: usize = 8;
-/// Wrong messages that end a connection, if they come within [`MISTAKES_WITHIN`].
+/// The number of wrong messages within [`MISTAKES_WITHIN`] that ends a connection.
 const MAX_MISTAKES: usize = 5;
 const MISTAKES_WITHIN: Duration = Duration::from_secs(10);
-/// The shortest time from one `typing` that is passed on to the next.
+/// The shortest time between two `typing` messages that the server passes on.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
 
-/// One session, used by one connection.
+/// A person: one session that one connection uses.
 pub struct Person {
     chat: Arc<ChatState>,
     session: Arc<Session>,
     connection: ClientId,
     login: u64,
-    /// By name.
+    /// The rooms that the person is in, by name.
     rooms: BTreeMap<String, Arc<Room>>,
-    /// The times of its last wrong messages.
+    /// The times of the last wrong messages.
     mistakes: Vec<Instant>,
     typed: Option<Instant>,
 }
@@ -124,7 +126,7 @@ impl Person {
         connection.subscribe(&room.events, presence.events_after);
         let (recovered, missed) = (start.recovered, start.missed);
         tracing::info!(conn = %self.connection, room = ?name, recovered, missed, "chat.joined");
-        // The connection sends these before the messages from the logs.
+        // The connection sends these answers before it sends messages from the logs.
         let mut answers = vec![ServerMessage::Joined {
             room: name.to_owned(),
             epoch: room.epoch.clone(),
@@ -193,7 +195,7 @@ impl Person {
             if !to_myself {
                 receiver.inbox.broadcast_at(write)?;
             }
-            // The sender gets a copy: a connection that resumes sees both sides.
+            // The sender gets a copy, so a resumed connection shows both sides.
             let copy = me.inbox.broadcast_at(write)?;
             let recipients = usize::from(!to_myself);
             Ok(Appended { recipients, ..copy })
@@ -242,8 +244,8 @@ impl Person {
     }
 }
 
-/// Sends these messages in order. They are encoded before, because a future takes the space of
-/// all that it holds across an await for as long as the connection lasts.
+/// Sends these messages in order. It encodes them all before the first `await`: values that live
+/// across an `await` use memory for as long as the connection lasts.
 pub(crate) async fn send(messages: Vec<ServerMessage>, to: &mut Connection) -> Result<()> {
     let encoded: Vec<_> = messages.into_iter().map(Message::from).collect();
     for message in encoded {
@@ -262,7 +264,7 @@ impl Drop for Person {
     }
 }
 
-/// A log counts all its readers, and the sender is one of them.
+/// Subtracts the sender, because a log counts all its readers.
 fn without_sender(appended: Appended) -> Appended {
     Appended {
         recipients: appended.recipients.saturating_sub(1),

@@ -1,38 +1,38 @@
-//! Where a client starts to read, and which messages are lost to it.
+//! Decides where a client starts to read a log, and which messages it will not get.
 //!
-//! A client that comes back shows the last position that it saw, and the epoch of that position.
-//! If the log still has all messages after it, and they are at most 300, exactly those are sent.
-//! Otherwise the client starts like a new one, after a gap that names the positions that will not
-//! be sent. There is no third case: every lost position is named.
+//! A client that reconnects sends the last position that it saw, and the epoch of that position.
+//! If the log still has all later messages, and they are at most 300, the server sends exactly
+//! these messages. Otherwise the client starts like a new client, after a gap that names the
+//! positions that will not be sent. So the client knows every lost position.
 //!
-//! The decisions are pure functions, so a test can reach every case.
+//! The decisions are pure functions, so a test can check every case.
 
 use std::ops::Range;
 
 use crate::envelope::{INBOX, SERVER_LOG, Seq, ServerMessage};
 
-/// Messages that a new client of a room is sent.
+/// The maximum number of old messages that a new client of a room gets.
 const HISTORY: u64 = 50;
-/// Messages that a client which comes back is sent. One that missed more starts anew.
+/// The maximum number of missed messages that a client gets when it reconnects.
 const MAX_REPLAY: u64 = 300;
 
-/// What a client saw last: the epoch, and how many messages of it.
+/// The last position that a client saw: the epoch, and the number of messages up to there.
 pub(crate) type Seen<'a> = Option<(&'a str, u64)>;
 
 /// Where a client starts to read a room.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Start {
-    /// The position in the log from which on messages are sent.
+    /// The position of the first message to send.
     pub(crate) after: u64,
-    /// The client is sent all that it missed, and nothing else.
+    /// Whether the client gets exactly the messages that it missed.
     pub(crate) recovered: bool,
-    /// Messages of this epoch that the client missed.
+    /// The number of messages in this epoch that the client missed.
     pub(crate) missed: u64,
-    /// The positions that will not be sent.
+    /// The gaps: positions that will not be sent.
     pub(crate) gaps: Vec<ServerMessage>,
 }
 
-/// Returns where to start in the log of `room`, which holds these positions.
+/// Returns where to start in the log of `room`. The log still has the positions in `held`.
 pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -> Start {
     let end = held.end;
     let history = held.start.max(end.saturating_sub(HISTORY));
@@ -44,7 +44,7 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
     };
     match seen {
         None => anew(0, vec![]),
-        // A position that does not exist yet: the client can have missed nothing.
+        // This position does not exist yet, so the client cannot have missed messages.
         Some((seen_in, since)) if seen_in == epoch && since > end => anew(0, vec![]),
         Some((seen_in, since)) if seen_in == epoch => {
             let missed = end - since;
@@ -56,7 +56,7 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
                     gaps: vec![],
                 };
             }
-            // Either way `since` is older than the history: the gap ends where that begins.
+            // In both cases `since` is before the history. The gap ends where the history begins.
             anew(missed, vec![gap(room, epoch, since, Some(history - 1))])
         }
         Some((other, since)) => {
@@ -67,8 +67,8 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
     }
 }
 
-/// Returns where to start in the server's log, which has `end` messages, and what will not be
-/// sent. A new client starts at the end. One that comes back is sent at most the last 300.
+/// Returns where to start in the server's log, which has `end` messages, and the gaps. A new
+/// client starts at the end. A client that reconnects gets at most the last 300 messages.
 pub(crate) fn server_log(epoch: &str, end: u64, seen: Seen<'_>) -> (u64, Vec<ServerMessage>) {
     match seen {
         None => (end, vec![]),
@@ -86,8 +86,8 @@ pub(crate) fn server_log(epoch: &str, end: u64, seen: Seen<'_>) -> (u64, Vec<Ser
     }
 }
 
-/// Returns where to start in an inbox that has `end` messages, and what will not be sent. A
-/// session that was resumed still has its inbox; a new session has a new one.
+/// Returns where to start in an inbox that has `end` messages, and the gap. A resumed session
+/// still has its inbox. A new session has a new inbox.
 pub(crate) fn inbox(resumed: bool, end: u64, seen: Seen<'_>) -> (u64, Option<ServerMessage>) {
     if resumed {
         return (seen.map_or(0, |(_, since)| since), None);
@@ -96,8 +96,8 @@ pub(crate) fn inbox(resumed: bool, end: u64, seen: Seen<'_>) -> (u64, Option<Ser
     (end, lost)
 }
 
-/// The gap over these positions of a log, the first and the last; the last is unknown if the log
-/// is gone. On the wire they are counted from 1.
+/// Makes the message for a gap from position `from` to position `to`. `to` is `None` if the log
+/// does not exist any more. In the message, positions are counted from 1.
 pub(crate) fn gap(room: &str, epoch: &str, from: u64, to: Option<u64>) -> ServerMessage {
     ServerMessage::Gap {
         room: room.to_owned(),

@@ -1,13 +1,13 @@
 //! A room: its messages, its events and its members.
 //!
-//! A room has two logs, because they are kept for different reasons. Messages are the history
-//! that a new member is sent, and the log from which a returning member resumes. Events (a member
-//! enters, leaves, types) are of no use once they are old, and many of them must not push messages
-//! out of the history. A reader that misses messages is told which; a reader that misses events
-//! is sent the current list of members instead.
+//! A room has two logs. The first contains messages: a new member gets the last of them, and a
+//! member that reconnects resumes from there. The second contains events (a member enters,
+//! leaves or types), which are soon useless. Many events must not push messages out of the log.
+//! A reader that misses messages is told which ones. A reader that misses events gets the
+//! current list of members instead.
 //!
-//! A member is a session. The room notes through which of its connections it entered, so that an
-//! older connection that ends late does not remove it.
+//! A member is a session. The room stores the login with which the member entered, so that an
+//! older connection that ends late does not remove the member.
 
 use std::{
     collections::BTreeMap,
@@ -21,22 +21,22 @@ use crate::envelope::{Seq, ServerMessage};
 
 use crate::server::{resume::gap, session::Session};
 
-/// Messages kept in a room: 1,024, or 1 MiB. A text of 4,000 characters with every character
-/// escaped fits into 64 KiB.
+/// The messages to keep in a room: at most 1,024, and at most 1 MiB. A text of 4,000 characters
+/// fits into 64 KiB, even if every character is escaped.
 const MESSAGES: HubLimits = HubLimits {
     entries: 1024,
     bytes: 1024 * 1024,
     message_bytes: 64 * 1024,
 };
-/// Events kept for readers that are a little behind.
+/// The events to keep for readers that are a little late.
 const EVENTS: HubLimits = HubLimits {
     entries: 256,
     bytes: 64 * 1024,
     message_bytes: 4 * 1024,
 };
-/// Seconds after which a page stops showing that a member types.
+/// A page shows for this number of seconds that a member is typing.
 const TYPING_SECONDS: u64 = 5;
-/// Names in a list of members.
+/// The maximum number of names in a list of members.
 const MAX_USERS: usize = 100;
 
 /// A room.
@@ -49,14 +49,14 @@ pub(crate) struct Room {
 }
 
 struct Members {
-    /// By the number of their session, so the oldest session comes first.
+    /// The members by session number, so the oldest session comes first.
     by_number: BTreeMap<u64, Member>,
     empty_since: Instant,
 }
 
 struct Member {
     name: String,
-    /// The login through which it entered.
+    /// The newest login with which the member entered.
     login: u64,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Presence {
     /// The first 100 names.
     pub(crate) users: Vec<String>,
     pub(crate) user_count: usize,
-    /// The events after this position change the list.
+    /// The position of the first event that is not in this list.
     pub(crate) events_after: u64,
 }
 
@@ -97,8 +97,8 @@ impl Room {
         }
     }
 
-    /// Adds a member, or notes the newer login of one that is in the room. An older login changes
-    /// nothing: its connection is about to end.
+    /// Adds a member. If the member is already in the room, stores the newer login. An older
+    /// login changes nothing, because its connection will end soon.
     pub(crate) fn enter(&self, session: &Session, login: u64) -> Presence {
         let mut members = lock(&self.members);
         if let Some(member) = members.by_number.get_mut(&session.number) {
@@ -107,7 +107,7 @@ impl Room {
             let name = session.name.clone();
             let member = Member { name, login };
             members.by_number.insert(session.number, member);
-            // Under the lock, so that the events have the order of the changes.
+            // Send while the lock is held, so that the events have the order of the changes.
             self.announce(ServerMessage::UserJoined {
                 room: self.name.clone(),
                 client_id: session.number.to_string(),
@@ -123,7 +123,7 @@ impl Room {
         }
     }
 
-    /// Removes a member, unless it has entered through a newer login.
+    /// Removes a member, but not if the member has entered again with a newer login.
     pub(crate) fn leave(&self, session: &Session, login: u64) {
         let mut members = lock(&self.members);
         let member = members.by_number.get(&session.number);
@@ -140,8 +140,7 @@ impl Room {
         });
     }
 
-    /// Sends a message to all members. The sender gets it, too, so the positions that a client
-    /// sees have no holes.
+    /// Sends a message to all members, and to the sender, so no client misses a position.
     pub(crate) fn say(
         &self,
         session: &Session,
@@ -161,7 +160,7 @@ impl Room {
         })
     }
 
-    /// Tells the other members that this one types.
+    /// Tells the other members that this member is typing.
     pub(crate) fn typing(&self, session: &Session, connection: ClientId) {
         let typing = ServerMessage::Typing {
             room: self.name.clone(),
@@ -169,7 +168,7 @@ impl Room {
             name: session.name.clone(),
             expires_in: TYPING_SECONDS,
         };
-        // Cannot fail: an event is far below the log's limit.
+        // This cannot fail: an event is much smaller than the log's limit.
         self.events.broadcast_except(typing, connection).ok();
     }
 
@@ -185,13 +184,13 @@ impl Room {
     }
 
     fn announce(&self, event: ServerMessage) {
-        // Cannot fail: an event is far below the log's limit.
+        // This cannot fail: an event is much smaller than the log's limit.
         self.events.broadcast(event).ok();
     }
 }
 
 impl Members {
-    /// The first names, and the number of all members.
+    /// The first 100 names, and the number of all members.
     fn list(&self) -> (Vec<String>, usize) {
         let first = self.by_number.values().take(MAX_USERS);
         let names = first.map(|member| member.name.clone()).collect();
@@ -200,6 +199,6 @@ impl Members {
 }
 
 fn lock(members: &Mutex<Members>) -> MutexGuard<'_, Members> {
-    // Each change is a single insert or remove.
+    // A panic leaves no half-done change: each change is a single insert or remove.
     members.lock().unwrap_or_else(PoisonError::into_inner)
 }

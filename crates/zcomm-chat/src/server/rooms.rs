@@ -1,11 +1,11 @@
 //! All rooms of a server.
 //!
-//! The server makes a room when the first client enters it. The room stays when the last member
-//! leaves, and so does its history. When another room needs the space, the server evicts the room
-//! that has been empty longest. It never evicts the lobby.
+//! The server makes a room when the first client enters it. The room and its history stay when
+//! the last member leaves. When the server needs space for another room, it evicts the room that
+//! has been empty longest. It never evicts the lobby.
 //!
-//! A client that comes back to an evicted room finds a new one of the same name with another
-//! epoch. It is told about its old positions with a gap, as after a restart.
+//! A client that returns to an evicted room finds a new room with the same name and another
+//! epoch. The server sends it a gap for its old positions, as after a restart.
 
 use std::{
     collections::HashMap,
@@ -21,16 +21,16 @@ use crate::server::{
     session::Session,
 };
 
-/// Rooms on a server.
+/// The maximum number of rooms on a server.
 const MAX_ROOMS: usize = 256;
 
 pub(crate) struct Rooms(Mutex<Table>);
 
 struct Table {
-    /// The run of the server.
+    /// The epoch of the server, which begins the epoch of each room.
     epoch: String,
     rooms: HashMap<String, Arc<Room>>,
-    /// Rooms made since the start: the number makes an epoch unique.
+    /// The number of rooms made since the start. It makes the epoch of each room unique.
     made: u64,
 }
 
@@ -74,14 +74,14 @@ impl Rooms {
         ]
     }
 
-    /// Enters a room, and makes it if there is none of this name.
+    /// Enters a room. Makes the room first if no room has this name.
     pub(crate) fn enter(
         &self,
         name: &str,
         session: &Session,
         login: u64,
     ) -> Result<(Arc<Room>, Presence), Fault> {
-        // Held until the room has its member: an empty room could be evicted.
+        // Hold the lock until the room has its member, because an empty room could be evicted.
         let mut table = self.lock();
         let room = match table.rooms.get(name) {
             Some(room) => Arc::clone(room),
@@ -97,7 +97,7 @@ impl Rooms {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        // Each change is a single insert or remove.
+        // A panic leaves no half-done change: each change is a single insert or remove.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -162,8 +162,8 @@ mod tests {
         assert_ne!(anew.epoch, entered[7].epoch, "the one that went");
     }
 
-    /// An older connection may still have a join in its buffer. It must not replace the newer
-    /// one, and remove the member when it ends.
+    /// An older connection may still have a join in its buffer. This join must not replace the
+    /// newer login. Otherwise the end of the older connection would remove the member.
     #[test]
     fn an_older_connection_does_not_remove_a_member() {
         let rooms = Rooms::new("e");

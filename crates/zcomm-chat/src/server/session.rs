@@ -1,10 +1,10 @@
-//! A session: what the server keeps of a person between two connections.
+//! A session: what the server stores about a person, also between two connections.
 //!
-//! A broken connection must not cost the name, the private messages or the order of what was sent.
-//! So they belong to a session, and a connection only uses it. The inbox is a log like any other,
-//! with one reader.
+//! A person must not lose the name, the private messages or the order of sent messages when a
+//! connection breaks. So these belong to a session, and a connection only uses the session. The
+//! inbox is a normal log with one reader.
 //!
-//! A sender without an ack cannot know whether the message or the ack was lost. It sends the
+//! A sender that gets no ack cannot know whether the message or the ack was lost. It sends the
 //! message again with the same id. The session remembers its last ids and answers with the first
 //! ack. So sending again is safe, and *at least once* becomes *once*.
 
@@ -19,25 +19,25 @@ use crate::envelope::{Fault, INBOX, Seq, ServerMessage};
 
 use crate::server::resume::gap;
 
-/// Messages kept in an inbox: 64, or 128 KiB.
+/// The messages to keep in an inbox: at most 64, and at most 128 KiB.
 const INBOX_LIMITS: HubLimits = HubLimits {
     entries: 64,
     bytes: 128 * 1024,
     message_bytes: 64 * 1024,
 };
-/// Ids that a session remembers.
+/// The number of message ids that a session remembers.
 const MAX_RECENT: usize = 256;
 
 /// A session.
 pub(crate) struct Session {
-    /// On the wire: `client_id`. (Not a `ClientId`, which is one connection's.)
+    /// The `client_id` in messages. (Not a `ClientId`, which is the id of one connection.)
     pub(crate) number: u64,
     pub(crate) name: String,
-    /// The name that belongs to the token the client connected with.
+    /// The name that belongs to the client's token, if it connected with a token.
     pub(crate) token_name: Option<String>,
     pub(crate) secret: Token,
     pub(crate) inbox: Hub,
-    /// The id of each delivered message, and what its ack says.
+    /// The ids of the last delivered messages, and the content of their acks.
     recent: Mutex<VecDeque<(String, Appended)>>,
 }
 
@@ -60,8 +60,8 @@ impl Session {
         }
     }
 
-    /// Delivers a message, unless one with this id was delivered before. Returns the ack; a
-    /// message without an id has none.
+    /// Delivers a message if no message with this id was delivered before. Returns the ack, or
+    /// `None` if the message has no id.
     pub(crate) fn once(
         &self,
         id: Option<String>,
@@ -71,7 +71,7 @@ impl Session {
             deliver(None)?;
             return Ok(None);
         };
-        // Held during the delivery: the same id from a second connection waits for this ack.
+        // Hold the lock during the delivery: a second connection with this id waits for the ack.
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, appended)) = recent.iter().find(|(known, _)| *known == id) {
             return Ok(Some(ack(id, *appended, true)));

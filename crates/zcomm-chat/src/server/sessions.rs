@@ -1,16 +1,16 @@
 //! All sessions of a server, by number and by name.
 //!
-//! A client that connects opens a new session, or resumes one by its ticket. The secret in a
-//! ticket is random, long, and compared in constant time. Before it stand the epoch and the number
-//! of the session: one lookup finds the session, and the server sees that a ticket is from before
-//! a restart.
+//! A client that connects opens a new session, or resumes a session with a ticket. A ticket is
+//! `epoch.number.secret`. The epoch shows whether the ticket is from before a restart. The
+//! number finds the session with one lookup. The secret is random and long, and is compared in
+//! constant time.
 //!
-//! A name belongs to one session at a time. A session that asks for a taken name gets its own
-//! number behind it: `Ada#7`. Only the server writes the `#`, so no client can ask for a name
-//! that another session could get. A name that belongs to a token needs that token.
+//! A name belongs to one session at a time. If a client asks for a taken name, the server adds
+//! the number of the new session: `Ada#7`. A client cannot ask for a name with a `#`, so it
+//! cannot take the name of a later session. A name that belongs to a token needs that token.
 //!
-//! A session without a connection is kept for two minutes. There is no timer: each call removes
-//! the expired ones first.
+//! A session without a connection is kept for two minutes. There is no timer: each call first
+//! removes the expired sessions.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -25,18 +25,19 @@ use crate::envelope::{Code, Fault, Secret};
 
 use crate::server::session::Session;
 
-/// How long a session outlives its connection.
+/// How long a session is kept without a connection.
 const EXPIRY: Duration = Duration::from_secs(120);
-/// Sessions without a connection. With full inboxes and all ids they take 200 MiB.
+/// The maximum number of sessions without a connection. With full inboxes and all their ids, they
+/// use 200 MiB.
 const MAX_DISCONNECTED: usize = 1024;
-/// The name of a client that asks for none.
+/// The name of a client that does not ask for a name.
 const GUEST: &str = "guest";
 /// `#` and the two characters that Unicode treats as its variants.
 const NUMBER_SIGNS: [char; 3] = ['#', '\u{ff03}', '\u{fe5f}'];
 
 pub(crate) struct Sessions {
     epoch: Arc<str>,
-    /// Names that belong to tokens, folded.
+    /// The names that belong to tokens, folded: upper and lower case are equal.
     reserved: HashSet<String>,
     table: Mutex<Table>,
 }
@@ -46,9 +47,9 @@ struct Table {
     /// The number of the newest session.
     last: u64,
     sessions: HashMap<u64, Entry>,
-    /// By folded name.
+    /// The sessions by folded name.
     names: HashMap<String, Arc<Session>>,
-    /// Sessions without a connection, the longest without one first.
+    /// Sessions without a connection: when it ended, and the session. The oldest comes first.
     disconnected: VecDeque<(Instant, u64)>,
 }
 
@@ -63,10 +64,11 @@ pub(crate) struct Login {
     pub(crate) session: Arc<Session>,
     /// The ticket with which a later connection resumes the session.
     pub(crate) ticket: Secret,
-    /// The connection that used the session until now.
+    /// The older connection that used the session until this login.
     pub(crate) replaced: Option<ClientId>,
-    /// Counts the logins of the session: the newer of two connections has the higher number. (The
-    /// ids of the connections do not show that: they can log in in either order.)
+    /// The number of this login, counted for each session. The newer of two connections has the
+    /// higher number. (The ids of the connections do not show which is newer, because their
+    /// logins can come in any order.)
     pub(crate) number: u64,
 }
 
@@ -83,7 +85,7 @@ impl Sessions {
         self.lock().sessions.len()
     }
 
-    /// Opens a new session. `name` is one that [`check_name`](Sessions::check_name) returned.
+    /// Opens a new session. `name` must come from [`check_name`](Sessions::check_name).
     ///
     /// # Errors
     /// When the operating system has no random bytes.
@@ -119,8 +121,8 @@ impl Sessions {
         })
     }
 
-    /// Returns the session of this ticket; `None` if it is gone, the secret is wrong, or the
-    /// session was opened with another token.
+    /// Resumes the session of this ticket. Returns `None` if the session has expired, the secret
+    /// is wrong, or the session was opened with another token.
     pub(crate) fn resume(
         &self,
         ticket: &Ticket<'_>,
@@ -148,7 +150,7 @@ impl Sessions {
         })
     }
 
-    /// Notes that a connection has ended, unless its session has a newer one.
+    /// Records that a connection has ended. Does nothing if the session has a newer connection.
     pub(crate) fn disconnect(&self, number: u64, connection: ClientId) {
         let mut table = self.lock();
         if let Some(entry) = table.sessions.get_mut(&number)
@@ -159,7 +161,7 @@ impl Sessions {
         }
     }
 
-    /// The session of this name, with or without a connection.
+    /// Returns the session with this name. The session may have no connection.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Session>> {
         self.lock().names.get(&folded(name)).cloned()
     }
@@ -190,7 +192,7 @@ impl Sessions {
 
     /// Locks the table and removes expired sessions.
     fn lock(&self) -> MutexGuard<'_, Table> {
-        // A panic can leave at most a name without a session.
+        // A panic leaves at most a name without a session.
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.expire();
         table
@@ -198,7 +200,7 @@ impl Sessions {
 }
 
 impl Table {
-    /// The number of the next session, and its name: the wished one if it is free.
+    /// Returns the number and name of the next session. The name is `wish` if no session has it.
     fn unique_name(&mut self, wish: String, reserved: &HashSet<String>) -> (u64, String) {
         let is_taken = self.names.contains_key(&folded(&wish));
         loop {
@@ -207,14 +209,14 @@ impl Table {
                 return (self.last, wish);
             }
             let name = numbered(&wish, self.last);
-            // The settings may give a token such a name; no other session has this number.
+            // A token in the settings may have this name. No other session has this number.
             if !reserved.contains(&folded(&name)) {
                 return (self.last, name);
             }
         }
     }
 
-    /// Removes sessions that have had no connection for too long, or are too many.
+    /// Removes sessions without a connection: expired ones, and the oldest if there are too many.
     fn expire(&mut self) {
         let now = Instant::now();
         while let Some(&(since, number)) = self.disconnected.front()
@@ -228,14 +230,14 @@ impl Table {
     }
 }
 
-/// `Ada#7`. The name is cut if the two together are longer than a name can be.
+/// Adds the number to a name: `Ada#7`. Shortens the name if the result would be too long.
 fn numbered(name: &str, number: u64) -> String {
     let suffix = format!("#{number}");
     let base: String = name.chars().take(MAX_NAME - suffix.len()).collect();
     format!("{}{suffix}", base.trim_end())
 }
 
-/// What a client shows to resume a session: `epoch.number.secret`.
+/// What a client sends to resume a session: `epoch.number.secret`.
 pub(crate) struct Ticket<'a> {
     text: &'a str,
     pub(crate) epoch: &'a str,
@@ -247,7 +249,7 @@ impl Ticket<'_> {
     pub(crate) fn parse(text: &str) -> Option<Ticket<'_>> {
         let (epoch, rest) = text.split_once('.')?;
         let (number, secret) = rest.split_once('.')?;
-        // A gap repeats the epoch, so it must have the form of one.
+        // The server repeats the epoch in a gap, so the epoch must have the right form.
         let legal = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
         if epoch.len() != 11 || !epoch.bytes().all(legal) {
             return None;
@@ -322,7 +324,7 @@ mod tests {
         }
     }
 
-    /// Otherwise a client could take the name of another session before it is given out.
+    /// Otherwise a client could take the name that the server will give to another session.
     #[test]
     fn a18_no_client_can_ask_for_a_name_with_a_number_sign() {
         let sessions = sessions();
@@ -341,7 +343,7 @@ mod tests {
             assert_eq!(code, Code::BadName, "{wish:?}");
             assert!(message.contains("must not contain #"), "{message}");
         }
-        // Without the sign it is an ordinary name.
+        // Without the number sign, this is an ordinary name.
         for wish in ["Ada 2", "Ada2"] {
             assert_eq!(open(&sessions, wish, 1).session.name, wish);
         }
@@ -357,7 +359,7 @@ mod tests {
         let logins = [1, 2].map(|n| open_with(&sessions, "Alice", n));
         assert_eq!(logins[0].session.name, "Alice");
         assert_eq!(logins[1].session.name, "Alice#2");
-        // A session that a token opened needs that token, too.
+        // To resume a session that was opened with a token, a client needs that token, too.
         assert!(resume(&sessions, &logins[0].ticket, 3).is_none());
         let ticket = Ticket::parse(&logins[1].ticket.0).unwrap();
         let own = sessions.resume(&ticket, Some("Alice"), id(4)).unwrap();
@@ -387,7 +389,7 @@ mod tests {
         let third = resume(&sessions, &ada.ticket, 3).unwrap();
         assert_eq!(third.replaced, Some(id(2)));
         assert!(third.number > second.number);
-        // The older connection ends late, which changes nothing.
+        // The older connection ends late. That changes nothing.
         sessions.disconnect(1, id(2));
         tokio::time::advance(Duration::from_secs(1000)).await;
         assert!(sessions.find("ADA").is_some());

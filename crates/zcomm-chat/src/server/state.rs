@@ -6,13 +6,13 @@ use tokio::time::Instant;
 
 use crate::server::{heartbeat::Heartbeat, rooms::Rooms, sessions::Sessions};
 
-/// The state of a chat. It lives as long as the process.
+/// The state of a chat. It exists as long as the process runs.
 pub(crate) struct ChatState {
-    /// Names this run of the server: positions of another run mean nothing here.
+    /// Names this run of the server. Positions from another run are not valid in this run.
     pub(crate) epoch: String,
     pub(crate) rooms: Rooms,
     pub(crate) sessions: Sessions,
-    /// Messages stored since the start.
+    /// The number of messages stored since the start.
     pub(crate) messages: AtomicU64,
     pub(crate) started: Instant,
     pub(crate) heartbeat: Heartbeat,

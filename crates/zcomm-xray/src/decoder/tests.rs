@@ -1,4 +1,4 @@
-//! The tests of the decoder (`#[cfg(test)]`): connections in pieces, good and bad.
+//! The tests of the decoder (`#[cfg(test)]`): good and bad connections, in pieces of any size.
 
 use super::*;
 use crate::{
@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{
 use Direction::{ClientToServer, ServerToClient};
 
 impl Decoder {
-    /// The memory held for bytes of the peers.
+    /// The memory that stores bytes of the peers.
     fn held(&self) -> usize {
         self.client.held() + self.server.held()
     }
@@ -29,7 +29,7 @@ const REQUEST: &str = "GET /ws?token=canary HTTP/1.1\r\nHost: a\r\nUpgrade: webs
 const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// All events of these bytes, in pieces of this size.
+/// Decodes these bytes in pieces of `size`. Returns all events except the end.
 fn events_of(mut decoder: Decoder, parts: &[(Direction, &[u8])], size: usize) -> Vec<Event> {
     let mut events = Vec::new();
     for (from, bytes) in parts {
@@ -58,7 +58,7 @@ fn frame(event: &Event) -> &Frame {
     }
 }
 
-/// One frame, without errors.
+/// Decodes bytes that must be one frame without errors.
 fn one(from: Direction, bytes: &[u8]) -> Frame {
     let events = after_handshake(from, bytes);
     let [event] = &events[..] else {
@@ -68,7 +68,7 @@ fn one(from: Direction, bytes: &[u8]) -> Frame {
     frame(event).clone()
 }
 
-/// RFC 6455 section 5.7, every example.
+/// Decodes every example of RFC 6455 section 5.7.
 #[test]
 fn the_examples_of_the_rfc() {
     let hello = one(ServerToClient, b"\x81\x05Hello");
@@ -122,7 +122,7 @@ fn the_examples_of_the_rfc() {
     assert_eq!((long.payload.len(), long.cut), (KEEP, 65536 - KEEP as u64));
 }
 
-/// The example of RFC 6455 section 1.3, in any pieces.
+/// Decodes the example of RFC 6455 section 1.3 in pieces of several sizes.
 #[test]
 fn a_handshake_is_shown_line_by_line_with_its_proof() {
     let (request, response) = (REQUEST.as_bytes(), RESPONSE.as_bytes());
@@ -181,7 +181,7 @@ fn a_handshake_with_a_broken_rule_names_the_rule() {
     );
 }
 
-/// Then the first reserved bit has a meaning, and the payload is not text.
+/// With this extension, the first reserved bit has a meaning, and the payload is not text.
 #[test]
 fn an_agreed_extension_breaks_no_rule() {
     let agreed = RESPONSE.replace(
@@ -249,7 +249,7 @@ fn http_without_a_websocket_is_a_head_and_a_length() {
     }
 }
 
-/// Before the response, bytes may be a frame, or a request with a token.
+/// Bytes before the response may be a frame, or a request that contains a token.
 #[test]
 fn bytes_before_the_response_wait_for_it() {
     let refusal = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
@@ -305,7 +305,7 @@ fn bytes_that_are_not_http_are_counted_and_hardly_shown() {
     }
 }
 
-/// Each rule, and beside it the bytes that just keep it.
+/// Each case has bytes that break a rule, and similar bytes that break no rule.
 #[test]
 fn every_rule_is_named_with_its_section() {
     let client = |first: u8, payload: &[u8]| {
@@ -426,7 +426,7 @@ fn hidden_frames_are_counted_and_later_ones_are_shown() {
         decoder.follow(ServerToClient, b"\x01b\x00\x01c\x00\x03d"),
         2
     );
-    // A frame that began hidden, and then one that did not.
+    // The first frame began while frames were hidden. Only the frames after it are shown.
     assert_eq!(
         decoder.feed(time, ServerToClient, b"ef\x80\x00\x81\x02hi", &mut on_event),
         1
@@ -436,7 +436,7 @@ fn hidden_frames_are_counted_and_later_ones_are_shown() {
         .map(|event| text_at_start(&frame(event).unmasked).to_owned())
         .collect();
     assert_eq!(texts, ["a", "", "hi"]);
-    // A message with a hidden frame is not put together.
+    // A message is not joined if one of its frames was hidden.
     assert_eq!(
         (frame(&events[1]).part, frame(&events[1]).message.is_none()),
         (Some(5), true)
@@ -444,14 +444,14 @@ fn hidden_frames_are_counted_and_later_ones_are_shown() {
     assert!(events.iter().all(|event| event.errors.is_empty()));
 }
 
-/// Any frame, written by the codec itself.
+/// Generates frames of the codec, of any kind.
 fn any_frame() -> impl Strategy<Value = codec::Frame> {
     let payload = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..20),
         any::<String>().prop_map(String::into_bytes),
         prop::sample::select(vec![0, 125, 126, 127, 5000, 65535, 65536])
             .prop_map(|size| vec![b'x'; size]),
-        // Close codes, good and bad ones.
+        // Valid and invalid close codes.
         (
             prop::sample::select(vec![
                 0, 999, 1000, 1004, 1005, 1006, 1014, 1015, 2999, 3000, 4999, 5000
@@ -491,7 +491,7 @@ fn written(frames: &[codec::Frame]) -> Vec<u8> {
     bytes
 }
 
-/// A stream that reads these bytes and accepts all writes.
+/// A stream that gives these bytes to its reader and ignores what is written.
 struct Tape(Cursor<Vec<u8>>);
 
 impl Read for Tape {
@@ -510,7 +510,7 @@ impl Write for Tape {
     }
 }
 
-/// The messages that the codec reads, up to the first mistake (`Err`) or Close.
+/// Returns the messages that the codec reads, up to the first error (`Err`) or Close.
 fn codec_reads(bytes: Vec<u8>, role: Role) -> Vec<Result<Message, ()>> {
     let mut socket = WebSocket::from_raw_socket(Tape(Cursor::new(bytes)), role, None);
     let mut read = Vec::new();
@@ -527,9 +527,9 @@ fn codec_reads(bytes: Vec<u8>, role: Role) -> Vec<Result<Message, ()>> {
     }
 }
 
-/// The same, read from the events.
+/// Returns the messages in these events, up to the first error (`Err`) or Close.
 fn decoder_reads(events: &[Event]) -> Vec<Result<Message, ()>> {
-    // The codec lets these pass, or answers them with a Close.
+    // The codec accepts a frame that breaks these rules, or answers it with a Close.
     let lenient = [BrokenRule::LONG_FORM, BrokenRule::CLOSE_CODE];
     let mut read = Vec::new();
     for event in events {
@@ -560,7 +560,7 @@ fn decoder_reads(events: &[Event]) -> Vec<Result<Message, ()>> {
     read
 }
 
-/// Long messages are compared by their beginning; Close frames are all equal.
+/// Prepares a comparison: long messages keep their first 1000 bytes, and all Closes are equal.
 fn comparable(read: Vec<Result<Message, ()>>) -> Vec<Result<(&'static str, Vec<u8>), ()>> {
     let start = |bytes: &[u8]| bytes[..bytes.len().min(1000)].to_vec();
     let read = read.into_iter().map(|read| {
@@ -575,7 +575,7 @@ fn comparable(read: Vec<Result<Message, ()>>) -> Vec<Result<(&'static str, Vec<u
     read.collect()
 }
 
-/// The events of these pieces, the events of their recording, and the recorded bytes.
+/// Returns the events of these pieces, the events of their recording, and the recorded bytes.
 fn seen_twice(pieces: &[(Direction, &[u8])]) -> (Vec<Event>, Vec<Event>, Vec<u8>) {
     let (mut live, mut keeper, mut replay) = (Decoder::new(1), Decoder::new(1), Decoder::new(1));
     let (mut first, mut second, mut kept) = (Vec::new(), Vec::new(), Vec::new());
@@ -651,7 +651,7 @@ proptest! {
         prop_assert_eq!(differ.count(), 0);
     }
 
-    /// The decoder and the codec must agree about what is right.
+    /// The decoder must read the same messages and errors as the codec.
     #[test]
     fn the_decoder_accepts_and_rejects_what_the_codec_does(
         frames in prop::collection::vec(any_frame(), 1..8),
@@ -666,7 +666,7 @@ proptest! {
         prop_assert_eq!(comparable(events), comparable(codec_reads(bytes, role)));
     }
 
-    /// Random frames are seldom a good conversation.
+    /// Random frames seldom form valid messages, so this test makes valid messages.
     #[test]
     fn good_messages_are_shown_without_mistakes(
         parts in prop::collection::vec((any::<String>(), 1usize..4, any::<[u8; 4]>()), 1..5),
@@ -720,7 +720,7 @@ proptest! {
         decoder.finish(Duration::ZERO, &mut on_event);
     }
 
-    /// A recording makes the events that the connection made, for any bytes in any pieces.
+    /// A recording gives the same events as the connection, for any bytes in any pieces.
     #[test]
     fn a_recording_shows_the_same(
         begin in prop::sample::select(vec![

@@ -1,7 +1,6 @@
 //! Events as text for a terminal.
 //!
-//! `table` draws the bits of a frame; `text` writes an event in one line, or with all its
-//! details.
+//! `table` draws the bits of a frame. `text` writes an event: one line, and then its details.
 
 mod table;
 

@@ -1,8 +1,9 @@
-//! A frame as a table: bytes on the left, bits in the middle, their meaning on the right.
+//! Shows a frame as a table: bytes on the left, bits in the middle, their meaning on the right.
 //!
-//! Most of the first two bytes are single bits. Each bit stands at its place in the byte, with
-//! dots for the others, and beside it the name from RFC 6455. A payload is shown as digits, and
-//! as text only with [`pictured`], because it may hold characters that control a terminal.
+//! The first two bytes contain several fields, and most fields are single bits. Each field has
+//! its own line: its bits at their place in the byte, dots for the other bits, and the name from
+//! RFC 6455. A payload is shown as digits. It is shown as text only with [`pictured`], because
+//! it may contain characters that control a terminal.
 
 use std::ops::Range;
 
@@ -10,18 +11,18 @@ use crate::{
     close_codes::CloseCode, event::Frame, rules::Direction, utf8::text_at_start, visible::pictured,
 };
 
-/// The bytes shown of a payload.
+/// The maximum number of bytes to show of a payload.
 const SHOWN: usize = 64;
-/// The characters shown of a text, and of a header line.
+/// The maximum number of characters to show of a text, and of a header line.
 pub(crate) const LINE: usize = 60;
 
-/// Adds a line.
+/// Adds a line, without the spaces at its end.
 pub(crate) fn line_to(text: &mut String, line: &str) {
     text.push_str(line.trim_end());
     text.push('\n');
 }
 
-/// Adds the lines of a frame.
+/// Adds the table of a frame.
 pub(crate) fn frame_to(text: &mut String, frame: &Frame, from: Option<Direction>) {
     let [first, second, rest @ ..] = &frame.header[..] else {
         return;
@@ -49,13 +50,13 @@ pub(crate) fn frame_to(text: &mut String, frame: &Frame, from: Option<Direction>
     end_to(text, frame);
 }
 
-/// One line of the table: bytes, bits, meaning.
+/// Adds one line of the table: bytes, bits, meaning.
 fn row(text: &mut String, bytes: &[u8], bits: &str, meaning: &str) {
     let left = format!("{:<14}{bits}", digits(bytes));
     line_to(text, &format!("     {left:<25}{meaning}"));
 }
 
-/// The bits of a byte that are in `mask`, and dots for the others: `.... 0001`.
+/// Returns the bits of a byte that are in `mask`, with dots for the other bits: `.... 0001`.
 fn bits(byte: u8, mask: u8) -> String {
     let bit = |at: u8| match (mask >> at & 1, byte >> at & 1) {
         (0, _) => '.',
@@ -95,7 +96,7 @@ fn mask(frame: &Frame, from: Option<Direction>) -> &'static str {
     }
 }
 
-/// Adds the payload: up to eight bytes in one row, more with sixteen bytes a line.
+/// Adds the payload: up to 8 bytes in one line, a longer payload with 16 bytes per line.
 fn payload_to(text: &mut String, frame: &Frame) {
     let masked = frame.mask.is_some();
     let label = if masked {
@@ -138,7 +139,7 @@ fn readable(frame: &Frame) -> Option<&str> {
     (!text.is_empty() && (frame.text.is_some() || control)).then_some(text)
 }
 
-/// Adds what there is to say after the payload.
+/// Adds the lines after the payload: missing bytes, the close code, the joined message.
 fn end_to(text: &mut String, frame: &Frame) {
     let arrived = frame.length.saturating_sub(frame.missing);
     let more = arrived.saturating_sub(frame.unmasked.len().min(SHOWN) as u64);
@@ -167,7 +168,7 @@ fn end_to(text: &mut String, frame: &Frame) {
     }
 }
 
-/// Adds sixteen bytes a line, with their ASCII characters.
+/// Adds lines of 16 bytes. If `readable`, adds their ASCII characters, too.
 fn rows(text: &mut String, bytes: &[u8], readable: bool) {
     for row in bytes[..bytes.len().min(SHOWN)].chunks(16) {
         let character = |byte: &u8| match byte {
@@ -182,7 +183,7 @@ fn rows(text: &mut String, bytes: &[u8], readable: bool) {
     }
 }
 
-/// Such as `1 byte` or `2 bytes`.
+/// Returns a number of bytes as text, such as `1 byte` or `2 bytes`.
 pub(crate) fn counted(bytes: u64) -> String {
     match bytes {
         1 => "1 byte".to_owned(),
@@ -194,13 +195,13 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", pictured(text, LINE))
 }
 
-/// Bytes as hexadecimal digits: `81 05`.
+/// Returns bytes as hexadecimal digits: `81 05`.
 pub(crate) fn digits(bytes: &[u8]) -> String {
     let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     digits.join(" ")
 }
 
-/// The name of a code, or of its range (RFC 6455 section 7.4).
+/// The name of a close code, or of the range that it is in (RFC 6455 section 7.4).
 fn code_name(code: u16) -> &'static str {
     match CloseCode::find(code) {
         Some(known) => known.name,

@@ -1,4 +1,4 @@
-//! An event as text for people: on a projector, in 80 columns.
+//! Writes an event as text for people. It fits on a projector with 80 columns.
 //!
 //! ```text
 //!   0.123s  #1  client → server   text, 5 bytes, masked
@@ -12,8 +12,8 @@
 //!      48 65 6c 6c 6f           payload, unmasked: "Hello"
 //! ```
 //!
-//! The names are those of RFC 6455; the dots are Wireshark's notation. No byte of a peer
-//! reaches the terminal unchecked, so none can control it.
+//! The names are from RFC 6455, and the dots are from Wireshark. Every character from a peer is
+//! checked before it is printed, so a peer cannot control the terminal.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ use crate::{
     visible::pictured,
 };
 
-/// Whether to use colours. They are few, and never the only sign of anything.
+/// Whether to use colours. Colours only repeat what the text says.
 #[derive(Clone, Copy)]
 struct Paint(bool);
 
@@ -44,8 +44,8 @@ impl Paint {
 }
 
 impl Event {
-    /// Returns some lines for people, each with its line end. `colour`: for a terminal that
-    /// shows colours.
+    /// Returns the event as lines of text, each with a line end. `colour` adds colours for a
+    /// terminal that shows them.
     #[must_use]
     pub fn to_text(&self, colour: bool) -> String {
         let paint = Paint(colour);
@@ -75,7 +75,7 @@ impl Event {
         text
     }
 
-    /// The event in one line.
+    /// Describes the event in one line.
     fn summary(&self) -> String {
         match &self.kind {
             EventKind::Open { peer, tls } => {
@@ -120,7 +120,7 @@ impl Event {
     }
 }
 
-/// Such as `text, 5 bytes`.
+/// Writes the opcode and the length, such as `text, 5 bytes`.
 impl fmt::Display for FrameHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.opcode_name(), counted(self.length()))
@@ -147,7 +147,7 @@ fn head_to(text: &mut String, head: &Head, paint: Paint) {
             accept_to(text, accept, paint);
         }
     }
-    // The header is missing.
+    // The response has no such header, so show here what it should contain.
     if let Some(accept) = accept {
         accept_to(text, accept, paint);
     }
@@ -308,7 +308,7 @@ mod tests {
         }
     }
 
-    /// Removes only the codes that `Paint` adds.
+    /// Removes the colour codes that `Paint` adds, and no other codes.
     fn without_colour(text: &str) -> String {
         let codes = ["36", "32", "1;31", "2", "0"];
         let mut text = text.to_owned();
@@ -319,7 +319,7 @@ mod tests {
     }
 
     proptest! {
-        /// At most 100 columns, and no character that controls a terminal.
+        /// A line has at most 100 columns, and no character that controls a terminal.
         #[test]
         fn no_bytes_reach_a_terminal_as_they_are(
             begin in prop::sample::select(vec!["", "GET ", "HTTP/1.1 101\r\nUpgrade: ", "frames"]),
