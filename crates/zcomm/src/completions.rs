@@ -1,7 +1,7 @@
-//! `zcomm completions`: a script that completes this command at the Tab key of a shell.
+//! `zcomm completions`: prints a script for a shell. With it, the Tab key completes `zcomm`.
 //!
 //! The script is made from the same definition that parses the options, so it cannot name an
-//! option that does not exist. After an update of the command, print the script again.
+//! option that does not exist. After an update of `zcomm`, print the script again.
 
 use std::process::ExitCode;
 
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, mut command: clap::Command) -> Result<ExitCode> {
-    // The generator panics when stdout is closed, so it writes into memory.
+    // The generator would panic if stdout were closed, so let it write into memory.
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "zcomm", &mut script);
     print(script)?;

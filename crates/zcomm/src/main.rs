@@ -1,7 +1,7 @@
-//! `zcomm`: the command of the lessons.
+//! `zcomm`: the command-line tool of the lessons.
 //!
-//! Each subcommand is a folder, or one file if it is short (`zcomm demo` is `tour`). `shared`
-//! holds what several subcommands use, and `proxy` what `xray` and `chaos` share.
+//! Each subcommand is a folder, or one file if it is short. The folder of `zcomm demo` is
+//! `tour`. Several subcommands use the code in `shared`; `xray` and `chaos` use `proxy`.
 //!
 //! The output goes to stdout. An error is two lines on stderr: what happened, and what to type.
 

@@ -1,7 +1,7 @@
-//! `zcomm man`: the manual page of the command or of a subcommand.
+//! `zcomm man`: prints the manual page of the command or of a subcommand.
 //!
 //! A page is made from the same definition as `--help`. The examples at the end of a help
-//! text keep their line breaks; as running text they would flow into one another.
+//! text are printed with their line breaks: otherwise `man` would join them into one paragraph.
 
 use std::{io::Write, process::ExitCode};
 
@@ -25,13 +25,13 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCode> {
-    // Gives the subcommands their full names: `zcomm connect`.
+    // Gives each subcommand its full name: `zcomm connect` instead of `connect`.
     command.build();
     let page = match &arguments.subcommand {
         None => command,
         Some(name) => match command.find_subcommand(name) {
             Some(found) => found.clone(),
-            // The parser ends with an error that suggests similar names.
+            // The parser prints an error that suggests similar names, and ends the program.
             None => {
                 command.get_matches_from(["zcomm", name]);
                 return Ok(ExitCode::from(2));
@@ -52,8 +52,8 @@ pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Escapes a text for roff. A backslash begins a command, and so does a dot or a quote at the
-/// start of a line; a bare minus becomes a hyphen.
+/// Escapes a text for roff, the language of manual pages. There, a backslash begins a command,
+/// and so does a dot or a quote at the start of a line. A plain minus would become a hyphen.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     let lines = text

@@ -1,8 +1,8 @@
-//! Whether the authority of an earlier run can be kept.
+//! Checks whether the authority of an earlier run can be kept.
 //!
-//! Keeping it saves the user from trusting a new one. An authority is refused if it could
-//! sign for any name, and a warning says if other users could read its key. Each refusal ends
-//! with the command that makes a new authority for the same hosts.
+//! If it is kept, the user does not have to trust a new one. An authority that may sign for
+//! any name is refused. If other users could read its key, a warning says so. Each refusal
+//! shows the command that makes a new authority for the same hosts.
 
 use std::{
     io::{self, Write},
@@ -18,7 +18,8 @@ use super::{
     quote::word,
 };
 
-/// Returns the authority in these files. Fails unless it may sign for these hosts.
+/// Returns the authority in these files. Fails if it has expired, or if it may not sign for one
+/// of these hosts.
 pub(super) fn kept(
     files: &Files,
     folder: &Path,
@@ -32,7 +33,7 @@ pub(super) fn kept(
     };
     let ca = DevelopmentCa::from_pem(&pair)
         .map_err(|error| PemError::new(&files.ca, error).with_help(&help))?;
-    // From here on the help names the hosts of the old authority, too.
+    // From here on, the help also names the hosts of the old authority.
     let mut all = ca.hosts().split_off(LOOPBACK_NAMES.len());
     all.extend(hosts.iter().filter(|host| !ca.may_sign_for(host)).cloned());
     let refuse =
@@ -55,16 +56,16 @@ pub(super) fn kept(
     Ok(ca)
 }
 
-/// Returns the name of the authority in these files, even if it cannot be used.
+/// Returns the name of the authority in these files, even if the authority cannot be used.
 pub(super) fn old_name(files: &Files) -> Option<String> {
     let chain = Certificate::read_all(&files.ca).ok()?;
     chain.first().map(|old| old.subject().to_owned())
 }
 
-/// Warns if the authority ends before its certificate.
+/// Warns if the authority expires before the certificate that it signed.
 pub(super) fn compare_ends(ca: &Certificate, leaf: &Certificate) {
     let (ca, leaf) = (ca.not_after(), leaf.not_after());
-    // As text, days (year, month, day) sort in the order of time.
+    // These dates can be compared as text: the year comes first, then the month and the day.
     if ca < leaf {
         note(&format!(
             "the authority ends on {ca}, before its certificate on {leaf}; clients refuse both \
@@ -85,7 +86,7 @@ fn help(folder: &Path, hosts: &[String]) -> String {
     format!("make a new authority, and trust it again: {command}")
 }
 
-/// Prints a warning on stderr, because the output may go into a file.
+/// Prints a warning on stderr, because the user may redirect stdout to a file.
 fn note(text: &str) {
     writeln!(io::stderr(), "note: {text}").ok();
 }

@@ -1,8 +1,8 @@
 //! `--check`: explains the certificates of a file, and says whether a client accepts them.
 //!
-//! The first certificate is the server's own; each further one has signed an earlier one. Two
-//! other files are not a mistake: an authority, which is to be trusted and not to be served,
-//! and a chain with an extra certificate, which clients ignore.
+//! The first certificate is the server's own. Each later certificate has signed an earlier one.
+//! Two other kinds of file are also accepted. The file of an authority is for clients, which
+//! trust it, and not for a server. In a chain, clients ignore an extra certificate.
 
 use std::{path::Path, process::ExitCode};
 
@@ -10,7 +10,7 @@ use zcomm_core::{Certificate, PemError, Result};
 
 use crate::shared::text::{print, visible};
 
-/// Explains each certificate of a file. The exit code is 1 if a client would refuse one today.
+/// Explains each certificate of a file. The exit code is 1 if a client would refuse any of them.
 pub(super) fn explain(file: &Path) -> Result<ExitCode> {
     let shown = visible(&file.to_string_lossy());
     let named = |error: PemError| PemError {
@@ -40,22 +40,22 @@ pub(super) fn explain(file: &Path) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(refused)))
 }
 
-/// What a client says about a certificate.
+/// Whether a client accepts a certificate, and why.
 #[derive(Default)]
 pub(crate) struct Verdict {
     pub(crate) refusals: Vec<String>,
-    /// A warning if it ends within days. Clients still accept it.
+    /// A warning if the certificate expires in a few days. Clients still accept it.
     pub(crate) soon: Option<String>,
     remark: Option<String>,
 }
 
-/// Judges a certificate that stands behind the certificates `before` in its file.
+/// Judges a certificate as a client does. `before` are the earlier certificates in its file.
 pub(crate) fn judge(before: &[Certificate], certificate: &Certificate) -> Verdict {
     let mut verdict = Verdict {
         soon: certificate.ends_soon(),
         ..Verdict::default()
     };
-    // In a file that begins with an authority, each authority is judged alone.
+    // If a file begins with an authority, it is not a chain: judge each authority alone.
     let first_is_authority = before.first().is_some_and(Certificate::is_authority);
     if before.is_empty() && !certificate.is_authority() {
         verdict.refusals = certificate.problems();
@@ -72,10 +72,10 @@ pub(crate) fn judge(before: &[Certificate], certificate: &Certificate) -> Verdic
         .iter()
         .any(|one| one.issuer() == certificate.subject())
     {
-        // It is part of the chain to the authority, so clients check its dates.
+        // This certificate is part of the chain to the authority, so clients check its dates.
         verdict.refusals.extend(certificate.out_of_date());
     } else {
-        // Clients ignore it and its dates.
+        // Clients ignore this certificate, so its dates do not matter.
         let unused = "not used: it did not sign an earlier certificate";
         verdict.remark = Some(unused.into());
         verdict.soon = None;

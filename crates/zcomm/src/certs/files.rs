@@ -1,16 +1,16 @@
-//! The folder of the four files. One run at a time changes it, each file is replaced as a
-//! whole, and the next run can finish an interrupted one.
+//! The folder with the four files of `zcomm certs`. Only one run at a time changes the folder.
+//! Each file is replaced completely. The next run can finish an interrupted run.
 //!
-//! An authority is two files, and no file system replaces two files at once. So the change is
-//! one rename, that of `ca.pem`. Before it, the new key is stored as `ca.next.key`; after it,
-//! that key is renamed, too. An interrupted run leaves the old authority and a key that does
-//! not fit, or the new authority and its waiting key: the next run tries the key, and removes
-//! or renames it.
+//! An authority is two files, and no file system replaces two files at once. So there are three
+//! steps: write the new key to `ca.next.key`, replace `ca.pem`, rename `ca.next.key` to
+//! `ca.key`. If a run is interrupted, the next run tries the key in `ca.next.key`. If it fits
+//! `ca.pem`, the authority is the new one: the key is renamed. If it does not fit, the
+//! authority is still the old one: the key is removed.
 //!
-//! Only the owner can read a private key, from the moment its file exists. On Windows the
-//! folder decides: other users cannot open a user's own folder.
+//! Only the owner can read a private key, from the moment when its file is created. On Windows
+//! this depends on the folder: other users cannot open a user's home folder.
 //!
-//! In production, the key of an authority is in hardware that does not let it be copied.
+//! In production, the key of an authority is in hardware from which it cannot be copied.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -23,9 +23,9 @@ use fs4::{FileExt, TryLockError};
 use tempfile::NamedTempFile;
 use zcomm_core::{DevelopmentCa, PemError, PemPair, read_pem, readable_by_others};
 
-/// The longest wait for another run, which takes a fraction of a second.
+/// The longest wait for another run. A run normally needs less than a second.
 const MAX_WAIT: Duration = Duration::from_secs(5);
-/// The prefix of files that are not renamed yet.
+/// The prefix of temporary files, before they get their final names.
 const TEMPORARY: &str = ".zcomm-";
 
 /// The folder, locked for this run.
@@ -41,8 +41,8 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Makes the folder if it does not exist, waits for other runs, and cleans up after an
-    /// interrupted one.
+    /// Makes the folder if it does not exist, waits until no other run uses it, and finishes
+    /// or removes the work of an interrupted run.
     pub(super) fn open(folder: &Path) -> Result<Files, PemError> {
         let mut builder = DirBuilder::new();
         #[cfg(unix)]
@@ -67,8 +67,8 @@ impl Files {
         self.ca.exists() || self.ca_key.exists()
     }
 
-    /// Replaces the certificate of the servers, and the authority if there is a new one. All
-    /// files are written before the first is replaced, so a full disk changes nothing.
+    /// Replaces the certificate of the servers, and the authority if `ca` is a new one. All
+    /// new files are written before an old file is replaced, so a full disk changes nothing.
     pub(super) fn replace(&self, ca: Option<&PemPair>, leaf: &PemPair) -> Result<(), PemError> {
         let ca = ca.map(|ca| self.write(ca)).transpose()?;
         let leaf = self.write(leaf)?;
@@ -77,13 +77,13 @@ impl Files {
             put(certificate, &self.ca)?;
             rename(&self.next_ca_key, &self.ca_key)?;
         }
-        // After an interruption here the two do not fit. The next run makes both again.
+        // After an interruption between these two, they do not fit. The next run replaces both.
         put(leaf.1, &self.leaf_key)?;
         put(leaf.0, &self.leaf)
     }
 
-    /// Writes two temporary files. Only their owner can read the key; all users may read the
-    /// certificate, unless the folder forbids it.
+    /// Writes a certificate and its key to temporary files. Only the owner can read the key.
+    /// All users can read the certificate, if they can open the folder.
     fn write(&self, pair: &PemPair) -> Result<(NamedTempFile, NamedTempFile), PemError> {
         let write = |suffix: &str, mode: u32, text: &str| {
             write(&self.folder, suffix, mode, text)
@@ -98,7 +98,7 @@ impl Files {
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
             if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-                // It may hold a key. If it cannot be removed, only its owner can read it.
+                // The file may contain a key. If this fails, still only the owner can read it.
                 fs::remove_file(entry.path()).ok();
             }
         }
@@ -117,12 +117,12 @@ impl Files {
     }
 }
 
-/// Returns the text of a file. The PEM parser skips what is not text.
+/// Returns the text of a file. Bytes that are not text do not matter: the PEM parser skips them.
 pub(super) fn read(file: &Path) -> Result<String, PemError> {
     Ok(String::from_utf8_lossy(&read_pem(file)?).into_owned())
 }
 
-/// Removes the right of other users to read a private key. Returns whether they had it.
+/// Makes a private key readable only for its owner. Returns whether other users could read it.
 pub(super) fn make_private(key: &Path) -> Result<bool, PemError> {
     let open = readable_by_others(key);
     #[cfg(unix)]
@@ -134,7 +134,8 @@ pub(super) fn make_private(key: &Path) -> Result<bool, PemError> {
     Ok(open)
 }
 
-/// Writes the text to the disk before the rename: a power cut leaves no empty file.
+/// Writes a temporary file, and waits until its text is on the disk. So a power failure after
+/// the rename cannot leave an empty file.
 #[cfg_attr(not(unix), allow(unused_variables, reason = "Windows has no mode"))]
 fn write(folder: &Path, suffix: &str, mode: u32, text: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
@@ -157,11 +158,11 @@ fn rename(from: &Path, to: &Path) -> Result<(), PemError> {
     fs::rename(from, to).map_err(|error| PemError::new(to, error))
 }
 
-/// Waits until no other run uses this folder, for at most [`MAX_WAIT`].
+/// Locks the folder. If another run uses the folder, waits for at most [`MAX_WAIT`].
 fn lock(file: &Path) -> Result<File, PemError> {
     let wrong = |error: io::Error| PemError::new(file, error);
     let mut options = OpenOptions::new();
-    // With read access, opening a named pipe does not block.
+    // Open for reading, too: if the file is a named pipe, opening it only for writing blocks.
     options.read(true).write(true).create(true).truncate(false);
     let lock = options.open(file).map_err(wrong)?;
     let start = Instant::now();

@@ -2,13 +2,13 @@
 //!
 //! One command makes an authority and a certificate for `localhost`, offline, and prints the
 //! steps to use them. It installs nothing: the user decides which authorities a computer
-//! trusts, so each printed step has one that undoes it.
+//! trusts. So for each step it also prints how to undo it.
 //!
-//! A second run keeps the authority, which stays trusted, and renews the certificate for the
-//! same hosts. A file is written completely or not at all, and other users can never read a
-//! private key.
+//! A second run keeps the authority, so the user does not have to trust a new one. It renews
+//! the certificate for the same hosts. A file is written completely or not at all, and other
+//! users can never read a private key.
 //!
-//! In production, a public authority signs the certificates, and a timer renews them.
+//! In production, a public authority signs the certificates, and a scheduled job renews them.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 mod files;
@@ -72,7 +72,7 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
         true => DevelopmentCa::new(hosts)?,
         false => authority::kept(&files, &folder, hosts)?,
     };
-    // A renewal keeps every name that the authority was made for.
+    // The new certificate keeps every name that the authority was made for.
     let mut names = ca.hosts();
     for host in hosts {
         if !names.contains(host) {
@@ -80,7 +80,7 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
         }
     }
     let leaf = ca.issue(&names)?;
-    // Printed before it is replaced: the user finds it in a browser by its name.
+    // Print the old authority's name before its file is replaced: browsers list it by name.
     if is_new && let Some(old) = authority::old_name(&files) {
         print(steps::untrust_old(&files, &old))?;
     }

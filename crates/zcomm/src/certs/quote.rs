@@ -1,7 +1,8 @@
-//! Paths and names quoted for a shell and for `.zEnv`.
+//! Quotes paths and names for a shell and for `.zEnv`.
 //!
-//! The user copies and runs what is printed. A folder with a space or a quote in its name
-//! must stay one word, and no part of it may be read as an option or control the terminal.
+//! The user copies the printed commands and runs them. So a folder name with a space or a
+//! quote must stay one word. No part of the name may be read as an option, or control the
+//! terminal.
 
 use std::{
     fmt::Display,
@@ -12,7 +13,7 @@ use zcomm_core::PemError;
 
 use crate::shared::text::visible;
 
-/// Returns the folder in a form that can be printed in every command. Fails if its name has
+/// Returns the folder in a form that is safe in every command. Fails if its name is empty, has
 /// control characters or is not text.
 pub(super) fn folder(folder: &Path) -> Result<PathBuf, PemError> {
     let shown = visible(&folder.to_string_lossy());
@@ -24,7 +25,7 @@ pub(super) fn folder(folder: &Path) -> Result<PathBuf, PemError> {
             return Err(PemError::new(Path::new(&shown), reason).with_help(help));
         }
     };
-    // `-x` would be an option, `~` a home folder, and `.zEnv` drops a space at the start.
+    // At the start, `-` means an option, `~` the home folder, and `.zEnv` drops a space.
     let harmless = text.starts_with(|c: char| c.is_alphanumeric() || "._/\\".contains(c));
     Ok(match harmless {
         true => folder.to_owned(),
@@ -32,7 +33,7 @@ pub(super) fn folder(folder: &Path) -> Result<PathBuf, PemError> {
     })
 }
 
-/// Returns one word of a command for the shells of this system.
+/// Quotes a text as one word of a command, for the shells of this system.
 pub(crate) fn word(text: impl Display) -> String {
     match cfg!(windows) {
         true => windows_word(text),
@@ -40,8 +41,8 @@ pub(crate) fn word(text: impl Display) -> String {
     }
 }
 
-/// Returns one word for bash and zsh, or one value for `.zEnv`, which uses the same quotes.
-/// In single quotes no character is special; a single quote itself is written `'\''`.
+/// Quotes a text as one word for bash and zsh, or as one value for `.zEnv`. All three use the
+/// same quotes. Between single quotes no character is special, so a single quote is `'\''`.
 pub(super) fn quoted(text: impl Display) -> String {
     let text = text.to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
@@ -51,8 +52,9 @@ pub(super) fn quoted(text: impl Display) -> String {
     }
 }
 
-/// Returns one word for PowerShell and cmd. Both accept double quotes, but in them PowerShell
-/// runs what follows a `$`: a word with a `$` is quoted for PowerShell only.
+/// Quotes a text as one word for PowerShell and cmd. Both accept double quotes. But between
+/// them, PowerShell evaluates `$`, a backtick and `"`. A text with one of these characters gets
+/// single quotes, which only PowerShell understands.
 pub(super) fn windows_word(text: impl Display) -> String {
     let text = text.to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || r"._/-\:".contains(c);

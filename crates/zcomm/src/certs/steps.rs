@@ -1,9 +1,9 @@
 //! The steps that `zcomm certs` prints, in the order in which a learner needs them.
 //!
-//! Each step that trusts an authority stands beside the step that undoes it. The second one
-//! uses the name of the authority, because its file may be deleted by then.
+//! After each step that trusts an authority comes the step that undoes it. The undo step uses
+//! the name of the authority, because its file may be deleted by then.
 //!
-//! Browsers move these menus and stores; the steps were checked in 2026.
+//! New versions of browsers may move these menus and stores. The steps were checked in 2026.
 
 use zcomm_core::Certificate;
 
@@ -19,7 +19,7 @@ struct Store {
     untrust: String,
 }
 
-/// The store of this system, which is printed first.
+/// The position of this system's store in the list of stores. It is printed first.
 const OWN: usize = if cfg!(target_os = "macos") {
     2
 } else if cfg!(windows) {
@@ -28,11 +28,11 @@ const OWN: usize = if cfg!(target_os = "macos") {
     0
 };
 
-/// Since version 146 Chromium has its store in another folder, unless the old one exists. So
-/// these commands must not create an empty ~/.pki.
+/// Since version 146, Chromium uses a new folder for its store if the old folder, ~/.pki, does
+/// not exist. So these commands must not create an empty ~/.pki.
 const FIND_STORE: &str = r#"db=~/.pki/nssdb; [ -d "$db" ] || db=~/.local/share/pki/nssdb"#;
 
-/// Returns what was made or renewed, and how to use it.
+/// Returns the list of the files, and the steps to use them.
 pub(super) fn steps(files: &Files, ca: &Certificate, is_new: bool, leaf: &Certificate) -> String {
     let state = if is_new { "new" } else { "kept" };
     let name = ca.subject();
@@ -71,7 +71,7 @@ Restart the browser after either.
     text + &at_each_store(&ca_pem, name, true)
 }
 
-/// Returns how to remove the trust in an authority that is about to be replaced.
+/// Returns the steps that remove the trust in the old authority, before it is replaced.
 pub(super) fn untrust_old(files: &Files, name: &str) -> String {
     let text = format!(
         "The old authority \"{name}\" is replaced.\nRemove it from each place where you trusted it:\n"
@@ -79,14 +79,15 @@ pub(super) fn untrust_old(files: &Files, name: &str) -> String {
     text + &at_each_store(&files.ca.display().to_string(), name, false) + "\n"
 }
 
-/// Formats a step of several lines, with its name in front of the first.
+/// Formats a step, with its name in front of the first line.
 fn step(name: &str, lines: &str) -> String {
     let lines = lines.replace('\n', &format!("\n{:14}", ""));
     format!("    {name:<9} {lines}\n")
 }
 
-/// Returns the steps at every store, that of this system first. `pem` and `name` are the
-/// authority's. Without `trust` it returns only the steps that remove the trust.
+/// Returns the steps for every store. This system's store is first. `pem` is the file of the
+/// authority, and `name` its name. If `trust` is false, returns only the steps that remove the
+/// trust.
 fn at_each_store(pem: &str, name: &str, trust: bool) -> String {
     let mut stores = [
         chromium(pem, name),
@@ -152,7 +153,7 @@ fn macos(pem: &str, name: &str) -> Store {
             "security add-trusted-cert -r trustRoot -p ssl \\\n  \
              -k ~/Library/Keychains/login.keychain-db {file}\n(a dialog asks for your password)"
         ),
-        // -t also deletes the user's trust settings for it.
+        // `-t` also deletes the user's trust settings for the certificate.
         untrust: format!("security delete-certificate -t -c {cn}"),
     }
 }

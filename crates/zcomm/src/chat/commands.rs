@@ -1,17 +1,17 @@
 //! Parses the lines that a user types.
 //!
-//! Plain text is a message; a line that begins with `/` is a command. A misspelt command is
-//! an error and is not sent, because a message in a chat cannot be deleted.
+//! A line that begins with `/` is a command. Any other line is a message. An unknown command
+//! is an error and is not sent as text, because a message in a chat cannot be deleted.
 //!
-//! A name may contain spaces (`Ada 2`), so `/msg` looks for the longest known name. Quotes
-//! mark a name that is not known.
+//! A name may contain spaces (`Ada 2`), so `/msg` looks for the longest known name. An unknown
+//! name with spaces needs quotes.
 
-/// What a line says.
+/// A parsed line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Send(To, String),
     Join(String),
-    /// Without a name: the room that plain text is sent to.
+    /// `None` means the room that plain text is sent to.
     Leave(Option<String>),
     Who,
     Ping,
@@ -28,7 +28,7 @@ pub(super) enum To {
     Person(String),
 }
 
-/// The commands: the form, and what it does.
+/// The commands: what to type, and what the command does.
 pub(super) const COMMANDS: &[(&str, &str)] = &[
     (
         "/broadcast TEXT",
@@ -48,7 +48,7 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
 ];
 
 impl Command {
-    /// Parses a line; `None` if it is empty. `names` are the known names.
+    /// Parses a line. Returns `None` if the line is empty. `names` are the known names.
     pub(super) fn parse(line: &str, names: &[String]) -> Option<Result<Command, String>> {
         let line = line.trim();
         let Some(command) = line.strip_prefix('/') else {

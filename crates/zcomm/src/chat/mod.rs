@@ -1,11 +1,12 @@
-//! `zcomm chat`: join a chat from the terminal.
+//! `zcomm chat`: joins a chat from the terminal.
 //!
-//! Plain text is sent to the room; a line that begins with `/` is a command. Messages of
-//! others appear above the line that is being typed. After a broken connection it reconnects:
-//! unconfirmed messages are sent again, missed messages arrive, and lost ones are named.
+//! Plain text is sent to the room; a line that begins with `/` is a command. The messages of
+//! other people appear above the line that the user is typing. After a broken connection, the
+//! client reconnects. It sends unconfirmed messages again, shows the messages that it missed,
+//! and reports lost messages.
 //!
-//! In a pipe each line of the input is sent. The command ends when the server has confirmed
-//! them all.
+//! In a pipe, each line of the input is sent. The command ends when the server has confirmed
+//! all messages.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 mod commands;

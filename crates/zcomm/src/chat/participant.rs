@@ -20,11 +20,11 @@ use crate::shared::{
     text::{BAD, FAINT, counted, visible},
 };
 
-/// The number of sent messages and of pings that are remembered.
+/// The largest number of sent messages that are kept, and of pings.
 const REMEMBERED: usize = 400;
-/// After the end of the input: the time for the server to confirm what was sent.
+/// The longest wait for confirmations from the server after the end of the input.
 const CONFIRMATION: Duration = Duration::from_secs(15);
-/// The number of characters that are shown of an unknown message.
+/// The largest number of characters of an unknown message that are shown.
 const SHOWN: usize = 200;
 
 pub(super) struct Participant {
@@ -33,15 +33,15 @@ pub(super) struct Participant {
     people: People,
     /// The room that plain text is sent to.
     room: String,
-    /// The latest messages from here: id and text.
+    /// The latest messages that this user sent: id and text.
     sent: VecDeque<(String, String)>,
     /// When each unanswered ping was sent.
     pings: VecDeque<Instant>,
-    /// Whether a message was not delivered. Decides the exit code.
+    /// Whether a message was not delivered. Then the exit code is 1.
     lost: bool,
     /// Whether the server has accepted this client.
     welcomed: bool,
-    /// The help for the last end of a connection.
+    /// The help text for the end of the last connection.
     advice: Option<&'static str>,
 }
 
@@ -61,10 +61,10 @@ impl Participant {
         }
     }
 
-    /// Takes part until the user leaves or the server refuses this client.
+    /// Runs until the user leaves or the server refuses this client.
     pub(super) async fn run(mut self) -> Result<ExitCode> {
         let ended = self.take_part().await;
-        // However it ended, the server gets a Close frame if there is a connection.
+        // In every case, send the server a Close frame if there is still a connection.
         self.client.close().await.ok();
         self.screen.close().await;
         ended
@@ -72,7 +72,7 @@ impl Participant {
 
     async fn take_part(&mut self) -> Result<ExitCode> {
         let mut signals = Signals::new()?;
-        // Set at the end of the input: when to stop waiting for confirmations.
+        // When to stop waiting for confirmations. Set at the end of the input.
         let mut give_up_at = None;
         loop {
             let waiting = self.client.waiting();
@@ -80,8 +80,8 @@ impl Participant {
             if ended && waiting == 0 && self.welcomed {
                 return self.leave_chat().await;
             }
-            // `select!` polls in random order: a server that never stops sending cannot keep
-            // the input from being read, nor an endless input the events.
+            // `select!` polls in random order. So a server that never stops sending cannot
+            // block the input, and an endless input cannot block the events.
             tokio::select! {
                 event = self.client.next() => match event {
                     Some(event) => self.show(event)?,
@@ -115,7 +115,7 @@ impl Participant {
         }
     }
 
-    /// Does what a typed line says. Returns true if the user leaves.
+    /// Runs the command in a typed line. Returns true if the user leaves.
     fn act(&mut self, line: &str) -> bool {
         match Command::parse(line, &self.people.names()) {
             None => false,
@@ -160,7 +160,7 @@ impl Participant {
         self.sent.push_back((id, text));
     }
 
-    /// Returns the text that was sent from here with this id.
+    /// Returns the text of the sent message with this id.
     fn text_of(&self, id: &str) -> Option<&str> {
         let sent = self.sent.iter().find(|(ours, _)| ours == id);
         sent.map(|(_, text)| text.as_str())
@@ -173,7 +173,7 @@ impl Participant {
         self.room = room;
     }
 
-    /// Leaves a room; without a name, the one that plain text is sent to.
+    /// Leaves a room. Without a name, leaves the room that plain text is sent to.
     fn leave(&mut self, room: Option<String>) {
         let room = room.unwrap_or_else(|| self.room.clone());
         if !self.client.rooms().contains(&room) {
@@ -198,7 +198,7 @@ impl Participant {
         }
     }
 
-    /// Shows an event. Fails when the client has given up.
+    /// Shows an event. Fails if the client has stopped reconnecting.
     fn show(&mut self, event: ChatEvent) -> Result<()> {
         match event {
             ChatEvent::Received(said) => self.show_message(&said.message),
@@ -259,7 +259,7 @@ impl Participant {
                     self.note(format!("round trip to the server: {ms:.2} ms"));
                 }
             }
-            // The text is on the screen already, where the user typed it.
+            // The user typed this text, so it is already on the screen.
             ServerMessage::Chat { id: Some(id), .. }
             | ServerMessage::Broadcast { id: Some(id), .. }
             | ServerMessage::Direct { id: Some(id), .. }

@@ -1,7 +1,7 @@
 //! The names of the people in each room, as the server reports them.
 //!
-//! The server sends a list once, and then each change. A list holds at most 100 names, so
-//! the number of people comes from the server and not from the length of the list.
+//! The server sends a list once, and then each change. A list contains at most 100 names. So
+//! the number of people comes from the server, not from the length of the list.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use zcomm_chat::envelope::ServerMessage;
 
 use crate::shared::text::visible;
 
-/// The most names that are kept for one room.
+/// The largest number of names that are kept for one room.
 const MAX_NAMES: usize = 200;
 /// The longest name that is kept (bytes).
 const MAX_NAME_BYTES: usize = 200;
@@ -65,7 +65,7 @@ impl People {
         true
     }
 
-    /// Returns a sentence with the names of a room, safe to print.
+    /// Returns a line with the names of the people in a room, safe to print.
     pub(super) fn list(&self, room: &str) -> String {
         let Some(members) = self.rooms.get(room) else {
             return format!("you are not in {}", visible(room));
@@ -80,7 +80,7 @@ impl People {
         format!("{} in {room}: {names}{more}", members.count)
     }
 
-    /// Returns the names that can be typed: the Tab key completes them.
+    /// Returns the names without control characters. The Tab key completes these names.
     pub(super) fn typeable(&self) -> Vec<String> {
         let mut names = self.names();
         names.retain(|name| *name == visible(name));
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(people.names(), ["Ada"]);
     }
 
-    /// a12: the course's server checks names; another server may not.
+    /// a12: the course's server checks names, but another server may not check them.
     #[test]
     fn a12_a_name_cannot_control_the_terminal() {
         let mut people = in_lobby();

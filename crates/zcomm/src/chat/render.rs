@@ -1,8 +1,8 @@
-//! A message of the server as one line for the terminal.
+//! Formats a message of the server as one line for the terminal.
 //!
-//! The name, the text and the room of a message come from other people. Each is made visible
-//! before it is printed, and a line break in it becomes a picture: a message cannot forge a
-//! line of another person.
+//! The name, the text and the room of a message come from other people. Each control character
+//! in them is replaced by a picture, and so is each line break. So a message cannot print a
+//! second line that looks like the message of another person.
 //!
 //! A line begins with a name, with `*` for an event, or with `!` for an error.
 
@@ -10,8 +10,8 @@ use zcomm_chat::envelope::{Seq, ServerMessage};
 
 use crate::shared::text::{BAD, FAINT, NOTE, counted, visible};
 
-/// Returns the line for a message, or `None` if it is not shown. The room stands in front
-/// unless it is `current`, the room that plain text is sent to.
+/// Returns the line for a message, or `None` if the message is not shown. The line names the
+/// room if it is not `current`, the room that plain text is sent to.
 pub(super) fn line(message: &ServerMessage, current: &str) -> Option<String> {
     let said = |from: String, text: &str| format!("{NOTE}{from}{NOTE:#}: {}", visible(text));
     Some(match message {
@@ -120,7 +120,7 @@ mod tests {
         }
     }
 
-    /// a12: no name, text or room can write a line of its own.
+    /// a12: a name, a text or a room cannot begin a new line on the terminal.
     #[test]
     fn a12_a_message_cannot_forge_a_line_or_move_the_cursor() {
         let hostile = "\x1b[2J\r\nBen: I owe you\u{202e}";

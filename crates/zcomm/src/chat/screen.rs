@@ -1,8 +1,8 @@
-//! The terminal of a chat: a line that is being typed, and messages that appear above it.
+//! The terminal of a chat: the user types a line, and messages appear above the line.
 //!
-//! One thread edits the line: it waits for keys and cannot be cancelled. Another thread, a
-//! [`BackgroundWriter`], prints through the editor, which removes the half-typed line, prints,
-//! and restores the line. Neither can block the chat.
+//! One thread edits the line. It waits for keys and cannot be cancelled. Another thread, a
+//! [`BackgroundWriter`], prints messages with the editor: the editor removes the half-typed
+//! line, prints the message, and restores the line. The two threads cannot block the chat.
 //!
 //! In a pipe, lines are read and written without an editor.
 
@@ -27,12 +27,12 @@ use zcomm_core::{BackgroundWriter, WriterStep};
 use super::commands::COMMANDS;
 use crate::shared::{lines, text::counted};
 
-/// The time for the editor to redraw after the last line.
+/// The time that the editor gets to redraw its line after the last message.
 const REDRAW: Duration = Duration::from_millis(100);
-/// The number of lines that the arrow keys bring back.
+/// The number of earlier lines that the arrow keys can show again.
 const HISTORY: usize = 200;
 
-/// What the user does.
+/// What the user typed.
 pub(super) enum Input {
     Line(String),
     /// Ctrl-D, or the end of a pipe.
@@ -48,7 +48,7 @@ pub(super) struct Screen {
     input: mpsc::Receiver<Input>,
     /// Sends the prompt for the next line. `None` in a pipe.
     prompts: Option<Sender<String>>,
-    /// Whether a line may be half typed.
+    /// Whether the user may be in the middle of a line.
     typing: bool,
     out: BackgroundWriter<String>,
     names: Arc<Mutex<Vec<String>>>,
@@ -66,7 +66,7 @@ impl Screen {
         let (input, prompts, out) = match editor(&names) {
             Some((editor, mut printer)) => {
                 let (prompts, next_prompt) = channel();
-                // The receiver lives in the thread that starts next.
+                // This cannot fail, because the receiver still exists.
                 prompts.send(prompt).ok();
                 let out = print(move |line| printer.print(line).map_err(io::Error::other));
                 (edit(editor, next_prompt), Some(prompts), out)
@@ -99,7 +99,7 @@ impl Screen {
         }
     }
 
-    /// Prints a line above the one that is being typed.
+    /// Prints a line above the line that the user is typing.
     pub(super) fn print(&self, line: String) {
         let bytes = line.len();
         self.out.send(line, bytes);
@@ -110,12 +110,12 @@ impl Screen {
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
-    /// Prints the waiting lines and restores the terminal, even in the middle of a line.
+    /// Prints the waiting lines and restores the terminal, even if the user is typing a line.
     pub(super) async fn close(self) {
         drop(self.prompts);
         self.out.close();
         if self.typing {
-            // The editor does not report when it has redrawn its line.
+            // The editor does not report when it has redrawn its line, so wait.
             sleep(REDRAW).await;
         }
         #[cfg(unix)]
@@ -124,7 +124,7 @@ impl Screen {
             tcsetattr(io::stdin(), OptionalActions::Now, &terminal).ok();
         }
         if self.typing {
-            // The next output begins on a new line.
+            // Let the next output begin on a new line.
             plain("\n").ok();
         }
     }
@@ -133,7 +133,8 @@ impl Screen {
 type Names = Arc<Mutex<Vec<String>>>;
 type LineEditor = Editor<Completions, DefaultHistory>;
 
-/// Returns an editor and its printer; `None` unless the terminal supports both.
+/// Returns an editor and its printer. Returns `None` in a pipe, or if the terminal does not
+/// support them.
 fn editor(names: &Names) -> Option<(LineEditor, impl ExternalPrinter + Send + use<>)> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return None;
@@ -142,7 +143,7 @@ fn editor(names: &Names) -> Option<(LineEditor, impl ExternalPrinter + Send + us
         .max_history_size(HISTORY)
         .ok()?
         .auto_add_history(true)
-        // Each line of a pasted text is a message.
+        // Each line of a pasted text becomes a message.
         .bracketed_paste(false)
         .build();
     let mut editor = Editor::with_config(config).ok()?;
@@ -180,8 +181,8 @@ fn read() -> mpsc::Receiver<Input> {
     })
 }
 
-/// Prints each line in a thread, until `write` fails: then the reader of the pipe is gone, and
-/// the exit code still reports the result.
+/// Prints each line in a thread. When `write` fails, the reader of the pipe has ended: then
+/// printing stops, and the exit code still reports the result.
 fn print(
     mut write: impl FnMut(String) -> io::Result<()> + Send + 'static,
 ) -> BackgroundWriter<String> {
@@ -208,7 +209,7 @@ fn plain(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Completes commands and names at the Tab key.
+/// Completes commands and names when the user presses the Tab key.
 struct Completions {
     names: Names,
 }
@@ -227,7 +228,7 @@ impl Completer for Completions {
     }
 }
 
-// rustyline requires these. They do nothing.
+// rustyline requires these traits. They do nothing here.
 impl Hinter for Completions {
     type Hint = String;
 }
@@ -235,7 +236,7 @@ impl Highlighter for Completions {}
 impl Validator for Completions {}
 impl Helper for Completions {}
 
-/// Returns the start of the last word, and the words that complete it.
+/// Returns where the last command or name starts, and the words that complete it.
 fn completions(typed: &str, names: &[String]) -> (usize, Vec<String>) {
     let (start, of_commands) = match typed.strip_prefix("/msg ") {
         Some(name) => (typed.len() - name.len(), false),

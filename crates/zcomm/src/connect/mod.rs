@@ -1,13 +1,13 @@
-//! `zcomm connect`: one WebSocket, from the terminal or in a pipe.
+//! `zcomm connect`: opens one WebSocket, from the terminal or in a pipe.
 //!
 //! Each line of the input is sent as a message, and each message that arrives is printed on
-//! a line.
+//! its own line.
 //!
-//! At the end of the input it waits for the answers before it closes, so that
-//! `echo hi | zcomm connect …` prints the answer. A Close frame sent at once would lose it:
-//! many servers send no more messages after one. So it sends a ping behind the last line. The
-//! pong shows that the server has read everything; 300 ms without a message show that the
-//! server has answered everything.
+//! At the end of the input, the client waits for the answers before it closes the connection.
+//! So `echo hi | zcomm connect …` prints the answer. Without the wait, the answer would be
+//! lost: many servers send no more messages after a Close frame. So the client sends a ping
+//! after the last line. The pong shows that the server has read every line. Then 300 ms
+//! without a message show that the server has answered every line.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 mod arguments;
@@ -24,7 +24,7 @@ use talk::Talk;
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let options = ConnectOptions {
-        // stdout carries the messages.
+        // stdout is only for the messages.
         xray: arguments.xray.map(Xray::stderr),
         ..arguments.handshake.options(&arguments.url)?
     };

@@ -1,10 +1,10 @@
-//! What `zcomm connect` prints: lines for people, bytes for pipes, or JSON for programs.
+//! Prints the output of `zcomm connect`: lines, raw bytes (`--binary`) or JSON (`--json`).
 //!
-//! stdout carries the messages and nothing else; everything about them goes to stderr. In
-//! JSON mode all events go to stdout, one object a line.
+//! Messages go to stdout, and all other output goes to stderr. In JSON mode, all events go to
+//! stdout, one object per line.
 //!
-//! The server may send control characters. A terminal gets pictures of them (`␛` for ESC).
-//! A pipe gets the message unchanged, because the next program wants the original.
+//! The server may send control characters. A terminal gets a picture of each (`␛` for ESC).
+//! A pipe gets the message unchanged, because the next program needs the original.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -15,7 +15,7 @@ use zcomm_core::{End, Message, Opening, Received};
 use super::arguments::Arguments;
 use crate::shared::text::{counted, visible};
 
-/// How many bytes of a binary message are shown to people.
+/// The largest number of bytes that are shown as hex digits.
 const SHOWN: usize = 64;
 
 /// Prints the events of one connection.
@@ -32,8 +32,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Says that the connection is open, where a person types and reads. With `--verbose`,
-    /// prints the request and the response of the handshake on stderr.
+    /// Prints that the connection is open, if stdin and stdout are a terminal. With
+    /// `--verbose`, also prints the request and the response of the handshake. Uses stderr.
     pub(super) fn connected(&self, opening: &Opening) {
         if self.terminal && io::stdin().is_terminal() {
             note(&format!(
@@ -79,14 +79,15 @@ impl<'a> Output<'a> {
     pub(super) fn ended(&self, end: Option<&End>) {
         let Some(end) = end else { return };
         if self.arguments.json {
-            // The reader may be gone. The exit code reports the end, too.
+            // If stdout is closed, this fails. The exit code still reports the end.
             write(format!("{}\n", end_json(end))).ok();
         } else if self.arguments.show_control {
             note(&format!("< {end}"));
         }
     }
 
-    /// Prints a ping or a pong on stderr. JSON mode prints only those that arrive, on stdout.
+    /// Prints a ping or a pong on stderr. In JSON mode it prints nothing: [`Self::received`]
+    /// prints the pings and pongs that arrive, on stdout.
     pub(super) fn control_frame(&self, kind: &str, payload: &[u8]) {
         if self.arguments.show_control && !self.arguments.json {
             note(&format!("{kind} {}", bytes(payload)));
@@ -115,7 +116,7 @@ fn end_json(end: &End) -> Value {
     json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() })
 }
 
-/// Writes and flushes a message at once, so that the next program gets whole messages.
+/// Writes a message to stdout and flushes, so that the next program gets it at once.
 fn write(message: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(message.as_ref())?;
@@ -127,7 +128,7 @@ fn note(line: &str) {
     writeln!(io::stderr(), "{line}").ok();
 }
 
-/// Returns the number of bytes, and the first of them as hex digits.
+/// Returns the number of bytes, then the first [`SHOWN`] bytes as hex digits.
 fn bytes(data: &[u8]) -> String {
     let digits: Vec<_> = data
         .iter()
@@ -146,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    /// Without serde_json's feature `preserve_order`, the members are sorted by their names.
+    /// Needs serde_json's feature `preserve_order`: otherwise members are sorted by their names.
     #[test]
     fn a_json_object_begins_with_its_type() {
         let text = Received::Message(Message::from("a\"b"));

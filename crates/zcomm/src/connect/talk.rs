@@ -1,4 +1,4 @@
-//! One conversation: it sends the lines of the input, prints what arrives, and closes.
+//! Runs one connection: sends the lines of the input, prints what arrives, and closes.
 
 use std::{
     io::{self, ErrorKind},
@@ -15,11 +15,11 @@ use crate::shared::{
     run::{Signals, until},
 };
 
-/// The payload of the ping behind the last line.
+/// The payload of the ping that is sent after the last line.
 const LAST: &[u8] = b"last";
-/// After the pong of that ping: close when no message arrives for this long …
+/// After the pong to this ping, close when no message arrives for this long.
 const QUIET: Duration = Duration::from_millis(300);
-/// … and close at the latest this long after the end of the input.
+/// The longest wait for answers after the end of the input. Then close, even without the pong.
 const ANSWERS: Duration = Duration::from_secs(5);
 
 pub(super) struct Talk<'a> {
@@ -30,9 +30,9 @@ pub(super) struct Talk<'a> {
     reading: bool,
     /// Whether messages are still printed.
     printing: bool,
-    /// The time to close at the latest. Set at the end of the input.
+    /// The latest time to close. Set at the end of the input.
     latest: Option<Instant>,
-    /// The time to close unless another message arrives. Set by the pong of the last ping.
+    /// When to close if no other message arrives. Set when the pong to [`LAST`] arrives.
     quiet: Option<Instant>,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Talks until the connection has ended. Fails unless it ended with a normal close.
+    /// Runs until the connection has ended. Fails if it did not end with a normal close.
     pub(super) async fn run(mut self) -> Result<ExitCode> {
         let ended = self.until_the_end().await;
         if let Ok(Some(code)) = ended {
@@ -59,11 +59,11 @@ impl<'a> Talk<'a> {
         }
         let Arguments { close, reason, .. } = self.arguments;
         let closed = self.socket.close(*close, reason).await;
-        // The first error is the cause of the second.
+        // If there are two errors, report the first: it is the cause of the second.
         ended.and(closed).map(|_| ExitCode::SUCCESS)
     }
 
-    /// Returns the exit code of the signal that stopped it, if one did.
+    /// Runs until the connection has ended. If a signal arrived, returns its exit code.
     async fn until_the_end(&mut self) -> Result<Option<u8>> {
         let mut lines = lines::input(|line| line);
         let mut signals = Signals::ctrl_c()?;
@@ -89,7 +89,7 @@ impl<'a> Talk<'a> {
                     next_ping = interval.map(|interval| Instant::now() + interval);
                 }
                 code = signals.next() => {
-                    // A second signal does not wait for the server's Close frame.
+                    // After a second signal, do not wait for the server's Close frame.
                     if stopped.replace(code).is_some() {
                         return Ok(stopped);
                     }
@@ -107,14 +107,14 @@ impl<'a> Talk<'a> {
         if ours || (message && self.quiet.is_some()) {
             self.quiet = Some(Instant::now() + QUIET);
         }
-        // A program that reads the JSON did not ask for this ping.
+        // Leave this pong out of the JSON: the user did not ask for a ping.
         let shown = match self.printing && !(ours && self.arguments.json) {
             true => self.out.received(received),
             false => Ok(()),
         };
         let reader_is_gone = match shown {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => true,
-            // A full disk, for example: the output is not complete.
+            // For example, a full disk: then the output is not complete.
             Err(error) => return Err(error),
             Ok(()) => false,
         };
@@ -139,7 +139,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Waits for the answers, unless an option says when to close.
+    /// Sends the last ping and sets the latest time to close. `--stay` and `--one` need neither.
     async fn end_of_input(&mut self) {
         self.reading = false;
         if !self.arguments.stay && !self.arguments.one {
@@ -149,7 +149,7 @@ impl<'a> Talk<'a> {
     }
 
     async fn ping(&mut self, payload: &[u8]) {
-        // An error means that the connection has ended, which `recv_any` reports.
+        // An error means that the connection has ended. `recv_any` reports the end.
         self.socket.ping(payload).await.ok();
         self.out.control_frame("> ping", payload);
     }

@@ -1,10 +1,10 @@
-//! The address that a server listens on, the addresses of this machine, and which of them
-//! other machines can reach.
+//! Finds the address that a server listens on, and the addresses of this machine that other
+//! machines can reach.
 
 use std::net::{IpAddr, ToSocketAddrs};
 
-/// Returns the address that a server with this host listens on: the host itself, or the first
-/// address of the name. `None` if the name does not resolve.
+/// Returns the address that a server listens on if `host` is its setting. A name is resolved
+/// to its first address. Returns `None` if the name does not resolve.
 pub(super) fn of(host: &str) -> Option<IpAddr> {
     let resolve = || Some((host, 0).to_socket_addrs().ok()?.next()?.ip());
     host.parse().ok().or_else(resolve)
@@ -23,10 +23,10 @@ pub(super) fn for_others(listening: IpAddr, own: &[IpAddr]) -> Vec<IpAddr> {
     reached.retain(|ip| {
         let only_here = match ip {
             IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
-            // A link-local address works only with the name of the other machine's interface.
+            // To use a link-local address, a user must add an interface: `fe80::1%eth0`.
             IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
         };
-        // On most systems `::` accepts IPv4, too; `0.0.0.0` never accepts IPv6.
+        // On most systems a server on `::` accepts IPv4, too. `0.0.0.0` never accepts IPv6.
         let accepted = match listening.is_unspecified() {
             true => listening.is_ipv6() || ip.is_ipv4(),
             false => *ip == listening,

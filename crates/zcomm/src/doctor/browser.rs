@@ -1,13 +1,13 @@
 //! Is there a browser?
 //!
-//! Every lesson has a page. Any browser of the last ten years supports WebSocket; without
-//! one, `zcomm connect` is the client.
+//! Every lesson has a page. Any browser of the last ten years supports WebSocket. On a machine
+//! without a browser, use `zcomm connect` as the client.
 
 use std::path::Path;
 
 use super::finding::{Finding, note, ok};
 
-/// The browsers, each with its programs on the PATH and its usual places on every system.
+/// Each browser, with the names of its program on the PATH and its usual places on each system.
 const BROWSERS: [(&str, &[&str]); 5] = [
     (
         "Firefox",

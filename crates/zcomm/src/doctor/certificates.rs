@@ -1,10 +1,10 @@
 //! Would a client accept the certificates?
 //!
-//! A problem with the certificates of the settings stops a server or its clients: an error.
-//! Certificates in `certs/` that no setting names are checked as well, because the user may
-//! be about to use them. A problem with those is only a warning.
+//! If the settings name certificates, a problem with them is an error: a server does not start,
+//! or clients refuse to connect. If the settings name none, the doctor checks the certificates
+//! in `certs/`, because the user may soon use them. A problem with them is only a warning.
 //!
-//! The judgement is the same as that of `zcomm certs --check`.
+//! `zcomm certs --check` uses the same rules.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
 
 fn examine(files: &TlsFiles) -> Vec<Finding> {
     let chain = match Identity::from_files(&files.certificate, &files.key) {
-        // Read the file again: the identity does not show its certificates.
+        // Read the file again: an `Identity` does not show its certificates.
         Ok(_) => Certificate::read_all(&files.certificate).unwrap_or_default(),
         Err(why) => return vec![error(why.to_string()).fix(why.help())],
     };
@@ -75,7 +75,7 @@ fn examine(files: &TlsFiles) -> Vec<Finding> {
     findings
 }
 
-/// The addresses that a class would type, if the certificate does not contain them.
+/// Returns a warning if a class would type an address that the certificate does not contain.
 fn missing_names(situation: &Situation, files: &TlsFiles) -> Option<Finding> {
     let chain = Certificate::read_all(&files.certificate).ok()?;
     let names = chain.first()?.names();

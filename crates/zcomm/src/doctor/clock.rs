@@ -1,9 +1,9 @@
 //! Is the clock right?
 //!
-//! A certificate is valid between two dates, so a clock that is wrong by a month makes a
-//! browser refuse every certificate, and no browser names the clock as the reason. This check
-//! asks no time server. But the time cannot be earlier than the build of this program, or
-//! than the first day of a certificate here.
+//! A certificate is valid between two dates. If the clock is wrong by a month, a browser may
+//! refuse a good certificate, often without naming the clock as the reason. This check does
+//! not ask a time server. It warns if the time is before the build of this program, or before
+//! the first day of a certificate in this folder or in the settings.
 
 use std::{path::Path, time::SystemTime};
 
@@ -15,7 +15,8 @@ use super::{
     situation::Situation,
 };
 
-/// File systems round times, and machines that share a folder differ a little.
+/// The clock may be late by this much: file systems round times, and the clocks of two machines
+/// that share a folder differ a little.
 const TOLERANCE: Duration = Duration::minutes(5);
 
 const SET_CLOCK: &str = if cfg!(windows) {
@@ -38,7 +39,8 @@ pub(super) fn check(situation: &Situation) -> Finding {
     judge(OffsetDateTime::now_utc(), built, begins)
 }
 
-/// `begins` is the latest first day of a certificate here: year, month, day.
+/// Compares the time with the build of this program, and with `begins`: the latest first day
+/// of the certificates (`YYYY-MM-DD`).
 fn judge(now: OffsetDateTime, built: Option<OffsetDateTime>, begins: Option<String>) -> Finding {
     let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     let shown = |time: OffsetDateTime| time.format(form).unwrap_or_default();
@@ -46,7 +48,7 @@ fn judge(now: OffsetDateTime, built: Option<OffsetDateTime>, begins: Option<Stri
     let what = if let Some(built) = built.filter(|built| now + TOLERANCE < *built) {
         let built = shown(built);
         format!("{today} is before the build of this program on {built}")
-    // As text, days sort in the order of time.
+    // These dates can be compared as text: the year comes first, then the month and the day.
     } else if let Some(begins) = begins.filter(|begins| today < *begins) {
         format!("{today} is before the first day of a certificate here, {begins}")
     } else {

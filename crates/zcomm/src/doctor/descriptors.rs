@@ -1,8 +1,8 @@
-//! How many clients does this system allow a server?
+//! How many clients can a server have on this system?
 //!
-//! Each connection is a file descriptor. A program starts with the soft limit and may raise
-//! it to the hard limit, as the servers of this course do. Other programs do not: a browser
-//! test or another load test keeps the soft limit.
+//! Each connection uses a file descriptor. A program starts with the soft limit and may raise
+//! it to the hard limit. The servers of this course raise it. Other programs, such as a
+//! browser test or another load test, keep the soft limit.
 
 use zcomm_core::OTHER_DESCRIPTORS;
 
@@ -17,7 +17,7 @@ pub(super) fn check(situation: &Situation) -> Finding {
     judge(soft, hard, situation.config.max_connections)
 }
 
-/// Returns the soft and the hard limit; `None` stands for no limit.
+/// Returns the soft and the hard limit. `None` means that there is no limit.
 #[cfg(unix)]
 fn limits() -> (Option<u64>, Option<u64>) {
     use rustix::process::{Resource, getrlimit};
@@ -25,7 +25,7 @@ fn limits() -> (Option<u64>, Option<u64>) {
     (limit.current, limit.maximum)
 }
 
-/// Windows has no such limit.
+/// Windows does not limit file descriptors.
 #[cfg(not(unix))]
 fn limits() -> (Option<u64>, Option<u64>) {
     (None, None)

@@ -1,17 +1,16 @@
-//! The result of a check, and how it is printed: a verdict, a topic and a sentence, then what
-//! to type.
+//! The result of a check: a verdict, a topic and a sentence, then what to type.
 //!
-//! A colour only repeats the verdict. A sentence may contain text from a file or the name of
-//! a process, so it is made visible before it is printed.
+//! The colour and the word of a verdict say the same. A sentence may contain text from a file
+//! or the name of a process, so control characters are replaced before it is printed.
 
 use anstyle::Style;
 use serde_json::json;
 
 use crate::shared::text::{BAD, FAINT, GOOD, NOTE, counted, visible, wrapped};
 
-/// The width of a line. A command to type is not wrapped.
+/// The width of a line (characters). A command is not wrapped.
 const WIDTH: usize = 80;
-/// The column where the sentences begin, behind the verdict and the topic.
+/// The column where the sentences begin, after the verdict and the topic.
 const INDENT: usize = 21;
 
 /// How serious a finding is.
@@ -20,9 +19,9 @@ pub(super) enum Verdict {
     Ok,
     /// Good to know.
     Note,
-    /// It works, but the user should look at it.
+    /// The lessons work, but the user should look at this.
     Warning,
-    /// A server does not start, or its clients refuse it.
+    /// A server does not start, or clients refuse to connect to it.
     Error,
 }
 
@@ -42,7 +41,7 @@ impl Verdict {
 pub(super) struct Finding {
     pub(super) verdict: Verdict,
     pub(super) what: String,
-    /// What to type or do next: each is one way.
+    /// What to type or do next. Each entry is another way to fix the problem.
     pub(super) fixes: Vec<String>,
 }
 
@@ -55,7 +54,7 @@ impl Finding {
         }
     }
 
-    /// Adds a way to fix it.
+    /// Adds a way to fix the problem.
     pub(super) fn fix(mut self, fix: impl Into<String>) -> Finding {
         self.fixes.push(fix.into());
         self
@@ -91,7 +90,7 @@ impl Report {
         self.count(Verdict::Error) > 0
     }
 
-    /// Returns the report for people.
+    /// Returns the report as text, for people.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         for (topic, finding) in &self.0 {
@@ -115,7 +114,7 @@ impl Report {
         text + &format!("\n{summary}\n")
     }
 
-    /// Returns the report for programs. JSON escapes control characters itself.
+    /// Returns the report as JSON, for programs. JSON escapes control characters.
     pub(super) fn json(&self) -> String {
         let object = |(topic, finding): &(String, Finding)| {
             json!({

@@ -1,7 +1,7 @@
-//! The firewall of this machine, as far as a normal user can see it.
+//! Finds the firewall of this machine, without administrator rights.
 //!
-//! A program cannot test from inside what a firewall does to other machines. So the doctor
-//! names the firewall, and how to open a port in it.
+//! A program on this machine cannot test whether the firewall blocks other machines. So the
+//! doctor names the firewall, and says how to open a port in it.
 
 use std::{fs, path::Path};
 

@@ -1,8 +1,8 @@
 //! Does `localhost` resolve to this machine?
 //!
-//! A line in the hosts file can send the name to another machine, or to no address. Then
-//! `ws://localhost:8765/` fails while `ws://127.0.0.1:8765/` works, and the browser reports
-//! only code 1006.
+//! If the hosts file is wrong, the name may resolve to another machine, or not at all. Then
+//! `ws://localhost:8765/` fails, but `ws://127.0.0.1:8765/` works. The browser reports only
+//! code 1006.
 
 use std::{
     io,
@@ -38,7 +38,7 @@ fn judge(found: io::Result<Vec<IpAddr>>) -> Finding {
                 true if found.iter().any(IpAddr::is_ipv4) => {
                     return ok(format!("resolves to {list}"));
                 }
-                // By default a server listens on 127.0.0.1.
+                // By default a server listens on 127.0.0.1 only.
                 true => warning(format!("resolves to {list} only, not to 127.0.0.1")),
             }
         }

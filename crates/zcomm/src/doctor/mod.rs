@@ -1,14 +1,15 @@
-//! `zcomm doctor`: checks this machine for the problems that classes have.
+//! `zcomm doctor`: checks this machine for common problems of a class.
 //!
-//! Each check is one file and one question: is the port free, are the settings valid, do the
-//! certificates fit? A check only reads, and contacts no other machine. A problem comes with
-//! what to type.
+//! Each check is one file and one question: is the port free, are the settings valid, do
+//! clients accept the certificates? A check changes nothing, and does not connect to another
+//! machine. Each problem shows what to type or do to fix it.
 //!
-//! An *error* means that a server does not start or its clients refuse it; the exit code is
-//! then 1. A *warning* means that it works, but the user should look at it.
+//! An *error* means that a server does not start, or that clients refuse to connect to it. Then
+//! the exit code is 1. A *warning* means that the lessons work, but the user should look at
+//! the problem.
 //!
 //! The checks run in parallel, each in its own thread, because some systems answer slowly.
-//! A check that takes too long becomes a warning, and the others are still shown.
+//! A check that takes too long is shown as a warning. The other results are still shown.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 mod addresses;
@@ -67,7 +68,7 @@ pub(crate) struct Arguments {
 
 type Check = fn(&Situation) -> Vec<Finding>;
 
-/// The checks behind those of the ports, in the order in which a class needs them.
+/// The checks that are shown after the port checks, in the order in which a class needs them.
 const CHECKS: [(&str, Check); 8] = [
     ("localhost", |_| vec![localhost::check()]),
     ("settings", settings::check),
@@ -114,7 +115,7 @@ fn examine(situation: Situation) -> Report {
     report
 }
 
-/// Runs a check in a thread. A thread that hangs is abandoned: it ends with the program.
+/// Runs a check in a thread. If the thread hangs, it ends when the program ends.
 fn start(
     situation: &Arc<Situation>,
     check: impl FnOnce(&Situation) -> Vec<Finding> + Send + 'static,

@@ -1,8 +1,8 @@
 //! Can other machines on the network reach a server here?
 //!
-//! By default they cannot: a server listens on 127.0.0.1. When it listens on more addresses,
-//! the class must type the right address, and the firewall must let the port through. Neither
-//! can be tested from here, so the doctor names both.
+//! By default they cannot: a server listens on 127.0.0.1. If it listens on more addresses,
+//! the class must type the right address, and the firewall must allow the port. A program on
+//! this machine cannot test this, so the doctor names the addresses and the firewall.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,14 +1,15 @@
-//! Is the port free, and if not, which program has it?
+//! Is the port free, and if not, which program uses it?
 //!
-//! `127.0.0.1` and `::1` are two addresses, and a port can be free on one and taken on the
-//! other. A browser may try either for `localhost`, and often `::1` first: then it talks to
-//! the other program, and no message says so.
+//! `127.0.0.1` and `::1` are two addresses. A port can be free on the first, while another
+//! program uses it on the second. For `localhost`, a browser often tries `::1` first. Then it
+//! connects to the other program, and no error says so.
 //!
-//! Only an attempt to bind shows whether a port is free. But some systems let two programs
-//! share a port, one on all addresses and one on this address, so the list of listening
-//! programs counts, too.
+//! Only an attempt to bind shows whether a port is free. But on some systems two programs can
+//! use the same port: one on all addresses, and one on `127.0.0.1`. So the check also reads
+//! the list of listening programs.
 //!
-//! A lesson that has the port is not a problem. It is recognized by its name or its `/healthz`.
+//! It is not a problem if a lesson uses the port. The check recognizes a lesson by its name, or
+//! by its answer to `/healthz`.
 
 use std::{
     io::{self, ErrorKind},
@@ -28,13 +29,13 @@ use crate::shared::{
     run::block_on,
 };
 
-/// The time limit for one question to another program.
+/// The time limit for a request to `/healthz`, with its answer.
 const PROBE: Duration = Duration::from_secs(1);
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-/// The programs of the lessons: the first 15 bytes of each name, which every system keeps.
+/// The names of the lessons' programs. Linux keeps only the first 15 bytes of a name.
 const LESSONS: [&str; 6] = [
     "1_websocket_ser",
     "2_websocket_ech",
@@ -48,7 +49,7 @@ pub(super) fn check(port: u16) -> Finding {
     if port == 0 {
         return ok("WEBSOCKET_PORT=0: each server takes a free port");
     }
-    // If the system does not list the programs, the bind still says whether the port is free.
+    // If the system does not list the programs, `bind` still shows whether the port is free.
     let known = listening_on(port).unwrap_or_default();
     match (state(V4, port, &known), state(V6, port, &known)) {
         (State::Forbidden, _) | (_, State::Forbidden) => {
@@ -94,7 +95,7 @@ fn taken(port: u16, holders: &[Listening]) -> Finding {
     other_ways(error(format!("taken by {who}")), port, holders)
 }
 
-/// Adds what to type when another program has the port.
+/// Adds what to type when another program uses the port.
 fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
     let stop = match holders.first().map(|one| one.pid) {
         None => "stop it: Ctrl-C in its terminal; only its owner can".to_owned(),
@@ -103,7 +104,7 @@ fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
         }
         Some(pid) => format!("stop it: Ctrl-C in its terminal, or kill {pid}"),
     };
-    // A port that is free now.
+    // Find a port that is free now.
     let mut ports = (port..=u16::MAX).skip(1).chain(8765..).take(100);
     let free = ports.find(|port| TcpListener::bind((V4, *port)).is_ok());
     let free = free.unwrap_or(0);
@@ -131,7 +132,7 @@ fn is_lesson(name: &str) -> bool {
 /// The state of a port on one address.
 enum State {
     Free,
-    /// The programs that have it, as far as this user may see them.
+    /// The programs that use the port, if this user is allowed to see them.
     Taken(Vec<Listening>),
     NoAddress,
     Forbidden,
@@ -140,7 +141,7 @@ enum State {
 fn state(ip: IpAddr, port: u16, known: &[Listening]) -> State {
     let in_the_way = |one: &&Listening| {
         let theirs = one.address.ip();
-        // On most systems `::` includes the addresses of IPv4. The bind below shows that.
+        // On most systems a program on `::` uses the port on IPv4, too. `bind` finds that below.
         theirs == ip || (theirs.is_unspecified() && theirs.is_ipv4() == ip.is_ipv4())
     };
     let holders: Vec<_> = known.iter().filter(in_the_way).cloned().collect();
@@ -158,13 +159,13 @@ fn state(ip: IpAddr, port: u16, known: &[Listening]) -> State {
     }
 }
 
-/// Whether a lesson answers there. A lesson with TLS does not answer plain HTTP.
+/// Whether a lesson answers at this address. A lesson with TLS does not answer plain HTTP.
 fn is_healthy(address: SocketAddr) -> bool {
-    // One limit for the whole answer: a server may send a byte now and then.
+    // One time limit for the whole answer, because a server may send it very slowly.
     let answer = block_on(async { timeout(PROBE, ask(address)).await? });
     answer.is_ok_and(|answer| {
         let answer = answer.to_ascii_lowercase();
-        // Many servers answer "ok" here; the header tells a lesson from them.
+        // Many servers answer "ok" to `/healthz`. The header shows that it is a lesson.
         answer.starts_with("http/1.1 200 ")
             && answer.contains("\r\nx-content-type-options: nosniff\r\n")
             && answer.ends_with("\r\n\r\nok\n")
@@ -185,7 +186,7 @@ async fn ask(address: SocketAddr) -> io::Result<String> {
 mod tests {
     use super::*;
 
-    /// A new lesson that is missing here would not be recognized when it uses TLS.
+    /// If the list does not name a new lesson, the doctor cannot recognize it when it uses TLS.
     #[test]
     fn every_lesson_is_known_by_the_15_bytes_that_linux_keeps_of_its_name() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demos/src/bin");

@@ -1,8 +1,8 @@
 //! Are the settings valid?
 //!
-//! The library reads them as a server does, and returns the warnings and the error that a
-//! server would report. This check adds one question: can other users read a file that holds
-//! a secret? A token is never printed, only the name of its setting.
+//! The library reads the settings as a server does, and returns the warnings and the error
+//! that a server would report. This check also warns if other users can read a
+//! file that contains a secret. A token is never printed, only the name of its setting.
 
 use std::path::Path;
 
@@ -45,7 +45,8 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     findings
 }
 
-/// A server that other machines can reach does not start with the course's public token.
+/// Returns an error if other machines can reach a server with the course's public token. Such a
+/// server does not start.
 fn public_token(config: &Config) -> Option<Finding> {
     let only_here = addresses::of(&config.host).is_some_and(|ip| ip.is_loopback());
     let named = config.tokens.iter().map(|named| &named.token);

@@ -1,8 +1,8 @@
-//! What the checks read: the settings of this folder, and the ports of the lessons.
+//! The input of the checks: the settings of this folder, and the ports of the lessons.
 
 use zcomm_core::{Config, SettingsReview};
 
-/// What the checks read.
+/// The input of the checks.
 pub(super) struct Situation {
     pub(super) settings: SettingsReview,
     /// The settings, or the defaults if the settings have an error.
@@ -16,7 +16,7 @@ impl Situation {
         let config = settings.config.as_ref().ok().cloned().unwrap_or_default();
         let ports = match (port, config.port) {
             (Some(port), _) => vec![port],
-            // Lesson 3 has its own port, so that it can run beside another lesson.
+            // Lesson 3 has its own port, so that it can run together with another lesson.
             (None, 8765) => vec![8765, 8766],
             (None, port) => vec![port],
         };

@@ -1,17 +1,18 @@
 //! Is Rust new enough to build the lessons?
 //!
-//! This program is built already, so an old compiler or none is only a warning or a note.
+//! This program is already built. So an old compiler is only a warning, and a missing compiler
+//! is only a note.
 
 use std::process::{Command, Stdio};
 
 use super::finding::{Finding, note, ok, warning};
 
-/// The version that the lessons need, from `Cargo.toml`.
+/// The Rust version that the lessons need, from `Cargo.toml`.
 const NEEDED: &str = env!("CARGO_PKG_RUST_VERSION");
 
 pub(super) fn check() -> Finding {
     let mut rustc = Command::new("rustc");
-    // Without this, rustup would download a missing toolchain.
+    // Without this variable, rustup would download a missing toolchain.
     rustc.arg("--version").env("RUSTUP_AUTO_INSTALL", "0");
     rustc.stdin(Stdio::null());
     let output = rustc.output().ok().filter(|done| done.status.success());
@@ -31,7 +32,7 @@ fn judge(said: &str) -> Finding {
     }
 }
 
-/// Parses `1.88.0`, `1.90.0-nightly` or `1.88`, to compare versions as numbers.
+/// Returns the first two numbers of a version: `1.88.0`, `1.90.0-nightly` or `1.88`.
 fn number(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.trim().split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))

@@ -1,7 +1,7 @@
-//! The error of a subcommand: a sentence, what to type, and an exit code.
+//! The error of a subcommand: what happened, what to type, and an exit code.
 //!
-//! Most failures are a [`zcomm_core::Error`], which has its own help. [`Failure`] is for the
-//! others, whose help is an option of the command.
+//! Most errors are a [`zcomm_core::Error`], which has its own help. [`Failure`] is for the
+//! other errors. Their help often names an option of the command.
 
 use std::{
     io::{self, Write},
@@ -19,7 +19,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A failure with exit code 1.
+    /// Returns a failure with exit code 1.
     pub(crate) fn new(what: impl Into<String>, help: impl Into<String>) -> Failure {
         Failure {
             what: what.into(),
@@ -28,7 +28,7 @@ impl Failure {
         }
     }
 
-    /// A mistake in the command line: exit code 2.
+    /// Returns a failure for a mistake in the command line: its exit code is 2.
     pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Failure {
         let code = 2;
         Failure {

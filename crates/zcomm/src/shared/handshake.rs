@@ -1,8 +1,8 @@
-//! The options of every subcommand that opens a WebSocket: what a client sends in the
-//! handshake.
+//! Options for the handshake, for every subcommand that opens a WebSocket.
 //!
-//! A page in a browser can choose only the subprotocols. A program can send any header, so
-//! an origin check protects the users of browsers and stops no program.
+//! A page in a browser can choose only the subprotocols. Other programs can send any header,
+//! also a false `Origin`. So an origin check protects the users of browsers, but does not stop
+//! other programs.
 
 use std::{
     fs::File,
@@ -56,7 +56,7 @@ impl Handshake {
         let Some(file) = &self.token_file else {
             return Ok(self.token.clone());
         };
-        // A token has at most 512 bytes; a file such as /dev/zero has no end.
+        // Read at most 1024 bytes: a token has at most 512, and /dev/zero has no end.
         let mut text = String::new();
         let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
         let token = text.lines().next().unwrap_or_default().trim();
@@ -72,7 +72,7 @@ impl Handshake {
     }
 }
 
-/// Returns the authorities that this computer trusts, and those in this file.
+/// Returns the authorities that this computer trusts, plus the authorities in this file.
 pub(crate) fn trust(ca: Option<&Path>) -> Result<Trust> {
     let also = ca.map(Certificate::read_all).transpose()?;
     Ok(Trust::platform(&also.unwrap_or_default())?)

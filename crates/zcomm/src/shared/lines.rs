@@ -1,20 +1,20 @@
 //! Reads the lines of stdin in a thread.
 //!
-//! A read that has begun cannot be cancelled, and the program must be able to end without
-//! it: so a thread reads. The channel is short, so that a file is read as fast as its lines
-//! are sent and does not fill the memory.
+//! A read of stdin cannot be cancelled. In a thread, it does not stop the program from ending.
+//! The channel is short, so a large file does not fill the memory: the thread waits until the
+//! earlier lines are sent.
 
 use std::io::{self, BufRead, Read};
 
 use tokio::sync::mpsc;
 
-/// The longest line (bytes).
+/// The size of the longest line (bytes).
 const MAX_LINE: u64 = 16 * 1024 * 1024;
-/// The number of lines that the channel holds.
+/// The largest number of lines in the channel.
 const LINES: usize = 16;
 
-/// Returns a channel of the lines, each without its line end. It ends with the input, or
-/// with the first error.
+/// Returns a channel of the lines, without their line ends. The channel ends at the end of
+/// stdin, or after the first error.
 pub(crate) fn input<T: Send + 'static>(
     wrap: impl Fn(io::Result<Vec<u8>>) -> T + Send + 'static,
 ) -> mpsc::Receiver<T> {
@@ -31,7 +31,7 @@ pub(crate) fn input<T: Send + 'static>(
     lines
 }
 
-/// Reads a line; `None` at the end of the input.
+/// Reads a line. Returns `None` at the end of the input.
 fn next(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     let read = input.take(MAX_LINE + 1).read_until(b'\n', &mut line)?;

@@ -1,4 +1,4 @@
-//! What several subcommands use: options, input, output, signals, and how a run ends.
+//! Code that several subcommands use: options, input, output, signals, errors and processes.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod failure;

@@ -1,11 +1,11 @@
-//! Which process listens on a port, and how much memory and CPU time a process uses.
+//! Finds the processes that listen on a port, and measures their memory and CPU time.
 //!
-//! The error "address in use" names the port, not the program that has it. Each system has
-//! its own source for that (`/proc` on Linux, `libproc` on macOS, a table of `iphlpapi` on
-//! Windows); the crate `listeners` reads all three.
+//! The error "address in use" names the port, but not the program that uses it. Each system
+//! has another way to find the program: `/proc` on Linux, `libproc` on macOS, `iphlpapi` on
+//! Windows. The crate `listeners` supports all three.
 //!
 //! The system may hide the processes of other users, so an empty list does not mean that the
-//! port is free. Only an attempt to bind the port shows that.
+//! port is free. Only an attempt to bind the port shows whether it is free.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -18,12 +18,12 @@ use super::text::visible;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Listening {
     pub(crate) pid: u32,
-    /// The name of the program, safe to print. Linux keeps 15 bytes of it.
+    /// The name of the program, safe to print. Linux keeps only the first 15 bytes.
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
 }
 
-/// Returns the processes that listen on this TCP port, as far as this user may see them.
+/// Returns the processes that listen on this TCP port, if this user is allowed to see them.
 pub(crate) fn listening_on(port: u16) -> io::Result<Vec<Listening>> {
     let all = listeners::get_all().map_err(|error| io::Error::other(error.to_string()))?;
     let ours = all.into_iter().filter(|one| {
@@ -37,7 +37,7 @@ pub(crate) fn listening_on(port: u16) -> io::Result<Vec<Listening>> {
             address: one.socket,
         })
         .collect();
-    // The system lists them in no fixed order.
+    // The system does not sort its list.
     found.sort();
     Ok(found)
 }
@@ -51,7 +51,7 @@ pub(crate) struct Usage {
     pub(crate) cpu: Duration,
 }
 
-/// Processes whose usage is measured from time to time.
+/// The processes to measure.
 pub(crate) struct Watched {
     system: System,
     pids: Vec<Pid>,
@@ -65,7 +65,7 @@ impl Watched {
         }
     }
 
-    /// Returns the usage of all of them together. A process that has ended counts as zero.
+    /// Measures the total usage of the processes. A process that has ended counts as zero.
     pub(crate) fn usage(&mut self) -> Usage {
         let what = ProcessRefreshKind::nothing()
             .with_cpu()

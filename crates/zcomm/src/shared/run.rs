@@ -1,6 +1,6 @@
-//! Running a subcommand to its end, and the signals that stop it.
+//! Runs a subcommand to its end, and watches for the signals that stop it.
 //!
-//! One thread is enough for a program that mostly waits.
+//! A subcommand runs in one thread: that is enough for a program that mostly waits.
 
 use std::{
     future::{Future, pending, poll_fn},
@@ -14,10 +14,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::signal::windows::CtrlC as Signal;
 use tokio::time::{Instant, sleep_until};
 
-/// The exit code after Ctrl-C: 128 plus the number of SIGINT, as shells count.
+/// The exit code after Ctrl-C: 128 plus 2, the number of SIGINT. Shells use the same code.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Runs a future on this thread to its end.
+/// Runs a future to its end, in this thread.
 pub(crate) fn block_on<T, E: From<io::Error>>(
     future: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
@@ -27,7 +27,7 @@ pub(crate) fn block_on<T, E: From<io::Error>>(
     runtime.block_on(future)
 }
 
-/// Waits until this time. Without a time it waits for ever.
+/// Waits until this time. If `time` is `None`, waits forever.
 pub(crate) async fn until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
@@ -35,10 +35,10 @@ pub(crate) async fn until(time: Option<Instant>) {
     }
 }
 
-/// The signals that ask a program to stop, each with its exit code: 128 plus its number.
+/// The signals that ask a program to stop. Each has an exit code: 128 plus the signal's number.
 ///
-/// A subcommand creates them once, before its loop: a signal that arrives while no wait is
-/// running is kept for the next one.
+/// A subcommand creates this value once, before its loop. A signal that arrives between two
+/// calls of [`next`](Self::next) is kept for the second call.
 pub(crate) struct Signals(Vec<(u8, Signal)>);
 
 impl Signals {
@@ -51,8 +51,8 @@ impl Signals {
         Ok(Signals(vec![(INTERRUPTED, ctrl_c)]))
     }
 
-    /// Watches for every signal that would end the program. A subcommand that changes the
-    /// terminal needs them all: `kill` must restore the terminal as Ctrl-C does.
+    /// Watches for Ctrl-C and for the other signals that ask a program to stop. A subcommand
+    /// that changes the terminal needs them all, to restore the terminal also after `kill`.
     #[cfg_attr(windows, allow(unused_mut, reason = "Windows has Ctrl-C alone"))]
     pub(crate) fn new() -> io::Result<Signals> {
         let mut signals = Signals::ctrl_c()?;
@@ -60,7 +60,7 @@ impl Signals {
         signals.0.extend([
             (143, signal(SignalKind::terminate())?),
             (129, signal(SignalKind::hangup())?),
-            // A terminal's Ctrl-\.
+            // Ctrl-\ in a terminal.
             (131, signal(SignalKind::quit())?),
         ]);
         Ok(signals)

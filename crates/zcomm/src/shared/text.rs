@@ -1,29 +1,29 @@
-//! Text for a terminal or a pipe: made safe, wrapped, coloured, and written whole.
+//! Makes text safe for a terminal, wraps and colours it, and prints it completely.
 //!
 //! Text from another program may contain control characters, which could move the cursor or
-//! change the title. [`visible`] replaces each of them.
+//! change the title. [`visible`] replaces each control character.
 //!
-//! A colour only repeats what a word or a sign says. Colours are printed through `anstream`,
-//! which removes them in a pipe, in a file, with `NO_COLOR` and on a terminal without colours.
+//! A colour is never the only hint: a word or a symbol says the same. `anstream` removes the
+//! colours in a pipe, in a file, with `NO_COLOR` and on a terminal without colours.
 
 use std::io::{self, ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
 use zcomm_core::xray::pictured;
 
-/// A success; data that arrives.
+/// For a success, and for data that arrives.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// An error.
+/// For an error.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// A warning; data that leaves.
+/// For a warning, and for data that is sent.
 pub(crate) const NOTE: Style = AnsiColor::Cyan.on_default();
-/// A detail.
+/// For a detail.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// Prints the whole text on stdout and flushes.
 ///
-/// A reader that stops early (`| head -1`) is not a failure. A full disk is one: half a
-/// script must not pass for a script.
+/// If the reader of a pipe stops early (`| head -1`), that is not an error. A full disk is an
+/// error: the user must learn that only a part of the text was written.
 pub(crate) fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
@@ -45,7 +45,7 @@ pub(crate) fn visible(text: &str) -> String {
     pictured(text, usize::MAX)
 }
 
-/// Breaks a text into lines of at most `width` characters; a longer word keeps its own line.
+/// Breaks a text into lines of at most `width` characters. A longer word gets its own line.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -64,7 +64,7 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// a12: a hostile server cannot move the cursor, change the title or forge a line.
+    /// a12: a hostile server cannot move the cursor, change the title or begin a new line.
     #[test]
     fn a12_a_control_character_becomes_a_picture() {
         let hostile = "\x1b]0;pwn\x07\r\nforged\u{9b}2J\u{202e}x\x7f";

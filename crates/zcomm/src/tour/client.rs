@@ -1,7 +1,7 @@
-//! A person's connection, and the messages that are not shown yet.
+//! The connection of one person, and the messages that are not shown yet.
 //!
-//! Two logs have no order between them: an ack may come before its message, or after it. So
-//! a message that arrives while another one is awaited is kept.
+//! The order of messages from different logs is not fixed: an ack may arrive before its message
+//! or after it. So a client that waits for one message keeps the other messages that arrive.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use zcomm_core::{ClientSocket, ConnectOptions, End, Error, Message, Result};
 
-/// The largest number of messages that are kept; the oldest is dropped first.
+/// The largest number of messages that are kept. For a newer one, the oldest is dropped.
 const KEPT: usize = 1000;
 /// The longest wait for a message.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,12 +23,12 @@ pub(super) struct Client {
 #[derive(Clone)]
 pub(super) struct Incoming {
     pub(super) text: String,
-    /// Null, if the text is not JSON.
+    /// The text as JSON. Null if the text is not JSON.
     pub(super) value: Value,
 }
 
 impl Incoming {
-    /// Whether it has these fields; it may have others, too.
+    /// Whether the message has these fields. It may have more fields.
     fn has(&self, expected: &Value) -> bool {
         let fields = expected.as_object();
         fields.is_some_and(|fields| {
@@ -40,10 +40,10 @@ impl Incoming {
 
 /// Why a message was not received.
 pub(super) enum Missed {
-    /// It did not come in time. The message that comes nearest has the same type, or else it is
-    /// the last one.
+    /// The message did not arrive in time. Contains the newest message of the same type. If
+    /// there is none, contains the newest message.
     Late(Option<Incoming>),
-    /// The server sent this error.
+    /// The server sent this error message.
     Refused(String),
     /// The connection ended.
     Ended(String),
@@ -65,11 +65,11 @@ impl Client {
         })
     }
 
-    /// Returns the text of the message that has the expected fields, from those that were kept
-    /// or are still to come.
+    /// Finds the message that has the expected fields, and returns its text. First looks at
+    /// the kept messages, then waits for new ones.
     pub(super) async fn receive(&mut self, expected: &Value) -> Result<String, Missed> {
         let until = Instant::now() + PATIENCE;
-        // An error that the story does not expect ends the wait: the message will not come.
+        // After an error that the story does not expect, the message will not arrive.
         let ends = |message: &Incoming| message.has(expected) || message.value["type"] == "error";
         let mut found = self.received.iter().position(ends);
         loop {
@@ -89,12 +89,12 @@ impl Client {
         }
     }
 
-    /// Drops the messages that were kept.
+    /// Drops all kept messages.
     pub(super) fn forget(&mut self) {
         self.received.clear();
     }
 
-    /// Receives and keeps messages, so that pings are answered meanwhile. Never returns.
+    /// Receives and keeps messages. While it runs, pings are answered. Never returns.
     pub(super) async fn listen(&mut self) {
         while let Some(message) = self.socket.recv().await {
             self.keep(message);
@@ -102,7 +102,7 @@ impl Client {
         std::future::pending().await
     }
 
-    /// Waits until the server closes the connection.
+    /// Waits until the server closes the connection. Returns `None` after [`PATIENCE`].
     pub(super) async fn closed(&mut self) -> Option<&End> {
         let closed = async { while self.socket.recv().await.is_some() {} };
         timeout_at(Instant::now() + PATIENCE, closed).await.ok()?;

@@ -1,12 +1,12 @@
-//! `zcomm demo`: the chat, step by step.
+//! `zcomm demo`: shows the chat, step by step.
 //!
-//! Two people, Ada and Ben, send every message that a client of `chat_app` can send, and
-//! receive every one that a server can. Each line is what is on the wire, and beside it
-//! stands what to notice.
+//! Two people, Ada and Ben, send every message that a client of `chat_app` can send. They
+//! receive every message that the server can send. Each message is shown as it is sent, with a
+//! note at the end of the step.
 //!
-//! The story is data (`story`, made of the parts in `script`), and `play` carries it out over
-//! the people's connections (`client`). Each message that a person receives is an
-//! expectation, so the tour also tests the server: if one does not come, it ends with 1.
+//! The story is data: `story` contains it, and `script` defines its parts. `play` runs the
+//! story over the connections of Ada and Ben (`client`). The story lists the messages that
+//! must arrive, so the tour also tests the server: if one is missing, the exit code is 1.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 mod client;

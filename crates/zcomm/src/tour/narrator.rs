@@ -1,7 +1,7 @@
 //! Prints the tour: the steps, and each message with an arrow.
 //!
-//! A message may come from any server, so control characters are made visible and secrets are
-//! covered. A long message is not cut: it can be copied as it was on the wire.
+//! A message may come from any server, so each control character is replaced by a picture, and
+//! each secret by `***`. A long message is not cut, so that a learner can copy it.
 
 use std::{
     fmt::Display,
@@ -17,7 +17,7 @@ use crate::shared::{
 };
 
 pub(super) struct Narrator {
-    /// The lines of stdin, when the tour waits for Enter.
+    /// The lines of stdin. `None` if the tour does not wait for Enter.
     enter: Option<mpsc::Receiver<io::Result<Vec<u8>>>>,
     secrets: Vec<String>,
 }
@@ -30,7 +30,7 @@ impl Narrator {
         }
     }
 
-    /// Covers this text from now on.
+    /// From now on, prints `***` instead of this text.
     pub(super) fn keep_secret(&mut self, secret: &str) {
         if !secret.is_empty() && !self.secrets.iter().any(|known| known == secret) {
             self.secrets.push(secret.to_owned());
@@ -64,7 +64,7 @@ impl Narrator {
         self.print(format_args!("{FAINT}       ({what}){FAINT:#}"))
     }
 
-    /// Waits for Enter, if the tour pauses at all. At the end of stdin it stops pausing.
+    /// Waits for Enter, if the tour has pauses. After the end of stdin, it has no more pauses.
     pub(super) async fn pause(&mut self) -> io::Result<()> {
         let Some(enter) = &mut self.enter else {
             return Ok(());
@@ -79,7 +79,7 @@ impl Narrator {
         self.print(if ended { "\n" } else { "" })
     }
 
-    /// Makes a text safe for a terminal, and covers the secrets in it.
+    /// Makes a text safe for a terminal, and replaces each secret in it by `***`.
     pub(super) fn shown(&self, text: &str) -> String {
         let mut shown = text.to_owned();
         for secret in &self.secrets {

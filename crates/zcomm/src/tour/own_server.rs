@@ -1,8 +1,8 @@
 //! The tour's own chat server: the chat of `chat_app`, in this process.
 //!
-//! It listens on a free port of this machine and wants a random token. Two settings differ
-//! from `chat_app`: a heartbeat comes each second, so that the tour need not wait 20 seconds
-//! for one; and there is no rate limit, because one step sends very fast.
+//! It listens on a free port of this machine, and clients need a random token. Two settings
+//! differ from `chat_app`. The server sends a heartbeat each second, so that the tour does not
+//! wait 20 seconds for one. There is no rate limit, because one step sends very fast.
 
 use std::{future::pending, time::Duration};
 
@@ -11,7 +11,8 @@ use zcomm_core::{
     Config, ConnectOptions, Connection, DevelopmentCa, Message, Result, Server, Token, Trust,
 };
 
-/// Starts the server. Returns the options to connect with; the server ends with the runtime.
+/// Starts the server, and returns the options to connect to it. The server stops when the
+/// runtime stops.
 pub(super) async fn start() -> Result<ConnectOptions> {
     let (token, text) = Token::random()?;
     let config = Config {
@@ -25,7 +26,7 @@ pub(super) async fn start() -> Result<ConnectOptions> {
     };
     let chat = Chat::new(&config)?;
     let server = Server::bind(config).await?.gap_words(chat.gap_words());
-    // No certificate is checked for ws://, so an authority that has signed nothing is enough.
+    // For ws:// no certificate is checked, so any authority is enough here.
     let trust = Trust::only(&DevelopmentCa::new(&[])?)?;
     let options = ConnectOptions {
         token: Some(text),
@@ -36,7 +37,7 @@ pub(super) async fn start() -> Result<ConnectOptions> {
     Ok(options)
 }
 
-/// Serves one client. The tour sends text only; `chat_app` also handles binary messages.
+/// Serves one client. The tour sends only text. `chat_app` also handles binary messages.
 async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
     let Some(mut person) = chat.welcome(&mut connection).await? else {
         return Ok(());

@@ -1,7 +1,7 @@
-//! Plays the story: carries out each act, prints it, and stops when a message does not come.
+//! Plays the story: runs each act, prints it, and stops if an expected message is missing.
 //!
-//! Every wait has a time limit. While the tour waits for Enter, the connections still receive:
-//! otherwise the server's pings would stay unanswered, and it would close them.
+//! Each wait for a message has a time limit. While the tour waits for Enter, the connections
+//! still receive and answer pings. Otherwise the server would close them.
 
 use std::{future::pending, io, time::Duration};
 
@@ -29,11 +29,11 @@ pub(super) struct Play {
     narrator: Narrator,
     ada: Option<Client>,
     ben: Option<Client>,
-    /// Ben's first connection, after the second is open.
+    /// Ben's first connection. Set when his second connection is opened.
     older: Option<Client>,
     variables: Variables,
     sent_at: Instant,
-    /// From the last message sent to the last one received.
+    /// The time from the last sent message to the last received message.
     round_trip: Duration,
 }
 
@@ -165,7 +165,7 @@ impl Play {
         })
     }
 
-    /// Prints a message, and keeps the values that a later step needs.
+    /// Prints a received message, and keeps the values that a later step needs.
     fn received(&mut self, person: Person, text: &str) -> Result<(), Stopped> {
         self.round_trip = self.sent_at.elapsed();
         let parsed = serde_json::from_str::<Stamped>(text);
@@ -183,8 +183,8 @@ impl Play {
     }
 
     /// Fills a log faster than the server can send it. The tour's own server runs in the same
-    /// thread, so it runs only when this task waits. `unconstrained`: tokio makes a task wait
-    /// that has done much without a pause.
+    /// thread, so it runs only when this task waits. Tokio makes a task wait if it has worked
+    /// for long without a pause; `unconstrained` turns this off.
     async fn floods(&mut self, person: Person, times: usize) -> Result<(), Stopped> {
         let name = person.name();
         let [join, leave] = ["join", "leave"].map(|kind| {
@@ -205,7 +205,7 @@ impl Play {
             client.send(r#"{"type":"ping","id":"last"}"#).await
         })
         .await?;
-        // The replies would fill the screen: the tour waits for the last one and drops them.
+        // Wait for the last reply, then drop all replies: they would fill the screen.
         let last = json!({"type": "pong", "id": "last"});
         let reply = client.receive(&last).await;
         client.forget();
@@ -232,11 +232,12 @@ impl Play {
         Err(Stopped::wrong(what, ITS_LOG))
     }
 
-    /// A server may refuse a client in the handshake, or close the WebSocket at once.
+    /// Connects as Eve, without a token. The server may refuse her in the handshake, or close
+    /// the WebSocket at once.
     async fn refuses_eve(&mut self) -> Result<(), Stopped> {
         let options = ConnectOptions {
             token: None,
-            // Without the query: a token may stand in it.
+            // Use the address without its query, because the query may contain a token.
             url: self.options.shown_url().to_owned(),
             ..self.options.clone()
         };
@@ -258,7 +259,7 @@ impl Play {
         Ok(())
     }
 
-    /// Waits for Enter; the connections receive meanwhile.
+    /// Waits for Enter. The connections receive messages during the wait.
     async fn pause(&mut self) -> Result<(), Stopped> {
         async fn listen(client: &mut Option<Client>) {
             match client {
@@ -273,7 +274,7 @@ impl Play {
         }
     }
 
-    /// The place for a person's connection.
+    /// Returns the field with this person's connection.
     fn seat(&mut self, person: Person) -> &mut Option<Client> {
         match person {
             Person::Ada => &mut self.ada,
@@ -285,7 +286,8 @@ impl Play {
         self.seat(person).as_mut().ok_or(Error::Closed)
     }
 
-    /// Adds the step to an error. It may repeat a message of the server, so it is made safe.
+    /// Adds the step's number and title to an error. The error may quote the server, so it is
+    /// made safe for a terminal.
     fn in_step(&self, number: usize, step: &Step, stopped: Stopped) -> Stopped {
         let Stopped::Wrong { what, help } = stopped else {
             return stopped;

@@ -1,7 +1,6 @@
-//! What a story is made of: steps, and the acts of the people in them.
+//! The parts of a story: steps, and the acts of the people in each step.
 //!
-//! An act is data without code, so that the story can be read aloud. `play` carries the acts
-//! out.
+//! An act is only data, so that the story is easy to read. `play` runs the acts.
 
 /// A person of the story.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,19 +28,19 @@ pub(super) struct Step {
 pub(super) enum Act {
     /// Connects with this query.
     Connects(Person, &'static str),
-    /// Connects a second time; the first connection stays open.
+    /// Connects a second time with this query. The first connection stays open.
     ConnectsAgain(Person, &'static str),
     /// Sends this text.
     Sends(Person, &'static str),
     /// Receives a message that has these fields.
     Receives(Person, &'static str),
-    /// Shows the time from the last message sent to the last one received.
+    /// Shows the time from the last sent message to the last received message.
     RoundTrip,
-    /// Skips the other acts of the step, unless the tour has started the server itself.
+    /// If the tour uses another server, skips the rest of this step.
     OwnServerOnly,
-    /// Joins the room and leaves it, this number of times, without a pause.
+    /// Joins and leaves the room this many times, without a pause.
     Floods(Person, usize),
-    /// The connection breaks: there is no Close frame.
+    /// The connection breaks, without a Close frame.
     Breaks(Person),
     /// The server closes the first of two connections with this code.
     Replaced(Person, u16),

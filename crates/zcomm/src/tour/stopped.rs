@@ -1,7 +1,7 @@
-//! Why a tour ends early.
+//! The reasons why a tour ends early.
 //!
-//! A learner reads this: the first line says who waited for which message and what came
-//! instead, the second line what to do.
+//! A learner reads the error. Its first line says who waited for which message, and what
+//! arrived instead. Its second line says what to do.
 
 use std::{io, process::ExitCode};
 
@@ -19,7 +19,7 @@ const ITS_TOKEN: &str = "--token takes the token of the server";
 pub(super) enum Stopped {
     /// An error of the library, which has its own help.
     Error(Error),
-    /// The server did not do as expected.
+    /// The server did not do what the story expects.
     Wrong { what: String, help: &'static str },
     /// Stdout is closed.
     Unread,
@@ -31,7 +31,7 @@ impl Stopped {
         Stopped::Wrong { what, help }
     }
 
-    /// A person did not receive the welcome.
+    /// Returns the error for a person who did not receive the welcome.
     pub(super) fn no_welcome(name: &str, server: &str, missed: Missed) -> Stopped {
         match missed {
             Missed::Ended(end) => {
@@ -48,7 +48,7 @@ impl Stopped {
         }
     }
 
-    /// A person did not receive the message `wanted`.
+    /// Returns the error for a person who did not receive the message `wanted`.
     pub(super) fn not_received(name: &str, wanted: &str, missed: Missed) -> Stopped {
         let seconds = PATIENCE.as_secs();
         let what = match missed {

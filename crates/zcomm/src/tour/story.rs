@@ -1,10 +1,10 @@
-//! The story: what each person sends, and which messages must come.
+//! The story: what each person sends, and which messages must arrive.
 //!
-//! Words that begin with `$` are filled in: `$room`, and the values of earlier messages
-//! (`$ada`, `$ben`, `$epoch`, `$seen`, `$session`, `$direct`, `$broadcast`). A message that is
-//! received must have the fields that stand here, and may have more.
+//! Words that begin with `$` are replaced: `$room`, and the values of earlier messages
+//! (`$ada`, `$ben`, `$epoch`, `$seen`, `$session`, `$direct`, `$broadcast`). A received message
+//! must have the fields that are written here. It may have more fields.
 //!
-//! A new message of the chat needs a step here: a test fails until it has one.
+//! Each type of message in the chat needs a step here. If one is missing, a test fails.
 
 use super::script::{
     Act::{

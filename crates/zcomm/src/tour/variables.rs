@@ -1,7 +1,7 @@
-//! Values that one message brings and a later one needs, as in a page.
+//! Values that a message contains and a later message needs. A chat page keeps the same values.
 //!
 //! They are the names of the people, the session, the epoch of the room, and the position in
-//! each log. A text of the story has `$name` in their places.
+//! each log. In the story, `$name` stands for the value with this name.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ const MAX_SESSION: usize = 128;
 pub(super) struct Variables(BTreeMap<&'static str, String>);
 
 impl Variables {
-    /// A room with a random name, and position 0 in each log.
+    /// Returns the first values: a random name for the room, and position 0 in each log.
     pub(super) fn new() -> Result<Variables> {
         let (_, random) = Token::random()?;
         let room = format!("tour-{}", &random[..8]);
@@ -27,7 +27,7 @@ impl Variables {
         Ok(Variables(known.collect()))
     }
 
-    /// Keeps the values that a message brings. False when chat_app would not send it.
+    /// Keeps the values of a message. Returns false if chat_app would not send this message.
     pub(super) fn learn(&mut self, person: Person, message: &ServerMessage) -> bool {
         use ServerMessage::{Broadcast, Chat, Direct, Joined, Welcome};
         let ben = person == Person::Ben;
@@ -54,16 +54,17 @@ impl Variables {
         true
     }
 
-    /// Fills a JSON text.
+    /// Replaces each `$name` in a JSON text by its value.
     pub(super) fn json(&self, text: &str) -> String {
         self.filled(text, |value| {
-            // JSON escapes, without the quotation marks around them.
+            // Escape the value as a JSON string, but without the quotes around it.
             let quoted = Value::from(value).to_string();
             quoted[1..quoted.len() - 1].to_owned()
         })
     }
 
-    /// Fills a query. Its values are positions, or a session that `learn` has checked.
+    /// Replaces each `$name` in a query by its value. The values are not escaped: they are
+    /// positions, or a session that `learn` has checked.
     pub(super) fn query(&self, text: &str) -> String {
         self.filled(text, str::to_owned)
     }
@@ -82,7 +83,7 @@ impl Variables {
     }
 }
 
-/// Whether a session may stand in an address.
+/// Whether a session is safe to use in an address.
 fn is_plain(session: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=MAX_SESSION).contains(&session.len()) && session.bytes().all(plain)
