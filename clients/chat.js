@@ -1,9 +1,9 @@
 "use strict";
 // The page of the chat: shows what chat_wire.js receives. There are three kinds of conversation, each with its own log:
-// a room (#), a user (@, in private), and everyone (*). The keys of the Map are kind + name, so that a room may be named
-// `__proto__`. Text from the network goes in as textContent, so it never becomes markup.
+// a room (#), a user (@, in private), and everyone (*). They are in a Map with the key kind + name, because in a plain
+// object no room could be named `__proto__`. Text from the network is added as plain text, never as HTML.
 
-// ---- Users: a chip with the first letter, in a colour that follows from the name.
+// ---- Users: a small square with the first letter of the name, in a colour that is calculated from the name.
 const tint = (name) => [...name].reduce((sum, letter) => (sum * 37 + letter.codePointAt(0)) % 8191, 11) % 6;
 const chip = (name) => {
   const made = make("span", "chip", [...name][0].toUpperCase());
@@ -13,7 +13,7 @@ const chip = (name) => {
 };
 
 // ---- Conversations.
-const MAX_LINES = 300; // in a log
+const MAX_LINES = 300; // the maximum number of lines in a log
 const conversations = new Map();
 let current = null;
 
@@ -41,7 +41,7 @@ const makeList = (talk) => {
   element("logs").append(list);
   return list;
 };
-// The order is: rooms, users, everyone.
+// Adds a button to the list of conversations: first the rooms, then the users, then everyone.
 const makeButton = (talk) => {
   const button = make("button");
   button.type = "button";
@@ -55,7 +55,7 @@ const makeButton = (talk) => {
   element("conversations").insertBefore(item, next ?? null);
   return button;
 };
-// Any user may start a private chat with us, so their number has a limit.
+// Any user may start a private chat with us, so the number of private chats has a limit.
 const MAX_PEOPLE = 50;
 const makeSpace = () => {
   const others = privately().filter((talk) => talk !== current);
@@ -119,7 +119,7 @@ document.addEventListener("visibilitychange", read);
 
 // ---- Lines of a log.
 
-// Scrolls to the newest line, also when the log gets smaller, unless the reader has scrolled up.
+// Keeps the newest line visible, even when the log gets smaller. Does nothing if the reader has scrolled up.
 const up = new WeakSet(); // the logs that are scrolled up
 const toEnd = (list) => {
   up.delete(list);
@@ -142,7 +142,7 @@ const place = (list, line) => {
   list.insertBefore(line, waiting);
   for (const changed of [line, line.nextElementSibling]) if (changed) group(changed);
 };
-// Shows the name once for several lines of one user in a row.
+// Shows a user's name only once for lines that follow each other within 5 minutes.
 const group = (line) => {
   const before = line.previousElementSibling;
   const near = Number(line.dataset.at) - Number(before?.dataset.at) < 300_000;
@@ -151,7 +151,7 @@ const group = (line) => {
 };
 
 const mine = new Map(); // id → the line of our message
-const shown = new Set(); // name and id of the latest messages, to show a message that was sent twice only once
+const shown = new Set(); // name and id of recent messages: a message that arrives twice is shown once
 const isRepeated = ({ name, id }) => {
   if (!id) return false;
   const key = JSON.stringify([name, id]);
@@ -192,7 +192,7 @@ const showSending = (entry) => {
   if (mine.size > 4 * MAX_OUTBOX) mine.delete(mine.keys().next().value);
   keepEnd(talk.list, () => place(talk.list, made), true);
 };
-// The server has our message: moves it above those that are not sent yet.
+// The server has our message. Moves it above our messages that are not sent yet.
 const showSent = (id, ack) => {
   const made = mine.get(id);
   if (!made) return;
@@ -207,7 +207,7 @@ const showFailed = (id, sentence) => {
   mine.delete(id);
 };
 
-// Shows a message of the log. Our own one moves to the position that all users see.
+// Shows a message of the log. Our own message moves to the position that it has for all users.
 const showMessage = (talk, message) => {
   const { id, name, text, timestamp, seq } = message;
   const own = isOurs(message);
@@ -225,7 +225,7 @@ const showMessage = (talk, message) => {
   talk.unread += 1;
   read();
 };
-// After a reload we ask for old messages again: they are not unread.
+// After a reload, we ask for old messages again. They do not count as unread.
 const isRead = (talk, seq) => {
   const { read } = me.positions.get({ "#": talk.name, "@": INBOX, "*": EVERYONE }[talk.kind]) ?? {};
   return read !== undefined && BigInt(seq) <= BigInt(read);
@@ -244,7 +244,7 @@ const note = (talk, kind, text, topic = text) => {
   });
   return made;
 };
-// Puts all users that join and leave in a row into one note, so that a class of 30 does not fill the log.
+// Adds a user to the note about users that joined or left, so that a class of 30 does not fill the log.
 const notePresence = (talk, name, came) => {
   const last = [...talk.list.children].findLast((other) => other.dataset.state !== "sending");
   const moves = last?.moves ?? new Map();
@@ -258,7 +258,7 @@ const notePresence = (talk, name, came) => {
   if (names(false).length) parts.push(`${list(names(false))} left`);
   note(talk, "life", parts.join(" · "), "presence").moves = moves;
 };
-// A gap is always shown.
+// Returns a sentence that says which messages are lost, or null if there are none.
 const explainGap = (from, to, epoch, known) => {
   const before = BigInt(from) - 1n;
   if (to === null || epoch !== known) {
@@ -306,7 +306,7 @@ const drawPeople = () => {
   const items = names.slice(0, PEOPLE_SHOWN).map(personItem);
   if (kind === "#" && count > items.length) items.push(make("li", "more", `and ${count - items.length} more`));
   if (kind === "*") items.push(make("li", "more", "All connected users, in all rooms."));
-  const focused = document.activeElement.closest("#people .person")?.textContent; // keeps the keyboard's place
+  const focused = document.activeElement.closest("#people .person")?.textContent; // keeps the keyboard focus
   element("people").replaceChildren(...items);
   if (focused) items.find((item) => item.textContent === focused)?.firstElementChild.focus();
 };
@@ -378,7 +378,7 @@ setInterval(askForStats, STATS_EVERY);
 const showStats = ({ messages, clients, rooms, uptime_seconds, timestamp }) => {
   const at = Date.parse(timestamp);
   const seconds = (at - counted?.at) / 1000;
-  // Skips a smaller count, which is from another run of the server, and a pause of more than 10 s.
+  // Skips a count that got smaller (the server has restarted), and a pause of more than 10 s.
   if (seconds > 0 && seconds < 10 && messages >= counted.messages) rates.push((messages - counted.messages) / seconds);
   counted = { at, messages };
   if (rates.length > SAMPLES) rates.shift();
@@ -444,7 +444,7 @@ const views = new Map(
   }),
 );
 let wanted = null; // the room to show when we have joined it
-let renamed = null; // the new name, until a room can show it
+let renamed = null; // the name that the server gave us instead, until a room shows it
 const becauseOf = (name) => (name.startsWith(me.wanted) ? "the name is taken" : "the name belongs to your token");
 
 on.message = (message) => {
@@ -482,7 +482,7 @@ const showPill = () => {
   const text = state === "waiting" ? `next try in ${left < 10 ? left.toFixed(1) : Math.round(left)} s` : words[state];
   if (element("status").textContent !== text) element("status").textContent = text;
 };
-setInterval(showPill, 100); // counts down
+setInterval(showPill, 100); // shows the seconds left
 
 // ---- Actions of the user.
 const say = (sentence) => (element("refused").textContent = sentence);
@@ -493,7 +493,7 @@ const talkTo = (name) => {
   show(talk);
 };
 const goTo = (typed) => {
-  const place = typed.normalize().trim(); // the server does the same
+  const place = typed.normalize().trim(); // the server changes names in the same way
   if (!place) return;
   if (place.startsWith("@")) return place.length > 1 && talkTo(place.slice(1).trim());
   if (place === EVERYONE) return show(conversation("*"));
@@ -562,7 +562,7 @@ element("message").addEventListener("keydown", (event) => {
 });
 element("message").addEventListener("input", weType);
 
-// ---- The life of the page.
+// ---- The start and the end of the page.
 const start = () => {
   if (ownServer) element("server").value = ownServer;
   const saved = recall();

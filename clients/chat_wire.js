@@ -1,12 +1,12 @@
 "use strict";
-// The part of the chat without a page: the session, the positions, the outbox, and a connection that reconnects. It
-// uses no elements; the page (chat.js) sets its callbacks in `on`.
+// The part of the chat that draws nothing: the session, the positions, the outbox, and a connection that reconnects.
+// The page (chat.js) sets the callbacks in `on`.
 //
 // Four ideas recover the messages after a broken connection:
 //   position  the server numbers the messages of each room; a client reconnects with the last number that it has seen
 //   gap       the server names the messages that it no longer has, and the page shows which ones are lost
 //   outbox    a message stays here until the server has it in its log; the client sends it again with the same id
-//   back-off  the delay before a new attempt doubles and is random; after a refusal there is no new attempt
+//   back-off  the delay before a new attempt is random, and its limit doubles; after a refusal there is no new attempt
 
 const on = {
   socket: () => {}, // (socket): a new connection
@@ -16,34 +16,34 @@ const on = {
   failed: () => {}, // (id, sentence): our message was not sent
 };
 
-// ---- The user. All of this survives a reload of the page.
+// ---- The user. After a reload, the page still has all these values.
 
 const newSelf = (server, token, name) => ({
   server,
   token,
   wanted: name, // the name that the user typed
   name, // the name that the server gave
-  session: null, // a secret: the next connection with it is the same user
-  epoch: null, // the run of the server; positions of another run are not valid
+  session: null, // a secret: a connection with this session is the same user
+  epoch: null, // identifies one run of the server; positions of another run are not valid
   rooms: ["lobby"], // the rooms that we have joined
   people: [], // the users of our private chats
   positions: new Map(), // room → the last message that we have seen: { epoch, seq }
-  outbox: [], // messages that are not yet known to be in the log
-  sent: [], // the ids of our latest messages, and
-  numbers: [], // our client ids on this server: both together identify our own messages
+  outbox: [], // messages that the server has not confirmed yet
+  sent: [], // the ids of our latest messages
+  numbers: [], // our client ids on this server: a message is ours if its id and its client id are in these lists
 });
 let me = null;
 
-// Session storage belongs to one tab, so two tabs are two users. We write it when the page is hidden, because a browser
-// may end a hidden page at any time. We clear it when the page is visible again, so that a duplicate of this tab finds
-// no session and becomes another user.
+// Each tab has its own session storage, so two tabs are two users. We save `me` when the page is hidden, because a
+// browser may end a hidden page at any time. We delete the saved `me` when the page is visible again, so that a
+// duplicate of this tab finds no session and becomes another user.
 const STORE = "zcomm-chat";
 const remember = () => {
   const plain = (_, value) => (value instanceof Map ? [...value] : value);
   try {
     if (me) sessionStorage.setItem(STORE, JSON.stringify(me, plain));
   } catch {
-    // Without storage the chat works; a reload starts a new session.
+    // Without storage, the chat works, but a reload starts a new session.
   }
 };
 const recall = () => {
@@ -69,14 +69,14 @@ const EVERYONE = "*"; // the name of the server's own log in a `gap`
 const INBOX = "@"; // the name of the log of our private messages
 const epochs = new Map(); // the epoch of each room that we have joined
 const epochOf = (log) => {
-  if (log === INBOX) return me.session; // a new session starts at 1
+  if (log === INBOX) return me.session; // the positions of a new session start at 1
   return log === EVERYONE ? me.epoch : epochs.get(log);
 };
 const advance = (log, seq) => {
   const last = me.positions.get(log);
   const epoch = epochOf(log);
   if (last?.epoch !== epoch) me.positions.set(log, { epoch, seq });
-  else if (BigInt(seq) <= BigInt(last.seq)) return false; // seen already
+  else if (BigInt(seq) <= BigInt(last.seq)) return false; // we have seen this message already
   else last.seq = seq;
   return true;
 };
@@ -85,7 +85,7 @@ const reached = (log, seq) => {
   return last?.epoch === epochOf(log) && BigInt(last.seq) >= BigInt(seq);
 };
 
-// After a reload the page is empty, so it asks for the last 50 messages again.
+// After a reload the page is empty, so it asks for the last 50 messages of each log again.
 const REPLAY = 50n;
 const rewind = () => {
   for (const position of me.positions.values()) {
@@ -95,10 +95,10 @@ const rewind = () => {
   }
 };
 
-// ---- The outbox. Only one message at a time is in flight. So the order stays, and a long queue keeps the rate limit.
+// ---- The outbox. It sends one message and waits for the ack. So messages stay in order and below the rate limit.
 
 const MAX_OUTBOX = 100;
-const ACK_LIMIT = 15_000; // ms until we send it again; the server drops a second message with the same id
+const ACK_LIMIT = 15_000; // ms without an ack until we send the message again; the server drops the copy (same id)
 let inFlight = null; // { id, since }
 let pausedUntil = 0;
 
@@ -110,7 +110,8 @@ const post = (message) => {
   flush();
   return entry;
 };
-// A room is ready when we have seen its log up to the position of our join: our own message may be in it already.
+// A room is ready when we have read its log up to the position of our join. Until then, we send no message to the room,
+// because the log may already contain the message.
 const ready = new Set();
 const flush = () => {
   if (!welcomed || inFlight || performance.now() < pausedUntil) return;
@@ -134,7 +135,7 @@ const fail = (id, sentence) => {
   if (remove(id)) on.failed(id, sentence);
   flush();
 };
-// The server could not accept a request now. We repeat all open requests later: a repetition does no harm.
+// The server could not accept a request now. Later, we send all open requests again: repeating one does no harm.
 const pause = (ms) => {
   inFlight = null;
   pausedUntil = performance.now() + ms;
@@ -147,10 +148,10 @@ const pause = (ms) => {
 // ---- The connection.
 
 const LOWEST = 500; // ms: the limit of the first delay
-const HIGHEST = 30_000; // ms: the limit doubles up to this
+const HIGHEST = 30_000; // ms: the limit doubles after each failure, up to this value
 const STABLE = 5_000; // ms: a connection that lasts this long resets the delay
 const CONNECT_LIMIT = 10_000; // ms
-let socket = null; // the newest one; events of older ones are ignored
+let socket = null; // the newest socket; events of older sockets are ignored
 let welcomed = false;
 let failures = 0; // failed attempts in a row
 let waiting = null; // { until, timer }
@@ -159,8 +160,8 @@ let maxSilence = Infinity; // ms that the server may be silent
 
 const connect = () => {
   reset();
-  socket?.close(1000, "Goodbye"); // it may still be connecting
-  // A page cannot set a header on a WebSocket, so all of this is in the address (hide it: wss).
+  socket?.close(1000, "Goodbye"); // the old socket may still be connecting
+  // A page cannot set a header on a WebSocket, so the token and the rest are in the address. wss encrypts it.
   const url = new URL(me.server);
   url.hash = "";
   const position = (log) => me.positions.get(log)?.seq;
@@ -185,19 +186,19 @@ const transmit = (message) => {
 
 // After these codes a new attempt would get the same answer: a wrong token, a session that is open in another tab …
 const FINAL = [1002, 1003, 1007, 1008, 1009, 4001];
-const isRefusal = ({ code, reason }) => FINAL.includes(code) && reason !== "Too slow"; // the network may be slow
-// The same for a handshake that was refused over HTTP: only 429 and 503 mean "try again later".
+const isRefusal = ({ code, reason }) => FINAL.includes(code) && reason !== "Too slow"; // the network may get faster
+// Returns whether a refused handshake is final: only the HTTP statuses 429 and 503 mean "try again later".
 const isFinal = (status) => status !== undefined && ![429, 503].includes(status);
 
 const ended = async (ws, opened, event) => {
   if (event.code === 1009 && inFlight) {
-    fail(inFlight.id, "not sent: too big for this server"); // otherwise we would send it again and again
+    fail(inFlight.id, "not sent: too big for this server"); // otherwise we would send the message again and again
     return retry(`Closed: ${explain(event)}`);
   }
   reset();
   if (isRefusal(event)) return stop("refused", `Closed: ${explain(event)}`);
   if (event.code !== 1006) return retry(`Closed: ${explain(event)}.`);
-  // Only a handshake can be refused: after an open connection, reconnect at once.
+  // The server refuses only handshakes. So after an open connection, we plan a new attempt before we ask why.
   if (opened) retry("The connection broke.");
   const { status, sentence } = await why(ws, opened);
   if (ws !== socket) return; // there is a newer connection
@@ -217,7 +218,7 @@ const reset = () => {
   targets.clear();
   epochs.clear();
 };
-// Full jitter: a random delay up to the limit. After a restart, not all clients must reconnect at the same moment.
+// Full jitter: a random delay from 0 to the limit. So the clients of a restarted server do not all reconnect at once.
 const retry = (sentence) => {
   reset();
   const limit = Math.min(HIGHEST, LOWEST * 2 ** failures);
@@ -234,8 +235,8 @@ const stop = (state, sentence) => {
   on.state(state, sentence);
 };
 
-// A browser answers pings itself and does not report them to the page, and a page cannot send one. So the server sends
-// a heartbeat message. If it is late, the page drops the connection and reconnects.
+// The browser answers pings itself, and a page can neither see pings nor send them. So the server also sends heartbeat
+// messages. If no message arrives in time, the page drops the connection and reconnects.
 const watch = () => {
   if (performance.now() > deadline) {
     const ws = socket;
@@ -249,8 +250,8 @@ const watch = () => {
 };
 setInterval(watch, 1000);
 
-// Timers are slow in a background tab and stop while a laptop sleeps. When the page is visible again, a waiting page
-// retries with a short delay, and a page with an open connection sends a ping to test it.
+// Timers are slow in a background tab and stop while a laptop sleeps. When the page is visible again, it tries
+// to reconnect after a short delay, or tests its open connection with a ping message.
 const wake = () => {
   if (waiting && waiting.until > performance.now() + LOWEST) {
     failures = 0;
@@ -269,7 +270,7 @@ const joining = []; // rooms whose join has no answer yet
 const join = (room) => {
   joining.push(room);
   const { epoch, seq } = me.positions.get(room) ?? {};
-  transmit({ type: "join", room, epoch, since: seq }); // JSON leaves out what is undefined
+  transmit({ type: "join", room, epoch, since: seq }); // JSON.stringify leaves out undefined values
 };
 const enterRoom = (room) => {
   if (!me.rooms.includes(room)) me.rooms.push(room);
@@ -283,19 +284,19 @@ const leave = (room) => {
   ready.delete(room);
   transmit({ type: "leave", room });
 };
-// Every client chooses its own ids, so another client can use one of ours. Our client id must match, too.
+// Every client chooses its own message ids, so another client can use one of ours. So we also compare the client id.
 const isOurs = ({ id, client_id }) => me.numbers.includes(client_id) && me.sent.includes(id);
-// A message with a position: shows it once. Our own message in the log counts as its ack.
+// Returns a receiver for messages with a position. It shows each message once. Our own message also counts as its ack.
 const numbered = (log) => (message) => {
   const room = log ?? message.room;
   const { id, seq } = message;
-  if (epochOf(room) === undefined || !advance(room, seq)) return; // we have left the room, or have seen it already
+  if (epochOf(room) === undefined || !advance(room, seq)) return; // we have left the room, or have seen the message
   on.message(message);
   if (isOurs(message) && remove(id)) on.settled(id);
   catchUp(room);
 };
-const CATCH_UP_LIMIT = 3000; // ms; then we send, and risk to send a message twice
-const targets = new Map(); // room → the position at which it is ready
+const CATCH_UP_LIMIT = 3000; // ms; after that we send, even if a message may then arrive twice
+const targets = new Map(); // room → the position at which the room is ready
 const catchUp = (room) => {
   if (targets.has(room) && reached(room, targets.get(room))) makeReady(room);
 };
@@ -304,7 +305,7 @@ const makeReady = (room) => {
   flush();
 };
 
-// A new log starts at its end for us; a log that was restarted, at its beginning.
+// We read a new log from its end, and a restarted log from its beginning.
 const startAt = (log, epoch, end) => {
   const last = me.positions.get(log);
   if (last?.epoch !== epoch) me.positions.set(log, { epoch, seq: last ? "0" : end });
@@ -314,8 +315,8 @@ const receivers = new Map(
     welcome(message) {
       const { name, session, epoch, direct, broadcast, heartbeat_seconds, client_id } = message;
       maxSilence = (2 * heartbeat_seconds + 5) * 1000;
-      on.message(message); // first: the page compares it with the old state
-      const numbers = epoch === me.epoch ? me.numbers : []; // another run of the server starts new client ids
+      on.message(message); // first, because the page compares the message with the old state
+      const numbers = epoch === me.epoch ? me.numbers : []; // another run of the server uses new client ids
       me.numbers = [...numbers.filter((number) => number !== client_id), client_id].slice(-20);
       Object.assign(me, { name, session, epoch });
       startAt(INBOX, session, direct);
@@ -331,7 +332,7 @@ const receivers = new Map(
     joined(message) {
       const { room, epoch, seq, recovered } = message;
       if (joining.includes(room)) joining.splice(joining.indexOf(room), 1);
-      if (!me.rooms.includes(room)) return; // we have left it meanwhile
+      if (!me.rooms.includes(room)) return; // we have left the room meanwhile
       on.message(message);
       epochs.set(room, epoch);
       const last = me.positions.get(room);
@@ -343,7 +344,7 @@ const receivers = new Map(
       const ws = socket;
       setTimeout(() => ws === socket && makeReady(room), CATCH_UP_LIMIT);
     },
-    // The lost messages will not come, so the next join asks for the messages after them.
+    // The lost messages will never arrive, so the next join asks for the messages after them.
     gap(message) {
       const { room, epoch, to } = message;
       on.message(message);

@@ -1,6 +1,6 @@
 "use strict";
-// What all pages share: small helpers, the token, close codes as sentences, and the question why a connection failed.
-// Each page loads this file first.
+// The code that all pages share: small helpers, the token, sentences for close codes, and the reason of a failed
+// connection. Each page loads this file first.
 
 // ---- Small helpers.
 const element = (id) => document.getElementById(id);
@@ -16,13 +16,13 @@ const two = (byte) => byte.toString(16).padStart(2, "0");
 const hex = (bytes) => Array.from(new Uint8Array(bytes), two);
 // 128 random bits. (Browsers do not offer crypto.randomUUID to plain-http pages of another machine.)
 const randomWord = () => hex(crypto.getRandomValues(new Uint8Array(16))).join("");
-// Hides secrets in a text, which may be on a projector. (The pattern keeps a quote that follows the address.)
+// Hides the secrets in a text, because a projector may show it. (The pattern keeps a quote after an address.)
 const hideSecrets = (text) => text.replace(/([?&](?:token|session|attempt)=)\S*?(?='?(?:[&\s]|$))/g, "$1…");
 // The WebSocket address of the server that served this page; null for a double-clicked file.
 const ownServer = location.protocol.startsWith("http") ? `${location.origin.replace("http", "ws")}/` : null;
 
-// ---- The token. A link that the server prints has it after #, and browsers do not send that part.
-// Returns the token, still percent-encoded, and removes it from the address bar, which may be on a projector.
+// ---- The token. The link that the server prints contains it after #. Browsers never send the part after #.
+// Returns the token, still percent-encoded. Removes it from the address bar, because a projector may show it.
 const tokenOfLink = () => {
   const [, token] = /[#&]token=([^&]*)/.exec(location.hash) ?? [];
   if (token !== undefined) history.replaceState(null, "", location.href.split("#")[0]);
@@ -45,7 +45,7 @@ const tokenField = (damaged) => {
   return fill;
 };
 
-// ---- Close codes (RFC 6455, section 7.4.1). A browser reports 1005, 1006 and 1015 itself; they are never sent.
+// ---- Close codes (RFC 6455, section 7.4.1). No server sends 1005, 1006 or 1015: the browser sets them.
 const CODES = {
   1000: "normal closure",
   1001: "the server is shutting down",
@@ -75,15 +75,15 @@ const explain = ({ code, reason }) => {
   return HELP[reason] ? `${sentence}. ${HELP[reason]}` : sentence;
 };
 
-// ---- Why did a connection fail? A browser does not tell its pages, but the server knows: each attempt carries a
-// random word in its address, `attempt`, and the page asks the server about that attempt over HTTP.
+// ---- Why did a connection fail? The browser does not tell the page, but the server knows. Each attempt has a random
+// word in its address, `attempt`. The page sends this word to the server over HTTP and gets the reason.
 const ask = (socket, path, options) => {
   const url = new URL(path, socket.url);
   url.protocol = url.protocol.replace("ws", "http");
   return fetch(url, { signal: AbortSignal.timeout(3000), cache: "no-store", ...options });
 };
-// Returns a sentence and, after a refusal, its HTTP status. The kind is "certificate" if that may be the reason:
-// a browser tells no script what is wrong with one.
+// Returns a sentence and, after a refusal, its HTTP status. The kind is "certificate" if the certificate may be the
+// reason. (The browser does not tell scripts what is wrong with a certificate.)
 const why = async (socket, opened) => {
   const { origin, protocol, searchParams } = new URL(socket.url);
   const broke = "the connection broke without a Close frame (the server was killed, or the network failed)";
@@ -94,7 +94,7 @@ const why = async (socket, opened) => {
     const fix = help ? `. To fix it: ${help}` : "";
     return { sentence: `the server refused the handshake with HTTP ${status}: ${reason}${fix}`, status };
   } catch {
-    // Does any server answer? Without CORS a script learns only that.
+    // Asks whether any server answers. Without CORS, a script cannot read more than that.
     const answers = (url) => ask({ url }, "/", { mode: "no-cors" }).then(() => true, () => false);
     const secure = protocol === "wss:";
     const other = secure ? origin.replace("wss", "ws") : origin.replace("ws", "wss");
@@ -114,7 +114,8 @@ const why = async (socket, opened) => {
   }
 };
 
-// The server's Content-Security-Policy lets its page connect to that server only. Chromium then sends no close event.
+// The server's Content-Security-Policy allows its page to connect only to this server. For a blocked connection,
+// Chromium sends no close event.
 const whenBlocked = (report) => {
   document.addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
     if (effectiveDirective !== "connect-src") return; // e.g. a blocked script

@@ -1,14 +1,14 @@
 "use strict";
-// What the lesson pages share: the log, the code panel, the state and the forms. The WebSocket code is in each page,
-// between two comments; this file calls it and watches it.
+// The code that the lesson pages share: the log, the code panel, the state and the forms. Each page contains its own
+// WebSocket code, between two comments. This file calls that code and shows its events.
 
 const STATES = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"]; // the index is readyState
 
-// ---- The log. Text goes in as textContent, so text from the network never becomes markup.
+// ---- The log. Text from the network is added as plain text, never as HTML.
 const KINDS = { send: "sent", message: "received", error: "error", why: "error" };
 const SIGNS = { sent: "→", received: "←", life: "•", error: "!" };
 
-// Text as it is; bytes as hexadecimal digits.
+// Returns text unchanged, and bytes as hexadecimal digits (for a Blob, only the size).
 const readable = (data) => {
   if (typeof data === "string") return data;
   return data instanceof Blob ? `${data.size} bytes` : `${data.byteLength} bytes: ${hex(data).join(" ")}`;
@@ -34,7 +34,7 @@ const log = (event, text, note) => {
   }, event === "send" || event === "new WebSocket"); // always shows what the reader just did
 };
 
-// ---- The code panel. It shows the page's own script, read from the document, so it shows the code that runs.
+// ---- The code panel. It reads the page's own script from the document, so it shows the code that really runs.
 const MARKS = { new: "new WebSocket(", send: "socket.send(", "close()": "socket.close(" };
 for (const event of ["open", "message", "error", "close"]) MARKS[event] = `socket.addEventListener("${event}"`;
 const showCode = () => {
@@ -48,8 +48,8 @@ const showCode = () => {
   }
 };
 
-// On one machine `new` and `open` are a millisecond apart. Lines light up 250 ms apart so that the eye can follow,
-// but at most 750 ms late.
+// On one machine, `open` follows `new` after a millisecond. To let a reader follow, each line lights up 250 ms after
+// the line before, but at most 750 ms after its event.
 const timers = {};
 let turn = 0;
 const glow = (event) => {
@@ -68,7 +68,7 @@ const glow = (event) => {
   }, turn - now);
 };
 
-// ---- The state: its name, a sentence, and the controls that are enabled in it.
+// ---- The state: its name, a sentence, and the controls that are enabled in this state.
 const say = (sentence, kind = "life") =>
   keepEnd(() => {
     element("closed").textContent = sentence;
@@ -95,17 +95,17 @@ const badAddress = (error) => {
   say(`Not connected: ${sentence}`, "error");
 };
 
-let onState = () => {}; // a lesson may set it: called with each new readyState
-let current = null; // reports a step of the newest connection
-// Listens beside the lesson's own listeners. Wraps `send` and `close` of this socket, because a call fires no event.
+let onState = () => {}; // a lesson may set this function; it gets each new readyState
+let current = null; // the function that shows a step of the newest connection
+// Adds more listeners to the socket of the lesson. Wraps `send` and `close`, because these calls fire no event.
 const watch = (socket) => {
   let opened = false;
   let asked = false; // this page has called close()
   const step = (sentence, kind) => {
     show(socket.readyState, sentence, kind);
     onState(socket.readyState);
-    // A disabled field loses the focus. After the server has left, the log gets it and not Connect: a reader who is
-    // typing would press the button with a space.
+    // A disabled field loses the focus. After the server has closed, the log gets the focus. The Connect button would
+    // be wrong: a reader who is still typing would press it with a space.
     if (document.activeElement !== document.body && !document.activeElement.disabled) return;
     if (socket.readyState === WebSocket.CLOSED) element(opened && !asked ? "log" : "connect").focus();
     if (socket.readyState !== WebSocket.OPEN) return;

@@ -1,12 +1,12 @@
 "use strict";
-// "Show the wire": shows each frame of this page's connections, with its bytes. A script sees no frames. A server that
-// runs with --xray sees them, and shows them to a client that knows the attempt id in the connection's address. The
-// page of zcomm xray displays them in an iframe; this file tells it which connection to show.
+// The button "Show the wire": shows each frame of this page's connections, with its bytes. A script cannot read frames.
+// A server with --xray can. It sends the frames to a client that knows the attempt id in the connection's address. An
+// iframe with the page of zcomm xray displays the frames. This file tells the iframe which connection to show.
 
 const wire = {
   button: make("button"),
   frame: null, // the iframe, while it is shown
-  socket: null, // the newest one of this page
+  socket: null, // the newest socket of this page
 };
 
 const askForWire = () => {
@@ -16,7 +16,7 @@ const askForWire = () => {
   const query = { watch: searchParams.get("attempt"), attempt: randomWord(), token: searchParams.get("token") };
   for (const [key, value] of Object.entries(query)) if (value) url.searchParams.set(key, value);
   const where = { url: url.href, command: `${element("command").textContent} -- --xray` };
-  wire.frame.contentWindow.postMessage(where, "*"); // "*", because a double-clicked file has no origin
+  wire.frame.contentWindow.postMessage(where, "*"); // "*": any origin, because a double-clicked file has none
 };
 const showWire = (socket) => {
   wire.socket = socket;

@@ -1,14 +1,14 @@
 "use strict";
 // The list of X-ray events, with a limit, filters and a pause. xray_detail.js shows the details of one event.
 
-const ROWS = 1000; // the maximum in the list; the page counts the removed ones
+const ROWS = 1000; // the maximum number of rows; the page counts the removed rows
 const WAITING = 1000; // the maximum number of events that wait to be drawn
-const PREVIEW = 40; // characters of a payload in the list
+const PREVIEW = 40; // the maximum number of payload characters in a row
 
 const list = element("frames");
 let chosen = null; // the selected row
-let gone = 0; // removed rows and lost events
-let waiting = []; // the events of a pause
+let gone = 0; // the number of removed rows and lost events
+let waiting = []; // the events that arrive during a pause
 let paused = false;
 const events = new WeakMap(); // row → event
 const connections = new Set();
@@ -68,7 +68,7 @@ const knowConnection = (conn) => {
   if (select.length > 101) select[1].remove();
 };
 
-// ---- Adding a row at the end. The oldest rows are removed.
+// ---- Adding rows at the end and removing the oldest rows.
 const showGone = () => {
   element("gone").textContent = gone ? `${gone} older rows were removed.` : "";
 };
@@ -86,11 +86,11 @@ const add = (event) => {
     gone += 1;
   }
 };
-// Draws a burst of events once, after 30 ms. Until then they wait in an array, which has a limit.
+// Draws all events of 30 ms together. Until then, the events wait in an array, which has a maximum length.
 let burst = [];
 const draw = () => {
   const batch = burst;
-  burst = []; // first, so that an event that cannot be shown does not stop later ones
+  burst = []; // before the loop: an event that fails in add() does not stop later events
   for (const event of batch) add(event);
   showGone();
   if (element("follow").checked) list.scrollTop = list.scrollHeight;
@@ -120,7 +120,7 @@ const choose = (row) => {
 };
 list.addEventListener("click", ({ target }) => {
   choose(target.closest("#frames > li"));
-  element("detail").scrollIntoView({ block: "nearest" }); // below the list on a phone
+  element("detail").scrollIntoView({ block: "nearest" }); // on a phone, the details are below the list
 });
 list.addEventListener("keydown", (event) => {
   const seen = Array.from(list.children).filter((row) => !row.hidden);
@@ -128,7 +128,7 @@ list.addEventListener("keydown", (event) => {
   const to = { ArrowDown: at + 1, ArrowUp: Math.max(at < 0 ? seen.length - 1 : at - 1, 0), Home: 0, End: seen.length - 1 };
   if (!(event.key in to)) return;
   event.preventDefault();
-  element("follow").checked = event.key === "End"; // keep the selected row in sight
+  element("follow").checked = event.key === "End"; // new rows must not move the selected row
   choose(seen[to[event.key]]);
 });
 
@@ -159,13 +159,13 @@ const status = (state, sentence) => {
   element("status").dataset.state = { live: "OPEN", connecting: "CONNECTING" }[state] ?? "CLOSED";
   element("closed").textContent = sentence;
 };
-// Keeps the token for a reload of this tab, because the address bar no longer has it.
+// Keeps the token for a reload of this tab, because the address bar no longer contains it.
 const takeToken = () => {
   const found = tokenOfLink();
   if (found !== undefined) sessionStorage.setItem("xray", found);
   return sessionStorage.getItem("xray") ?? "";
 };
-let viewer = null; // the newest WebSocket to the source
+let viewer = null; // the newest WebSocket to the server
 const connect = (url) => {
   const socket = new WebSocket(url);
   let opened = false;
@@ -180,7 +180,7 @@ const connect = (url) => {
     const event = JSON.parse(data);
     take(event);
     over = framed && Boolean(event.end);
-    if (over) socket.close(); // frees its place on the server: no more events will come
+    if (over) socket.close(); // frees a connection of the server: no more events will arrive
   });
   socket.addEventListener("close", async (event) => {
     if (over) return socket === viewer && status("ended", "The connection has ended. Its frames stay in the list.");
@@ -192,7 +192,7 @@ const connect = (url) => {
   });
 };
 
-// In an iframe, the page around it sends the connection to show, and the command that starts its server.
+// In an iframe, the parent page sends the address to connect to, and the command that starts its server.
 const framed = window !== parent;
 document.documentElement.classList.toggle("framed", framed);
 if (framed) {

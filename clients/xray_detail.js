@@ -1,5 +1,5 @@
 "use strict";
-// The details of one X-ray event. Text from the network goes in as textContent, so it never becomes markup.
+// The details of one X-ray event. Text from the network is added as plain text, never as HTML.
 
 const SHOWN = 128; // the maximum number of payload bytes to show
 
@@ -85,7 +85,7 @@ const frameDetail = (frame) => {
   return parts;
 };
 
-// ---- An HTTP head, with the calculation of Sec-WebSocket-Accept.
+// ---- The head of an HTTP request or response, with the calculation of Sec-WebSocket-Accept.
 const headDetail = (head) => {
   const list = make("ul", "head", make("li", "line", visible(head.line)));
   for (const { name, value, remark } of head.headers) {

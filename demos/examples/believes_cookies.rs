@@ -3,19 +3,19 @@
 //! Part 6 of the course attacks this server. Do not use its code for anything else.
 //!
 //! It checks which *user* connects, but not which *page* opens the connection. A browser sends
-//! the cookie with every handshake to this host, even if a page of another site starts it. A
-//! second server plays that other site: it serves `docs/attacks/hijack.html`.
+//! the cookie with every handshake to this host, even if a page of another site starts the
+//! handshake. A second server is this other site: it serves `docs/attacks/hijack.html`.
 //!
 //! - **Run** `cargo run --example believes_cookies`
 //! - **Open** <http://127.0.0.1:8765/>, then <http://127.0.0.1:8767/>, in the same browser.
-//! - **Watch** the terminal: the attack gives an order as Ada.
+//! - **Watch** the terminal: the page of the other site sends an order as the user Ada.
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
-/// A real cookie is random. That would not help: the browser sends it for every page.
+/// A real cookie is random. That would not help here: any page makes the browser send the cookie.
 const COOKIE: &str = "session=ada-is-logged-in";
 const ATTACK: &str = include_str!("../../docs/attacks/hijack.html");
 
@@ -40,7 +40,7 @@ async fn main() -> std::io::Result<()> {
 }
 
 async fn serve(stream: TcpStream) {
-    // Peeks at the request. The code that answers it reads it again.
+    // Reads the request but leaves it in the stream: the code below reads it again.
     let mut request = [0; 4096];
     let length = stream.peek(&mut request).await.unwrap_or(0);
     let request = String::from_utf8_lossy(&request[..length]).to_lowercase();
@@ -49,7 +49,7 @@ async fn serve(stream: TcpStream) {
         let cookie = format!("Set-Cookie: {COOKIE}; HttpOnly; SameSite=Strict");
         return page(stream, "200 OK", &cookie, "You are logged in as Ada.\n").await;
     }
-    // The hole: this server checks neither Origin nor Host.
+    // The security hole: this server checks neither Origin nor Host.
     if !request.contains(COOKIE) {
         println!("refused: no cookie");
         return page(
@@ -71,18 +71,18 @@ async fn serve(stream: TcpStream) {
         println!("Ada orders: {:?}", order.as_str());
         answer = format!("Ada, your order is done: {order}");
     }
-    // Fails if the client has already left.
+    // Ignores an error: the client has already left.
     socket.close(None).await.ok();
 }
 
-/// Reads one request and answers it with this status, header and text.
+/// Reads one request and answers with this status, header and text.
 async fn page(mut stream: TcpStream, status: &str, header: &str, text: &str) {
     let length = text.len();
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{header}\r\n\r\n{text}"
     );
     if stream.read(&mut [0; 4096]).await.is_ok() {
-        // Fails if the client has already left.
+        // Ignores an error: the client has already left.
         stream.write_all(answer.as_bytes()).await.ok();
     }
 }

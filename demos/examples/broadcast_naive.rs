@@ -1,11 +1,11 @@
 //! # Broadcast, the first design: a loop over all clients
 //!
-//! Most examples on the web use this design. It works until one client stops reading: the
-//! loop waits for that client while it holds the lock, and all other clients wait for the
-//! loop. Part 7 of the course stops a client and measures the delay. `open_broadcast` avoids
-//! it.
+//! Most examples on the web use this design. It works until one client stops reading. Then the
+//! loop waits for that client and keeps the lock, and all other clients wait for the loop.
+//! Part 7 of the course stops a client and measures the delay. `open_broadcast` avoids this
+//! delay.
 //!
-//! The program has no limits, no heartbeat and no clean shutdown, to show the design only.
+//! To keep the code short, the program has no limits, no heartbeat and no clean shutdown.
 //!
 //! - **Run** `cargo run --example broadcast_naive`
 
@@ -40,7 +40,7 @@ async fn main() -> io::Result<()> {
 }
 
 async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungstenite::Result<()> {
-    // Sends small messages at once: turns off Nagle's algorithm.
+    // Turns off Nagle's algorithm, so that small messages are sent at once.
     stream.set_nodelay(true)?;
     let (writer, mut reader) = accept_async(stream).await?.split();
     clients.lock().await.insert(who, writer);
@@ -49,10 +49,10 @@ async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungste
             continue;
         };
         let text = Message::text(format!("{who} says: {text}"));
-        // Holds the lock until the last client has taken the message.
+        // Keeps the lock until the last client's socket has accepted the message.
         for (other, writer) in clients.lock().await.iter_mut() {
             if *other != who {
-                // Fails if that client has left; its own task removes it.
+                // Ignores an error: that client has left, and its own task removes it.
                 writer.send(text.clone()).await.ok();
             }
         }

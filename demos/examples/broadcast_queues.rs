@@ -1,11 +1,11 @@
 //! # Broadcast, the second design: a queue and a task for each client
 //!
-//! No client waits for another: the loop puts the message into each client's queue, and a task
-//! per client writes it. If a client stops reading, its queue grows until the machine runs out
-//! of memory. Part 7 of the course stops a client and measures the memory. `open_broadcast`
-//! avoids it.
+//! The loop puts each message into the queue of each client. Each client's own task writes the
+//! messages of its queue, so no client waits for another. But if a client stops reading, its
+//! queue grows until the machine runs out of memory. Part 7 of the course stops a client and
+//! measures the memory. `open_broadcast` needs no queues.
 //!
-//! The program has no limits, no heartbeat and no clean shutdown, to show the design only.
+//! To keep the code short, the program has no limits, no heartbeat and no clean shutdown.
 //!
 //! - **Run** `cargo run --example broadcast_queues`
 
@@ -44,12 +44,12 @@ async fn main() -> io::Result<()> {
 }
 
 async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungstenite::Result<()> {
-    // Sends small messages at once: turns off Nagle's algorithm.
+    // Turns off Nagle's algorithm, so that small messages are sent at once.
     stream.set_nodelay(true)?;
     let (mut writer, mut reader) = accept_async(stream).await?.split();
     let (queue, mut queued) = unbounded_channel();
     with(clients, |clients| clients.insert(who, queue));
-    // Ends when the queue's sender is dropped, or when the connection fails.
+    // This task ends when the queue's sender is dropped, or when the connection fails.
     tokio::spawn(async move {
         while let Some(message) = queued.recv().await {
             if writer.send(message).await.is_err() {
@@ -72,7 +72,8 @@ async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungste
     Ok(())
 }
 
-/// Runs `work` under the lock. A closure cannot hold it across an `.await`.
+/// Locks the map and runs `work`. A closure cannot contain `.await`, so no task keeps the lock
+/// while it waits.
 fn with<T>(
     clients: &Clients,
     work: impl FnOnce(&mut HashMap<SocketAddr, UnboundedSender<Message>>) -> T,

@@ -1,16 +1,16 @@
-//! # A client with a callback, which reconnects
+//! # A client that reconnects and calls a function for each message
 //!
-//! Calls a function for each message, and connects again when the connection ends.
+//! Calls a function, the callback, for each message. Connects again when the connection ends.
 //!
 //! **The idea:** every connection ends sooner or later: a server restarts, a laptop sleeps.
-//! `Client` reports that as events. It waits a random time before it connects again, so that
-//! the clients of a restarted server do not all come back at once. It does not connect again
-//! after a refusal: the answer would be the same.
+//! `Client` reports this as an event, waits a random time and connects again. The time is random
+//! so that the clients of a restarted server do not all reconnect at once. After a refusal,
+//! `Client` does not connect again: the server would refuse it again.
 //!
 //! - **Run** `cargo run --bin open_broadcast`, and in a second terminal
-//!   `cargo run --example callback_client`. Or name a server:
+//!   `cargo run --example callback_client`. To use another server:
 //!   `cargo run --example callback_client -- wss://zolo.media/ws`.
-//! - **Watch** the second terminal: send from the page, stop the server, start it again.
+//! - **Watch** the second terminal: send a message from the page, stop the server, start it again.
 //! - **Try** `4_websocket_broadcast` as the server: why does the client not connect again? Then
 //!   add `?token=…` to the address.
 
@@ -32,21 +32,21 @@ async fn receive_until_ctrl_c(url: String) -> Result<()> {
         ended = receive(&mut client, on_message) => return ended,
         () = shutdown_signal() => {}
     }
-    // Fails if there is no connection at this moment. Then there is nothing to close.
+    // Ignores an error: without a connection, there is nothing to close.
     client.close(CloseReason::NORMAL, "Goodbye").await.ok();
     Ok(())
 }
 
-/// The callback. The client reads the next message when this function returns.
+/// The callback. The client reads the next message after this function has returned.
 fn on_message(message: Message) {
-    // `?` escapes the text, so that a server cannot control this terminal.
+    // `?` escapes the text, so no server can send control codes to the terminal.
     info!("received {message:?}");
 }
 
 /// Calls `callback` for each message until the client no longer connects.
 ///
 /// # Errors
-/// Always, with the reason: the server refused the client or closed for good.
+/// Always: the error says why the client does not connect again.
 async fn receive(client: &mut Client, callback: impl Fn(Message)) -> Result<()> {
     let mut what = String::new();
     while let Some(event) = client.next().await {

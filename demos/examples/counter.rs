@@ -1,15 +1,15 @@
 //! # Project: a live counter
 //!
-//! One number that every client may change. All clients see the same value.
+//! The server has one number. Every client may change the number, and all clients see its value.
 //!
-//! **The idea:** the server changes the number and appends the new value to the log under one
-//! lock, so the log has the order of the changes. Each entry holds the whole state. So a new
-//! client reads from the last entry on: first the current value, then each change.
+//! **The idea:** under one lock, the server changes the number and appends the new value to the
+//! log. So the log has the order of the changes. Each entry is the whole state. So a new client
+//! reads the last entry first, and then each entry that the server appends.
 //!
 //! - **Run** `cargo run --example counter`
-//! - **Watch** it with `cargo run --bin zcomm -- connect ws://127.0.0.1:8765/`
+//! - **Watch** the counter with `cargo run --bin zcomm -- connect ws://127.0.0.1:8765/`
 //! - **Try** to type `{"type":"increment"}` there, in two terminals.
-//! - **In production** keep the number in a database: this one starts at 0 again.
+//! - **In production** keep the number in a database: after a restart, this one is 0 again.
 
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ impl Counter {
         let mut value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
         *value += step;
         let state = json!({"type": "counter", "value": *value});
-        // Still under the lock, so that the log has the order of the changes.
+        // The lock is still held, so the log has the order of the changes.
         self.log.broadcast(state.to_string()).map(drop)
     }
 }
@@ -40,13 +40,13 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<()> {
-    // Sent to a client that was too slow for some values. It continues with the newest ones.
+    // Tells a slow client that it missed values. Then the client gets the values still in the log.
     let gap = |_, _| Message::from(json!({"type": "gap"}).to_string());
     let counter = Arc::new(Counter {
         value: Mutex::new(0),
         log: Hub::with_gap_words(HubLimits::default(), gap),
     });
-    counter.change(0)?; // The log has an entry from the start.
+    counter.change(0)?; // The log needs a first entry: see `count`.
     let server = Server::bind(Config::from_env()?).await?;
     let handler = move |connection| count(connection, counter.clone());
     server.run(handler, shutdown_signal()).await
@@ -54,20 +54,20 @@ async fn serve() -> Result<()> {
 
 /// Runs once for each client.
 async fn count(mut connection: Connection, counter: Arc<Counter>) -> Result<()> {
-    // Reads from the last entry on. An entry that is appended meanwhile comes after it.
+    // Reads the last entry first, then each entry that the server appends.
     connection.subscribe(&counter.log, counter.log.position() - 1);
     while let Some(message) = connection.recv().await {
         if let Some(step) = step(&message) {
             counter.change(step)?;
         } else {
             let error = json!({"type": "error", "message": "increment or decrement?"});
-            connection.send(error.to_string()).await?; // Only to the sender.
+            connection.send(error.to_string()).await?; // Only the sender gets this.
         }
     }
     Ok(())
 }
 
-/// Returns the step that a message asks for, or `None` for any other message.
+/// Returns the step that a message asks for, or `None` for every other message.
 fn step(message: &Message) -> Option<i64> {
     let json: Value = match message {
         Message::Text(text) => serde_json::from_str(text).ok()?,

@@ -1,15 +1,15 @@
 //! # Four ways to receive news: polling, long polling, server-sent events, WebSocket
 //!
-//! A server has 100 pieces of news, one every 50 ms. Five clients receive them at the same
-//! time, and a relay counts every byte. Polling runs twice, because its period is a choice
-//! between bytes and delay.
+//! A server publishes 100 pieces of news, one every 50 ms. Five clients receive them at the same
+//! time. A relay for each client counts every byte. Two clients poll: one often, which costs
+//! bytes, and one rarely, which costs time.
 //!
-//! HTTP is shown at its best: connections stay open, and the headers are as short as possible.
-//! A browser adds some hundred bytes to each request, and a server as many to each answer.
+//! This is the best case for HTTP: connections stay open, and the headers are as short as
+//! possible. Browsers and servers usually add a few hundred bytes to each request and answer.
 //!
 //! - **Run** `cargo run --example four_ways`
-//! - **Watch** the delay of polling: half its period. Compare the requests and the bytes.
-//! - **Try** `EVERY` at 200 ms, with the same `POLLS`: which client sends requests in vain?
+//! - **Watch** the mean delay of polling: half of its pause. Compare the requests and the bytes.
+//! - **Try** to set `EVERY` to 200 ms and keep `POLLS`: which client sends useless requests?
 
 use std::{
     error::Error,
@@ -30,14 +30,15 @@ use zcomm_core::{ClientSocket, Config, ConnectOptions, Connection, Message, Serv
 /// The number of pieces of news, and the time between two of them.
 const NEWS: usize = 100;
 const EVERY: Duration = Duration::from_millis(50);
-/// The pauses of the two polling clients between two requests.
+/// The pause between two requests, for each of the two polling clients.
 const POLLS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(500)];
 
-/// The times at which the pieces of news appeared. A watch wakes the tasks that wait for more.
+/// The time at which each piece of news was published. The watch channel wakes the tasks that
+/// wait for the next piece.
 type News = watch::Receiver<Vec<Instant>>;
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The counts of one client.
+/// The requests and the pieces of news of one client, and the sum of the delays.
 #[derive(Default)]
 struct Received {
     requests: usize,
@@ -52,9 +53,9 @@ impl Received {
     }
 }
 
-/// The bytes up and down that a relay has counted.
+/// A running relay. It returns the bytes up (from the client) and down (to the client).
 type Bytes = JoinHandle<io::Result<(u64, u64)>>;
-/// A client that runs: its name, its counts and its bytes.
+/// A running client: its name, its results and its relay.
 type Way = (String, JoinHandle<Result<Received>>, Bytes);
 
 #[tokio::main]
@@ -62,7 +63,7 @@ async fn main() -> Result<()> {
     let (publish, news) = watch::channel(Vec::new());
     let ways = start(&news).await?;
     let mut clock = interval(EVERY);
-    clock.tick().await; // The first tick comes at once, while the clients still connect.
+    clock.tick().await; // The first tick returns at once, while the clients still connect.
     for _ in 0..NEWS {
         clock.tick().await;
         publish.send_modify(|times| times.push(Instant::now()));
@@ -70,7 +71,7 @@ async fn main() -> Result<()> {
     print(ways).await
 }
 
-/// Starts both servers, and each client behind a relay of its own.
+/// Starts the HTTP server, the WebSocket server and five clients, each with its own relay.
 async fn start(news: &News) -> Result<Vec<Way>> {
     let http = serve_http(news.clone()).await?;
     let config = Config {
@@ -119,7 +120,7 @@ async fn print(ways: Vec<Way>) -> Result<()> {
     Ok(())
 }
 
-/// Starts a relay to a server. It passes on one connection and counts the bytes.
+/// Starts a relay to a server. The relay forwards one connection and counts the bytes.
 async fn count(server: SocketAddr) -> Result<(SocketAddr, Bytes)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
@@ -133,17 +134,17 @@ async fn count(server: SocketAddr) -> Result<(SocketAddr, Bytes)> {
     Ok((address, counting))
 }
 
-// ---- The server.
+// ---- The servers.
 
 fn line(number: usize) -> String {
     format!("news {number:03}\n")
 }
 
-/// Waits until there are more than `known` pieces, and returns their number.
+/// Waits until there are more than `known` pieces of news. Returns the number of pieces.
 async fn more_than(known: usize, news: &mut News) -> usize {
     match news.wait_for(|times| times.len() > known).await {
         Ok(times) => times.len(),
-        // The publisher has finished, so all pieces are there.
+        // The publisher has finished, so all pieces are published.
         Err(_) => NEWS,
     }
 }
@@ -160,7 +161,7 @@ async fn serve_http(news: News) -> Result<SocketAddr> {
 }
 
 /// Answers the requests of one connection, one after the other. A real server limits the size
-/// of a request and the time for it; this one serves its own clients only.
+/// and the time of a request. This server has only the clients of this program.
 async fn answer(stream: TcpStream, mut news: News) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
@@ -183,7 +184,7 @@ async fn answer(stream: TcpStream, mut news: News) -> Result<()> {
 }
 
 async fn send_events(mut stream: BufReader<TcpStream>, mut news: News) -> Result<()> {
-    // Without a length, the answer ends when the connection ends.
+    // An answer without `content-length` ends when the connection ends.
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
     let mut sent = 0;
@@ -197,8 +198,8 @@ async fn send_events(mut stream: BufReader<TcpStream>, mut news: News) -> Result
     Ok(())
 }
 
-/// Reads the lines of a request or an answer up to the empty line. Returns none at the end of
-/// the connection.
+/// Reads the lines of a request or an answer up to the empty line. Returns an empty list when
+/// the connection has ended.
 async fn head(stream: &mut BufReader<TcpStream>) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     loop {
@@ -210,7 +211,7 @@ async fn head(stream: &mut BufReader<TcpStream>) -> Result<Vec<String>> {
     }
 }
 
-/// The WebSocket: waits for the client and for news, and sends without a request.
+/// Serves one WebSocket. Waits for the client and for news, and sends news without a request.
 async fn push(mut connection: Connection, mut news: News) -> zcomm_core::Result<()> {
     let mut sent = 0;
     loop {
@@ -228,7 +229,7 @@ async fn push(mut connection: Connection, mut news: News) -> zcomm_core::Result<
 
 // ---- The clients.
 
-/// Polling. For long polling the pause is zero, because the server waits.
+/// Receives news by polling. For long polling, the pause is zero, because the server waits.
 async fn poll(server: SocketAddr, path: &str, pause: Duration, news: News) -> Result<Received> {
     let mut stream = BufReader::new(TcpStream::connect(server).await?);
     let mut received = Received::default();
@@ -252,7 +253,7 @@ async fn poll(server: SocketAddr, path: &str, pause: Duration, news: News) -> Re
     Ok(received)
 }
 
-/// Server-sent events: one request, then lines that begin with `data:`.
+/// Receives server-sent events: sends one request, then reads the lines that begin with `data:`.
 async fn listen(server: SocketAddr, news: News) -> Result<Received> {
     let mut stream = BufReader::new(TcpStream::connect(server).await?);
     let mut received = Received {
@@ -272,7 +273,8 @@ async fn listen(server: SocketAddr, news: News) -> Result<Received> {
     Ok(received)
 }
 
-/// The handshake names the server; the TCP connection goes through the relay.
+/// Receives news over a WebSocket. The URL names the server, but the TCP connection goes through
+/// the relay.
 async fn websocket(server: SocketAddr, relay: SocketAddr, news: News) -> Result<Received> {
     let mut options = ConnectOptions::new(format!("ws://{server}/"), &Trust::platform(&[])?);
     options.addresses = vec![relay];

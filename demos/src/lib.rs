@@ -1,4 +1,4 @@
-//! What the lessons share: their pages, and the gallery of lesson 3.
+//! The pages of all lessons, and the parts of lesson 3 that are not in its main file.
 
 mod pages;
 

@@ -1,10 +1,10 @@
-//! The pages of the lessons: the files in `clients/`, compiled in.
+//! The pages of the lessons: the files in `clients/`, compiled into the programs.
 //!
-//! A learner can double-click the same file, so there is one page per lesson and not two.
+//! A server serves the same file that a learner can double-click, so a lesson has only one page.
 
 use zcomm_core::{Asset, Page};
 
-/// Files of `clients/`, compiled in.
+/// Includes files of `clients/` in the program.
 macro_rules! files {
     ($($name:literal)*) => {
         &[$(Asset {
@@ -28,7 +28,7 @@ const ASSETS: &[Asset] = files![
     "xray.html" "xray.css" "xray.js" "xray_detail.js"
 ];
 
-/// The life of one connection.
+/// The page of lesson 1: the life of one connection.
 pub const SERVER_PAGE: Page = Page {
     file: "clients/1_client_server.html",
     address: "ws://127.0.0.1:8765/",
@@ -36,7 +36,7 @@ pub const SERVER_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// Echo of text and bytes.
+/// The page of lesson 2: an echo of text and bytes.
 pub const ECHO_PAGE: Page = Page {
     file: "clients/2_client_echo.html",
     address: "ws://127.0.0.1:8765/",
@@ -44,7 +44,7 @@ pub const ECHO_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// TLS, and what a script can see of it.
+/// The page of lesson 3: TLS, and what a script can read about it.
 pub const SECURE_PAGE: Page = Page {
     file: "clients/3_client_secure.html",
     address: "wss://localhost:8766/",
@@ -52,7 +52,7 @@ pub const SECURE_PAGE: Page = Page {
     assets: ASSETS,
 };
 
-/// Broadcast, with a token or without.
+/// The page of lesson 4 and of `open_broadcast`, with a field for the token.
 pub const BROADCAST_PAGE: Page = Page {
     file: "clients/4_client_broadcast.html",
     address: "ws://127.0.0.1:8765/",

@@ -1,8 +1,8 @@
-//! A handler and its tests, short and complete. Copy them: `cargo test -p demos --test shout`.
+//! A short handler with all its tests, for you to copy. Run: `cargo test -p demos --test shout`.
 //!
-//! There are two kinds of tests. Code that needs no network is a function, and its test calls
-//! the function: no runtime, no port, no waiting. The behaviour of a connection is tested over
-//! a real connection: a server on a free port, and a client.
+//! There are two kinds of tests. Code that needs no network is a function. Its test calls the
+//! function, without a runtime, a port or a wait. The behaviour of a connection needs a real
+//! connection: its test starts a server on a free port, and a client.
 //!
 //! No test sleeps. A sleep is too short on a busy machine and too long on all others. A test
 //! waits for the event itself, with a time limit.
@@ -16,7 +16,7 @@ use zcomm_core::{
     ClientSocket, CloseReason, Config, Connection, End, Message, Result, Server, Trust,
 };
 
-/// The part that needs no network.
+/// Returns the answer to a text. This function needs no network.
 fn shouted(text: &str) -> String {
     text.to_uppercase()
 }
@@ -40,7 +40,7 @@ struct Running {
     task: JoinHandle<Result<()>>,
 }
 
-/// Port 0 means any free port, so tests run in parallel, and beside a lesson.
+/// Starts a server. Port 0 means any free port: tests can run in parallel, even beside a lesson.
 async fn start() -> Running {
     let config = Config {
         port: 0,
@@ -53,7 +53,7 @@ async fn start() -> Running {
     Running { addr, stop, task }
 }
 
-/// Waits at most 10 s. The panic names the event that did not come.
+/// Waits for an event, at most 10 s. After that, panics with the name of the event.
 async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     match timeout(Duration::from_secs(10), future).await {
         Ok(output) => output,
@@ -88,8 +88,8 @@ async fn a_client_gets_its_text_back_in_capitals() {
     assert_eq!(ask(&mut client, "hello").await, Some("HELLO".into()));
 }
 
-/// A test cannot wait for a message that must not come. So the other client asks, too: a
-/// message that was not for it would arrive before its answer.
+/// A test cannot wait for a message that must not arrive. So the other client asks, too. A wrong
+/// message to the other client would arrive before its answer.
 #[tokio::test]
 async fn an_answer_goes_to_its_sender_only() {
     let server = start().await;
@@ -98,7 +98,7 @@ async fn an_answer_goes_to_its_sender_only() {
     assert_eq!(ask(&mut other, "mine").await, Some("MINE".into()));
 }
 
-/// Tests both sides of a rule. Checks the close code, because the reason is for people.
+/// Tests both sides of a rule. Checks only the close code: the reason is a text for people.
 #[tokio::test]
 async fn bytes_are_refused_and_text_is_not() {
     let server = start().await;
@@ -115,7 +115,7 @@ async fn bytes_are_refused_and_text_is_not() {
     assert_eq!(why.code(), CloseReason::UNSUPPORTED);
 }
 
-/// A server that stops sends each client a Close frame, and leaves no task running.
+/// A server that stops sends each client a Close frame, and ends all its tasks.
 #[tokio::test]
 async fn a_server_that_stops_closes_with_1001() {
     let server = start().await;

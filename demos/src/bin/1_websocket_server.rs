@@ -2,14 +2,14 @@
 //!
 //! Accepts WebSocket connections and lists the connected clients.
 //!
-//! **New:** a WebSocket is a connection that stays open. The server sees when it opens and
-//! when it closes, so it can count its clients.
+//! **New:** a WebSocket is a connection that stays open. The server knows when a connection
+//! opens and when it closes, so the server can count its clients.
 //!
 //! - **Run** `cargo run --bin 1_websocket_server`
 //! - **Open** <http://127.0.0.1:8765/>, or double-click `clients/1_client_server.html`
 //! - **Watch** the terminal when you press Connect, and when you close the tab.
-//! - **Try** three windows, then press Ctrl-C in the terminal: which close code do the pages
-//!   show?
+//! - **Try** the page in three windows. Then press Ctrl-C in the terminal: which close code do
+//!   the pages show?
 
 use demos::SERVER_PAGE;
 use std::process::ExitCode;
@@ -32,10 +32,10 @@ async fn listen(mut connection: Connection) -> Result<()> {
     let (id, clients) = (connection.id(), connection.clients().clone());
     info!("client {id} joined; connected: {}", names(&clients));
 
-    // `recv` waits for the next message. `None` means that the connection has ended: the
-    // loop ends, and that is not an error.
+    // `recv` waits for the next message. It returns `None` when the connection has ended. Then
+    // the loop ends, without an error.
     while let Some(message) = connection.recv().await {
-        // In `info!`, `?message` prints the text escaped: a client cannot control this terminal.
+        // `?message` prints the text escaped, so no client can send control codes to the terminal.
         info!(said = ?message, "client {id}");
     }
 
@@ -43,7 +43,7 @@ async fn listen(mut connection: Connection) -> Result<()> {
     Ok(())
 }
 
-/// "2 (client 3, client 5)"
+/// Returns the number of clients and their names, e.g. `2 (client 3, client 5)`.
 fn names(clients: &Clients) -> String {
     let names: Vec<_> = clients
         .list()

@@ -7,8 +7,8 @@
 //! - **Run** `cargo run --bin 2_websocket_echo`
 //! - **Open** <http://127.0.0.1:8765/>, or double-click `clients/2_client_echo.html`
 //! - **Watch** the code on the page: each line lights up when it runs.
-//! - **Try** the line `ECHO_PREFIX=` in a file `.zEnv`, and restart: the server sends each
-//!   text back unchanged. Test programs for WebSocket expect their text back unchanged.
+//! - **Try** to write the line `ECHO_PREFIX=` into a file `.zEnv`, and restart the server. It
+//!   then sends each text back unchanged, as test programs for WebSocket expect.
 
 use demos::ECHO_PAGE;
 use std::process::ExitCode;
@@ -30,7 +30,7 @@ async fn serve() -> Result<()> {
     server.run(handler, shutdown_signal()).await
 }
 
-/// Runs once for each client. The state of one client is a local variable.
+/// Runs once for each client, so each client has its own local variables.
 async fn echo(mut connection: Connection, prefix: String) -> Result<()> {
     let id = connection.id();
 

@@ -3,10 +3,10 @@
 //! Connects to a server over TLS and shows what the certificate proves.
 //!
 //! **New:** this program is a client. TLS encrypts the connection, and a certificate proves
-//! that this is the server whose name you typed. `ws://` does neither.
+//! that the server has the name that you typed. `ws://` gives you neither of these.
 //!
-//! - **Run** `cargo run --bin 3_websocket_secure`. It starts a server with a new certificate,
-//!   connects to it, shows seven connections that must fail, and keeps serving.
+//! - **Run** `cargo run --bin 3_websocket_secure`. It starts a server with a new certificate
+//!   and connects to it. Then it shows seven connections that must fail, and keeps serving.
 //! - **Open** `clients/3_client_secure.html` by double click. The browser refuses the server
 //!   and does not tell the page why. `cargo run --bin zcomm -- certs` makes a certificate that
 //!   your browser can trust.
@@ -46,15 +46,15 @@ async fn lesson(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Connects and talks. `connect_with` fails if the server cannot prove its name; no option turns
-/// this check off.
+/// Connects, sends a message and waits for the answer. `connect_with` fails if the server cannot
+/// prove its name. No option turns this check off.
 async fn visit(options: &ConnectOptions) -> Result<()> {
     let mut socket = ClientSocket::connect_with(options).await?;
     for line in socket.opening().to_string().lines() {
         info!("{line}");
     }
     socket.send("Hello over TLS").await?;
-    // The server may not answer, so the wait has a limit.
+    // A server does not have to answer, so the wait has a limit.
     match tokio::time::timeout(Duration::from_secs(3), socket.recv()).await {
         Ok(Some(answer)) => info!(?answer, "received"),
         Ok(None) => info!("the server closed the connection"),

@@ -2,16 +2,16 @@
 //!
 //! Sends each message of a client to all other clients. Each client must show a token.
 //!
-//! **New:** a token. The server checks the host in the address, the page's origin and its
-//! limits, as in the lessons before. Then it checks the token.
+//! **New:** a token. As in the lessons before, the server checks the host in the address, the
+//! page's origin and its own limits. Then it checks the token.
 //!
 //! - **Run** `cargo run --bin 4_websocket_broadcast`
-//! - **Open** the link that it prints, in two or three windows. Or type
+//! - **Open** the link that the program prints, in two or three windows. Or type
 //!   `cp .zEnv.example .zEnv`, restart, double-click `clients/4_client_broadcast.html` and
 //!   type `demo_secure_token_123` there.
 //! - **Watch** the answer to a wrong token: close code 1008, and the reason.
-//! - **Try** the line `WEBSOCKET_REFUSE=http` in a file `.zEnv`, and restart: what does the
-//!   browser tell the page now?
+//! - **Try** to write the line `WEBSOCKET_REFUSE=http` into a file `.zEnv`, and restart the
+//!   server: what does the browser tell the page now?
 
 use demos::BROADCAST_PAGE;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<()> {
-    // This lesson always requires the token, whatever the settings say.
+    // This lesson always requires the token, even with `WEBSOCKET_REQUIRE_AUTH=false`.
     let config = Config {
         require_auth: true,
         ..Config::from_env()?
@@ -38,7 +38,7 @@ async fn serve() -> Result<()> {
 
 /// Runs once for each client.
 async fn relay(mut connection: Connection) -> Result<()> {
-    // The server writes the number. If the client wrote it, it could write another client's.
+    // The server adds the client's number. A client could write the number of another client.
     let (id, hub) = (connection.id(), connection.hub().clone());
 
     while let Some(message) = connection.recv().await {
@@ -46,7 +46,7 @@ async fn relay(mut connection: Connection) -> Result<()> {
             connection.close(CloseReason::UNSUPPORTED, "text only");
             break;
         };
-        // Never waits: appends the message to the hub and wakes the other clients.
+        // Never waits: appends the message to the hub and wakes the tasks of the other clients.
         let reached = hub.broadcast_except(format!("client {id} says: {text}"), id)?;
         info!(said = ?text, reached, "client {id}");
     }

@@ -1,20 +1,20 @@
 //! # Chat: all lessons together
 //!
-//! Rooms, a list of users, typing notices and private messages. After a broken connection a
-//! client gets every message that it missed, or is told which ones are lost.
+//! Rooms, a list of users, typing notices and private messages. After a broken connection, a
+//! client gets every message that it missed, or the server says which messages are lost.
 //!
-//! **New:** a message format on which both sides agree, and state that is kept after a
-//! connection ends.
-//! Access control is that of lesson 4. Each room and each inbox is a broadcast log.
+//! **New:** a message format that client and server share, and state that the server keeps
+//! after a connection ends. Access control is the same as in lesson 4. Each room has a
+//! broadcast log, and so has each client's inbox.
 //!
 //! - **Run** `cargo run --bin chat_app`
-//! - **Open** the link that it prints, in two or three windows; or `clients/chat_app.html`. In
-//!   a terminal: `cargo run --bin zcomm -- connect 'ws://127.0.0.1:8765/?name=Ada' --token …`,
+//! - **Open** the link that it prints, in two or three windows; or `clients/chat_app.html`. Or
+//!   in a terminal: `cargo run --bin zcomm -- connect 'ws://127.0.0.1:8765/?name=Ada' --token …`,
 //!   then type `{"type":"join"}`.
-//! - **Watch** the list of users when you close a window; then `/stats` and `/healthz`.
+//! - **Watch** the list of users when you close a window. Then open `/stats` and `/healthz`.
 //! - **Try** to stop the server while you write, and start it again: which messages are lost,
-//!   and where does the page say so? Then set `WEBSOCKET_TOKENS` (see `.zEnv.example`): it
-//!   gives one name a token of its own.
+//!   and where does the page say so? Then set `WEBSOCKET_TOKENS` (see `.zEnv.example`) to
+//!   give one name its own token.
 
 use std::process::ExitCode;
 
@@ -38,7 +38,7 @@ async fn serve() -> Result<()> {
     let server = Server::bind(config).await?.page(CHAT_PAGE);
     // The page reads JSON only, so the notice about lost messages is JSON, too.
     let server = server.gap_words(chat.gap_words());
-    // The metrics name the rooms: only this machine and clients with the token may read them.
+    // The metrics show room names: only this machine and clients with the token may read them.
     let server = server.figures(chat.figures()).private_stats();
     let handler = move |connection| talk(chat.clone(), connection);
     server.run(handler, shutdown_signal()).await
@@ -46,8 +46,8 @@ async fn serve() -> Result<()> {
 
 /// Runs once for each client.
 async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
-    // Gives the client a name and an inbox, and sends what it missed. Dropping `person`
-    // leaves the chat.
+    // Gives the client a name and an inbox, and sends the messages that the client missed. The
+    // client leaves the chat when `person` is dropped.
     let Some(mut person) = chat.welcome(&mut connection).await? else {
         return Ok(());
     };

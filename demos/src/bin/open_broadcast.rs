@@ -2,15 +2,15 @@
 //!
 //! Sends each message of a client to all other clients.
 //!
-//! **New:** clients get each other's messages. The server stores a message once, in the hub. Each
-//! connection reads it there at its own pace, so a slow client delays no other.
+//! **New:** clients get each other's messages. The server stores each message once, in the hub.
+//! Each connection reads the hub at its own speed, so a slow client does not delay the others.
 //!
 //! - **Run** `cargo run --bin open_broadcast`
 //! - **Open** <http://127.0.0.1:8765/> in two or three windows, side by side. Leave the
 //!   token empty.
 //! - **Watch** `reached` in the terminal: the number of clients that get the message.
 //! - **Try** to answer: which programs could read these messages? This server checks no token.
-//!   Lesson 4 does; it differs from this file in a few lines.
+//!   Lesson 4 checks one: only a few lines of its code are different.
 
 use demos::BROADCAST_PAGE;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ async fn serve() -> Result<()> {
 
 /// Runs once for each client.
 async fn relay(mut connection: Connection) -> Result<()> {
-    // The server writes the number. If the client wrote it, it could write another client's.
+    // The server adds the client's number. A client could write the number of another client.
     let (id, hub) = (connection.id(), connection.hub().clone());
 
     while let Some(message) = connection.recv().await {
@@ -41,7 +41,7 @@ async fn relay(mut connection: Connection) -> Result<()> {
             connection.close(CloseReason::UNSUPPORTED, "text only");
             break;
         };
-        // Never waits: appends the message to the hub and wakes the other clients.
+        // Never waits: appends the message to the hub and wakes the tasks of the other clients.
         let reached = hub.broadcast_except(format!("client {id} says: {text}"), id)?;
         info!(said = ?text, reached, "client {id}");
     }

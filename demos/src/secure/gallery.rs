@@ -1,9 +1,8 @@
 //! Seven connections that a client must refuse.
 //!
-//! A client that trusts every certificate can connect everywhere, so a test of good servers
-//! does not find it. Here are seven servers on free ports of this machine, each with one
-//! fault. The lesson fails if the client connects to one of them, or refuses it for another
-//! reason.
+//! A client that trusts every certificate passes every test with good servers. So this file
+//! starts seven servers on free ports of this machine, each with one fault. The lesson fails if
+//! the client connects to one of these servers, or refuses one for the wrong reason.
 
 use std::{future::pending, io};
 
@@ -16,7 +15,7 @@ use zcomm_core::{
 /// A server with one fault.
 struct Exhibit<'a> {
     what: &'a str,
-    /// The certificate it presents; `None`: it does not speak TLS.
+    /// The server's certificate. `None`: the server does not use TLS.
     certificate: Option<PemPair>,
     scheme: &'a str,
     /// The authority that the client trusts.
@@ -28,7 +27,7 @@ struct Exhibit<'a> {
 /// Connects to each of the seven servers and logs the client's error.
 ///
 /// # Errors
-/// When the client connects to one of them, or refuses it for another reason.
+/// When the client connects to one of the servers, or refuses one for the wrong reason.
 pub async fn show() -> Result<()> {
     let (ca, other) = (DevelopmentCa::new(&[])?, DevelopmentCa::new(&[])?);
     let good = ca.issue(&LOOPBACK_NAMES)?;

@@ -1,8 +1,8 @@
-//! The parts of lesson 3 that are not the lesson: its command line and its own server.
+//! The parts of lesson 3 that are not in its main file: its command line and its own server.
 //!
-//! The server makes a certificate at the start and keeps it in memory only, so there is
-//! nothing to install and nothing to steal. With `WEBSOCKET_SSL_CERT` set, it uses that
-//! certificate, which a browser may already trust.
+//! The server makes a certificate when it starts, and keeps the private key in memory only. So
+//! there is no file to install or to steal. If `WEBSOCKET_SSL_CERT` is set, the server uses
+//! that certificate instead: a browser may already trust it.
 
 pub mod gallery;
 
@@ -37,13 +37,13 @@ pub struct Arguments {
 
     /// Show every byte, decrypted and explained; =json for programs. Without a URL, the
     /// server shows them
-    // Declared for --help only: `Xray::from_env` reads it with the other settings.
+    // Declared only for --help: `Xray::from_env` reads this option with the other settings.
     #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     xray: Option<String>,
 }
 
 impl Arguments {
-    /// Reads the command line. Exits if it is wrong or asks for help.
+    /// Reads the command line. Exits if the command line is wrong or asks for help.
     #[must_use]
     pub fn read() -> Arguments {
         Arguments::parse()
@@ -53,8 +53,8 @@ impl Arguments {
     /// computer and those in the file of `--ca`.
     ///
     /// # Errors
-    /// When the file holds a certificate that is not an authority, when this computer has no
-    /// list of authorities, or for wrong settings.
+    /// When the file contains a certificate that is not an authority, when this computer has no
+    /// list of authorities, or when a setting is wrong.
     pub fn options(&self, url: &str) -> Result<ConnectOptions> {
         let trust = Trust::platform(&self.authorities()?)?;
         Ok(ConnectOptions {
@@ -79,10 +79,10 @@ impl Arguments {
     }
 }
 
-/// Returns the lesson's own server, and the authorities that a client of it must trust.
+/// Returns the lesson's own server, and the authorities that its clients must trust.
 ///
 /// # Errors
-/// For wrong settings, or when the server cannot listen.
+/// When a setting is wrong, or when the server cannot listen on its port.
 pub async fn own_server(arguments: &Arguments) -> Result<(Server, Trust)> {
     let default = Config {
         port: 8766,
