@@ -8,7 +8,7 @@
 //! bounded, because a client that does not read must not fill the memory. Only the client's own
 //! task uses the client's socket.
 //!
-//! The lock is a `std` mutex. No task keeps it locked across an `.await`.
+//! The `std` mutex is locked for a few instructions only, and never across an `.await`.
 
 use std::{
     collections::{BTreeMap, VecDeque},
