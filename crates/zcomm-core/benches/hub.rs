@@ -1,13 +1,13 @@
-//! The deliveries per second of one hub, to 1, 100 and 10,000 cursors.
+//! Measures how many entries per second one hub delivers to 1, 100 and 10,000 cursors.
 //!
-//! Run it with `cargo bench -p zcomm-core`. An item is one entry delivered to one cursor. No socket
-//! is involved, so this is the cost of the log alone.
+//! Run it with `cargo bench -p zcomm-core`. It counts one entry for one cursor as one item. It
+//! uses no socket, so it measures the cost of the log alone.
 
 use divan::{Bencher, counter::ItemsCount};
 use futures_util::FutureExt;
 use zcomm_core::{ClientId, Cursor, Hub};
 
-/// The number of entries that are appended before the cursors read: one, and a full batch.
+/// The number of entries that are appended before the cursors read: one entry, or a full batch.
 const BURSTS: [usize; 2] = [1, 64];
 
 fn main() {

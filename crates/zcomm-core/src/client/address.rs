@@ -1,9 +1,9 @@
 //! Parses the address of a WebSocket (RFC 6455 section 3).
 //!
-//! An address is `ws://host:port/path?query`. It has no `#` part, which a browser would not
-//! send, and no user name, which the server would not read. A wrong address (`http://`, a port
-//! of 99999) gets an error that says what to change, and never a default that connects to
-//! another server.
+//! An address is `ws://host:port/path?query`. A `#` part is an error: a browser would not send
+//! it. A user name is an error: the server would not read it. The error for a wrong address
+//! (`http://`, port 99999) says what to change. The parser never guesses: a guess could connect
+//! to another server.
 
 use std::{future::Future, time::Duration};
 
@@ -72,7 +72,7 @@ impl Target {
         }
     }
 
-    /// Runs steps of connecting under one time limit.
+    /// Runs the steps of one attempt to connect under one time limit.
     pub(crate) async fn within<T>(
         &self,
         limit: Duration,

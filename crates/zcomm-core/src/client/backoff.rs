@@ -1,9 +1,9 @@
 //! The delay before the next attempt to connect.
 //!
-//! A server that restarts loses all its clients at one moment. If they all came back at one
-//! moment, it would be overloaded. So each client waits for a *random* delay, from a range that
-//! doubles after each failure ("full jitter"). The attempts spread out, and a server that is
-//! down for an hour gets two attempts a minute from each client.
+//! A server that restarts loses all its clients at once. If all clients reconnected at once,
+//! the server would be overloaded. So each client waits for a *random* delay, from a range that
+//! doubles after each failure ("full jitter"). The attempts spread out. With the default range
+//! of at most 30 s, a server that is down gets about four attempts a minute from each client.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// `longest` limits the range.
+    /// The delays of a new client. `longest` limits each delay.
     pub(crate) fn new(longest: Duration) -> Backoff {
         let range = FIRST.min(longest);
         Backoff { range, longest }
@@ -32,8 +32,8 @@ impl Backoff {
     }
 }
 
-/// Returns a number from 0 to 1. If the system has no random bytes, it is 0.5: some delay is
-/// better than none.
+/// Returns a random number from 0 to 1, or 0.5 if the system has no random bytes: a fixed delay
+/// is better than none.
 fn random() -> f64 {
     let mut bytes = [0x80; 4];
     getrandom::fill(&mut bytes).ok();
@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(ranges, doubled);
     }
 
-    /// A thousand clients do not come back at one moment.
+    /// A thousand clients do not reconnect at the same moment.
     #[test]
     fn the_delays_are_spread_over_the_whole_range() {
         let waits: Vec<_> = (0..1000)

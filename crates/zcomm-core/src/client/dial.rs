@@ -1,7 +1,7 @@
 //! From an address to an open WebSocket: name, TCP, TLS, HTTP, and then frames.
 //!
-//! Each step can fail, and one time limit holds for all of them together. What the client
-//! learned on the way is kept as an [`Opening`]: the certificates, the request and the response.
+//! Each step can fail. One time limit applies to all steps together. An [`Opening`] keeps what
+//! the client learned: the certificates, the request and the response.
 
 use std::{fmt::Display, io, net::SocketAddr, time::Duration};
 
@@ -32,7 +32,7 @@ use crate::{
     xray::Direction,
 };
 
-/// Time limit for one of a host's addresses, before the client tries the next.
+/// Time limit for one address of a host. After it, the client tries the next address.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Connects as the options say.
@@ -52,7 +52,7 @@ impl Target {
         let opened = Wire::connect(transport, request, options.max_message_bytes).await;
         let (wire, response) = opened.map_err(|error| self.not_upgraded(error, &secrets))?;
         if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-            // RFC 6455 section 4.1: then the client must fail the connection.
+            // RFC 6455 section 4.1: in this case the client must end the connection.
             return Err(self.not_websocket(&"it uses an extension that the client did not offer"));
         }
         let opening = Opening {
@@ -81,8 +81,9 @@ impl Target {
         Ok((transport, addr, Some(tls)))
     }
 
-    /// Connects with TCP to the first address of the host that answers: `localhost` has two. A
-    /// browser tries several at once (RFC 8305); one after the other is easier to follow.
+    /// Connects with TCP to the first address of the host that answers. `localhost` has two
+    /// addresses. A browser tries several at once (RFC 8305); trying one by one is easier to
+    /// explain.
     async fn reach(&self, known: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
         let addresses = match known {
             [] => self.lookup().await?,
@@ -92,7 +93,7 @@ impl Target {
         for address in addresses {
             let connecting = timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await;
             match connecting.unwrap_or_else(|late| Err(late.into())) {
-                // Small messages leave at once (no Nagle).
+                // Send small messages at once: switch off Nagle's algorithm.
                 Ok(stream) => match stream.set_nodelay(true) {
                     Ok(()) => return Ok(stream),
                     Err(error) => failed = error,
@@ -114,7 +115,7 @@ impl Target {
         ConnectError::Unreachable { place, source }
     }
 
-    /// Does the handshake of TLS, in which the server proves its identity.
+    /// Does the TLS handshake, in which the server proves its identity.
     async fn secure(
         &self,
         stream: TcpStream,
@@ -131,7 +132,7 @@ impl Target {
         Ok((Transport::Tls(Box::new(stream.into())), opening))
     }
 
-    /// Explains an error of the handshake of TLS.
+    /// Explains an error of the TLS handshake.
     fn not_secure(&self, error: &io::Error, witness: &Witness) -> ConnectError {
         let place = self.place.clone();
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
@@ -200,7 +201,7 @@ impl Target {
                 status: response.status().as_u16(),
                 reason: refusal_reason(&response, secrets),
             },
-            // As in a browser: a client that offers subprotocols needs one of them.
+            // As in a browser: if the client offers subprotocols, the server must choose one.
             WireError::Protocol(ProtocolError::SecWebSocketSubProtocolError(
                 SubProtocolError::NoSubProtocol,
             )) => ConnectError::Subprotocol { place },

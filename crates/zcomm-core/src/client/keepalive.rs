@@ -1,8 +1,8 @@
 //! Detects a server that does not answer any more.
 //!
-//! A broken network sends nothing. So the client sends a ping when the server has sent nothing
-//! for a while, and ends the connection when no answer comes. It also ends the connection when
-//! the server does not answer our Close frame.
+//! A broken network often causes no error. So the client sends a ping when the server has sent
+//! nothing for some time. It ends the connection when the server does not answer the ping, or
+//! does not answer our Close frame.
 
 use std::time::Duration;
 
@@ -44,8 +44,8 @@ impl Keepalive {
         }
     }
 
-    /// Whether the time limit of our Close frame has passed. (With a server that keeps sending,
-    /// the timer never fires.)
+    /// Whether the server has not answered our Close frame within 5 s. The timer alone is not
+    /// enough: while the server keeps sending, it never fires.
     pub(crate) fn close_timed_out(&self) -> bool {
         let closing = self.closing.as_ref();
         closing.is_some_and(|(since, _)| since.elapsed() >= PEER_TIMEOUT)
@@ -60,7 +60,7 @@ impl Keepalive {
     }
 
     /// Call this when the deadline has passed. Returns the reason to end the connection, or
-    /// `None` if a ping is to be sent.
+    /// `None` if the caller must send a ping.
     pub(crate) fn passed(&mut self) -> Option<&'static str> {
         if self.closing.is_some() {
             return Some(CLOSE_NOT_ANSWERED);

@@ -1,8 +1,8 @@
-//! From a host name to addresses.
+//! Finds the addresses of a host name.
 //!
-//! A name can mean another machine a second later. A program that must not connect to some
-//! addresses calls [`ConnectOptions::lookup`] once, checks the result, and connects to those
-//! addresses only: see [`ConnectOptions::addresses`].
+//! The addresses of a name can change at any time. A program that must not connect to some
+//! addresses calls [`ConnectOptions::lookup`] once and checks the result. Then it puts the
+//! allowed addresses into [`ConnectOptions::addresses`], so the client uses no others.
 
 use std::{
     io,
@@ -31,7 +31,7 @@ impl ConnectOptions {
 }
 
 impl Target {
-    /// Returns all addresses of the host. It has no time limit of its own.
+    /// Returns all addresses of the host. The caller must set a time limit.
     pub(crate) async fn lookup(&self) -> Result<Vec<SocketAddr>, ConnectError> {
         let found = lookup(self.host.clone(), self.port).await;
         found.map_err(|source| ConnectError::NotFound {
@@ -41,8 +41,8 @@ impl Target {
     }
 }
 
-/// Asks the name service, in a new thread. The end of the program would wait for a thread of the
-/// runtime, and a name service that does not answer blocks it for a minute.
+/// Asks the name service in a new thread. A name service that does not answer blocks the thread
+/// for a minute. At the end of a program, the runtime would wait for a thread of its own.
 async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -50,7 +50,7 @@ async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     let (answer, answered) = oneshot::channel();
     let ask = move || {
         let found = (host, port).to_socket_addrs();
-        // It fails if the time limit of the caller has passed.
+        // This fails if the time limit of the caller has passed.
         answer.send(found.map(Iterator::collect)).ok();
     };
     std::thread::Builder::new()

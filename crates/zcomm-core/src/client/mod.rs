@@ -1,4 +1,4 @@
-//! The client: from an address to an open WebSocket, and again after it broke.
+//! The client: opens a WebSocket to an address, and reconnects when the connection breaks.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod options;

@@ -1,8 +1,8 @@
 //! What a client learns while it connects: the server's address and certificates, the request
 //! and the response.
 //!
-//! A learner reads it, a program logs it, and a test compares it. So it is kept, as text that
-//! is safe to show.
+//! Learners read these facts, programs log them, and tests compare them. So they are stored as
+//! text that is safe to show.
 
 use std::{fmt, net::SocketAddr};
 
@@ -27,11 +27,11 @@ pub struct Opening {
     pub response: Vec<String>,
 }
 
-/// The result of a handshake of TLS.
+/// The result of a TLS handshake.
 #[derive(Clone, Debug)]
 pub struct TlsOpening {
-    /// The certificates that the server sent, its own first. The client trusts that one, and
-    /// those of the others that lead from it to a trusted authority.
+    /// The certificates that the server sent, its own first. The client trusts the server's own
+    /// certificate, and the certificates that link it to a trusted authority.
     pub chain: Vec<Certificate>,
     /// The version, e.g. `TLS 1.3`.
     pub protocol: String,
@@ -50,7 +50,7 @@ impl TlsOpening {
         TlsOpening {
             chain,
             protocol: protocol.to_owned(),
-            // rustls marks the suites of TLS 1.3; their registered names have no such mark.
+            // rustls writes `TLS13_` for TLS 1.3; the registered names begin with `TLS_`.
             cipher: cipher.unwrap_or_default().replace("TLS13_", "TLS_"),
         }
     }
@@ -72,15 +72,16 @@ impl fmt::Display for Opening {
     }
 }
 
-/// The secrets of a request. They are replaced in all text from the server, because a server may
-/// repeat them: in the address of a redirect, or in the reason for a refusal.
+/// The secrets of a request. They are replaced in all text from the server, because a server
+/// may repeat a secret: in the address of a redirect, or in the reason for a refusal.
 pub(crate) struct Secrets(Vec<String>);
 
-/// A shorter text (bytes) is not treated as a secret: it could be a part of many words.
+/// The shortest secret (bytes). A shorter value is not replaced: it could be a part of many
+/// words.
 const SHORTEST_SECRET: usize = 8;
 
 impl Secrets {
-    /// The query, the values in it, and the token.
+    /// Collects the secrets: the query, each value in the query, and the token.
     pub(crate) fn new(query: Option<&str>, token: Option<&str>) -> Secrets {
         let query = query.unwrap_or_default();
         let encoded = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -96,7 +97,7 @@ impl Secrets {
                 secret == query && !query.is_empty() || secret.len() >= SHORTEST_SECRET
             })
             .collect();
-        // Longest first: a secret may contain another one.
+        // Longest first: a secret may contain another secret.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Secrets(secrets)
     }
@@ -126,7 +127,7 @@ pub(crate) fn response_lines(response: &Response, secrets: &Secrets) -> Vec<Stri
     lines(line, response.headers(), secrets)
 }
 
-/// The first line, and one for each header. The value of a sensitive header is replaced.
+/// Returns `first` and a line for each header. The value of a sensitive header is replaced.
 fn lines(first: String, headers: &HeaderMap, secrets: &Secrets) -> Vec<String> {
     let headers = headers.iter().map(|(name, value)| {
         let value = match value.is_sensitive() {
@@ -147,7 +148,7 @@ pub(crate) fn refusal_reason(response: &Response, secrets: &Secrets) -> String {
     let body = response.body().as_deref().unwrap_or_default();
     let body = String::from_utf8_lossy(body);
     let line = body.lines().next().unwrap_or_default();
-    // The servers of this course begin that line with the status.
+    // The servers of this course begin this line with the status.
     let status = response.status().as_u16().to_string();
     let reason = line.strip_prefix(&status).unwrap_or(line).trim();
     secrets.hide(reason.as_bytes())

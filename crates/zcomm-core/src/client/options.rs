@@ -1,8 +1,9 @@
 //! How to connect: the address, the headers of the handshake, and the limits.
 //!
 //! A browser lets a page choose the address and the subprotocols only. A program chooses every
-//! header. So it can send a token in `Authorization`, and not in an address that ends up in
-//! logs. It can also claim any origin: an origin protects the users of browsers, not the server.
+//! header. So it can send a token in `Authorization` instead of in the address, which servers
+//! log. A program can also send any origin: the origin protects users of browsers, not the
+//! server.
 //!
 //! [`ConnectOptions`] is a plain struct: `ConnectOptions { token: …, ..ConnectOptions::new(url, trust) }`.
 
@@ -13,22 +14,22 @@ use crate::{tls::trust::Trust, xray::Xray};
 /// How to connect. [`ConnectOptions::new`] sets the defaults.
 #[derive(Clone)]
 pub struct ConnectOptions {
-    /// `ws://host:port/path?query` or `wss://…`. The default port is 80 or 443.
+    /// `ws://host:port/path?query` (default port 80) or `wss://…` (default port 443).
     pub url: String,
-    /// The addresses to try, in order. If it is empty (the default), the name service is asked.
-    /// The `Host` header and the certificate are still about the host in `url`.
+    /// The addresses to try, in order. If the list is empty (the default), the client asks the
+    /// name service. The `Host` header and the certificate check always use the host in `url`.
     pub addresses: Vec<SocketAddr>,
     /// The certificates to trust, for `wss://`.
     pub trust: Trust,
     /// A token to send as `Authorization: Bearer …`. Default: none.
     pub token: Option<String>,
-    /// The value of the `Origin` header, which a browser would set to its page's. Default: none.
+    /// The value of the `Origin` header. A browser sends the origin of its page. Default: none.
     pub origin: Option<String>,
     /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9). Default: none.
     pub protocols: Vec<String>,
-    /// Further headers: name and value. Default: none.
+    /// More headers: name and value. Default: none.
     pub headers: Vec<(String, String)>,
-    /// The largest message to receive, in bytes. Default: 1 MiB. A larger one ends the
+    /// The largest message to receive, in bytes. Default: 1 MiB. A larger message ends the
     /// connection with 1009.
     pub max_message_bytes: usize,
     /// Time limit for all steps of connecting together. Default: 10 s.
@@ -36,8 +37,8 @@ pub struct ConnectOptions {
     /// The longest delay before a [`Client`](crate::Client) connects again. Default: 30 s. Each
     /// delay is a random part of a range, which starts at 0.5 s and doubles up to this limit.
     pub longest_wait: Duration,
-    /// A ping is sent after the server has sent nothing for this long. Default: 20 s. `None`
-    /// means no pings.
+    /// The client sends a ping after the server has sent nothing for this time. Default: 20 s.
+    /// `None` means no pings.
     pub ping_interval: Option<Duration>,
     /// Time limit for the answer to a ping. Default: 10 s.
     pub ping_timeout: Duration,
@@ -73,14 +74,14 @@ impl ConnectOptions {
     }
 }
 
-/// A token can be after `?` or `#` in an address, and a password before `@`.
+/// Removes possible secrets: a token after `?` or `#`, and a password before `@`.
 pub(crate) fn without_secrets(url: &str) -> &str {
     let shown = url.split(['?', '#']).next().unwrap_or_default();
     shown.rsplit_once('@').map_or(shown, |(_, host)| host)
 }
 
 impl fmt::Debug for ConnectOptions {
-    /// Without the token, the query and the headers, which may be secret.
+    /// Does not show the token, the query and the headers, which may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ConnectOptions({})", self.shown_url())
     }

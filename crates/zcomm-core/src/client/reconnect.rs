@@ -1,12 +1,12 @@
 //! A client that connects again by itself.
 //!
 //! Connections break: a laptop sleeps, a server restarts, a phone loses its network. A
-//! [`Client`] hides that behind one stream of events: it connects, reports, waits and connects
-//! again.
+//! [`Client`] connects, waits after each failure, and connects again. It reports each step as
+//! an event.
 //!
 //! It does *not* connect again after a refusal (close 1008, HTTP 401 or 403), to a server whose
 //! certificate it does not trust, or after a normal close. A client that repeats refused
-//! requests for ever is an attack.
+//! requests for ever acts like an attacker.
 //!
 //! ```no_run
 //! # use zcomm_core::{Client, ConnectOptions, Event, Result, Trust};
@@ -24,8 +24,8 @@
 //! # }
 //! ```
 //!
-//! A message that was sent just before a connection broke may have arrived or not. Only ids and
-//! acknowledgements in the application's own messages can tell, as in the chat.
+//! A message that was sent just before a connection broke may have arrived or not. To find out,
+//! an application needs ids and acknowledgements in its own messages, as in the chat.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -38,13 +38,13 @@ use crate::{
     wire::codec::End,
 };
 
-/// After a connection that lasted at least this long, the delays start from the shortest again.
+/// After a connection of at least this duration, the range of delays starts at 0.5 s again.
 const STABLE: Duration = Duration::from_secs(10);
 
 /// An event of a [`Client`].
 #[derive(Debug)]
 pub enum Event {
-    /// The connection is open, with what the client learned while it connected.
+    /// The connection is open. The value is what the client learned while it connected.
     Connected(Opening),
     /// A message has arrived.
     Message(Message),
@@ -89,7 +89,7 @@ impl Client {
         }
     }
 
-    /// The options of the next connection, to change them.
+    /// The options for the next connection. The program may change them.
     pub fn options(&mut self) -> &mut ConnectOptions {
         &mut self.options
     }
@@ -151,7 +151,7 @@ impl Client {
     /// Closes, and does not connect again. Returns the server's close code and reason.
     ///
     /// # Errors
-    /// As [`ClientSocket::close`]; [`Error::Closed`] while there is no connection.
+    /// The errors of [`ClientSocket::close`]; [`Error::Closed`] while there is no connection.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<CloseReason> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Open(mut socket, _) => socket.close(code, reason).await,
@@ -181,8 +181,8 @@ fn connecting(options: &ConnectOptions) -> State {
     }))
 }
 
-/// Whether to connect again after this error: only if it can pass without a change of an
-/// address, a setting or a certificate.
+/// Whether to connect again after this error: only if the error can disappear without a new
+/// address, setting or certificate.
 fn may_retry(error: &Error) -> bool {
     match error {
         Error::Connect(error) => match error {
@@ -191,7 +191,7 @@ fn may_retry(error: &Error) -> bool {
             | ConnectError::Unreachable { .. }
             | ConnectError::Timeout { .. }
             | ConnectError::Tls { .. } => true,
-            // The server is busy, which passes. Every other refusal stays.
+            // The server is busy now. Every other refusal would happen again.
             ConnectError::Http { status, .. } => matches!(status, 408 | 429 | 500..=599),
             _ => false,
         },
@@ -199,13 +199,13 @@ fn may_retry(error: &Error) -> bool {
     }
 }
 
-/// Whether to connect again after this end. RFC 6455 section 7.4.1 defines the codes; the
-/// application defines 4000 to 4999, and the chat ends conversations with them.
+/// Whether to connect again after this end. RFC 6455 section 7.4.1 defines the codes. The
+/// application defines 4000 to 4999; the chat uses them to end a conversation.
 fn may_reconnect(end: &End) -> bool {
     match end {
         End::Broken(_) => true,
         End::ByUs(_) => false,
-        // The network may be the cause of "Too slow", but of no other refusal.
+        // A slow network can cause "Too slow". Every other refusal would happen again.
         End::ByPeer(why) if why.code() == CloseReason::POLICY => {
             why.reason() == CloseReason::TOO_SLOW
         }

@@ -1,9 +1,9 @@
 //! The client's end of a WebSocket.
 //!
-//! The codec, its limits and its close codes are those of the server, because a client must
-//! survive a hostile server too. [`recv`](ClientSocket::recv) also sends a ping when the server
-//! has sent nothing for a while, and ends the connection when no answer comes. To connect again
-//! is the task of a [`Client`](crate::Client).
+//! The client uses the same codec, limits and close codes as the server, because a server can
+//! be hostile too. [`recv`](ClientSocket::recv) sends a ping when the server has sent nothing
+//! for some time, and ends the connection when the server does not answer. A
+//! [`Client`](crate::Client) also reconnects.
 
 use std::{
     fmt,
@@ -30,19 +30,20 @@ use crate::{
     wire::codec::{End, Received, Wire},
 };
 
-/// A WebSocket that this program has opened. Its drop ends the connection without a Close frame.
+/// A WebSocket that this program has opened. Dropping it ends the connection without a Close
+/// frame.
 pub struct ClientSocket {
     wire: Wire,
     opening: Opening,
     keepalive: Keepalive,
-    /// The network did not accept everything at the last call of `feed`.
+    /// Whether the network did not accept all bytes at the last call of `feed`.
     full: bool,
     end: Option<End>,
 }
 
 impl ClientSocket {
-    /// Connects to a `ws://` or `wss://` address. For `wss://`, `trust` must accept the server's
-    /// certificate. Takes at most 10 s.
+    /// Connects to a `ws://` or `wss://` address, within 10 s. For `wss://`, `trust` must
+    /// accept the server's certificate.
     ///
     /// # Errors
     /// [`Error::Connect`], which names the step that failed and what to do.
@@ -77,11 +78,12 @@ impl ClientSocket {
         self.end.as_ref()
     }
 
-    /// Sends a message and waits until the network has accepted it, at most 5 s. Call
-    /// [`recv`](ClientSocket::recv) in between when you send much: a server that answers each
-    /// message stops reading when its answers are not read.
+    /// Sends a message and waits until the network has accepted it, at most 5 s. If you send
+    /// many messages, call [`recv`](ClientSocket::recv) between them: a server that answers
+    /// each message stops reading when you do not read its answers.
     ///
-    /// Not cancel-safe in one way: if the call is dropped, the message leaves with the next one.
+    /// If the call is dropped while it waits, the message stays queued. The next call of `send`
+    /// or `recv` sends it.
     ///
     /// # Errors
     /// [`Error::Closed`] once the connection has ended, or was asked to close.
@@ -90,9 +92,9 @@ impl ClientSocket {
         self.write(|wire| wire.write(message)).await
     }
 
-    /// Queues a message. [`recv`](ClientSocket::recv) sends the queue before it waits, so many
-    /// small messages leave in one write. Returns whether the message was queued. It is not
-    /// while the network accepts nothing; then call `recv` and try again.
+    /// Queues a message. [`recv`](ClientSocket::recv) sends the queue before it waits, so one
+    /// write sends many small messages. Returns false if the message was not queued, because
+    /// the network accepts no data now: then call `recv` and try again.
     ///
     /// # Errors
     /// [`Error::Closed`] once the connection has ended, or was asked to close.
@@ -107,12 +109,12 @@ impl ClientSocket {
         if self.full {
             return Ok(false);
         }
-        // The codec keeps this message, whether the network accepts it now or not.
+        // The codec keeps this message, even if the network does not accept it now.
         self.full = !self.wire.write(message)?;
         Ok(true)
     }
 
-    /// Sends a ping with a payload, which is cut to 125 bytes (RFC 6455 section 5.5).
+    /// Sends a ping. A payload over 125 bytes is cut to 125 (RFC 6455 section 5.5).
     ///
     /// # Errors
     /// [`Error::Closed`] once the connection has ended, or was asked to close.
@@ -161,7 +163,8 @@ impl ClientSocket {
     }
 
     /// Sends a Close frame with a code (RFC 6455 section 7.4) and a reason of at most 123 bytes.
-    /// `recv` still returns what the server sends before its own Close frame, for at most 5 s.
+    /// For at most 5 s, `recv` still returns messages that arrive before the server's Close
+    /// frame.
     pub fn start_close(&mut self, code: u16, reason: &str) {
         if self.end.is_none() && self.keepalive.closing.is_none() {
             self.wire.close(&CloseReason::new(code, reason));
@@ -173,8 +176,8 @@ impl ClientSocket {
     /// are dropped. Returns the server's close code and reason.
     ///
     /// # Errors
-    /// [`Error::Ended`] when the server sent no Close frame, or one with another code than 1000,
-    /// 1001, 1005 and ours.
+    /// [`Error::Ended`] when the server sent no Close frame, or when its code is not 1000,
+    /// 1001, 1005 or the code that we sent.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<CloseReason> {
         self.start_close(code, reason);
         while self.recv().await.is_some() {}
@@ -222,8 +225,8 @@ impl ClientSocket {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Received, End>> {
-        // Ten thousand messages can be ready at once. tokio's limit for one turn gives the other
-        // futures of this task their turn, even if the server never stops sending.
+        // Ten thousand messages can be ready at once. tokio limits how many this task reads in
+        // one turn, so its other futures run even if the server never stops sending.
         let turn = ready!(coop::poll_proceed(context));
         self.wire.set_waker(context.waker());
         match self.wire.read() {
@@ -231,7 +234,7 @@ impl ClientSocket {
                 turn.made_progress();
                 Poll::Ready(Ok(received))
             }
-            // Flush before you wait: pongs and queued messages.
+            // Flush the pongs and the queued messages before waiting.
             Ok(None) => match self.wire.flush() {
                 Ok(_) => Poll::Pending,
                 Err(end) => Poll::Ready(Err(end)),
@@ -258,7 +261,7 @@ impl fmt::Debug for ClientSocket {
     }
 }
 
-/// Polls a write once before it starts the timer: most writes are done at once, and a timer costs
+/// Polls a write once before it starts the timer: most writes finish at once, and a timer costs
 /// more than such a write.
 async fn with_time_limit(write: impl Future<Output = Result<(), End>>) -> Result<(), End> {
     let mut write = pin!(write);

@@ -1,7 +1,7 @@
-//! A connection for a proxy: bytes after TCP and TLS, without a handshake of its own.
+//! A proxy's connection to a server: TCP and TLS, without a WebSocket handshake.
 //!
-//! The steps to a WebSocket are name, TCP, TLS and HTTP. A proxy does the first three, with the
-//! same errors as a client, and then forwards the bytes of its own client.
+//! The steps to a WebSocket are name, TCP, TLS and HTTP. A proxy does the first three steps,
+//! with the same errors as a client. Then it forwards the bytes of its own client.
 
 use std::{
     io,
@@ -21,15 +21,15 @@ use crate::{
     wire::transport::Transport,
 };
 
-/// A server to forward bytes to. It uses only these options: `url`, `addresses`, `trust` and
-/// `connect_timeout`.
+/// A server to which a proxy forwards bytes. It uses only the options `url`, `addresses`,
+/// `trust` and `connect_timeout`.
 pub struct Upstream {
     target: Target,
     options: ConnectOptions,
 }
 
 impl Upstream {
-    /// The server at the address in these options. Sends nothing yet.
+    /// The server at the address in these options. It does not connect yet.
     ///
     /// # Errors
     /// [`ConnectError::Url`] for a wrong address.
@@ -74,11 +74,11 @@ impl Upstream {
         self.target.tls
     }
 
-    /// Connects with TCP, and with TLS for `wss://`. The next byte that is written is the first
-    /// one of the request.
+    /// Connects with TCP, and with TLS for `wss://`. The caller then writes the request itself.
     ///
     /// # Errors
-    /// [`ConnectError`], after `connect_timeout` its `Timeout`.
+    /// [`ConnectError`] for the step that failed; [`ConnectError::Timeout`] after
+    /// `connect_timeout`.
     pub async fn connect(&self) -> Result<ByteStream, ConnectError> {
         let limit = self.options.connect_timeout;
         let connected = self.target.connect(&self.options);
@@ -90,7 +90,7 @@ impl Upstream {
     }
 }
 
-/// A connection to a server, after TLS is removed.
+/// A connection to a server. It reads and writes the bytes above TLS.
 pub struct ByteStream {
     transport: Transport,
     place: String,
@@ -103,13 +103,14 @@ impl ByteStream {
         &self.place
     }
 
-    /// The TCP connection under it, to set its options.
+    /// The TCP connection below TLS, to set its options.
     #[must_use]
     pub fn tcp(&self) -> &TcpStream {
         self.transport.tcp()
     }
 
-    /// Ends the connection with a reset: the server reads "connection reset", and not the end.
+    /// Ends the connection with a TCP reset: the server reads "connection reset", not a normal
+    /// end.
     pub fn reset(self) {
         // If this fails, the connection is broken already.
         self.transport.tcp().set_zero_linger().ok();

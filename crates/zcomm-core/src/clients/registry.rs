@@ -1,14 +1,14 @@
 //! The registry of connected clients.
 //!
-//! A registry with a `leave` function is wrong after the first early return. Here a connection
-//! holds a [`Membership`], and its drop removes the client. So a client is listed exactly as
-//! long as it can be reached.
+//! An early return can skip a call of a `leave` function; then the registry lists a client that
+//! has left. Here each connection owns a [`Membership`], and dropping it removes the client. So
+//! the registry lists exactly the clients that can be reached.
 //!
-//! Each client has a mailbox for direct messages and for the order to close. It is bounded,
-//! because a client that does not read must not cost memory. Only the client's own task uses
-//! its socket.
+//! Each client has a mailbox for direct messages and for the order to close. The mailbox is
+//! bounded, because a client that does not read must not fill the memory. Only the client's own
+//! task uses the client's socket.
 //!
-//! The lock is a `std` mutex: it is held for a few instructions and never across an `.await`.
+//! The `std` mutex is locked for a few instructions only, and never across an `.await`.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -29,10 +29,11 @@ use crate::{
     protocol::{close_reason::CloseReason, message::Message},
 };
 
-/// The most direct messages that wait for one client.
+/// The maximum number of direct messages that wait for one client.
 const MAILBOX: usize = 32;
 
-/// The number of a client, from 1 up. A server never gives a number twice in one run.
+/// The number of a client; the first client is 1. A server never uses a number twice in one
+/// run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(u64);
 
@@ -42,7 +43,7 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// For tests and benchmarks; a server gives its clients their numbers.
+/// For tests and benchmarks only: a server chooses the numbers of its clients itself.
 impl From<u64> for ClientId {
     fn from(id: u64) -> ClientId {
         ClientId(id)
@@ -56,7 +57,7 @@ pub struct ClientInfo {
     pub id: ClientId,
     /// The address from which it connected.
     pub peer_addr: SocketAddr,
-    /// The time of its connection, on the monotonic clock.
+    /// The time at which it connected, on the monotonic clock.
     pub since: Instant,
 }
 
@@ -65,7 +66,7 @@ pub struct ClientInfo {
 pub(crate) struct Entry {
     pub(crate) info: ClientInfo,
     pub(crate) tally: Tally,
-    /// Set while the mailbox holds an item: the owner checks it before it takes the lock.
+    /// Whether the mailbox contains an item. The client's task locks the mailbox only then.
     mail: AtomicBool,
     mailbox: Mutex<Mailbox>,
 }
@@ -79,10 +80,10 @@ struct Mailbox {
 
 impl Entry {
     /// Removes and returns the next message of the mailbox. While the network is `blocked`,
-    /// messages stay in it.
+    /// messages stay in the mailbox.
     ///
     /// # Errors
-    /// The order to close, once no message is returned before it.
+    /// The order to close, if it exists: after all messages, or at once while `blocked`.
     pub(crate) fn next_mail(&self, blocked: bool) -> Result<Option<Message>, CloseReason> {
         if !self.mail.load(Ordering::Acquire) {
             return Ok(None);
@@ -102,7 +103,7 @@ impl Entry {
         close.map_or(Ok(message), Err)
     }
 
-    /// Sets the waker to call for new mail. It stays set.
+    /// Sets the waker to call for each new item in the mailbox.
     pub(crate) fn set_waker(&self, waker: &Waker) {
         lock(&self.mailbox).waker = waker.clone();
     }
@@ -145,7 +146,7 @@ impl Clients {
         }
     }
 
-    /// An empty registry that never gives a number that this one gives.
+    /// An empty registry. It shares the numbering with this registry: no number occurs in both.
     pub(crate) fn beside(&self) -> Clients {
         Clients {
             list: Arc::default(),
@@ -198,9 +199,9 @@ impl Clients {
         })
     }
 
-    /// Adds a client. The drop of the membership removes it.
+    /// Adds a client. Dropping the membership removes the client.
     pub(crate) fn join(&self, peer_addr: SocketAddr) -> Membership {
-        // Relaxed: the number alone matters, the list has its own lock.
+        // Relaxed is enough: the number must only be unique, and the list has its own lock.
         let id = ClientId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let since = Instant::now();
         let mut list = lock(&self.list);
@@ -234,7 +235,7 @@ impl Clients {
             list.clients.keys().copied().collect()
         };
         for id in ids {
-            // It fails for a client that has left meanwhile.
+            // This fails for a client that has left in the meantime.
             self.disconnect(id, why.clone()).ok();
         }
     }
@@ -244,8 +245,8 @@ impl Clients {
         lock(&self.list).joined
     }
 
-    /// The number of connected clients, and the sums of all counters since the start, with
-    /// those of the clients that have left.
+    /// The number of connected clients, and the sums of all counters since the start. The sums
+    /// include the clients that have left.
     pub(crate) fn sums(&self) -> (usize, Sums) {
         let list = lock(&self.list);
         let mut sums = list.departed;
@@ -276,7 +277,7 @@ impl Clients {
     }
 }
 
-/// A client's place in the registry. Its drop removes the client.
+/// A client's place in the registry. Dropping it removes the client.
 pub(crate) struct Membership {
     pub(crate) client: Arc<Entry>,
     clients: Clients,
@@ -286,12 +287,13 @@ impl Drop for Membership {
     fn drop(&mut self) {
         let mut list = lock(&self.clients.list);
         list.clients.remove(&self.client.info.id);
-        // Under the same lock, so that a sum contains each client exactly once.
+        // Under the same lock, so that the sums contain each client exactly once.
         self.client.tally.add_to(&mut list.departed);
     }
 }
 
-/// A poisoned lock still guards valid data: each change is a single insert or remove.
+/// Locks the mutex, even after a panic under the lock: each change is a single insert or
+/// remove, so the data is still valid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,10 @@
 //! The counters of one connection.
 //!
-//! The obvious counter is one number for the whole server. Then every message of every client
-//! changes the same few bytes, and the cores spend their time passing that cache line around.
-//! Here each connection counts for itself. Only its own task writes, so a plain load and a
-//! plain store are enough. A reader adds up all connections, once in some seconds. The counters
-//! of a connection are kept when it ends.
+//! One counter for the whole server would be slow: every message of every client would change
+//! the same bytes, and the CPU cores would wait for one cache line. Here each connection has
+//! its own counters. Only the connection's task writes them, so a plain load and a plain store
+//! are enough. Every few seconds, a monitor asks for the sums. When a connection ends, its
+//! counts stay in the sums.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -32,12 +32,12 @@ pub(crate) struct Sums {
     pub(crate) deliveries: u64,
 }
 
-/// A counter that one task writes and others read.
+/// A counter that one task writes and other tasks read.
 #[derive(Debug, Default)]
 struct Count(AtomicU64);
 
 impl Count {
-    /// Not `fetch_add`: there is only one writer.
+    /// Adds a number. Only one task writes, so this does not need `fetch_add`.
     fn add(&self, number: usize) {
         self.0.store(self.get() + number as u64, Relaxed);
     }
@@ -57,18 +57,19 @@ impl Tally {
         self.bytes_received.add(message.len());
     }
 
-    /// Counts a message to the client, with its size.
+    /// Counts a message to the client, and its size in bytes.
     pub(crate) fn sent(&self, bytes: usize) {
         self.sent.add(1);
         self.bytes_sent.add(bytes);
     }
 
-    /// Counts messages to the client that come from a log. They are also in `sent`.
+    /// Counts messages to the client that come from a log. [`sent`](Tally::sent) counts them
+    /// too.
     pub(crate) fn delivered(&self, entries: usize) {
         self.deliveries.add(entries);
     }
 
-    /// Adds the current values to sums.
+    /// Adds the current values to `sums`.
     pub(crate) fn add_to(&self, sums: &mut Sums) {
         sums.texts += self.texts.get();
         sums.binaries += self.binaries.get();

@@ -1,17 +1,17 @@
 //! The time limits of one connection.
 //!
-//! A pulled cable sends nothing: no error and no close for two hours (the default of TCP
-//! keep-alive). So the server pings every client now and then (RFC 6455 section 5.5.2). A
-//! client that does not answer *that* ping is gone; any other pong proves nothing.
+//! When a cable is pulled, the server gets no error and no close for two hours (the default of
+//! TCP keep-alive). So the server pings every client regularly (RFC 6455 section 5.5.2). A
+//! client that does not answer *that* ping is gone. Any other pong proves nothing.
 //!
-//! A late pong proves less than it seems, because it waits behind everything we sent before.
-//! A client that accepts at least 64 KiB within the limit is slow, but alive. The same holds
-//! for a flush.
+//! But a late pong does not prove that the client is gone: the ping waits behind all data that
+//! we sent before it. A client that accepts at least 64 KiB within the time limit is slow, but
+//! alive. This rule applies to a flush too.
 //!
-//! A flush has a limit because a client that does not read keeps our memory. A message has one
-//! because a client that begins it and stops does so too. All four share one timer, which is
-//! set to the nearest. In production, pings must come more often than the idle limit of the
-//! proxy in front, often 60 s.
+//! A flush has a time limit, because data for a client that does not read fills our memory. A
+//! message has a time limit, because an unfinished message fills our memory too. Ping, pong,
+//! flush and message share one timer, which is set to the nearest deadline. In production, the
+//! ping interval must be shorter than the idle timeout of a proxy, often 60 s.
 
 use std::{
     future::Future,
@@ -34,9 +34,9 @@ pub(crate) enum Due {
     Ping,
     /// The client did not answer the ping.
     PongMissing,
-    /// The client does not accept what we send.
+    /// The client does not accept the data that we send.
     FlushStuck,
-    /// The client does not finish the message that it began.
+    /// The client did not finish the message that it began.
     MessageSlow,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Deadlines {
     message: Option<Instant>,
     pings: u64,
     timer: Pin<Box<Sleep>>,
-    /// The timer will wake the task.
+    /// Whether the timer will wake the task.
     set: bool,
 }
 
@@ -89,8 +89,8 @@ impl Deadlines {
         self.poll_next(context, Deadlines::next)
     }
 
-    /// Like [`poll_due`](Deadlines::poll_due), while the handler sends and does not read. Then
-    /// only the flush counts: the pong may be in the socket, unread.
+    /// Waits for the nearest deadline while the handler sends and does not read. During a
+    /// flush, only the flush counts: a pong may be unread in the socket.
     pub(crate) fn poll_due_sending(&mut self, context: &mut Context<'_>) -> Poll<Due> {
         self.poll_next(context, |deadlines| match deadlines.flush {
             Some(flush) => (flush.until, Due::FlushStuck),
@@ -98,7 +98,7 @@ impl Deadlines {
         })
     }
 
-    /// Call this when the waker changes.
+    /// Call this when the task's waker changes.
     pub(crate) fn forget_waker(&mut self) {
         self.set = false;
     }
@@ -114,12 +114,12 @@ impl Deadlines {
                 self.timer.as_mut().reset(at);
                 self.set = false;
             }
-            // In most calls nothing has changed.
+            // In most calls the timer is already set.
             if self.set && !self.timer.is_elapsed() {
                 return Poll::Pending;
             }
             // tokio limits the operations of a task in one turn. A client that floods us uses
-            // that limit up. Without `unconstrained`, the timer would then never fire.
+            // up the limit. Then the timer would never fire without `unconstrained`.
             let timer = unconstrained(self.timer.as_mut());
             self.set = pin!(timer).poll(context).is_pending();
             if self.set {
@@ -128,8 +128,8 @@ impl Deadlines {
             if at <= Instant::now() {
                 return Poll::Ready(due);
             }
-            // It fired for a deadline that has moved since. Moving a deadline is free; only a
-            // timer that fires too early is set again.
+            // The timer fired too early: the deadline has moved to a later time. Such a move
+            // does not reset the timer, because a reset costs time. It is reset only here.
             self.timer.as_mut().reset(at);
         }
     }
@@ -168,8 +168,8 @@ impl Deadlines {
         answer
     }
 
-    /// Sets a new deadline for a late pong if the client has accepted at least 64 KiB
-    /// meanwhile: the ping is behind other bytes. Returns whether it has.
+    /// Sets a new deadline for the pong if the client has accepted at least 64 KiB since the
+    /// last one: the ping waits behind other data. Returns whether it set a new deadline.
     pub(crate) fn pong_may_be_late(&mut self, sent: u64) -> bool {
         let until = Instant::now() + self.ping_timeout;
         let late = self.pong.is_some_and(|pong| sent - pong.sent >= PROGRESS);
@@ -179,8 +179,8 @@ impl Deadlines {
         late
     }
 
-    /// Starts the time limit of a flush, because the network did not accept everything. It
-    /// starts again whenever 64 KiB have left.
+    /// Starts the time limit of a flush, because the network did not accept everything. The
+    /// time limit starts again whenever the network has accepted 64 KiB more.
     pub(crate) fn flush_began(&mut self, sent: u64) {
         if self.flush.is_none_or(|flush| sent - flush.sent >= PROGRESS) {
             let until = Instant::now() + self.flush_timeout;
@@ -197,7 +197,7 @@ impl Deadlines {
         self.flush.is_some()
     }
 
-    /// Sets whether the client has begun a message and not finished it. The time limit runs
+    /// Sets whether the client has begun a message and not finished it. The time limit counts
     /// from the first part of the message.
     pub(crate) fn in_message(&mut self, begun: bool) {
         let limit = || Instant::now() + self.message_timeout;

@@ -1,4 +1,4 @@
-//! What a handler holds: one client, from the handshake to the end.
+//! The connection to one client, as its handler uses it: from the handshake to the end.
 //!
 //! The server calls the handler once for each connection. The handler's lines before its loop
 //! run when the client joins, the loop runs once for each message, and the lines after it run
@@ -19,8 +19,8 @@
 //!
 //! `recv` also does the work of the connection: while the handler waits in it, the connection
 //! writes broadcasts, answers pings and checks its deadlines. A handler that does something
-//! else for long (a computation, a slow database) stalls its own connection and no other. In
-//! production, everything that a handler awaits besides `recv` has a time limit.
+//! else for a long time (a computation, a slow database) delays only its own connection. In
+//! production, set a time limit for everything else that a handler awaits.
 
 use std::{future::poll_fn, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -38,19 +38,19 @@ use crate::{
 /// One client, as its handler sees it. Dropping it closes the connection.
 pub struct Connection {
     client: Arc<Entry>,
-    /// Boxed: most clients send no query.
+    /// Boxed to save memory: most clients send no query.
     caller: Option<Box<Caller>>,
     clients: Clients,
     hub: Hub,
     /// `None` only during `drop`.
     socket: Option<Box<Socket>>,
-    /// Returns the socket to the client's task on drop: `drop` cannot wait for the closing
-    /// handshake.
+    /// Sends the socket back to the client's task on drop, because `drop` cannot wait for the
+    /// closing handshake.
     home: Option<oneshot::Sender<Box<Socket>>>,
 }
 
 impl Connection {
-    /// Returns a connection, and a channel that yields the socket when the connection is
+    /// Returns a connection, and a channel that receives the socket when the connection is
     /// dropped.
     pub(crate) fn new(
         socket: Box<Socket>,
@@ -88,9 +88,9 @@ impl Connection {
         &self.client.info
     }
 
-    /// The first value of a name in the query of the client's address, decoded. The names `token`
-    /// and `attempt` are reserved and never found here. The value is untrusted input of at most
-    /// 4 KiB: check it, and log it as `?value`. Do not log a secret.
+    /// The first value of `name` in the query of the client's address, decoded. It is always
+    /// `None` for the reserved names `token` and `attempt`. The value is untrusted input of at
+    /// most 4 KiB: check it, and log it as `?value`. Do not log a secret.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         let mut values = self.caller.as_ref()?.query.all(name);
@@ -117,16 +117,16 @@ impl Connection {
 
     /// Waits for the client's next message; `None` once the connection has ended.
     ///
-    /// Writes everything that was sent before it waits. Cancel-safe: a handler may `select!`
-    /// over it and a timer without losing a message.
+    /// Before it waits, it writes all messages from [`send`](Connection::send) to the network.
+    /// Cancel-safe: a handler may use it in `select!` with a timer and loses no message.
     pub async fn recv(&mut self) -> Option<Message> {
         let socket = self.socket.as_mut()?;
         poll_fn(|context| socket.poll_recv(context)).await
     }
 
-    /// Sends a message. It leaves when the handler next waits in [`recv`](Connection::recv),
-    /// so the answers to a burst leave in one write. A handler that does not call `recv` soon
-    /// calls [`flush`](Connection::flush).
+    /// Sends a message. It stays in a queue until the handler next waits in
+    /// [`recv`](Connection::recv), so one write sends the answers to a burst. A handler that
+    /// does not call `recv` soon must call [`flush`](Connection::flush).
     ///
     /// Waits while the client is slow. A client that accepts less than 64 KiB in 5 s
     /// ([`flush_timeout`](crate::Config::flush_timeout)) is closed with 1008 `Too slow`.
@@ -152,13 +152,13 @@ impl Connection {
         poll_fn(|context| socket.poll_flush(context)).await
     }
 
-    /// Subscribes this client to one more log, beside the server's own: the connection writes
-    /// its messages from position `after` on, until it ends. A second call for the same log
-    /// moves its position. Positions that the ring no longer holds are reported as a gap; a
-    /// position beyond the end means the end.
+    /// Subscribes this client to another log, in addition to the server's own. The connection
+    /// sends the log's messages to the client, from position `after` on. A second call for the
+    /// same log sets a new position. Evicted positions are reported as a gap. A position after
+    /// the end of the log means the end.
     ///
-    /// The order within one log is exact; between two logs there is none. Each log costs
-    /// some bytes and one check per wake, so limit how many a client may subscribe to.
+    /// The order within one log is exact. Between two logs, no order is guaranteed. Each log
+    /// costs some bytes and one check per wake, so limit the number of logs per client.
     pub fn subscribe(&mut self, hub: &Hub, after: u64) {
         let id = self.id();
         if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
@@ -174,9 +174,9 @@ impl Connection {
     }
 
     /// Returns a delay when this client has used half of its burst (see
-    /// [`rate_limit`](crate::Config::rate_limit)): after this delay it may send one more
-    /// message and has half of the burst left. A handler may ask the client to wait. A client
-    /// that uses the whole burst is closed with 1008.
+    /// [`rate_limit`](crate::Config::rate_limit)). After the delay, the client can send one
+    /// message and still has half of the burst. The handler may ask the client to wait. A
+    /// client that exceeds the whole burst is closed with 1008.
     #[must_use]
     pub fn hurry(&self) -> Option<Duration> {
         self.socket.as_ref()?.until_half()
@@ -195,8 +195,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let (Some(home), Some(socket)) = (self.home.take(), self.socket.take()) {
-            // When the client's task was aborted, the channel is closed and the socket is
-            // dropped here.
+            // If the client's task was aborted, this fails and drops the socket here.
             home.send(socket).ok();
         }
     }

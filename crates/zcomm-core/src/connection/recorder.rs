@@ -1,8 +1,8 @@
-//! What a connection adds to the metrics of its server, and the log line about its end.
+//! Records the metrics of one connection, and logs its end.
 //!
-//! The delivery delay is the time from a log to the network. A message has left when a flush
-//! succeeds. Several messages leave with one flush, and the oldest of them has waited longest,
-//! so one time is enough for all of them.
+//! The delivery delay is the time from the append to a log until the network accepts the
+//! message: until a flush succeeds. One flush sends several messages. The oldest message has
+//! waited longest, so the recorder stores only its time.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
 /// Records the events of one connection.
 pub(crate) struct Recorder {
     pub(crate) metrics: Arc<Metrics>,
-    /// When the oldest log entry that waits for a flush was appended, as far as it is known.
+    /// The append time of the oldest log entry that waits for a flush, if it is known.
     oldest: Option<Instant>,
 }
 
@@ -32,7 +32,7 @@ impl Recorder {
 
     /// Records a batch of log entries that is about to be written.
     pub(crate) fn batch(&mut self, batch: &BatchSummary) {
-        // A write takes the cache line from the other cores, even if nothing changes.
+        // Do not add 0: even this write takes the cache line from the other CPU cores.
         if batch.gaps > 0 {
             self.metrics.gaps.inc_by(batch.gaps);
         }

@@ -1,7 +1,7 @@
 //! The task that owns the socket.
 //!
 //! One task reads, writes, pings and closes one connection. So two tasks can never mix their
-//! writes, and everything that belongs to a connection ends with it.
+//! writes, and everything that belongs to a connection ends with the connection.
 //! [`poll_recv`](Socket::poll_recv) does all of the work:
 //!
 //! 1. While complete messages are buffered, it returns the next one at once.
@@ -9,8 +9,8 @@
 //!    messages. *Flush before you wait* turns a burst of 32 answers into one write.
 //! 3. Then it waits for everything together: input, logs, mailbox, and the nearest deadline.
 //!
-//! Output is bounded: the task takes nothing more from a log or the mailbox until the network
-//! has accepted the batch before.
+//! Output is bounded: the task reads no more from a log or the mailbox until the network has
+//! accepted the previous batch.
 
 use std::{
     sync::Arc,
@@ -37,7 +37,7 @@ pub(crate) struct Socket {
     wire: Wire,
     pub(crate) client: Arc<Entry>,
     recorder: Recorder,
-    /// `None`, and so unlisted and without cursors, as soon as the connection has ended.
+    /// The place in the registry, and the cursors. `None` as soon as the connection has ended.
     attached: Option<(Membership, Subscriptions)>,
     batch: Vec<Message>,
     deadlines: Deadlines,
@@ -45,15 +45,15 @@ pub(crate) struct Socket {
     messages: Budget,
     /// The budget of pings and pongs.
     controls: Budget,
-    /// The codec needs more input than it has.
+    /// Whether the codec needs more input.
     drained: bool,
-    /// The codec holds output that the network has not accepted.
+    /// Whether the codec contains output that the network has not accepted.
     unflushed: bool,
     end: Option<End>,
 }
 
 impl Socket {
-    /// A connection after its handshake, of a client that is in the registry.
+    /// A connection after its handshake. Its client is in the registry.
     pub(crate) fn new(
         wire: Wire,
         config: &Config,
@@ -91,7 +91,7 @@ impl Socket {
         }
     }
 
-    /// Waits until there is space for another message: not at all, unless the client is slow.
+    /// Waits until there is space for another message. Only a slow client makes it wait.
     pub(crate) fn poll_space(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.end.is_none() && self.deadlines.flushing() {
             self.set_waker(context.waker());
@@ -112,8 +112,8 @@ impl Socket {
         self.poll_space(context)
     }
 
-    /// Puts a message into the codec. It leaves with the next flush, or now when the codec
-    /// holds 64 KiB.
+    /// Puts a message into the codec. The next flush sends it. A codec that contains 64 KiB
+    /// writes at once.
     pub(crate) fn put(&mut self, message: Message) -> Result<()> {
         self.still_open()?;
         if let Err(end) = self.write(message) {
@@ -127,7 +127,7 @@ impl Socket {
         self.attached.as_mut().map(|(_, logs)| logs)
     }
 
-    /// The longer delay of two budgets, that of messages and that of bytes. See
+    /// The longer delay of the two budgets, for messages and for bytes. See
     /// [`Connection::hurry`](crate::Connection::hurry).
     pub(crate) fn until_half(&self) -> Option<Duration> {
         let bytes = &self.wire.meter().budget;
@@ -141,7 +141,8 @@ impl Socket {
         }
     }
 
-    /// Ends the connection in order; `close` is the reason if it is still open.
+    /// Ends the connection and writes the last bytes. `close` is the reason if it is still
+    /// open.
     pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
         self.close(close);
         if !matches!(self.end, Some(End::Broken(_))) {
@@ -186,7 +187,7 @@ impl Socket {
             } else if !self.unflushed || self.deadlines.flushing() {
                 return Ok(Poll::Pending);
             }
-            // A new ping, or the pong to the client's ping, is still to be flushed.
+            // Repeat, to flush a new ping or the pong to the client's ping.
         }
     }
 
@@ -208,7 +209,7 @@ impl Socket {
                     self.unflushed = true;
                     self.controls.spend(1.0).map_err(too_fast)?;
                 }
-                // The answer to our own ping is free.
+                // The pong to our own ping uses no budget.
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
                 Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(too_fast)?,
                 None => {
@@ -221,8 +222,8 @@ impl Socket {
         }
     }
 
-    /// Writes the mail and the new log entries of this client, batch by batch, until there are
-    /// no more or the network accepts no more.
+    /// Writes the direct messages and new log entries for this client, batch by batch. It stops
+    /// when there are no more, or when the network accepts no more.
     fn write_pending(&mut self, waker: &Waker) -> Result<(), End> {
         let mut caught_up = false;
         loop {
@@ -243,7 +244,7 @@ impl Socket {
         mail.map_err(End::ByUs)
     }
 
-    /// Writes one batch of log entries. Returns whether it was the last one for now.
+    /// Writes one batch of log entries. Returns whether there are no more entries for now.
     fn write_batch(&mut self, waker: &Waker) -> Result<bool, End> {
         let Some((_, logs)) = &mut self.attached else {
             return Ok(true);
@@ -303,9 +304,9 @@ impl Socket {
         }
     }
 
-    /// Leaves the registry and the logs first, then sends the Close frame: a client that has
-    /// read it is not counted any more. From now on the handler reads `None`;
-    /// [`finish`](Socket::finish) does the part that takes time.
+    /// Removes the client from the registry and the logs, then sends the Close frame. So a
+    /// client that has read the frame is not counted any more. From now on, the handler's
+    /// `recv` returns `None`. [`finish`](Socket::finish) does the part that takes time.
     fn end_with(&mut self, end: End) {
         self.recorder.ended(&end, &self.client.info);
         self.attached = None;

@@ -1,12 +1,12 @@
 //! A reader's position in a log.
 //!
-//! A cursor is a number: the position of the entry that it reads next. A slow reader costs no
-//! more than that, and a resumed reader needs no more: its cursor starts where an earlier one
-//! stopped. (Kafka calls this number a consumer's offset.) A cursor whose next entry was
-//! evicted learns which positions it missed.
+//! A cursor is a number: the position of the entry that it reads next. A slow reader costs only
+//! this number. A reader that reconnects needs only this number: its cursor starts where its
+//! earlier cursor stopped. (Kafka calls this number a consumer's offset.) If the next entry was
+//! evicted, the cursor returns the positions that it missed.
 //!
-//! A cursor that has read everything leaves its waker in the log. The check for a new entry
-//! costs one load and no lock.
+//! A cursor that has read everything stores its waker in the log. To check for a new entry, it
+//! loads one atomic number and takes no lock.
 
 use std::{
     future::poll_fn,
@@ -47,7 +47,7 @@ pub(crate) struct BatchSpace {
 }
 
 impl BatchSpace {
-    /// The space of an empty batch. The limit on bytes bounds the buffer of a connection.
+    /// The space of an empty batch. The limit on bytes keeps the buffer of a connection small.
     pub(crate) const ALL: BatchSpace = BatchSpace {
         entries: 64,
         bytes: 64 * 1024,
@@ -70,7 +70,7 @@ pub(crate) enum Progress {
     CaughtUp,
     /// There may be more entries.
     More,
-    /// The cursor has skipped evicted entries, from the first to the last of these positions.
+    /// The cursor has skipped evicted entries: the first and the last missed position.
     Missed(u64, u64),
 }
 
@@ -81,13 +81,13 @@ impl Hub {
         self.cursor_at(owner, u64::MAX)
     }
 
-    /// A cursor at `position`, to resume where an earlier one stopped. Positions that the ring
-    /// no longer holds are reported as a gap; a position beyond the end means the end.
+    /// A cursor at `position`, to continue where an earlier cursor stopped. Evicted positions
+    /// are reported as a gap. A position after the end of the log means the end.
     #[must_use]
     pub fn cursor_at(&self, owner: ClientId, position: u64) -> Cursor {
         let mut log = self.lock();
         let waker = None;
-        // Most logs have many readers, but the inbox of one client has one: reserve no more.
+        // The inbox of a client has only one reader, so start with space for one.
         if log.cursors.len() == log.cursors.capacity() {
             let more = log.cursors.len().max(1);
             log.cursors.reserve_exact(more);
@@ -111,14 +111,14 @@ pub struct Cursor {
     key: usize,
     owner: ClientId,
     next: u64,
-    /// The number of unread entries that are older than this cursor.
+    /// The number of unread entries that were appended before this cursor existed.
     history: u32,
-    /// The waker is in the log, and stays there until the next message.
+    /// Whether the waker is in the log. It stays there until the next message.
     asleep: bool,
 }
 
 impl Cursor {
-    /// The log that it reads.
+    /// The log that this cursor reads.
     pub(crate) fn hub(&self) -> &Hub {
         &self.hub
     }
@@ -151,10 +151,10 @@ impl Cursor {
         batch
     }
 
-    /// Passes entries to `put` while there is space: position, message, and the time at which
-    /// it was appended. That time is `None` for entries older than this cursor, because their
-    /// age is not a delivery delay. At the end of the log it stores `waker` for the next entry,
-    /// under the same lock, so no entry is missed in between.
+    /// Calls `put` for each entry while there is space: position, message and append time, if
+    /// it is known. The time is `None` for entries older than this cursor, because their age is
+    /// not a delivery delay. At the end of the log, it stores `waker` for the next entry. It
+    /// does so under the same lock, so no entry is missed in between.
     pub(crate) fn read_into(
         &mut self,
         space: &mut BatchSpace,
@@ -194,7 +194,7 @@ impl Cursor {
         Progress::CaughtUp
     }
 
-    /// Call this when the waker changes.
+    /// Call this when the task's waker changes.
     pub(crate) fn forget_waker(&mut self) {
         self.asleep = false;
     }
@@ -383,8 +383,9 @@ mod tests {
     }
 
     proptest! {
-        /// Random stalls, reconnects and evictions from a small ring: after every read, each
-        /// position was delivered once, was the reader's own, or was reported as missed.
+        /// Random delays, reconnects and evictions from a small ring. After every read, each
+        /// position was delivered once, was the reader's own message, or was reported as
+        /// missed.
         #[test]
         fn a_cursor_reads_each_entry_once_or_learns_that_it_missed_it(steps in steps(), ring in 1..50usize) {
             let hub = hub(ring);

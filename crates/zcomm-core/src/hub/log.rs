@@ -1,24 +1,24 @@
-//! A broadcast is a log, a connection is a cursor.
+//! A broadcast appends a message to a log. Each connection reads the log with its own cursor.
 //!
-//! The obvious broadcast loops over all clients and sends to each. Then one slow client delays
-//! all others. The next idea is a queue for each client. Then every message is stored once for
-//! each client, and a slow client fills the memory. Here a message is stored *once*, in a log
-//! that each client reads at its own speed:
+//! The simplest broadcast is a loop that sends to each client. Then one slow client delays all
+//! others. The next idea is a queue for each client. Then every message is stored once for each
+//! client, and a slow client fills the memory. Here a message is stored *once*, in a log that
+//! each client reads at its own speed:
 //!
 //! ```text
 //!  broadcast ──append──▶  … 41 42 43 44 45 ▏ a ring: a new entry evicts the oldest
 //!                              ▲     ▲    ▲
 //!                   slow cursor┘     │    └ a cursor that has read everything
-//!                                    └ another one, two entries behind
+//!                                    └ a cursor that is two entries behind
 //! ```
 //!
-//! A reader that is behind reads many entries at a time, so load leads to batches. A reader
-//! that falls behind the whole ring gets a message about the gap. To *resume* after a broken
-//! connection, a cursor starts at an older position.
+//! A reader that is behind reads many entries at a time, so under load a connection writes
+//! large batches. A reader whose next entry was evicted gets a message about the gap. To
+//! *resume* after a broken connection, a cursor starts at an older position.
 //!
-//! All clients see the same order, because there is one log. The ring ends with its process. In
-//! production, a shared log (Redis Streams, Kafka) feeds one ring in each process, and the
-//! cursors stay as they are.
+//! All clients read the messages in the same order, because there is one log. The ring is lost
+//! when the process ends. In production, each process copies a shared log (Redis Streams,
+//! Kafka) into its ring, and the cursors do not change.
 
 use std::{
     collections::VecDeque,
@@ -39,14 +39,14 @@ use crate::{
     protocol::message::Message,
 };
 
-/// The limits of a hub's ring. The oldest entries are evicted as soon as one is exceeded.
+/// The limits of a hub. Over `entries` or `bytes`, the hub evicts its oldest entries.
 #[derive(Clone, Copy, Debug)]
 pub struct HubLimits {
-    /// Entries in the ring.
+    /// The maximum number of entries in the ring.
     pub entries: usize,
-    /// Bytes of payload in the ring.
+    /// The maximum size of all messages in the ring, in bytes.
     pub bytes: usize,
-    /// Bytes of payload in one message.
+    /// The maximum size of one message, in bytes.
     pub message_bytes: usize,
 }
 
@@ -62,11 +62,11 @@ impl Default for HubLimits {
     }
 }
 
-/// Every 16th entry has the time at which it was appended: enough to measure the delivery
-/// delay, and cheap.
+/// Every 16th entry stores its append time. This is enough to measure the delivery delay, and
+/// it is cheap.
 const STAMPED: u64 = 16;
 
-/// Makes the message about a gap from the first and the last position of it.
+/// Makes the message about a gap from the first and the last missed position.
 type GapMessage = dyn Fn(u64, u64) -> Message + Send + Sync;
 
 /// A log of messages with many readers. Clones share one log.
@@ -122,7 +122,7 @@ pub(crate) struct Reader {
 pub struct Appended {
     /// Its position in the log. Positions start at 0 and have no holes.
     pub position: u64,
-    /// The number of clients that it is on its way to.
+    /// The number of readers of the log. An excluded sender does not count.
     pub recipients: usize,
 }
 
@@ -134,7 +134,7 @@ impl Hub {
     }
 
     /// A hub with its own message about a gap: `words` makes it from the first and the last
-    /// position that a reader missed. It is called in the reader's task.
+    /// position that a reader missed. The reader's task calls `words`.
     #[must_use]
     pub fn with_gap_words(
         limits: HubLimits,
@@ -157,8 +157,8 @@ impl Hub {
         }
     }
 
-    /// Appends a message for all readers and wakes the waiting ones. Returns the number of
-    /// clients that it is on its way to. Never waits for a client.
+    /// Appends a message for all readers and wakes the waiting readers. Returns the number of
+    /// readers. Never waits for a client.
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when it is over [`HubLimits::message_bytes`].
@@ -168,7 +168,8 @@ impl Hub {
         Ok(appended.recipients)
     }
 
-    /// Like [`broadcast`](Hub::broadcast), for all readers except `sender`.
+    /// Appends a message for all readers except `sender`, as [`broadcast`](Hub::broadcast)
+    /// does.
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when it is over [`HubLimits::message_bytes`].
@@ -178,9 +179,9 @@ impl Hub {
         Ok(appended.recipients)
     }
 
-    /// Like [`broadcast`](Hub::broadcast), for a message that contains its own position:
-    /// `write` makes it from the position. It runs under the log's lock, because otherwise two
-    /// messages could get each other's position. So it must be short and must not use this hub.
+    /// Appends a message that contains its own position: `write` makes the message from the
+    /// position. `write` runs under the log's lock, because otherwise two messages could get
+    /// each other's position. So it must be fast and must not use this hub.
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when it is over [`HubLimits::message_bytes`].
@@ -201,8 +202,8 @@ impl Hub {
         log.oldest..log.end()
     }
 
-    /// The message for a reader that missed these positions. The number is an upper limit: a
-    /// client's own messages would not have been sent back to it.
+    /// The message for a reader that missed these positions. The number in it is an upper
+    /// limit: it includes the reader's own messages, which a reader may not receive.
     pub(crate) fn gap_message(&self, from: u64, to: u64) -> Message {
         match &self.shared.gap_message {
             Some(message) => message(from, to),
@@ -213,7 +214,7 @@ impl Hub {
         }
     }
 
-    /// Whether both are the same log.
+    /// Whether `other` is the same log.
     pub(crate) fn is(&self, other: &Hub) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
@@ -234,8 +235,8 @@ impl Hub {
         if size > limit {
             return Err(Error::MessageTooLarge { size, limit });
         }
-        // A received message is a slice of a large read buffer and would keep all of it in
-        // memory. With a copy, the limit on bytes holds.
+        // A received message is a slice of a large read buffer. It would keep the whole buffer
+        // in memory, which the limit on bytes does not count. So copy the message.
         let message = message.compact();
         let stamp = position.is_multiple_of(STAMPED).then(Instant::now);
         log.push(Entry {
@@ -260,8 +261,8 @@ impl Hub {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Log> {
-        // A std mutex: held for a few instructions and never across an await. The code that
-        // can panic under it runs before the first change, so a poisoned lock guards a valid log.
+        // A std mutex: locked for a few instructions, and never across an await. Code that can
+        // panic runs before the first change, so the log is valid even after a panic.
         self.shared
             .log
             .lock()

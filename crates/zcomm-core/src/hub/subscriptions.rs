@@ -1,11 +1,11 @@
 //! The logs that one connection reads.
 //!
-//! Every connection reads its server's log. It may read more logs, such as the rooms of a
-//! chat. Each one costs a cursor, and no task, queue or copy. All cursors fill the same batch,
-//! so the new entries of all logs leave with one flush.
+//! Every connection reads its server's log. It may read more logs, such as the rooms of a chat.
+//! Each log costs a cursor, but no task, queue or copy. All cursors fill one batch, so one
+//! flush sends the new entries of all logs.
 //!
-//! The order within one log is exact. Between two logs there is none: that would need one lock
-//! around both. The cursors take turns, so a busy log does not delay the others.
+//! The order within one log is exact. Between two logs, no order is guaranteed: that would need
+//! one lock for both logs. The cursors take turns, so a busy log does not delay the others.
 
 use std::task::Waker;
 
@@ -21,10 +21,10 @@ use crate::{
 
 /// The cursors of one connection.
 pub(crate) struct Subscriptions {
-    /// The cursor on the server's own log. Most connections have no other, and need no list.
+    /// The cursor on the server's own log. Most connections have no other cursor.
     first: Cursor,
     more: Vec<Cursor>,
-    /// The cursor whose turn it is: 0 is the first one, then the others.
+    /// The cursor to read next: 0 is `first`, 1 is the first cursor in `more`.
     turn: usize,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct BatchSummary {
     pub(crate) entries: usize,
     /// The number of gaps.
     pub(crate) gaps: u64,
-    /// The earliest time at which one of the entries was appended, as far as it is known.
+    /// The earliest append time of the entries; `None` if none of the times is known.
     pub(crate) oldest: Option<Instant>,
 }
 
@@ -50,7 +50,7 @@ impl Subscriptions {
         }
     }
 
-    /// Adds a cursor, or replaces the one on the same log.
+    /// Adds a cursor, or replaces the cursor on the same log.
     pub(crate) fn add(&mut self, cursor: Cursor) {
         let known = self.all().find(|known| known.hub().is(cursor.hub()));
         if let Some(known) = known {
@@ -91,7 +91,7 @@ impl Subscriptions {
                     space.subtract(&message);
                     batch.push(message);
                     summary.gaps += 1;
-                    // The same cursor goes on, with the entries after the gap.
+                    // Continue with the same cursor, which reads the entries after the gap.
                     caught_up = 0;
                     continue;
                 }
@@ -102,7 +102,7 @@ impl Subscriptions {
         summary
     }
 
-    /// Call this when the waker changes.
+    /// Call this when the task's waker changes.
     pub(crate) fn forget_waker(&mut self) {
         self.all().for_each(Cursor::forget_waker);
     }
@@ -112,7 +112,7 @@ impl Subscriptions {
     }
 }
 
-/// The earlier of two times, as far as they are known.
+/// The earlier of two times; a time that is not known does not count.
 pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(batch.oldest, Some(Instant::now()));
     }
 
-    /// A client that returns after an hour reads that hour, and no delivery was slow.
+    /// A client that reconnects after an hour reads old messages. Their age is not a delay.
     #[tokio::test(start_paused = true)]
     async fn history_does_not_count_as_a_delay() {
         let limits = HubLimits {

@@ -1,13 +1,13 @@
 //! The metrics of one server.
 //!
-//! A counter only grows. A monitor that reads it twice knows how much happened in between, and
-//! a lost reading loses nothing. Durations go into histograms, because an average hides the one
-//! client in a hundred that waits.
+//! A counter only grows. A monitor reads it twice and knows how many events happened in
+//! between. If one reading is lost, the next one includes its events. Durations go into
+//! histograms: an average would hide the one client in a hundred that waits.
 //!
 //! Each connection counts its messages itself (`tally`). This file counts rare events: a client
-//! connects, leaves, is refused, is slow. All label values are known beforehand, so a client
-//! cannot add one. In production, alert on refusals by reason, slow clients, and the delivery
-//! delay.
+//! connects, leaves, is refused, is slow. All label values are fixed in the code, so a client
+//! cannot add a value. In production, alert on refusals by reason, slow clients, and the
+//! delivery delay.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::access::refusal::Refusal;
 
 /// The close codes with their own counter (RFC 6455 section 7.4.1 and its registry). 1005 and
-/// 1006 are never sent: they mean a Close frame without a code, and no Close frame.
+/// 1006 are never sent: 1005 means a Close frame without a code, 1006 means no Close frame.
 const CLOSE_CODES: [&str; 15] = [
     "1000", "1001", "1002", "1003", "1005", "1006", "1007", "1008", "1009", "1010", "1011", "1012",
     "1013", "1014", OTHER,
@@ -29,7 +29,7 @@ const CLOSE_CODES: [&str; 15] = [
 const OTHER: &str = "other";
 /// A client that was refused without a response: its handshake took too long.
 pub(crate) const TIMEOUT: &str = "timeout";
-/// A client that was refused without a response: even the waiting room was full.
+/// A client that was refused without a response: there was no slot left to send a 503.
 pub(crate) const DROPPED: &str = "dropped";
 
 /// The metrics of one server, without those of its connections.
@@ -68,8 +68,8 @@ impl Metrics {
         }
     }
 
-    /// The number of refused requests. A connection without a request is not one: browsers open
-    /// connections that they then do not need.
+    /// The number of refused requests. A connection without a request does not count: browsers
+    /// open connections that they may never use.
     pub(crate) fn refused(&self) -> u64 {
         let answered = |reason: &str| reason != TIMEOUT && reason != DROPPED;
         let refusals = self.refusals.all().filter(|(reason, _)| answered(reason));
@@ -83,7 +83,7 @@ impl Metrics {
     }
 }
 
-/// One counter for each of some label values.
+/// A metric with one counter for each label value.
 #[derive(Debug)]
 pub(crate) struct LabelledCounters(Box<[(&'static str, Counter)]>);
 
@@ -93,7 +93,7 @@ impl LabelledCounters {
         LabelledCounters(counters.collect())
     }
 
-    /// Adds one for this label value, or for `other`.
+    /// Adds 1 to the counter of this label value. An unknown value counts as `other`.
     pub(crate) fn add(&self, value: &str) {
         let find = |value| self.0.iter().find(|(known, _)| *known == value);
         if let Some((_, counter)) = find(value).or_else(|| find(OTHER)) {
@@ -101,7 +101,7 @@ impl LabelledCounters {
         }
     }
 
-    /// The label values with their numbers.
+    /// The label values and their counts.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counters = self.0.iter();
         counters.map(|(value, counter)| (*value, counter.get()))
@@ -123,7 +123,8 @@ mod tests {
         assert_eq!(counted, [("1000", 1), ("1008", 2), ("other", 3)]);
     }
 
-    /// 1015 is for clients: a server whose TLS handshake failed has no connection to count.
+    /// A server never counts 1015: after a failed TLS handshake there is no WebSocket
+    /// connection.
     #[test]
     fn every_code_of_the_registry_that_can_end_a_connection_is_counted() {
         let known = CLOSE_CODES_OF_THE_COURSE.iter().map(|known| known.code);

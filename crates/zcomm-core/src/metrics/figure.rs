@@ -1,18 +1,18 @@
-//! The metrics of an application, beside those of its server.
+//! The metrics of an application, in addition to the metrics of its server.
 //!
-//! A server knows connections and messages; only a chat knows rooms. So an application passes in
-//! a function that returns its current metrics, and each request for `/metrics` calls it. No
-//! number has to be kept up to date in two places.
+//! A server knows connections and messages; only a chat knows rooms. So an application passes
+//! in a function that returns its current metrics. Each request for `/metrics` calls the
+//! function, so no number is stored in two places.
 //!
-//! Use a label with few values. A monitor keeps a series for each value for months; a label with
-//! the names of users would fill its disk.
+//! Use a label with few values. For each value, a monitor stores a series of numbers for
+//! months. A label with the names of users would fill the monitor's disk.
 
-/// The type of a metric, in Prometheus's words.
+/// The type of a metric, with the name that Prometheus uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FigureKind {
-    /// It goes up and down, such as the number of members of a room.
+    /// A number that goes up and down, such as the number of members of a room.
     Gauge,
-    /// It only goes up, until the server restarts. Its name ends in `_total`.
+    /// A number that only goes up, until the server restarts. Its name ends in `_total`.
     Counter,
 }
 

@@ -6,11 +6,11 @@
 //! zcomm_connections 3
 //! ```
 //!
-//! This is format version 0.0.4, which every monitor reads. The newer format, OpenMetrics, drops
-//! `_total` from the names of counters and then forbids a gauge of the same name. So counters
-//! are written here with their whole name.
+//! This is format version 0.0.4, which every monitor reads. The newer format, OpenMetrics,
+//! removes `_total` from the name of a counter, and forbids a gauge with the resulting name. So
+//! this file writes counters with their whole name.
 //!
-//! A name never changes its meaning, because graphs depend on it.
+//! The meaning of a name never changes, because graphs depend on the name.
 
 use std::{
     fmt,
@@ -37,7 +37,7 @@ use crate::{
 /// The media type of the text.
 pub(crate) const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The most label values of one metric that are shown.
+/// The maximum number of label values that are shown for one metric.
 const MAX_VALUES: usize = 1024;
 
 /// Returns the current metrics of an application.
@@ -193,7 +193,7 @@ fn owned<'v>(values: impl IntoIterator<Item = (&'v str, u64)>) -> Vec<(String, u
         .collect()
 }
 
-/// Writes one metric after the other.
+/// Writes metrics, one after the other.
 struct Writer<'a> {
     encoder: DescriptorEncoder<'a>,
 }
@@ -208,7 +208,7 @@ impl Writer<'_> {
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let kind = MetricType::Counter;
         let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
-        // As a gauge is written: a counter's name would get a second `_total`.
+        // Written like a gauge: as a counter, the name would get a second `_total`.
         metric.encode_gauge(&value)
     }
 

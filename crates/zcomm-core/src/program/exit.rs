@@ -1,8 +1,8 @@
-//! The frame of every lesson, from start to exit code.
+//! Runs a program, reports its error and returns its exit code.
 //!
-//! A program that fails must print a sentence on stderr, whatever `RUST_LOG` says, and return
-//! an exit code: 78 if a setting must change, otherwise 1. And the last log lines must be
-//! written before the process ends. All three are easy to forget in a `main`.
+//! A program that fails must print the error on stderr, even if `RUST_LOG` hides errors. It
+//! must return an exit code: 78 if a setting must change, otherwise 1. It must write the last
+//! log lines before the process ends. These three duties are easy to forget in a `main`.
 
 use std::{
     future::Future,

@@ -1,14 +1,14 @@
-//! The log: on by default, one line for each event, readable from the back row.
+//! The log. It is on by default, with one line for each event.
 //!
-//! A silent terminal is a bug in a lesson, so the default level is `info` and needs no
-//! environment variable; `RUST_LOG=debug` shows more, `RUST_LOG=warn` only problems. The time
-//! is the number of seconds since the start, because a class asks "how long after".
+//! A lesson that prints nothing looks broken, so the default level is `info` and needs no
+//! environment variable. `RUST_LOG=debug` shows more, `RUST_LOG=warn` only problems. Each line
+//! begins with the seconds since the start, so a class can see how long something took.
 //!
-//! The libraries below stay at `info` whatever `RUST_LOG` says: at `trace` they print every
+//! Some libraries stay at `info` even if `RUST_LOG` says otherwise: at `trace` they print every
 //! frame and the address of every request, and an address can contain a token.
 //!
-//! A thread writes the lines, so a terminal that takes no output cannot stop the server. Lines
-//! above a rate limit, and lines that do not fit into the queue, are dropped and counted.
+//! A thread writes the lines, so a terminal that accepts no output cannot stop the server.
+//! Lines above a rate limit, and lines that do not fit into the queue, are dropped and counted.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -45,10 +45,10 @@ const LINES: Rate = Rate {
 };
 
 /// Starts logging to stdout for the whole program, or to stderr when an X-ray writes JSON to
-/// stdout for another program. Call it first, once; a second call changes nothing. Keep what it
-/// returns until the end of `main`.
+/// stdout for another program. Call it once, before everything else: a second call changes
+/// nothing. Keep the returned value until the end of `main`.
 pub(crate) fn init() -> Logs {
-    // `Config::from_env`, which comes next, reports a broken `.zEnv`.
+    // Ignore a broken `.zEnv` here: `Config::from_env`, which runs next, reports it.
     let settings = Settings::load().unwrap_or_default();
     let form = settings.get("WEBSOCKET_XRAY").map(xray);
     let (to, terminal): (Box<dyn Write + Send>, bool) = match form {
@@ -80,9 +80,9 @@ pub(crate) fn init() -> Logs {
     Logs(lines)
 }
 
-/// What `RUST_LOG` asks for; `None` if it is not a filter.
+/// Parses the value of `RUST_LOG`; `None` if the value is not a filter.
 fn filter(wanted: &str) -> Option<Targets> {
-    // `Targets` would take a lone word that is not a level for a target, and show nothing.
+    // `Targets` would read a single word that is not a level as a target, and show nothing.
     let lone_word = !wanted.contains(['=', ',']) && wanted.parse::<LevelFilter>().is_err();
     let targets = wanted.parse().ok();
     targets.filter(|_| !wanted.is_empty() && !lone_word)
@@ -102,18 +102,18 @@ impl FormatTime for SinceStart {
     }
 }
 
-/// Writes the last lines when it is dropped, which takes at most a second.
+/// Dropping it writes the last lines. This takes at most a second.
 #[must_use = "keep it until the end of main, or the last lines may be lost"]
 pub(crate) struct Logs(Arc<Lines>);
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        // The subscriber keeps the lines to the end of the process, so they are not dropped.
+        // The subscriber keeps `Lines` until the process ends, so `Lines` is never dropped.
         self.0.writer.close();
     }
 }
 
-/// Where `tracing` puts each line.
+/// Receives each line from `tracing`.
 struct Lines {
     writer: BackgroundWriter<Vec<u8>>,
     budget: Mutex<Budget>,
@@ -136,8 +136,8 @@ impl Write for &Lines {
     }
 }
 
-/// Writes lines there. It reports the first error on stderr and goes on: a full disk may have
-/// space again.
+/// Returns a function that writes lines to `to`. It reports the first error on stderr and
+/// continues: a full disk may have space again later.
 fn write_to(mut to: impl Write) -> impl FnMut(WriterStep<Vec<u8>>) -> io::Result<()> {
     let mut reported = false;
     move |step| {

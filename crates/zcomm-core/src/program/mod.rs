@@ -1,4 +1,4 @@
-//! The frame around a program: exit code, logs, the signal to stop.
+//! What every program needs: an exit code, logs, and the signal to stop.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod logging;

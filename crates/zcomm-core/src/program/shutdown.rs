@@ -1,10 +1,10 @@
 //! The signal to stop.
 //!
 //! Ctrl-C in a terminal, SIGTERM from a service manager and a closed console on Windows all
-//! mean: finish, then end. Every client gets a Close frame with the reason. If a server ends
-//! without it, its clients cannot know why.
+//! mean: finish, then end. Every client gets a Close frame with the reason. Without this frame,
+//! clients could not know why the server ended.
 //!
-//! A second signal ends the program at once. Only this file ends the process.
+//! A second signal ends the program at once. No other file ends the process.
 //!
 //! In production, the server first reports that it is not ready, and waits until the load
 //! balancer sends no new clients.
@@ -15,8 +15,8 @@ use std::task::Poll;
 
 /// Waits for the signal to stop. A second signal ends the program with exit code 130.
 ///
-/// Signals are caught from this call on, not from the first poll: Ctrl-C must not kill a
-/// program between its first line and its first wait. Call it inside the tokio runtime.
+/// It catches signals as soon as it is called. The first poll would be too late: Ctrl-C could
+/// kill the program before it. Call it inside the tokio runtime.
 pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
     let mut signals = Signals::new();
     async move {
@@ -38,7 +38,7 @@ impl Signals {
     fn new() -> Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter();
-        // Without a handler, the signal ends the program.
+        // If this fails, the signal ends the program at once.
         let warn = |error: &std::io::Error| tracing::warn!("cannot catch signals: {error}");
         Signals(
             kinds

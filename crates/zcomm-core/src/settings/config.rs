@@ -1,12 +1,12 @@
 //! The settings of a server: every field, its default and its limits.
 //!
-//! A setting is parsed once, at the start, and a wrong value stops the program. A value that a
-//! default replaces without a word is how protection gets lost: `REQUIRE_AUTH=on`, read as
-//! "off", was a real bug.
+//! A setting is parsed once, at the start, and a wrong value stops the program. A default that
+//! silently replaces a wrong value can remove protection: `REQUIRE_AUTH=on`, read as "off", was
+//! a real bug.
 //!
 //! [`Config`] is a plain struct: a lesson that needs authentication writes
 //! `Config { require_auth: true, ..Config::from_env()? }`. The fields without a setting are
-//! limits that a lesson has no reason to change.
+//! limits that no lesson needs to change.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -31,7 +31,7 @@ use crate::{
     xray::Xray,
 };
 
-/// The settings of a server. `Default` is safe: loopback only, and every resource limited.
+/// The settings of a server. `Default` is safe: loopback only, with limits for every resource.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `WEBSOCKET_HOST`: the address or name to listen on. Default 127.0.0.1.
@@ -40,8 +40,8 @@ pub struct Config {
     pub port: u16,
     /// `WEBSOCKET_REQUIRE_AUTH`: whether a client must show a token. Default false.
     pub require_auth: bool,
-    /// `WEBSOCKET_TOKEN`: the shared token. Without one, a server that requires a token makes
-    /// a new one at its start.
+    /// `WEBSOCKET_TOKEN`: the token that all clients share. `None`: a server that requires a
+    /// token makes a new token at its start.
     pub token: Option<Token>,
     /// `WEBSOCKET_TOKENS`: more tokens, at most 256, each with the name of its client.
     pub tokens: Vec<NamedToken>,
@@ -49,20 +49,21 @@ pub struct Config {
     /// own pages. `None`: on loopback, every loopback origin at the server's port and `null`;
     /// elsewhere no other origin.
     pub allowed_origins: Option<Vec<Origin>>,
-    /// `WEBSOCKET_ALLOWED_HOSTS`: the names for which the server answers, in addition to its
-    /// addresses. Port 0 means the server's port.
+    /// `WEBSOCKET_ALLOWED_HOSTS`: the host names that the server accepts in a request, in
+    /// addition to its addresses. Port 0 means the server's port.
     pub allowed_hosts: Vec<Authority>,
     /// `WEBSOCKET_MAX_CONNECTIONS`: the maximum number of connections, including unfinished
     /// handshakes, 1 to 1,000,000. Default 1,000.
     pub max_connections: usize,
-    /// `WEBSOCKET_MAX_CONNECTIONS_PER_IP`: the same for one address; an IPv6 network /64
-    /// counts as one address. `None`: 50 for other machines, no limit for this machine.
+    /// `WEBSOCKET_MAX_CONNECTIONS_PER_IP`: the maximum number of connections from one address.
+    /// An IPv6 network /64 counts as one address. `None`: 50 for other machines, no limit for
+    /// this machine.
     pub max_connections_per_ip: Option<usize>,
     /// `WEBSOCKET_MAX_MESSAGE_BYTES`: the largest message that a client may send, 1 byte to
     /// 64 MiB. Default 64 KiB.
     pub max_message_bytes: usize,
-    /// `WEBSOCKET_RATE_LIMIT`: messages per second of one connection. The limits of bytes and
-    /// of control frames follow from it; `None` (`off`) removes all three. Default 20.
+    /// `WEBSOCKET_RATE_LIMIT`: messages per second from one client, by default 20. It also sets
+    /// the limits of bytes and of control frames. `None` (`off`) removes all three limits.
     pub rate_limit: Option<u32>,
     /// `WEBSOCKET_PING_INTERVAL`: the time between two pings to a client, 0.1 s to an hour.
     /// Default 20 s.
@@ -74,7 +75,7 @@ pub struct Config {
     /// and the private key with which the server speaks `wss://` and `https://`. Default
     /// `None`: `ws://` and `http://`.
     pub tls: Option<Identity>,
-    /// `WEBSOCKET_REFUSE`: the answer to a wrong token. Default close.
+    /// `WEBSOCKET_REFUSE`: how the server answers a wrong token. Default `Close`.
     pub refuse: RefuseBy,
     /// `WEBSOCKET_XRAY`, or the argument `--xray`: shows every byte of every connection,
     /// decrypted, so every message is readable. Default `None`: off.
@@ -88,12 +89,12 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// The time limit from the first byte of a message to its last. Default 10 s.
     pub message_timeout: Duration,
-    /// The time limit for a client to take everything that is written to it, or at least
-    /// 64 KiB of it. Default 5 s.
+    /// The time limit for a client to accept all data that is written to it, or at least 64 KiB
+    /// of it. Default 5 s.
     pub flush_timeout: Duration,
     /// The time limit from the stop signal to the end of the last connection. Default 5 s.
     pub stop_timeout: Duration,
-    /// The settings file that was read; the start-up line names it.
+    /// The settings file that was read. The start-up line shows its name.
     pub settings_file: Option<PathBuf>,
 }
 
@@ -132,9 +133,9 @@ impl Config {
     /// and `.zEnv` overrides the defaults. `--xray` is the only argument.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a value that is not one of the accepted forms,
-    /// [`Error::SettingMissing`], [`Error::SettingsFile`] for a file that cannot be read,
-    /// [`Error::Certificate`] and [`Error::Argument`].
+    /// [`Error::Setting`] for a wrong value, [`Error::SettingMissing`] for a missing setting of
+    /// TLS, [`Error::SettingsFile`] for a file that cannot be read, [`Error::Certificate`] for
+    /// a certificate that cannot be used, [`Error::Argument`] for an unknown argument.
     pub fn from_env() -> Result<Config> {
         let settings = Settings::load()?;
         match &settings.argument {
@@ -143,11 +144,11 @@ impl Config {
         }
     }
 
-    /// Reads the settings over other defaults, for a program that has its own port and parses
-    /// its own arguments.
+    /// Reads the settings, with `default` for the settings that are not set. It is for a
+    /// program that has its own port and parses its own arguments.
     ///
     /// # Errors
-    /// As [`from_env`](Config::from_env), except for arguments.
+    /// The errors of [`from_env`](Config::from_env), except [`Error::Argument`].
     pub fn from_env_over(default: Config) -> Result<Config> {
         Config::checked(&Settings::load()?, default)
     }
@@ -173,12 +174,12 @@ impl Config {
         settings.read_into(&mut config.port, "WEBSOCKET_PORT", number(0_u16, 65535))?;
         config.read_access(settings)?;
         config.read_limits(settings)?;
-        // The spaces of this one count.
+        // The spaces of this setting count, so it is not trimmed.
         if let Some(text) = settings.get_exact("ECHO_PREFIX") {
             config.echo_prefix = checked("ECHO_PREFIX", text, prefix)?;
         }
         config.settings_file = settings.file.clone();
-        // The last, because it starts a thread.
+        // Read this last: it starts a thread, which a later error would make useless.
         config.xray = Xray::from_settings(settings)?.or(config.xray);
         Ok(config)
     }
@@ -244,7 +245,7 @@ impl Config {
     }
 }
 
-/// Reads the files that the settings of TLS name; logs what is odd about them.
+/// Reads the files that the settings of TLS name, and logs warnings about them.
 fn tls(settings: &Settings) -> Result<Option<Identity>> {
     let Some(TlsFiles { certificate, key }) = tls_files(settings)? else {
         return Ok(None);
@@ -256,12 +257,12 @@ fn tls(settings: &Settings) -> Result<Option<Identity>> {
     Ok(Some(identity))
 }
 
-/// The limits of one connection. All follow from `WEBSOCKET_RATE_LIMIT` and
+/// The limits of one connection. All are computed from `WEBSOCKET_RATE_LIMIT` and
 /// `WEBSOCKET_MAX_MESSAGE_BYTES`, so they cannot contradict each other: the largest message
 /// always fits, in both directions.
 impl Config {
-    /// The largest message to send (bytes): twice the largest message received, and 64 KiB, so
-    /// that an answer to it always fits.
+    /// The largest message to send (bytes): 64 KiB plus twice the largest message received. So
+    /// the answer to a message always fits.
     pub(crate) fn max_send_bytes(&self) -> usize {
         64 * 1024 + 2 * self.max_message_bytes
     }
@@ -271,14 +272,14 @@ impl Config {
         self.rate(1.0, 2.0)
     }
 
-    /// The rate limit of pings and pongs: half as many.
+    /// The rate limit of pings and pongs: half of the rate limit of messages.
     pub(crate) fn control_rate(&self) -> Option<Rate> {
         self.rate(0.5, 1.0)
     }
 
-    /// The rate limit of bytes. Up to 20 messages per second it is one message of full size
-    /// per second, and four after a pause; above 20 it grows in proportion. It is at least
-    /// 4 KiB, because the headers of tiny frames count too.
+    /// The rate limit of bytes: one message of the largest size per second, and four after a
+    /// pause. Above 20 messages per second, the limit grows in proportion. It is at least 4 KiB
+    /// per second, because the headers of tiny frames count too.
     pub(crate) fn byte_rate(&self) -> Option<Rate> {
         self.rate_limit.map(|limit| {
             let bytes =
@@ -426,7 +427,8 @@ mod tests {
         }
     }
 
-    /// s12: all three settings or none. Half of them never ends in plain text.
+    /// s12: TLS needs all three settings. A server with one or two of them does not use plain
+    /// text.
     #[test]
     fn s12_tls_half_set_is_refused() {
         let read = |pairs: &[(&str, &str)]| config(pairs).map(|config| config.tls.is_some());

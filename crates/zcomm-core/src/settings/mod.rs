@@ -1,4 +1,4 @@
-//! Settings: where they come from, the forms that each accepts, and the resulting `Config`.
+//! Settings: their sources, the accepted forms of each setting, and the resulting `Config`.
 
 // From the bottom up; blank lines keep rustfmt from sorting.
 pub(crate) mod table;

@@ -1,9 +1,9 @@
 //! The forms that the value of a setting may have.
 //!
-//! Each function reads one kind of value, or returns the forms that it accepts. It accepts
-//! what people write (`on`, `Yes`, a slash at the end of an origin) if that has one meaning
-//! only. It refuses everything else: a guess that weakens protection is worse than a server
-//! that does not start.
+//! Each function parses one kind of value. Its error lists the accepted forms. It accepts what
+//! people write (`on`, `Yes`, a slash at the end of an origin) if this can mean only one thing.
+//! It rejects everything else: a wrong guess could weaken protection, which is worse than a
+//! server that does not start.
 
 use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
@@ -20,13 +20,13 @@ use crate::{
     xray::Form,
 };
 
-/// The largest number of named tokens: each handshake is compared with all of them.
+/// The maximum number of named tokens. Each handshake compares its token with all of them.
 const MAX_NAMED_TOKENS: usize = 256;
 /// The largest `ECHO_PREFIX` (bytes).
 const MAX_PREFIX: usize = 1024;
 
 impl Settings {
-    /// Reads a setting with its parser; `None` if it is not set.
+    /// Parses a setting with `parse`; `None` if the setting is not set.
     pub(crate) fn read<T, E: Display>(
         &self,
         name: &'static str,
@@ -36,7 +36,7 @@ impl Settings {
         value.transpose()
     }
 
-    /// Reads a setting into a field, which stays as it is if the setting is not set.
+    /// Parses a setting into `field`. If the setting is not set, `field` does not change.
     pub(crate) fn read_into<T, E: Display>(
         &self,
         field: &mut impl From<T>,
@@ -50,7 +50,7 @@ impl Settings {
     }
 }
 
-/// Parses the value of a setting; the error shows it, unless it may be a secret.
+/// Parses the value of a setting. The error shows the value, or `***` if it may be a secret.
 pub(crate) fn checked<T, E: Display>(
     name: &'static str,
     value: &str,
@@ -103,7 +103,7 @@ pub(crate) fn refuse(text: &str) -> Result<RefuseBy, &'static str> {
     }
 }
 
-/// How the X-ray is written; `None` for off.
+/// The format of the X-ray; `None` for off.
 pub(crate) fn xray(text: &str) -> Result<Option<Form>, &'static str> {
     if text.eq_ignore_ascii_case("json") {
         return Ok(Some(Form::Json));
@@ -147,8 +147,8 @@ fn entries(text: &str) -> impl Iterator<Item = &str> {
     entries.filter(|entry| !entry.is_empty())
 }
 
-/// `alice:…,bob:…`. An error names the place of the entry, not its text: an entry without a
-/// name may be a secret.
+/// A list such as `alice:…,bob:…`. An error gives the number of the wrong entry, not its text:
+/// an entry without a name may be a secret.
 pub(crate) fn named_tokens(text: &str) -> Result<Vec<NamedToken>, String> {
     let mut tokens: Vec<NamedToken> = Vec::new();
     for (at, entry) in entries(text).enumerate() {
@@ -186,7 +186,7 @@ pub(crate) fn file(text: &str) -> Result<PathBuf, &'static str> {
 pub(crate) fn origin(text: &str) -> Result<Origin, String> {
     match text {
         "*" => Err("* would allow every web site: list the origins instead".into()),
-        // A double-clicked page sends `null`; its user sees `file://` in the address bar.
+        // A double-clicked page sends `null`, but the address bar shows `file://`.
         "file://" => Ok(Origin::Null),
         _ => Origin::parse(text.strip_suffix('/').unwrap_or(text)).ok_or_else(|| {
             "expected origins such as https://app.example.com or http://localhost:3000, with \

@@ -1,8 +1,8 @@
-//! A review of the settings, for a tool that asks what is wrong with them.
+//! A review of the settings, for a tool that shows the mistakes in them.
 //!
-//! A server reads its settings to start: it logs a warning, and an error ends it. A review
-//! reads them by the same rules and returns all of it. Certificate files are named and not
-//! opened, so a bad file cannot hide other mistakes.
+//! A server reads its settings at the start: it logs each warning, and stops at the first
+//! error. A review follows the same rules, but returns the warnings and the error. It does not
+//! open the certificate files, so a bad file cannot hide other mistakes.
 
 use std::path::{Path, PathBuf};
 
@@ -20,14 +20,14 @@ use crate::{
 pub struct SettingsReview {
     /// The settings file, if the working directory has one, even if it cannot be read.
     pub file: Option<PathBuf>,
-    /// Whether the file holds a secret: a token other than the course's. True if the file
-    /// cannot be read.
+    /// Whether the file contains a secret: a token other than the course's public token. True
+    /// if the file cannot be read.
     pub holds_secret: bool,
     /// Mistakes that do not stop a server: unknown names, and names that are set twice.
     pub warnings: Vec<String>,
     /// The settings without TLS, or the first error that stops a server.
     pub config: Result<Config>,
-    /// The files of TLS, if it is on.
+    /// The files of the certificate and the key, if TLS is on.
     pub tls_files: Option<TlsFiles>,
 }
 

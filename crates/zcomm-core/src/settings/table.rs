@@ -1,20 +1,19 @@
-//! The table of settings: name, default, accepted forms and meaning of each.
+//! The table of settings: the name, default, accepted forms and meaning of each setting.
 //!
-//! Other places take the names from here: the check for misspelt names, and
-//! `docs/reference/settings.md`, which a test generates. The tests below compare the table with
-//! the code that reads the settings: a default with `Config::default()`, a form with the error
-//! for a wrong value.
+//! The check for unknown names uses this table. A test generates `docs/reference/settings.md`
+//! from it. The tests below compare each default with `Config::default()`, and the accepted
+//! forms with the error for a wrong value.
 
 /// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownSetting {
     /// Its name, in the environment and in `.zEnv`.
     pub name: &'static str,
-    /// The value that counts if the setting is not set; `None` if `meaning` describes it.
+    /// The value if the setting is not set. `None`: `meaning` says what happens then.
     pub default: Option<&'static str>,
-    /// The accepted forms, as the error for any other value lists them.
+    /// The accepted forms, in the same words as in the error for a wrong value.
     pub forms: &'static str,
-    /// What the setting does, and what happens without it.
+    /// What the setting does, and what happens if it is not set.
     pub meaning: &'static str,
 }
 

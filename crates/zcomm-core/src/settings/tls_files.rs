@@ -1,7 +1,7 @@
-//! The files with which a server speaks TLS.
+//! The files of a server's certificate and private key.
 //!
-//! Three settings belong together: set all of them or none. Half of them is a mistake, and a
-//! mistake must not end in plain text.
+//! To switch TLS on, set all three settings. If one is missing, the server does not start: a
+//! mistake must not lead to plain text.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// The files that the settings name; they are not opened. `None` if TLS is off.
+/// Returns the files that the settings name, and does not open them. `None` if TLS is off.
 pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
     let on = settings.read("WEBSOCKET_SSL_ENABLED", switch)?;
     let certificate = settings.read("WEBSOCKET_SSL_CERT", file)?;

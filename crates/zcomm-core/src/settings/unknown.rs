@@ -1,8 +1,9 @@
 //! Names that look like settings but are not.
 //!
-//! A misspelt setting has no effect, which is hard to see: a server with `WEBSOCKET_TOKN` has
-//! no token. So each unknown name gets a warning with the nearest setting. A misspelt name of
-//! a TLS setting stops the program: without the setting, the server would speak plain text.
+//! A setting with a typing error has no effect, which is hard to see: a server with
+//! `WEBSOCKET_TOKN` has no token. So each unknown name causes a warning with the most similar
+//! name. An unknown name that begins like a TLS setting stops the program: without the setting,
+//! the server would send plain text.
 
 use crate::{
     error::{Error, Result},
@@ -12,7 +13,7 @@ use crate::{
 /// A warning for each name with the prefix `WEBSOCKET_` that is not in the table of settings.
 ///
 /// # Errors
-/// [`Error::SettingMissing`] for a misspelt name that is meant to switch TLS on.
+/// [`Error::SettingMissing`] for an unknown name that seems to switch TLS on.
 pub(crate) fn unknown_names(settings: &Settings) -> Result<Vec<String>> {
     let names = settings.names("WEBSOCKET_");
     let unknown = names.filter(|name| !SETTINGS.iter().any(|known| known.name == *name));

@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl Xray {
-    /// Starts the X-ray that `WEBSOCKET_XRAY` or `--xray` asks for, in a program without a
-    /// [`Config`](crate::Config).
+    /// Starts an X-ray if `WEBSOCKET_XRAY` or `--xray` switches it on. It is for a program
+    /// without a [`Config`](crate::Config).
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for a value that is not off, on or json,

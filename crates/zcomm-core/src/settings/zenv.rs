@@ -1,14 +1,14 @@
-//! Where settings come from: the process environment, then the file `.zEnv`. The X-ray can be
-//! an argument, too.
+//! Settings come from the process environment and the file `.zEnv`. The argument `--xray` is a
+//! setting, too.
 //!
-//! The environment wins, so `WEBSOCKET_PORT=9000 cargo run …` works for one run. The file is
-//! read from the working directory only: a search through the parent directories could find a
-//! file that the user has forgotten. Its values do not enter the process environment, where
-//! every child process and crash report would see the token.
+//! The environment overrides the file, so `WEBSOCKET_PORT=9000 cargo run …` works for one run.
+//! The file is read from the working directory only: a search through the parent directories
+//! could find a file that the user has forgotten. The file's values are not copied into the
+//! process environment, where every child process and crash report could read the token.
 //!
-//! A file is used whole or not at all. Each line is parsed by itself, so an error can name it.
-//! `$` is refused outside single quotes, because it would start a substitution and cut a token
-//! in half.
+//! If one line is wrong, the whole file is rejected. Each line is parsed by itself, so the
+//! error can give the line number. A `$` outside single quotes is an error: it would start a
+//! substitution and cut a token in half.
 //!
 //! This is the only file that reads the environment.
 
@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     values: BTreeMap<String, String>,
     /// The file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
-    /// Whether a value of the file is a secret; the course's public token is not.
+    /// Whether the file contains a secret. The course's public token is not a secret.
     pub(crate) secret_in_file: bool,
     /// Mistakes in the file that do not stop the program.
     pub(crate) warnings: Vec<String>,
@@ -46,7 +46,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads `.zEnv`, the environment and the arguments; later ones override earlier ones.
+    /// Reads `.zEnv`, the environment and the arguments. Each source overrides the previous
+    /// ones.
     pub(crate) fn load() -> Result<Settings> {
         let mut settings = Settings::default();
         settings.load_file(Path::new(FILE))?;
@@ -65,8 +66,8 @@ impl Settings {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Every name that starts with `prefix`, in any case: `websocket_port` is not a setting,
-    /// but its writer believes that it is.
+    /// Every name that starts with `prefix`, in upper or lower case: `websocket_port` is not a
+    /// setting, but its author believes that it is.
     pub(crate) fn names(&self, prefix: &'static str) -> impl Iterator<Item = &str> {
         let known = move |name: &&str| name.to_ascii_uppercase().starts_with(prefix);
         self.values.keys().map(String::as_str).filter(known)
@@ -137,7 +138,7 @@ impl Settings {
                 self.values.insert(name, value.to_owned());
                 continue;
             }
-            // The text behind =, or an argument that is not an option, could be a secret.
+            // The text after `=`, or an argument that is not an option, could be a secret.
             let option = if option.starts_with('-') {
                 option
             } else {
@@ -188,7 +189,7 @@ fn shown(line: &str) -> &str {
     }
 }
 
-/// Whether a name, or a whole line, is about a secret; a misspelt name counts.
+/// Whether a name or a line seems to contain a secret, even if the name has a typing error.
 fn names_secret(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
     let mut words = ["TOK", "SECRET", "PASS", "-----BEGIN"].iter();

@@ -1,8 +1,8 @@
-//! Whether a client is in the middle of a message (RFC 6455 section 5.4).
+//! Finds out whether a client is in the middle of a message (RFC 6455 section 5.4).
 //!
-//! The codec says when a message is complete, but not whether one has begun. A client that
-//! begins a message and stops would keep our memory for ever, so the time limit on messages
-//! needs to know. This follows the frame headers below the codec, and looks at nothing else.
+//! The codec says when a message is complete, but not when a message has begun. A client that
+//! begins a message and stops would use our memory for ever, so messages have a time limit. To
+//! start it, [`Frames`] reads the frame headers below the codec, and ignores the payload.
 
 use zcomm_xray::{Piece, Splitter};
 
@@ -10,16 +10,16 @@ use zcomm_xray::{Piece, Splitter};
 #[derive(Default)]
 pub(crate) struct Frames {
     splitter: Splitter,
-    /// The last frame of a fragmented message has not begun.
+    /// Whether a fragmented message has begun, but its last frame has not.
     fragmented: bool,
 }
 
 impl Frames {
-    /// Reads the next bytes. Every read of every connection comes through here: it neither
-    /// allocates nor copies a payload.
+    /// Reads the next bytes. Every read of every connection calls this, so it must be fast: it
+    /// neither allocates memory nor copies a payload.
     pub(crate) fn follow(&mut self, mut bytes: &[u8]) {
         while let Some(piece) = self.splitter.next(&mut bytes) {
-            // Control frames come between fragments and end nothing.
+            // Control frames may come between fragments. They do not end the message.
             if let Piece::Header(header) = piece
                 && !header.is_control()
             {
@@ -38,7 +38,7 @@ impl Frames {
 mod tests {
     use super::*;
 
-    /// Each idle connection has one.
+    /// Each connection contains a `Frames`, even an idle one, so it must be small.
     #[test]
     fn it_takes_32_bytes() {
         assert_eq!(size_of::<Frames>(), 32);

@@ -1,14 +1,14 @@
-//! The codec: frames in, messages out, over one socket.
+//! The codec: turns frames into messages, and messages into frames, on one socket.
 //!
 //! tungstenite turns frames into messages and checks the rules of RFC 6455. This file decides
-//! the rest: how much the codec may buffer, that `WouldBlock` is not an error, and which close
-//! code answers which mistake. (tungstenite sends nothing after a protocol error; the client
-//! could not tell its own mistake from a cut cable.)
+//! the rest: how much the codec may buffer, that `WouldBlock` is not an error, and the close
+//! code for each mistake. (tungstenite sends nothing after a protocol error, so a client could
+//! not distinguish its own mistake from a broken network.)
 //!
-//! The stream adapter of tokio-tungstenite is not used: it can be split between two tasks, and
-//! pays for that with two shared wakers each way. One task needs one.
+//! The stream adapter of tokio-tungstenite is not used. Two tasks can share that adapter, so it
+//! needs two wakers for each direction. Here one task owns the socket, and one waker is enough.
 //!
-//! The codec declines compression (permessage-deflate).
+//! The codec does not use compression (permessage-deflate).
 
 use std::{
     future::poll_fn,
@@ -38,17 +38,17 @@ use crate::{
     wire::{meter::Meter, transport::Transport},
 };
 
-/// Bytes of one read. The codec zeroes this buffer before every read and keeps one for each
-/// connection, so a small one is fast. A larger message gets its own buffer.
+/// The size of the read buffer (bytes). Each connection has one, and the codec fills it with
+/// zeros before every read, so a small buffer is fast. A larger message gets its own buffer.
 const READ_BUFFER: usize = 4 * 1024;
-/// The codec writes without waiting for a flush once it holds this many bytes.
+/// When the codec contains this many bytes, it writes them and does not wait for a flush.
 const WRITE_BUFFER: usize = 64 * 1024;
 /// Time limit for writing the last bytes, with the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// After our Close and FIN, input is read and dropped for at most this time …
+/// After our Close frame and FIN, input is read and dropped for at most this time.
 const LINGER: Duration = Duration::from_secs(1);
-/// … and at most this many bytes. A socket that is dropped with unread input makes the kernel
-/// send RST, and the RST can overtake our Close frame.
+/// After our Close frame and FIN, at most this many bytes of input are dropped. If a socket is
+/// closed with unread input, the kernel sends RST. The RST can arrive before our Close frame.
 const LINGER_BYTES: u64 = 1024 * 1024;
 
 /// How a connection ended.
@@ -60,13 +60,13 @@ pub enum End {
     /// This side closed, with this code and reason.
     #[error("this side closed with {0}")]
     ByUs(CloseReason),
-    /// The connection ended without a Close frame. The text is the error of the network.
+    /// The connection ended without a Close frame. The text says why.
     #[error("the connection broke without a Close frame: {0}")]
     Broken(String),
 }
 
 impl End {
-    /// Returns what a client can do about it, for the close reasons of this course's servers.
+    /// Returns what a client can do next, for the close reasons of this course's servers.
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         match self {
@@ -83,13 +83,13 @@ impl End {
         }
     }
 
-    /// The client did not answer a ping in time.
+    /// The end of a client that did not answer a ping in time: close code 1011.
     pub(crate) fn ping_timeout() -> End {
         let reason = "keepalive ping timeout";
         End::ByUs(CloseReason::new(CloseReason::SERVER_ERROR, reason))
     }
 
-    /// The client broke a rule of this server: close code 1008.
+    /// The end of a client that broke a rule of this server: close code 1008.
     pub(crate) fn policy(reason: &str) -> End {
         End::ByUs(CloseReason::new(CloseReason::POLICY, reason))
     }
@@ -102,7 +102,7 @@ pub enum Received {
     Message(Message),
     /// A ping with at most 125 bytes (RFC 6455 section 5.5). Its pong is sent automatically.
     Ping(Bytes),
-    /// A pong: the answer to a ping, or an unsolicited one.
+    /// A pong. It answers a ping, or the other side sends it without a ping.
     Pong(Bytes),
 }
 
@@ -112,8 +112,8 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Takes over a stream after the 101. `early` holds the bytes that the client sent right
-    /// after its request; `max_message` is in bytes.
+    /// The server's end of a stream after the 101 response. `early` contains the bytes that the
+    /// client sent directly after its request. `max_message` is in bytes.
     pub(crate) fn new(
         stream: Transport,
         early: Vec<u8>,
@@ -128,7 +128,7 @@ impl Wire {
     }
 
     /// Does the opening handshake as a client. `max_message` limits a received message (bytes).
-    /// It has no time limit of its own.
+    /// The caller must set a time limit.
     pub(crate) async fn connect(
         stream: Transport,
         request: Request,
@@ -159,17 +159,17 @@ impl Wire {
         self.codec.get_mut().set_waker(waker)
     }
 
-    /// Whether the network has input. Much cheaper than a read of the codec.
+    /// Whether the network has input. This check is much cheaper than a read of the codec.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
         self.meter().stream.is_readable(context)
     }
 
-    /// What is known about the bytes below the codec.
+    /// The meter, which counts the bytes below the codec.
     pub(crate) fn meter(&self) -> &Meter {
         self.codec.get_ref()
     }
 
-    /// Reads what the other side sent next; `None` when the codec needs more input.
+    /// Reads the next message, ping or pong; `None` when the codec needs more input.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         loop {
             return match self.codec.read() {
@@ -193,19 +193,19 @@ impl Wire {
         }
     }
 
-    /// Puts a message into the codec, which keeps it in any case. Returns false when the
-    /// network accepts no more bytes now.
+    /// Puts a message into the codec. Returns false when the network accepts no more bytes now;
+    /// the codec keeps the message in this case too.
     pub(crate) fn write(&mut self, message: Message) -> Result<bool, End> {
         accepted(self.codec.write(message.into()))
     }
 
-    /// Puts a ping into the codec, like [`write`](Wire::write).
+    /// Puts a ping into the codec, and returns what [`write`](Wire::write) returns.
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
         let payload = Bytes::copy_from_slice(payload);
         accepted(self.codec.write(tungstenite::Message::Ping(payload)))
     }
 
-    /// Returns true once the network has accepted everything.
+    /// Writes the codec's bytes. Returns true once the network has accepted all of them.
     pub(crate) fn flush(&mut self) -> Result<bool, End> {
         accepted(self.codec.flush())
     }
@@ -220,8 +220,8 @@ impl Wire {
         self.codec.close(Some(frame)).ok();
     }
 
-    /// Sends our Close frame, if this side ends the connection, or the codec's answer to the
-    /// other side's. Waits for nothing: [`finish`](Wire::finish) does.
+    /// Sends our Close frame if this side ends the connection. Otherwise sends the codec's
+    /// answer to the other side's Close frame. Does not wait: [`finish`](Wire::finish) does.
     pub(crate) fn end(&mut self, end: &End) {
         if let End::ByUs(why) = end {
             self.close(why);
@@ -231,8 +231,8 @@ impl Wire {
         self.flush().ok();
     }
 
-    /// Ends the connection in order: writes what is left, with the Close frame last, sends FIN
-    /// and waits for the client's FIN. Takes at most 3 s.
+    /// Writes the remaining bytes, with the Close frame last. Then sends FIN and waits for the
+    /// other side's FIN. Takes at most 3 s.
     pub(crate) async fn finish(&mut self) {
         let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
         if written.await.is_ok() {
@@ -242,25 +242,25 @@ impl Wire {
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.set_waker(context.waker());
-        // After a Close from the other side, the flush of the codec succeeds once TLS has
-        // everything. The network has it after the flush of the stream.
+        // After a Close from the other side, the flush of the codec succeeds once TLS has all
+        // bytes. The flush of the stream passes them to the network.
         let written = match self.codec.flush() {
             Err(error) if would_block(&error) => return Poll::Pending,
             _ => self.codec.get_mut().flush(),
         };
         match written {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            // Written, or broken.
+            // All bytes are written, or the connection is broken.
             _ => Poll::Ready(()),
         }
     }
 }
 
-/// Ends our side of a connection so that everything we wrote arrives. A client may end its
-/// own side with or without the closing alert of TLS.
+/// Ends our side of a connection so that all bytes that we wrote arrive. The other side may end
+/// with or without the closing alert of TLS.
 pub(crate) async fn linger(stream: &mut Transport) {
     let end = async {
-        // With TLS this writes too, and can wait for the network.
+        // With TLS, `shutdown` also writes an alert, so it can wait for the network.
         if stream.shutdown().await.is_ok() {
             let mut rest = stream.take(LINGER_BYTES);
             tokio::io::copy(&mut rest, &mut tokio::io::sink())
@@ -276,8 +276,8 @@ fn limits(message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        // It must exceed the write buffer, or the codec panics. One batch and two messages of
-        // the largest size fit besides: 512 KiB by default.
+        // This must be more than the write buffer, or the codec panics. It has space for the
+        // write buffer, one batch and two messages of the largest size: 512 KiB by default.
         .max_write_buffer_size(256 * 1024 + 4 * message)
         .max_message_size(Some(message))
         .max_frame_size(Some(message))
@@ -297,7 +297,7 @@ fn accepted(result: tungstenite::Result<()>) -> Result<bool, End> {
 
 impl From<WireError> for End {
     fn from(error: WireError) -> End {
-        // RFC 6455 section 7.4.1: each kind of mistake has its code.
+        // RFC 6455 section 7.4.1: each kind of mistake has its own close code.
         let (code, reason) = match &error {
             WireError::Io(_)
             | WireError::ConnectionClosed
@@ -320,7 +320,7 @@ impl From<Option<CloseFrame>> for CloseReason {
     fn from(frame: Option<CloseFrame>) -> CloseReason {
         match frame {
             Some(frame) => CloseReason::received(frame.code.into(), &frame.reason),
-            // RFC 6455 section 7.1.5: no code in the frame counts as 1005.
+            // RFC 6455 section 7.1.5: a Close frame without a code counts as 1005.
             None => CloseReason::received(1005, ""),
         }
     }

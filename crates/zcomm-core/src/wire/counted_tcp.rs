@@ -1,8 +1,8 @@
-//! TCP, with a count of the bytes that came in.
+//! A TCP connection that counts the bytes it receives.
 //!
-//! A byte budget counts here, below TLS: padding and empty TLS records cost time too, and
-//! never become text. A client that expects plain text also checks the first bytes: a TLS
-//! alert in their place is the error [`ConnectError::SpeaksTls`].
+//! The byte budget counts below TLS, because padding and empty TLS records cost time but give
+//! no text. A client that expects plain text also checks the first bytes: if they are a TLS
+//! alert, the read fails with [`ConnectError::SpeaksTls`].
 
 use std::{
     io,
@@ -21,8 +21,8 @@ use crate::error::connect::ConnectError;
 pub(crate) struct CountedTcp {
     stream: TcpStream,
     received: u32,
-    /// The error of the first read if it finds a TLS alert. A client that expects plain text sets
-    /// it; the first read removes it.
+    /// The error that the first read returns if it finds a TLS alert. Only a client that
+    /// expects plain text sets it. The first read removes it.
     on_alert: Option<Box<ConnectError>>,
 }
 
@@ -35,8 +35,8 @@ impl CountedTcp {
         }
     }
 
-    /// Like [`new`](CountedTcp::new), for a client of the server at `place`: the first read fails
-    /// with [`ConnectError::SpeaksTls`] when it finds a TLS alert.
+    /// A client's connection to the server at `place`. The first read fails with
+    /// [`ConnectError::SpeaksTls`] when it finds a TLS alert.
     pub(crate) fn expecting_text(stream: TcpStream, place: String) -> CountedTcp {
         CountedTcp {
             on_alert: Some(Box::new(ConnectError::SpeaksTls { place })),
@@ -73,7 +73,7 @@ impl AsyncRead for CountedTcp {
     }
 }
 
-/// Vectored writes matter to TLS, which hands over several records at a time.
+/// It supports vectored writes, because TLS writes several records with one call.
 impl AsyncWrite for CountedTcp {
     fn poll_write(
         mut self: Pin<&mut Self>,

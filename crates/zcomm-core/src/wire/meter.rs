@@ -1,13 +1,13 @@
 //! Counts the bytes of one connection, below the codec.
 //!
-//! A limit on messages sees only whole messages. A client can send frames that never become
-//! one (fragments of one byte, empty continuation frames, fourteen million a second) and keep
-//! a core busy without the application noticing. So the byte budget is enforced below the
-//! code that understands frames.
+//! A limit on messages counts only complete messages. A client can send frames that never
+//! complete a message: fragments of one byte, or empty continuation frames, fourteen million a
+//! second. They keep a CPU core busy, but the application receives nothing. So the byte budget
+//! is enforced below the code that understands frames.
 //!
 //! The meter also adapts tokio to the codec. The codec calls `read` and `write`, and expects
-//! `WouldBlock` when the network is not ready; tokio then wants a waker. One task owns the
-//! socket, so one stored waker is enough.
+//! `WouldBlock` when the network is not ready. tokio also needs a waker for this case. One task
+//! owns the socket, so one stored waker is enough.
 
 use std::{
     future::{Future, poll_fn},
@@ -39,8 +39,8 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// `early` holds the bytes that the codec already has. `rate` is in bytes; `None` means
-    /// no budget. The bytes of the handshake are free.
+    /// `early` contains the bytes that the codec already has. `rate` is in bytes; `None` means
+    /// no limit. The bytes of the handshake do not count.
     pub(crate) fn new(mut stream: Transport, early: &[u8], rate: Option<Rate>) -> Meter {
         stream.drain_received();
         let mut frames = Frames::default();
@@ -81,7 +81,7 @@ impl Read for Meter {
         let mut context = Context::from_waker(&self.waker);
         let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
         self.frames.follow(buffer.filled());
-        // TLS can receive bytes without a byte for the codec, so every read is charged.
+        // TLS can receive bytes and give the codec none, so count after every read.
         let received = self.stream.drain_received();
         if received > 0 {
             self.overdrawn = self.budget.spend(received.into()).is_err();
@@ -93,8 +93,8 @@ impl Read for Meter {
 impl Write for Meter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut context = Context::from_waker(&self.waker);
-        // tokio limits the operations of a task in one turn. Reads from a client that floods
-        // us use that limit up. Without `unconstrained`, the network would then seem full.
+        // tokio limits the operations of a task in one turn. Reads from a client that floods us
+        // use up the limit. Then the network would seem full without `unconstrained`.
         let write = poll_fn(|context| Pin::new(&mut self.stream).poll_write(context, bytes));
         let sent = would_block(pin!(unconstrained(write)).poll(&mut context))?;
         self.sent += sent as u64;

@@ -1,8 +1,8 @@
-//! What carries the bytes: TCP, or TLS over TCP.
+//! The stream of bytes below a WebSocket: TCP, or TLS over TCP.
 //!
-//! Everything above sees one kind of stream. So `wss://` is the same server with one layer
-//! more: its page and `/why` come over `https://` at the same port, and every limit and rule
-//! holds for both.
+//! The code above uses one type for both. So `wss://` is the same server with one more layer.
+//! The page and `/why` use `https://` at the same port, and every limit and rule applies to
+//! `ws://` and `wss://`.
 
 use std::{
     io,
@@ -25,9 +25,9 @@ use crate::{
 /// A connection to a peer, encrypted or not.
 pub(crate) enum Transport {
     Plain(CountedTcp),
-    /// Boxed: it is some hundred bytes larger.
+    /// Boxed, because it is much larger than `Plain`.
     Tls(Box<TlsStream<CountedTcp>>),
-    /// One of the others, with an X-ray above it. A connection without an X-ray pays nothing
+    /// `Plain` or `Tls`, with an X-ray above it. Without an X-ray, a connection needs no memory
     /// for this variant.
     Watched(Box<Watched>),
 }
@@ -40,14 +40,14 @@ pub(crate) struct Watched {
     reads: Direction,
 }
 
-/// One layer, whichever it is.
+/// A layer that reads and writes: TCP, TLS or an X-ray.
 trait Layer: AsyncRead + AsyncWrite + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Layer for S {}
 
 impl Transport {
-    /// Adds an X-ray, where there is one. `reads` is the direction of the bytes that this
-    /// side reads.
+    /// Adds an X-ray, if `xray` is set. `reads` is the direction of the bytes that this side
+    /// reads.
     pub(crate) fn watched(
         self,
         xray: Option<&Xray>,
@@ -67,7 +67,7 @@ impl Transport {
         }))
     }
 
-    /// Sets the page that sees this connection, if it has an X-ray; see [`Tap::show_to`].
+    /// Sets the page that watches this connection, if there is an X-ray; see [`Tap::show_to`].
     pub(crate) fn show_to(&mut self, page: Option<Watcher>) {
         if let Transport::Watched(watched) = self {
             watched.tap.show_to(page);
@@ -107,13 +107,13 @@ impl Transport {
         self.counted().tcp()
     }
 
-    /// Whether the network has input for a reader whose last read found nothing. It asks TCP:
-    /// after such a read TLS holds no input back.
+    /// Whether the network has new input. Call it only after a read that found nothing: then
+    /// TLS has no input left, and it is enough to ask TCP.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
         self.tcp().poll_read_ready(context).is_ready()
     }
 
-    /// The outermost layer: it passes each call on to the next one.
+    /// The outermost layer. It passes each call on to the layer below.
     fn outermost(self: Pin<&mut Self>) -> Pin<&mut dyn Layer> {
         Pin::new(match self.get_mut() {
             Transport::Plain(tcp) => tcp,

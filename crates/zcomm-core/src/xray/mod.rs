@@ -1,4 +1,4 @@
-//! The X-ray: every byte of a connection, explained as it passes.
+//! The X-ray: shows and explains every byte of a connection while the connection is open.
 //!
 //! It shows the handshake line by line, each frame bit by bit, and each broken rule with its
 //! section of RFC 6455.
@@ -7,12 +7,12 @@
 //! bytes of one connection ──▶ Decoder ──▶ Event ──▶ text, JSON, a page, a test
 //! ```
 //!
-//! The [`Decoder`] and its [`Event`] are in a crate of their own, `zcomm-xray`. An [`Xray`]
-//! runs it: each connection has a [`Tap`], and a thread writes the events.
+//! The [`Decoder`] and its [`Event`] are in their own crate, `zcomm-xray`. An [`Xray`] runs the
+//! decoders: each connection has a [`Tap`] with a decoder, and a thread writes the events.
 //!
-//! Secrets of the handshake are replaced before there is an event: the values of headers such
-//! as `Authorization` and `Cookie`, and query values such as `token` and `session`. Messages
-//! are shown, secrets included: anyone who sees the X-ray can read them.
+//! The decoder replaces the secrets of the handshake: the values of headers such as
+//! `Authorization` and `Cookie`, and query values such as `token` and `session`. It does not
+//! hide secrets in messages: anyone who sees the X-ray can read them.
 //!
 //! In production, Wireshark shows the same traffic with the same names.
 

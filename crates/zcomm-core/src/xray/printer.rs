@@ -1,11 +1,12 @@
 //! The output of an X-ray: a thread that writes its events.
 //!
 //! A terminal is slower than a network, and may stop (Ctrl-S, a pipe without a reader). A
-//! connection must not wait for it, and memory must not grow for it. So the connection's task
-//! decodes its bytes and hands the events to a [`BackgroundWriter`].
+//! connection must not wait for the terminal, and the memory for waiting events must be
+//! limited. So the connection's task decodes its bytes and puts the events into the queue of a
+//! [`BackgroundWriter`].
 //!
-//! Ten thousand frames a second are too many to read. After a burst a rate limit applies; of
-//! the other frames only the lengths are read, which costs almost nothing.
+//! Nobody can read ten thousand frames a second, so after a burst a rate limit applies. Of the
+//! frames above the limit, only the lengths are read, which costs almost nothing.
 
 use std::{
     fmt,
@@ -25,7 +26,7 @@ use crate::{
 };
 use zcomm_xray::{Event, EventKind};
 
-/// The limit on events a second: far more than can be read.
+/// The limit on events a second: far more than a person can read.
 const EVENT_RATE: Rate = Rate {
     per_second: 2_000.0,
     burst: 10_000.0,
@@ -38,12 +39,12 @@ const BATCH_BYTES: usize = 32 * 1024;
 pub enum Form {
     /// Tables for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object on each line.
     Json,
 }
 
-/// A running X-ray. Clones share it; when the last one is dropped, it waits until the last
-/// events are written, at most a second.
+/// A running X-ray. Clones share it. Dropping the last clone waits until the last events are
+/// written, at most a second.
 #[derive(Clone)]
 pub struct Xray(Arc<Inner>);
 
@@ -66,7 +67,7 @@ impl Xray {
                 (Some(event), Form::Json) => batch += &(event.to_json() + "\n"),
                 (None, _) => {}
             }
-            // Whole events at a time: a log may write to the same place.
+            // Write whole events only, because a log may write to the same place.
             if (event.is_none() && !batch.is_empty()) || batch.len() >= BATCH_BYTES {
                 to.write_all(batch.as_bytes())?;
                 to.flush()?;
@@ -76,7 +77,7 @@ impl Xray {
         })
     }
 
-    /// Calls `on_event` with each event, in a thread of its own. It may block.
+    /// Calls `on_event` with each event, in a thread of its own. `on_event` may block.
     #[must_use]
     pub fn call(mut on_event: impl FnMut(&Event) + Send + 'static) -> Xray {
         Xray::start(move |event| {
@@ -125,7 +126,7 @@ impl Xray {
         budget.spend(1.0).is_ok()
     }
 
-    /// Queues an event, or counts it as missing.
+    /// Queues an event. If the queue is full, drops the event and counts it as missing.
     pub(crate) fn send(&self, event: Event) {
         let bytes = event.size();
         self.0.writer.send(event, bytes);
@@ -203,7 +204,7 @@ mod tests {
         );
     }
 
-    /// In one piece, or each by itself.
+    /// All frames in one read, each frame in its own read, or a hundred frames in each read.
     #[test]
     fn frames_over_the_limit_are_counted_to_the_last_one() {
         for (times, pieces) in [(1, 40_000), (40_000, 1), (100, 400)] {

@@ -1,19 +1,19 @@
 //! The X-ray of one connection.
 //!
-//! The task that owns the connection gives its bytes to a tap as they pass. The tap decodes
-//! them at once and passes the events on. It never waits and never fails: events that cannot be
-//! shown are counted.
+//! The task that owns the connection gives all bytes that it reads or writes to a tap. The tap
+//! decodes the bytes at once and queues the events. It never waits and never fails: events that
+//! cannot be shown are counted.
 //!
-//! The page that made a connection may watch it, but only the request says which page that is.
-//! Until then a server's tap keeps the first events, so that the page sees the connection from
-//! its first byte.
+//! The page that opened a connection may watch it. The server learns from the request which
+//! page this is. Until then, the tap keeps the first events, so that the page can show the
+//! connection from its first byte.
 
 use std::{net::SocketAddr, time::Duration};
 
 use crate::xray::printer::Xray;
 use zcomm_xray::{Decoder, Direction, Event, EventKind};
 
-/// The events kept for the page: among them are the request and the response.
+/// The number of events kept for the page. They include the request and the response.
 const KEPT_EVENTS: usize = 8;
 
 impl Xray {
@@ -23,7 +23,7 @@ impl Xray {
         self.open_tap(peer, tls, PageView::Closed)
     }
 
-    /// The same for a connection that a page may watch; call [`Tap::show_to`] soon.
+    /// Begins the X-ray of a connection that a page may watch. Call [`Tap::show_to`] soon.
     pub(crate) fn tap_for_page(&self, peer: SocketAddr, tls: bool) -> Tap {
         self.open_tap(Some(peer), tls, PageView::Undecided(Vec::new()))
     }
@@ -58,7 +58,7 @@ pub struct Tap {
     ended: bool,
 }
 
-/// Where the events of one connection go.
+/// The receivers of one connection's events: the X-ray and perhaps a page.
 struct Output {
     xray: Xray,
     page: PageView,
@@ -69,12 +69,12 @@ struct Output {
 /// Whether a page watches this connection.
 enum PageView {
     Closed,
-    /// Not known yet; these events are kept for the page.
+    /// It is not known yet. These events are kept for the page.
     Undecided(Vec<Event>),
     Open(Watcher),
 }
 
-/// Called with each event, in the connection's own task: it must not wait.
+/// A function that the connection's task calls with each event. It must not wait.
 pub(crate) type Watcher = Box<dyn FnMut(&Event) + Send>;
 
 impl Tap {
@@ -90,7 +90,7 @@ impl Tap {
         self.time
     }
 
-    /// Shows bytes that have passed. Never waits.
+    /// Shows bytes that were sent in the direction `from`. Never waits.
     pub fn passed(&mut self, from: Direction, bytes: &[u8]) {
         if bytes.is_empty() || self.ended {
             return;
@@ -101,7 +101,8 @@ impl Tap {
         let hidden = match output.xray.may_show() {
             false => self.decoder.follow(from, bytes),
             true => {
-                // The rate limit has counted the first event; there may be thousands.
+                // `may_show` above has counted the first event. These bytes may contain
+                // thousands.
                 let (mut paid, mut hidden) = (true, 0);
                 let on_event = &mut |event| {
                     let may_show =
@@ -119,8 +120,8 @@ impl Tap {
         output.xray.count_missing(hidden);
     }
 
-    /// Decides which page watches this connection. It gets the events so far, and all later
-    /// ones.
+    /// Sets the page that watches this connection, if there is one. The page gets the events
+    /// that were kept, and all later events.
     pub(crate) fn show_to(&mut self, page: Option<Watcher>) {
         let before = std::mem::replace(&mut self.output.page, PageView::Closed);
         let Some(mut watcher) = page else { return };
@@ -130,7 +131,7 @@ impl Tap {
         self.output.page = PageView::Open(watcher);
     }
 
-    /// Ends the X-ray of a connection that carries an X-ray itself.
+    /// Ends the X-ray of a connection that itself sends X-ray events to a page.
     pub(crate) fn leave(mut self) {
         let (time, conn) = (self.output.xray.time(), self.conn);
         self.output
