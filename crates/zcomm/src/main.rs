@@ -5,7 +5,7 @@
 //!
 //! The output goes to stdout. An error is two lines on stderr: what happened, and what to type.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod shared;
 
 mod certs;

@@ -1,6 +1,6 @@
 //! The metrics of a server, and their text for Prometheus.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 pub(crate) mod counters;
 pub(crate) mod figure;
 

@@ -1,6 +1,6 @@
 //! What every program needs: an exit code, logs, and the signal to stop.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 pub(crate) mod logging;
 pub(crate) mod shutdown;
 

@@ -1,6 +1,6 @@
 //! Settings: their sources, the accepted forms of each setting, and the resulting `Config`.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 pub(crate) mod table;
 pub(crate) mod zenv;
 

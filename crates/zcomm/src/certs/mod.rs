@@ -10,7 +10,7 @@
 //!
 //! In production, a public authority signs the certificates, and a scheduled job renews them.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod files;
 mod quote;
 

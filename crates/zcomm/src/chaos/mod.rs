@@ -10,7 +10,7 @@
 //! direction and a [`watchdog`]: the [`passage`] finds [`frames`], [disturbs](mod@disturb) them,
 //! and puts them into a [`delay_queue`].
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod frames;
 mod teller;
 mod units;

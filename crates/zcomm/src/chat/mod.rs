@@ -8,7 +8,7 @@
 //! In a pipe, each line of the input is sent. The command ends when the server has confirmed
 //! all messages.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod commands;
 mod people;
 mod render;

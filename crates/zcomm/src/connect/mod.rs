@@ -9,7 +9,7 @@
 //! after the last line. The pong shows that the server has read every line. Then 300 ms
 //! without a message show that the server has answered every line.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod arguments;
 mod output;
 

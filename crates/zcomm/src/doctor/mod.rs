@@ -11,7 +11,7 @@
 //! The checks run in parallel, each in its own thread, because some systems answer slowly.
 //! A check that takes too long is shown as a warning. The other results are still shown.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod addresses;
 mod finding;
 mod firewall;

@@ -1,6 +1,6 @@
 //! Code that several subcommands use: options, input, output, signals, errors and processes.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 pub(crate) mod failure;
 pub(crate) mod handshake;
 pub(crate) mod lines;

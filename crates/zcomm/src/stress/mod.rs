@@ -8,7 +8,7 @@
 //! from when it *should* have left, so the wait for a stalled server counts. The report says
 //! how late the tool itself was, and whether the tool may have been the limit.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod addresses;
 mod capacity;
 mod failures;

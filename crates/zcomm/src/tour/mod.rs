@@ -8,7 +8,7 @@
 //! story over the connections of Ada and Ben (`client`). The story lists the messages that
 //! must arrive, so the tour also tests the server: if one is missing, the exit code is 1.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod client;
 mod own_server;
 mod script;

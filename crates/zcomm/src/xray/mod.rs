@@ -7,7 +7,7 @@
 //! Another way is to capture packets and to decrypt them with the keys that a browser can write
 //! to a file (`SSLKEYLOGFILE`). A proxy shows the same, and needs no special rights.
 
-// From the bottom up; blank lines keep rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod page;
 mod recording;
 
