@@ -1,6 +1,6 @@
 //! The options of `zcomm chaos`.
 //!
-//! Each fault of the table has an option of its name, with the words of a script as its value.
+//! Each fault in the table has an option with the same name. Write its value as in a script.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -70,11 +70,11 @@ pub(crate) struct Arguments {
     pub(super) seed: Option<u64>,
 }
 
-/// The command line, with one option for each row of the table.
+/// The parsed command line. It has one option for each fault in the table.
 pub(super) struct FaultOptions(ArgMatches);
 
 impl FaultOptions {
-    /// Returns the faults that are on from the start.
+    /// Returns the faults that the command line switches on.
     pub(super) fn read(&self) -> Result<Faults, InputError> {
         let mut faults = Faults::default();
         for entry in &TABLE {

@@ -1,7 +1,7 @@
-//! The faults that are on, for all connections: the one place where they change.
+//! The board stores which faults are on, for all connections.
 //!
-//! A script, a key and a line on stdin all change them here. Each connection reads them from a
-//! `watch` channel: the current value at any time, and a wake-up when it has changed.
+//! Scripts, keys and lines on stdin change the faults only here. Each connection reads them from
+//! a `watch` channel. It always has the current faults, and wakes the connection after a change.
 
 use std::{
     num::NonZeroU64,
@@ -16,13 +16,13 @@ use super::{
     teller::{Line, Teller},
 };
 
-/// What a connection must do now.
+/// The current faults, and the counts of the user's commands to all connections.
 #[derive(Clone, Default)]
 pub(super) struct Controls {
     pub(super) faults: Faults,
-    /// How often the user has reset all connections.
+    /// The number of times that the user has reset all connections.
     pub(super) resets: u64,
-    /// How often the user has cut all connections.
+    /// The number of times that the user has cut all connections.
     pub(super) cuts: u64,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// Whether the connection of this number has faults.
+    /// Whether faults apply to the connection with this number.
     fn includes(&self, number: u64) -> bool {
         let first = self.first.is_none_or(|first| number <= first.get());
         let every = self
@@ -53,27 +53,27 @@ impl Scope {
         first && every
     }
 
-    /// Returns how many connections may be broken or corrupted; no limit is the largest number.
+    /// Returns how many connections may be broken or corrupted; `u64::MAX` means no limit.
     fn max_breaks(&self) -> u64 {
         self.times.map_or(u64::MAX, NonZeroU64::get)
     }
 }
 
-/// All switches.
+/// Switches faults on and off for all connections.
 pub(super) struct Board {
     controls: watch::Sender<Controls>,
-    /// For connections without faults: it never changes.
+    /// The controls of connections to which no faults apply; they never change.
     no_faults: watch::Sender<Controls>,
-    /// The faults of the command line: a key switches on the value given there.
+    /// The faults on the command line. A key switches a fault on with the value from there.
     given: Faults,
     scope: Scope,
-    /// How many connections may still be broken or corrupted.
+    /// The number of connections that may still be broken or corrupted.
     breaks_left: AtomicU64,
     connections: AtomicU64,
-    /// Wakes when a client has connected.
+    /// Notified when a client has connected.
     pub(super) begun: Notify,
     pub(super) seed: u64,
-    /// Whether every byte is shown.
+    /// Whether the X-ray shows every byte.
     pub(super) xray: bool,
     teller: Teller,
 }
@@ -109,7 +109,7 @@ impl Board {
         (number, controls.subscribe())
     }
 
-    /// Whether one more connection may be broken or corrupted; `true` counts as one.
+    /// Whether a fault may break or corrupt one more connection. Each `true` is counted.
     pub(super) fn may_break(&self) -> bool {
         let left = |left: u64| left.checked_sub(1);
         self.breaks_left
@@ -117,7 +117,7 @@ impl Board {
             .is_ok()
     }
 
-    /// Does a command; returns `false` if the program must end.
+    /// Runs a command; returns `false` if the program must end.
     pub(super) fn apply(&self, command: Command) -> bool {
         let done = match command {
             Command::Quit => return false,
@@ -160,7 +160,7 @@ impl Board {
     }
 
     fn switch_on(&self, active: Active) -> String {
-        // The user wants to see the fault, even if `--times` is used up.
+        // Start counting `--times` again: the user wants to see this fault.
         self.breaks_left.store(self.scope.max_breaks(), Relaxed);
         self.change(|controls| controls.faults.put(active));
         format!("ON {active}")
@@ -174,7 +174,7 @@ impl Board {
         format!("OFF {}", entry.name)
     }
 
-    /// Prints a line that is always shown.
+    /// Prints a status line, to which the limit of lines per second does not apply.
     pub(super) fn status(&self, line: String) {
         self.print(Line::Status(line));
     }

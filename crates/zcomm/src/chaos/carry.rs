@@ -1,8 +1,8 @@
-//! The sockets of one connection, and the three ways in which it ends.
+//! Connects the two sockets of one connection, and ends them in one of three ways.
 //!
-//! An end of one side is passed on to the other. After a cut, TCP ends as usual on both sides;
-//! only the end of the WebSocket is missing. A reset is what a crashed machine or a strict
-//! firewall sends; TCP may then discard bytes that the receiver has not read yet.
+//! If one side ends normally, the proxy passes this end on to the other side. After a cut, TCP
+//! ends normally on both sides, but the WebSocket has no Close frame. A reset is what a crashed
+//! machine or a strict firewall sends. TCP may then discard bytes that nobody has read yet.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::proxy::{Carry, close_and_drain, pass_both};
 
-/// Carries connections through the faults of this board.
+/// Carries connections, and applies the faults of this board.
 pub(super) struct Disturbed(pub(super) Arc<Board>);
 
 impl Carry for Disturbed {
@@ -27,7 +27,7 @@ impl Carry for Disturbed {
         first: &[u8],
     ) -> io::Result<()> {
         let connection = ProxiedConnection::open(&self.0);
-        // A second handle: the halves of a stream give no access to its socket's options.
+        // A second handle to the socket: a split stream cannot change the socket's options.
         let server_socket = SockRef::from(server.tcp()).try_clone()?;
         let ending = {
             let (client_reads, client_writes) = client.split();

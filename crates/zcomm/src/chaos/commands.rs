@@ -1,14 +1,15 @@
 //! The commands of `zcomm chaos`: a key, a line on stdin, or a step of a script.
 //!
-//! A key switches a fault on and off. A line may also set its value (`latency 50ms to-client`)
-//! or end it (`latency off`). An error names what can be typed instead.
+//! A key switches a fault on or off. A line can also set the fault's value
+//! (`latency 50ms to-client`) or switch the fault off (`latency off`). An error says what to
+//! type instead.
 
 use super::{
     faults::{Active, Entry, TABLE},
     units::InputError,
 };
 
-/// The commands that are not faults: key, name, effect, description.
+/// The commands that do not set a fault: key, name, command, description.
 #[rustfmt::skip] // A table: one line for each command.
 const ACTIONS: [(char, &str, Command, &str); 6] = [
     ('r', "reset", Command::Reset, "Reset all connections now"),
@@ -35,7 +36,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Reads a line: a key, a name with its value, or a name and `off`.
+    /// Reads a line: a key, a command's name, or a fault's name with a value or `off`.
     pub(super) fn parse(line: &str) -> Result<Command, InputError> {
         let words: Vec<_> = line.split_whitespace().collect();
         let (name, rest) = words.split_first().ok_or_else(|| unknown(""))?;
@@ -52,7 +53,7 @@ impl Command {
         }
     }
 
-    /// Reads a key.
+    /// Returns the command of a key; `None` if the key has no command.
     pub(super) fn key(key: char) -> Option<Command> {
         Command::without_value(key.encode_utf8(&mut [0; 4]))
     }
@@ -67,7 +68,7 @@ impl Command {
         Some(action.2)
     }
 
-    /// Describes each command in a line.
+    /// Returns a line of help for each command.
     pub(super) fn list() -> impl Iterator<Item = String> {
         let line = |key, form: &str, what| format!("{key}  {form:<26} {what}");
         let faults = TABLE.iter().map(move |entry| {

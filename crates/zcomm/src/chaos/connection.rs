@@ -1,4 +1,4 @@
-//! The facts about one connection that both of its directions share.
+//! The state of one connection, which its two directions share.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
 
@@ -10,11 +10,11 @@ use super::{
     teller::Line,
 };
 
-/// The X-ray's view of the bytes as they were read.
+/// Index of the X-ray decoder for bytes as the proxy has read them.
 pub(super) const BEFORE_FAULTS: usize = 0;
-/// The X-ray's view of the bytes as they were written.
+/// Index of the X-ray decoder for bytes as the proxy has written them.
 pub(super) const AFTER_FAULTS: usize = 1;
-/// How the printed lines of each view begin.
+/// The first word of each printed X-ray line, by the index of its decoder.
 const LABELS: [&str; 2] = ["in: ", "out:"];
 
 /// One connection through the proxy.
@@ -23,25 +23,25 @@ pub(super) struct ProxiedConnection<'a> {
     pub(super) number: u64,
     pub(super) controls: watch::Receiver<Controls>,
     pub(super) opened: Instant,
-    /// Whether the server has answered 101, so that frames follow.
+    /// Whether the server has sent its 101 response, after which frames follow.
     pub(super) upgraded: AtomicBool,
     activity: Mutex<Activity>,
-    /// A decoder for each view.
+    /// The decoders [`BEFORE_FAULTS`] and [`AFTER_FAULTS`]; `None` without `--xray`.
     xray: Option<Mutex<[Decoder; 2]>>,
 }
 
 /// What has happened on a connection so far.
 pub(super) struct Activity {
-    /// When the last byte was read, from either side.
+    /// When the proxy last read a byte, from the client or the server.
     pub(super) last_byte: Instant,
-    /// How many of the two sides have ended.
+    /// The number of sides that have ended their stream: 0, 1 or 2.
     pub(super) ended: usize,
     /// Whether the blackhole has begun for this connection.
     pub(super) in_blackhole: bool,
 }
 
 impl<'a> ProxiedConnection<'a> {
-    /// Begins the next connection of this board.
+    /// Counts a new connection on the board, and creates the connection's state.
     pub(super) fn open(board: &'a Board) -> ProxiedConnection<'a> {
         let (number, controls) = board.open();
         let opened = Instant::now();
@@ -65,12 +65,12 @@ impl<'a> ProxiedConnection<'a> {
         self.activity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prints what has happened.
+    /// Prints an event of this connection.
     pub(super) fn report(&self, event: String) {
         self.board.report(self.number, event);
     }
 
-    /// Shows bytes in one of the X-ray's views.
+    /// Prints what the decoder with the index `view` finds in these bytes.
     pub(super) fn show(&self, view: usize, direction: Direction, bytes: &[u8]) {
         let Some(xray) = &self.xray else { return };
         let mut decoders = xray.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +80,7 @@ impl<'a> ProxiedConnection<'a> {
         });
     }
 
-    /// Shows the frames that the end has cut off.
+    /// Prints the frames that are incomplete because the connection has ended.
     pub(super) fn show_end(&self) {
         let Some(xray) = &self.xray else { return };
         let mut decoders = xray.lock().unwrap_or_else(PoisonError::into_inner);

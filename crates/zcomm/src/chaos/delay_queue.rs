@@ -1,12 +1,13 @@
-//! The bytes of one direction that wait to be written, and when each may go.
+//! A queue of bytes that wait to be written in one direction.
 //!
-//! Latency: each piece has a time, and none overtakes another, as TCP promises. So a piece with a
-//! longer delay delays all pieces after it (head-of-line blocking). Bandwidth: a pause after each
-//! piece, as long as its bytes take to pass.
+//! Latency: each piece of data has a time at which it may be written. TCP keeps the order of
+//! bytes, so no piece is written before an earlier piece. A piece with a longer delay also
+//! delays all pieces after it (head-of-line blocking). Bandwidth: after each write, the queue
+//! pauses for the time that these bytes take at the given rate.
 //!
-//! The queue is bounded. When it is full, the proxy stops reading, and the sender has to wait
-//! (backpressure). A router would drop packets instead and TCP would resend them; to an
-//! application both look the same: it gets slower.
+//! The queue has a size limit. When it is full, the proxy stops reading, and the sender has to
+//! wait (backpressure). A real router would drop packets, and TCP would send them again. An
+//! application sees no difference: in both cases, its data arrives later.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -14,20 +15,20 @@ use tokio::time::Instant;
 
 use super::units::Rate;
 
-/// The most that waits in one direction (bytes).
+/// The proxy stops reading when this many bytes wait in one direction.
 const MAX_BYTES: usize = 1024 * 1024;
-/// With a bandwidth, one write sends as many bytes as the rate allows in this time.
+/// With a bandwidth limit, one write sends at most the bytes that the rate allows in this time.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// How a direction ends: as its sender has ended it, or broken by a fault.
+/// How a direction ends: `Ok` if its sender ended it normally, `Err` if it was broken.
 pub(super) type Ending = Result<(), Abort>;
 
-/// How a fault ends a connection.
+/// How a connection is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Abort {
-    /// TCP ends as usual; the rest of a frame, or the Close frame, is missing.
+    /// TCP ends normally, but a part of a frame or the Close frame is missing.
     Cut,
-    /// TCP resets.
+    /// TCP is reset.
     Reset,
 }
 
@@ -35,11 +36,11 @@ pub(super) enum Abort {
 pub(super) struct DelayQueue {
     pieces: VecDeque<(Instant, VecDeque<u8>)>,
     end: Option<(Instant, Ending)>,
-    /// The number of bytes that wait.
+    /// The number of bytes in the queue.
     pub(super) bytes: usize,
-    /// When the last piece is due: no later piece is due before it.
+    /// The time of the last piece. A new piece never gets an earlier time.
     latest: Instant,
-    /// When the bandwidth allows the next write.
+    /// The bandwidth limit allows no write before this time.
     free: Instant,
 }
 
@@ -59,7 +60,7 @@ impl DelayQueue {
         self.bytes < MAX_BYTES && self.end.is_none()
     }
 
-    /// Adds bytes that are due at this time, or once all bytes before them are.
+    /// Adds bytes that are due at this time, but never before the bytes ahead of them.
     pub(super) fn push(&mut self, due: Instant, bytes: Vec<u8>) {
         self.latest = self.latest.max(due);
         self.bytes += bytes.len();
@@ -70,7 +71,7 @@ impl DelayQueue {
         }
     }
 
-    /// Adds the end, after all bytes.
+    /// Adds the end of the direction, after all bytes.
     pub(super) fn finish(&mut self, due: Instant, ending: Ending) {
         self.latest = self.latest.max(due);
         self.end.get_or_insert((self.latest, ending));
@@ -85,7 +86,7 @@ impl DelayQueue {
         }
     }
 
-    /// Returns the bytes that one write may send once they are due.
+    /// Returns the bytes that the next write may send, once they are due.
     pub(super) fn front(&self, bandwidth: Option<Rate>) -> &[u8] {
         let Some((_, piece)) = self.pieces.front() else {
             return &[];
@@ -95,7 +96,7 @@ impl DelayQueue {
         &first[..most.min(first.len())]
     }
 
-    /// Removes bytes that are written.
+    /// Removes bytes after they were written. With a bandwidth limit, starts a pause.
     pub(super) fn advance(&mut self, bytes: usize, bandwidth: Option<Rate>) {
         self.bytes -= bytes;
         if let Some((_, piece)) = self.pieces.front_mut() {
@@ -109,7 +110,7 @@ impl DelayQueue {
         }
     }
 
-    /// Returns the end once no bytes are left before it.
+    /// Returns the end of the direction, once no bytes wait before it.
     pub(super) fn ending(&self) -> Option<Ending> {
         let (_, ending) = self.end.filter(|_| self.pieces.is_empty())?;
         Some(ending)
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
     use tokio::time::sleep_until;
 
-    /// Returns all bytes, and how long they took.
+    /// Empties the queue. Returns all bytes, and the time that this took.
     async fn drain(queue: &mut DelayQueue, bandwidth: Option<Rate>) -> (Vec<u8>, Duration) {
         let (start, mut all) = (Instant::now(), Vec::new());
         while let Some(due) = queue.due() {
@@ -157,7 +158,7 @@ mod tests {
         queue.push(Instant::now(), vec![7; 64_000]);
         let (all, took) = drain(&mut queue, Some(Rate::parse("64kB/s").unwrap())).await;
         assert_eq!(all.len(), 64_000);
-        // The last slice does not wait.
+        // The test does not wait for the pause after the last slice.
         assert!((0.97..1.01).contains(&took.as_secs_f64()), "{took:?}");
     }
 

@@ -1,11 +1,11 @@
-//! Applies faults to frames: the bytes of one direction in, effects out.
+//! Applies faults to the frames of one direction: reads bytes and returns effects.
 //!
-//! It is a function of bytes, without a network, so each fault can be tested alone. A frame is
-//! handled as its parts arrive. No frame is stored, except a copy of one that is delivered twice,
-//! up to 1 MiB.
+//! This code does not use the network, so a test can check each fault alone. It handles a
+//! frame's parts as they arrive, and does not store the frame. Only a frame that is sent twice
+//! is copied, if the frame has at most 1 MiB.
 //!
-//! A part of a message or a control frame is never sent twice: that would break the protocol.
-//! The fault to show is a relay that delivers a *message* twice.
+//! The `duplicate` fault imitates a relay that delivers a *message* twice. So control frames and
+//! fragments are never sent twice: a repeated fragment would break the protocol.
 
 use std::sync::atomic::AtomicBool;
 
@@ -23,7 +23,7 @@ const MAX_COPY: u64 = 1024 * 1024;
 /// What the proxy must do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Send these bytes; `begins` marks a new frame, which has its own jitter.
+    /// Send these bytes. If `begins` is true, they begin a frame, which gets a new jitter.
     Send { bytes: Vec<u8>, begins: bool },
     /// End the connection.
     Abort(Abort),
@@ -31,18 +31,18 @@ pub(super) enum Effect {
     Report(String),
 }
 
-/// Applies faults in one direction.
+/// Applies faults to the frames of one direction.
 pub(super) struct Disturber {
     direction: Direction,
     finder: FrameFinder,
     /// The number of data frames that have begun.
     count: u64,
     fate: Fate,
-    /// Whether a reset follows the current frame.
+    /// Whether to reset the connection after the current frame.
     reset: bool,
-    /// Whether to cut the next data frame, whatever faults are on: the user wants it.
+    /// Set by the `cut` command: cut the next data frame, even if no fault is on.
     pub(super) cut: bool,
-    /// What the bytes that are being read have caused so far.
+    /// The effects of the current call of [`feed`](Disturber::feed) so far.
     effects: Vec<Effect>,
 }
 
@@ -50,13 +50,13 @@ pub(super) struct Disturber {
 enum Fate {
     Pass,
     Drop,
-    /// Pass it, and send this copy afterwards.
+    /// Pass the frame on, then send this copy of it.
     Copy(FrameHeader, Vec<u8>),
-    /// Flip a bit of its next payload byte.
+    /// Flip a bit of the frame's next payload byte.
     Corrupt,
-    /// Cut it after this number of bytes.
+    /// End the connection after this number of bytes of the frame.
     Cut(u64),
-    /// The connection has ended; no byte passes.
+    /// The connection has ended: pass on no more bytes.
     Ended,
 }
 
@@ -73,8 +73,8 @@ impl Disturber {
         }
     }
 
-    /// Returns the effects of these bytes. `may_break` is called once before each fault that breaks
-    /// or corrupts the connection.
+    /// Returns the effects of these bytes. A fault that breaks or corrupts the connection
+    /// happens only if `may_break` returns `true`; each such fault calls it once.
     pub(super) fn feed(
         &mut self,
         mut bytes: &[u8],
@@ -101,7 +101,7 @@ impl Disturber {
         std::mem::take(&mut self.effects)
     }
 
-    /// Decides what happens to a frame.
+    /// Decides what happens to the frame with this header.
     fn begin(&mut self, frame: &FrameHeader, faults: &Faults, may_break: &mut dyn FnMut() -> bool) {
         let from = sender(self.direction);
         if frame.is_pong() && faults.value(Fault::DropPongs, self.direction).is_some() {
@@ -133,7 +133,7 @@ impl Disturber {
         }
     }
 
-    /// Passes bytes on, of the current frame or outside of frames.
+    /// Handles bytes of the current frame, or bytes outside of frames, according to `fate`.
     fn pass(&mut self, mut bytes: Vec<u8>, begins: bool) {
         let mut cut = false;
         match &mut self.fate {
@@ -142,7 +142,7 @@ impl Disturber {
             Fate::Copy(_, copy) => copy.extend_from_slice(&bytes),
             Fate::Corrupt if begins => {}
             Fate::Corrupt => {
-                // The highest bit: with it, no text is valid UTF-8 here.
+                // Flip the highest bit of the first byte: after that, no text is valid UTF-8.
                 if let Some(byte) = bytes.first_mut() {
                     *byte ^= 0x80;
                 }
@@ -160,7 +160,7 @@ impl Disturber {
         }
     }
 
-    /// Ends a frame.
+    /// Handles the end of a frame: sends its copy if there is one, then resets if necessary.
     fn end(&mut self) {
         if matches!(self.fate, Fate::Ended) {
             return;
@@ -193,7 +193,7 @@ mod tests {
     const TWO: &[u8] = b"\x82\x03two";
     const PONG: &[u8] = b"\x8a\x02hi";
 
-    /// Returns the bytes that pass after a handshake, what ends them, and the reports.
+    /// Returns the effects of a handshake and these bytes: bytes to send, the end, the reports.
     fn disturb(faults: &str, bytes: &[u8], size: usize) -> (Vec<u8>, Option<Effect>, Vec<String>) {
         let mut all = Faults::default();
         for line in faults.lines() {
@@ -219,7 +219,7 @@ mod tests {
         (passed.split_off(AGREED.len()), end, told)
     }
 
-    /// The same for any size of reads: how the network cuts the bytes must not matter.
+    /// Calls `disturb` with reads of several sizes, and checks that the results are equal.
     fn always(faults: &str, bytes: &[u8]) -> (Vec<u8>, Option<Effect>, Vec<String>) {
         let whole = disturb(faults, bytes, 1000);
         for size in [1, 2, 3, 5] {
@@ -257,7 +257,7 @@ mod tests {
             told,
             ["cut in the middle of frame 2 (binary, 3 bytes) from the server"]
         );
-        // The shortest frame is cut as well.
+        // The shortest frame has two bytes. It is cut after the first byte.
         let (passed, end, _) = always("cut-mid-frame", b"\x81\x00");
         assert_eq!(
             (passed, end),
@@ -320,7 +320,7 @@ mod tests {
         };
         let effects = feed(&mut disturber, &[AGREED, ONE].concat());
         assert!(!effects.contains(&Effect::Abort(Abort::Cut)));
-        // A cut by the user is not counted.
+        // The limit of `--times` does not apply to a cut by the user.
         disturber.cut = true;
         let effects = feed(&mut disturber, PONG);
         assert!(

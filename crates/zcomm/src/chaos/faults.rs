@@ -1,11 +1,11 @@
-//! The vocabulary of faults, and the faults that are on.
+//! The table of all faults, and the set of faults that are on.
 //!
-//! One table describes every fault. The options of `zcomm chaos`, its keys, its scripts and the
-//! list that `?` prints are all made from it, so the words are the same everywhere: `--latency
-//! 200ms to-server`, and `latency 200ms to-server` in a script or on stdin.
+//! The table describes every fault. The options of `zcomm chaos`, its keys, its scripts and the
+//! list that `?` prints all use this table. So a fault is written in the same way everywhere:
+//! `--latency 200ms to-server` as an option, `latency 200ms to-server` in a script or on stdin.
 //!
-//! At most one fault of each name is on. Frames are counted in each direction, from 1; only
-//! frames that carry data count.
+//! A fault cannot be on twice. Each direction counts its frames from 1, and counts only frames
+//! that carry data.
 
 use std::{fmt, time::Duration};
 
@@ -14,10 +14,10 @@ use zcomm_core::xray::Direction;
 use super::units::{InputError, Rate, Time, time};
 use crate::shared::text::counted;
 
-/// The highest number of a frame.
+/// The highest frame number that a fault can have.
 const MAX_FRAMES: u64 = 1_000_000;
 
-/// Names a row of the [`TABLE`].
+/// Identifies a row of the [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     Latency,
@@ -33,15 +33,15 @@ pub(super) enum Fault {
     IdleKill,
 }
 
-/// Describes a fault.
+/// A row of the [`TABLE`]: the description of one fault.
 #[derive(Debug, PartialEq)]
 pub(super) struct Entry {
     pub(super) fault: Fault,
     pub(super) key: char,
     pub(super) name: &'static str,
-    /// The form of the value; `[...]` if the value may be left out.
+    /// The kind of value, such as `TIME`; written as `[TIME]` if the value is optional.
     pub(super) form: &'static str,
-    /// The value that the key sets, and that a missing value in `[...]` stands for.
+    /// The value that the key sets, and the default of an optional value.
     pub(super) usual: &'static str,
     /// Whether a direction may follow the value.
     directed: bool,
@@ -76,7 +76,7 @@ pub(super) const TABLE: [Entry; 11] = [
 ];
 
 impl Entry {
-    /// Whether the value may be left out.
+    /// Whether the fault can be written without a value.
     pub(super) fn is_optional(&self) -> bool {
         self.form.is_empty() || self.form.starts_with('[')
     }
@@ -87,7 +87,7 @@ impl Entry {
             .ok()
     }
 
-    /// Reads the words after the name: a value, then a direction.
+    /// Reads the words after the fault's name: a value, then a direction.
     pub(super) fn read(&'static self, words: &[&str]) -> Result<Active, InputError> {
         let (words, direction) = match words {
             [words @ .., "to-server"] => (words, Some(Direction::ClientToServer)),
@@ -100,7 +100,7 @@ impl Entry {
             value: self.value(words)?,
             direction,
         };
-        // Frames are counted in each direction; a time is that of the whole connection.
+        // Each direction counts its own frames, but a time is counted for the whole connection.
         let timed_reset = self.fault == Fault::ResetAfter && active.value.time().is_some();
         if direction.is_some() && (timed_reset || !self.directed) {
             let name = self.name;
@@ -142,7 +142,7 @@ impl Entry {
     }
 }
 
-/// Reads a time; for a plain number, the help names both forms.
+/// Reads a time. The error for a number without a unit suggests both `5s` and `5 frames`.
 fn time_or_frames(text: &str) -> Result<Duration, InputError> {
     time(text).map_err(|error| match text.parse::<u64>() {
         Ok(number) => InputError::new(error.what, format!("write {number}s or {number} frames")),
@@ -167,12 +167,12 @@ pub(super) enum Value {
     Time(Duration),
     Rate(Rate),
     Number(u64),
-    /// A number that is written with its unit: `3 frames`.
+    /// A number of frames, written with its unit: `3 frames`.
     Frames(u64),
 }
 
 impl Value {
-    /// Returns a time; a missing one is zero.
+    /// Returns the time; [`Value::None`] counts as zero.
     pub(super) fn time(self) -> Option<Duration> {
         match self {
             Value::None => Some(Duration::ZERO),
@@ -187,7 +187,7 @@ impl Value {
 pub(super) struct Active {
     pub(super) entry: &'static Entry,
     pub(super) value: Value,
-    /// `None` is both directions, or the whole connection.
+    /// `None` means both directions, or the whole connection.
     direction: Option<Direction>,
 }
 
@@ -209,12 +209,12 @@ impl fmt::Display for Active {
     }
 }
 
-/// All faults that are on, at most one of each name.
+/// All faults that are on. Each fault is in this list at most once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Faults(Vec<Active>);
 
 impl Faults {
-    /// Switches a fault on. It replaces the one of the same name.
+    /// Switches a fault on. If this fault is on already, replaces its value.
     pub(super) fn put(&mut self, active: Active) {
         match self.0.iter_mut().find(|old| old.entry == active.entry) {
             Some(old) => *old = active,
@@ -227,25 +227,25 @@ impl Faults {
         self.0.retain(|active| active.entry.fault != fault);
     }
 
-    /// Returns a fault that is on in any direction.
+    /// Returns a fault if it is on, in any direction.
     pub(super) fn get(&self, fault: Fault) -> Option<Active> {
         let mut all = self.0.iter();
         all.find(|active| active.entry.fault == fault).copied()
     }
 
-    /// Returns the value of a fault that is on in this direction.
+    /// Returns a fault's value if the fault is on in this direction.
     pub(super) fn value(&self, fault: Fault, direction: Direction) -> Option<Value> {
         let active = self.get(fault)?;
         let applies = active.direction.is_none_or(|only| only == direction);
         applies.then_some(active.value)
     }
 
-    /// Returns the time of a fault that is on in this direction.
+    /// Returns a fault's time if the fault is on in this direction.
     pub(super) fn time(&self, fault: Fault, direction: Direction) -> Option<Duration> {
         self.value(fault, direction)?.time()
     }
 
-    /// Returns the rate of a fault that is on in this direction.
+    /// Returns a fault's rate if the fault is on in this direction.
     pub(super) fn rate(&self, fault: Fault, direction: Direction) -> Option<Rate> {
         match self.value(fault, direction)? {
             Value::Rate(rate) => Some(rate),
@@ -253,7 +253,7 @@ impl Faults {
         }
     }
 
-    /// Returns the number of a fault that is on in this direction.
+    /// Returns a fault's number if the fault is on in this direction.
     pub(super) fn number(&self, fault: Fault, direction: Direction) -> Option<u64> {
         match self.value(fault, direction)? {
             Value::Number(number) | Value::Frames(number) => Some(number),
@@ -272,7 +272,7 @@ impl fmt::Display for Faults {
     }
 }
 
-/// Names the sender of what goes in this direction.
+/// Returns words for a report: who sends the bytes of this direction.
 pub(super) fn sender(direction: Direction) -> &'static str {
     match direction {
         Direction::ClientToServer => "from the client",

@@ -1,26 +1,27 @@
-//! Where frames begin and end in the bytes of one direction.
+//! Finds where frames begin and end in the bytes of one direction.
 //!
-//! A fault happens to a frame, but the network cuts the bytes anywhere. So they are cut again,
-//! and each piece says what it belongs to. Nothing is kept, and every byte passes.
+//! A fault changes a frame, but a read may return a part of a frame or several frames. So this
+//! code splits the bytes into pieces: a frame's header, a part of its payload, or other bytes.
+//! It stores no payload, and returns every byte.
 //!
-//! HTTP comes first. The server's 101 says that frames follow; `upgraded` tells that to the
-//! other direction. Without a 101 all bytes are [`Piece::Raw`].
+//! The first bytes are HTTP. After the server's 101 response, frames follow; `upgraded` tells
+//! this to the other direction. Without a 101, all bytes are [`Piece::Raw`].
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use zcomm_core::xray::{self, Direction, FrameHeader, HeadEnd, Splitter};
 
-/// The bytes kept of a head: enough for the status code.
+/// The number of bytes stored from a head: enough to read the status code.
 const MAX_STATUS: usize = 64;
 
-/// A part of what arrived.
+/// A part of the bytes that arrived.
 #[derive(Debug)]
 pub(super) enum Piece<'a> {
-    /// HTTP, or bytes without a known frame.
+    /// HTTP, or bytes that are not part of a known frame.
     Raw(&'a [u8]),
     /// The complete header of a frame.
     Begin(FrameHeader),
-    /// Some bytes of its payload.
+    /// Some bytes of the current frame's payload.
     Payload(&'a [u8]),
 }
 
@@ -31,12 +32,12 @@ pub(super) struct FrameFinder {
 }
 
 enum State {
-    /// In the head of a request or response; `start` holds its first bytes.
+    /// In the head of a request or response; `start` contains the head's first bytes.
     Head {
         start: Vec<u8>,
         end: HeadEnd,
     },
-    /// After the client's request, before it is known whether frames follow.
+    /// After the client's request: the next bytes are frames only if the server has sent 101.
     Waiting,
     Frames(Splitter),
     Raw,
@@ -53,8 +54,8 @@ impl FrameFinder {
         matches!(&self.state, State::Frames(frames) if frames.in_frame())
     }
 
-    /// Takes the next piece off the front of these bytes. Returns `None` when it needs more
-    /// bytes.
+    /// Removes the next piece from the start of `bytes`, and returns it. Returns `None` if more
+    /// bytes are needed.
     pub(super) fn next<'a>(
         &mut self,
         bytes: &mut &'a [u8],
@@ -77,7 +78,7 @@ impl FrameFinder {
             State::Waiting => {
                 self.state = match upgraded.load(Relaxed) {
                     true => State::Frames(Splitter::default()),
-                    // More HTTP, or frames that came too early.
+                    // The client sends more HTTP, or frames before the server's 101.
                     false => State::Raw,
                 };
                 self.next(bytes, upgraded)
@@ -104,7 +105,7 @@ impl State {
         }
     }
 
-    /// The state after a head that starts with these bytes.
+    /// Returns the state after a head that starts with these bytes.
     fn after(direction: Direction, start: &[u8], upgraded: &AtomicBool) -> State {
         if direction == Direction::ClientToServer {
             State::Waiting
@@ -112,7 +113,7 @@ impl State {
             upgraded.store(true, Relaxed);
             State::Frames(Splitter::default())
         } else if start.starts_with(b"HTTP/1.1 1") {
-            // RFC 9110 section 15.2: the final response is still to come.
+            // A response such as 103: the final response comes later (RFC 9110, section 15.2).
             State::head()
         } else {
             State::Raw
@@ -126,10 +127,10 @@ mod tests {
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const AGREED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
-    /// "Hello", an empty ping, a pong of 2 bytes, 300 bytes.
+    /// "Hello", an empty ping, a pong of 2 bytes, and the header of a frame of 300 bytes.
     const FRAMES: &[u8] = b"\x81\x05Hello\x89\x00\x8a\x02hi\x82\x7e\x01\x2c";
 
-    /// The frames, and all bytes that came out, in pieces of this size.
+    /// Splits bytes that arrive in reads of this size. Returns the frames and all bytes.
     fn split(
         finder: &mut FrameFinder,
         bytes: &[u8],
@@ -188,7 +189,7 @@ mod tests {
         }
     }
 
-    /// Near misses: a page, a refusal, frames without an agreement.
+    /// Bytes that look like frames are not frames without a 101 before them.
     #[test]
     fn what_is_no_frame_passes_as_it_is() {
         let page = [b"HTTP/1.1 200 OK\r\nX: a\r\n\r\n", FRAMES].concat();
@@ -199,7 +200,7 @@ mod tests {
         let mut finder = FrameFinder::new(Direction::ClientToServer);
         let (frames, out) = split(&mut finder, &early, 1000, false);
         assert_eq!((frames.len(), out), (0, early));
-        // After "wait", the answer.
+        // After 103 (Early Hints), the 101 still starts the frames.
         let hints = b"HTTP/1.1 103 Early Hints\r\n\r\n";
         let late = [&hints[..], AGREED, b"\x81\x05Hello"].concat();
         let mut finder = FrameFinder::new(Direction::ServerToClient);
@@ -217,7 +218,7 @@ mod tests {
         assert!(!finder.inside());
     }
 
-    /// An opcode that the codec refuses has a length, and what follows it is found.
+    /// A frame with a reserved opcode has a length, so the frame after it is found.
     #[test]
     fn a_reserved_opcode_and_an_impossible_length_pass() {
         let bytes = [AGREED, b"\x83\x01x\x81\x01y"].concat();

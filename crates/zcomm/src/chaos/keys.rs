@@ -1,8 +1,9 @@
-//! Reads commands while the proxy runs: keys at a terminal, lines in a pipe.
+//! Reads commands while the proxy runs: keys from a terminal, lines from a pipe.
 //!
-//! A terminal holds its input until Enter, and echoes it. For single keys both are switched off,
-//! and restored when the program ends in any way; Ctrl-C keeps its meaning. In a pipe, each line
-//! is a command, so a program can do what a user can.
+//! A terminal normally waits for Enter before it passes on input, and it prints each typed key.
+//! To read single keys, the proxy switches both functions off, and restores them when the
+//! program ends. Ctrl-C still works. From a pipe, each line is a command, so another program can
+//! control the proxy.
 //!
 //! On Windows, every command is a line.
 
@@ -16,11 +17,11 @@ use crate::shared::lines;
 /// The largest number of keys that wait to be handled.
 const MAX_KEYS: usize = 16;
 
-/// The commands of a user or a program.
+/// The commands from stdin, which a user types or a program sends.
 pub(super) struct Keys {
-    /// Ends with the input.
+    /// This channel closes when the input ends.
     pub(super) commands: mpsc::Receiver<Result<Command, InputError>>,
-    /// The terminal, if a single key is a command.
+    /// The terminal, if commands are single keys.
     pub(super) terminal: Option<Terminal>,
 }
 
@@ -69,7 +70,7 @@ fn keys() -> mpsc::Receiver<Result<Command, InputError>> {
     commands
 }
 
-/// Returns the keys that are one character. An arrow is several: ESC, a bracket, and more.
+/// Returns the keys that send one character. An arrow key sends three or more, from ESC on.
 fn single(pressed: &str) -> Vec<char> {
     let (mut keys, mut rest) = (Vec::new(), pressed.chars());
     while let Some(key) = rest.next() {
@@ -85,7 +86,7 @@ fn single(pressed: &str) -> Vec<char> {
     keys
 }
 
-/// A terminal in single-key mode; dropping it restores the mode before.
+/// A terminal in single-key mode. Dropping it restores the terminal's earlier mode.
 #[cfg(unix)]
 pub(super) struct Terminal(rustix::termios::Termios);
 

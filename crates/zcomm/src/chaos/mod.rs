@@ -1,14 +1,15 @@
-//! `zcomm chaos`: a bad network, on this machine and on demand.
+//! `zcomm chaos`: a proxy that imitates a bad network.
 //!
-//! On a loopback nothing goes wrong, so a WebSocket's heartbeats, acks and back-off have nothing
-//! to do. This proxy stands between a client and a server and makes faults: delays, blackholes,
-//! ends in the middle of a frame, messages that arrive twice. It knows frames, so a fault can be
-//! aimed: cut message 3, drop the pongs.
+//! Between two programs on one machine, the network has no faults. So the heartbeats, acks and
+//! back-off of a WebSocket program are never needed there. This proxy connects a client with a
+//! server and makes faults: it delays data, holds data back, ends a connection in the middle of
+//! a frame, or delivers a message twice. The proxy knows where a frame begins, so a fault can
+//! have a target: cut message 3, drop all pongs.
 //!
-//! The table of [`faults`] names what can go wrong. [`commands`] reads options, scripts and keys;
-//! the [`board`] switches the faults. A connection is [carried](carry) by a [`pump`] in each
-//! direction and a [`watchdog`]: the [`passage`] finds [`frames`], [disturbs](mod@disturb) them,
-//! and puts them into a [`delay_queue`].
+//! The table in [`faults`] lists the faults. [`arguments`] reads options, [`commands`] reads
+//! keys and script lines, and the [`board`] switches faults on and off. [`carry`] runs a
+//! [`pump`] for each direction and a [`watchdog`]. A pump has a [`passage`], which finds
+//! [`frames`], [disturbs](mod@disturb) them and puts them into a [`delay_queue`].
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod frames;
@@ -77,7 +78,8 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let repeat = arguments.seed.is_none() && faults.get(Fault::Jitter).is_some();
     let board = Arc::new(Board::new(faults, arguments.scope, seed, arguments.xray));
-    // Before the keys change the terminal: a signal must not end the program without a reset.
+    // Watch for signals before `Keys` changes the terminal. Otherwise a signal could end the
+    // program without restoring the terminal.
     let signals = Signals::new()?;
     let mut keys = Keys::listen();
     if keys.terminal.is_some() {
@@ -91,13 +93,13 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let carry = Disturbed(Arc::clone(&board));
     let end = async { code = control(&board, &mut keys, script, signals).await };
     proxy.run(carry, end).await;
-    // Restore the terminal first: the board prints its last lines, which may take a second.
+    // Restore the terminal first: dropping the board waits up to a second for unprinted lines.
     drop(keys);
     drop(board);
     Ok(code)
 }
 
-/// Does the commands of the keys and the script; returns the exit code.
+/// Runs the commands of the user and the script. Returns the exit code.
 async fn control(
     board: &Board,
     keys: &mut Keys,
@@ -109,7 +111,7 @@ async fn control(
         let due = begun.and_then(|begun: Instant| Some(begun + script.due()?));
         tokio::select! {
             code = signals.next() => return ExitCode::from(code),
-            // After the end of the input, the other branches go on.
+            // When stdin has ended, `select!` skips this branch and waits for the others.
             Some(command) = keys.commands.recv() => match command {
                 Ok(command) => if !board.apply(command) { return ExitCode::SUCCESS },
                 Err(error) => {

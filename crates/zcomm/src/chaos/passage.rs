@@ -1,7 +1,7 @@
-//! The way of bytes from a socket into the queue: shown, disturbed, delayed.
+//! The steps between reading bytes and queueing them: X-ray, faults, delay.
 //!
-//! Latency is the same for every byte. Jitter is drawn once for each frame, from a seed: the first
-//! frame of a server waits equally long in every run, however busy the machine is.
+//! Latency is the same for every byte. Jitter is an extra random delay for each frame. With the
+//! same seed, a frame gets the same delay in every run, even if the machine is busy.
 
 use std::io;
 
@@ -24,14 +24,14 @@ pub(super) struct Passage<'a> {
     pub(super) disturber: Disturber,
     pub(super) queue: DelayQueue,
     random: fastrand::Rng,
-    /// The jitter of the current frame, from 0 to 1 of the largest.
+    /// The jitter of the current frame, as a share of the largest jitter (0 to 1).
     jitter: f64,
 }
 
 impl<'a> Passage<'a> {
     pub(super) fn new(connection: &'a ProxiedConnection<'a>, direction: Direction) -> Passage<'a> {
         let odd = u64::from(direction == Direction::ServerToClient);
-        // Each direction has its own random numbers: the order of reads must not matter.
+        // Each direction has its own random numbers, so the order of reads does not change them.
         let number = connection.number;
         let seed = connection.board.seed.wrapping_add(2 * number + odd);
         Passage {
@@ -47,7 +47,7 @@ impl<'a> Passage<'a> {
     /// Applies the faults to bytes that were read, and queues the result.
     pub(super) fn receive(&mut self, bytes: &[u8], faults: &Faults) {
         let connection = self.connection;
-        // One time for all frames of a read: they are written together.
+        // All frames of one read get the same time, so that they are written together.
         let now = Instant::now();
         connection.activity().last_byte = now;
         connection.show(BEFORE_FAULTS, self.direction, bytes);
@@ -68,7 +68,7 @@ impl<'a> Passage<'a> {
         }
     }
 
-    /// Handles the result of a read; returns its number of bytes.
+    /// Handles the result of a read: bytes, an end or an error. Returns the number of bytes.
     pub(super) fn handle_read(
         &mut self,
         read: io::Result<usize>,
@@ -88,7 +88,7 @@ impl<'a> Passage<'a> {
         0
     }
 
-    /// Removes bytes from the queue that are written.
+    /// Removes bytes from the queue after they were written.
     pub(super) fn sent(&mut self, bytes: usize, bandwidth: Option<Rate>) {
         if bytes > 0 {
             let written = &self.queue.front(None)[..bytes];
@@ -97,7 +97,7 @@ impl<'a> Passage<'a> {
         }
     }
 
-    /// Returns when bytes that were read now may be written.
+    /// Returns the time at which bytes that are read now may be written.
     fn due(&self, now: Instant, faults: &Faults) -> Instant {
         let time = |fault| faults.time(fault, self.direction).unwrap_or_default();
         now + time(Fault::Latency) + time(Fault::Jitter).mul_f64(self.jitter)
@@ -113,7 +113,7 @@ mod tests {
     };
     use std::time::Duration;
 
-    /// Returns when each of 20 frames is due, counted from the first byte of the handshake.
+    /// Returns the times at which a handshake and 20 frames are due, counted from the start.
     fn arrivals(seed: u64, number: u64) -> Vec<Duration> {
         let board = Board::new(Faults::default(), Scope::default(), seed, false);
         let connections = (0..number).map(|_| ProxiedConnection::open(&board));
@@ -153,7 +153,7 @@ mod tests {
         assert_ne!(arrivals(7, 2), times);
     }
 
-    /// Time passes between their reads; it must not separate them.
+    /// The proxy handles the frames of one read one by one, but must write them together.
     #[tokio::test]
     async fn frames_that_came_together_leave_together() {
         let board = Board::new(Faults::default(), Scope::default(), 1, false);

@@ -1,14 +1,14 @@
-//! Moves the bytes of one direction, until it ends.
+//! Moves the bytes of one direction from the sender to the receiver.
 //!
 //! ```text
 //! client ──read──▶ frames ──faults──▶ queue (latency, bandwidth) ──write──▶ server
 //! ```
 //!
-//! What ends a connection goes through the queue as well, after the bytes that came before it.
+//! The end of a direction also goes through the queue, after all earlier bytes.
 //!
-//! A blackhole stops the writing and nothing else. The proxy still reads, until the queue is full,
-//! and this machine's TCP acknowledges the bytes. So the sender sees nothing wrong, which makes a
-//! half-open connection hard to find. The end of a side is held back as well; when both sides
+//! A blackhole only stops writing. The proxy still reads until the queue is full, and TCP on
+//! this machine acknowledges the bytes. So the sender sees no error, which makes a half-open
+//! connection hard to detect. The blackhole also holds back the end of a side. When both sides
 //! have ended, the connection ends.
 
 use std::{io, time::Duration};
@@ -31,13 +31,13 @@ use super::{
 };
 use crate::shared::run::until;
 
-/// The most that one read returns (bytes).
+/// The largest number of bytes in one read.
 const READ_SIZE: usize = 16 * 1024;
-/// A slow reader reads as many bytes at once as its rate allows in this time.
+/// One read of a slow reader gets at most the bytes that its rate allows in this time.
 const SLOW_SLICE: Duration = Duration::from_millis(100);
-/// The receive buffer of a slow reader (bytes); the operating system doubles it.
+/// The receive buffer of a slow reader (bytes). The operating system doubles this number.
 const SLOW_BUFFER: usize = 4096;
-/// The time limit for the last bytes before a cut or a reset.
+/// The time limit for writing the last bytes before a cut or a reset.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 /// One direction of a connection.
@@ -46,16 +46,16 @@ pub(super) struct Pump<'a, R, W> {
     direction: Direction,
     reader: R,
     writer: W,
-    /// The socket of the server, in the pump that reads from it.
+    /// The server's socket, only in the pump that reads from the server.
     slow_socket: Option<Socket>,
     passage: Passage<'a>,
     controls: watch::Receiver<Controls>,
     faults: Faults,
-    /// How many cuts by the user are done.
+    /// The number of cuts by the user that this pump has started.
     cuts: u64,
     /// When a slow reader may read again.
     read_at: Instant,
-    /// Whether the writer holds bytes that are not flushed.
+    /// Whether the writer contains bytes that are not flushed.
     unflushed: bool,
     /// Whether the blackhole holds bytes back.
     held: bool,
@@ -87,7 +87,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         }
     }
 
-    /// Moves bytes until this direction has ended; `first` counts as read already.
+    /// Moves bytes until this direction has ended. The bytes in `first` are already read.
     pub(super) async fn run(mut self, first: &[u8]) -> Ending {
         if !first.is_empty() {
             self.passage.receive(first, &self.faults);
@@ -110,7 +110,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         }
     }
 
-    /// Reads or writes once, or takes over a change; returns `false` if nothing can follow.
+    /// Reads, writes or updates the faults once. Returns `false` if this direction is finished.
     async fn step(&mut self, now: Instant, may_write: bool, buffer: &mut [u8]) -> bool {
         let bandwidth = self.faults.rate(Fault::Bandwidth, self.direction);
         let slow = self.slow_reader();
@@ -125,14 +125,14 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
             biased;
             changed = self.controls.changed() => match changed {
                 Ok(()) => self.update_controls(),
-                // Without a board, the program ends.
+                // The board was dropped: the program ends.
                 Err(_) => return false,
             },
             written = write_some(&mut self.writer, chunk, &mut self.unflushed),
                 if may_write || self.unflushed => match written {
                 Ok(bytes) => self.passage.sent(bytes, bandwidth),
-                // The receiver has left. Its own direction ends the connection, and may still
-                // carry data: a refusal, for a client that goes on sending.
+                // The receiver accepts no more bytes. The other direction may still carry bytes
+                // from the receiver, such as a refusal, so the connection stays open.
                 Err(_) => return false,
             },
             read = self.reader.read(&mut buffer[..limit]), if may_read => {
@@ -146,7 +146,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         true
     }
 
-    /// Takes over what the board has changed.
+    /// Reads the new faults and cuts from the board.
     fn update_controls(&mut self) {
         let controls = self.controls.borrow_and_update().clone();
         self.faults = controls.faults;
@@ -156,7 +156,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         }
     }
 
-    /// Updates whether the blackhole holds bytes back, and reports when it stops.
+    /// Checks whether the blackhole holds bytes back now, and reports when it stops.
     fn check_blackhole(&mut self, now: Instant) {
         let was_held = self.held;
         self.held = self.in_blackhole(now);
@@ -168,7 +168,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         }
     }
 
-    /// Whether the blackhole has begun. It counts once for both directions.
+    /// Whether the blackhole stops this direction now. `--times` counts both directions as one.
     fn in_blackhole(&self, now: Instant) -> bool {
         let mut activity = self.connection.activity();
         if self.faults.get(Fault::Blackhole).is_none() {
@@ -190,21 +190,21 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         Some(self.connection.opened + after)
     }
 
-    /// Returns the rate of a slow reader, and shrinks the receive buffer for it.
+    /// Returns the rate of a slow reader, and makes the socket's receive buffer small.
     fn slow_reader(&self) -> Option<Rate> {
         let socket = self.slow_socket.as_ref()?;
         let rate = self.faults.rate(Fault::SlowReader, self.direction)?;
-        // If the system refuses, the reader is slow with the buffer that it has.
+        // If this fails, the reader is still slow, but has a larger buffer.
         socket.set_recv_buffer_size(SLOW_BUFFER).ok();
         Some(rate)
     }
 
-    /// Returns when the queue may be written next; `None` if it is empty or held back.
+    /// Returns when the next write may begin; `None` if the queue is empty or held back.
     fn next_write(&self) -> Option<Instant> {
         self.passage.queue.due().filter(|_| !self.held)
     }
 
-    /// Returns the next time at which something can change by itself.
+    /// Returns the next time at which this pump must wake up.
     fn next_wake(&self, now: Instant) -> Option<Instant> {
         let times = [
             self.blackhole_start(),
@@ -215,7 +215,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
     }
 }
 
-/// Passes an end on. An error means that the receiver has left.
+/// Passes an end on to the receiver. An error means that the receiver has left.
 async fn pass_end(writer: &mut (impl AsyncWrite + Unpin), ending: Ending) {
     match ending {
         Ok(()) => writer.shutdown().await.ok(),
@@ -223,7 +223,7 @@ async fn pass_end(writer: &mut (impl AsyncWrite + Unpin), ending: Ending) {
     };
 }
 
-/// Writes some of these bytes; without bytes, flushes those of earlier calls. Cancel-safe.
+/// Writes some of these bytes. If there are none, flushes earlier bytes. Cancel-safe.
 async fn write_some(
     writer: &mut (impl AsyncWrite + Unpin),
     bytes: &[u8],

@@ -1,4 +1,4 @@
-//! A script: faults at set times.
+//! A script switches faults on and off at given times.
 //!
 //! ```text
 //! # A train goes through a tunnel.
@@ -7,8 +7,8 @@
 //! 20s   clear
 //! ```
 //!
-//! Each line is a time and a command; `#` begins a comment. Times count from the first
-//! connection, so the time that it takes to start a client does not matter.
+//! Each line contains a time and a command; `#` begins a comment. Times are counted from the
+//! moment when the first client connects, so you do not have to start the client quickly.
 
 use std::{collections::VecDeque, fs::File, io::Read, path::Path, time::Duration};
 
@@ -17,17 +17,17 @@ use super::{
     units::{InputError, time},
 };
 
-/// The longest script (bytes).
+/// The largest script file (bytes).
 const MAX_BYTES: u64 = 256 * 1024;
-/// The largest number of steps.
+/// The largest number of steps in a script.
 const MAX_STEPS: usize = 1000;
 
-/// The steps that are left, in the order of their times.
+/// The steps of a script that have not run yet, ordered by time.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Script(VecDeque<(Duration, Command)>);
 
 impl Script {
-    /// Reads a file.
+    /// Reads a script file.
     pub(super) fn read(file: &Path) -> Result<Script, InputError> {
         let name = file.display();
         let unreadable = |why: &dyn std::fmt::Display| {
@@ -46,7 +46,7 @@ impl Script {
         })
     }
 
-    /// Reads lines. An error comes with the number of its line, counted from 1.
+    /// Reads the lines of a script. An error contains the number of its line, counted from 1.
     fn parse(text: &str) -> Result<Script, (usize, InputError)> {
         let mut script = Script::default();
         for (line, number) in text.lines().zip(1..) {
@@ -58,7 +58,7 @@ impl Script {
         Ok(script)
     }
 
-    /// Adds the step of a line.
+    /// Reads a line and adds its step.
     fn add(&mut self, line: &str) -> Result<(), InputError> {
         let (at, command) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let at = time(at)?;
@@ -82,7 +82,7 @@ impl Script {
         Ok(())
     }
 
-    /// Returns when the next step is due, counted from the start.
+    /// Returns the time of the next step, counted from the first connection.
     pub(super) fn due(&self) -> Option<Duration> {
         self.0.front().map(|(at, _)| *at)
     }

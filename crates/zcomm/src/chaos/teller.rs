@@ -1,10 +1,10 @@
-//! Prints switched faults, events of connections, and the bytes of the X-ray.
+//! Prints status lines, events of connections, and the X-ray's lines.
 //!
-//! A terminal is slower than a network, and Ctrl-S stops it. No connection may wait for it, so
-//! a [`BackgroundWriter`] prints. Lines that do not fit into its queue, or are more than a user
-//! can read, are dropped, and their number is printed.
+//! A terminal is slower than a network, and Ctrl-S stops it. A connection must not wait for the
+//! terminal, so a [`BackgroundWriter`] prints the lines. It drops lines that do not fit into its
+//! queue, or are more than a user can read, and prints the number of dropped lines.
 //!
-//! Switched faults are always shown, in a form that can be read from the back row.
+//! A status line, such as a switched fault, is not limited by number. It begins with `==>`.
 
 use std::{
     io::{self, Write},
@@ -16,21 +16,21 @@ use zcomm_core::{BackgroundWriter, WriterStep, xray::Event};
 
 use crate::shared::text::{BAD, FAINT, NOTE};
 
-/// The largest number of lines in a second, apart from status lines.
+/// The largest number of lines per second; status lines do not count.
 const SHOWN: u32 = 200;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A line to print.
 pub(super) enum Line {
-    /// Switched faults, and answers to the user: always shown.
+    /// A status line: a switched fault, or a reply to the user.
     Status(String),
     /// An event of a connection.
     Event { number: u64, event: String },
-    /// An X-ray event, with the label of its view.
+    /// An X-ray event with a label: before or after the faults.
     Wire(&'static str, Box<Event>),
 }
 
-/// Prints lines in a thread. Dropping it waits until all lines are printed, at most a second.
+/// Prints lines in a thread. Dropping the teller waits up to a second for unprinted lines.
 pub(super) struct Teller {
     writer: BackgroundWriter<Line>,
     /// When the current second began, and the number of lines in it.
@@ -40,13 +40,13 @@ pub(super) struct Teller {
 impl Teller {
     pub(super) fn new() -> Teller {
         Teller {
-            // An error means that stdout is closed; the faults go on.
+            // If stdout is closed, printing ends, but the faults still work.
             writer: BackgroundWriter::start(print),
             second: Mutex::new((Instant::now(), 0)),
         }
     }
 
-    /// Queues a line, or counts it as dropped; never waits.
+    /// Queues a line, or counts it as dropped. Never waits.
     pub(super) fn tell(&self, line: Line) {
         let (bytes, always) = match &line {
             Line::Status(text) => (text.len(), true),
@@ -59,7 +59,7 @@ impl Teller {
         }
     }
 
-    /// Counts a line; returns whether a user can still read it in this second.
+    /// Counts a line. Returns `false` if this second has more lines than a user can read.
     fn can_be_read(&self) -> bool {
         let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, lines) = &mut *second;

@@ -1,8 +1,8 @@
-//! Times and rates: a number and a unit.
+//! Times and rates, such as `200ms` and `64kB/s`.
 //!
-//! The unit is required. `200` could be milliseconds or seconds, a factor of 1000, and the user
-//! would not notice a wrong guess. Units with a small `b` are rejected: 64 kb/s could be
-//! kilobytes or kilobits, a factor of eight. An error names the units.
+//! A unit is required. `200` could mean milliseconds or seconds, and the user would not notice a
+//! wrong guess. Units such as `kb/s` are rejected: `64kb/s` could mean kilobytes or kilobits,
+//! and a kilobyte is eight kilobits. The error lists the allowed units.
 
 use std::{fmt, time::Duration};
 
@@ -16,7 +16,7 @@ pub(super) struct InputError {
 impl InputError {
     pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> InputError {
         let (mut what, help) = (what.into(), help.into());
-        // The text repeats the input, which may be very long.
+        // The error text contains the user's input, which may be very long.
         if let Some((end, _)) = what.char_indices().nth(MAX_LENGTH) {
             what.truncate(end);
             what.push_str(" ...");
@@ -53,7 +53,7 @@ pub(super) fn time(text: &str) -> Result<Duration, InputError> {
     }
 }
 
-/// A number of bytes in a second.
+/// A rate in bytes per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rate(f64);
 
@@ -70,18 +70,18 @@ impl Rate {
         }
     }
 
-    /// Returns the time that these bytes take.
+    /// Returns the time that this number of bytes takes at this rate.
     pub(super) fn takes(self, bytes: usize) -> Duration {
         Duration::from_secs_f64(bytes as f64 / self.0)
     }
 
-    /// Returns the number of bytes that pass in this time, at least one.
+    /// Returns the number of bytes that pass in this time at this rate, at least 1.
     pub(super) fn bytes_in(self, time: Duration) -> usize {
         ((self.0 * time.as_secs_f64()) as usize).max(1)
     }
 }
 
-/// Reads a number and a unit; returns their product.
+/// Reads a number and a unit. Returns the number times the factor of the unit.
 fn scaled(text: &str, units: &[(&str, f64)], help: &str) -> Result<f64, InputError> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
@@ -130,7 +130,7 @@ impl fmt::Display for Rate {
 mod tests {
     use super::*;
 
-    /// A line of a script may be long; the error is short.
+    /// A line of a script may be very long, but the error must stay short.
     #[test]
     fn an_error_repeats_only_the_beginning_of_a_long_input() {
         let what = |length| time(&"ü".repeat(length)).unwrap_err().what;

@@ -1,4 +1,4 @@
-//! The faults that have no direction: they end a connection as a whole.
+//! Ends a whole connection: after a reset by the user, `reset-after` or `idle-kill`.
 
 use tokio::time::Instant;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::shared::run::until;
 
-/// Waits until the connection must end: reset by the user, after a time, or after a silence.
+/// Waits until the user resets the connection, or until it is too old or idle for too long.
 pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
     let mut controls = connection.controls.clone();
     let resets = controls.borrow().resets;
@@ -41,11 +41,11 @@ pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
             ));
             return Err(Abort::Cut);
         }
-        // A fault that may not break any more waits until the board changes.
+        // If `--times` is used up, a fault that is due waits until the board changes.
         let times = [reset.map(reset_at), idle.map(idle_at)];
         let next = times.into_iter().flatten().filter(|at| *at > now).min();
         tokio::select! {
-            // Without a board, the program ends.
+            // The board was dropped: the program ends.
             changed = controls.changed() => if changed.is_err() { return Ok(()) },
             () = until(next) => {}
         }

@@ -1,13 +1,14 @@
-//! The head of a request on its way through a proxy: read whole, changed in at most three lines.
+//! Reads the head of a request, and changes `Host`, `Origin` and `Connection` in it.
 //!
-//! A browser that opens the proxy sends the proxy's address in `Host` and `Origin`. Our servers
-//! check both and would reject the request, so the proxy's own name is replaced with the
-//! server's. Any *other* name passes unchanged. Otherwise a page of any site, whose name an
-//! attacker points at this machine, would look like the server's own page (DNS rebinding).
+//! A browser that connects to the proxy sends the proxy's address in `Host` and `Origin`.
+//! Servers of this course check both headers and would reject the request. So the proxy replaces
+//! its own name with the server's name. It does not change any *other* name. Otherwise an
+//! attacker could give a domain the address of this machine, and the server would accept the
+//! attacker's page as its own (DNS rebinding).
 //!
-//! A request that does not ask for a WebSocket becomes the last one of its connection, because
-//! the proxy reads only the first head. All other bytes pass unchanged, faults included:
-//! finding them is the purpose of a proxy.
+//! The proxy reads only the first head of a connection. So it adds `Connection: close` to a
+//! request that does not ask for a WebSocket. All other bytes pass unchanged, even if they are
+//! wrong: the user of the proxy wants to find such faults.
 
 use std::time::Duration;
 
@@ -17,14 +18,14 @@ use tokio::{
 };
 use zcomm_core::{Authority, Origin, xray::HeadEnd};
 
-/// The longest head that is read (bytes), as in our server.
+/// The largest head that the proxy reads (bytes). Our server has the same limit.
 const MAX_HEAD: usize = 16 * 1024;
-/// The time limit on a whole head.
+/// The time limit for a whole head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Names that are replaced in a head.
+/// The names that are replaced in a head, and the names that replace them.
 pub(super) struct Names {
-    /// The proxy's own names.
+    /// The proxy's own names, which are replaced.
     pub(super) own: Vec<Authority>,
     /// The `Host` that the server expects.
     pub(super) host: String,
@@ -32,7 +33,7 @@ pub(super) struct Names {
     pub(super) origin: Option<String>,
 }
 
-/// The status and the sentence of the answer to a request that cannot be read.
+/// The status and the sentence of the response to a request that cannot be read.
 pub(super) type Rejection = (&'static str, &'static str);
 
 const LATE: Rejection = ("408 Request Timeout", "the request took too long");
@@ -46,8 +47,8 @@ const NOT_HTTP: Rejection = (
      uses",
 );
 
-/// Reads the head of a request, and keeps the bytes that arrived after it. Returns `None` if the
-/// client left before the head was complete.
+/// Reads the head of a request, and stores the bytes that arrived after it. Returns `None` if
+/// the client left before the head was complete.
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Head>, Rejection> {
     let head = timeout(HEAD_TIMEOUT, read_head(stream)).await;
     head.unwrap_or(Err(LATE))
@@ -62,7 +63,7 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Head>
             Ok(0) | Err(_) => return Ok(None),
             Ok(_) => {}
         }
-        // A method consists of letters; TLS begins with byte 22.
+        // An HTTP method begins with a letter; TLS begins with byte 22.
         if !bytes[0].is_ascii_alphabetic() {
             return Err(NOT_HTTP);
         }
@@ -75,7 +76,7 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Head>
     }
 }
 
-/// A head as it arrived, and the bytes after it.
+/// An unchanged head, and the bytes that arrived after it.
 #[derive(Debug)]
 pub(super) struct Head {
     bytes: Vec<u8>,
@@ -83,7 +84,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Returns the bytes for the server.
+    /// Returns the changed head and the bytes after it, to send to the server.
     pub(super) fn rewritten(&self, names: &Names) -> Vec<u8> {
         let (head, rest) = self.bytes.split_at(self.end);
         let mut lines = head.split_inclusive(|byte| *byte == b'\n');
@@ -100,7 +101,7 @@ impl Head {
                 continue;
             }
             match names.replacement(name, value.trim()) {
-                // The name, the spaces and the end of the line stay.
+                // Keep the name, the spaces and the end of the line.
                 Some(other) => {
                     let value = value.replacen(value.trim(), other, 1);
                     written.extend_from_slice(format!("{name}:{value}").as_bytes());
@@ -114,7 +115,7 @@ impl Head {
 }
 
 impl Names {
-    /// Returns the value that a header gets, if it changes.
+    /// Returns the new value of a header; `None` if the header does not change.
     fn replacement(&self, name: &str, value: &str) -> Option<&str> {
         let is_own = |authority: &Authority| self.own.contains(authority);
         if name.eq_ignore_ascii_case("host") {
@@ -132,7 +133,7 @@ impl Names {
     }
 }
 
-/// Returns the name and value of a line that is a header; the value includes its spaces.
+/// Returns the name and value of a header line. The value includes its spaces.
 fn header(line: &[u8]) -> Option<(&str, &str)> {
     std::str::from_utf8(line).ok()?.split_once(':')
 }

@@ -1,16 +1,16 @@
-//! A proxy on this machine, between clients and one server. It shows or disturbs what passes, and
-//! neither side has to be changed for it.
+//! A proxy between clients and one server. It shows or disturbs the data that passes, and the
+//! client and the server stay unchanged.
 //!
 //! ```text
 //! browser ──ws://127.0.0.1:8770──▶ proxy ──ws:// or wss://──▶ server
 //! ```
 //!
-//! It reads the [`head`] of a request, so that a server that checks `Host` and `Origin` finds its
-//! own names there. Then it only passes bytes on ([`relay()`]), pages and refusals as well. A
-//! rejected client gets the reason as an HTTP answer, and the terminal shows it too.
+//! The proxy reads the [`head`] of each request and changes its `Host` and `Origin`, because a
+//! server may check them. After that, it only passes bytes on ([`relay()`]), also of pages and
+//! refusals. A rejected client gets the reason as an HTTP response. The terminal shows it, too.
 //!
-//! The connection to the server may use TLS; the one to the client never does. So the proxy
-//! listens on this machine only, unless `--listen` names another address.
+//! The connection to the server may use TLS, but the connection to the client never does. So the
+//! proxy accepts only clients on this machine, unless `--listen` names another address.
 
 mod head;
 mod relay;
@@ -44,31 +44,31 @@ pub(crate) use relay::{end_without_close_notify, pass_both, relay};
 
 /// The largest number of connections at a time.
 const MAX_CONNECTIONS: usize = 1_000;
-/// The pause after an error of `accept`, which would otherwise come back at once.
+/// The pause after an error of `accept`. Without it, the same error could repeat at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The same sentence is printed at most once in this time.
+/// A repeated sentence is printed at most once in this time.
 const REPEAT_PAUSE: Duration = Duration::from_secs(1);
 /// The time limit for the server's page, which is requested once at the start.
 const PAGE: Duration = Duration::from_secs(2);
 /// The time limit for the other side to read the last bytes and close.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// A proxy that listens.
+/// A proxy that listens for clients.
 pub(crate) struct Proxy {
     listener: TcpListener,
     addr: SocketAddr,
     upstream: Upstream,
 }
 
-/// Carries the bytes of each connection. [`relay()`] passes them on unchanged.
+/// Passes on the bytes of a connection. [`relay()`] does this without changes.
 pub(crate) trait Carry: Send + Sync + 'static {
-    /// Passes bytes on until both sides have ended; `first` goes to the server before all others.
-    /// `addr` is the address of the client.
+    /// Passes bytes on until both sides have ended. The server gets the bytes in `first` before
+    /// all others. `addr` is the address of the client.
     ///
     /// # Errors
     ///
-    /// The connection to the server is broken. A [`ConnectError`] in the error is an answer for
-    /// the client, which has received nothing yet.
+    /// A connection is broken. If the error contains a [`ConnectError`], the client has received
+    /// nothing yet, and the proxy sends this error to the client.
     fn carry(
         &self,
         client: &mut TcpStream,
@@ -79,7 +79,7 @@ pub(crate) trait Carry: Send + Sync + 'static {
 }
 
 impl Proxy {
-    /// Listens at an address, for the server that `options` name.
+    /// Listens for clients at an address. `options` name the server.
     pub(crate) async fn bind(
         listen: SocketAddr,
         options: ConnectOptions,
@@ -93,7 +93,7 @@ impl Proxy {
             Failure::new(what, "--listen 127.0.0.1:0 takes a port that is free")
         })?;
         let addr = listener.local_addr()?;
-        // Each connection needs two descriptors. If the limit stays lower, `accept` reports it.
+        // Each connection needs two descriptors. If the limit is too low, `accept` will fail.
         let _limit = raise_descriptor_limit(2 * MAX_CONNECTIONS + OTHER_DESCRIPTORS);
         Ok(Proxy {
             listener,
@@ -102,12 +102,12 @@ impl Proxy {
         })
     }
 
-    /// Returns the address to connect to instead of the server's.
+    /// Returns the address that clients use instead of the server's address.
     fn address(&self) -> String {
         format!("ws://{}{}", self.addr, self.upstream.path())
     }
 
-    /// Returns the address of the server's page through this proxy, if it has a page.
+    /// Returns the proxy's address for the server's page, if the server has a page.
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ impl Proxy {
             server.flush().await?;
             server.take(4096).read_to_end(&mut answer).await
         };
-        // The bytes that have come in time are enough to decide.
+        // If the time is over, the bytes received so far are enough to decide.
         drop(timeout(PAGE, exchange).await);
         let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
         let head = answer.split("\r\n\r\n").next().unwrap_or_default();
@@ -135,7 +135,7 @@ impl Proxy {
         self.upstream.tls()
     }
 
-    /// Accepts clients until `shutdown`, and carries their connections.
+    /// Accepts clients until `shutdown` ends, and carries their connections.
     pub(crate) async fn run(self, carry: impl Carry, shutdown: impl Future<Output = ()>) {
         let forwarder = Arc::new(Forwarder {
             names: self.names(),
@@ -179,13 +179,13 @@ impl Proxy {
     }
 }
 
-/// What the task of each client needs.
+/// The data that the tasks of all clients share.
 struct Forwarder<C> {
     upstream: Upstream,
     names: Names,
     carry: C,
     slots: Semaphore,
-    /// The sentence that was printed last, and when.
+    /// The last printed sentence, and when it was printed.
     printed: Mutex<Option<(String, Instant)>>,
 }
 
@@ -197,7 +197,8 @@ impl<C: Carry> Forwarder<C> {
             let status = "503 Service Unavailable";
             return self.reject(client, status, &sentence).await;
         };
-        // Send small messages at once (no Nagle). If this fails, the reads below fail too.
+        // Send small messages at once (without Nagle's algorithm). If this fails, the reads
+        // fail, too.
         client.set_nodelay(true).ok();
         let head = match head::read(&mut client).await {
             Ok(Some(head)) => head,
@@ -219,7 +220,7 @@ impl<C: Carry> Forwarder<C> {
     ///
     /// # Errors
     ///
-    /// An answer for the client, which has received nothing yet.
+    /// The client has received nothing yet, and must get this error as a response.
     async fn forward(
         &self,
         client: &mut TcpStream,
@@ -235,7 +236,7 @@ impl<C: Carry> Forwarder<C> {
         match error.downcast() {
             Ok(for_the_client) => Err(for_the_client),
             Err(_) => {
-                // Reset the client as well. An error means that it is reset already.
+                // Reset the client's connection, too. An error means that it is reset already.
                 client.set_zero_linger().ok();
                 Ok(())
             }
@@ -247,7 +248,7 @@ impl<C: Carry> Forwarder<C> {
         answer(client, status, sentence).await;
     }
 
-    /// Prints a sentence on stderr, apart from what passes.
+    /// Prints a sentence on stderr, because stdout is for the data that passes.
     fn print(&self, sentence: &str) {
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
         let is_repeat =
@@ -260,7 +261,7 @@ impl<C: Carry> Forwarder<C> {
     }
 }
 
-/// Sends the proxy's own answer, and ends the connection.
+/// Sends a response from the proxy itself, and ends the connection.
 async fn answer(mut client: TcpStream, status: &str, sentence: &str) {
     let body = format!("{sentence}\n");
     let answer = format!(
@@ -268,14 +269,14 @@ async fn answer(mut client: TcpStream, status: &str, sentence: &str) {
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    // A client that does not read its answer in time loses it.
+    // If the client does not read the response in time, it does not get the response.
     if let Ok(Ok(())) = timeout(DRAIN, client.write_all(answer.as_bytes())).await {
         close_and_drain(&mut client).await;
     }
 }
 
-/// Ends a stream, and reads its rest: if a socket is closed with unread input, TCP discards what
-/// was written to it. The other side has [`DRAIN`] to close as well.
+/// Ends a stream, then reads and drops its remaining input. If a socket is closed with unread
+/// input, TCP may discard the last written bytes. The other side must close within [`DRAIN`].
 pub(crate) async fn close_and_drain(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let drained = async {
         stream.shutdown().await?;
@@ -285,7 +286,8 @@ pub(crate) async fn close_and_drain(stream: &mut (impl AsyncRead + AsyncWrite + 
     drop(timeout(DRAIN, drained).await);
 }
 
-/// Prints the address of the proxy and of the server's page on stderr; stdout is for what passes.
+/// Prints the address of the proxy and of the server's page on stderr. Stdout is for the data
+/// that passes.
 pub(crate) async fn announce(proxy: &Proxy, what: &str) {
     let (place, address) = (proxy.upstream.place(), proxy.address());
     print_error_line(&format!(
@@ -302,7 +304,7 @@ pub(crate) async fn announce(proxy: &Proxy, what: &str) {
     print_error_line(&format!("{FAINT}Ctrl-C ends it.{FAINT:#}"));
 }
 
-/// Prints to stderr. If stderr is closed, the program goes on without it.
+/// Prints to stderr. If stderr is closed, the program continues without printing.
 fn print_error_line(line: &str) {
     writeln!(anstream::stderr(), "{line}").ok();
 }

@@ -1,14 +1,16 @@
-//! Passes bytes on in both directions, each at its own pace.
+//! Passes bytes on in both directions. One direction does not wait for the other.
 //!
 //! ```text
-//! client ──bytes──▶ observer ──the same──▶ server       and the same the other way round
+//! client ──bytes──▶ observer ──bytes──▶ server
+//! client ◀──bytes── observer ◀──bytes── server
 //! ```
 //!
-//! An observer sees all bytes before they go on, so it never sees an answer before its question.
+//! The observer gets bytes before the proxy passes them on. So it always gets a request before
+//! the response.
 //!
-//! A receiver that does not read stops its own sender and no other. An end is passed on as an
-//! end, after all bytes that came before it. A connection that breaks on one side is broken on
-//! the other side as well.
+//! If a receiver does not read, only its own sender has to wait. If a side ends normally, the
+//! other side first gets all earlier bytes, then the end. If a connection to one side breaks,
+//! the proxy breaks the connection to the other side as well.
 
 use std::{
     io,
@@ -24,19 +26,19 @@ use tokio::{
 };
 use zcomm_core::{ByteStream, ConnectError, xray::Direction};
 
-/// The most that one read returns, and that waits in one direction (bytes).
+/// The largest number of bytes in one read, and of bytes that wait in one direction.
 const READ_SIZE: usize = 16 * 1024;
 /// The time limit for the first byte of the server's answer.
 const ANSWER: Duration = Duration::from_secs(30);
-/// The time limit for the other direction when one has ended.
+/// When one direction has ended, the time limit for the other direction.
 const LAST_BYTES: Duration = Duration::from_secs(60);
 
-/// Passes bytes on until both sides have ended; `first` goes to the server before all others.
-/// Calls `observe` with the bytes of each read.
+/// Passes bytes on until both sides have ended. The server gets the bytes in `first` before all
+/// others. Calls `observe` with the bytes of each read.
 ///
 /// # Errors
 ///
-/// As for [`Carry`](super::Carry).
+/// The same errors as those of [`Carry::carry`](super::Carry::carry).
 pub(crate) async fn relay(
     client: &mut TcpStream,
     mut server: ByteStream,
@@ -70,8 +72,8 @@ pub(crate) async fn relay(
     ended
 }
 
-/// Runs both directions until both have ended, or one has failed. When one has ended, the other
-/// has [`LAST_BYTES`] to end as well.
+/// Runs both directions until both have ended, or one has failed. When one direction has ended,
+/// the other direction must end within [`LAST_BYTES`].
 pub(crate) async fn pass_both<E>(
     up: impl Future<Output = Result<(), E>>,
     down: impl Future<Output = Result<(), E>>,
@@ -89,7 +91,7 @@ pub(crate) async fn pass_both<E>(
     }
 }
 
-/// Turns the error of a TLS stream that ends without `close_notify` into an ordinary end.
+/// Changes the error of a TLS stream that ends without `close_notify` into a normal end.
 pub(crate) fn end_without_close_notify(read: io::Result<usize>) -> io::Result<usize> {
     match read {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
@@ -97,11 +99,11 @@ pub(crate) fn end_without_close_notify(read: io::Result<usize>) -> io::Result<us
     }
 }
 
-/// One direction.
+/// One direction of a connection.
 struct Way<'a, F> {
     from: Direction,
     observe: &'a Mutex<F>,
-    /// The error if the first byte is late.
+    /// The error to return if the first byte arrives too late.
     late: Option<ConnectError>,
 }
 
@@ -127,7 +129,7 @@ impl<F: FnMut(Direction, &[u8])> Way<'_, F> {
             };
             let length = end_without_close_notify(read)?;
             if length == 0 {
-                // An error means that the receiver has left, and needs no end.
+                // An error means that the receiver has left already.
                 writer.shutdown().await.ok();
                 return Ok(());
             }
@@ -137,14 +139,15 @@ impl<F: FnMut(Direction, &[u8])> Way<'_, F> {
         }
     }
 
-    /// Passes bytes on; returns `false` if the receiver has left. Its own direction ends the
-    /// connection, and may still carry data: a refusal, for a client that goes on sending.
+    /// Passes bytes on. Returns `false` if the receiver accepts no more bytes. The other
+    /// direction may still carry bytes from the receiver, such as a refusal, so the connection
+    /// stays open.
     async fn write(&self, bytes: &[u8], writer: &mut (impl AsyncWrite + Unpin)) -> bool {
         if !bytes.is_empty() {
             let mut observe = self.observe.lock().unwrap_or_else(PoisonError::into_inner);
             observe(self.from, bytes);
         }
-        // Without a flush, TLS keeps bytes back.
+        // Without a flush, TLS may keep bytes in a buffer.
         writer.write_all(bytes).await.is_ok() && writer.flush().await.is_ok()
     }
 }
@@ -155,7 +158,7 @@ mod tests {
     use tokio::{net::TcpListener, time::Instant};
     use zcomm_core::{ConnectOptions, DevelopmentCa, Trust, Upstream};
 
-    /// A client, the proxy's end of it, the proxy's connection to a server, and the server.
+    /// Returns a client, the proxy's two ends (client side, server side), and a server.
     async fn ends() -> (TcpStream, TcpStream, ByteStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

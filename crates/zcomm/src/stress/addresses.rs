@@ -1,8 +1,8 @@
-//! The addresses that a load may go to: this machine and private networks.
+//! The addresses that a load test may use: this machine and private networks.
 //!
-//! A load test on the server of others is an attack, whatever its purpose. So the name is
-//! looked up once, each of its addresses must be private, and the connections go to exactly
-//! these addresses: a name that changes afterwards has no effect.
+//! A load test on somebody else's server is an attack, whatever its purpose. So the tool looks
+//! up the server's name once, and every address of the name must be private. The connections use
+//! only these addresses: a later change of the name has no effect.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -12,10 +12,10 @@ pub(super) fn first_public(addresses: &[SocketAddr]) -> Option<IpAddr> {
     addresses.find(|address| !is_private(*address))
 }
 
-/// The metadata service of a cloud: link-local, and yet the server of others.
+/// The metadata service of a cloud. The address is link-local, but the server belongs to others.
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
-/// Loopback, private (RFC 1918, RFC 4193) or link-local (RFC 3927, RFC 4291).
+/// Whether this is loopback, private (RFC 1918, RFC 4193) or link-local (RFC 3927, RFC 4291).
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(METADATA) => false,

@@ -1,17 +1,17 @@
-//! Whether this machine can open the connections of a run.
+//! Checks whether this machine can open the connections of a run.
 //!
-//! A load test that runs out of file descriptors or ports has measured its own machine. So
-//! both are counted before the first connection.
+//! If a load test runs out of file descriptors or ports, it measures only its own machine. So
+//! the tool checks both limits before the first connection.
 
 use zcomm_core::{OTHER_DESCRIPTORS, raise_descriptor_limit};
 
 use crate::shared::failure::Failure;
 
-/// The number of ports for outgoing connections on a system that does not publish it: the
+/// The number of ports for outgoing connections, if the system does not publish it. This is the
 /// default of Linux.
 const PORTS: usize = 28_232;
 
-/// Checks file descriptors and ports; raises the limit of this process where it may.
+/// Checks file descriptors and ports. Raises the process's limit of descriptors if possible.
 pub(super) fn check(connections: usize) -> Result<(), Failure> {
     let needed = connections + OTHER_DESCRIPTORS;
     let allowed = raise_descriptor_limit(needed);
@@ -48,7 +48,7 @@ fn ports() -> usize {
     range.and_then(|range| in_range(&range)).unwrap_or(PORTS)
 }
 
-/// Linux writes the first port and the last one.
+/// Counts the ports of a range. Linux writes the first port and the last port.
 fn in_range(range: &str) -> Option<usize> {
     let mut ends = range.split_whitespace();
     let first: usize = ends.next()?.parse().ok()?;

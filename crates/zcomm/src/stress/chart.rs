@@ -1,7 +1,7 @@
-//! Charts as SVG, drawn here: a report that loads a library needs the network to be read.
+//! Draws charts as SVG without a library. A page that loads a library would need the network.
 //!
-//! Axes have numbers, lines have names and their own dashes, and each bar and point shows its
-//! value when the mouse is over it.
+//! Axes have numbers. Each line has a name and its own pattern of dashes. Each bar and point
+//! shows its value when the mouse is over it.
 
 use super::{
     report::Report,
@@ -11,15 +11,15 @@ use super::{
 
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 220.0;
-/// Space for the numbers of the axes, and at the top.
+/// Space for the numbers of the two axes, and space at the top.
 const LEFT: f64 = 64.0;
 const BELOW: f64 = 28.0;
 const ABOVE: f64 = 12.0;
-/// The height of the largest value.
+/// The height at which the largest value is drawn.
 const TALL: f64 = HEIGHT - ABOVE - BELOW;
-/// Numbers on the lower axis, at most.
+/// The largest number of labels on the lower axis.
 const LABELS: usize = 6;
-/// The bars of a histogram in each decade.
+/// Where the bars of a histogram begin in each decade.
 const STEPS: [f64; 6] = [1.0, 1.5, 2.0, 3.0, 5.0, 7.0];
 
 /// One line of a chart: its name, which is also its class in the style sheet, and its values.
@@ -32,18 +32,18 @@ struct Bar {
     count: u64,
 }
 
-/// Draws how many messages took how long.
+/// Draws the number of messages in each range of latencies.
 pub(super) fn histogram(latency: &Latencies) -> String {
     let bars = bars(latency);
     let most = bars.iter().map(|bar| bar.count).max().unwrap_or(1);
     let mut svg = open("Number of messages by latency");
     svg += &scale(most as f64, |value| grouped(value as u64));
-    // 30: space for the last label.
+    // Leave 30 units of space for the last label.
     let step = (WIDTH - LEFT - 30.0) / bars.len().max(1) as f64;
     let every = bars.len().div_ceil(LABELS).max(1);
     for (index, bar) in bars.iter().enumerate() {
         let height = TALL * bar.count as f64 / most as f64;
-        // One message among thousands stays visible.
+        // The bar of a single message must be visible.
         let height = if bar.count > 0 { height.max(1.5) } else { 0.0 };
         let (x, y) = (LEFT + index as f64 * step, HEIGHT - BELOW - height);
         let (wide, count) = (step * 0.86, grouped(bar.count));
@@ -59,13 +59,13 @@ pub(super) fn histogram(latency: &Latencies) -> String {
     svg + "</svg>"
 }
 
-/// The bars from the first that has messages to the last, on a logarithmic scale.
+/// Returns the bars from the first to the last bar with messages, on a logarithmic scale.
 fn bars(latency: &Latencies) -> Vec<Bar> {
     let decades = (0..10).map(|decade| 100.0 * 10f64.powi(decade));
     let mut edges = vec![0];
     edges.extend(decades.flat_map(|decade| STEPS.map(|step| (decade * step) as u64)));
     edges.push(u64::MAX);
-    // The histogram rounds: a value at an edge must not count in both bars.
+    // The histogram rounds values: a value at an edge must not count in both bars.
     let below = |edge: u64| match edge {
         0 => 0,
         edge => latency.count_between(0, edge - 1),
@@ -82,7 +82,7 @@ fn bars(latency: &Latencies) -> Vec<Bar> {
 
 /// Draws the messages per second over time.
 pub(super) fn throughput(report: &Report) -> String {
-    // The last point may cover a part of its time.
+    // The last point may cover less time than the others.
     let per_second = |(index, count): (usize, u64)| {
         let left = report.seconds - index as f64 * report.point_seconds;
         count as f64 / left.clamp(0.001, report.point_seconds)
@@ -115,7 +115,7 @@ fn over_time(title: &str, report: &Report, all: &[Series], unit: fn(f64) -> Stri
     let mut svg = open(title) + &scale(most, unit);
     let count = report.tally.points.len();
     let step = (WIDTH - LEFT - 12.0) / count.max(1) as f64;
-    // A point stands in the middle of its time.
+    // Draw each point in the middle of its time.
     let x = |index: usize| LEFT + (index as f64 + 0.5) * step;
     let y = |value: f64| HEIGHT - BELOW - TALL * value / most;
     let second = |index: usize| index as f64 * report.point_seconds;
@@ -152,13 +152,13 @@ fn open(title: &str) -> String {
     format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">")
 }
 
-/// A number on the lower axis.
+/// Returns a label on the lower axis.
 fn label(class: &str, x: f64, text: &str) -> String {
     let y = HEIGHT - 8.0;
     format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y}\">{text}</text>")
 }
 
-/// Lines and numbers for zero, the largest value, and half of it.
+/// Returns lines and numbers for zero, half of the largest value, and the largest value.
 fn scale(most: f64, unit: impl Fn(f64) -> String) -> String {
     let line = |part: f64| {
         let y = HEIGHT - BELOW - TALL * part;

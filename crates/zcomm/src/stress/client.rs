@@ -1,7 +1,7 @@
-//! One connection of the load: a socket, and what is counted at it.
+//! One connection of the load: its socket and its counters.
 //!
-//! Each runs in a task of its own on one thread, so its counters need no lock. It reads from
-//! the first moment: otherwise the server's pings would stay without an answer.
+//! Each connection is a task that stays on one thread, so its counters need no lock. It starts
+//! to read as soon as it is open. Otherwise it would not answer the server's pings.
 
 use std::{cell::RefCell, ops::Range, rc::Rc, sync::Arc};
 
@@ -20,22 +20,22 @@ pub(super) struct Client {
     pub(super) number: usize,
     pub(super) socket: ClientSocket,
     pub(super) tally: Rc<RefCell<Tally>>,
-    /// The last message before the start.
+    /// The last message that was received before the load started.
     pub(super) first: Option<Message>,
-    /// The place of the marker in the last message.
+    /// The position of the marker in the last message.
     pub(super) place: usize,
 }
 
 impl Client {
-    /// Waits until the load starts. False when the connection has ended before.
+    /// Waits until the load starts. Returns `false` if the connection ends before that.
     pub(super) async fn until_start(&mut self) -> bool {
         loop {
             tokio::select! {
                 biased;
                 () = self.run.reached(Phase::Load) => return true,
                 received = self.socket.recv() => {
-                    // A greeting is not counted. But a publisher on another thread may have
-                    // started: its first message can arrive before this task sees the start.
+                    // A greeting is not counted. But this may already be a message of the load:
+                    // a publisher on another thread may start before this task.
                     self.first = received;
                     if self.first.is_none() { return false }
                 }
@@ -62,14 +62,14 @@ impl Client {
         first..sender.next
     }
 
-    /// Hands a message to the codec, which sends it when this connection waits next. False
-    /// when the codec is full, or the connection has ended.
+    /// Gives a message to the codec. The codec sends it when this task waits next. Returns
+    /// `false` if the codec is full, or the connection has ended.
     fn feed(&mut self, number: u64, intended: u64, now: u64) -> bool {
         if let Some(deliveries) = self.run.deliveries.get(self.number) {
             deliveries.start(number);
         }
         let message = self.run.messages.make(Marker {
-            // At most a million.
+            // This fits: there are at most a million connections.
             sender: self.number as u32,
             number,
             intended,
@@ -83,7 +83,7 @@ impl Client {
         fed
     }
 
-    /// Finds the marker in a message. A message without a marker is only counted.
+    /// Finds the marker in a message. A message without a marker is counted in `other`.
     pub(super) fn find(&mut self, message: &Message) -> Option<Marker> {
         let found = self.run.messages.find(message, &mut self.place);
         if found.is_none() {
@@ -92,8 +92,8 @@ impl Client {
         found
     }
 
-    /// Waits for the end of the run and closes; counts a failure if the connection ended
-    /// before.
+    /// Waits for the end of the run, then closes the connection. Counts a failure if the
+    /// connection ends before the run.
     pub(super) async fn leave(&mut self) {
         tokio::select! {
             () = self.run.reached(Phase::Over) => {}
@@ -101,7 +101,7 @@ impl Client {
         }
         match self.socket.end() {
             Some(end) => self.tally.borrow_mut().failures.ended(end),
-            // The measurement is over: a failure to close changes no number.
+            // The measurement is over, so a failure to close does not change a number.
             None => drop(self.socket.close(CloseReason::NORMAL, "").await),
         }
     }

@@ -1,6 +1,6 @@
 //! The report as one row of a table, so that runs can be compared.
 //!
-//! A new file gets a header. A file with another header holds another table, and is not
+//! A new file gets a header line. A file with another header contains another table, and is not
 //! changed.
 
 use std::{
@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::report::Report;
 use crate::shared::failure::Failure;
 
-/// The columns: times are microseconds, memory is bytes. A column takes the value of the same
-/// name in the JSON report, or the value at the path behind its `=`.
+/// The columns. Times are in microseconds, memory is in bytes. A column contains the value of
+/// the same name in the JSON report, or the value at the path after its `=`.
 const COLUMNS: &str = "\
     unix_time url mode connections opened publishers window rate size seconds sent expected \
     received lost repeated unsent failures sent_per_second received_per_second \
@@ -42,7 +42,7 @@ fn header() -> String {
 
 /// Checks that a row can be appended to this file.
 pub(super) fn check(file: &Path) -> Result<(), Failure> {
-    // A pipe or a device may have no end, so only a file is read.
+    // Read only a normal file, because a pipe or a device may have no end.
     let other = match fs::metadata(file) {
         Ok(found) if found.is_file() => !begins_with_header(file).unwrap_or(false),
         Ok(_) => true,
@@ -72,7 +72,7 @@ pub(super) fn append(file: &Path, report: &Report) -> io::Result<()> {
         0 => header(),
         _ => String::new(),
     };
-    // One write: the rows of two runs at the same time do not mix.
+    // Write only once, so that the rows of two runs at the same time do not mix.
     file.write_all(format!("{header}{}\n", row(report)).as_bytes())
 }
 
@@ -85,7 +85,7 @@ fn row(report: &Report) -> String {
     cells.collect::<Vec<_>>().join(",")
 }
 
-/// A number has at most three decimals; a value that this run does not have is empty.
+/// Formats a cell. A number has at most three decimals. A missing value is an empty cell.
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
@@ -97,7 +97,7 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-/// A cell with a comma or a quotation mark stands in quotation marks (RFC 4180).
+/// Puts a cell with a comma or a quotation mark into quotation marks (RFC 4180).
 fn quoted(cell: &str) -> String {
     match cell.contains([',', '"']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),

@@ -1,8 +1,8 @@
-//! Fan-out, closed loop: counts the subscribers that each message in flight has reached.
+//! Fan-out in a closed loop: counts the subscribers that have received each message in flight.
 //!
-//! A publisher sends its next message when an earlier one has reached every subscriber. The
-//! subscribers count this here, in one atomic word for each message in flight, and the last
-//! one wakes the publisher. So a message that arrives costs neither a lock nor a channel.
+//! A publisher sends its next message when an earlier message has reached every subscriber. Each
+//! message in flight has an atomic counter. Each subscriber adds one to it, and the last
+//! subscriber wakes the publisher. So an arriving message needs neither a lock nor a channel.
 
 use std::{
     ops::RangeInclusive,
@@ -16,22 +16,22 @@ use tokio::sync::Notify;
 
 use super::marker::NUMBER_BITS;
 
-/// The bits of a slot that count subscribers; the others hold the message's number.
+/// The bits of a slot that count subscribers; the other bits contain the message's number.
 const COUNT_BITS: u32 = u64::BITS - NUMBER_BITS;
 
 /// The messages of one publisher that are in flight.
 pub(super) struct Deliveries {
-    /// One for each message in flight: its number, and how many subscribers have it.
+    /// One slot for each message in flight: its number, and its count of subscribers.
     slots: Vec<AtomicU64>,
     /// All messages below this number have reached every subscriber.
     finished: AtomicU64,
-    /// Wakes the publisher when this number has grown.
+    /// Wakes the publisher when `finished` has grown.
     pub(super) wake: Notify,
 }
 
 impl Deliveries {
-    /// Counts for this number of messages in flight. An open loop waits for no delivery: its
-    /// window is 0, and nothing is counted.
+    /// Makes slots for this number of messages in flight. An open loop does not wait for
+    /// deliveries: its window is 0, and nothing is counted.
     pub(super) fn new(window: u64) -> Deliveries {
         Deliveries {
             slots: (0..window).map(|_| AtomicU64::new(u64::MAX)).collect(),
@@ -40,7 +40,7 @@ impl Deliveries {
         }
     }
 
-    /// Starts to count a message. Called before it is sent: a subscriber may have it at once.
+    /// Starts to count a message. Call this before sending: a subscriber may get it at once.
     pub(super) fn start(&self, number: u64) {
         if let Some(slot) = self.slot(number) {
             slot.store(number << COUNT_BITS, Release);
@@ -52,8 +52,8 @@ impl Deliveries {
         self.finished.load(Acquire)
     }
 
-    /// One subscriber has received these messages, or has missed them: a server that sends a
-    /// later message will not send an earlier one.
+    /// Counts these messages for one subscriber, which has received or missed them. After a
+    /// later message, a server does not send an earlier one.
     pub(super) fn count(&self, numbers: RangeInclusive<u64>, subscribers: u64) {
         // Older messages have no slot any more.
         let oldest = (numbers.end() + 1).saturating_sub(self.slots.len() as u64);

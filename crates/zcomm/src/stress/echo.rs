@@ -1,18 +1,18 @@
-//! Echo: every connection sends, and expects its own messages back.
+//! Echo: every connection sends messages, and expects the server to send them back.
 //!
-//! The numbers of messages that are not back stand in a queue, oldest first. Replies usually
-//! come in order. When one does not, the messages before it are lost or late. They stay in the
-//! queue until the run ends: a message that comes late is not lost.
+//! A queue contains the numbers of the messages that are not back, oldest first. Replies usually
+//! come in order. If a reply comes too early, the messages before it are lost or late. They stay
+//! in the queue until the run ends, because a late message is not lost.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{client::Client, sender::Sender};
 
-/// Sends and receives until every message is back after the end.
+/// Sends until the end of the run, then receives until every message is back.
 pub(super) async fn echo(client: &mut Client, mut sender: Sender) {
     let run = Arc::clone(&client.run);
     let open_loop = run.plan.rate.is_some();
-    // The numbers of messages that were sent and are not back, in order.
+    // The numbers of sent messages that are not back yet, oldest first.
     let mut missing = VecDeque::new();
     let mut now = run.now();
     loop {
@@ -33,14 +33,14 @@ pub(super) async fn echo(client: &mut Client, mut sender: Sender) {
             }
         };
         let Some(message) = received else { return };
-        // One reading of the clock serves the reply and the message that it permits.
+        // Read the clock once, for this reply and for the message that may be sent after it.
         now = run.now();
         let Some(marker) = client.find(&message) else {
             continue;
         };
         let mut tally = client.tally.borrow_mut();
         match missing.binary_search(&marker.number) {
-            // The server passes on messages of other connections.
+            // The server has sent the message of another connection.
             _ if marker.sender as usize != client.number => tally.other += 1,
             Err(_) => tally.repeated += 1,
             Ok(place) => {

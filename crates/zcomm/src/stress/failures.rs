@@ -1,14 +1,14 @@
 //! Counts failures by kind.
 //!
-//! Ten thousand connections fail in two or three ways. A reader wants to know which ways, how
-//! often, and what to change. A server chooses some of the texts, so the number of kinds has
-//! a limit.
+//! Even ten thousand connections usually fail in only two or three ways. The report says which
+//! ways, how often, and what to change. The server chooses some of the texts, so the number of
+//! kinds is limited.
 
 use std::collections::BTreeMap;
 
 use zcomm_core::{ConnectError, End, Error};
 
-/// The largest number of kinds; all further kinds are counted as one.
+/// The largest number of kinds. All other kinds are counted together, as "other".
 const MAX_KINDS: usize = 20;
 
 /// Failures, counted by kind.
@@ -52,7 +52,7 @@ impl Failures {
         self.add("not open in time".into(), 1, Some(help.into()));
     }
 
-    /// Counts a connection that ended before the run did.
+    /// Counts a connection that ended before the run ended.
     pub(super) fn ended(&mut self, end: &End) {
         self.add(end.to_string(), 1, end.help().map(str::to_owned));
     }
@@ -72,7 +72,7 @@ impl Failures {
         self.0.values().map(|failure| failure.count).sum()
     }
 
-    /// Every kind, the most frequent first.
+    /// Returns every kind, the most frequent first.
     pub(super) fn list(&self) -> Vec<(&String, &Failure)> {
         let mut list: Vec<_> = self.0.iter().collect();
         list.sort_by_key(|(_, failure)| std::cmp::Reverse(failure.count));
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that sends a new reason each time does not fill the memory.
+    /// The memory stays small, even if a server sends a new reason each time.
     #[test]
     fn the_number_of_kinds_is_limited_and_every_failure_counts() {
         let mut failures = Failures::default();

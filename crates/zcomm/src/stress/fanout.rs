@@ -1,13 +1,13 @@
 //! Fan-out: some connections send, and all others expect every message.
 //!
-//! Each message is expected once for each subscriber that was open at the start. What does
+//! Each subscriber that was open at the start should get each message once. A message that does
 //! not arrive is lost.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::{client::Client, sender::Sender};
 
-/// Sends until the end, and in a closed loop until every subscriber has every message.
+/// Sends until the end. A closed loop then waits until every subscriber has every message.
 pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
     let run = Arc::clone(&client.run);
     let Some(deliveries) = run.deliveries.get(client.number) else {
@@ -27,7 +27,7 @@ pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
         client.send(&mut sender, now);
         tokio::select! {
             biased;
-            // A server may send a message back to its sender: that copy is not counted.
+            // A server may send a message back to its sender. This copy is not counted.
             message = client.socket.recv() => if message.is_none() { return },
             () = wake.notified() => {}
             () = sender.check() => {}
@@ -38,7 +38,7 @@ pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
 /// Receives until the connection ends.
 pub(super) async fn subscribe(client: &mut Client) {
     let run = Arc::clone(&client.run);
-    // For each publisher, the number of its next message.
+    // For each publisher, the number of the next message that should arrive.
     let mut expected = vec![0; run.deliveries.len()];
     while let Some(message) = client.recv().await {
         let Some(marker) = client.find(&message) else {

@@ -1,7 +1,7 @@
 //! The report as one HTML page that loads nothing: no script, no font, no image.
 //!
-//! So it can be sent by mail and opened in ten years. Every text from outside (the address,
-//! the reason of a refusal) is escaped.
+//! So you can send it by mail, and open it in ten years. Every text from outside, such as the
+//! address or the reason of a refusal, is escaped.
 
 use super::{
     chart,
@@ -40,7 +40,7 @@ fn figure(title: &str, chart: &str) -> String {
     format!("<figure><figcaption>{title}</figcaption>{chart}</figure>\n")
 }
 
-/// The numbers, and how far to believe them.
+/// Returns the numbers, and notes about how reliable they are.
 fn numbers(report: &Report) -> String {
     let rows = report.rows();
     let rows = rows
@@ -70,7 +70,7 @@ fn failures(report: &Report) -> String {
     )
 }
 
-/// A table with a row for each percentile: narrow enough for a phone.
+/// Returns a table with a row for each percentile. It is narrow enough for a phone.
 fn percentiles(report: &Report) -> String {
     let tables = report.latencies();
     let head = tables.iter().map(|(name, _)| format!("<th>{name}</th>"));
@@ -86,7 +86,7 @@ fn percentiles(report: &Report) -> String {
 
 /// Escapes a text for HTML.
 fn escaped(text: &str) -> String {
-    // `&` first: it is in what replaces the others.
+    // Replace `&` first, because the other replacements contain it.
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -1,4 +1,4 @@
-//! The report as one JSON object. Latencies are microseconds, memory is bytes.
+//! The report as one JSON object. Latencies are in microseconds, memory is in bytes.
 
 use serde_json::{Value, json};
 

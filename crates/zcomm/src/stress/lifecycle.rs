@@ -17,7 +17,7 @@ use super::{
     tally::{Tally, record},
 };
 
-/// Opens a connection, waits until all are open, sends or receives, and closes.
+/// Opens a connection, waits for the start, sends or receives, and closes the connection.
 pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>) {
     let Some(socket) = open_in_time(&run, number, &tally).await else {
         run.failed.fetch_add(1, Relaxed);
@@ -25,7 +25,7 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
         return;
     };
     let _open = Counted::new(&run, &run.open);
-    // The load starts when every connection counts as opened: by then each has its role.
+    // Set the role before `opened`: the load starts when all connections are counted there.
     let is_sender = run.plan.is_sender(number);
     let turn = is_sender.then(|| run.turns.fetch_add(1, Relaxed));
     let role = match turn {
@@ -52,7 +52,7 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
             }
         };
         tokio::select! {
-            // First: a run that is over before its load sends nothing.
+            // Check this first: if the run is over before its load, nothing is sent.
             biased;
             () = run.reached(Phase::Over) => {}
             () = load => {}
@@ -62,7 +62,7 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
     client.leave().await;
 }
 
-/// Opens a connection before the load starts; counts the failure when that is not possible.
+/// Opens a connection before the load starts. Counts a failure if that is not possible.
 async fn open_in_time(run: &Run, number: usize, tally: &RefCell<Tally>) -> Option<ClientSocket> {
     tokio::select! {
         opened = open(run, number, tally) => match opened {
@@ -77,14 +77,14 @@ async fn open_in_time(run: &Run, number: usize, tally: &RefCell<Tally>) -> Optio
 async fn open(run: &Run, number: usize, tally: &RefCell<Tally>) -> Result<ClientSocket, Error> {
     let share = number as f64 / run.plan.connections as f64;
     sleep(run.plan.ramp_up.mul_f64(share)).await;
-    // The semaphore is never closed.
+    // This cannot fail, because the semaphore is never closed.
     let _permit = run.handshakes.acquire().await.map_err(|_| Error::Closed)?;
     let begun = run.now();
     let mut socket = ClientSocket::connect_with(&run.options).await?;
     record(&mut tally.borrow_mut().handshakes, run.now() - begun);
     if let Some(hello) = &run.plan.hello {
         let hello = hello.replace("{number}", &number.to_string());
-        // When the server has closed already, the next read finds out why.
+        // If the server has closed the connection already, the next read returns the reason.
         socket.send(hello).await.ok();
     }
     Ok(socket)

@@ -1,11 +1,11 @@
-//! Directs a run: threads, connections, the start and the end.
+//! Runs a load test: starts threads and connections, and controls the phases.
 //!
 //! ```text
-//!   opening ──all open, or time is up──▶ warm-up ▶ measured ▶ drain ──▶ over
+//!   opening ──all open, or timeout──▶ warm-up ▶ measured ▶ drain ──▶ over
 //! ```
 //!
-//! Each part has a time limit, so a run ends at most two seconds after the measurement,
-//! whatever the server does. Each thread has a runtime of its own, and the connections share
+//! Each phase has a time limit. So a run ends at most two seconds after the measurement, even if
+//! the server does not answer. Each thread has its own async runtime, and the connections share
 //! only a few counters.
 
 use std::{
@@ -35,14 +35,15 @@ use crate::shared::{
     run::block_on,
 };
 
-/// The time for all connections to open: this, the ramp-up, and a little for each.
+/// The time limit for opening all connections: `OPENING` plus the ramp-up, plus `OPENING_EACH`
+/// for each connection.
 const OPENING: Duration = Duration::from_secs(20);
 const OPENING_EACH: Duration = Duration::from_millis(5);
-/// The time for messages that are in flight at the end.
+/// The time limit for messages that are in flight at the end.
 pub(super) const DRAIN: Duration = Duration::from_millis(1500);
-/// The time for Close frames.
+/// The time limit for closing the connections.
 const CLOSING: Duration = Duration::from_millis(500);
-/// The time between two looks at the server, at Ctrl-C and at the progress.
+/// The time between two measurements of the server, checks for Ctrl-C and progress updates.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs a load from the first handshake to the last Close frame.
@@ -68,7 +69,7 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
     run.phase.send_replace(Phase::Over);
     let mut tally = Tally::new();
     for thread in threads {
-        // This blocks for CLOSING at most, and this thread has nothing else to do.
+        // `join` blocks this thread for at most CLOSING. The thread has nothing else to do.
         let one = thread
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
@@ -80,7 +81,7 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
 }
 
 async fn watch_ctrl_c(run: Arc<Run>) {
-    // Where signals cannot be watched, Ctrl-C ends the process.
+    // If the program cannot wait for Ctrl-C, Ctrl-C ends the process.
     if tokio::signal::ctrl_c().await.is_ok() {
         run.interrupted.store(true, Relaxed);
     }
@@ -100,8 +101,8 @@ fn load(run: &Arc<Run>, index: usize) -> io::Result<Tally> {
             run.reached(Phase::Over).await;
             sleep(CLOSING).await;
         };
-        // A panic of a connection goes on here: without that connection, the numbers would be
-        // wrong.
+        // If a connection's task panics, `join_all` panics here as well. Without this
+        // connection, the numbers would be wrong.
         let ended = async {
             tokio::select! {
                 _ = all.join_all() => {}
@@ -114,7 +115,7 @@ fn load(run: &Arc<Run>, index: usize) -> io::Result<Tally> {
     Ok(tally.replace(Tally::new()))
 }
 
-/// Takes a run from phase to phase, and looks at the server meanwhile.
+/// Controls the phases of a run, and measures the server during the run.
 struct Director<'a> {
     run: &'a Arc<Run>,
     own: Watched,
@@ -126,13 +127,13 @@ impl Director<'_> {
         self.run.interrupted.load(Relaxed)
     }
 
-    /// Looks at the server.
+    /// Measures the server's memory and CPU time.
     fn look(&mut self) -> Usage {
         let server = self.server.as_mut();
         server.map(Server::look).unwrap_or_default()
     }
 
-    /// The CPU time that this process and the server have used.
+    /// Returns the CPU time that this process and the server have used.
     fn cpu(&mut self) -> [Duration; 2] {
         [self.own.usage().cpu, self.look().cpu]
     }
@@ -156,7 +157,7 @@ impl Director<'_> {
                 }
             }
         };
-        // A connection that is not open by then has failed.
+        // After this time, a connection that is not open has failed.
         let limit = run.plan.ramp_up + OPENING + each;
         timeout(limit, opened).await.ok();
         bar.finish_and_clear();
@@ -165,8 +166,8 @@ impl Director<'_> {
         }
     }
 
-    /// Sends and receives, from the first message to the last. Returns the CPU time that this
-    /// process and the server have used in the measurement.
+    /// Runs the load, from the first message to the last. Returns the CPU time that this process
+    /// and the server have used in the measurement.
     async fn load(&mut self) -> io::Result<[Duration; 2]> {
         let run = self.run;
         let span = run.start();
@@ -183,7 +184,7 @@ impl Director<'_> {
                 run.changed.notified().await;
             }
         };
-        // A message that is not back by then is lost.
+        // After this time, a message that is not back is lost.
         timeout(DRAIN, drained).await.ok();
         Ok([
             own.saturating_sub(before[0]),
@@ -191,7 +192,7 @@ impl Director<'_> {
         ])
     }
 
-    /// Waits from one time to another; ends early after Ctrl-C, or when no connection is open.
+    /// Waits from one time to another. Ends early after Ctrl-C, or when no connection is open.
     async fn wait(&mut self, label: &str, from: u64, to: u64) {
         let run = self.run;
         let seconds = |time: u64| time.saturating_sub(from) / 1_000_000_000;
@@ -208,7 +209,7 @@ impl Director<'_> {
     }
 }
 
-/// A progress bar on stderr; invisible where stderr is not a terminal.
+/// Returns a progress bar on stderr. It is invisible if stderr is not a terminal.
 fn bar(template: &str, length: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -1,39 +1,39 @@
-//! The marker in each message, by which it is recognised when it comes back.
+//! The marker in each message. The tool finds it when the message comes back.
 //!
-//! A server may send a message back as it is, put a word before it, or wrap it in JSON. The
-//! marker survives all three: letters and digits between two `#`. It names the run, the
-//! connection that sent the message, the message's number, and the time at which it should
-//! have left. Every message that arrives is searched for it.
+//! A server may send a message back unchanged, put a word before it, or put it into JSON. None
+//! of these changes the marker: letters, digits and dots between two `#`. It contains the run,
+//! the connection that sent the message, the message's number, and the time at which the message
+//! should have left. The tool searches every message that arrives for a marker.
 //!
-//! The template and the filling are made once; for each message only the marker is written.
+//! The template and the filling are made once. For each message, only the marker is new.
 
 use std::fmt::Write;
 
 use zcomm_core::Message;
 
-/// The smallest message that always holds a marker (bytes).
+/// The smallest message that always has space for a marker (bytes).
 pub(super) const SMALLEST: usize = 40;
 
-/// The bits of a message's number. A marker with a larger number is not of this tool.
+/// The size of a message's number (bits). A marker with a larger number is not from this tool.
 pub(super) const NUMBER_BITS: u32 = 40;
 
-/// Filling that needs no escapes in any format.
+/// The characters that fill a message up. No format needs escapes for them.
 const FILLING: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
 
-/// The facts in a marker.
+/// The data in a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Marker {
     /// The number of the connection that sent the message.
     pub(super) sender: u32,
     /// The number of the message among its sender's messages, from 0.
     pub(super) number: u64,
-    /// The time at which it should have left (nanoseconds of the run's clock).
+    /// The time at which the message should have left (nanoseconds of the run's clock).
     pub(super) intended: u64,
 }
 
 /// Makes the messages of one run, and recognises them.
 pub(super) struct Messages {
-    /// The beginning of every marker of this run. Another run may use the same server.
+    /// The beginning of every marker of this run. Each run has another tag.
     tag: String,
     before: String,
     after: String,
@@ -75,8 +75,8 @@ impl Messages {
         Message::from(text)
     }
 
-    /// Finds the marker in a message of this run. `place` is where the last marker stood: the
-    /// search begins there, because the next one is likely to stand at the same place.
+    /// Finds the marker in a message of this run. `place` is the position of the last marker.
+    /// The search begins there, because the next marker is probably at the same position.
     pub(super) fn find(&self, message: &Message, place: &mut usize) -> Option<Marker> {
         let bytes = match message {
             Message::Text(text) => text.as_bytes(),

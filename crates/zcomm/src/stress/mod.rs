@@ -1,12 +1,13 @@
 //! `zcomm stress`: load-tests a server.
 //!
-//! **Closed loop** (`--window`): each connection sends its next message when one is back.
-//! This measures throughput. When the server stalls, nothing is sent, so few messages see the
-//! stall. This is *coordinated omission*, the usual way in which a load test hides latency.
+//! **Closed loop** (`--window`): each connection sends its next message when an earlier one is
+//! back. This measures throughput. While the server stalls, nothing is sent, so only few
+//! latencies include the stall. This is *coordinated omission*: the usual way in which a load
+//! test hides latency.
 //!
-//! **Open loop** (`--rate`): messages leave by the clock, as from real users. Each is timed
-//! from when it *should* have left, so the wait for a stalled server counts. The report says
-//! how late the tool itself was, and whether the tool may have been the limit.
+//! **Open loop** (`--rate`): messages leave at fixed times, as from real users. The latency is
+//! counted from when a message *should* have left, so it includes the time of a stall. The
+//! report says how late the tool itself was, and whether the tool may have been the limit.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod addresses;
@@ -63,7 +64,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
     arguments.plan.check()?;
     let options = options(arguments).await?;
     capacity::check(arguments.plan.connections)?;
-    // A file that cannot be written is reported before the run, not after it.
+    // Check before the run, not after it, that the files can be written.
     if let Some(file) = &arguments.csv {
         csv::check(file)?;
     }
@@ -76,7 +77,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
         true => format!("{}\n", report.json()),
         false => report.text(),
     };
-    // The terminal first: a full disk must not lose the results.
+    // Print to the terminal first, so that a full disk does not lose the results.
     let printed = print(text);
     if let Some(file) = &arguments.csv {
         written(file, csv::append(file, &report))?;
@@ -92,7 +93,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })
 }
 
-/// The options to connect with; refuses a server on a public address.
+/// Returns the options to connect with. Rejects a server on a public address.
 async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
     let mut options = arguments.handshake.options(&arguments.url)?;
     options.addresses = options.lookup().await.map_err(Error::from)?;
@@ -105,7 +106,7 @@ async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
              --i-own-this-server",
         ));
     }
-    // A busy connection needs no pings, and a timer for each wait costs more than the wait.
+    // A busy connection needs no pings, and setting a timer for each wait costs too much time.
     options.ping_interval = None;
     options.max_message_bytes = options.max_message_bytes.max(4 * arguments.plan.size);
     Ok(options)

@@ -1,13 +1,13 @@
-//! The sentences of a report: how far to believe its numbers, and what to try next.
+//! The notes of a report: how reliable its numbers are, and what to try next.
 
 use super::{load::DRAIN, report::Report, units::duration};
 use crate::shared::text::counted;
 
-/// The tool may be the limit when each of its threads is busy for this share of the time.
+/// The tool may be the limit if each of its threads is busy for this share of the time.
 const BUSY: f64 = 0.85;
-/// The same, when the server was less busy.
+/// This share is enough if the tool used more CPU time than the server.
 const BUSIER: f64 = 0.5;
-/// A message that leaves later than this (nanoseconds) has not kept its schedule.
+/// The schedule was not kept if 1 % of the messages left later than this (nanoseconds).
 const LATE: u64 = 1_000_000;
 
 impl Report {
@@ -41,7 +41,7 @@ impl Report {
             return None;
         }
         let note = match (tally.other, self.plan.fanout) {
-            // The other messages are most often errors.
+            // These other messages are usually errors from the server.
             (1.., _) => {
                 "No message came back, but other messages came: zcomm connect shows them. If the \
                  server limits each client, start it with WEBSOCKET_RATE_LIMIT=off; if it wants \
@@ -59,7 +59,7 @@ impl Report {
         Some(note.into())
     }
 
-    /// Whether this tool may have been the limit of the numbers.
+    /// Returns a note if this tool may have been the limit of the numbers.
     fn own_limit(&self) -> Option<String> {
         let threads = self.plan.threads();
         let (own, share) = (self.own_cores, self.own_cores / threads as f64);
@@ -71,7 +71,7 @@ impl Report {
                  may be faster. Try --threads {more}, if this machine has a free core."
             ));
         }
-        // Where other programs run, too, no thread gets a whole core.
+        // If other programs run on this machine, a thread may not get a whole core.
         let server = self.server_cores;
         (self.server.is_some() && share >= BUSIER && own > server).then(|| {
             format!(
@@ -81,7 +81,8 @@ impl Report {
         })
     }
 
-    /// Open loop: whether the schedule was kept. Closed loop: what such a run cannot see.
+    /// Open loop: notes whether the schedule was kept. Closed loop: notes what it cannot
+    /// measure.
     fn schedule(&self) -> Option<String> {
         if self.opened == 0 {
             return None;

@@ -1,9 +1,9 @@
-//! The clock of an open loop: wakes each sender when its message is due.
+//! The pacer of an open loop: wakes each sender when its message is due.
 //!
-//! It is a thread of its own: the runtime's timers have a step of one millisecond, and the
-//! system's less than a tenth of that. With the former, every latency would be half a
-//! millisecond too long. The pacer only wakes. The sender itself reads from the clock how
-//! many messages are due, so a late or double wake changes no message.
+//! The pacer has its own thread. The timers of the async runtime have steps of one millisecond,
+//! and the timers of the system have steps of less than 0.1 ms. With the runtime's timers, every
+//! latency would be half a millisecond too long. The pacer does not send. Each sender reads from
+//! the clock how many messages are due, so a late or second wake-up changes no message.
 
 use std::{io, sync::Arc, thread, time::Duration};
 
@@ -14,7 +14,7 @@ use super::run::Run;
 /// The longest wait before the pacer checks whether the run has ended.
 const CHECK: Duration = Duration::from_millis(20);
 
-/// Starts the clock. It ends with the run.
+/// Starts the pacer. It ends with the run.
 pub(super) fn start(run: &Arc<Run>, rate: f64) -> io::Result<()> {
     let run = Arc::clone(run);
     let senders = run.senders();
@@ -23,7 +23,8 @@ pub(super) fn start(run: &Arc<Run>, rate: f64) -> io::Result<()> {
         loop {
             let now = run.now();
             if now >= run.span().end {
-                // A sender without a message in flight must see the end, too.
+                // Wake all senders, because a sender without a message in flight must notice the
+                // end, too.
                 run.wakes.iter().for_each(Notify::notify_one);
                 return;
             }

@@ -1,7 +1,7 @@
-//! The load that a run makes, as the command line asks for it.
+//! The load that a run makes: the options of the command line.
 //!
-//! The defaults are a small load for a server of this course. Every number has a largest
-//! value: a typing mistake must not become an attack.
+//! The defaults are a small load for a server of this course. Every number has a maximum, so
+//! that a typing mistake does not become an attack.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -101,7 +101,7 @@ impl Plan {
         !self.fanout || number < self.publishers
     }
 
-    /// The number of threads for the load. A server on this machine needs cores, too.
+    /// The number of threads for the load. Some cores are left for a server on this machine.
     pub(super) fn threads(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.unwrap_or((cores / 2).clamp(1, 4));

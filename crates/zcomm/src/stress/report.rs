@@ -1,7 +1,7 @@
-//! The results of a run, with the conditions under which they were measured.
+//! The results of a run, and the settings of the run.
 //!
-//! `notes` adds the sentences that say how far to believe the numbers; `text`, `json`, `csv`
-//! and `html` write the report.
+//! `notes` adds sentences about how reliable the numbers are; `text`, `json`, `csv` and `html`
+//! write the report.
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
@@ -31,9 +31,9 @@ pub(super) struct Report {
     /// The length of the measurement (seconds).
     pub(super) seconds: f64,
     pub(super) tally: Tally,
-    /// Messages that should have come back; in a fan-out, once for each subscriber.
+    /// The number of messages that should have come back; in a fan-out, for each subscriber.
     pub(super) expected: u64,
-    /// Open loop: messages that should have left, and did not.
+    /// Open loop: the number of messages that should have left but did not leave.
     pub(super) unsent: Option<u64>,
     pub(super) sent_per_second: f64,
     pub(super) received_per_second: f64,
@@ -47,8 +47,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Adds up a run. `subscribers` were open at the start; `cpu` is the CPU time of this
-    /// process and of the server in the measurement.
+    /// Makes the report of a run. `subscribers` is their number at the start. `cpu` is the CPU
+    /// time of this process and of the server in the measurement.
     pub(super) fn new(
         run: &Run,
         tally: Tally,
@@ -57,7 +57,7 @@ impl Report {
         cpu: [Duration; 2],
     ) -> Report {
         let (span, opened) = (run.span(), run.opened.load(Relaxed));
-        // A run without a connection measures nothing; it divides nothing by zero either.
+        // Without a connection, the measured time is zero. Do not divide by zero.
         let seconds = span.seconds();
         let divisor = seconds.max(f64::MIN_POSITIVE);
         let [own_cores, server_cores] = cpu.map(|time| time.as_secs_f64() / divisor);
@@ -99,7 +99,7 @@ impl Report {
         self.expected.saturating_sub(self.tally.latency.len())
     }
 
-    /// Whether nothing failed, and every message arrived once.
+    /// Whether nothing failed, and every message arrived exactly once.
     pub(super) fn is_good(&self) -> bool {
         let once = !self.tally.latency.is_empty() && self.lost() == 0 && self.tally.repeated == 0;
         once && self.tally.failures.is_empty()

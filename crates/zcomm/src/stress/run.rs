@@ -1,7 +1,7 @@
-//! What all connections of a run share: the plan, the clock, and the counts.
+//! The data that all connections of a run share: the plan, the clock, and the counts.
 //!
-//! The measurement begins and ends at times that every connection reads from here. So the
-//! threads exchange nothing for a message.
+//! Every connection reads from here when the measurement begins and ends. So the threads do not
+//! have to exchange anything for each message.
 
 use std::{
     iter::repeat_with,
@@ -16,40 +16,40 @@ use super::{deliveries::Deliveries, marker::Messages, plan::Plan, span::Span};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
-    /// Connections open.
+    /// Connections are being opened.
     Opening,
     /// Messages are sent.
     Load,
-    /// Connections close.
+    /// Connections are being closed.
     Over,
 }
 
-/// What all connections of a run share.
+/// The data that all connections of a run share.
 pub(super) struct Run {
     pub(super) plan: Plan,
     pub(super) options: ConnectOptions,
     pub(super) messages: Messages,
-    /// Fan-out: one for each publisher.
+    /// Fan-out: the deliveries of each publisher.
     pub(super) deliveries: Vec<Deliveries>,
-    /// A permit for each handshake at the same time.
+    /// Limits the number of handshakes at the same time.
     pub(super) handshakes: Semaphore,
     pub(super) phase: watch::Sender<Phase>,
-    /// Ctrl-C has ended the run early.
+    /// Whether Ctrl-C has ended the run early.
     pub(super) interrupted: AtomicBool,
     /// Notified when one of the counts below has changed.
     pub(super) changed: Notify,
-    /// Connections that opened, and connections that did not.
+    /// The number of connections that have opened, and of connections that have failed to open.
     pub(super) opened: AtomicUsize,
     pub(super) failed: AtomicUsize,
-    /// Connections that are open now.
+    /// The number of connections that are open now.
     pub(super) open: AtomicUsize,
-    /// Connections that are open now, and only receive.
+    /// The number of open connections that only receive.
     pub(super) subscribers: AtomicUsize,
-    /// Senders that wait for replies or have more to send.
+    /// The number of senders that wait for replies or have more to send.
     pub(super) busy: AtomicUsize,
-    /// Open loop: what wakes each sender, in the order in which they take turns.
+    /// Open loop: wakes each sender. The order is that in which the senders take turns.
     pub(super) wakes: Vec<Notify>,
-    /// The number of senders so far, and at the start of the load.
+    /// The number of senders so far, and the number at the start of the load.
     pub(super) turns: AtomicUsize,
     senders: AtomicUsize,
     clock: Instant,
@@ -109,12 +109,12 @@ impl Run {
 
     /// Waits until this phase has begun.
     pub(super) async fn reached(&self, phase: Phase) {
-        // It fails without a sender, and this run is the sender.
+        // This fails only without a sender, and this run contains the sender.
         let mut phases = self.phase.subscribe();
         phases.wait_for(|now| *now >= phase).await.ok();
     }
 
-    /// Ends the measurement now, if it has not ended.
+    /// Ends the measurement now, if it has not ended earlier.
     pub(super) fn cut(&self) {
         self.end.fetch_min(self.now(), Relaxed);
     }
@@ -138,8 +138,8 @@ impl Run {
         self.senders.load(Relaxed) as u64
     }
 
-    /// Open loop: the time at which a message is due. Its number counts the messages of all
-    /// senders.
+    /// Open loop: returns the time at which a message is due. `number` counts the messages of
+    /// all senders.
     pub(super) fn due(&self, rate: f64, number: u64) -> u64 {
         self.started() + (number as f64 * 1e9 / rate) as u64
     }
@@ -160,7 +160,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     duration.as_nanos() as u64
 }
 
-/// Adds one to a count until it is dropped.
+/// Adds one to a count. When this value is dropped, subtracts one again.
 pub(super) struct Counted<'a> {
     run: &'a Run,
     count: &'a AtomicUsize,

@@ -1,7 +1,7 @@
-//! When a connection may send its next message.
+//! Decides when a connection may send its next message.
 //!
-//! Closed loop: while fewer messages than the window are in flight. Open loop: when the
-//! message is due by the clock, whatever the server does.
+//! In a closed loop, the connection may send while fewer messages than the window are in flight.
+//! In an open loop, it may send when the message is due, even if the server is slow.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::run::Run;
 
-/// A closed loop that has received nothing for this long sends again. Without this, one lost
-/// message would stop it for ever.
+/// A closed loop that has received nothing for this time sends again. Without this rule, one
+/// lost message could stop the loop for ever.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// One connection that sends.
+/// The sending part of a connection.
 pub(super) struct Sender {
-    /// Its place in the order of all senders.
+    /// This sender's place in the order of all senders.
     pub(super) turn: usize,
     /// The number of the next message.
     pub(super) next: u64,
-    /// No message below this number is in flight: it has arrived, or a later one has.
+    /// No message below this number is in flight: each has arrived or counts as lost.
     arrived: u64,
-    /// `arrived` at the last check.
+    /// The value of `arrived` at the last check.
     checked: u64,
     checks: Interval,
 }
@@ -29,7 +29,7 @@ pub(super) struct Sender {
 impl Sender {
     pub(super) fn new(turn: usize) -> Sender {
         let mut checks = interval_at(Instant::now() + QUIET, QUIET);
-        // A late check must not be followed by the next at once.
+        // After a late check, wait the full time before the next check.
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Sender {
             turn,
@@ -40,9 +40,9 @@ impl Sender {
         }
     }
 
-    /// The time at which the next message should leave, if it may leave now.
+    /// Returns the time at which the next message should leave, if it may leave now.
     pub(super) fn due(&self, run: &Run, now: u64) -> Option<u64> {
-        // After the end nothing is sent, not even a message that was due before.
+        // After the end, send nothing, not even a message that was due earlier.
         if now >= run.span().end {
             return None;
         }
@@ -55,18 +55,18 @@ impl Sender {
         }
     }
 
-    /// All messages below this number have arrived.
+    /// Notes that all messages below this number have arrived.
     pub(super) fn arrived(&mut self, number: u64) {
         self.arrived = self.arrived.max(number);
     }
 
-    /// Whether a message is in flight.
+    /// Whether a message of this sender is in flight.
     pub(super) fn is_waiting(&self) -> bool {
         self.arrived < self.next
     }
 
-    /// Waits for the next check, which gives up the messages in flight when none has arrived
-    /// since the last one. Cancel-safe.
+    /// Waits for the next check. If no message has arrived since the last check, all messages in
+    /// flight count as lost. Cancel-safe.
     pub(super) async fn check(&mut self) {
         self.checks.tick().await;
         if self.arrived == self.checked {

@@ -1,16 +1,16 @@
-//! The server's process, when it runs on this machine: its memory and its CPU time.
+//! Measures the server's process, if it runs on this machine: its memory and its CPU time.
 //!
-//! A latency says little about the cost of a message. So the process that listens at the
-//! address is measured: its memory before the connections, with all of them, and at its
-//! peak; its CPU time during the measurement. The kernel's memory for a socket is not in it.
+//! A latency says little about the cost of a message. So the process that listens at the address
+//! is measured: its memory before the connections, with all connections, and at the peak, and
+//! its CPU time during the measurement. The kernel's memory for sockets is not included.
 
 use std::net::SocketAddr;
 
 use crate::shared::processes::{Usage, Watched, listening_on};
 
-/// The server's process while a run goes on. Memory is bytes.
+/// The server's process during a run. Memory is in bytes.
 pub(super) struct Server {
-    /// Each process with its pid.
+    /// The name and pid of each process.
     pub(super) names: String,
     watched: Watched,
     pub(super) before: u64,
@@ -20,8 +20,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Finds the processes that listen at these addresses. `None` when the server is on
-    /// another machine, or this user may not see it.
+    /// Finds the processes that listen at these addresses. Returns `None` if the server is on
+    /// another machine, or this user may not see the process.
     pub(super) fn find(addresses: &[SocketAddr]) -> Option<Server> {
         let first = addresses.first()?;
         if !addresses.iter().all(|address| address.ip().is_loopback()) {
@@ -49,8 +49,8 @@ impl Server {
         })
     }
 
-    /// Reads what the process uses now; called often, because the peak is the largest value
-    /// that was read.
+    /// Reads the current memory and CPU time. Call this often, because the peak is the largest
+    /// value that was read.
     pub(super) fn look(&mut self) -> Usage {
         let usage = self.watched.usage();
         self.peak = self.peak.max(usage.memory);

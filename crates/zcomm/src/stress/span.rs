@@ -1,18 +1,18 @@
-//! The time that a run measures.
+//! The time span in which a run measures.
 //!
-//! All times are nanoseconds since the run began, of one clock in one process. So the time in
-//! a message can be compared with the time at which the message comes back.
+//! All times are nanoseconds since the run began, from one clock in one process. So the tool can
+//! compare the time in a message with the time at which the message comes back.
 
 const SECOND: u64 = 1_000_000_000;
 /// The largest number of points in a timeline.
 const MAX_POINTS: u64 = 300;
 
-/// The time that a run measures.
+/// The time span in which a run measures.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     pub(super) begin: u64,
     pub(super) end: u64,
-    /// Its planned length; Ctrl-C makes it shorter.
+    /// The planned length. Ctrl-C can make the real length shorter.
     pub(super) planned: u64,
 }
 
@@ -21,12 +21,12 @@ impl Span {
         (self.begin..self.end).contains(&time)
     }
 
-    /// Its length in seconds.
+    /// Returns the length in seconds.
     pub(super) fn seconds(self) -> f64 {
         self.end.saturating_sub(self.begin) as f64 / 1e9
     }
 
-    /// The time between two points of a timeline: whole seconds, as nanoseconds.
+    /// Returns the time between two points of a timeline: whole seconds, as nanoseconds.
     pub(super) fn step(self) -> u64 {
         let seconds = self.planned.div_ceil(SECOND);
         seconds.div_ceil(MAX_POINTS).max(1) * SECOND

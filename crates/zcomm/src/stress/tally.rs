@@ -1,25 +1,25 @@
-//! What was measured, as counts and histograms.
+//! The results of a measurement: counts and histograms.
 //!
-//! An average hides what users feel, so latencies are kept in histograms (HdrHistogram: three
-//! digits, any range, a few nanoseconds to record). Each thread has its own tally and waits
-//! for no lock. At the end the tallies are added up; averages of percentiles mean nothing.
+//! An average hides slow messages, so latencies are stored in histograms (HdrHistogram: three
+//! digits, any range, a few nanoseconds to record). Each thread has its own tally and needs no
+//! lock. At the end the tallies are added up. An average of percentiles would mean nothing.
 //!
 //! There are two ways to count. *Throughput* counts every message that arrived during the
-//! measurement. *Loss and latency* count the messages that should have left during it,
-//! whenever they come back.
+//! measurement. *Loss and latency* count the messages that should have left during the
+//! measurement, even if they come back later.
 
 use hdrhistogram::{Counter, Histogram};
 
 use super::{failures::Failures, span::Span};
 
-/// Digits of a latency that are kept: in all, and in each point of the timeline.
+/// The number of digits that a latency has: in total, and in each point of the timeline.
 const DIGITS: u8 = 3;
 const POINT_DIGITS: u8 = 2;
 
 /// Latencies in nanoseconds.
 pub(super) type Latencies = Histogram<u64>;
 
-/// An empty histogram that grows with its values.
+/// Returns an empty histogram, which grows with its values.
 fn histogram<T: Counter>(digits: u8) -> Histogram<T> {
     #[allow(
         clippy::expect_used,
@@ -31,24 +31,24 @@ fn histogram<T: Counter>(digits: u8) -> Histogram<T> {
 /// One point of the timeline.
 pub(super) struct Point {
     pub(super) sent: u64,
-    /// One value for each message that arrived. Microseconds with two digits: there are many
-    /// points.
+    /// One latency for each message that arrived. The unit is microseconds, and only two digits
+    /// are stored, because there are many points.
     pub(super) latency: Histogram<u32>,
 }
 
-/// The counts of one thread; at the end, of all threads.
+/// The results of one thread. At the end, the results of all threads.
 pub(super) struct Tally {
     /// The time that each connection took to open.
     pub(super) handshakes: Latencies,
-    /// The time from when a message should have left during the measurement until it was
-    /// back; in a fan-out, one value for each subscriber.
+    /// How long each message of the measurement took: from when it should have left until it was
+    /// back. In a fan-out, one value for each subscriber.
     pub(super) latency: Latencies,
-    /// The time from when a message should have left during the measurement until it left.
+    /// How late each message of the measurement left, compared with when it should have left.
     pub(super) lag: Latencies,
     pub(super) points: Vec<Point>,
-    /// Messages that came twice, or after a message that was sent later.
+    /// Messages that came twice, or came after a message that was sent later.
     pub(super) repeated: u64,
-    /// Messages without a marker of this run.
+    /// Messages without a marker of this run, or with the marker of another connection.
     pub(super) other: u64,
     pub(super) bytes_sent: u64,
     pub(super) bytes_received: u64,
@@ -70,7 +70,7 @@ impl Tally {
         }
     }
 
-    /// Counts a message that leaves now, and should have left at `intended`.
+    /// Counts a message that leaves now and should have left at `intended`.
     pub(super) fn sent(&mut self, span: Span, intended: u64, now: u64, bytes: usize) {
         if span.contains(intended) {
             record(&mut self.lag, now.saturating_sub(intended));
@@ -93,7 +93,7 @@ impl Tally {
         }
     }
 
-    /// The point of the timeline for this time.
+    /// Returns the timeline's point for this time, if the time is in the measurement.
     fn point(&mut self, span: Span, now: u64) -> Option<&mut Point> {
         if !span.contains(now) {
             return None;
@@ -138,12 +138,12 @@ impl Tally {
 
 /// Records a value.
 pub(super) fn record<T: Counter>(to: &mut Histogram<T>, value: u64) {
-    // It fails for a histogram of a fixed size only.
+    // This fails only for a histogram with a fixed size.
     to.record(value).ok();
 }
 
 fn add<T: Counter>(to: &mut Histogram<T>, from: &Histogram<T>) {
-    // As above.
+    // This fails only for a histogram with a fixed size.
     to.add(from).ok();
 }
 
@@ -161,13 +161,13 @@ mod tests {
     #[test]
     fn a_message_of_the_warm_up_counts_for_throughput_and_a_late_one_for_latency() {
         let mut tally = Tally::new();
-        // Sent in the warm-up, answered in the measurement: throughput, but no latency.
+        // Sent in the warm-up, back in the measurement: counts for throughput, not for latency.
         tally.sent(SPAN, SECOND - 1, SECOND - 1, 64);
         tally.received(SPAN, SECOND - 1, SECOND + 1, 64);
         assert_eq!((tally.lag.len(), tally.latency.len()), (0, 0));
         let counts = |point: &Point| (point.sent, point.latency.len());
         assert_eq!(counts(&tally.points[0]), (0, 1));
-        // Sent in the measurement, answered after it: latency, but no throughput.
+        // Sent in the measurement, back after it: counts for latency, not for throughput.
         tally.sent(SPAN, 3 * SECOND - 1, 3 * SECOND - 1, 64);
         tally.received(SPAN, 3 * SECOND - 1, 3 * SECOND + 5, 64);
         assert_eq!((tally.lag.len(), tally.latency.len()), (1, 1));

@@ -7,15 +7,15 @@ use super::{
 };
 use crate::shared::text::{counted, wrapped};
 
-/// The width of the page, and of the labels in it.
+/// The width of the report, and of the labels in it (characters).
 const COLUMNS: usize = 80;
 const LABEL: usize = 13;
 
-/// A label and its text; without a label, the text belongs to the row above.
+/// A label and its text. A text without a label belongs to the row above.
 pub(super) type Row = (&'static str, String);
 
 impl Report {
-    /// The numbers, each with its label.
+    /// Returns the numbers of the report, each with a label.
     pub(super) fn rows(&self) -> Vec<Row> {
         let tally = &self.tally;
         let per_second = |count: f64| grouped(count.round() as u64);
@@ -55,7 +55,7 @@ impl Report {
         rows
     }
 
-    /// The rows of the server.
+    /// Returns the rows about the server.
     fn server_rows(&self, server: &Server) -> [Row; 3] {
         let cores = self.server_cores;
         let cpu = match self.server_cpu_each() {
@@ -101,7 +101,7 @@ impl Report {
     }
 }
 
-/// Returns a label and its text. A long text continues on the next line.
+/// Formats a label and its text. A long text continues on the next line.
 fn row(label: &str, text: &str) -> String {
     let lines = wrapped(text, COLUMNS - LABEL);
     let indented = lines.join(&format!("\n{:LABEL$}", ""));

@@ -1,8 +1,8 @@
-//! Numbers as text: few digits, and always with their unit.
+//! Writes numbers as text, with few digits and with their unit.
 
 use indicatif::HumanCount;
 
-/// Writes nanoseconds with the unit that fits; `-` for zero.
+/// Writes nanoseconds in a suitable unit; writes `-` for zero.
 pub(super) fn duration(nanoseconds: u64) -> String {
     let value = nanoseconds as f64;
     match nanoseconds {
@@ -15,7 +15,7 @@ pub(super) fn duration(nanoseconds: u64) -> String {
     }
 }
 
-/// Writes a number of bytes, not negative.
+/// Writes a number of bytes. The number must not be negative.
 pub(super) fn bytes(count: f64) -> String {
     match count {
         ..1e3 => format!("{count:.0} B"),

@@ -1,11 +1,11 @@
 //! `zcomm xray`: a proxy that shows every byte between a client and a server.
 //!
-//! The `--xray` of the lessons works in a lesson only. This works between any client and any
-//! server, such as a browser and a service on the internet, and shows the same: each frame bit by
-//! bit, the hash that proves the handshake, the rules that are broken.
+//! The option `--xray` of a lesson shows only the connections of this lesson. This proxy works
+//! between any client and any server, such as a browser and a service on the internet. It shows
+//! the same facts: each frame bit by bit, the hash that proves the handshake, the broken rules.
 //!
-//! Another way is to capture packets and to decrypt them with the keys that a browser can write
-//! to a file (`SSLKEYLOGFILE`). A proxy shows the same, and needs no special rights.
+//! Without a proxy, you could capture packets and decrypt them with TLS keys, which a browser
+//! can write to a file (`SSLKEYLOGFILE`). The proxy shows the same and needs no special rights.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod page;
@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 /// Runs the proxy until Ctrl-C.
 async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let shutdown = shutdown_signal();
-    // Without --replay, the command line has an address.
+    // Without `--replay`, the command line must contain an address.
     let url = arguments.url.as_deref().unwrap_or_default();
     let options = ConnectOptions::new(url, &trust(arguments.ca.as_deref())?);
     let proxy = Proxy::bind(arguments.listen, options).await?;
@@ -152,7 +152,7 @@ async fn display(file: &Path) -> Result<ExitCode, Failure> {
 
 fn print_link(screen: &Screen) {
     let link = &screen.link;
-    // If stderr is closed, the program goes on without it.
+    // If stderr is closed, the program continues without printing.
     writeln!(io::stderr(), "open this page:\n  {link}").ok();
 }
 
@@ -173,7 +173,7 @@ fn print(file: &Path, json: bool) -> Result<ExitCode, Failure> {
         Ok(out.write_all(text.as_bytes())?)
     });
     match out.flush() {
-        // The reader has closed the pipe: it needs no more.
+        // The reader has closed the pipe, because it needs no more output.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         flushed => flushed?,
     }
@@ -181,7 +181,7 @@ fn print(file: &Path, json: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows connections, and records them.
+/// Shows and records the bytes of all connections.
 struct Watch {
     xray: Xray,
     recording: Option<Recording>,
@@ -207,7 +207,7 @@ impl Carry for Watch {
     }
 }
 
-/// Shows one connection, and records it. Dropping it is the end of the connection.
+/// Shows and records the bytes of one connection. Dropping this value records the end.
 struct Watched {
     tap: Tap,
     recorder: Option<Recorder>,

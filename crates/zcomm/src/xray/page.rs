@@ -1,9 +1,9 @@
-//! `--page`: the events in a browser, while they happen.
+//! `--page`: shows the events in a browser while they happen.
 //!
-//! A small server on this machine appends each event to a hub. A page that opens later reads the
-//! hub from its beginning, as far back as it goes. Messages may be secret, so the page must send
-//! a token that is made for this run. The token stands in the link after `#`, which no browser
-//! sends to a server.
+//! A small server on this machine appends each event to a hub. A page that opens later gets all
+//! events that are still in the hub. Messages may be secret, so the page must send a token that
+//! is made for this run. The link contains the token after `#`. A browser does not send this
+//! part of a link to a server.
 
 use demos::XRAY_PAGE;
 use zcomm_core::{
@@ -11,17 +11,17 @@ use zcomm_core::{
     xray::{Event, gap},
 };
 
-/// The events that a later page can still read.
+/// The number and size of the events that a later page can still read.
 const LIMITS: HubLimits = HubLimits {
     entries: 2_000,
     bytes: 16 * 1024 * 1024,
-    // The longest event is a head of 16 KiB with a header in each line.
+    // The longest event describes an HTTP head of 16 KiB in which every line is a header.
     message_bytes: 1024 * 1024,
 };
-/// The largest number of pages at a time.
+/// The largest number of open pages.
 const MAX_PAGES: usize = 10;
 
-/// The served page. It ends with the runtime.
+/// The server of the page. It ends with the async runtime.
 pub(super) struct Screen {
     hub: Hub,
     /// The address to open in a browser.
@@ -29,7 +29,7 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Serves the page; must be called inside the runtime.
+    /// Starts the server of the page. Must be called inside the async runtime.
     pub(super) async fn open() -> Result<Screen> {
         let (token, text) = Token::random()?;
         let config = Config {
@@ -51,12 +51,12 @@ impl Screen {
 
     /// Sends an event to all pages.
     pub(super) fn show(&self, seen: &Event) {
-        // The hub refuses messages above its limit; no event is that long.
+        // The hub rejects messages above its size limit, but no event is so long.
         self.hub.broadcast(seen.to_json()).ok();
     }
 }
 
-/// Sends all events to a page, from the first; ignores what the page sends.
+/// Sends all events to a page, from the oldest in the hub. Ignores messages from the page.
 async fn send_events(hub: Hub, mut connection: Connection) -> Result<()> {
     connection.subscribe(&hub, 0);
     while connection.recv().await.is_some() {}

@@ -1,7 +1,8 @@
-//! A recording: the bytes of all connections in a file, to be shown again.
+//! A recording: a file with the bytes of all connections, which `--replay` shows again.
 //!
-//! Each line is a JSON object. The first line names the format. The others are events in their
-//! order, with the time in nanoseconds since the start and the number of the connection:
+//! Each line is a JSON object. The first line names the format. The other lines are events in
+//! their order. `ns` is the time in nanoseconds since the start, and `conn` is the number of the
+//! connection:
 //!
 //! ```json
 //! {"format":"zcomm-recording","version":1}
@@ -11,10 +12,10 @@
 //! {"what":"full"}
 //! ```
 //!
-//! It holds raw bytes, so that a better X-ray shows more of an old recording. What an X-ray hides
-//! is left out: stars replace the secrets of a handshake, and a number replaces the body of an
-//! HTTP message (`untold`: the number of bytes). Messages are recorded, so only the owner can
-//! read the file.
+//! A recording contains raw bytes, so a later X-ray can show more of an old recording. It does
+//! not contain what the X-ray hides. Stars replace the secrets of a handshake. The body of an
+//! HTTP message is left out, and `untold` is its number of bytes. Messages are recorded, so only
+//! the file's owner can read it.
 
 use std::{
     fs::{File, OpenOptions},
@@ -31,7 +32,7 @@ use zcomm_core::xray::{Decoder, Direction};
 
 use crate::shared::failure::Failure;
 
-/// The first line.
+/// The first line of a recording.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Format {
@@ -44,7 +45,7 @@ impl Format {
     pub(super) const VERSION: u64 = 1;
 }
 
-/// Every other line.
+/// Any other line of a recording.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Record {
@@ -65,11 +66,11 @@ pub(super) enum Record {
         ns: u64,
         conn: u64,
     },
-    /// The size limit was reached; more bytes passed.
+    /// The recording has reached its size limit, or a write has failed. More bytes passed.
     Full,
 }
 
-/// The file. Clones write to the same file.
+/// A recording that is being written. Clones write to the same file.
 #[derive(Clone)]
 pub(super) struct Recording(Arc<Mutex<Writer>>);
 
@@ -84,7 +85,7 @@ impl Recording {
     /// Creates a file of at most `max_bytes` that only its owner can read.
     pub(super) fn begin(path: &Path, max_bytes: u64) -> Result<Recording, Failure> {
         let mut options = OpenOptions::new();
-        // Never an existing file: it may be a link to another file, or readable by all users.
+        // Never write to an existing file: it may be a link, or readable by all users.
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -105,12 +106,12 @@ impl Recording {
         Ok(recording)
     }
 
-    /// Writes a line with one call, so that a program that is killed leaves whole lines.
+    /// Writes a line with one call, so that a killed program leaves only whole lines.
     fn write(&self, line: &impl Serialize) {
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let writer = &mut *writer;
         let Some(file) = &mut writer.file else { return };
-        // This cannot fail: there is no map whose keys are not text.
+        // This fails only for a map with keys that are not text, and a line contains no map.
         let text = serde_json::to_string(line).unwrap_or_default() + "\n";
         let why = match writer.left.checked_sub(text.len() as u64) {
             None => "it has reached --max-bytes".to_owned(),
@@ -121,7 +122,7 @@ impl Recording {
         };
         if let Some(mut file) = writer.file.take() {
             let full = serde_json::to_string(&Record::Full).unwrap_or_default();
-            // Fails if the disk is full.
+            // If the disk is full, this write fails as well.
             file.write_all((full + "\n").as_bytes()).ok();
         }
         writeln!(io::stderr(), "the recording ends here: {why}").ok();
@@ -170,7 +171,7 @@ impl Recorder {
     }
 }
 
-/// Returns what writes the bytes that are left after hiding.
+/// Returns a function that records the bytes that are left after hiding secrets.
 fn keeper(recording: &Recording, time: Duration, conn: u64) -> impl FnMut(Direction, &[u8], u64) {
     move |from, bytes, untold| {
         if bytes.is_empty() && untold == 0 {

@@ -1,9 +1,9 @@
-//! Shows a recording again: the same decoder, fed from a file.
+//! Shows a recording again, with the decoder that the proxy uses.
 //!
-//! The file may come from a stranger, so it is read like a stranger's messages: the length of a
-//! line and the number of connections are limited, and decoded text cannot control a terminal.
-//! The first invalid line ends the replay, with its number. After a gap, the start of the next
-//! frame is unknown, so the rest would be shown wrongly.
+//! The file may come from a stranger, so the replay does not trust it. The length of a line and
+//! the number of connections are limited, and decoded text cannot control a terminal. The first
+//! invalid line ends the replay, and the error contains the line's number. After a missing line,
+//! the replay would not know where the next frame starts, and would show the rest wrongly.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ use zcomm_core::xray::{Decoder, Event};
 use super::recording::{Format, Record};
 use crate::shared::failure::Failure;
 
-/// The longest line (bytes): a read of 16 KiB as base64 is shorter.
+/// The longest line (bytes). A read of 16 KiB is shorter, even as base64.
 const MAX_LINE: u64 = 64 * 1024;
 /// The largest number of bytes that one line may leave out.
 const MAX_UNTOLD: u64 = 64 * 1024;
@@ -27,7 +27,7 @@ const MAX_UNTOLD: u64 = 64 * 1024;
 const MAX_OPEN: usize = 1_000;
 const HOW_TO_RECORD: &str = "zcomm xray URL --record FILE makes a recording";
 
-/// Shows a recording, event by event. Returns `false` if the recording was full before the end.
+/// Shows each event of a recording. Returns `false` if the recording was full before the end.
 pub(super) fn replay(
     path: &Path,
     mut show: impl FnMut(&Event) -> Result<(), Failure>,
@@ -39,7 +39,7 @@ pub(super) fn replay(
     let mut replay = Replay::default();
     for number in 1_u64.. {
         let mut line = Vec::new();
-        // A folder can be opened, but not read.
+        // Opening a folder may succeed, but reading it fails.
         let read = (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line);
         read.map_err(unreadable)?;
         let events = match (line.pop(), number) {
@@ -64,7 +64,7 @@ pub(super) fn replay(
     Ok(true)
 }
 
-/// Checks the line that names the format. It has no events.
+/// Checks the first line, which names the format. This line has no events.
 fn check_format(line: &[u8]) -> Result<Vec<Event>, String> {
     match serde_json::from_slice::<Format>(line) {
         Ok(format) if format.format == Format::NAME => match format.version {
@@ -78,7 +78,7 @@ fn check_format(line: &[u8]) -> Result<Vec<Event>, String> {
     }
 }
 
-/// A replay in progress.
+/// The state of a replay.
 #[derive(Default)]
 struct Replay {
     sessions: HashMap<u64, Decoder>,
@@ -88,7 +88,7 @@ struct Replay {
 impl Replay {
     /// Returns the events of one line, or what is wrong with the line.
     fn read(&mut self, line: &[u8]) -> Result<Vec<Event>, String> {
-        // The error names the column and no text of the line, which may hold anything.
+        // The error contains the column, but no text of the line: the text may be dangerous.
         let record = serde_json::from_slice(line).map_err(|error| {
             let column = error.column();
             format!("not a line of a recording, from column {column}")
@@ -144,7 +144,7 @@ impl Replay {
     }
 }
 
-/// Returns the recorded bytes, and as many zeros as were left out: their values are never shown.
+/// Returns the recorded bytes, then a zero for each byte left out. Zeros are never shown.
 fn decode(base64: &str, untold: u64) -> Result<Vec<u8>, String> {
     let decoded = BASE64.decode(base64.as_bytes());
     let mut bytes = decoded.map_err(|_| "the bytes are not base64")?;
