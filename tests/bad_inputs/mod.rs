@@ -20,7 +20,7 @@ use zcomm_core::{Config, Connection, Result};
 
 use crate::harness::{Client, Demo, Raw, Response, Running, Start, ask, echo, serve, soon};
 
-/// Rows of the catalogue that are answered differently on purpose, and why.
+/// Inputs that the server answers differently from what a reader may expect, and why.
 pub const ON_PURPOSE: &[(&str, &str)] = &[
     (
         "f33",

@@ -9,7 +9,7 @@
 //!
 //! The server and the client share only the messages.
 
-// Each module uses only modules above it. Blank lines stop rustfmt from sorting the list.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod fault;
 
 pub mod envelope;

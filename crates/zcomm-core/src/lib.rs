@@ -9,16 +9,16 @@
 //! ```
 //!
 //! **A broadcast is a log, a connection is a cursor.** The log stores a message once, and each
-//! client reads the log at its own speed. So a slow client costs no memory and delays no other
-//! client. The price: a very slow client loses the oldest messages. The server tells it which
-//! ones.
+//! client reads the log at its own speed. So a slow client delays no other client. The price: a
+//! slow client can lose the oldest messages, and the server tells it which ones. A client that
+//! accepts less than 64 KiB in 5 s is closed.
 //!
 //! **One task owns each socket.** No other task reads or writes the socket, so no lock is
 //! needed. The price: a handler that does not call [`Connection::recv`] again stops its own
 //! connection.
 //!
-//! **Refusing is a feature.** Every limit has a default, and every refusal names the setting
-//! that would change the answer. The server never lowers its protection without a message.
+//! **Refusing is a feature.** Every limit has a default. Every refusal says what to do next, and
+//! names the setting if a setting would change the answer.
 //!
 //! # Example
 //!
@@ -50,7 +50,7 @@
 //! `access` (who may connect) and `server`. Then `connection/socket` (the task). Read the rest
 //! when you need it.
 
-// Each folder uses only folders listed above it. Blank lines stop rustfmt from sorting.
+// Each folder uses only folders listed before it. Blank lines stop rustfmt from sorting.
 mod text;
 
 mod protocol;

@@ -215,7 +215,7 @@ impl Frame {
 
 #[cfg(test)]
 impl FrameReader {
-    /// The memory that stores bytes of the peer.
+    /// The memory that is reserved for bytes of the peer (bytes).
     pub(crate) fn held(&self) -> usize {
         let current = self.current.as_ref();
         let message = self.message.as_ref();

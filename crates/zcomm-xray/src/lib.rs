@@ -18,7 +18,7 @@
 //! directions, and `side` reads one direction. `frames`, `message`, `head` and `secrets` read
 //! the parts. `show` writes events as text.
 
-// Each module uses only modules above it. Blank lines stop rustfmt from sorting the list.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod close_codes;
 mod secrets;
 mod splitter;

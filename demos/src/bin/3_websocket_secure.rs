@@ -46,8 +46,8 @@ async fn lesson(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Connects, sends a message and waits for the answer. `connect_with` fails if the server cannot
-/// prove its name. No option turns this check off.
+/// Connects, sends a message and waits for the answer. With `wss://`, `connect_with` fails if the
+/// server cannot prove its name. No option turns this check off.
 async fn visit(options: &ConnectOptions) -> Result<()> {
     let mut socket = ClientSocket::connect_with(options).await?;
     for line in socket.opening().to_string().lines() {

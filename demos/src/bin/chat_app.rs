@@ -12,7 +12,8 @@
 //!   in a terminal: `cargo run --bin zcomm -- connect 'ws://127.0.0.1:8765/?name=Ada' --token …`,
 //!   then type `{"type":"join"}`.
 //! - **Watch** the list of users when you close a window. Then open `/stats` and `/healthz`.
-//! - **Try** to stop the server while you write, and start it again: which messages are lost,
+//! - **Try** the line `WEBSOCKET_TOKEN=` with a token of yours in a file `.zEnv`. Then stop the
+//!   server while you write, and start it again: which messages are lost,
 //!   and where does the page say so? Then set `WEBSOCKET_TOKENS` (see `.zEnv.example`) to
 //!   give one name its own token.
 

@@ -33,7 +33,7 @@ async fn serve() -> Result<()> {
 
 /// Runs once for each client.
 async fn relay(mut connection: Connection) -> Result<()> {
-    // The server adds the client's number. A client could write the number of another client.
+    // The server adds the client's number. Otherwise, a client could pretend to be another one.
     let (id, hub) = (connection.id(), connection.hub().clone());
 
     while let Some(message) = connection.recv().await {

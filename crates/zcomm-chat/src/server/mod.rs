@@ -1,7 +1,7 @@
-//! The server of the chat. A room is two logs, a person is a session, and a connection reads
-//! logs with cursors.
+//! The server of the chat. A room is two logs. A session keeps a person's name and inbox; a
+//! `Person` handles one connection of it.
 
-// Each module uses only modules above it. Blank lines stop rustfmt from sorting the list.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 pub(crate) mod resume;
 
 pub(crate) mod heartbeat;

@@ -1,6 +1,6 @@
 //! Why a client is refused: one table with status, word, reason and help.
 //!
-//! The help names the setting that would change the answer. No text repeats what the client
+//! The help says what to do next, and names the setting if one would change the answer. No text repeats what the client
 //! sent: otherwise an attacker could choose the words of an error page. So all texts are
 //! constants.
 //!

@@ -188,15 +188,15 @@ fn token<'a>(headers: &'a HeaderMap, query: &Query<'a>) -> Result<Option<Cow<'a,
     }
 }
 
-/// Whether the list in a header contains `token` (RFC 9110 section 5.6.1). The list may have
-/// several lines, in upper or lower case.
-fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+/// Whether a header contains this word in its comma-separated list (RFC 9110 section 5.6.1). The
+/// header may occur several times. Upper and lower case are equal.
+fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
     let lines = headers.get_all(name);
-    let mut tokens = lines
+    let mut words = lines
         .iter()
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(','));
-    tokens.any(|listed| listed.trim().eq_ignore_ascii_case(token))
+    words.any(|listed| listed.trim().eq_ignore_ascii_case(word))
 }
 
 /// The value of a header that must appear exactly once.

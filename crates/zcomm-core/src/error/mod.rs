@@ -87,7 +87,8 @@ pub enum Error {
     MessageTooLarge {
         /// The size of the message in bytes.
         size: usize,
-        /// The limit in bytes: 64 KiB plus twice `WEBSOCKET_MAX_MESSAGE_BYTES`.
+        /// The limit in bytes. A connection has 64 KiB plus twice `WEBSOCKET_MAX_MESSAGE_BYTES`; a
+        /// hub has its own.
         limit: usize,
     },
     /// The queue of direct messages to a client is full: try later, or disconnect the client.

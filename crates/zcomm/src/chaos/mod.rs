@@ -4,7 +4,7 @@
 //! back-off of a WebSocket program are never needed there. This proxy connects a client with a
 //! server and makes faults: it delays data, holds data back, ends a connection in the middle of
 //! a frame, or delivers a message twice. The proxy knows where a frame begins, so a fault can
-//! have a target: cut message 3, drop all pongs.
+//! have a target: cut data frame 3, drop all pongs.
 //!
 //! The table in [`faults`] lists the faults. [`arguments`] reads options, [`commands`] reads
 //! keys and script lines, and the [`board`] switches faults on and off. [`carry`] runs a

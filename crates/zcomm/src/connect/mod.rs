@@ -6,8 +6,8 @@
 //! At the end of the input, the client waits for the answers before it closes the connection.
 //! So `echo hi | zcomm connect …` prints the answer. Without the wait, the answer would be
 //! lost: many servers send no more messages after a Close frame. So the client sends a ping
-//! after the last line. The pong shows that the server has read every line. Then 300 ms
-//! without a message show that the server has answered every line.
+//! after the last line. The pong shows that the server has read every line. Then it waits
+//! until no message has come for 300 ms, and assumes that all answers have arrived.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
 mod arguments;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The proxy reads the [`head`] of each request and changes its `Host` and `Origin`, because a
-//! server may check them. After that, it only passes bytes on ([`relay()`]), also of pages and
+//! server may check them. After that, [`relay()`] passes on the bytes of WebSockets, pages and
 //! refusals. A rejected client gets the reason as an HTTP response. The terminal shows it, too.
 //!
 //! The connection to the server may use TLS, but the connection to the client never does. So the

@@ -31,7 +31,8 @@ pub(super) struct Report {
     /// The length of the measurement (seconds).
     pub(super) seconds: f64,
     pub(super) tally: Tally,
-    /// The number of messages that should have come back; in a fan-out, for each subscriber.
+    /// The number of messages that should have come back. In a fan-out, a message counts once for
+    /// each subscriber.
     pub(super) expected: u64,
     /// Open loop: the number of messages that should have left but did not leave.
     pub(super) unsent: Option<u64>,
