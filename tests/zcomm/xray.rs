@@ -726,6 +726,6 @@ fn impossible_arguments_are_refused_before_connecting() {
     );
     assert_eq!(
         lines[1],
-        "help: --listen 127.0.0.1:0 takes a port that is free"
+        "help: use --listen 127.0.0.1:0 to get a free port"
     );
 }
