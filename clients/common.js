@@ -103,7 +103,7 @@ const why = async (socket, opened) => {
     const start = `Start it: ${element("command").textContent}`;
     const look = `Or open ${origin.replace("ws", "http")}/ in a new tab: the browser shows there what is wrong`;
     // Lesson 3 lists the steps on its page.
-    const trust = element("steps") ? "; it does not tell scripts which" : `. ${start}. ${look}`;
+    const trust = element("steps") ? "; the browser does not tell scripts which of the two" : `. ${start}. ${look}`;
     const none = secure
       ? `no server answers at ${origin}, or this browser does not trust its certificate${trust}`
       : `no server answers at ${origin}, or it requires TLS (wss://). ${start}`;

@@ -100,7 +100,7 @@ const headDetail = (head) => {
       ["", "the key", visible(key)],
       ["", "and the GUID", guid],
       ["", "SHA-1 of both", sha1],
-      [right ? "right" : "wrong", "as base64", `${sum} (${right ? "equal" : "the server sent another value"})`],
+      [right ? "right" : "wrong", "as base64", `${sum} (${right ? "equal" : "the server did not send this value"})`],
     ];
     parts.push(table("How Sec-WebSocket-Accept is calculated", rows));
   }

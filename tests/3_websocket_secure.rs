@@ -132,7 +132,7 @@ async fn every_way_to_fail_has_its_sentence_and_its_next_step() {
     for (url, error, help) in [
         (
             "http://localhost/".to_owned(),
-            "say ws:// instead of http://",
+            "use ws:// instead of http://",
             "e.g. ws://127.0.0.1:8765/",
         ),
         (

@@ -31,7 +31,7 @@ async fn refused_by_origin(addr: SocketAddr, request: impl AsRef<[u8]>) {
 async fn refused_by_host(addr: SocketAddr, request: impl AsRef<[u8]>) -> Response {
     let response = refused(addr, request, 403).await;
     assert!(
-        response.body.contains("does not answer for the host"),
+        response.body.contains("the Host header is not a name"),
         "{response:?}"
     );
     response
@@ -476,7 +476,8 @@ async fn o13_a_foreign_host_is_403_and_the_log_says_host() {
     .await;
     survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {
         refused_by_host(demo.addr, to(demo.addr, "evil.example")).await;
-        demo.says("this server does not answer for the host").await;
+        demo.says("the Host header is not a name or address of this server")
+            .await;
         demo.says(r#"host="evil.example""#).await;
     })
     .await;

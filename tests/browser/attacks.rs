@@ -128,7 +128,7 @@ pub async fn a_strangers_name_for_this_machine_is_not_this_server(scene: Scene) 
 
     for lesson in ["open_broadcast", "4_websocket_broadcast"] {
         let page = open(&scene.start(lesson, &[])).await;
-        let refused = "does not answer for the host in the address";
+        let refused = "the Host header is not a name or address of this server";
         page.until(&format!("document.body.textContent.includes('{refused}')"))
             .await;
         page.value(heard).await;

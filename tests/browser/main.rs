@@ -532,8 +532,10 @@ async fn an_untrusted_certificate_is_explained(scene: Scene) {
     let demo = scene.start(SECURE, &[]);
     let page = scene.open(&demo).await;
     page.until("$('steps').offsetHeight === 0").await;
-    page.fails("does not trust its certificate; it does not tell scripts which")
-        .await;
+    page.fails(
+        "does not trust its certificate; the browser does not tell scripts which of the two",
+    )
+    .await;
     page.until("$('steps').offsetHeight > 0").await;
     page.shows("steps", "cargo run --bin zcomm -- certs").await;
     page.until(&format!("$('look').href === '{}'", demo.link))

@@ -140,7 +140,8 @@ async fn a_viewer_is_not_a_client_gets_no_broadcast_and_is_not_shown() {
         .start()
         .await;
     let mut viewer = viewer(&demo, &format!("{OURS}&token={TOKEN}")).await;
-    demo.says("this connection carries the X-ray itself").await;
+    demo.says("this connection sends the X-ray to a web page")
+        .await;
     let url = with_attempt(&demo, &format!("{OURS}&token={TOKEN}"));
     let mut client = Client::connect(url).await;
     client.say("to everybody").await;

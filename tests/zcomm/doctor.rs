@@ -538,16 +538,16 @@ fn the_network_says_how_a_class_gets_in() {
     let wide = [&TLS[..], &[("WEBSOCKET_HOST", "0.0.0.0")]].concat();
     let about = |report: &Report| format!("{:#?}", report.findings);
     let report = doctor_at(&folder, &wide);
-    let refused = format!("browsers refuse it at {ip}");
+    let refused = format!("browsers refuse the certificate at {ip}");
     assert!(about(&report).contains(&refused), "{}", about(&report));
-    assert!(!about(&doctor_at(&folder, &TLS)).contains("browsers refuse it at"));
+    assert!(!about(&doctor_at(&folder, &TLS)).contains("browsers refuse the certificate at"));
     let hosts = ips_for_others.iter().map(|ip| format!("--host={ip}"));
     let arguments: Vec<_> = ["--new-ca".to_owned()].into_iter().chain(hosts).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     certs(&folder, &arguments);
     let report = doctor_at(&folder, &wide);
     assert!(
-        !about(&report).contains("browsers refuse it at"),
+        !about(&report).contains("browsers refuse the certificate at"),
         "{}",
         about(&report)
     );

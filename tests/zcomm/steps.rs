@@ -9,7 +9,7 @@ fn prints_the_settings_and_how_to_trust_and_untrust_everywhere() {
     let done = certs(&folder("prints"), &[]);
     let mut rest = done.stdout.as_str();
     for words in [
-        "and names below these",
+        "and their subdomains",
         "WEBSOCKET_SSL_ENABLED=true\n",
         "cargo run --bin 2_websocket_echo\n",
         "curl --cacert",

@@ -712,7 +712,7 @@ fn impossible_arguments_are_refused_before_connecting() {
     }
     let done = zcomm(&folder, &["xray", "http://127.0.0.1/?token=canary"]);
     assert_eq!(done.code, Some(1));
-    assert!(done.stderr.contains("say ws:// instead"), "{}", done.stderr);
+    assert!(done.stderr.contains("use ws:// instead"), "{}", done.stderr);
     assert!(!done.stderr.contains("canary"), "{}", done.stderr);
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
@@ -726,6 +726,6 @@ fn impossible_arguments_are_refused_before_connecting() {
     );
     assert_eq!(
         lines[1],
-        "help: --listen 127.0.0.1:0 takes a port that is free"
+        "help: use --listen 127.0.0.1:0 to get a free port"
     );
 }

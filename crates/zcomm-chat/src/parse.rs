@@ -80,7 +80,10 @@ fn message(fields: Fields, id: Option<String>) -> Result<ClientMessage, Fault> {
             let (room, epoch) = (room(fields.room)?, identifier(fields.epoch, "epoch")?);
             let since = position(fields.since)?;
             if since.is_some() && epoch.is_none() {
-                return Err(bad("epoch", "epoch is missing: since needs it"));
+                return Err(bad(
+                    "epoch",
+                    "epoch is missing: a message with since must also have epoch",
+                ));
             }
             ClientMessage::Join { room, epoch, since }
         }

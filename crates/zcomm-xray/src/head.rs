@@ -187,7 +187,7 @@ fn accept(key: &str, sent: &str) -> Accept {
 
 fn request_remark(name: &str) -> Option<&'static str> {
     Some(match name {
-        "host" => "the name of the server: it must check that the name is its own",
+        "host" => "the name of the server: the server must check that this is its own name",
         "upgrade" => "asks to switch this connection to another protocol",
         "connection" => "says that Upgrade is for the next program only, such as a proxy",
         "origin" => "the page that asks: the browser sets this, no page can change it",

@@ -58,7 +58,7 @@ pub async fn show() -> Result<()> {
             |error| matches!(why(error), Some(Distrust::WrongName { .. })),
         ),
         exhibit(
-            "a CA certificate used by a server, as many recipes do",
+            "a server that uses a CA certificate as its own, as many tutorials do",
             Some(ca.pem()),
             |error| matches!(why(error), Some(Distrust::CaAsServer)),
         ),

@@ -27,16 +27,16 @@ pub struct Arguments {
     /// The address to connect to, e.g. wss://zolo.media/ws
     pub url: Option<String>,
 
-    /// A file with an authority to trust, in addition to those of this computer
+    /// Also trust the certificate authority in this file
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
-    /// Exit after the connections, do not keep serving
+    /// Exit after the connections instead of waiting for Ctrl-C
     #[arg(long, conflicts_with = "url")]
     pub once: bool,
 
-    /// Show every byte, decrypted and explained; =json for programs. Without a URL, the
-    /// server shows them
+    /// Show and explain every byte after decryption; --xray=json prints JSON. Without a URL, the
+    /// server prints the bytes
     // Declared only for --help: `Xray::from_env` reads this option with the other settings.
     #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     xray: Option<String>,
@@ -95,7 +95,7 @@ pub async fn own_server(arguments: &Arguments) -> Result<(Server, Trust)> {
         None => {
             if !also.is_empty() {
                 info!(
-                    "--ca is ignored: this run makes its own authority, and the client trusts that one"
+                    "--ca is ignored: this run makes its own authority, and the client trusts only that authority"
                 );
             }
             let ca = DevelopmentCa::new(&[])?;

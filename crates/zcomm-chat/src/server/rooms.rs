@@ -66,7 +66,7 @@ impl Rooms {
             },
             Figure {
                 name: "zcomm_room_messages_total",
-                help: "Messages in a room since it was made. At most 256 rooms; one that was evicted and made again begins at 0.",
+                help: "Messages in a room since it was made. At most 256 rooms; a room that is evicted and made again starts at 0.",
                 kind: FigureKind::Counter,
                 label: "room",
                 values: of(|room| room.messages.position()),

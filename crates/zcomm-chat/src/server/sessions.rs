@@ -179,7 +179,7 @@ impl Sessions {
         let wish = name(wish.unwrap_or(GUEST)).ok_or_else(|| bad(NAME_RULE))?;
         if wish.contains(NUMBER_SIGNS) {
             return Err(bad(
-                "a name must not contain #: the server adds it to a name that is taken",
+                "a name must not contain #: only the server adds # and a number, when a name is taken",
             ));
         }
         if self.reserved.contains(&folded(&wish)) {

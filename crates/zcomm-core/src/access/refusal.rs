@@ -102,7 +102,7 @@ impl Refusal {
                 "compare it with the link the server printed, or with WEBSOCKET_TOKEN in .zEnv"),
             Refusal::Origin => row(403, "origin", "this page's origin is not allowed",
                 "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"),
-            Refusal::Host => row(403, "host", "this server does not answer for the host in the address",
+            Refusal::Host => row(403, "host", "the Host header is not a name or address of this server",
                 "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS"),
             // `NotForAll` and `NotNoted` never refuse a handshake, so they have no word of
             // their own.
@@ -111,9 +111,9 @@ impl Refusal {
             Refusal::NotFound => row(404, "not_found", "nothing is served under this path",
                 "the page is at /, the WebSocket at / and /ws, and there are /healthz, /stats, /metrics and /why"),
             Refusal::NotNoted => row(404, "other", "no refusal is noted under this attempt",
-                "it was read already, is older than 60 s, or never was"),
+                "it was already read, it is older than 60 s, or it never existed"),
             Refusal::NoXray => row(404, "not_found", "this server runs without an X-ray",
-                "start it again with --xray behind it, or with WEBSOCKET_XRAY=on in .zEnv"),
+                "add --xray to the command (after --), or set WEBSOCKET_XRAY=on in .zEnv"),
             Refusal::Method => row(405, "method", "only GET opens a WebSocket", "send GET"),
             Refusal::UriTooLong => row(414, "uri_too_long", "the address is longer than 4 KiB", "shorten it"),
             Refusal::Upgrade => row(426, "upgrade", "this path speaks WebSocket, version 13",

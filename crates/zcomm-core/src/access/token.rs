@@ -36,10 +36,13 @@ impl Token {
     /// If the text is too short or too long. The message names the limits, not the token.
     pub fn new(text: &str) -> Result<Token, String> {
         match text.len() {
-            0 => Err("is empty: set a secret, or leave it out and a new one is made".into()),
+            0 => Err(
+                "is empty: set a secret, or remove the setting so that the server makes a token"
+                    .into(),
+            ),
             MIN_LENGTH..=MAX_LENGTH => Ok(Token::digest(text)),
             _ => Err(format!(
-                "must have {MIN_LENGTH} to {MAX_LENGTH} bytes: choose another, or leave it out and a new one is made"
+                "must have {MIN_LENGTH} to {MAX_LENGTH} bytes: choose another, or remove the setting so that the server makes a token"
             )),
         }
     }

@@ -42,13 +42,13 @@ impl Target {
         let tls = match scheme.as_str() {
             "wss" => true,
             "ws" => false,
-            "http" => return Err(wrong("say ws:// instead of http://")),
-            "https" => return Err(wrong("say wss:// instead of https://")),
+            "http" => return Err(wrong("use ws:// instead of http://")),
+            "https" => return Err(wrong("use wss:// instead of https://")),
             _ => return Err(wrong("it must begin with ws:// or wss://")),
         };
         let uri: Uri = format!("{scheme}://{rest}")
             .parse()
-            .map_err(|_| wrong("it cannot be read"))?;
+            .map_err(|_| wrong("it is not a valid URL"))?;
         let authority = uri.authority().ok_or(wrong("it has no host"))?;
         if authority.as_str().contains('@') {
             return Err(wrong("it must not contain a user name"));
@@ -105,8 +105,8 @@ mod tests {
             ("https://localhost:8765/", "wss:// instead of https://"),
             ("localhost:8765", "begin with ws://"),
             ("/ws", "begin with ws://"),
-            ("ws://", "cannot be read"),
-            ("ws://a b/", "cannot be read"),
+            ("ws://", "not a valid URL"),
+            ("ws://a b/", "not a valid URL"),
             ("ws://host:99999/", "port"),
             ("ws://host:0/", "port"),
             ("ws://user:secret@host/", "user name"),

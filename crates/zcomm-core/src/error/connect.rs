@@ -140,7 +140,7 @@ impl ConnectError {
             }
             ConnectError::Http { status, .. } => help_for_status(*status),
             ConnectError::Subprotocol { .. } => {
-                "offer one that the server knows (--protocol), or none: the lessons take none"
+                "offer one that the server knows (--protocol), or none: the servers of this course use none"
             }
             ConnectError::NotWebSocket { .. } => "another program may listen there",
         };

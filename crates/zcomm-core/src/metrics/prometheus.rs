@@ -153,8 +153,8 @@ impl Sources {
         )?;
         writer.histogram(
             "zcomm_fanout_seconds",
-            "From a log to the network, per client, for every 16th message of a log; \
-             of several that leave together, the oldest.",
+            "Seconds from the append to a log until the network accepts the message, for each client. \
+             Measured for every 16th message of a log; of those in one batch, for the oldest.",
             &self.metrics.fanout_seconds,
         )
     }

@@ -105,10 +105,10 @@ fn token(config: &Config, is_new: bool) {
         );
     } else if config.require_auth {
         tracing::info!(
-            "clients must show the token in {}: type it into the page",
+            "clients must show {}: type it into the page",
             match config.token {
-                Some(_) => "WEBSOCKET_TOKEN",
-                None => "WEBSOCKET_TOKENS that is theirs",
+                Some(_) => "the token in WEBSOCKET_TOKEN",
+                None => "their own token from WEBSOCKET_TOKENS",
             }
         );
     }

@@ -34,7 +34,7 @@ pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
         }
         (None, ..) => (
             "WEBSOCKET_SSL_ENABLED",
-            "not set, but a certificate or key is: true uses them, false serves plain ws://",
+            "not set, but a certificate or key is set: write true to use it, or false for plain ws://",
         ),
         (_, None, _) => (
             "WEBSOCKET_SSL_CERT",

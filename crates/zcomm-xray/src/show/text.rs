@@ -102,11 +102,12 @@ impl Event {
             }
             EventKind::NotShown { frames } => {
                 format!(
-                    "… frames not shown: {frames}; too many to read, or the output was too slow"
+                    "… frames not shown: {frames} (too many to read, or the output was too slow)"
                 )
             }
             EventKind::Viewer {} => {
-                "this connection carries the X-ray itself; the rest is not shown".into()
+                "this connection sends the X-ray to a web page: its later bytes are not shown"
+                    .into()
             }
             EventKind::End {
                 client_bytes,
@@ -166,7 +167,7 @@ fn accept_to(text: &mut String, accept: &Accept, paint: Paint) {
     let sent = if accept.right {
         "equal"
     } else {
-        "not what was sent"
+        "the server did not send this value"
     };
     let steps = [
         ("the key", key.as_str()),

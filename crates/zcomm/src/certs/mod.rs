@@ -36,8 +36,8 @@ Examples:
   zcomm certs --check certs/localhost.pem
                                    show whether a client accepts it
 
-Exit code: 0 on success, 1 if a client would refuse what was checked, 78 if a
-file or folder cannot be used.")]
+Exit code: 0 on success, 1 if a client would refuse a checked certificate, 78 if
+a file or folder cannot be used.")]
 pub(crate) struct Arguments {
     /// Add a name or address of this machine; a new one needs a new authority (--new-ca)
     #[arg(long, value_name = "NAME|ADDRESS", value_parser = DevelopmentCa::host)]

@@ -45,7 +45,7 @@ pub(super) fn steps(files: &Files, ca: &Certificate, is_new: bool, leaf: &Certif
     let text = format!(
         r#"{ca_pem}  the authority "{name}" ({state})
     may sign for {limits}
-    and names below these, and for nothing else, until {ca_until}
+    and their subdomains, and for no other name or address, until {ca_until}
 {ca_key}  its private key: keep it secret, never commit or mail it
 {leaf_pem}  the certificate of your servers
     for {names}, until {until}
@@ -64,8 +64,8 @@ Programs: name the authority in each command, while the server runs
     curl --cacert {ca_word} https://localhost:8765/healthz
     cargo run --bin 3_websocket_secure -- wss://localhost:8765 --ca {ca_word}
 
-Browsers: trust the authority once. Nothing was installed: you do and undo it.
-Restart the browser after either.
+Browsers: trust the authority once. Nothing was installed: you add or remove
+the trust yourself. Then restart the browser.
 "#
     );
     text + &at_each_store(&ca_pem, name, true)

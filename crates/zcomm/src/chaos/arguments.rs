@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8771")]
     pub(super) listen: SocketAddr,
 
-    /// A file with an authority to trust, beside those that this computer trusts
+    /// Also trust the certificate authority in this file
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
 

@@ -54,13 +54,13 @@ pub(super) const TABLE: [Entry; 11] = [
     Entry { fault: Fault::Latency, key: 'l', name: "latency", form: "TIME", usual: "200ms",
             directed: true, what: "Delay all data by this long" },
     Entry { fault: Fault::Jitter, key: 'j', name: "jitter", form: "TIME", usual: "100ms",
-            directed: true, what: "Delay frames by up to this much more, in order" },
+            directed: true, what: "Add a random delay of up to TIME; keep the order" },
     Entry { fault: Fault::Bandwidth, key: 'w', name: "bandwidth", form: "RATE", usual: "8kB/s",
             directed: true, what: "Pass on data no faster than this" },
     Entry { fault: Fault::SlowReader, key: 's', name: "slow-reader", form: "RATE", usual: "1kB/s",
             directed: false, what: "Read from the server no faster than this" },
     Entry { fault: Fault::Blackhole, key: 'b', name: "blackhole", form: "[TIME]", usual: "",
-            directed: true, what: "Hold back all data once a connection is TIME old" },
+            directed: true, what: "Hold back all data when a connection is TIME old" },
     Entry { fault: Fault::DropPongs, key: 'p', name: "drop-pongs", form: "", usual: "",
             directed: true, what: "Drop all pongs" },
     Entry { fault: Fault::Duplicate, key: 'd', name: "duplicate", form: "[N]", usual: "1",
@@ -72,7 +72,7 @@ pub(super) const TABLE: [Entry; 11] = [
     Entry { fault: Fault::ResetAfter, key: 'a', name: "reset-after", form: "TIME|FRAMES",
             usual: "5s", directed: true, what: "Reset TCP after a time or frames: 5s, 3 frames" },
     Entry { fault: Fault::IdleKill, key: 'i', name: "idle-kill", form: "TIME", usual: "10s",
-            directed: false, what: "Close without a Close frame when idle this long" },
+            directed: false, what: "Close without a Close frame when idle for TIME" },
 ];
 
 impl Entry {

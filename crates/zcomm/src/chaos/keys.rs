@@ -45,7 +45,7 @@ impl From<io::Error> for InputError {
     fn from(error: io::Error) -> InputError {
         InputError::new(
             format!("cannot read the input: {error}"),
-            "no more commands are read",
+            "no further commands are accepted",
         )
     }
 }

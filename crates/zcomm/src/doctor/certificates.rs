@@ -84,7 +84,8 @@ fn missing_names(situation: &Situation, files: &TlsFiles) -> Option<Finding> {
     missing.retain(|ip| !names.contains(&ip.to_string()));
     let hosts: String = missing.iter().map(|ip| format!(" --host {ip}")).collect();
     let list = addresses::list(&missing);
-    let what = format!("browsers refuse it at {list}: it is not for that address");
+    let what =
+        format!("browsers refuse the certificate at {list}: it does not contain that address");
     let fix = format!("{MAKE_CERTIFICATES}{hosts}");
     (!missing.is_empty()).then(|| warning(what).fix(fix))
 }

@@ -52,8 +52,8 @@ Examples:
 Each line begins with a verdict:
   ok     no problem
   note   good to know
-  warn   it works, but look at it
-  error  a server does not start, or its clients refuse it
+  warn   the lessons work, but look at this
+  error  a server does not start, or clients refuse to connect
 
 Exit code: 0 without errors, 1 otherwise.")]
 pub(crate) struct Arguments {

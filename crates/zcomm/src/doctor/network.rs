@@ -38,7 +38,9 @@ fn judge(
     if listening.is_loopback() {
         let here = "only this machine can reach its servers";
         return match possible.is_empty() {
-            true => note(format!("{here}; it is on no network")),
+            true => note(format!(
+                "{here}; this machine is not connected to a network"
+            )),
             false => note(format!("{here}; its address: {possible}"))
                 .fix("to let a class in: WEBSOCKET_HOST=0.0.0.0"),
         };
@@ -49,7 +51,7 @@ fn judge(
     }
     match listening.is_unspecified() || own.contains(&listening) {
         true => warning(format!(
-            "WEBSOCKET_HOST={host}, but this machine is on no network"
+            "WEBSOCKET_HOST={host}, but this machine is not connected to a network"
         ))
         .fix("join the network of the class"),
         false => error(format!(

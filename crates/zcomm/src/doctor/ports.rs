@@ -98,7 +98,7 @@ fn taken(port: u16, holders: &[Listening]) -> Finding {
 /// Adds what to type when another program uses the port.
 fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
     let stop = match holders.first().map(|one| one.pid) {
-        None => "stop it: Ctrl-C in its terminal; only its owner can".to_owned(),
+        None => "stop it: Ctrl-C in its terminal; only the user who started it can".to_owned(),
         Some(pid) if cfg!(windows) => {
             format!("stop it: Ctrl-C in its terminal, or taskkill /F /PID {pid}")
         }

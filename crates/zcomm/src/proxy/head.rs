@@ -43,8 +43,8 @@ const TOO_LONG: Rejection = (
 );
 const NOT_HTTP: Rejection = (
     "400 Bad Request",
-    "this is not HTTP; if it is TLS: this proxy takes ws:// and http:// only, whatever the server \
-     uses",
+    "this is not HTTP; connect with ws:// or http://: the proxy accepts no TLS, even if the server \
+     does",
 );
 
 /// Reads the head of a request, and stores the bytes that arrived after it. Returns `None` if

@@ -90,7 +90,7 @@ impl Proxy {
                 ErrorKind::AddrInUse => format!("another program listens at {listen}"),
                 _ => format!("cannot listen at {listen}: {error}"),
             };
-            Failure::new(what, "--listen 127.0.0.1:0 takes a port that is free")
+            Failure::new(what, "use --listen 127.0.0.1:0 to get a free port")
         })?;
         let addr = listener.local_addr()?;
         // Each connection needs two descriptors. If the limit is too low, `accept` will fail.

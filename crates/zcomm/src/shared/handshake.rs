@@ -35,7 +35,7 @@ pub(crate) struct Handshake {
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
 
-    /// Trust the authority in this file, too
+    /// Also trust the certificate authority in this file
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }

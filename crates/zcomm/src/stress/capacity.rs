@@ -31,7 +31,7 @@ pub(super) fn check(connections: usize) -> Result<(), Failure> {
     if connections > ports {
         return Err(Failure::new(
             format!(
-                "{connections} connections need as many local ports, and this system has {ports}"
+                "{connections} connections need {connections} local ports, and this system has {ports}"
             ),
             format!(
                 "at most -c {ports}; on Linux more with sysctl net.ipv4.ip_local_port_range='1024 65535'"

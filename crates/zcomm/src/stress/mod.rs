@@ -102,8 +102,8 @@ async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
     {
         return Err(Failure::usage(
             format!("{address} is neither this machine nor on a private network"),
-            "a load test on the server of others is an attack; if it is yours, and your provider agrees: \
-             --i-own-this-server",
+            "a load test on another person's server is an attack; if the server is yours and your \
+             provider agrees, add --i-own-this-server",
         ));
     }
     // A busy connection needs no pings, and setting a timer for each wait costs too much time.

@@ -30,7 +30,9 @@ impl Report {
         }
         if self.tally.repeated > 0 {
             let messages = counted(self.tally.repeated, "message");
-            notes.push(format!("{messages} came twice, or after a later one."));
+            notes.push(format!(
+                "{messages} came twice, or came after a message that was sent later."
+            ));
         }
         notes
     }

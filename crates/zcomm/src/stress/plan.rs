@@ -82,7 +82,7 @@ impl Plan {
         if self.fanout && publishers >= connections {
             return Err(Failure::usage(
                 format!(
-                    "--publishers {publishers} leaves none of {connections} connections to receive"
+                    "--publishers {publishers} of {connections} connections: none is left to receive"
                 ),
                 format!("more connections: -c {}", publishers + 1),
             ));

@@ -40,12 +40,12 @@ Examples:
   zcomm demo
                               with its own chat server
   zcomm demo ws://127.0.0.1:8765/ --token TOKEN
-                              with a chat_app that is running
+                              with a running chat_app
   zcomm demo wss://localhost:8765/ --ca certs/ca.pem
-                              the same, over TLS
+                              with a running chat_app, over TLS
 
-chat_app prints a link; the token stands in it behind #token=. The tour uses its
-own room, but its one broadcast reaches every client of the server.
+chat_app prints a link; the token is in the link, after #token=. The tour uses
+its own room, but its one broadcast reaches every client of the server.
 
 Exit code: 0 when every message came as expected, else 1; 130 after Ctrl-C.")]
 pub(crate) struct Arguments {

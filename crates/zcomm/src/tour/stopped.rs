@@ -14,7 +14,7 @@ pub(super) const NOT_CHAT: &str = "is this server a chat_app? cargo run --bin ch
                                    without an address the tour starts its own";
 pub(super) const ITS_LOG: &str = "see the server's log; zcomm demo without an address shows the same \
                                   steps with its own server";
-const ITS_TOKEN: &str = "--token takes the token of the server";
+const ITS_TOKEN: &str = "pass the server's token with --token";
 
 pub(super) enum Stopped {
     /// An error of the library, which has its own help.

@@ -186,7 +186,7 @@ the page. So the chat has its own ping message.",
     Step {
         title: "A heartbeat",
         intro: "\
-The server sends a `heartbeat` at regular times. The welcome says how often
+The server sends a `heartbeat` at a fixed interval. The welcome says how often
 (`heartbeat_seconds`); the tour's own server sends one each second.",
         acts: &[OwnServerOnly, Receives(Ada, r#"{"type":"heartbeat"}"#)],
         notice: "A page that misses two of them reconnects.",

@@ -66,7 +66,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8770")]
     listen: SocketAddr,
 
-    /// A file with an authority to trust, beside those that this computer trusts
+    /// Also trust the certificate authority in this file
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
@@ -109,7 +109,7 @@ async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let options = ConnectOptions::new(url, &trust(arguments.ca.as_deref())?);
     let proxy = Proxy::bind(arguments.listen, options).await?;
     if url.contains('?') {
-        let what = "the address has a query, but each client brings its own";
+        let what = "the address contains a query, but each client sends its own";
         return Err(Failure::usage(what, "leave out the ? and all after it"));
     }
     let recording = match &arguments.record {
