@@ -9,6 +9,11 @@ use std::borrow::Cow;
 /// Names that the server uses itself. A handler cannot read them: the token is a secret.
 const OWN: [&str; 2] = ["token", "attempt"];
 
+/// The number of names that are kept for a handler, and the longest name and value (bytes). They
+/// stay in memory as long as the connection, so a client must not decide how much that is.
+const MAX_NAMES: usize = 8;
+const MAX_LENGTH: usize = 512;
+
 /// The names and values of a query, decoded.
 #[derive(Default)]
 pub(crate) struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
@@ -33,16 +38,19 @@ impl<'a> Query<'a> {
         values.next().is_none().then_some(only)
     }
 
-    /// A copy for the handler: every name except those that the server uses itself. The copy
-    /// has at most 4 KiB, the limit of an address.
+    /// A copy for the handler: the first eight names and their first values, without the names
+    /// that the server uses itself. A longer name or value is cut at 512 bytes.
     pub(crate) fn kept(&self) -> Query<'static> {
-        let pairs = self.0.iter().filter(|(name, _)| !OWN.contains(&&**name));
-        let owned = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
-        Query(
-            pairs
-                .map(|(name, value)| (owned(name), owned(value)))
-                .collect(),
-        )
+        let mut kept = Query::default();
+        for (name, value) in &self.0 {
+            let is_new = !OWN.contains(&&**name) && kept.all(cut(name)).next().is_none();
+            if is_new && kept.0.len() < MAX_NAMES {
+                let owned = |text: &str| Cow::Owned(cut(text).to_owned());
+                kept.0.push((owned(name), owned(value)));
+            }
+        }
+        kept.0.shrink_to_fit();
+        kept
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -50,9 +58,31 @@ impl<'a> Query<'a> {
     }
 }
 
+/// The start of a text that is kept.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(MAX_LENGTH);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_does_not_decide_how_much_is_kept() {
+        let names: String = (0..500).map(|n| format!("n{n}={n}&")).collect();
+        let kept = Query::parse(Some(&names)).kept();
+        assert_eq!((kept.0.len(), kept.0.capacity()), (MAX_NAMES, MAX_NAMES));
+        assert_eq!(kept.only("n7"), Some("7"));
+        let same = "a=b&".repeat(1000);
+        assert_eq!(Query::parse(Some(&same)).kept().0.len(), 1);
+        let long = format!("name=x{}", "ä".repeat(2000));
+        let kept = Query::parse(Some(&long)).kept();
+        assert_eq!(kept.only("name").map(str::len), Some(511));
+    }
 
     #[test]
     fn values_are_decoded_and_the_token_is_not_kept() {

@@ -88,9 +88,10 @@ impl Connection {
         &self.client.info
     }
 
-    /// The first value of `name` in the query of the client's address, decoded. It is always
-    /// `None` for the reserved names `token` and `attempt`. The value is untrusted input of at
-    /// most 4 KiB: check it, and log it as `?value`. Do not log a secret.
+    /// The first value of `name` in the query of the client's address, decoded. The server keeps the
+    /// first eight names, and at most 512 bytes of a value. It is always `None` for the reserved
+    /// names `token` and `attempt`. The value is untrusted input: check it, and log it as `?value`.
+    /// Do not log a secret.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         let mut values = self.caller.as_ref()?.query.all(name);

@@ -201,17 +201,17 @@ impl Socket {
             match self.wire.read()? {
                 Some(Received::Message(message)) => {
                     self.client.tally.received(&message);
-                    self.messages.spend(1.0).map_err(too_fast)?;
+                    self.messages.spend(1.0).map_err(End::too_fast)?;
                     self.deadlines.in_message(false);
                     return Ok(Poll::Ready(message));
                 }
                 Some(Received::Ping(_)) => {
                     self.unflushed = true;
-                    self.controls.spend(1.0).map_err(too_fast)?;
+                    self.controls.spend(1.0).map_err(End::too_fast)?;
                 }
                 // The pong to our own ping uses no budget.
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
-                Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(too_fast)?,
+                Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(End::too_fast)?,
                 None => {
                     self.drained = true;
                     self.deadlines
@@ -230,6 +230,9 @@ impl Socket {
             self.flush()?;
             while let Some(message) = self.next_mail()? {
                 self.write(message)?;
+                if self.deadlines.flushing() {
+                    break;
+                }
             }
             if caught_up || self.deadlines.flushing() {
                 return Ok(());
@@ -313,9 +316,4 @@ impl Socket {
         self.wire.end(&end);
         self.end = Some(end);
     }
-}
-
-/// The end of a client that has exceeded a budget.
-fn too_fast(_: Duration) -> End {
-    End::policy(CloseReason::TOO_FAST)
 }

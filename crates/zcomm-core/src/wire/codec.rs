@@ -89,6 +89,11 @@ impl End {
         End::ByUs(CloseReason::new(CloseReason::SERVER_ERROR, reason))
     }
 
+    /// The end of a client that has exceeded a budget.
+    pub(crate) fn too_fast(_: Duration) -> End {
+        End::policy(CloseReason::TOO_FAST)
+    }
+
     /// The end of a client that broke a rule of this server: close code 1008.
     pub(crate) fn policy(reason: &str) -> End {
         End::ByUs(CloseReason::new(CloseReason::POLICY, reason))

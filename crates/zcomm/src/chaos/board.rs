@@ -3,10 +3,7 @@
 //! Scripts, keys and lines on stdin change the faults only here. Each connection reads them from
 //! a `watch` channel. It always has the current faults, and wakes the connection after a change.
 
-use std::{
-    num::NonZeroU64,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::sync::{Notify, watch};
 
@@ -31,31 +28,29 @@ pub(super) struct Controls {
 #[command(next_help_heading = "When")]
 pub(super) struct Scope {
     /// Apply faults to the first N connections only
-    #[arg(long, value_name = "N")]
-    first: Option<NonZeroU64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    first: Option<u64>,
 
     /// Apply faults to every N-th connection only
-    #[arg(long, value_name = "N")]
-    every: Option<NonZeroU64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    every: Option<u64>,
 
     /// Break or corrupt N connections in all, then no more
-    #[arg(long, value_name = "N")]
-    times: Option<NonZeroU64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    times: Option<u64>,
 }
 
 impl Scope {
     /// Whether faults apply to the connection with this number.
     fn includes(&self, number: u64) -> bool {
-        let first = self.first.is_none_or(|first| number <= first.get());
-        let every = self
-            .every
-            .is_none_or(|every| number.is_multiple_of(every.get()));
+        let first = self.first.is_none_or(|first| number <= first);
+        let every = self.every.is_none_or(|every| number.is_multiple_of(every));
         first && every
     }
 
     /// Returns how many connections may be broken or corrupted; `u64::MAX` means no limit.
     fn max_breaks(&self) -> u64 {
-        self.times.map_or(u64::MAX, NonZeroU64::get)
+        self.times.unwrap_or(u64::MAX)
     }
 }
 
@@ -230,8 +225,8 @@ mod tests {
     #[test]
     fn connections_outside_the_scope_have_no_faults() {
         let scope = Scope {
-            first: NonZeroU64::new(4),
-            every: NonZeroU64::new(2),
+            first: Some(4),
+            every: Some(2),
             times: None,
         };
         let board = board(scope);
@@ -252,7 +247,7 @@ mod tests {
     #[test]
     fn times_counts_broken_connections_and_starts_again_with_a_new_fault() {
         let scope = Scope {
-            times: NonZeroU64::new(1),
+            times: Some(1),
             ..Scope::default()
         };
         let board = board(scope);
