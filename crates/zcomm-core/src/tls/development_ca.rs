@@ -196,8 +196,8 @@ impl DevelopmentCa {
         self.issue_ending_in(names, LEAF_DAYS)
     }
 
-    /// Makes a certificate whose 30 days end in `days` days. If `days` is negative, the
-    /// certificate has already expired: this shows what clients do then.
+    /// Makes a certificate that expires `days` days from now, and is valid for 30 days in all. If
+    /// `days` is negative, it has already expired: this shows what clients do then.
     ///
     /// # Errors
     /// The same as for [`issue`](DevelopmentCa::issue).

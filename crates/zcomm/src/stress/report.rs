@@ -48,8 +48,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Makes the report of a run. `subscribers` is their number at the start. `cpu` is the CPU
-    /// time of this process and of the server in the measurement.
+    /// Makes the report of a run. `subscribers` is the number of subscribers at the start. `cpu`
+    /// is the CPU time of this process and of the server in the measurement.
     pub(super) fn new(
         run: &Run,
         tally: Tally,

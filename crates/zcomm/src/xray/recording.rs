@@ -13,9 +13,9 @@
 //! ```
 //!
 //! A recording contains raw bytes, so a later X-ray can show more of an old recording. It does
-//! not contain what the X-ray hides. Stars replace the secrets of a handshake. The body of an
-//! HTTP message is left out, and `untold` is its number of bytes. Messages are recorded, so only
-//! the file's owner can read it.
+//! not contain what the X-ray hides: stars replace the secrets of a handshake, and the body of an
+//! HTTP message is left out (`untold` is its number of bytes). WebSocket messages are recorded,
+//! so only the file's owner can read the file.
 
 use std::{
     fs::{File, OpenOptions},
