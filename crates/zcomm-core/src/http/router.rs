@@ -96,12 +96,14 @@ impl Router {
         request: &Request<'_>,
         accepted: &Accepted<'_>,
     ) -> (Answer, Option<Guest>) {
+        let client = |caller| Ok(self.join_client(accepted, caller));
         let answer = match request.path {
             // No other check is needed: only the page that made the attempt knows its word. A
             // check that refused the handshake would also refuse this request.
             "/why" if request.method == Method::GET => Ok((self.why(request), None)),
-            "/ws" | "/xray" => self.upgrade(request, accepted),
-            "/" if request.is_handshake() => self.upgrade(request, accepted),
+            "/ws" => self.upgrade(request, accepted, client),
+            "/" if request.is_handshake() => self.upgrade(request, accepted, client),
+            "/xray" => self.upgrade(request, accepted, |_| self.join_viewer(request, accepted)),
             _ => self
                 .document(request, accepted)
                 .map(|answer| (answer, None)),
@@ -109,12 +111,12 @@ impl Router {
         answer.unwrap_or_else(|refusal| (self.refuse(request, refusal, accepted.peer), None))
     }
 
-    /// Upgrades a connection if the gate allows it. At `/xray`, the client is a page that wants
-    /// to read the X-ray of its other connection.
+    /// Upgrades a connection if the gate allows it. `join` decides what the connection is then.
     fn upgrade(
         &self,
         request: &Request<'_>,
         accepted: &Accepted<'_>,
+        join: impl FnOnce(Caller) -> Result<Guest, Refusal>,
     ) -> Result<(Answer, Option<Guest>), Refusal> {
         let admission = self.gate.judge(request, accepted.local, accepted.slot)?;
         let guest = match admission.close_with {
@@ -122,21 +124,29 @@ impl Router {
                 self.metrics.refusals.add(refusal.row().word);
                 Guest::Refused(refusal)
             }
-            None if request.path == "/xray" => {
-                let viewers = self.viewers.as_ref().ok_or(Refusal::NoXray)?;
-                let (membership, cursor) =
-                    viewers.join(request.query.only("watch"), accepted.peer)?;
-                Guest::Viewer(membership, cursor)
-            }
-            None => {
-                let took = accepted.since.elapsed().as_secs_f64();
-                self.metrics.handshake_seconds.observe(took);
-                let membership = self.clients.join(accepted.peer);
-                let cursor = self.hub.cursor(membership.client.info.id);
-                Guest::Client(membership, cursor, admission.caller)
-            }
+            None => join(admission.caller)?,
         };
         Ok((switching_protocols(&admission.accept), Some(guest)))
+    }
+
+    /// Adds a client to the registry and the hub.
+    fn join_client(&self, accepted: &Accepted<'_>, caller: Caller) -> Guest {
+        let took = accepted.since.elapsed().as_secs_f64();
+        self.metrics.handshake_seconds.observe(took);
+        let membership = self.clients.join(accepted.peer);
+        let cursor = self.hub.cursor(membership.client.info.id);
+        Guest::Client(membership, cursor, caller)
+    }
+
+    /// Adds a page that wants to read the X-ray of its other connection.
+    fn join_viewer(
+        &self,
+        request: &Request<'_>,
+        accepted: &Accepted<'_>,
+    ) -> Result<Guest, Refusal> {
+        let viewers = self.viewers.as_ref().ok_or(Refusal::NoXray)?;
+        let (membership, cursor) = viewers.join(request.query.only("watch"), accepted.peer)?;
+        Ok(Guest::Viewer(membership, cursor))
     }
 
     /// Answers a request that is not a handshake.

@@ -5,7 +5,7 @@
 //! limited. So the connection's task decodes its bytes and puts the events into the queue of a
 //! [`BackgroundWriter`].
 //!
-//! Nobody can read ten thousand frames a second, so after a burst a rate limit applies. Of the
+//! A person cannot read ten thousand frames a second, so after a burst a rate limit applies. Of the
 //! frames above the limit, only the lengths are read, which costs almost nothing.
 
 use std::{

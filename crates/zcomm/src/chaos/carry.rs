@@ -2,7 +2,7 @@
 //!
 //! If one side ends normally, the proxy passes this end on to the other side. After a cut, TCP
 //! ends normally on both sides, but the WebSocket has no Close frame. A reset is what a crashed
-//! machine or a strict firewall sends. TCP may then discard bytes that nobody has read yet.
+//! machine or a strict firewall sends. TCP may then discard bytes that are not read yet.
 
 use std::{io, net::SocketAddr, sync::Arc};
 

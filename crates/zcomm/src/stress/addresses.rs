@@ -1,6 +1,6 @@
 //! The addresses that a load test may use: this machine and private networks.
 //!
-//! A load test on somebody else's server is an attack, whatever its purpose. So the tool looks
+//! A load test on another person's server is an attack, whatever its purpose. So the tool looks
 //! up the server's name once, and every address of the name must be private. The connections use
 //! only these addresses: a later change of the name has no effect.
 
