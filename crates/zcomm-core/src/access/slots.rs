@@ -7,8 +7,8 @@
 //! A client over a limit may still fetch a page, and `/why` tells the page the reason. Such a
 //! client uses one of 64 extra slots, so other clients lose no slot.
 //!
-//! IPv6 addresses with the same first 64 bits count as one address, because every home has such
-//! a network. A limit per address also limits people who share one router, so it is a setting.
+//! A home gets all IPv6 addresses with the same first 64 bits, so they count as one address.
+//! People who share one router may also share one limit, so the limit per address is a setting.
 //! Behind a proxy, count the address that the proxy reports. Do not trust `X-Forwarded-For`
 //! from any other client.
 

@@ -2,9 +2,9 @@
 //!
 //! A browser that connects to the proxy sends the proxy's address in `Host` and `Origin`.
 //! Servers of this course check both headers and would reject the request. So the proxy replaces
-//! its own name with the server's name. It does not change any *other* name. Otherwise an
-//! attacker could give a domain the address of this machine, and the server would accept the
-//! attacker's page as its own (DNS rebinding).
+//! its own name with the server's name, but no *other* name. An attacker's domain can point to
+//! this machine (DNS rebinding). If the proxy replaced that name too, the server would accept
+//! the attacker's page as its own.
 //!
 //! The proxy reads only the first head of a connection. So it adds `Connection: close` to a
 //! request that does not ask for a WebSocket. All other bytes pass unchanged, even if they are
