@@ -1,8 +1,9 @@
-//! Checks whether the authority of an earlier run can be kept.
+//! Checks whether the certificate authority of an earlier run can be kept.
 //!
-//! If it is kept, the user does not have to trust a new one. An authority that may sign for
-//! any name is refused. If other users could read its key, a warning says so. Each refusal
-//! shows the command that makes a new authority for the same hosts.
+//! If the authority is kept, the user does not have to trust a new authority. An authority that
+//! may sign for any name is refused. If other users could read the authority's key, the program
+//! prints a warning. Each refusal shows the command that makes a new authority for the same
+//! hosts.
 
 use std::{
     io::{self, Write},
@@ -18,8 +19,8 @@ use super::{
     quote::word,
 };
 
-/// Returns the authority in these files. Fails if it has expired, or if it may not sign for one
-/// of these hosts.
+/// Returns the authority in these files. Fails if the authority has expired, or if it may not
+/// sign for one of these hosts.
 pub(super) fn kept(
     files: &Files,
     folder: &Path,
