@@ -66,7 +66,7 @@ impl Screen {
         let (input, prompts, out) = match editor(&names) {
             Some((editor, mut printer)) => {
                 let (prompts, next_prompt) = channel();
-                // This cannot fail, because the receiver still exists.
+                // Sending cannot fail here, because the receiver still exists.
                 prompts.send(prompt).ok();
                 let out = print(move |line| printer.print(line).map_err(io::Error::other));
                 (edit(editor, next_prompt), Some(prompts), out)
@@ -134,7 +134,7 @@ type Names = Arc<Mutex<Vec<String>>>;
 type LineEditor = Editor<Completions, DefaultHistory>;
 
 /// Returns an editor and its printer. Returns `None` in a pipe, or if the terminal does not
-/// support them.
+/// support an editor.
 fn editor(names: &Names) -> Option<(LineEditor, impl ExternalPrinter + Send + use<>)> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return None;
@@ -181,8 +181,8 @@ fn read() -> mpsc::Receiver<Input> {
     })
 }
 
-/// Prints each line in a thread. When `write` fails, the reader of the pipe has ended: then
-/// printing stops, and the exit code still reports the result.
+/// Prints each line in a thread. If `write` fails, the reader of the pipe has ended. Then
+/// printing stops, but the exit code still reports the result.
 fn print(
     mut write: impl FnMut(String) -> io::Result<()> + Send + 'static,
 ) -> BackgroundWriter<String> {
