@@ -66,7 +66,8 @@ pub(super) fn old_name(files: &Files) -> Option<String> {
 /// Warns if the authority expires before the certificate that it signed.
 pub(super) fn compare_ends(ca: &Certificate, leaf: &Certificate) {
     let (ca, leaf) = (ca.not_after(), leaf.not_after());
-    // These dates can be compared as text: the year comes first, then the month and the day.
+    // These dates can be compared as text, because the year comes first, then the month and the
+    // day.
     if ca < leaf {
         note(&format!(
             "the authority ends on {ca}, before its certificate on {leaf}; clients refuse both \

@@ -45,7 +45,7 @@ pub(super) fn explain(file: &Path) -> Result<ExitCode> {
 #[derive(Default)]
 pub(crate) struct Verdict {
     pub(crate) refusals: Vec<String>,
-    /// A warning if the certificate expires in a few days. Clients still accept it.
+    /// A warning if the certificate expires in a few days. Clients still accept the certificate.
     pub(crate) soon: Option<String>,
     remark: Option<String>,
 }

@@ -73,7 +73,7 @@ the trust yourself. Then restart the browser.
     text + &at_each_store(&ca_pem, name, true)
 }
 
-/// Returns the steps that remove the trust in the old authority, before it is replaced.
+/// Returns the steps that remove the trust in the old authority, before its file is replaced.
 pub(super) fn untrust_old(files: &Files, name: &str) -> String {
     let text = format!(
         "The old authority \"{name}\" is replaced.\nRemove it from each place where you trusted it:\n"

@@ -26,7 +26,8 @@ pub(super) struct ProxiedConnection<'a> {
     /// Whether the server has sent its 101 response, after which frames follow.
     pub(super) upgraded: AtomicBool,
     activity: Mutex<Activity>,
-    /// The decoders [`BEFORE_FAULTS`] and [`AFTER_FAULTS`]; `None` without `--xray`.
+    /// The decoders at the indexes [`BEFORE_FAULTS`] and [`AFTER_FAULTS`]; `None` without
+    /// `--xray`.
     xray: Option<Mutex<[Decoder; 2]>>,
 }
 

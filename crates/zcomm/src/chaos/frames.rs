@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use zcomm_core::xray::{self, Direction, FrameHeader, HeadEnd, Splitter};
 
-/// The number of bytes stored from the start of a head. They contain the status code.
+/// The number of bytes stored from the start of a head. These bytes contain the status code.
 const MAX_STATUS: usize = 64;
 
 /// A part of the bytes that arrived.

@@ -158,7 +158,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         }
     }
 
-    /// Checks whether the blackhole holds bytes back now, and reports when it stops.
+    /// Checks whether the blackhole holds bytes back now, and reports the end of a blackhole.
     fn check_blackhole(&mut self, now: Instant) {
         let was_held = self.held;
         self.held = self.in_blackhole(now);
@@ -197,7 +197,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
     fn slow_reader(&self) -> Option<Rate> {
         let socket = self.slow_socket.as_ref()?;
         let rate = self.faults.rate(Fault::SlowReader, self.direction)?;
-        // If this fails, the reader is still slow, but has a larger buffer.
+        // If this call fails, the reader is still slow, but has a larger buffer.
         socket.set_recv_buffer_size(SLOW_BUFFER).ok();
         Some(rate)
     }

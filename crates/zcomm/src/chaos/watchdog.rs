@@ -11,7 +11,8 @@ use super::{
 };
 use crate::shared::run::until;
 
-/// Waits until the user resets the connection, or until it is too old or idle for too long.
+/// Waits until the user resets the connection, or until the connection is too old or idle for
+/// too long.
 pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
     let mut controls = connection.controls.clone();
     let resets = controls.borrow().resets;

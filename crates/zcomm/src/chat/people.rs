@@ -1,7 +1,7 @@
 //! The names of the people in each room, as the server reports them.
 //!
 //! The server sends a list of the names once, and then each change. A list contains at most 100
-//! names. So the server also sends the number of people, and this code does not count the list.
+//! names. So this code does not count the names: the server also sends the number of people.
 
 use std::collections::BTreeMap;
 

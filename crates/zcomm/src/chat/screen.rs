@@ -58,7 +58,7 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Opens the terminal, or the pipes.
+    /// Opens the terminal with an editor, or the pipes without an editor.
     pub(super) fn open(prompt: String) -> Screen {
         #[cfg(unix)]
         let terminal = rustix::termios::tcgetattr(io::stdin()).ok();
@@ -228,7 +228,7 @@ impl Completer for Completions {
     }
 }
 
-// rustyline requires these traits. They do nothing here.
+// rustyline requires these traits. The traits do nothing here.
 impl Hinter for Completions {
     type Hint = String;
 }

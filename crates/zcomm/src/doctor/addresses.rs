@@ -26,7 +26,8 @@ pub(super) fn for_others(listening: IpAddr, own: &[IpAddr]) -> Vec<IpAddr> {
             // To use a link-local address, a user must add an interface: `fe80::1%eth0`.
             IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
         };
-        // On most systems a server on `::` accepts IPv4, too. `0.0.0.0` never accepts IPv6.
+        // On most systems a server on `::` accepts IPv4, too. A server on `0.0.0.0` never accepts
+        // IPv6.
         let accepted = match listening.is_unspecified() {
             true => listening.is_ipv6() || ip.is_ipv4(),
             false => *ip == listening,

@@ -49,7 +49,8 @@ fn judge(now: OffsetDateTime, built: Option<OffsetDateTime>, begins: Option<Stri
     let what = if let Some(built) = built.filter(|built| now + TOLERANCE < *built) {
         let built = shown(built);
         format!("{today} is before the build of this program on {built}")
-    // These dates can be compared as text: the year comes first, then the month and the day.
+    // These dates can be compared as text, because the year comes first, then the month and the
+    // day.
     } else if let Some(begins) = begins.filter(|begins| today < *begins) {
         format!("{today} is before the first day of a certificate here, {begins}")
     } else {

@@ -95,7 +95,7 @@ fn taken(port: u16, holders: &[Listening]) -> Finding {
     other_ways(error(format!("taken by {who}")), port, holders)
 }
 
-/// Adds what to type when another program uses the port.
+/// Adds the fixes for a port that another program uses.
 fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
     let stop = match holders.first().map(|one| one.pid) {
         None => "stop it: Ctrl-C in its terminal; only the user who started it can".to_owned(),
@@ -162,7 +162,7 @@ fn state(ip: IpAddr, port: u16, known: &[Listening]) -> State {
 
 /// Whether a lesson answers at this address. A lesson with TLS does not answer plain HTTP.
 fn is_healthy(address: SocketAddr) -> bool {
-    // One time limit for the whole answer, because a server may send it very slowly.
+    // Use one time limit for the whole answer, because a server may send the answer very slowly.
     let answer = block_on(async { timeout(PROBE, ask(address)).await? });
     answer.is_ok_and(|answer| {
         let answer = answer.to_ascii_lowercase();

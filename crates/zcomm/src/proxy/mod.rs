@@ -125,7 +125,7 @@ impl Proxy {
             server.flush().await?;
             server.take(4096).read_to_end(&mut answer).await
         };
-        // If the time is over, the bytes received so far are enough to decide.
+        // If the time is over, the bytes received so far are enough to recognize a page.
         drop(timeout(PAGE, exchange).await);
         let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
         let head = answer.split("\r\n\r\n").next().unwrap_or_default();
@@ -223,7 +223,8 @@ impl<C: Carry> Forwarder<C> {
     ///
     /// # Errors
     ///
-    /// The client has received nothing yet, and must get this error as a response.
+    /// The proxy cannot connect to the server, or the server does not answer. The client has
+    /// received nothing yet, and must get this error as a response.
     async fn forward(
         &self,
         client: &mut TcpStream,

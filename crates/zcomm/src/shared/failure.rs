@@ -28,7 +28,7 @@ impl Failure {
         }
     }
 
-    /// Returns a failure for a mistake in the command line: its exit code is 2.
+    /// Returns a failure with exit code 2, for a mistake in the command line.
     pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Failure {
         let code = 2;
         Failure {

@@ -1,4 +1,4 @@
-//! Makes text safe for a terminal, wraps and colours it, and prints it completely.
+//! Makes text safe for a terminal, and prints the whole text. Also wraps and colours text.
 //!
 //! Text from another program may contain control characters, which could move the cursor or
 //! change the title. [`visible`] replaces each control character.
