@@ -35,8 +35,8 @@ pub(crate) enum Refusal {
     Origin,
     /// 403: the request names a host that is not a name or an address of this server.
     Host,
-    /// 403: only this machine and clients with a token may read the server's figures
-    /// (`/metrics`).
+    /// 403: only this machine and clients with a token may read the server's figures,
+    /// e.g. `/metrics`.
     NotForAll,
     /// 404: this path does not exist.
     NotFound,
