@@ -4,9 +4,9 @@
 //! silently replaces a wrong value can remove protection. This was a real bug: a program read
 //! `REQUIRE_AUTH=on` as "off".
 //!
-//! [`Config`] is a plain struct: a lesson that needs authentication writes `Config {
-//! require_auth: true, ..Config::from_env()? }`. Most fields without a setting are limits that
-//! no lesson needs to change.
+//! [`Config`] is a plain struct: a lesson that needs authentication writes
+//! `Config { require_auth: true, ..Config::from_env()? }`. Most fields without a setting are
+//! limits that no lesson needs to change.
 
 use std::{path::PathBuf, time::Duration};
 

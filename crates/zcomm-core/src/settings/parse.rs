@@ -3,7 +3,7 @@
 //! Each function parses one kind of value, and its error lists the accepted forms. A function
 //! accepts what people write (`on`, `Yes`, a slash at the end of an origin) if the text can
 //! mean only one thing. A function rejects every other text, because a wrong guess could weaken
-//! protection. This is worse than a server that does not start.
+//! protection. Weak protection is worse than a server that does not start.
 
 use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 

@@ -33,8 +33,8 @@ use crate::tls::{
 pub const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// The constraints that every new authority has, in addition to its hosts. There is one
-/// constraint for each kind of name (name, IPv4, IPv6), because a kind without a constraint is
-/// not limited (RFC 5280 section 4.2.1.10).
+/// constraint for each kind of name (DNS name, IPv4, IPv6), because a kind without a constraint
+/// is not limited (RFC 5280 section 4.2.1.10).
 const OWN_LIMITS: [&str; 3] = ["localhost", "127.0.0.0/8", "::1/128"];
 
 /// The lifetime of an authority.

@@ -1,8 +1,8 @@
 //! TLS on the server: it turns `ws://` into `wss://`.
 //!
 //! TLS protects a connection in two ways. First, no machine between client and server can read
-//! or change the data. Second, the client knows which server it talks to. The second way fails
-//! more often.
+//! or change the data. Second, the client can check which server it has reached. This check
+//! fails more often than the encryption.
 //!
 //! A server sends its [`Identity`]: a certificate, and a proof that the server has the private
 //! key. The client then checks which authority has signed the certificate (see `trust`).

@@ -64,7 +64,7 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
         return Err(wrong(&"is not a regular file, but a pipe or a device"));
     }
     let mut bytes = Vec::new();
-    // Read at most one byte more than the limit. With this extra byte, the file is too large.
+    // Read at most one byte more than the limit. If this byte exists, the file is too large.
     let opened = File::open(file).map(|file| file.take(MAX_PEM + 1));
     let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
     match read.map_err(|error| wrong(&error))? as u64 {

@@ -32,7 +32,7 @@ use crate::tls::{
     identity::provider,
 };
 
-/// The maximum number of certificates that are kept from those that a server sends.
+/// A server sends a chain of certificates. At most this number of certificates is kept.
 const MAX_CHAIN: usize = 10;
 
 /// The authorities that a client trusts.
