@@ -52,7 +52,7 @@
 //! `connection/handle` (what a handler uses), `access` (who may connect), `server`, and
 //! `connection/socket` (the task). Read the other folders when you need them.
 
-// Each folder uses only folders listed before it. Blank lines stop rustfmt from sorting.
+// Each folder uses only folders listed before it. Blank lines stop rustfmt from sorting the list.
 mod text;
 
 mod protocol;

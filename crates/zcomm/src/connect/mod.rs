@@ -9,7 +9,7 @@
 //! after the last line. The pong shows that the server has read every line. Then it waits
 //! until no message has come for 300 ms, and assumes that all answers have arrived.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod arguments;
 mod output;
 

@@ -9,7 +9,7 @@
 //! counted from when a message *should* have left, so it includes the time of a stall. The
 //! report says how late the tool itself was, and whether the tool may have been the limit.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod addresses;
 mod capacity;
 mod failures;

@@ -8,7 +8,7 @@
 //! story over the connections of Ada and Ben (`client`). The story lists the messages that
 //! must arrive, so the tour also tests the server: if one is missing, the exit code is 1.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod client;
 mod own_server;
 mod script;

@@ -7,7 +7,7 @@
 //! Without a proxy, you could capture packets and decrypt them with TLS keys, which a browser
 //! can write to a file (`SSLKEYLOGFILE`). The proxy shows the same and needs no special rights.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod page;
 mod recording;
 
