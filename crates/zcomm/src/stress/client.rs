@@ -23,7 +23,7 @@ pub(super) struct Client {
     /// The last message that was received before the load started. [`Self::recv`] returns this
     /// message first.
     pub(super) first: Option<Message>,
-    /// The position of the marker in the last message.
+    /// The position of the marker in the last received message (bytes).
     pub(super) place: usize,
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Deliveries {
     slots: Vec<AtomicU64>,
     /// All messages below this number have reached every subscriber.
     finished: AtomicU64,
-    /// Wakes the publisher when `finished` has grown.
+    /// Wakes the publisher when the value of `finished` has grown.
     pub(super) wake: Notify,
 }
 

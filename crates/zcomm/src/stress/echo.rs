@@ -1,8 +1,8 @@
 //! Echo: every connection sends messages, and expects the server to send them back.
 //!
 //! A queue contains the numbers of the messages that are not back, oldest first. Replies usually
-//! come in order. If a reply comes too early, the messages before it are lost or late. Their
-//! numbers stay in the queue until the run ends, because their replies may still come.
+//! come in order. If a reply comes too early, the messages before it are lost or late. The numbers
+//! of these messages stay in the queue until the run ends, because their replies may still come.
 
 use std::{collections::VecDeque, sync::Arc};
 

@@ -54,7 +54,7 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
             }
         };
         tokio::select! {
-            // `biased` checks the next branch first. So no message is sent if the run is over.
+            // Check the first branch first. So no message is sent if the run is over already.
             biased;
             () = run.reached(Phase::Over) => {}
             () = load => {}

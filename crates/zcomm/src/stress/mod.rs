@@ -65,7 +65,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
     arguments.plan.check()?;
     let options = options(arguments).await?;
     capacity::check(arguments.plan.connections)?;
-    // Check before the run, not after it, that the files can be written.
+    // Before the run, check that the files of the report can be written.
     if let Some(file) = &arguments.csv {
         csv::check(file)?;
     }

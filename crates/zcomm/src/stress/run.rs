@@ -49,7 +49,8 @@ pub(super) struct Run {
     pub(super) busy: AtomicUsize,
     /// Open loop: wakes each sender when its message is due. The senders take turns in this order.
     pub(super) wakes: Vec<Notify>,
-    /// The number of senders so far, and the number at the start of the load.
+    /// The number of senders that have connected so far, and the number of senders when the load
+    /// started.
     pub(super) turns: AtomicUsize,
     senders: AtomicUsize,
     clock: Instant,

@@ -1,7 +1,7 @@
 //! The results of a measurement: counts and histograms.
 //!
 //! An average hides slow messages, so latencies are stored in histograms. An HdrHistogram stores
-//! three digits of values of any size, and needs a few nanoseconds to record a value.
+//! values of any size with three exact digits. It records a value in a few nanoseconds.
 //!
 //! Each thread has its own tally, so the threads need no lock. At the end, the tallies are added
 //! up, because an average of the threads' percentiles would mean nothing.
@@ -139,14 +139,14 @@ impl Tally {
     }
 }
 
-/// Records a value.
+/// Records a value in a histogram.
 pub(super) fn record<T: Counter>(to: &mut Histogram<T>, value: u64) {
-    // This fails only for a histogram with a fixed size.
+    // `record` fails only for a histogram with a fixed size, and these histograms grow.
     to.record(value).ok();
 }
 
 fn add<T: Counter>(to: &mut Histogram<T>, from: &Histogram<T>) {
-    // This fails only for a histogram with a fixed size.
+    // `add` fails only for a histogram with a fixed size, and these histograms grow.
     to.add(from).ok();
 }
 

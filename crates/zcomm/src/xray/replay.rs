@@ -20,8 +20,8 @@ use zcomm_core::xray::{Decoder, Event};
 use super::recording::{Format, Record};
 use crate::shared::failure::Failure;
 
-/// The longest line of a recording (bytes). The proxy reads at most 16 KiB at once, and records a
-/// shorter line even as base64.
+/// The longest line of a recording (bytes). The proxy reads at most 16 KiB at once, so its lines
+/// are shorter, even as base64.
 const MAX_LINE: u64 = 64 * 1024;
 /// The largest number of bytes that one line may leave out (`untold`).
 const MAX_UNTOLD: u64 = 64 * 1024;
@@ -91,7 +91,7 @@ struct Replay {
 impl Replay {
     /// Returns the events of one line, or an error that says what is wrong with the line.
     fn read(&mut self, line: &[u8]) -> Result<Vec<Event>, String> {
-        // The error does not contain text of the line, because the text could control a terminal.
+        // The error contains only the column, because the line's text could control a terminal.
         let record = serde_json::from_slice(line).map_err(|error| {
             let column = error.column();
             format!("not a line of a recording, from column {column}")
