@@ -47,6 +47,8 @@ use crate::{
 const READ_BUFFER: usize = 4 * 1024;
 /// When the codec contains this many bytes, it writes the bytes and does not wait for a flush.
 const WRITE_BUFFER: usize = 64 * 1024;
+/// The space in a client's write buffer for everything but the next message (bytes).
+const CLIENT_BUFFER: usize = 4 * 1024 * 1024;
 /// The time limit for writing the last bytes and the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After our Close frame and FIN (the end of our TCP stream), input is read and dropped for at
@@ -145,7 +147,8 @@ impl Wire {
         max_message: usize,
     ) -> tungstenite::Result<(Wire, Response)> {
         let meter = Meter::new(stream, &[], None);
-        let begun = ClientHandshake::start(meter, request, Some(limits(max_message)));
+        let limits = limits(max_message).max_write_buffer_size(CLIENT_BUFFER);
+        let begun = ClientHandshake::start(meter, request, Some(limits));
         let mut handshake = Some(begun?);
         poll_fn(|context| {
             let Some(mut middle) = handshake.take() else {
@@ -201,6 +204,14 @@ impl Wire {
                 Err(error) => Err(error.into()),
             };
         }
+    }
+
+    /// Raises the limit of a client's write buffer for a message of this size. The limit is for
+    /// the pongs to a server that sends pings and does not read.
+    pub(crate) fn make_room(&mut self, message: usize) {
+        let limit = CLIENT_BUFFER + message;
+        self.codec
+            .set_config(|config| config.max_write_buffer_size = limit);
     }
 
     /// Puts a message into the codec. Returns false when the network accepts no more bytes now;
