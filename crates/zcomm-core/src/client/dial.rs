@@ -32,7 +32,8 @@ use crate::{
     xray::Direction,
 };
 
-/// Time limit for one address of a host. After it, the client tries the next address.
+/// Time limit for each address of a host but the last one. After it, the client tries the next
+/// address.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Connects as the options say.
@@ -90,8 +91,14 @@ impl Target {
             known => known.to_vec(),
         };
         let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        let last = addresses.last().copied();
         for address in addresses {
-            let connecting = timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await;
+            // The last address has all of the time that is left.
+            let limit = match Some(address) == last {
+                true => Duration::MAX,
+                false => ADDRESS_TIMEOUT,
+            };
+            let connecting = timeout(limit, TcpStream::connect(address)).await;
             match connecting.unwrap_or_else(|late| Err(late.into())) {
                 // Send small messages at once: switch off Nagle's algorithm.
                 Ok(stream) => match stream.set_nodelay(true) {
