@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod answers;
 mod certs;
 mod chaos;
 mod chat;
@@ -11,7 +12,10 @@ mod doctor;
 mod help;
 mod hostile;
 mod hosts;
+mod input;
 mod peers;
+#[cfg(unix)]
+mod prompt;
 #[path = "../xray/recorded.rs"]
 mod recorded;
 mod servers;

@@ -8,6 +8,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust};
@@ -38,17 +39,23 @@ pub(crate) struct Handshake {
     /// Also trust the certificate authority in this file
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+
+    /// Give up if the connection is not open after this time, from 0.1 to 3600 seconds
+    #[arg(long, value_name = "SEC", value_parser = seconds, default_value = "10")]
+    connect_timeout: Option<Duration>,
 }
 
 impl Handshake {
     /// Returns the options to connect to this address.
     pub(crate) fn options(&self, url: &str) -> Result<ConnectOptions> {
+        let defaults = ConnectOptions::new(url, &trust(self.ca.as_deref())?);
         Ok(ConnectOptions {
             token: self.token()?,
             origin: self.origin.clone(),
             protocols: self.protocols.clone(),
             headers: self.headers.clone(),
-            ..ConnectOptions::new(url, &trust(self.ca.as_deref())?)
+            connect_timeout: self.connect_timeout.unwrap_or(defaults.connect_timeout),
+            ..defaults
         })
     }
 
@@ -82,4 +89,20 @@ pub(crate) fn trust(ca: Option<&Path>) -> Result<Trust> {
 fn header(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Reads a time limit.
+pub(crate) fn seconds(text: &str) -> Result<Duration, &'static str> {
+    match text.parse() {
+        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("expected seconds from 0.1 to 3600"),
+    }
+}
+
+/// Reads a time to wait for messages after the end of the input.
+pub(crate) fn wait(text: &str) -> Result<Duration, &'static str> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=86400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("expected seconds from 0 to 86400"),
+    }
 }

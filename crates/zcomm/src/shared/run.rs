@@ -42,29 +42,25 @@ pub(crate) async fn until(time: Option<Instant>) {
 pub(crate) struct Signals(Vec<(u8, Signal)>);
 
 impl Signals {
-    /// Watches for Ctrl-C. Any other signal still ends the program at once.
-    pub(crate) fn ctrl_c() -> io::Result<Signals> {
-        #[cfg(unix)]
-        let ctrl_c = signal(SignalKind::interrupt())?;
-        #[cfg(windows)]
-        let ctrl_c = tokio::signal::windows::ctrl_c()?;
-        Ok(Signals(vec![(INTERRUPTED, ctrl_c)]))
-    }
-
-    /// Watches for Ctrl-C and for the other signals that ask a program to stop. A subcommand that
-    /// changes the terminal needs all these signals, so that it restores the terminal after
-    /// `kill`, too.
-    #[cfg_attr(windows, allow(unused_mut, reason = "Windows has Ctrl-C alone"))]
+    /// Watches for Ctrl-C and for the other signals that ask a program to stop, so that it can
+    /// send a Close frame and restore the terminal. After `nohup`, SIGHUP stays ignored.
     pub(crate) fn new() -> io::Result<Signals> {
-        let mut signals = Signals::ctrl_c()?;
         #[cfg(unix)]
-        signals.0.extend([
-            (143, signal(SignalKind::terminate())?),
-            (129, signal(SignalKind::hangup())?),
-            // A user sends SIGQUIT with Ctrl-\ in a terminal.
-            (131, signal(SignalKind::quit())?),
-        ]);
-        Ok(signals)
+        let watched = {
+            let mut watched = vec![
+                (INTERRUPTED, signal(SignalKind::interrupt())?),
+                (143, signal(SignalKind::terminate())?),
+                // A user sends SIGQUIT with Ctrl-\ in a terminal.
+                (131, signal(SignalKind::quit())?),
+            ];
+            if !hangup_is_ignored() {
+                watched.push((129, signal(SignalKind::hangup())?));
+            }
+            watched
+        };
+        #[cfg(windows)]
+        let watched = vec![(INTERRUPTED, tokio::signal::windows::ctrl_c()?)];
+        Ok(Signals(watched))
     }
 
     /// Waits for the next signal and returns its exit code. A cancelled call loses no signal.
@@ -77,4 +73,15 @@ impl Signals {
         })
         .await
     }
+}
+
+/// Whether the parent process ignores SIGHUP for this process, as `nohup` does. Only Linux says
+/// so in a file; on other systems, the answer is no.
+#[cfg(unix)]
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 stands for signal 1, which is SIGHUP.
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
