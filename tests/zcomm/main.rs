@@ -19,6 +19,8 @@ mod prompt;
 #[path = "../xray/recorded.rs"]
 mod recorded;
 mod servers;
+#[cfg(unix)]
+mod signals;
 mod steps;
 mod stress;
 #[cfg(unix)]

@@ -51,11 +51,7 @@ use zcomm_core::{ConnectOptions, Error};
 
 pub(crate) use self::arguments::Arguments;
 use self::run::Run;
-use crate::shared::{
-    failure::Failure,
-    run::{INTERRUPTED, block_on},
-    text::print,
-};
+use crate::shared::{failure::Failure, run::block_on, text::print};
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     block_on(measure(arguments)).unwrap_or_else(|failure| failure.report())
@@ -88,9 +84,9 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     printed?;
     Ok(match (report.interrupted, report.is_good()) {
-        (true, _) => ExitCode::from(INTERRUPTED),
-        (false, true) => ExitCode::SUCCESS,
-        (false, false) => ExitCode::FAILURE,
+        (Some(code), _) => ExitCode::from(code),
+        (None, true) => ExitCode::SUCCESS,
+        (None, false) => ExitCode::FAILURE,
     })
 }
 

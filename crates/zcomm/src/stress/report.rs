@@ -44,7 +44,8 @@ pub(super) struct Report {
     /// The number of cores that this tool and the server used in the measurement.
     pub(super) own_cores: f64,
     pub(super) server_cores: f64,
-    pub(super) interrupted: bool,
+    /// The exit code of the signal that has ended the run early.
+    pub(super) interrupted: Option<u8>,
 }
 
 impl Report {
@@ -79,7 +80,7 @@ impl Report {
             server,
             own_cores,
             server_cores,
-            interrupted: run.interrupted.load(Relaxed),
+            interrupted: Some(run.interrupted.load(Relaxed)).filter(|code| *code != 0),
             tally,
         }
     }

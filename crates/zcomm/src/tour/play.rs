@@ -59,6 +59,15 @@ impl Play {
         })
     }
 
+    /// Closes every connection that is still open, with a Close frame.
+    pub(super) async fn leave(&mut self) {
+        let all = [&mut self.ada, &mut self.ben, &mut self.older];
+        for client in all.into_iter().flatten() {
+            // The tour ends here, so the answer of the server does not matter.
+            client.close().await.ok();
+        }
+    }
+
     /// Plays every step.
     pub(super) async fn all(&mut self) -> Result<(), Stopped> {
         let server = self.options.shown_url().to_owned();
