@@ -42,14 +42,14 @@ pub struct Server {
     client_tasks: ClientTasks,
     listener: TcpListener,
     local_addr: SocketAddr,
-    /// The token, if the server made it for this run. The server shows it once.
+    /// The token, if the server made it for this run. The server shows this token once.
     new_token: Option<String>,
 }
 
 impl Server {
     /// Checks the settings against each other, then listens.
     ///
-    /// If authentication is required and no token is set, the server makes a random one.
+    /// If authentication is required and no token is set, the server makes a random token.
     ///
     /// # Errors
     /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its
@@ -111,9 +111,9 @@ impl Server {
         self
     }
 
-    /// Adds figures of the application to `/metrics`. Each request of `/metrics` calls
-    /// `figures` in the task of that client, so `figures` must be fast. Do not use the names of
-    /// the server's own figures.
+    /// Adds figures of the application to `/metrics`. Each request for `/metrics` calls
+    /// `figures` in the task that answers the request, so `figures` must be fast. Do not use the
+    /// names of the server's own figures.
     #[must_use]
     pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Server {
         self.client_tasks.router.figures = Some(Arc::new(figures));
@@ -128,8 +128,8 @@ impl Server {
         self
     }
 
-    /// The address on which the server listens. If the setting was port 0, this is the real
-    /// port.
+    /// The address on which the server listens. If the setting was port 0, this address contains
+    /// the real port.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -155,7 +155,7 @@ impl Server {
     }
 
     /// Serves until `shutdown` is ready. Calls `handler` once for each connection, each time in
-    /// a new task. Then closes every connection with 1001 and returns, after at most
+    /// a new task. To stop, closes every connection with 1001, and returns after at most
     /// [`stop_timeout`](Config::stop_timeout).
     ///
     /// If a handler returns an error or panics, only its own connection is closed, with 1011.
@@ -174,7 +174,7 @@ impl Server {
             announce(config, self.local_addr, router.page, token);
         }
         // Use a new task, because the thread of `main` wakes more slowly than the other threads.
-        // Use a `JoinSet`, because it ends the task when this future is dropped.
+        // Put the task into a `JoinSet`, so that the task ends when this future is dropped.
         let mut running = JoinSet::new();
         running.spawn(self.accept_until(shutdown, Arc::new(handler)));
         match running.join_next().await {
