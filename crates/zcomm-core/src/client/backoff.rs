@@ -2,9 +2,9 @@
 //!
 //! A server that restarts loses all its clients at once. If all clients reconnected at once, the
 //! server would be overloaded. So each client waits for a *random* delay, from a range that
-//! doubles after each failure ("full jitter"). So the attempts of all clients are spread over
-//! time. With the default range of at most 30 s, a server that is down gets about four attempts
-//! a minute from each client.
+//! doubles after each failure ("full jitter"). In this way, the attempts of all clients are
+//! spread over time. With the default range of at most 30 s, a server that is down gets about
+//! four attempts a minute from each client.
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl ConnectOptions {
-    /// Returns all addresses that the name service has for the host. Put them into
+    /// Returns all addresses that the name service has for the host. Put these addresses into
     /// [`addresses`](ConnectOptions::addresses) to connect several times with one lookup.
     ///
     /// # Errors

@@ -24,9 +24,9 @@
 //! # }
 //! ```
 //!
-//! A message that was sent just before a connection broke may have arrived or not. To know
-//! whether a message arrived, an application needs ids and acknowledgements in its own messages,
-//! as in the chat of this course.
+//! A message that was sent just before a connection broke may have arrived or not. An
+//! application that must know this needs ids and acknowledgements in its own messages, as in the
+//! chat.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -90,7 +90,7 @@ impl Client {
         }
     }
 
-    /// The options for the next connection. The program may change them.
+    /// The options for the next connection. The program may change these options.
     pub fn options(&mut self) -> &mut ConnectOptions {
         &mut self.options
     }

@@ -262,8 +262,8 @@ impl fmt::Debug for ClientSocket {
     }
 }
 
-/// Waits at most 5 s for a write. Polls the write once before it starts the timer, because most
-/// writes finish at once and a timer costs more than such a write.
+/// Waits at most 5 s for a write. Polls the write once before the timer starts, because most
+/// writes finish at once. A timer would cost more than such a write.
 async fn with_time_limit(write: impl Future<Output = Result<(), End>>) -> Result<(), End> {
     let mut write = pin!(write);
     match poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await {

@@ -163,7 +163,8 @@ impl Deadlines {
         Some(self.pings.to_be_bytes())
     }
 
-    /// Ends the wait for a pong if this payload answers our last ping. Returns whether it does.
+    /// Ends the wait for a pong if this payload answers our last ping. Returns whether the
+    /// payload was this answer.
     pub(crate) fn ponged(&mut self, payload: &[u8]) -> bool {
         let answer = self.pong.is_some() && payload == self.pings.to_be_bytes();
         if answer {

@@ -52,10 +52,10 @@ impl Server {
     /// If authentication is required and no token is set, the server makes a random token.
     ///
     /// # Errors
-    /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its
-    /// address. [`Error::Setting`] if the host is not found, or if other machines can reach the
-    /// address and the token is the public token of the course. [`Error::Io`] if the system has
-    /// no random bytes.
+    /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its address.
+    /// [`Error::Setting`] if the host is not found. [`Error::Setting`] also if other machines
+    /// can reach the address and the token is the public token of the course. [`Error::Io`] if
+    /// the system has no random bytes.
     pub async fn bind(mut config: Config) -> Result<Server> {
         let addr = resolve(&config).await?;
         let named = config.tokens.iter().map(|named| &named.token);
@@ -99,8 +99,8 @@ impl Server {
     }
 
     /// Sets the message for a client that missed a part of the server's log. `words` gets the
-    /// first and the last missed position. Call this before
-    /// [`hub`](Server::hub), because it replaces the log.
+    /// first and the last missed position. Call `gap_words` before [`hub`](Server::hub), because
+    /// `gap_words` replaces the log.
     #[must_use]
     pub fn gap_words(
         mut self,
@@ -121,7 +121,7 @@ impl Server {
     }
 
     /// Makes `/stats` as private as `/metrics`: only this machine and clients with a token may
-    /// read it. Without this call, every client that reaches the server may read `/stats`.
+    /// read `/stats`. Without this call, every client that reaches the server may read `/stats`.
     #[must_use]
     pub fn private_stats(mut self) -> Server {
         self.client_tasks.router.private_stats = true;

@@ -90,8 +90,8 @@ impl ClientTasks {
     /// Opens the WebSocket on a TCP connection: TLS if it is configured, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
         let since = Instant::now();
-        // Send small messages at once. Nagle's algorithm would delay them to make larger
-        // packets, but the codec already puts messages together.
+        // Send small messages at once. Nagle's algorithm would delay small messages to make
+        // larger packets, but the codec already puts messages together.
         let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
         let local = match ready {
             Ok(local) => local,
