@@ -111,12 +111,16 @@ async fn visits_any_address_and_trusts_one_authority_more() {
 #[tokio::test]
 async fn a_plain_address_works_and_shows_no_tls() {
     let server = serve(Config::default(), echo).await;
-    let (code, output) = visit(&server.url()).fails().await;
-    assert_eq!(code, Some(0), "{output}");
-    assert!(
-        output.contains("received") && !output.contains("cipher"),
-        "{output}"
-    );
+    // An empty path is `/`, also before a query.
+    let without_path = format!("ws://{}?name=Ada", server.addr);
+    for url in [server.url(), without_path] {
+        let (code, output) = visit(&url).fails().await;
+        assert_eq!(code, Some(0), "{output}");
+        assert!(
+            output.contains("received") && !output.contains("cipher"),
+            "{output}"
+        );
+    }
 }
 
 /// Each failure: the program's error and its help.
