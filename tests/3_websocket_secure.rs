@@ -50,7 +50,7 @@ async fn shows_seven_servers_that_must_be_refused_and_why_each_is() {
         "which is not trusted here",
         "it expired on 20",
         "it is for 127.0.0.2, not for 127.0.0.1",
-        "it is a certificate authority: it may sign a server's certificate, not be one",
+        "it is a certificate authority: it may sign a server's certificate, but a server cannot use it",
         "may not sign for all of its names (name constraints)",
         "the server speaks TLS at 127.0.0.1",
         "the server does not speak TLS at 127.0.0.1",

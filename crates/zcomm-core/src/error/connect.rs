@@ -132,18 +132,19 @@ impl ConnectError {
                 "check the address; a firewall on the way may drop packets without an answer"
             }
             ConnectError::NotTls { .. } => {
-                "use ws:// with this port, or switch TLS on there (WEBSOCKET_SSL_ENABLED)"
+                "use ws:// with this port, or switch TLS on at the server (WEBSOCKET_SSL_ENABLED)"
             }
             ConnectError::SpeaksTls { .. } => "use wss:// with this port",
             ConnectError::Certificate { why, .. } => return why.help(),
             ConnectError::Tls { .. } => {
-                "see the log of the server; if it speaks plain text there, use ws://"
+                "see the log of the server; if it uses plain text on this port, use ws://"
             }
             ConnectError::Http { status, .. } => help_for_status(*status),
             ConnectError::Subprotocol { .. } => {
-                "offer one that the server knows (--protocol), or none: the servers of this course use none"
+                "offer a subprotocol that the server supports (--protocol), or no subprotocol, as the \
+                 servers of this course do"
             }
-            ConnectError::NotWebSocket { .. } => "another program may listen there",
+            ConnectError::NotWebSocket { .. } => "another program may listen on this port",
         };
         help.to_owned()
     }

@@ -175,8 +175,8 @@ impl Certificate {
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<_> = self.out_of_date().into_iter().collect();
         if self.authority {
-            let not_one =
-                "it is a certificate authority: it may sign a server's certificate, not be one";
+            let not_one = "it is a certificate authority: it may sign a server's certificate, but \
+                           a server cannot use it";
             problems.push(not_one.into());
         }
         if self.names.is_empty() {

@@ -33,7 +33,9 @@ pub enum Distrust {
         valid: Vec<String>,
     },
     /// The certificate is for an authority, not for a server.
-    #[error("it is a certificate authority: it may sign a server's certificate, not be one")]
+    #[error(
+        "it is a certificate authority: it may sign a server's certificate, but a server cannot use it"
+    )]
     CaAsServer,
     /// The name constraints of the authority do not allow a name in the certificate.
     #[error("its authority \"{issuer}\" may not sign for all of its names (name constraints)")]
