@@ -21,6 +21,7 @@ mod stress;
 #[cfg(unix)]
 mod terminal;
 mod tour;
+mod trust;
 #[path = "../xray/wireshark.rs"]
 mod wireshark;
 mod xray;

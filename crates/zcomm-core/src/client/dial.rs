@@ -27,7 +27,7 @@ use crate::{
     },
     error::connect::ConnectError,
     text::shown::printable,
-    tls::trust::{Trust, Witness},
+    tls::{trust::Trust, witness::Witness},
     wire::{codec::Wire, counted_tcp::CountedTcp, transport::Transport},
     xray::Direction,
 };
@@ -126,7 +126,7 @@ impl Target {
     ) -> Result<(Transport, TlsOpening), ConnectError> {
         let name = ServerName::try_from(self.host.clone());
         let name = name.map_err(|error| self.tls_failed(&error))?;
-        let (config, witness) = trust.client().map_err(|error| self.tls_failed(&error))?;
+        let (config, witness) = trust.client()?;
         let stream = TlsConnector::from(config)
             .connect(name, CountedTcp::new(stream))
             .await

@@ -8,7 +8,7 @@
 
 use std::{io, time::Duration};
 
-use crate::tls::{certificate::Certificate, distrust::Distrust};
+use crate::tls::{certificate::Certificate, distrust::Distrust, error::CertificateError};
 
 /// Why a client could not connect. `Display` is one line; `help` says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +83,9 @@ pub enum ConnectError {
         /// The certificates that the server sent, its own certificate first.
         chain: Vec<Certificate>,
     },
+    /// The client trusts no certificate at all, so it cannot use `wss://`.
+    #[error(transparent)]
+    Trust(#[from] CertificateError),
     /// Any other failure of TLS.
     #[error("TLS with {place} failed: {reason}")]
     Tls {
@@ -136,6 +139,7 @@ impl ConnectError {
             }
             ConnectError::SpeaksTls { .. } => "use wss:// with this port",
             ConnectError::Certificate { why, .. } => return why.help(),
+            ConnectError::Trust(error) => return error.help(),
             ConnectError::Tls { .. } => {
                 "see the log of the server; if it uses plain text on this port, use ws://"
             }

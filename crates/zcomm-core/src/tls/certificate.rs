@@ -10,10 +10,10 @@
 //!
 //! This file does not check signatures: the TLS library checks them (see `trust`).
 
-use std::{fmt, net::IpAddr, path::Path};
+use std::{fmt, net::IpAddr, path::Path, time::Duration};
 
 use data_encoding::HEXUPPER;
-use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::pki_types::{CertificateDer, UnixTime, pem::PemObject};
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, macros::format_description};
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate, X509Name};
@@ -169,6 +169,27 @@ impl Certificate {
         pairs.join(":")
     }
 
+    /// What this certificate lacks, if the user names it as trusted. `None` for an authority,
+    /// which lists no names: the client trusts what the authority signs.
+    #[must_use]
+    pub fn caveat(&self) -> Option<String> {
+        if self.names.is_empty() {
+            return None;
+        }
+        let lacks = match (self.subject == self.issuer, self.authority) {
+            (true, true) => {
+                "it signed itself and is marked as an authority (CA:TRUE), so browsers refuse it"
+                    .to_owned()
+            }
+            (true, false) => "it signed itself, so no other client trusts it".to_owned(),
+            (false, _) => format!("its authority \"{}\" is not checked", self.issuer),
+        };
+        Some(format!(
+            "this certificate is trusted for {}, and nothing that it signs: {lacks}",
+            listed(&self.names)
+        ))
+    }
+
     /// The reasons why a client would refuse this certificate if a server sent it today. Empty
     /// if every client that trusts the issuer accepts the certificate.
     #[must_use]
@@ -193,6 +214,20 @@ impl Certificate {
     #[must_use]
     pub fn out_of_date(&self) -> Option<String> {
         self.out_of_date_at(OffsetDateTime::now_utc())
+    }
+
+    /// The first and the last second of the certificate.
+    pub(crate) fn dates(&self) -> (UnixTime, UnixTime) {
+        let time = |date: OffsetDateTime| {
+            let seconds = u64::try_from(date.unix_timestamp()).unwrap_or(0);
+            UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+        };
+        (time(self.not_before), time(self.not_after))
+    }
+
+    /// Whether the key usages of the certificate exclude TLS servers.
+    pub(crate) fn is_not_for_servers(&self) -> bool {
+        self.not_for_servers
     }
 
     fn out_of_date_at(&self, now: OffsetDateTime) -> Option<String> {

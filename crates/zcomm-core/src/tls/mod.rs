@@ -12,4 +12,6 @@ pub(crate) mod error;
 pub(crate) mod development_ca;
 pub(crate) mod identity;
 
+pub(crate) mod witness;
+
 pub(crate) mod trust;

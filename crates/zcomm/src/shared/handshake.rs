@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -35,7 +35,7 @@ pub(crate) struct Handshake {
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
 
-    /// Also trust the certificate authority in this file
+    /// Also trust the certificates in this file: an authority, or one server's own
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
@@ -73,10 +73,18 @@ impl Handshake {
     }
 }
 
-/// Returns the authorities that this computer trusts, plus the authorities in this file.
+/// Returns the authorities that this computer trusts, plus the certificates in this file. Prints
+/// what a certificate lacks that is no authority.
 pub(crate) fn trust(ca: Option<&Path>) -> Result<Trust> {
-    let also = ca.map(Certificate::read_all).transpose()?;
-    Ok(Trust::platform(&also.unwrap_or_default())?)
+    let Some(file) = ca else {
+        return Ok(Trust::platform(&[])?);
+    };
+    let also = Certificate::read_all(file)?;
+    for caveat in also.iter().filter_map(Certificate::caveat) {
+        // When stderr is closed, the note is dropped.
+        writeln!(io::stderr(), "note: {}: {caveat}", file.display()).ok();
+    }
+    Ok(Trust::platform(&also)?)
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {
