@@ -26,9 +26,8 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::{
-    self, Error as WireError, HandshakeError, WebSocket,
+    self, Error as WireError, WebSocket,
     error::{CapacityError, ProtocolError},
-    handshake::client::{ClientHandshake, Request, Response},
     protocol::{CloseFrame, Role, WebSocketConfig},
 };
 
@@ -137,31 +136,14 @@ impl Wire {
         }
     }
 
-    /// Does the opening handshake as a client. `max_message` limits a received message (bytes).
-    /// The caller must set a time limit.
-    pub(crate) async fn connect(
-        stream: Transport,
-        request: Request,
-        max_message: usize,
-    ) -> tungstenite::Result<(Wire, Response)> {
-        let meter = Meter::new(stream, &[], None);
-        let begun = ClientHandshake::start(meter, request, Some(limits(max_message)));
-        let mut handshake = Some(begun?);
-        poll_fn(|context| {
-            let Some(mut middle) = handshake.take() else {
-                return Poll::Pending;
-            };
-            middle.get_mut().get_mut().set_waker(context.waker());
-            match middle.handshake() {
-                Ok((codec, response)) => Poll::Ready(Ok((Wire { codec }, response))),
-                Err(HandshakeError::Failure(error)) => Poll::Ready(Err(error)),
-                Err(HandshakeError::Interrupted(middle)) => {
-                    handshake = Some(middle);
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+    /// Makes the client's side of a WebSocket, after the 101 response. `early` contains the
+    /// bytes that the server sent directly after its response. `max_message` is in bytes.
+    pub(crate) fn client(stream: Transport, early: Vec<u8>, max_message: usize) -> Wire {
+        let limits = limits(max_message);
+        let meter = Meter::new(stream, &early, None);
+        Wire {
+            codec: WebSocket::from_partially_read(meter, early, Role::Client, Some(limits)),
+        }
     }
 
     /// Sets the waker to call when the network is ready. Returns whether the waker has changed.
