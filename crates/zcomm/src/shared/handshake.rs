@@ -15,7 +15,8 @@ use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust};
 /// Options for the handshake.
 #[derive(Clone, Default, clap::Args)]
 pub(crate) struct Handshake {
-    /// Send this header in the handshake; repeat the option for more headers
+    /// Send this header in the handshake, instead of the one that another option sends;
+    /// repeat the option for more headers
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
 
@@ -23,7 +24,7 @@ pub(crate) struct Handshake {
     #[arg(long)]
     origin: Option<String>,
 
-    /// Offer this subprotocol; repeat the option for more, the preferred one first
+    /// Offer this subprotocol, one word; repeat the option for more, the preferred one first
     #[arg(long = "protocol", value_name = "NAME")]
     protocols: Vec<String>,
 
