@@ -266,6 +266,30 @@ fn k03_a_breach_of_the_protocol_ends_with_its_code() {
     }
 }
 
+/// The words and the JSON name the code that the server has sent.
+#[test]
+fn a_close_code_of_a_server_is_told_as_it_was_sent() {
+    for (code, note) in [
+        (1014_u16, ""),
+        (999, ", a code that no Close frame may have"),
+        (2999, ", a code that no Close frame may have"),
+    ] {
+        let close = move |mut stream: TcpStream| {
+            let frame = [&[0x88, 5][..], &code.to_be_bytes(), b"why"].concat();
+            stream.write_all(&frame).unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        };
+        let (url, _server) = speak(close);
+        let done = connect(&url, b"", &["--stay"]);
+        let error = format!("error: the other side closed with {code} (why){note}\n");
+        assert_eq!((done.code, done.stderr), (Some(1), error));
+        let (url, _server) = speak(close);
+        let done = connect(&url, b"", &["--stay", "--json"]);
+        let told = format!("\"by\":\"peer\",\"code\":{code},\"reason\":\"why\"");
+        assert!(done.stdout.contains(&told), "{}", done.stdout);
+    }
+}
+
 /// A server that sends pings without end and reads no pong must not fill the client's memory.
 #[cfg(target_os = "linux")]
 #[test]

@@ -59,7 +59,7 @@ const LINGER_BYTES: u64 = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum End {
     /// The other side closed, with this code and reason.
-    #[error("the other side closed with {0}")]
+    #[error("the other side closed with {0}{note}", note = forbidden(.0))]
     ByPeer(CloseReason),
     /// This side closed, with this code and reason.
     #[error("this side closed with {0}")]
@@ -79,9 +79,11 @@ impl End {
         }
     }
 
-    /// The close code; 1006 means "no Close frame" (RFC 6455 section 7.1.5).
+    /// The close code for the metrics; 1006 means "no Close frame" (RFC 6455 section 7.1.5). A
+    /// forbidden code counts as 1002, which is our answer to it.
     pub(crate) fn code(&self) -> u16 {
         match self {
+            End::ByPeer(why) if why.is_forbidden() => CloseReason::PROTOCOL,
             End::ByPeer(why) | End::ByUs(why) => why.code(),
             End::Broken(_) => 1006,
         }
@@ -101,6 +103,13 @@ impl End {
     /// The end of a client that broke a rule of this server: close code 1008.
     pub(crate) fn policy(reason: &str) -> End {
         End::ByUs(CloseReason::new(CloseReason::POLICY, reason))
+    }
+}
+
+fn forbidden(why: &CloseReason) -> &'static str {
+    match why.is_forbidden() {
+        true => ", a code that no Close frame may have",
+        false => "",
     }
 }
 
@@ -173,7 +182,10 @@ impl Wire {
                 }
                 Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Received::Ping(payload))),
                 Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
-                Ok(tungstenite::Message::Close(frame)) => Err(End::ByPeer(frame.into())),
+                // The codec has replaced a code that it does not know.
+                Ok(tungstenite::Message::Close(_)) => {
+                    Err(End::ByPeer(self.meter().frames.close_reason()))
+                }
                 // The codec never returns a raw frame from a read.
                 Ok(tungstenite::Message::Frame(_)) => continue,
                 Err(error) if would_block(&error) => match self.meter().overdrawn {
@@ -308,15 +320,5 @@ impl From<WireError> for End {
             _ => (CloseReason::SERVER_ERROR, error.to_string()),
         };
         End::ByUs(CloseReason::new(code, reason))
-    }
-}
-
-impl From<Option<CloseFrame>> for CloseReason {
-    fn from(frame: Option<CloseFrame>) -> CloseReason {
-        match frame {
-            Some(frame) => CloseReason::received(frame.code.into(), &frame.reason),
-            // RFC 6455 section 7.1.5: a Close frame without a code counts as 1005.
-            None => CloseReason::received(1005, ""),
-        }
     }
 }
