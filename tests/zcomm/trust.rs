@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 use zcomm_core::{Config, Identity, PemPair};
 
 use crate::{
-    Done, folder, pipe,
+    Done, certs, folder, pipe,
     servers::{Running, echo, start, with_tls},
     zcomm_command,
 };
@@ -63,9 +63,15 @@ fn a_self_signed_certificate_is_trusted_for_its_own_server() {
         (Some(0), "Echo: hello\n")
     );
     let note = "own.pem: this certificate is trusted for localhost, and nothing that it signs: it \
-                signed itself and is marked as an authority (CA:TRUE), so browsers refuse it\n";
+                signed itself and is marked as an authority (CA:TRUE), so Firefox and \
+                other clients refuse it\n";
     assert!(done.stderr.starts_with("note: "), "{}", done.stderr);
     assert!(done.stderr.ends_with(note), "{}", done.stderr);
+
+    // The command that explains a certificate says the same.
+    let done = certs(&folder, &["--check", "own.pem"]);
+    let remark = "named with --ca, this certificate is trusted for localhost, and nothing that it";
+    assert!(done.stdout.contains(remark), "{}", done.stdout);
 
     // Near misses: another name, a day too late, and a certificate that looks the same.
     let done = hello(&server, "127.0.0.1", &own);

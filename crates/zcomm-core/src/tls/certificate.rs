@@ -169,27 +169,6 @@ impl Certificate {
         pairs.join(":")
     }
 
-    /// What this certificate lacks, if the user names it as trusted. `None` for an authority,
-    /// which lists no names: the client trusts what the authority signs.
-    #[must_use]
-    pub fn caveat(&self) -> Option<String> {
-        if self.names.is_empty() {
-            return None;
-        }
-        let lacks = match (self.subject == self.issuer, self.authority) {
-            (true, true) => {
-                "it signed itself and is marked as an authority (CA:TRUE), so browsers refuse it"
-                    .to_owned()
-            }
-            (true, false) => "it signed itself, so no other client trusts it".to_owned(),
-            (false, _) => format!("its authority \"{}\" is not checked", self.issuer),
-        };
-        Some(format!(
-            "this certificate is trusted for {}, and nothing that it signs: {lacks}",
-            listed(&self.names)
-        ))
-    }
-
     /// The reasons why a client would refuse this certificate if a server sent it today. Empty
     /// if every client that trusts the issuer accepts the certificate.
     #[must_use]

@@ -22,12 +22,15 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use crate::tls::{
-    certificate::Certificate,
-    development_ca::DevelopmentCa,
-    error::{CertificateError, Result},
-    identity::provider,
-    witness::Witness,
+use crate::{
+    text::shown::listed,
+    tls::{
+        certificate::Certificate,
+        development_ca::DevelopmentCa,
+        error::{CertificateError, Result},
+        identity::provider,
+        witness::Witness,
+    },
 };
 
 /// The certificates that a client trusts.
@@ -116,6 +119,30 @@ impl Trusted {
         let verifier = Verifier::new_with_extra_roots(also, provider());
         let verifier = verifier.map_err(|error| CertificateError::TrustStore(error.to_string()))?;
         Ok(Arc::clone(self.others.get_or_init(|| Arc::new(verifier))))
+    }
+}
+
+impl Certificate {
+    /// What this certificate lacks, if the user names it as trusted. `None` for an authority,
+    /// which lists no names: the client trusts what the authority signs.
+    #[must_use]
+    pub fn caveat(&self) -> Option<String> {
+        if self.names().is_empty() {
+            return None;
+        }
+        let lacks = match (self.subject() == self.issuer(), self.is_authority()) {
+            (true, true) => {
+                "it signed itself and is marked as an authority (CA:TRUE), so Firefox and other \
+                 clients refuse it"
+                    .to_owned()
+            }
+            (true, false) => "it signed itself, so each client needs its file".to_owned(),
+            (false, _) => format!("its authority \"{}\" is not checked", self.issuer()),
+        };
+        Some(format!(
+            "this certificate is trusted for {}, and nothing that it signs: {lacks}",
+            listed(self.names())
+        ))
     }
 }
 
