@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use zcomm_core::{Config, DEMO_TOKEN};
 
 use crate::demo;
-use crate::harness::{Client, echo, get, serve};
+use crate::harness::{CANARY, Client, echo, get, serve};
 
 /// A folder of its own with this `.zEnv`.
 fn folder(name: &str, settings: &str) -> PathBuf {
@@ -82,6 +82,76 @@ async fn c03_a_broken_line_is_named_and_stops_the_program() {
     let mut client = Client::connect(demo.url()).await;
     client.say("hi").await;
     assert_eq!(client.hear_text().await, "Say: hi");
+}
+
+/// A line end that the reader does not know puts every later setting into a comment: the server
+/// would start without its token.
+#[tokio::test]
+async fn c03_protection_never_disappears_because_of_a_line_end() {
+    let settings = |end: &str| {
+        let token = format!("WEBSOCKET_TOKEN={CANARY}");
+        ["# mine", "WEBSOCKET_REQUIRE_AUTH=true", &token].join(end)
+    };
+    for (name, end) in [
+        ("lf", "\n"),
+        ("crlf", "\r\n"),
+        ("cr", "\r"),
+        ("both", "\r\r\n"),
+    ] {
+        for last in ["", end] {
+            let folder = folder(&format!("c03_{name}"), &(settings(end) + last));
+            let demo = demo!("2_websocket_echo").folder(folder).start().await;
+            let refused = Client::connect(demo.url()).await.closed().await;
+            assert_eq!(refused.0, 1008, "{name}");
+            let good = format!("{}?token={CANARY}", demo.url());
+            let mut client = Client::connect(good).await;
+            client.say("hi").await;
+            assert_eq!(client.hear_text().await, "Echo: hi", "{name}");
+        }
+    }
+    for (name, end) in [
+        ("separator", "\u{2028}"),
+        ("paragraph", "\u{2029}"),
+        ("nel", "\u{85}"),
+        ("form_feed", "\u{c}"),
+        ("vertical_tab", "\u{b}"),
+        ("zero", "\0"),
+    ] {
+        let folder = folder(&format!("c03_{name}"), &settings(end));
+        let (code, output) = demo!("2_websocket_echo").folder(folder).fails().await;
+        assert_eq!(code, Some(78), "{name}: {output}");
+        assert!(output.contains(".zEnv, line 1: has"), "{output}");
+        assert!(!output.contains(CANARY), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn c03_a_file_in_utf16_is_refused_with_the_right_encoding() {
+    let path = folder("c03_utf16", "");
+    for text in ["\u{feff}# a\nWEBSOCKET_REQUIRE_AUTH=true", "# a\nX=1"] {
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        std::fs::write(path.join(".zEnv"), bytes).unwrap();
+        let (code, output) = demo!("2_websocket_echo").folder(&path).fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(
+            output.contains("UTF-16") && output.contains("as UTF-8"),
+            "{output}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn c03_two_settings_in_one_line_are_refused() {
+    for line in [
+        "ECHO_PREFIX=a,WEBSOCKET_REQUIRE_AUTH=true",
+        "ECHO_PREFIX='a WEBSOCKET_REQUIRE_AUTH=true'",
+        "WEBSOCKET_HOST=127.0.0.1 WEBSOCKET_REQUIRE_AUTH=true",
+    ] {
+        let folder = folder("c03_two", line);
+        let (code, output) = demo!("2_websocket_echo").folder(folder).fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(output.contains(".zEnv, line 1"), "{output}");
+    }
 }
 
 #[tokio::test]

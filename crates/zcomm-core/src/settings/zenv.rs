@@ -23,6 +23,7 @@ use crate::{
     access::token::DEMO_TOKEN,
     error::{Error, Result},
     protocol::message::excerpt,
+    settings::{lines::lines, table::SETTINGS},
     text::shown::printable,
 };
 
@@ -87,13 +88,8 @@ impl Settings {
     }
 
     fn read_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| broken(path, None, format!("is not UTF-8 text: {error}")))?;
-        if text.starts_with('\u{feff}') {
-            let reason = "starts with a byte order mark: save it as UTF-8 without BOM";
-            return Err(broken(path, Some(1), reason.into()));
-        }
-        for (number, line) in (1..).zip(text.lines()) {
+        let lines = lines(bytes).map_err(|(line, reason)| broken(path, line, reason))?;
+        for (number, line) in (1..).zip(lines) {
             let pair = read_line(line).map_err(|why| broken(path, Some(number), why))?;
             let Some((name, value)) = pair else { continue };
             self.secret_in_file |= names_secret(&name) && !["", DEMO_TOKEN].contains(&value.trim());
@@ -172,12 +168,25 @@ fn read_line(line: &str) -> Result<Option<(String, String)>, String> {
             "{shown:?}: $ starts a substitution; put the value in single quotes"
         ));
     }
-    match dotenvy::from_read_iter(line.as_bytes()).next() {
-        Some(Ok(pair)) => Ok(Some(pair)),
-        _ => Err(format!(
+    let Some(Ok((name, value))) = dotenvy::from_read_iter(line.as_bytes()).next() else {
+        return Err(format!(
             "{shown:?} cannot be read; put a value with spaces or quotes in single quotes"
+        ));
+    };
+    match second_setting(&value) {
+        Some(second) => Err(format!(
+            "the value of {name} contains {second}= too: write each setting into its own line"
         )),
+        None => Ok(Some((name, value))),
     }
+}
+
+/// A setting inside the value of another setting. It has no effect there, so a line end is
+/// missing before it.
+fn second_setting(value: &str) -> Option<&'static str> {
+    let value = value.to_ascii_uppercase();
+    let is_inside = |name: &&str| value.contains(&format!("{name}="));
+    SETTINGS.iter().map(|known| known.name).find(is_inside)
 }
 
 /// The start of a line, for an error; `…` if the line may contain a secret.
@@ -243,6 +252,21 @@ mod tests {
             Some("0"),
             "an invisible space"
         );
+    }
+
+    #[test]
+    fn two_settings_in_one_line_are_refused() {
+        for line in [
+            "ECHO_PREFIX=a,WEBSOCKET_REQUIRE_AUTH=true",
+            "WEBSOCKET_TOKEN='sixteen bytes or more; websocket_port=9000'",
+            "X=1;ECHO_PREFIX=2",
+        ] {
+            let error = read(line).unwrap_err().to_string();
+            assert!(error.contains("its own line"), "{error}");
+            assert!(!error.contains("sixteen"), "{error}");
+        }
+        let near = read("X=1 # WEBSOCKET_PORT=1\nECHO_PREFIX=PORT=1").unwrap();
+        assert_eq!(near.get("ECHO_PREFIX"), Some("PORT=1"));
     }
 
     #[test]
