@@ -124,6 +124,7 @@ pub use settings::{
 };
 pub use text::{
     names::{MAX_NAME, NAME_RULE, folded, name},
+    secrets::{may_be_secret, shown_path},
     writer::{BackgroundWriter, WriterStep},
 };
 pub use tls::{

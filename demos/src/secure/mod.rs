@@ -15,7 +15,7 @@ use zcomm_core::{
     PemError, Result, Server, Trust, xray::Xray,
 };
 
-use crate::pages::SECURE_PAGE;
+use crate::{command_line, pages::SECURE_PAGE};
 
 /// Lesson 3: a WebSocket over TLS.
 #[derive(Parser)]
@@ -46,7 +46,7 @@ impl Arguments {
     /// Reads the command line. Exits if the command line is wrong or asks for help.
     #[must_use]
     pub fn read() -> Arguments {
-        Arguments::parse()
+        command_line()
     }
 
     /// Returns the options to connect to `url`. The client trusts the authorities of this

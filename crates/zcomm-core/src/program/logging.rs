@@ -31,6 +31,7 @@ use crate::{
         parse::xray,
         zenv::{Settings, no_color},
     },
+    text::secrets::HIDDEN,
     text::writer::{BackgroundWriter, WriterStep},
     xray::Form,
 };
@@ -72,6 +73,10 @@ pub(crate) fn init() -> Logs {
         .with_filter(filter.and(FilterFn::new(may_be_shown)));
     let first = tracing::subscriber::set_global_default(registry().with(layer)).is_ok();
     if first && !understood {
+        let wanted = match settings.is_secret("RUST_LOG", wanted) {
+            true => HIDDEN,
+            false => wanted,
+        };
         tracing::warn!(
             "RUST_LOG={wanted:?} is not understood: showing info; try RUST_LOG=debug, or error, warn, \
              info, trace"

@@ -22,9 +22,11 @@ use std::{
 use crate::{
     access::token::DEMO_TOKEN,
     error::{Error, Result},
-    protocol::message::excerpt,
     settings::{lines::lines, table::SETTINGS},
-    text::shown::printable,
+    text::{
+        secrets::{HIDDEN, SHORTEST_TOKEN, may_be_secret, names_secret},
+        shown::printable,
+    },
 };
 
 /// The name of the settings file, in the working directory.
@@ -65,6 +67,20 @@ impl Settings {
     /// The value of a setting with its spaces.
     pub(crate) fn get_exact(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
+    }
+
+    /// Whether an error must not show this value of a setting.
+    pub(crate) fn is_secret(&self, name: &str, value: &str) -> bool {
+        // A shorter secret is not looked for: other texts contain it by chance.
+        names_secret(name) || may_be_secret(value) || self.contains_secret(value, 4)
+    }
+
+    /// Whether a text contains a secret of the settings that has at least this many bytes.
+    pub(crate) fn contains_secret(&self, text: &str, least: usize) -> bool {
+        let settings = self.values.iter();
+        let secrets = settings.filter(|(name, _)| names_secret(name));
+        let mut words = secrets.flat_map(|(_, value)| value.split([',', ':']).map(str::trim));
+        words.any(|word| word.len() >= least && text.contains(word))
     }
 
     /// Every name that starts with `prefix`, in upper or lower case: `websocket_port` is not a
@@ -135,11 +151,8 @@ impl Settings {
                 continue;
             }
             // The text after `=`, or an argument that is not an option, could be a secret.
-            let option = if option.starts_with('-') {
-                option
-            } else {
-                "…"
-            };
+            let plain = option.starts_with('-') && option.len() < SHORTEST_TOKEN;
+            let option = if plain { option } else { "…" };
             self.argument.get_or_insert_with(|| printable(option));
         }
     }
@@ -189,20 +202,24 @@ fn second_setting(value: &str) -> Option<&'static str> {
     SETTINGS.iter().map(|known| known.name).find(is_inside)
 }
 
-/// The start of a line, for an error; `…` if the line may contain a secret.
-fn shown(line: &str) -> &str {
+/// A line, for an error; `***` replaces a value or a line that may be a secret.
+fn shown(line: &str) -> String {
     let lone_word = !line.contains([' ', '=']);
-    match names_secret(line) || lone_word {
-        true => "…",
-        false => excerpt(line),
+    match line.split_once('=') {
+        Some((name, value)) if is_name(name) => {
+            let secret = names_secret(name) || may_be_secret(value);
+            format!("{name}={}", if secret { HIDDEN } else { value })
+        }
+        None if !may_be_secret(line) && !lone_word => line.to_owned(),
+        _ => HIDDEN.to_owned(),
     }
 }
 
-/// Whether a name or a line seems to contain a secret, even if the name has a typing error.
-fn names_secret(text: &str) -> bool {
-    let upper = text.to_ascii_uppercase();
-    let mut words = ["TOK", "SECRET", "PASS", "-----BEGIN"].iter();
-    words.any(|word| upper.contains(word))
+/// Whether a text looks like the name of a setting, and not like a token that ends with `=`.
+fn is_name(text: &str) -> bool {
+    let upper = text.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let long_name = upper && text.contains('_') && text.len() <= 40;
+    long_name || text.len() < SHORTEST_TOKEN
 }
 
 fn broken(file: &Path, line: Option<usize>, reason: String) -> Error {

@@ -11,9 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::text::secrets::shown_path;
+
 /// A file with a certificate or a key cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {reason}", file.display())]
+#[error("{}: {reason}", shown_path(file))]
 pub struct PemError {
     /// The path of the file.
     pub file: PathBuf,
