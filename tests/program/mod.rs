@@ -1,3 +1,4 @@
 //! What a program prints.
 
+mod links;
 mod secrets;
