@@ -196,6 +196,71 @@ async fn c06_a_misspelt_name_gets_a_warning_with_the_right_one() {
 }
 
 #[tokio::test]
+async fn c06_every_unknown_name_in_the_file_gets_a_warning() {
+    let lines = "PORT=1\nECHO_PREFX=x\nRUST_LOGG=info\nwebsocket_token=whatever\nLEVEL=1\n";
+    let folder = folder("c06_file", lines);
+    let mut demo = demo!("1_websocket_server").folder(folder).start().await;
+    for warning in [
+        "unknown setting PORT: did you mean WEBSOCKET_PORT?",
+        "unknown setting ECHO_PREFX: did you mean ECHO_PREFIX?",
+        "unknown setting RUST_LOGG: did you mean RUST_LOG?",
+        "unknown setting websocket_token: did you mean WEBSOCKET_TOKEN?",
+        "unknown setting LEVEL: .zEnv.example lists all settings",
+    ] {
+        demo.says(warning).await;
+    }
+    assert!(!demo.output().contains("whatever"));
+}
+
+#[tokio::test]
+async fn c06_a_similar_name_in_the_environment_gets_a_warning_and_others_get_none() {
+    let mut demo = demo!("1_websocket_server")
+        .env("PORT", "9000")
+        .env("Echo_Prefix", "x")
+        .env("LOG_LEVEL", "info")
+        .start()
+        .await;
+    demo.says("unknown setting PORT: did you mean WEBSOCKET_PORT?")
+        .await;
+    demo.says("unknown setting Echo_Prefix: did you mean ECHO_PREFIX?")
+        .await;
+    demo.says("pages that may connect").await;
+    assert!(!demo.output().contains("LOG_LEVEL"), "{}", demo.output());
+}
+
+/// A file that is there is read, or it stops the program: its settings may protect the server.
+#[cfg(unix)]
+#[tokio::test]
+async fn c04_a_link_without_its_file_stops_the_program() {
+    let place = crate::harness::folder("c04_link");
+    let link = place.join(".zEnv");
+    std::fs::remove_file(&link).ok(); // of an earlier run
+    std::os::unix::fs::symlink("missing/settings", &link).unwrap();
+    let (code, output) = demo!("2_websocket_echo").folder(&place).fails().await;
+    assert_eq!(code, Some(78), "{output}");
+    assert!(
+        output.contains(".zEnv: is a link to a missing file"),
+        "{output}"
+    );
+    // Near miss: a link to a file is a file.
+    let target = folder("c04_target", "ECHO_PREFIX=linked\n").join(".zEnv");
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(target, &link).unwrap();
+    let demo = demo!("2_websocket_echo").folder(&place).start().await;
+    let mut client = Client::connect(demo.url()).await;
+    client.say("!").await;
+    assert_eq!(client.hear_text().await, "linked!");
+}
+
+#[tokio::test]
+async fn c04_a_file_with_a_similar_name_gets_a_warning() {
+    let place = crate::harness::folder("c04_txt");
+    std::fs::write(place.join(".zEnv.txt"), "WEBSOCKET_REQUIRE_AUTH=on").unwrap();
+    let mut demo = demo!("2_websocket_echo").folder(place).start().await;
+    demo.says(".zEnv.txt is not read: rename it to .zEnv").await;
+}
+
+#[tokio::test]
 async fn c07_a_star_is_not_an_origin() {
     let start = demo!("1_websocket_server").env("WEBSOCKET_ALLOWED_ORIGINS", "*");
     let (code, output) = start.fails().await;

@@ -15,7 +15,7 @@
 //! This is the only file that reads the environment.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
@@ -40,6 +40,8 @@ const MAX_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     values: BTreeMap<String, String>,
+    /// The names in the file.
+    in_file: BTreeSet<String>,
     /// The file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
     /// Whether the file contains a secret. The course's public token is not a secret.
@@ -85,32 +87,42 @@ impl Settings {
         words.any(|word| word.len() >= least && text.contains(word))
     }
 
-    /// Every name that starts with `prefix`, in upper or lower case. `websocket_port` is not a
-    /// setting, but a user who writes this name means a setting.
-    pub(crate) fn names(&self, prefix: &'static str) -> impl Iterator<Item = &str> {
-        let known = move |name: &&str| name.to_ascii_uppercase().starts_with(prefix);
-        self.values.keys().map(String::as_str).filter(known)
+    /// Every name of the file and of the environment.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// Whether a name is in the file.
+    pub(crate) fn is_in_file(&self, name: &str) -> bool {
+        self.in_file.contains(name)
     }
 
     fn load_file(&mut self, path: &Path) -> Result<()> {
         let unreadable = |error: io::Error| broken(path, None, format!("cannot be read: {error}"));
         let file = match std::fs::metadata(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return match path.symlink_metadata() {
+                    Ok(_) => Err(broken(path, None, "is a link to a missing file".into())),
+                    Err(_) => Ok(self.warnings.extend(other_name(path))),
+                };
+            }
             file => file.map_err(unreadable)?,
         };
         if !file.is_file() || file.len() > MAX_BYTES {
-            let reason = format!("is not a file of at most {MAX_BYTES} bytes");
+            let kind = if file.is_dir() { " but a folder" } else { "" };
+            let reason = format!("is not a file of at most {MAX_BYTES} bytes{kind}");
             return Err(broken(path, None, reason));
         }
         self.read_file(path, &std::fs::read(path).map_err(unreadable)?)
     }
 
-    fn read_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn read_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
         let lines = lines(bytes).map_err(|(line, reason)| broken(path, line, reason))?;
         for (number, line) in (1..).zip(lines) {
             let pair = read_line(line).map_err(|why| broken(path, Some(number), why))?;
             let Some((name, value)) = pair else { continue };
             self.secret_in_file |= names_secret(&name) && !["", DEMO_TOKEN].contains(&value.trim());
+            self.in_file.insert(name.clone());
             let twice = self.values.insert(name.clone(), value).is_some();
             if twice && !self.warnings.iter().any(|known| known.starts_with(&name)) {
                 self.warnings.push(format!(
@@ -218,8 +230,18 @@ fn shown(line: &str) -> String {
     }
 }
 
+/// A warning if the folder of the missing settings file has a file with a similar name. Windows
+/// hides the ending `.txt`.
+fn other_name(missing: &Path) -> Option<String> {
+    let names = [".zEnv.txt", ".zenv", ".ZENV", ".Zenv", "zEnv", "zEnv.txt"];
+    let mut others = names.iter().map(|name| missing.with_file_name(name));
+    let other = others.find(|other| other.is_file())?;
+    let (other, name) = (other.display(), missing.display());
+    Some(format!("{other} is not read: rename it to {name}"))
+}
+
 /// Whether a text looks like the name of a setting, and not like a token that ends with `=`.
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let upper = text.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     let long_name = upper && text.contains('_') && text.len() <= 40;
     long_name || text.len() < SHORTEST_TOKEN
