@@ -12,7 +12,7 @@ use clap::Parser;
 use tracing::info;
 use zcomm_core::{
     Certificate, Config, ConnectOptions, Connection, DevelopmentCa, Identity, LOOPBACK_NAMES,
-    PemError, Result, Server, Trust, xray::Xray,
+    PemError, Result, Server, Trust, first_comment, settings_list, xray::Xray,
 };
 
 use crate::{command_line, pages::SECURE_PAGE};
@@ -21,6 +21,8 @@ use crate::{command_line, pages::SECURE_PAGE};
 #[derive(Parser)]
 #[command(
     version,
+    long_about = first_comment(include_str!("../bin/3_websocket_secure.rs")),
+    after_long_help = settings_list(),
     after_help = "Without a URL, the lesson starts its own server, connects to it, shows connections that must fail, and keeps serving."
 )]
 pub struct Arguments {
