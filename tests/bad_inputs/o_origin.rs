@@ -578,7 +578,7 @@ async fn o14_a_name_without_a_port_means_the_port_of_the_server_and_the_refusal_
         assert_eq!(answer.status, status, "{listed}, {host}");
         let says = answer
             .body
-            .contains("board.local:80 an address without a port");
+            .contains("with :80 (with TLS :443) if the address has no port");
         assert_eq!(says, !accepted, "{answer:?}");
     }
 }

@@ -101,10 +101,11 @@ impl Settings {
         let unreadable = |error: io::Error| broken(path, None, format!("cannot be read: {error}"));
         let file = match std::fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return match path.symlink_metadata() {
-                    Ok(_) => Err(broken(path, None, "is a link to a missing file".into())),
-                    Err(_) => Ok(self.warnings.extend(other_name(path))),
-                };
+                if path.is_symlink() {
+                    return Err(broken(path, None, "is a link to a missing file".into()));
+                }
+                self.warnings.extend(other_name(path));
+                return Ok(());
             }
             file => file.map_err(unreadable)?,
         };

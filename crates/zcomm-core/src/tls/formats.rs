@@ -111,7 +111,6 @@ fn other_format(formats: &[Format], bytes: &[u8]) -> Option<(&'static str, &'sta
 
 /// The reason and the command for a binary file: text in UTF-16, or DER (X.690).
 fn binary(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
     let utf16 = bytes.starts_with(&[0xff, 0xfe])
         || bytes.starts_with(&[0xfe, 0xff])
         || bytes.starts_with(b"-\0")
@@ -125,12 +124,15 @@ fn binary(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
                        -deststoretype PKCS12 && openssl pkcs12 -in new.p12 -nodes -out new.pem";
         return Some(("is a key store of Java", command));
     }
-    if bytes.first() != Some(&0x30) {
-        return None;
-    }
+    (bytes.first() == Some(&0x30)).then(|| der(bytes))
+}
+
+/// The reason and the command for a file in DER, which begins with a sequence (0x30).
+fn der(bytes: &[u8]) -> (&'static str, &'static str) {
+    const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
     if X509Certificate::from_der(bytes).is_ok() {
         let command = "openssl x509 -inform DER -in FILE -out new.pem";
-        return Some(("is a certificate in binary form (DER)", command));
+        return ("is a certificate in binary form (DER)", command);
     }
     // The first fields of the outer sequence, after its tag and its length.
     let fields = match bytes.get(1) {
@@ -138,7 +140,7 @@ fn binary(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         _ => bytes.get(2..),
     };
     let fields = fields.unwrap_or_default();
-    Some(match fields {
+    match fields {
         [2, 1, 3, ..] => (
             "is PKCS#12 (.p12, .pfx): a certificate and its key, often with a password",
             "openssl pkcs12 -in FILE -nodes -out new.pem",
@@ -155,7 +157,7 @@ fn binary(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
             "is in binary form (DER), not PEM",
             "openssl pkey -inform DER -in FILE -out new.key",
         ),
-    })
+    }
 }
 
 /// Whether a password encrypts the key in a PEM text: PKCS#8, or the older format of OpenSSL.
