@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite::http::Uri;
 use url::{Host, ParseError, Position, Url};
 
 use crate::{
-    client::options::without_secrets, error::connect::ConnectError, text::shown::printable,
+    error::connect::ConnectError,
+    text::{secrets::without_secrets, shown::printable},
 };
 
 const NO_HOST: &str = "it has no host";
@@ -214,6 +215,10 @@ mod tests {
             "ws://host/?token=secret#x",
             "ws://host/#token=secret",
             "ws://user:secret@host/",
+            "ws://user:secret?x@host/",
+            "ws://user:secret#x@host/",
+            "user:secret?x@host/",
+            "ws://host:99999/&token=secret",
         ] {
             let error = Target::parse(url).map(|_| ()).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");
