@@ -27,13 +27,15 @@ pub(crate) struct Frames {
 struct CloseFrame {
     mask: [u8; 4],
     payload: Vec<u8>,
+    /// The length of the whole payload, at most 125 bytes (RFC 6455 section 5.5). The codec
+    /// refuses a longer Close frame.
+    length: usize,
 }
 
 impl CloseFrame {
-    /// Keeps the next bytes of the payload, without the mask. A control frame has at most 125
-    /// bytes of payload (RFC 6455 section 5.5); the codec refuses a longer one.
+    /// Keeps the next bytes of the payload, without the mask. Bytes of later frames are ignored.
     fn keep(&mut self, bytes: &[u8]) {
-        for byte in bytes.iter().take(125 - self.payload.len()) {
+        for byte in bytes.iter().take(self.length - self.payload.len()) {
             let mask = self.mask[self.payload.len() % 4];
             self.payload.push(byte ^ mask);
         }
@@ -51,6 +53,7 @@ impl Frames {
                     self.close = Some(Box::new(CloseFrame {
                         mask: header.mask().unwrap_or_default(),
                         payload: Vec::new(),
+                        length: header.length().min(125) as usize,
                     }));
                 }
                 // Skip other control frames: they may come between the fragments of a message,
@@ -116,7 +119,7 @@ mod tests {
             }
         }
         let mut frames = Frames::default();
-        frames.follow(&[0x88, 0]);
+        frames.follow(&[0x88, 0, 0x8a, 4, b'l', b'a', b's', b't']);
         assert_eq!(frames.close_reason(), CloseReason::without_code());
     }
 
