@@ -107,6 +107,7 @@ pub use metrics::figure::{Figure, FigureKind};
 pub use program::{
     exit::{program, report},
     shutdown::shutdown_signal,
+    signals::StopSignals,
 };
 pub use protocol::{
     close_reason::CloseReason,
