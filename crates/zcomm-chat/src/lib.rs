@@ -9,7 +9,7 @@
 //!
 //! The server and the client share only the messages.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod fault;
 
 pub mod envelope;

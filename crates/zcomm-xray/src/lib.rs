@@ -18,7 +18,7 @@
 //! directions, and `side` reads one direction. `frames` and `message` read frames. `head` and
 //! `secrets` read the handshake. `show` writes events as text.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod close_codes;
 mod secrets;
 mod splitter;

@@ -16,8 +16,9 @@ use crate::program::signals::StopSignals;
 /// Waits for a signal to stop: see [`StopSignals`]. A second signal ends the program with exit
 /// code 130.
 ///
-/// It catches signals as soon as it is called. The first poll would be too late: Ctrl-C could
-/// kill the program before it. Call it inside the tokio runtime.
+/// This function catches signals as soon as it is called, not only when the future is first
+/// polled. Otherwise, Ctrl-C before the first poll would kill the program. Call this function
+/// inside the tokio runtime.
 pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
     let signals = StopSignals::new();
     async move {

@@ -11,7 +11,7 @@
 //!
 //! In production, a public authority signs the certificates, and a scheduled job renews them.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod files;
 mod quote;
 

@@ -11,7 +11,7 @@
 //! [`pump`] for each direction and a [`watchdog`]. A pump has a [`passage`], which finds
 //! [`frames`], [disturbs](mod@disturb) them and puts them into a [`delay_queue`].
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod frames;
 mod teller;
 mod units;

@@ -8,7 +8,7 @@
 //! In a pipe, the program handles each line of the input in the same way. The program ends when
 //! the server has confirmed all messages.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod commands;
 mod people;
 mod render;
