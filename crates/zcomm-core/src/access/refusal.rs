@@ -52,7 +52,7 @@ pub(crate) enum Refusal {
     Upgrade,
     /// 429: this client address has reached its limit of connections.
     AddressFull,
-    /// 429: this client address has sent too many wrong tokens.
+    /// 429: the token is wrong, and this client address has sent too many wrong tokens.
     TooManyWrongTokens,
     /// 503: the server has reached its limit of connections.
     Full,
@@ -124,7 +124,7 @@ impl Refusal {
             Refusal::AddressFull => row(429, "address_full", "too many connections from your address",
                 "close some, or raise WEBSOCKET_MAX_CONNECTIONS_PER_IP on the server"),
             Refusal::TooManyWrongTokens => row(429, "too_many_wrong_tokens", "too many wrong tokens from your address",
-                "wait some seconds, then try with the right one"),
+                "this token is wrong, too; the right one is accepted at any time, each wrong one now waits a second"),
             Refusal::Full => row(503, "full", "Maximum connections reached",
                 "try again in some seconds, or raise WEBSOCKET_MAX_CONNECTIONS on the server"),
             Refusal::HttpVersion => row(505, "http_version", "a WebSocket needs HTTP/1.1",

@@ -7,7 +7,7 @@
 
 use std::{
     convert::Infallible,
-    future::{poll_fn, ready},
+    future::poll_fn,
     sync::{Mutex, PoisonError},
 };
 
@@ -49,7 +49,11 @@ impl Router {
             let (response, guest) = self.answer(&request, accepted);
             *decided.lock().unwrap_or_else(PoisonError::into_inner) =
                 (guest, self.watchable(&request));
-            ready(Ok::<_, Infallible>(response))
+            // Boxed, because hyper wants a future that it can move.
+            Box::pin(async move {
+                accepted.slot.pay_for_guesses().await;
+                Ok::<_, Infallible>(response)
+            })
         });
         let mut http = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
@@ -63,6 +67,8 @@ impl Router {
             log_broken(&error, &read_buf, accepted);
         }
         let (guest, attempt) = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Without this line, a client that hangs up would free its slot for the next guess.
+        accepted.slot.pay_for_guesses().await;
         let mut stream = self.watch(io.into_inner(), guest.as_ref(), attempt);
         let Some(guest) = guest else {
             linger(&mut stream).await;
