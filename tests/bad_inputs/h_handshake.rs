@@ -99,6 +99,71 @@ async fn h03_http_1_0_cannot_be_upgraded() {
     .await;
 }
 
+/// Probes of load balancers, `ab` and old proxies send HTTP/1.0, often without a host.
+#[tokio::test]
+async fn h03_a_plain_request_of_http_1_0_is_answered() {
+    survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {
+        let addr = demo.addr;
+        let old = |target: &str, host: &str| format!("GET {target} HTTP/1.0\r\n{host}\r\n");
+        let ours = format!("Host: {addr}\r\n");
+        for (target, host, status, body) in [
+            ("/healthz", "", 200, "ok\n"),
+            ("/healthz", ours.as_str(), 200, "ok\n"),
+            ("/", &ours, 200, "<!DOCTYPE html>"),
+            ("/", "", 200, "<!DOCTYPE html>"),
+            ("/stats", "", 200, "{\"clients\":1"),
+            ("/why?attempt=0123456789abcdef", "", 404, "404 no refusal"),
+            ("/metrics", &ours, 200, "# HELP"),
+            // Without a name, the server cannot know that the request is for this machine.
+            ("/metrics", "", 403, "403 these figures are private"),
+            ("/healthz", "Host: evil.example\r\n", 403, "403 the Host"),
+            ("/ws", &ours, 505, "505 a WebSocket needs HTTP/1.1"),
+            ("/nothing", &ours, 404, "404 nothing"),
+        ] {
+            let response = ask(addr, old(target, host)).await;
+            assert_eq!(response.status, status, "{target} {host}");
+            let start = response.body.get(..body.len()).unwrap_or_default();
+            assert!(start.eq_ignore_ascii_case(body), "{target}: {response:?}");
+            // The connection ends with the body, so an old client needs no length.
+            assert_eq!(response.header("connection"), Some("close"), "{target}");
+        }
+        let absolute = format!("GET http://evil.example/healthz HTTP/1.0\r\n{ours}\r\n");
+        assert_eq!(ask(addr, absolute).await.status, 403);
+        let two = old("/healthz", &ours.repeat(2));
+        assert_eq!(ask(addr, two).await.status, 400);
+        // A WebSocket still needs HTTP/1.1, also for a client that names no host.
+        let host = format!("Host: {addr}\r\n");
+        let handshake = handshake(addr, "/", "").replace("HTTP/1.1", "HTTP/1.0");
+        for request in [handshake.clone(), handshake.replace(&host, "")] {
+            refused(addr, request, 505).await;
+        }
+    })
+    .await;
+}
+
+/// `curl --http2` and Java's HTTP client offer HTTP/2 with each plain request.
+#[tokio::test]
+async fn h11_a_plain_request_that_offers_another_protocol_is_answered() {
+    survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {
+        let addr = demo.addr;
+        for offer in [
+            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+            "Connection: Upgrade\r\nUpgrade: TLS/1.2\r\n",
+        ] {
+            for (target, status) in [("/", 200), ("/healthz", 200), ("/stats", 200), ("/ws", 426)] {
+                let request = format!("GET {target} HTTP/1.1\r\nHost: {addr}\r\n{offer}\r\n");
+                assert_eq!(ask(addr, request).await.status, status, "{target} {offer}");
+            }
+        }
+        // The near miss: a request that offers both asks for a WebSocket.
+        let both = handshake(addr, "/", "Upgrade: h2c\r\n");
+        let mut raw = Raw::connect(addr).await;
+        raw.send(both.as_bytes()).await;
+        assert_eq!(raw.head().await.status, 101);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn h04_an_http_2_preface_is_named_in_the_log() {
     survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {

@@ -120,7 +120,8 @@ impl Gate {
         peer: SocketAddr,
         slot: &Slot,
     ) -> Result<(), Refusal> {
-        let named_here = request.host.as_ref().is_ok_and(Authority::is_loopback);
+        let host = request.host.as_ref().ok().and_then(Option::as_ref);
+        let named_here = host.is_some_and(Authority::is_loopback);
         if peer.ip().to_canonical().is_loopback() && named_here && !request.is_forwarded() {
             return Ok(());
         }
@@ -138,13 +139,17 @@ impl Gate {
     }
 
     /// Checks what every request needs, for a page or a WebSocket: valid HTTP and a known host.
+    /// A request of HTTP/1.0 may leave out the host.
     pub(crate) fn check_host(
         &self,
         request: &Request<'_>,
         local: SocketAddr,
     ) -> Result<(), Refusal> {
         let host = request.host.as_ref().map_err(|refusal| *refusal)?;
-        match self.answers_for(host, local) {
+        match host
+            .as_ref()
+            .is_none_or(|host| self.answers_for(host, local))
+        {
             true => Ok(()),
             false => Err(Refusal::Host),
         }
@@ -175,8 +180,8 @@ impl Gate {
 
     /// Whether a page of this origin may connect. The server's own pages may always connect.
     pub(crate) fn allows_origin(&self, origin: &Origin, request: &Request<'_>) -> bool {
-        let host = request.host.as_ref();
-        if host.is_ok_and(|host| origin.is_page_of(host, self.tls)) {
+        let host = request.host.as_ref().ok().and_then(Option::as_ref);
+        if host.is_some_and(|host| origin.is_page_of(host, self.tls)) {
             return true;
         }
         match &self.origins {

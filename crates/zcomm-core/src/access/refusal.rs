@@ -56,7 +56,7 @@ pub(crate) enum Refusal {
     TooManyWrongTokens,
     /// 503: the server has reached its limit of connections.
     Full,
-    /// 505: HTTP/1.0 cannot be upgraded.
+    /// 505: an HTTP/1.0 request cannot be upgraded.
     HttpVersion,
 }
 
@@ -128,7 +128,7 @@ impl Refusal {
             Refusal::Full => row(503, "full", "Maximum connections reached",
                 "try again in some seconds, or raise WEBSOCKET_MAX_CONNECTIONS on the server"),
             Refusal::HttpVersion => row(505, "http_version", "a WebSocket needs HTTP/1.1",
-                "the opening handshake is described in RFC 6455 section 4.1"),
+                "send HTTP/1.1; a proxy in front may need a setting for it (nginx: proxy_http_version 1.1;)"),
         }
     }
 }
