@@ -13,8 +13,8 @@ use zcomm_core::{
 use super::{survives, survives_with};
 use crate::demo;
 use crate::harness::{
-    Client, Raw, Running, Start, certificates, echo, folder, frame, handshake, identity, serve,
-    soon, speak_tls, write_secret,
+    Client, Raw, Running, Start, ask, certificates, echo, folder, frame, handshake, identity,
+    serve, soon, speak_tls, write_secret,
 };
 
 fn tls() -> Config {
@@ -43,18 +43,48 @@ async fn refusal_of(pair: &PemPair) -> ConnectError {
     refusal(&serve(config, echo).await.url()).await
 }
 
+/// A TLS alert would be an empty page in a browser. RFC 2817 section 4.2 has a status for it.
 #[tokio::test]
-async fn s01_plain_http_on_the_tls_port_gets_an_alert_and_a_line_in_the_log() {
+async fn s01_plain_http_on_the_tls_port_is_426_and_a_line_in_the_log() {
     let mut demo = demo!("2_websocket_echo").tls().start().await;
-    let mut raw = Raw::connect(demo.addr).await;
-    raw.send(handshake(demo.addr, "/", "").as_bytes()).await;
-    // An alert (21) of TLS 1.2 (3.3), two bytes: fatal (2), decode error (50).
-    assert_eq!(raw.rest().await, [21, 3, 3, 0, 2, 2, 50]);
-    demo.says("plain HTTP on the TLS port").await;
+    let attempt = "0123456789abcdef";
+    let plain = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", demo.addr);
+    for request in [
+        handshake(demo.addr, &format!("/?attempt={attempt}"), ""),
+        plain("/"),
+        plain("/healthz"),
+        plain("/").replace("HTTP/1.1", "HTTP/1.0"),
+    ] {
+        let response = super::refused(demo.addr, request, 426).await;
+        assert_eq!(response.header("upgrade"), Some("TLS/1.2"));
+        assert!(response.body.contains("https://"), "{response:?}");
+    }
+    // A page that was opened by http:// asks there for the reason.
+    let why = ask(demo.addr, plain(&format!("/why?attempt={attempt}"))).await;
+    assert_eq!(why.status, 200, "{why:?}");
+    assert!(why.body.contains("wss://"), "{why:?}");
+    let metrics = demo.get("/metrics").await.body;
+    let counted = "zcomm_refusals_total{reason=\"plain_on_tls\"} 4\n";
+    assert!(metrics.contains(counted), "{metrics}");
+    demo.says("this is plain HTTP, and this port speaks TLS")
+        .await;
     demo.says(&format!("use wss://{}/", demo.addr)).await;
     let error = refusal(&demo.url().replace("wss", "ws")).await;
     assert!(matches!(error, ConnectError::SpeaksTls { .. }), "{error}");
     assert!(error.help().contains("wss://"), "{}", error.help());
+}
+
+#[tokio::test]
+async fn s01_what_is_neither_tls_nor_http_gets_an_alert_and_is_counted() {
+    let mut demo = demo!("2_websocket_echo").tls().start().await;
+    let mut raw = Raw::connect(demo.addr).await;
+    raw.send(&[0x7f; 64]).await;
+    // An alert (21) of TLS 1.2 (3.3), two bytes: fatal (2), decode error (50).
+    assert_eq!(raw.rest().await, [21, 3, 3, 0, 2, 2, 50]);
+    demo.says("this is not TLS, and this port speaks TLS").await;
+    let metrics = demo.get("/metrics").await.body;
+    let counted = "zcomm_refusals_total{reason=\"tls_failed\"} 1\n";
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[tokio::test]
@@ -64,8 +94,9 @@ async fn s02_h32_tls_on_the_plain_port_gets_a_line_in_the_log_and_a_sentence_in_
     assert!(matches!(error, ConnectError::NotTls { .. }), "{error}");
     assert!(error.to_string().contains("does not speak TLS"), "{error}");
     assert!(error.help().contains("use ws://"), "{}", error.help());
-    demo.says(&format!("this looks like TLS: use ws://{}/", demo.addr))
+    demo.says("this looks like TLS, and this port speaks plain WebSocket")
         .await;
+    demo.says(&format!("use ws://{}/", demo.addr)).await;
 }
 
 #[tokio::test]

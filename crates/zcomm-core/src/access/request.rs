@@ -95,6 +95,18 @@ impl<'a> Request<'a> {
     }
 }
 
+/// The attempt in the first line of a request that is not valid: `GET /?attempt=… HTTP/1.1`.
+pub(crate) fn attempt_in(head: &[u8]) -> Option<String> {
+    // Empty lines before a request are allowed (RFC 9112 section 2.2).
+    let line = head
+        .trim_ascii_start()
+        .split(|byte| *byte == b'\n')
+        .next()?;
+    let target = std::str::from_utf8(line).ok()?.split(' ').nth(1)?;
+    let (_, query) = target.split_once('?')?;
+    Query::parse(Some(query)).only("attempt").map(str::to_owned)
+}
+
 /// Checks the rules of HTTP. Returns the host in the request (RFC 9112 section 3.2).
 /// `None` for an HTTP/1.0 request without a host, as health checks of load balancers send it.
 /// Browsers never send HTTP/1.0, so such a request cannot be an attack by a page.

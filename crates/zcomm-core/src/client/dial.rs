@@ -12,10 +12,10 @@ use tokio_tungstenite::tungstenite::{
     Error as WireError,
     client::IntoClientRequest,
     error::{ProtocolError, SubProtocolError},
-    handshake::client::Request,
+    handshake::client::{Request, Response},
     http::{
         HeaderName, HeaderValue,
-        header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_EXTENSIONS},
+        header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_EXTENSIONS, UPGRADE},
     },
 };
 
@@ -200,6 +200,9 @@ impl Target {
                 Ok(speaks_tls) => speaks_tls,
                 Err(error) => self.not_websocket(&WireError::Io(error)),
             },
+            WireError::Http(response) if asks_for_tls(&response) => {
+                ConnectError::SpeaksTls { place }
+            }
             WireError::Http(response) => ConnectError::Http {
                 status: response.status().as_u16(),
                 reason: refusal_reason(&response, secrets),
@@ -219,4 +222,10 @@ impl Target {
             reason: printable(&reason.to_string()),
         }
     }
+}
+
+/// Whether the server says that it needs TLS on this port (RFC 2817 section 4.2).
+fn asks_for_tls(response: &Response) -> bool {
+    let upgrade = response.headers().get(UPGRADE);
+    response.status() == 426 && upgrade.is_some_and(|to| to.as_bytes().starts_with(b"TLS/"))
 }

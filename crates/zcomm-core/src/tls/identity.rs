@@ -173,7 +173,7 @@ pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<S
     let tls = error.get_ref().and_then(|error| error.downcast_ref());
     Some(match tls {
         Some(TlsError::InvalidMessage(InvalidMessage::InvalidContentType)) => format!(
-            "plain HTTP on the TLS port, or no TLS at all: use wss://{address}/ and https://{address}/"
+            "this is not TLS, and this port speaks TLS: use wss://{address}/ and https://{address}/"
         ),
         Some(TlsError::AlertReceived(alert)) => match alert {
             AlertDescription::UnknownCA => {
