@@ -3,8 +3,14 @@
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::rustls::{
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use zcomm_core::{
     ClientSocket, Config, ConnectError, DevelopmentCa, Distrust, Error, Identity, LOOPBACK_NAMES,
     PemPair, Trust,
@@ -702,4 +708,72 @@ fn run(program: &str, arguments: &[&str]) -> Option<String> {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     Some(said.into_owned())
+}
+
+/// A server whose certificate comes from two files, as a program's does.
+fn from_files(folder: &std::path::Path, pair: &PemPair) -> Config {
+    let (certificate, key) = (folder.join("server.pem"), folder.join("server.key"));
+    std::fs::write(&certificate, &pair.certificate).unwrap();
+    write_secret(&key, &pair.key);
+    Config {
+        tls: Some(Identity::from_files(&certificate, &key).unwrap()),
+        ..Config::default()
+    }
+}
+
+/// The certificate that a new connection gets, as PEM.
+async fn served(server: &Running) -> Vec<u8> {
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let stream = speak_tls(stream, server.addr).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+}
+
+fn der(pair: &PemPair) -> Vec<u8> {
+    CertificateDer::from_pem_slice(pair.certificate.as_bytes())
+        .unwrap()
+        .to_vec()
+}
+
+/// A timer writes the certificate and then its key, perhaps minutes later. Connections that are
+/// open are not disturbed: the witness of this row stays.
+#[tokio::test(start_paused = true)]
+async fn a_renewed_certificate_is_served_within_a_minute() {
+    let folder = folder("renewed");
+    let [old, new] = [(); 2].map(|()| certificates().ca.issue(&LOOPBACK_NAMES).unwrap());
+    survives(from_files(&folder, &old), async |server| {
+        assert_eq!(served(server).await, der(&old));
+        std::fs::write(folder.join("server.pem"), &new.certificate).unwrap();
+        tokio::time::sleep(Duration::from_secs(180)).await;
+        assert_eq!(served(server).await, der(&old), "its key is not there yet");
+        write_secret(&folder.join("server.key"), &new.key);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(served(server).await, der(&new));
+    })
+    .await;
+}
+
+/// Otherwise a mistake of the timer would end the service at once, and not in some weeks.
+#[tokio::test(start_paused = true)]
+async fn a_renewed_certificate_that_cannot_be_used_is_not_served() {
+    let folder = folder("renewed-badly");
+    let ca = &certificates().ca;
+    let [old, new] = [(); 2].map(|()| ca.issue(&LOOPBACK_NAMES).unwrap());
+    survives(from_files(&folder, &old), async |server| {
+        let expired = ca.issue_ending_in(&LOOPBACK_NAMES, -2).unwrap();
+        for (certificate, key) in [
+            (new.certificate.as_str(), expired.key.as_str()),
+            (&expired.certificate, &expired.key),
+            ("", ""),
+            (&new.certificate[..200], &new.key),
+        ] {
+            std::fs::write(folder.join("server.pem"), certificate).unwrap();
+            write_secret(&folder.join("server.key"), key);
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert_eq!(served(server).await, der(&old));
+        }
+        std::fs::write(folder.join("server.pem"), &new.certificate).unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(served(server).await, der(&new));
+    })
+    .await;
 }

@@ -24,7 +24,10 @@ use crate::{
     metrics::counters::TLS_FAILED,
     protocol::close_reason::CloseReason,
     settings::config::Config,
-    tls::identity::{Identity, why_not},
+    tls::{
+        identity::{Identity, why_not},
+        renewal::CurrentIdentity,
+    },
     wire::{codec::Wire, counted_tcp::CountedTcp, transport::Transport},
     xray::Direction,
 };
@@ -33,6 +36,8 @@ use crate::{
 pub(crate) struct ClientTasks {
     pub(crate) router: Router,
     pub(crate) config: Config,
+    /// The certificate for new connections. `None` without TLS.
+    pub(crate) identity: Option<CurrentIdentity>,
 }
 
 /// A connection after its 101. The sockets are boxed, so that this value needs little memory in
@@ -101,12 +106,11 @@ impl ClientTasks {
             deadline: since + self.config.handshake_timeout,
             plain_on_tls: false,
         };
-        let transport = match &self.config.tls {
+        let transport = match &self.identity {
             None => Transport::Plain(CountedTcp::new(stream)),
-            Some(identity) => self.secure(identity, stream, &accepted).await?,
+            Some(identity) => self.secure(&identity.get(), stream, &accepted).await?,
         };
-        accepted.plain_on_tls =
-            self.config.tls.is_some() && matches!(transport, Transport::Plain(_));
+        accepted.plain_on_tls = self.identity.is_some() && matches!(transport, Transport::Plain(_));
         let xray = self.config.xray.as_ref();
         let transport = transport.watched(xray, peer, Direction::ClientToServer);
         self.router.serve(transport, &accepted).await
