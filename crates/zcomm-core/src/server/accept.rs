@@ -81,7 +81,7 @@ impl Server {
             new_token = Some(text);
         }
         config.max_connections = descriptors::make_room(config.max_connections);
-        let listener = listen(addr)?;
+        let listener = listen(addr, config.max_connections)?;
         let local_addr = listener.local_addr()?;
         let router = router(&config, local_addr);
         Ok(Server {
