@@ -64,6 +64,10 @@ impl StopSignals {
     }
 }
 
+fn source(poll: impl FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send + 'static) -> Source {
+    Box::new(poll)
+}
+
 #[cfg(unix)]
 fn sources() -> io::Result<Vec<(u8, Source)>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -79,10 +83,7 @@ fn sources() -> io::Result<Vec<(u8, Source)>> {
     let mut sources = Vec::new();
     for (code, kind) in kinds {
         let mut signal = signal(kind)?;
-        sources.push((
-            code,
-            Box::new(move |context: &mut Context<'_>| signal.poll_recv(context)) as Source,
-        ));
+        sources.push((code, source(move |context| signal.poll_recv(context))));
     }
     Ok(sources)
 }
@@ -113,22 +114,19 @@ fn hangup_is_ignored() -> bool {
 #[cfg(windows)]
 fn sources() -> io::Result<Vec<(u8, Source)>> {
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
-    let (mut c, mut r#break, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+    let (mut interrupt, mut pause, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
     let (mut logoff, mut shutdown) = (ctrl_logoff()?, ctrl_shutdown()?);
     Ok(vec![
-        (INTERRUPT, Box::new(move |context| c.poll_recv(context))),
         (
             INTERRUPT,
-            Box::new(move |context| r#break.poll_recv(context)),
+            source(move |context| interrupt.poll_recv(context)),
         ),
-        (HANGUP, Box::new(move |context| close.poll_recv(context))),
+        (INTERRUPT, source(move |context| pause.poll_recv(context))),
+        (HANGUP, source(move |context| close.poll_recv(context))),
+        (TERMINATE, source(move |context| logoff.poll_recv(context))),
         (
             TERMINATE,
-            Box::new(move |context| logoff.poll_recv(context)),
-        ),
-        (
-            TERMINATE,
-            Box::new(move |context| shutdown.poll_recv(context)),
+            source(move |context| shutdown.poll_recv(context)),
         ),
     ])
 }
