@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::Command, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 use tokio_rustls::rustls::{
     crypto::CryptoProvider,
@@ -78,6 +78,21 @@ async fn s01_plain_http_on_the_tls_port_is_426_and_a_line_in_the_log() {
     let error = refusal(&demo.url().replace("wss", "ws")).await;
     assert!(matches!(error, ConnectError::SpeaksTls { .. }), "{error}");
     assert!(error.help().contains("wss://"), "{}", error.help());
+}
+
+/// Other servers with TLS answer plain HTTP with an alert; our client understands it, too.
+#[tokio::test]
+async fn s01_an_alert_tells_our_client_that_the_server_speaks_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        stream.write_all(&[21, 3, 3, 0, 2, 2, 50]).await.unwrap();
+        stream
+    };
+    let (error, _stream) = tokio::join!(refusal(&url), server);
+    assert!(matches!(error, ConnectError::SpeaksTls { .. }), "{error}");
 }
 
 #[tokio::test]
