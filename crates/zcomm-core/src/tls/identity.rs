@@ -34,6 +34,7 @@ use crate::tls::{
     development_ca::PemPair,
     error::{CertificateError, Result},
     files::Files,
+    formats::not_a_key,
     pem::{MAKE_CERTIFICATES, PemError, read_pem},
 };
 
@@ -64,7 +65,8 @@ impl Identity {
         let chain = Certificate::read_all(certificate)?;
         let pem = read_pem(key)?;
         let identity = Identity::new(chain, &pem);
-        let identity = identity.map_err(|reason| PemError::new(key, reason))?;
+        let identity = identity
+            .map_err(|reason| not_a_key(key, &pem).unwrap_or_else(|| PemError::new(key, reason)))?;
         Ok(Identity { files, ..identity })
     }
 
