@@ -135,21 +135,4 @@ mod tests {
             "{warning}"
         );
     }
-
-    /// Nobody accepts here, so every connection stays in the queue.
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn as_many_clients_as_may_connect_can_wait_in_the_queue() {
-        let wanted = 3000.min(system_limit().unwrap());
-        if crate::server::descriptors::raise_descriptor_limit(wanted + 100) < wanted + 100 {
-            return;
-        }
-        let listener = listen(([127, 0, 0, 1], 0).into(), wanted).unwrap();
-        let addr = listener.local_addr().unwrap();
-        // Above the queue, the second attempt of the kernel comes after one second.
-        let limit = Duration::from_millis(900);
-        let connect = |_| std::net::TcpStream::connect_timeout(&addr, limit).unwrap();
-        let waiting: Vec<_> = (0..wanted).map(connect).collect();
-        assert_eq!(waiting.len(), wanted);
-    }
 }
