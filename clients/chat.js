@@ -493,7 +493,7 @@ const talkTo = (name) => {
   show(talk);
 };
 const goTo = (typed) => {
-  const place = typed.normalize().trim(); // the server changes names in the same way
+  const place = typed.normalize().trim().replace(/ +/g, " "); // the server changes names in the same way
   if (!place) return;
   if (place.startsWith("@")) return place.length > 1 && talkTo(place.slice(1).trim());
   if (place === EVERYONE) return show(conversation("*"));

@@ -65,7 +65,7 @@ const TOKEN_HELP = "To fix it: open the link that the server printed, or type WE
 const HELP = {
   "Authentication required": TOKEN_HELP,
   "Invalid token": TOKEN_HELP,
-  "Bad name": "To fix it: choose a name of 1 to 32 visible characters without #.",
+  "Bad name": "To fix it: choose a name of 1 to 32 visible characters, without #, and not * or @ alone.",
   "Replaced by a new connection": "This session is open in another tab. Press Connect to use it here.",
   "Rate limit exceeded": "To fix it: send fewer messages, or raise WEBSOCKET_RATE_LIMIT on the server.",
 };

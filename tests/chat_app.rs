@@ -43,6 +43,24 @@ async fn the_first_message_is_a_welcome() {
 
 // Rooms and presence.
 
+/// `*` and `@` stand for the server's log and for the inbox in a gap. A room with such a name
+/// would move the positions of these logs, and a client would lose messages without a word.
+#[tokio::test]
+async fn a10_no_room_is_named_like_a_log_of_the_server() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    for room in ["*", "@", " @ "] {
+        ada.says("join", json!({"room": room})).await;
+        let error = ada.refused().await;
+        assert_eq!(
+            (&error["code"], &error["field"]),
+            (&json!("bad_name"), &json!("room"))
+        );
+        assert!(error["message"].as_str().unwrap().contains("not * or @"));
+    }
+    assert_eq!(ada.joins(json!({"room": "**"})).await["room"], "**");
+}
+
 #[tokio::test]
 async fn a_client_is_in_no_room_until_it_joins_one() {
     let chat = chat_app().start().await;
@@ -645,6 +663,8 @@ async fn a10_a_name_that_breaks_the_rule_ends_with_1008() {
         &long,
         &marks,
         "Ada%237",
+        "*",
+        "%40",
     ] {
         let url = format!("{}?token={CANARY}&name={name}", chat.url());
         let mut client = Client::connect(url).await;
