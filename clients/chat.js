@@ -521,7 +521,8 @@ element("entrance").addEventListener("submit", (event) => {
 });
 element("now").addEventListener("click", connect);
 element("disconnect").addEventListener("click", () => {
-  stop("closed", "Disconnected. Press Connect to return as the same user.");
+  stop("closed", "You have left the chat, and your name is free. Press Connect to return.");
+  me.positions.delete(INBOX); // a goodbye ends our session and its inbox
   element("connect").focus();
 });
 element("open").addEventListener("submit", (event) => {

@@ -33,6 +33,7 @@ use crate::{
     error::{Error, Result},
     hub::log::Hub,
     protocol::{close_reason::CloseReason, message::Message},
+    wire::codec::End,
 };
 
 /// One client, as its handler sees it. Dropping it closes the connection.
@@ -181,6 +182,15 @@ impl Connection {
     #[must_use]
     pub fn hurry(&self) -> Option<Duration> {
         self.socket.as_ref()?.until_half()
+    }
+
+    /// Calls `act` when the connection ends, before the Close frame is written. So a client that
+    /// has read the frame and connects again finds what `act` has changed. `act` must be fast. A
+    /// second call replaces the first one.
+    pub fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
+        if let Some(socket) = &mut self.socket {
+            socket.on_end(act);
+        }
     }
 
     /// Ends the connection with a code (RFC 6455 section 7.4) and a reason, which is cut to

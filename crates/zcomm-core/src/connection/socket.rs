@@ -50,6 +50,7 @@ pub(crate) struct Socket {
     /// Whether the codec contains output that the network has not accepted.
     unflushed: bool,
     end: Option<End>,
+    on_end: Option<Box<dyn FnOnce(&End) + Send>>,
 }
 
 impl Socket {
@@ -73,6 +74,15 @@ impl Socket {
             drained: false,
             unflushed: false,
             end: None,
+            on_end: None,
+        }
+    }
+
+    /// Calls `act` when the connection ends, or now if it has ended.
+    pub(crate) fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
+        match &self.end {
+            Some(end) => act(end),
+            None => self.on_end = Some(Box::new(act)),
         }
     }
 
@@ -313,6 +323,9 @@ impl Socket {
     fn end_with(&mut self, end: End) {
         self.recorder.ended(&end, &self.client.info);
         self.attached = None;
+        if let Some(act) = self.on_end.take() {
+            act(&end);
+        }
         self.wire.end(&end);
         self.end = Some(end);
     }
