@@ -557,7 +557,8 @@ element("composer").addEventListener("submit", (event) => {
 });
 // Enter sends, Shift+Enter makes a new line. While the user composes a word, e.g. in Japanese, Enter ends the word.
 element("message").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  // Safari ends the composition before this event, so isComposing is false. Then the key code is 229.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   element("composer").requestSubmit();
 });

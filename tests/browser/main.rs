@@ -175,6 +175,9 @@ fn main() -> ExitCode {
         the_page_retries_at_once_when_it_is_visible_again
         a_connection_that_falls_silent_is_replaced
         a_bad_name_is_refused
+        a_room_cannot_be_named_like_a_log
+        an_enter_that_ends_a_composition_sends_nothing
+        a_goodbye_frees_the_name
         a_session_that_moved_to_another_tab_is_not_taken_back
         a_reload_knows_what_was_read
         a_gap_is_always_shown
