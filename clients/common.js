@@ -45,35 +45,26 @@ const tokenField = (damaged) => {
   return fill;
 };
 
-// ---- Close codes (RFC 6455, section 7.4.1). No server sends 1005, 1006 or 1015: the browser sets them.
-const CODES = {
-  1000: "normal closure",
-  1001: "the server is shutting down",
-  1002: "protocol error: a frame broke the rules",
-  1003: "the server does not accept this kind of data",
-  1005: "the Close frame had no code",
-  1006: "no Close frame arrived",
-  1007: "the text was not valid UTF-8",
-  1008: "refused by the server's policy",
-  1009: "the message was too big (WEBSOCKET_MAX_MESSAGE_BYTES on the server)",
-  1011: "the server had an error",
-  1012: "the server is restarting: try again soon",
-  1013: "the server is overloaded: try again later",
-  1015: "the TLS handshake failed",
-};
+// ---- Close codes: close_codes.js has the table.
 const TOKEN_HELP = "To fix it: open the link that the server printed, or type WEBSOCKET_TOKEN from .zEnv into Token.";
-const HELP = {
-  "Authentication required": TOKEN_HELP,
-  "Invalid token": TOKEN_HELP,
-  "Bad name": "To fix it: choose a name of 1 to 32 visible characters, without #, and not * or @ alone.",
-  "Replaced by a new connection": "This session is open in another tab. Press Connect to use it here.",
-  "Rate limit exceeded": "To fix it: send fewer messages, or raise WEBSOCKET_RATE_LIMIT on the server.",
-};
+// A Map, because in a plain object the reason "constructor" would have a value.
+const HELP = new Map([
+  ["Authentication required", TOKEN_HELP],
+  ["Invalid token", TOKEN_HELP],
+  ["Bad name", "To fix it: choose a name of 1 to 32 visible characters, without #, and not * or @ alone."],
+  ["Replaced by a new connection", "This session is open in another tab. Press Connect to use it here."],
+  ["Rate limit exceeded", "To fix it: send fewer messages, or raise WEBSOCKET_RATE_LIMIT on the server."],
+]);
 const explain = ({ code, reason }) => {
-  const meaning = CODES[code] ?? (code >= 3000 ? "a code of this application" : "an unknown code");
+  const other = code >= 4000 ? "a code of this application" : code >= 3000 ? "a code of a library" : "an unknown code";
+  const meaning = CLOSE_CODES.get(code)?.meaning ?? other;
   const sentence = reason ? `${code} — ${meaning} (${reason})` : `${code} — ${meaning}`;
-  return HELP[reason] ? `${sentence}. ${HELP[reason]}` : sentence;
+  return HELP.has(reason) ? `${sentence}. ${HELP.get(reason)}` : sentence;
 };
+
+// Returns whether a client connects again after this end. A code of an application (4000 to 4999) ends the conversation.
+// The network may be the cause of "Too slow", and it may get faster.
+const mayRetry = ({ code, reason }) => (code === 1008 && reason === "Too slow") || (CLOSE_CODES.get(code)?.retry ?? code < 4000);
 
 // ---- Why did a connection fail? The browser does not tell the page, but the server knows. Each attempt has a random
 // word in its address, `attempt`. The page sends this word to the server over HTTP and gets the reason.

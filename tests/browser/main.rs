@@ -10,6 +10,7 @@
 
 mod attacks;
 mod chat;
+mod closes;
 mod harness;
 #[path = "../xray/recorded.rs"]
 mod recorded;
@@ -26,6 +27,7 @@ use std::{
 
 use attacks::*;
 use chat::*;
+use closes::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
 use reqwest::Url;
@@ -184,6 +186,14 @@ fn main() -> ExitCode {
         the_chat_needs_only_a_keyboard
         the_chart_shows_messages_per_second
         the_chat_fits_a_phone_in_light_and_dark
+    );
+    tests!(
+        tools,
+        "file://",
+        Way::File,
+        the_page_comes_back_only_after_the_codes_of_the_table
+        the_page_comes_back_after_too_slow
+        the_waits_grow_although_each_connection_is_welcomed
     );
     // The attacks of part 6 of the course, against servers without a guard, and with one.
     tests!(

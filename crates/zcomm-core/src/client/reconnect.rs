@@ -5,7 +5,7 @@
 //! an event.
 //!
 //! It does *not* connect again after a refusal (close 1008, HTTP 401 or 403), to a server whose
-//! certificate it does not trust, or after a normal close. A client that repeats refused
+//! certificate it does not trust, after a normal close, or after a code of the application. A client that repeats refused
 //! requests for ever acts like an attacker.
 //!
 //! ```no_run
@@ -37,6 +37,7 @@ use crate::{
     protocol::{close_reason::CloseReason, message::Message},
     wire::codec::End,
 };
+use zcomm_xray::CloseCode;
 
 /// After a connection of at least this duration, the range of delays starts at 0.5 s again.
 const STABLE: Duration = Duration::from_secs(10);
@@ -199,8 +200,8 @@ fn may_retry(error: &Error) -> bool {
     }
 }
 
-/// Whether to connect again after this end. RFC 6455 section 7.4.1 defines the codes. The
-/// application defines 4000 to 4999; the chat uses them to end a conversation.
+/// Whether to connect again after this end. The table of close codes decides; the pages read it
+/// too.
 fn may_reconnect(end: &End) -> bool {
     match end {
         End::Broken(_) => true,
@@ -209,9 +210,29 @@ fn may_reconnect(end: &End) -> bool {
         End::ByPeer(why) if why.code() == CloseReason::POLICY => {
             why.reason() == CloseReason::TOO_SLOW
         }
-        End::ByPeer(why) => !matches!(
-            why.code(),
-            CloseReason::NORMAL | 1002 | 1003 | 1007 | 1009 | 1010 | 4000..=4999
-        ),
+        End::ByPeer(why) => CloseCode::may_retry(why.code()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reason decides only after 1008, and there only one reason is different.
+    #[test]
+    fn a_client_comes_back_after_the_codes_of_the_table_and_after_too_slow() {
+        let by_peer =
+            |code, reason| may_reconnect(&End::ByPeer(CloseReason::received(code, reason)));
+        for known in zcomm_xray::CLOSE_CODES {
+            assert_eq!(by_peer(known.code, ""), known.retry, "{}", known.code);
+        }
+        assert!(by_peer(CloseReason::POLICY, "Too slow"));
+        for (code, reason) in [
+            (1008, "too slow"),
+            (1000, "Too slow"),
+            (1008, "Message too slow"),
+        ] {
+            assert!(!by_peer(code, reason), "{code} {reason}");
+        }
     }
 }
