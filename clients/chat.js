@@ -576,7 +576,7 @@ const start = () => {
     element("token").value = me.token;
   }
   takeToken();
-  if (!saved) return on.state("closed", "");
+  if (!saved) return on.state("closed", isStray ? strayHint() : "");
   me.token = element("token").value;
   for (const name of me.people) conversation("@", name);
   conversation("*");

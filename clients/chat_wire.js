@@ -193,6 +193,11 @@ const ended = async (ws, opened, event) => {
     return retry(`Closed: ${explain(event)}`);
   }
   reset();
+  if (wantsToken(event)) {
+    stop("refused", `Closed: ${explain(event)}`);
+    const advice = await tokenAdvice(ws);
+    return socket === null && on.state("refused", `Closed: ${explain(event)}. ${advice}`); // unless there is a newer one
+  }
   if (!mayRetry(event)) return stop([1000, 1005].includes(event.code) ? "closed" : "refused", `Closed: ${explain(event)}`);
   if (event.code !== 1006) return retry(`Closed: ${explain(event)}.`);
   // A connection that was open was not refused. So we plan a new attempt before we ask the server for the reason.

@@ -25,7 +25,7 @@ use crate::access::{
     refusal::{Refusal, RefuseBy},
     request::Request,
     slots::Slot,
-    token::Tokens,
+    token::{TokenPlace, Tokens},
 };
 
 /// What a server requires of its clients.
@@ -37,6 +37,7 @@ pub(crate) struct Gate {
     /// Host names from the settings that the server accepts, in addition to its addresses.
     pub(crate) hosts: Vec<Authority>,
     pub(crate) tokens: Tokens,
+    pub(crate) token_place: TokenPlace,
     /// Whether a client must send a token.
     pub(crate) require_auth: bool,
     pub(crate) refuse: RefuseBy,
@@ -132,7 +133,7 @@ impl Gate {
         }
         match self.check_token(request, slot) {
             Ok(_) => Ok(()),
-            Err(Refusal::TokenMissing) => Err(Refusal::NotForAll),
+            Err(Refusal::TokenMissing(_)) => Err(Refusal::NotForAll),
             Err(refusal) => Err(refusal),
         }
     }
@@ -193,13 +194,15 @@ impl Gate {
     /// Wrong tokens are counted per client address, in handshakes and in requests for figures.
     fn check_token(&self, request: &Request<'_>, slot: &Slot) -> Result<Option<String>, Refusal> {
         let token = request.token.as_ref().map_err(|refusal| *refusal)?;
-        let token = token.as_ref().ok_or(Refusal::TokenMissing)?;
+        let token = token
+            .as_ref()
+            .ok_or(Refusal::TokenMissing(self.token_place))?;
         if !slot.may_show_a_token() {
             return Err(Refusal::TooManyWrongTokens);
         }
         self.tokens.whose(token).ok_or_else(|| {
             slot.showed_a_wrong_token();
-            Refusal::TokenWrong
+            Refusal::TokenWrong(self.token_place)
         })
     }
 }

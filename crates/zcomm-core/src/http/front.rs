@@ -80,7 +80,7 @@ impl Router {
 fn log_broken(error: &hyper::Error, input: &[u8], accepted: &Accepted<'_>) {
     let Accepted { peer, local, .. } = accepted;
     let reason = if input.starts_with(&[0x16, 0x03]) {
-        format!("this looks like TLS: use ws://{local}/, this port speaks plain WebSocket")
+        format!("this looks like TLS: use ws://{local}/ - this port speaks plain WebSocket")
     } else if input.starts_with(b"PRI * HTTP/2.0") {
         "h2_preface: HTTP/2 is not supported: use HTTP/1.1".to_owned()
     } else if error.is_parse() || error.is_parse_too_large() {
