@@ -190,10 +190,10 @@ impl Connection {
 
     /// Calls `act` when the connection ends, before the Close frame is written. So a client that
     /// has read the frame and connects again finds what `act` has changed. `act` must be fast. A
-    /// second call replaces the first one.
+    /// second call replaces the first one. After the end, a call has no effect.
     pub fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
         if let Some(socket) = &mut self.socket {
-            socket.on_end(act);
+            socket.recorder.on_end(act);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Records the metrics of one connection, and logs its end.
+//! Records the metrics of one connection, logs its end, and tells the handler of its end.
 //!
 //! The delivery delay of a message is the time from its append to a log until a flush succeeds:
 //! then the network has accepted the message. One flush sends several messages. The oldest
@@ -20,6 +20,8 @@ pub(crate) struct Recorder {
     pub(crate) metrics: Arc<Metrics>,
     /// The append time of the oldest log entry that waits for a flush, if it is known.
     oldest: Option<Instant>,
+    /// What the handler wants to do at the end.
+    on_end: Option<Box<dyn FnOnce(&End) + Send>>,
 }
 
 impl Recorder {
@@ -27,7 +29,13 @@ impl Recorder {
         Recorder {
             metrics: Arc::clone(metrics),
             oldest: None,
+            on_end: None,
         }
+    }
+
+    /// Calls `act` when the connection ends.
+    pub(crate) fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
+        self.on_end = Some(Box::new(act));
     }
 
     /// Records a batch of log entries that is about to be written.
@@ -48,8 +56,8 @@ impl Recorder {
         }
     }
 
-    /// Records the end of a client's connection: one log line, and the metrics.
-    pub(crate) fn ended(&self, end: &End, client: &ClientInfo) {
+    /// Records the end of a client's connection: one log line, the metrics, and the handler.
+    pub(crate) fn ended(&mut self, end: &End, client: &ClientInfo) {
         let (id, peer) = (client.id, client.peer_addr);
         let (how, code, reason) = match end {
             End::ByPeer(why) => ("by the client", Some(why.code()), why.reason()),
@@ -58,5 +66,8 @@ impl Recorder {
         };
         tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed {how}");
         self.metrics.closed(end.code(), client.since.elapsed());
+        if let Some(act) = self.on_end.take() {
+            act(end);
+        }
     }
 }

@@ -36,7 +36,7 @@ use crate::{
 pub(crate) struct Socket {
     wire: Wire,
     pub(crate) client: Arc<Entry>,
-    recorder: Recorder,
+    pub(crate) recorder: Recorder,
     /// The client's place in the registry, and its cursors. `None` as soon as the connection has
     /// ended.
     attached: Option<(Membership, Subscriptions)>,
@@ -52,7 +52,6 @@ pub(crate) struct Socket {
     /// Whether the codec contains output that the network has not accepted.
     unflushed: bool,
     end: Option<End>,
-    on_end: Option<Box<dyn FnOnce(&End) + Send>>,
 }
 
 impl Socket {
@@ -76,15 +75,6 @@ impl Socket {
             drained: false,
             unflushed: false,
             end: None,
-            on_end: None,
-        }
-    }
-
-    /// Calls `act` when the connection ends, or now if it has ended.
-    pub(crate) fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
-        match &self.end {
-            Some(end) => act(end),
-            None => self.on_end = Some(Box::new(act)),
         }
     }
 
@@ -326,9 +316,6 @@ impl Socket {
     fn end_with(&mut self, end: End) {
         self.recorder.ended(&end, &self.client.info);
         self.attached = None;
-        if let Some(act) = self.on_end.take() {
-            act(&end);
-        }
         self.wire.end(&end);
         self.end = Some(end);
     }
