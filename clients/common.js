@@ -28,7 +28,7 @@ const ownServer = isServed && !isStray ? `${location.origin.replace("http", "ws"
 // For a page that an editor's web server serves: the server of the lesson does not know its origin.
 const strayHint = () => {
   const page = element("server").value.replace("ws", "http");
-  const own = `Open ${page} to get this page from the server of the lesson.`;
+  const own = `This page came from another web server. Open ${page} to get this page from the server of the lesson.`;
   return `${own} Or start that server with WEBSOCKET_ALLOWED_ORIGINS=${location.origin} to allow this page.`;
 };
 

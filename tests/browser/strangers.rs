@@ -162,8 +162,8 @@ pub async fn a_page_that_was_copied_alone_names_the_missing_files(scene: Scene) 
             .open_url(Url::from_file_path(&copy).unwrap().as_str())
             .await;
         for name in ["common.js", "style.css"] {
-            let words = format!("The file {name} is missing: copy the whole folder clients.");
-            page.until(&format!("document.body.innerText.includes('{words}')"))
+            let words = format!("/Missing: .*{name}.* Copy the whole folder clients/");
+            page.until(&format!("{words}.test(document.body.innerText)"))
                 .await;
         }
     }
