@@ -45,7 +45,7 @@ where
 async fn answer(mut stream: TcpStream, status: &str, mime: &str, body: Vec<u8>) {
     let mut request = [0; 8192];
     // The browser may have gone.
-    stream.read(&mut request).await.ok();
+    let _read = stream.read(&mut request).await.unwrap_or(0);
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {mime}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"

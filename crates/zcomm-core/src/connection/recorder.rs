@@ -15,13 +15,15 @@ use crate::{
     wire::codec::End,
 };
 
+/// What the handler wants to do at the end of its connection.
+type OnEnd = Box<dyn FnOnce(&End) + Send>;
+
 /// Records the events of one connection.
 pub(crate) struct Recorder {
     pub(crate) metrics: Arc<Metrics>,
     /// The append time of the oldest log entry that waits for a flush, if it is known.
     oldest: Option<Instant>,
-    /// What the handler wants to do at the end.
-    on_end: Option<Box<dyn FnOnce(&End) + Send>>,
+    on_end: Option<OnEnd>,
 }
 
 impl Recorder {
