@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust};
+use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust, shown_path};
 
 /// Options for the handshake.
 #[derive(Clone, Default, clap::Args)]
@@ -60,14 +60,15 @@ impl Handshake {
         // most 512 bytes.
         let mut text = String::new();
         let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
-        let token = text.lines().next().unwrap_or_default().trim();
+        let token = text.trim_start_matches('\u{feff}').trim_start();
+        let token = token.split(['\r', '\n']).next().unwrap_or_default().trim();
         let problem = match read {
             Err(error) => error.to_string(),
             Ok(_) if token.is_empty() => "the first line is empty".to_owned(),
             Ok(_) => return Ok(Some(token.to_owned())),
         };
         Err(Error::Ended {
-            what: format!("{}: {problem}", file.display()),
+            what: format!("{}: {problem}", shown_path(file)),
             help: Some("--token-file names a file whose first line is the token"),
         })
     }
