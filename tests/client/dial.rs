@@ -211,7 +211,7 @@ async fn the_close_code_decides_whether_it_connects_again() {
 async fn the_close_code_of_the_server_is_told_as_it_was_sent() {
     for (code, back) in [
         (1014_u16, true),
-        (3000, true),
+        (3001, true),
         (999, false),
         (1006, false),
         (2999, false),
