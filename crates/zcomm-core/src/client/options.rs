@@ -1,15 +1,16 @@
 //! How to connect: the address, the headers of the handshake, and the limits.
 //!
 //! A browser lets a page choose the address and the subprotocols only. A program chooses every
-//! header. So it can send a token in `Authorization` instead of in the address, which servers
-//! log. A program can also send any origin: the origin protects users of browsers, not the
-//! server.
+//! header. So a program can send a token in `Authorization`. This is safer than a token in the
+//! address, because servers log addresses. A program can also send any origin. So the origin
+//! protects users of browsers, but it does not protect the server from programs.
 //!
-//! [`ConnectOptions`] is a plain struct: `ConnectOptions { token: …, ..ConnectOptions::new(url, trust) }`.
+//! [`ConnectOptions`] is a plain struct. To change a default, write
+//! `ConnectOptions { token: …, ..ConnectOptions::new(url, trust) }`.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
-use crate::{tls::trust::Trust, xray::Xray};
+use crate::{text::secrets::without_secrets, tls::trust::Trust, xray::Xray};
 
 /// How to connect. [`ConnectOptions::new`] sets the defaults.
 #[derive(Clone)]
@@ -25,9 +26,11 @@ pub struct ConnectOptions {
     pub token: Option<String>,
     /// The value of the `Origin` header. A browser sends the origin of its page. Default: none.
     pub origin: Option<String>,
-    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9). Default: none.
+    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9). Each is one word,
+    /// and none is there twice. Default: none.
     pub protocols: Vec<String>,
-    /// More headers: name and value. Default: none.
+    /// More headers: name and value. `Host`, `Origin`, `Authorization` and the headers of the
+    /// handshake replace those that the client would send. Default: none.
     pub headers: Vec<(String, String)>,
     /// The largest message to receive, in bytes. Default: 1 MiB. A larger message ends the
     /// connection with 1009.
@@ -74,14 +77,9 @@ impl ConnectOptions {
     }
 }
 
-/// Removes possible secrets: a token after `?` or `#`, and a password before `@`.
-pub(crate) fn without_secrets(url: &str) -> &str {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    shown.rsplit_once('@').map_or(shown, |(_, host)| host)
-}
-
 impl fmt::Debug for ConnectOptions {
-    /// Does not show the token, the query and the headers, which may be secret.
+    /// Shows only the address without its query, because the query, the token and the headers
+    /// may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ConnectOptions({})", self.shown_url())
     }

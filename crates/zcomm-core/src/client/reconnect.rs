@@ -4,9 +4,10 @@
 //! [`Client`] connects, waits after each failure, and connects again. It reports each step as
 //! an event.
 //!
-//! It does *not* connect again after a refusal (close 1008, HTTP 401 or 403), to a server whose
-//! certificate it does not trust, or after a normal close. A client that repeats refused
-//! requests for ever acts like an attacker.
+//! The client does *not* connect again after a normal close, after a refusal (close 1008, HTTP
+//! 401 or 403), or after a close code of the application. It also does not connect again to a
+//! server whose certificate it does not trust. A client that repeats a refused request for ever
+//! acts like an attacker.
 //!
 //! ```no_run
 //! # use zcomm_core::{Client, ConnectOptions, Event, Result, Trust};
@@ -24,8 +25,9 @@
 //! # }
 //! ```
 //!
-//! A message that was sent just before a connection broke may have arrived or not. To find out,
-//! an application needs ids and acknowledgements in its own messages, as in the chat.
+//! A message that was sent just before a connection broke may have arrived or not. An
+//! application that must know this needs ids and acknowledgements in its own messages, as in the
+//! chat.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -37,6 +39,7 @@ use crate::{
     protocol::{close_reason::CloseReason, message::Message},
     wire::codec::End,
 };
+use zcomm_xray::CloseCode;
 
 /// After a connection of at least this duration, the range of delays starts at 0.5 s again.
 const STABLE: Duration = Duration::from_secs(10);
@@ -54,7 +57,7 @@ pub enum Event {
     Reconnecting {
         /// The delay.
         wait: Duration,
-        /// Why the last attempt failed; `None` after an open connection.
+        /// Why the last attempt failed; `None` if the connection was open before.
         why: Option<Error>,
     },
     /// The client does not connect again, because of this error of its last attempt. After a
@@ -89,12 +92,13 @@ impl Client {
         }
     }
 
-    /// The options for the next connection. The program may change them.
+    /// The options for the next connection. The program may change these options.
     pub fn options(&mut self) -> &mut ConnectOptions {
         &mut self.options
     }
 
-    /// Waits for the next event; `None` once the client does not connect again. Cancel-safe.
+    /// Waits for the next event; `None` once the client does not connect again. Cancel-safe:
+    /// dropping this call loses no event.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             match &mut self.state {
@@ -191,7 +195,8 @@ fn may_retry(error: &Error) -> bool {
             | ConnectError::Unreachable { .. }
             | ConnectError::Timeout { .. }
             | ConnectError::Tls { .. } => true,
-            // The server is busy now. Every other refusal would happen again.
+            // With these statuses, the server cannot answer for now. Every other refusal would
+            // happen again.
             ConnectError::Http { status, .. } => matches!(status, 408 | 429 | 500..=599),
             _ => false,
         },
@@ -199,19 +204,45 @@ fn may_retry(error: &Error) -> bool {
     }
 }
 
-/// Whether to connect again after this end. RFC 6455 section 7.4.1 defines the codes. The
-/// application defines 4000 to 4999; the chat uses them to end a conversation.
+/// Whether to connect again after a connection has ended like this. The table of close codes in
+/// `zcomm-xray` decides. The web pages use the same table.
 fn may_reconnect(end: &End) -> bool {
     match end {
         End::Broken(_) => true,
         End::ByUs(_) => false,
+        // Such a server breaks the protocol, as after 1002.
+        End::ByPeer(why) if why.is_forbidden() => false,
         // A slow network can cause "Too slow". Every other refusal would happen again.
         End::ByPeer(why) if why.code() == CloseReason::POLICY => {
             why.reason() == CloseReason::TOO_SLOW
         }
-        End::ByPeer(why) => !matches!(
-            why.code(),
-            CloseReason::NORMAL | 1002 | 1003 | 1007 | 1009 | 1010 | 4000..=4999
-        ),
+        End::ByPeer(why) => CloseCode::may_retry(why.code()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reason decides only after 1008, and there only one reason is different.
+    #[test]
+    fn a_client_comes_back_after_the_codes_of_the_table_and_after_too_slow() {
+        let by_peer =
+            |code, reason| may_reconnect(&End::ByPeer(CloseReason::received(code, reason)));
+        for known in zcomm_xray::CLOSE_CODES {
+            let back = match known.code {
+                1006 => may_reconnect(&End::Broken(String::new())),
+                code => by_peer(code, ""),
+            };
+            assert_eq!(back, known.retry, "{}", known.code);
+        }
+        assert!(by_peer(CloseReason::POLICY, "Too slow"));
+        for (code, reason) in [
+            (1008, "too slow"),
+            (1000, "Too slow"),
+            (1008, "Message too slow"),
+        ] {
+            assert!(!by_peer(code, reason), "{code} {reason}");
+        }
     }
 }

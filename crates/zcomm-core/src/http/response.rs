@@ -1,8 +1,8 @@
 //! HTTP responses: the 101, pages, and refusals.
 //!
-//! Every response is the last one on its connection. Caches must not store it, and browsers
-//! must not guess its type. A refusal has one line of text for people, and headers for
-//! programs.
+//! Every response is the last response on its connection. Caches must not store the response,
+//! and browsers must not guess its type. A refusal has one line of text for people, and headers
+//! for programs.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -54,6 +54,11 @@ pub(crate) fn refused(refusal: Refusal) -> Answer {
     match row.status {
         401 => set(header::WWW_AUTHENTICATE, "Bearer"),
         405 => set(header::ALLOW, "GET"),
+        // RFC 2817 section 4.2.
+        426 if refusal == Refusal::PlainOnTls => {
+            set(header::UPGRADE, "TLS/1.2");
+            set(header::CONNECTION, "Upgrade, close")
+        }
         426 => {
             set(header::UPGRADE, "websocket");
             set(header::SEC_WEBSOCKET_VERSION, "13");
@@ -72,7 +77,7 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     response
 }
 
-/// A JSON response. The line break at its end is for terminals.
+/// A JSON response. The line break at the end is for a terminal that shows the response.
 pub(crate) fn json(value: &impl Serialize) -> Answer {
     // This cannot fail: the value contains only numbers and constant texts.
     let mut body = serde_json::to_vec(value).unwrap_or_default();

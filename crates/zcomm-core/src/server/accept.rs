@@ -15,9 +15,10 @@ use crate::{
     access::{
         handshake::Gate,
         slots::Slots,
-        token::{DEMO_TOKEN, Token},
+        token::{DEMO_TOKEN, Token, TokenPlace},
         why::Why,
     },
+    client::options::ConnectOptions,
     clients::registry::Clients,
     connection::handle::Connection,
     error::{Error, Result},
@@ -35,6 +36,7 @@ use crate::{
         listener::{accept_failed, listen, may_complain, resolve},
     },
     settings::config::Config,
+    tls::{renewal::CurrentIdentity, trust::Trust},
 };
 
 /// A server that listens. It serves clients once [`run`](Server::run) is called.
@@ -42,20 +44,20 @@ pub struct Server {
     client_tasks: ClientTasks,
     listener: TcpListener,
     local_addr: SocketAddr,
-    /// The token, if the server made it for this run. The server shows it once.
+    /// The token, if the server made it for this run. The server shows this token once.
     new_token: Option<String>,
 }
 
 impl Server {
     /// Checks the settings against each other, then listens.
     ///
-    /// If authentication is required and no token is set, the server makes a random one.
+    /// If authentication is required and no token is set, the server makes a random token.
     ///
     /// # Errors
-    /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its
-    /// address. [`Error::Setting`] if the host is not found, or if other machines can reach the
-    /// address and the token is the public token of the course. [`Error::Io`] if the system has
-    /// no random bytes.
+    /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its address.
+    /// [`Error::Setting`] if the host is not found. [`Error::Setting`] also if other machines
+    /// can reach the address and the token is the public token of the course. [`Error::Io`] if
+    /// the system has no random bytes.
     pub async fn bind(mut config: Config) -> Result<Server> {
         let addr = resolve(&config).await?;
         let named = config.tokens.iter().map(|named| &named.token);
@@ -80,11 +82,18 @@ impl Server {
             new_token = Some(text);
         }
         config.max_connections = descriptors::make_room(config.max_connections);
-        let listener = listen(addr)?;
+        let listener = listen(addr, config.max_connections)?;
         let local_addr = listener.local_addr()?;
-        let router = router(&config, local_addr);
+        let mut router = router(&config, local_addr);
+        if new_token.is_some() {
+            router.gate.token_place = TokenPlace::Printed;
+        }
         Ok(Server {
-            client_tasks: ClientTasks { router, config },
+            client_tasks: ClientTasks {
+                router,
+                identity: config.tls.clone().map(CurrentIdentity::new),
+                config,
+            },
             listener,
             local_addr,
             new_token,
@@ -99,8 +108,8 @@ impl Server {
     }
 
     /// Sets the message for a client that missed a part of the server's log. `words` gets the
-    /// first and the last missed position. Call this before
-    /// [`hub`](Server::hub), because it replaces the log.
+    /// first and the last missed position. Call `gap_words` before [`hub`](Server::hub), because
+    /// `gap_words` replaces the log.
     #[must_use]
     pub fn gap_words(
         mut self,
@@ -111,9 +120,9 @@ impl Server {
         self
     }
 
-    /// Adds figures of the application to `/metrics`. Each request of `/metrics` calls
-    /// `figures` in the task of that client, so `figures` must be fast. Do not use the names of
-    /// the server's own figures.
+    /// Adds figures of the application to `/metrics`. Each request for `/metrics` calls
+    /// `figures` in the task that answers the request, so `figures` must be fast. Do not use the
+    /// names of the server's own figures.
     #[must_use]
     pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Server {
         self.client_tasks.router.figures = Some(Arc::new(figures));
@@ -121,15 +130,15 @@ impl Server {
     }
 
     /// Makes `/stats` as private as `/metrics`: only this machine and clients with a token may
-    /// read it. Without this call, every client that reaches the server may read `/stats`.
+    /// read `/stats`. Without this call, every client that reaches the server may read `/stats`.
     #[must_use]
     pub fn private_stats(mut self) -> Server {
         self.client_tasks.router.private_stats = true;
         self
     }
 
-    /// The address on which the server listens. If the setting was port 0, this is the real
-    /// port.
+    /// The address on which the server listens. If the setting was port 0, this address contains
+    /// the real port.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -140,6 +149,32 @@ impl Server {
     pub fn url(&self) -> String {
         let (scheme, _) = schemes(&self.client_tasks.config);
         format!("{scheme}://{}/", reached_from_here(self.local_addr))
+    }
+
+    /// The token that the server made for this run. `None` if the settings have a token, or if
+    /// clients need none.
+    #[must_use]
+    pub fn new_token(&self) -> Option<&str> {
+        self.new_token.as_deref()
+    }
+
+    /// The options with which this program itself connects to its server. If clients need a
+    /// token, the options have one that only this program knows.
+    ///
+    /// # Errors
+    /// When the operating system has no random bytes.
+    pub fn own_options(&mut self, trust: &Trust) -> Result<ConnectOptions> {
+        let gate = &mut self.client_tasks.router.gate;
+        let mut own = None;
+        if gate.require_auth {
+            let (token, text) = Token::random()?;
+            gate.tokens.own = Some(token);
+            own = Some(text);
+        }
+        Ok(ConnectOptions {
+            token: own,
+            ..ConnectOptions::new(self.url(), trust)
+        })
     }
 
     /// The connected clients. A clone stays valid while the server runs.
@@ -155,7 +190,7 @@ impl Server {
     }
 
     /// Serves until `shutdown` is ready. Calls `handler` once for each connection, each time in
-    /// a new task. Then closes every connection with 1001 and returns, after at most
+    /// a new task. To stop, closes every connection with 1001, and returns after at most
     /// [`stop_timeout`](Config::stop_timeout).
     ///
     /// If a handler returns an error or panics, only its own connection is closed, with 1011.
@@ -168,14 +203,22 @@ impl Server {
         F: Future<Output = Result<()>> + Send + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let ClientTasks { router, config } = &self.client_tasks;
+        let ClientTasks {
+            router,
+            config,
+            identity,
+        } = &self.client_tasks;
         if config.announce {
             let token = self.new_token.as_deref();
-            announce(config, self.local_addr, router.page, token);
+            announce(config, self.local_addr, router.page, token).await;
         }
         // Use a new task, because the thread of `main` wakes more slowly than the other threads.
-        // Use a `JoinSet`, because it ends the task when this future is dropped.
+        // Put the task into a `JoinSet`, so that the task ends when this future is dropped.
         let mut running = JoinSet::new();
+        if let Some(identity) = identity.clone() {
+            // This task never ends by itself.
+            running.spawn(identity.renew());
+        }
         running.spawn(self.accept_until(shutdown, Arc::new(handler)));
         match running.join_next().await {
             Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -191,7 +234,7 @@ impl Server {
     {
         let (stop, stopping) = watch::channel(false);
         let client_tasks = Arc::new(self.client_tasks);
-        let ClientTasks { router, config } = &*client_tasks;
+        let ClientTasks { router, config, .. } = &*client_tasks;
         let slots = Slots::new(config.max_connections, config.max_connections_per_ip);
         let mut tasks = JoinSet::new();
         let mut last_complaint = None;
@@ -254,6 +297,10 @@ fn router(config: &Config, bound: SocketAddr) -> Router {
             origins: config.allowed_origins.clone(),
             hosts: config.allowed_hosts.clone(),
             tokens: config.known_tokens(),
+            token_place: match config.token {
+                Some(_) => TokenPlace::Setting,
+                None => TokenPlace::Named,
+            },
             require_auth: config.require_auth,
             refuse: config.refuse,
             loopback: bound.ip().is_loopback(),

@@ -1,29 +1,33 @@
 //! The task of one client: handshake, conversation, closing handshake.
 //!
-//! Each part has a time limit. A failure in this task ends only this client. If a handler fails
-//! or panics, its connection is closed with 1011, and the server continues.
+//! Each handshake has a time limit. During the conversation, `connection/deadlines` detects a
+//! client that is gone or too slow. A failure in this task ends only this client. If a handler
+//! fails or panics, its connection is closed with 1011, and the server continues.
 
-use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::{
     net::TcpStream,
     sync::watch,
-    time::{Instant, timeout},
+    time::{Instant, timeout_at},
 };
 
 use crate::{
-    access::{handshake::Caller, slots::Slot},
+    access::{handshake::Caller, refusal::Refusal, slots::Slot},
     connection::{handle::Connection, socket::Socket},
     error::{Error, Result},
     http::{
         front::Upgraded,
         router::{Accepted, Guest, Router},
     },
-    metrics::counters::TIMEOUT,
+    metrics::counters::TLS_FAILED,
     protocol::close_reason::CloseReason,
     settings::config::Config,
-    tls::identity::why_not,
+    tls::{
+        identity::{Identity, why_not},
+        renewal::CurrentIdentity,
+    },
     wire::{codec::Wire, counted_tcp::CountedTcp, transport::Transport},
     xray::Direction,
 };
@@ -32,14 +36,17 @@ use crate::{
 pub(crate) struct ClientTasks {
     pub(crate) router: Router,
     pub(crate) config: Config,
+    /// The certificate for new connections. `None` without TLS.
+    pub(crate) identity: Option<CurrentIdentity>,
 }
 
-/// A connection after its 101. Boxed: the task of an idle client keeps two pointers.
+/// A connection after its 101. The sockets are boxed, so that this value needs little memory in
+/// the task of each client.
 enum Entered {
     Client(Box<Socket>, Caller),
     /// A page that reads the X-ray of its other connection.
     Viewer(Box<Socket>),
-    /// To be closed with this reason.
+    /// A connection to close with this reason.
     Refused(Box<Wire>, CloseReason),
 }
 
@@ -62,14 +69,7 @@ impl ClientTasks {
             self.enter(upgraded, peer)
         });
         let entered = tokio::select! {
-            done = timeout(self.config.handshake_timeout, handshake) => match done {
-                Ok(entered) => entered,
-                Err(_) => {
-                    self.router.metrics.refusals.add(TIMEOUT);
-                    tracing::info!(%peer, reason = "handshake_timeout", "handshake.rejected");
-                    None
-                }
-            },
+            entered = handshake => entered,
             _ = stopping.wait_for(|stop| *stop) => None,
         };
         drop(stopping);
@@ -88,8 +88,8 @@ impl ClientTasks {
     /// Opens the WebSocket on a TCP connection: TLS if it is configured, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
         let since = Instant::now();
-        // Send small messages at once. Nagle's algorithm would delay them to make larger
-        // packets, but the codec already puts messages together.
+        // Send small messages at once. Nagle's algorithm would delay small messages to make
+        // larger packets, but the codec already puts messages together.
         let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
         let local = match ready {
             Ok(local) => local,
@@ -98,33 +98,60 @@ impl ClientTasks {
                 return None;
             }
         };
-        let tcp = CountedTcp::new(stream);
-        let transport = match &self.config.tls {
-            None => Transport::Plain(tcp),
-            Some(identity) => match identity.accept(tcp).await {
-                Ok(stream) => Transport::Tls(Box::new(stream.into())),
-                Err(error) => {
-                    match why_not(&error, local) {
-                        Some(reason) => tracing::info!(%peer, reason, "handshake.rejected"),
-                        None => tracing::debug!(%peer, %error, "the client left"),
-                    }
-                    return None;
-                }
-            },
-        };
-        let xray = self.config.xray.as_ref();
-        let transport = transport.watched(xray, peer, Direction::ClientToServer);
-        let accepted = Accepted {
+        let mut accepted = Accepted {
             peer,
             local,
             slot,
             since,
+            deadline: since + self.config.handshake_timeout,
+            plain_on_tls: false,
         };
+        let transport = match &self.identity {
+            None => Transport::Plain(CountedTcp::new(stream)),
+            Some(identity) => self.secure(&identity.get(), stream, &accepted).await?,
+        };
+        accepted.plain_on_tls = self.identity.is_some() && matches!(transport, Transport::Plain(_));
+        let xray = self.config.xray.as_ref();
+        let transport = transport.watched(xray, peer, Direction::ClientToServer);
         self.router.serve(transport, &accepted).await
     }
 
-    /// Turns an upgraded connection into a socket. Not `async`: an `async fn` would keep memory
-    /// for the parts in every task.
+    /// Does the TLS handshake. A client that sends plain HTTP keeps its plain connection: the
+    /// router answers its request with the right address.
+    async fn secure(
+        &self,
+        identity: &Identity,
+        stream: TcpStream,
+        accepted: &Accepted<'_>,
+    ) -> Option<Transport> {
+        let handshake = async {
+            let mut first = [0];
+            // A request begins with the letters of its method, a TLS record never does.
+            if stream.peek(&mut first).await? == 1 && first[0].is_ascii_alphabetic() {
+                return Ok(Transport::Plain(CountedTcp::new(stream)));
+            }
+            let stream = identity.accept(CountedTcp::new(stream)).await?;
+            Ok(Transport::Tls(Box::new(stream.into())))
+        };
+        let Ok(handshake) = timeout_at(accepted.deadline, handshake).await else {
+            self.router.note_unread(Refusal::Timeout, None, accepted);
+            return None;
+        };
+        let why = |error: &io::Error| {
+            let peer = accepted.peer;
+            match why_not(error, accepted.local) {
+                Some(reason) => {
+                    self.router.metrics.refusals.add(TLS_FAILED);
+                    tracing::info!(%peer, reason, "handshake.rejected");
+                }
+                None => tracing::debug!(%peer, %error, "the client left"),
+            }
+        };
+        handshake.inspect_err(why).ok()
+    }
+
+    /// Turns an upgraded connection into a socket. This function is not `async`, because an
+    /// `async fn` would reserve memory for its variables in every task.
     fn enter(&self, upgraded: Upgraded, peer: SocketAddr) -> Option<Entered> {
         let config = &self.config;
         let (max_message, byte_rate) = (config.max_message_bytes, config.byte_rate());
@@ -179,7 +206,8 @@ impl ClientTasks {
     }
 }
 
-/// The handler of a viewer. It ignores messages from the page: the connection sends the log.
+/// The handler of a viewer. It ignores messages from the page. While it waits, the connection
+/// sends the entries of the log.
 async fn view(mut connection: Connection) -> Result<()> {
     while connection.recv().await.is_some() {}
     Ok(())

@@ -48,13 +48,18 @@ impl<'a> Output<'a> {
                 opening.addr
             ));
         }
+        self.handshake(&opening.request, &opening.response);
+    }
+
+    /// With `--verbose`, prints the lines of a handshake on stderr.
+    fn handshake(&self, request: &[String], response: &[String]) {
         if !self.arguments.verbose {
             return;
         }
-        for line in &opening.request {
+        for line in request {
             self.note(format!("> {line}"));
         }
-        for line in &opening.response {
+        for line in response {
             self.note(format!("< {line}"));
         }
     }
@@ -116,8 +121,13 @@ impl<'a> Output<'a> {
     }
 
     /// Prints an error in JSON mode. In the other modes, an error is printed when the command
-    /// ends.
+    /// ends. With `--verbose`, prints a handshake that the server has refused.
     pub(super) fn failed(&self, error: &Error) {
+        if let Error::Connect(error) = error
+            && let Some(exchange) = error.exchange()
+        {
+            self.handshake(&exchange.request, &exchange.response);
+        }
         if self.arguments.json {
             // If stdout is closed, ignore the error, because stderr still gets this error.
             self.event(&print::error(error)).ok();

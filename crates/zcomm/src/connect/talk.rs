@@ -7,14 +7,16 @@ use std::{
 };
 
 use tokio::time::Instant;
-use zcomm_core::{ClientSocket, CloseReason, End, Error, Message, Received, Result, Step};
+use zcomm_core::{
+    ClientSocket, CloseReason, End, Error, Message, Received, Result, Step, StopSignals,
+};
 
 use super::{arguments::Arguments, output::Output, pings::Pings};
 use crate::shared::{
     answers::{Answers, Patience},
     console::Console,
     input::Input,
-    run::{INTERRUPTED, Signals, until},
+    run::{INTERRUPTED, until},
 };
 
 /// The payload of the ping that is sent after the last line.
@@ -107,7 +109,7 @@ impl<'a> Talk<'a> {
     /// Runs until the connection has ended, or until the second signal.
     async fn until_the_end(&mut self) -> Result<()> {
         // Before the editor changes the terminal: a signal must not end the process now.
-        let mut signals = Signals::new()?;
+        let mut signals = StopSignals::new()?;
         self.console.ready(PROMPT);
         let interval = self.arguments.ping;
         let mut next_ping = interval.map(|interval| Instant::now() + interval);

@@ -1,17 +1,12 @@
-//! Runs a subcommand to its end, and watches for the signals that stop it.
+//! Runs a subcommand to its end.
 //!
 //! A subcommand runs in one thread. One thread is enough, because a subcommand mostly waits.
 
 use std::{
-    future::{Future, pending, poll_fn},
+    future::{Future, pending},
     io,
-    task::Poll,
 };
 
-#[cfg(unix)]
-use tokio::signal::unix::{Signal, SignalKind, signal};
-#[cfg(windows)]
-use tokio::signal::windows::CtrlC as Signal;
 use tokio::time::{Instant, sleep_until};
 
 /// The exit code after Ctrl-C: 128 plus 2, the number of SIGINT. Shells use the same code.
@@ -33,55 +28,4 @@ pub(crate) async fn until(time: Option<Instant>) {
         Some(time) => sleep_until(time).await,
         None => pending().await,
     }
-}
-
-/// The signals that ask a program to stop. The exit code of a signal is 128 plus its number.
-///
-/// A subcommand creates this value once, before its loop. A signal that arrives between two
-/// calls of [`next`](Self::next) is kept for the second call.
-pub(crate) struct Signals(Vec<(u8, Signal)>);
-
-impl Signals {
-    /// Watches for Ctrl-C and for the other signals that ask a program to stop, so that it can
-    /// send a Close frame and restore the terminal. After `nohup`, SIGHUP stays ignored.
-    pub(crate) fn new() -> io::Result<Signals> {
-        #[cfg(unix)]
-        let watched = {
-            let mut watched = vec![
-                (INTERRUPTED, signal(SignalKind::interrupt())?),
-                (143, signal(SignalKind::terminate())?),
-                // A user sends SIGQUIT with Ctrl-\ in a terminal.
-                (131, signal(SignalKind::quit())?),
-            ];
-            if !hangup_is_ignored() {
-                watched.push((129, signal(SignalKind::hangup())?));
-            }
-            watched
-        };
-        #[cfg(windows)]
-        let watched = vec![(INTERRUPTED, tokio::signal::windows::ctrl_c()?)];
-        Ok(Signals(watched))
-    }
-
-    /// Waits for the next signal and returns its exit code. A cancelled call loses no signal.
-    pub(crate) async fn next(&mut self) -> u8 {
-        poll_fn(|context| {
-            let mut signals = self.0.iter_mut();
-            let arrived = signals
-                .find_map(|(code, signal)| signal.poll_recv(context).is_ready().then_some(*code));
-            arrived.map_or(Poll::Pending, Poll::Ready)
-        })
-        .await
-    }
-}
-
-/// Whether the parent process ignores SIGHUP for this process, as `nohup` does. Only Linux says
-/// so in a file; on other systems, the answer is no.
-#[cfg(unix)]
-fn hangup_is_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // Bit 0 stands for signal 1, which is SIGHUP.
-    ignored.is_some_and(|mask| mask & 1 == 1)
 }

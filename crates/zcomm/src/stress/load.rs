@@ -25,6 +25,8 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
+use zcomm_core::StopSignals;
+
 use super::{
     lifecycle, pacer,
     report::Report,
@@ -34,7 +36,7 @@ use super::{
 };
 use crate::shared::{
     processes::{Usage, Watched},
-    run::{Signals, block_on},
+    run::block_on,
 };
 
 /// The time limit for opening all connections: `OPENING` plus the ramp-up, plus `OPENING_EACH`
@@ -51,7 +53,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs a load from the first handshake to the last Close frame.
 pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
-    tokio::spawn(watch_signals(Arc::clone(run), Signals::new()?));
+    tokio::spawn(watch_signals(Arc::clone(run), StopSignals::new()?));
     let mut director = Director {
         run,
         own: Watched::new([std::process::id()]),
@@ -84,7 +86,7 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
 }
 
 /// Ends the run early after a signal. A second signal ends the process at once.
-async fn watch_signals(run: Arc<Run>, mut signals: Signals) {
+async fn watch_signals(run: Arc<Run>, mut signals: StopSignals) {
     run.interrupted.store(signals.next().await, Relaxed);
     let code = signals.next().await;
     #[allow(clippy::disallowed_methods, reason = "a second signal means at once")]
