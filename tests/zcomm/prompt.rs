@@ -1,8 +1,9 @@
 //! `zcomm connect` at a terminal: a line editor, and nothing that controls the terminal.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use expectrl::{Expect, session::OsSession};
+use tokio::time::sleep;
 use zcomm_core::{Connection, Message, Result};
 
 use crate::{
@@ -35,6 +36,8 @@ async fn serve(mut connection: Connection) -> Result<()> {
             }
             text if text.contains("say ") => {
                 for number in 0..3 {
+                    // The user types in the meantime.
+                    sleep(Duration::from_millis(400)).await;
                     connection.send(format!("{text} {number}")).await?;
                 }
             }

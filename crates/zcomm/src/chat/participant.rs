@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fmt::Display, process::ExitCode, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use zcomm_chat::{
     ChatClient, ChatEvent,
     envelope::{Action, ClientMessage, LOBBY, ServerMessage},
@@ -47,8 +47,8 @@ pub(super) struct Participant {
     welcomed: bool,
     /// The help text for the end of the last connection.
     advice: Option<&'static str>,
-    /// When to read the input. `None` in a pipe before the welcome.
-    read_at: Option<Instant>,
+    /// When to read the input.
+    read_at: Instant,
     /// When to stop waiting for confirmations. Set at the end of the input.
     give_up_at: Option<Instant>,
     /// How long to stay after the end of a pipe. `None` after the user has left.
@@ -65,7 +65,10 @@ impl Participant {
         let patience = wait.map_or(Patience::Answers, Patience::Exactly);
         Participant {
             client,
-            read_at: screen.is_terminal().then(Instant::now),
+            read_at: match screen.is_terminal() {
+                true => Instant::now(),
+                false => Instant::now() + JOINED,
+            },
             screen,
             people: People::default(),
             room: room.to_owned(),
@@ -321,8 +324,7 @@ impl Participant {
             ServerMessage::Stats { .. } => self.answered(),
             // The first room is joined or refused, so the commands of a pipe can begin.
             ServerMessage::Joined { .. } | ServerMessage::Error(_) => {
-                let now = Instant::now();
-                self.read_at = self.read_at.map(|at| at.min(now));
+                self.read_at = self.read_at.min(Instant::now());
             }
             _ => {}
         }
@@ -332,7 +334,6 @@ impl Participant {
         match message {
             ServerMessage::Welcome { name, .. } => {
                 self.welcomed = true;
-                self.read_at.get_or_insert(Instant::now() + JOINED);
                 let name = visible(name);
                 self.note(format!("you are {name}; type /help for the commands"));
             }
@@ -380,8 +381,8 @@ impl Participant {
 }
 
 /// Waits until this time, and then for the next input.
-async fn read(screen: &mut Screen, at: Option<Instant>) -> Input<String> {
-    until(at).await;
+async fn read(screen: &mut Screen, at: Instant) -> Input<String> {
+    sleep_until(at).await;
     screen.input().await
 }
 
