@@ -39,6 +39,27 @@ async fn visits_its_own_server_and_shows_what_it_learned() {
     }
 }
 
+/// The lesson's own client needs a token, too. It has one that no other client knows, so it works
+/// with each way to set the tokens.
+#[tokio::test]
+async fn visits_its_own_server_also_when_clients_need_a_token() {
+    for (name, value) in [
+        ("WEBSOCKET_REFUSE", "close"),
+        ("WEBSOCKET_TOKEN", CANARY),
+        ("WEBSOCKET_TOKENS", "Alice:a-token-of-alice-alone"),
+    ] {
+        let lesson = demo!("3_websocket_secure").arguments(["--once"]);
+        let lesson = lesson
+            .env("WEBSOCKET_REQUIRE_AUTH", "true")
+            .env(name, value);
+        let (code, output) = lesson.fails().await;
+        assert_eq!(code, Some(0), "{output}");
+        assert!(output.contains("closed code=1000"), "{output}");
+        let is_made = name == "WEBSOCKET_REFUSE";
+        assert_eq!(output.contains("#token="), is_made, "{output}");
+    }
+}
+
 /// A client that trusts every certificate would pass a lesson that shows only what works.
 #[tokio::test]
 async fn shows_seven_servers_that_must_be_refused_and_why_each_is() {
@@ -50,7 +71,7 @@ async fn shows_seven_servers_that_must_be_refused_and_why_each_is() {
         "which is not trusted here",
         "it expired on 20",
         "it is for 127.0.0.2, not for 127.0.0.1",
-        "it is a certificate authority: it may sign a server's certificate, not be one",
+        "it is a certificate authority: it may sign a server's certificate, but a server cannot use it",
         "may not sign for all of its names (name constraints)",
         "the server speaks TLS at 127.0.0.1",
         "the server does not speak TLS at 127.0.0.1",
@@ -111,12 +132,16 @@ async fn visits_any_address_and_trusts_one_authority_more() {
 #[tokio::test]
 async fn a_plain_address_works_and_shows_no_tls() {
     let server = serve(Config::default(), echo).await;
-    let (code, output) = visit(&server.url()).fails().await;
-    assert_eq!(code, Some(0), "{output}");
-    assert!(
-        output.contains("received") && !output.contains("cipher"),
-        "{output}"
-    );
+    // An empty path is `/`, also before a query.
+    let without_path = format!("ws://{}?name=Ada", server.addr);
+    for url in [server.url(), without_path] {
+        let (code, output) = visit(&url).fails().await;
+        assert_eq!(code, Some(0), "{output}");
+        assert!(
+            output.contains("received") && !output.contains("cipher"),
+            "{output}"
+        );
+    }
 }
 
 /// Each failure: the program's error and its help.

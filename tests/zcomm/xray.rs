@@ -61,11 +61,13 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Proxy {
+        Proxy::start_at("127.0.0.1:0", folder, arguments)
+    }
+
+    fn start_at(listen: &str, folder: &Path, arguments: &[&str]) -> Proxy {
         let stdout = folder.join("stdout");
         let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
-        command
-            .args(["xray", "--listen", "127.0.0.1:0"])
-            .args(arguments);
+        command.args(["xray", "--listen", listen]).args(arguments);
         command.current_dir(folder).env_clear();
         command
             .stdout(File::create(&stdout).unwrap())
@@ -314,6 +316,13 @@ fn a_page_passes_and_its_address_is_printed() {
         assert!(through.starts_with("HTTP/1.1 "), "{through}");
         assert_eq!(through, get(&here, path), "{path}");
     }
+    // No client on this machine connects to 0.0.0.0 on every system.
+    let folder_of_all = folder("xray-page-all");
+    let proxy = Proxy::start_at("0.0.0.0:0", &folder_of_all, &[&server.url()]);
+    let link = format!("http://{}/\n", proxy.place);
+    assert!(proxy.place.starts_with("127.0.0.1:"), "{}", proxy.said);
+    assert!(proxy.said.contains(&link), "{}", proxy.said);
+    assert!(get(&proxy.place, "/").starts_with("HTTP/1.1 200"));
     // A server without a page has no address to open.
     let server = start(Config::default(), echo);
     let proxy = Proxy::start(&folder("xray-no-page"), &[&server.url()]);
@@ -369,9 +378,35 @@ fn the_proxy_decrypts_tls_of_a_trusted_server() {
         through.starts_with("HTTP/1.1 502") && through.contains("not trusted"),
         "{through}"
     );
-    // ws:// to a server that uses TLS.
+    // ws:// to a server that uses TLS: this one says so itself.
     let plain = Proxy::start(&folder, &[&format!("ws://{}/", server.addr)]);
     let through = answer(&plain.place, &plain.place, "");
+    assert!(
+        through.starts_with("HTTP/1.1 426") && through.contains("this port speaks TLS"),
+        "{through}"
+    );
+}
+
+/// Most servers with TLS answer plain HTTP with an alert, which is no answer for a browser.
+#[test]
+fn an_alert_of_tls_becomes_an_answer_in_words() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        // The proxy also connects at its start, to see whether there is a server.
+        for mut stream in listener.incoming().flatten() {
+            // Read the whole request: unread input would become a reset.
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                request.extend(byte);
+            }
+            // A fatal alert of TLS 1.2: decode error.
+            stream.write_all(&[21, 3, 3, 0, 2, 2, 50]).ok();
+        }
+    });
+    let proxy = Proxy::start(&folder("xray-alert"), &[&url]);
+    let through = answer(&proxy.place, &proxy.place, "");
     let reason = "the server speaks TLS at";
     assert!(
         through.starts_with("HTTP/1.1 502") && through.contains(reason),

@@ -21,15 +21,15 @@ use zcomm_core::{ClientSocket, CloseReason, ConnectOptions, Result, program, shu
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::read();
-    program(lesson(arguments)).await
+    program("", lesson(arguments)).await
 }
 
 async fn lesson(arguments: Arguments) -> Result<()> {
     if let Some(url) = &arguments.url {
         return visit(&arguments.options(url)?).await;
     }
-    let (server, trust) = own_server(&arguments).await?;
-    let options = ConnectOptions::new(server.url(), &trust);
+    let (mut server, trust) = own_server(&arguments).await?;
+    let options = server.own_options(&trust)?;
     let tour = async {
         let visited = visit(&options).await;
         gallery::show().await?;
