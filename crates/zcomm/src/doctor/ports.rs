@@ -8,12 +8,13 @@
 //! use the same port: one on all addresses, and one on `127.0.0.1`. So the check also reads
 //! the list of listening programs.
 //!
-//! It is not a problem if a lesson uses the port. The check recognizes a lesson by its name, or
-//! by its answer to `/healthz`.
+//! It is not a problem if a lesson uses the port. The check recognizes a lesson by its
+//! answer to `/healthz`.
 
 use std::{
     io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    sync::mpsc,
     time::Duration,
 };
 
@@ -32,6 +33,9 @@ use crate::shared::{
 /// The time limit for a request to `/healthz`, with its answer.
 const PROBE: Duration = Duration::from_secs(1);
 
+/// The time limit for the list of programs. With thousands of connections, Windows may need more.
+const LISTING: Duration = Duration::from_secs(3);
+
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
@@ -39,8 +43,7 @@ pub(super) fn check(port: u16) -> Finding {
     if port == 0 {
         return ok("WEBSOCKET_PORT=0: each server takes a free port");
     }
-    // If the system does not list the programs, `bind` still shows whether the port is free.
-    let known = listening_on(port).unwrap_or_default();
+    let known = known(port);
     match (state(V4, port, &known), state(V6, port, &known)) {
         (State::Forbidden, _) | (_, State::Forbidden) => {
             error("ports below 1024 need administrator rights on this system")
@@ -69,6 +72,15 @@ pub(super) fn check(port: u16) -> Finding {
                 .fix("on Linux: sudo ip link set lo up")
         }
     }
+}
+
+/// Returns the programs that listen on this port. If the system does not list them in time, `bind`
+/// still shows whether the port is free.
+fn known(port: u16) -> Vec<Listening> {
+    let (sender, list) = mpsc::channel();
+    std::thread::spawn(move || sender.send(listening_on(port)));
+    let list = list.recv_timeout(LISTING);
+    list.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 fn taken(port: u16, holders: &[Listening]) -> Finding {
