@@ -1,7 +1,7 @@
 //! S: TLS. How the server answers a faulty client, and how the client answers a faulty server.
 //! (s12 and s14 are also tested beside the code that decides them.)
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::rustls::crypto::CryptoProvider;
@@ -11,6 +11,7 @@ use zcomm_core::{
 };
 
 use super::{survives, survives_with};
+use crate::children;
 use crate::demo;
 use crate::harness::{
     Client, Raw, Running, Start, certificates, echo, folder, frame, handshake, identity, serve,
@@ -577,7 +578,7 @@ async fn s10_only_a_regular_file_is_read() {
     let (cert, key) = pair("s10_special");
     let fifo = key.with_file_name("fifo");
     std::fs::remove_file(&fifo).ok(); // of an earlier run
-    let made = Command::new("mkfifo").arg(&fifo).status();
+    let made = children::command("mkfifo").arg(&fifo).status();
     let mut files = vec![PathBuf::from("/dev/zero")];
     files.extend(made.is_ok().then_some(fifo));
     for file in files {
@@ -651,7 +652,7 @@ async fn s08_renegotiation_is_refused() {
 }
 
 fn installed(program: &str) -> bool {
-    let found = Command::new(program).arg("version").output().is_ok();
+    let found = children::command(program).arg("version").output().is_ok();
     #[allow(clippy::disallowed_methods, reason = "CI is no setting of ours")]
     let ci = std::env::var_os("CI").is_some_and(|value| value == "true");
     assert!(found || !ci, "{program} is missing, and CI=true");
@@ -664,7 +665,7 @@ fn run(program: &str, arguments: &[&str]) -> Option<String> {
         eprintln!("{program} is not installed: this part was not tried");
         return None;
     }
-    let output = Command::new(program)
+    let output = children::command(program)
         .args(arguments)
         .stdin(std::process::Stdio::null())
         .output()

@@ -24,6 +24,8 @@
 #![allow(unreachable_pub, reason = "a test program is not a library")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+#[path = "../children.rs"]
+mod children;
 mod close_codes;
 mod errors;
 mod form;

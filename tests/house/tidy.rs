@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::children;
+
 /// The top of the workspace.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -275,7 +277,7 @@ fn git_ignores_secrets() {
             "{name} is not ignored"
         );
     }
-    let mut git = std::process::Command::new("git");
+    let mut git = children::command("git");
     let git = git.args([
         "check-ignore",
         "certs/localhost.key",
