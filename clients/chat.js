@@ -1,7 +1,7 @@
 "use strict";
 // The page of the chat: shows what chat_wire.js receives. There are three kinds of conversation, each with its own log:
-// a room (#), a user (@, in private), and everyone (*). They are in a Map with the key kind + name, because in a plain
-// object no room could be named `__proto__`. Text from the network is added as plain text, never as HTML.
+// a room (#), a user (@, in private), and everyone (*). The conversations are in a Map with the key kind + name: in a
+// plain object, no room could be named `__proto__`. Text from the network is added as plain text, never as HTML.
 
 // ---- Users: a small square with the first letter of the name, in a colour that is calculated from the name.
 const tint = (name) => [...name].reduce((sum, letter) => (sum * 37 + letter.codePointAt(0)) % 8191, 11) % 6;
@@ -136,7 +136,7 @@ const keepEnd = (list, change, always) => {
 };
 const follow = () => current && !up.has(current.list) && toEnd(current.list);
 new ResizeObserver(follow).observe(element("logs"));
-// Messages that are not sent yet stay below all others.
+// Adds a line to a log. The lines of messages that are not sent yet stay below all other lines.
 const place = (list, line) => {
   const waiting = line.dataset.state === "sending" ? null : list.querySelector("[data-state=sending]");
   list.insertBefore(line, waiting);
@@ -225,7 +225,7 @@ const showMessage = (talk, message) => {
   talk.unread += 1;
   read();
 };
-// After a reload, we ask for old messages again. They do not count as unread.
+// After a reload, we ask for old messages again. Messages that the user has already read do not count as unread.
 const isRead = (talk, seq) => {
   const { read } = me.positions.get({ "#": talk.name, "@": INBOX, "*": EVERYONE }[talk.kind]) ?? {};
   return read !== undefined && BigInt(seq) <= BigInt(read);
@@ -244,7 +244,7 @@ const note = (talk, kind, text, topic = text) => {
   });
   return made;
 };
-// Adds a user to the note about users that joined or left, so that a class of 30 does not fill the log.
+// Adds a user to the note about users that joined or left, so that a class of 30 users fills one note, not the log.
 const notePresence = (talk, name, came) => {
   const last = [...talk.list.children].findLast((other) => other.dataset.state !== "sending");
   const moves = last?.moves ?? new Map();
@@ -444,7 +444,7 @@ const views = new Map(
   }),
 );
 let wanted = null; // the room to show when we have joined it
-let renamed = null; // the name that the server gave us instead, until a room shows it
+let renamed = null; // another name, given by the server; null after a room has shown it
 const becauseOf = (name) => (name.startsWith(me.wanted) ? "the name is taken" : "the name belongs to your token");
 
 on.message = (message) => {

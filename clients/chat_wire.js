@@ -5,7 +5,7 @@
 // Four ideas recover the messages after a broken connection:
 //   position  the server numbers the messages of each room; a client reconnects with the last number that it has seen
 //   gap       the server names the messages that it no longer has, and the page shows which ones are lost
-//   outbox    a message stays here until the server has it in its log; the client sends it again with the same id
+//   outbox    a message stays here until it is in the server's log; the client sends it again with the same id
 //   back-off  the delay before a new attempt is random, and its limit doubles; after a refusal there is no new attempt
 
 const on = {
@@ -135,7 +135,7 @@ const fail = (id, sentence) => {
   if (remove(id)) on.failed(id, sentence);
   flush();
 };
-// The server could not accept a request now. Later, we send all open requests again: repeating one does no harm.
+// The server cannot accept a request now. Later, we send all open requests again: repeating a request does no harm.
 const pause = (ms) => {
   inFlight = null;
   pausedUntil = performance.now() + ms;
@@ -161,7 +161,7 @@ let maxSilence = Infinity; // ms that the server may be silent
 const connect = () => {
   reset();
   socket?.close(1000, "Goodbye"); // the old socket may still be connecting
-  // A page cannot set a header on a WebSocket, so the token and the rest are in the address. wss encrypts it.
+  // A page cannot set a header on a WebSocket, so the token and the session are in the address. wss encrypts it.
   const url = new URL(me.server);
   url.hash = "";
   const position = (log) => me.positions.get(log)?.seq;
@@ -184,7 +184,7 @@ const transmit = (message) => {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 };
 
-// After these codes a new attempt would get the same answer: a wrong token, a session that is open in another tab …
+// Codes after which a new attempt would also fail, e.g. for a wrong token, or a session that is open in another tab.
 const FINAL = [1002, 1003, 1007, 1008, 1009, 4001];
 const isRefusal = ({ code, reason }) => FINAL.includes(code) && reason !== "Too slow"; // the network may get faster
 // Returns whether a refused handshake is final: only the HTTP statuses 429 and 503 mean "try again later".
@@ -198,7 +198,7 @@ const ended = async (ws, opened, event) => {
   reset();
   if (isRefusal(event)) return stop("refused", `Closed: ${explain(event)}`);
   if (event.code !== 1006) return retry(`Closed: ${explain(event)}.`);
-  // The server refuses only handshakes. So after an open connection, we plan a new attempt before we ask why.
+  // A connection that was open was not refused. So we plan a new attempt before we ask the server for the reason.
   if (opened) retry("The connection broke.");
   const { status, sentence } = await why(ws, opened);
   if (ws !== socket) return; // there is a newer connection
@@ -235,7 +235,7 @@ const stop = (state, sentence) => {
   on.state(state, sentence);
 };
 
-// The browser answers pings itself, and a page can neither see pings nor send them. So the server also sends heartbeat
+// The browser answers pings itself, and a page cannot receive or send pings. So the server also sends heartbeat
 // messages. If no message arrives in time, the page drops the connection and reconnects.
 const watch = () => {
   if (performance.now() > deadline) {
@@ -286,7 +286,7 @@ const leave = (room) => {
 };
 // Every client chooses its own message ids, so another client can use one of ours. So we also compare the client id.
 const isOurs = ({ id, client_id }) => me.numbers.includes(client_id) && me.sent.includes(id);
-// Returns a receiver for messages with a position. It shows each message once. Our own message also counts as its ack.
+// Returns a function that receives the messages of a log. It shows each message once. Our own message counts as an ack.
 const numbered = (log) => (message) => {
   const room = log ?? message.room;
   const { id, seq } = message;
@@ -295,7 +295,7 @@ const numbered = (log) => (message) => {
   if (isOurs(message) && remove(id)) on.settled(id);
   catchUp(room);
 };
-const CATCH_UP_LIMIT = 3000; // ms; after that we send, even if a message may then arrive twice
+const CATCH_UP_LIMIT = 3000; // ms; after this time we send to the room, even if a message may then arrive twice
 const targets = new Map(); // room → the position at which the room is ready
 const catchUp = (room) => {
   if (targets.has(room) && reached(room, targets.get(room))) makeReady(room);

@@ -104,8 +104,8 @@ const watch = (socket) => {
   const step = (sentence, kind) => {
     show(socket.readyState, sentence, kind);
     onState(socket.readyState);
-    // A disabled field loses the focus. After the server has closed, the log gets the focus. The Connect button would
-    // be wrong: a reader who is still typing would press it with a space.
+    // A disabled field loses the focus. After the server has closed the connection, the log gets the focus. The Connect
+    // button must not get the focus: a reader who is still typing would press the button with a space.
     if (document.activeElement !== document.body && !document.activeElement.disabled) return;
     if (socket.readyState === WebSocket.CLOSED) element(opened && !asked ? "log" : "connect").focus();
     if (socket.readyState !== WebSocket.OPEN) return;

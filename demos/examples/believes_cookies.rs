@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
-/// A real cookie is random. That would not help here: any page makes the browser send the cookie.
+/// A real cookie is random. But a random cookie would not help: the browser sends it for any page.
 const COOKIE: &str = "session=ada-is-logged-in";
 const ATTACK: &str = include_str!("../../docs/attacks/hijack.html");
 

@@ -5,7 +5,7 @@
 //! **The idea:** every connection ends sooner or later: a server restarts, a laptop sleeps.
 //! `Client` reports this as an event, waits a random time and connects again. The time is random
 //! so that the clients of a restarted server do not all reconnect at once. After a refusal,
-//! `Client` does not connect again: the server would refuse it again.
+//! `Client` does not connect again, because the server would refuse the new connection, too.
 //!
 //! - **Run** `cargo run --bin open_broadcast`, and in a second terminal
 //!   `cargo run --example callback_client`. To use another server:

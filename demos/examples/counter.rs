@@ -8,8 +8,8 @@
 //!
 //! - **Run** `cargo run --example counter`
 //! - **Watch** the counter with `cargo run --bin zcomm -- connect ws://127.0.0.1:8765/`
-//! - **Try** to type `{"type":"increment"}` there, in two terminals.
-//! - **In production** keep the number in a database: after a restart, this one is 0 again.
+//! - **Try** to run `zcomm connect` in two terminals, and type `{"type":"increment"}` in both.
+//! - **In production** keep the number in a database: after a restart, this number is 0 again.
 
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<()> {
-    // Tells a slow client that it missed values. Then the client gets the values still in the log.
+    // Tells a slow client that it missed values. Next, the client gets the values in the log.
     let gap = |_, _| Message::from(json!({"type": "gap"}).to_string());
     let counter = Arc::new(Counter {
         value: Mutex::new(0),
@@ -61,7 +61,7 @@ async fn count(mut connection: Connection, counter: Arc<Counter>) -> Result<()> 
             counter.change(step)?;
         } else {
             let error = json!({"type": "error", "message": "increment or decrement?"});
-            connection.send(error.to_string()).await?; // Only the sender gets this.
+            connection.send(error.to_string()).await?; // Only the sender gets the error.
         }
     }
     Ok(())

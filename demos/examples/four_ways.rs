@@ -38,7 +38,7 @@ const POLLS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(5
 type News = watch::Receiver<Vec<Instant>>;
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The requests and the pieces of news of one client, and the sum of the delays.
+/// The numbers of one client: its requests, its pieces of news, and the sum of their delays.
 #[derive(Default)]
 struct Received {
     requests: usize,
@@ -161,7 +161,7 @@ async fn serve_http(news: News) -> Result<SocketAddr> {
 }
 
 /// Answers the requests of one connection, one after the other. A real server limits the size
-/// and the time of a request. This server has only the clients of this program.
+/// and the time of a request. This server needs no limits: all its clients are in this program.
 async fn answer(stream: TcpStream, mut news: News) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);

@@ -44,7 +44,8 @@ pub enum ClientMessage {
     },
     /// Leaves a room.
     Leave { room: String },
-    /// A message to a room. If it has an `id`, the server sends an ack, and a resend is safe.
+    /// A message to a room. If the message has an `id`, the server sends an ack, and the client
+    /// can safely send the message again.
     Chat {
         room: String,
         text: String,
@@ -71,7 +72,7 @@ pub enum ClientMessage {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
-    /// A request without its own `type`. The `action` names it.
+    /// A request without its own `type`. The `action` names the request.
     Custom { action: Action },
 }
 
@@ -105,9 +106,9 @@ pub enum Action {
     reason = "the fields are those of the wire; the variant explains them"
 )]
 pub enum ServerMessage {
-    /// The first message on a connection. It has the client's name and id, the secret that
-    /// resumes its session, and the last positions in its inbox (`direct`) and in the server's
-    /// log (`broadcast`).
+    /// The first message on a connection. It has the client's name, the client's id and the
+    /// secret that resumes the session. `direct` is the last position in the client's inbox,
+    /// and `broadcast` is the last position in the server's log.
     Welcome {
         client_id: String,
         name: String,
@@ -118,8 +119,9 @@ pub enum ServerMessage {
         broadcast: Seq,
         heartbeat_seconds: u64,
     },
-    /// The client has joined a room. `seq` is the last position in the room. If `recovered` is
-    /// true, the server next sends exactly the `missed` messages that the client has not seen.
+    /// The client has joined a room. `seq` is the last position in the room. `missed` is the
+    /// number of messages that the client missed. If `recovered` is true, the server sends
+    /// exactly these messages next.
     Joined {
         room: String,
         epoch: String,
@@ -160,8 +162,8 @@ pub enum ServerMessage {
         to: String,
         text: String,
     },
-    /// The message with this id is in the log at `seq`. The server sends it to `recipients` other
-    /// clients.
+    /// The message with this id is in the log at `seq`. The server sends the message to
+    /// `recipients` other clients.
     Ack {
         id: String,
         seq: Seq,
@@ -200,7 +202,7 @@ pub enum ServerMessage {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
     },
-    /// The server is alive, and has `clients` connections.
+    /// The server is running, and has `clients` connections.
     Heartbeat { clients: usize },
     /// Figures about the server.
     Stats {
@@ -211,8 +213,8 @@ pub enum ServerMessage {
         uptime_seconds: u64,
     },
     /// The client will not get the messages `from` to `to`. `room` is `*` for the server's log
-    /// and `@` for the inbox. `to` is null if the log does not exist any more, so its end is
-    /// unknown.
+    /// and `@` for the inbox. `to` is null if the log does not exist any more, because the end of
+    /// the log is then unknown.
     Gap {
         room: String,
         epoch: String,

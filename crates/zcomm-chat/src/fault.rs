@@ -4,8 +4,8 @@
 //! the id of its message, if it had an id. The connection stays open, because learners make
 //! mistakes.
 //!
-//! In production, count faults by code. The counts show that a new version of a client is broken
-//! before its users complain.
+//! In production, count faults by code. Before users complain, the counts show that a new version
+//! of a client is broken.
 
 use serde::{Deserialize, Serialize};
 use zcomm_core::Error;
@@ -37,7 +37,7 @@ pub enum Code {
     BadJson,
     /// The message is not an object, or a `field` is missing, has another type or appears twice.
     BadMessage,
-    /// There is no such `type`.
+    /// The server does not know the `type` of the message.
     UnknownType,
     /// The `field` has no visible characters.
     Empty,
@@ -45,9 +45,9 @@ pub enum Code {
     TooLong,
     /// The `field` cannot be the name of a person or a room.
     BadName,
-    /// The client is not in that room.
+    /// The client is not in the room that the message names.
     NotJoined,
-    /// No session has that name.
+    /// No session has the name of the receiver.
     NoSuchUser,
     /// The client is in the maximum number of rooms, or the server has no space for a new room.
     TooManyRooms,
@@ -96,7 +96,7 @@ impl Fault {
     }
 }
 
-/// A log has only one error: the message is too large.
+/// A log can return only one error: the message is too large.
 impl From<Error> for Fault {
     fn from(_: Error) -> Fault {
         Fault::new(Code::Busy, "this message is too large for the log")

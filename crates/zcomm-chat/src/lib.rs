@@ -2,14 +2,14 @@
 //!
 //! - `envelope` defines all messages of both directions, as JSON. `parse` reads a client's
 //!   message. `fault` is the answer to a wrong message, and names the wrong field.
-//! - `server` has the rooms, the people and their sessions; `chat_app` runs it. Start with
-//!   `chat`, which lists the other files in reading order.
+//! - `server` has the rooms, the people and their sessions. The program `chat_app` runs the
+//!   server. Start with `chat`, which lists the other files in reading order.
 //! - `client` is [`ChatClient`]. It reconnects, resumes its session, and sends a message again
 //!   if no ack arrives. Start with `outbox` and `conversation`.
 //!
 //! The server and the client share only the messages.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod fault;
 
 pub mod envelope;

@@ -2,10 +2,10 @@
 //!
 //! A derived `Deserialize` of `ClientMessage` would accept an array (`["ping"]`) as a message,
 //! and would not name the wrong field. So the parser first reads all known fields, with any
-//! value. Then it checks them one by one, and a fault names the wrong field. A fault repeats no
-//! text of the client except an unknown type, shortened and without special characters.
+//! value. Then it checks the fields one by one, and a fault names the wrong field. A fault repeats
+//! only one text of the client: an unknown type, shortened and without special characters.
 //!
-//! These limits keep texts short for people. The connection limits the size of a message.
+//! The limits below keep texts short for people. The connection limits the size of a message.
 
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -123,8 +123,8 @@ fn not_json(error: &serde_json::Error) -> Fault {
     fault
 }
 
-/// [`Fields`] accepts any value. Its only error is a field that appears twice, and serde writes
-/// the name of that field between backticks.
+/// Makes the fault for a field that appears twice. [`Fields`] accepts any value, so this is its
+/// only error. serde writes the name of the field between backticks.
 fn repeated(error: &serde_json::Error) -> Fault {
     let words = error.to_string();
     let field = words.split('`').nth(1).unwrap_or_default();

@@ -8,17 +8,19 @@
 //!                        └──────────── cursor ◀───────────────┘
 //! ```
 //!
-//! **A broadcast is a log, a connection is a cursor.** The log stores a message once, and each
-//! client reads the log at its own speed. So a slow client delays no other client. The price: a
-//! slow client can lose the oldest messages, and the server tells it which ones. A client that
-//! accepts less than 64 KiB in 5 s is closed.
+//! **A broadcast is a log, a connection is a cursor.** The log stores a message once. A cursor
+//! is a position in the log, so each client reads the log at its own speed, and a slow client
+//! delays no other client. The price: a slow client can lose the oldest messages. The server
+//! then tells the client which messages are lost. A client must accept the data that waits for
+//! it, at least 64 KiB in 5 s. Otherwise the server closes the connection.
 //!
 //! **One task owns each socket.** No other task reads or writes the socket, so no lock is
-//! needed. The price: a handler that does not call [`Connection::recv`] again stops its own
-//! connection.
+//! needed. The price: the handler runs in this task, too. A handler that does not call
+//! [`Connection::recv`] again stops its own connection.
 //!
-//! **Refusing is a feature.** Every limit has a default. Every refusal says what to do next, and
-//! names the setting if a setting would change the answer.
+//! **Refusing is a feature.** Every limit has a default, and a client over a limit is refused.
+//! Every refusal says what to do next. It names the setting if a setting would change the
+//! answer.
 //!
 //! # Example
 //!
@@ -46,11 +48,11 @@
 //!
 //! # Reading order
 //!
-//! First `protocol`, `clients` and `hub` (the idea), `connection/handle` (what a handler uses),
-//! `access` (who may connect) and `server`. Then `connection/socket` (the task). Read the rest
-//! when you need it.
+//! Read `protocol`, `clients` and `hub` first, because they show the idea. Then read
+//! `connection/handle` (what a handler uses), `access` (who may connect), `server`, and
+//! `connection/socket` (the task). Read the other folders when you need them.
 
-// Each folder uses only folders listed before it. Blank lines stop rustfmt from sorting.
+// Each folder uses only folders listed before it. Blank lines stop rustfmt from sorting the list.
 mod text;
 
 mod protocol;

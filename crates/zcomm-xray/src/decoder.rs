@@ -16,8 +16,8 @@
 //! ```
 //!
 //! A decoder has no clock, no socket and no thread, so a recording gives the same events as the
-//! network. For each direction, it stores at most a head of 16 KiB, the first 4 KiB of a frame
-//! and the first 4 KiB of a message.
+//! network. For each direction, the decoder stores at most a head of 16 KiB, the first 4 KiB of
+//! a frame and the first 4 KiB of a message.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -50,8 +50,8 @@ impl Decoder {
         }
     }
 
-    /// Sets the maximum number of payload bytes in an event; the default is 4 KiB. Call it before
-    /// all other methods.
+    /// Sets the maximum number of payload bytes in an event; the default is 4 KiB. Call this
+    /// method before all other methods.
     #[must_use]
     pub fn keeping(mut self, bytes: usize) -> Decoder {
         self.client.keep = bytes;
@@ -59,7 +59,8 @@ impl Decoder {
         self
     }
 
-    /// Skips the handshake: both directions start with frames. Call it before the first byte.
+    /// Skips the handshake: both directions start with frames. Call this method before the first
+    /// byte.
     #[must_use]
     pub fn after_handshake(mut self) -> Decoder {
         self.client.expect_frames(false);
@@ -67,7 +68,7 @@ impl Decoder {
         self
     }
 
-    /// Makes the event that says that the connection was opened.
+    /// Makes the event [`EventKind::Open`]: the connection was opened.
     pub fn open(
         &mut self,
         time: Duration,
@@ -79,9 +80,9 @@ impl Decoder {
         sink.event(None, EventKind::Open { peer, tls }, Vec::new());
     }
 
-    /// Reads bytes, and makes an event for each head, body or frame that they complete. Returns
-    /// the number of frames that were not shown: 1 if the bytes complete a frame that began in
-    /// [`follow`](Decoder::follow), otherwise 0.
+    /// Reads bytes, and makes an event for each head, body or frame that these bytes complete.
+    /// Returns the number of frames that were not shown: 1 if the bytes complete a frame that
+    /// began in [`follow`](Decoder::follow), otherwise 0.
     pub fn feed(
         &mut self,
         time: Duration,
@@ -94,8 +95,9 @@ impl Decoder {
         sink.hidden
     }
 
-    /// Reads bytes without making events, which is much faster. Later bytes can be shown again.
-    /// Returns the number of frames and heads that were not shown, so the caller can report it.
+    /// Reads bytes without making events, which is much faster. [`feed`](Decoder::feed) can show
+    /// later bytes again. Returns the number of events that were not shown, such as frames and
+    /// heads, so the caller can report this number.
     pub fn follow(&mut self, from: Direction, bytes: &[u8]) -> u64 {
         let mut sink = self.sink(Duration::ZERO, None);
         self.take(from, bytes, &mut sink);
@@ -104,11 +106,11 @@ impl Decoder {
 
     /// Reads bytes for a recording, without making events. Calls `keep` with bytes to record and
     /// the number of bytes after them that must not be recorded. Stars replace the secrets of a
-    /// head. No byte of an HTTP body is recorded, and at most the first 8 bytes of data that is
-    /// neither HTTP nor frames.
+    /// head. HTTP bodies are not recorded. If data is neither HTTP nor frames, at most its first
+    /// 8 bytes are recorded.
     ///
-    /// A second decoder can read the recording, with any bytes in place of the missing ones. It
-    /// makes the same events as this decoder would.
+    /// A second decoder can read the recording, with any bytes in place of the missing bytes. The
+    /// second decoder makes the same events as this decoder would make.
     pub fn keep(
         &mut self,
         from: Direction,
@@ -120,8 +122,8 @@ impl Decoder {
         self.take(from, bytes, &mut sink);
     }
 
-    /// Call this when the connection has ended. It passes incomplete data to `keep`, as
-    /// [`keep`](Decoder::keep) does.
+    /// Passes incomplete data to the function `keep`, as the method [`keep`](Decoder::keep)
+    /// does. Call this method when the connection has ended.
     pub fn keep_rest(&mut self, keep: &mut dyn FnMut(Direction, &[u8], u64)) {
         let mut sink = self.sink(Duration::ZERO, None);
         sink.recorder = Some(keep);
@@ -129,7 +131,8 @@ impl Decoder {
         self.server.finish(&mut sink);
     }
 
-    /// Call this when the connection has ended: makes events for incomplete data and the end.
+    /// Makes events for incomplete data and for the end. Call this method when the connection
+    /// has ended.
     pub fn finish(&mut self, time: Duration, on_event: &mut dyn FnMut(Event)) {
         let mut sink = self.sink(time, Some(on_event));
         self.client.finish(&mut sink);
@@ -199,7 +202,7 @@ impl Decoder {
                 self.server.expect_frames(extended);
                 self.request = None;
             }
-            // RFC 9110 section 15.2: this response is not final, another one follows.
+            // RFC 9110 section 15.2: this response is not final, another response follows.
             Some(100..200) => return self.server.expect_head(),
             status => {
                 let request = self.request.as_ref();

@@ -29,7 +29,7 @@ pub struct Event {
     pub time: Duration,
     /// The number of the connection; 0 for an event about all connections.
     pub conn: u64,
-    /// The side that sent it; `None` for an event without a sender, such as [`EventKind::End`].
+    /// The sender of the bytes; `None` for an event without a sender, such as [`EventKind::End`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Direction>,
     /// What happened.
@@ -45,7 +45,7 @@ pub struct Event {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
-    /// The connection was opened, before its first byte.
+    /// The connection was opened. No byte has arrived yet.
     Open {
         /// The address of the other side.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,9 +125,9 @@ pub struct Accept {
     pub key: String,
     /// The fixed text from RFC 6455 that is appended to the key.
     pub guid: &'static str,
-    /// The SHA-1 hash of the key and this text, as hexadecimal digits.
+    /// The SHA-1 hash of `key` followed by `guid`, as hexadecimal digits.
     pub sha1: String,
-    /// The same hash as base64: the value that the response must have.
+    /// The SHA-1 hash in base64: the value that the response must contain.
     pub sum: String,
     /// The value that the response contains.
     pub sent: String,
@@ -142,9 +142,9 @@ pub struct Frame {
     pub fin: bool,
     /// The three reserved bits.
     pub rsv: [bool; 3],
-    /// The name of its opcode: continuation, text, binary, close, ping, pong or reserved.
+    /// The name of the opcode: continuation, text, binary, close, ping, pong or reserved.
     pub opcode: &'static str,
-    /// The opcode.
+    /// The opcode as a number.
     pub code: u8,
     /// The masking key, if the payload is masked.
     #[serde(serialize_with = "hex_option")]
@@ -180,7 +180,8 @@ pub struct Frame {
     /// The code and reason, if this is a Close frame with a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub close: Option<Close>,
-    /// Whether the payload is compressed, as agreed in the handshake. It is shown compressed.
+    /// Whether the payload is compressed, as agreed in the handshake. `payload`, `unmasked` and
+    /// `message` then contain compressed bytes.
     #[serde(skip_serializing_if = "is_default")]
     pub compressed: bool,
 }
@@ -192,9 +193,9 @@ pub struct Joined {
     pub opcode: &'static str,
     /// The number of frames.
     pub frames: u64,
-    /// The length (bytes).
+    /// The length of the message (bytes).
     pub length: u64,
-    /// The unmasked bytes of the message, or the first of them.
+    /// The unmasked bytes of the message, or only the first bytes of a long message.
     #[serde(serialize_with = "hex")]
     pub unmasked: Vec<u8>,
     /// In a text message: `unmasked` as text, up to the first byte that is not UTF-8.
@@ -241,7 +242,7 @@ impl Event {
                 let message = message.map_or(0, |message| 2 * message.unmasked.len());
                 3 * frame.payload.len() + message + size_of::<Frame>()
             }
-            // A header line may be shorter than its `Header`, so both are counted.
+            // A header line may be shorter than its `Header`, so the line and the `Header` count.
             EventKind::Request(head) | EventKind::Response(head) => {
                 head.bytes as usize + head.headers.len() * size_of::<Header>()
             }
@@ -254,7 +255,7 @@ impl Event {
     /// terminal are escaped.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // This cannot fail: it would fail only for a map with keys that are not text.
+        // JSON cannot represent a map whose keys are not text. No event has such a map.
         let json = serde_json::to_string(self).unwrap_or_default();
         let mut escaped = String::with_capacity(json.len());
         for c in json.chars() {
@@ -270,8 +271,8 @@ impl Event {
     }
 }
 
-/// Returns the JSON line that replaces the events from `first` to `last`, for a reader that was
-/// too slow for them.
+/// Returns the JSON line that replaces the events from `first` to `last`. A reader gets this
+/// line if it was too slow to read these events.
 #[must_use]
 pub fn gap(first: u64, last: u64) -> String {
     format!("{{\"gap\":{}}}", last - first + 1)

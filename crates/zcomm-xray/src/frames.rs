@@ -1,8 +1,8 @@
 //! Reads the frames of one direction (RFC 6455 section 5.2).
 //!
 //! A codec stops at the first mistake and drops the header. This reader continues until a length
-//! is invalid. It keeps the header, the start of the payload and the broken rules. Memory is
-//! bounded: a frame that will not be shown is counted, but its payload is not stored.
+//! is invalid. For each frame, it keeps the header, the start of the payload and the broken
+//! rules. A frame that will not be shown is counted, but its payload is not stored.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
@@ -20,7 +20,7 @@ pub(crate) type CheckedFrame = (Box<Frame>, Vec<BrokenRule>);
 /// Reads the frames of one direction.
 pub(crate) struct FrameReader {
     from: Direction,
-    /// The maximum number of bytes to store of a payload, and of a fragmented message.
+    /// The limit for the stored bytes of a payload, and of a fragmented message.
     keep: usize,
     pub(crate) splitter: Splitter,
     /// The frame that is arriving; `None` if this frame is not shown.
@@ -30,7 +30,7 @@ pub(crate) struct FrameReader {
     extended: bool,
     /// Whether a Close frame has arrived.
     closed: bool,
-    /// Whether a length was invalid: the ends of this frame and all later frames are unknown.
+    /// Whether a length was invalid. Then the ends of this frame and all later frames are unknown.
     pub(crate) lost: bool,
 }
 
@@ -49,8 +49,8 @@ impl FrameReader {
     }
 
     /// Reads up to the end of a frame. Returns the frame and the bytes after it. While `show` is
-    /// false, returns no frame and adds each frame to `hidden`. If bytes are left but there is
-    /// no frame, the reader is [`lost`](FrameReader::lost).
+    /// false, returns no frame and adds 1 to `hidden` for each frame. If bytes are left but no
+    /// frame is returned, the reader is [`lost`](FrameReader::lost).
     pub(crate) fn next<'a>(
         &mut self,
         mut bytes: &'a [u8],
@@ -80,7 +80,7 @@ impl FrameReader {
         (None, bytes)
     }
 
-    /// Returns the last frame without its missing bytes, when these bytes will not arrive.
+    /// Returns the last frame, if it is incomplete and its missing bytes will not arrive.
     pub(crate) fn rest(&mut self) -> Option<CheckedFrame> {
         let (mut frame, errors) = self.current.take()?;
         frame.missing = self.splitter.left;
@@ -118,7 +118,8 @@ impl FrameReader {
         });
     }
 
-    /// Begins a new message, except for a continuation frame. Reports frames in the wrong order.
+    /// Begins a new message, if the frame is not a continuation. Adds an error if the frames are
+    /// in the wrong order.
     fn continue_message(
         &mut self,
         header: &FrameHeader,

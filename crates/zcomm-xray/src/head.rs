@@ -1,8 +1,8 @@
 //! Reads the HTTP heads at the beginning of every WebSocket connection, line by line.
 //!
-//! hyper rejects a bad request. This parser shows it, because a learner looks for the bad line.
-//! It splits the lines, reads a few headers, and checks the value that proves a WebSocket
-//! handshake:
+//! hyper, the server's HTTP library, rejects a bad request. This parser shows the request,
+//! because a learner looks for the bad line. The parser splits the lines, reads a few headers,
+//! and checks the value that proves a WebSocket handshake:
 //!
 //! ```text
 //! Sec-WebSocket-Accept = base64(SHA-1(Sec-WebSocket-Key + GUID))
@@ -43,7 +43,7 @@ impl RawHead {
         for bytes in lines {
             let line = String::from_utf8_lossy(bytes);
             match (line.split_once(':'), headers.last_mut()) {
-                // RFC 9112 section 5.2: an obsolete form, which continues the line before.
+                // RFC 9112 section 5.2: an obsolete form. This line continues the header before it.
                 (_, Some((name, value))) if line.starts_with([' ', '\t']) && !name.is_empty() => {
                     value.push(' ');
                     value.push_str(line.trim());
@@ -51,7 +51,7 @@ impl RawHead {
                 (Some((name, value)), _) => {
                     headers.push((name.trim().to_owned(), value.trim().to_owned()));
                 }
-                // Not a header: every byte is a star, so only the length is shown.
+                // This line is not a header, so all its bytes are stars. Only its length is shown.
                 _ => headers.push((String::new(), format!("({} bytes)", bytes.len()))),
             }
         }
@@ -98,7 +98,7 @@ impl RawHead {
         self.value("content-length")?.parse().ok()
     }
 
-    /// Returns a request without its secrets, and the rules that it breaks.
+    /// Returns a request without its secrets, and the rules that the request breaks.
     pub(crate) fn request(&self) -> (Head, Vec<BrokenRule>) {
         let upgrade = self.asks_to_upgrade();
         let key = self.value("sec-websocket-key").unwrap_or_default();
@@ -112,8 +112,8 @@ impl RawHead {
         (self.head(upgrade, request_remark), errors)
     }
 
-    /// Returns a response without its secrets, and the rules that it breaks. `request` is the
-    /// request that this response answers.
+    /// Returns a response without its secrets, and the rules that the response breaks. `request`
+    /// is the request that this response answers.
     pub(crate) fn response(&self, request: Option<&RawHead>) -> (Head, Vec<BrokenRule>) {
         let upgraded = self.status() == Some(101);
         let mut head = self.head(upgraded, response_remark);
@@ -245,7 +245,7 @@ mod tests {
         }
     }
 
-    /// A recording has one star for each hidden byte, so a replay shows the same length.
+    /// A recording has one star for each hidden byte, so its events show the same length.
     #[test]
     fn a_line_that_is_not_shown_counts_its_bytes() {
         let (head, _) = RawHead::parse(b"GET / HTTP/1.1\r\n\x80\r\n\r\n").request();

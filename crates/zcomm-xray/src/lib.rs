@@ -9,16 +9,16 @@
 //! RFC 6455. A decoder has no clock, no socket and no task, and its memory is bounded.
 //!
 //! An event contains no secret of the handshake. Stars replace the values of headers such as
-//! `Authorization` and `Cookie`, and of query parameters such as `token` and `session`. The
-//! content of messages is shown.
+//! `Authorization` and `Cookie`, and of query parameters such as `token` and `session`. But an
+//! event shows the content of messages.
 //!
 //! # Reading order
 //!
 //! `splitter` finds where frames end, and `event` defines the output. `decoder` reads both
-//! directions, and `side` reads one direction. `frames`, `message`, `head` and `secrets` read
-//! the parts. `show` writes events as text.
+//! directions, and `side` reads one direction. `frames` and `message` read frames. `head` and
+//! `secrets` read the handshake. `show` writes events as text.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod close_codes;
 mod secrets;
 mod splitter;

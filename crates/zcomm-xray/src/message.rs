@@ -1,9 +1,9 @@
 //! Joins the frames of a message and removes their masking keys.
 //!
 //! A message may arrive in many frames (RFC 6455 section 5.4). Each frame has its own masking
-//! key, and pings may come in between. The first frame says whether the message is text. Whether
-//! the text is UTF-8 depends on all frames together. Only the start of a message is stored, so
-//! memory is bounded.
+//! key, and pings may arrive between the frames. The first frame says whether the message is
+//! text. Whether the text is UTF-8 depends on all frames together. Only the start of a message is
+//! stored, so memory is bounded.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -34,8 +34,8 @@ impl OpenMessage {
         self.hidden |= hidden;
     }
 
-    /// Reads the next bytes of a payload. They begin at byte `offset` of the payload. Returns
-    /// true once: for the first bytes that make the text invalid.
+    /// Reads the next bytes of a payload. These bytes begin at byte `offset` of the payload.
+    /// Returns true once: for the first bytes that make the text invalid.
     pub(crate) fn take(
         &mut self,
         bytes: &[u8],
@@ -67,8 +67,8 @@ impl OpenMessage {
     }
 }
 
-/// Reads the payload of a Close frame (RFC 6455 section 5.5.1). It is empty, or it is a code of
-/// two bytes and a reason.
+/// Reads the payload of a Close frame (RFC 6455 section 5.5.1). The payload is empty, or it is a
+/// code of two bytes and a reason.
 pub(crate) fn close(payload: &[u8], length: u64, errors: &mut Vec<BrokenRule>) -> Option<Close> {
     let [high, low, reason @ ..] = payload else {
         if length == 1 {
@@ -88,7 +88,7 @@ pub(crate) fn close(payload: &[u8], length: u64, errors: &mut Vec<BrokenRule>) -
     Some(Close { code, reason })
 }
 
-/// Appends bytes until `kept` has `keep` bytes, and ignores the rest.
+/// Appends bytes until `kept` has `keep` bytes, and ignores the other bytes.
 pub(crate) fn keep_start(kept: &mut Vec<u8>, bytes: &[u8], keep: usize) {
     let space = keep.saturating_sub(kept.len()).min(bytes.len());
     kept.extend_from_slice(&bytes[..space]);

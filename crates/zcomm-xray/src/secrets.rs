@@ -1,15 +1,15 @@
 //! Finds the secrets in a handshake and replaces them before an event is made.
 //!
-//! An X-ray may be on a projector or in a file, and a handshake may contain tokens. A secret is
-//! the value of a header, or of a parameter in an address, whose name contains `authorization`,
+//! An X-ray may be on a projector or in a file, and a handshake may contain tokens. The value of
+//! a header, or of a parameter in an address, is a secret if its name contains `authorization`,
 //! `cookie`, `token`, `secret`, `session`, `password`, `api-key` or `api_key`. No event contains
-//! a secret. The content of messages is shown, because that is the purpose of an X-ray.
+//! a secret. But events show the content of messages, because an X-ray exists to show messages.
 
 use std::ops::Range;
 
 /// The text that replaces a secret.
 const HIDDEN: &str = "***";
-/// The value of a name that contains one of these words is a secret.
+/// If a name contains one of these words, its value is a secret.
 const SECRET: [&str; 8] = [
     "authorization",
     "cookie",
@@ -21,7 +21,7 @@ const SECRET: [&str; 8] = [
     "api_key",
 ];
 
-/// Whether the value of this name is a secret.
+/// Whether a value with this name is a secret.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET.iter().any(|word| name.contains(word))
@@ -36,10 +36,10 @@ pub(crate) fn header_value(name: &str, value: &str) -> String {
 }
 
 /// Replaces the secrets in a text that may contain an address. A secret ends before the next
-/// `&`, where a server also ends the value.
+/// `&`, because a server also ends the value there.
 pub(crate) fn address(text: &str) -> String {
     let mut shown = text.to_owned();
-    // Start with the last secret: then the ranges of the others stay valid.
+    // Start with the last secret, so that the ranges of the earlier secrets stay valid.
     for secret in secrets_in(text.as_bytes()).into_iter().rev() {
         shown.replace_range(secret, HIDDEN);
     }
@@ -83,17 +83,17 @@ pub(crate) fn end_of_target(line: &[u8]) -> usize {
     }
 }
 
-/// Whether the first line of a head has the form of a request or a status line. Other lines may
-/// be a header, with a secret.
+/// Whether the first line of a head has the form of a request or of a status line. Any other first
+/// line may be a header with a secret.
 pub(crate) fn is_request_or_status(line: &[u8]) -> bool {
     let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
     word.starts_with(b"HTTP/") || word.iter().all(u8::is_ascii_uppercase)
 }
 
-/// Returns a head of the same length, with `*` in place of each hidden byte. All of a line is
-/// hidden if it is not a header, or if it continues a header (an obsolete form). Of a first line
-/// that is neither a request nor a status line, all but the first byte is hidden. The result has
-/// no secret: this function changes it no more.
+/// Returns a head of the same length, with `*` in place of each hidden byte. A line is hidden
+/// completely if it is not a header, or if it continues the header before it (an obsolete form).
+/// If the first line is neither a request nor a status line, all its bytes after the first are
+/// hidden. A head without secrets is returned unchanged, so the result can be hidden twice.
 pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(head.len());
     let mut first = true;

@@ -1,8 +1,8 @@
 //! Decodes one direction of a connection: HTTP first, then frames, or bytes that are neither.
 //!
-//! Each stage reads only its own bytes and leaves the rest to the next stage. So it does not
-//! matter where the network divides the bytes. `decoder` decides what follows a head, because
-//! that depends on both directions.
+//! A stage is a part of the connection, such as a head or the frames. Each stage reads only its
+//! own bytes and leaves later bytes to the next stage. So the network may divide the bytes
+//! anywhere. `decoder` decides which stage follows a head: this depends on both directions.
 
 use std::mem;
 
@@ -13,10 +13,10 @@ use crate::{
 
 /// The longest head that is read (bytes). The server has the same limit.
 pub(crate) const MAX_HEAD: usize = 16 * 1024;
-/// The maximum number of bytes to store of a payload, and of a fragmented message, by default.
+/// The default limit for the stored bytes of a payload, and of a fragmented message.
 pub(crate) const KEEP: usize = 4 * 1024;
-/// The number of bytes to show of data that is neither HTTP nor a frame. It is small, so that
-/// the token of a broken request is not shown.
+/// The limit for the shown bytes of data that is neither HTTP nor a frame. The limit is small,
+/// so that the token of a broken request is not shown.
 const RAW_SHOWN: usize = 8;
 
 /// The decoder of one direction.
@@ -25,15 +25,15 @@ pub(crate) struct Side {
     stage: Stage,
     /// The number of bytes that have arrived.
     pub(crate) bytes: u64,
-    /// The maximum number of bytes to store of a payload.
+    /// The limit for the stored bytes of a payload, and of a fragmented message.
     pub(crate) keep: usize,
 }
 
 /// The part of the connection that the next byte belongs to.
 enum Stage {
     Head(PartialHead),
-    /// The client's bytes after an upgrade request, before the response. They may be frames, or
-    /// another request that contains a secret.
+    /// The client's bytes after an upgrade request, before the response. These bytes may be
+    /// frames, or another request that contains a secret.
     Waiting(Vec<u8>),
     Body(Body),
     Frames(Box<FrameReader>),
@@ -65,8 +65,8 @@ impl Side {
         }
     }
 
-    /// Reads the bytes of one stage, and returns their number. If they complete a head, returns
-    /// the head, too. The caller then decides what follows the head.
+    /// Reads the bytes of one stage, and returns their number. If these bytes complete a head,
+    /// returns the head, too. The caller then decides what follows the head.
     pub(crate) fn take(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> (usize, Option<RawHead>) {
         // If the code below sets no new stage, all later bytes are only counted.
         let taken = match mem::replace(&mut self.stage, Stage::Raw(0)) {
@@ -165,13 +165,13 @@ impl Side {
         }
     }
 
-    /// Expects frames next. `extended`: the handshake has agreed on extensions.
+    /// Expects frames next. `extended` is true if the handshake has agreed on extensions.
     pub(crate) fn expect_frames(&mut self, extended: bool) {
         let frames = FrameReader::new(self.from, self.keep, extended);
         self.stage = Stage::Frames(Box::new(frames));
     }
 
-    /// Stores the next bytes until a response arrives, which decides what they are.
+    /// Stores the next bytes until a response arrives. The response decides what these bytes are.
     pub(crate) fn wait(&mut self) {
         self.stage = Stage::Waiting(Vec::new());
     }
@@ -227,7 +227,7 @@ impl Side {
     }
 }
 
-/// Whether these bytes can begin a request or, from the server, a response.
+/// Whether these bytes can begin a request (from the client) or a response (from the server).
 fn begins_like_http(from: Direction, head: &[u8]) -> bool {
     let response = b"HTTP/";
     let known = head.len().min(response.len());

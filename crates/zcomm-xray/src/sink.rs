@@ -13,14 +13,14 @@ pub(crate) struct Sink<'a> {
     pub(crate) conn: u64,
     /// Called with each event; `None` while events are not shown.
     pub(crate) on_event: Option<&'a mut dyn FnMut(Event)>,
-    /// The number of frames and heads that were not shown.
+    /// The number of events that were not shown, such as frames and heads.
     pub(crate) hidden: u64,
     /// Called with the bytes that may be recorded; `None` if there is no recording.
     pub(crate) recorder: Option<&'a mut Recorder<'a>>,
 }
 
-/// A function that receives the sender, the bytes that may be recorded, and the number of bytes
-/// after them that must not be recorded.
+/// A function that receives the sender and the bytes that may be recorded. The number counts
+/// the bytes after them, which must not be recorded.
 pub(crate) type Recorder<'a> = dyn FnMut(Direction, &[u8], u64) + 'a;
 
 impl Sink<'_> {

@@ -5,10 +5,10 @@
 //!      1 byte     │   1 byte    │ 0, 2 or 8 bytes  │ 0 or 4      │ length bytes
 //! ```
 //!
-//! The network may divide the bytes anywhere. A [`Splitter`] divides them again: where a header
-//! or a frame ends. It stores one header and one length, never a payload. So a frame of one
-//! gigabyte needs no more memory than an empty frame. The decoder, the server and `zcomm chaos`
-//! all use it.
+//! The network may divide the bytes anywhere. A [`Splitter`] divides the bytes again, at the end
+//! of each header and each frame. It stores one header and one length, never a payload. So a
+//! frame of one gigabyte needs no more memory than an empty frame. The decoder, the server and
+//! `zcomm chaos` all use a splitter.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
@@ -34,10 +34,10 @@ pub enum Piece<'a> {
 
 impl Splitter {
     /// Removes the next piece from the front of `bytes` and returns it. Returns `None` when all
-    /// `bytes` are used and the next piece needs more.
+    /// `bytes` are used and the next piece needs more bytes.
     ///
-    /// After a header without a [valid length](FrameHeader::has_valid_length), the pieces have
-    /// no meaning.
+    /// After a header without a [valid length](FrameHeader::has_valid_length), all later pieces
+    /// have no meaning.
     pub fn next<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<Piece<'a>> {
         if self.left == 0 {
             let header = self.header.read(bytes)?;
@@ -55,7 +55,7 @@ impl Splitter {
         self.left > 0 || self.header.known > 0
     }
 
-    /// The bytes that have arrived of an incomplete header.
+    /// The bytes of an incomplete header that have arrived so far.
     pub(crate) fn partial_header(&self) -> &[u8] {
         self.header.as_bytes()
     }
@@ -70,10 +70,11 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Reads bytes from the front. Returns a complete header, and then starts a new one.
+    /// Reads header bytes from the front of `bytes`. When the header is complete, returns the
+    /// header and starts a new one.
     fn read(&mut self, bytes: &mut &[u8]) -> Option<FrameHeader> {
-        // Most headers arrive in one piece. The server runs this for every frame, and copying
-        // the header at once is three times as fast as a loop over its bytes.
+        // Most headers arrive in one piece. Copying such a header at once is three times as fast
+        // as a loop over its bytes. The speed matters, because the server reads every frame here.
         if self.known == 0
             && let Some(first) = bytes.first_chunk()
         {
@@ -166,7 +167,7 @@ impl FrameHeader {
         self.opcode() == OpCode::Control(Control::Pong)
     }
 
-    /// The masking key: the last four bytes of the header.
+    /// The masking key: the last four bytes of the header. `None` if the frame is not masked.
     pub fn mask(&self) -> Option<[u8; 4]> {
         let key = self.as_bytes().last_chunk().copied();
         key.filter(|_| self.bytes[1] & 0x80 != 0)
@@ -239,7 +240,8 @@ mod tests {
     use std::io::Cursor;
     use tokio_tungstenite::tungstenite::protocol::frame as codec;
 
-    /// Splits `bytes` in pieces of `size`. Returns the headers, and all bytes of all pieces.
+    /// Passes `bytes` to a splitter in pieces of `size`. Returns the headers, all bytes that the
+    /// splitter returned, and the splitter.
     fn split(bytes: &[u8], size: usize) -> (Vec<FrameHeader>, Vec<u8>, Splitter) {
         let mut splitter = Splitter::default();
         let (mut headers, mut out) = (Vec::new(), Vec::new());
@@ -259,7 +261,7 @@ mod tests {
     }
 
     /// Parses a header with the codec. The codec's parser returns no length for a reserved
-    /// opcode, so this function gives it another opcode.
+    /// opcode, so this function gives the parser another opcode.
     fn parsed_by_the_codec(bytes: &[u8]) -> Option<(codec::FrameHeader, u64, usize)> {
         let mut shown = bytes.to_vec();
         if let Some(first) = shown.first_mut() {

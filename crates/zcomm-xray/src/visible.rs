@@ -3,8 +3,8 @@
 //! Text from a peer can move the cursor, change the window title, or reverse the direction of
 //! a line. Such characters are replaced before the text is shown.
 
-/// Whether a character can be shown: it does not control a terminal, does not change the
-/// direction of writing, and is not invisible.
+/// Whether a character can be shown. Returns false for a character that controls a terminal,
+/// changes the direction of writing, or is invisible.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
     use unicode_properties::{GeneralCategory::*, UnicodeGeneralCategory};
@@ -17,8 +17,8 @@ pub fn is_visible(c: char) -> bool {
     )
 }
 
-/// Returns at most `most` characters of a peer's text; `\u{2026}` marks a cut. A picture
-/// replaces each character that controls a terminal, such as `\u{241b}` for ESC.
+/// Returns at most `most` characters of a peer's text. If the text is longer, `\u{2026}` (…)
+/// follows. A picture replaces each control character, such as `\u{241b}` for ESC.
 #[must_use]
 pub fn pictured(text: &str, most: usize) -> String {
     let picture = |c: char| match c {

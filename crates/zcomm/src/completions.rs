@@ -1,4 +1,5 @@
-//! `zcomm completions`: prints a script for a shell. With it, the Tab key completes `zcomm`.
+//! `zcomm completions`: prints a script for a shell. With this script, the Tab key completes the
+//! subcommands and options of `zcomm`.
 //!
 //! The script is made from the same definition that parses the options, so it cannot name an
 //! option that does not exist. After an update of `zcomm`, print the script again.
@@ -34,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, mut command: clap::Command) -> Result<ExitCode> {
-    // The generator would panic if stdout were closed, so let it write into memory.
+    // The generator would panic if stdout were closed. So the generator writes into memory.
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "zcomm", &mut script);
     print(script)?;

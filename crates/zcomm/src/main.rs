@@ -5,7 +5,7 @@
 //!
 //! The output goes to stdout. An error is two lines on stderr: what happened, and what to type.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod shared;
 
 mod certs;

@@ -1,7 +1,8 @@
 //! `zcomm man`: prints the manual page of the command or of a subcommand.
 //!
-//! A page is made from the same definition as `--help`. The examples at the end of a help
-//! text are printed with their line breaks: otherwise `man` would join them into one paragraph.
+//! A page is made from the same definition as `--help`. The examples at the end of a help text
+//! are printed with their line breaks. Otherwise `man` would join the examples into one
+//! paragraph.
 
 use std::{io::Write, process::ExitCode};
 
@@ -52,8 +53,9 @@ pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Escapes a text for roff, the language of manual pages. There, a backslash begins a command,
-/// and so does a dot or a quote at the start of a line. A plain minus would become a hyphen.
+/// Escapes a text for roff, the language of manual pages. In roff, a backslash begins a command.
+/// At the start of a line, a dot or a quote also begins a command. A plain minus would become a
+/// hyphen.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     let lines = text

@@ -4,18 +4,19 @@
 //! client gets every message that it missed, or the server says which messages are lost.
 //!
 //! **New:** a message format that client and server share, and state that the server keeps
-//! after a connection ends. Access control is the same as in lesson 4. Each room has a
-//! broadcast log, and so has each client's inbox.
+//! after a connection ends. Access control is the same as in lesson 4. Each room and each
+//! client's inbox has a broadcast log.
 //!
 //! - **Run** `cargo run --bin chat_app`
-//! - **Open** the link that it prints, in two or three windows; or `clients/chat_app.html`. Or
-//!   in a terminal: `cargo run --bin zcomm -- connect 'ws://127.0.0.1:8765/?name=Ada' --token …`,
-//!   then type `{"type":"join"}`.
+//! - **Open** the link that the program prints, in two or three windows; or
+//!   `clients/chat_app.html`. Or use a terminal: run
+//!   `cargo run --bin zcomm -- connect 'ws://127.0.0.1:8765/?name=Ada' --token …`, then type
+//!   `{"type":"join"}`.
 //! - **Watch** the list of users when you close a window. Then open `/stats` and `/healthz`.
-//! - **Try** the line `WEBSOCKET_TOKEN=` with a token of yours in a file `.zEnv`. Then stop the
-//!   server while you write, and start it again: which messages are lost,
-//!   and where does the page say so? Then set `WEBSOCKET_TOKENS` (see `.zEnv.example`) to
-//!   give one name its own token.
+//! - **Try** to write the line `WEBSOCKET_TOKEN=` with your own token into a file `.zEnv`. Stop the
+//!   server while you write a message, and start it again: which messages are lost, and where does
+//!   the page report them? Then set `WEBSOCKET_TOKENS` (see `.zEnv.example`) to give one name its
+//!   own token.
 
 use std::process::ExitCode;
 
@@ -39,7 +40,7 @@ async fn serve() -> Result<()> {
     let server = Server::bind(config).await?.page(CHAT_PAGE);
     // The page reads JSON only, so the notice about lost messages is JSON, too.
     let server = server.gap_words(chat.gap_words());
-    // The metrics show room names: only this machine and clients with the token may read them.
+    // The metrics show room names, so only this machine and clients with the token get metrics.
     let server = server.figures(chat.figures()).private_stats();
     let handler = move |connection| talk(chat.clone(), connection);
     server.run(handler, shutdown_signal()).await

@@ -2,7 +2,7 @@
 //!
 //! The server makes a certificate when it starts, and keeps the private key in memory only. So
 //! there is no file to install or to steal. If `WEBSOCKET_SSL_CERT` is set, the server uses
-//! that certificate instead: a browser may already trust it.
+//! that certificate instead, because a browser may already trust it.
 
 pub mod gallery;
 

@@ -1,13 +1,13 @@
 //! A client of the chat. It loses no message without telling its caller.
 //!
-//! [`Client`] reconnects by itself. But it does not know which messages were sent or missed when
-//! a connection broke. `conversation` solves this together with the server, in three ways:
+//! [`Client`] reconnects by itself. But it cannot tell which messages were sent or missed when a
+//! connection broke. `conversation` solves this problem together with the server, in three ways:
 //!
 //! - **positions**: the client reconnects with the last position that it saw in each log. The
-//!   server sends the messages after it, and the caller gets each message once;
-//! - **gaps**: the server names the messages that it cannot send any more, and the caller gets
-//!   the gap as a message;
-//! - **the outbox**: it keeps each message until the server acknowledges it.
+//!   server sends the messages after this position, and the caller gets each message once;
+//! - **gaps**: a message from the server, the gap, names the messages that the server cannot send
+//!   any more. The caller gets this message;
+//! - **the outbox**: the client keeps each message until the server acknowledges the message.
 //!
 //! ```no_run
 //! # use zcomm_chat::{ChatClient, ChatEvent, envelope::LOBBY};
@@ -27,7 +27,8 @@
 //! # }
 //! ```
 //!
-//! The outbox is in memory and is lost when the program ends. In production, keep it on disk.
+//! The outbox is in memory and is lost when the program ends. In production, keep the outbox on
+//! disk.
 
 use tokio::time::{Instant, timeout_at};
 
@@ -56,9 +57,9 @@ pub struct ChatClient {
 }
 
 impl ChatClient {
-    /// Makes a client with these options. It connects at the first call of
-    /// [`next`](ChatClient::next) and asks for this name. The name may be taken: see
-    /// [`name`](ChatClient::name).
+    /// Makes a client with these options. The client connects at the first call of
+    /// [`next`](ChatClient::next) and asks for this name. If the name is taken, the server gives
+    /// the client another [`name`](ChatClient::name).
     ///
     /// # Errors
     /// When the operating system has no random bytes.
@@ -77,7 +78,8 @@ impl ChatClient {
         Ok(chat)
     }
 
-    /// The name that the server gave this client; before that, the name that it will ask for.
+    /// The name that the server gave this client. Before the server's welcome, the name that the
+    /// client asks for.
     #[must_use]
     pub fn name(&self) -> &str {
         let me = self.conversation.me.as_ref();
@@ -154,7 +156,7 @@ impl ChatClient {
                 return Some(event);
             }
             while let Some(message) = self.conversation.outgoing(Instant::now()) {
-                // If this fails, the connection has ended. The next event says so.
+                // If this fails, the connection has ended. The next event reports the end.
                 self.client.send(message).await.ok();
             }
             let event = match self.conversation.due(Instant::now()) {
@@ -211,15 +213,16 @@ impl ChatClient {
         self.conversation.events.push_back(event);
     }
 
-    /// Makes a new [`Client`]: after some close codes, the old one does not connect again.
+    /// Makes a new [`Client`], because after some close codes the old client does not connect
+    /// again.
     fn connect_anew(&mut self) {
         let url = self.address();
         let options = self.client.options().clone();
         self.client = Client::new(ConnectOptions { url, ..options });
     }
 
-    /// The address of the next connection. Its query contains the name and the session. A
-    /// browser can send them only there, and browsers use the same server.
+    /// The address of the next connection. Its query contains the name and the session. Browsers
+    /// use the same server, and a browser can send the name and the session only in the query.
     fn address(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("name", &self.wanted);

@@ -21,7 +21,8 @@ use crate::{
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause that a server can ask for.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// The maximum number of client ids to remember. A message from this client may have any of them.
+/// The maximum number of client ids to remember. A message from this client may have any of
+/// these ids.
 const MAX_CLIENT_IDS: usize = 20;
 
 /// A conversation over several connections, one after the other.
@@ -37,12 +38,12 @@ pub(crate) struct Conversation {
     pub(crate) events: VecDeque<ChatEvent>,
 }
 
-/// The client's identity, as the last welcome says.
+/// The client's identity, from the last welcome of the server.
 pub(crate) struct Me {
     pub(crate) name: String,
     /// The secret that resumes the session.
     session: String,
-    /// The epoch of the server: a new one after each restart.
+    /// The epoch of the server, which changes with each restart.
     epoch: String,
     /// The client ids that the server gave this client in this epoch, the newest first.
     client_ids: VecDeque<String>,
@@ -82,7 +83,7 @@ impl Conversation {
         next.or_else(|| self.outbox.send(now, may))
     }
 
-    /// The time of the next action that does not wait for a message.
+    /// The time of the next action that needs no message from the server.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let outbox = self.outbox.due().filter(|_| self.link.welcomed);
         let link = self.link.due(&self.positions, now);
@@ -116,7 +117,8 @@ impl Conversation {
         kept
     }
 
-    /// Removes messages to rooms that the client does not join: they would wait forever.
+    /// Removes messages to rooms that the client does not join, because these messages would wait
+    /// forever.
     fn fail_outside(&mut self, why: &str) {
         let rooms = &self.rooms;
         let outside = self.outbox.remove_all(
@@ -125,7 +127,7 @@ impl Conversation {
         self.fail(outside, why);
     }
 
-    /// Removes all messages from the outbox. The caller gets a `Failed` event for each.
+    /// Removes all messages from the outbox. The caller gets a `Failed` event for each message.
     pub(crate) fn fail_all(&mut self) {
         let all = self.outbox.remove_all(|_| true);
         self.fail(all, "the connection has ended");
@@ -212,7 +214,8 @@ impl Conversation {
         }
     }
 
-    /// The client ids of this epoch, including `newest`. Another epoch counts from 1 again.
+    /// The client ids of this epoch, including `newest`. The ids of another epoch are dropped,
+    /// because each epoch counts from 1.
     fn client_ids(&self, epoch: &str, newest: &String) -> VecDeque<String> {
         let before = self.me.as_ref().filter(|me| me.epoch == epoch);
         let mut ids = before.map_or_else(VecDeque::new, |me| me.client_ids.clone());
@@ -245,11 +248,11 @@ impl Conversation {
         true
     }
 
-    /// Moves past a gap, so that the next connection does not ask for these messages.
+    /// Moves past a gap, so that the next connection does not ask for the lost messages.
     fn gap(&mut self, log: &str, epoch: &str, to: Option<u64>) {
         if let Some(current) = self.epoch_of(log) {
             // After a gap in an older epoch, continue at the start of the current epoch. (A gap
-            // in the inbox has the server's epoch, but its positions belong to the session.)
+            // in the inbox has the server's epoch, but an inbox position belongs to the session.)
             let is_current = log == INBOX || epoch == current;
             let to = to.filter(|_| is_current).unwrap_or(0);
             self.positions.advance(log, &current, to);
@@ -271,13 +274,13 @@ impl Conversation {
         }
     }
 
-    /// Handles a fault. Returns whether the caller gets it.
+    /// Handles a fault. Returns whether the caller gets the fault.
     fn error(&mut self, fault: &Fault, now: Instant) -> bool {
         let id = fault.id.as_deref();
         let message = id.and_then(|id| self.outbox.get(id)).cloned();
         match (fault.code, message) {
             (Code::RateLimited | Code::Busy, _) => {
-                // The fault may be about any message. To send a message again is safe.
+                // The fault may be about any open request, so send them all again. This is safe.
                 let pause = fault.retry_ms.map_or(DEFAULT_PAUSE, Duration::from_millis);
                 let later = now + pause.min(MAX_PAUSE);
                 self.outbox.send_again(Some(later));

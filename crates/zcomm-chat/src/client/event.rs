@@ -2,7 +2,7 @@
 //!
 //! A message that the caller sends has three possible results: it is in the log, it is not in
 //! the log, or the client cannot know. Programs often forget the third result.
-//! [`ChatEvent::Failed`] means the second or the third.
+//! [`ChatEvent::Failed`] means the second or the third result.
 
 use zcomm_core::{Event, Message};
 

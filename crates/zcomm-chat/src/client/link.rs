@@ -18,8 +18,8 @@ use crate::{
 /// The time to wait for the server's welcome. A server that sends no welcome is not a chat.
 pub(crate) const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest time to read a room's log before the client sends a message to the room. The
-/// message may be in the log already. After this time the client sends it again: a message that
-/// appears twice is better than a lost message.
+/// client reads first, because the log may already contain the message. After this time, the
+/// client sends the message in any case: two copies are better than a lost message.
 const CATCH_UP: Duration = Duration::from_secs(3);
 
 /// The state of one connection to the chat.
@@ -30,9 +30,9 @@ pub(crate) struct Link {
     /// Whether the welcome has arrived. After the welcome, the server accepts messages.
     pub(crate) welcomed: bool,
     outgoing: VecDeque<ClientMessage>,
-    /// Rooms that the client has asked to join, without an answer yet, the oldest request first.
+    /// The rooms whose join request has no answer yet, the oldest request first.
     joining: VecDeque<String>,
-    /// The time at which to ask for the rooms in `joining` again.
+    /// The time at which the client asks again to join the rooms in `joining`.
     pub(crate) rejoin: Option<Instant>,
     joined: HashMap<String, JoinedRoom>,
 }
@@ -95,7 +95,8 @@ impl Link {
         }
     }
 
-    /// Returns the refused room: the oldest, because the server answers in the order of requests.
+    /// Returns the room that the server refused. This is the room with the oldest request, because
+    /// the server answers requests in order.
     pub(crate) fn refused(&mut self) -> Option<String> {
         self.joining.pop_front()
     }
@@ -130,7 +131,7 @@ impl Link {
         }
     }
 
-    /// The time of the next action that does not wait for a message.
+    /// The time of the next action that needs no message from the server.
     pub(crate) fn due(&self, seen: &Positions, now: Instant) -> Option<Instant> {
         let rooms = self.joined.iter();
         let ready = rooms.map(|(room, joined)| joined.ready_at(room, seen));

@@ -16,7 +16,8 @@ use crate::envelope::ClientMessage;
 
 /// The maximum number of messages in an outbox.
 const MAX_WAITING: usize = 100;
-/// The time to wait for an ack before sending again. That is safe: the server knows the id.
+/// The time to wait for an ack before the client sends the message again. Sending again is safe,
+/// because the server recognises the id.
 const ACK_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The messages without an ack, the oldest first. Each message has an id.
@@ -38,7 +39,7 @@ impl Outbox {
         has_space
     }
 
-    /// Removes a message. Returns `false` when it is not in the outbox.
+    /// Removes a message. Returns `false` when the message is not in the outbox.
     pub(crate) fn remove(&mut self, id: &str) -> bool {
         let removed = self.remove_all(|message| message.id() == Some(id));
         !removed.is_empty()
@@ -80,7 +81,8 @@ impl Outbox {
         self.under_way.as_ref().map(|(id, _)| id.as_str())
     }
 
-    /// Lets `send` return the last message again, and no message before `not_before`.
+    /// Lets `send` return the last message again. Until the time `not_before`, `send` returns no
+    /// message.
     pub(crate) fn send_again(&mut self, not_before: Option<Instant>) {
         self.under_way = None;
         self.paused_until = not_before;

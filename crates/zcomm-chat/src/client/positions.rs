@@ -2,13 +2,13 @@
 //!
 //! The server numbers the messages of each log from 1. The logs are the rooms, the server's log
 //! and the client's inbox. A client that remembers its last number in each log can resume after
-//! it on the next connection. It can also drop a message that arrives twice. A number belongs to
-//! an *epoch*. A restarted server has a new epoch and counts from 1. A client that ignored the
-//! epoch would drop all new messages as old.
+//! this number on the next connection. It can also drop a message that arrives twice. A number
+//! belongs to an *epoch*: a restarted server has a new epoch and counts from 1 again. If the
+//! client ignored the epoch, it would drop all new messages, because their numbers are small.
 
 use std::collections::HashMap;
 
-/// A position in a log. All messages up to it were received, or are known to be lost.
+/// A position in a log. All messages up to this position were received, or are known to be lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) epoch: String,
@@ -32,7 +32,8 @@ impl Positions {
         position.is_some_and(|last| last.epoch == epoch && last.seq >= seq)
     }
 
-    /// Moves to this position if it is new. Returns whether it is new: another epoch always is.
+    /// Moves to this position if it is new, and returns whether it is new. A position in another
+    /// epoch is always new.
     pub(crate) fn advance(&mut self, log: &str, epoch: &str, seq: u64) -> bool {
         let is_new = !self.has(log, epoch, seq);
         if is_new {
@@ -42,8 +43,8 @@ impl Positions {
         is_new
     }
 
-    /// Sets the first position in a log of `end` messages. A log that the client sees for the
-    /// first time starts at its end. A new epoch of a known log starts at its beginning.
+    /// Sets the first position in a log of `end` messages. The client reads an unknown log from
+    /// the end of the log. It reads a new epoch of a known log from the beginning.
     pub(crate) fn begin(&mut self, log: &str, epoch: &str, end: u64) {
         let seq = match self.0.get(log) {
             None => end,

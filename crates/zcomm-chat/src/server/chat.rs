@@ -1,10 +1,10 @@
 //! A chat: its parts and how they fit together.
 //!
-//! A **room** has two logs. One log contains its messages, which are kept. The other contains
+//! A **room** has two logs. One log contains its messages, which are kept. The other log contains
 //! its events (a member enters, leaves or types), which are soon useless. A **session** is a
-//! person's name, inbox and last message ids. The server keeps it for two minutes after the
-//! connection ends, so a person keeps the name and gets the private messages. A **connection**
-//! is a set of cursors on these logs.
+//! person's name, inbox and last message ids. The server keeps the session for two minutes after
+//! the connection ends, so a person keeps the name and gets the private messages. A
+//! **connection** has a cursor on each log: the position of the next message to send.
 //!
 //! ```text
 //!  client ──sends──▶ room: messages ─┐
@@ -17,7 +17,7 @@
 //! which uses them all.
 //!
 //! The chat is in the memory of this process and ends with the process. In production, several
-//! servers share a store with the logs and the sessions. The cursors stay as they are.
+//! servers share a store with the logs and the sessions. The cursors need no change.
 
 use std::sync::Arc;
 
@@ -47,13 +47,14 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Makes an empty chat. To use the name of a token in `config`, a client needs that token.
+    /// Makes an empty chat. If a name belongs to a token in `config`, a client needs this token to
+    /// use the name.
     ///
     /// # Errors
     /// When the operating system has no random bytes.
     pub fn new(config: &Config) -> Result<Chat> {
         let (_, mut epoch) = Token::random()?;
-        // 11 characters are 66 bits: enough that no two runs get the same epoch by accident.
+        // 11 characters are 66 random bits, so two runs do not get the same epoch by accident.
         epoch.truncate(11);
         let reserved = config.tokens.iter().map(|named| named.name.as_str());
         Ok(Chat {
@@ -81,8 +82,8 @@ impl Chat {
     }
 
     /// Sends a client its name, its session, and what it missed since its last connection. If
-    /// the name is refused, sends the client the reason, closes the connection with 1008 and
-    /// returns `None`.
+    /// the name is refused, sends the client the reason, closes the connection with code 1008
+    /// and returns `None`.
     ///
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
@@ -109,19 +110,19 @@ impl Chat {
                 Err(fault) => return Ok((None, vec![ServerMessage::Error(fault)])),
             },
         };
-        // If there is an error after this line, the person is dropped, and that ends the login.
+        // If there is an error after this line, the person is dropped, which ends the login.
         let person = Person::new(&self.state, &login, id);
         if let Some(older) = login.replaced {
             let why = CloseReason::new(REPLACED, "Replaced by a new connection");
-            // This fails if the older connection has already ended.
+            // Ignores an error: the older connection has already ended.
             connection.clients().disconnect(older, why).ok();
         }
         tracing::info!(conn = %id, name = ?login.session.name, resumed, "chat.entered");
         Ok((Some(person), self.subscribe(login, resumed, connection)))
     }
 
-    /// Subscribes to the inbox, the server's log and the heartbeat. Returns the welcome, and the
-    /// gaps in the inbox and in the server's log.
+    /// Subscribes the connection to the inbox, the server's log and the heartbeat. Returns the
+    /// welcome, and the gaps in the inbox and in the server's log.
     fn subscribe(
         &self,
         login: Login,
@@ -153,7 +154,8 @@ impl Chat {
     }
 }
 
-/// Reads a position from the address of a client. The position belongs to the ticket's epoch.
+/// Reads a position from the address of a client. The epoch of the position is in the ticket of
+/// the client's session (see [`Ticket`]).
 fn seen<'a>(connection: &'a Connection, log: &str) -> Seen<'a> {
     let ticket = connection.query("session").and_then(Ticket::parse)?;
     let position = connection.query(log).and_then(Seq::parse)?;

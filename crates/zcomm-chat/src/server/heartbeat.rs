@@ -1,8 +1,8 @@
 //! Sends a heartbeat to web pages.
 //!
-//! A browser answers WebSocket pings itself, and the page does not see them. So the chat sends a
+//! A browser answers WebSocket pings itself, and a page cannot receive pings. So the chat sends a
 //! message at regular intervals. One task writes the message into a log that all connections
-//! read. With one timer for each connection, ten thousand connections would need ten thousand
+//! read. If each connection had its own timer, ten thousand connections would need ten thousand
 //! timers.
 //!
 //! A page reconnects when two heartbeats are missing (`chat_wire.js`). The task starts when the
@@ -30,7 +30,7 @@ pub(crate) struct Heartbeat {
     period: Duration,
     /// The clients of the server; empty until the first client is connected.
     clients: Arc<OnceLock<Clients>>,
-    /// The task ends after this value is dropped.
+    /// The heartbeat task ends after this value is dropped.
     alive: Arc<()>,
 }
 
@@ -53,7 +53,7 @@ impl Heartbeat {
         self.period.as_secs_f64().ceil() as u64
     }
 
-    /// Starts the task on the first call; later calls do nothing.
+    /// Starts the heartbeat task on the first call. Later calls do nothing.
     pub(crate) fn start(&self, clients: &Clients) {
         if self.clients.set(clients.clone()).is_err() {
             return;

@@ -1,7 +1,7 @@
-//! The server of the chat. A room is two logs. A session keeps a person's name and inbox; a
-//! `Person` handles one connection of it.
+//! The server of the chat. A room has two logs. A session keeps a person's name and inbox. A
+//! `Person` handles one connection of a session.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod resume;
 
 pub(crate) mod heartbeat;

@@ -1,8 +1,8 @@
 //! Handles the messages of one client.
 //!
 //! The server answers a request, acknowledges a message with an id, and explains a mistake.
-//! Other messages need no answer. No client waits for another client: a message goes into a log,
-//! and the readers of the log read it from there.
+//! Other messages need no answer. No client waits for another client, because the server appends
+//! a message to a log, and each client's connection reads the log at its own speed.
 //!
 //! The fifth wrong message within ten seconds ends the connection. A client that has used half
 //! of its burst (see `rate_limit`) is asked to slow down. When it has used the whole burst, the
@@ -195,7 +195,7 @@ impl Person {
             if !to_myself {
                 receiver.inbox.broadcast_at(write)?;
             }
-            // The sender gets a copy, so a resumed connection shows both sides.
+            // The sender gets a copy, so a resumed connection shows the sender's own messages, too.
             let copy = me.inbox.broadcast_at(write)?;
             let recipients = usize::from(!to_myself);
             Ok(Appended { recipients, ..copy })
@@ -244,8 +244,8 @@ impl Person {
     }
 }
 
-/// Sends these messages in order. It encodes them all before the first `await`: values that live
-/// across an `await` use memory for as long as the connection lasts.
+/// Sends these messages in order. It encodes all messages before the first `await`: a value that
+/// is needed after an `await` uses memory as long as the connection lasts.
 pub(crate) async fn send(messages: Vec<ServerMessage>, to: &mut Connection) -> Result<()> {
     let encoded: Vec<_> = messages.into_iter().map(Message::from).collect();
     for message in encoded {
@@ -264,7 +264,7 @@ impl Drop for Person {
     }
 }
 
-/// Subtracts the sender, because a log counts all its readers.
+/// Subtracts the sender from the recipients, because a log counts all its readers.
 fn without_sender(appended: Appended) -> Appended {
     Appended {
         recipients: appended.recipients.saturating_sub(1),

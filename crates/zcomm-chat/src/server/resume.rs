@@ -16,7 +16,7 @@ const HISTORY: u64 = 50;
 /// The maximum number of missed messages that a client gets when it reconnects.
 const MAX_REPLAY: u64 = 300;
 
-/// The last position that a client saw: the epoch, and the number of messages up to there.
+/// The last position that a client saw: the epoch, and the number of messages up to this position.
 pub(crate) type Seen<'a> = Option<(&'a str, u64)>;
 
 /// Where a client starts to read a room.
@@ -56,7 +56,7 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
                     gaps: vec![],
                 };
             }
-            // In both cases `since` is before the history. The gap ends where the history begins.
+            // The missed messages begin before the history. The gap ends where the history begins.
             anew(missed, vec![gap(room, epoch, since, Some(history - 1))])
         }
         Some((other, since)) => {

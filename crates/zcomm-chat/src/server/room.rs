@@ -1,10 +1,10 @@
 //! A room: its messages, its events and its members.
 //!
-//! A room has two logs. The first contains messages: a new member gets the last of them, and a
-//! member that reconnects resumes from there. The second contains events (a member enters,
-//! leaves or types), which are soon useless. Many events must not push messages out of the log.
-//! A reader that misses messages is told which ones. A reader that misses events gets the
-//! current list of members instead.
+//! A room has two logs. The first log contains messages. A new member gets the last messages, and
+//! a member that reconnects gets the messages that it missed. The second log contains events (a
+//! member enters, leaves or types), which are soon useless. The events have their own log, so
+//! that many events do not push messages out. A reader that misses messages is told which
+//! messages are lost. A reader that misses events gets the current list of members instead.
 //!
 //! A member is a session. The room stores the login with which the member entered, so that an
 //! older connection that ends late does not remove the member.
@@ -65,7 +65,7 @@ pub(crate) struct Presence {
     /// The first 100 names.
     pub(crate) users: Vec<String>,
     pub(crate) user_count: usize,
-    /// The position of the first event that is not in this list.
+    /// The position of the first event after this list was made.
     pub(crate) events_after: u64,
 }
 
@@ -140,7 +140,7 @@ impl Room {
         });
     }
 
-    /// Sends a message to all members, and to the sender, so no client misses a position.
+    /// Sends a message to all members, including the sender, so no client misses a position.
     pub(crate) fn say(
         &self,
         session: &Session,

@@ -27,7 +27,7 @@ const MAX_ROOMS: usize = 256;
 pub(crate) struct Rooms(Mutex<Table>);
 
 struct Table {
-    /// The epoch of the server, which begins the epoch of each room.
+    /// The epoch of the server. The epoch of each room begins with this text.
     epoch: String,
     rooms: HashMap<String, Arc<Room>>,
     /// The number of rooms made since the start. It makes the epoch of each room unique.

@@ -1,12 +1,12 @@
 //! A session: what the server stores about a person, also between two connections.
 //!
 //! A person must not lose the name, the private messages or the order of sent messages when a
-//! connection breaks. So these belong to a session, and a connection only uses the session. The
-//! inbox is a normal log with one reader.
+//! connection breaks. So all three belong to a session, and a connection only uses the session.
+//! The inbox, with the private messages, is a normal log with one reader.
 //!
 //! A sender that gets no ack cannot know whether the message or the ack was lost. It sends the
-//! message again with the same id. The session remembers its last ids and answers with the first
-//! ack. So sending again is safe, and *at least once* becomes *once*.
+//! message again with the same id. The session remembers the last message ids, and repeats the
+//! first ack. So the client can send a message twice, but the server delivers the message once.
 
 use std::{
     collections::VecDeque,
@@ -71,7 +71,7 @@ impl Session {
             deliver(None)?;
             return Ok(None);
         };
-        // Hold the lock during the delivery: a second connection with this id waits for the ack.
+        // Hold the lock during the delivery, so that a message with the same id waits for the ack.
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, appended)) = recent.iter().find(|(known, _)| *known == id) {
             return Ok(Some(ack(id, *appended, true)));

@@ -27,8 +27,8 @@ use crate::server::session::Session;
 
 /// How long a session is kept without a connection.
 const EXPIRY: Duration = Duration::from_secs(120);
-/// The maximum number of sessions without a connection. With full inboxes and all their ids, they
-/// use 200 MiB.
+/// The maximum number of sessions without a connection. If all inboxes and all lists of message
+/// ids are full, these sessions use 200 MiB.
 const MAX_DISCONNECTED: usize = 1024;
 /// The name of a client that does not ask for a name.
 const GUEST: &str = "guest";
@@ -49,7 +49,8 @@ struct Table {
     sessions: HashMap<u64, Entry>,
     /// The sessions by folded name.
     names: HashMap<String, Arc<Session>>,
-    /// Sessions without a connection: when it ended, and the session. The oldest comes first.
+    /// Sessions without a connection: the time when the connection ended, and the session's
+    /// number. The oldest session comes first.
     disconnected: VecDeque<(Instant, u64)>,
 }
 
@@ -166,7 +167,8 @@ impl Sessions {
         self.lock().names.get(&folded(name)).cloned()
     }
 
-    /// Returns the name of the client's token or, without one, the name that it asks for.
+    /// Returns the name of the client's token. Without a token, returns the name that the client
+    /// asks for, or a fault if the client cannot have this name.
     pub(crate) fn check_name(
         &self,
         wish: Option<&str>,
@@ -192,7 +194,7 @@ impl Sessions {
 
     /// Locks the table and removes expired sessions.
     fn lock(&self) -> MutexGuard<'_, Table> {
-        // A panic leaves at most a name without a session.
+        // A panic leaves at most a name without a session, which does no harm to other sessions.
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.expire();
         table
@@ -200,7 +202,8 @@ impl Sessions {
 }
 
 impl Table {
-    /// Returns the number and name of the next session. The name is `wish` if no session has it.
+    /// Returns the number and name of the next session. The name is `wish` if no session has the
+    /// name `wish`.
     fn unique_name(&mut self, wish: String, reserved: &HashSet<String>) -> (u64, String) {
         let is_taken = self.names.contains_key(&folded(&wish));
         loop {
@@ -324,7 +327,7 @@ mod tests {
         }
     }
 
-    /// Otherwise a client could take the name that the server will give to another session.
+    /// With a `#`, a client could take the name that the server will give to another session.
     #[test]
     fn a18_no_client_can_ask_for_a_name_with_a_number_sign() {
         let sessions = sessions();
@@ -343,7 +346,7 @@ mod tests {
             assert_eq!(code, Code::BadName, "{wish:?}");
             assert!(message.contains("must not contain #"), "{message}");
         }
-        // Without the number sign, this is an ordinary name.
+        // Without the number sign, these are ordinary names.
         for wish in ["Ada 2", "Ada2"] {
             assert_eq!(open(&sessions, wish, 1).session.name, wish);
         }
@@ -389,7 +392,7 @@ mod tests {
         let third = resume(&sessions, &ada.ticket, 3).unwrap();
         assert_eq!(third.replaced, Some(id(2)));
         assert!(third.number > second.number);
-        // The older connection ends late. That changes nothing.
+        // The older connection ends late, which changes nothing.
         sessions.disconnect(1, id(2));
         tokio::time::advance(Duration::from_secs(1000)).await;
         assert!(sessions.find("ADA").is_some());

@@ -1,18 +1,19 @@
 //! Who may connect: the checks of the opening handshake.
 //!
 //! A WebSocket begins as an HTTP request (RFC 6455 section 4). The [`Gate`] checks this request
-//! before the connection is upgraded. It checks HTTP, the host, the handshake headers, the
-//! limits, the origin and the token, in this order. A request must pass every check.
+//! before the connection is upgraded. It checks the rules of HTTP, the host, the handshake
+//! headers, the limits, the origin and the token, in this order. A request must pass every
+//! check.
 //!
-//! - **Host** stops DNS rebinding: an attacker lets the name of a site point at this machine. A
-//!   page of that site and this server then have the same origin, but the `Host` header
-//!   contains the attacker's name.
+//! - **Host** stops DNS rebinding: an attacker lets the name of a site point at this machine.
+//!   For the browser, a page of that site and this server then have the same origin. But the
+//!   `Host` header still contains the attacker's name.
 //! - **Origin** stops pages of other sites in our users' browsers.
 //! - **Token** stops every client that does not know the secret.
 //!
-//! A page cannot set headers on a WebSocket, so the token is in the address. Histories and
-//! proxy logs store addresses. In production, send a ticket that is valid once and for a short
-//! time.
+//! A page cannot set headers on a WebSocket, so the token is in the address. Browser histories
+//! and proxy logs store addresses, so the token can leak. In production, put a ticket into the
+//! address instead: a token that is valid once and for a short time.
 
 use std::net::SocketAddr;
 
@@ -29,8 +30,9 @@ use crate::access::{
 
 /// What a server requires of its clients.
 pub(crate) struct Gate {
-    /// Origins that may connect, in addition to the server's own pages. `None`: on loopback,
-    /// `null` and the loopback origins with the server's port; elsewhere, no other origin.
+    /// Origins that may connect, in addition to the server's own pages. `None` on loopback:
+    /// `null` and the loopback origins with the server's port. `None` on another address: no
+    /// other origin.
     pub(crate) origins: Option<Vec<Origin>>,
     /// Host names from the settings that the server accepts, in addition to its addresses.
     pub(crate) hosts: Vec<Authority>,
@@ -50,7 +52,7 @@ pub(crate) struct Admission {
     /// The value of the header `Sec-WebSocket-Accept` (RFC 6455 section 4.2.2).
     pub(crate) accept: String,
     pub(crate) caller: Caller,
-    /// Set if the server upgrades this client only to close it, with 1008 and this reason.
+    /// Set if the server accepts this WebSocket only to close it, with 1008 and this reason.
     pub(crate) close_with: Option<Refusal>,
 }
 
@@ -58,7 +60,8 @@ pub(crate) struct Admission {
 #[derive(Default)]
 pub(crate) struct Caller {
     pub(crate) query: Query<'static>,
-    /// The name of the person that the token belongs to. `None` for the shared token.
+    /// The name of the person who owns the token. `None` without a token or for the shared
+    /// token.
     pub(crate) name: Option<String>,
 }
 
@@ -106,7 +109,8 @@ impl Gate {
         })
     }
 
-    /// Checks a request for figures. This machine and clients with a token may read them.
+    /// Checks a request for the server's figures, e.g. `/metrics`. Only this machine and
+    /// clients with a token may read the figures.
     ///
     /// A request is from *this machine* if three things are true: the connection is from
     /// loopback, the `Host` header names loopback, and no proxy forwarded the request.
@@ -120,8 +124,8 @@ impl Gate {
         if peer.ip().to_canonical().is_loopback() && named_here && !request.is_forwarded() {
             return Ok(());
         }
-        // Check the origin first. Otherwise a page of another site could send wrong tokens until
-        // the server blocks the address of its visitor.
+        // Check the origin first. Otherwise a page of another site could send wrong tokens
+        // until the server blocks the address of the page's visitor.
         self.check_origin(request)?;
         if request.is_cross_site() {
             return Err(Refusal::Origin);
@@ -146,8 +150,9 @@ impl Gate {
         }
     }
 
-    /// Whether `host` names this server: it is the address that the client reached, a loopback
-    /// name if that address is loopback, or a name from the settings.
+    /// Whether `host` names this server. It is the address that the client reached, or a name
+    /// from the settings. If the client reached a loopback address, it may also be a loopback
+    /// name.
     fn answers_for(&self, host: &Authority, local: SocketAddr) -> bool {
         let reached = SocketAddr::new(local.ip().to_canonical(), local.port());
         let is_reached = Authority::parse(&reached.to_string(), 80).as_ref() == Some(host);
@@ -168,7 +173,7 @@ impl Gate {
         }
     }
 
-    /// Whether a page of this origin may connect. The server's own pages always may.
+    /// Whether a page of this origin may connect. The server's own pages may always connect.
     pub(crate) fn allows_origin(&self, origin: &Origin, request: &Request<'_>) -> bool {
         let host = request.host.as_ref();
         if host.is_ok_and(|host| origin.is_page_of(host, self.tls)) {
@@ -184,8 +189,8 @@ impl Gate {
         }
     }
 
-    /// Checks the token. Returns the name of its owner, or `None` for the shared token. Wrong
-    /// tokens are counted per client address, in handshakes and in requests for figures.
+    /// Checks the token. Returns the name of the token's owner, or `None` for the shared token.
+    /// Wrong tokens are counted per client address, in handshakes and in requests for figures.
     fn check_token(&self, request: &Request<'_>, slot: &Slot) -> Result<Option<String>, Refusal> {
         let token = request.token.as_ref().map_err(|refusal| *refusal)?;
         let token = token.as_ref().ok_or(Refusal::TokenMissing)?;

@@ -1,6 +1,6 @@
 //! Who may connect: origin, host, token and limits, and how other clients are refused.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod origin;
 pub(crate) mod query;
 pub(crate) mod refusal;

@@ -1,23 +1,24 @@
 //! An origin: the scheme, host and port of the page that opens a WebSocket.
 //!
 //! A browser lets any page of any site connect to any WebSocket server, and sends the cookies
-//! of that server too. For protection, the browser adds the `Origin` header (RFC 6455 section
-//! 10.2), which a page cannot forge. The server compares the *whole* origin with a list, never
-//! a part of the origin: `http://localhost.evil.example` also contains `localhost`.
+//! of that server too. To protect the server, the browser adds the `Origin` header (RFC 6455
+//! section 10.2), which a page cannot forge. The server compares the *whole* origin with a
+//! list, never a part of the origin, because `http://localhost.evil.example` also contains
+//! `localhost`.
 //!
-//! The value must have the form that browsers write (RFC 6454 section 6.2). Any other form is
+//! The header must have the form that browsers write (RFC 6454 section 6.2). Any other form is
 //! refused, e.g. with a user name or a path. A parser that repairs its input would let an
 //! attacker write the same origin in a second way.
 //!
-//! A program that is not a browser can send any origin, or none. This check protects users of
-//! browsers; the token stops other clients.
+//! A program that is not a browser can send any origin, or no origin. So the check of the
+//! origin protects only users of browsers. The token stops other clients.
 
 use std::fmt;
 
 /// The origin of a page. `Display` does not show the default port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// `null`: a page opened by double click, or a sandboxed iframe of any site.
+    /// The origin of a page opened by double click, or of a sandboxed iframe of any site.
     Null,
     /// `scheme://host` or `scheme://host:port`.
     Page {
@@ -29,8 +30,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Reads an `Origin` header or an entry of a list. `None` if the text is neither `null` nor
-    /// `scheme://host[:port]` with the scheme `http` or `https`.
+    /// Reads an `Origin` header or an entry of a list of origins. Accepts `null` and
+    /// `scheme://host[:port]` with the scheme `http` or `https`. `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Origin> {
         if text == "null" {
@@ -114,7 +115,8 @@ impl Authority {
         };
         let port = match rest.strip_prefix(':') {
             None if rest.is_empty() => default_port,
-            // Digits without a leading zero: `:080` would be a second way to write port 80.
+            // Accept only digits without a leading zero: `:080` would be a second way to write
+            // port 80.
             Some(digits) => {
                 let port = digits.parse().ok();
                 port.filter(|port: &u16| port.to_string() == digits)?
@@ -128,7 +130,7 @@ impl Authority {
     }
 
     /// Whether the host is `localhost` or a loopback address in its usual form. The text is
-    /// compared, without a DNS query: `localhost.` and `127.1` are different names.
+    /// compared without a DNS query, so `localhost.` and `127.1` do not count as loopback.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "[::1]")

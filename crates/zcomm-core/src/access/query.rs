@@ -1,16 +1,17 @@
 //! The query of an address: `?name=Ada&room=lobby`.
 //!
-//! A page cannot set headers on a WebSocket. It uses the query to send data before the first
-//! message. The server itself reads the names `token` and `attempt`. The handler reads and
-//! checks the other names, because only the handler knows what they mean.
+//! A page cannot set headers on a WebSocket. So a page uses the query to send data before the
+//! first message. The server itself reads the values of `token` and `attempt`. The handler
+//! reads and checks all other values, because only the handler knows what they mean.
 
 use std::borrow::Cow;
 
-/// Names that the server uses itself. A handler cannot read them: the token is a secret.
+/// Names that the server uses itself. A handler cannot read their values, because they are
+/// secrets.
 const OWN: [&str; 2] = ["token", "attempt"];
 
-/// The number of names that are kept for a handler, and the longest name and value (bytes). They
-/// stay in memory as long as the connection, so a client must not decide how much that is.
+/// How many names are kept for a handler, and how long a name or a value may be (bytes). The
+/// kept names use memory until the connection ends, so a client must not choose their size.
 const MAX_NAMES: usize = 8;
 const MAX_LENGTH: usize = 512;
 
@@ -25,21 +26,22 @@ impl<'a> Query<'a> {
         Query(pairs.into_iter().flatten().collect())
     }
 
-    /// Every value with this name.
+    /// Returns every value of this name.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &Cow<'a, str>> {
         let pairs = self.0.iter().filter(move |(known, _)| known == name);
         pairs.map(|(_, value)| value)
     }
 
-    /// The value of a name that the query contains exactly once.
+    /// Returns the value of a name. `None` if the name is missing or occurs more than once.
     pub(crate) fn only(&self, name: &str) -> Option<&str> {
         let mut values = self.all(name);
         let only = values.next()?;
         values.next().is_none().then_some(only)
     }
 
-    /// A copy for the handler: the first eight names and their first values, without the names
-    /// that the server uses itself. A longer name or value is cut at 512 bytes.
+    /// Copies the query for the handler: the first eight names, each with its first value. The
+    /// copy does not contain the names that the server uses itself. A longer name or value is
+    /// cut at 512 bytes.
     pub(crate) fn kept(&self) -> Query<'static> {
         let mut kept = Query::default();
         for (name, value) in &self.0 {
@@ -58,7 +60,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// The start of a text that is kept.
+/// Returns the part of a text that is kept: at most 512 bytes, without half a character.
 fn cut(text: &str) -> &str {
     let mut end = text.len().min(MAX_LENGTH);
     while !text.is_char_boundary(end) {

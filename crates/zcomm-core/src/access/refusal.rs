@@ -1,8 +1,8 @@
 //! Why a client is refused: one table with status, word, reason and help.
 //!
-//! The help says what to do next, and names the setting if one would change the answer. No text repeats what the client
-//! sent: otherwise an attacker could choose the words of an error page. So all texts are
-//! constants.
+//! The help says what to do next. It names the setting if a setting would change the answer. No
+//! text repeats what the client sent: otherwise an attacker could choose the words of an error
+//! page. So all texts are constants.
 //!
 //! The response body, the log line and `/why` all use this table.
 
@@ -13,27 +13,30 @@ use crate::protocol::close_reason::CloseReason;
 /// How the server refuses a wrong or missing token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefuseBy {
-    /// Upgrade, then close with 1008 and a reason. Of all refusals, a browser shows only this
-    /// one to its page.
+    /// Accept the WebSocket, then close it with 1008 and a reason. A page can read this reason.
+    /// For every other refusal, a page gets only code 1006.
     Close,
-    /// Answer HTTP 401 before the upgrade. This is simpler, but the page gets only code 1006.
+    /// Answer HTTP 401 instead of a WebSocket. This is simpler, but the page gets only code
+    /// 1006.
     Http,
 }
 
-/// A refused request. It is not an `Error`: the server works as configured.
+/// Why a request is refused. A refusal is not an `Error`, because the server works as
+/// configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// 400: the request breaks a rule of HTTP or of RFC 6455; the rule is named.
+    /// 400: the request breaks a rule of HTTP or of RFC 6455. The text names the rule.
     Malformed(&'static str),
-    /// 401, or close 1008: the server requires a token and the client sent none.
+    /// 401, or close 1008: the server requires a token, and the client sent no token.
     TokenMissing,
     /// 401, or close 1008: the token is wrong.
     TokenWrong,
-    /// 403: the page's origin is not on the list.
+    /// 403: the page's origin is not on the list of allowed origins.
     Origin,
     /// 403: the request names a host that is not a name or an address of this server.
     Host,
-    /// 403: only this machine and clients with a token may read the figures.
+    /// 403: only this machine and clients with a token may read the server's figures,
+    /// e.g. `/metrics`.
     NotForAll,
     /// 404: this path does not exist.
     NotFound,
@@ -65,14 +68,14 @@ pub(crate) struct Row {
     /// The word under which the metrics count this refusal.
     #[serde(skip)]
     pub(crate) word: &'static str,
-    /// What happened. The two reasons about tokens are also the reasons of close 1008.
+    /// What happened. For a missing or wrong token, close 1008 uses the same reason.
     pub(crate) reason: &'static str,
     /// What to do next.
     pub(crate) help: &'static str,
 }
 
 impl Refusal {
-    /// The [`word`](Row::word) of every refusal of a handshake.
+    /// The [`word`](Row::word) of every refusal of a handshake. The metrics count each word.
     pub(crate) const WORDS: [&'static str; 13] = [
         "malformed",
         "token_missing",
@@ -104,8 +107,8 @@ impl Refusal {
                 "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"),
             Refusal::Host => row(403, "host", "the Host header is not a name or address of this server",
                 "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS"),
-            // `NotForAll` and `NotNoted` never refuse a handshake, so they have no word of
-            // their own.
+            // `NotForAll` and `NotNoted` never refuse a handshake. So they have no word of
+            // their own, and count as `other`.
             Refusal::NotForAll => row(403, "other", "these figures are private",
                 "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."),
             Refusal::NotFound => row(404, "not_found", "nothing is served under this path",

@@ -1,9 +1,9 @@
 //! An HTTP request, parsed once: its parts, and what is wrong with each part.
 //!
-//! A header that a check uses must appear exactly once. With two `Host` lines, a proxy could
-//! read the first and this server the second. So each part is either a value or the [`Refusal`]
-//! that says what is wrong. The [`Gate`](super::handshake::Gate) checks the parts later, in its
-//! own order.
+//! A header with one value must appear exactly once. Of two `Host` headers, a proxy could read
+//! the first and this server the second. Each part is stored as a value, or as the [`Refusal`]
+//! that says what is wrong with the part. The [`Gate`](super::handshake::Gate) checks the parts
+//! later, in its own order.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ use crate::access::{
 const MAX_TARGET: usize = 4096;
 
 /// Headers that a proxy adds when it forwards a request for another machine. The server does
-/// not trust their values: if one is present, the request does not count as local.
+/// not trust their values. A request with one of these headers does not count as local.
 const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
 /// One parsed request.
@@ -32,11 +32,13 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     pub(crate) query: Query<'a>,
     headers: &'a HeaderMap,
-    /// The host in the request; a refusal if the host or the HTTP of the request is wrong.
+    /// The host that the request names. A refusal if the host or the HTTP of the request is
+    /// wrong.
     pub(crate) host: Result<Authority, Refusal>,
-    /// The value for `Sec-WebSocket-Accept`, if the handshake is valid.
+    /// The value for `Sec-WebSocket-Accept`. A refusal if the handshake is not valid.
     pub(crate) accept: Result<String, Refusal>,
-    /// The origin of the page that sent the request. Browsers add it; other clients rarely do.
+    /// The origin of the page that sent the request. `None` for most clients that are not
+    /// browsers.
     pub(crate) origin: Result<Option<Origin>, Refusal>,
     /// The token, from `?token=` or `Authorization: Bearer`.
     pub(crate) token: Result<Option<Cow<'a, str>>, Refusal>,
@@ -70,7 +72,7 @@ impl<'a> Request<'a> {
     }
 
     /// The random word that the page chose for this attempt to connect. `None` if the query has
-    /// several: otherwise one request could fill the notes of all pages.
+    /// several words: otherwise one request could replace the stored refusals of other pages.
     pub(crate) fn attempt(&self) -> Option<&str> {
         self.query.only("attempt")
     }
@@ -111,7 +113,8 @@ fn host<B>(request: &hyper::Request<B>, default_port: u16) -> Result<Authority, 
     let host = Authority::parse(text(named)?, default_port).ok_or(Refusal::Malformed(
         "the Host header must be a host and a port",
     ))?;
-    // The target can contain a host too (RFC 9112 section 3.2.2). Both hosts must be equal.
+    // The target in the first line of a request can contain a host too (RFC 9112 section
+    // 3.2.2). Both hosts must be equal.
     let other = target.authority();
     let other = other.map(|other| Authority::parse(other.as_str(), default_port));
     match other.is_none_or(|other| other.as_ref() == Some(&host)) {
@@ -148,7 +151,8 @@ fn accept(headers: &HeaderMap) -> Result<String, Refusal> {
     }
 }
 
-/// Reads the origin (RFC 6454 section 7.3). An invalid origin is refused: no list contains it.
+/// Reads the origin (RFC 6454 section 7.3). An invalid origin is refused, because no list
+/// contains it.
 fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
     let rule = "exactly one origin is needed";
     if !headers.contains_key(header::ORIGIN) {
@@ -161,7 +165,8 @@ fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
     Origin::parse(origin).map(Some).ok_or(Refusal::Origin)
 }
 
-/// Reads the token. Two different tokens are refused: a proxy may have checked the other token.
+/// Reads the token. Two different tokens are refused: a proxy may have checked the token that
+/// this server would ignore.
 fn token<'a>(headers: &'a HeaderMap, query: &Query<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
     let twice = "the token was given twice";
     let mut values = query.all("token");

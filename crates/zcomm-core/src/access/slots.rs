@@ -1,16 +1,19 @@
 //! Limits on connections: a maximum for the whole server and a maximum per client address.
 //!
-//! A connection gets its slot when it is accepted, before it sends a byte. Otherwise a thousand
-//! clients that send nothing would use a thousand sockets and count as zero. `Drop` frees the
-//! slot, so a slot is free again after every end: refusal, timeout or panic.
+//! Each connection uses one slot. It gets the slot when it is accepted, before the client sends
+//! a byte. Otherwise a thousand clients that send nothing would use a thousand sockets, and no
+//! limit would count them. `Drop` frees the slot, so a slot is free again after every end:
+//! refusal, timeout or panic.
 //!
-//! A client over a limit may still fetch a page, and `/why` tells the page the reason. Such a
-//! client uses one of 64 extra slots, so other clients lose no slot.
+//! A client over a limit may still fetch a page, and `/why` tells the page the reason. The
+//! connection of such a client uses one of 64 extra slots, so other clients lose no slot.
 //!
-//! A home gets all IPv6 addresses with the same first 64 bits, so they count as one address.
-//! People who share one router may also share one limit, so the limit per address is a setting.
-//! Behind a proxy, count the address that the proxy reports. Do not trust `X-Forwarded-For`
-//! from any other client.
+//! A home network gets all IPv6 addresses that start with the same 64 bits, so these addresses
+//! count as one address. All people behind one router may share one address, so the limit per
+//! address is a setting.
+//!
+//! In production behind a proxy, count the address that the proxy reports in `X-Forwarded-For`.
+//! Do not trust this header from any other client.
 
 use std::{
     collections::HashMap,
@@ -29,7 +32,8 @@ const WRONG_TOKENS: Rate = Rate {
     burst: 20.0,
 };
 
-/// The number of extra slots, for connections over a limit. They may only fetch a page.
+/// The number of extra slots for connections over a limit. Such a connection may only fetch a
+/// page.
 const EXTRA: usize = 64;
 
 /// The default maximum of connections for one address. Loopback has no default maximum.
@@ -38,7 +42,7 @@ const PER_OTHER_ADDRESS: usize = 50;
 /// The maximum number of addresses whose wrong tokens are counted.
 const REMEMBERED: usize = 4096;
 
-/// Counts the connections of a server.
+/// Counts the connections of a server, and the wrong tokens of each client address.
 #[derive(Clone)]
 pub(crate) struct Slots {
     max: usize,
@@ -63,8 +67,8 @@ impl Slots {
         }
     }
 
-    /// Takes a slot for an accepted connection. `None` if all extra slots are in use too: then
-    /// the server must drop the connection without a reply.
+    /// Takes a slot for an accepted connection. `None` if a limit is reached and all extra
+    /// slots are in use. Then the server must drop the connection without a reply.
     pub(crate) fn take(&self, peer: IpAddr) -> Option<Slot> {
         let address = network(peer);
         let mut counts = self.lock();
@@ -95,7 +99,8 @@ impl Slots {
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        // Each change is a single addition, so a panic cannot leave a change half done.
+        // Use the counts even after a panic: the code that holds this lock does not panic
+        // itself.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -109,7 +114,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Whether this address may send a token. False after too many wrong tokens.
+    /// Whether this address may send a token: false after too many wrong tokens.
     pub(crate) fn may_show_a_token(&self) -> bool {
         let counts = self.slots.lock();
         let budget = counts.wrong_tokens.get(&self.address);
@@ -120,12 +125,12 @@ impl Slot {
     pub(crate) fn showed_a_wrong_token(&self) {
         let mut counts = self.slots.lock();
         if counts.wrong_tokens.len() >= REMEMBERED {
-            // Remove the addresses whose budget is full again.
+            // Make space: remove the addresses that have their full budget again.
             let owes = |budget: &Budget| budget.clone().spend(WRONG_TOKENS.burst).is_err();
             counts.wrong_tokens.retain(|_, budget| owes(budget));
         }
-        // If the table is full, new addresses are not counted. Known addresses
-        // are still counted.
+        // If the table is still full, the wrong tokens of a new address are not counted. Wrong
+        // tokens of a known address are counted.
         let known = counts.wrong_tokens.contains_key(&self.address);
         if known || counts.wrong_tokens.len() < REMEMBERED {
             let full = || Budget::new(Some(WRONG_TOKENS));
@@ -157,7 +162,7 @@ impl Drop for Slot {
     }
 }
 
-/// The address that is counted. For IPv6, the last 64 bits are zero.
+/// Returns the address under which a client is counted. For IPv6, the last 64 bits become zero.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(address) => address.into(),

@@ -1,10 +1,11 @@
 //! The token: a secret that a client sends to be allowed to connect.
 //!
 //! A token must not leak by accident. So [`Token`] has no `Display`, its `Debug` prints `***`,
-//! and it contains a SHA-256 digest instead of the text. The time of an answer must not leak
-//! the token either. `==` stops at the first different byte, so a patient client can measure
-//! the time and learn a secret byte by byte. So this file compares digests of equal length, in
-//! constant time.
+//! and it contains a SHA-256 digest instead of the text.
+//!
+//! The time of an answer must not leak the token either. `==` stops at the first different
+//! byte, so a patient client can measure the time and learn a secret byte by byte. To prevent
+//! this, two digests of equal length are compared in constant time.
 //!
 //! One shared token does not show who the client is. In production, give each user a token that
 //! expires and can be revoked.
@@ -64,13 +65,13 @@ impl Token {
         (text.len() <= MAX_LENGTH).then(|| Token::digest(text))
     }
 
-    /// Compares in constant time.
+    /// Compares two tokens in constant time.
     pub(crate) fn is(&self, other: &Token) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 
-    /// Whether a text from a client is this token. An almost correct text takes the same time
-    /// as any other text of its length.
+    /// Whether a text from a client is this token. The check of an almost correct text takes
+    /// the same time as the check of any other text of its length.
     #[must_use]
     pub fn matches(&self, shown: &str) -> bool {
         Token::shown(shown).is_some_and(|shown| self.is(&shown))
@@ -97,8 +98,8 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// The owner of a token. `None`: unknown token. `Some(None)`: the shared token. Compares
-    /// with every token, so that the time does not show which token matched.
+    /// Returns the owner of a token. `None`: unknown token. `Some(None)`: the shared token.
+    /// Always compares with every token, so that the time does not show which token matched.
     pub(crate) fn whose(&self, shown: &str) -> Option<Option<String>> {
         let shown = Token::shown(shown)?;
         let shared = self.shared.as_ref();

@@ -1,13 +1,15 @@
 //! Why a connection failed: the answer that a browser does not give to its page.
 //!
 //! When a server refuses a handshake with an HTTP status, the browser gives the page only code
-//! 1006. Otherwise a page of one site could learn what runs on another site. So the pages of
-//! this course connect with `?attempt=<random>`. The server stores the refusal under this word,
-//! and the page asks `/why?attempt=<random>`. Only a client that knows the word gets the
-//! answer.
+//! 1006. Otherwise a page of one site could learn what runs on another site.
 //!
-//! The server keeps a limited number of these notes. A note expires after a minute and can be
-//! read once. A note contains no part of the request except the attempt.
+//! To learn the reason, a page of this course connects with `?attempt=` and a random word. The
+//! server stores the refusal under this word, and the page asks `/why?attempt=` with the same
+//! word. Only a client that knows the word gets the answer.
+//!
+//! A stored refusal is called a note. The server keeps at most 256 notes. A note expires after
+//! a minute, and can be read only once. It contains no part of the request except the random
+//! word.
 
 use std::{
     collections::VecDeque,
@@ -24,7 +26,7 @@ const CAPACITY: usize = 256;
 /// How long a note is kept.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// The refusals of the last minute, each with its attempt.
+/// The refusals of the last minute, each with the random word of its attempt.
 #[derive(Default)]
 pub(crate) struct Why {
     notes: Mutex<VecDeque<(Instant, String, Refusal)>>,
@@ -52,7 +54,7 @@ impl Why {
     }
 }
 
-/// Whether a word can be an attempt: it must be too long to guess.
+/// Whether a word can be an attempt: 16 to 64 letters and digits, so that nobody can guess it.
 pub(crate) fn is_attempt(word: &str) -> bool {
     (16..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric())
 }

@@ -1,9 +1,9 @@
 //! Parses the address of a WebSocket (RFC 6455 section 3).
 //!
-//! An address is `ws://host:port/path?query`. A `#` part is an error: a browser would not send
-//! it. A user name is an error: the server would not read it. The error for a wrong address
-//! (`http://`, port 99999) says what to change. The parser never guesses: a guess could connect
-//! to another server.
+//! An address is `ws://host:port/path?query`. A `#` part is an error, because a browser would
+//! not send this part. A user name is an error, because the server would not read the name. The
+//! error for a wrong address (`http://`, port 99999) says what to change. The parser never
+//! guesses, because a guess could connect to another server.
 
 use std::{future::Future, time::Duration};
 
@@ -26,7 +26,8 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Parses an address. The error does not repeat the query, which may contain a token.
+    /// Parses an address. The error does not repeat the query, because a query may contain a
+    /// token.
     pub(crate) fn parse(url: &str) -> Result<Target, ConnectError> {
         let wrong = |reason| ConnectError::Url {
             url: printable(without_secrets(url)),

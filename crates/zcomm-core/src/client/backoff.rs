@@ -1,13 +1,14 @@
 //! The delay before the next attempt to connect.
 //!
-//! A server that restarts loses all its clients at once. If all clients reconnected at once,
-//! the server would be overloaded. So each client waits for a *random* delay, from a range that
-//! doubles after each failure ("full jitter"). The attempts spread out. With the default range
-//! of at most 30 s, a server that is down gets about four attempts a minute from each client.
+//! A server that restarts loses all its clients at once. If all clients reconnected at once, the
+//! server would be overloaded. So each client waits for a *random* delay, from a range that
+//! doubles after each failure ("full jitter"). In this way, the attempts of all clients are
+//! spread over time. With the default range of at most 30 s, a server that is down gets about
+//! four attempts a minute from each client.
 
 use std::time::Duration;
 
-/// The first range: 0 to half a second.
+/// The first range of delays is 0 to half a second.
 const FIRST: Duration = Duration::from_millis(500);
 
 /// The delays of one client.
@@ -24,7 +25,7 @@ impl Backoff {
         Backoff { range, longest }
     }
 
-    /// Returns the next delay.
+    /// Returns the next delay, and doubles the range.
     pub(crate) fn next(&mut self) -> Duration {
         let range = self.range;
         self.range = (2 * range).min(self.longest);
@@ -33,7 +34,7 @@ impl Backoff {
 }
 
 /// Returns a random number from 0 to 1, or 0.5 if the system has no random bytes: a fixed delay
-/// is better than none.
+/// is better than no delay.
 fn random() -> f64 {
     let mut bytes = [0x80; 4];
     getrandom::fill(&mut bytes).ok();

@@ -1,7 +1,7 @@
-//! From an address to an open WebSocket: name, TCP, TLS, HTTP, and then frames.
+//! Opens a WebSocket in steps: looks up the name, connects with TCP, then TLS, then HTTP.
 //!
-//! Each step can fail. One time limit applies to all steps together. An [`Opening`] keeps what
-//! the client learned: the certificates, the request and the response.
+//! Each step can fail. One time limit applies to all steps together. An [`Opening`] contains
+//! what the client learned: the certificates, the request and the response.
 
 use std::{fmt::Display, io, net::SocketAddr, time::Duration};
 
@@ -32,10 +32,11 @@ use crate::{
     xray::Direction,
 };
 
-/// Time limit for one address of a host. After it, the client tries the next address.
+/// Time limit for TCP to connect to one address of a host. After this time, the client tries the
+/// next address.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Connects as the options say.
+/// Opens a WebSocket with these options.
 pub(crate) async fn dial(options: &ConnectOptions) -> Result<(Wire, Opening), ConnectError> {
     let target = Target::parse(&options.url)?;
     let opened = target.open(options);
@@ -52,7 +53,8 @@ impl Target {
         let opened = Wire::connect(transport, request, options.max_message_bytes).await;
         let (wire, response) = opened.map_err(|error| self.not_upgraded(error, &secrets))?;
         if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-            // RFC 6455 section 4.1: in this case the client must end the connection.
+            // RFC 6455 section 4.1: the client must end the connection, because it offers no
+            // extension.
             return Err(self.not_websocket(&"it uses an extension that the client did not offer"));
         }
         let opening = Opening {
@@ -81,9 +83,9 @@ impl Target {
         Ok((transport, addr, Some(tls)))
     }
 
-    /// Connects with TCP to the first address of the host that answers. `localhost` has two
-    /// addresses. A browser tries several at once (RFC 8305); trying one by one is easier to
-    /// explain.
+    /// Connects with TCP to the first address of the host that answers. A host may have several
+    /// addresses: `localhost` has two. A browser tries several addresses at once (RFC 8305).
+    /// This client tries one after the other, which is easier to explain.
     async fn reach(&self, known: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
         let addresses = match known {
             [] => self.lookup().await?,
@@ -98,7 +100,8 @@ impl Target {
                     Ok(()) => return Ok(stream),
                     Err(error) => failed = error,
                 },
-                // "Connection refused" helps more than the error of another address.
+                // Keep "connection refused", because it helps more than the error of another
+                // address.
                 Err(_) if failed.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => failed = error,
             }
@@ -159,7 +162,7 @@ impl Target {
         }
     }
 
-    /// The request for a WebSocket (RFC 6455 section 4.1).
+    /// Makes the request for a WebSocket (RFC 6455 section 4.1).
     fn request(&self, options: &ConnectOptions) -> Result<Request, ConnectError> {
         let request = self.uri.clone().into_client_request();
         let mut request = request.map_err(|error| self.not_websocket(&error))?;
@@ -170,8 +173,8 @@ impl Target {
             .then(|| ("Sec-WebSocket-Protocol", options.protocols.join(", ")));
         let own = [token, origin, protocols].into_iter().flatten();
         let own = own.map(|(name, value)| (name.to_owned(), value));
-        // A header that the protocol needs once, such as Host, is replaced. Any other header
-        // may appear several times.
+        // A header that the handshake needs exactly once, such as `Host`, is replaced. Any other
+        // header may appear several times.
         let needed: Vec<_> = request.headers().keys().cloned().collect();
         for (name, value) in own.chain(options.headers.iter().cloned()) {
             let wrong = || ConnectError::Header {
@@ -201,7 +204,8 @@ impl Target {
                 status: response.status().as_u16(),
                 reason: refusal_reason(&response, secrets),
             },
-            // As in a browser: if the client offers subprotocols, the server must choose one.
+            // This is an error in browsers too: if the client offers subprotocols, the server
+            // must choose one of them.
             WireError::Protocol(ProtocolError::SecWebSocketSubProtocolError(
                 SubProtocolError::NoSubProtocol,
             )) => ConnectError::Subprotocol { place },

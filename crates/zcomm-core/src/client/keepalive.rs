@@ -1,8 +1,8 @@
 //! Detects a server that does not answer any more.
 //!
 //! A broken network often causes no error. So the client sends a ping when the server has sent
-//! nothing for some time. It ends the connection when the server does not answer the ping, or
-//! does not answer our Close frame.
+//! nothing for some time. The client ends the connection when the server does not answer the
+//! ping, or does not answer our Close frame.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ pub(crate) struct Keepalive {
     timeout: Duration,
     last_received: Instant,
     ping_sent: Option<Instant>,
-    /// The time and the code of our Close frame.
+    /// The time at which we sent our Close frame, and its code; `None` if we sent no Close
+    /// frame.
     pub(crate) closing: Option<(Instant, u16)>,
 }
 
@@ -35,7 +36,7 @@ impl Keepalive {
         }
     }
 
-    /// The next deadline, if there is one.
+    /// The next deadline; `None` if the client sends no pings and is not closing.
     pub(crate) fn due(&self) -> Option<Instant> {
         match (self.closing, self.ping_sent) {
             (Some((closing, _)), _) => Some(closing + PEER_TIMEOUT),
@@ -45,13 +46,13 @@ impl Keepalive {
     }
 
     /// Whether the server has not answered our Close frame within 5 s. The timer alone is not
-    /// enough: while the server keeps sending, it never fires.
+    /// enough, because it never fires while the server sends data.
     pub(crate) fn close_timed_out(&self) -> bool {
         let closing = self.closing.as_ref();
         closing.is_some_and(|(since, _)| since.elapsed() >= PEER_TIMEOUT)
     }
 
-    /// Call this when the server has sent something.
+    /// Starts the ping interval again. Call this when the server has sent something.
     pub(crate) fn received(&mut self) {
         if self.interval.is_some() {
             self.last_received = Instant::now();
@@ -59,8 +60,8 @@ impl Keepalive {
         }
     }
 
-    /// Call this when the deadline has passed. Returns the reason to end the connection, or
-    /// `None` if the caller must send a ping.
+    /// Call this when the deadline from `due` has passed. Returns the reason to end the
+    /// connection, or `None` if the caller must send a ping.
     pub(crate) fn passed(&mut self) -> Option<&'static str> {
         if self.closing.is_some() {
             return Some(CLOSE_NOT_ANSWERED);

@@ -1,8 +1,9 @@
 //! Finds the addresses of a host name.
 //!
 //! The addresses of a name can change at any time. A program that must not connect to some
-//! addresses calls [`ConnectOptions::lookup`] once and checks the result. Then it puts the
-//! allowed addresses into [`ConnectOptions::addresses`], so the client uses no others.
+//! addresses calls [`ConnectOptions::lookup`] once and checks the result. Then the program puts
+//! the allowed addresses into [`ConnectOptions::addresses`], so that the client uses only these
+//! addresses.
 
 use std::{
     io,
@@ -18,7 +19,7 @@ use crate::{
 };
 
 impl ConnectOptions {
-    /// Returns all addresses that the name service has for the host. Put them into
+    /// Returns all addresses that the name service has for the host. Put these addresses into
     /// [`addresses`](ConnectOptions::addresses) to connect several times with one lookup.
     ///
     /// # Errors
@@ -42,7 +43,8 @@ impl Target {
 }
 
 /// Asks the name service in a new thread. A name service that does not answer blocks the thread
-/// for a minute. At the end of a program, the runtime would wait for a thread of its own.
+/// for a minute. This is not a thread of the runtime, because a runtime waits for its own
+/// threads at the end of a program.
 async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -50,7 +52,7 @@ async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     let (answer, answered) = oneshot::channel();
     let ask = move || {
         let found = (host, port).to_socket_addrs();
-        // This fails if the time limit of the caller has passed.
+        // This fails if the caller has stopped waiting because its time limit has passed.
         answer.send(found.map(Iterator::collect)).ok();
     };
     std::thread::Builder::new()

@@ -1,6 +1,6 @@
 //! The client: opens a WebSocket to an address, and reconnects when the connection breaks.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod options;
 
 pub(crate) mod address;

@@ -1,8 +1,8 @@
 //! What a client learns while it connects: the server's address and certificates, the request
 //! and the response.
 //!
-//! Learners read these facts, programs log them, and tests compare them. So they are stored as
-//! text that is safe to show.
+//! Learners read these facts, programs log them, and tests compare them. So the facts are stored
+//! as text that is safe to show.
 
 use std::{fmt, net::SocketAddr};
 
@@ -21,7 +21,7 @@ pub struct Opening {
     pub addr: SocketAddr,
     /// The certificates and the protocol of TLS; `None` for `ws://`.
     pub tls: Option<TlsOpening>,
-    /// The request: its request line, and a line for each header. Tokens are replaced.
+    /// The request: its request line, and a line for each header. Secrets are replaced.
     pub request: Vec<String>,
     /// The response: its status line, and a line for each header.
     pub response: Vec<String>,
@@ -30,8 +30,9 @@ pub struct Opening {
 /// The result of a TLS handshake.
 #[derive(Clone, Debug)]
 pub struct TlsOpening {
-    /// The certificates that the server sent, its own first. The client trusts the server's own
-    /// certificate, and the certificates that link it to a trusted authority.
+    /// The certificates that the server sent, the server's own certificate first. The client
+    /// trusts the server's own certificate, and the certificates that link it to a trusted
+    /// authority.
     pub chain: Vec<Certificate>,
     /// The version, e.g. `TLS 1.3`.
     pub protocol: String,
@@ -72,12 +73,12 @@ impl fmt::Display for Opening {
     }
 }
 
-/// The secrets of a request. They are replaced in all text from the server, because a server
-/// may repeat a secret: in the address of a redirect, or in the reason for a refusal.
+/// The secrets of a request. They are replaced by `…` in all text from the server. The server
+/// may repeat a secret in the address of a redirect, or in the reason for a refusal.
 pub(crate) struct Secrets(Vec<String>);
 
-/// The shortest secret (bytes). A shorter value is not replaced: it could be a part of many
-/// words.
+/// The shortest secret (bytes). A shorter value is not replaced, because it could be a part of
+/// many words. The whole query is always replaced.
 const SHORTEST_SECRET: usize = 8;
 
 impl Secrets {
@@ -97,13 +98,13 @@ impl Secrets {
                 secret == query && !query.is_empty() || secret.len() >= SHORTEST_SECRET
             })
             .collect();
-        // Longest first: a secret may contain another secret.
+        // Replace the longest secret first, because a secret may contain another secret.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Secrets(secrets)
     }
 
-    /// Makes a server's text safe to show. Secrets are replaced before the text is cut, because
-    /// half of a secret is secret too.
+    /// Makes a server's text safe to show. Secrets are replaced before `printable` cuts a long
+    /// text. After the cut, half of a secret would not be recognized.
     fn hide(&self, text: &[u8]) -> String {
         let text = String::from_utf8_lossy(text).into_owned();
         let secrets = self.0.iter();
@@ -127,7 +128,8 @@ pub(crate) fn response_lines(response: &Response, secrets: &Secrets) -> Vec<Stri
     lines(line, response.headers(), secrets)
 }
 
-/// Returns `first` and a line for each header. The value of a sensitive header is replaced.
+/// Returns `first` and a line for each header. The value of a sensitive header is replaced by
+/// `***`.
 fn lines(first: String, headers: &HeaderMap, secrets: &Secrets) -> Vec<String> {
     let headers = headers.iter().map(|(name, value)| {
         let value = match value.is_sensitive() {
@@ -148,7 +150,7 @@ pub(crate) fn refusal_reason(response: &Response, secrets: &Secrets) -> String {
     let body = response.body().as_deref().unwrap_or_default();
     let body = String::from_utf8_lossy(body);
     let line = body.lines().next().unwrap_or_default();
-    // The servers of this course begin this line with the status.
+    // The servers of this course begin this line with the status, so remove the status.
     let status = response.status().as_u16().to_string();
     let reason = line.strip_prefix(&status).unwrap_or(line).trim();
     secrets.hide(reason.as_bytes())

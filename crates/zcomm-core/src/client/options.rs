@@ -1,11 +1,12 @@
 //! How to connect: the address, the headers of the handshake, and the limits.
 //!
 //! A browser lets a page choose the address and the subprotocols only. A program chooses every
-//! header. So it can send a token in `Authorization` instead of in the address, which servers
-//! log. A program can also send any origin: the origin protects users of browsers, not the
-//! server.
+//! header. So a program can send a token in `Authorization`. This is safer than a token in the
+//! address, because servers log addresses. A program can also send any origin. So the origin
+//! protects users of browsers, but it does not protect the server from programs.
 //!
-//! [`ConnectOptions`] is a plain struct: `ConnectOptions { token: …, ..ConnectOptions::new(url, trust) }`.
+//! [`ConnectOptions`] is a plain struct. To change a default, write
+//! `ConnectOptions { token: …, ..ConnectOptions::new(url, trust) }`.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
@@ -81,7 +82,8 @@ pub(crate) fn without_secrets(url: &str) -> &str {
 }
 
 impl fmt::Debug for ConnectOptions {
-    /// Does not show the token, the query and the headers, which may be secret.
+    /// Shows only the address without its query, because the query, the token and the headers
+    /// may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ConnectOptions({})", self.shown_url())
     }

@@ -4,9 +4,9 @@
 //! [`Client`] connects, waits after each failure, and connects again. It reports each step as
 //! an event.
 //!
-//! It does *not* connect again after a refusal (close 1008, HTTP 401 or 403), to a server whose
-//! certificate it does not trust, or after a normal close. A client that repeats refused
-//! requests for ever acts like an attacker.
+//! The client does *not* connect again after a normal close, or after a refusal (close 1008,
+//! HTTP 401 or 403). It also does not connect again to a server whose certificate it does not
+//! trust. A client that repeats a refused request for ever acts like an attacker.
 //!
 //! ```no_run
 //! # use zcomm_core::{Client, ConnectOptions, Event, Result, Trust};
@@ -24,8 +24,9 @@
 //! # }
 //! ```
 //!
-//! A message that was sent just before a connection broke may have arrived or not. To find out,
-//! an application needs ids and acknowledgements in its own messages, as in the chat.
+//! A message that was sent just before a connection broke may have arrived or not. An
+//! application that must know this needs ids and acknowledgements in its own messages, as in the
+//! chat.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -54,7 +55,7 @@ pub enum Event {
     Reconnecting {
         /// The delay.
         wait: Duration,
-        /// Why the last attempt failed; `None` after an open connection.
+        /// Why the last attempt failed; `None` if the connection was open before.
         why: Option<Error>,
     },
     /// The client does not connect again, because of this error of its last attempt. After a
@@ -89,12 +90,13 @@ impl Client {
         }
     }
 
-    /// The options for the next connection. The program may change them.
+    /// The options for the next connection. The program may change these options.
     pub fn options(&mut self) -> &mut ConnectOptions {
         &mut self.options
     }
 
-    /// Waits for the next event; `None` once the client does not connect again. Cancel-safe.
+    /// Waits for the next event; `None` once the client does not connect again. Cancel-safe:
+    /// dropping this call loses no event.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             match &mut self.state {
@@ -191,7 +193,8 @@ fn may_retry(error: &Error) -> bool {
             | ConnectError::Unreachable { .. }
             | ConnectError::Timeout { .. }
             | ConnectError::Tls { .. } => true,
-            // The server is busy now. Every other refusal would happen again.
+            // With these statuses, the server cannot answer for now. Every other refusal would
+            // happen again.
             ConnectError::Http { status, .. } => matches!(status, 408 | 429 | 500..=599),
             _ => false,
         },
@@ -199,8 +202,9 @@ fn may_retry(error: &Error) -> bool {
     }
 }
 
-/// Whether to connect again after this end. RFC 6455 section 7.4.1 defines the codes. The
-/// application defines 4000 to 4999; the chat uses them to end a conversation.
+/// Whether to connect again after a connection has ended like this. RFC 6455 section 7.4.1
+/// defines the close codes. The application defines 4000 to 4999. The chat uses such codes to
+/// end a conversation.
 fn may_reconnect(end: &End) -> bool {
     match end {
         End::Broken(_) => true,

@@ -1,4 +1,4 @@
-//! The client's end of a WebSocket.
+//! The client's side of a WebSocket.
 //!
 //! The client uses the same codec, limits and close codes as the server, because a server can
 //! be hostile too. [`recv`](ClientSocket::recv) sends a ping when the server has sent nothing
@@ -36,7 +36,7 @@ pub struct ClientSocket {
     wire: Wire,
     opening: Opening,
     keepalive: Keepalive,
-    /// Whether the network did not accept all bytes at the last call of `feed`.
+    /// Set if the network did not accept all bytes at the last call of `feed`.
     full: bool,
     end: Option<End>,
 }
@@ -86,18 +86,18 @@ impl ClientSocket {
     /// or `recv` sends it.
     ///
     /// # Errors
-    /// [`Error::Closed`] once the connection has ended, or was asked to close.
+    /// [`Error::Closed`] once the connection has ended or is closing.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
         self.write(|wire| wire.write(message)).await
     }
 
     /// Queues a message. [`recv`](ClientSocket::recv) sends the queue before it waits, so one
-    /// write sends many small messages. Returns false if the message was not queued, because
-    /// the network accepts no data now: then call `recv` and try again.
+    /// write sends many small messages. Returns false if the message was not queued, because the
+    /// network accepts no data now. In this case, call `recv` and try again.
     ///
     /// # Errors
-    /// [`Error::Closed`] once the connection has ended, or was asked to close.
+    /// [`Error::Closed`] once the connection has ended or is closing.
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<bool> {
         self.check_open()?;
         let queued = self.queue(message.into());
@@ -117,13 +117,14 @@ impl ClientSocket {
     /// Sends a ping. A payload over 125 bytes is cut to 125 (RFC 6455 section 5.5).
     ///
     /// # Errors
-    /// [`Error::Closed`] once the connection has ended, or was asked to close.
+    /// [`Error::Closed`] once the connection has ended or is closing.
     pub async fn ping(&mut self, payload: &[u8]) -> Result<()> {
         let payload = &payload[..payload.len().min(125)];
         self.write(|wire| wire.ping(payload)).await
     }
 
-    /// Waits for the next message; `None` once the connection has ended. Cancel-safe.
+    /// Waits for the next message; `None` once the connection has ended. Cancel-safe: dropping
+    /// this call loses no message.
     pub async fn recv(&mut self) -> Option<Message> {
         loop {
             if let Received::Message(message) = self.recv_any().await? {
@@ -133,7 +134,7 @@ impl ClientSocket {
     }
 
     /// Waits for the next message, ping or pong; `None` once the connection has ended.
-    /// Cancel-safe.
+    /// Cancel-safe: dropping this call loses no message.
     pub async fn recv_any(&mut self) -> Option<Received> {
         while self.end.is_none() {
             if self.keepalive.close_timed_out() {
@@ -154,7 +155,7 @@ impl ClientSocket {
                 Ok(Err(end)) => self.end_with(end),
                 Err(_) => match self.keepalive.passed() {
                     Some(reason) => self.end_with(End::Broken(reason.into())),
-                    // If this fails, the connection has ended.
+                    // If the ping fails, the connection has ended, and the loop ends too.
                     None => drop(self.ping(&[]).await),
                 },
             }
@@ -172,8 +173,8 @@ impl ClientSocket {
         }
     }
 
-    /// Closes and waits for the server's Close frame, at most 5 s. Messages that arrive before it
-    /// are dropped. Returns the server's close code and reason.
+    /// Closes and waits for the server's Close frame, at most 5 s. Messages that arrive before
+    /// that frame are dropped. Returns the server's close code and reason.
     ///
     /// # Errors
     /// [`Error::Ended`] when the server sent no Close frame, or when its code is not 1000,
@@ -200,7 +201,7 @@ impl ClientSocket {
         }
     }
 
-    /// No data follows a Close frame (RFC 6455 section 5.5.1).
+    /// Checks that data may be sent: no data may follow a Close frame (RFC 6455 section 5.5.1).
     fn check_open(&self) -> Result<()> {
         match self.end.is_none() && self.keepalive.closing.is_none() {
             true => Ok(()),
@@ -226,7 +227,7 @@ impl ClientSocket {
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Received, End>> {
         // Ten thousand messages can be ready at once. tokio limits how many this task reads in
-        // one turn, so its other futures run even if the server never stops sending.
+        // one turn, so the task's other futures also run if the server never stops sending.
         let turn = ready!(coop::poll_proceed(context));
         self.wire.set_waker(context.waker());
         match self.wire.read() {
@@ -261,8 +262,8 @@ impl fmt::Debug for ClientSocket {
     }
 }
 
-/// Polls a write once before it starts the timer: most writes finish at once, and a timer costs
-/// more than such a write.
+/// Waits at most 5 s for a write. Polls the write once before the timer starts, because most
+/// writes finish at once. A timer would cost more than such a write.
 async fn with_time_limit(write: impl Future<Output = Result<(), End>>) -> Result<(), End> {
     let mut write = pin!(write);
     match poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await {

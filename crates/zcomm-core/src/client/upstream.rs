@@ -1,7 +1,7 @@
 //! A proxy's connection to a server: TCP and TLS, without a WebSocket handshake.
 //!
 //! The steps to a WebSocket are name, TCP, TLS and HTTP. A proxy does the first three steps,
-//! with the same errors as a client. Then it forwards the bytes of its own client.
+//! with the same errors as a client. Then the proxy forwards the bytes of its own client.
 
 use std::{
     io,
@@ -21,7 +21,7 @@ use crate::{
     wire::transport::Transport,
 };
 
-/// A server to which a proxy forwards bytes. It uses only the options `url`, `addresses`,
+/// A server to which a proxy forwards bytes. The proxy uses only the options `url`, `addresses`,
 /// `trust` and `connect_timeout`.
 pub struct Upstream {
     target: Target,
@@ -29,7 +29,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// The server at the address in these options. It does not connect yet.
+    /// The server at the address in these options. This call does not connect yet.
     ///
     /// # Errors
     /// [`ConnectError::Url`] for a wrong address.
@@ -90,7 +90,7 @@ impl Upstream {
     }
 }
 
-/// A connection to a server. It reads and writes the bytes above TLS.
+/// A connection to a server. With TLS, it decrypts what it reads and encrypts what it writes.
 pub struct ByteStream {
     transport: Transport,
     place: String,

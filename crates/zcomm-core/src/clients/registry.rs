@@ -1,14 +1,15 @@
 //! The registry of connected clients.
 //!
-//! An early return can skip a call of a `leave` function; then the registry lists a client that
-//! has left. Here each connection owns a [`Membership`], and dropping it removes the client. So
-//! the registry lists exactly the clients that can be reached.
+//! With a `leave` function, an early return could skip the call. Then the registry would list a
+//! client that has left. So each connection owns a [`Membership`], and dropping the membership
+//! removes the client. The registry lists exactly the clients that can be reached.
 //!
-//! Each client has a mailbox for direct messages and for the order to close. The mailbox is
-//! bounded, because a client that does not read must not fill the memory. Only the client's own
-//! task uses the client's socket.
+//! Only the client's own task uses the client's socket. So each client has a mailbox, in which
+//! other tasks put direct messages and the order to close. The mailbox is bounded, because a
+//! client that does not read must not fill the memory.
 //!
-//! The `std` mutex is locked for a few instructions only, and never across an `.await`.
+//! The registry uses a `std` mutex, which is locked for a few instructions only, and never
+//! across an `.await`.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -43,7 +44,8 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// For tests and benchmarks only: a server chooses the numbers of its clients itself.
+/// Makes the number of a client, for a test or a benchmark. A server chooses the numbers of its
+/// clients itself.
 impl From<u64> for ClientId {
     fn from(id: u64) -> ClientId {
         ClientId(id)
@@ -53,11 +55,11 @@ impl From<u64> for ClientId {
 /// A connected client: its number, its address, and when it connected.
 #[derive(Clone, Debug)]
 pub struct ClientInfo {
-    /// Its number, `conn` in the log.
+    /// The client's number, which is `conn` in the log.
     pub id: ClientId,
-    /// The address from which it connected.
+    /// The address from which the client connected.
     pub peer_addr: SocketAddr,
-    /// The time at which it connected, on the monotonic clock.
+    /// The time at which the client connected, on the monotonic clock.
     pub since: Instant,
 }
 
@@ -66,7 +68,8 @@ pub struct ClientInfo {
 pub(crate) struct Entry {
     pub(crate) info: ClientInfo,
     pub(crate) tally: Tally,
-    /// Whether the mailbox contains an item. The client's task locks the mailbox only then.
+    /// Whether the mailbox contains an item. While this is false, the client's task does not
+    /// lock the mailbox.
     mail: AtomicBool,
     mailbox: Mutex<Mailbox>,
 }
@@ -83,7 +86,8 @@ impl Entry {
     /// messages stay in the mailbox.
     ///
     /// # Errors
-    /// The order to close, if it exists: after all messages, or at once while `blocked`.
+    /// The reason to close, if the client was ordered to close. The order comes after all
+    /// messages, or at once while `blocked`.
     pub(crate) fn next_mail(&self, blocked: bool) -> Result<Option<Message>, CloseReason> {
         if !self.mail.load(Ordering::Acquire) {
             return Ok(None);
@@ -130,14 +134,14 @@ struct List {
     clients: BTreeMap<ClientId, Arc<Entry>>,
     /// The number of clients that have joined since the start.
     joined: u64,
-    /// Set when the server stops: a client that joins later is closed at once.
+    /// Set when the server stops. A client that joins later is closed at once, for this reason.
     closing: Option<CloseReason>,
     /// The counters of the clients that have left.
     departed: Sums,
 }
 
 impl Clients {
-    /// An empty registry. `max_send_bytes` limits a direct message.
+    /// Makes an empty registry. `max_send_bytes` limits the size of a message to a client.
     pub(crate) fn new(max_send_bytes: usize) -> Clients {
         Clients {
             max_send_bytes,
@@ -146,7 +150,8 @@ impl Clients {
         }
     }
 
-    /// An empty registry. It shares the numbering with this registry: no number occurs in both.
+    /// Makes an empty registry. The two registries share one numbering, so no number occurs in
+    /// both.
     pub(crate) fn beside(&self) -> Clients {
         Clients {
             list: Arc::default(),
@@ -170,12 +175,13 @@ impl Clients {
             .collect()
     }
 
-    /// Puts a message into the mailbox of one client, whose own task sends it. Never waits.
+    /// Puts a message into the mailbox of one client. The client's own task sends the message.
+    /// This call never waits.
     ///
     /// # Errors
-    /// [`Error::Closed`] when there is no such client, [`Error::Busy`] when 32 messages
-    /// already wait for it, [`Error::MessageTooLarge`] over the limit of
-    /// [`Connection::send`](crate::Connection::send).
+    /// [`Error::Closed`] when no client has this number. [`Error::Busy`] when 32 messages
+    /// already wait for the client. [`Error::MessageTooLarge`] when the message is over the
+    /// limit of [`Connection::send`](crate::Connection::send).
     pub fn send_to(&self, id: ClientId, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
         self.check_size(&message)?;
@@ -188,10 +194,11 @@ impl Clients {
         })
     }
 
-    /// Orders one connection to close. Messages in the client's mailbox are sent first.
+    /// Orders one connection to close. Messages in the client's mailbox are sent first, unless
+    /// the client accepts no data.
     ///
     /// # Errors
-    /// [`Error::Closed`] when there is no such client.
+    /// [`Error::Closed`] when no client has this number.
     pub fn disconnect(&self, id: ClientId, why: CloseReason) -> Result<()> {
         self.find(id)?.deliver(|mailbox| {
             mailbox.close.get_or_insert(why);
@@ -199,9 +206,10 @@ impl Clients {
         })
     }
 
-    /// Adds a client. Dropping the membership removes the client.
+    /// Adds a client. Dropping the returned membership removes the client.
     pub(crate) fn join(&self, peer_addr: SocketAddr) -> Membership {
-        // Relaxed is enough: the number must only be unique, and the list has its own lock.
+        // `Relaxed` is enough, because the number must only be unique. The list has its own
+        // lock.
         let id = ClientId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let since = Instant::now();
         let mut list = lock(&self.list);
@@ -227,7 +235,7 @@ impl Clients {
         }
     }
 
-    /// Orders every connection to close, also those that join later.
+    /// Orders every connection to close. A client that joins later is closed too.
     pub(crate) fn disconnect_all(&self, why: &CloseReason) {
         let ids: Vec<_> = {
             let mut list = lock(&self.list);
@@ -235,7 +243,7 @@ impl Clients {
             list.clients.keys().copied().collect()
         };
         for id in ids {
-            // This fails for a client that has left in the meantime.
+            // This fails if the client has left in the meantime. Then there is nothing to close.
             self.disconnect(id, why.clone()).ok();
         }
     }
@@ -256,10 +264,10 @@ impl Clients {
         (list.clients.len(), sums)
     }
 
-    /// Checks that a message may be sent to a client.
+    /// Checks that a message is not too large to send to a client.
     ///
     /// # Errors
-    /// [`Error::MessageTooLarge`].
+    /// [`Error::MessageTooLarge`] when the message is over the limit.
     pub(crate) fn check_size(&self, message: &Message) -> Result<()> {
         let (size, limit) = (message.len(), self.max_send_bytes);
         match size > limit {
@@ -277,7 +285,7 @@ impl Clients {
     }
 }
 
-/// A client's place in the registry. Dropping it removes the client.
+/// A client's place in the registry. Dropping the membership removes the client.
 pub(crate) struct Membership {
     pub(crate) client: Arc<Entry>,
     clients: Clients,
@@ -287,13 +295,14 @@ impl Drop for Membership {
     fn drop(&mut self) {
         let mut list = lock(&self.clients.list);
         list.clients.remove(&self.client.info.id);
-        // Under the same lock, so that the sums contain each client exactly once.
+        // Add the counters under the same lock, so that the sums contain each client exactly
+        // once.
         self.client.tally.add_to(&mut list.departed);
     }
 }
 
-/// Locks the mutex, even after a panic under the lock: each change is a single insert or
-/// remove, so the data is still valid.
+/// Locks the mutex, even if a task panicked while it had the lock. Each change is a single
+/// insert or remove, so the data is valid even after a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,16 +1,17 @@
 //! The counters of one connection.
 //!
-//! One counter for the whole server would be slow: every message of every client would change
-//! the same bytes, and the CPU cores would wait for one cache line. Here each connection has
-//! its own counters. Only the connection's task writes them, so a plain load and a plain store
-//! are enough. Every few seconds, a monitor asks for the sums. When a connection ends, its
+//! One counter for the whole server would be slow. Every message would change the same bytes, so
+//! the CPU cores would wait for each other. So each connection has its own counters. Only the
+//! connection's task writes these counters, so a plain load and a plain store are enough.
+//!
+//! A monitor asks for the sums of all counters every few seconds. When a connection ends, its
 //! counts stay in the sums.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::protocol::message::Message;
 
-/// The counters of one connection. Only its own task writes them.
+/// The counters of one connection. Only the connection's own task writes the counters.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     texts: Count,
@@ -21,7 +22,7 @@ pub(crate) struct Tally {
     deliveries: Count,
 }
 
-/// The counters of any number of connections, added up at one moment.
+/// The sums of the counters of many connections, at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
     pub(crate) texts: u64,
@@ -37,7 +38,8 @@ pub(crate) struct Sums {
 struct Count(AtomicU64);
 
 impl Count {
-    /// Adds a number. Only one task writes, so this does not need `fetch_add`.
+    /// Adds a number to the counter. Only one task writes the counter, so `fetch_add` is not
+    /// needed.
     fn add(&self, number: usize) {
         self.0.store(self.get() + number as u64, Relaxed);
     }
@@ -63,8 +65,8 @@ impl Tally {
         self.bytes_sent.add(bytes);
     }
 
-    /// Counts messages to the client that come from a log. [`sent`](Tally::sent) counts them
-    /// too.
+    /// Counts messages to the client that come from a log. [`sent`](Tally::sent) counts these
+    /// messages too.
     pub(crate) fn delivered(&self, entries: usize) {
         self.deliveries.add(entries);
     }

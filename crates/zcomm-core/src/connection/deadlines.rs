@@ -1,17 +1,20 @@
 //! The time limits of one connection.
 //!
 //! When a cable is pulled, the server gets no error and no close for two hours (the default of
-//! TCP keep-alive). So the server pings every client regularly (RFC 6455 section 5.5.2). A
-//! client that does not answer *that* ping is gone. Any other pong proves nothing.
+//! TCP keep-alive). So the server regularly sends a ping to every client (RFC 6455 section
+//! 5.5.2). A client is gone if it does not send a pong with the payload of the last ping. Any
+//! other pong proves nothing.
 //!
-//! But a late pong does not prove that the client is gone: the ping waits behind all data that
-//! we sent before it. A client that accepts at least 64 KiB within the time limit is slow, but
-//! alive. This rule applies to a flush too.
+//! But a late pong does not prove that the client is gone, because the ping waits behind all
+//! data that we sent earlier. A client that accepts at least 64 KiB within the time limit is
+//! slow, but alive. The time limit of a flush follows the same rule.
 //!
-//! A flush has a time limit, because data for a client that does not read fills our memory. A
-//! message has a time limit, because an unfinished message fills our memory too. Ping, pong,
-//! flush and message share one timer, which is set to the nearest deadline. In production, the
-//! ping interval must be shorter than the idle timeout of a proxy, often 60 s.
+//! A flush writes all waiting data to the network. It has a time limit, because data for a
+//! client that does not read fills our memory. A message has a time limit, because an unfinished
+//! message fills our memory too.
+//!
+//! Ping, pong, flush and message share one timer, which is set to the nearest deadline. In
+//! production, the ping interval must be shorter than the idle timeout of a proxy, often 60 s.
 
 use std::{
     future::Future,
@@ -32,7 +35,7 @@ use crate::settings::config::Config;
 pub(crate) enum Due {
     /// It is time to send a ping.
     Ping,
-    /// The client did not answer the ping.
+    /// The client did not answer the ping in time.
     PongMissing,
     /// The client does not accept the data that we send.
     FlushStuck,
@@ -43,7 +46,7 @@ pub(crate) enum Due {
 /// A client that accepts this many bytes before the deadline is slow, but alive.
 const PROGRESS: u64 = 64 * 1024;
 
-/// A deadline, and the number of bytes that the network had accepted when it was set.
+/// A deadline, and the number of bytes that the network had accepted when the deadline was set.
 #[derive(Clone, Copy)]
 struct Awaited {
     until: Instant,
@@ -89,8 +92,8 @@ impl Deadlines {
         self.poll_next(context, Deadlines::next)
     }
 
-    /// Waits for the nearest deadline while the handler sends and does not read. During a
-    /// flush, only the flush counts: a pong may be unread in the socket.
+    /// Waits for the nearest deadline while the handler sends and does not read. During a flush,
+    /// only the flush has a deadline, because a pong may have arrived without being read.
     pub(crate) fn poll_due_sending(&mut self, context: &mut Context<'_>) -> Poll<Due> {
         self.poll_next(context, |deadlines| match deadlines.flush {
             Some(flush) => (flush.until, Due::FlushStuck),
@@ -98,7 +101,7 @@ impl Deadlines {
         })
     }
 
-    /// Call this when the task's waker changes.
+    /// Makes the timer store the waker again. Call this when the task's waker changes.
     pub(crate) fn forget_waker(&mut self) {
         self.set = false;
     }
@@ -118,8 +121,8 @@ impl Deadlines {
             if self.set && !self.timer.is_elapsed() {
                 return Poll::Pending;
             }
-            // tokio limits the operations of a task in one turn. A client that floods us uses
-            // up the limit. Then the timer would never fire without `unconstrained`.
+            // tokio limits the operations of a task in one turn. A client that sends very fast
+            // uses up this limit. Without `unconstrained`, the timer would then never fire.
             let timer = unconstrained(self.timer.as_mut());
             self.set = pin!(timer).poll(context).is_pending();
             if self.set {
@@ -128,8 +131,9 @@ impl Deadlines {
             if at <= Instant::now() {
                 return Poll::Ready(due);
             }
-            // The timer fired too early: the deadline has moved to a later time. Such a move
-            // does not reset the timer, because a reset costs time. It is reset only here.
+            // The timer fired too early, because the deadline has moved to a later time. The
+            // timer was not reset at the move, because a reset costs time. So reset the timer
+            // here.
             self.timer.as_mut().reset(at);
         }
     }
@@ -159,7 +163,8 @@ impl Deadlines {
         Some(self.pings.to_be_bytes())
     }
 
-    /// Ends the wait for a pong if this payload answers our last ping. Returns whether it does.
+    /// Ends the wait for a pong if this payload answers our last ping. Returns whether the
+    /// payload was this answer.
     pub(crate) fn ponged(&mut self, payload: &[u8]) -> bool {
         let answer = self.pong.is_some() && payload == self.pings.to_be_bytes();
         if answer {
@@ -169,7 +174,8 @@ impl Deadlines {
     }
 
     /// Sets a new deadline for the pong if the client has accepted at least 64 KiB since the
-    /// last one: the ping waits behind other data. Returns whether it set a new deadline.
+    /// last deadline was set: the ping may wait behind other data. Returns whether it set a new
+    /// deadline.
     pub(crate) fn pong_may_be_late(&mut self, sent: u64) -> bool {
         let until = Instant::now() + self.ping_timeout;
         let late = self.pong.is_some_and(|pong| sent - pong.sent >= PROGRESS);
@@ -197,8 +203,8 @@ impl Deadlines {
         self.flush.is_some()
     }
 
-    /// Sets whether the client has begun a message and not finished it. The time limit counts
-    /// from the first part of the message.
+    /// Sets whether the client has begun a message and not finished it. The time limit starts at
+    /// the first part of the message.
     pub(crate) fn in_message(&mut self, begun: bool) {
         let limit = || Instant::now() + self.message_timeout;
         self.message = begun.then(|| self.message.unwrap_or_else(limit));

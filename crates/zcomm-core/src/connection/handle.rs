@@ -1,8 +1,8 @@
-//! The connection to one client, as its handler uses it: from the handshake to the end.
+//! A handler's connection to one client, from the handshake to the end.
 //!
-//! The server calls the handler once for each connection. The handler's lines before its loop
-//! run when the client joins, the loop runs once for each message, and the lines after it run
-//! at the end. The state of one client is a local variable of its handler.
+//! The server calls the handler once for each connection. The lines before the handler's loop
+//! run when the client joins. The loop runs once for each message. The lines after the loop run
+//! at the end. The state of one client is a local variable of the handler.
 //!
 //! ```
 //! # use zcomm_core::{Connection, Result};
@@ -15,12 +15,12 @@
 //! ```
 //!
 //! When the handler returns, the connection closes. When the connection ends for any reason,
-//! `recv` yields `None`, which is not an error.
+//! `recv` returns `None`, which is not an error.
 //!
-//! `recv` also does the work of the connection: while the handler waits in it, the connection
-//! writes broadcasts, answers pings and checks its deadlines. A handler that does something
-//! else for a long time (a computation, a slow database) delays only its own connection. In
-//! production, set a time limit for everything else that a handler awaits.
+//! `recv` also does the work of the connection: while the handler waits in `recv`, the
+//! connection writes broadcasts, answers pings and checks its deadlines. A handler that does
+//! something else for a long time (a computation, a slow database) delays only its own
+//! connection. In production, set a time limit for everything else that a handler awaits.
 
 use std::{future::poll_fn, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -35,17 +35,17 @@ use crate::{
     protocol::{close_reason::CloseReason, message::Message},
 };
 
-/// One client, as its handler sees it. Dropping it closes the connection.
+/// A handler's connection to one client. Dropping this value closes the connection.
 pub struct Connection {
     client: Arc<Entry>,
-    /// Boxed to save memory: most clients send no query.
+    /// Boxed to save memory, because most clients send no query.
     caller: Option<Box<Caller>>,
     clients: Clients,
     hub: Hub,
     /// `None` only during `drop`.
     socket: Option<Box<Socket>>,
-    /// Sends the socket back to the client's task on drop, because `drop` cannot wait for the
-    /// closing handshake.
+    /// Sends the socket back to the client's task when the connection is dropped. That task does
+    /// the closing handshake, because `drop` cannot wait for the client.
     home: Option<oneshot::Sender<Box<Socket>>>,
 }
 
@@ -88,10 +88,12 @@ impl Connection {
         &self.client.info
     }
 
-    /// The first value of `name` in the query of the client's address, decoded. The server keeps the
-    /// first eight names, and at most 512 bytes of a value. It is always `None` for the reserved
-    /// names `token` and `attempt`. The value is untrusted input: check it, and log it as `?value`.
-    /// Do not log a secret.
+    /// The first value of `name` in the query of the client's address, decoded. The server keeps
+    /// the first eight names, and at most 512 bytes of a value. The result is always `None` for
+    /// the reserved names `token` and `attempt`.
+    ///
+    /// The value is untrusted input, so check it. To log the value, write `?value`, which
+    /// escapes line breaks. Do not log a secret.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         let mut values = self.caller.as_ref()?.query.all(name);
@@ -118,24 +120,25 @@ impl Connection {
 
     /// Waits for the client's next message; `None` once the connection has ended.
     ///
-    /// Before it waits, it writes all messages from [`send`](Connection::send) to the network.
-    /// Cancel-safe: a handler may use it in `select!` with a timer and loses no message.
+    /// Before it waits, `recv` writes all messages from [`send`](Connection::send) to the
+    /// network. Cancel-safe: a handler may use `recv` in `select!` with a timer, and no message
+    /// is lost.
     pub async fn recv(&mut self) -> Option<Message> {
         let socket = self.socket.as_mut()?;
         poll_fn(|context| socket.poll_recv(context)).await
     }
 
-    /// Sends a message. It stays in a queue until the handler next waits in
-    /// [`recv`](Connection::recv), so one write sends the answers to a burst. A handler that
-    /// does not call `recv` soon must call [`flush`](Connection::flush).
+    /// Sends a message. The message stays in a queue until the handler next waits in
+    /// [`recv`](Connection::recv). So after a burst of messages, one write sends all answers. A
+    /// handler that does not call `recv` soon must call [`flush`](Connection::flush).
     ///
     /// Waits while the client is slow. A client that accepts less than 64 KiB in 5 s
     /// ([`flush_timeout`](crate::Config::flush_timeout)) is closed with 1008 `Too slow`.
     ///
     /// # Errors
-    /// [`Closed`](Error::Closed) once the connection has ended,
-    /// [`MessageTooLarge`](crate::Error::MessageTooLarge) over 64 KiB plus twice
-    /// [`max_message_bytes`](crate::Config::max_message_bytes).
+    /// [`Closed`](Error::Closed) once the connection has ended.
+    /// [`MessageTooLarge`](crate::Error::MessageTooLarge) when the message is over 64 KiB plus
+    /// twice [`max_message_bytes`](crate::Config::max_message_bytes).
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
         let socket = self.socket.as_mut().ok_or(Error::Closed)?;
         poll_fn(|context| socket.poll_space(context)).await?;
@@ -153,13 +156,14 @@ impl Connection {
         poll_fn(|context| socket.poll_flush(context)).await
     }
 
-    /// Subscribes this client to another log, in addition to the server's own. The connection
-    /// sends the log's messages to the client, from position `after` on. A second call for the
-    /// same log sets a new position. Evicted positions are reported as a gap. A position after
-    /// the end of the log means the end.
+    /// Subscribes this client to another log, in addition to the server's own log. The
+    /// connection sends the log's messages to the client, from position `after` on. A second
+    /// call for the same log sets a new position. Evicted positions are reported as a gap. A
+    /// position after the end of the log means the end.
     ///
     /// The order within one log is exact. Between two logs, no order is guaranteed. Each log
-    /// costs some bytes and one check per wake, so limit the number of logs per client.
+    /// costs some memory, and some time whenever the task wakes. So limit the number of logs per
+    /// client.
     pub fn subscribe(&mut self, hub: &Hub, after: u64) {
         let id = self.id();
         if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
@@ -167,7 +171,7 @@ impl Connection {
         }
     }
 
-    /// Ends the subscription to a log. The server's own log cannot be unsubscribed.
+    /// Ends the subscription to a log. The subscription to the server's own log stays.
     pub fn unsubscribe(&mut self, hub: &Hub) {
         if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
             logs.remove(hub);
@@ -176,8 +180,8 @@ impl Connection {
 
     /// Returns a delay when this client has used half of its burst (see
     /// [`rate_limit`](crate::Config::rate_limit)). After the delay, the client can send one
-    /// message and still has half of the burst. The handler may ask the client to wait. A
-    /// client that exceeds the whole burst is closed with 1008.
+    /// message and still has half of the burst. The handler may ask the client to wait for this
+    /// delay. A client that exceeds the whole burst is closed with 1008.
     #[must_use]
     pub fn hurry(&self) -> Option<Duration> {
         self.socket.as_ref()?.until_half()

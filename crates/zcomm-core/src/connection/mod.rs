@@ -1,6 +1,6 @@
 //! One connection: the task that owns the socket, its deadlines, and the handler's handle.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod deadlines;
 pub(crate) mod recorder;
 

@@ -1,8 +1,8 @@
 //! Records the metrics of one connection, and logs its end.
 //!
-//! The delivery delay is the time from the append to a log until the network accepts the
-//! message: until a flush succeeds. One flush sends several messages. The oldest message has
-//! waited longest, so the recorder stores only its time.
+//! The delivery delay of a message is the time from its append to a log until a flush succeeds:
+//! then the network has accepted the message. One flush sends several messages. The oldest
+//! message has waited longest, so the recorder stores only the time of the oldest message.
 
 use std::sync::Arc;
 
@@ -32,7 +32,8 @@ impl Recorder {
 
     /// Records a batch of log entries that is about to be written.
     pub(crate) fn batch(&mut self, batch: &BatchSummary) {
-        // Do not add 0: even this write takes the cache line from the other CPU cores.
+        // Do not add 0: even this write would slow down the other CPU cores, which use the same
+        // counter.
         if batch.gaps > 0 {
             self.metrics.gaps.inc_by(batch.gaps);
         }

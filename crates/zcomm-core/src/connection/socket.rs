@@ -4,7 +4,7 @@
 //! writes, and everything that belongs to a connection ends with the connection.
 //! [`poll_recv`](Socket::poll_recv) does all of the work:
 //!
-//! 1. While complete messages are buffered, it returns the next one at once.
+//! 1. If a complete message is buffered, it returns this message at once.
 //! 2. Before it waits, it writes: direct messages, new entries of the logs, the handler's own
 //!    messages. *Flush before you wait* turns a burst of 32 answers into one write.
 //! 3. Then it waits for everything together: input, logs, mailbox, and the nearest deadline.
@@ -37,15 +37,17 @@ pub(crate) struct Socket {
     wire: Wire,
     pub(crate) client: Arc<Entry>,
     recorder: Recorder,
-    /// The place in the registry, and the cursors. `None` as soon as the connection has ended.
+    /// The client's place in the registry, and its cursors. `None` as soon as the connection has
+    /// ended.
     attached: Option<(Membership, Subscriptions)>,
     batch: Vec<Message>,
     deadlines: Deadlines,
-    /// The budget of messages. A client that exceeds a budget is closed with 1008.
+    /// The budget for messages from the client. A client that exceeds a budget is closed with
+    /// 1008.
     messages: Budget,
-    /// The budget of pings and pongs.
+    /// The budget for pings and pongs from the client.
     controls: Budget,
-    /// Whether the codec needs more input.
+    /// Whether the codec needs more input to complete a message.
     drained: bool,
     /// Whether the codec contains output that the network has not accepted.
     unflushed: bool,
@@ -53,7 +55,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// A connection after its handshake. Its client is in the registry.
+    /// A connection after its handshake. Its client is already in the registry.
     pub(crate) fn new(
         wire: Wire,
         config: &Config,
@@ -91,7 +93,7 @@ impl Socket {
         }
     }
 
-    /// Waits until there is space for another message. Only a slow client makes it wait.
+    /// Waits while the client is slow, until there is space for another message.
     pub(crate) fn poll_space(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.end.is_none() && self.deadlines.flushing() {
             self.set_waker(context.waker());
@@ -104,7 +106,7 @@ impl Socket {
         Poll::Ready(self.still_open())
     }
 
-    /// Waits until the network has accepted everything.
+    /// Waits until the network has accepted all output.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.unflushed {
             self.deadlines.flush_began(self.wire.meter().sent);
@@ -112,8 +114,8 @@ impl Socket {
         self.poll_space(context)
     }
 
-    /// Puts a message into the codec. The next flush sends it. A codec that contains 64 KiB
-    /// writes at once.
+    /// Puts a message into the codec. The next flush sends the message. When the codec contains
+    /// 64 KiB, it writes without waiting for a flush.
     pub(crate) fn put(&mut self, message: Message) -> Result<()> {
         self.still_open()?;
         if let Err(end) = self.write(message) {
@@ -122,7 +124,7 @@ impl Socket {
         self.still_open()
     }
 
-    /// The logs that this connection reads; `None` once it has ended.
+    /// The logs that this connection reads; `None` once the connection has ended.
     pub(crate) fn logs(&mut self) -> Option<&mut Subscriptions> {
         self.attached.as_mut().map(|(_, logs)| logs)
     }
@@ -141,8 +143,8 @@ impl Socket {
         }
     }
 
-    /// Ends the connection and writes the last bytes. `close` is the reason if it is still
-    /// open.
+    /// Ends the connection and writes the last bytes. `close` is the reason if the connection is
+    /// still open.
     pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
         self.close(close);
         if !matches!(self.end, Some(End::Broken(_))) {
@@ -223,7 +225,7 @@ impl Socket {
     }
 
     /// Writes the direct messages and new log entries for this client, batch by batch. It stops
-    /// when there are no more, or when the network accepts no more.
+    /// when no message and no entry is left, or when the network accepts no more data.
     fn write_pending(&mut self, waker: &Waker) -> Result<(), End> {
         let mut caught_up = false;
         loop {
@@ -307,9 +309,10 @@ impl Socket {
         }
     }
 
-    /// Removes the client from the registry and the logs, then sends the Close frame. So a
-    /// client that has read the frame is not counted any more. From now on, the handler's
-    /// `recv` returns `None`. [`finish`](Socket::finish) does the part that takes time.
+    /// Removes the client from the registry and the logs, then sends the Close frame. So when a
+    /// client has read the frame, the server does not count this client any more. From now on,
+    /// the handler's `recv` returns `None`. [`finish`](Socket::finish) later waits for the
+    /// network.
     fn end_with(&mut self, end: End) {
         self.recorder.ended(&end, &self.client.info);
         self.attached = None;

@@ -19,10 +19,11 @@ pub enum ConnectError {
     Url {
         /// The address.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the address.
         reason: &'static str,
     },
-    /// A header is not valid. The error does not show its value, which may be a secret.
+    /// A header is not valid. The error does not show the header's value, which may be a
+    /// secret.
     #[error(
         "the header {name:?} cannot be sent: its name or value has characters that HTTP forbids"
     )]
@@ -87,13 +88,13 @@ pub enum ConnectError {
     Tls {
         /// Host and port.
         place: String,
-        /// The error of TLS.
+        /// The error message of the TLS library.
         reason: String,
     },
     /// The server answered with an HTTP status that is not 101.
     #[error("the server answered HTTP {status} instead of 101{}", colon(.reason))]
     Http {
-        /// The status.
+        /// The HTTP status.
         status: u16,
         /// The first line of the body, or the address of a redirect.
         reason: String,
@@ -115,7 +116,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// What the reader can do next.
+    /// What the user can do next.
     #[must_use]
     pub fn help(&self) -> String {
         let help = match self {

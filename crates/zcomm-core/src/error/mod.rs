@@ -1,8 +1,8 @@
-//! The errors of this crate, grouped by what the reader can do about them.
+//! The errors of this crate, grouped by what the user can do about them.
 //!
 //! A message names the setting, the file or the address. The error keeps its source, and `help`
-//! says what to type next. `Debug` prints the same text as `Display`: a program that returns an
-//! `Error` ends with a sentence, not with the fields of a struct.
+//! says what to type next. `Debug` prints the same text as `Display`. So a program that returns
+//! an `Error` from `main` ends with a sentence, not with the fields of a struct.
 //!
 //! Two events are not errors: a client that leaves ([`recv`](crate::Connection::recv) returns
 //! `None`), and a client that is refused (the server logs the reason).
@@ -32,37 +32,37 @@ pub enum Error {
         /// What is wrong with the value, and which values are accepted.
         reason: String,
     },
-    /// A setting is missing although another one needs it, or its name has a spelling mistake.
+    /// A required setting is missing, or the name of a setting has a spelling mistake.
     #[error("{name}: {reason}")]
     SettingMissing {
         /// The name of the setting.
         name: String,
-        /// Why it is needed, or its correct name.
+        /// Why the setting is needed, or which name is correct.
         reason: String,
     },
-    /// The settings file cannot be read: correct the line.
+    /// The settings file cannot be read: correct the file.
     #[error("{}{}: {reason}", file.display(), line.map(|n| format!(", line {n}")).unwrap_or_default())]
     SettingsFile {
-        /// The file, as it was opened.
+        /// The path of the file.
         file: PathBuf,
         /// The number of the line, counted from 1, if the error is in one line.
         line: Option<usize>,
         /// What is wrong with the file.
         reason: String,
     },
-    /// The program has no such argument: remove it.
+    /// The program does not have this argument: remove the argument.
     #[error("unknown argument {0}: this program accepts only --xray")]
     Argument(String),
     /// A certificate, a key or the list of trusted authorities cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// A client could not connect; the error names the step and what to do.
+    /// A client could not connect. The error names the step that failed, and what to do next.
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// Another program listens on this address: stop it, or choose another port.
     #[error("{0} is in use: another program listens on port {port}", port = .0.port())]
     AddressInUse(SocketAddr),
-    /// The operating system does not allow this address: choose another one.
+    /// The operating system does not allow this address: choose another address.
     #[error("cannot listen on {addr}: {source}")]
     Listen {
         /// The address to listen on.
@@ -79,7 +79,7 @@ pub enum Error {
     Ended {
         /// How the connection ended.
         what: String,
-        /// What to do next, if that is known.
+        /// What to do next. `None` if the error has no help.
         help: Option<&'static str>,
     },
     /// A message to be sent is larger than a connection may buffer: send it in parts.
@@ -87,8 +87,8 @@ pub enum Error {
     MessageTooLarge {
         /// The size of the message in bytes.
         size: usize,
-        /// The limit in bytes. A connection has 64 KiB plus twice `WEBSOCKET_MAX_MESSAGE_BYTES`; a
-        /// hub has its own.
+        /// The limit in bytes. For a connection, it is 64 KiB plus twice
+        /// `WEBSOCKET_MAX_MESSAGE_BYTES`. A hub has its own limit.
         limit: usize,
     },
     /// The queue of direct messages to a client is full: try later, or disconnect the client.
@@ -107,7 +107,7 @@ impl From<PemError> for Error {
 }
 
 impl Error {
-    /// What the reader can do next, if that is known.
+    /// What the user can do next. `None` if the error has no help.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let help = match self {

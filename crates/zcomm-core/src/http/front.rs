@@ -1,5 +1,5 @@
-//! One HTTP request per connection. hyper reads the request and the router answers it. After a
-//! 101, hyper returns the socket for the WebSocket.
+//! Serves one HTTP request per connection. hyper reads the request and the router answers it.
+//! After a 101, hyper returns the socket for the WebSocket.
 //!
 //! hyper answers a broken request with an HTTP status; tungstenite alone would send no answer.
 //! A connection carries only one request, because an idle HTTP connection would use a slot that
@@ -25,7 +25,7 @@ use crate::{
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
-/// A connection whose 101 has been written.
+/// A connection after its response 101 (Switching Protocols) was written.
 pub(crate) struct Upgraded {
     pub(crate) stream: Transport,
     /// Bytes that the client sent directly after its request.
@@ -34,14 +34,15 @@ pub(crate) struct Upgraded {
 }
 
 impl Router {
-    /// Answers the one request of a connection. `None` if the connection then ends, after a
-    /// page, a refusal or an invalid request.
+    /// Answers the one request of a connection. Returns `None` if the connection has then ended:
+    /// after a page, a refusal or an invalid request.
     pub(crate) async fn serve(
         &self,
         stream: Transport,
         accepted: &Accepted<'_>,
     ) -> Option<Upgraded> {
-        // The service can return only the response. It stores the guest and the attempt here.
+        // The service can return only the response to hyper. So it stores the guest and the
+        // attempt in this variable.
         let decided = Mutex::new((None, None));
         let service = service_fn(|request: hyper::Request<Incoming>| {
             let request = Request::parse(&request, self.gate.tls);

@@ -1,7 +1,7 @@
 //! The page of a lesson, which the lesson's own server serves.
 //!
-//! A page from this server has a real origin, so the list of origins needs no exception for
-//! `null`. Other machines can open the page too. The same file also works by double click,
+//! A page from this server has a real origin, so the list of allowed origins needs no exception
+//! for `null`. Other machines can open the page too. The same file also works by double click,
 //! because it loads nothing from the network.
 //!
 //! The response has a content security policy with the hash of the page's own script. So a
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::http::response::{Answer, ok};
 
-/// A page and the files that it needs. All are part of the program.
+/// A page and the files that it needs. The program contains all of these files.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     /// The file that a learner can double-click. A log line at the start shows this path.
@@ -69,8 +69,8 @@ fn policy(html: &str, ancestors: &str) -> String {
             .split_once('>')
             .and_then(|(_, rest)| rest.split_once("</script>"));
         if let Some((code, _)) = inline.filter(|(code, _)| !code.is_empty()) {
-            // A browser hashes the parsed text, in which each line ends with \n. In the
-            // file, a line may end with \r\n: Git for Windows writes it so.
+            // A browser hashes the parsed text, in which each line ends with \n. In the file, a
+            // line may end with \r\n, because Git for Windows can change the line ends.
             let code = code.replace("\r\n", "\n");
             let hash = BASE64.encode(&Sha256::digest(&code));
             scripts += &format!(" 'sha256-{hash}'");
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn the_policy_allows_exactly_the_pages_own_script() {
         let policy = policy(PAGE.html, "'none'");
-        // printf 'alert(1)' | openssl dgst -sha256 -binary | base64
+        // The hash is from: printf 'alert(1)' | openssl dgst -sha256 -binary | base64
         assert!(
             policy.contains("'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI='"),
             "{policy}"

@@ -1,8 +1,8 @@
 //! HTTP responses: the 101, pages, and refusals.
 //!
-//! Every response is the last one on its connection. Caches must not store it, and browsers
-//! must not guess its type. A refusal has one line of text for people, and headers for
-//! programs.
+//! Every response is the last response on its connection. Caches must not store the response,
+//! and browsers must not guess its type. A refusal has one line of text for people, and headers
+//! for programs.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -72,7 +72,7 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     response
 }
 
-/// A JSON response. The line break at its end is for terminals.
+/// A JSON response. The line break at the end is for a terminal that shows the response.
 pub(crate) fn json(value: &impl Serialize) -> Answer {
     // This cannot fail: the value contains only numbers and constant texts.
     let mut body = serde_json::to_vec(value).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! Which path gets which answer: a page, figures, a refusal, or a WebSocket.
+//! Decides which answer each path gets: a page, figures, a refusal, or a WebSocket.
 //!
 //! A learner who types the server's address into a browser gets the lesson's page. A monitor
-//! asks `/healthz` and `/metrics`. A page asks `/stats` and, after a refusal, `/why`. The gate
-//! decides who may read `/metrics`, which can show the names of rooms and when people come and
-//! go.
+//! asks `/healthz` and `/metrics`. A page asks `/stats` and, after a refusal, `/why`. `/metrics`
+//! can show the names of rooms, and when people come and go. So the gate (`access/handshake`)
+//! decides who may read `/metrics`.
 //!
 //! In production, another server serves the pages, and the WebSocket port answers 426 to all
 //! other requests.
@@ -72,7 +72,8 @@ pub(crate) enum Guest {
     Client(Membership, Cursor, Caller),
     /// A page that reads the X-ray of its other connection.
     Viewer(Membership, Cursor),
-    /// A client that is upgraded only to be closed, with 1008 and this reason.
+    /// A refused client. The server upgrades the connection, only to close it with 1008 and this
+    /// reason.
     Refused(Refusal),
 }
 
@@ -98,8 +99,8 @@ impl Router {
     ) -> (Answer, Option<Guest>) {
         let client = |caller| Ok(self.join_client(accepted, caller));
         let answer = match request.path {
-            // No other check is needed: only the page that made the attempt knows its word. A
-            // check that refused the handshake would also refuse this request.
+            // `/why` needs no other check, because only the page that made the attempt has its
+            // secret word. The check that refused the handshake would also refuse this request.
             "/why" if request.method == Method::GET => Ok((self.why(request), None)),
             "/ws" => self.upgrade(request, accepted, client),
             "/" if request.is_handshake() => self.upgrade(request, accepted, client),
@@ -111,7 +112,8 @@ impl Router {
         answer.unwrap_or_else(|refusal| (self.refuse(request, refusal, accepted.peer), None))
     }
 
-    /// Upgrades a connection if the gate allows it. `join` decides what the connection is then.
+    /// Upgrades a connection if the gate allows it. `join` adds the connection as a client or as
+    /// a viewer.
     fn upgrade(
         &self,
         request: &Request<'_>,
@@ -179,7 +181,7 @@ impl Router {
         }
     }
 
-    /// Answers `/stats`. It is public, except if the application made it private.
+    /// Answers `/stats`. Everyone may read `/stats`, unless the application made it private.
     fn stats(&self, request: &Request<'_>, accepted: &Accepted<'_>) -> Result<Answer, Refusal> {
         if self.private_stats {
             self.gate
@@ -218,7 +220,8 @@ impl Router {
         if let Some(attempt) = request.attempt() {
             self.why.note(attempt, refusal);
         }
-        // Log the host or the origin, so that the operator can add it to the list.
+        // Log the host or the origin, so that the operator can add it to the list in the
+        // settings.
         let shown = |name| request.shown(name).map(excerpt).map(debug);
         let host = shown(HOST).filter(|_| refusal == Refusal::Host);
         let origin = shown(ORIGIN).filter(|_| refusal == Refusal::Origin);
@@ -233,7 +236,8 @@ impl Router {
             Some(refusal) => json(&refusal.row()),
             None => refused(Refusal::NotNoted),
         };
-        // Every page may read the answer: only the page that made the attempt knows its word.
+        // Every page may read the answer, because only the page that made the attempt has its
+        // secret word.
         allow_page(&mut response, HeaderValue::from_static("*"));
         response
     }

@@ -1,14 +1,16 @@
 //! Pages that read the X-ray of their own connections.
 //!
-//! A page cannot see frames, not even the frames of its own connection. A server with an X-ray
-//! sees all frames. The page puts a random word, its *attempt*, into the address of the
-//! connection. Then it opens a second WebSocket, `/xray?watch=<attempt>`, and gets the events
-//! of the first. No other page knows the attempt. Each attempt has a log, and a viewer reads
-//! its log from the beginning.
+//! A page cannot read frames, not even the frames of its own connection. A server with an X-ray
+//! can read all frames and send them to the page. For this, the page puts a random word, its
+//! *attempt*, into the address of the connection. Then the page opens a second WebSocket,
+//! `/xray?watch=<attempt>`. On this second connection, the page is a *viewer*: it receives the
+//! events of the first connection. No other page has the attempt. Each attempt has a log, and a
+//! viewer reads the log of its attempt from the beginning.
 //!
-//! The number and the size of the logs are limited. A new log evicts the oldest log, which is
-//! freed when its last viewer leaves. A viewer uses a slot like every connection, but it is not
-//! in the registry, gets no broadcasts and is not in the figures.
+//! The number and the size of the logs are limited. A new log over the limit evicts the oldest
+//! log. The evicted log is freed when its last viewer leaves. A viewer uses a slot like every
+//! connection. But a viewer is not in the registry of clients, gets no broadcasts, and is not
+//! counted in the figures.
 
 use std::{
     collections::VecDeque,
@@ -27,8 +29,8 @@ use crate::{
     xray::{gap, tap::Watcher},
 };
 
-/// The maximum number of logs: two for each learner of a class. Refused attempts have their
-/// own, smaller limit, so that strangers cannot evict the logs of clients.
+/// The maximum number of logs: two for each learner in a class of 32. Refused attempts have
+/// their own, smaller limit, so that strangers cannot evict the logs of clients.
 const LOGS: usize = 64;
 const LOGS_OF_REFUSED: usize = 8;
 
@@ -55,8 +57,8 @@ struct Logs {
 }
 
 impl Viewers {
-    /// Viewers get their numbers from `clients`, so that a number belongs to only one
-    /// connection.
+    /// Makes an empty set of logs. Viewers share the numbering of `clients`, so that a number
+    /// belongs to only one connection.
     pub(crate) fn beside(clients: &Clients) -> Viewers {
         Viewers {
             logs: Mutex::default(),
@@ -79,8 +81,9 @@ impl Viewers {
         Ok((membership, cursor))
     }
 
-    /// The log of an attempt. Makes the log if the connection does not exist yet. `None` if the
-    /// word can be guessed. `admitted` decides which of the two limits counts for a new log.
+    /// Returns the log of an attempt, and makes a new log if there is none. Returns `None` if
+    /// the attempt is not 16 to 64 letters and digits, because a short word can be guessed.
+    /// `admitted` decides which of the two limits applies to a new log.
     fn log(&self, attempt: &str, admitted: bool) -> Option<Hub> {
         if !is_attempt(attempt) {
             return None;
@@ -102,8 +105,9 @@ impl Viewers {
         Some(log)
     }
 
-    /// Returns a function that writes the events of a connection into its log. The function
-    /// does not own the log: otherwise a thousand connections would keep a thousand logs.
+    /// Returns a function that writes the events of a connection into the log of its attempt.
+    /// The function has only a weak reference to the log. Otherwise a thousand connections would
+    /// keep a thousand logs in memory.
     pub(crate) fn watcher(&self, attempt: &str, admitted: bool) -> Option<Watcher> {
         let log = self.log(attempt, admitted)?.downgrade();
         Some(Box::new(move |seen| {

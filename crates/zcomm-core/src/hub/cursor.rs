@@ -1,12 +1,13 @@
 //! A reader's position in a log.
 //!
-//! A cursor is a number: the position of the entry that it reads next. A slow reader costs only
-//! this number. A reader that reconnects needs only this number: its cursor starts where its
-//! earlier cursor stopped. (Kafka calls this number a consumer's offset.) If the next entry was
-//! evicted, the cursor returns the positions that it missed.
+//! A cursor is a number: the position of the entry to read next. So a slow reader costs only one
+//! number. A reader that reconnects also needs only this number, because its new cursor starts
+//! where its old cursor stopped. (Kafka calls this number a consumer's offset.) If the log has
+//! evicted the next entry, the cursor reports the positions that were missed.
 //!
-//! A cursor that has read everything stores its waker in the log. To check for a new entry, it
-//! loads one atomic number and takes no lock.
+//! A cursor that has read everything stores its waker in the log, so that the next message wakes
+//! the reader's task. To check for a new entry, the cursor loads one atomic number and needs no
+//! lock.
 
 use std::{
     future::poll_fn,
@@ -26,12 +27,12 @@ use crate::{
 pub enum Delivery {
     /// The message at this position.
     Message {
-        /// Its position in the log. Positions start at 0 and have no holes.
+        /// The message's position in the log. Positions start at 0 and increase by 1.
         position: u64,
         /// The message.
         message: Message,
     },
-    /// The ring evicted entries that this cursor had not read.
+    /// The log evicted entries that this cursor had not read.
     Gap {
         /// The first position that was missed.
         from: u64,
@@ -63,14 +64,15 @@ impl BatchSpace {
     }
 }
 
-/// The result of a read.
+/// The result of `Cursor::read_into`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// The cursor has read everything, and its waker is in the log.
+    /// The cursor has read everything, and its waker is stored in the log.
     CaughtUp,
-    /// There may be more entries.
+    /// The log may have more entries to read.
     More,
-    /// The cursor has skipped evicted entries: the first and the last missed position.
+    /// The cursor has skipped evicted entries. The values are the first and the last missed
+    /// position.
     Missed(u64, u64),
 }
 
@@ -87,7 +89,8 @@ impl Hub {
     pub fn cursor_at(&self, owner: ClientId, position: u64) -> Cursor {
         let mut log = self.lock();
         let waker = None;
-        // The inbox of a client has only one reader, so start with space for one.
+        // Many logs have only one reader, such as the inbox of a chat user. So start with space
+        // for one reader.
         if log.cursors.len() == log.cursors.capacity() {
             let more = log.cursors.len().max(1);
             log.cursors.reserve_exact(more);
@@ -105,7 +108,7 @@ impl Hub {
     }
 }
 
-/// One reader's position in a log. Its drop ends the subscription.
+/// One reader's position in a log. Dropping the cursor ends the subscription.
 pub struct Cursor {
     hub: Hub,
     key: usize,
@@ -113,7 +116,7 @@ pub struct Cursor {
     next: u64,
     /// The number of unread entries that were appended before this cursor existed.
     history: u32,
-    /// Whether the waker is in the log. It stays there until the next message.
+    /// Whether the waker was stored in the log. The next message removes the waker and calls it.
     asleep: bool,
 }
 
@@ -129,8 +132,8 @@ impl Cursor {
         self.next
     }
 
-    /// Waits for the next entry, and returns up to 64 entries or 64 KiB, whichever limit comes
-    /// first. Cancel-safe: no entry is lost.
+    /// Waits for the next entry, and returns a batch. A batch ends at 64 entries or at 64 KiB.
+    /// Cancel-safe: dropping this call loses no entry.
     pub async fn take(&mut self) -> Vec<Delivery> {
         let mut batch = Vec::new();
         poll_fn(|context| {
@@ -151,10 +154,11 @@ impl Cursor {
         batch
     }
 
-    /// Calls `put` for each entry while there is space: position, message and append time, if
-    /// it is known. The time is `None` for entries older than this cursor, because their age is
-    /// not a delivery delay. At the end of the log, it stores `waker` for the next entry. It
-    /// does so under the same lock, so no entry is missed in between.
+    /// Calls `put` with the position, message and append time of each entry, while there is
+    /// space. The time is `None` if the log did not store the time. It is also `None` for
+    /// entries older than this cursor, because the age of such an entry is not a delivery delay.
+    /// At the end of the log, stores `waker` for the next entry. Reading and storing use one
+    /// lock, so no entry is missed between them.
     pub(crate) fn read_into(
         &mut self,
         space: &mut BatchSpace,
@@ -194,7 +198,7 @@ impl Cursor {
         Progress::CaughtUp
     }
 
-    /// Call this when the task's waker changes.
+    /// Makes the next read store the waker again. Call this when the task's waker changes.
     pub(crate) fn forget_waker(&mut self) {
         self.asleep = false;
     }
@@ -383,9 +387,8 @@ mod tests {
     }
 
     proptest! {
-        /// Random delays, reconnects and evictions from a small ring. After every read, each
-        /// position was delivered once, was the reader's own message, or was reported as
-        /// missed.
+        /// Tests random delays, reconnects and evictions. After every read, each position was
+        /// delivered once, was the reader's own message, or was reported as missed.
         #[test]
         fn a_cursor_reads_each_entry_once_or_learns_that_it_missed_it(steps in steps(), ring in 1..50usize) {
             let hub = hub(ring);

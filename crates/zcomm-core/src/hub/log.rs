@@ -1,9 +1,9 @@
 //! A broadcast appends a message to a log. Each connection reads the log with its own cursor.
 //!
-//! The simplest broadcast is a loop that sends to each client. Then one slow client delays all
-//! others. The next idea is a queue for each client. Then every message is stored once for each
-//! client, and a slow client fills the memory. Here a message is stored *once*, in a log that
-//! each client reads at its own speed:
+//! The simplest broadcast is a loop that sends to each client. But in a loop, one slow client
+//! delays all others. The next idea is a queue for each client. But with queues, every message
+//! is stored once for each client, and a slow client fills the memory. So this hub stores a
+//! message *once*, in a log that each client reads at its own speed:
 //!
 //! ```text
 //!  broadcast ──append──▶  … 41 42 43 44 45 ▏ a ring: a new entry evicts the oldest
@@ -12,13 +12,16 @@
 //!                                    └ a cursor that is two entries behind
 //! ```
 //!
-//! A reader that is behind reads many entries at a time, so under load a connection writes
-//! large batches. A reader whose next entry was evicted gets a message about the gap. To
-//! *resume* after a broken connection, a cursor starts at an older position.
+//! A reader that is behind reads many entries at a time, so under load a connection writes large
+//! batches. A reader whose next entry was evicted gets a message about the gap. To *resume*
+//! after a broken connection, a client gets a new cursor that starts where its old cursor
+//! stopped.
 //!
-//! All clients read the messages in the same order, because there is one log. The ring is lost
-//! when the process ends. In production, each process copies a shared log (Redis Streams,
-//! Kafka) into its ring, and the cursors do not change.
+//! All clients read the messages in the same order, because there is one log.
+//!
+//! The ring is in memory, so it is lost when the process ends. In production, each process
+//! copies a shared log (Redis Streams, Kafka) into its ring. The code of the cursors does not
+//! change.
 
 use std::{
     collections::VecDeque,
@@ -62,8 +65,8 @@ impl Default for HubLimits {
     }
 }
 
-/// Every 16th entry stores its append time. This is enough to measure the delivery delay, and
-/// it is cheap.
+/// Every 16th entry stores its append time. One entry of 16 is enough to measure the delivery
+/// delay, and costs little time.
 const STAMPED: u64 = 16;
 
 /// Makes the message about a gap from the first and the last missed position.
@@ -75,7 +78,7 @@ pub struct Hub {
     shared: Arc<Shared>,
 }
 
-/// A reference that does not keep the hub alive.
+/// A weak reference to a hub. The hub can be freed while this reference exists.
 pub(crate) struct WeakHub(Weak<Shared>);
 
 impl WeakHub {
@@ -88,8 +91,8 @@ impl WeakHub {
 #[derive(Default)]
 struct Shared {
     log: Mutex<Log>,
-    /// The position of the next message. It is written under the lock; a cursor reads it
-    /// without the lock to check for new messages.
+    /// The position of the next message. A broadcast changes this number under the lock. A
+    /// cursor reads the number without the lock, to check for new messages.
     end: AtomicU64,
     gap_message: Option<Box<GapMessage>>,
 }
@@ -107,7 +110,7 @@ pub(crate) struct Log {
 pub(crate) struct Entry {
     pub(crate) message: Message,
     pub(crate) except: Option<ClientId>,
-    /// The time at which it was appended, for every 16th entry.
+    /// The time at which the entry was appended. Only every 16th entry stores this time.
     pub(crate) stamp: Option<Instant>,
 }
 
@@ -120,9 +123,9 @@ pub(crate) struct Reader {
 /// The position and the number of recipients of a new message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// Its position in the log. Positions start at 0 and have no holes.
+    /// The message's position in the log. Positions start at 0 and increase by 1.
     pub position: u64,
-    /// The number of readers of the log. An excluded sender does not count.
+    /// The number of readers of the log. An excluded sender is not counted.
     pub recipients: usize,
 }
 
@@ -133,8 +136,8 @@ impl Hub {
         Hub::build(limits, None)
     }
 
-    /// A hub with its own message about a gap: `words` makes it from the first and the last
-    /// position that a reader missed. The reader's task calls `words`.
+    /// A hub with a special message about a gap. `words` makes this message from the first and
+    /// the last position that a reader missed. The reader's task calls `words`.
     #[must_use]
     pub fn with_gap_words(
         limits: HubLimits,
@@ -161,7 +164,7 @@ impl Hub {
     /// readers. Never waits for a client.
     ///
     /// # Errors
-    /// [`Error::MessageTooLarge`] when it is over [`HubLimits::message_bytes`].
+    /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
     pub fn broadcast(&self, message: impl Into<Message>) -> Result<usize> {
         let message = message.into();
         let appended = self.append(None, |_| message)?;
@@ -172,7 +175,7 @@ impl Hub {
     /// does.
     ///
     /// # Errors
-    /// [`Error::MessageTooLarge`] when it is over [`HubLimits::message_bytes`].
+    /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
     pub fn broadcast_except(&self, message: impl Into<Message>, sender: ClientId) -> Result<usize> {
         let message = message.into();
         let appended = self.append(Some(sender), |_| message)?;
@@ -181,10 +184,10 @@ impl Hub {
 
     /// Appends a message that contains its own position: `write` makes the message from the
     /// position. `write` runs under the log's lock, because otherwise two messages could get
-    /// each other's position. So it must be fast and must not use this hub.
+    /// each other's position. So `write` must be fast and must not use this hub.
     ///
     /// # Errors
-    /// [`Error::MessageTooLarge`] when it is over [`HubLimits::message_bytes`].
+    /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
     pub fn broadcast_at(&self, write: impl FnOnce(u64) -> Message) -> Result<Appended> {
         self.append(None, write)
     }
@@ -202,8 +205,9 @@ impl Hub {
         log.oldest..log.end()
     }
 
-    /// The message for a reader that missed these positions. The number in it is an upper
-    /// limit: it includes the reader's own messages, which a reader may not receive.
+    /// The message for a reader that missed these positions. The number in this message is an
+    /// upper limit. It may include the reader's own messages, which `broadcast_except` does not
+    /// send back to the reader.
     pub(crate) fn gap_message(&self, from: u64, to: u64) -> Message {
         match &self.shared.gap_message {
             Some(message) => message(from, to),
@@ -235,8 +239,9 @@ impl Hub {
         if size > limit {
             return Err(Error::MessageTooLarge { size, limit });
         }
-        // A received message is a slice of a large read buffer. It would keep the whole buffer
-        // in memory, which the limit on bytes does not count. So copy the message.
+        // A received message is a slice of a large read buffer. In the log, the slice would keep
+        // the whole buffer in memory, and the limit on bytes would not count the buffer. So copy
+        // the message.
         let message = message.compact();
         let stamp = position.is_multiple_of(STAMPED).then(Instant::now);
         log.push(Entry {
@@ -261,8 +266,9 @@ impl Hub {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Log> {
-        // A std mutex: locked for a few instructions, and never across an await. Code that can
-        // panic runs before the first change, so the log is valid even after a panic.
+        // This `std` mutex is locked for a few instructions, and never across an `.await`. Code
+        // that can panic runs before the first change of the log. So the log is valid even after
+        // a panic.
         self.shared
             .log
             .lock()

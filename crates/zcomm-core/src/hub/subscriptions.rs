@@ -1,11 +1,12 @@
 //! The logs that one connection reads.
 //!
-//! Every connection reads its server's log. It may read more logs, such as the rooms of a chat.
-//! Each log costs a cursor, but no task, queue or copy. All cursors fill one batch, so one
-//! flush sends the new entries of all logs.
+//! Every connection reads its server's log. A connection may read more logs, such as the rooms
+//! of a chat. Each log costs a cursor, but no task, no queue and no copy of a message. All
+//! cursors fill one batch, so one flush sends the new entries of all logs.
 //!
-//! The order within one log is exact. Between two logs, no order is guaranteed: that would need
-//! one lock for both logs. The cursors take turns, so a busy log does not delay the others.
+//! The order within one log is exact. Between two logs, no order is guaranteed, because an order
+//! would need one lock for both logs. The cursors take turns, so a busy log does not delay the
+//! other logs.
 
 use std::task::Waker;
 
@@ -31,13 +32,13 @@ pub(crate) struct Subscriptions {
 /// What a batch contains.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct BatchSummary {
-    /// The logs may have more entries.
+    /// Whether the logs may have more entries.
     pub(crate) more: bool,
     /// The number of entries, without the messages about gaps.
     pub(crate) entries: usize,
-    /// The number of gaps.
+    /// The number of messages about gaps.
     pub(crate) gaps: u64,
-    /// The earliest append time of the entries; `None` if none of the times is known.
+    /// The earliest append time of the entries; `None` if no entry has a time.
     pub(crate) oldest: Option<Instant>,
 }
 
@@ -50,14 +51,14 @@ impl Subscriptions {
         }
     }
 
-    /// Adds a cursor, or replaces the cursor on the same log.
+    /// Adds a cursor. A cursor on the same log is replaced.
     pub(crate) fn add(&mut self, cursor: Cursor) {
         let known = self.all().find(|known| known.hub().is(cursor.hub()));
         if let Some(known) = known {
             *known = cursor;
             return;
         }
-        // A connection subscribes to few logs, so no memory is reserved for more.
+        // A connection subscribes to few logs, so reserve memory for one more cursor only.
         self.more.reserve_exact(1);
         self.more.push(cursor);
     }
@@ -102,7 +103,7 @@ impl Subscriptions {
         summary
     }
 
-    /// Call this when the task's waker changes.
+    /// Makes every cursor store the waker again. Call this when the task's waker changes.
     pub(crate) fn forget_waker(&mut self) {
         self.all().for_each(Cursor::forget_waker);
     }
@@ -112,7 +113,7 @@ impl Subscriptions {
     }
 }
 
-/// The earlier of two times; a time that is not known does not count.
+/// The earlier of two times. If only one time is known, returns the known time.
 pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
@@ -187,7 +188,8 @@ mod tests {
         assert_eq!(batch.oldest, Some(Instant::now()));
     }
 
-    /// A client that reconnects after an hour reads old messages. Their age is not a delay.
+    /// A client that reconnects after an hour reads old messages. The age of these messages is
+    /// not a delivery delay.
     #[tokio::test(start_paused = true)]
     async fn history_does_not_count_as_a_delay() {
         let limits = HubLimits {

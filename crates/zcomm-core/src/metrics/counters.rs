@@ -1,13 +1,16 @@
 //! The metrics of one server.
 //!
-//! A counter only grows. A monitor reads it twice and knows how many events happened in
-//! between. If one reading is lost, the next one includes its events. Durations go into
-//! histograms: an average would hide the one client in a hundred that waits.
+//! A counter only grows. The difference between two readings of a counter is the number of
+//! events between them. If one reading is lost, the next reading includes its events. Durations
+//! are counted in histograms, because an average would hide the one client in a hundred that
+//! waits long.
 //!
-//! Each connection counts its messages itself (`tally`). This file counts rare events: a client
-//! connects, leaves, is refused, is slow. All label values are fixed in the code, so a client
-//! cannot add a value. In production, alert on refusals by reason, slow clients, and the
-//! delivery delay.
+//! Each connection counts its messages itself (`clients/tally`). This file counts rare events: a
+//! client connects, leaves, is refused, or is slow. A label divides a metric into several
+//! counters, e.g. one for each close code. All label values are fixed in the code, so a client
+//! cannot add a value.
+//!
+//! In production, set an alert for refusals by reason, slow clients, and the delivery delay.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,20 +22,21 @@ use tokio::time::Instant;
 
 use crate::access::refusal::Refusal;
 
-/// The close codes with their own counter (RFC 6455 section 7.4.1 and its registry). 1005 and
-/// 1006 are never sent: 1005 means a Close frame without a code, 1006 means no Close frame.
+/// The close codes that have their own counter (RFC 6455 section 7.4.1 and the registry of
+/// codes). No Close frame contains 1005 or 1006: 1005 means a Close frame without a code, 1006
+/// means no Close frame.
 const CLOSE_CODES: [&str; 15] = [
     "1000", "1001", "1002", "1003", "1005", "1006", "1007", "1008", "1009", "1010", "1011", "1012",
     "1013", "1014", OTHER,
 ];
-/// The label value for everything without a counter of its own.
+/// The label value for every code or reason that has no counter of its own.
 const OTHER: &str = "other";
-/// A client that was refused without a response: its handshake took too long.
+/// The label value for a client that got no response because its handshake took too long.
 pub(crate) const TIMEOUT: &str = "timeout";
-/// A client that was refused without a response: there was no slot left to send a 503.
+/// The label value for a client that got no response because no slot was left to send a 503.
 pub(crate) const DROPPED: &str = "dropped";
 
-/// The metrics of one server, without those of its connections.
+/// The metrics of one server, without the counters of its connections.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     pub(crate) refusals: LabelledCounters,
@@ -57,19 +61,19 @@ impl Metrics {
             slow_clients: Counter::default(),
             gaps: Counter::default(),
             heartbeats_missed: Counter::default(),
-            // From 0.1 s to 29 hours.
+            // The buckets go from 0.1 s to 29 hours.
             connection_seconds: Histogram::new(exponential_buckets(0.1, 4.0, 11)),
-            // From 0.1 ms to 6.6 s; the time limit of the handshake is 5 s.
+            // The buckets go from 0.1 ms to 6.6 s. The time limit of the handshake is 5 s.
             handshake_seconds: Histogram::new(exponential_buckets(1e-4, 4.0, 9)),
-            // From 10 µs to 10 s.
+            // The buckets go from 10 µs to 10 s.
             fanout_seconds: Histogram::new(exponential_buckets(1e-5, 4.0, 11)),
             started: Instant::now(),
             started_at: SystemTime::now(),
         }
     }
 
-    /// The number of refused requests. A connection without a request does not count: browsers
-    /// open connections that they may never use.
+    /// The number of refused requests. A connection without a request is not counted, because
+    /// browsers open connections that they may never use.
     pub(crate) fn refused(&self) -> u64 {
         let answered = |reason: &str| reason != TIMEOUT && reason != DROPPED;
         let refusals = self.refusals.all().filter(|(reason, _)| answered(reason));

@@ -1,10 +1,11 @@
 //! The metrics of an application, in addition to the metrics of its server.
 //!
-//! A server knows connections and messages; only a chat knows rooms. So an application passes
-//! in a function that returns its current metrics. Each request for `/metrics` calls the
-//! function, so no number is stored in two places.
+//! A server can count connections and messages, but only the application can count e.g. the
+//! rooms of a chat. So an application gives the server a function that returns its current
+//! metrics. Each request for `/metrics` calls this function, so no number is stored in two
+//! places.
 //!
-//! Use a label with few values. For each value, a monitor stores a series of numbers for
+//! Use a label with few values, because a monitor stores a series of numbers for each value, for
 //! months. A label with the names of users would fill the monitor's disk.
 
 /// The type of a metric, with the name that Prometheus uses.
@@ -12,21 +13,23 @@
 pub enum FigureKind {
     /// A number that goes up and down, such as the number of members of a room.
     Gauge,
-    /// A number that only goes up, until the server restarts. Its name ends in `_total`.
+    /// A number that only goes up, until the server restarts. The name of a counter ends in
+    /// `_total`.
     Counter,
 }
 
 /// One metric of an application, with one number for each value of its label.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// Its name in `/metrics`, e.g. `zcomm_room_members`: ASCII letters, digits and `_`.
+    /// The metric's name in `/metrics`, e.g. `zcomm_room_members`: ASCII letters, digits and
+    /// `_`.
     pub name: &'static str,
-    /// Its description, in one line.
+    /// The metric's description, in one line.
     pub help: &'static str,
-    /// Its type.
+    /// The metric's type.
     pub kind: FigureKind,
-    /// The name of its label, e.g. `room`.
+    /// The name of the metric's label, e.g. `room`.
     pub label: &'static str,
-    /// The values of the label, each with its number. At most 1,024 of them are shown.
+    /// The values of the label, each with its number. At most 1,024 values are shown.
     pub values: Vec<(String, u64)>,
 }

@@ -6,11 +6,12 @@
 //! zcomm_connections 3
 //! ```
 //!
-//! This is format version 0.0.4, which every monitor reads. The newer format, OpenMetrics,
-//! removes `_total` from the name of a counter, and forbids a gauge with the resulting name. So
-//! this file writes counters with their whole name.
+//! This is format version 0.0.4, which every monitor reads. In the newer format, OpenMetrics,
+//! the counter `zcomm_connections_total` and the gauge `zcomm_connections` would have the same
+//! name. So this file uses the older format, and writes the whole name of a counter.
 //!
-//! The meaning of a name never changes, because graphs depend on the name.
+//! The meaning of a metric's name must never change, because the graphs of a monitor use the
+//! name.
 
 use std::{
     fmt,
@@ -34,16 +35,16 @@ use crate::{
     },
 };
 
-/// The media type of the text.
+/// The media type of this text format.
 pub(crate) const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The maximum number of label values that are shown for one metric.
 const MAX_VALUES: usize = 1024;
 
-/// Returns the current metrics of an application.
+/// A function that returns the current metrics of an application.
 pub(crate) type ReadFigures = dyn Fn() -> Vec<Figure> + Send + Sync;
 
-/// The sources of all numbers.
+/// The sources of all numbers in `/metrics`.
 pub(crate) struct Sources {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clients: Clients,
@@ -208,7 +209,7 @@ impl Writer<'_> {
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let kind = MetricType::Counter;
         let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
-        // Written like a gauge: as a counter, the name would get a second `_total`.
+        // Write the number like a gauge: for a counter, the encoder would add a second `_total`.
         metric.encode_gauge(&value)
     }
 
@@ -225,7 +226,8 @@ impl Writer<'_> {
         let (name, help) = (figure.name, figure.help);
         let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
         for (value, number) in figure.values.iter().take(MAX_VALUES) {
-            // The encoder escapes the characters that end a label: `\`, `"` and the line end.
+            // The encoder escapes `\`, `"` and the line end, so a value cannot end its label too
+            // early.
             let labels = [(figure.label, value.as_str())];
             metric.encode_family(&labels)?.encode_gauge(number)?;
         }

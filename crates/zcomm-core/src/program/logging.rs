@@ -4,11 +4,12 @@
 //! environment variable. `RUST_LOG=debug` shows more, `RUST_LOG=warn` only problems. Each line
 //! begins with the seconds since the start, so a class can see how long something took.
 //!
-//! Some libraries stay at `info` even if `RUST_LOG` says otherwise: at `trace` they print every
-//! frame and the address of every request, and an address can contain a token.
+//! Some libraries stay at `info`, even if `RUST_LOG` asks for more. At `trace`, they would print
+//! every frame and the address of every request. An address can contain a token.
 //!
-//! A thread writes the lines, so a terminal that accepts no output cannot stop the server.
-//! Lines above a rate limit, and lines that do not fit into the queue, are dropped and counted.
+//! A separate thread writes the lines, so a terminal that accepts no output cannot stop the
+//! server. Lines above a rate limit, and lines that do not fit into the queue, are dropped and
+//! counted.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -35,7 +36,7 @@ use crate::{
     xray::Form,
 };
 
-/// Libraries that could print what a client sent.
+/// Libraries that could print what a client sent. They never log more than `info`.
 const QUIET: [&str; 4] = ["hyper", "hyper_util", "tungstenite", "tokio_tungstenite"];
 
 /// The limit of lines per second: a client that reconnects without pause must not fill the disk.
@@ -44,9 +45,9 @@ const LINES: Rate = Rate {
     burst: 10_000.0,
 };
 
-/// Starts logging to stdout for the whole program, or to stderr when an X-ray writes JSON to
-/// stdout for another program. Call it once, before everything else: a second call changes
-/// nothing. Keep the returned value until the end of `main`.
+/// Starts logging for the whole program. The log goes to stdout, or to stderr when an X-ray
+/// writes JSON to stdout for another program. Call this function once, before everything else: a
+/// second call changes nothing. Keep the returned value until the end of `main`.
 pub(crate) fn init() -> Logs {
     // Ignore a broken `.zEnv` here: `Config::from_env`, which runs next, reports it.
     let settings = Settings::load().unwrap_or_default();
@@ -82,7 +83,8 @@ pub(crate) fn init() -> Logs {
 
 /// Parses the value of `RUST_LOG`; `None` if the value is not a filter.
 fn filter(wanted: &str) -> Option<Targets> {
-    // `Targets` would read a single word that is not a level as a target, and show nothing.
+    // For `Targets`, a single word that is not a level is the name of a target. The log would
+    // then show nothing, so do not accept such a word.
     let lone_word = !wanted.contains(['=', ',']) && wanted.parse::<LevelFilter>().is_err();
     let targets = wanted.parse().ok();
     targets.filter(|_| !wanted.is_empty() && !lone_word)
@@ -102,13 +104,14 @@ impl FormatTime for SinceStart {
     }
 }
 
-/// Dropping it writes the last lines. This takes at most a second.
+/// The running log. Dropping this value writes the last lines, which takes at most a second.
 #[must_use = "keep it until the end of main, or the last lines may be lost"]
 pub(crate) struct Logs(Arc<Lines>);
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        // The subscriber keeps `Lines` until the process ends, so `Lines` is never dropped.
+        // The subscriber keeps `Lines` until the process ends, so `Lines` is never dropped. So
+        // close the writer here.
         self.0.writer.close();
     }
 }
@@ -136,8 +139,8 @@ impl Write for &Lines {
     }
 }
 
-/// Returns a function that writes lines to `to`. It reports the first error on stderr and
-/// continues: a full disk may have space again later.
+/// Returns a function that writes lines to `to`. The function reports the first error on stderr
+/// and continues, because a full disk may have space again later.
 fn write_to(mut to: impl Write) -> impl FnMut(WriterStep<Vec<u8>>) -> io::Result<()> {
     let mut reported = false;
     move |step| {

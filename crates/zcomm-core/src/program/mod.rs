@@ -1,6 +1,6 @@
 //! What every program needs: an exit code, logs, and the signal to stop.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod logging;
 pub(crate) mod shutdown;
 

@@ -15,8 +15,9 @@ use std::task::Poll;
 
 /// Waits for the signal to stop. A second signal ends the program with exit code 130.
 ///
-/// It catches signals as soon as it is called. The first poll would be too late: Ctrl-C could
-/// kill the program before it. Call it inside the tokio runtime.
+/// This function catches signals as soon as it is called, not only when the future is first
+/// polled. Otherwise, Ctrl-C before the first poll would kill the program. Call this function
+/// inside the tokio runtime.
 pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
     let mut signals = Signals::new();
     async move {
@@ -38,7 +39,7 @@ impl Signals {
     fn new() -> Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter();
-        // If this fails, the signal ends the program at once.
+        // A signal that cannot be caught ends the program at once.
         let warn = |error: &std::io::Error| tracing::warn!("cannot catch signals: {error}");
         Signals(
             kinds

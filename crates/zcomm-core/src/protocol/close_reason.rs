@@ -2,7 +2,9 @@
 //! people.
 //!
 //! The codec does not check a code or a reason that it sends. For a strict client, a reason
-//! that is too long or a forbidden code (1005, 1006) is an error. So this type corrects them.
+//! that is too long or a forbidden code (1005, 1006) is an error. So [`CloseReason::new`]
+//! corrects the code and the reason.
+//!
 //! An application may define its own codes, from 4000 to 4999.
 
 use std::fmt;
@@ -18,7 +20,8 @@ pub struct CloseReason {
 }
 
 impl fmt::Display for CloseReason {
-    /// The code, and the reason if there is one. The reason is untrusted, so it is made printable.
+    /// Writes the code, and the reason if there is one. A reason from the other side is
+    /// untrusted, so it is made printable.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason() {
             "" => write!(f, "{}", self.code()),
@@ -73,8 +76,8 @@ impl CloseReason {
         })
     }
 
-    /// Makes a code and a reason to send. The reason is cut to 123 bytes. A code that must not
-    /// be sent (RFC 6455 section 7.4: below 1000, 1004 to 1006, 1015, above 4999) becomes 1011.
+    /// Makes a close reason to send. The text is cut to 123 bytes. A code that must not be sent
+    /// (RFC 6455 section 7.4: below 1000, 1004 to 1006, 1015, above 4999) becomes 1011.
     #[must_use]
     pub fn new(code: u16, reason: impl Into<String>) -> CloseReason {
         let code = match code {
@@ -82,7 +85,8 @@ impl CloseReason {
             _ => CloseReason::SERVER_ERROR,
         };
         let mut reason = reason.into();
-        // A Close frame has at most 125 bytes, with 2 for the code (RFC 6455 section 5.5).
+        // A Close frame has at most 125 bytes: 2 for the code, so 123 for the reason (RFC 6455
+        // section 5.5).
         let mut end = reason.len().min(123);
         while !reason.is_char_boundary(end) {
             end -= 1;

@@ -1,7 +1,7 @@
 //! A message: text or bytes.
 //!
-//! RFC 6455 section 5.6 defines two kinds of data. *Text* is UTF-8. The codec checks this, so a
-//! handler never gets half a character. The application decides what *binary* data means.
+//! RFC 6455 section 5.6 defines two kinds of data. *Text* is UTF-8. The codec checks the UTF-8,
+//! so a handler never gets half a character. The application decides what *binary* data means.
 //! Pings, pongs and Close frames never reach a handler.
 //!
 //! A clone of a message copies only a pointer, so a text for ten thousand clients is stored
@@ -31,7 +31,8 @@ impl Message {
         }
     }
 
-    /// Returns a copy in new memory. This memory is no larger than the payload.
+    /// Returns a copy in its own memory, which is as large as the payload. (A received message
+    /// keeps a whole read buffer in memory.)
     pub(crate) fn compact(&self) -> Message {
         match self {
             Message::Text(text) => Message::from(&**text),

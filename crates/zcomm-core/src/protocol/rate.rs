@@ -1,9 +1,13 @@
-//! A rate limit: a number of units per second, and a burst.
+//! A rate limit: a number of units per second, and a burst. A unit is a message, a ping or a
+//! byte.
 //!
-//! A client that sends without a pause uses time that all other clients need. A budget allows a
-//! burst at once and refills at a steady rate. This is a token bucket, written as the generic
-//! cell rate algorithm: it stores only the time at which the bucket will be full again. So a
-//! budget needs no timer and no memory for each event.
+//! A client that sends without a pause uses processor time that all other clients need. So each
+//! client has a budget. A budget allows a burst (many units at once), and refills at a steady
+//! rate.
+//!
+//! Such a budget is called a token bucket. Here it is written as the generic cell rate
+//! algorithm, which stores only the time at which the budget will be full again. So a budget
+//! needs no timer, and no memory for each unit.
 //!
 //! The budget of one connection does not limit an attacker that opens many connections. In
 //! production, add a budget for each user and, in the proxy, for each network.
@@ -41,7 +45,8 @@ impl Budget {
     /// Spends `units`.
     ///
     /// # Errors
-    /// The delay after which `units` can be spent. In this case, nothing is spent.
+    /// If too few units are left. Then nothing is spent, and the error is the delay after which
+    /// `units` can be spent.
     pub(crate) fn spend(&mut self, units: f64) -> Result<(), Duration> {
         let Some(rate) = self.rate else {
             return Ok(());
@@ -59,9 +64,9 @@ impl Budget {
         }
     }
 
-    /// Returns `None` while half of the burst is left. Otherwise returns the delay after which
-    /// one unit can be spent with half of the burst still left. The server can then ask the
-    /// client to wait, before the budget is empty.
+    /// Returns `None` while at least half of the burst is left. Otherwise returns a delay.
+    /// After this delay, one unit can be spent, and half of the burst is still left. So the
+    /// server can ask the client to wait before the budget is empty.
     pub(crate) fn until_half(&self) -> Option<Duration> {
         let half = self.rate?.burst / 2.0;
         self.clone().spend(half).err()?;

@@ -42,20 +42,20 @@ pub struct Server {
     client_tasks: ClientTasks,
     listener: TcpListener,
     local_addr: SocketAddr,
-    /// The token, if the server made it for this run. The server shows it once.
+    /// The token, if the server made it for this run. The server shows this token once.
     new_token: Option<String>,
 }
 
 impl Server {
     /// Checks the settings against each other, then listens.
     ///
-    /// If authentication is required and no token is set, the server makes a random one.
+    /// If authentication is required and no token is set, the server makes a random token.
     ///
     /// # Errors
-    /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its
-    /// address. [`Error::Setting`] if the host is not found, or if other machines can reach the
-    /// address and the token is the public token of the course. [`Error::Io`] if the system has
-    /// no random bytes.
+    /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its address.
+    /// [`Error::Setting`] if the host is not found. [`Error::Setting`] also if other machines
+    /// can reach the address and the token is the public token of the course. [`Error::Io`] if
+    /// the system has no random bytes.
     pub async fn bind(mut config: Config) -> Result<Server> {
         let addr = resolve(&config).await?;
         let named = config.tokens.iter().map(|named| &named.token);
@@ -99,8 +99,8 @@ impl Server {
     }
 
     /// Sets the message for a client that missed a part of the server's log. `words` gets the
-    /// first and the last missed position. Call this before
-    /// [`hub`](Server::hub), because it replaces the log.
+    /// first and the last missed position. Call `gap_words` before [`hub`](Server::hub), because
+    /// `gap_words` replaces the log.
     #[must_use]
     pub fn gap_words(
         mut self,
@@ -111,9 +111,9 @@ impl Server {
         self
     }
 
-    /// Adds figures of the application to `/metrics`. Each request of `/metrics` calls
-    /// `figures` in the task of that client, so `figures` must be fast. Do not use the names of
-    /// the server's own figures.
+    /// Adds figures of the application to `/metrics`. Each request for `/metrics` calls
+    /// `figures` in the task that answers the request, so `figures` must be fast. Do not use the
+    /// names of the server's own figures.
     #[must_use]
     pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Server {
         self.client_tasks.router.figures = Some(Arc::new(figures));
@@ -121,15 +121,15 @@ impl Server {
     }
 
     /// Makes `/stats` as private as `/metrics`: only this machine and clients with a token may
-    /// read it. Without this call, every client that reaches the server may read `/stats`.
+    /// read `/stats`. Without this call, every client that reaches the server may read `/stats`.
     #[must_use]
     pub fn private_stats(mut self) -> Server {
         self.client_tasks.router.private_stats = true;
         self
     }
 
-    /// The address on which the server listens. If the setting was port 0, this is the real
-    /// port.
+    /// The address on which the server listens. If the setting was port 0, this address contains
+    /// the real port.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -155,7 +155,7 @@ impl Server {
     }
 
     /// Serves until `shutdown` is ready. Calls `handler` once for each connection, each time in
-    /// a new task. Then closes every connection with 1001 and returns, after at most
+    /// a new task. To stop, closes every connection with 1001, and returns after at most
     /// [`stop_timeout`](Config::stop_timeout).
     ///
     /// If a handler returns an error or panics, only its own connection is closed, with 1011.
@@ -174,7 +174,7 @@ impl Server {
             announce(config, self.local_addr, router.page, token);
         }
         // Use a new task, because the thread of `main` wakes more slowly than the other threads.
-        // Use a `JoinSet`, because it ends the task when this future is dropped.
+        // Put the task into a `JoinSet`, so that the task ends when this future is dropped.
         let mut running = JoinSet::new();
         running.spawn(self.accept_until(shutdown, Arc::new(handler)));
         match running.join_next().await {

@@ -1,8 +1,8 @@
 //! The first log lines of every server: its address, what to open, and who may connect.
 //!
-//! A dangerous setting gets a warning here, when it takes effect. The link may contain a token
-//! that was made for this run. The token is in the fragment (`#…`), which a browser never
-//! sends.
+//! A dangerous setting gets a warning here, when it takes effect. The link to the page may
+//! contain a token that was made for this run. This token is in the fragment (`#…`), which a
+//! browser never sends to a server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -63,7 +63,8 @@ fn address(config: &Config, addr: SocketAddr, page: Option<Page>, fragment: &str
     let file = page.filter(|_| allows_double_click(config, addr));
     let file = file.map(double_click).unwrap_or_default();
     let here = reached_from_here(addr);
-    // Browsers save an exception for a certificate under one name, so all pages use this name.
+    // A browser saves an exception for a certificate under one host name. So every link uses
+    // `localhost`, if the certificate is for `localhost`.
     let names = config.tls.as_ref().map(|tls| tls.certificate().names());
     let by_name = here.ip().is_loopback()
         && names.is_some_and(|names| names.iter().any(|name| name == "localhost"));
@@ -122,8 +123,8 @@ pub(crate) fn schemes(config: &Config) -> (&'static str, &'static str) {
     }
 }
 
-/// The address for a client on this machine. `0.0.0.0` means all addresses. No client can
-/// connect to it, so this returns the loopback address instead.
+/// The address for a client on this machine. A server at `0.0.0.0` listens at all addresses of
+/// the machine. A client needs one address, so this returns the loopback address.
 pub(crate) fn reached_from_here(addr: SocketAddr) -> SocketAddr {
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,7 +1,8 @@
 //! The task of one client: handshake, conversation, closing handshake.
 //!
-//! Each part has a time limit. A failure in this task ends only this client. If a handler fails
-//! or panics, its connection is closed with 1011, and the server continues.
+//! Each handshake has a time limit. During the conversation, `connection/deadlines` detects a
+//! client that is gone or too slow. A failure in this task ends only this client. If a handler
+//! fails or panics, its connection is closed with 1011, and the server continues.
 
 use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
@@ -34,12 +35,13 @@ pub(crate) struct ClientTasks {
     pub(crate) config: Config,
 }
 
-/// A connection after its 101. Boxed: the task of an idle client keeps two pointers.
+/// A connection after its 101. The sockets are boxed, so that this value needs little memory in
+/// the task of each client.
 enum Entered {
     Client(Box<Socket>, Caller),
     /// A page that reads the X-ray of its other connection.
     Viewer(Box<Socket>),
-    /// To be closed with this reason.
+    /// A connection to close with this reason.
     Refused(Box<Wire>, CloseReason),
 }
 
@@ -88,8 +90,8 @@ impl ClientTasks {
     /// Opens the WebSocket on a TCP connection: TLS if it is configured, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
         let since = Instant::now();
-        // Send small messages at once. Nagle's algorithm would delay them to make larger
-        // packets, but the codec already puts messages together.
+        // Send small messages at once. Nagle's algorithm would delay small messages to make
+        // larger packets, but the codec already puts messages together.
         let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
         let local = match ready {
             Ok(local) => local,
@@ -123,8 +125,8 @@ impl ClientTasks {
         self.router.serve(transport, &accepted).await
     }
 
-    /// Turns an upgraded connection into a socket. Not `async`: an `async fn` would keep memory
-    /// for the parts in every task.
+    /// Turns an upgraded connection into a socket. This function is not `async`, because an
+    /// `async fn` would reserve memory for its variables in every task.
     fn enter(&self, upgraded: Upgraded, peer: SocketAddr) -> Option<Entered> {
         let config = &self.config;
         let (max_message, byte_rate) = (config.max_message_bytes, config.byte_rate());
@@ -179,7 +181,8 @@ impl ClientTasks {
     }
 }
 
-/// The handler of a viewer. It ignores messages from the page: the connection sends the log.
+/// The handler of a viewer. It ignores messages from the page. While it waits, the connection
+/// sends the entries of the log.
 async fn view(mut connection: Connection) -> Result<()> {
     while connection.recv().await.is_some() {}
     Ok(())

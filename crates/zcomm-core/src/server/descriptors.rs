@@ -1,10 +1,10 @@
 //! The limit of file descriptors: every connection needs a descriptor.
 //!
-//! The usual soft limit is 1,024 or even 256, which is often too low for a server. The hard
-//! limit is higher. Without this file, a server would fail in the middle of its work, at its
-//! 1,025th descriptor. So the server raises the soft limit at the start, as far as the system
-//! permits. Then it lowers its maximum of connections to fit the new limit. In systemd,
-//! `LimitNOFILE=` sets the limit.
+//! The soft limit applies now. It is usually 1,024 or even 256, which is often too low for a
+//! server. A process may raise the soft limit up to the hard limit. Without this file, a server
+//! would fail in the middle of its work, at its 1,025th descriptor. So the server raises the
+//! soft limit at the start, as far as the system permits. Then it lowers its maximum of
+//! connections to fit the new limit. In systemd, `LimitNOFILE=` sets the limit.
 
 /// Descriptors that are not client connections: listener, epoll, standard streams, and a
 /// reserve for connections that only fetch a page.
@@ -29,7 +29,7 @@ pub fn raise_descriptor_limit(needed: usize) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
-/// Windows has no such limit.
+/// Windows has no limit of file descriptors, so this returns the largest number.
 #[cfg(not(unix))]
 #[must_use]
 pub fn raise_descriptor_limit(_needed: usize) -> usize {

@@ -1,9 +1,10 @@
 //! The listening socket, and what to do when `accept` fails.
 //!
-//! Every connection inherits the options of the listening socket. An error of `accept` is
-//! normal. Either the client left before it was accepted: then the server does nothing. Or the
-//! system has no file descriptor left. This error repeats at once, so the server pauses and
-//! logs at most one line a second.
+//! Every connection inherits the options of the listening socket, so this file sets them once.
+//!
+//! An error of `accept` is normal. If the client left before it was accepted, the server does
+//! nothing. If the system has no file descriptor left, the error repeats at once. So the server
+//! pauses, and logs at most one line a second.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -45,7 +46,7 @@ fn open(addr: SocketAddr) -> io::Result<TcpListener> {
         socket.set_reuseaddr(true)?;
     }
     // By default, the kernel buffers up to 4 MB for a slow client, and a ping must wait behind
-    // it.
+    // this data.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
@@ -66,8 +67,8 @@ pub(crate) async fn resolve(config: &Config) -> Result<SocketAddr> {
         .ok_or_else(|| not_found("has no address".into()))
 }
 
-/// Handles an error of `accept`, which never ends the server. If the error concerns the whole
-/// system and not one connection, logs it and pauses.
+/// Handles an error of `accept`, which never ends the server. An error of one connection is
+/// ignored. After an error of the whole system, writes a log line and pauses.
 pub(crate) async fn accept_failed(error: &io::Error, last_complaint: &mut Option<Instant>) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied};
     if matches!(
@@ -82,7 +83,8 @@ pub(crate) async fn accept_failed(error: &io::Error, last_complaint: &mut Option
     sleep(ACCEPT_PAUSE).await;
 }
 
-/// Whether to write a log line now: at most once a second. Some errors repeat much faster.
+/// Whether to write a log line now: at most once a second, because some errors repeat much
+/// faster.
 pub(crate) fn may_complain(last: &mut Option<Instant>) -> bool {
     let now = Instant::now();
     let may = last.is_none_or(|last| now - last >= Duration::from_secs(1));

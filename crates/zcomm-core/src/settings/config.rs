@@ -1,11 +1,11 @@
 //! The settings of a server: every field, its default and its limits.
 //!
 //! A setting is parsed once, at the start, and a wrong value stops the program. A default that
-//! silently replaces a wrong value can remove protection: `REQUIRE_AUTH=on`, read as "off", was
-//! a real bug.
+//! silently replaces a wrong value can remove protection. This was a real bug: a program read
+//! `REQUIRE_AUTH=on` as "off".
 //!
 //! [`Config`] is a plain struct: a lesson that needs authentication writes
-//! `Config { require_auth: true, ..Config::from_env()? }`. The fields without a setting are
+//! `Config { require_auth: true, ..Config::from_env()? }`. Most fields without a setting are
 //! limits that no lesson needs to change.
 
 use std::{path::PathBuf, time::Duration};
@@ -46,8 +46,8 @@ pub struct Config {
     /// `WEBSOCKET_TOKENS`: more tokens, at most 256, each with the name of its client.
     pub tokens: Vec<NamedToken>,
     /// `WEBSOCKET_ALLOWED_ORIGINS`: the origins that may connect, in addition to the server's
-    /// own pages. `None`: on loopback, every loopback origin at the server's port and `null`;
-    /// elsewhere no other origin.
+    /// own pages. `None` on loopback: `null` and every loopback origin at the server's port.
+    /// `None` on another address: no other origin.
     pub allowed_origins: Option<Vec<Origin>>,
     /// `WEBSOCKET_ALLOWED_HOSTS`: the host names that the server accepts in a request, in
     /// addition to its addresses. Port 0 means the server's port.
@@ -62,8 +62,9 @@ pub struct Config {
     /// `WEBSOCKET_MAX_MESSAGE_BYTES`: the largest message that a client may send, 1 byte to
     /// 64 MiB. Default 64 KiB.
     pub max_message_bytes: usize,
-    /// `WEBSOCKET_RATE_LIMIT`: messages per second from one client, by default 20. It also sets
-    /// the limits of bytes and of control frames. `None` (`off`) removes all three limits.
+    /// `WEBSOCKET_RATE_LIMIT`: messages per second from one client, by default 20. This setting
+    /// also sets the limits of bytes and of control frames. `None` (`off`) removes all three
+    /// limits.
     pub rate_limit: Option<u32>,
     /// `WEBSOCKET_PING_INTERVAL`: the time between two pings to a client, 0.1 s to an hour.
     /// Default 20 s.
@@ -72,8 +73,7 @@ pub struct Config {
     /// Default 10 s.
     pub ping_timeout: Duration,
     /// `WEBSOCKET_SSL_ENABLED`, `WEBSOCKET_SSL_CERT` and `WEBSOCKET_SSL_KEY`: the certificate
-    /// and the private key with which the server speaks `wss://` and `https://`. Default
-    /// `None`: `ws://` and `http://`.
+    /// and the private key for `wss://` and `https://`. Default `None`: `ws://` and `http://`.
     pub tls: Option<Identity>,
     /// `WEBSOCKET_REFUSE`: how the server answers a wrong token. Default `Close`.
     pub refuse: RefuseBy,
@@ -83,14 +83,14 @@ pub struct Config {
     /// `ECHO_PREFIX`: the text that lesson 2 puts before each answer, at most 1 KiB. Default
     /// `Echo: `.
     pub echo_prefix: String,
-    /// Whether the server prints its address and who may connect at its start. Default true.
+    /// Whether the server prints, at its start, its address and who may connect. Default true.
     pub announce: bool,
-    /// The time limit of the opening handshake, from accept. Default 5 s.
+    /// The time limit from the TCP connection to the end of the opening handshake. Default 5 s.
     pub handshake_timeout: Duration,
     /// The time limit from the first byte of a message to its last. Default 10 s.
     pub message_timeout: Duration,
     /// The time limit for a client to accept all data that is written to it, or at least 64 KiB
-    /// of it. Default 5 s.
+    /// of this data. Default 5 s.
     pub flush_timeout: Duration,
     /// The time limit from the stop signal to the end of the last connection. Default 5 s.
     pub stop_timeout: Duration,
@@ -133,9 +133,11 @@ impl Config {
     /// and `.zEnv` overrides the defaults. `--xray` is the only argument.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a wrong value, [`Error::SettingMissing`] for a missing setting of
-    /// TLS, [`Error::SettingsFile`] for a file that cannot be read, [`Error::Certificate`] for
-    /// a certificate that cannot be used, [`Error::Argument`] for an unknown argument.
+    /// - [`Error::Setting`]: a wrong value.
+    /// - [`Error::SettingMissing`]: a missing setting of TLS.
+    /// - [`Error::SettingsFile`]: a settings file that cannot be read.
+    /// - [`Error::Certificate`]: a certificate that cannot be used.
+    /// - [`Error::Argument`]: an unknown argument.
     pub fn from_env() -> Result<Config> {
         let settings = Settings::load()?;
         match &settings.argument {
@@ -144,8 +146,8 @@ impl Config {
         }
     }
 
-    /// Reads the settings, with `default` for the settings that are not set. It is for a
-    /// program that has its own port and parses its own arguments.
+    /// Reads the settings, with `default` for the settings that are not set. This function is
+    /// for a program that has its own port and parses its own arguments.
     ///
     /// # Errors
     /// The errors of [`from_env`](Config::from_env), except [`Error::Argument`].
@@ -162,12 +164,12 @@ impl Config {
         Ok(Config { tls, ..config })
     }
 
-    /// Mistakes in the settings that do not stop the program.
+    /// Returns the mistakes in the settings that do not stop the program.
     pub(crate) fn warnings(settings: &Settings) -> Result<Vec<String>> {
         Ok([settings.warnings.clone(), unknown_names(settings)?].concat())
     }
 
-    /// Reads every setting except those of TLS: no certificate file is opened.
+    /// Reads every setting except the settings of TLS, so no certificate file is opened.
     pub(crate) fn without_tls(settings: &Settings, default: Config) -> Result<Config> {
         let mut config = default;
         settings.read_into(&mut config.host, "WEBSOCKET_HOST", host)?;
@@ -179,7 +181,8 @@ impl Config {
             config.echo_prefix = checked("ECHO_PREFIX", text, prefix)?;
         }
         config.settings_file = settings.file.clone();
-        // Read this last: it starts a thread, which a later error would make useless.
+        // Read this setting last, because it starts a thread. After an error in another
+        // setting, the thread would be useless.
         config.xray = Xray::from_settings(settings)?.or(config.xray);
         Ok(config)
     }
@@ -245,7 +248,7 @@ impl Config {
     }
 }
 
-/// Reads the files that the settings of TLS name, and logs warnings about them.
+/// Reads the files that the settings of TLS name, and logs warnings about the files.
 fn tls(settings: &Settings) -> Result<Option<Identity>> {
     let Some(TlsFiles { certificate, key }) = tls_files(settings)? else {
         return Ok(None);
@@ -257,12 +260,12 @@ fn tls(settings: &Settings) -> Result<Option<Identity>> {
     Ok(Some(identity))
 }
 
-/// The limits of one connection. All are computed from `WEBSOCKET_RATE_LIMIT` and
+/// The limits of one connection. All limits are computed from `WEBSOCKET_RATE_LIMIT` and
 /// `WEBSOCKET_MAX_MESSAGE_BYTES`, so they cannot contradict each other: the largest message
 /// always fits, in both directions.
 impl Config {
-    /// The largest message to send (bytes): 64 KiB plus twice the largest message received. So
-    /// the answer to a message always fits.
+    /// The largest message to send (bytes): 64 KiB plus twice the largest message that a client
+    /// may send. So the answer to a message always fits.
     pub(crate) fn max_send_bytes(&self) -> usize {
         64 * 1024 + 2 * self.max_message_bytes
     }
@@ -278,8 +281,9 @@ impl Config {
     }
 
     /// The rate limit of bytes: one message of the largest size per second, and four after a
-    /// pause. Above 20 messages per second, the limit grows in proportion. It is at least 4 KiB
-    /// per second, because the headers of tiny frames count too.
+    /// pause. If clients may send more than 20 messages per second, the limit grows in
+    /// proportion. The limit is at least 4 KiB per second, because the headers of tiny frames
+    /// count too.
     pub(crate) fn byte_rate(&self) -> Option<Rate> {
         self.rate_limit.map(|limit| {
             let bytes =
@@ -427,8 +431,7 @@ mod tests {
         }
     }
 
-    /// s12: TLS needs all three settings. A server with one or two of them does not use plain
-    /// text.
+    /// s12: TLS needs all three settings. A server with only one or two of them does not start.
     #[test]
     fn s12_tls_half_set_is_refused() {
         let read = |pairs: &[(&str, &str)]| config(pairs).map(|config| config.tls.is_some());

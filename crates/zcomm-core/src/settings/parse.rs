@@ -1,9 +1,9 @@
 //! The forms that the value of a setting may have.
 //!
-//! Each function parses one kind of value. Its error lists the accepted forms. It accepts what
-//! people write (`on`, `Yes`, a slash at the end of an origin) if this can mean only one thing.
-//! It rejects everything else: a wrong guess could weaken protection, which is worse than a
-//! server that does not start.
+//! Each function parses one kind of value, and its error lists the accepted forms. A function
+//! accepts what people write (`on`, `Yes`, a slash at the end of an origin) if the text can
+//! mean only one thing. A function rejects every other text, because a wrong guess could weaken
+//! protection. Weak protection is worse than a server that does not start.
 
 use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
@@ -147,8 +147,8 @@ fn entries(text: &str) -> impl Iterator<Item = &str> {
     entries.filter(|entry| !entry.is_empty())
 }
 
-/// A list such as `alice:…,bob:…`. An error gives the number of the wrong entry, not its text:
-/// an entry without a name may be a secret.
+/// A list such as `alice:…,bob:…`. An error gives the number of the wrong entry, but not its
+/// text, because an entry without a name may be a secret.
 pub(crate) fn named_tokens(text: &str) -> Result<Vec<NamedToken>, String> {
     let mut tokens: Vec<NamedToken> = Vec::new();
     for (at, entry) in entries(text).enumerate() {

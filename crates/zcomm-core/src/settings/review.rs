@@ -1,4 +1,4 @@
-//! A review of the settings, for a tool that shows the mistakes in them.
+//! A review of the settings, for a tool that shows mistakes in the settings.
 //!
 //! A server reads its settings at the start: it logs each warning, and stops at the first
 //! error. A review follows the same rules, but returns the warnings and the error. It does not
@@ -18,14 +18,14 @@ use crate::{
 /// The settings, and what is wrong with them.
 #[derive(Debug)]
 pub struct SettingsReview {
-    /// The settings file, if the working directory has one, even if it cannot be read.
+    /// The settings file, if it exists in the working directory, even if it cannot be read.
     pub file: Option<PathBuf>,
-    /// Whether the file contains a secret: a token other than the course's public token. True
-    /// if the file cannot be read.
+    /// Whether the file contains a secret, e.g. a token other than the course's public token.
+    /// Also true if the file cannot be read.
     pub holds_secret: bool,
     /// Mistakes that do not stop a server: unknown names, and names that are set twice.
     pub warnings: Vec<String>,
-    /// The settings without TLS, or the first error that stops a server.
+    /// All settings except those of TLS, or the first error that stops a server.
     pub config: Result<Config>,
     /// The files of the certificate and the key, if TLS is on.
     pub tls_files: Option<TlsFiles>,

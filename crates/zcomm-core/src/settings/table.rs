@@ -1,15 +1,16 @@
 //! The table of settings: the name, default, accepted forms and meaning of each setting.
 //!
 //! The check for unknown names uses this table. A test generates `docs/reference/settings.md`
-//! from it. The tests below compare each default with `Config::default()`, and the accepted
-//! forms with the error for a wrong value.
+//! from this table. The tests below compare each default with `Config::default()`, and the
+//! accepted forms with the error for a wrong value.
 
 /// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownSetting {
-    /// Its name, in the environment and in `.zEnv`.
+    /// The name of the setting, in the environment and in `.zEnv`.
     pub name: &'static str,
-    /// The value if the setting is not set. `None`: `meaning` says what happens then.
+    /// The value that is used if the setting is not set. `None`: `meaning` says what happens
+    /// then.
     pub default: Option<&'static str>,
     /// The accepted forms, in the same words as in the error for a wrong value.
     pub forms: &'static str,
@@ -172,7 +173,7 @@ mod tests {
         for known in SETTINGS {
             let wrong = match known.name {
                 "ECHO_PREFIX" => "x".repeat(1025),
-                // `Config` does not read these two.
+                // `Config` does not read these two settings.
                 "RUST_LOG" | "NO_COLOR" => continue,
                 "WEBSOCKET_SSL_CERT" | "WEBSOCKET_SSL_KEY" => "\u{7}".into(),
                 _ => "no/such value".into(),

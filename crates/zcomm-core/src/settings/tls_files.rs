@@ -1,7 +1,8 @@
 //! The files of a server's certificate and private key.
 //!
-//! To switch TLS on, set all three settings. If one is missing, the server does not start: a
-//! mistake must not lead to plain text.
+//! TLS needs three settings: `WEBSOCKET_SSL_ENABLED`, `WEBSOCKET_SSL_CERT` and
+//! `WEBSOCKET_SSL_KEY`. If one of them is missing, the server does not start, because a mistake
+//! must not lead to plain text.
 
 use std::path::PathBuf;
 
@@ -16,13 +17,13 @@ use crate::{
 /// The files of a server's certificate and of its private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// `WEBSOCKET_SSL_CERT`.
+    /// `WEBSOCKET_SSL_CERT`: the file of the certificate (PEM).
     pub certificate: PathBuf,
-    /// `WEBSOCKET_SSL_KEY`.
+    /// `WEBSOCKET_SSL_KEY`: the file of the private key (PEM).
     pub key: PathBuf,
 }
 
-/// Returns the files that the settings name, and does not open them. `None` if TLS is off.
+/// Returns the files that the settings name, but does not open the files. `None` if TLS is off.
 pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
     let on = settings.read("WEBSOCKET_SSL_ENABLED", switch)?;
     let certificate = settings.read("WEBSOCKET_SSL_CERT", file)?;

@@ -1,8 +1,8 @@
-//! Names that look like settings but are not.
+//! Finds names that look like settings, but are not settings.
 //!
-//! A setting with a typing error has no effect, which is hard to see: a server with
-//! `WEBSOCKET_TOKN` has no token. So each unknown name causes a warning with the most similar
-//! name. An unknown name that begins like a TLS setting stops the program: without the setting,
+//! A setting with a typing error in its name has no effect, which is hard to notice: a server
+//! with `WEBSOCKET_TOKN` has no token. So each unknown name causes a warning with the most
+//! similar name. An unknown name that begins like a TLS setting stops the program. Otherwise
 //! the server would send plain text.
 
 use crate::{

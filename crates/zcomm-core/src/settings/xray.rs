@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl Xray {
-    /// Starts an X-ray if `WEBSOCKET_XRAY` or `--xray` switches it on. It is for a program
-    /// without a [`Config`](crate::Config).
+    /// Starts an X-ray if `WEBSOCKET_XRAY` or `--xray` switches it on. This function is for a
+    /// program without a [`Config`](crate::Config).
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for a value that is not off, on or json,
@@ -27,14 +27,16 @@ impl Xray {
         Ok(form.map(Xray::stdout))
     }
 
-    /// Writes to stdout: in colour on a terminal, unless `NO_COLOR` is set.
+    /// Starts an X-ray that writes to stdout: in colour on a terminal, unless `NO_COLOR` is
+    /// set.
     #[must_use]
     pub fn stdout(form: Form) -> Xray {
         let colour = io::stdout().is_terminal() && !no_color();
         Xray::write_to(io::stdout(), form, colour)
     }
 
-    /// Writes to stderr: in colour on a terminal, unless `NO_COLOR` is set.
+    /// Starts an X-ray that writes to stderr: in colour on a terminal, unless `NO_COLOR` is
+    /// set.
     #[must_use]
     pub fn stderr(form: Form) -> Xray {
         let colour = io::stderr().is_terminal() && !no_color();

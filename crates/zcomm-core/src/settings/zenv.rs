@@ -3,12 +3,14 @@
 //!
 //! The environment overrides the file, so `WEBSOCKET_PORT=9000 cargo run …` works for one run.
 //! The file is read from the working directory only: a search through the parent directories
-//! could find a file that the user has forgotten. The file's values are not copied into the
-//! process environment, where every child process and crash report could read the token.
+//! could find a file that the user has forgotten.
+//!
+//! The file's values are not copied into the process environment. From there, every child
+//! process and crash report could read the token.
 //!
 //! If one line is wrong, the whole file is rejected. Each line is parsed by itself, so the
-//! error can give the line number. A `$` outside single quotes is an error: it would start a
-//! substitution and cut a token in half.
+//! error can give the line number. A `$` outside single quotes is an error, because it would
+//! start a substitution and change the value, e.g. a token.
 //!
 //! This is the only file that reads the environment.
 
@@ -46,8 +48,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads `.zEnv`, the environment and the arguments. Each source overrides the previous
-    /// ones.
+    /// Reads `.zEnv`, the environment and the arguments. Each source overrides the sources
+    /// before it.
     pub(crate) fn load() -> Result<Settings> {
         let mut settings = Settings::default();
         settings.load_file(Path::new(FILE))?;
@@ -61,13 +63,13 @@ impl Settings {
         self.get_exact(name).map(str::trim)
     }
 
-    /// The value of a setting with its spaces.
+    /// The value of a setting, with the spaces at its start and its end.
     pub(crate) fn get_exact(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Every name that starts with `prefix`, in upper or lower case: `websocket_port` is not a
-    /// setting, but its author believes that it is.
+    /// Every name that starts with `prefix`, in upper or lower case. `websocket_port` is not a
+    /// setting, but a user who writes this name means a setting.
     pub(crate) fn names(&self, prefix: &'static str) -> impl Iterator<Item = &str> {
         let known = move |name: &&str| name.to_ascii_uppercase().starts_with(prefix);
         self.values.keys().map(String::as_str).filter(known)
@@ -138,7 +140,8 @@ impl Settings {
                 self.values.insert(name, value.to_owned());
                 continue;
             }
-            // The text after `=`, or an argument that is not an option, could be a secret.
+            // Do not show the text after `=`, or an argument that is not an option: it could be
+            // a secret.
             let option = if option.starts_with('-') {
                 option
             } else {
@@ -206,7 +209,7 @@ fn broken(file: &Path, line: Option<usize>, reason: String) -> Error {
 
 #[cfg(test)]
 impl Settings {
-    /// Settings for tests, without an environment.
+    /// Makes settings for a test, without the environment.
     pub(crate) fn from_pairs(pairs: &[(&str, &str)]) -> Settings {
         let values = pairs
             .iter()

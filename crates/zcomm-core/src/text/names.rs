@@ -1,14 +1,15 @@
 //! The names of users and rooms.
 //!
-//! A chat shows a name in front of each message, so a name must not deceive the reader. It must
-//! not be invisible, reverse the direction of writing, fill the whole line, or look the same as
-//! another name. A name has 1 to 32 visible characters with single spaces between words.
+//! A chat shows a name in front of each message, so a name must not deceive the reader. A name
+//! must not be invisible, reverse the direction of writing, or fill the whole line. So a name
+//! has 1 to 32 visible characters, with single spaces between words.
 //!
-//! Unicode can write the same letter in several ways: `é` is one character or two. A name is
-//! stored in the composed form, NFC, so that equal names have equal bytes.
+//! Unicode can write the same letter in several ways: `é` is one character, or `e` and an
+//! accent. A name is stored in the composed form, NFC, so that equal names have equal bytes.
 //!
 //! Letters of different scripts can still look alike (Latin `a`, Cyrillic `а`), so a name does
-//! not prove who the user is. The standard UTS 39 describes how to detect mixed scripts.
+//! not prove who the user is. The Unicode standard UTS 39 describes how to find names that mix
+//! scripts.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
@@ -17,23 +18,25 @@ use zcomm_xray::is_visible;
 /// The maximum length of a name (characters).
 pub const MAX_NAME: usize = 32;
 
-/// The rule for names, for error messages.
+/// The rule for names, as an error message says it.
 pub const NAME_RULE: &str = "a name has 1 to 32 visible characters";
 
-/// Returns the name, trimmed and in the composed form. `None` if the text breaks the rule.
+/// Returns the text as a name: trimmed, and in the composed form. `None` if the text breaks the
+/// rule for names.
 #[must_use]
 pub fn name(text: &str) -> Option<String> {
     let mut name = String::new();
     let mut length = 0;
     let words = text.split(' ').filter(|word| !word.is_empty());
     for (at, word) in words.enumerate() {
-        // A combining mark needs a character before it in the same word.
+        // A combining mark, e.g. an accent, changes the character before it. So no word may
+        // start with a combining mark.
         if word.nfc().next().is_none_or(is_mark) {
             return None;
         }
         let space = (at > 0).then_some(' ');
         for character in space.into_iter().chain(word.nfc()) {
-            // Count here, so that a text that is too long is refused before it is copied.
+            // Count the characters before the copy, so that a very long text is not copied.
             length += 1;
             if length > MAX_NAME || (character != ' ' && !may_be_in_a_name(character)) {
                 return None;

@@ -1,12 +1,12 @@
 //! Text from the other side of a connection, made safe to show.
 //!
-//! A peer chooses its own texts, and a text can control a terminal: move the cursor, change the
-//! window title, or reverse the direction of a line. So a text is shortened, and each invisible
-//! character becomes a question mark.
+//! The other side chooses this text, and a text can control a terminal: it can move the cursor,
+//! change the window title, or reverse the direction of a line. So the text is shortened, and
+//! each invisible character becomes a question mark.
 
 use zcomm_xray::is_visible;
 
-/// The first 20 names of a list, and the number of the other names.
+/// Returns the first 20 names as one text, with the number of the names that are not shown.
 pub(crate) fn listed(names: &[String]) -> String {
     let shown = names[..names.len().min(20)].join(", ");
     match names.len() {
@@ -16,7 +16,8 @@ pub(crate) fn listed(names: &[String]) -> String {
     }
 }
 
-/// The first 200 characters of a text. A question mark replaces every invisible character.
+/// Returns the first 200 characters of a text. A question mark replaces every invisible
+/// character.
 pub(crate) fn printable(text: &str) -> String {
     let shown = text.chars().take(200);
     shown.map(|c| if is_visible(c) { c } else { '?' }).collect()

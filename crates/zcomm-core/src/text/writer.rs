@@ -1,10 +1,11 @@
-//! A thread that writes, so that no task has to wait for a terminal.
+//! Writes output in a thread, so that no task has to wait for a terminal.
 //!
 //! A terminal is slower than a network. It can also stop completely: after Ctrl-S, during a
 //! selection in a Windows console, or if no program reads a pipe. A task that writes directly
-//! to a terminal then stops too, with all its connections. So a task puts items into a queue,
-//! and a thread writes them. The queue has a size limit. An item that does not fit is dropped
-//! and counted, and the thread reports the count.
+//! to a terminal then stops too, and its connection stops with it.
+//!
+//! So a task puts items into a queue, and a thread writes the items. The queue has a size
+//! limit. An item that does not fit is dropped and counted, and the thread reports the count.
 
 use std::{
     io,
@@ -21,7 +22,7 @@ use std::{
 const QUEUE: usize = 4 * 1024 * 1024;
 /// The minimum time between two reports of dropped items while new items arrive.
 const REPORT: Duration = Duration::from_millis(500);
-/// The time limit for writing the last items.
+/// The time limit for writing the last items when the queue is closed.
 const LAST_ITEMS: Duration = Duration::from_secs(1);
 
 /// What the thread must write next.
@@ -29,9 +30,10 @@ const LAST_ITEMS: Duration = Duration::from_secs(1);
 pub enum WriterStep<T> {
     /// An item of the queue.
     Item(T),
-    /// The number of items that were dropped at this place.
+    /// The number of items that were dropped since the last report.
     Dropped(u64),
-    /// The queue is empty: flush the output. Repeated twice a second while the queue is empty.
+    /// The queue is empty: flush the output. This step comes twice a second while the queue is
+    /// empty.
     Idle,
 }
 
@@ -49,16 +51,16 @@ enum Entry<T> {
         /// The number of items that were dropped just before this item.
         dropped: u64,
     },
-    /// The end of the queue. The thread drops this sender after it has written all earlier
-    /// items.
+    /// The end of the queue. When all earlier items are written, the thread drops this sender.
+    /// Then [`close`](BackgroundWriter::close) returns.
     End(Sender<()>),
 }
 
 #[derive(Default)]
 struct Counts {
-    /// The bytes in the queue.
+    /// The size of all items in the queue (bytes).
     waiting: AtomicUsize,
-    /// The number of dropped items that the next entry will report.
+    /// The number of items that were dropped and are not yet reported.
     dropped: AtomicU64,
 }
 
@@ -72,14 +74,15 @@ impl<T: Send + 'static> BackgroundWriter<T> {
         let (queue, entries) = channel();
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
-        // `write` has already reported the error, and the thread has nothing else to do.
+        // Ignore the error here: `write` has already reported it.
         thread::spawn(move || run(&entries, &shared, write).ok());
         BackgroundWriter { queue, counts }
     }
 }
 
 impl<T> BackgroundWriter<T> {
-    /// Puts an item of this size into the queue. If it does not fit, drops and counts it.
+    /// Puts an item of `bytes` bytes into the queue. An item that does not fit is dropped and
+    /// counted.
     pub fn send(&self, item: T, bytes: usize) {
         let bytes = bytes + size_of::<Entry<T>>();
         if self.counts.waiting.fetch_add(bytes, Relaxed) + bytes > QUEUE {
@@ -93,22 +96,23 @@ impl<T> BackgroundWriter<T> {
             bytes,
             dropped,
         };
-        // Fails only after the thread has ended.
+        // This fails only after the thread has ended. Then the item is lost.
         self.queue.send(entry).ok();
     }
 
-    /// Adds `items` to the count: the caller has dropped them itself, e.g. above a rate limit.
+    /// Adds `items` to the count of dropped items. The caller has dropped these items itself,
+    /// e.g. because of a rate limit.
     pub fn count_dropped(&self, items: u64) {
         self.counts.dropped.fetch_add(items, Relaxed);
     }
 
-    /// Waits until every item in the queue is written, but at most one second. Later items are
-    /// lost. A second call returns at once.
+    /// Waits until every item in the queue is written, but at most one second. Items that are
+    /// sent after this call are lost. When the thread has ended, a second call returns at once.
     pub fn close(&self) {
         let (done, written) = channel();
         if self.queue.send(Entry::End(done)).is_ok() {
-            // The thread sends nothing, it only drops `done`. Do not wait longer if the thread
-            // is blocked.
+            // The thread never sends a value. It drops `done` after the last item, and this
+            // ends the wait. If the thread is blocked, the time limit ends the wait.
             written.recv_timeout(LAST_ITEMS).ok();
         }
     }
@@ -149,7 +153,7 @@ fn run<T>(
                 counts.waiting.fetch_sub(bytes, Relaxed);
                 write(WriterStep::Item(item))?;
             }
-            // Dropping the sender tells the caller that everything is written.
+            // Returning drops the sender. This tells `close` that every item is written.
             Some(Entry::End(_done)) => return write(WriterStep::Idle),
             None => {}
         }
@@ -161,8 +165,8 @@ mod tests {
     use super::*;
     use WriterStep::{Dropped, Item};
 
-    /// Returns a writer whose thread stops at its first item until the sender is dropped. The
-    /// receiver gets the steps that the thread has written.
+    /// Returns a writer whose thread stops at its first item until the returned sender is
+    /// dropped. The returned receiver gets the steps that the thread has written.
     fn blocked() -> (BackgroundWriter<u32>, Sender<()>, Receiver<WriterStep<u32>>) {
         let ((free, is_free), (steps, seen)) = (channel::<()>(), channel());
         let writer = BackgroundWriter::start(move |step| {

@@ -1,10 +1,12 @@
 //! A certificate: its names, its issuer, its dates, and the reasons to refuse it.
 //!
 //! A certificate is a signed statement: *this public key belongs to these names*. A client
-//! accepts it if three things are true: an authority that the client trusts has signed it, it
-//! contains the name in the address, and today is between its dates. If one is false, a browser
-//! does not tell the page which one. So [`Certificate`] prints the contents, and
-//! [`problems`](Certificate::problems) lists the reasons why clients would refuse it.
+//! accepts a certificate if three things are true: an authority that the client trusts has
+//! signed it, it contains the name in the address, and today is between its dates.
+//!
+//! If one of these things is false, a browser does not tell the page which one. So
+//! [`Certificate`] prints the contents, and [`problems`](Certificate::problems) lists the
+//! reasons why clients would refuse the certificate.
 //!
 //! This file does not check signatures: the TLS library checks them (see `trust`).
 
@@ -63,7 +65,8 @@ impl Certificate {
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Vec<Certificate>, String> {
         let mut chain = Vec::new();
         for der in CertificateDer::pem_slice_iter(pem) {
-            // The parser's own message can repeat a part of the file, which may be a key.
+            // Do not show the parser's own message: it can repeat a part of the file, which may
+            // be a key.
             let damaged = "is incomplete: a BEGIN or END line is missing or damaged";
             let der = der.map_err(|_| damaged)?;
             chain.push(Certificate::from_der(der)?);
@@ -185,8 +188,8 @@ impl Certificate {
         problems
     }
 
-    /// Why a client would refuse the certificate today because of its dates. `None` if they are
-    /// good.
+    /// Why a client would refuse the certificate today because of its dates. `None` if today is
+    /// between the dates.
     #[must_use]
     pub fn out_of_date(&self) -> Option<String> {
         self.out_of_date_at(OffsetDateTime::now_utc())
@@ -205,7 +208,7 @@ impl Certificate {
         }
     }
 
-    /// A warning, only in the last seven days of the certificate.
+    /// A warning in the last seven days of the certificate. `None` at any other time.
     #[must_use]
     pub fn ends_soon(&self) -> Option<String> {
         self.ends_soon_at(OffsetDateTime::now_utc())
@@ -262,14 +265,15 @@ fn moment(date: OffsetDateTime) -> String {
     date.format(form).unwrap_or_default()
 }
 
-/// The common name, or the whole subject. It is untrusted text, so it is made printable.
+/// The common name, or the whole subject if it has no common name. The text is untrusted, so it
+/// is made printable.
 fn common_name(subject: &X509Name<'_>) -> String {
     let name = subject.iter_common_name().next();
     let name = name.and_then(|name| name.as_str().ok()).map(str::to_owned);
     printable(&name.unwrap_or_else(|| subject.to_string()))
 }
 
-/// A host name, an address, or a network as `address/bits`.
+/// Returns a name as text: a host name, an address, or a network as `address/bits`.
 fn name(name: &GeneralName<'_>) -> String {
     match name {
         GeneralName::DNSName(name) => printable(name),

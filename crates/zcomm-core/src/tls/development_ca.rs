@@ -1,13 +1,15 @@
 //! A certificate authority for one machine, limited in its names and valid for half a year.
 //!
 //! A browser trusts a certificate that a known authority has signed. No public authority may
-//! sign for `localhost`, so development needs its own authority. A learner must be able to
-//! trust this authority without risk: with the stolen key of an ordinary authority, a thief
-//! could sign certificates for every bank. So this authority has *name constraints* (RFC 5280
-//! section 4.2.1.10): browsers accept only certificates that it signs for this machine.
+//! sign for `localhost`, so development needs its own authority.
+//!
+//! A learner must be able to trust this authority without risk. With the stolen key of an
+//! ordinary authority, a thief could sign certificates for every bank. So this authority has
+//! *name constraints* (RFC 5280 section 4.2.1.10): browsers accept only certificates that it
+//! signs for this machine.
 //!
 //! The authority and the server have different certificates. Many recipes make one certificate
-//! for both uses; strict clients refuse it even if they trust it.
+//! for both uses. Strict clients refuse such a certificate, even if they trust it.
 //!
 //! In production, the certificate comes from a public authority (Let's Encrypt, by the ACME
 //! protocol), or from the company's own authority, whose key is in hardware.
@@ -30,16 +32,16 @@ use crate::tls::{
 /// The names by which a machine reaches itself. Every server certificate contains them.
 pub const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// The constraints that every new authority has, in addition to its hosts. There is one for
-/// each kind of name, because a kind without a constraint is not limited (RFC 5280 section
-/// 4.2.1.10).
+/// The constraints that every new authority has, in addition to its hosts. There is one
+/// constraint for each kind of name (DNS name, IPv4, IPv6), because a kind without a constraint
+/// is not limited (RFC 5280 section 4.2.1.10).
 const OWN_LIMITS: [&str; 3] = ["localhost", "127.0.0.0/8", "::1/128"];
 
 /// The lifetime of an authority.
 const CA_DAYS: i32 = 180;
 /// The lifetime of a server's certificate. It is short, because one command renews it.
 const LEAF_DAYS: i32 = 30;
-/// A new certificate starts one hour in the past: the clocks in a classroom differ.
+/// A new certificate starts one hour in the past, because the clocks in a classroom differ.
 const CLOCK_SKEW: Duration = Duration::HOUR;
 
 /// A certificate authority that can sign for this machine.
@@ -66,7 +68,8 @@ impl DevelopmentCa {
     /// # Errors
     /// [`CertificateError::Invalid`] if a text is not a [`host`](DevelopmentCa::host).
     pub fn new(hosts: &[String]) -> Result<DevelopmentCa> {
-        // Two authorities with the same name and different keys confuse trust stores.
+        // Put a random number into the name: two authorities with the same name and different
+        // keys confuse trust stores.
         let mut number = [0; 3];
         getrandom::fill(&mut number)
             .map_err(|error| CertificateError::Invalid(format!("no random bytes: {error}")))?;
@@ -92,7 +95,7 @@ impl DevelopmentCa {
     /// name constraints for this machine are missing. An authority that can sign for every name
     /// does not belong in a folder of development certificates.
     pub fn from_pem(pair: &PemPair) -> Result<DevelopmentCa> {
-        // The parser's own message can repeat a part of the key.
+        // Do not show the parser's own message: it can repeat a part of the key.
         let damaged =
             |_| CertificateError::Invalid("its key is damaged, or is not a private key".into());
         let key = KeyPair::from_pem(&pair.key).map_err(damaged)?;
@@ -132,12 +135,12 @@ impl DevelopmentCa {
         })
     }
 
-    /// Returns a host in the form in which clients ask for it: a name in lower case, or an
-    /// address. The text of an IPv6 address may have brackets, as in a URL.
+    /// Returns a host in the form that clients use: a name in lower case, or an address. The
+    /// text of an IPv6 address may have brackets, as in a URL.
     ///
     /// # Errors
-    /// The reason, if clients read the text in different ways: e.g. `127.1`, or a part of a
-    /// name that has 64 characters or ends with a hyphen.
+    /// The reason, if clients read the text in different ways, e.g. `127.1`. Another reason is
+    /// a part of a name that has 64 characters or ends with a hyphen.
     pub fn host(text: &str) -> Result<String, &'static str> {
         host(text)
     }
@@ -148,7 +151,7 @@ impl DevelopmentCa {
         &self.certificate
     }
 
-    /// The authority as PEM. A program saves it to sign the next certificate.
+    /// The authority as PEM. A program saves this text, to sign other certificates later.
     #[must_use]
     pub fn pem(&self) -> PemPair {
         PemPair {
@@ -190,14 +193,15 @@ impl DevelopmentCa {
     ///
     /// # Errors
     /// [`CertificateError::Invalid`] if a certificate cannot contain one of the names. A name
-    /// outside the constraints is not an error here, but every client refuses such a
-    /// certificate.
+    /// outside the constraints is not an error here, but every client refuses a certificate
+    /// with this name.
     pub fn issue<S: AsRef<str>>(&self, names: &[S]) -> Result<PemPair> {
         self.issue_ending_in(names, LEAF_DAYS)
     }
 
-    /// Makes a certificate that expires `days` days from now, and is valid for 30 days in all. If
-    /// `days` is negative, it has already expired: this shows what clients do then.
+    /// Makes a certificate that expires `days` days from now, and is valid for 30 days in all.
+    /// If `days` is negative, the certificate has already expired. This shows what clients do
+    /// with an expired certificate.
     ///
     /// # Errors
     /// The same as for [`issue`](DevelopmentCa::issue).
@@ -225,7 +229,7 @@ fn is_loopback(host: &str) -> bool {
     address.map_or(host == "localhost", |ip| ip.is_loopback())
 }
 
-/// The name constraints for loopback, then for these hosts in the order of the alphabet.
+/// The name constraints for loopback, then for these hosts in alphabetical order.
 fn permitted(hosts: &[String]) -> Result<Vec<GeneralSubtree>> {
     let mut names = Vec::new();
     for text in hosts {
@@ -320,7 +324,8 @@ mod tests {
         };
         for (constraints, reason) in [
             (None, "the whole world"),
-            // This one could sign for any IP address.
+            // This authority could sign for any IP address, because only its DNS names are
+            // limited.
             (Some(limits(&["localhost"])), "not limited to this machine"),
         ] {
             let mut params = CertificateParams::default();

@@ -47,7 +47,7 @@ pub enum Distrust {
 }
 
 impl Distrust {
-    /// What the reader can do next.
+    /// What the user can do next.
     pub(crate) fn help(&self) -> String {
         match self {
             Distrust::UnknownIssuer { .. } => {

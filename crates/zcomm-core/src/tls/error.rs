@@ -12,7 +12,7 @@ pub enum CertificateError {
     /// A file with a certificate or a key cannot be used: replace the file.
     #[error(transparent)]
     Pem(#[from] PemError),
-    /// A certificate cannot be made or used: choose other names, or make a new one.
+    /// A certificate cannot be made or used: choose other names, or make a new certificate.
     #[error("certificate: {0}")]
     Invalid(String),
     /// This computer's list of trusted authorities cannot be read: install the list.
@@ -21,7 +21,7 @@ pub enum CertificateError {
 }
 
 impl CertificateError {
-    /// What the reader can do next.
+    /// What the user can do next.
     #[must_use]
     pub fn help(&self) -> String {
         match self {

@@ -11,8 +11,8 @@ use rustls::pki_types::DnsName;
 
 const EXPECTED: &str = "expected a name or an address, e.g. board.local or 192.168.1.20";
 
-/// Returns a host in the form in which clients ask for it: a name in lower case, or an address
-/// without brackets. The error says what is wrong.
+/// Returns a host in the form that clients use: a name in lower case, or an address without
+/// brackets. The error says what is wrong.
 pub(crate) fn host(text: &str) -> Result<String, &'static str> {
     if let Some(address) = address(text)? {
         return match address.is_unspecified() {

@@ -1,13 +1,15 @@
 //! TLS on the server: it turns `ws://` into `wss://`.
 //!
-//! TLS does two things for a connection. No machine between client and server can read or
-//! change the data, and the client knows which server it talks to. The second thing fails more
-//! often. A server sends its [`Identity`]: a certificate, and a proof that it has the private
+//! TLS protects a connection in two ways. First, no machine between client and server can read
+//! or change the data. Second, the client can check which server it has reached. This check
+//! fails more often than the encryption.
+//!
+//! A server sends its [`Identity`]: a certificate, and a proof that the server has the private
 //! key. The client then checks which authority has signed the certificate (see `trust`).
 //!
-//! rustls supports TLS 1.2 and 1.3, and no older version. This file chooses the provider of its
-//! cryptography: if a program contains two providers and chooses none, rustls panics at the
-//! first connection.
+//! rustls supports TLS 1.2 and 1.3, and no older version. This file chooses the provider: the
+//! library that does the cryptography for rustls. If a program contains two providers and
+//! chooses none, rustls panics at the first connection.
 //!
 //! In production, renew the certificate without a restart, or let a proxy do TLS.
 
@@ -98,7 +100,7 @@ impl Identity {
             rustls::pki_types::pem::Error::NoItemsFound => {
                 "has no private key in it (no -----BEGIN PRIVATE KEY-----)".to_owned()
             }
-            // The parser's own message can repeat a part of the key.
+            // Do not show the parser's own message: it can repeat a part of the key.
             _ => "is incomplete: its BEGIN or END line is missing or damaged".to_owned(),
         })?;
         let chain = chain.into_iter().map(|certificate| certificate.der);
@@ -119,7 +121,7 @@ impl Identity {
         })
     }
 
-    /// The certificate that clients see.
+    /// The certificate that the server sends to clients.
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
@@ -141,8 +143,8 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Offers only HTTP/1.1 inside TLS. A client that speaks only HTTP/2 then gets an alert with
-/// this reason.
+/// Offers only HTTP/1.1 inside TLS. A client that supports only HTTP/2 then gets a TLS alert
+/// with this reason.
 fn http1_only(mut config: ServerConfig) -> ServerConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
@@ -165,8 +167,8 @@ pub fn readable_by_others(file: &Path) -> bool {
     false
 }
 
-/// Why a TLS handshake with a client failed. `None` if the client left. `address` is the
-/// address of the server.
+/// Returns why a TLS handshake with a client failed. `None` if the client left. `address` is
+/// the address of the server.
 pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<String> {
     let tls = error.get_ref().and_then(|error| error.downcast_ref());
     Some(match tls {

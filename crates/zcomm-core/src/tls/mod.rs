@@ -1,6 +1,6 @@
 //! Certificates and keys: how to read them, how to make them, and which servers to trust.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod host;
 pub(crate) mod pem;
 

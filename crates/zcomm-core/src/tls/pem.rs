@@ -1,8 +1,10 @@
 //! PEM files (RFC 7468): certificates and private keys as text.
 //!
-//! An error names the file and the reason. It never shows the contents, because a parser's own
-//! message can repeat a part of the key. Only a regular file of at most 1 MiB is read: a path
-//! in a setting can name a device that never ends.
+//! An error names the file and the reason. The error never shows the contents of the file,
+//! because a parser's own message can repeat a part of the key.
+//!
+//! Only a regular file of at most 1 MiB is read, because a path in a setting can name a device
+//! that never ends.
 
 use std::{
     fmt,
@@ -11,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file with a certificate or a key cannot be used.
+/// Why a file with a certificate or a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", file.display())]
 pub struct PemError {
@@ -62,7 +64,7 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
         return Err(wrong(&"is not a regular file, but a pipe or a device"));
     }
     let mut bytes = Vec::new();
-    // Read one byte more than the limit, to notice that the file is larger.
+    // Read at most one byte more than the limit. If this byte exists, the file is too large.
     let opened = File::open(file).map(|file| file.take(MAX_PEM + 1));
     let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
     match read.map_err(|error| wrong(&error))? as u64 {

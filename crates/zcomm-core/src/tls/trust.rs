@@ -5,9 +5,9 @@
 //! operating system trusts, as in a browser, plus the lesson's own authority if there is one.
 //! No option skips the check.
 //!
-//! When a client refuses a certificate, TLS ends the connection, and the certificate is lost. A
-//! [`Witness`] around the verifier keeps the certificate, so that the error can show its
-//! contents.
+//! When a client refuses a certificate, TLS ends the connection, and the certificate is lost.
+//! So a [`Witness`] around the verifier (the code that checks certificates) keeps the
+//! certificate. Then the error can show the contents of the certificate.
 
 use std::{
     fmt,
@@ -32,7 +32,7 @@ use crate::tls::{
     identity::provider,
 };
 
-/// The maximum number of certificates that are kept of a server's chain.
+/// A server sends a chain of certificates. At most this number of certificates is kept.
 const MAX_CHAIN: usize = 10;
 
 /// The authorities that a client trusts.
@@ -52,7 +52,7 @@ impl Trust {
         Ok(Trust(Arc::new(verifier)))
     }
 
-    /// Trusts this authority and no other.
+    /// Trusts this authority and no other authority.
     ///
     /// # Errors
     /// [`CertificateError::Invalid`] if the authority cannot be used.
@@ -75,8 +75,8 @@ impl Trust {
         });
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
-            // For rustls, every custom verifier is dangerous. The witness is safe: it only
-            // forwards each question to the verifier of rustls or of the operating system.
+            // For rustls, every custom verifier is dangerous. The witness is safe, because it
+            // passes every check on to the verifier of rustls or of the operating system.
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<_>)
             .with_no_client_auth();
@@ -90,7 +90,7 @@ impl fmt::Debug for Trust {
     }
 }
 
-/// Forwards every question to `verifier` and keeps the certificates that the server sent.
+/// Passes every check on to `verifier`, and keeps the certificates that the server sent.
 #[derive(Debug)]
 pub(crate) struct Witness {
     verifier: Arc<dyn ServerCertVerifier>,
@@ -104,8 +104,8 @@ impl Witness {
         chain.clone()
     }
 
-    /// Why the client does not trust the certificate. `None` if the error is not about a
-    /// certificate.
+    /// Returns why the client does not trust the certificate. `None` if the error is not about
+    /// a certificate.
     pub(crate) fn distrust(&self, error: &TlsError, wanted: &str) -> Option<Distrust> {
         let TlsError::InvalidCertificate(error) = error else {
             return None;
@@ -117,7 +117,8 @@ impl Witness {
             let last = chain.last().map(|last| last.issuer().to_owned());
             last.unwrap_or_default()
         };
-        // Use the date in the error: it may be the date of another certificate in the chain.
+        // Use the date in the error, because it may be the date of another certificate in the
+        // chain.
         let date = |date: UnixTime| day_of(date.as_secs());
         Some(match error {
             rustls::CertificateError::UnknownIssuer => Distrust::UnknownIssuer { issuer: issuer() },
@@ -158,7 +159,7 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
         let chain = [first].into_iter().chain(others).take(MAX_CHAIN);
-        // The verifier below refuses a certificate that cannot be read.
+        // Skip a certificate that cannot be read: the verifier below refuses it.
         let chain = chain.filter_map(|der| Certificate::from_der(der.clone()).ok());
         *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain.collect();
         self.verifier

@@ -2,7 +2,8 @@
 //!
 //! The codec says when a message is complete, but not when a message has begun. A client that
 //! begins a message and stops would use our memory for ever, so messages have a time limit. To
-//! start it, [`Frames`] reads the frame headers below the codec, and ignores the payload.
+//! start the time limit, [`Frames`] reads the frame headers below the codec. It ignores the
+//! payload.
 
 use zcomm_xray::{Piece, Splitter};
 
@@ -10,16 +11,17 @@ use zcomm_xray::{Piece, Splitter};
 #[derive(Default)]
 pub(crate) struct Frames {
     splitter: Splitter,
-    /// Whether a fragmented message has begun, but its last frame has not.
+    /// Whether a fragmented message has begun, but its last frame has not begun yet.
     fragmented: bool,
 }
 
 impl Frames {
-    /// Reads the next bytes. Every read of every connection calls this, so it must be fast: it
-    /// neither allocates memory nor copies a payload.
+    /// Reads the next bytes. Every read of every connection calls this function, so it must be
+    /// fast. It does not allocate memory, and does not copy a payload.
     pub(crate) fn follow(&mut self, mut bytes: &[u8]) {
         while let Some(piece) = self.splitter.next(&mut bytes) {
-            // Control frames may come between fragments. They do not end the message.
+            // Skip control frames: they may come between the fragments of a message, but do not
+            // end it.
             if let Piece::Header(header) = piece
                 && !header.is_control()
             {
@@ -28,7 +30,7 @@ impl Frames {
         }
     }
 
-    /// Whether the bytes so far end in the middle of a message or of a frame.
+    /// Whether the bytes that were read so far end in the middle of a message or of a frame.
     pub(crate) fn in_message(&self) -> bool {
         self.fragmented || self.splitter.in_frame()
     }
@@ -38,7 +40,7 @@ impl Frames {
 mod tests {
     use super::*;
 
-    /// Each connection contains a `Frames`, even an idle one, so it must be small.
+    /// Even an idle connection contains a `Frames`, so a `Frames` must be small.
     #[test]
     fn it_takes_32_bytes() {
         assert_eq!(size_of::<Frames>(), 32);

@@ -1,12 +1,15 @@
 //! The codec: turns frames into messages, and messages into frames, on one socket.
 //!
-//! tungstenite turns frames into messages and checks the rules of RFC 6455. This file decides
-//! the rest: how much the codec may buffer, that `WouldBlock` is not an error, and the close
-//! code for each mistake. (tungstenite sends nothing after a protocol error, so a client could
-//! not distinguish its own mistake from a broken network.)
+//! tungstenite turns frames into messages and checks the rules of RFC 6455. This file adds
+//! limits for the memory of the codec, and the close code for each mistake of the other side.
+//! It also turns `WouldBlock` into "not yet", because `WouldBlock` is not an error.
 //!
-//! The stream adapter of tokio-tungstenite is not used. Two tasks can share that adapter, so it
-//! needs two wakers for each direction. Here one task owns the socket, and one waker is enough.
+//! tungstenite itself sends nothing after a protocol error. Without a close code, a client
+//! could not distinguish its own mistake from a broken network.
+//!
+//! This file does not use the stream adapter of tokio-tungstenite. Two tasks can share that
+//! adapter, so it needs two wakers for each direction. Here one task owns the socket, so one
+//! waker is enough.
 //!
 //! The codec does not use compression (permessage-deflate).
 
@@ -38,17 +41,19 @@ use crate::{
     wire::{meter::Meter, transport::Transport},
 };
 
-/// The size of the read buffer (bytes). Each connection has one, and the codec fills it with
-/// zeros before every read, so a small buffer is fast. A larger message gets its own buffer.
+/// The size of the read buffer (bytes). Each connection has one read buffer. The codec fills it
+/// with zeros before every read, so a small buffer is fast. A larger message gets its own
+/// buffer.
 const READ_BUFFER: usize = 4 * 1024;
-/// When the codec contains this many bytes, it writes them and does not wait for a flush.
+/// When the codec contains this many bytes, it writes the bytes and does not wait for a flush.
 const WRITE_BUFFER: usize = 64 * 1024;
-/// Time limit for writing the last bytes, with the Close frame.
+/// The time limit for writing the last bytes and the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// After our Close frame and FIN, input is read and dropped for at most this time.
+/// After our Close frame and FIN (the end of our TCP stream), input is read and dropped for at
+/// most this time. If a socket is closed with unread input, the kernel sends RST (a TCP reset).
+/// The RST can arrive before our Close frame.
 const LINGER: Duration = Duration::from_secs(1);
-/// After our Close frame and FIN, at most this many bytes of input are dropped. If a socket is
-/// closed with unread input, the kernel sends RST. The RST can arrive before our Close frame.
+/// The maximum number of bytes that are read and dropped during [`LINGER`].
 const LINGER_BYTES: u64 = 1024 * 1024;
 
 /// How a connection ended.
@@ -89,7 +94,7 @@ impl End {
         End::ByUs(CloseReason::new(CloseReason::SERVER_ERROR, reason))
     }
 
-    /// The end of a client that has exceeded a budget.
+    /// The end of a client that has exceeded a budget: close code 1008.
     pub(crate) fn too_fast(_: Duration) -> End {
         End::policy(CloseReason::TOO_FAST)
     }
@@ -100,25 +105,25 @@ impl End {
     }
 }
 
-/// What the other side can send. A Close frame is not in the list: it is an [`End`].
+/// What the other side can send. A Close frame is not in this list, because it is an [`End`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// A text or binary message.
     Message(Message),
     /// A ping with at most 125 bytes (RFC 6455 section 5.5). Its pong is sent automatically.
     Ping(Bytes),
-    /// A pong. It answers a ping, or the other side sends it without a ping.
+    /// A pong: the answer to a ping, or a pong that the other side sends without a ping.
     Pong(Bytes),
 }
 
-/// A socket that speaks WebSocket.
+/// A socket that reads and writes WebSocket messages.
 pub(crate) struct Wire {
     codec: WebSocket<Meter>,
 }
 
 impl Wire {
-    /// The server's end of a stream after the 101 response. `early` contains the bytes that the
-    /// client sent directly after its request. `max_message` is in bytes.
+    /// Makes the server's side of a WebSocket, after the 101 response. `early` contains the
+    /// bytes that the client sent directly after its request. `max_message` is in bytes.
     pub(crate) fn new(
         stream: Transport,
         early: Vec<u8>,
@@ -159,7 +164,7 @@ impl Wire {
         .await
     }
 
-    /// Sets the waker to call when the network is ready. Returns whether it has changed.
+    /// Sets the waker to call when the network is ready. Returns whether the waker has changed.
     pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
         self.codec.get_mut().set_waker(waker)
     }
@@ -204,35 +209,37 @@ impl Wire {
         accepted(self.codec.write(message.into()))
     }
 
-    /// Puts a ping into the codec, and returns what [`write`](Wire::write) returns.
+    /// Puts a ping into the codec. Returns false in the same case as [`write`](Wire::write).
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
         let payload = Bytes::copy_from_slice(payload);
         accepted(self.codec.write(tungstenite::Message::Ping(payload)))
     }
 
-    /// Writes the codec's bytes. Returns true once the network has accepted all of them.
+    /// Writes the codec's bytes. Returns true when the network has accepted all of these bytes.
     pub(crate) fn flush(&mut self) -> Result<bool, End> {
         accepted(self.codec.flush())
     }
 
-    /// Puts a Close frame after everything else, and writes as much as the network accepts.
+    /// Puts a Close frame after all other bytes, and writes as much as the network accepts.
     pub(crate) fn close(&mut self, why: &CloseReason) {
         let frame = CloseFrame {
             code: why.code().into(),
             reason: why.reason().into(),
         };
-        // `finish` writes the rest, or drops it after its time limit.
+        // Ignore the result: `finish` writes the remaining bytes, or drops them after a time
+        // limit.
         self.codec.close(Some(frame)).ok();
     }
 
     /// Sends our Close frame if this side ends the connection. Otherwise sends the codec's
-    /// answer to the other side's Close frame. Does not wait: [`finish`](Wire::finish) does.
+    /// answer to the other side's Close frame. Does not wait for the network:
+    /// [`finish`](Wire::finish) waits.
     pub(crate) fn end(&mut self, end: &End) {
         if let End::ByUs(why) = end {
             self.close(why);
         }
-        // A peer that has ended its side of the TCP connection may still read. If this fails,
-        // the connection is broken anyway.
+        // Flush even if the other side has ended its side of the TCP connection: it may still
+        // read. If the flush fails, the connection is broken anyway.
         self.flush().ok();
     }
 
@@ -247,8 +254,8 @@ impl Wire {
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.set_waker(context.waker());
-        // After a Close from the other side, the flush of the codec succeeds once TLS has all
-        // bytes. The flush of the stream passes them to the network.
+        // After a Close frame from the other side, the codec's flush only passes all bytes to
+        // TLS. The stream's flush then passes them to the network.
         let written = match self.codec.flush() {
             Err(error) if would_block(&error) => return Poll::Pending,
             _ => self.codec.get_mut().flush(),
@@ -261,8 +268,8 @@ impl Wire {
     }
 }
 
-/// Ends our side of a connection so that all bytes that we wrote arrive. The other side may end
-/// with or without the closing alert of TLS.
+/// Ends our side of a connection so that all bytes that we wrote arrive. Then waits until the
+/// other side ends too, with or without the closing alert of TLS.
 pub(crate) async fn linger(stream: &mut Transport) {
     let end = async {
         // With TLS, `shutdown` also writes an alert, so it can wait for the network.
@@ -273,7 +280,7 @@ pub(crate) async fn linger(stream: &mut Transport) {
                 .ok();
         }
     };
-    // The connection ends here, whether the client has ended its side in time or not.
+    // Ignore a timeout: the connection ends here, even if the client has not ended its side.
     timeout(LINGER, end).await.ok();
 }
 
@@ -281,8 +288,9 @@ fn limits(message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        // This must be more than the write buffer, or the codec panics. It has space for the
-        // write buffer, one batch and two messages of the largest size: 512 KiB by default.
+        // This limit must be larger than the write buffer: otherwise the codec panics. It has
+        // space for the write buffer, one batch and two messages of the largest size: 512 KiB
+        // by default.
         .max_write_buffer_size(256 * 1024 + 4 * message)
         .max_message_size(Some(message))
         .max_frame_size(Some(message))

@@ -1,8 +1,10 @@
 //! A TCP connection that counts the bytes it receives.
 //!
-//! The byte budget counts below TLS, because padding and empty TLS records cost time but give
-//! no text. A client that expects plain text also checks the first bytes: if they are a TLS
-//! alert, the read fails with [`ConnectError::SpeaksTls`].
+//! The byte budget of a connection (see `meter`) counts the bytes below TLS, because padding
+//! and empty TLS records cost time but contain no text.
+//!
+//! A client with a `ws://` address also checks the first bytes that it receives. If they are a
+//! TLS alert, the read fails with [`ConnectError::SpeaksTls`].
 
 use std::{
     io,
@@ -22,7 +24,7 @@ pub(crate) struct CountedTcp {
     stream: TcpStream,
     received: u32,
     /// The error that the first read returns if it finds a TLS alert. Only a client that
-    /// expects plain text sets it. The first read removes it.
+    /// expects plain text sets this error. The first read removes the error.
     on_alert: Option<Box<ConnectError>>,
 }
 
@@ -65,7 +67,8 @@ impl AsyncRead for CountedTcp {
         let read = &buffer.filled()[before..];
         let count = u32::try_from(read.len()).unwrap_or(u32::MAX);
         self.received = self.received.saturating_add(count);
-        // RFC 8446 section 5.1: a record of type alert (21), version 3.
+        // A TLS record starts with its type and version: 21 is an alert, 3 is the major version
+        // (RFC 8446 section 5.1).
         match self.on_alert.take() {
             Some(error) if read.starts_with(&[21, 3]) => Poll::Ready(Err(io::Error::other(*error))),
             _ => Poll::Ready(Ok(())),
@@ -73,7 +76,8 @@ impl AsyncRead for CountedTcp {
     }
 }
 
-/// It supports vectored writes, because TLS writes several records with one call.
+/// Supports vectored writes, which send several buffers with one call. TLS uses them to write
+/// several records at once.
 impl AsyncWrite for CountedTcp {
     fn poll_write(
         mut self: Pin<&mut Self>,

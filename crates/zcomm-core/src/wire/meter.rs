@@ -1,13 +1,13 @@
 //! Counts the bytes of one connection, below the codec.
 //!
 //! A limit on messages counts only complete messages. A client can send frames that never
-//! complete a message: fragments of one byte, or empty continuation frames, fourteen million a
-//! second. They keep a CPU core busy, but the application receives nothing. So the byte budget
-//! is enforced below the code that understands frames.
+//! complete a message: fragments of one byte, or empty continuation frames. Fourteen million
+//! such frames a second keep a CPU core busy, but the application receives nothing. So the byte
+//! budget is enforced below the codec.
 //!
 //! The meter also adapts tokio to the codec. The codec calls `read` and `write`, and expects
-//! `WouldBlock` when the network is not ready. tokio also needs a waker for this case. One task
-//! owns the socket, so one stored waker is enough.
+//! `WouldBlock` when the network is not ready. For this case, tokio also needs a waker, which
+//! runs the task again later. One task owns the socket, so one stored waker is enough.
 
 use std::{
     future::{Future, poll_fn},
@@ -34,13 +34,13 @@ pub(crate) struct Meter {
     pub(crate) frames: Frames,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
     pub(crate) overdrawn: bool,
-    /// The number of bytes that the network has accepted.
+    /// The number of bytes that the stream below has accepted.
     pub(crate) sent: u64,
 }
 
 impl Meter {
-    /// `early` contains the bytes that the codec already has. `rate` is in bytes; `None` means
-    /// no limit. The bytes of the handshake do not count.
+    /// Makes a meter. `early` contains the bytes that the codec already has. `rate` is in
+    /// bytes; `None` means no limit. The bytes of the handshake do not count.
     pub(crate) fn new(mut stream: Transport, early: &[u8], rate: Option<Rate>) -> Meter {
         stream.drain_received();
         let mut frames = Frames::default();
@@ -55,7 +55,7 @@ impl Meter {
         }
     }
 
-    /// Sets the waker to call when the network is ready. Returns whether it has changed.
+    /// Sets the waker to call when the network is ready. Returns whether the waker has changed.
     pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
         let changed = !self.waker.will_wake(waker);
         if changed {
@@ -81,7 +81,7 @@ impl Read for Meter {
         let mut context = Context::from_waker(&self.waker);
         let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
         self.frames.follow(buffer.filled());
-        // TLS can receive bytes and give the codec none, so count after every read.
+        // TLS can receive bytes that contain no data for the codec, so count after every read.
         let received = self.stream.drain_received();
         if received > 0 {
             self.overdrawn = self.budget.spend(received.into()).is_err();
@@ -93,8 +93,9 @@ impl Read for Meter {
 impl Write for Meter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut context = Context::from_waker(&self.waker);
-        // tokio limits the operations of a task in one turn. Reads from a client that floods us
-        // use up the limit. Then the network would seem full without `unconstrained`.
+        // tokio limits how many reads and writes a task may do in one turn. If a client floods
+        // us, our reads use up this limit. Without `unconstrained`, this write would then
+        // return `WouldBlock`, as if the network were full.
         let write = poll_fn(|context| Pin::new(&mut self.stream).poll_write(context, bytes));
         let sent = would_block(pin!(unconstrained(write)).poll(&mut context))?;
         self.sent += sent as u64;

@@ -1,6 +1,6 @@
-//! From bytes to messages: TCP or TLS, the byte budget, frame boundaries, the codec.
+//! Turns bytes into messages: TCP or TLS, the byte budget, frame boundaries, and the codec.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod boundaries;
 pub(crate) mod counted_tcp;
 

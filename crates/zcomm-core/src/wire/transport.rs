@@ -1,8 +1,8 @@
 //! The stream of bytes below a WebSocket: TCP, or TLS over TCP.
 //!
-//! The code above uses one type for both. So `wss://` is the same server with one more layer.
-//! The page and `/why` use `https://` at the same port, and every limit and rule applies to
-//! `ws://` and `wss://`.
+//! The code above this file uses one type, [`Transport`], for TCP and for TLS. So a server with
+//! `wss://` is the same server with one more layer. Every limit and rule applies to `ws://` and
+//! to `wss://`. With TLS, the page and `/why` use `https://` at the same port.
 
 use std::{
     io,
@@ -25,14 +25,14 @@ use crate::{
 /// A connection to a peer, encrypted or not.
 pub(crate) enum Transport {
     Plain(CountedTcp),
-    /// Boxed, because it is much larger than `Plain`.
+    /// Boxed, because a TLS stream is much larger than `Plain`.
     Tls(Box<TlsStream<CountedTcp>>),
     /// `Plain` or `Tls`, with an X-ray above it. Without an X-ray, a connection needs no memory
     /// for this variant.
     Watched(Box<Watched>),
 }
 
-/// A connection whose bytes are shown as they pass.
+/// A connection with an X-ray, which shows all bytes that this side reads and writes.
 pub(crate) struct Watched {
     transport: Transport,
     tap: Tap,
@@ -107,8 +107,8 @@ impl Transport {
         self.counted().tcp()
     }
 
-    /// Whether the network has new input. Call it only after a read that found nothing: then
-    /// TLS has no input left, and it is enough to ask TCP.
+    /// Whether the network has new input. Call this only after a read that found no data. Then
+    /// TLS has no data left, so it is enough to ask TCP.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
         self.tcp().poll_read_ready(context).is_ready()
     }

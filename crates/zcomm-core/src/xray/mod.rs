@@ -14,7 +14,7 @@
 //! `Authorization` and `Cookie`, and query values such as `token` and `session`. It does not
 //! hide secrets in messages: anyone who sees the X-ray can read them.
 //!
-//! In production, Wireshark shows the same traffic with the same names.
+//! In production, Wireshark shows the same traffic, and uses the same names for its parts.
 
 pub(crate) mod printer;
 

@@ -5,8 +5,9 @@
 //! limited. So the connection's task decodes its bytes and puts the events into the queue of a
 //! [`BackgroundWriter`].
 //!
-//! A person cannot read ten thousand frames a second, so after a burst a rate limit applies. Of the
-//! frames above the limit, only the lengths are read, which costs almost nothing.
+//! A person cannot read ten thousand frames a second, so a rate limit applies after a burst.
+//! Above the limit, the decoder reads only the lengths of the frames, which costs almost no
+//! time.
 
 use std::{
     fmt,
@@ -31,7 +32,7 @@ const EVENT_RATE: Rate = Rate {
     per_second: 2_000.0,
     burst: 10_000.0,
 };
-/// A batch is written as soon as it has this size (bytes).
+/// A batch of events is written as soon as it has this size (bytes).
 const BATCH_BYTES: usize = 32 * 1024;
 
 /// The format of an X-ray.
@@ -43,8 +44,8 @@ pub enum Form {
     Json,
 }
 
-/// A running X-ray. Clones share it. Dropping the last clone waits until the last events are
-/// written, at most a second.
+/// A running X-ray. Clones share one X-ray. Dropping the last clone waits until the last events
+/// are written, but at most a second.
 #[derive(Clone)]
 pub struct Xray(Arc<Inner>);
 
@@ -99,7 +100,8 @@ impl Xray {
                 WriterStep::Idle => output(None),
             }
             .inspect_err(|error| {
-                // If stderr is closed too, there is no place left for the error.
+                // Ignore this failure: if stderr is closed too, there is no place to write the
+                // error.
                 writeln!(io::stderr(), "the X-ray output stopped: {error}").ok();
             })
         });
@@ -111,7 +113,7 @@ impl Xray {
         }))
     }
 
-    /// The number of the next connection.
+    /// Returns the number of the next connection.
     pub(crate) fn next_connection(&self) -> u64 {
         self.0.connections.fetch_add(1, Relaxed) + 1
     }
@@ -204,7 +206,8 @@ mod tests {
         );
     }
 
-    /// All frames in one read, each frame in its own read, or a hundred frames in each read.
+    /// The 40,000 frames come in three ways: one frame per read, all frames in one read, or a
+    /// hundred frames per read.
     #[test]
     fn frames_over_the_limit_are_counted_to_the_last_one() {
         for (times, pieces) in [(1, 40_000), (40_000, 1), (100, 400)] {

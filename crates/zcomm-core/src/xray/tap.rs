@@ -1,29 +1,30 @@
 //! The X-ray of one connection.
 //!
-//! The task that owns the connection gives all bytes that it reads or writes to a tap. The tap
-//! decodes the bytes at once and queues the events. It never waits and never fails: events that
-//! cannot be shown are counted.
+//! The task that owns the connection passes all bytes that it reads or writes to a tap. The tap
+//! decodes the bytes at once and queues the events. A tap never waits and never fails. Events
+//! that cannot be shown are counted.
 //!
-//! The page that opened a connection may watch it. The server learns from the request which
-//! page this is. Until then, the tap keeps the first events, so that the page can show the
-//! connection from its first byte.
+//! The page that opened a connection may watch the X-ray of this connection. The server reads
+//! in the request which page this is. Until the server has read the request, the tap keeps the
+//! first events. So the page can show the connection from its first byte.
 
 use std::{net::SocketAddr, time::Duration};
 
 use crate::xray::printer::Xray;
 use zcomm_xray::{Decoder, Direction, Event, EventKind};
 
-/// The number of events kept for the page. They include the request and the response.
+/// The number of events kept for the page. These events include the request and the response.
 const KEPT_EVENTS: usize = 8;
 
 impl Xray {
-    /// Begins the X-ray of a connection. Dropping the tap ends it.
+    /// Begins the X-ray of a connection. Dropping the tap ends the X-ray.
     #[must_use]
     pub fn tap(&self, peer: Option<SocketAddr>, tls: bool) -> Tap {
         self.open_tap(peer, tls, PageView::Closed)
     }
 
-    /// Begins the X-ray of a connection that a page may watch. Call [`Tap::show_to`] soon.
+    /// Begins the X-ray of a connection that a page may watch. Call [`Tap::show_to`] as soon as
+    /// the page is known: until this call, events are kept.
     pub(crate) fn tap_for_page(&self, peer: SocketAddr, tls: bool) -> Tap {
         self.open_tap(Some(peer), tls, PageView::Undecided(Vec::new()))
     }
@@ -69,12 +70,12 @@ struct Output {
 /// Whether a page watches this connection.
 enum PageView {
     Closed,
-    /// It is not known yet. These events are kept for the page.
+    /// The page is not known yet. These events are kept for the page.
     Undecided(Vec<Event>),
     Open(Watcher),
 }
 
-/// A function that the connection's task calls with each event. It must not wait.
+/// A function that the connection's task calls with each event. The function must not wait.
 pub(crate) type Watcher = Box<dyn FnMut(&Event) + Send>;
 
 impl Tap {
@@ -101,8 +102,8 @@ impl Tap {
         let hidden = match output.xray.may_show() {
             false => self.decoder.follow(from, bytes),
             true => {
-                // `may_show` above has counted the first event. These bytes may contain
-                // thousands.
+                // The call of `may_show` above has counted the first event. But these bytes may
+                // contain thousands of events.
                 let (mut paid, mut hidden) = (true, 0);
                 let on_event = &mut |event| {
                     let may_show =
@@ -120,8 +121,8 @@ impl Tap {
         output.xray.count_missing(hidden);
     }
 
-    /// Sets the page that watches this connection, if there is one. The page gets the events
-    /// that were kept, and all later events.
+    /// Sets the page that watches this connection, if a page watches it. The page gets the
+    /// events that were kept, and all later events.
     pub(crate) fn show_to(&mut self, page: Option<Watcher>) {
         let before = std::mem::replace(&mut self.output.page, PageView::Closed);
         let Some(mut watcher) = page else { return };
@@ -131,7 +132,8 @@ impl Tap {
         self.output.page = PageView::Open(watcher);
     }
 
-    /// Ends the X-ray of a connection that itself sends X-ray events to a page.
+    /// Ends the X-ray of a connection that itself sends X-ray events to a page. Otherwise each
+    /// event would cause another event.
     pub(crate) fn leave(mut self) {
         let (time, conn) = (self.output.xray.time(), self.conn);
         self.output

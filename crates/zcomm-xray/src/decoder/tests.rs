@@ -181,7 +181,7 @@ fn a_handshake_with_a_broken_rule_names_the_rule() {
     );
 }
 
-/// With this extension, the first reserved bit has a meaning, and the payload is not text.
+/// With `permessage-deflate`, the first reserved bit has a meaning, and the payload is not text.
 #[test]
 fn an_agreed_extension_breaks_no_rule() {
     let agreed = RESPONSE.replace(
@@ -249,7 +249,7 @@ fn http_without_a_websocket_is_a_head_and_a_length() {
     }
 }
 
-/// Bytes before the response may be a frame, or a request that contains a token.
+/// Bytes that arrive before the response may be a frame, or a request that contains a token.
 #[test]
 fn bytes_before_the_response_wait_for_it() {
     let refusal = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
@@ -491,7 +491,7 @@ fn written(frames: &[codec::Frame]) -> Vec<u8> {
     bytes
 }
 
-/// A stream that gives these bytes to its reader and ignores what is written.
+/// A stream from which the codec reads these bytes. Written bytes are ignored.
 struct Tape(Cursor<Vec<u8>>);
 
 impl Read for Tape {

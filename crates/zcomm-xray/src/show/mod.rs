@@ -1,4 +1,4 @@
-//! Events as text for a terminal.
+//! Writes events as text for a terminal.
 //!
 //! `table` draws the bits of a frame. `text` writes an event: one line, and then its details.
 

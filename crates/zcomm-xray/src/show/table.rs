@@ -1,9 +1,9 @@
 //! Shows a frame as a table: bytes on the left, bits in the middle, their meaning on the right.
 //!
 //! The first two bytes contain several fields, and most fields are single bits. Each field has
-//! its own line: its bits at their place in the byte, dots for the other bits, and the name from
-//! RFC 6455. A payload is shown as digits. It is shown as text only with [`pictured`], because
-//! it may contain characters that control a terminal.
+//! its own line. The line shows the bits of the field, dots for the other bits, and the name from
+//! RFC 6455. A payload is shown as digits. The text of a payload is shown only with [`pictured`],
+//! because it may contain characters that control a terminal.
 
 use std::ops::Range;
 
@@ -11,9 +11,9 @@ use crate::{
     close_codes::CloseCode, event::Frame, rules::Direction, utf8::text_at_start, visible::pictured,
 };
 
-/// The maximum number of bytes to show of a payload.
+/// The maximum number of payload bytes to show.
 const SHOWN: usize = 64;
-/// The maximum number of characters to show of a text, and of a header line.
+/// The maximum number of characters to show in a text, and in a header line.
 pub(crate) const LINE: usize = 60;
 
 /// Adds a line, without the spaces at its end.
@@ -131,7 +131,7 @@ fn payload_to(text: &mut String, frame: &Frame) {
     }
 }
 
-/// Returns the payload of a text frame, or of a ping or pong that is text.
+/// Returns the payload as text, if this is a text frame, or a ping or pong that contains text.
 fn readable(frame: &Frame) -> Option<&str> {
     let text = text_at_start(&frame.unmasked);
     let whole = text.len() == frame.unmasked.len();
@@ -168,7 +168,7 @@ fn end_to(text: &mut String, frame: &Frame) {
     }
 }
 
-/// Adds lines of 16 bytes. If `readable`, adds their ASCII characters, too.
+/// Adds lines of 16 bytes. If `readable` is true, adds the ASCII characters of the bytes, too.
 fn rows(text: &mut String, bytes: &[u8], readable: bool) {
     for row in bytes[..bytes.len().min(SHOWN)].chunks(16) {
         let character = |byte: &u8| match byte {

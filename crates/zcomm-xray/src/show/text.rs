@@ -1,4 +1,4 @@
-//! Writes an event as text for people. It fits on a projector with 80 columns.
+//! Writes an event as text for people. The text fits on a projector with 80 columns.
 //!
 //! ```text
 //!   0.123s  #1  client → server   text, 5 bytes, masked
@@ -12,8 +12,8 @@
 //!      48 65 6c 6c 6f           payload, unmasked: "Hello"
 //! ```
 //!
-//! The names are from RFC 6455, and the dots are from Wireshark. Every character from a peer is
-//! checked before it is printed, so a peer cannot control the terminal.
+//! The names of the fields are from RFC 6455. Dots replace the other bits, as in Wireshark. Every
+//! character from a peer is checked before it is printed, so a peer cannot control the terminal.
 
 use std::fmt;
 
@@ -148,7 +148,7 @@ fn head_to(text: &mut String, head: &Head, paint: Paint) {
             accept_to(text, accept, paint);
         }
     }
-    // The response has no such header, so show here what it should contain.
+    // The response has no Sec-WebSocket-Accept, so show here the value that it should have.
     if let Some(accept) = accept {
         accept_to(text, accept, paint);
     }

@@ -1,8 +1,9 @@
-//! Checks whether the authority of an earlier run can be kept.
+//! Checks whether the certificate authority of an earlier run can be kept.
 //!
-//! If it is kept, the user does not have to trust a new one. An authority that may sign for
-//! any name is refused. If other users could read its key, a warning says so. Each refusal
-//! shows the command that makes a new authority for the same hosts.
+//! If the authority is kept, the user does not have to trust a new authority. An authority that
+//! may sign for any name is refused. If other users could read the authority's key, the program
+//! prints a warning. Each refusal shows the command that makes a new authority for the same
+//! hosts.
 
 use std::{
     io::{self, Write},
@@ -18,8 +19,8 @@ use super::{
     quote::word,
 };
 
-/// Returns the authority in these files. Fails if it has expired, or if it may not sign for one
-/// of these hosts.
+/// Returns the authority in these files. Fails if the authority has expired, or if it may not
+/// sign for one of these hosts.
 pub(super) fn kept(
     files: &Files,
     folder: &Path,
@@ -65,7 +66,8 @@ pub(super) fn old_name(files: &Files) -> Option<String> {
 /// Warns if the authority expires before the certificate that it signed.
 pub(super) fn compare_ends(ca: &Certificate, leaf: &Certificate) {
     let (ca, leaf) = (ca.not_after(), leaf.not_after());
-    // These dates can be compared as text: the year comes first, then the month and the day.
+    // These dates can be compared as text, because the year comes first, then the month and the
+    // day.
     if ca < leaf {
         note(&format!(
             "the authority ends on {ca}, before its certificate on {leaf}; clients refuse both \

@@ -1,8 +1,8 @@
 //! `--check`: explains the certificates of a file, and says whether a client accepts them.
 //!
-//! The first certificate is the server's own. Each later certificate has signed an earlier one.
-//! Two other kinds of file are also accepted. The file of an authority is for clients, which
-//! trust it, and not for a server. In a chain, clients ignore an extra certificate.
+//! A file for a server contains a chain. The first certificate is the server's own certificate.
+//! Each later certificate has signed an earlier certificate of the chain. Clients ignore an
+//! extra certificate. A file may also contain only authorities, for the clients that trust them.
 
 use std::{path::Path, process::ExitCode};
 
@@ -10,7 +10,8 @@ use zcomm_core::{Certificate, PemError, Result};
 
 use crate::shared::text::{print, visible};
 
-/// Explains each certificate of a file. The exit code is 1 if a client would refuse any of them.
+/// Explains each certificate of a file. The exit code is 1 if a client would refuse at least one
+/// certificate.
 pub(super) fn explain(file: &Path) -> Result<ExitCode> {
     let shown = visible(&file.to_string_lossy());
     let named = |error: PemError| PemError {
@@ -44,18 +45,19 @@ pub(super) fn explain(file: &Path) -> Result<ExitCode> {
 #[derive(Default)]
 pub(crate) struct Verdict {
     pub(crate) refusals: Vec<String>,
-    /// A warning if the certificate expires in a few days. Clients still accept it.
+    /// A warning if the certificate expires in a few days. Clients still accept the certificate.
     pub(crate) soon: Option<String>,
     remark: Option<String>,
 }
 
-/// Judges a certificate as a client does. `before` are the earlier certificates in its file.
+/// Judges a certificate as a client does. `before` contains the earlier certificates of the
+/// file.
 pub(crate) fn judge(before: &[Certificate], certificate: &Certificate) -> Verdict {
     let mut verdict = Verdict {
         soon: certificate.ends_soon(),
         ..Verdict::default()
     };
-    // If a file begins with an authority, it is not a chain: judge each authority alone.
+    // A file that begins with an authority is not a chain. So judge each authority alone.
     let first_is_authority = before.first().is_some_and(Certificate::is_authority);
     if before.is_empty() && !certificate.is_authority() {
         verdict.refusals = certificate.problems();

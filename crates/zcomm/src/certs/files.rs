@@ -1,16 +1,17 @@
 //! The folder with the four files of `zcomm certs`. Only one run at a time changes the folder.
-//! Each file is replaced completely. The next run can finish an interrupted run.
+//! Each file is replaced as a whole. If a run is interrupted, the next run can finish its work.
 //!
-//! An authority is two files, and no file system replaces two files at once. So there are three
-//! steps: write the new key to `ca.next.key`, replace `ca.pem`, rename `ca.next.key` to
-//! `ca.key`. If a run is interrupted, the next run tries the key in `ca.next.key`. If it fits
-//! `ca.pem`, the authority is the new one: the key is renamed. If it does not fit, the
-//! authority is still the old one: the key is removed.
+//! An authority is two files: a certificate and its key. No file system replaces two files at
+//! once. So a run needs three steps: write the new key to `ca.next.key`, replace `ca.pem`,
+//! rename `ca.next.key` to `ca.key`. After an interruption, the next run compares `ca.next.key`
+//! with `ca.pem`. If the key fits, `ca.pem` is new already, so the next run renames the key. If
+//! the key does not fit, `ca.pem` is still the old file, so the next run removes the key.
 //!
-//! Only the owner can read a private key, from the moment when its file is created. On Windows
-//! this depends on the folder: other users cannot open a user's home folder.
+//! Only the owner can read the file of a private key, from the moment when the file is created.
+//! On Windows, the folder protects the file: other users cannot open a user's home folder.
 //!
-//! In production, the key of an authority is in hardware from which it cannot be copied.
+//! In production, special hardware stores the key of an authority, so that no program can copy
+//! it.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -28,7 +29,7 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The prefix of temporary files, before they get their final names.
 const TEMPORARY: &str = ".zcomm-";
 
-/// The folder, locked for this run.
+/// The locked folder of this run, and the paths of its files.
 pub(super) struct Files {
     pub(super) ca: PathBuf,
     pub(super) ca_key: PathBuf,
@@ -36,13 +37,13 @@ pub(super) struct Files {
     pub(super) leaf_key: PathBuf,
     next_ca_key: PathBuf,
     folder: PathBuf,
-    /// The system releases the lock when the run ends, even after a crash.
+    /// The lock of the folder. The system releases it when the run ends, even after a crash.
     _lock: File,
 }
 
 impl Files {
-    /// Makes the folder if it does not exist, waits until no other run uses it, and finishes
-    /// or removes the work of an interrupted run.
+    /// Makes the folder if it does not exist, and waits until no other run uses the folder. Then
+    /// finishes or removes the work of an interrupted run.
     pub(super) fn open(folder: &Path) -> Result<Files, PemError> {
         let mut builder = DirBuilder::new();
         #[cfg(unix)]
@@ -67,8 +68,9 @@ impl Files {
         self.ca.exists() || self.ca_key.exists()
     }
 
-    /// Replaces the certificate of the servers, and the authority if `ca` is a new one. All
-    /// new files are written before an old file is replaced, so a full disk changes nothing.
+    /// Replaces the certificate of the servers, and the authority if `ca` contains a new
+    /// authority. All new files are written before an old file is replaced, so a full disk changes
+    /// no old file.
     pub(super) fn replace(&self, ca: Option<&PemPair>, leaf: &PemPair) -> Result<(), PemError> {
         let ca = ca.map(|ca| self.write(ca)).transpose()?;
         let leaf = self.write(leaf)?;
@@ -77,7 +79,8 @@ impl Files {
             put(certificate, &self.ca)?;
             rename(&self.next_ca_key, &self.ca_key)?;
         }
-        // After an interruption between these two, they do not fit. The next run replaces both.
+        // If a run is interrupted between these two lines, the key does not fit the certificate.
+        // Then the next run replaces both files.
         put(leaf.1, &self.leaf_key)?;
         put(leaf.0, &self.leaf)
     }
@@ -98,7 +101,8 @@ impl Files {
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
             if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-                // The file may contain a key. If this fails, still only the owner can read it.
+                // The file may contain a key. If the file cannot be removed, still only the owner
+                // can read it.
                 fs::remove_file(entry.path()).ok();
             }
         }
@@ -117,12 +121,14 @@ impl Files {
     }
 }
 
-/// Returns the text of a file. Bytes that are not text do not matter: the PEM parser skips them.
+/// Returns the text of a file. Bytes that are not text do not matter, because the PEM parser
+/// skips them.
 pub(super) fn read(file: &Path) -> Result<String, PemError> {
     Ok(String::from_utf8_lossy(&read_pem(file)?).into_owned())
 }
 
-/// Makes a private key readable only for its owner. Returns whether other users could read it.
+/// Makes a private key readable only for its owner. Returns whether other users could read the
+/// key before.
 pub(super) fn make_private(key: &Path) -> Result<bool, PemError> {
     let open = readable_by_others(key);
     #[cfg(unix)]
@@ -134,8 +140,8 @@ pub(super) fn make_private(key: &Path) -> Result<bool, PemError> {
     Ok(open)
 }
 
-/// Writes a temporary file, and waits until its text is on the disk. So a power failure after
-/// the rename cannot leave an empty file.
+/// Writes a temporary file, and waits until its text is on the disk. So a power failure cannot
+/// leave an empty file after the file is renamed.
 #[cfg_attr(not(unix), allow(unused_variables, reason = "Windows has no mode"))]
 fn write(folder: &Path, suffix: &str, mode: u32, text: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
@@ -162,7 +168,8 @@ fn rename(from: &Path, to: &Path) -> Result<(), PemError> {
 fn lock(file: &Path) -> Result<File, PemError> {
     let wrong = |error: io::Error| PemError::new(file, error);
     let mut options = OpenOptions::new();
-    // Open for reading, too: if the file is a named pipe, opening it only for writing blocks.
+    // Open the file for reading, too. If the file were a named pipe, opening it only for writing
+    // would block.
     options.read(true).write(true).create(true).truncate(false);
     let lock = options.open(file).map_err(wrong)?;
     let start = Instant::now();

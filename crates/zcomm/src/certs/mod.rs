@@ -1,16 +1,17 @@
 //! `zcomm certs`: makes certificates for this machine, and explains certificates.
 //!
-//! One command makes an authority and a certificate for `localhost`, offline, and prints the
-//! steps to use them. It installs nothing: the user decides which authorities a computer
-//! trusts. So for each step it also prints how to undo it.
+//! One command makes an authority and a certificate for `localhost`, without the internet. Then
+//! it prints the steps to use them. The command installs nothing, because the user decides which
+//! authorities a computer trusts. After each step that trusts the authority, it prints how to
+//! remove the trust.
 //!
-//! A second run keeps the authority, so the user does not have to trust a new one. It renews
-//! the certificate for the same hosts. A file is written completely or not at all, and other
-//! users can never read a private key.
+//! A second run keeps the authority, so the user does not have to trust a new authority. This
+//! run renews the certificate for the same hosts. A file is written completely or not at all.
+//! Other users can never read a private key.
 //!
 //! In production, a public authority signs the certificates, and a scheduled job renews them.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod files;
 mod quote;
 
@@ -80,7 +81,8 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
         }
     }
     let leaf = ca.issue(&names)?;
-    // Print the old authority's name before its file is replaced: browsers list it by name.
+    // Print the old authority's name before its file is replaced. The user needs the name, because
+    // browsers list authorities by name.
     if is_new && let Some(old) = authority::old_name(&files) {
         print(steps::untrust_old(&files, &old))?;
     }

@@ -25,7 +25,8 @@ pub(super) fn folder(folder: &Path) -> Result<PathBuf, PemError> {
             return Err(PemError::new(Path::new(&shown), reason).with_help(help));
         }
     };
-    // At the start, `-` means an option, `~` the home folder, and `.zEnv` drops a space.
+    // At the start of a word, `-` begins an option, and `~` means the home folder. In `.zEnv`, a
+    // space at the start of a value is dropped.
     let harmless = text.starts_with(|c: char| c.is_alphanumeric() || "._/\\".contains(c));
     Ok(match harmless {
         true => folder.to_owned(),
@@ -42,7 +43,8 @@ pub(crate) fn word(text: impl Display) -> String {
 }
 
 /// Quotes a text as one word for bash and zsh, or as one value for `.zEnv`. All three use the
-/// same quotes. Between single quotes no character is special, so a single quote is `'\''`.
+/// same quotes. Between single quotes no character is special. So a single quote is written as
+/// `'\''`.
 pub(super) fn quoted(text: impl Display) -> String {
     let text = text.to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
@@ -52,9 +54,9 @@ pub(super) fn quoted(text: impl Display) -> String {
     }
 }
 
-/// Quotes a text as one word for PowerShell and cmd. Both accept double quotes. But between
-/// them, PowerShell evaluates `$`, a backtick and `"`. A text with one of these characters gets
-/// single quotes, which only PowerShell understands.
+/// Quotes a text as one word for PowerShell and cmd. Both shells accept double quotes. But
+/// between double quotes, PowerShell evaluates `$`, a backtick and `"`. A text with one of these
+/// characters gets single quotes, which only PowerShell understands.
 pub(super) fn windows_word(text: impl Display) -> String {
     let text = text.to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || r"._/-\:".contains(c);

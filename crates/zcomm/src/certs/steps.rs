@@ -1,9 +1,11 @@
 //! The steps that `zcomm certs` prints, in the order in which a learner needs them.
 //!
-//! After each step that trusts an authority comes the step that undoes it. The undo step uses
-//! the name of the authority, because its file may be deleted by then.
+//! Each step that trusts an authority is followed by the step that removes this trust. The
+//! second step uses the name of the authority, because the authority's file may be deleted by
+//! then.
 //!
-//! New versions of browsers may move these menus and stores. The steps were checked in 2026.
+//! The steps name menus and stores, which a new version of a browser may move. The steps were
+//! checked in 2026.
 
 use zcomm_core::Certificate;
 
@@ -19,7 +21,7 @@ struct Store {
     untrust: String,
 }
 
-/// The position of this system's store in the list of stores. It is printed first.
+/// The position of this system's store in the list of stores. This store is printed first.
 const OWN: usize = if cfg!(target_os = "macos") {
     2
 } else if cfg!(windows) {
@@ -28,8 +30,8 @@ const OWN: usize = if cfg!(target_os = "macos") {
     0
 };
 
-/// Since version 146, Chromium uses a new folder for its store if the old folder, ~/.pki, does
-/// not exist. So these commands must not create an empty ~/.pki.
+/// The shell commands that find Chromium's store. Since version 146, Chromium uses a new folder
+/// if the old folder, ~/.pki, does not exist. So these commands must not create an empty ~/.pki.
 const FIND_STORE: &str = r#"db=~/.pki/nssdb; [ -d "$db" ] || db=~/.local/share/pki/nssdb"#;
 
 /// Returns the list of the files, and the steps to use them.
@@ -71,7 +73,7 @@ the trust yourself. Then restart the browser.
     text + &at_each_store(&ca_pem, name, true)
 }
 
-/// Returns the steps that remove the trust in the old authority, before it is replaced.
+/// Returns the steps that remove the trust in the old authority, before its file is replaced.
 pub(super) fn untrust_old(files: &Files, name: &str) -> String {
     let text = format!(
         "The old authority \"{name}\" is replaced.\nRemove it from each place where you trusted it:\n"
@@ -85,9 +87,9 @@ fn step(name: &str, lines: &str) -> String {
     format!("    {name:<9} {lines}\n")
 }
 
-/// Returns the steps for every store. This system's store is first. `pem` is the file of the
-/// authority, and `name` its name. If `trust` is false, returns only the steps that remove the
-/// trust.
+/// Returns the steps for every store. This system's store is first. `pem` is the authority's
+/// file, and `name` is the authority's name. If `trust` is false, returns only the steps that
+/// remove the trust.
 fn at_each_store(pem: &str, name: &str, trust: bool) -> String {
     let mut stores = [
         chromium(pem, name),

@@ -1,6 +1,7 @@
 //! The options of `zcomm chaos`.
 //!
-//! Each fault in the table has an option with the same name. Write its value as in a script.
+//! Each fault in the table has an option with the same name. The option's value is written as in
+//! a script.
 
 use std::{net::SocketAddr, path::PathBuf};
 

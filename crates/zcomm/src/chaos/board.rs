@@ -1,7 +1,8 @@
 //! The board stores which faults are on, for all connections.
 //!
-//! Scripts, keys and lines on stdin change the faults only here. Each connection reads them from
-//! a `watch` channel. It always has the current faults, and wakes the connection after a change.
+//! Scripts, keys and lines on stdin change the faults only on the board. Each connection reads
+//! the faults from a `watch` channel. The channel always contains the current faults, and wakes
+//! the connection after a change.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -57,9 +58,9 @@ impl Scope {
 /// Switches faults on and off for all connections.
 pub(super) struct Board {
     controls: watch::Sender<Controls>,
-    /// The controls of connections to which no faults apply; they never change.
+    /// The controls of connections to which no faults apply. These controls never change.
     no_faults: watch::Sender<Controls>,
-    /// The faults on the command line. A key switches a fault on with the value from there.
+    /// The faults on the command line. A key switches a fault on with its value in this list.
     given: Faults,
     scope: Scope,
     /// The number of connections that may still be broken or corrupted.
@@ -104,7 +105,8 @@ impl Board {
         (number, controls.subscribe())
     }
 
-    /// Whether a fault may break or corrupt one more connection. Each `true` is counted.
+    /// Whether a fault may break or corrupt one more connection. Each `true` lowers `breaks_left`
+    /// by 1.
     pub(super) fn may_break(&self) -> bool {
         let left = |left: u64| left.checked_sub(1);
         self.breaks_left
@@ -155,7 +157,7 @@ impl Board {
     }
 
     fn switch_on(&self, active: Active) -> String {
-        // Start counting `--times` again: the user wants to see this fault.
+        // Start counting `--times` again, because the user wants to see this fault.
         self.breaks_left.store(self.scope.max_breaks(), Relaxed);
         self.change(|controls| controls.faults.put(active));
         format!("ON {active}")
@@ -169,7 +171,7 @@ impl Board {
         format!("OFF {}", entry.name)
     }
 
-    /// Prints a status line, to which the limit of lines per second does not apply.
+    /// Prints a status line. The limit of lines per second does not apply to status lines.
     pub(super) fn status(&self, line: String) {
         self.print(Line::Status(line));
     }

@@ -1,8 +1,9 @@
 //! Connects the two sockets of one connection, and ends them in one of three ways.
 //!
-//! If one side ends normally, the proxy passes this end on to the other side. After a cut, TCP
-//! ends normally on both sides, but the WebSocket has no Close frame. A reset is what a crashed
-//! machine or a strict firewall sends. TCP may then discard bytes that are not read yet.
+//! If one side ends normally, the proxy passes this end on to the other side. If a fault cuts
+//! the connection, TCP ends normally on both sides, but the WebSocket has no Close frame. If a
+//! fault resets the connection, TCP may discard bytes that are not read yet. A crashed machine
+//! or a strict firewall also causes a reset.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::proxy::{Carry, close_and_drain, pass_both};
 
-/// Carries connections, and applies the faults of this board.
+/// Carries connections, and applies the faults of this board to their bytes.
 pub(super) struct Disturbed(pub(super) Arc<Board>);
 
 impl Carry for Disturbed {
@@ -27,7 +28,8 @@ impl Carry for Disturbed {
         first: &[u8],
     ) -> io::Result<()> {
         let connection = ProxiedConnection::open(&self.0);
-        // A second handle to the socket: a split stream cannot change the socket's options.
+        // Keep a second handle to the socket, because a split stream cannot change the socket's
+        // options.
         let server_socket = SockRef::from(server.tcp()).try_clone()?;
         let ending = {
             let (client_reads, client_writes) = client.split();

@@ -10,9 +10,9 @@ use super::{
     teller::Line,
 };
 
-/// Index of the X-ray decoder for bytes as the proxy has read them.
+/// The index of the X-ray decoder for bytes that the proxy has read.
 pub(super) const BEFORE_FAULTS: usize = 0;
-/// Index of the X-ray decoder for bytes as the proxy has written them.
+/// The index of the X-ray decoder for bytes that the proxy has written.
 pub(super) const AFTER_FAULTS: usize = 1;
 /// The first word of each printed X-ray line, by the index of its decoder.
 const LABELS: [&str; 2] = ["in: ", "out:"];
@@ -26,7 +26,8 @@ pub(super) struct ProxiedConnection<'a> {
     /// Whether the server has sent its 101 response, after which frames follow.
     pub(super) upgraded: AtomicBool,
     activity: Mutex<Activity>,
-    /// The decoders [`BEFORE_FAULTS`] and [`AFTER_FAULTS`]; `None` without `--xray`.
+    /// The decoders at the indexes [`BEFORE_FAULTS`] and [`AFTER_FAULTS`]; `None` without
+    /// `--xray`.
     xray: Option<Mutex<[Decoder; 2]>>,
 }
 

@@ -1,13 +1,13 @@
 //! A queue of bytes that wait to be written in one direction.
 //!
-//! Latency: each piece of data has a time at which it may be written. TCP keeps the order of
-//! bytes, so no piece is written before an earlier piece. A piece with a longer delay also
-//! delays all pieces after it (head-of-line blocking). Bandwidth: after each write, the queue
-//! pauses for the time that these bytes take at the given rate.
+//! For latency, each piece of data has a time at which the piece may be written. TCP keeps the
+//! order of bytes, so no piece is written before an earlier piece. A piece with a longer delay
+//! also delays all later pieces (head-of-line blocking). For a bandwidth limit, the queue pauses
+//! after each write. The pause is the time that the written bytes take at the given rate.
 //!
-//! The queue has a size limit. When it is full, the proxy stops reading, and the sender has to
-//! wait (backpressure). A real router would drop packets, and TCP would send them again. An
-//! application sees no difference: in both cases, its data arrives later.
+//! The queue has a size limit. When the queue is full, the proxy stops reading, and the sender
+//! has to wait (backpressure). A real router would drop packets, and TCP would send them again.
+//! For an application there is no difference, because its data arrives later in both cases.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -20,7 +20,8 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// With a bandwidth limit, one write sends at most the bytes that the rate allows in this time.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// How a direction ends: `Ok` if its sender ended it normally, `Err` if it was broken.
+/// How a direction ends: `Ok` if the sender ended it normally, `Err` if the connection was
+/// broken.
 pub(super) type Ending = Result<(), Abort>;
 
 /// How a connection is broken.
@@ -60,7 +61,7 @@ impl DelayQueue {
         self.bytes < MAX_BYTES && self.end.is_none()
     }
 
-    /// Adds bytes that are due at this time, but never before the bytes ahead of them.
+    /// Adds bytes that may be written at the time `due`, but never before the earlier bytes.
     pub(super) fn push(&mut self, due: Instant, bytes: Vec<u8>) {
         self.latest = self.latest.max(due);
         self.bytes += bytes.len();
@@ -96,7 +97,7 @@ impl DelayQueue {
         &first[..most.min(first.len())]
     }
 
-    /// Removes bytes after they were written. With a bandwidth limit, starts a pause.
+    /// Removes bytes after they were written. With a bandwidth limit, delays the next write.
     pub(super) fn advance(&mut self, bytes: usize, bandwidth: Option<Rate>) {
         self.bytes -= bytes;
         if let Some((_, piece)) = self.pieces.front_mut() {
@@ -110,7 +111,7 @@ impl DelayQueue {
         }
     }
 
-    /// Returns the end of the direction, once no bytes wait before it.
+    /// Returns the end of the direction, once no bytes wait before the end.
     pub(super) fn ending(&self) -> Option<Ending> {
         let (_, ending) = self.end.filter(|_| self.pieces.is_empty())?;
         Some(ending)
@@ -158,7 +159,7 @@ mod tests {
         queue.push(Instant::now(), vec![7; 64_000]);
         let (all, took) = drain(&mut queue, Some(Rate::parse("64kB/s").unwrap())).await;
         assert_eq!(all.len(), 64_000);
-        // The test does not wait for the pause after the last slice.
+        // Less than 1 s is correct: the test does not wait for the pause after the last write.
         assert!((0.97..1.01).contains(&took.as_secs_f64()), "{took:?}");
     }
 

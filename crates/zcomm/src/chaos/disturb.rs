@@ -1,8 +1,8 @@
 //! Applies faults to the frames of one direction: reads bytes and returns effects.
 //!
-//! This code does not use the network, so a test can check each fault alone. It handles a
+//! This code does not use the network, so a test can check each fault alone. The code handles a
 //! frame's parts as they arrive, and does not store the frame. Only a frame that is sent twice
-//! is copied, if the frame has at most 1 MiB.
+//! is copied, and such a frame has at most 1 MiB.
 //!
 //! The `duplicate` fault imitates a relay that delivers a *message* twice. So control frames and
 //! fragments are never sent twice: a repeated fragment would break the protocol.
@@ -23,7 +23,8 @@ const MAX_COPY: u64 = 1024 * 1024;
 /// What the proxy must do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Send these bytes. If `begins` is true, they begin a frame, which gets a new jitter.
+    /// Send these bytes. If `begins` is true, the bytes get a new random delay (jitter). `begins`
+    /// is false for a part of a payload, because the part has the delay of its frame.
     Send { bytes: Vec<u8>, begins: bool },
     /// End the connection.
     Abort(Abort),
@@ -73,8 +74,8 @@ impl Disturber {
         }
     }
 
-    /// Returns the effects of these bytes. A fault that breaks or corrupts the connection
-    /// happens only if `may_break` returns `true`; each such fault calls it once.
+    /// Returns the effects of these bytes. A fault that breaks or corrupts the connection happens
+    /// only if `may_break` returns `true`. Each such fault calls `may_break` once.
     pub(super) fn feed(
         &mut self,
         mut bytes: &[u8],
@@ -142,7 +143,7 @@ impl Disturber {
             Fate::Copy(_, copy) => copy.extend_from_slice(&bytes),
             Fate::Corrupt if begins => {}
             Fate::Corrupt => {
-                // Flip the highest bit of the first byte: after that, no text is valid UTF-8.
+                // Flip the highest bit of the first byte, so that a text is no longer valid UTF-8.
                 if let Some(byte) = bytes.first_mut() {
                     *byte ^= 0x80;
                 }
@@ -160,7 +161,8 @@ impl Disturber {
         }
     }
 
-    /// Handles the end of a frame: sends its copy if there is one, then resets if necessary.
+    /// Handles the end of a frame: sends the frame's copy if there is a copy. Then resets the
+    /// connection if necessary.
     fn end(&mut self) {
         if matches!(self.fate, Fate::Ended) {
             return;
@@ -257,7 +259,7 @@ mod tests {
             told,
             ["cut in the middle of frame 2 (binary, 3 bytes) from the server"]
         );
-        // The shortest frame has two bytes. It is cut after the first byte.
+        // The shortest frame has two bytes. This frame is cut after the first byte.
         let (passed, end, _) = always("cut-mid-frame", b"\x81\x00");
         assert_eq!(
             (passed, end),

@@ -4,8 +4,8 @@
 //! list that `?` prints all use this table. So a fault is written in the same way everywhere:
 //! `--latency 200ms to-server` as an option, `latency 200ms to-server` in a script or on stdin.
 //!
-//! A fault cannot be on twice. Each direction counts its frames from 1, and counts only frames
-//! that carry data.
+//! A fault cannot be on twice. The value of a fault may be the number of a frame. Each direction
+//! counts its frames from 1, and counts only frames that carry data.
 
 use std::{fmt, time::Duration};
 
@@ -100,7 +100,8 @@ impl Entry {
             value: self.value(words)?,
             direction,
         };
-        // Each direction counts its own frames, but a time is counted for the whole connection.
+        // Each direction counts its own frames. But a reset after a time applies to the whole
+        // connection, so such a reset has no direction.
         let timed_reset = self.fault == Fault::ResetAfter && active.value.time().is_some();
         if direction.is_some() && (timed_reset || !self.directed) {
             let name = self.name;
@@ -272,7 +273,7 @@ impl fmt::Display for Faults {
     }
 }
 
-/// Returns words for a report: who sends the bytes of this direction.
+/// Returns the words of a report that name the sender of this direction.
 pub(super) fn sender(direction: Direction) -> &'static str {
     match direction {
         Direction::ClientToServer => "from the client",

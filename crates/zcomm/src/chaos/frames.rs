@@ -2,16 +2,17 @@
 //!
 //! A fault changes a frame, but a read may return a part of a frame or several frames. So this
 //! code splits the bytes into pieces: a frame's header, a part of its payload, or other bytes.
-//! It stores no payload, and returns every byte.
+//! This code stores no payload, and returns every byte.
 //!
-//! The first bytes are HTTP. After the server's 101 response, frames follow; `upgraded` tells
-//! this to the other direction. Without a 101, all bytes are [`Piece::Raw`].
+//! The first bytes of a direction are HTTP. Frames follow only after the server's 101 response,
+//! which accepts the WebSocket. The flag `upgraded` shows the client's direction that the server
+//! has sent 101. Without a 101, all bytes are [`Piece::Raw`].
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use zcomm_core::xray::{self, Direction, FrameHeader, HeadEnd, Splitter};
 
-/// The number of bytes stored from a head: enough to read the status code.
+/// The number of bytes stored from the start of a head. These bytes contain the status code.
 const MAX_STATUS: usize = 64;
 
 /// A part of the bytes that arrived.
@@ -189,7 +190,7 @@ mod tests {
         }
     }
 
-    /// Bytes that look like frames are not frames without a 101 before them.
+    /// Bytes that look like frames are not frames if the server has not sent 101 before.
     #[test]
     fn what_is_no_frame_passes_as_it_is() {
         let page = [b"HTTP/1.1 200 OK\r\nX: a\r\n\r\n", FRAMES].concat();
@@ -218,7 +219,7 @@ mod tests {
         assert!(!finder.inside());
     }
 
-    /// A frame with a reserved opcode has a length, so the frame after it is found.
+    /// A frame with a reserved opcode has a length, so the finder can find the next frame.
     #[test]
     fn a_reserved_opcode_and_an_impossible_length_pass() {
         let bytes = [AGREED, b"\x83\x01x\x81\x01y"].concat();

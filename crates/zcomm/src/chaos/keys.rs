@@ -2,10 +2,10 @@
 //!
 //! A terminal normally waits for Enter before it passes on input, and it prints each typed key.
 //! To read single keys, the proxy switches both functions off, and restores them when the
-//! program ends. Ctrl-C still works. From a pipe, each line is a command, so another program can
-//! control the proxy.
+//! program ends. Ctrl-C still works.
 //!
-//! On Windows, every command is a line.
+//! From a pipe, each line is a command. So another program can control the proxy. On Windows,
+//! each line is a command even in a terminal.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -50,7 +50,7 @@ impl From<io::Error> for InputError {
     }
 }
 
-/// Reads keys in a thread: a read of stdin cannot be cancelled.
+/// Reads keys in a thread, because a read of stdin cannot be cancelled.
 fn keys() -> mpsc::Receiver<Result<Command, InputError>> {
     let (sender, commands) = mpsc::channel(MAX_KEYS);
     std::thread::spawn(move || {
@@ -70,7 +70,8 @@ fn keys() -> mpsc::Receiver<Result<Command, InputError>> {
     commands
 }
 
-/// Returns the keys that send one character. An arrow key sends three or more, from ESC on.
+/// Returns the keys that send one character. Skips keys that send more, such as an arrow key:
+/// their first character is ESC.
 fn single(pressed: &str) -> Vec<char> {
     let (mut keys, mut rest) = (Vec::new(), pressed.chars());
     while let Some(key) = rest.next() {
@@ -86,7 +87,7 @@ fn single(pressed: &str) -> Vec<char> {
     keys
 }
 
-/// A terminal in single-key mode. Dropping it restores the terminal's earlier mode.
+/// A terminal in single-key mode. Dropping this value restores the terminal's earlier mode.
 #[cfg(unix)]
 pub(super) struct Terminal(rustix::termios::Termios);
 

@@ -1,17 +1,17 @@
 //! `zcomm chaos`: a proxy that imitates a bad network.
 //!
-//! Between two programs on one machine, the network has no faults. So the heartbeats, acks and
-//! back-off of a WebSocket program are never needed there. This proxy connects a client with a
-//! server and makes faults: it delays data, holds data back, ends a connection in the middle of
-//! a frame, or delivers a message twice. The proxy knows where a frame begins, so a fault can
-//! have a target: cut data frame 3, drop all pongs.
+//! Between two programs on one machine, the network has no faults. So a WebSocket program on one
+//! machine never needs its heartbeats, acks and back-off. This proxy connects a client with a
+//! server and makes faults: for example, it delays data or delivers a message twice. The proxy
+//! finds the start of each frame, so a fault can have a target: cut data frame 3, drop all
+//! pongs.
 //!
 //! The table in [`faults`] lists the faults. [`arguments`] reads options, [`commands`] reads
 //! keys and script lines, and the [`board`] switches faults on and off. [`carry`] runs a
 //! [`pump`] for each direction and a [`watchdog`]. A pump has a [`passage`], which finds
 //! [`frames`], [disturbs](mod@disturb) them and puts them into a [`delay_queue`].
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod frames;
 mod teller;
 mod units;
@@ -93,7 +93,8 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let carry = Disturbed(Arc::clone(&board));
     let end = async { code = control(&board, &mut keys, script, signals).await };
     proxy.run(carry, end).await;
-    // Restore the terminal first: dropping the board waits up to a second for unprinted lines.
+    // Restore the terminal first, because dropping the board may take a second: it waits for
+    // unprinted lines.
     drop(keys);
     drop(board);
     Ok(code)
@@ -111,7 +112,7 @@ async fn control(
         let due = begun.and_then(|begun: Instant| Some(begun + script.due()?));
         tokio::select! {
             code = signals.next() => return ExitCode::from(code),
-            // When stdin has ended, `select!` skips this branch and waits for the others.
+            // When stdin has ended, `select!` skips this branch and waits for the other branches.
             Some(command) = keys.commands.recv() => match command {
                 Ok(command) => if !board.apply(command) { return ExitCode::SUCCESS },
                 Err(error) => {

@@ -7,9 +7,11 @@
 //! The end of a direction also goes through the queue, after all earlier bytes.
 //!
 //! A blackhole only stops writing. The proxy still reads until the queue is full, and TCP on
-//! this machine acknowledges the bytes. So the sender sees no error, which makes a half-open
-//! connection hard to detect. The blackhole also holds back the end of a side. When both sides
-//! have ended, the connection ends.
+//! this machine acknowledges the bytes. So the sender gets no error. A half-open connection is
+//! hard to detect for the same reason.
+//!
+//! If one side ends, the blackhole also holds back this end. If both sides have ended, the
+//! connection ends.
 
 use std::{io, time::Duration};
 
@@ -125,7 +127,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
             biased;
             changed = self.controls.changed() => match changed {
                 Ok(()) => self.update_controls(),
-                // The board was dropped: the program ends.
+                // The board was dropped, because the program ends.
                 Err(_) => return false,
             },
             written = write_some(&mut self.writer, chunk, &mut self.unflushed),
@@ -156,7 +158,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         }
     }
 
-    /// Checks whether the blackhole holds bytes back now, and reports when it stops.
+    /// Checks whether the blackhole holds bytes back now, and reports the end of a blackhole.
     fn check_blackhole(&mut self, now: Instant) {
         let was_held = self.held;
         self.held = self.in_blackhole(now);
@@ -168,7 +170,8 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         }
     }
 
-    /// Whether the blackhole stops this direction now. `--times` counts both directions as one.
+    /// Whether the blackhole stops this direction now. For `--times`, a blackhole in both
+    /// directions counts once.
     fn in_blackhole(&self, now: Instant) -> bool {
         let mut activity = self.connection.activity();
         if self.faults.get(Fault::Blackhole).is_none() {
@@ -194,7 +197,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
     fn slow_reader(&self) -> Option<Rate> {
         let socket = self.slow_socket.as_ref()?;
         let rate = self.faults.rate(Fault::SlowReader, self.direction)?;
-        // If this fails, the reader is still slow, but has a larger buffer.
+        // If this call fails, the reader is still slow, but has a larger buffer.
         socket.set_recv_buffer_size(SLOW_BUFFER).ok();
         Some(rate)
     }
@@ -223,7 +226,8 @@ async fn pass_end(writer: &mut (impl AsyncWrite + Unpin), ending: Ending) {
     };
 }
 
-/// Writes some of these bytes. If there are none, flushes earlier bytes. Cancel-safe.
+/// Writes some of these bytes. If there are no bytes, flushes earlier bytes. A cancelled call
+/// loses no bytes.
 async fn write_some(
     writer: &mut (impl AsyncWrite + Unpin),
     bytes: &[u8],

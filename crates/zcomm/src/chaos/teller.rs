@@ -1,10 +1,12 @@
 //! Prints status lines, events of connections, and the X-ray's lines.
 //!
-//! A terminal is slower than a network, and Ctrl-S stops it. A connection must not wait for the
-//! terminal, so a [`BackgroundWriter`] prints the lines. It drops lines that do not fit into its
-//! queue, or are more than a user can read, and prints the number of dropped lines.
+//! A terminal is slower than a network, and Ctrl-S stops a terminal. A connection must not wait
+//! for the terminal, so a [`BackgroundWriter`] prints the lines. Some lines are dropped: lines
+//! that do not fit into the queue, and more lines than a user can read. The writer prints how
+//! many lines were dropped.
 //!
-//! A status line, such as a switched fault, is not limited by number. It begins with `==>`.
+//! A status line begins with `==>`, and reports a change, such as a fault that is now on. The
+//! limit of lines per second does not apply to status lines.
 
 use std::{
     io::{self, Write},
@@ -26,14 +28,14 @@ pub(super) enum Line {
     Status(String),
     /// An event of a connection.
     Event { number: u64, event: String },
-    /// An X-ray event with a label: before or after the faults.
+    /// An X-ray event. Its label says whether the bytes are from before or after the faults.
     Wire(&'static str, Box<Event>),
 }
 
 /// Prints lines in a thread. Dropping the teller waits up to a second for unprinted lines.
 pub(super) struct Teller {
     writer: BackgroundWriter<Line>,
-    /// When the current second began, and the number of lines in it.
+    /// When the current second began, and the number of lines in this second.
     second: Mutex<(Instant, u32)>,
 }
 

@@ -16,7 +16,7 @@ pub(super) struct InputError {
 impl InputError {
     pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> InputError {
         let (mut what, help) = (what.into(), help.into());
-        // The error text contains the user's input, which may be very long.
+        // Limit the error text, because it contains the user's input, which may be very long.
         if let Some((end, _)) = what.char_indices().nth(MAX_LENGTH) {
             what.truncate(end);
             what.push_str(" ...");

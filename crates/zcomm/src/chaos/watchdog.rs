@@ -1,4 +1,5 @@
-//! Ends a whole connection: after a reset by the user, `reset-after` or `idle-kill`.
+//! Ends a whole connection after a reset by the user, or for the fault `reset-after` or
+//! `idle-kill`.
 
 use tokio::time::Instant;
 
@@ -10,7 +11,8 @@ use super::{
 };
 use crate::shared::run::until;
 
-/// Waits until the user resets the connection, or until it is too old or idle for too long.
+/// Waits until the user resets the connection, or until the connection is too old or idle for
+/// too long.
 pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
     let mut controls = connection.controls.clone();
     let resets = controls.borrow().resets;
@@ -45,7 +47,7 @@ pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
         let times = [reset.map(reset_at), idle.map(idle_at)];
         let next = times.into_iter().flatten().filter(|at| *at > now).min();
         tokio::select! {
-            // The board was dropped: the program ends.
+            // The board was dropped, because the program ends.
             changed = controls.changed() => if changed.is_err() { return Ok(()) },
             () = until(next) => {}
         }

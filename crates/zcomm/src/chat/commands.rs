@@ -90,7 +90,7 @@ fn usage(word: &str) -> String {
     form.map_or_else(String::new, |(form, _)| format!("usage: {form}"))
 }
 
-/// Splits `NAME TEXT`.
+/// Reads `NAME TEXT`, and returns the command that sends this text to this person.
 fn addressed(rest: &str, names: &[String]) -> Option<Command> {
     let known = || {
         let fits = |name: &&String| {

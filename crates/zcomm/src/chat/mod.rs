@@ -1,14 +1,14 @@
 //! `zcomm chat`: joins a chat from the terminal.
 //!
-//! Plain text is sent to the room; a line that begins with `/` is a command. The messages of
+//! Plain text is sent to the room. A line that begins with `/` is a command. The messages of
 //! other people appear above the line that the user is typing. After a broken connection, the
-//! client reconnects. It sends unconfirmed messages again, shows the messages that it missed,
-//! and reports lost messages.
+//! client reconnects. Then it sends unconfirmed messages again, and shows the messages that it
+//! missed. It also reports lost messages.
 //!
-//! In a pipe, each line of the input is sent. The command ends when the server has confirmed
-//! all messages.
+//! In a pipe, the program handles each line of the input in the same way. The program ends when
+//! the server has confirmed all messages.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod commands;
 mod people;
 mod render;

@@ -20,7 +20,7 @@ use crate::shared::{
     text::{BAD, FAINT, counted, visible},
 };
 
-/// The largest number of sent messages that are kept, and of pings.
+/// The largest number of sent messages that are kept, and of pings without an answer.
 const REMEMBERED: usize = 400;
 /// The longest wait for confirmations from the server after the end of the input.
 const CONFIRMATION: Duration = Duration::from_secs(15);
@@ -37,7 +37,7 @@ pub(super) struct Participant {
     sent: VecDeque<(String, String)>,
     /// When each unanswered ping was sent.
     pings: VecDeque<Instant>,
-    /// Whether a message was not delivered. Then the exit code is 1.
+    /// Whether at least one message was not delivered. If so, the exit code is 1.
     lost: bool,
     /// Whether the server has accepted this client.
     welcomed: bool,
@@ -72,7 +72,7 @@ impl Participant {
 
     async fn take_part(&mut self) -> Result<ExitCode> {
         let mut signals = Signals::new()?;
-        // When to stop waiting for confirmations. Set at the end of the input.
+        // The time at which to stop waiting for confirmations. It is set at the end of the input.
         let mut give_up_at = None;
         loop {
             let waiting = self.client.waiting();

@@ -1,7 +1,7 @@
 //! The names of the people in each room, as the server reports them.
 //!
-//! The server sends a list once, and then each change. A list contains at most 100 names. So
-//! the number of people comes from the server, not from the length of the list.
+//! The server sends a list of the names once, and then each change. A list contains at most 100
+//! names. So this code does not count the names: the server also sends the number of people.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ struct Members {
 }
 
 impl People {
-    /// Applies a message of the server. Returns true if it changed a list.
+    /// Applies a message of the server. Returns true if the message changed a list.
     pub(super) fn update(&mut self, message: &ServerMessage) -> bool {
         use ServerMessage::{Joined, Left, UserJoined, UserLeft, UserList};
         let (room, count) = match message {

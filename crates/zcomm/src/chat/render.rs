@@ -1,7 +1,7 @@
 //! Formats a message of the server as one line for the terminal.
 //!
-//! The name, the text and the room of a message come from other people. Each control character
-//! in them is replaced by a picture, and so is each line break. So a message cannot print a
+//! The name, the text and the room of a message come from other people. In these texts, a
+//! picture replaces each control character and each line break. So a message cannot print a
 //! second line that looks like the message of another person.
 //!
 //! A line begins with a name, with `*` for an event, or with `!` for an error.
@@ -10,8 +10,8 @@ use zcomm_chat::envelope::{Seq, ServerMessage};
 
 use crate::shared::text::{BAD, FAINT, NOTE, counted, visible};
 
-/// Returns the line for a message, or `None` if the message is not shown. The line names the
-/// room if it is not `current`, the room that plain text is sent to.
+/// Returns the line for a message, or `None` if the message is not shown. `current` is the room
+/// that plain text is sent to. If the message is from another room, the line names this room.
 pub(super) fn line(message: &ServerMessage, current: &str) -> Option<String> {
     let said = |from: String, text: &str| format!("{NOTE}{from}{NOTE:#}: {}", visible(text));
     Some(match message {

@@ -58,7 +58,7 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Opens the terminal, or the pipes.
+    /// Opens the terminal with an editor, or the pipes without an editor.
     pub(super) fn open(prompt: String) -> Screen {
         #[cfg(unix)]
         let terminal = rustix::termios::tcgetattr(io::stdin()).ok();
@@ -66,7 +66,7 @@ impl Screen {
         let (input, prompts, out) = match editor(&names) {
             Some((editor, mut printer)) => {
                 let (prompts, next_prompt) = channel();
-                // This cannot fail, because the receiver still exists.
+                // Sending cannot fail here, because the receiver still exists.
                 prompts.send(prompt).ok();
                 let out = print(move |line| printer.print(line).map_err(io::Error::other));
                 (edit(editor, next_prompt), Some(prompts), out)
@@ -134,7 +134,7 @@ type Names = Arc<Mutex<Vec<String>>>;
 type LineEditor = Editor<Completions, DefaultHistory>;
 
 /// Returns an editor and its printer. Returns `None` in a pipe, or if the terminal does not
-/// support them.
+/// support an editor.
 fn editor(names: &Names) -> Option<(LineEditor, impl ExternalPrinter + Send + use<>)> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return None;
@@ -181,8 +181,8 @@ fn read() -> mpsc::Receiver<Input> {
     })
 }
 
-/// Prints each line in a thread. When `write` fails, the reader of the pipe has ended: then
-/// printing stops, and the exit code still reports the result.
+/// Prints each line in a thread. If `write` fails, the reader of the pipe has ended. Then
+/// printing stops, but the exit code still reports the result.
 fn print(
     mut write: impl FnMut(String) -> io::Result<()> + Send + 'static,
 ) -> BackgroundWriter<String> {
@@ -228,7 +228,7 @@ impl Completer for Completions {
     }
 }
 
-// rustyline requires these traits. They do nothing here.
+// rustyline requires these traits. The traits do nothing here.
 impl Hinter for Completions {
     type Hint = String;
 }

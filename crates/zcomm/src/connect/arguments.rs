@@ -86,15 +86,16 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
-/// Parses a close code. RFC 6455 section 7.4 forbids all other codes in a Close frame.
+/// Parses a close code. Accepts only codes that a client may send in a Close frame (RFC 6455
+/// section 7.4).
 fn code(text: &str) -> Result<u16, &'static str> {
     let code = text.parse().ok();
     let code = code.filter(|code| matches!(code, 1000..=1003 | 1007..=1013 | 3000..=4999));
     code.ok_or("expected 1000 to 1003, 1007 to 1013 or 3000 to 4999")
 }
 
-/// Checks the length of a reason. The payload of a Close frame has at most 125 bytes (RFC 6455
-/// section 5.5), and two of them are the code.
+/// Checks that a reason fits in a Close frame. The frame's payload has at most 125 bytes (RFC
+/// 6455 section 5.5), and the close code needs two of these bytes.
 fn reason(text: &str) -> Result<String, &'static str> {
     match text.len() {
         0..=123 => Ok(text.to_owned()),

@@ -4,12 +4,14 @@
 //! its own line.
 //!
 //! At the end of the input, the client waits for the answers before it closes the connection.
-//! So `echo hi | zcomm connect …` prints the answer. Without the wait, the answer would be
-//! lost: many servers send no more messages after a Close frame. So the client sends a ping
-//! after the last line. The pong shows that the server has read every line. Then it waits
-//! until no message has come for 300 ms, and assumes that all answers have arrived.
+//! Without this wait, `echo hi | zcomm connect …` would lose the answer, because many servers
+//! do not send messages after they receive a Close frame.
+//!
+//! To end the wait, the client sends a ping after the last line. The pong shows that the server
+//! has read every line. After the pong, the client waits until no message has arrived for 300 ms.
+//! The client then assumes that it has received all answers.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod arguments;
 mod output;
 
@@ -24,7 +26,7 @@ use talk::Talk;
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
     let options = ConnectOptions {
-        // stdout is only for the messages.
+        // The X-ray is printed on stderr, because stdout is only for the messages.
         xray: arguments.xray.map(Xray::stderr),
         ..arguments.handshake.options(&arguments.url)?
     };

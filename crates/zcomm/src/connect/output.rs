@@ -3,8 +3,9 @@
 //! Messages go to stdout, and all other output goes to stderr. In JSON mode, all events go to
 //! stdout, one object per line.
 //!
-//! The server may send control characters. A terminal gets a picture of each (`␛` for ESC).
-//! A pipe gets the message unchanged, because the next program needs the original.
+//! The server may send control characters, which could control the user's terminal. So a
+//! terminal gets a picture of each control character (`␛` for ESC). A pipe gets the message
+//! unchanged, because the next program needs the original.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -15,7 +16,7 @@ use zcomm_core::{End, Message, Opening, Received};
 use super::arguments::Arguments;
 use crate::shared::text::{counted, visible};
 
-/// The largest number of bytes that are shown as hex digits.
+/// The largest number of bytes of one payload that are shown as hex digits.
 const SHOWN: usize = 64;
 
 /// Prints the events of one connection.
@@ -32,8 +33,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Prints that the connection is open, if stdin and stdout are a terminal. With
-    /// `--verbose`, also prints the request and the response of the handshake. Uses stderr.
+    /// Prints on stderr that the connection is open, if stdin and stdout are a terminal. With
+    /// `--verbose`, also prints the request and the response of the handshake on stderr.
     pub(super) fn connected(&self, opening: &Opening) {
         if self.terminal && io::stdin().is_terminal() {
             note(&format!(
@@ -79,15 +80,15 @@ impl<'a> Output<'a> {
     pub(super) fn ended(&self, end: Option<&End>) {
         let Some(end) = end else { return };
         if self.arguments.json {
-            // If stdout is closed, this fails. The exit code still reports the end.
+            // If stdout is closed, ignore the error, because the exit code still reports the end.
             write(format!("{}\n", end_json(end))).ok();
         } else if self.arguments.show_control {
             note(&format!("< {end}"));
         }
     }
 
-    /// Prints a ping or a pong on stderr. In JSON mode it prints nothing: [`Self::received`]
-    /// prints the pings and pongs that arrive, on stdout.
+    /// With `--show-control`, prints a ping or a pong on stderr. In JSON mode, prints nothing,
+    /// because [`Self::received`] prints received pings and pongs on stdout.
     pub(super) fn control_frame(&self, kind: &str, payload: &[u8]) {
         if self.arguments.show_control && !self.arguments.json {
             note(&format!("{kind} {}", bytes(payload)));
@@ -116,7 +117,7 @@ fn end_json(end: &End) -> Value {
     json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() })
 }
 
-/// Writes a message to stdout and flushes, so that the next program gets it at once.
+/// Writes a message to stdout. Flushes stdout, so that the next program gets the message at once.
 fn write(message: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(message.as_ref())?;
@@ -147,7 +148,8 @@ mod tests {
 
     use super::*;
 
-    /// Needs serde_json's feature `preserve_order`: otherwise members are sorted by their names.
+    /// Needs serde_json's feature `preserve_order`. Without this feature, serde_json sorts the
+    /// members of an object by their names.
     #[test]
     fn a_json_object_begins_with_its_type() {
         let text = Received::Message(Message::from("a\"b"));

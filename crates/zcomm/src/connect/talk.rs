@@ -1,4 +1,5 @@
-//! Runs one connection: sends the lines of the input, prints what arrives, and closes.
+//! Runs one connection: sends the lines of the input, and prints the messages from the server.
+//! Then closes the connection.
 
 use std::{
     io::{self, ErrorKind},
@@ -17,9 +18,10 @@ use crate::shared::{
 
 /// The payload of the ping that is sent after the last line.
 const LAST: &[u8] = b"last";
-/// After the pong to this ping, close when no message arrives for this long.
+/// After the pong to the last ping, the client closes when no message arrives for this time.
 const QUIET: Duration = Duration::from_millis(300);
-/// The longest wait for answers after the end of the input. Then close, even without the pong.
+/// The longest wait for answers after the end of the input. After this time, the client closes
+/// the connection, even if the pong has not arrived.
 const ANSWERS: Duration = Duration::from_secs(5);
 
 pub(super) struct Talk<'a> {
@@ -30,9 +32,10 @@ pub(super) struct Talk<'a> {
     reading: bool,
     /// Whether messages are still printed.
     printing: bool,
-    /// The latest time to close. Set at the end of the input.
+    /// The latest time to close the connection. Set at the end of the input.
     latest: Option<Instant>,
-    /// When to close if no other message arrives. Set when the pong to [`LAST`] arrives.
+    /// The time to close the connection. Set when the pong to [`LAST`] arrives. Each message
+    /// after this pong sets a later time.
     quiet: Option<Instant>,
 }
 
@@ -51,7 +54,8 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Runs until the connection has ended. Fails if it did not end with a normal close.
+    /// Runs until the connection has ended. Fails if the connection did not end with a normal
+    /// close.
     pub(super) async fn run(mut self) -> Result<ExitCode> {
         let ended = self.until_the_end().await;
         if let Ok(Some(code)) = ended {
@@ -59,11 +63,11 @@ impl<'a> Talk<'a> {
         }
         let Arguments { close, reason, .. } = self.arguments;
         let closed = self.socket.close(*close, reason).await;
-        // If there are two errors, report the first: it is the cause of the second.
+        // If both calls fail, report the first error, because it is the cause of the second error.
         ended.and(closed).map(|_| ExitCode::SUCCESS)
     }
 
-    /// Runs until the connection has ended. If a signal arrived, returns its exit code.
+    /// Runs until the connection has ended. If a signal arrived, returns the signal's exit code.
     async fn until_the_end(&mut self) -> Result<Option<u8>> {
         let mut lines = lines::input(|line| line);
         let mut signals = Signals::ctrl_c()?;
@@ -107,14 +111,14 @@ impl<'a> Talk<'a> {
         if ours || (message && self.quiet.is_some()) {
             self.quiet = Some(Instant::now() + QUIET);
         }
-        // Leave this pong out of the JSON: the user did not ask for a ping.
+        // JSON must not contain the pong to the last ping: the user did not ask for this ping.
         let shown = match self.printing && !(ours && self.arguments.json) {
             true => self.out.received(received),
             false => Ok(()),
         };
         let reader_is_gone = match shown {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => true,
-            // For example, a full disk: then the output is not complete.
+            // After any other error, such as a full disk, the output is not complete.
             Err(error) => return Err(error),
             Ok(()) => false,
         };
@@ -133,13 +137,14 @@ impl<'a> Talk<'a> {
             })?),
         };
         match self.socket.send(message).await {
-            // `recv_any` reports how the connection ended.
+            // Ignore that the connection is closed, because `recv_any` reports how it ended.
             Ok(()) | Err(Error::Closed) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Sends the last ping and sets the latest time to close. `--stay` and `--one` need neither.
+    /// Stops reading the input. Without `--stay` and `--one`, also sends the last ping, and sets
+    /// the latest time to close the connection.
     async fn end_of_input(&mut self) {
         self.reading = false;
         if !self.arguments.stay && !self.arguments.one {
@@ -149,7 +154,7 @@ impl<'a> Talk<'a> {
     }
 
     async fn ping(&mut self, payload: &[u8]) {
-        // An error means that the connection has ended. `recv_any` reports the end.
+        // Ignore an error: it means that the connection has ended, and `recv_any` reports the end.
         self.socket.ping(payload).await.ok();
         self.out.control_frame("> ping", payload);
     }

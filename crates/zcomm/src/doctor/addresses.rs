@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, ToSocketAddrs};
 
-/// Returns the address that a server listens on if `host` is its setting. A name is resolved
-/// to its first address. Returns `None` if the name does not resolve.
+/// Returns the address that a server listens on, where `host` is the setting of the server. A
+/// name is resolved to its first address. Returns `None` if the name does not resolve.
 pub(super) fn of(host: &str) -> Option<IpAddr> {
     let resolve = || Some((host, 0).to_socket_addrs().ok()?.next()?.ip());
     host.parse().ok().or_else(resolve)
@@ -26,7 +26,8 @@ pub(super) fn for_others(listening: IpAddr, own: &[IpAddr]) -> Vec<IpAddr> {
             // To use a link-local address, a user must add an interface: `fe80::1%eth0`.
             IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
         };
-        // On most systems a server on `::` accepts IPv4, too. `0.0.0.0` never accepts IPv6.
+        // On most systems a server on `::` accepts IPv4, too. A server on `0.0.0.0` never accepts
+        // IPv6.
         let accepted = match listening.is_unspecified() {
             true => listening.is_ipv6() || ip.is_ipv4(),
             false => *ip == listening,

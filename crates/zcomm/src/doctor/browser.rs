@@ -1,7 +1,7 @@
-//! Is there a browser?
+//! Is there a browser on this machine?
 //!
-//! Every lesson has a page. Any browser of the last ten years supports WebSocket. On a machine
-//! without a browser, use `zcomm connect` as the client.
+//! Every lesson has a page for a browser. Any browser of the last ten years supports WebSocket.
+//! On a machine without a browser, use `zcomm connect` as the client.
 
 use std::path::Path;
 

@@ -1,8 +1,9 @@
 //! Would a client accept the certificates?
 //!
 //! If the settings name certificates, a problem with them is an error: a server does not start,
-//! or clients refuse to connect. If the settings name none, the doctor checks the certificates
-//! in `certs/`, because the user may soon use them. A problem with them is only a warning.
+//! or clients refuse to connect. If the settings name no certificates, the doctor checks the
+//! certificates in `certs/`, because the user may soon use them. Then a problem is only a
+//! warning.
 //!
 //! `zcomm certs --check` uses the same rules.
 
@@ -44,7 +45,7 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
 
 fn examine(files: &TlsFiles) -> Vec<Finding> {
     let chain = match Identity::from_files(&files.certificate, &files.key) {
-        // Read the file again: an `Identity` does not show its certificates.
+        // Read the file again, because an `Identity` does not show its certificates.
         Ok(_) => Certificate::read_all(&files.certificate).unwrap_or_default(),
         Err(why) => return vec![error(why.to_string()).fix(why.help())],
     };

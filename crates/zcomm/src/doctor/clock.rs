@@ -1,9 +1,10 @@
 //! Is the clock right?
 //!
 //! A certificate is valid between two dates. If the clock is wrong by a month, a browser may
-//! refuse a good certificate, often without naming the clock as the reason. This check does
-//! not ask a time server. It warns if the time is before the build of this program, or before
-//! the first day of a certificate in this folder or in the settings.
+//! refuse a good certificate. Often the browser does not say that the clock is the reason. This
+//! check does not ask a time server. It warns if the time is before the build of this program,
+//! or before the first day of a certificate. The certificates are `certs/ca.pem` and the
+//! certificate of the settings.
 
 use std::{path::Path, time::SystemTime};
 
@@ -15,8 +16,8 @@ use super::{
     situation::Situation,
 };
 
-/// The clock may be late by this much: file systems round times, and the clocks of two machines
-/// that share a folder differ a little.
+/// The clock may be late by this much, because file systems round times. The clocks of two
+/// machines that share a folder also differ a little.
 const TOLERANCE: Duration = Duration::minutes(5);
 
 const SET_CLOCK: &str = if cfg!(windows) {
@@ -48,7 +49,8 @@ fn judge(now: OffsetDateTime, built: Option<OffsetDateTime>, begins: Option<Stri
     let what = if let Some(built) = built.filter(|built| now + TOLERANCE < *built) {
         let built = shown(built);
         format!("{today} is before the build of this program on {built}")
-    // These dates can be compared as text: the year comes first, then the month and the day.
+    // These dates can be compared as text, because the year comes first, then the month and the
+    // day.
     } else if let Some(begins) = begins.filter(|begins| today < *begins) {
         format!("{today} is before the first day of a certificate here, {begins}")
     } else {

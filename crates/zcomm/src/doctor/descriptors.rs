@@ -1,8 +1,8 @@
 //! How many clients can a server have on this system?
 //!
-//! Each connection uses a file descriptor. A program starts with the soft limit and may raise
-//! it to the hard limit. The servers of this course raise it. Other programs, such as a
-//! browser test or another load test, keep the soft limit.
+//! Each connection uses a file descriptor. A program starts with the soft limit, and may raise
+//! this limit to the hard limit. The servers of this course raise the limit. Other programs,
+//! such as a browser test or another load test, keep the soft limit.
 
 use zcomm_core::OTHER_DESCRIPTORS;
 
@@ -17,7 +17,7 @@ pub(super) fn check(situation: &Situation) -> Finding {
     judge(soft, hard, situation.config.max_connections)
 }
 
-/// Returns the soft and the hard limit. `None` means that there is no limit.
+/// Returns the soft and the hard limit of file descriptors. `None` means that there is no limit.
 #[cfg(unix)]
 fn limits() -> (Option<u64>, Option<u64>) {
     use rustix::process::{Resource, getrlimit};

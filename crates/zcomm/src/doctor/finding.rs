@@ -1,14 +1,16 @@
 //! The result of a check: a verdict, a topic and a sentence, then what to type.
 //!
-//! The colour and the word of a verdict say the same. A sentence may contain text from a file
-//! or the name of a process, so control characters are replaced before it is printed.
+//! The colour and the word of a verdict have the same meaning.
+//!
+//! A sentence may contain text from a file or the name of a process. So control characters are
+//! replaced before the sentence is printed.
 
 use anstyle::Style;
 use serde_json::json;
 
 use crate::shared::text::{BAD, FAINT, GOOD, NOTE, counted, visible, wrapped};
 
-/// The width of a line (characters). A command is not wrapped.
+/// The width of a line (characters). Only a line with a command may be longer.
 const WIDTH: usize = 80;
 /// The column where the sentences begin, after the verdict and the topic.
 const INDENT: usize = 21;
@@ -17,7 +19,7 @@ const INDENT: usize = 21;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Ok,
-    /// Good to know.
+    /// A fact that is good to know, but is not a problem.
     Note,
     /// The lessons work, but the user should look at this.
     Warning,

@@ -11,7 +11,7 @@
 //! The checks run in parallel, each in its own thread, because some systems answer slowly.
 //! A check that takes too long is shown as a warning. The other results are still shown.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod addresses;
 mod finding;
 mod firewall;

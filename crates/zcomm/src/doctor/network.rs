@@ -1,8 +1,9 @@
 //! Can other machines on the network reach a server here?
 //!
-//! By default they cannot: a server listens on 127.0.0.1. If it listens on more addresses,
-//! the class must type the right address, and the firewall must allow the port. A program on
-//! this machine cannot test this, so the doctor names the addresses and the firewall.
+//! By default they cannot, because a server listens only on 127.0.0.1. If a server listens on
+//! more addresses, the class must type the right address, and the firewall must allow the port.
+//! A program on this machine cannot test whether other machines reach the server. So the doctor
+//! names the addresses and the firewall.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,8 +1,8 @@
 //! Is the port free, and if not, which program uses it?
 //!
-//! `127.0.0.1` and `::1` are two addresses. A port can be free on the first, while another
-//! program uses it on the second. For `localhost`, a browser often tries `::1` first. Then it
-//! connects to the other program, and no error says so.
+//! `127.0.0.1` and `::1` are two addresses. A port can be free on `127.0.0.1`, while another
+//! program uses the port on `::1`. For `localhost`, a browser often tries `::1` first. Then the
+//! browser connects to the other program, and shows no error.
 //!
 //! Only an attempt to bind shows whether a port is free. But on some systems two programs can
 //! use the same port: one on all addresses, and one on `127.0.0.1`. So the check also reads
@@ -95,7 +95,7 @@ fn taken(port: u16, holders: &[Listening]) -> Finding {
     other_ways(error(format!("taken by {who}")), port, holders)
 }
 
-/// Adds what to type when another program uses the port.
+/// Adds the fixes for a port that another program uses.
 fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
     let stop = match holders.first().map(|one| one.pid) {
         None => "stop it: Ctrl-C in its terminal; only the user who started it can".to_owned(),
@@ -141,7 +141,8 @@ enum State {
 fn state(ip: IpAddr, port: u16, known: &[Listening]) -> State {
     let in_the_way = |one: &&Listening| {
         let theirs = one.address.ip();
-        // On most systems a program on `::` uses the port on IPv4, too. `bind` finds that below.
+        // On most systems a program on `::` uses the port on IPv4, too. The call of `bind` below
+        // finds such a program.
         theirs == ip || (theirs.is_unspecified() && theirs.is_ipv4() == ip.is_ipv4())
     };
     let holders: Vec<_> = known.iter().filter(in_the_way).cloned().collect();
@@ -161,11 +162,11 @@ fn state(ip: IpAddr, port: u16, known: &[Listening]) -> State {
 
 /// Whether a lesson answers at this address. A lesson with TLS does not answer plain HTTP.
 fn is_healthy(address: SocketAddr) -> bool {
-    // One time limit for the whole answer, because a server may send it very slowly.
+    // Use one time limit for the whole answer, because a server may send the answer very slowly.
     let answer = block_on(async { timeout(PROBE, ask(address)).await? });
     answer.is_ok_and(|answer| {
         let answer = answer.to_ascii_lowercase();
-        // Many servers answer "ok" to `/healthz`. The header shows that it is a lesson.
+        // Many servers answer "ok" to `/healthz`. The header shows that this server is a lesson.
         answer.starts_with("http/1.1 200 ")
             && answer.contains("\r\nx-content-type-options: nosniff\r\n")
             && answer.ends_with("\r\n\r\nok\n")
@@ -186,7 +187,8 @@ async fn ask(address: SocketAddr) -> io::Result<String> {
 mod tests {
     use super::*;
 
-    /// If the list does not name a new lesson, the doctor cannot recognize it when it uses TLS.
+    /// If `LESSONS` does not contain a new lesson, the doctor does not recognize it when it uses
+    /// TLS.
     #[test]
     fn every_lesson_is_known_by_the_15_bytes_that_linux_keeps_of_its_name() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demos/src/bin");

@@ -1,8 +1,8 @@
 //! Are the settings valid?
 //!
-//! The library reads the settings as a server does, and returns the warnings and the error
-//! that a server would report. This check also warns if other users can read a
-//! file that contains a secret. A token is never printed, only the name of its setting.
+//! The library reads the settings as a server does, and returns the warnings and the error that
+//! a server would report. This check also warns if other users can read a file that contains a
+//! secret. The doctor never prints a token. It prints only the name of the token's setting.
 
 use std::path::Path;
 

@@ -2,13 +2,16 @@
 //!
 //! A browser that connects to the proxy sends the proxy's address in `Host` and `Origin`.
 //! Servers of this course check both headers and would reject the request. So the proxy replaces
-//! its own name with the server's name, but no *other* name. An attacker's domain can point to
-//! this machine (DNS rebinding). If the proxy replaced that name too, the server would accept
+//! its own name with the server's name.
+//!
+//! The proxy does not replace any *other* name, because an attacker's domain can point to this
+//! machine (DNS rebinding). If the proxy replaced the attacker's name, the server would accept
 //! the attacker's page as its own.
 //!
 //! The proxy reads only the first head of a connection. So it adds `Connection: close` to a
-//! request that does not ask for a WebSocket. All other bytes pass unchanged, even if they are
-//! wrong: the user of the proxy wants to find such faults.
+//! request that does not ask for a WebSocket. Without this header, a second request could
+//! follow. All other bytes pass unchanged, even wrong bytes, because the user of the proxy wants
+//! to find faults.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A proxy between clients and one server. It shows or disturbs the data that passes, and the
-//! client and the server stay unchanged.
+//! A proxy between clients and one server. It shows or disturbs the data that passes. The
+//! programs of the client and the server do not change.
 //!
 //! ```text
 //! browser ──ws://127.0.0.1:8770──▶ proxy ──ws:// or wss://──▶ server
@@ -7,7 +7,8 @@
 //!
 //! The proxy reads the [`head`] of each request and changes its `Host` and `Origin`, because a
 //! server may check them. After that, [`relay()`] passes on the bytes of WebSockets, pages and
-//! refusals. A rejected client gets the reason as an HTTP response. The terminal shows it, too.
+//! refusals. If the proxy rejects a client, the client gets the reason as an HTTP response. The
+//! terminal shows the reason, too.
 //!
 //! The connection to the server may use TLS, but the connection to the client never does. So the
 //! proxy accepts only clients on this machine, unless `--listen` names another address.
@@ -44,7 +45,8 @@ pub(crate) use relay::{end_without_close_notify, pass_both, relay};
 
 /// The largest number of connections at a time.
 const MAX_CONNECTIONS: usize = 1_000;
-/// The pause after an error of `accept`. Without it, the same error could repeat at once.
+/// The pause after an error of `accept`. Without this pause, the same error could repeat at
+/// once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A repeated sentence is printed at most once in this time.
 const REPEAT_PAUSE: Duration = Duration::from_secs(1);
@@ -60,10 +62,10 @@ pub(crate) struct Proxy {
     upstream: Upstream,
 }
 
-/// Passes on the bytes of a connection. [`relay()`] does this without changes.
+/// Passes on the bytes of a connection. The function [`relay()`] passes them on without changes.
 pub(crate) trait Carry: Send + Sync + 'static {
     /// Passes bytes on until both sides have ended. The server gets the bytes in `first` before
-    /// all others. `addr` is the address of the client.
+    /// all other bytes. `addr` is the address of the client.
     ///
     /// # Errors
     ///
@@ -93,7 +95,8 @@ impl Proxy {
             Failure::new(what, "use --listen 127.0.0.1:0 to get a free port")
         })?;
         let addr = listener.local_addr()?;
-        // Each connection needs two descriptors. If the limit is too low, `accept` will fail.
+        // Each connection needs two file descriptors. If the limit stays too low, `accept` will
+        // fail.
         let _limit = raise_descriptor_limit(2 * MAX_CONNECTIONS + OTHER_DESCRIPTORS);
         Ok(Proxy {
             listener,
@@ -122,7 +125,7 @@ impl Proxy {
             server.flush().await?;
             server.take(4096).read_to_end(&mut answer).await
         };
-        // If the time is over, the bytes received so far are enough to decide.
+        // If the time is over, the bytes received so far are enough to recognize a page.
         drop(timeout(PAGE, exchange).await);
         let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
         let head = answer.split("\r\n\r\n").next().unwrap_or_default();
@@ -197,8 +200,8 @@ impl<C: Carry> Forwarder<C> {
             let status = "503 Service Unavailable";
             return self.reject(client, status, &sentence).await;
         };
-        // Send small messages at once (without Nagle's algorithm). If this fails, the reads
-        // fail, too.
+        // Send small messages at once (without Nagle's algorithm). If this call fails, the next
+        // read also fails.
         client.set_nodelay(true).ok();
         let head = match head::read(&mut client).await {
             Ok(Some(head)) => head,
@@ -220,7 +223,8 @@ impl<C: Carry> Forwarder<C> {
     ///
     /// # Errors
     ///
-    /// The client has received nothing yet, and must get this error as a response.
+    /// The proxy cannot connect to the server, or the server does not answer. The client has
+    /// received nothing yet, and must get this error as a response.
     async fn forward(
         &self,
         client: &mut TcpStream,

@@ -5,8 +5,8 @@
 //! client ◀──bytes── observer ◀──bytes── server
 //! ```
 //!
-//! The observer gets bytes before the proxy passes them on. So it always gets a request before
-//! the response.
+//! The observer gets bytes before the proxy passes them on. So the observer always gets a
+//! request before the response.
 //!
 //! If a receiver does not read, only its own sender has to wait. If a side ends normally, the
 //! other side first gets all earlier bytes, then the end. If a connection to one side breaks,
@@ -34,7 +34,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 const LAST_BYTES: Duration = Duration::from_secs(60);
 
 /// Passes bytes on until both sides have ended. The server gets the bytes in `first` before all
-/// others. Calls `observe` with the bytes of each read.
+/// other bytes. Calls `observe` with the bytes of each read.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! The error of a subcommand: what happened, what to type, and an exit code.
 //!
-//! Most errors are a [`zcomm_core::Error`], which has its own help. [`Failure`] is for the
-//! other errors. Their help often names an option of the command.
+//! Most errors are a [`zcomm_core::Error`], which has its own help. A [`Failure`] can also
+//! report another error, whose help often names an option of the command.
 
 use std::{
     io::{self, Write},
@@ -28,7 +28,7 @@ impl Failure {
         }
     }
 
-    /// Returns a failure for a mistake in the command line: its exit code is 2.
+    /// Returns a failure with exit code 2, for a mistake in the command line.
     pub(crate) fn usage(what: impl Into<String>, help: impl Into<String>) -> Failure {
         let code = 2;
         Failure {

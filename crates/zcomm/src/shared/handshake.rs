@@ -1,8 +1,8 @@
 //! Options for the handshake, for every subcommand that opens a WebSocket.
 //!
-//! A page in a browser can choose only the subprotocols. Other programs can send any header,
-//! also a false `Origin`. So an origin check protects the users of browsers, but does not stop
-//! other programs.
+//! A page in a browser can choose only the subprotocols of its handshake. Other programs can
+//! send any header, also a false `Origin`. So an origin check protects the users of browsers,
+//! but does not stop other programs.
 
 use std::{
     fs::File,
@@ -56,7 +56,8 @@ impl Handshake {
         let Some(file) = &self.token_file else {
             return Ok(self.token.clone());
         };
-        // Read at most 1024 bytes: a token has at most 512, and /dev/zero has no end.
+        // Read at most 1024 bytes, because a file such as /dev/zero never ends. A token has at
+        // most 512 bytes.
         let mut text = String::new();
         let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
         let token = text.lines().next().unwrap_or_default().trim();

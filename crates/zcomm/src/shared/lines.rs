@@ -1,8 +1,8 @@
 //! Reads the lines of stdin in a thread.
 //!
-//! A read of stdin cannot be cancelled. In a thread, it does not stop the program from ending.
-//! The channel is short, so a large file does not fill the memory: the thread waits until the
-//! earlier lines are sent.
+//! A read of stdin cannot be cancelled. In its own thread, the read does not delay the end of
+//! the program. The channel has space for only a few lines. When the channel is full, the thread
+//! waits, so a large file does not fill the memory.
 
 use std::io::{self, BufRead, Read};
 

@@ -1,6 +1,6 @@
 //! Code that several subcommands use: options, input, output, signals, errors and processes.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod failure;
 pub(crate) mod handshake;
 pub(crate) mod lines;

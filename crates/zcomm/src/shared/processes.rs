@@ -1,8 +1,8 @@
 //! Finds the processes that listen on a port, and measures their memory and CPU time.
 //!
-//! The error "address in use" names the port, but not the program that uses it. Each system
-//! has another way to find the program: `/proc` on Linux, `libproc` on macOS, `iphlpapi` on
-//! Windows. The crate `listeners` supports all three.
+//! The error "address in use" names the port, but not the program that uses the port. Each
+//! system has a different way to find the program: `/proc` on Linux, `libproc` on macOS,
+//! `iphlpapi` on Windows. The crate `listeners` supports all three systems.
 //!
 //! The system may hide the processes of other users, so an empty list does not mean that the
 //! port is free. Only an attempt to bind the port shows whether it is free.
@@ -18,7 +18,7 @@ use super::text::visible;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Listening {
     pub(crate) pid: u32,
-    /// The name of the program, safe to print. Linux keeps only the first 15 bytes.
+    /// The name of the program, safe to print. Linux keeps only the first 15 bytes of a name.
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
 }
@@ -37,7 +37,7 @@ pub(crate) fn listening_on(port: u16) -> io::Result<Vec<Listening>> {
             address: one.socket,
         })
         .collect();
-    // The system does not sort its list.
+    // Sort the processes, because the system does not sort its list.
     found.sort();
     Ok(found)
 }

@@ -1,6 +1,6 @@
 //! Runs a subcommand to its end, and watches for the signals that stop it.
 //!
-//! A subcommand runs in one thread: that is enough for a program that mostly waits.
+//! A subcommand runs in one thread. One thread is enough, because a subcommand mostly waits.
 
 use std::{
     future::{Future, pending, poll_fn},
@@ -35,7 +35,7 @@ pub(crate) async fn until(time: Option<Instant>) {
     }
 }
 
-/// The signals that ask a program to stop. Each has an exit code: 128 plus the signal's number.
+/// The signals that ask a program to stop. The exit code of a signal is 128 plus its number.
 ///
 /// A subcommand creates this value once, before its loop. A signal that arrives between two
 /// calls of [`next`](Self::next) is kept for the second call.
@@ -51,8 +51,9 @@ impl Signals {
         Ok(Signals(vec![(INTERRUPTED, ctrl_c)]))
     }
 
-    /// Watches for Ctrl-C and for the other signals that ask a program to stop. A subcommand
-    /// that changes the terminal needs them all, to restore the terminal also after `kill`.
+    /// Watches for Ctrl-C and for the other signals that ask a program to stop. A subcommand that
+    /// changes the terminal needs all these signals, so that it restores the terminal after
+    /// `kill`, too.
     #[cfg_attr(windows, allow(unused_mut, reason = "Windows has Ctrl-C alone"))]
     pub(crate) fn new() -> io::Result<Signals> {
         let mut signals = Signals::ctrl_c()?;
@@ -60,13 +61,13 @@ impl Signals {
         signals.0.extend([
             (143, signal(SignalKind::terminate())?),
             (129, signal(SignalKind::hangup())?),
-            // Ctrl-\ in a terminal.
+            // A user sends SIGQUIT with Ctrl-\ in a terminal.
             (131, signal(SignalKind::quit())?),
         ]);
         Ok(signals)
     }
 
-    /// Waits for the next signal and returns its exit code. Cancel-safe.
+    /// Waits for the next signal and returns its exit code. A cancelled call loses no signal.
     pub(crate) async fn next(&mut self) -> u8 {
         poll_fn(|context| {
             let mut signals = self.0.iter_mut();

@@ -1,29 +1,30 @@
-//! Makes text safe for a terminal, wraps and colours it, and prints it completely.
+//! Makes text safe for a terminal, and prints the whole text. Also wraps and colours text.
 //!
 //! Text from another program may contain control characters, which could move the cursor or
 //! change the title. [`visible`] replaces each control character.
 //!
-//! A colour is never the only hint: a word or a symbol says the same. `anstream` removes the
-//! colours in a pipe, in a file, with `NO_COLOR` and on a terminal without colours.
+//! The output is clear without its colours, because a word or a symbol has the same meaning.
+//! `anstream` removes the colours in a pipe, in a file, with `NO_COLOR` and on a terminal
+//! without colours.
 
 use std::io::{self, ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
 use zcomm_core::xray::pictured;
 
-/// For a success, and for data that arrives.
+/// The colour of a success, and of data that arrives.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// For an error.
+/// The colour of an error.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// For a warning, and for data that is sent.
+/// The colour of a warning, and of data that is sent.
 pub(crate) const NOTE: Style = AnsiColor::Cyan.on_default();
-/// For a detail.
+/// The style of a detail.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// Prints the whole text on stdout and flushes.
 ///
-/// If the reader of a pipe stops early (`| head -1`), that is not an error. A full disk is an
-/// error: the user must learn that only a part of the text was written.
+/// It is not an error if the reader of a pipe stops early (`| head -1`). A full disk is an
+/// error, because the user must learn that only a part of the text was written.
 pub(crate) fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_ref()).and_then(|()| out.flush()) {

@@ -1,21 +1,23 @@
 //! The addresses that a load test may use: this machine and private networks.
 //!
-//! A load test on another person's server is an attack, whatever its purpose. So the tool looks
-//! up the server's name once, and every address of the name must be private. The connections use
-//! only these addresses: a later change of the name has no effect.
+//! A load test on another person's server is an attack. So every address of the server's name
+//! must be private, unless `--i-own-this-server` is set. The tool looks up the name once, and
+//! all connections use the addresses of this look-up. So a later change in DNS has no effect.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Returns the first address that is neither this machine nor on a private network.
+/// Returns the first public address: an address outside this machine and private networks.
 pub(super) fn first_public(addresses: &[SocketAddr]) -> Option<IpAddr> {
     let mut addresses = addresses.iter().map(SocketAddr::ip);
     addresses.find(|address| !is_private(*address))
 }
 
-/// The metadata service of a cloud. The address is link-local, but the server belongs to others.
+/// The address of a cloud's metadata service. The address is link-local, but the service belongs
+/// to the cloud's provider.
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
-/// Whether this is loopback, private (RFC 1918, RFC 4193) or link-local (RFC 3927, RFC 4291).
+/// Whether an address is loopback, private (RFC 1918, RFC 4193) or link-local (RFC 3927,
+/// RFC 4291). The address [`METADATA`] is not private.
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(METADATA) => false,

@@ -1,17 +1,18 @@
 //! Checks whether this machine can open the connections of a run.
 //!
-//! If a load test runs out of file descriptors or ports, it measures only its own machine. So
-//! the tool checks both limits before the first connection.
+//! If a load test runs out of file descriptors or ports, it measures the limits of its own
+//! machine, not the server. So the tool checks these two limits before the first connection.
 
 use zcomm_core::{OTHER_DESCRIPTORS, raise_descriptor_limit};
 
 use crate::shared::failure::Failure;
 
-/// The number of ports for outgoing connections, if the system does not publish it. This is the
-/// default of Linux.
+/// The number of ports for outgoing connections, if the system does not publish this number. The
+/// value is the default of Linux.
 const PORTS: usize = 28_232;
 
-/// Checks file descriptors and ports. Raises the process's limit of descriptors if possible.
+/// Checks that there are enough file descriptors and ports. Raises the process's limit of
+/// descriptors if possible.
 pub(super) fn check(connections: usize) -> Result<(), Failure> {
     let needed = connections + OTHER_DESCRIPTORS;
     let allowed = raise_descriptor_limit(needed);
@@ -26,7 +27,7 @@ pub(super) fn check(connections: usize) -> Result<(), Failure> {
             ),
         ));
     }
-    // All connections go to one address and port, so each needs its own local port.
+    // All connections go to one address and port, so each connection needs its own local port.
     let ports = ports();
     if connections > ports {
         return Err(Failure::new(
@@ -43,12 +44,13 @@ pub(super) fn check(connections: usize) -> Result<(), Failure> {
 
 /// The number of ports for outgoing connections.
 fn ports() -> usize {
-    // Only Linux has this file.
+    // Only Linux has this file. On other systems, use PORTS.
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
     range.and_then(|range| in_range(&range)).unwrap_or(PORTS)
 }
 
-/// Counts the ports of a range. Linux writes the first port and the last port.
+/// Counts the ports of a range. The text contains the first port and the last port, as in the
+/// file of Linux.
 fn in_range(range: &str) -> Option<usize> {
     let mut ends = range.split_whitespace();
     let first: usize = ends.next()?.parse().ok()?;

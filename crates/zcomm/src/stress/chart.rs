@@ -11,21 +11,23 @@ use super::{
 
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 220.0;
-/// Space for the numbers of the two axes, and space at the top.
+/// The space at the left and below for the numbers of the axes, and the space at the top.
 const LEFT: f64 = 64.0;
 const BELOW: f64 = 28.0;
 const ABOVE: f64 = 12.0;
-/// The height at which the largest value is drawn.
+/// The height of the largest value above the lower axis.
 const TALL: f64 = HEIGHT - ABOVE - BELOW;
 /// The largest number of labels on the lower axis.
 const LABELS: usize = 6;
-/// Where the bars of a histogram begin in each decade.
+/// The values at which the bars of a histogram begin, from 1 to 10. For larger values, all steps
+/// are multiplied by 10, 100 and so on.
 const STEPS: [f64; 6] = [1.0, 1.5, 2.0, 3.0, 5.0, 7.0];
 
-/// One line of a chart: its name, which is also its class in the style sheet, and its values.
+/// One line of a chart: its name and its values. The name is also the line's class in the style
+/// sheet.
 type Series = (&'static str, Vec<f64>);
 
-/// A bar of a histogram: its range (nanoseconds), and the number of messages in it.
+/// A bar of a histogram: its range (nanoseconds), and the number of messages in this range.
 struct Bar {
     from: u64,
     to: u64,
@@ -59,13 +61,15 @@ pub(super) fn histogram(latency: &Latencies) -> String {
     svg + "</svg>"
 }
 
-/// Returns the bars from the first to the last bar with messages, on a logarithmic scale.
+/// Returns the bars of a logarithmic scale. Leaves out the empty bars before the first message
+/// and after the last message.
 fn bars(latency: &Latencies) -> Vec<Bar> {
     let decades = (0..10).map(|decade| 100.0 * 10f64.powi(decade));
     let mut edges = vec![0];
     edges.extend(decades.flat_map(|decade| STEPS.map(|step| (decade * step) as u64)));
     edges.push(u64::MAX);
-    // The histogram rounds values: a value at an edge must not count in both bars.
+    // Count all messages below an edge. A bar is the difference of two such counts. So a value
+    // that the histogram rounds at an edge is not counted in two bars.
     let below = |edge: u64| match edge {
         0 => 0,
         edge => latency.count_between(0, edge - 1),
@@ -82,7 +86,7 @@ fn bars(latency: &Latencies) -> Vec<Bar> {
 
 /// Draws the messages per second over time.
 pub(super) fn throughput(report: &Report) -> String {
-    // The last point may cover less time than the others.
+    // The last point may cover less time than the other points, so divide by its real time.
     let per_second = |(index, count): (usize, u64)| {
         let left = report.seconds - index as f64 * report.point_seconds;
         count as f64 / left.clamp(0.001, report.point_seconds)
@@ -115,7 +119,7 @@ fn over_time(title: &str, report: &Report, all: &[Series], unit: fn(f64) -> Stri
     let mut svg = open(title) + &scale(most, unit);
     let count = report.tally.points.len();
     let step = (WIDTH - LEFT - 12.0) / count.max(1) as f64;
-    // Draw each point in the middle of its time.
+    // Draw each point in the middle of the time that the point covers.
     let x = |index: usize| LEFT + (index as f64 + 0.5) * step;
     let y = |value: f64| HEIGHT - BELOW - TALL * value / most;
     let second = |index: usize| index as f64 * report.point_seconds;
@@ -158,7 +162,8 @@ fn label(class: &str, x: f64, text: &str) -> String {
     format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y}\">{text}</text>")
 }
 
-/// Returns lines and numbers for zero, half of the largest value, and the largest value.
+/// Returns grid lines and their numbers: at zero, at half of the largest value, and at the
+/// largest value.
 fn scale(most: f64, unit: impl Fn(f64) -> String) -> String {
     let line = |part: f64| {
         let y = HEIGHT - BELOW - TALL * part;

@@ -1,7 +1,7 @@
 //! One connection of the load: its socket and its counters.
 //!
-//! Each connection is a task that stays on one thread, so its counters need no lock. It starts
-//! to read as soon as it is open. Otherwise it would not answer the server's pings.
+//! Each connection is a task that stays on one thread, so its counters need no lock. A
+//! connection starts to read as soon as it is open, because it must answer the server's pings.
 
 use std::{cell::RefCell, ops::Range, rc::Rc, sync::Arc};
 
@@ -20,22 +20,23 @@ pub(super) struct Client {
     pub(super) number: usize,
     pub(super) socket: ClientSocket,
     pub(super) tally: Rc<RefCell<Tally>>,
-    /// The last message that was received before the load started.
+    /// The last message that was received before the load started. [`Self::recv`] returns this
+    /// message first.
     pub(super) first: Option<Message>,
-    /// The position of the marker in the last message.
+    /// The position of the marker in the last received message (bytes).
     pub(super) place: usize,
 }
 
 impl Client {
-    /// Waits until the load starts. Returns `false` if the connection ends before that.
+    /// Waits until the load starts. Returns `false` if the connection ends before the load.
     pub(super) async fn until_start(&mut self) -> bool {
         loop {
             tokio::select! {
                 biased;
                 () = self.run.reached(Phase::Load) => return true,
                 received = self.socket.recv() => {
-                    // A greeting is not counted. But this may already be a message of the load:
-                    // a publisher on another thread may start before this task.
+                    // Keep only the last message. Usually it is a greeting, which is not counted.
+                    // But it may be a message of the load: a publisher may start before this task.
                     self.first = received;
                     if self.first.is_none() { return false }
                 }
@@ -43,7 +44,7 @@ impl Client {
         }
     }
 
-    /// Receives the next message; `None` once the connection has ended. Cancel-safe.
+    /// Receives the next message. Returns `None` when the connection has ended. Cancel-safe.
     pub(super) async fn recv(&mut self) -> Option<Message> {
         match self.first.take() {
             Some(first) => Some(first),
@@ -51,7 +52,7 @@ impl Client {
         }
     }
 
-    /// Sends every message that may leave now. Returns their numbers.
+    /// Sends every message that may leave now. Returns the numbers of the sent messages.
     pub(super) fn send(&mut self, sender: &mut Sender, now: u64) -> Range<u64> {
         let first = sender.next;
         while let Some(due) = sender.due(&self.run, now)
@@ -62,14 +63,14 @@ impl Client {
         first..sender.next
     }
 
-    /// Gives a message to the codec. The codec sends it when this task waits next. Returns
-    /// `false` if the codec is full, or the connection has ended.
+    /// Queues a message. The socket sends the queue when this task waits next. Returns `false`
+    /// if the queue is full, or the connection has ended.
     fn feed(&mut self, number: u64, intended: u64, now: u64) -> bool {
         if let Some(deliveries) = self.run.deliveries.get(self.number) {
             deliveries.start(number);
         }
         let message = self.run.messages.make(Marker {
-            // This fits: there are at most a million connections.
+            // The number fits in 32 bits, because there are at most a million connections.
             sender: self.number as u32,
             number,
             intended,
@@ -93,7 +94,7 @@ impl Client {
     }
 
     /// Waits for the end of the run, then closes the connection. Counts a failure if the
-    /// connection ends before the run.
+    /// connection ends before the run ends.
     pub(super) async fn leave(&mut self) {
         tokio::select! {
             () = self.run.reached(Phase::Over) => {}
@@ -101,7 +102,7 @@ impl Client {
         }
         match self.socket.end() {
             Some(end) => self.tally.borrow_mut().failures.ended(end),
-            // The measurement is over, so a failure to close does not change a number.
+            // Ignore a failure to close: the measurement is over, so no number changes.
             None => drop(self.socket.close(CloseReason::NORMAL, "").await),
         }
     }

@@ -1,7 +1,7 @@
 //! The report as one row of a table, so that runs can be compared.
 //!
-//! A new file gets a header line. A file with another header contains another table, and is not
-//! changed.
+//! A new file gets a header line. A file with another header is not changed, because it contains
+//! another table.
 
 use std::{
     fs::{self, File},
@@ -15,8 +15,9 @@ use serde_json::Value;
 use super::report::Report;
 use crate::shared::failure::Failure;
 
-/// The columns. Times are in microseconds, memory is in bytes. A column contains the value of
-/// the same name in the JSON report, or the value at the path after its `=`.
+/// The columns of the table. Names with `_us` are in microseconds, and memory is in bytes. A
+/// column contains the value of the same name in the JSON report. If the column has a `=`, it
+/// contains the value at the path after the `=`.
 const COLUMNS: &str = "\
     unix_time url mode connections opened publishers window rate size seconds sent expected \
     received lost repeated unsent failures sent_per_second received_per_second \
@@ -57,7 +58,7 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a file is empty or begins with the header. The rest of the file is not read.
+/// Whether a file is empty or begins with the header. Reads only the length of the header.
 fn begins_with_header(file: &Path) -> io::Result<bool> {
     let (header, mut first) = (header(), Vec::new());
     let length = header.len() as u64;
@@ -65,14 +66,14 @@ fn begins_with_header(file: &Path) -> io::Result<bool> {
     Ok(first.is_empty() || first == header.as_bytes())
 }
 
-/// Appends a row.
+/// Appends the report as a row. Writes the header first, if the file is empty.
 pub(super) fn append(file: &Path, report: &Report) -> io::Result<()> {
     let mut file = File::options().append(true).create(true).open(file)?;
     let header = match file.metadata()?.len() {
         0 => header(),
         _ => String::new(),
     };
-    // Write only once, so that the rows of two runs at the same time do not mix.
+    // Write with one call, so that the rows of two runs at the same time do not mix.
     file.write_all(format!("{header}{}\n", row(report)).as_bytes())
 }
 

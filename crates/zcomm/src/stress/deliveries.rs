@@ -1,8 +1,9 @@
 //! Fan-out in a closed loop: counts the subscribers that have received each message in flight.
 //!
-//! A publisher sends its next message when an earlier message has reached every subscriber. Each
-//! message in flight has an atomic counter. Each subscriber adds one to it, and the last
-//! subscriber wakes the publisher. So an arriving message needs neither a lock nor a channel.
+//! A message is in flight until every subscriber has received it. The publisher then sends its
+//! next message. Each message in flight has an atomic counter. Each subscriber that receives the
+//! message adds one to this counter, and the last subscriber wakes the publisher. So counting a
+//! message does not need a lock or a channel.
 
 use std::{
     ops::RangeInclusive,
@@ -16,22 +17,24 @@ use tokio::sync::Notify;
 
 use super::marker::NUMBER_BITS;
 
-/// The bits of a slot that count subscribers; the other bits contain the message's number.
+/// The number of bits of a slot that count subscribers. The slot's other bits contain the number
+/// of the message.
 const COUNT_BITS: u32 = u64::BITS - NUMBER_BITS;
 
 /// The messages of one publisher that are in flight.
 pub(super) struct Deliveries {
-    /// One slot for each message in flight: its number, and its count of subscribers.
+    /// One slot for each message in flight. A slot contains the message's number, and the count
+    /// of subscribers that have received the message.
     slots: Vec<AtomicU64>,
     /// All messages below this number have reached every subscriber.
     finished: AtomicU64,
-    /// Wakes the publisher when `finished` has grown.
+    /// Wakes the publisher when the value of `finished` has grown.
     pub(super) wake: Notify,
 }
 
 impl Deliveries {
-    /// Makes slots for this number of messages in flight. An open loop does not wait for
-    /// deliveries: its window is 0, and nothing is counted.
+    /// Makes slots for `window` messages in flight. An open loop does not wait for deliveries. So
+    /// its window is 0, and no delivery is counted.
     pub(super) fn new(window: u64) -> Deliveries {
         Deliveries {
             slots: (0..window).map(|_| AtomicU64::new(u64::MAX)).collect(),
@@ -40,7 +43,8 @@ impl Deliveries {
         }
     }
 
-    /// Starts to count a message. Call this before sending: a subscriber may get it at once.
+    /// Starts to count the subscribers of a message. Call this before sending the message,
+    /// because a subscriber may receive it at once.
     pub(super) fn start(&self, number: u64) {
         if let Some(slot) = self.slot(number) {
             slot.store(number << COUNT_BITS, Release);
@@ -52,10 +56,10 @@ impl Deliveries {
         self.finished.load(Acquire)
     }
 
-    /// Counts these messages for one subscriber, which has received or missed them. After a
-    /// later message, a server does not send an earlier one.
+    /// Counts these messages for one subscriber. The subscriber has received the last of these
+    /// messages. It has missed the other messages, because a server sends messages in order.
     pub(super) fn count(&self, numbers: RangeInclusive<u64>, subscribers: u64) {
-        // Older messages have no slot any more.
+        // Skip older messages, because newer messages use their slots now.
         let oldest = (numbers.end() + 1).saturating_sub(self.slots.len() as u64);
         for number in oldest.max(*numbers.start())..=*numbers.end() {
             let Some(slot) = self.slot(number) else {
@@ -93,7 +97,7 @@ mod tests {
         assert_eq!(deliveries.finished(), 1);
     }
 
-    /// A message that one subscriber never gets must not block the publisher for ever.
+    /// If one subscriber never gets a message, the publisher must not wait for ever.
     #[test]
     fn a_subscriber_that_has_a_later_message_is_not_waited_for() {
         let deliveries = Deliveries::new(2);

@@ -1,14 +1,14 @@
 //! Echo: every connection sends messages, and expects the server to send them back.
 //!
 //! A queue contains the numbers of the messages that are not back, oldest first. Replies usually
-//! come in order. If a reply comes too early, the messages before it are lost or late. They stay
-//! in the queue until the run ends, because a late message is not lost.
+//! come in order. If a reply comes too early, the messages before it are lost or late. The numbers
+//! of these messages stay in the queue until the run ends, because their replies may still come.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{client::Client, sender::Sender};
 
-/// Sends until the end of the run, then receives until every message is back.
+/// Sends until the end of the measurement, then receives until every message is back.
 pub(super) async fn echo(client: &mut Client, mut sender: Sender) {
     let run = Arc::clone(&client.run);
     let open_loop = run.plan.rate.is_some();
@@ -33,14 +33,14 @@ pub(super) async fn echo(client: &mut Client, mut sender: Sender) {
             }
         };
         let Some(message) = received else { return };
-        // Read the clock once, for this reply and for the message that may be sent after it.
+        // Read the clock only once: for this reply, and for the message that is sent next.
         now = run.now();
         let Some(marker) = client.find(&message) else {
             continue;
         };
         let mut tally = client.tally.borrow_mut();
         match missing.binary_search(&marker.number) {
-            // The server has sent the message of another connection.
+            // Another connection sent this message, so it is not a reply to this connection.
             _ if marker.sender as usize != client.number => tally.other += 1,
             Err(_) => tally.repeated += 1,
             Ok(place) => {

@@ -1,14 +1,15 @@
 //! Counts failures by kind.
 //!
-//! Even ten thousand connections usually fail in only two or three ways. The report says which
-//! ways, how often, and what to change. The server chooses some of the texts, so the number of
-//! kinds is limited.
+//! If ten thousand connections fail, there are usually only two or three kinds of failure. The
+//! report says how often each kind happened, and what to change. The name of a kind may contain
+//! a text from the server, so the number of kinds is limited.
 
 use std::collections::BTreeMap;
 
 use zcomm_core::{ConnectError, End, Error};
 
-/// The largest number of kinds. All other kinds are counted together, as "other".
+/// The largest number of kinds that are counted apart. All other failures are counted together,
+/// as "other".
 const MAX_KINDS: usize = 20;
 
 /// Failures, counted by kind.
@@ -86,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// The memory stays small, even if a server sends a new reason each time.
+    /// The list of kinds stays small, even if a server closes each connection with a new reason.
     #[test]
     fn the_number_of_kinds_is_limited_and_every_failure_counts() {
         let mut failures = Failures::default();

@@ -1,13 +1,14 @@
 //! Fan-out: some connections send, and all others expect every message.
 //!
-//! Each subscriber that was open at the start should get each message once. A message that does
-//! not arrive is lost.
+//! Each subscriber that was open when the load started should get each message once. A message
+//! that does not arrive counts as lost.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::{client::Client, sender::Sender};
 
-/// Sends until the end. A closed loop then waits until every subscriber has every message.
+/// Sends until the end of the measurement. In a closed loop, then waits until no message of this
+/// publisher is in flight.
 pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
     let run = Arc::clone(&client.run);
     let Some(deliveries) = run.deliveries.get(client.number) else {
@@ -27,7 +28,7 @@ pub(super) async fn publish(client: &mut Client, mut sender: Sender) {
         client.send(&mut sender, now);
         tokio::select! {
             biased;
-            // A server may send a message back to its sender. This copy is not counted.
+            // A server may send a message back to this publisher. This copy is not counted.
             message = client.socket.recv() => if message.is_none() { return },
             () = wake.notified() => {}
             () = sender.check() => {}

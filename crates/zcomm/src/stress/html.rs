@@ -1,7 +1,7 @@
 //! The report as one HTML page that loads nothing: no script, no font, no image.
 //!
-//! So you can send it by mail, and open it in ten years. Every text from outside, such as the
-//! address or the reason of a refusal, is escaped.
+//! So you can send the page by mail, and open it without a network. Every text from outside this
+//! program is escaped, such as the server's address or the reason of a refusal.
 
 use super::{
     chart,
@@ -11,7 +11,7 @@ use super::{
 
 const STYLE: &str = include_str!("html.css");
 
-/// Returns the whole page.
+/// Returns the HTML of the whole page.
 pub(super) fn page(report: &Report) -> String {
     let url = escaped(&report.url);
     let load = escaped(&report.load());
@@ -70,7 +70,7 @@ fn failures(report: &Report) -> String {
     )
 }
 
-/// Returns a table with a row for each percentile. It is narrow enough for a phone.
+/// Returns a table with a row for each percentile. The table is narrow enough for a phone.
 fn percentiles(report: &Report) -> String {
     let tables = report.latencies();
     let head = tables.iter().map(|(name, _)| format!("<th>{name}</th>"));
@@ -86,7 +86,7 @@ fn percentiles(report: &Report) -> String {
 
 /// Escapes a text for HTML.
 fn escaped(text: &str) -> String {
-    // Replace `&` first, because the other replacements contain it.
+    // Replace `&` first, because the other replacements contain a `&`.
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -17,7 +17,8 @@ use super::{
     tally::{Tally, record},
 };
 
-/// Opens a connection, waits for the start, sends or receives, and closes the connection.
+/// Opens a connection, and waits until the load starts. Then sends or receives messages, and
+/// closes the connection at the end of the run.
 pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>) {
     let Some(socket) = open_in_time(&run, number, &tally).await else {
         run.failed.fetch_add(1, Relaxed);
@@ -25,7 +26,8 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
         return;
     };
     let _open = Counted::new(&run, &run.open);
-    // Set the role before `opened`: the load starts when all connections are counted there.
+    // Count the role before `opened`, because the load starts when `opened` includes all
+    // connections.
     let is_sender = run.plan.is_sender(number);
     let turn = is_sender.then(|| run.turns.fetch_add(1, Relaxed));
     let role = match turn {
@@ -52,7 +54,7 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
             }
         };
         tokio::select! {
-            // Check this first: if the run is over before its load, nothing is sent.
+            // Check the first branch first. So no message is sent if the run is over already.
             biased;
             () = run.reached(Phase::Over) => {}
             () = load => {}
@@ -62,7 +64,8 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
     client.leave().await;
 }
 
-/// Opens a connection before the load starts. Counts a failure if that is not possible.
+/// Opens a connection before the load starts. Counts a failure if the connection fails or is
+/// too late.
 async fn open_in_time(run: &Run, number: usize, tally: &RefCell<Tally>) -> Option<ClientSocket> {
     tokio::select! {
         opened = open(run, number, tally) => match opened {
@@ -77,14 +80,14 @@ async fn open_in_time(run: &Run, number: usize, tally: &RefCell<Tally>) -> Optio
 async fn open(run: &Run, number: usize, tally: &RefCell<Tally>) -> Result<ClientSocket, Error> {
     let share = number as f64 / run.plan.connections as f64;
     sleep(run.plan.ramp_up.mul_f64(share)).await;
-    // This cannot fail, because the semaphore is never closed.
+    // `acquire` cannot fail, because the semaphore is never closed.
     let _permit = run.handshakes.acquire().await.map_err(|_| Error::Closed)?;
     let begun = run.now();
     let mut socket = ClientSocket::connect_with(&run.options).await?;
     record(&mut tally.borrow_mut().handshakes, run.now() - begun);
     if let Some(hello) = &run.plan.hello {
         let hello = hello.replace("{number}", &number.to_string());
-        // If the server has closed the connection already, the next read returns the reason.
+        // Ignore an error: if the server has closed the connection, `leave` counts the failure.
         socket.send(hello).await.ok();
     }
     Ok(socket)

@@ -5,7 +5,9 @@
 //! ```
 //!
 //! Each phase has a time limit. So a run ends at most two seconds after the measurement, even if
-//! the server does not answer. Each thread has its own async runtime, and the connections share
+//! the server does not answer.
+//!
+//! Each thread has its own async runtime, and runs a part of the connections. The threads share
 //! only a few counters.
 
 use std::{
@@ -39,11 +41,12 @@ use crate::shared::{
 /// for each connection.
 const OPENING: Duration = Duration::from_secs(20);
 const OPENING_EACH: Duration = Duration::from_millis(5);
-/// The time limit for messages that are in flight at the end.
+/// The time limit for messages that are in flight at the end of the measurement.
 pub(super) const DRAIN: Duration = Duration::from_millis(1500);
 /// The time limit for closing the connections.
 const CLOSING: Duration = Duration::from_millis(500);
-/// The time between two measurements of the server, checks for Ctrl-C and progress updates.
+/// The time after which the tool measures the server again, checks for Ctrl-C, and updates the
+/// progress bar.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs a load from the first handshake to the last Close frame.
@@ -69,7 +72,7 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
     run.phase.send_replace(Phase::Over);
     let mut tally = Tally::new();
     for thread in threads {
-        // `join` blocks this thread for at most CLOSING. The thread has nothing else to do.
+        // `join` may block this thread, for at most CLOSING. This thread has no other work.
         let one = thread
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
@@ -81,7 +84,7 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
 }
 
 async fn watch_ctrl_c(run: Arc<Run>) {
-    // If the program cannot wait for Ctrl-C, Ctrl-C ends the process.
+    // An error means that the program cannot wait for Ctrl-C. Ctrl-C then ends the process.
     if tokio::signal::ctrl_c().await.is_ok() {
         run.interrupted.store(true, Relaxed);
     }
@@ -101,8 +104,8 @@ fn load(run: &Arc<Run>, index: usize) -> io::Result<Tally> {
             run.reached(Phase::Over).await;
             sleep(CLOSING).await;
         };
-        // If a connection's task panics, `join_all` panics here as well. Without this
-        // connection, the numbers would be wrong.
+        // If a connection's task panics, `join_all` panics here, too. The run must stop,
+        // because the report would be wrong without this connection.
         let ended = async {
             tokio::select! {
                 _ = all.join_all() => {}
@@ -157,7 +160,7 @@ impl Director<'_> {
                 }
             }
         };
-        // After this time, a connection that is not open has failed.
+        // After this time, a connection that is not open counts as failed.
         let limit = run.plan.ramp_up + OPENING + each;
         timeout(limit, opened).await.ok();
         bar.finish_and_clear();
@@ -184,7 +187,7 @@ impl Director<'_> {
                 run.changed.notified().await;
             }
         };
-        // After this time, a message that is not back is lost.
+        // After this time, a message that is not back counts as lost.
         timeout(DRAIN, drained).await.ok();
         Ok([
             own.saturating_sub(before[0]),
@@ -192,7 +195,8 @@ impl Director<'_> {
         ])
     }
 
-    /// Waits from one time to another. Ends early after Ctrl-C, or when no connection is open.
+    /// Waits until the time `to`. The progress bar starts at the time `from`. The wait ends early
+    /// after Ctrl-C, or when no connection is open.
     async fn wait(&mut self, label: &str, from: u64, to: u64) {
         let run = self.run;
         let seconds = |time: u64| time.saturating_sub(from) / 1_000_000_000;
@@ -209,7 +213,7 @@ impl Director<'_> {
     }
 }
 
-/// Returns a progress bar on stderr. It is invisible if stderr is not a terminal.
+/// Returns a progress bar on stderr. The bar is invisible if stderr is not a terminal.
 fn bar(template: &str, length: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());

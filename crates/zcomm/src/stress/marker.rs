@@ -1,11 +1,13 @@
-//! The marker in each message. The tool finds it when the message comes back.
+//! A marker in each message identifies the message when it comes back from the server.
 //!
 //! A server may send a message back unchanged, put a word before it, or put it into JSON. None
-//! of these changes the marker: letters, digits and dots between two `#`. It contains the run,
-//! the connection that sent the message, the message's number, and the time at which the message
-//! should have left. The tool searches every message that arrives for a marker.
+//! of these changes the marker, because it has only letters, digits and dots between two `#`.
+//! The marker names the run, the connection that sent the message, and the message's number. It
+//! also contains the time at which the message should have left. The tool searches every message
+//! that arrives for a marker.
 //!
-//! The template and the filling are made once. For each message, only the marker is new.
+//! The text around the marker is made only once in a run. For each message, only the marker is
+//! new.
 
 use std::fmt::Write;
 
@@ -14,10 +16,11 @@ use zcomm_core::Message;
 /// The smallest message that always has space for a marker (bytes).
 pub(super) const SMALLEST: usize = 40;
 
-/// The size of a message's number (bits). A marker with a larger number is not from this tool.
+/// The largest size of a message's number (bits). A marker with a larger number is not from this
+/// tool.
 pub(super) const NUMBER_BITS: u32 = 40;
 
-/// The characters that fill a message up. No format needs escapes for them.
+/// The characters that fill a message up to its size. They need no escapes, for example in JSON.
 const FILLING: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
 
 /// The data in a marker.
@@ -31,9 +34,9 @@ pub(super) struct Marker {
     pub(super) intended: u64,
 }
 
-/// Makes the messages of one run, and recognises them.
+/// Makes the messages of one run, and recognises the messages that come back.
 pub(super) struct Messages {
-    /// The beginning of every marker of this run. Each run has another tag.
+    /// The beginning of every marker of this run. Each run has a different tag.
     tag: String,
     before: String,
     after: String,
@@ -42,7 +45,7 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    /// Messages of `size` bytes, with the template around them.
+    /// Prepares messages of `size` bytes, with the text of the template around each message.
     pub(super) fn new(size: usize, template: Option<&str>) -> Messages {
         let (before, after) = template
             .and_then(|template| template.split_once("{payload}"))
@@ -75,8 +78,8 @@ impl Messages {
         Message::from(text)
     }
 
-    /// Finds the marker in a message of this run. `place` is the position of the last marker.
-    /// The search begins there, because the next marker is probably at the same position.
+    /// Finds the marker in a message of this run. `place` is the position of the marker in the
+    /// last message. The search begins at `place`, because the position is usually the same.
     pub(super) fn find(&self, message: &Message, place: &mut usize) -> Option<Marker> {
         let bytes = match message {
             Message::Text(text) => text.as_bytes(),

@@ -1,15 +1,16 @@
 //! `zcomm stress`: load-tests a server.
 //!
-//! **Closed loop** (`--window`): each connection sends its next message when an earlier one is
-//! back. This measures throughput. While the server stalls, nothing is sent, so only few
-//! latencies include the stall. This is *coordinated omission*: the usual way in which a load
-//! test hides latency.
+//! **Closed loop** (`--window`): each connection sends its next message when an earlier message
+//! is back. A closed loop measures throughput. While the server stalls, no message is sent, so
+//! only a few latencies include the stall. This error is called *coordinated omission*. It is the
+//! usual reason why a load test hides latency.
 //!
-//! **Open loop** (`--rate`): messages leave at fixed times, as from real users. The latency is
-//! counted from when a message *should* have left, so it includes the time of a stall. The
-//! report says how late the tool itself was, and whether the tool may have been the limit.
+//! **Open loop** (`--rate`): messages leave at fixed times, as the messages of real users do. The
+//! latency is counted from when a message *should* have left, so the latency includes a stall.
+//! The report says how late the tool sent its messages. It also says whether the tool, and not
+//! the server, may have limited the results.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod addresses;
 mod capacity;
 mod failures;
@@ -64,7 +65,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
     arguments.plan.check()?;
     let options = options(arguments).await?;
     capacity::check(arguments.plan.connections)?;
-    // Check before the run, not after it, that the files can be written.
+    // Before the run, check that the files of the report can be written.
     if let Some(file) = &arguments.csv {
         csv::check(file)?;
     }
@@ -77,7 +78,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
         true => format!("{}\n", report.json()),
         false => report.text(),
     };
-    // Print to the terminal first, so that a full disk does not lose the results.
+    // Print the report before writing files, so that a full disk does not lose the results.
     let printed = print(text);
     if let Some(file) = &arguments.csv {
         written(file, csv::append(file, &report))?;
@@ -93,7 +94,8 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Returns the options to connect with. Rejects a server on a public address.
+/// Returns the options to connect with. Rejects a server on a public address, unless
+/// `--i-own-this-server` is set.
 async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
     let mut options = arguments.handshake.options(&arguments.url)?;
     options.addresses = options.lookup().await.map_err(Error::from)?;
@@ -106,7 +108,7 @@ async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
              provider agrees, add --i-own-this-server",
         ));
     }
-    // A busy connection needs no pings, and setting a timer for each wait costs too much time.
+    // Turn pings off: a busy connection does not need pings, and their timers cost too much time.
     options.ping_interval = None;
     options.max_message_bytes = options.max_message_bytes.max(4 * arguments.plan.size);
     Ok(options)

@@ -3,11 +3,13 @@
 use super::{load::DRAIN, report::Report, units::duration};
 use crate::shared::text::counted;
 
-/// The tool may be the limit if each of its threads is busy for this share of the time.
+/// The tool may have limited the results if its threads were busy for this share of the time.
 const BUSY: f64 = 0.85;
-/// This share is enough if the tool used more CPU time than the server.
+/// If the tool used more CPU time than the server, this smaller share of busy time is enough for
+/// a note.
 const BUSIER: f64 = 0.5;
-/// The schedule was not kept if 1 % of the messages left later than this (nanoseconds).
+/// The schedule of an open loop was not kept if 1 % of the messages left this late or later
+/// (nanoseconds).
 const LATE: u64 = 1_000_000;
 
 impl Report {
@@ -43,7 +45,7 @@ impl Report {
             return None;
         }
         let note = match (tally.other, self.plan.fanout) {
-            // These other messages are usually errors from the server.
+            // Other messages came. These messages are usually errors from the server.
             (1.., _) => {
                 "No message came back, but other messages came: zcomm connect shows them. If the \
                  server limits each client, start it with WEBSOCKET_RATE_LIMIT=off; if it wants \
@@ -61,7 +63,7 @@ impl Report {
         Some(note.into())
     }
 
-    /// Returns a note if this tool may have been the limit of the numbers.
+    /// Returns a note if this tool, and not the server, may have limited the results.
     fn own_limit(&self) -> Option<String> {
         let threads = self.plan.threads();
         let (own, share) = (self.own_cores, self.own_cores / threads as f64);
@@ -73,7 +75,8 @@ impl Report {
                  may be faster. Try --threads {more}, if this machine has a free core."
             ));
         }
-        // If other programs run on this machine, a thread may not get a whole core.
+        // If other programs run on this machine, a thread may not get a whole core. So a smaller
+        // share is enough for a note when the tool used more cores than the server.
         let server = self.server_cores;
         (self.server.is_some() && share >= BUSIER && own > server).then(|| {
             format!(
@@ -83,8 +86,8 @@ impl Report {
         })
     }
 
-    /// Open loop: notes whether the schedule was kept. Closed loop: notes what it cannot
-    /// measure.
+    /// Returns a note. For an open loop, it says whether the schedule was kept. For a closed loop,
+    /// it says what a closed loop cannot measure.
     fn schedule(&self) -> Option<String> {
         if self.opened == 0 {
             return None;

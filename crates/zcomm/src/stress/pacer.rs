@@ -1,9 +1,11 @@
 //! The pacer of an open loop: wakes each sender when its message is due.
 //!
-//! The pacer has its own thread. The timers of the async runtime have steps of one millisecond,
-//! and the timers of the system have steps of less than 0.1 ms. With the runtime's timers, every
-//! latency would be half a millisecond too long. The pacer does not send. Each sender reads from
-//! the clock how many messages are due, so a late or second wake-up changes no message.
+//! The pacer has its own thread, so that it can use the timers of the system. These timers have
+//! steps of less than 0.1 ms. The timers of the async runtime have steps of one millisecond, so
+//! every latency would be half a millisecond too long.
+//!
+//! The pacer does not send. Each sender reads from the clock how many messages are due. So a late
+//! or second wake-up does not change which messages are sent.
 
 use std::{io, sync::Arc, thread, time::Duration};
 
@@ -11,10 +13,10 @@ use tokio::sync::Notify;
 
 use super::run::Run;
 
-/// The longest wait before the pacer checks whether the run has ended.
+/// The longest wait before the pacer checks whether the measurement has ended.
 const CHECK: Duration = Duration::from_millis(20);
 
-/// Starts the pacer. It ends with the run.
+/// Starts the pacer. The pacer ends when the measurement ends.
 pub(super) fn start(run: &Arc<Run>, rate: f64) -> io::Result<()> {
     let run = Arc::clone(run);
     let senders = run.senders();
@@ -23,8 +25,8 @@ pub(super) fn start(run: &Arc<Run>, rate: f64) -> io::Result<()> {
         loop {
             let now = run.now();
             if now >= run.span().end {
-                // Wake all senders, because a sender without a message in flight must notice the
-                // end, too.
+                // Wake all senders, because a sender without a message in flight must also notice
+                // the end of the measurement.
                 run.wakes.iter().for_each(Notify::notify_one);
                 return;
             }
@@ -33,7 +35,7 @@ pub(super) fn start(run: &Arc<Run>, rate: f64) -> io::Result<()> {
                 thread::park_timeout(Duration::from_nanos(due - now).min(CHECK));
                 continue;
             }
-            // The senders take turns.
+            // Wake one sender. The senders take turns: each message is for the next sender.
             run.wakes[(number % senders) as usize].notify_one();
             number += 1;
         }

@@ -1,4 +1,4 @@
-//! The load that a run makes: the options of the command line.
+//! The options of the command line that describe the load of a run.
 //!
 //! The defaults are a small load for a server of this course. Every number has a maximum, so
 //! that a typing mistake does not become an attack.
@@ -12,7 +12,8 @@ use crate::shared::failure::Failure;
 
 /// The largest message (bytes).
 const LARGEST: u64 = 16 * 1024 * 1024;
-/// The largest number of messages in flight in a fan-out: each has a slot in memory.
+/// The largest number of messages in flight in a fan-out. The number is limited, because each
+/// message in flight needs memory.
 const MAX_IN_FLIGHT: u64 = 1 << 20;
 
 /// The load that a run makes.
@@ -76,7 +77,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Refuses numbers that do not fit together.
+    /// Rejects a fan-out without subscribers, or with too many messages in flight.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let (connections, publishers, window) = (self.connections, self.publishers, self.window);
         if self.fanout && publishers >= connections {
@@ -96,12 +97,12 @@ impl Plan {
         Ok(())
     }
 
-    /// Whether this connection sends.
+    /// Whether the connection with this number sends messages.
     pub(super) fn is_sender(&self, number: usize) -> bool {
         !self.fanout || number < self.publishers
     }
 
-    /// The number of threads for the load. Some cores are left for a server on this machine.
+    /// The number of threads for the load. The default leaves cores for a server on this machine.
     pub(super) fn threads(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.unwrap_or((cores / 2).clamp(1, 4));

@@ -1,7 +1,7 @@
 //! The results of a run, and the settings of the run.
 //!
-//! `notes` adds sentences about how reliable the numbers are; `text`, `json`, `csv` and `html`
-//! write the report.
+//! The file `notes` adds sentences about how reliable the numbers are. The files `text`, `json`,
+//! `csv` and `html` write the report.
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
@@ -24,7 +24,7 @@ pub(super) const QUANTILES: [(f64, &str); 5] = [
 
 /// The results of a run.
 pub(super) struct Report {
-    /// The address, without its query.
+    /// The server's address, without its query.
     pub(super) url: String,
     pub(super) plan: Plan,
     pub(super) opened: usize,
@@ -48,8 +48,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Makes the report of a run. `subscribers` is the number of subscribers at the start. `cpu`
-    /// is the CPU time of this process and of the server in the measurement.
+    /// Makes the report of a run. `subscribers` is the number of subscribers before the load.
+    /// `cpu` is the CPU time of this process and of the server in the measurement.
     pub(super) fn new(
         run: &Run,
         tally: Tally,
@@ -58,7 +58,7 @@ impl Report {
         cpu: [Duration; 2],
     ) -> Report {
         let (span, opened) = (run.span(), run.opened.load(Relaxed));
-        // Without a connection, the measured time is zero. Do not divide by zero.
+        // Without a connection, the measured time is zero. The divisor must not be zero.
         let seconds = span.seconds();
         let divisor = seconds.max(f64::MIN_POSITIVE);
         let [own_cores, server_cores] = cpu.map(|time| time.as_secs_f64() / divisor);
@@ -122,7 +122,7 @@ impl Report {
         format!("{shape}, {pace}, {size} bytes, {seconds} s")
     }
 
-    /// The latencies to show, each with its name.
+    /// Returns the histograms of latencies to show, each with its name.
     pub(super) fn latencies(&self) -> Vec<(&'static str, &Latencies)> {
         let tally = &self.tally;
         let mut tables = vec![
@@ -136,7 +136,7 @@ impl Report {
     }
 }
 
-/// Returns the quantiles (nanoseconds).
+/// Returns the latency at each quantile of [`QUANTILES`] (nanoseconds).
 pub(super) fn quantiles(latencies: &Latencies) -> [u64; 5] {
     QUANTILES.map(|(quantile, _)| latencies.value_at_quantile(quantile))
 }

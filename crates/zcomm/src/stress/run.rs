@@ -1,7 +1,7 @@
 //! The data that all connections of a run share: the plan, the clock, and the counts.
 //!
-//! Every connection reads from here when the measurement begins and ends. So the threads do not
-//! have to exchange anything for each message.
+//! Every connection reads from [`Run`] when the measurement begins and ends. So the threads do
+//! not exchange data for each message.
 
 use std::{
     iter::repeat_with,
@@ -45,11 +45,12 @@ pub(super) struct Run {
     pub(super) open: AtomicUsize,
     /// The number of open connections that only receive.
     pub(super) subscribers: AtomicUsize,
-    /// The number of senders that wait for replies or have more to send.
+    /// The number of senders that wait for replies or have more messages to send.
     pub(super) busy: AtomicUsize,
-    /// Open loop: wakes each sender. The order is that in which the senders take turns.
+    /// Open loop: wakes each sender when its message is due. The senders take turns in this order.
     pub(super) wakes: Vec<Notify>,
-    /// The number of senders so far, and the number at the start of the load.
+    /// The number of senders that have connected so far, and the number of senders when the load
+    /// started.
     pub(super) turns: AtomicUsize,
     senders: AtomicUsize,
     clock: Instant,
@@ -92,12 +93,12 @@ impl Run {
         u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Converts a time of the run's clock for the runtime's timers.
+    /// Converts a time of the run's clock to an instant for the async runtime's timers.
     pub(super) fn instant(&self, time: u64) -> tokio::time::Instant {
         (self.clock + Duration::from_nanos(time)).into()
     }
 
-    /// Starts the load; the measurement begins after the warm-up.
+    /// Starts the load. Returns the span of the measurement, which begins after the warm-up.
     pub(super) fn start(&self) -> Span {
         self.senders.store(self.turns.load(Relaxed).max(1), Relaxed);
         self.start.store(self.now(), Relaxed);
@@ -109,7 +110,7 @@ impl Run {
 
     /// Waits until this phase has begun.
     pub(super) async fn reached(&self, phase: Phase) {
-        // This fails only without a sender, and this run contains the sender.
+        // `wait_for` fails only if the sender `phase` is dropped, and this run owns `phase`.
         let mut phases = self.phase.subscribe();
         phases.wait_for(|now| *now >= phase).await.ok();
     }
@@ -160,7 +161,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     duration.as_nanos() as u64
 }
 
-/// Adds one to a count. When this value is dropped, subtracts one again.
+/// Adds one to a count. When this value is dropped, subtracts one from the count.
 pub(super) struct Counted<'a> {
     run: &'a Run,
     count: &'a AtomicUsize,

@@ -1,7 +1,7 @@
 //! Decides when a connection may send its next message.
 //!
-//! In a closed loop, the connection may send while fewer messages than the window are in flight.
-//! In an open loop, it may send when the message is due, even if the server is slow.
+//! In a closed loop, the connection may send while fewer than `--window` messages are in flight.
+//! In an open loop, the connection may send when its message is due, even if the server is slow.
 
 use std::time::Duration;
 
@@ -9,17 +9,18 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::run::Run;
 
-/// A closed loop that has received nothing for this time sends again. Without this rule, one
-/// lost message could stop the loop for ever.
+/// If no message arrives for this time, a closed loop stops waiting and sends new messages.
+/// Without this rule, one lost message could stop the loop for ever.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// The sending part of a connection.
 pub(super) struct Sender {
-    /// This sender's place in the order of all senders.
+    /// This sender's place in the order in which all senders take turns, from 0.
     pub(super) turn: usize,
     /// The number of the next message.
     pub(super) next: u64,
-    /// No message below this number is in flight: each has arrived or counts as lost.
+    /// Messages below this number do not count as in flight. They have arrived, or they are lost
+    /// or late.
     arrived: u64,
     /// The value of `arrived` at the last check.
     checked: u64,
@@ -42,7 +43,7 @@ impl Sender {
 
     /// Returns the time at which the next message should leave, if it may leave now.
     pub(super) fn due(&self, run: &Run, now: u64) -> Option<u64> {
-        // After the end, send nothing, not even a message that was due earlier.
+        // After the end of the measurement, send no message, even if it was due earlier.
         if now >= run.span().end {
             return None;
         }
@@ -55,18 +56,18 @@ impl Sender {
         }
     }
 
-    /// Notes that all messages below this number have arrived.
+    /// Stops counting the messages below this number as in flight.
     pub(super) fn arrived(&mut self, number: u64) {
         self.arrived = self.arrived.max(number);
     }
 
-    /// Whether a message of this sender is in flight.
+    /// Whether a message of this sender counts as in flight.
     pub(super) fn is_waiting(&self) -> bool {
         self.arrived < self.next
     }
 
-    /// Waits for the next check. If no message has arrived since the last check, all messages in
-    /// flight count as lost. Cancel-safe.
+    /// Waits for the next check. If no message has arrived since the last check, no message of
+    /// this sender counts as in flight any more. Cancel-safe.
     pub(super) async fn check(&mut self) {
         self.checks.tick().await;
         if self.arrived == self.checked {

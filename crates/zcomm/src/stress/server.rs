@@ -1,8 +1,9 @@
 //! Measures the server's process, if it runs on this machine: its memory and its CPU time.
 //!
-//! A latency says little about the cost of a message. So the process that listens at the address
-//! is measured: its memory before the connections, with all connections, and at the peak, and
-//! its CPU time during the measurement. The kernel's memory for sockets is not included.
+//! A latency does not show how much CPU time and memory a message costs. So the tool measures the
+//! process that listens at the server's address. The memory is measured before the connections,
+//! with all connections, and at the peak. The CPU time is measured during the measurement. The
+//! kernel's memory for sockets is not included.
 
 use std::net::SocketAddr;
 
@@ -32,7 +33,7 @@ impl Server {
             let ip = process.address.ip();
             ip.is_unspecified() || addresses.iter().any(|address| address.ip() == ip)
         });
-        // A process that listens at two addresses is in the list twice.
+        // Remove copies, because a process that listens at two addresses is in the list twice.
         processes.dedup_by_key(|process| process.pid);
         let names = processes.iter();
         let names: Vec<_> = names
@@ -49,8 +50,8 @@ impl Server {
         })
     }
 
-    /// Reads the current memory and CPU time. Call this often, because the peak is the largest
-    /// value that was read.
+    /// Reads the server's current memory and CPU time. Call this often, because the peak is the
+    /// largest memory that was read.
     pub(super) fn look(&mut self) -> Usage {
         let usage = self.watched.usage();
         self.peak = self.peak.max(usage.memory);

@@ -1,18 +1,21 @@
 //! The results of a measurement: counts and histograms.
 //!
-//! An average hides slow messages, so latencies are stored in histograms (HdrHistogram: three
-//! digits, any range, a few nanoseconds to record). Each thread has its own tally and needs no
-//! lock. At the end the tallies are added up. An average of percentiles would mean nothing.
+//! An average hides slow messages, so latencies are stored in histograms. An HdrHistogram stores
+//! values of any size with three exact digits. It records a value in a few nanoseconds.
 //!
-//! There are two ways to count. *Throughput* counts every message that arrived during the
-//! measurement. *Loss and latency* count the messages that should have left during the
-//! measurement, even if they come back later.
+//! Each thread has its own tally, so the threads need no lock. At the end, the tallies are added
+//! up, because an average of the threads' percentiles would mean nothing.
+//!
+//! There are two ways to count. *Throughput* counts every message that was sent or arrived during
+//! the measurement. *Loss and latency* count the messages that should have left during the
+//! measurement, even if these messages come back after it.
 
 use hdrhistogram::{Counter, Histogram};
 
 use super::{failures::Failures, span::Span};
 
-/// The number of digits that a latency has: in total, and in each point of the timeline.
+/// The number of exact digits of a latency: in the whole measurement, and in one point of the
+/// timeline.
 const DIGITS: u8 = 3;
 const POINT_DIGITS: u8 = 2;
 
@@ -31,19 +34,19 @@ fn histogram<T: Counter>(digits: u8) -> Histogram<T> {
 /// One point of the timeline.
 pub(super) struct Point {
     pub(super) sent: u64,
-    /// One latency for each message that arrived. The unit is microseconds, and only two digits
-    /// are stored, because there are many points.
+    /// One latency for each message that arrived (microseconds). Only two digits are stored,
+    /// because there are many points.
     pub(super) latency: Histogram<u32>,
 }
 
-/// The results of one thread. At the end, the results of all threads.
+/// The results of one thread. At the end of the run, the results of all threads.
 pub(super) struct Tally {
     /// The time that each connection took to open.
     pub(super) handshakes: Latencies,
-    /// How long each message of the measurement took: from when it should have left until it was
-    /// back. In a fan-out, one value for each subscriber.
+    /// The time from when each message of the measurement should have left until it was back. In
+    /// a fan-out, a message has one value for each subscriber.
     pub(super) latency: Latencies,
-    /// How late each message of the measurement left, compared with when it should have left.
+    /// The time from when each message of the measurement should have left until it left.
     pub(super) lag: Latencies,
     pub(super) points: Vec<Point>,
     /// Messages that came twice, or came after a message that was sent later.
@@ -136,14 +139,14 @@ impl Tally {
     }
 }
 
-/// Records a value.
+/// Records a value in a histogram.
 pub(super) fn record<T: Counter>(to: &mut Histogram<T>, value: u64) {
-    // This fails only for a histogram with a fixed size.
+    // `record` fails only for a histogram with a fixed size, and these histograms grow.
     to.record(value).ok();
 }
 
 fn add<T: Counter>(to: &mut Histogram<T>, from: &Histogram<T>) {
-    // This fails only for a histogram with a fixed size.
+    // `add` fails only for a histogram with a fixed size, and these histograms grow.
     to.add(from).ok();
 }
 
@@ -161,13 +164,15 @@ mod tests {
     #[test]
     fn a_message_of_the_warm_up_counts_for_throughput_and_a_late_one_for_latency() {
         let mut tally = Tally::new();
-        // Sent in the warm-up, back in the measurement: counts for throughput, not for latency.
+        // This message is sent in the warm-up and comes back in the measurement. So it counts
+        // for throughput, not for latency.
         tally.sent(SPAN, SECOND - 1, SECOND - 1, 64);
         tally.received(SPAN, SECOND - 1, SECOND + 1, 64);
         assert_eq!((tally.lag.len(), tally.latency.len()), (0, 0));
         let counts = |point: &Point| (point.sent, point.latency.len());
         assert_eq!(counts(&tally.points[0]), (0, 1));
-        // Sent in the measurement, back after it: counts for latency, not for throughput.
+        // This message is sent in the measurement and comes back after it. So the message
+        // counts for latency, but its arrival does not count for throughput.
         tally.sent(SPAN, 3 * SECOND - 1, 3 * SECOND - 1, 64);
         tally.received(SPAN, 3 * SECOND - 1, 3 * SECOND + 5, 64);
         assert_eq!((tally.lag.len(), tally.latency.len()), (1, 1));

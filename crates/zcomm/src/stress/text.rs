@@ -11,7 +11,7 @@ use crate::shared::text::{counted, wrapped};
 const COLUMNS: usize = 80;
 const LABEL: usize = 13;
 
-/// A label and its text. A text without a label belongs to the row above.
+/// A label and its text. If the label is empty, the text belongs to the row above.
 pub(super) type Row = (&'static str, String);
 
 impl Report {

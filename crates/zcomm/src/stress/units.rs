@@ -2,7 +2,7 @@
 
 use indicatif::HumanCount;
 
-/// Writes nanoseconds in a suitable unit; writes `-` for zero.
+/// Writes nanoseconds in a suitable unit. For zero, writes `-`.
 pub(super) fn duration(nanoseconds: u64) -> String {
     let value = nanoseconds as f64;
     match nanoseconds {

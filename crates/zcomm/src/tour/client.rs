@@ -1,7 +1,8 @@
 //! The connection of one person, and the messages that are not shown yet.
 //!
-//! The order of messages from different logs is not fixed: an ack may arrive before its message
-//! or after it. So a client that waits for one message keeps the other messages that arrive.
+//! The server reads messages from several logs, so their order is not fixed. For example, an ack
+//! may arrive before or after the message that it confirms. So a client that waits for one
+//! message keeps the other messages that arrive.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -9,7 +10,8 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use zcomm_core::{ClientSocket, ConnectOptions, End, Error, Message, Result};
 
-/// The largest number of messages that are kept. For a newer one, the oldest is dropped.
+/// The largest number of messages that a client keeps. When one more message arrives, the oldest
+/// message is dropped.
 const KEPT: usize = 1000;
 /// The longest wait for a message.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,10 +42,10 @@ impl Incoming {
 
 /// Why a message was not received.
 pub(super) enum Missed {
-    /// The message did not arrive in time. Contains the newest message of the same type. If
-    /// there is none, contains the newest message.
+    /// The message did not arrive in time. Contains the newest kept message of the same type. If
+    /// no message has this type, contains the newest kept message.
     Late(Option<Incoming>),
-    /// The server sent this error message.
+    /// The server sent this error message instead.
     Refused(String),
     /// The connection ended.
     Ended(String),
@@ -65,11 +67,12 @@ impl Client {
         })
     }
 
-    /// Finds the message that has the expected fields, and returns its text. First looks at
-    /// the kept messages, then waits for new ones.
+    /// Finds the message that has the expected fields, and returns its text. First searches the
+    /// kept messages, then waits for new messages.
     pub(super) async fn receive(&mut self, expected: &Value) -> Result<String, Missed> {
         let until = Instant::now() + PATIENCE;
-        // After an error that the story does not expect, the message will not arrive.
+        // An error that the story does not expect ends the wait, because the expected message
+        // will not arrive after it.
         let ends = |message: &Incoming| message.has(expected) || message.value["type"] == "error";
         let mut found = self.received.iter().position(ends);
         loop {
@@ -83,7 +86,7 @@ impl Client {
                 Ok(None) => return Err(Missed::Ended(self.end())),
                 Err(_) => return Err(self.late(expected)),
             }
-            // Only the newest message has not been checked.
+            // Check only the newest message, because all older messages have been checked.
             let newest = self.received.len().checked_sub(1);
             found = newest.filter(|index| ends(&self.received[*index]));
         }
@@ -94,7 +97,7 @@ impl Client {
         self.received.clear();
     }
 
-    /// Receives and keeps messages. While it runs, pings are answered. Never returns.
+    /// Receives and keeps messages, and answers the server's pings. Never returns.
     pub(super) async fn listen(&mut self) {
         while let Some(message) = self.socket.recv().await {
             self.keep(message);
@@ -102,14 +105,15 @@ impl Client {
         std::future::pending().await
     }
 
-    /// Waits until the server closes the connection. Returns `None` after [`PATIENCE`].
+    /// Waits until the server closes the connection. Returns `None` if the connection is still
+    /// open after [`PATIENCE`].
     pub(super) async fn closed(&mut self) -> Option<&End> {
         let closed = async { while self.socket.recv().await.is_some() {} };
         timeout_at(Instant::now() + PATIENCE, closed).await.ok()?;
         self.socket.end()
     }
 
-    /// Closes the connection. Returns the server's code and reason.
+    /// Closes the connection. Returns the code and reason of the server's Close frame.
     pub(super) async fn close(&mut self) -> Result<String> {
         let why = self.socket.close(1000, "").await?;
         Ok(why.to_string())

@@ -1,14 +1,15 @@
-//! `zcomm demo`: shows the chat, step by step.
+//! `zcomm demo`: shows the messages of `chat_app`, step by step.
 //!
 //! Two people, Ada and Ben, send every message that a client of `chat_app` can send. They
-//! receive every message that the server can send. Each message is shown as it is sent, with a
-//! note at the end of the step.
+//! receive every message that the server can send. Each message is shown as it is sent. Each
+//! step ends with a note.
 //!
-//! The story is data: `story` contains it, and `script` defines its parts. `play` runs the
-//! story over the connections of Ada and Ben (`client`). The story lists the messages that
-//! must arrive, so the tour also tests the server: if one is missing, the exit code is 1.
+//! The story is data: `story` contains the steps, and `script` defines the parts of a step.
+//! `play` runs the story over the connections of Ada and Ben (`client`). The story lists the
+//! messages that must arrive, so the tour also tests the server. If a listed message does not
+//! arrive, the exit code is 1.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod client;
 mod own_server;
 mod script;

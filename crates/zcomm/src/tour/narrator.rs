@@ -1,7 +1,8 @@
 //! Prints the tour: the steps, and each message with an arrow.
 //!
-//! A message may come from any server, so each control character is replaced by a picture, and
-//! each secret by `***`. A long message is not cut, so that a learner can copy it.
+//! A message may come from any server, so each control character is replaced by a picture. Each
+//! secret is replaced by `***`, so that the screen does not show it. A long message is not cut,
+//! so that a learner can copy the whole message.
 
 use std::{
     fmt::Display,
@@ -64,7 +65,7 @@ impl Narrator {
         self.print(format_args!("{FAINT}       ({what}){FAINT:#}"))
     }
 
-    /// Waits for Enter, if the tour has pauses. After the end of stdin, it has no more pauses.
+    /// Waits for Enter, if the tour has pauses. After the end of stdin, the tour has no pauses.
     pub(super) async fn pause(&mut self) -> io::Result<()> {
         let Some(enter) = &mut self.enter else {
             return Ok(());

@@ -1,8 +1,9 @@
-//! The tour's own chat server: the chat of `chat_app`, in this process.
+//! The tour's own chat server. It runs the chat of `chat_app` in this process.
 //!
-//! It listens on a free port of this machine, and clients need a random token. Two settings
-//! differ from `chat_app`. The server sends a heartbeat each second, so that the tour does not
-//! wait 20 seconds for one. There is no rate limit, because one step sends very fast.
+//! The server listens on a free port of this machine, and clients need a random token. Two
+//! settings differ from `chat_app`: the heartbeat and the rate limit. The server sends a
+//! heartbeat each second, so that the tour does not wait 20 seconds for a heartbeat. The server
+//! has no rate limit, because one step of the tour sends very fast.
 
 use std::{future::pending, time::Duration};
 
@@ -26,7 +27,8 @@ pub(super) async fn start() -> Result<ConnectOptions> {
     };
     let chat = Chat::new(&config)?;
     let server = Server::bind(config).await?.gap_words(chat.gap_words());
-    // For ws:// no certificate is checked, so any authority is enough here.
+    // The options need a certificate authority. A ws:// connection does not use it, so any
+    // authority is enough.
     let trust = Trust::only(&DevelopmentCa::new(&[])?)?;
     let options = ConnectOptions {
         token: Some(text),
@@ -37,7 +39,8 @@ pub(super) async fn start() -> Result<ConnectOptions> {
     Ok(options)
 }
 
-/// Serves one client. The tour sends only text. `chat_app` also handles binary messages.
+/// Serves one client. Handles only text messages, because the tour sends only text. `chat_app`
+/// also handles binary messages.
 async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
     let Some(mut person) = chat.welcome(&mut connection).await? else {
         return Ok(());

@@ -1,7 +1,8 @@
-//! Plays the story: runs each act, prints it, and stops if an expected message is missing.
+//! Plays the story: runs and prints each act. Stops if an expected message does not arrive.
 //!
 //! Each wait for a message has a time limit. While the tour waits for Enter, the connections
-//! still receive and answer pings. Otherwise the server would close them.
+//! still receive messages and answer pings. Without these answers, the server would close the
+//! connections.
 
 use std::{future::pending, io, time::Duration};
 
@@ -182,9 +183,9 @@ impl Play {
         Ok(())
     }
 
-    /// Fills a log faster than the server can send it. The tour's own server runs in the same
-    /// thread, so it runs only when this task waits. Tokio makes a task wait if it has worked
-    /// for long without a pause; `unconstrained` turns this off.
+    /// Fills a log faster than the server can send its messages. The tour's own server runs in
+    /// this thread, so the server runs only when this task waits. Tokio makes a task wait after
+    /// long work without a pause. `unconstrained` turns this rule off for this task.
     async fn floods(&mut self, person: Person, times: usize) -> Result<(), Stopped> {
         let name = person.name();
         let [join, leave] = ["join", "leave"].map(|kind| {
@@ -205,7 +206,7 @@ impl Play {
             client.send(r#"{"type":"ping","id":"last"}"#).await
         })
         .await?;
-        // Wait for the last reply, then drop all replies: they would fill the screen.
+        // Wait for the last reply. Then drop all replies, because they would fill the screen.
         let last = json!({"type": "pong", "id": "last"});
         let reply = client.receive(&last).await;
         client.forget();
@@ -286,8 +287,8 @@ impl Play {
         self.seat(person).as_mut().ok_or(Error::Closed)
     }
 
-    /// Adds the step's number and title to an error. The error may quote the server, so it is
-    /// made safe for a terminal.
+    /// Adds the step's number and title to an error. The error may contain text from the server,
+    /// so this text is made safe for a terminal.
     fn in_step(&self, number: usize, step: &Step, stopped: Stopped) -> Stopped {
         let Stopped::Wrong { what, help } = stopped else {
             return stopped;

@@ -26,26 +26,26 @@ pub(super) struct Step {
 }
 
 pub(super) enum Act {
-    /// Connects with this query.
+    /// The person connects. This query is in the address.
     Connects(Person, &'static str),
-    /// Connects a second time with this query. The first connection stays open.
+    /// The person connects a second time with this query. The first connection stays open.
     ConnectsAgain(Person, &'static str),
-    /// Sends this text.
+    /// The person sends this text.
     Sends(Person, &'static str),
-    /// Receives a message that has these fields.
+    /// The person receives a message that has these fields (a JSON object).
     Receives(Person, &'static str),
-    /// Shows the time from the last sent message to the last received message.
+    /// The tour shows the time from the last sent message to the last received message.
     RoundTrip,
-    /// If the tour uses another server, skips the rest of this step.
+    /// The tour skips the rest of this step if it does not use its own server.
     OwnServerOnly,
-    /// Joins and leaves the room this many times, without a pause.
+    /// The person joins and leaves the room this many times, without a pause.
     Floods(Person, usize),
-    /// The connection breaks, without a Close frame.
+    /// The person's connection breaks, without a Close frame.
     Breaks(Person),
-    /// The server closes the first of two connections with this code.
+    /// The server closes the person's first connection with this close code.
     Replaced(Person, u16),
     /// The server refuses a client without a token.
     RefusesEve,
-    /// Closes the connection.
+    /// The person closes the connection.
     Closes(Person),
 }

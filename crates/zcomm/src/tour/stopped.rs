@@ -1,7 +1,7 @@
 //! The reasons why a tour ends early.
 //!
-//! A learner reads the error. Its first line says who waited for which message, and what
-//! arrived instead. Its second line says what to do.
+//! Each error has two lines for the learner. The first line says who waited for which message,
+//! and what arrived instead. The second line says what to do.
 
 use std::{io, process::ExitCode};
 
@@ -21,7 +21,7 @@ pub(super) enum Stopped {
     Error(Error),
     /// The server did not do what the story expects.
     Wrong { what: String, help: &'static str },
-    /// Stdout is closed.
+    /// Stdout is closed, so the tour cannot print any more. This is not an error.
     Unread,
 }
 
@@ -63,7 +63,7 @@ impl Stopped {
         Stopped::wrong(format!("{name} waits for {wanted}, {what}"), ITS_LOG)
     }
 
-    /// Prints two lines on stderr. Returns the exit code.
+    /// Prints the error and its help on stderr, if there is an error. Returns the exit code.
     pub(super) fn report(&self) -> ExitCode {
         match self {
             Stopped::Error(error) => report(error),

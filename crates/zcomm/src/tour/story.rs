@@ -1,10 +1,11 @@
 //! The story: what each person sends, and which messages must arrive.
 //!
-//! Words that begin with `$` are replaced: `$room`, and the values of earlier messages
-//! (`$ada`, `$ben`, `$epoch`, `$seen`, `$session`, `$direct`, `$broadcast`). A received message
-//! must have the fields that are written here. It may have more fields.
+//! Words that begin with `$` are replaced by values. `$room` is the room's random name. The other
+//! values are from earlier messages (`$ada`, `$ben`, `$epoch`, `$seen`, `$session`, `$direct`,
+//! `$broadcast`). A received message must have the fields that the story lists. The message may
+//! have more fields.
 //!
-//! Each type of message in the chat needs a step here. If one is missing, a test fails.
+//! Each type of message in the chat needs a step here. If a type has no step, a test fails.
 
 use super::script::{
     Act::{

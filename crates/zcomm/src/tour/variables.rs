@@ -1,7 +1,8 @@
 //! Values that a message contains and a later message needs. A chat page keeps the same values.
 //!
-//! They are the names of the people, the session, the epoch of the room, and the position in
-//! each log. In the story, `$name` stands for the value with this name.
+//! The values are the names of the people, the session, the epoch of the room, and the position
+//! in each log. The epoch is the name of this run of the room. In the story, a word such as
+//! `$epoch` is replaced by the value with this name.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,8 @@ const MAX_SESSION: usize = 128;
 pub(super) struct Variables(BTreeMap<&'static str, String>);
 
 impl Variables {
-    /// Returns the first values: a random name for the room, and position 0 in each log.
+    /// Returns the values at the start of the tour: a random name for the room, and position 0 in
+    /// each log.
     pub(super) fn new() -> Result<Variables> {
         let (_, random) = Token::random()?;
         let room = format!("tour-{}", &random[..8]);
@@ -63,8 +65,8 @@ impl Variables {
         })
     }
 
-    /// Replaces each `$name` in a query by its value. The values are not escaped: they are
-    /// positions, or a session that `learn` has checked.
+    /// Replaces each `$name` in a query by its value. The values are not escaped, because each
+    /// value is a position, or a session that `learn` has checked.
     pub(super) fn query(&self, text: &str) -> String {
         self.filled(text, str::to_owned)
     }

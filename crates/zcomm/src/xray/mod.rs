@@ -2,12 +2,14 @@
 //!
 //! The option `--xray` of a lesson shows only the connections of this lesson. This proxy works
 //! between any client and any server, such as a browser and a service on the internet. It shows
-//! the same facts: each frame bit by bit, the hash that proves the handshake, the broken rules.
+//! the same facts as `--xray`: each frame bit by bit, the hash that proves the handshake, and the
+//! broken rules of the protocol.
 //!
-//! Without a proxy, you could capture packets and decrypt them with TLS keys, which a browser
-//! can write to a file (`SSLKEYLOGFILE`). The proxy shows the same and needs no special rights.
+//! Without a proxy, you could capture packets, and decrypt the packets with TLS keys. A browser
+//! can write these keys to a file (`SSLKEYLOGFILE`). The proxy shows the same data, and does not
+//! need special rights on this machine.
 
-// Each file uses only files listed before it. Blank lines stop rustfmt from sorting.
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod page;
 mod recording;
 
@@ -104,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 /// Runs the proxy until Ctrl-C.
 async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let shutdown = shutdown_signal();
-    // Without `--replay`, the command line must contain an address.
+    // The address is never missing here, because clap requires it without `--replay`.
     let url = arguments.url.as_deref().unwrap_or_default();
     let options = ConnectOptions::new(url, &trust(arguments.ca.as_deref())?);
     let proxy = Proxy::bind(arguments.listen, options).await?;
@@ -162,7 +164,7 @@ fn note_end(complete: bool) {
     }
 }
 
-/// Prints a recording exactly as the proxy printed it.
+/// Prints the events of a recording exactly as the proxy printed these events.
 fn print(file: &Path, json: bool) -> Result<ExitCode, Failure> {
     let mut out = io::BufWriter::new(anstream::stdout().lock());
     let complete = replay::replay(file, |seen| {
@@ -173,7 +175,7 @@ fn print(file: &Path, json: bool) -> Result<ExitCode, Failure> {
         Ok(out.write_all(text.as_bytes())?)
     });
     match out.flush() {
-        // The reader has closed the pipe, because it needs no more output.
+        // This is not an error: the next program has closed the pipe, and needs no more output.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         flushed => flushed?,
     }
@@ -207,7 +209,8 @@ impl Carry for Watch {
     }
 }
 
-/// Shows and records the bytes of one connection. Dropping this value records the end.
+/// Shows and records the bytes of one connection. When this value is dropped, the end of the
+/// connection is shown and recorded.
 struct Watched {
     tap: Tap,
     recorder: Option<Recorder>,

@@ -1,9 +1,10 @@
 //! `--page`: shows the events in a browser while they happen.
 //!
-//! A small server on this machine appends each event to a hub. A page that opens later gets all
-//! events that are still in the hub. Messages may be secret, so the page must send a token that
-//! is made for this run. The link contains the token after `#`. A browser does not send this
-//! part of a link to a server.
+//! A small server on this machine appends each event to a hub, which stores the newest events. A
+//! page that opens later gets all events that are still in the hub.
+//!
+//! Messages may be secret, so the page must send a token that is made for this run. The link
+//! contains the token after `#`, because a browser does not send this part of a link to a server.
 
 use demos::XRAY_PAGE;
 use zcomm_core::{
@@ -11,17 +12,17 @@ use zcomm_core::{
     xray::{Event, gap},
 };
 
-/// The number and size of the events that a later page can still read.
+/// The limits of the hub. A page that opens later can only read events that are in the hub.
 const LIMITS: HubLimits = HubLimits {
     entries: 2_000,
     bytes: 16 * 1024 * 1024,
     // The longest event describes an HTTP head of 16 KiB in which every line is a header.
     message_bytes: 1024 * 1024,
 };
-/// The largest number of open pages.
+/// The largest number of pages that are open at the same time.
 const MAX_PAGES: usize = 10;
 
-/// The server of the page. It ends with the async runtime.
+/// The server of the page. The server ends when the async runtime ends.
 pub(super) struct Screen {
     hub: Hub,
     /// The address to open in a browser.
@@ -51,12 +52,13 @@ impl Screen {
 
     /// Sends an event to all pages.
     pub(super) fn show(&self, seen: &Event) {
-        // The hub rejects messages above its size limit, but no event is so long.
+        // `broadcast` fails only above the hub's size limit, but every event is smaller.
         self.hub.broadcast(seen.to_json()).ok();
     }
 }
 
-/// Sends all events to a page, from the oldest in the hub. Ignores messages from the page.
+/// Sends all events to a page, beginning with the oldest event in the hub. Ignores messages from
+/// the page.
 async fn send_events(hub: Hub, mut connection: Connection) -> Result<()> {
     connection.subscribe(&hub, 0);
     while connection.recv().await.is_some() {}

@@ -1,8 +1,8 @@
 //! A recording: a file with the bytes of all connections, which `--replay` shows again.
 //!
 //! Each line is a JSON object. The first line names the format. The other lines are events in
-//! their order. `ns` is the time in nanoseconds since the start, and `conn` is the number of the
-//! connection:
+//! their order. `ns` is the time in nanoseconds since the proxy's start, and `conn` is the number
+//! of the connection:
 //!
 //! ```json
 //! {"format":"zcomm-recording","version":1}
@@ -12,10 +12,10 @@
 //! {"what":"full"}
 //! ```
 //!
-//! A recording contains raw bytes, so a later X-ray can show more of an old recording. It does
-//! not contain what the X-ray hides: stars replace the secrets of a handshake, and the body of an
-//! HTTP message is left out (`untold` is its number of bytes). WebSocket messages are recorded,
-//! so only the file's owner can read the file.
+//! A recording contains raw bytes, so a later version of the X-ray can show more facts about an
+//! old recording. A recording does not contain the data that the X-ray hides. Stars replace the
+//! secrets of a handshake. The body of an HTTP message is left out, and `untold` is the number of
+//! bytes left out. WebSocket messages are recorded, so only the file's owner can read the file.
 
 use std::{
     fs::{File, OpenOptions},
@@ -66,7 +66,8 @@ pub(super) enum Record {
         ns: u64,
         conn: u64,
     },
-    /// The recording has reached its size limit, or a write has failed. More bytes passed.
+    /// The recording ends early, because it has reached its size limit or a write has failed. All
+    /// later bytes are not recorded.
     Full,
 }
 
@@ -77,7 +78,7 @@ pub(super) struct Recording(Arc<Mutex<Writer>>);
 struct Writer {
     /// `None` once the recording is full or a write has failed.
     file: Option<File>,
-    /// The space left (bytes).
+    /// The space that is left until the size limit (bytes).
     left: u64,
 }
 
@@ -85,7 +86,7 @@ impl Recording {
     /// Creates a file of at most `max_bytes` that only its owner can read.
     pub(super) fn begin(path: &Path, max_bytes: u64) -> Result<Recording, Failure> {
         let mut options = OpenOptions::new();
-        // Never write to an existing file: it may be a link, or readable by all users.
+        // Never write to an existing file: the file may be a link, or all users may read it.
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -111,7 +112,7 @@ impl Recording {
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let writer = &mut *writer;
         let Some(file) = &mut writer.file else { return };
-        // This fails only for a map with keys that are not text, and a line contains no map.
+        // `to_string` fails only for a map with keys that are not text. A line contains no map.
         let text = serde_json::to_string(line).unwrap_or_default() + "\n";
         let why = match writer.left.checked_sub(text.len() as u64) {
             None => "it has reached --max-bytes".to_owned(),
@@ -122,7 +123,7 @@ impl Recording {
         };
         if let Some(mut file) = writer.file.take() {
             let full = serde_json::to_string(&Record::Full).unwrap_or_default();
-            // If the disk is full, this write fails as well.
+            // Ignore an error: if the disk is full, this write fails as well.
             file.write_all((full + "\n").as_bytes()).ok();
         }
         writeln!(io::stderr(), "the recording ends here: {why}").ok();
@@ -171,7 +172,8 @@ impl Recorder {
     }
 }
 
-/// Returns a function that records the bytes that are left after hiding secrets.
+/// Returns a function that records bytes. The decoder hides the secrets before it calls this
+/// function.
 fn keeper(recording: &Recording, time: Duration, conn: u64) -> impl FnMut(Direction, &[u8], u64) {
     move |from, bytes, untold| {
         if bytes.is_empty() && untold == 0 {

@@ -1,9 +1,10 @@
 //! Shows a recording again, with the decoder that the proxy uses.
 //!
-//! The file may come from a stranger, so the replay does not trust it. The length of a line and
-//! the number of connections are limited, and decoded text cannot control a terminal. The first
-//! invalid line ends the replay, and the error contains the line's number. After a missing line,
-//! the replay would not know where the next frame starts, and would show the rest wrongly.
+//! The file may come from a stranger, so the replay does not trust the file. The length of a line
+//! and the number of connections are limited. Decoded text cannot control a terminal.
+//!
+//! The first invalid line ends the replay, and the error contains the line's number. After an
+//! invalid line, the replay cannot find the start of the next frame, and would show wrong frames.
 
 use std::{
     collections::HashMap,
@@ -19,15 +20,17 @@ use zcomm_core::xray::{Decoder, Event};
 use super::recording::{Format, Record};
 use crate::shared::failure::Failure;
 
-/// The longest line (bytes). A read of 16 KiB is shorter, even as base64.
+/// The longest line of a recording (bytes). The proxy reads at most 16 KiB at once, so its lines
+/// are shorter, even as base64.
 const MAX_LINE: u64 = 64 * 1024;
-/// The largest number of bytes that one line may leave out.
+/// The largest number of bytes that one line may leave out (`untold`).
 const MAX_UNTOLD: u64 = 64 * 1024;
-/// The largest number of connections at a time, as in the proxy.
+/// The largest number of connections at a time. The proxy has the same limit.
 const MAX_OPEN: usize = 1_000;
 const HOW_TO_RECORD: &str = "zcomm xray URL --record FILE makes a recording";
 
-/// Shows each event of a recording. Returns `false` if the recording was full before the end.
+/// Shows each event of a recording. Returns `false` if the recording ends early, because it was
+/// full.
 pub(super) fn replay(
     path: &Path,
     mut show: impl FnMut(&Event) -> Result<(), Failure>,
@@ -39,7 +42,7 @@ pub(super) fn replay(
     let mut replay = Replay::default();
     for number in 1_u64.. {
         let mut line = Vec::new();
-        // Opening a folder may succeed, but reading it fails.
+        // Reading may fail even if opening was possible: for example, if the path is a folder.
         let read = (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line);
         read.map_err(unreadable)?;
         let events = match (line.pop(), number) {
@@ -86,9 +89,9 @@ struct Replay {
 }
 
 impl Replay {
-    /// Returns the events of one line, or what is wrong with the line.
+    /// Returns the events of one line, or an error that says what is wrong with the line.
     fn read(&mut self, line: &[u8]) -> Result<Vec<Event>, String> {
-        // The error contains the column, but no text of the line: the text may be dangerous.
+        // The error contains only the column, because the line's text could control a terminal.
         let record = serde_json::from_slice(line).map_err(|error| {
             let column = error.column();
             format!("not a line of a recording, from column {column}")
@@ -144,7 +147,8 @@ impl Replay {
     }
 }
 
-/// Returns the recorded bytes, then a zero for each byte left out. Zeros are never shown.
+/// Returns the recorded bytes, then a zero for each byte that was left out. The X-ray does not
+/// show these zeros.
 fn decode(base64: &str, untold: u64) -> Result<Vec<u8>, String> {
     let decoded = BASE64.decode(base64.as_bytes());
     let mut bytes = decoded.map_err(|_| "the bytes are not base64")?;
