@@ -92,6 +92,8 @@ mod tests {
         positions.begin("*", "a", 60);
         assert!(positions.advance("*", "a", 41), "the same log goes on");
         positions.begin("*", "b", 5);
+        let position = positions.position("*").unwrap();
+        assert_eq!((position.epoch.as_str(), position.seq), ("b", 0));
         assert!(positions.advance("*", "b", 1));
     }
 }
