@@ -310,6 +310,23 @@ async fn r12_a_client_that_never_reads_again_is_dropped_2_s_later() {
     .await;
 }
 
+/// A handler that works for a long time after `flush` keeps no message back.
+#[tokio::test]
+async fn r12_after_a_flush_the_client_has_every_message() {
+    let busy = |mut connection: Connection| async move {
+        connection.recv().await;
+        connection.send("first").await?;
+        connection.send("second").await?;
+        connection.flush().await?;
+        std::future::pending().await
+    };
+    let server = serve(Config::default(), busy).await;
+    let mut client = Client::connect(server.url()).await;
+    client.say("go").await;
+    assert_eq!(client.hear_text().await, "first");
+    assert_eq!(client.hear_text().await, "second");
+}
+
 #[tokio::test(start_paused = true)]
 async fn r13_a_byte_a_second_is_not_reading() {
     survives_with(Config::default(), streams, async |server| {
