@@ -30,7 +30,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> ExitCode {
-//!     program(serve()).await
+//!     program("Sends each message back.", serve()).await
 //! }
 //!
 //! async fn serve() -> Result<()> {
@@ -99,7 +99,10 @@ pub use client::{
 };
 pub use clients::registry::{ClientId, ClientInfo, Clients};
 pub use connection::handle::Connection;
-pub use error::{Error, Result, connect::ConnectError};
+pub use error::{
+    Error, Result,
+    connect::{ConnectError, Exchange},
+};
 pub use http::page::{Asset, Page};
 pub use hub::{
     cursor::{Cursor, Delivery},
@@ -108,6 +111,7 @@ pub use hub::{
 pub use metrics::figure::{Figure, FigureKind};
 pub use program::{
     exit::{program, report},
+    help::{first_comment, settings_list},
     shutdown::shutdown_signal,
 };
 pub use protocol::{
@@ -126,6 +130,7 @@ pub use settings::{
 };
 pub use text::{
     names::{MAX_NAME, NAME_RULE, folded, name},
+    secrets::{may_be_secret, shown_path},
     writer::{BackgroundWriter, WriterStep},
 };
 pub use tls::{

@@ -9,25 +9,27 @@ pub mod gallery;
 use std::path::PathBuf;
 
 use clap::Parser;
-use tracing::info;
+use tracing::{info, warn};
 use zcomm_core::{
     Certificate, Config, ConnectOptions, Connection, DevelopmentCa, Identity, LOOPBACK_NAMES,
-    PemError, Result, Server, Trust, xray::Xray,
+    PemError, Result, Server, Trust, first_comment, settings_list, xray::Xray,
 };
 
-use crate::pages::SECURE_PAGE;
+use crate::{command_line, pages::SECURE_PAGE};
 
 /// Lesson 3: a WebSocket over TLS.
 #[derive(Parser)]
 #[command(
     version,
+    long_about = first_comment(include_str!("../bin/3_websocket_secure.rs")),
+    after_long_help = settings_list(),
     after_help = "Without a URL, the lesson starts its own server, connects to it, shows connections that must fail, and keeps serving."
 )]
 pub struct Arguments {
     /// The address to connect to, e.g. wss://zolo.media/ws
     pub url: Option<String>,
 
-    /// Also trust the certificate authority in this file
+    /// Also trust the certificates in this file: an authority, or one server's own
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
@@ -46,15 +48,15 @@ impl Arguments {
     /// Reads the command line. Exits if the command line is wrong or asks for help.
     #[must_use]
     pub fn read() -> Arguments {
-        Arguments::parse()
+        command_line()
     }
 
     /// Returns the options to connect to `url`. The client trusts the authorities of this
     /// computer and those in the file of `--ca`.
     ///
     /// # Errors
-    /// When the file contains a certificate that is not an authority, when this computer has no
-    /// list of authorities, or when a setting is wrong.
+    /// When the file contains a certificate that another authority has signed, or when a setting
+    /// is wrong.
     pub fn options(&self, url: &str) -> Result<ConnectOptions> {
         let trust = Trust::platform(&self.authorities()?)?;
         Ok(ConnectOptions {
@@ -68,14 +70,16 @@ impl Arguments {
             return Ok(Vec::new());
         };
         let chain = Certificate::read_all(file)?;
-        match chain.iter().all(Certificate::is_authority) {
-            true => Ok(chain),
-            false => {
-                let reason = "is a server's certificate, not an authority";
-                let help = "name the authority's file: zcomm certs writes it to ca.pem";
-                Err(PemError::new(file, reason).with_help(help).into())
-            }
+        let signed_itself = |one: &Certificate| one.is_authority() || one.subject() == one.issuer();
+        if !chain.iter().all(signed_itself) {
+            let reason = "is a server's certificate, not an authority";
+            let help = "name the authority's file: zcomm certs writes it to ca.pem";
+            return Err(PemError::new(file, reason).with_help(help).into());
         }
+        for caveat in chain.iter().filter_map(Certificate::caveat) {
+            warn!("{caveat}");
+        }
+        Ok(chain)
     }
 }
 

@@ -10,7 +10,7 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
-use crate::{tls::trust::Trust, xray::Xray};
+use crate::{text::secrets::without_secrets, tls::trust::Trust, xray::Xray};
 
 /// How to connect. [`ConnectOptions::new`] sets the defaults.
 #[derive(Clone)]
@@ -26,9 +26,11 @@ pub struct ConnectOptions {
     pub token: Option<String>,
     /// The value of the `Origin` header. A browser sends the origin of its page. Default: none.
     pub origin: Option<String>,
-    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9). Default: none.
+    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9). Each is one word,
+    /// and none is there twice. Default: none.
     pub protocols: Vec<String>,
-    /// More headers: name and value. Default: none.
+    /// More headers: name and value. `Host`, `Origin`, `Authorization` and the headers of the
+    /// handshake replace those that the client would send. Default: none.
     pub headers: Vec<(String, String)>,
     /// The largest message to receive, in bytes. Default: 1 MiB. A larger message ends the
     /// connection with 1009.
@@ -73,12 +75,6 @@ impl ConnectOptions {
     pub fn shown_url(&self) -> &str {
         without_secrets(&self.url)
     }
-}
-
-/// Removes possible secrets: a token after `?` or `#`, and a password before `@`.
-pub(crate) fn without_secrets(url: &str) -> &str {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    shown.rsplit_once('@').map_or(shown, |(_, host)| host)
 }
 
 impl fmt::Debug for ConnectOptions {

@@ -4,6 +4,10 @@
 pub(crate) mod host;
 pub(crate) mod pem;
 
+pub(crate) mod key_kind;
+
+pub(crate) mod formats;
+
 pub(crate) mod certificate;
 
 pub(crate) mod distrust;
@@ -11,5 +15,7 @@ pub(crate) mod error;
 
 pub(crate) mod development_ca;
 pub(crate) mod identity;
+
+pub(crate) mod witness;
 
 pub(crate) mod trust;

@@ -6,6 +6,8 @@
 
 use std::{fmt, time::Duration};
 
+use zcomm_core::may_be_secret;
+
 /// What is wrong with the input, and what to type instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InputError {
@@ -23,6 +25,12 @@ impl InputError {
         }
         InputError { what, help }
     }
+}
+
+/// The user's input, for an error; `***` if it may be a secret. An address with a token stands
+/// among the faults by mistake.
+pub(super) fn shown(text: &str) -> &str {
+    if may_be_secret(text) { "***" } else { text }
 }
 
 /// The longest error text (characters).
@@ -47,7 +55,7 @@ pub(super) fn time(text: &str) -> Result<Duration, InputError> {
     match Duration::try_from_secs_f64(seconds) {
         Ok(time) if time <= LONGEST => Ok(time),
         _ => {
-            let what = format!("{text} is too long");
+            let what = format!("{} is too long", shown(text));
             Err(InputError::new(what, "use at most 60min"))
         }
     }
@@ -64,7 +72,7 @@ impl Rate {
         match (1.0..=1e9).contains(&bytes) {
             true => Ok(Rate(bytes)),
             false => {
-                let what = format!("{text} is out of range");
+                let what = format!("{} is out of range", shown(text));
                 Err(InputError::new(what, "use 1B/s to 1000MB/s"))
             }
         }
@@ -86,18 +94,18 @@ fn scaled(text: &str, units: &[(&str, f64)], help: &str) -> Result<f64, InputErr
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
     let Ok(number) = number.parse::<f64>() else {
-        let what = format!("{text:?} does not begin with a number");
+        let what = format!("{:?} does not begin with a number", shown(text));
         return Err(InputError::new(what, help));
     };
     if let Some((_, factor)) = units.iter().find(|(name, _)| *name == unit) {
         return Ok(number * factor);
     }
     let what = match unit {
-        "" => format!("{text} has no unit"),
+        "" => format!("{} has no unit", shown(text)),
         "b/s" | "kb/s" | "mb/s" | "Mb/s" | "KB/s" | "bps" | "kbps" | "Mbps" => {
             format!("{unit:?} may be bytes or bits")
         }
-        _ => format!("{unit:?} is not a unit"),
+        _ => format!("{:?} is not a unit", shown(unit)),
     };
     Err(InputError::new(what, help))
 }

@@ -6,16 +6,17 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
-use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust};
+use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust, shown_path};
 
 /// Options for the handshake.
 #[derive(Clone, Default, clap::Args)]
 pub(crate) struct Handshake {
-    /// Send this header in the handshake; repeat the option for more headers
+    /// Send this header in the handshake, instead of the one that another option sends;
+    /// repeat the option for more headers
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
 
@@ -23,7 +24,7 @@ pub(crate) struct Handshake {
     #[arg(long)]
     origin: Option<String>,
 
-    /// Offer this subprotocol; repeat the option for more, the preferred one first
+    /// Offer this subprotocol, one word; repeat the option for more, the preferred one first
     #[arg(long = "protocol", value_name = "NAME")]
     protocols: Vec<String>,
 
@@ -35,7 +36,7 @@ pub(crate) struct Handshake {
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
 
-    /// Also trust the certificate authority in this file
+    /// Also trust the certificates in this file: an authority, or one server's own
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
@@ -60,23 +61,32 @@ impl Handshake {
         // most 512 bytes.
         let mut text = String::new();
         let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
-        let token = text.lines().next().unwrap_or_default().trim();
+        let token = text.trim_start_matches('\u{feff}').trim_start();
+        let token = token.split(['\r', '\n']).next().unwrap_or_default().trim();
         let problem = match read {
             Err(error) => error.to_string(),
             Ok(_) if token.is_empty() => "the first line is empty".to_owned(),
             Ok(_) => return Ok(Some(token.to_owned())),
         };
         Err(Error::Ended {
-            what: format!("{}: {problem}", file.display()),
+            what: format!("{}: {problem}", shown_path(file)),
             help: Some("--token-file names a file whose first line is the token"),
         })
     }
 }
 
-/// Returns the authorities that this computer trusts, plus the authorities in this file.
+/// Returns the authorities that this computer trusts, plus the certificates in this file. Prints
+/// what a certificate lacks that is no authority.
 pub(crate) fn trust(ca: Option<&Path>) -> Result<Trust> {
-    let also = ca.map(Certificate::read_all).transpose()?;
-    Ok(Trust::platform(&also.unwrap_or_default())?)
+    let Some(file) = ca else {
+        return Ok(Trust::platform(&[])?);
+    };
+    let also = Certificate::read_all(file)?;
+    for caveat in also.iter().filter_map(Certificate::caveat) {
+        // When stderr is closed, the note is dropped.
+        writeln!(io::stderr(), "note: {}: {caveat}", file.display()).ok();
+    }
+    Ok(Trust::platform(&also)?)
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {

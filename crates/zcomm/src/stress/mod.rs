@@ -47,7 +47,7 @@ mod notes;
 
 use std::{fs, io, path::Path, process::ExitCode, sync::Arc};
 
-use zcomm_core::{ConnectOptions, Error};
+use zcomm_core::{ConnectOptions, Error, shown_path};
 
 pub(crate) use self::arguments::Arguments;
 use self::run::Run;
@@ -117,7 +117,7 @@ async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
 fn written(file: &Path, result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| {
         Failure::new(
-            format!("cannot write {}: {error}", file.display()),
+            format!("cannot write {}: {error}", shown_path(file)),
             "name a file in a folder that exists and is yours",
         )
     })

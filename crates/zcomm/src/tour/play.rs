@@ -246,6 +246,7 @@ impl Play {
             Err(Stopped::Error(Error::Connect(ConnectError::Http {
                 status: 401,
                 reason,
+                ..
             }))) => format!("HTTP 401 {reason}"),
             Err(other) => return Err(other),
             Ok(mut eve) => match eve.closed().await {
