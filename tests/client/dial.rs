@@ -258,7 +258,7 @@ async fn only_a_connection_of_ten_seconds_shortens_the_delays_again() {
 async fn the_close_code_of_the_server_is_told_as_it_was_sent() {
     for (code, back) in [
         (1014_u16, true),
-        (3000, true),
+        (3001, true),
         (999, false),
         (1006, false),
         (2999, false),

@@ -43,6 +43,7 @@ pub fn enter() {
 
 /// Whether this process has a network of its own.
 pub fn is_own() -> bool {
+    #[allow(clippy::disallowed_methods, reason = "no setting of ours")]
     env::var_os(MARK).is_some()
 }
 

@@ -1,5 +1,6 @@
 //! Rules for the repository itself.
 
 mod imports;
+mod links;
 mod signals;
 mod tidy;

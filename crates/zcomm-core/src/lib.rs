@@ -113,6 +113,7 @@ pub use program::{
     exit::{program, report},
     help::{first_comment, settings_list},
     shutdown::shutdown_signal,
+    signals::StopSignals,
 };
 pub use protocol::{
     close_reason::CloseReason,

@@ -167,6 +167,7 @@ impl Target {
                     exchange,
                 };
             }
+            Failed::NeedsTls => return ConnectError::SpeaksTls { place },
             Failed::Subprotocol => return ConnectError::Subprotocol { place, exchange },
             Failed::Rule(rule) => rule.to_owned(),
             Failed::Connection(error) => match error.downcast() {

@@ -33,6 +33,8 @@ pub(crate) enum Failed {
     Connection(io::Error),
     /// The server answered with another status than 101.
     Refused { status: u16, reason: String },
+    /// The server speaks TLS on this port, and says so (RFC 2817 section 4.2).
+    NeedsTls,
     /// The server accepted none of the offered subprotocols.
     Subprotocol,
     /// The answer breaks a rule of the protocol.
@@ -58,6 +60,9 @@ pub(crate) async fn upgrade(
     stream.flush().await?;
     let (answer, rest) = Answer::read(stream).await?;
     *response = response_lines(&answer, secrets);
+    if answer.status == 426 && answer.list(UPGRADE).any(|one| one.starts_with("TLS/")) {
+        return Err(Failed::NeedsTls);
+    }
     if answer.status != 101 {
         let text = answer.text(stream, rest).await;
         return Err(Failed::Refused {

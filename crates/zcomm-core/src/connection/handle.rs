@@ -33,6 +33,7 @@ use crate::{
     error::{Error, Result},
     hub::log::Hub,
     protocol::{close_reason::CloseReason, message::Message},
+    wire::codec::End,
 };
 
 /// A handler's connection to one client. Dropping this value closes the connection.
@@ -185,6 +186,15 @@ impl Connection {
     #[must_use]
     pub fn hurry(&self) -> Option<Duration> {
         self.socket.as_ref()?.until_half()
+    }
+
+    /// Calls `act` when the connection ends, before the Close frame is written. So a client that
+    /// has read the frame and connects again finds what `act` has changed. `act` must be fast. A
+    /// second call replaces the first one. After the end, a call has no effect.
+    pub fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
+        if let Some(socket) = &mut self.socket {
+            socket.recorder.on_end(act);
+        }
     }
 
     /// Ends the connection with a code (RFC 6455 section 7.4) and a reason, which is cut to

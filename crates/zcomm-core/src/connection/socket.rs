@@ -36,7 +36,7 @@ use crate::{
 pub(crate) struct Socket {
     wire: Wire,
     pub(crate) client: Arc<Entry>,
-    recorder: Recorder,
+    pub(crate) recorder: Recorder,
     /// The client's place in the registry, and its cursors. `None` as soon as the connection has
     /// ended.
     attached: Option<(Membership, Subscriptions)>,

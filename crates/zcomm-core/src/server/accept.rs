@@ -15,9 +15,10 @@ use crate::{
     access::{
         handshake::Gate,
         slots::Slots,
-        token::{DEMO_TOKEN, Token},
+        token::{DEMO_TOKEN, Token, TokenPlace},
         why::Why,
     },
+    client::options::ConnectOptions,
     clients::registry::Clients,
     connection::handle::Connection,
     error::{Error, Result},
@@ -35,6 +36,7 @@ use crate::{
         listener::{accept_failed, listen, may_complain, resolve},
     },
     settings::config::Config,
+    tls::{renewal::CurrentIdentity, trust::Trust},
 };
 
 /// A server that listens. It serves clients once [`run`](Server::run) is called.
@@ -80,11 +82,18 @@ impl Server {
             new_token = Some(text);
         }
         config.max_connections = descriptors::make_room(config.max_connections);
-        let listener = listen(addr)?;
+        let listener = listen(addr, config.max_connections)?;
         let local_addr = listener.local_addr()?;
-        let router = router(&config, local_addr);
+        let mut router = router(&config, local_addr);
+        if new_token.is_some() {
+            router.gate.token_place = TokenPlace::Printed;
+        }
         Ok(Server {
-            client_tasks: ClientTasks { router, config },
+            client_tasks: ClientTasks {
+                router,
+                identity: config.tls.clone().map(CurrentIdentity::new),
+                config,
+            },
             listener,
             local_addr,
             new_token,
@@ -142,6 +151,32 @@ impl Server {
         format!("{scheme}://{}/", reached_from_here(self.local_addr))
     }
 
+    /// The token that the server made for this run. `None` if the settings have a token, or if
+    /// clients need none.
+    #[must_use]
+    pub fn new_token(&self) -> Option<&str> {
+        self.new_token.as_deref()
+    }
+
+    /// The options with which this program itself connects to its server. If clients need a
+    /// token, the options have one that only this program knows.
+    ///
+    /// # Errors
+    /// When the operating system has no random bytes.
+    pub fn own_options(&mut self, trust: &Trust) -> Result<ConnectOptions> {
+        let gate = &mut self.client_tasks.router.gate;
+        let mut own = None;
+        if gate.require_auth {
+            let (token, text) = Token::random()?;
+            gate.tokens.own = Some(token);
+            own = Some(text);
+        }
+        Ok(ConnectOptions {
+            token: own,
+            ..ConnectOptions::new(self.url(), trust)
+        })
+    }
+
     /// The connected clients. A clone stays valid while the server runs.
     #[must_use]
     pub fn clients(&self) -> &Clients {
@@ -168,7 +203,11 @@ impl Server {
         F: Future<Output = Result<()>> + Send + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let ClientTasks { router, config } = &self.client_tasks;
+        let ClientTasks {
+            router,
+            config,
+            identity,
+        } = &self.client_tasks;
         if config.announce {
             let token = self.new_token.as_deref();
             announce(config, self.local_addr, router.page, token).await;
@@ -176,6 +215,10 @@ impl Server {
         // Use a new task, because the thread of `main` wakes more slowly than the other threads.
         // Put the task into a `JoinSet`, so that the task ends when this future is dropped.
         let mut running = JoinSet::new();
+        if let Some(identity) = identity.clone() {
+            // This task never ends by itself.
+            running.spawn(identity.renew());
+        }
         running.spawn(self.accept_until(shutdown, Arc::new(handler)));
         match running.join_next().await {
             Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -191,7 +234,7 @@ impl Server {
     {
         let (stop, stopping) = watch::channel(false);
         let client_tasks = Arc::new(self.client_tasks);
-        let ClientTasks { router, config } = &*client_tasks;
+        let ClientTasks { router, config, .. } = &*client_tasks;
         let slots = Slots::new(config.max_connections, config.max_connections_per_ip);
         let mut tasks = JoinSet::new();
         let mut last_complaint = None;
@@ -254,6 +297,10 @@ fn router(config: &Config, bound: SocketAddr) -> Router {
             origins: config.allowed_origins.clone(),
             hosts: config.allowed_hosts.clone(),
             tokens: config.known_tokens(),
+            token_place: match config.token {
+                Some(_) => TokenPlace::Setting,
+                None => TokenPlace::Named,
+            },
             require_auth: config.require_auth,
             refuse: config.refuse,
             loopback: bound.ip().is_loopback(),

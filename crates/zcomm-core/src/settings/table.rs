@@ -53,7 +53,7 @@ pub const SETTINGS: [KnownSetting; 21] = [
     KnownSetting {
         name: "WEBSOCKET_ALLOWED_ORIGINS",
         default: None,
-        forms: "origins such as https://app.example.com or http://localhost:3000, with http:// or https:// and without a path, separated by commas; null for a double-clicked page",
+        forms: "origins such as https://app.example.com or http://localhost:3000 - with http:// or https:// and without a path, separated by commas; null for a double-clicked page",
         meaning: "The origins of pages that may connect, in addition to the server's own pages. Not set: on loopback, every page of localhost at the server's port, and `null`; elsewhere no other page.",
     },
     KnownSetting {
@@ -108,7 +108,7 @@ pub const SETTINGS: [KnownSetting; 21] = [
         name: "WEBSOCKET_SSL_CERT",
         default: None,
         forms: "the path of a file, not its contents",
-        meaning: "The file of the certificate (PEM). `zcomm certs` makes one.",
+        meaning: "The file of the certificate (PEM). `zcomm certs` makes one. A running server takes a renewed file within a minute, without a restart.",
     },
     KnownSetting {
         name: "WEBSOCKET_SSL_KEY",

@@ -39,7 +39,7 @@ mod carry;
 use std::{process::ExitCode, sync::Arc};
 
 use tokio::time::Instant;
-use zcomm_core::ConnectOptions;
+use zcomm_core::{ConnectOptions, StopSignals};
 
 pub(crate) use self::arguments::Arguments;
 use self::{
@@ -51,7 +51,7 @@ use crate::{
     shared::{
         failure::Failure,
         handshake::trust,
-        run::{Signals, block_on, until},
+        run::{block_on, until},
         text::visible,
     },
 };
@@ -80,7 +80,7 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let board = Arc::new(Board::new(faults, arguments.scope, seed, arguments.xray));
     // Watch for signals before `Keys` changes the terminal. Otherwise a signal could end the
     // program without restoring the terminal.
-    let signals = Signals::new()?;
+    let signals = StopSignals::new()?;
     let mut keys = Keys::listen();
     if keys.terminal.is_some() {
         board.status("keys: l latency, b blackhole, r reset, 0 all off, ? all keys, q quit".into());
@@ -105,7 +105,7 @@ async fn control(
     board: &Board,
     keys: &mut Keys,
     mut script: Script,
-    mut signals: Signals,
+    mut signals: StopSignals,
 ) -> ExitCode {
     let mut begun = None;
     loop {

@@ -7,7 +7,7 @@ use zcomm_chat::{
     ChatClient, ChatEvent,
     envelope::{Action, ClientMessage, LOBBY, ServerMessage},
 };
-use zcomm_core::{Error, Event, Message, Result};
+use zcomm_core::{Error, Event, Message, Result, StopSignals};
 
 use super::{
     commands::{COMMANDS, Command, To},
@@ -16,7 +16,7 @@ use super::{
     screen::{Input, Screen},
 };
 use crate::shared::{
-    run::{INTERRUPTED, Signals, until},
+    run::{INTERRUPTED, until},
     text::{BAD, FAINT, counted, visible},
 };
 
@@ -71,7 +71,7 @@ impl Participant {
     }
 
     async fn take_part(&mut self) -> Result<ExitCode> {
-        let mut signals = Signals::new()?;
+        let mut signals = StopSignals::new()?;
         // The time at which to stop waiting for confirmations. It is set at the end of the input.
         let mut give_up_at = None;
         loop {
@@ -180,9 +180,17 @@ impl Participant {
             return self.warn(format!("you are not in {}", visible(&room)));
         }
         self.client.leave(&room);
-        if self.room == room {
-            let other = self.client.rooms().first();
-            self.room = other.map_or_else(|| LOBBY.to_owned(), String::clone);
+        self.stay_in_a_room();
+    }
+
+    /// Sends plain text to another room if the client is not in the current one any more: the
+    /// user has left it, or the server has refused it.
+    fn stay_in_a_room(&mut self) {
+        let rooms = self.client.rooms();
+        if !rooms.contains(&self.room) {
+            self.room = rooms
+                .first()
+                .map_or_else(|| LOBBY.to_owned(), String::clone);
         }
     }
 
@@ -260,13 +268,27 @@ impl Participant {
                 }
             }
             // The user typed this text, so it is already on the screen.
-            ServerMessage::Chat { id: Some(id), .. }
-            | ServerMessage::Broadcast { id: Some(id), .. }
-            | ServerMessage::Direct { id: Some(id), .. }
-                if self.text_of(id).is_some() => {}
+            ServerMessage::Chat {
+                id: Some(id),
+                client_id,
+                ..
+            }
+            | ServerMessage::Broadcast {
+                id: Some(id),
+                client_id,
+                ..
+            }
+            | ServerMessage::Direct {
+                id: Some(id),
+                client_id,
+                ..
+            } if self.client.is_own(client_id) && self.text_of(id).is_some() => {}
             message => {
                 if let Some(line) = render::line(message, &self.room) {
                     self.screen.print(line);
+                }
+                if matches!(message, ServerMessage::Error(_)) {
+                    self.stay_in_a_room();
                 }
             }
         }

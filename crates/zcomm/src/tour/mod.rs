@@ -26,10 +26,9 @@ use std::{
     process::ExitCode,
 };
 
-use crate::shared::{
-    handshake::Handshake,
-    run::{INTERRUPTED, block_on},
-};
+use zcomm_core::StopSignals;
+
+use crate::shared::{handshake::Handshake, run::block_on};
 use narrator::Narrator;
 use play::Play;
 use stopped::Stopped;
@@ -45,8 +44,9 @@ Examples:
   zcomm demo wss://localhost:8765/ --ca certs/ca.pem
                               with a running chat_app, over TLS
 
-chat_app prints a link; the token is in the link, after #token=. The tour uses
-its own room, but its one broadcast reaches every client of the server.
+chat_app prints a link; the token is in the link, after #token=, or it is
+WEBSOCKET_TOKEN in its settings. The tour uses its own room, but its one
+broadcast reaches every client of the server.
 
 Exit code: 0 when every message came as expected, else 1; 130 after Ctrl-C.")]
 pub(crate) struct Arguments {
@@ -70,6 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {
+    let mut signals = StopSignals::new()?;
     let at_a_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let pause = arguments.pause || (at_a_terminal && !arguments.no_pause);
     let options = match &arguments.url {
@@ -77,8 +78,10 @@ async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {
         None => own_server::start().await?,
     };
     let mut play = Play::new(options, arguments.url.is_none(), Narrator::new(pause))?;
-    tokio::select! {
+    let ended = tokio::select! {
         played = play.all() => played.map(|()| ExitCode::SUCCESS),
-        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
-    }
+        code = signals.next() => Ok(ExitCode::from(code)),
+    };
+    play.leave().await;
+    ended
 }
