@@ -13,7 +13,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use zcomm_core::{Config, DevelopmentCa, LOOPBACK_NAMES, PemPair};
 
-use crate::{Done, certs, connect::serve, folder, servers::with_tls, zcomm, zcomm_command};
+use crate::{
+    Done, certs, children, connect::serve, folder, servers::with_tls, zcomm, zcomm_command,
+};
 
 /// A secret that no output may contain, whatever is wrong with its file.
 const CANARY: &str = "canary-token-7Qp2xV9d";
@@ -467,12 +469,12 @@ fn a12_the_hostile_name_of_a_process_is_made_visible() {
     use std::{
         io::{BufRead, BufReader},
         os::unix::fs::symlink,
-        process::{Command, Stdio},
+        process::Stdio,
     };
     let folder = folder("doctor_red");
     let program = folder.join("\x1b[31mred");
     symlink(std::env::current_exe().unwrap(), &program).unwrap();
-    let mut holder = Command::new(&program);
+    let mut holder = children::command(&program);
     holder.args(["--exact", "doctor::holder", "--ignored", "--nocapture"]);
     holder.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut holder = holder.spawn().unwrap();
@@ -574,7 +576,7 @@ fn the_network_says_how_a_class_gets_in() {
 fn k07_too_few_descriptors_are_a_warning_with_the_number_that_fits() {
     let folder = folder("doctor_descriptors");
     let limited = |most: u32| {
-        let mut shell = std::process::Command::new("sh");
+        let mut shell = children::command("sh");
         let command = format!("ulimit -n {most} && exec \"$0\" doctor --port \"$1\" --json");
         shell.args(["-c", &command, env!("CARGO_BIN_EXE_zcomm"), &free_port()]);
         let done = shell.current_dir(&folder).env_clear().output().unwrap();
