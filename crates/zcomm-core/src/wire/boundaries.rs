@@ -19,6 +19,8 @@ pub(crate) struct Frames {
     splitter: Splitter,
     /// Whether a fragmented message has begun, but its last frame has not begun yet.
     fragmented: bool,
+    /// The number of payload bytes that have arrived.
+    pub(crate) payload: u64,
     /// The first Close frame, if it has begun.
     close: Option<Box<CloseFrame>>,
 }
@@ -61,6 +63,7 @@ impl Frames {
                 Piece::Header(header) if header.is_control() => {}
                 Piece::Header(header) => self.fragmented = !header.fin(),
                 Piece::Payload(bytes) => {
+                    self.payload += bytes.len() as u64;
                     if let Some(close) = &mut self.close {
                         close.keep(bytes);
                     }
@@ -93,8 +96,8 @@ mod tests {
 
     /// Even an idle connection contains a `Frames`, so a `Frames` must be small.
     #[test]
-    fn it_takes_40_bytes() {
-        assert_eq!(size_of::<Frames>(), 40);
+    fn it_takes_48_bytes() {
+        assert_eq!(size_of::<Frames>(), 48);
     }
 
     /// Also where the codec would replace the code, and however the bytes arrive.

@@ -179,6 +179,27 @@ impl Wire {
         self.codec.get_ref()
     }
 
+    /// Whether bytes have arrived since the last call, or since the last ping.
+    pub(crate) fn take_arrived(&mut self) -> bool {
+        std::mem::take(&mut self.codec.get_mut().arrived)
+    }
+
+    /// The number of bytes that the network has accepted, and [`take_arrived`](Wire::take_arrived).
+    pub(crate) fn progress(&mut self) -> (u64, bool) {
+        (self.sent(), self.take_arrived())
+    }
+
+    /// The number of bytes of all messages so far, if a message has begun and not ended.
+    pub(crate) fn unfinished_message(&self) -> Option<u64> {
+        let frames = &self.meter().frames;
+        frames.in_message().then_some(frames.payload)
+    }
+
+    /// The number of bytes that the network has accepted.
+    pub(crate) fn sent(&self) -> u64 {
+        self.meter().stream.sent()
+    }
+
     /// Reads the next message, ping or pong; `None` when the codec needs more input.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         loop {
@@ -214,6 +235,7 @@ impl Wire {
 
     /// Puts a ping into the codec. Returns false in the same case as [`write`](Wire::write).
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
+        self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
         accepted(self.codec.write(tungstenite::Message::Ping(payload)))
     }

@@ -34,8 +34,8 @@ pub(crate) struct Meter {
     pub(crate) frames: Frames,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
     pub(crate) overdrawn: bool,
-    /// The number of bytes that the stream below has accepted.
-    pub(crate) sent: u64,
+    /// Whether bytes have arrived since this was reset.
+    pub(crate) arrived: bool,
 }
 
 impl Meter {
@@ -51,7 +51,7 @@ impl Meter {
             budget: Budget::new(rate),
             frames,
             overdrawn: false,
-            sent: 0,
+            arrived: false,
         }
     }
 
@@ -84,6 +84,7 @@ impl Read for Meter {
         // TLS can receive bytes that contain no data for the codec, so count after every read.
         let received = self.stream.drain_received();
         if received > 0 {
+            self.arrived = true;
             self.overdrawn = self.budget.spend(received.into()).is_err();
         }
         would_block(read).map(|()| buffer.filled().len())
@@ -97,9 +98,7 @@ impl Write for Meter {
         // us, our reads use up this limit. Without `unconstrained`, this write would then
         // return `WouldBlock`, as if the network were full.
         let write = poll_fn(|context| Pin::new(&mut self.stream).poll_write(context, bytes));
-        let sent = would_block(pin!(unconstrained(write)).poll(&mut context))?;
-        self.sent += sent as u64;
-        Ok(sent)
+        would_block(pin!(unconstrained(write)).poll(&mut context))
     }
 
     /// TLS keeps the bytes that the network did not accept, and writes them here.
