@@ -65,8 +65,30 @@ async fn f01_a_reserved_bit_is_closed_with_1002() {
         for bit in [0x40, 0x20, 0x10, 0x70] {
             closes(server, 1002, &[("bit", frame(TEXT | bit, b"x"))]).await;
         }
+        // The first bit means compression (RFC 7692 section 6); the others have no meaning.
+        for (bit, compressed) in [(0x40, true), (0x20, false), (0x10, false)] {
+            for length in [10, 60_000] {
+                let bytes = frame(TEXT | bit, &vec![b'x'; length]);
+                let (_, reason) = sent(server, &bytes).await.closed().await;
+                assert_eq!(
+                    reason.starts_with("Compressed frame"),
+                    compressed,
+                    "{reason}"
+                );
+            }
+        }
     })
     .await;
+}
+
+#[tokio::test]
+async fn f01_the_log_names_compression() {
+    let mut demo = demo!("2_websocket_echo").start().await;
+    let mut raw = Raw::open(demo.addr, "/").await;
+    raw.frame(0xc1, b"compressed").await;
+    assert_eq!(raw.closed().await.0, 1002);
+    demo.says("code=1002 reason=\"Compressed frame: no compression was agreed\"\n")
+        .await;
 }
 
 #[tokio::test]
@@ -223,6 +245,76 @@ async fn f13_a_frame_that_declares_too_much_is_closed_with_1009_on_its_head_alon
         // One byte less is a message.
         let mut raw = sent(server, &frame(TEXT, &[b'x'; 65536])).await;
         assert_eq!(raw.next_frame().await.unwrap().1.len(), 65536);
+    })
+    .await;
+}
+
+/// A header alone reserves no memory. The process has 4 GB, and the frames announce 6.7 GB.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn f13_a_hundred_heads_of_64_mib_reserve_nothing() {
+    let demo = demo!("2_websocket_echo")
+        .shell(r#"ulimit -v 4000000; exec "$0""#)
+        .env("WEBSOCKET_MAX_MESSAGE_BYTES", "67108864")
+        .start()
+        .await;
+    let mut witness = Client::connect(demo.url()).await;
+    let mut raws = Vec::new();
+    for first in [0x82, TEXT, TEXT_BEGINS, 0x02, PING].repeat(20) {
+        let mut raw = Raw::open(demo.addr, "/").await;
+        raw.send(&head(first, 64 << 20)).await;
+        raws.push(raw);
+    }
+    // The heads have been read: the server answers after them.
+    witness.say("still there?").await;
+    assert_eq!(witness.hear_text().await, "Echo: still there?");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", demo.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmPeak:"));
+    let kib = peak.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kib: u64 = kib.expect("a size").trim().parse().unwrap();
+    assert!(kib < 2_000_000, "{kib} KiB");
+}
+
+/// The server reads a long frame in parts. The parts are nowhere to be seen.
+#[tokio::test]
+async fn f13_a_long_frame_is_one_message_and_its_limit_is_exact() {
+    let limit = 300_001;
+    let config = Config {
+        max_message_bytes: limit,
+        ..large_messages()
+    };
+    survives(config, async |server| {
+        // Every character of three bytes is cut somewhere.
+        let text = "€".repeat(limit / 3);
+        for length in [65535, 65536, 65537, 65538, 131_073, 200_000, text.len()] {
+            let text = &text.as_bytes()[..length / 3 * 3];
+            let mut raw = sent(server, &frame(TEXT, text)).await;
+            assert!(raw.next_frame().await.unwrap() == (TEXT, text.to_vec()));
+            // The same frame as the first part of a message, with a ping before the rest.
+            let parts = [frame(0x02, text), frame(PING, b"?"), frame(ENDS, b"!")];
+            raw.send(&parts.concat()).await;
+            assert_eq!(raw.next_frame().await.unwrap(), (PONG, b"?".to_vec()));
+            assert!(raw.next_frame().await.unwrap().1 == [text, b"!"].concat());
+        }
+        let mut raw = sent(server, &frame(0x82, &vec![7; limit])).await;
+        assert_eq!(raw.next_frame().await.unwrap().1.len(), limit);
+        let too_long = (1009, format!("Message larger than {limit} bytes"));
+        let mut raw = sent(server, &head(0x82, limit as u64 + 1)).await;
+        assert_eq!(raw.closed().await, too_long, "by its head alone");
+        let two = [frame(0x02, &vec![7; limit]), frame(ENDS, b"!")].concat();
+        assert_eq!(sent(server, &two).await.closed().await, too_long);
+        // Each rule holds for a long frame.
+        let bad_text = [&vec![b'x'; 100_000][..], b"\xff", &[b'x'; 100_000]].concat();
+        closes(server, 1007, &[("not UTF-8", frame(TEXT, &bad_text))]).await;
+        let unmasked = [&head(0x82, 100_000)[..10], &[7; 100_000]].concat();
+        let unmasked = [&unmasked[..1], &[0x7f], &unmasked[2..]].concat();
+        let wrong = [
+            ("a reserved bit", frame(0xa2, &[7; 100_000])),
+            ("an opcode", frame(0x83, &[7; 100_000])),
+            ("no mask", unmasked),
+            ("a continuation", frame(ENDS, &[7; 100_000])),
+        ];
+        closes(server, 1002, &wrong).await;
     })
     .await;
 }

@@ -372,6 +372,26 @@ async fn a_server_that_reads_steadily_gets_the_whole_message() {
     }
 }
 
+/// Also when it arrives in one piece with the 101, and the client reads long frames in parts.
+#[tokio::test]
+async fn a_long_message_that_comes_with_the_response_is_whole() {
+    for length in [100, 65536, 65537, 300_000] {
+        let text = "x".repeat(length);
+        let head = [&[0x81, 127][..], &(length as u64).to_be_bytes()].concat();
+        let bytes = [&head, text.as_bytes(), &head, text.as_bytes()].concat();
+        let url = speaks("", Manners::Sends(bytes)).await;
+        let mut socket = ClientSocket::connect_with(&options(url)).await.unwrap();
+        for _ in 0..2 {
+            let heard = soon("the message", socket.recv()).await;
+            assert!(
+                heard == Some(text.as_str().into()),
+                "{length}: {:?}",
+                socket.end()
+            );
+        }
+    }
+}
+
 /// A message that arrives slowly is a sign of life: no pong can come before its end.
 #[tokio::test(start_paused = true)]
 async fn a_server_from_which_bytes_arrive_is_not_given_up() {
@@ -510,11 +530,12 @@ async fn speaks(more: &str, manners: Manners) -> String {
         let response = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{accept}{more}\r\n"
         );
-        stream.write_all(response.as_bytes()).await.unwrap();
-        match manners {
-            Manners::Silent => {}
-            Manners::Sends(bytes) => stream.write_all(&bytes).await.unwrap(),
-        }
+        let bytes = match manners {
+            Manners::Silent => Vec::new(),
+            Manners::Sends(bytes) => bytes,
+        };
+        let bytes = [response.as_bytes(), &bytes].concat();
+        stream.write_all(&bytes).await.unwrap();
         // It reads nothing more and does not close.
         std::future::pending::<()>().await;
     });
