@@ -605,6 +605,38 @@ async fn f25_the_log_says_what_the_client_sent_and_what_the_server_answered() {
     }
 }
 
+/// The log shows the code and 64 characters of the reason as the client has sent them, and the
+/// code of our answer if that is another.
+#[tokio::test]
+async fn f25_the_log_shows_what_the_client_sent_and_what_we_answered() {
+    let mut demo = demo!("2_websocket_echo").start().await;
+    let reason = "r".repeat(123);
+    let shown = format!("reason=\"{}\"", "r".repeat(64));
+    for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
+        let bytes = [&u16::to_be_bytes(code), reason.as_bytes()].concat();
+        let mut raw = Raw::open(demo.addr, "/").await;
+        raw.frame(CLOSE, &bytes).await;
+        assert_eq!(raw.closed().await.0, 1002, "{code}");
+        demo.says(&format!("code={code} {shown} answered=1002\n"))
+            .await;
+    }
+    for code in [1000, 1001, 3000, 4999] {
+        let bytes = [&u16::to_be_bytes(code), reason.as_bytes()].concat();
+        let mut raw = Raw::open(demo.addr, "/").await;
+        raw.frame(CLOSE, &bytes).await;
+        assert_eq!(raw.closed().await.0, code);
+        demo.says(&format!("code={code} {shown}\n")).await;
+    }
+    // A Close frame without a code is no mistake.
+    let mut raw = Raw::open(demo.addr, "/").await;
+    raw.frame(CLOSE, b"").await;
+    assert_eq!(raw.closed().await.0, 1005);
+    demo.says("code=1005 reason=\"\"\n").await;
+    let output = demo.output();
+    assert!(!output.contains("by the server"), "{output}");
+    assert!(!output.contains(&"r".repeat(65)), "{output}");
+}
+
 #[tokio::test]
 async fn f26_a_close_reason_that_is_not_utf_8_is_closed_with_1007() {
     survives(Config::default(), async |server| {
