@@ -37,7 +37,7 @@ use crate::{
         message::{Message, Text},
         rate::Rate,
     },
-    wire::{meter::Meter, transport::Transport},
+    wire::{fragments::FRAGMENT, meter::Meter, transport::Transport},
 };
 
 /// The size of the read buffer (bytes). Each connection has one read buffer. The codec fills it
@@ -54,6 +54,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_secs(1);
 /// The maximum number of bytes that are read and dropped during [`LINGER`].
 const LINGER_BYTES: u64 = 1024 * 1024;
+
+/// The close reason after a compressed frame.
+const COMPRESSED: &str = "Compressed frame: no compression was agreed";
 
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -148,9 +151,9 @@ impl Wire {
         byte_rate: Option<Rate>,
     ) -> Wire {
         let limits = limits(max_message);
-        let meter = Meter::new(stream, &early, byte_rate);
+        let meter = Meter::new(stream, early, max_message, byte_rate);
         Wire {
-            codec: WebSocket::from_partially_read(meter, early, Role::Server, Some(limits)),
+            codec: WebSocket::from_raw_socket(meter, Role::Server, Some(limits)),
         }
     }
 
@@ -158,9 +161,9 @@ impl Wire {
     /// bytes that the server sent directly after its response. `max_message` is in bytes.
     pub(crate) fn client(stream: Transport, early: Vec<u8>, max_message: usize) -> Wire {
         let limits = limits(max_message);
-        let meter = Meter::new(stream, &early, None);
+        let meter = Meter::new(stream, early, max_message, None);
         Wire {
-            codec: WebSocket::from_partially_read(meter, early, Role::Client, Some(limits)),
+            codec: WebSocket::from_raw_socket(meter, Role::Client, Some(limits)),
         }
     }
 
@@ -177,6 +180,27 @@ impl Wire {
     /// The meter, which counts the bytes below the codec.
     pub(crate) fn meter(&self) -> &Meter {
         self.codec.get_ref()
+    }
+
+    /// Whether bytes have arrived since the last call, or since the last ping.
+    pub(crate) fn take_arrived(&mut self) -> bool {
+        std::mem::take(&mut self.codec.get_mut().arrived)
+    }
+
+    /// The number of bytes that the network has accepted, and [`take_arrived`](Wire::take_arrived).
+    pub(crate) fn progress(&mut self) -> (u64, bool) {
+        (self.sent(), self.take_arrived())
+    }
+
+    /// The number of bytes of all messages so far, if a message has begun and not ended.
+    pub(crate) fn unfinished_message(&self) -> Option<u64> {
+        let frames = &self.meter().frames;
+        frames.in_message().then_some(frames.payload)
+    }
+
+    /// The number of bytes that the network has accepted.
+    pub(crate) fn sent(&self) -> u64 {
+        self.meter().stream.sent()
     }
 
     /// Reads the next message, ping or pong; `None` when the codec needs more input.
@@ -201,9 +225,29 @@ impl Wire {
                     true => Err(End::policy(CloseReason::TOO_FAST)),
                     false => Ok(None),
                 },
-                Err(error) => Err(error.into()),
+                Err(error) => Err(self.ended_by(error)),
             };
         }
+    }
+
+    /// The end after an error of a read.
+    fn ended_by(&self, error: WireError) -> End {
+        let (code, reason) = match &error {
+            WireError::Protocol(ProtocolError::NonZeroReservedBits)
+                if self.meter().frames.compressed =>
+            {
+                (CloseReason::PROTOCOL, COMPRESSED.to_owned())
+            }
+            // The limit of the codec is the size of a fragment.
+            WireError::Capacity(CapacityError::MessageTooLong { .. }) => {
+                let limit = self.codec.get_config().max_message_size;
+                let limit = limit.unwrap_or(usize::MAX);
+                let reason = format!("Message larger than {limit} bytes");
+                (CloseReason::TOO_BIG, reason)
+            }
+            _ => return error.into(),
+        };
+        End::ByUs(CloseReason::new(code, reason))
     }
 
     /// Puts a message into the codec. Returns false when the network accepts no more bytes now;
@@ -214,6 +258,7 @@ impl Wire {
 
     /// Puts a ping into the codec. Returns false in the same case as [`write`](Wire::write).
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
+        self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
         accepted(self.codec.write(tungstenite::Message::Ping(payload)))
     }
@@ -296,7 +341,7 @@ fn limits(message: usize) -> WebSocketConfig {
         // by default.
         .max_write_buffer_size(256 * 1024 + 4 * message)
         .max_message_size(Some(message))
-        .max_frame_size(Some(message))
+        .max_frame_size(Some(message.min(FRAGMENT as usize)))
 }
 
 fn would_block(error: &WireError) -> bool {
@@ -322,10 +367,6 @@ impl From<WireError> for End {
             }
             WireError::Protocol(_) => (CloseReason::PROTOCOL, error.to_string()),
             WireError::Utf8(_) => (CloseReason::INVALID_TEXT, "Text is not UTF-8".to_owned()),
-            WireError::Capacity(CapacityError::MessageTooLong { max_size, .. }) => (
-                CloseReason::TOO_BIG,
-                format!("Message larger than {max_size} bytes"),
-            ),
             _ => (CloseReason::SERVER_ERROR, error.to_string()),
         };
         End::ByUs(CloseReason::new(code, reason))
