@@ -143,4 +143,5 @@ pub use tls::{
     pem::{MAKE_CERTIFICATES, PemError, read_pem},
     trust::Trust,
 };
-pub use wire::codec::{End, Received};
+pub use wire::codec::Received;
+pub use wire::end::End;

@@ -26,7 +26,8 @@ use crate::{
     error::{Error, Result},
     protocol::{close_reason::CloseReason, message::Message, progress::Output},
     tls::trust::Trust,
-    wire::codec::{End, Received, Wire},
+    wire::codec::{Received, Wire},
+    wire::end::End,
 };
 
 /// A WebSocket that this program has opened. Dropping it ends the connection without a Close

@@ -33,7 +33,7 @@ use crate::{
     error::{Error, Result},
     hub::log::Hub,
     protocol::{close_reason::CloseReason, message::Message},
-    wire::codec::End,
+    wire::end::End,
 };
 
 /// A handler's connection to one client. Dropping this value closes the connection.

@@ -13,7 +13,7 @@ use crate::{
     hub::subscriptions::{BatchSummary, earlier},
     metrics::counters::Metrics,
     protocol::message::excerpt,
-    wire::codec::End,
+    wire::end::End,
 };
 
 /// What the handler wants to do at the end of its connection.

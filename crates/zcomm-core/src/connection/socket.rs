@@ -29,7 +29,8 @@ use crate::{
     metrics::counters::Metrics,
     protocol::{close_reason::CloseReason, message::Message, rate::Budget},
     settings::config::Config,
-    wire::codec::{End, Received, Wire},
+    wire::codec::{Received, Wire},
+    wire::end::End,
 };
 
 /// A connection after its handshake, with everything that belongs to it.

@@ -1,7 +1,7 @@
 //! The codec: turns frames into messages, and messages into frames, on one socket.
 //!
 //! tungstenite turns frames into messages and checks the rules of RFC 6455. This file adds
-//! limits for the memory of the codec, and the close code for each mistake of the other side.
+//! limits for the memory of the codec. `end` has the close code for each mistake.
 //! It also turns `WouldBlock` into "not yet", because `WouldBlock` is not an error.
 //!
 //! tungstenite itself sends nothing after a protocol error. Without a close code, a client
@@ -37,7 +37,7 @@ use crate::{
         message::{Message, Text},
         rate::Rate,
     },
-    wire::{fragments::FRAGMENT, meter::Meter, transport::Transport},
+    wire::{end::End, fragments::FRAGMENT, meter::Meter, transport::Transport},
 };
 
 /// The size of the read buffer (bytes). Each connection has one read buffer. The codec fills it
@@ -57,73 +57,6 @@ const LINGER_BYTES: u64 = 1024 * 1024;
 
 /// The close reason after a compressed frame.
 const COMPRESSED: &str = "Compressed frame: no compression was agreed";
-
-/// How a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum End {
-    /// The other side closed, with this code and reason.
-    #[error("the other side closed with {0}{note}", note = forbidden(.0))]
-    ByPeer(CloseReason),
-    /// This side closed, with this code and reason.
-    #[error("this side closed with {0}")]
-    ByUs(CloseReason),
-    /// The connection ended without a Close frame. The text says why.
-    #[error("the connection broke without a Close frame: {0}")]
-    Broken(String),
-}
-
-impl End {
-    /// Returns what a client can do next, for the close reasons of this course's servers.
-    #[must_use]
-    pub fn help(&self) -> Option<&'static str> {
-        match self {
-            End::ByPeer(why) => why.help(),
-            End::ByUs(_) | End::Broken(_) => None,
-        }
-    }
-
-    /// Whether the other side said goodbye: it closed with 1000 or without a code, so it does not
-    /// come back. A browser sends 1001 when its page is left, also when the page is loaded again.
-    #[must_use]
-    pub fn is_goodbye(&self) -> bool {
-        const NO_CODE: u16 = 1005;
-        let End::ByPeer(why) = self else { return false };
-        matches!(why.code(), CloseReason::NORMAL | NO_CODE)
-    }
-
-    /// The close code for the metrics; 1006 means "no Close frame" (RFC 6455 section 7.1.5). A
-    /// forbidden code counts as 1002, which is our answer to it.
-    pub(crate) fn code(&self) -> u16 {
-        match self {
-            End::ByPeer(why) if why.is_forbidden() => CloseReason::PROTOCOL,
-            End::ByPeer(why) | End::ByUs(why) => why.code(),
-            End::Broken(_) => 1006,
-        }
-    }
-
-    /// The end of a client that did not answer a ping in time: close code 1011.
-    pub(crate) fn ping_timeout() -> End {
-        let reason = "keepalive ping timeout";
-        End::ByUs(CloseReason::new(CloseReason::SERVER_ERROR, reason))
-    }
-
-    /// The end of a client that has exceeded a budget: close code 1008.
-    pub(crate) fn too_fast(_: Duration) -> End {
-        End::policy(CloseReason::TOO_FAST)
-    }
-
-    /// The end of a client that broke a rule of this server: close code 1008.
-    pub(crate) fn policy(reason: &str) -> End {
-        End::ByUs(CloseReason::new(CloseReason::POLICY, reason))
-    }
-}
-
-fn forbidden(why: &CloseReason) -> &'static str {
-    match why.is_forbidden() {
-        true => ", a code that no Close frame may have",
-        false => "",
-    }
-}
 
 /// What the other side can send. A Close frame is not in this list, because it is an [`End`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,22 +165,20 @@ impl Wire {
 
     /// The end after an error of a read.
     fn ended_by(&self, error: WireError) -> End {
-        let (code, reason) = match &error {
+        match error {
             WireError::Protocol(ProtocolError::NonZeroReservedBits)
                 if self.meter().frames.compressed =>
             {
-                (CloseReason::PROTOCOL, COMPRESSED.to_owned())
+                End::ByUs(CloseReason::new(CloseReason::PROTOCOL, COMPRESSED))
             }
-            // The limit of the codec is the size of a fragment.
+            // The limit in the error is that of a fragment.
             WireError::Capacity(CapacityError::MessageTooLong { .. }) => {
                 let limit = self.codec.get_config().max_message_size;
-                let limit = limit.unwrap_or(usize::MAX);
-                let reason = format!("Message larger than {limit} bytes");
-                (CloseReason::TOO_BIG, reason)
+                let reason = format!("Message larger than {} bytes", limit.unwrap_or_default());
+                End::ByUs(CloseReason::new(CloseReason::TOO_BIG, reason))
             }
-            _ => return error.into(),
-        };
-        End::ByUs(CloseReason::new(code, reason))
+            error => error.into(),
+        }
     }
 
     /// Puts a message into the codec. Returns false when the network accepts no more bytes now;
@@ -353,22 +284,5 @@ fn accepted(result: tungstenite::Result<()>) -> Result<bool, End> {
         Ok(()) => Ok(true),
         Err(error) if would_block(&error) => Ok(false),
         Err(error) => Err(error.into()),
-    }
-}
-
-impl From<WireError> for End {
-    fn from(error: WireError) -> End {
-        // RFC 6455 section 7.4.1: each kind of mistake has its own close code.
-        let (code, reason) = match &error {
-            WireError::Io(_)
-            | WireError::ConnectionClosed
-            | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                return End::Broken(error.to_string());
-            }
-            WireError::Protocol(_) => (CloseReason::PROTOCOL, error.to_string()),
-            WireError::Utf8(_) => (CloseReason::INVALID_TEXT, "Text is not UTF-8".to_owned()),
-            _ => (CloseReason::SERVER_ERROR, error.to_string()),
-        };
-        End::ByUs(CloseReason::new(code, reason))
     }
 }

@@ -2,6 +2,7 @@
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod counted_tcp;
+pub(crate) mod end;
 pub(crate) mod fragments;
 
 pub(crate) mod boundaries;
