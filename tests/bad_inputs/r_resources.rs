@@ -12,7 +12,10 @@ use zcomm_core::{Config, Connection, Message, Result};
 use super::{survives, survives_with};
 use crate::{
     demo,
-    harness::{Client, Raw, Running, ask, echo, frame, get, handshake, serve, soon},
+    harness::{
+        Client, Duplex, Raw, Running, ask, echo, frame, get, handshake, identity, serve, soon,
+        speak_tls,
+    },
 };
 
 const TEXT: u8 = 0x81;
@@ -292,6 +295,68 @@ async fn r12_a_client_that_stops_reading_is_closed_with_1008_after_5_s() {
     .await;
 }
 
+/// Here the codec's buffer is never full: the flush of a single message finds that the network is.
+#[tokio::test(start_paused = true)]
+async fn r12_one_message_that_the_network_does_not_take_starts_the_5_s() {
+    let config = Config {
+        ping_interval: Duration::from_secs(1_000_000),
+        ..Config::default()
+    };
+    let server = serve(config, echo).await;
+    let mut slow = slow_reader(server.addr).await;
+    let mut last = Instant::now();
+    // The buffers of the system have space for some of these messages, but not for 16 MiB.
+    for _ in 0..1024 {
+        if server.clients.count() == 0 {
+            break;
+        }
+        last = Instant::now();
+        server.hub.broadcast("x".repeat(16 * 1024)).unwrap();
+        while server.clients.count() > 0 && last.elapsed() < Duration::from_secs(6) {
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+    assert_eq!(server.clients.count(), 0);
+    assert_eq!(last.elapsed().as_secs(), 5);
+    assert_eq!(slow.closed().await, (1008, "Too slow".into()));
+}
+
+/// A client that was blocked and has read everything has no deadline.
+#[tokio::test(start_paused = true)]
+async fn r12_a_client_that_has_caught_up_is_not_too_slow_later() {
+    let server = serve(Config::default(), streams).await;
+    let mut slow = slow_reader(server.addr).await;
+    slow.frame(TEXT, b"stream 200").await;
+    sleep(Duration::from_secs(2)).await;
+    let mut all = vec![0; 200 * (64 * 1024 + 10)];
+    let read = slow.stream.read_exact(&mut all);
+    soon("the answer", read).await.unwrap();
+    sleep(Duration::from_secs(10)).await;
+    slow.frame(TEXT, b"still there?").await;
+    let answer = slow.next_frame().await;
+    assert_eq!(answer, Some((TEXT, b"still there?".to_vec())));
+}
+
+/// The ping waits behind data, so a late pong proves nothing while the client reads.
+#[tokio::test(start_paused = true)]
+async fn r13_a_late_pong_behind_a_long_broadcast_is_awaited() {
+    let server = serve(Config::default(), echo).await;
+    let mut slow = slow_reader(server.addr).await;
+    let part = || "x".repeat(60 * 1024);
+    for _ in 0..60 {
+        server.hub.broadcast(part()).unwrap();
+    }
+    let mut taken = vec![0; 60 * 1024];
+    // The ping of second 20 would need its pong by second 30.
+    for _ in 0..35 {
+        sleep(Duration::from_secs(1)).await;
+        server.hub.broadcast(part()).unwrap();
+        let read = slow.stream.read_exact(&mut taken);
+        soon("the next part", read).await.expect("still connected");
+    }
+    assert_eq!(server.clients.count(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn r12_a_client_that_never_reads_again_is_dropped_2_s_later() {
     let config = Config {
@@ -310,6 +375,23 @@ async fn r12_a_client_that_never_reads_again_is_dropped_2_s_later() {
     .await;
 }
 
+/// A handler that works for a long time after `flush` keeps no message back.
+#[tokio::test]
+async fn r12_after_a_flush_the_client_has_every_message() {
+    let busy = |mut connection: Connection| async move {
+        connection.recv().await;
+        connection.send("first").await?;
+        connection.send("second").await?;
+        connection.flush().await?;
+        std::future::pending().await
+    };
+    let server = serve(Config::default(), busy).await;
+    let mut client = Client::connect(server.url()).await;
+    client.say("go").await;
+    assert_eq!(client.hear_text().await, "first");
+    assert_eq!(client.hear_text().await, "second");
+}
+
 #[tokio::test(start_paused = true)]
 async fn r13_a_byte_a_second_is_not_reading() {
     survives_with(Config::default(), streams, async |server| {
@@ -320,7 +402,109 @@ async fn r13_a_byte_a_second_is_not_reading() {
             sleep(Duration::from_secs(1)).await;
             slow.stream.read_u8().await.unwrap();
         }
-        assert!((5..=6).contains(&start.elapsed().as_secs()));
+        assert!((5..=7).contains(&start.elapsed().as_secs()));
+    })
+    .await;
+}
+
+/// Reads this many KiB in each second. Returns the second at which the server has closed it, at
+/// most 90.
+async fn reads_steadily(server: &Running, reader: &mut Raw<Box<dyn Duplex>>, rate: usize) -> u64 {
+    let start = Instant::now();
+    let mut part = vec![0; rate * 1024 / 4];
+    while server.clients.count() > 1 && start.elapsed().as_secs() < 90 {
+        sleep(Duration::from_millis(250)).await;
+        soon("the next part", reader.stream.read_exact(&mut part))
+            .await
+            .ok();
+    }
+    start.elapsed().as_secs()
+}
+
+/// A client with a receive buffer of 128 KiB, the default of Linux, over TCP or TLS. The system
+/// must not enlarge it: with paused time, this client seems to read fast.
+async fn reader(server: &Running, tls: bool) -> Raw<Box<dyn Duplex>> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let stream = socket.connect(server.addr).await.unwrap();
+    let mut raw: Raw<Box<dyn Duplex>> = match tls {
+        true => Raw {
+            stream: Box::new(speak_tls(stream, server.addr).await.unwrap()),
+        },
+        false => Raw {
+            stream: Box::new(stream),
+        },
+    };
+    raw.send(handshake(server.addr, "/", "").as_bytes()).await;
+    assert_eq!(raw.head().await.status, 101);
+    raw
+}
+
+/// The promise is 64 KiB in 5 s, which is 13 KiB in a second. The client's system takes the data
+/// in steps of up to 128 KiB.
+#[tokio::test(start_paused = true)]
+async fn r13_a_steady_reader_of_14_kib_a_second_lives_and_of_10_is_too_slow() {
+    for tls in [false, true] {
+        let config = Config {
+            tls: tls.then(identity),
+            ..Config::default()
+        };
+        survives_with(config, streams, async |server| {
+            for rate in [14, 16, 20, 25, 28, 35] {
+                let mut steady = reader(server, tls).await;
+                steady.frame(TEXT, b"stream 1000").await;
+                let ended = reads_steadily(server, &mut steady, rate).await;
+                assert_eq!(ended, 90, "{rate} KiB/s, TLS: {tls}");
+                drop(steady);
+                gone(server).await;
+            }
+            for rate in [1, 4, 8, 10] {
+                let mut slow = reader(server, tls).await;
+                slow.frame(TEXT, b"stream 1000").await;
+                let ended = reads_steadily(server, &mut slow, rate).await;
+                assert!((5..80).contains(&ended), "{rate} KiB/s: {ended}");
+                drop(slow);
+                gone(server).await;
+            }
+        })
+        .await;
+    }
+}
+
+/// Waits until only the witness is connected.
+async fn gone(server: &Running) {
+    while server.clients.count() > 1 {
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The same for broadcasts.
+#[tokio::test(start_paused = true)]
+async fn r13_a_steady_reader_of_broadcasts_lives() {
+    let config = Config {
+        ping_interval: Duration::from_secs(100),
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        for rate in [16, 20, 25, 28] {
+            let witness = server.clients.list()[0].id;
+            let mut steady = reader(server, false).await;
+            let publish = async {
+                loop {
+                    let message = "x".repeat(4096);
+                    server.hub.broadcast_except(message, witness).unwrap();
+                    sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::select! {
+                never = publish => never,
+                ended = reads_steadily(server, &mut steady, rate) => {
+                    assert_eq!(ended, 90, "{rate} KiB/s");
+                }
+            }
+            drop(steady);
+            gone(server).await;
+        }
     })
     .await;
 }

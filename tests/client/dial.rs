@@ -1,11 +1,18 @@
 //! The client of the library: its events, when it connects again and when not, and that it
 //! survives a hostile server.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 use zcomm_core::{
     Client, ClientSocket, Config, ConnectError, ConnectOptions, Connection, End, Error, Event,
@@ -206,6 +213,46 @@ async fn the_close_code_decides_whether_it_connects_again() {
     }
 }
 
+/// The server closes eight connections at once, and the ninth after this time. Returns the longest
+/// delay of ten clients after that.
+async fn longest_delay_after(stay: Duration) -> Duration {
+    let mut longest = Duration::ZERO;
+    for _ in 0..10 {
+        let count = Arc::new(AtomicUsize::new(0));
+        let handler = move |mut connection: Connection| {
+            let is_last = count.fetch_add(1, Relaxed) == 8;
+            async move {
+                tokio::time::sleep(if is_last { stay } else { Duration::ZERO }).await;
+                connection.close(1012, "a restart");
+                Ok(())
+            }
+        };
+        let server = serve(Config::default(), handler).await;
+        let mut client = Client::new(options(server.url()));
+        let mut last = Duration::ZERO;
+        for _ in 0..=8 {
+            assert!(matches!(client.next().await, Some(Event::Connected(_))));
+            assert!(matches!(client.next().await, Some(Event::Disconnected(_))));
+            let Some(Event::Reconnecting { wait, why: None }) = client.next().await else {
+                panic!("it does not connect again");
+            };
+            last = wait;
+        }
+        longest = longest.max(last);
+    }
+    longest
+}
+
+/// A server that accepts every client and closes it soon would otherwise get all of them back at
+/// once, for ever.
+#[tokio::test(start_paused = true)]
+async fn only_a_connection_of_ten_seconds_shortens_the_delays_again() {
+    let half_a_second = Duration::from_millis(500);
+    // The delays are random. Of ten from a range of 30 s, one is longer than half a second.
+    assert!(longest_delay_after(Duration::from_millis(9900)).await > half_a_second);
+    assert!(longest_delay_after(Duration::from_millis(10_100)).await <= half_a_second);
+}
+
 /// The code is the one that the server has sent, also where the codec does not know the code.
 #[tokio::test]
 async fn the_close_code_of_the_server_is_told_as_it_was_sent() {
@@ -335,6 +382,93 @@ async fn a_server_that_answers_pings_may_send_nothing_for_ever() {
     assert_eq!(socket.recv().await, Some("hello".into()));
 }
 
+/// A client, and the server's end of its TCP connection after the handshake. Its receive buffer
+/// has the size that is usual on Linux.
+async fn connected(options: impl Fn(String) -> ConnectOptions) -> (ClientSocket, TcpStream) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let options = options(format!("ws://{}/", listener.local_addr().unwrap()));
+    let accept = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        socket.into_inner()
+    };
+    let (client, server) = tokio::join!(ClientSocket::connect_with(&options), accept);
+    (client.unwrap(), server)
+}
+
+/// `send` waits for a slow server as long as the server takes 64 KiB in 5 s.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_reads_steadily_gets_the_whole_message() {
+    for (rate, arrives) in [(16, true), (28, true), (4, false), (0, false)] {
+        let (mut client, mut server) = connected(options).await;
+        let read = async {
+            let mut part = vec![0; rate * 1024 / 4];
+            loop {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                server.read_exact(&mut part).await.unwrap();
+            }
+        };
+        let sent = tokio::select! {
+            never = read => never,
+            sent = client.send("x".repeat(800_000)) => sent,
+        };
+        assert_eq!(sent.is_ok(), arrives, "{rate} KiB/s: {:?}", client.end());
+    }
+}
+
+/// Also when it arrives in one piece with the 101, and the client reads long frames in parts.
+#[tokio::test]
+async fn a_long_message_that_comes_with_the_response_is_whole() {
+    for length in [100, 65536, 65537, 300_000] {
+        let text = "x".repeat(length);
+        let head = [&[0x81, 127][..], &(length as u64).to_be_bytes()].concat();
+        let bytes = [&head, text.as_bytes(), &head, text.as_bytes()].concat();
+        let url = speaks("", Manners::Sends(bytes)).await;
+        let mut socket = ClientSocket::connect_with(&options(url)).await.unwrap();
+        for _ in 0..2 {
+            let heard = soon("the message", socket.recv()).await;
+            assert!(
+                heard == Some(text.as_str().into()),
+                "{length}: {:?}",
+                socket.end()
+            );
+        }
+    }
+}
+
+/// A message that arrives slowly is a sign of life: no pong can come before its end.
+#[tokio::test(start_paused = true)]
+async fn a_server_from_which_bytes_arrive_is_not_given_up() {
+    let pings = |url| ConnectOptions {
+        ping_interval: Some(Duration::from_secs(1)),
+        ping_timeout: Duration::from_secs(1),
+        ..options(url)
+    };
+    let (mut client, mut server) = connected(pings).await;
+    let write = async {
+        server.write_all(&[0x82, 126, 0x80, 0]).await.unwrap();
+        for _ in 0..64 {
+            server.write_all(&[7; 512]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let read = async {
+        let message = client.recv().await.expect("the whole message");
+        assert_eq!(message.len(), 32 * 1024);
+        assert_eq!(client.recv().await, None, "then nothing comes");
+    };
+    tokio::select! {
+        () = write => {}
+        () = read => {}
+    }
+    let end = End::Broken("the server does not answer pings".into());
+    assert_eq!(client.end(), Some(&end));
+}
+
 #[tokio::test]
 async fn pings_and_pongs_can_be_seen() {
     let server = serve(Config::default(), echo).await;
@@ -443,11 +577,12 @@ async fn speaks(more: &str, manners: Manners) -> String {
         let response = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{accept}{more}\r\n"
         );
-        stream.write_all(response.as_bytes()).await.unwrap();
-        match manners {
-            Manners::Silent => {}
-            Manners::Sends(bytes) => stream.write_all(&bytes).await.unwrap(),
-        }
+        let bytes = match manners {
+            Manners::Silent => Vec::new(),
+            Manners::Sends(bytes) => bytes,
+        };
+        let bytes = [response.as_bytes(), &bytes].concat();
+        stream.write_all(&bytes).await.unwrap();
         // It reads nothing more and does not close.
         std::future::pending::<()>().await;
     });

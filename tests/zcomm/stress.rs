@@ -4,7 +4,7 @@
 use std::{
     io,
     net::TcpListener,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ use serde_json::Value;
 use zcomm_core::{Config, Connection, Message, Result};
 
 use crate::{
-    Done, folder,
+    Done, children, folder,
     servers::{echo, no_limits, start, with_tls},
     zcomm,
 };
@@ -346,7 +346,7 @@ fn k07_too_few_file_descriptors_are_an_error_before_the_first_connection() {
     let (program, address) = (env!("CARGO_BIN_EXE_zcomm"), door.local_addr().unwrap());
     let shell = |limit: &str| {
         let line = format!("ulimit {limit}; exec {program} stress -c 1000 -d 0.1 ws://{address}/");
-        let mut command = Command::new("sh");
+        let mut command = children::command("sh");
         command.args(["-c", &line]).stdout(Stdio::piped());
         command.stderr(Stdio::piped()).output().unwrap()
     };
@@ -517,7 +517,7 @@ fn k05_ctrl_c_ends_it_early_with_a_report() {
         }
         Ok(())
     });
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command.args([
         "stress",
         &server.url(),
@@ -544,7 +544,7 @@ fn k05_ctrl_c_ends_it_early_with_a_report() {
     }
     let id = child.id().to_string();
     assert!(
-        Command::new("kill")
+        children::command("kill")
             .args(["-INT", &id])
             .status()
             .unwrap()
