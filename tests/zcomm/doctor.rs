@@ -13,7 +13,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use zcomm_core::{Config, DevelopmentCa, LOOPBACK_NAMES, PemPair};
 
-use crate::{Done, certs, children, connect::serve, folder, zcomm, zcomm_command};
+use crate::{
+    Done, certs, children, connect::serve, folder, servers::with_tls, zcomm, zcomm_command,
+};
 
 /// A secret that no output may contain, whatever is wrong with its file.
 const CANARY: &str = "canary-token-7Qp2xV9d";
@@ -156,21 +158,29 @@ fn a_port_that_is_taken_on_ipv6_only_is_a_warning() {
 
 #[test]
 fn a_running_lesson_is_not_an_error() {
-    let lesson = serve(Config::default());
-    let port = lesson.addr.port().to_string();
-    let report = doctor(&folder("doctor_lesson"), &["--port", &port], &[]);
-    let said = report.said(&format!("port {port}"));
-    assert!(
-        said.starts_with("note: a lesson is running here: command-"),
-        "{said}"
-    );
-    assert_eq!(report.code, Some(0));
+    let tls = with_tls(&folder("doctor_lesson_tls"));
+    for config in [Config::default(), tls] {
+        let lesson = serve(config);
+        let port = lesson.addr.port().to_string();
+        let report = doctor(&folder("doctor_lesson"), &["--port", &port], &[]);
+        let said = report.said(&format!("port {port}"));
+        assert!(
+            said.starts_with("note: a lesson is running here: command-"),
+            "{said}"
+        );
+        assert_eq!(report.code, Some(0));
+    }
 }
 
 /// Near misses: a server that answers `ok` without our header, one that drips, one that hangs up.
 #[test]
 fn another_server_is_not_a_lesson() {
-    for answer in ["HTTP/1.1 200 OK\r\nServer: other\r\n\r\nok\n", "drip", ""] {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nServer: other\r\n\r\nok\n",
+        "HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.2\r\n\r\n",
+        "drip",
+        "",
+    ] {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port().to_string();
         std::thread::spawn(move || {

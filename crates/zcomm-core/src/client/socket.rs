@@ -7,14 +7,13 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
-    pin::pin,
+    future::poll_fn,
     task::{Context, Poll, ready},
 };
 
 use tokio::{
     task::coop,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use crate::{
@@ -25,9 +24,10 @@ use crate::{
         options::ConnectOptions,
     },
     error::{Error, Result},
-    protocol::{close_reason::CloseReason, message::Message},
+    protocol::{close_reason::CloseReason, message::Message, progress::Output},
     tls::trust::Trust,
-    wire::codec::{End, Received, Wire},
+    wire::codec::{Received, Wire},
+    wire::end::End,
 };
 
 /// A WebSocket that this program has opened. Dropping it ends the connection without a Close
@@ -38,6 +38,8 @@ pub struct ClientSocket {
     keepalive: Keepalive,
     /// Set if the network did not accept all bytes at the last call of `feed`.
     full: bool,
+    /// The time limit of a call of `send` that waits for the network.
+    output: Output,
     end: Option<End>,
 }
 
@@ -62,6 +64,7 @@ impl ClientSocket {
             opening,
             keepalive: Keepalive::new(options),
             full: false,
+            output: Output::default(),
             end: None,
         })
     }
@@ -78,8 +81,8 @@ impl ClientSocket {
         self.end.as_ref()
     }
 
-    /// Sends a message and waits until the network has accepted it, at most 5 s. If you send
-    /// many messages, call [`recv`](ClientSocket::recv) between them: a server that answers
+    /// Sends a message and waits until the network has accepted it. A server that takes less
+    /// than 64 KiB in 5 s ends the connection. If you send many messages, call [`recv`](ClientSocket::recv) between them: a server that answers
     /// each message stops reading when you do not read its answers.
     ///
     /// If the call is dropped while it waits, the message stays queued. The next call of `send`
@@ -150,17 +153,27 @@ impl ClientSocket {
             match read {
                 Ok(Ok(received)) => {
                     self.keepalive.received();
+                    self.wire.take_arrived();
                     return Some(received);
                 }
                 Ok(Err(end)) => self.end_with(end),
-                Err(_) => match self.keepalive.passed() {
-                    Some(reason) => self.end_with(End::Broken(reason.into())),
-                    // If the ping fails, the connection has ended, and the loop ends too.
-                    None => drop(self.ping(&[]).await),
-                },
+                Err(_) => self.deadline_passed().await,
             }
         }
         None
+    }
+
+    /// Sends a ping, or ends the connection if the server has not answered the last one.
+    async fn deadline_passed(&mut self) {
+        let (sent, arrived) = self.wire.progress();
+        if self.keepalive.is_alive(arrived, sent) {
+            return;
+        }
+        match self.keepalive.passed(sent) {
+            Some(reason) => self.end_with(End::Broken(reason.into())),
+            // If this fails, the connection has ended.
+            None => drop(self.ping(&[]).await),
+        }
     }
 
     /// Sends a Close frame with a code (RFC 6455 section 7.4) and a reason of at most 123 bytes.
@@ -211,18 +224,44 @@ impl ClientSocket {
 
     async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
         self.check_open()?;
-        let mut put = Some(put);
-        let written = poll_fn(|context| {
-            self.wire.set_waker(context.waker());
-            let put = put.take().map_or(Ok(true), |put| put(&mut self.wire));
-            match put.and_then(|_| self.wire.flush()) {
-                Ok(true) => Poll::Ready(Ok(())),
-                Ok(false) => Poll::Pending,
-                Err(end) => Poll::Ready(Err(end)),
+        self.output.ended();
+        // Poll once before starting a timer: most writes finish at once, and a timer costs more
+        // than such a write.
+        let written = put(&mut self.wire);
+        let flush = poll_fn(|context| Poll::Ready(self.poll_flush(context)));
+        let mut written = match written {
+            Ok(_) => flush.await,
+            Err(end) => Poll::Ready(Err(end)),
+        };
+        loop {
+            match (written, self.output.until()) {
+                (Poll::Ready(written), _) => return written.map_err(|end| self.fail(end)),
+                (Poll::Pending, Some(until)) if until > Instant::now() => {
+                    let flush = poll_fn(|context| self.poll_flush(context));
+                    let flush = timeout_at(until, flush).await;
+                    written = flush.map_or(Poll::Pending, Poll::Ready);
+                }
+                (Poll::Pending, _) => {
+                    return Err(self.fail(End::Broken("the server accepts no data".into())));
+                }
             }
-        });
-        let written = with_time_limit(written).await;
-        written.map_err(|end| self.fail(end))
+        }
+    }
+
+    /// Flushes, and moves the time limit if the network has accepted more.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
+        self.wire.set_waker(context.waker());
+        match self.wire.flush() {
+            Ok(true) => {
+                self.output.ended();
+                Poll::Ready(Ok(()))
+            }
+            Ok(false) => {
+                self.output.waits(self.wire.sent(), PEER_TIMEOUT);
+                Poll::Pending
+            }
+            Err(end) => Poll::Ready(Err(end)),
+        }
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Received, End>> {
@@ -259,18 +298,5 @@ impl ClientSocket {
 impl fmt::Debug for ClientSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClientSocket({})", self.opening.addr)
-    }
-}
-
-/// Waits at most 5 s for a write. Polls the write once before the timer starts, because most
-/// writes finish at once. A timer would cost more than such a write.
-async fn with_time_limit(write: impl Future<Output = Result<(), End>>) -> Result<(), End> {
-    let mut write = pin!(write);
-    match poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await {
-        Poll::Ready(done) => done,
-        Poll::Pending => {
-            let late = |_| Err(End::Broken("the server accepts no data".into()));
-            timeout(PEER_TIMEOUT, write).await.unwrap_or_else(late)
-        }
     }
 }

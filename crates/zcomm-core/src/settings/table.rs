@@ -96,7 +96,7 @@ pub const SETTINGS: [KnownSetting; 21] = [
         name: "WEBSOCKET_PING_TIMEOUT",
         default: Some("10"),
         forms: "seconds from 0.1 to 3600",
-        meaning: "The seconds that a client has to answer a ping. After that, its connection ends with `1011`.",
+        meaning: "The seconds that a client has to answer a ping. After that, its connection ends with `1011`. A client from which bytes arrive is alive: it gets this time again. A client that still reads what was sent before the ping gets 5 s more for each 64 KiB, at most 10 s.",
     },
     KnownSetting {
         name: "WEBSOCKET_SSL_ENABLED",
