@@ -410,13 +410,15 @@ mod tests {
     fn the_last_twenty_client_ids_are_remembered() {
         let mut ids = VecDeque::new();
         for number in 1..=21 {
-            let mut conversation = Conversation::default();
-            conversation.me = Some(Me {
-                name: "Ada".to_owned(),
-                session: "a.1.secret".to_owned(),
-                epoch: "a".to_owned(),
-                client_ids: ids,
-            });
+            let conversation = Conversation {
+                me: Some(Me {
+                    name: "Ada".to_owned(),
+                    session: "a.1.secret".to_owned(),
+                    epoch: "a".to_owned(),
+                    client_ids: ids,
+                }),
+                ..Conversation::default()
+            };
             ids = conversation.client_ids("a", &number.to_string());
         }
         assert_eq!(
