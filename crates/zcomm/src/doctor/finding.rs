@@ -1,6 +1,6 @@
 //! The result of a check: a verdict, a topic and a sentence, then what to type.
 //!
-//! The colour and the word of a verdict have the same meaning.
+//! Each verdict has a word and a colour, so the report is clear without colours, too.
 //!
 //! A sentence may contain text from a file or the name of a process. So control characters are
 //! replaced before the sentence is printed.

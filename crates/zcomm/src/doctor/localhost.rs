@@ -1,6 +1,6 @@
 //! Does `localhost` resolve to this machine?
 //!
-//! If the hosts file is wrong, the name may resolve to another machine, or not at all. Then
+//! If the hosts file is wrong, `localhost` may resolve to another machine, or not at all. Then
 //! `ws://localhost:8765/` fails, but `ws://127.0.0.1:8765/` works. The browser reports only code
 //! 1006, which does not name the cause.
 

@@ -28,7 +28,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The names that are replaced in a head, and the names that replace them.
 pub(super) struct Names {
-    /// The proxy's own names, which are replaced.
+    /// The names of the proxy. Only these names are replaced.
     pub(super) own: Vec<Authority>,
     /// The `Host` that the server expects.
     pub(super) host: String,
@@ -104,7 +104,7 @@ impl Head {
                 continue;
             }
             match names.replacement(name, value.trim()) {
-                // Keep the name, the spaces and the end of the line.
+                // Change only the value. Keep the name, the spaces and the end of the line.
                 Some(other) => {
                     let value = value.replacen(value.trim(), other, 1);
                     written.extend_from_slice(format!("{name}:{value}").as_bytes());
