@@ -26,7 +26,9 @@ pub(super) enum Effect {
     /// Send these bytes. If `begins` is true, the proxy chooses a new random delay (jitter) for
     /// them. `begins` is false for a part of a payload: it has the delay of its frame's header.
     Send { bytes: Vec<u8>, begins: bool },
+    /// End the connection.
     Abort(Abort),
+    /// Print what happened.
     Report(String),
 }
 

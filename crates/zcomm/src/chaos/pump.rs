@@ -35,7 +35,8 @@ use crate::shared::run::until;
 
 /// The largest number of bytes in one read.
 const READ_SIZE: usize = 16 * 1024;
-/// One read of a slow reader gets at most the bytes that its rate allows in this time.
+/// With the fault `slow-reader`, one read returns at most the bytes that the rate allows in this
+/// time.
 const SLOW_SLICE: Duration = Duration::from_millis(100);
 /// The receive buffer of a slow reader (bytes). The operating system doubles this number.
 const SLOW_BUFFER: usize = 4096;

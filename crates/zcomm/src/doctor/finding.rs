@@ -43,7 +43,7 @@ impl Verdict {
 pub(super) struct Finding {
     pub(super) verdict: Verdict,
     pub(super) what: String,
-    /// What to type or do next. Each entry is another way to fix the problem.
+    /// What to type or do next. Each entry is one way to fix the problem.
     pub(super) fixes: Vec<String>,
 }
 

@@ -30,10 +30,11 @@ use crate::shared::{
     run::block_on,
 };
 
-/// The time limit for a request to `/healthz`, with its answer.
+/// The time limit for a request to `/healthz` and its answer.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// The time limit for the list of programs. With thousands of connections, Windows may need more.
+/// The time limit for the list of programs. Windows may need more time, if there are thousands
+/// of connections.
 const LISTING: Duration = Duration::from_secs(3);
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -58,7 +58,7 @@ impl Report {
         cpu: [Duration; 2],
     ) -> Report {
         let (span, opened) = (run.span(), run.opened.load(Relaxed));
-        // Without a connection, the measured time is zero. The divisor must not be zero.
+        // Without a connection, the measured time is zero. Do not divide by zero.
         let seconds = span.seconds();
         let divisor = seconds.max(f64::MIN_POSITIVE);
         let [own_cores, server_cores] = cpu.map(|time| time.as_secs_f64() / divisor);

@@ -1,7 +1,7 @@
 //! The data that all connections of a run share: the plan, the clock, and the counts.
 //!
 //! [`Run`] contains a clock, and the times at which the measurement begins and ends. Every
-//! connection reads these values. So the threads do not send messages to each other.
+//! connection reads these values. So the threads need no channels between them.
 
 use std::{
     iter::repeat_with,

@@ -202,8 +202,8 @@ impl Play {
     }
 
     /// Fills a log faster than the server can send its messages. The tour's own server runs in
-    /// this thread, so the server runs only when this task waits. Tokio makes a task wait after
-    /// long work without a pause. `unconstrained` turns this rule off for this task.
+    /// this thread, so the server runs only when this task waits. Normally, Tokio makes a busy
+    /// task wait from time to time. `unconstrained` turns this rule off for this task.
     async fn floods(&mut self, person: Person, times: usize) -> Result<(), Stopped> {
         let name = person.name();
         let [join, leave] = ["join", "leave"].map(|kind| {
