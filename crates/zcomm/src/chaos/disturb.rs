@@ -24,7 +24,7 @@ const MAX_COPY: u64 = 1024 * 1024;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     /// Send these bytes. If `begins` is true, the proxy chooses a new random delay (jitter) for
-    /// them. `begins` is false for a part of a payload: it has the delay of its frame's header.
+    /// them. If `begins` is false, the bytes are payload and have the delay of the frame's header.
     Send { bytes: Vec<u8>, begins: bool },
     /// End the connection.
     Abort(Abort),

@@ -81,7 +81,8 @@ impl Entry {
         self.form.is_empty() || self.form.starts_with('[')
     }
 
-    /// Returns the fault with the value that its key sets. `None` would be a mistake in [`TABLE`].
+    /// Returns the fault with the value that its key sets. Returns `None` only if this value is
+    /// wrong in the [`TABLE`].
     pub(super) fn usual(&'static self) -> Option<Active> {
         self.read(&self.usual.split_whitespace().collect::<Vec<_>>())
             .ok()

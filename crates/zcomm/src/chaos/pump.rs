@@ -194,8 +194,8 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         Some(self.connection.opened + after)
     }
 
-    /// Returns the read rate if the fault `slow-reader` is on, and makes the socket's receive
-    /// buffer small. Returns `None` if the fault is off.
+    /// If the fault `slow-reader` is on for this direction, makes the socket's receive buffer
+    /// small, and returns the rate of the fault. Otherwise returns `None`.
     fn slow_reader(&self) -> Option<Rate> {
         let socket = self.slow_socket.as_ref()?;
         let rate = self.faults.rate(Fault::SlowReader, self.direction)?;

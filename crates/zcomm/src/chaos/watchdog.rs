@@ -11,8 +11,8 @@ use super::{
 };
 use crate::shared::run::until;
 
-/// Waits until the connection must end, and returns how it must end. The user may reset the
-/// connection. With a fault, the connection may be too old, or idle for too long.
+/// Waits until the user or a fault breaks the connection, and returns how it is broken. Returns
+/// `Ok` if the program ends.
 pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
     let mut controls = connection.controls.clone();
     let resets = controls.borrow().resets;

@@ -38,8 +38,8 @@ fn judge(found: io::Result<Vec<IpAddr>>) -> Finding {
                 true if found.iter().any(IpAddr::is_ipv4) => {
                     return ok(format!("resolves to {list}"));
                 }
-                // By default, a server listens only on 127.0.0.1. A `localhost` that means only
-                // another address does not reach this server.
+                // By default, a server listens only on 127.0.0.1. If `localhost` resolves only to
+                // ::1, clients do not reach this server.
                 true => warning(format!("resolves to {list} only, not to 127.0.0.1")),
             }
         }

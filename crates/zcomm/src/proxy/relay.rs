@@ -9,8 +9,8 @@
 //! request before the response.
 //!
 //! If a receiver does not read, only its own sender has to wait. If one side closes its stream,
-//! the proxy first sends all earlier bytes to the other side, then closes that stream. If the
-//! connection to one side breaks, the proxy resets the connection to the other side.
+//! the proxy first sends all earlier bytes to the other side. Then the proxy closes its own stream
+//! to the other side. If one connection breaks, the proxy resets the connection to the other side.
 
 use std::{
     io,

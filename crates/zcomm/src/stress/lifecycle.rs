@@ -26,8 +26,8 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
         return;
     };
     let _open = Counted::new(&run, &run.open);
-    // Count this connection as a sender or a subscriber first, then in `opened`. When `opened`
-    // includes all connections, the load starts, and needs the other counts.
+    // First count this connection as a sender or a subscriber, then as opened. When all
+    // connections are opened, the load starts and uses the counts of senders and subscribers.
     let is_sender = run.plan.is_sender(number);
     let turn = is_sender.then(|| run.turns.fetch_add(1, Relaxed));
     let role = match turn {

@@ -2,7 +2,7 @@
 //!
 //! The pacer has its own thread, so that it can use the timers of the system. These timers have
 //! steps of less than 0.1 ms. The timers of the async runtime have steps of one millisecond. With
-//! them, messages would leave late, by half a millisecond on average.
+//! such steps, messages would leave half a millisecond late on average.
 //!
 //! The pacer does not send messages. It wakes a sender, and the sender reads from the clock how
 //! many messages are due. So it does not matter if the pacer wakes a sender late or twice.

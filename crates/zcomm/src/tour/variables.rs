@@ -1,4 +1,4 @@
-//! Values from received messages. Later messages to the server contain these values.
+//! Values from received messages. The tour sends these values to the server later.
 //!
 //! The values are the names of the people, the session, the epoch of the room, and the position
 //! in each log. The epoch is the name of this run of the room. In the story, a word such as
