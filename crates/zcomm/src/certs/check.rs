@@ -1,8 +1,8 @@
 //! `--check`: explains the certificates of a file, and says whether a client accepts them.
 //!
-//! A file for a server contains a chain. The first certificate is the server's own certificate.
-//! Each later certificate has signed an earlier certificate of the chain. Clients ignore an
-//! extra certificate. A file may also contain only authorities, for the clients that trust them.
+//! A server's file contains a chain. The first certificate is the server's own certificate. Each
+//! later certificate has signed an earlier certificate of the chain. Clients ignore all other
+//! certificates of the file. A client's file contains the authorities that the client trusts.
 
 use std::{path::Path, process::ExitCode};
 

@@ -73,7 +73,7 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
         true => DevelopmentCa::new(hosts)?,
         false => authority::kept(&files, &folder, hosts)?,
     };
-    // The new certificate keeps every name that the authority was made for.
+    // The new certificate contains all hosts of the authority, and the hosts of `--host`.
     let mut names = ca.hosts();
     for host in hosts {
         if !names.contains(host) {

@@ -1,7 +1,7 @@
 //! The options of `zcomm chaos`.
 //!
-//! Each fault in the table has an option with the same name. The option's value is written as in
-//! a script.
+//! Each fault has an option with the name of the fault. The option's value is written as in a
+//! script: `--latency 200ms` as an option, `latency 200ms` in a script.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -71,7 +71,7 @@ pub(crate) struct Arguments {
     pub(super) seed: Option<u64>,
 }
 
-/// The parsed command line. It has one option for each fault in the table.
+/// The parsed command line, with one option for each fault.
 pub(super) struct FaultOptions(ArgMatches);
 
 impl FaultOptions {

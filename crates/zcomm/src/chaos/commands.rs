@@ -20,7 +20,6 @@ const ACTIONS: [(char, &str, Command, &str); 6] = [
     ('q', "quit", Command::Quit, "End the program"),
 ];
 
-/// One command.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Command {
     On(Active),

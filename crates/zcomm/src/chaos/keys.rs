@@ -83,8 +83,8 @@ fn keys() -> mpsc::Receiver<Result<Command, InputError>> {
     commands
 }
 
-/// Returns the keys that send one character. Skips keys that send more, such as an arrow key:
-/// their first character is ESC.
+/// Returns the pressed keys that send one character. Skips keys that send several characters,
+/// such as an arrow key. The first of these characters is ESC.
 fn single(pressed: &str) -> Vec<char> {
     let (mut keys, mut rest) = (Vec::new(), pressed.chars());
     while let Some(key) = rest.next() {

@@ -93,8 +93,8 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let carry = Disturbed(Arc::clone(&board));
     let end = async { code = control(&board, &mut keys, script, signals).await };
     proxy.run(carry, end).await;
-    // Restore the terminal first, because dropping the board may take a second: it waits for
-    // unprinted lines.
+    // Dropping `keys` restores the terminal. Do this first, because dropping the board may take
+    // a second: the board waits for unprinted lines.
     drop(keys);
     drop(board);
     Ok(code)

@@ -55,7 +55,8 @@ impl Script {
     /// Reads the lines of a script. An error contains the number of its line, counted from 1.
     fn parse(text: &str) -> Result<Script, (usize, InputError)> {
         let mut script = Script::default();
-        // A CR alone ends a line, too. Otherwise a comment could contain every later line.
+        // Some editors write only CR at the end of a line. If CR did not end a line, all lines
+        // after a `#` would be one comment.
         let text = text.replace("\r\n", "\n");
         for (line, number) in text.split(['\r', '\n']).zip(1..) {
             let line = line.split('#').next().unwrap_or_default().trim();
@@ -95,7 +96,6 @@ impl Script {
         self.0.front().map(|(at, _)| *at)
     }
 
-    /// Removes and returns the next step.
     pub(super) fn next(&mut self) -> Option<Command> {
         self.0.pop_front().map(|(_, command)| command)
     }

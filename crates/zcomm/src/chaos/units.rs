@@ -27,8 +27,8 @@ impl InputError {
     }
 }
 
-/// The user's input, for an error; `***` if it may be a secret. An address with a token stands
-/// among the faults by mistake.
+/// Returns the user's input, to show it in an error. Returns `***` if the input may contain a
+/// secret. For example, a user may type an address with a token instead of a fault.
 pub(super) fn shown(text: &str) -> &str {
     if may_be_secret(text) { "***" } else { text }
 }

@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
 
 type Check = fn(&Situation) -> Vec<Finding>;
 
-/// The checks that are shown after the port checks, in the order in which a class needs them.
+/// The checks after the port checks. The report shows their results in this order.
 const CHECKS: [(&str, Check); 8] = [
     ("localhost", |_| vec![localhost::check()]),
     ("settings", settings::check),
@@ -115,7 +115,8 @@ fn examine(situation: Situation) -> Report {
     report
 }
 
-/// Runs a check in a thread. If the thread hangs, it ends when the program ends.
+/// Runs a check in a thread, and returns a channel for its findings. A thread that hangs ends
+/// when the program ends.
 fn start(
     situation: &Arc<Situation>,
     check: impl FnOnce(&Situation) -> Vec<Finding> + Send + 'static,

@@ -47,8 +47,8 @@ const OPENING_EACH: Duration = Duration::from_millis(5);
 pub(super) const DRAIN: Duration = Duration::from_millis(1500);
 /// The time limit for closing the connections.
 const CLOSING: Duration = Duration::from_millis(500);
-/// The time after which the tool measures the server again, checks for a signal, and updates the
-/// progress bar.
+/// The pause between two measurements of the server. After each pause, the tool also checks for
+/// a signal and updates the progress bar.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs a load from the first handshake to the last Close frame.

@@ -5,10 +5,9 @@ use crate::shared::{run::INTERRUPTED, text::counted};
 
 /// The tool may have limited the results if its threads were busy for this share of the time.
 const BUSY: f64 = 0.85;
-/// If the tool used more CPU time than the server, this smaller share of busy time is enough for
-/// a note.
+/// If the tool used more CPU time than the server, a note needs only this share of busy time.
 const BUSIER: f64 = 0.5;
-/// The schedule of an open loop was not kept if 1 % of the messages left this late or later
+/// If 1 % of the messages left later than this, an open loop did not keep its schedule
 /// (nanoseconds).
 const LATE: u64 = 1_000_000;
 

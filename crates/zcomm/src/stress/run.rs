@@ -1,7 +1,7 @@
 //! The data that all connections of a run share: the plan, the clock, and the counts.
 //!
-//! Every connection reads from [`Run`] when the measurement begins and ends. So the threads do
-//! not exchange data for each message.
+//! [`Run`] contains a clock, and the times at which the measurement begins and ends. Every
+//! connection reads these values. So the threads need no channels between them.
 
 use std::{
     iter::repeat_with,
@@ -24,7 +24,6 @@ pub(super) enum Phase {
     Over,
 }
 
-/// The data that all connections of a run share.
 pub(super) struct Run {
     pub(super) plan: Plan,
     pub(super) options: ConnectOptions,
@@ -38,8 +37,9 @@ pub(super) struct Run {
     pub(super) interrupted: AtomicU8,
     /// Notified when one of the counts below has changed.
     pub(super) changed: Notify,
-    /// The number of connections that have opened, and of connections that have failed to open.
+    /// The number of connections that have opened.
     pub(super) opened: AtomicUsize,
+    /// The number of connections that have failed to open.
     pub(super) failed: AtomicUsize,
     /// The number of connections that are open now.
     pub(super) open: AtomicUsize,
@@ -47,11 +47,12 @@ pub(super) struct Run {
     pub(super) subscribers: AtomicUsize,
     /// The number of senders that wait for replies or have more messages to send.
     pub(super) busy: AtomicUsize,
-    /// Open loop: wakes each sender when its message is due. The senders take turns in this order.
+    /// Open loop: wakes each sender when its message is due. The list is in the order in which
+    /// the senders send.
     pub(super) wakes: Vec<Notify>,
-    /// The number of senders that have connected so far, and the number of senders when the load
-    /// started.
+    /// The number of senders that have connected so far.
     pub(super) turns: AtomicUsize,
+    /// The number of senders when the load started.
     senders: AtomicUsize,
     clock: Instant,
     start: AtomicU64,

@@ -1,8 +1,8 @@
 //! Prints the tour: the steps, and each message with an arrow.
 //!
-//! A message may come from any server, so each control character is replaced by a picture. Each
-//! secret is replaced by `***`, so that the screen does not show it. A long message is not cut,
-//! so that a learner can copy the whole message.
+//! A message may come from any server, so each control character is replaced by a visible symbol.
+//! Each secret is replaced by `***`, so that the screen does not show the secret. A long message
+//! is not cut, so that a learner can copy the whole message.
 
 use std::{
     fmt::Display,

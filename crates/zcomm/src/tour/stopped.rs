@@ -1,7 +1,7 @@
 //! The reasons why a tour ends early.
 //!
-//! Each error has two lines for the learner. The first line says who waited for which message,
-//! and what arrived instead. The second line says what to do.
+//! Each error has two lines for the learner. The first line says which message did not arrive, and
+//! what happened instead. The second line says what to do.
 
 use std::{io, process::ExitCode};
 

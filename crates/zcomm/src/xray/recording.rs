@@ -48,7 +48,7 @@ impl Format {
     pub(super) const VERSION: u64 = 1;
 }
 
-/// Any other line of a recording.
+/// A line of a recording after the first line.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Record {

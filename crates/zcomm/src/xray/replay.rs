@@ -32,8 +32,8 @@ const MAX_UNTOLD: u64 = 64 * 1024;
 const MAX_OPEN: usize = 1_000;
 const HOW_TO_RECORD: &str = "zcomm xray URL --record FILE makes a recording";
 
-/// Shows each event of a recording. Returns `false` if the recording ends early, because it was
-/// full.
+/// Shows each event of a recording. Returns `false` if the recording is not complete, because it
+/// was full.
 pub(super) fn replay(
     path: &Path,
     mut show: impl FnMut(&Event) -> Result<(), Failure>,
