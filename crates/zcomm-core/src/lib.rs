@@ -108,6 +108,7 @@ pub use hub::{
 pub use metrics::figure::{Figure, FigureKind};
 pub use program::{
     exit::{program, report},
+    logging::{Logs, log_to},
     shutdown::shutdown_signal,
 };
 pub use protocol::{

@@ -33,6 +33,7 @@ use crate::{
     error::{Error, Result},
     hub::log::Hub,
     protocol::{close_reason::CloseReason, message::Message},
+    wire::codec::End,
 };
 
 /// A handler's connection to one client. Dropping this value closes the connection.
@@ -185,6 +186,13 @@ impl Connection {
     #[must_use]
     pub fn hurry(&self) -> Option<Duration> {
         self.socket.as_ref()?.until_half()
+    }
+
+    /// How the connection ended; `None` while it is open. Call this function when
+    /// [`recv`](Connection::recv) has returned `None`.
+    #[must_use]
+    pub fn end(&self) -> Option<&End> {
+        self.socket.as_ref()?.end()
     }
 
     /// Ends the connection with a code (RFC 6455 section 7.4) and a reason, which is cut to

@@ -136,6 +136,11 @@ impl Socket {
         self.messages.until_half().max(bytes.until_half())
     }
 
+    /// How the connection ended; `None` while it is open.
+    pub(crate) fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
     /// Ends the connection from this side.
     pub(crate) fn close(&mut self, why: CloseReason) {
         if self.end.is_none() {
