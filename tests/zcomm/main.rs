@@ -11,6 +11,7 @@ mod doctor;
 mod help;
 mod hostile;
 mod hosts;
+mod listen;
 mod peers;
 #[path = "../xray/recorded.rs"]
 mod recorded;

@@ -12,6 +12,7 @@ mod certs;
 mod chat;
 mod completions;
 mod connect;
+mod listen;
 mod man;
 mod proxy;
 mod stress;
@@ -35,6 +36,7 @@ use shared::run::block_on;
 Examples:
   zcomm doctor                          check this machine for problems
   zcomm connect ws://127.0.0.1:8765/    send messages to a server
+  zcomm listen 9000                     talk to clients, as their server
   zcomm chat --token TOKEN              join the chat
   zcomm demo                            see each message of the chat, explained
   zcomm stress ws://127.0.0.1:8765/     load-test a server
@@ -52,6 +54,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Open a WebSocket: send lines, print messages
     Connect(connect::Arguments),
+    /// Start a server: send lines to its clients, print their messages
+    Listen(Box<listen::Arguments>),
     /// Join a chat from the terminal
     Chat(chat::Arguments),
     /// Show each message of the chat, step by step
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Certs(arguments) => certs::run(&arguments),
         Command::Connect(arguments) => block_on(connect::run(&arguments)),
+        Command::Listen(arguments) => Ok(listen::run(&arguments)),
         Command::Xray(arguments) => Ok(xray::run(&arguments)),
         Command::Chaos(arguments) => Ok(chaos::run(&arguments)),
         Command::Stress(arguments) => Ok(stress::run(&arguments)),

@@ -53,24 +53,29 @@ impl Handshake {
     }
 
     fn token(&self) -> Result<Option<String>> {
-        let Some(file) = &self.token_file else {
-            return Ok(self.token.clone());
-        };
-        // Read at most 1024 bytes, because a file such as /dev/zero never ends. A token has at
-        // most 512 bytes.
-        let mut text = String::new();
-        let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
-        let token = text.lines().next().unwrap_or_default().trim();
-        let problem = match read {
-            Err(error) => error.to_string(),
-            Ok(_) if token.is_empty() => "the first line is empty".to_owned(),
-            Ok(_) => return Ok(Some(token.to_owned())),
-        };
-        Err(Error::Ended {
-            what: format!("{}: {problem}", file.display()),
-            help: Some("--token-file names a file whose first line is the token"),
-        })
+        match &self.token_file {
+            Some(file) => token_in(file).map(Some),
+            None => Ok(self.token.clone()),
+        }
     }
+}
+
+/// Reads the token in the first line of a file.
+pub(crate) fn token_in(file: &Path) -> Result<String> {
+    // Read at most 1024 bytes, because a file such as /dev/zero never ends. A token has at
+    // most 512 bytes.
+    let mut text = String::new();
+    let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
+    let token = text.lines().next().unwrap_or_default().trim();
+    let problem = match read {
+        Err(error) => error.to_string(),
+        Ok(_) if token.is_empty() => "the first line is empty".to_owned(),
+        Ok(_) => return Ok(token.to_owned()),
+    };
+    Err(Error::Ended {
+        what: format!("{}: {problem}", file.display()),
+        help: Some("--token-file names a file whose first line is the token"),
+    })
 }
 
 /// Returns the authorities that this computer trusts, plus the authorities in this file.
