@@ -192,7 +192,7 @@ impl Connection {
     /// [`recv`](Connection::recv) has returned `None`.
     #[must_use]
     pub fn end(&self) -> Option<&End> {
-        self.socket.as_ref()?.end()
+        self.socket.as_ref()?.end.as_ref()
     }
 
     /// Ends the connection with a code (RFC 6455 section 7.4) and a reason, which is cut to

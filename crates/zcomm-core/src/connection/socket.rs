@@ -51,7 +51,8 @@ pub(crate) struct Socket {
     drained: bool,
     /// Whether the codec contains output that the network has not accepted.
     unflushed: bool,
-    end: Option<End>,
+    /// How the connection ended; `None` while it is open.
+    pub(crate) end: Option<End>,
 }
 
 impl Socket {
@@ -134,11 +135,6 @@ impl Socket {
     pub(crate) fn until_half(&self) -> Option<Duration> {
         let bytes = &self.wire.meter().budget;
         self.messages.until_half().max(bytes.until_half())
-    }
-
-    /// How the connection ended; `None` while it is open.
-    pub(crate) fn end(&self) -> Option<&End> {
-        self.end.as_ref()
     }
 
     /// Ends the connection from this side.
