@@ -127,6 +127,7 @@ pub use settings::{
 };
 pub use text::{
     names::{MAX_NAME, NAME_RULE, folded, name},
+    time::{time, time_text},
     writer::{BackgroundWriter, WriterStep},
 };
 pub use tls::{

@@ -20,8 +20,8 @@ use crate::{
     protocol::rate::Rate,
     settings::{
         parse::{
-            authority, checked, host, list, named_tokens, number, origin, prefix, rate, refuse,
-            seconds, switch,
+            authority, checked, host, list, named_tokens, number, origin, ping_time, prefix, rate,
+            refuse, switch,
         },
         tls_files::{TlsFiles, tls_files},
         unknown::unknown_names,
@@ -235,8 +235,12 @@ impl Config {
             number(1_usize, 64 * 1024 * 1024),
         )?;
         settings.read_into(&mut self.rate_limit, "WEBSOCKET_RATE_LIMIT", rate)?;
-        settings.read_into(&mut self.ping_interval, "WEBSOCKET_PING_INTERVAL", seconds)?;
-        settings.read_into(&mut self.ping_timeout, "WEBSOCKET_PING_TIMEOUT", seconds)
+        settings.read_into(
+            &mut self.ping_interval,
+            "WEBSOCKET_PING_INTERVAL",
+            ping_time,
+        )?;
+        settings.read_into(&mut self.ping_timeout, "WEBSOCKET_PING_TIMEOUT", ping_time)
     }
 
     /// The tokens that a client may show.
@@ -422,7 +426,7 @@ mod tests {
             ("WEBSOCKET_MAX_MESSAGE_BYTES", "16777216", "64k"),
             ("WEBSOCKET_RATE_LIMIT", "OFF", "0"),
             ("WEBSOCKET_PING_INTERVAL", "0.5", "0"),
-            ("WEBSOCKET_PING_TIMEOUT", "10", "NaN"),
+            ("WEBSOCKET_PING_TIMEOUT", "500ms", "NaN"),
             ("WEBSOCKET_REFUSE", "http", "401"),
             ("WEBSOCKET_XRAY", "Off", "xml"),
         ] {

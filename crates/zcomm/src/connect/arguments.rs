@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zcomm_core::{CloseReason, xray::Form};
+use zcomm_core::{CloseReason, time, xray::Form};
 
 use crate::shared::handshake::Handshake;
 
@@ -20,8 +20,8 @@ Examples:
   zcomm connect ws://127.0.0.1:8765/ --xray
                               show every byte, explained
 
-Exit code: 0 after a normal close, 1 after a failure or a refusal, 130 after
-Ctrl-C.")]
+Exit code: 0 after a normal close, 1 after a failure or a refusal, 2 for a wrong
+option, address or file, 130 after Ctrl-C.")]
 pub(crate) struct Arguments {
     /// The server's address, e.g. wss://example.com/chat
     pub(super) url: String,
@@ -49,8 +49,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(super) show_control: bool,
 
-    /// Send a ping at this interval, from 0.1 to 3600 seconds
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Send a ping at this interval, e.g. 500ms, 20s or 2m
+    #[arg(long, value_name = "TIME", value_parser = ping_time)]
     pub(super) ping: Option<Duration>,
 
     /// Close with this code, e.g. 3001
@@ -79,11 +79,8 @@ fn xray(text: &str) -> Result<Form, &'static str> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    match text.parse() {
-        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("expected seconds from 0.1 to 3600"),
-    }
+fn ping_time(text: &str) -> Result<Duration, String> {
+    time(text, Duration::from_millis(100), Duration::from_secs(3600))
 }
 
 /// Parses a close code. Accepts only codes that a client may send in a Close frame (RFC 6455
