@@ -8,6 +8,7 @@ pub(crate) mod opening;
 
 pub(crate) mod keepalive;
 pub(crate) mod lookup;
+mod proxy;
 
 pub(crate) mod dial;
 pub(crate) mod upstream;
