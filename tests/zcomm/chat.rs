@@ -97,7 +97,7 @@ fn a_message_that_is_not_delivered_is_shown_and_is_a_failure() {
 fn the_token_may_come_from_a_file_and_is_checked_without_any_input() {
     let server = chat(Config::default());
     let file = crate::folder("chat-token").join("token");
-    for (token, code) in [(TOKEN, 0), ("wrong-token-here-123", 1), ("", 1)] {
+    for (token, code) in [(TOKEN, 0), ("wrong-token-here-123", 1), ("", 2)] {
         std::fs::write(&file, format!("{token}\n")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
         command.env_clear().arg("chat").arg(server.url());

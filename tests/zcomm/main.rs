@@ -12,6 +12,7 @@ mod help;
 mod hostile;
 mod hosts;
 mod listen;
+mod options;
 mod peers;
 #[path = "../xray/recorded.rs"]
 mod recorded;

@@ -25,7 +25,6 @@ mod xray;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use zcomm_core::report;
 
 use shared::run::block_on;
 
@@ -42,7 +41,14 @@ Examples:
   zcomm stress ws://127.0.0.1:8765/     load-test a server
   zcomm xray ws://127.0.0.1:8765/       see every byte, explained
   zcomm chaos ws://127.0.0.1:8765/      test a server on a bad network
-  zcomm help connect                    show the options of a subcommand")]
+  zcomm help connect                    show the options of a subcommand
+
+Exit codes of all subcommands:
+  0      it is done
+  1      it was tried and failed: refused, broken off, or a check found an error
+  2      the command line is wrong: an option, a value, an address or a file
+  78     a setting or a certificate of this machine must change
+  128+N  signal N: 129 closed terminal, 130 Ctrl-C, 143 SIGTERM")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -78,15 +84,15 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Certs(arguments) => certs::run(&arguments),
         Command::Connect(arguments) => block_on(connect::run(&arguments)),
-        Command::Listen(arguments) => Ok(listen::run(&arguments)),
-        Command::Xray(arguments) => Ok(xray::run(&arguments)),
-        Command::Chaos(arguments) => Ok(chaos::run(&arguments)),
-        Command::Stress(arguments) => Ok(stress::run(&arguments)),
+        Command::Listen(arguments) => block_on(listen::run(&arguments)),
+        Command::Xray(arguments) => xray::run(&arguments),
+        Command::Chaos(arguments) => block_on(chaos::run(&arguments)),
+        Command::Stress(arguments) => block_on(stress::run(&arguments)),
         Command::Demo(arguments) => Ok(tour::run(&arguments)),
         Command::Chat(arguments) => block_on(chat::run(&arguments)),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     };
-    done.unwrap_or_else(|error| report(&error))
+    done.unwrap_or_else(|failure| failure.report())
 }

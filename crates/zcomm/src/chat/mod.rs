@@ -20,9 +20,8 @@ mod participant;
 use std::process::ExitCode;
 
 use zcomm_chat::{ChatClient, envelope::LOBBY};
-use zcomm_core::Result;
 
-use crate::shared::handshake::Handshake;
+use crate::shared::{failure::Failure, handshake::Handshake};
 use participant::Participant;
 
 #[derive(clap::Args)]
@@ -35,8 +34,8 @@ Examples:
 The token is in the link that chat_app prints, after #token=.
 Plain text is sent to the room. Type /help for the commands.
 
-Exit code: 0 after a normal close, 1 after a refusal or a lost message, 130
-after Ctrl-C.")]
+Exit code: 0 after a normal close, 1 after a refusal or a lost message, 2 for a
+wrong option, address or file, 130 after Ctrl-C.")]
 pub(crate) struct Arguments {
     /// The address of the chat
     #[arg(default_value = "ws://127.0.0.1:8765/")]
@@ -54,8 +53,8 @@ pub(crate) struct Arguments {
     handshake: Handshake,
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let options = arguments.handshake.options(&arguments.url)?;
     let client = ChatClient::new(options, &arguments.name)?;
-    Participant::new(client, &arguments.room).run().await
+    Ok(Participant::new(client, &arguments.room).run().await?)
 }

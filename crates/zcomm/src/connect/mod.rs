@@ -19,17 +19,18 @@ mod talk;
 
 use std::process::ExitCode;
 
-use zcomm_core::{ClientSocket, ConnectOptions, Result, xray::Xray};
+use zcomm_core::{ClientSocket, ConnectOptions, xray::Xray};
 
+use crate::shared::failure::Failure;
 pub(crate) use arguments::Arguments;
 use talk::Talk;
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let options = ConnectOptions {
         // The X-ray is printed on stderr, because stdout is only for the messages.
         xray: arguments.xray.map(Xray::stderr),
         ..arguments.handshake.options(&arguments.url)?
     };
     let socket = ClientSocket::connect_with(&options).await?;
-    Talk::new(arguments, socket).run().await
+    Ok(Talk::new(arguments, socket).run().await?)
 }

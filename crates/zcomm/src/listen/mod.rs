@@ -36,22 +36,14 @@ use self::{
     process::Exec,
     setup::{Setup, cannot_listen},
 };
-use crate::shared::{
-    failure::Failure,
-    lines,
-    run::{Signals, block_on},
-};
+use crate::shared::{failure::Failure, lines, run::Signals};
 
 /// The time limit for the last lines to reach the clients, after Ctrl-D.
 const LAST_LINES: Duration = Duration::from_secs(5);
 /// The time limit to print the last messages.
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
 
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    block_on(listen(arguments)).unwrap_or_else(|failure| failure.report())
-}
-
-async fn listen(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
     let notes = Notes;
     let _logs = log_to(io::stderr(), io::stderr().is_terminal());

@@ -114,7 +114,11 @@ fn identity(
         _ if arguments.tls && config.tls.is_none() => (Path::new(CERTIFICATE), Path::new(KEY)),
         _ => return Ok(None),
     };
-    let identity = Identity::from_files(certificate, key)?;
+    let identity = Identity::from_files(certificate, key);
+    let identity = identity.map_err(|error| match arguments.cert {
+        Some(_) => Failure::misuse(error),
+        None => error.into(),
+    })?;
     for warning in identity.warnings(certificate, key) {
         notes.note(&format!("warning: {warning}"));
     }

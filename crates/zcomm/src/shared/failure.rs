@@ -1,4 +1,5 @@
-//! The error of a subcommand: what happened, what to type, and an exit code.
+//! The error of a subcommand: what happened, what to type, and an exit code. The help of `zcomm`
+//! lists the exit codes.
 //!
 //! Most errors are a [`zcomm_core::Error`], which has its own help. A [`Failure`] can also
 //! report another error, whose help often names an option of the command.
@@ -34,6 +35,16 @@ impl Failure {
         Failure {
             code,
             ..Failure::new(what, help)
+        }
+    }
+
+    /// Returns a failure with exit code 2, for a file or an address in the command line that
+    /// cannot be used.
+    pub(crate) fn misuse(error: impl Into<Error>) -> Failure {
+        let code = 2;
+        Failure {
+            code,
+            ..Failure::from(error)
         }
     }
 

@@ -6,11 +6,13 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
-use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust};
+use zcomm_core::{Certificate, CertificateError, ConnectOptions, Trust};
+
+use super::failure::Failure;
 
 /// Options for the handshake.
 #[derive(Clone, Default, clap::Args)]
@@ -42,17 +44,17 @@ pub(crate) struct Handshake {
 
 impl Handshake {
     /// Returns the options to connect to this address.
-    pub(crate) fn options(&self, url: &str) -> Result<ConnectOptions> {
+    pub(crate) fn options(&self, url: &str) -> Result<ConnectOptions, Failure> {
         Ok(ConnectOptions {
             token: self.token()?,
             origin: self.origin.clone(),
             protocols: self.protocols.clone(),
             headers: self.headers.clone(),
-            ..ConnectOptions::new(url, &trust(self.ca.as_deref())?)
+            ..plain_options(url, self.ca.as_deref())?
         })
     }
 
-    fn token(&self) -> Result<Option<String>> {
+    fn token(&self) -> Result<Option<String>, Failure> {
         match &self.token_file {
             Some(file) => token_in(file).map(Some),
             None => Ok(self.token.clone()),
@@ -61,7 +63,7 @@ impl Handshake {
 }
 
 /// Reads the token in the first line of a file.
-pub(crate) fn token_in(file: &Path) -> Result<String> {
+pub(crate) fn token_in(file: &Path) -> Result<String, Failure> {
     // Read at most 1024 bytes, because a file such as /dev/zero never ends. A token has at
     // most 512 bytes.
     let mut text = String::new();
@@ -72,16 +74,37 @@ pub(crate) fn token_in(file: &Path) -> Result<String> {
         Ok(_) if token.is_empty() => "the first line is empty".to_owned(),
         Ok(_) => return Ok(token.to_owned()),
     };
-    Err(Error::Ended {
-        what: format!("{}: {problem}", file.display()),
-        help: Some("--token-file names a file whose first line is the token"),
-    })
+    Err(Failure::usage(
+        format!("{}: {problem}", file.display()),
+        "--token-file names a file whose first line is the token",
+    ))
+}
+
+/// Returns the default options to connect to this address. Fails if the address is not valid.
+/// Says on stderr that a proxy in the environment is not used.
+pub(crate) fn plain_options(url: &str, ca: Option<&Path>) -> Result<ConnectOptions, Failure> {
+    let options = ConnectOptions::new(url, &trust(ca)?);
+    if let Some(variable) = options.ignored_proxy()? {
+        // When stderr is closed, the note is dropped.
+        writeln!(
+            io::stderr(),
+            "note: {variable} is set, but zcomm uses no proxy and connects directly; NO_PROXY with \
+             this host hides this note"
+        )
+        .ok();
+    }
+    Ok(options)
 }
 
 /// Returns the authorities that this computer trusts, plus the authorities in this file.
-pub(crate) fn trust(ca: Option<&Path>) -> Result<Trust> {
-    let also = ca.map(Certificate::read_all).transpose()?;
-    Ok(Trust::platform(&also.unwrap_or_default())?)
+fn trust(ca: Option<&Path>) -> Result<Trust, Failure> {
+    let also = ca.map(Certificate::read_all).transpose();
+    let also = also.map_err(Failure::misuse)?;
+    Trust::platform(&also.unwrap_or_default()).map_err(|error| match error {
+        // Only this error is not about the file.
+        CertificateError::TrustStore(_) => error.into(),
+        error => Failure::misuse(error),
+    })
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {

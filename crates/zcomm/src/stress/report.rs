@@ -45,6 +45,8 @@ pub(super) struct Report {
     pub(super) own_cores: f64,
     pub(super) server_cores: f64,
     pub(super) interrupted: bool,
+    /// Whether messages were in flight until the time limit after the measurement.
+    pub(super) timed_out: bool,
 }
 
 impl Report {
@@ -80,6 +82,7 @@ impl Report {
             own_cores,
             server_cores,
             interrupted: run.interrupted.load(Relaxed),
+            timed_out: run.timed_out.load(Relaxed),
             tally,
         }
     }

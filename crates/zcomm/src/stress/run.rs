@@ -36,6 +36,8 @@ pub(super) struct Run {
     pub(super) phase: watch::Sender<Phase>,
     /// Whether Ctrl-C has ended the run early.
     pub(super) interrupted: AtomicBool,
+    /// Whether messages were in flight until the time limit after the measurement.
+    pub(super) timed_out: AtomicBool,
     /// Notified when one of the counts below has changed.
     pub(super) changed: Notify,
     /// The number of connections that have opened, and of connections that have failed to open.
@@ -71,6 +73,7 @@ impl Run {
             handshakes: Semaphore::new(plan.handshakes),
             phase: watch::Sender::new(Phase::Opening),
             interrupted: AtomicBool::new(false),
+            timed_out: AtomicBool::new(false),
             changed: Notify::new(),
             opened: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),

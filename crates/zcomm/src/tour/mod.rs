@@ -48,7 +48,8 @@ Examples:
 chat_app prints a link; the token is in the link, after #token=. The tour uses
 its own room, but its one broadcast reaches every client of the server.
 
-Exit code: 0 when every message came as expected, else 1; 130 after Ctrl-C.")]
+Exit code: 0 when every message came as expected, else 1; 2 for a wrong option,
+address or file, 130 after Ctrl-C.")]
 pub(crate) struct Arguments {
     /// The address of a chat_app; without it, the tour starts its own server
     url: Option<String>,
