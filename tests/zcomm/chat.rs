@@ -333,3 +333,38 @@ mod terminal {
         ends(ada, 130);
     }
 }
+
+/// A prompt alone looks as if the chat were ready.
+#[test]
+fn a_server_that_is_no_chat_is_noticed_before_the_time_limit() {
+    use std::io::{BufRead, BufReader};
+    let silent = start(Config::default(), async |mut connection: Connection| {
+        while connection.recv().await.is_some() {}
+        Ok(())
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    command.env_clear().args(["chat", &silent.url()]);
+    command.stdin(std::process::Stdio::piped());
+    let begun = std::time::Instant::now();
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut first).unwrap();
+    let waited = begun.elapsed();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let words = "* connected, and waiting for the welcome: is this server a chat?\n";
+    assert_eq!(first, words);
+    assert!(waited.as_secs() < 8, "{waited:?}");
+    // A chat greets at once, so nothing is said about it.
+    let server = chat(Config::default());
+    let done = pipe(crate::chat::command(&server, "Ada", &[]), "");
+    assert!(
+        !done.stdout.contains("waiting for the welcome"),
+        "{}",
+        done.stdout
+    );
+}

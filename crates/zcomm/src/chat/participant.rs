@@ -24,6 +24,8 @@ use crate::shared::{
 const REMEMBERED: usize = 400;
 /// The longest wait for confirmations from the server after the end of the input.
 const CONFIRMATION: Duration = Duration::from_secs(15);
+/// A chat sends its welcome at once. After this time, a note says that the welcome is missing.
+const WELCOME: Duration = Duration::from_millis(300);
 /// The largest number of characters of an unknown message that are shown.
 const SHOWN: usize = 200;
 
@@ -41,6 +43,9 @@ pub(super) struct Participant {
     lost: bool,
     /// Whether the server has accepted this client.
     welcomed: bool,
+    /// The time to say that the welcome is missing. `None` after the note, after the welcome, and
+    /// without a connection.
+    welcome_due: Option<Instant>,
     /// The help text for the end of the last connection.
     advice: Option<&'static str>,
 }
@@ -57,6 +62,7 @@ impl Participant {
             pings: VecDeque::new(),
             lost: false,
             welcomed: false,
+            welcome_due: None,
             advice: None,
         }
     }
@@ -97,6 +103,7 @@ impl Participant {
                     Input::Failed(error) => return Err(error.into()),
                 },
                 code = signals.next() => return Ok(ExitCode::from(code)),
+                () = until(self.welcome_due) => self.miss_welcome(),
                 () = until(give_up_at) => return Err(unconfirmed(waiting)),
             }
         }
@@ -221,10 +228,17 @@ impl Participant {
         Ok(())
     }
 
+    fn miss_welcome(&mut self) {
+        self.welcome_due = None;
+        self.note("connected, and waiting for the welcome: is this server a chat?");
+    }
+
     fn show_connection(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::Connected(_) | Event::Message(_) => {}
+            Event::Connected(_) => self.welcome_due = Some(Instant::now() + WELCOME),
+            Event::Message(_) => {}
             Event::Disconnected(end) => {
+                self.welcome_due = None;
                 self.pings.clear();
                 self.warn(visible(&end.to_string()));
                 self.advice = end.help();
@@ -249,7 +263,7 @@ impl Participant {
         }
         match message {
             ServerMessage::Welcome { name, .. } => {
-                self.welcomed = true;
+                (self.welcomed, self.welcome_due) = (true, None);
                 let name = visible(name);
                 self.note(format!("you are {name}; type /help for the commands"));
             }
