@@ -23,7 +23,7 @@ use zcomm_core::{Result, Trust, program, shutdown_signal};
 async fn main() -> ExitCode {
     let url = std::env::args().nth(1);
     let url = url.unwrap_or_else(|| "ws://127.0.0.1:8765/".to_owned());
-    program(receive_until_ctrl_c(url)).await
+    program("", receive_until_ctrl_c(url)).await
 }
 
 async fn receive_until_ctrl_c(url: String) -> Result<()> {

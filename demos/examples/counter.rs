@@ -36,7 +36,7 @@ impl Counter {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    program(serve()).await
+    program(include_str!("counter.rs"), serve()).await
 }
 
 async fn serve() -> Result<()> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use zcomm_core::{Config, DEMO_TOKEN};
 
 use crate::demo;
-use crate::harness::{Client, echo, get, serve};
+use crate::harness::{CANARY, Client, echo, get, serve};
 
 /// A folder of its own with this `.zEnv`.
 fn folder(name: &str, settings: &str) -> PathBuf {
@@ -84,6 +84,76 @@ async fn c03_a_broken_line_is_named_and_stops_the_program() {
     assert_eq!(client.hear_text().await, "Say: hi");
 }
 
+/// A line end that the reader does not know puts every later setting into a comment: the server
+/// would start without its token.
+#[tokio::test]
+async fn c03_protection_never_disappears_because_of_a_line_end() {
+    let settings = |end: &str| {
+        let token = format!("WEBSOCKET_TOKEN={CANARY}");
+        ["# mine", "WEBSOCKET_REQUIRE_AUTH=true", &token].join(end)
+    };
+    for (name, end) in [
+        ("lf", "\n"),
+        ("crlf", "\r\n"),
+        ("cr", "\r"),
+        ("both", "\r\r\n"),
+    ] {
+        for last in ["", end] {
+            let folder = folder(&format!("c03_{name}"), &(settings(end) + last));
+            let demo = demo!("2_websocket_echo").folder(folder).start().await;
+            let refused = Client::connect(demo.url()).await.closed().await;
+            assert_eq!(refused.0, 1008, "{name}");
+            let good = format!("{}?token={CANARY}", demo.url());
+            let mut client = Client::connect(good).await;
+            client.say("hi").await;
+            assert_eq!(client.hear_text().await, "Echo: hi", "{name}");
+        }
+    }
+    for (name, end) in [
+        ("separator", "\u{2028}"),
+        ("paragraph", "\u{2029}"),
+        ("nel", "\u{85}"),
+        ("form_feed", "\u{c}"),
+        ("vertical_tab", "\u{b}"),
+        ("zero", "\0"),
+    ] {
+        let folder = folder(&format!("c03_{name}"), &settings(end));
+        let (code, output) = demo!("2_websocket_echo").folder(folder).fails().await;
+        assert_eq!(code, Some(78), "{name}: {output}");
+        assert!(output.contains(".zEnv, line 1: has"), "{output}");
+        assert!(!output.contains(CANARY), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn c03_a_file_in_utf16_is_refused_with_the_right_encoding() {
+    let path = folder("c03_utf16", "");
+    for text in ["\u{feff}# a\nWEBSOCKET_REQUIRE_AUTH=true", "# a\nX=1"] {
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        std::fs::write(path.join(".zEnv"), bytes).unwrap();
+        let (code, output) = demo!("2_websocket_echo").folder(&path).fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(
+            output.contains("UTF-16") && output.contains("as UTF-8"),
+            "{output}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn c03_two_settings_in_one_line_are_refused() {
+    for line in [
+        "ECHO_PREFIX=a,WEBSOCKET_REQUIRE_AUTH=true",
+        "ECHO_PREFIX='a WEBSOCKET_REQUIRE_AUTH=true'",
+        "WEBSOCKET_HOST=127.0.0.1 WEBSOCKET_REQUIRE_AUTH=true",
+    ] {
+        let folder = folder("c03_two", line);
+        let (code, output) = demo!("2_websocket_echo").folder(folder).fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(output.contains(".zEnv, line 1"), "{output}");
+    }
+}
+
 #[tokio::test]
 async fn c04_the_file_is_read_only_from_the_working_directory() {
     let child = folder("c04", "ECHO_PREFIX=parent\n").join("child");
@@ -123,6 +193,71 @@ async fn c06_a_misspelt_name_gets_a_warning_with_the_right_one() {
     demo.says("unknown setting WEBSOCKET_TOKN: did you mean WEBSOCKET_TOKEN?")
         .await;
     assert!(!demo.output().contains("whatever"));
+}
+
+#[tokio::test]
+async fn c06_every_unknown_name_in_the_file_gets_a_warning() {
+    let lines = "PORT=1\nECHO_PREFX=x\nRUST_LOGG=info\nwebsocket_token=whatever\nLEVEL=1\n";
+    let folder = folder("c06_file", lines);
+    let mut demo = demo!("1_websocket_server").folder(folder).start().await;
+    for warning in [
+        "unknown setting PORT: did you mean WEBSOCKET_PORT?",
+        "unknown setting ECHO_PREFX: did you mean ECHO_PREFIX?",
+        "unknown setting RUST_LOGG: did you mean RUST_LOG?",
+        "unknown setting websocket_token: did you mean WEBSOCKET_TOKEN?",
+        "unknown setting LEVEL: .zEnv.example lists all settings",
+    ] {
+        demo.says(warning).await;
+    }
+    assert!(!demo.output().contains("whatever"));
+}
+
+#[tokio::test]
+async fn c06_a_similar_name_in_the_environment_gets_a_warning_and_others_get_none() {
+    let mut demo = demo!("1_websocket_server")
+        .env("PORT", "9000")
+        .env("Echo_Prefix", "x")
+        .env("LOG_LEVEL", "info")
+        .start()
+        .await;
+    demo.says("unknown setting PORT: did you mean WEBSOCKET_PORT?")
+        .await;
+    demo.says("unknown setting Echo_Prefix: did you mean ECHO_PREFIX?")
+        .await;
+    demo.says("pages that may connect").await;
+    assert!(!demo.output().contains("LOG_LEVEL"), "{}", demo.output());
+}
+
+/// A file that is there is read, or it stops the program: its settings may protect the server.
+#[cfg(unix)]
+#[tokio::test]
+async fn c04_a_link_without_its_file_stops_the_program() {
+    let place = crate::harness::folder("c04_link");
+    let link = place.join(".zEnv");
+    std::fs::remove_file(&link).ok(); // of an earlier run
+    std::os::unix::fs::symlink("missing/settings", &link).unwrap();
+    let (code, output) = demo!("2_websocket_echo").folder(&place).fails().await;
+    assert_eq!(code, Some(78), "{output}");
+    assert!(
+        output.contains(".zEnv: is a link to a missing file"),
+        "{output}"
+    );
+    // Near miss: a link to a file is a file.
+    let target = folder("c04_target", "ECHO_PREFIX=linked\n").join(".zEnv");
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(target, &link).unwrap();
+    let demo = demo!("2_websocket_echo").folder(&place).start().await;
+    let mut client = Client::connect(demo.url()).await;
+    client.say("!").await;
+    assert_eq!(client.hear_text().await, "linked!");
+}
+
+#[tokio::test]
+async fn c04_a_file_with_a_similar_name_gets_a_warning() {
+    let place = crate::harness::folder("c04_txt");
+    std::fs::write(place.join(".zEnv.txt"), "WEBSOCKET_REQUIRE_AUTH=on").unwrap();
+    let mut demo = demo!("2_websocket_echo").folder(place).start().await;
+    demo.says(".zEnv.txt is not read: rename it to .zEnv").await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod h_handshake;
 mod l_life_cycle;
 mod o_origin;
 mod r_resources;
+mod s_formats;
 mod s_tls;
 mod t_token;
 

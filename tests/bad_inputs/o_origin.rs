@@ -561,6 +561,29 @@ async fn o14_other_names_are_answered_for_once_they_are_listed() {
 }
 
 #[tokio::test]
+async fn o14_a_name_without_a_port_means_the_port_of_the_server_and_the_refusal_says_so() {
+    for (listed, host, accepted) in [
+        ("zolo.media", "zolo.media", false),
+        ("zolo.media", "zolo.media:PORT", true),
+        ("zolo.media:80", "zolo.media", true),
+        ("zolo.media:80", "zolo.media:PORT", false),
+        ("zolo.media:443", "zolo.media", false),
+    ] {
+        let start = demo!("2_websocket_echo").env("WEBSOCKET_ALLOWED_HOSTS", listed);
+        let demo = start.start().await;
+        let host = host.replace("PORT", &demo.addr.port().to_string());
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let answer = ask(demo.addr, request).await;
+        let status = if accepted { 200 } else { 403 };
+        assert_eq!(answer.status, status, "{listed}, {host}");
+        let says = answer
+            .body
+            .contains("with :80 (with TLS :443) if the address has no port");
+        assert_eq!(says, !accepted, "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn o15_origin_and_token_are_two_checks() {
     survives_at(WITH_TOKEN, guarded(), async |server| {
         let addr = server.addr;

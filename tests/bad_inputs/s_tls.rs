@@ -239,7 +239,7 @@ async fn s09_half_a_hello_and_then_silence_is_dropped_after_five_seconds() {
 }
 
 /// A folder of its own with a good certificate and its key.
-fn pair(name: &str) -> (PathBuf, PathBuf) {
+pub(super) fn pair(name: &str) -> (PathBuf, PathBuf) {
     let folder = folder(name);
     let leaf = certificates().ca.issue(&LOOPBACK_NAMES).unwrap();
     let (cert, key) = (folder.join("a.pem"), folder.join("a.key"));
@@ -248,7 +248,7 @@ fn pair(name: &str) -> (PathBuf, PathBuf) {
     (cert, key)
 }
 
-fn with_files(cert: &std::path::Path, key: &std::path::Path) -> Start {
+pub(super) fn with_files(cert: &std::path::Path, key: &std::path::Path) -> Start {
     demo!("2_websocket_echo")
         .env("WEBSOCKET_SSL_ENABLED", "true")
         .env("WEBSOCKET_SSL_CERT", cert.display().to_string())
@@ -650,7 +650,7 @@ async fn s08_renegotiation_is_refused() {
     demo.says("conn.opened").await;
 }
 
-fn installed(program: &str) -> bool {
+pub(super) fn installed(program: &str) -> bool {
     let found = Command::new(program).arg("version").output().is_ok();
     #[allow(clippy::disallowed_methods, reason = "CI is no setting of ours")]
     let ci = std::env::var_os("CI").is_some_and(|value| value == "true");

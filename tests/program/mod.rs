@@ -1,3 +1,5 @@
 //! What a program prints.
 
+mod help;
+mod links;
 mod secrets;

@@ -81,3 +81,82 @@ async fn t18_t19_the_token_is_in_no_log_and_no_answer_even_at_trace() {
         // Dropping the demo looks through its output.
     }
 }
+
+/// A learner pastes the printed link, or the token, where it does not belong.
+#[tokio::test]
+async fn no_error_about_a_setting_repeats_a_secret() {
+    let link = format!("http://192.168.1.5:8765/#token={CANARY}");
+    let query = format!("ws://h/?token={CANARY}");
+    let user = format!("https://me:{CANARY}@h/");
+    let two = format!("9000 WEBSOCKET_TOKEN={CANARY}");
+    let body = format!("MIGHAgEAMBMGByqGSM49AgEG{CANARY}");
+    let values = [CANARY, &link, &query, &user, &two, &body];
+    for known in zcomm_core::SETTINGS {
+        for value in values {
+            // The harness needs an address of its own, and the echo's prefix may be any text.
+            if matches!(known.name, "ECHO_PREFIX" | "NO_COLOR") || known.name.contains("TOKEN") {
+                continue;
+            }
+            let mut start = demo!("2_websocket_echo").env(known.name, value);
+            for (name, value) in [
+                ("WEBSOCKET_SSL_ENABLED", "on"),
+                ("WEBSOCKET_SSL_CERT", "missing.pem"),
+                ("WEBSOCKET_SSL_KEY", "missing.key"),
+            ] {
+                if name != known.name {
+                    start = start.env(name, value);
+                }
+            }
+            let (code, output) = start.fails().await;
+            assert_eq!(code, Some(78), "{}={value}: {output}", known.name);
+            assert!(!output.contains(CANARY), "{}: {output}", known.name);
+            assert!(!output.contains("7Qp2"), "{}: {output}", known.name);
+        }
+    }
+}
+
+/// Near miss: a short value that cannot be a token is shown, because it helps.
+#[tokio::test]
+async fn a_value_is_hidden_if_it_is_the_token_and_shown_if_it_is_plain() {
+    let start = || demo!("2_websocket_echo").env("WEBSOCKET_PORT", "hunter2");
+    let (_, output) = start().fails().await;
+    assert!(output.contains("WEBSOCKET_PORT=\"hunter2\""), "{output}");
+    for (name, value) in [
+        ("WEBSOCKET_TOKEN", "hunter2"),
+        ("WEBSOCKET_TOKENS", "ada:hunter2"),
+    ] {
+        let (_, output) = start().env(name, value).fails().await;
+        assert!(output.contains("WEBSOCKET_PORT=\"***\""), "{output}");
+        assert!(!output.contains("hunter2"), "{output}");
+    }
+    let path = format!("/run/{CANARY}.pem");
+    let tls = demo!("2_websocket_echo").tls();
+    let tls = tls.env("WEBSOCKET_TOKEN", CANARY);
+    let (_, output) = tls.env("WEBSOCKET_SSL_CERT", &path).fails().await;
+    assert!(output.contains("WEBSOCKET_SSL_CERT=\"***\""), "{output}");
+    assert!(!output.contains(CANARY), "{output}");
+}
+
+#[tokio::test]
+async fn no_error_about_a_line_of_the_file_repeats_a_secret() {
+    for line in [
+        format!("WEBSOCKET_PORT=9000 WEBSOCKET_TOKEN={CANARY}"),
+        format!("WEBSOCKET_HOST=127.0.0.1 {CANARY}"),
+        format!("{CANARY}="),
+        format!("{CANARY} ="),
+        format!("the token is {CANARY}"),
+        format!("http://me:{CANARY}@h/"),
+        format!("ECHO_PREFIX=a b {CANARY}"),
+        format!("WEBSOCKET_TOKN=\"{CANARY}"),
+        format!("WEBSOCKET_ALLOWED_ORIGINS=http://h/#token={CANARY} x"),
+        format!("ECHO_PREFIX={CANARY},WEBSOCKET_PORT=1"),
+        format!("# a\u{2028}{CANARY}"),
+    ] {
+        let folder = crate::harness::folder("secret_line");
+        std::fs::write(folder.join(".zEnv"), &line).unwrap();
+        let (code, output) = demo!("2_websocket_echo").folder(folder).fails().await;
+        assert_eq!(code, Some(78), "{line}: {output}");
+        assert!(output.contains(".zEnv, line 1"), "{output}");
+        assert!(!output.contains(CANARY), "{output}");
+    }
+}

@@ -503,7 +503,7 @@ async fn a_wrong_argument_ends_a_lesson_with_a_sentence() {
         (
             "--xrays",
             64,
-            "error: unknown argument --xrays: this program accepts only --xray\nhelp: --xray shows",
+            "error: unknown argument --xrays: this program accepts only --xray and --help\nhelp: --xray shows",
         ),
         ("--port=9000", 64, "error: unknown argument --port:"),
         (CANARY, 64, "error: unknown argument …:"),

@@ -316,6 +316,40 @@ fn a_damaged_key_is_reported_and_not_shown() {
 
 /// The name in a certificate was written by another program, and goes into commands.
 #[test]
+fn an_authority_in_another_format_is_named_and_kept() {
+    let folder = folder("other_ca");
+    assert_eq!(certs(&folder, &[]).code, Some(0));
+    let key = folder.join("certs/ca.key");
+    let label = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----";
+    fs::write(&key, label).unwrap();
+    let done = certs(&folder, &[]);
+    assert_ne!(done.code, Some(0));
+    assert!(
+        done.stderr.contains("its key is encrypted with a password"),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stderr.contains("--new-ca"), "{}", done.stderr);
+    assert_eq!(fs::read_to_string(&key).unwrap(), label);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_missing_authority_is_not_replaced() {
+    let folder = folder("linked_ca");
+    fs::create_dir_all(folder.join("certs")).unwrap();
+    for name in ["ca.pem", "ca.key"] {
+        let link = folder.join("certs").join(name);
+        fs::remove_file(&link).ok(); // of an earlier run
+        std::os::unix::fs::symlink("missing", link).unwrap();
+    }
+    let done = certs(&folder, &[]);
+    assert_ne!(done.code, Some(0), "{}", done.stdout);
+    assert!(done.stderr.contains("ca.pem: is a link"), "{}", done.stderr);
+    assert!(folder.join("certs/ca.pem").is_symlink());
+}
+
+#[test]
 fn the_name_of_an_authority_is_one_word_of_a_command() {
     let folder = folder_with("name", &foreign(false, 90));
     let done = certs(&folder, &["--new-ca"]);

@@ -270,7 +270,7 @@ fn settings_are_read_as_a_server_reads_them() {
         ),
         (
             "WEBSOCKET_HOST='\x1b[31mred'",
-            "error: no server starts: WEBSOCKET_HOST=",
+            "error: no server starts: .zEnv, line 1: has the invisible character U+001B",
             1,
         ),
     ] {
@@ -284,6 +284,13 @@ fn settings_are_read_as_a_server_reads_them() {
     fs::create_dir(folder.join(".zEnv")).unwrap();
     let report = doctor_at(&folder, &[]);
     assert!(report.said("settings").contains(".zEnv: is not a file"));
+    #[cfg(unix)]
+    {
+        fs::remove_dir(folder.join(".zEnv")).unwrap();
+        std::os::unix::fs::symlink("missing", folder.join(".zEnv")).unwrap();
+        let report = doctor_at(&folder, &[]);
+        assert!(report.said("settings").contains(".zEnv: is a link"));
+    }
 }
 
 #[test]

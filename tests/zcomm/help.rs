@@ -301,3 +301,62 @@ fn typeset(page: &Path, title: &str, examples: &str) {
         assert!(shown.contains(line), "no {line:?} in {shown}");
     }
 }
+
+/// Errors stay in logs and on projectors.
+#[test]
+fn no_error_about_the_command_line_repeats_a_secret() {
+    const CANARY: &str = "canary-token-7Qp2xV9d";
+    let folder = folder("secret_argument");
+    let (link, query) = (
+        format!("http://h/#token={CANARY}"),
+        format!("ws://127.0.0.1:1/?token={CANARY}"),
+    );
+    let (user, odd) = (
+        format!("ws://me:{CANARY}@h/"),
+        format!("ws://me:{CANARY}?@h/"),
+    );
+    let (bearer, prefixed) = (
+        format!("Authorization Bearer {CANARY}"),
+        format!("--{CANARY}"),
+    );
+    let local = "ws://127.0.0.1:1/";
+    for arguments in [
+        &["connect", local, CANARY][..],
+        &["connect", local, &prefixed],
+        &["connect", local, "-H", &bearer],
+        &["connect", local, "--close", CANARY],
+        &["connect", local, "--ca", CANARY],
+        &["connect", local, "--token-file", CANARY],
+        &["connect", &link],
+        &["connect", &user],
+        &["connect", &odd],
+        &["connect", &query],
+        &["chat", &link],
+        &["chat", local, &query],
+        &["chat", "--token", CANARY, "ws://127.0.0.1:1/"],
+        &["stress", local, "-r", CANARY],
+        &["stress", local, "--template", &link],
+        &["stress", &user],
+        &["demo", &link],
+        &["xray", &query, "--listen", "127.0.0.1:0"],
+        &["xray", local, "--listen", &link],
+        &["chaos", "--latency", CANARY, &query],
+        &["chaos", "--latency", "5s", &query],
+        &["chaos", "--cut-mid-frame", &query],
+        &["chaos", "--drop-pongs", &query],
+        &["chaos", "--latency", "5s", "to-client", &user, local],
+        &["chaos", local, "--script", CANARY],
+        &["xray", "--replay", CANARY],
+        &["certs", "--check", &link],
+        &["certs", "--check", CANARY],
+        &["certs", CANARY],
+        &["doctor", "--port", CANARY],
+        &["completions", CANARY],
+        &[CANARY],
+    ] {
+        let done = zcomm(&folder, arguments);
+        let output = done.stdout + &done.stderr;
+        assert_ne!(done.code, Some(0), "{arguments:?}: {output}");
+        assert!(!output.contains("7Qp2"), "{arguments:?}: {output}");
+    }
+}

@@ -61,11 +61,13 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Proxy {
+        Proxy::start_at("127.0.0.1:0", folder, arguments)
+    }
+
+    fn start_at(listen: &str, folder: &Path, arguments: &[&str]) -> Proxy {
         let stdout = folder.join("stdout");
         let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
-        command
-            .args(["xray", "--listen", "127.0.0.1:0"])
-            .args(arguments);
+        command.args(["xray", "--listen", listen]).args(arguments);
         command.current_dir(folder).env_clear();
         command
             .stdout(File::create(&stdout).unwrap())
@@ -314,6 +316,13 @@ fn a_page_passes_and_its_address_is_printed() {
         assert!(through.starts_with("HTTP/1.1 "), "{through}");
         assert_eq!(through, get(&here, path), "{path}");
     }
+    // No client on this machine connects to 0.0.0.0 on every system.
+    let folder_of_all = folder("xray-page-all");
+    let proxy = Proxy::start_at("0.0.0.0:0", &folder_of_all, &[&server.url()]);
+    let link = format!("http://{}/\n", proxy.place);
+    assert!(proxy.place.starts_with("127.0.0.1:"), "{}", proxy.said);
+    assert!(proxy.said.contains(&link), "{}", proxy.said);
+    assert!(get(&proxy.place, "/").starts_with("HTTP/1.1 200"));
     // A server without a page has no address to open.
     let server = start(Config::default(), echo);
     let proxy = Proxy::start(&folder("xray-no-page"), &[&server.url()]);

@@ -30,7 +30,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> ExitCode {
-//!     program(serve()).await
+//!     program("Sends each message back.", serve()).await
 //! }
 //!
 //! async fn serve() -> Result<()> {
@@ -108,6 +108,7 @@ pub use hub::{
 pub use metrics::figure::{Figure, FigureKind};
 pub use program::{
     exit::{program, report},
+    help::{first_comment, settings_list},
     logging::{Logs, log_to},
     shutdown::shutdown_signal,
 };
@@ -127,6 +128,7 @@ pub use settings::{
 };
 pub use text::{
     names::{MAX_NAME, NAME_RULE, folded, name},
+    secrets::{may_be_secret, shown_path},
     time::{time, time_text},
     writer::{BackgroundWriter, WriterStep},
 };

@@ -25,6 +25,7 @@ mod xray;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use demos::command_line;
 
 use shared::run::block_on;
 
@@ -81,7 +82,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let arguments: Arguments = command_line();
+    let done = match arguments.command {
         Command::Certs(arguments) => certs::run(&arguments),
         Command::Connect(arguments) => block_on(connect::run(&arguments)),
         Command::Listen(arguments) => block_on(listen::run(&arguments)),

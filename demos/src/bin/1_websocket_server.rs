@@ -19,7 +19,8 @@ use zcomm_core::{Clients, Config, Connection, Result, Server, program, shutdown_
 #[tokio::main]
 async fn main() -> ExitCode {
     // Starts the log and runs `serve`. If `serve` fails, prints the error and sets the exit code.
-    program(serve()).await
+    // `--help` prints the first comment of this file.
+    program(include_str!("1_websocket_server.rs"), serve()).await
 }
 
 async fn serve() -> Result<()> {

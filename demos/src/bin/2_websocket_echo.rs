@@ -18,7 +18,8 @@ use zcomm_core::{Config, Connection, Message, Result, Server, program, shutdown_
 #[tokio::main]
 async fn main() -> ExitCode {
     // Starts the log and runs `serve`. If `serve` fails, prints the error and sets the exit code.
-    program(serve()).await
+    // `--help` prints the first comment of this file.
+    program(include_str!("2_websocket_echo.rs"), serve()).await
 }
 
 async fn serve() -> Result<()> {

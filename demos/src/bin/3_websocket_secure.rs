@@ -21,7 +21,7 @@ use zcomm_core::{ClientSocket, CloseReason, ConnectOptions, Result, program, shu
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::read();
-    program(lesson(arguments)).await
+    program("", lesson(arguments)).await
 }
 
 async fn lesson(arguments: Arguments) -> Result<()> {

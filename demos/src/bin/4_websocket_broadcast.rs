@@ -23,7 +23,8 @@ use zcomm_core::{
 #[tokio::main]
 async fn main() -> ExitCode {
     // Starts the log and runs `serve`. If `serve` fails, prints the error and sets the exit code.
-    program(serve()).await
+    // `--help` prints the first comment of this file.
+    program(include_str!("4_websocket_broadcast.rs"), serve()).await
 }
 
 async fn serve() -> Result<()> {

@@ -28,7 +28,7 @@ use zcomm_core::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    program(serve()).await
+    program(include_str!("chat_app.rs"), serve()).await
 }
 
 async fn serve() -> Result<()> {

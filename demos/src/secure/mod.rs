@@ -12,15 +12,17 @@ use clap::Parser;
 use tracing::info;
 use zcomm_core::{
     Certificate, Config, ConnectOptions, Connection, DevelopmentCa, Identity, LOOPBACK_NAMES,
-    PemError, Result, Server, Trust, xray::Xray,
+    PemError, Result, Server, Trust, first_comment, settings_list, xray::Xray,
 };
 
-use crate::pages::SECURE_PAGE;
+use crate::{command_line, pages::SECURE_PAGE};
 
 /// Lesson 3: a WebSocket over TLS.
 #[derive(Parser)]
 #[command(
     version,
+    long_about = first_comment(include_str!("../bin/3_websocket_secure.rs")),
+    after_long_help = settings_list(),
     after_help = "Without a URL, the lesson starts its own server, connects to it, shows connections that must fail, and keeps serving."
 )]
 pub struct Arguments {
@@ -46,7 +48,7 @@ impl Arguments {
     /// Reads the command line. Exits if the command line is wrong or asks for help.
     #[must_use]
     pub fn read() -> Arguments {
-        Arguments::parse()
+        command_line()
     }
 
     /// Returns the options to connect to `url`. The client trusts the authorities of this

@@ -106,7 +106,7 @@ impl Refusal {
             Refusal::Origin => row(403, "origin", "this page's origin is not allowed",
                 "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"),
             Refusal::Host => row(403, "host", "the Host header is not a name or address of this server",
-                "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS"),
+                "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS, with :80 (with TLS :443) if the address has no port"),
             // `NotForAll` and `NotNoted` never refuse a handshake. So they have no word of
             // their own, and count as `other`.
             Refusal::NotForAll => row(403, "other", "these figures are private",

@@ -16,12 +16,14 @@ use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::text::secrets::SHORTEST_TOKEN;
+
 /// The public token of the course. Every learner knows it, so a server that other machines can
 /// reach does not start with it.
 pub const DEMO_TOKEN: &str = "demo_secure_token_123";
 
 /// The minimum length of a token (bytes). A shorter token can be guessed.
-pub(crate) const MIN_LENGTH: usize = 16;
+pub(crate) const MIN_LENGTH: usize = SHORTEST_TOKEN;
 
 /// The maximum length of a token (bytes). A longer text is refused before it is hashed.
 pub(crate) const MAX_LENGTH: usize = 512;

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::http::Uri;
 
 use crate::{
-    client::options::without_secrets, error::connect::ConnectError, text::shown::printable,
+    error::connect::ConnectError,
+    text::{secrets::without_secrets, shown::printable},
 };
 
 /// The parts of an address.
@@ -125,6 +126,10 @@ mod tests {
             "ws://host/?token=secret#x",
             "ws://host/#token=secret",
             "ws://user:secret@host/",
+            "ws://user:secret?x@host/",
+            "ws://user:secret#x@host/",
+            "user:secret?x@host/",
+            "ws://host:99999/&token=secret",
         ] {
             let error = Target::parse(url).map(|_| ()).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");

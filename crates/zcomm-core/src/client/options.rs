@@ -10,7 +10,7 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
-use crate::{tls::trust::Trust, xray::Xray};
+use crate::{text::secrets::without_secrets, tls::trust::Trust, xray::Xray};
 
 /// How to connect. [`ConnectOptions::new`] sets the defaults.
 #[derive(Clone)]
@@ -73,12 +73,6 @@ impl ConnectOptions {
     pub fn shown_url(&self) -> &str {
         without_secrets(&self.url)
     }
-}
-
-/// Removes possible secrets: a token after `?` or `#`, and a password before `@`.
-pub(crate) fn without_secrets(url: &str) -> &str {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    shown.rsplit_once('@').map_or(shown, |(_, host)| host)
 }
 
 impl fmt::Debug for ConnectOptions {

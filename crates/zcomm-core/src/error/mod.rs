@@ -51,7 +51,7 @@ pub enum Error {
         reason: String,
     },
     /// The program does not have this argument: remove the argument.
-    #[error("unknown argument {0}: this program accepts only --xray")]
+    #[error("unknown argument {0}: this program accepts only --xray and --help")]
     Argument(String),
     /// A certificate, a key or the list of trusted authorities cannot be used.
     #[error(transparent)]

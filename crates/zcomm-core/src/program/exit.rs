@@ -12,12 +12,22 @@ use std::{
 
 use crate::{
     error::{Error, Result},
-    program::logging,
+    program::{help::help, logging},
 };
 
 /// Starts logging and runs a program to its end. An error becomes two lines on stderr and an
 /// exit code.
-pub async fn program(run: impl Future<Output = Result<()>>) -> ExitCode {
+///
+/// With the argument `--help`, prints `about` and the settings, and does not run the program.
+/// `about` is a text, or the source of the program: then its first comment is printed. Set
+/// `about` to `""` if the program reads its own arguments.
+pub async fn program(about: &str, run: impl Future<Output = Result<()>>) -> ExitCode {
+    let asks = |argument| argument == "--help" || argument == "-h";
+    if !about.is_empty() && std::env::args_os().any(asks) {
+        // If stdout is closed, no user reads the help.
+        io::stdout().write_all(help(about).as_bytes()).ok();
+        return ExitCode::SUCCESS;
+    }
     let _logs = logging::init();
     let Err(error) = run.await else {
         return ExitCode::SUCCESS;

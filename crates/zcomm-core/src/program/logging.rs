@@ -4,6 +4,9 @@
 //! environment variable. `RUST_LOG=debug` shows more, `RUST_LOG=warn` only problems. Each line
 //! begins with the seconds since the start, so a class can see how long something took.
 //!
+//! `RUST_LOG` never hides what a user needs to reach the server: its address and the link to its
+//! page. The link may contain a token that was made for this run, and no other line contains it.
+//!
 //! Some libraries stay at `info`, even if `RUST_LOG` asks for more. At `trace`, they would print
 //! every frame and the address of every request. An address can contain a token.
 //!
@@ -32,12 +35,18 @@ use crate::{
         parse::xray,
         zenv::{Settings, no_color},
     },
-    text::writer::{BackgroundWriter, WriterStep},
+    text::{
+        secrets::HIDDEN,
+        writer::{BackgroundWriter, WriterStep},
+    },
     xray::Form,
 };
 
 /// Libraries that could print what a client sent. They never log more than `info`.
 const QUIET: [&str; 4] = ["hyper", "hyper_util", "tungstenite", "tokio_tungstenite"];
+
+/// The target of the lines that the log always shows, whatever `RUST_LOG` says.
+pub(crate) const ALWAYS: &str = "zcomm_core::address";
 
 /// The limit of lines per second: a client that reconnects without pause must not fill the disk.
 const LINES: Rate = Rate {
@@ -75,15 +84,21 @@ fn start(settings: &Settings, to: impl Write + Send + 'static, terminal: bool) -
     let filter = filter(wanted);
     let understood = filter.is_some() || wanted.is_empty();
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
+    let filter = filter.and(FilterFn::new(may_be_shown));
+    let always = FilterFn::new(|event| event.target() == ALWAYS);
     let layer = fmt::layer()
         .with_target(false)
         .with_timer(SinceStart(Instant::now()))
         .with_ansi(terminal && !no_color())
         .log_internal_errors(false)
         .with_writer(Arc::clone(&lines))
-        .with_filter(filter.and(FilterFn::new(may_be_shown)));
+        .with_filter(filter.or(always));
     let first = tracing::subscriber::set_global_default(registry().with(layer)).is_ok();
     if first && !understood {
+        let wanted = match settings.is_secret("RUST_LOG", wanted) {
+            true => HIDDEN,
+            false => wanted,
+        };
         tracing::warn!(
             "RUST_LOG={wanted:?} is not understood: showing info; try RUST_LOG=debug, or error, warn, \
              info, trace"

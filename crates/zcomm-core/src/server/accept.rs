@@ -171,7 +171,7 @@ impl Server {
         let ClientTasks { router, config } = &self.client_tasks;
         if config.announce {
             let token = self.new_token.as_deref();
-            announce(config, self.local_addr, router.page, token);
+            announce(config, self.local_addr, router.page, token).await;
         }
         // Use a new task, because the thread of `main` wakes more slowly than the other threads.
         // Put the task into a `JoinSet`, so that the task ends when this future is dropped.

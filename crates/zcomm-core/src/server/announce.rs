@@ -6,13 +6,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use tokio::net::lookup_host;
+
 use crate::{
-    access::origin::Origin, http::page::Page, settings::config::Config, text::shown::listed,
-    tls::identity::Identity,
+    access::origin::Origin, http::page::Page, program::logging::ALWAYS, settings::config::Config,
+    text::shown::listed, tls::identity::Identity,
 };
 
 /// Logs the first lines. `new_token` is the token that was made for this run, if there is one.
-pub(crate) fn announce(
+pub(crate) async fn announce(
     config: &Config,
     addr: SocketAddr,
     page: Option<Page>,
@@ -20,7 +22,7 @@ pub(crate) fn announce(
 ) {
     let fragment = new_token.map(|token| format!("#token={token}"));
     let fragment = fragment.unwrap_or_default();
-    address(config, addr, page, &fragment);
+    address(config, addr, page, &fragment).await;
     if !addr.ip().is_loopback() {
         network(config, addr, &fragment);
     }
@@ -52,7 +54,7 @@ pub(crate) fn announce(
 }
 
 /// Logs the address of the server, and what to open.
-fn address(config: &Config, addr: SocketAddr, page: Option<Page>, fragment: &str) {
+async fn address(config: &Config, addr: SocketAddr, page: Option<Page>, fragment: &str) {
     let (ws, http) = schemes(config);
     let double_click = |page: Page| {
         let known = page.address.starts_with(&format!("{ws}://"))
@@ -63,16 +65,41 @@ fn address(config: &Config, addr: SocketAddr, page: Option<Page>, fragment: &str
     let file = page.filter(|_| allows_double_click(config, addr));
     let file = file.map(double_click).unwrap_or_default();
     let here = reached_from_here(addr);
-    // A browser saves an exception for a certificate under one host name. So every link uses
-    // `localhost`, if the certificate is for `localhost`.
-    let names = config.tls.as_ref().map(|tls| tls.certificate().names());
-    let by_name = here.ip().is_loopback()
-        && names.is_some_and(|names| names.iter().any(|name| name == "localhost"));
-    let page_host = match by_name {
+    let page_host = match is_localhost(config, here).await {
         true => format!("localhost:{}", here.port()),
         false => here.to_string(),
     };
-    tracing::info!("listening on {ws}://{here}/ - open {http}://{page_host}/{fragment}{file}");
+    tracing::info!(
+        target: ALWAYS,
+        "listening on {ws}://{here}/ - open {http}://{page_host}/{fragment}{file}"
+    );
+    if here.ip().is_loopback() && page_host == here.to_string() {
+        warn_of_name(config, here.ip());
+    }
+}
+
+/// Whether the link to the page uses the name `localhost`. A browser saves an exception for a
+/// certificate under one host name. So every link uses `localhost`, if the certificate is for
+/// `localhost`, and if `localhost` is this address: on many systems it is not `::1`.
+async fn is_localhost(config: &Config, here: SocketAddr) -> bool {
+    let names = config.tls.as_ref().map(|tls| tls.certificate().names());
+    let named = names.is_some_and(|names| names.iter().any(|name| name == "localhost"));
+    if !named || !here.ip().is_loopback() {
+        return false;
+    }
+    let addresses = lookup_host(("localhost", here.port())).await;
+    addresses.is_ok_and(|mut addresses| addresses.any(|addr| addr == here))
+}
+
+/// Logs a warning if the certificate is not for this address.
+fn warn_of_name(config: &Config, ip: IpAddr) {
+    let certificate = config.tls.as_ref().map(Identity::certificate);
+    if certificate.is_some_and(|known| !known.names().contains(&ip.to_string())) {
+        tracing::warn!(
+            "the certificate is not for {ip}, so browsers will refuse it there: make one with \
+             cargo run --bin zcomm -- certs --host {ip}"
+        );
+    }
 }
 
 /// Logs how other machines reach the server, and what they can do.
@@ -80,14 +107,8 @@ fn network(config: &Config, addr: SocketAddr, fragment: &str) {
     let (_, http) = schemes(config);
     for ip in network_addresses(addr.ip()) {
         let other = SocketAddr::new(ip, addr.port());
-        tracing::info!("on your network: {http}://{other}/{fragment}");
-        let certificate = config.tls.as_ref().map(Identity::certificate);
-        if certificate.is_some_and(|known| !known.names().contains(&ip.to_string())) {
-            tracing::warn!(
-                "the certificate is not for {ip}, so browsers will refuse it there: make one with \
-                 cargo run --bin zcomm -- certs --host {ip}"
-            );
-        }
+        tracing::info!(target: ALWAYS, "on your network: {http}://{other}/{fragment}");
+        warn_of_name(config, ip);
     }
     tracing::warn!(
         "reachable from your network: every machine on it can {}; WEBSOCKET_HOST=127.0.0.1 keeps the server to this machine",
@@ -168,7 +189,12 @@ fn network_addresses(bound: IpAddr) -> Vec<IpAddr> {
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let addresses = interfaces.iter().map(if_addrs::Interface::ip);
+    // A browser cannot open a link-local address of IPv6: it needs an interface (`fe80::1%eth0`).
+    let link_local = |ip: &IpAddr| match ip {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
     addresses
-        .filter(|ip| !ip.is_loopback() && (ip.is_ipv4() || bound.is_ipv6()))
+        .filter(|ip| !ip.is_loopback() && !link_local(ip) && (ip.is_ipv4() || bound.is_ipv6()))
         .collect()
 }

@@ -15,7 +15,8 @@ use tokio::{
 
 use crate::{
     error::{Error, Result},
-    settings::config::Config,
+    settings::{config::Config, parse::wrong},
+    text::secrets::may_be_secret,
 };
 
 /// The pause after an error such as "too many open files". Without the pause, the error would
@@ -54,10 +55,9 @@ fn open(addr: SocketAddr) -> io::Result<TcpListener> {
 
 /// Resolves the address in the settings.
 pub(crate) async fn resolve(config: &Config) -> Result<SocketAddr> {
-    let not_found = |reason: String| Error::Setting {
-        name: "WEBSOCKET_HOST",
-        value: config.host.clone(),
-        reason,
+    let not_found = |reason: String| {
+        let host = &config.host;
+        wrong("WEBSOCKET_HOST", host, may_be_secret(host), &reason)
     };
     let mut addresses = lookup_host((config.host.as_str(), config.port))
         .await

@@ -20,8 +20,8 @@ use crate::{
     protocol::rate::Rate,
     settings::{
         parse::{
-            authority, checked, host, list, named_tokens, number, origin, ping_time, prefix, rate,
-            refuse, switch,
+            authority, host, list, named_tokens, number, origin, ping_time, prefix, rate, refuse,
+            switch,
         },
         tls_files::{TlsFiles, tls_files},
         unknown::unknown_names,
@@ -178,7 +178,7 @@ impl Config {
         config.read_limits(settings)?;
         // The spaces of this setting count, so it is not trimmed.
         if let Some(text) = settings.get_exact("ECHO_PREFIX") {
-            config.echo_prefix = checked("ECHO_PREFIX", text, prefix)?;
+            config.echo_prefix = settings.checked("ECHO_PREFIX", text, prefix)?;
         }
         config.settings_file = settings.file.clone();
         // Read this setting last, because it starts a thread. After an error in another

@@ -14,9 +14,12 @@ use crate::{
         token::{NamedToken, Token},
     },
     error::{Error, Result},
-    protocol::message::excerpt,
     settings::zenv::Settings,
-    text::{names, time::time},
+    text::{
+        names,
+        secrets::{HIDDEN, names_secret},
+        time::time,
+    },
     xray::Form,
 };
 
@@ -32,7 +35,7 @@ impl Settings {
         name: &'static str,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Option<T>> {
-        let value = self.get(name).map(|value| checked(name, value, parse));
+        let value = self.get(name).map(|value| self.checked(name, value, parse));
         value.transpose()
     }
 
@@ -48,20 +51,32 @@ impl Settings {
         }
         Ok(())
     }
+
+    /// Parses the value of a setting. The error shows the value, or `***` if it may be a secret.
+    pub(crate) fn checked<T, E: Display>(
+        &self,
+        name: &'static str,
+        value: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<T> {
+        let secret = self.is_secret(name, value);
+        parse(value).map_err(|reason| wrong(name, value, secret, &reason))
+    }
 }
 
-/// Parses the value of a setting. The error shows the value, or `***` if it may be a secret.
-pub(crate) fn checked<T, E: Display>(
-    name: &'static str,
-    value: &str,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<T> {
-    let secret = name.starts_with("WEBSOCKET_TOKEN") || value.contains("-----BEGIN");
-    parse(value).map_err(|reason| Error::Setting {
+/// The error for a wrong value of a setting. It does not show a secret.
+pub(crate) fn wrong(name: &'static str, value: &str, secret: bool, reason: &dyn Display) -> Error {
+    let value = if secret { HIDDEN } else { value };
+    // The reader may expect a secret in a setting of tokens, and in no other.
+    let reason = match secret && !names_secret(name) {
+        true => format!("{reason} ({HIDDEN}: this value is not shown, it may be a secret)"),
+        false => reason.to_string(),
+    };
+    Error::Setting {
         name,
-        value: if secret { "***" } else { excerpt(value) }.to_owned(),
-        reason: reason.to_string(),
-    })
+        value: value.to_owned(),
+        reason,
+    }
 }
 
 pub(crate) fn host(text: &str) -> Result<String, String> {
@@ -133,11 +148,15 @@ pub(crate) fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
-/// A list separated by commas. Empty entries are skipped, so an empty list is possible.
+/// A list separated by commas. Empty entries are skipped, so an empty list is possible. The
+/// error names the number of the wrong entry.
 pub(crate) fn list<T>(
     entry: fn(&str) -> Result<T, String>,
 ) -> impl Fn(&str) -> Result<Vec<T>, String> {
-    move |text| entries(text).map(entry).collect()
+    move |text| {
+        let numbered = |(at, text)| entry(text).map_err(|why| format!("entry {}: {why}", at + 1));
+        entries(text).enumerate().map(numbered).collect()
+    }
 }
 
 fn entries(text: &str) -> impl Iterator<Item = &str> {

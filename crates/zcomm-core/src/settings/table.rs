@@ -30,7 +30,7 @@ pub const SETTINGS: [KnownSetting; 21] = [
         name: "WEBSOCKET_PORT",
         default: Some("8765"),
         forms: "a number from 0 to 65535",
-        meaning: "The port to listen on. 0 is any free port; the first line of the program names it. The default of lesson 3 is 8766.",
+        meaning: "The port to listen on; the default of lesson 3 is 8766. 0 is any free port; the first line of the program names it.",
     },
     KnownSetting {
         name: "WEBSOCKET_REQUIRE_AUTH",

@@ -12,6 +12,7 @@ use crate::{
         parse::{file, switch},
         zenv::Settings,
     },
+    text::secrets::SHORTEST_TOKEN,
 };
 
 /// The files of a server's certificate and of its private key.
@@ -26,8 +27,13 @@ pub struct TlsFiles {
 /// Returns the files that the settings name, but does not open the files. `None` if TLS is off.
 pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
     let on = settings.read("WEBSOCKET_SSL_ENABLED", switch)?;
-    let certificate = settings.read("WEBSOCKET_SSL_CERT", file)?;
-    let key = settings.read("WEBSOCKET_SSL_KEY", file)?;
+    // An error about a file shows its path, so a token in its place must not be read as a path.
+    let path = |text: &str| match settings.contains_secret(text, SHORTEST_TOKEN) {
+        true => file(""),
+        false => file(text),
+    };
+    let certificate = settings.read("WEBSOCKET_SSL_CERT", path)?;
+    let key = settings.read("WEBSOCKET_SSL_KEY", path)?;
     let (name, reason) = match (on, certificate, key) {
         (Some(false), ..) | (None, None, None) => return Ok(None),
         (Some(true), Some(certificate), Some(key)) => {

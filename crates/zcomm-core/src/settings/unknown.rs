@@ -2,67 +2,180 @@
 //!
 //! A setting with a typing error in its name has no effect, which is hard to notice: a server
 //! with `WEBSOCKET_TOKN` has no token. So each unknown name causes a warning with the most
-//! similar name. An unknown name that begins like a TLS setting stops the program. Otherwise
-//! the server would send plain text.
+//! similar name. In the settings file, every name is meant for these programs. The environment
+//! also has names of other programs, so there only a similar name counts.
+//!
+//! An unknown name that looks like a TLS setting stops the program. Otherwise the server would
+//! send plain text.
 
 use crate::{
     error::{Error, Result},
-    settings::{parse::switch, table::SETTINGS, zenv::Settings},
+    settings::{
+        parse::switch,
+        table::SETTINGS,
+        zenv::{Settings, is_name},
+    },
+    text::{secrets::HIDDEN, shown::printable},
 };
 
-/// A warning for each name with the prefix `WEBSOCKET_` that is not in the table of settings.
+/// The prefix of most settings.
+const PREFIX: &str = "WEBSOCKET_";
+
+/// A warning for each name that seems to be a setting and is not in the table of settings.
 ///
 /// # Errors
 /// [`Error::SettingMissing`] for an unknown name that seems to switch TLS on.
 pub(crate) fn unknown_names(settings: &Settings) -> Result<Vec<String>> {
-    let names = settings.names("WEBSOCKET_");
-    let unknown = names.filter(|name| !SETTINGS.iter().any(|known| known.name == *name));
-    unknown.map(|name| warning(name, settings)).collect()
+    let unknown = settings
+        .names()
+        .filter(|name| SETTINGS.iter().all(|known| known.name != *name));
+    let warnings = unknown.map(|name| warning(name, settings));
+    warnings.filter_map(Result::transpose).collect()
 }
 
-fn warning(name: &str, settings: &Settings) -> Result<String> {
+fn warning(name: &str, settings: &Settings) -> Result<Option<String>> {
     let upper = name.to_ascii_uppercase();
-    let of_tls = upper.starts_with("WEBSOCKET_SSL") || upper.starts_with("WEBSOCKET_TLS");
+    let in_file = settings.is_in_file(name);
+    let similar = similar(&upper, in_file);
+    if !in_file && !upper.starts_with(PREFIX) && similar.is_none() {
+        return Ok(None);
+    }
+    // Other programs read `SSL_CERT` in the environment, and no program but these the file.
+    let is_ours = in_file || similar.is_none_or(|known| !is_short(&upper, known));
+    let of_tls = upper.contains("SSL") || upper.contains("TLS");
     let value = settings.get(name).unwrap_or_default();
-    if of_tls && !value.is_empty() && switch(value) != Ok(false) {
+    if of_tls && is_ours && !value.is_empty() && switch(value) != Ok(false) {
         return Err(Error::SettingMissing {
-            name: name.to_owned(),
+            name: shown(name, similar),
             reason: "unknown setting, so nothing would be encrypted: set WEBSOCKET_SSL_ENABLED, \
                      WEBSOCKET_SSL_CERT and WEBSOCKET_SSL_KEY"
                 .into(),
         });
     }
-    let distance = |known: &&str| strsim::damerau_levenshtein(known, name);
-    let nearest = SETTINGS.iter().map(|known| known.name).min_by_key(distance);
-    let help = match nearest.filter(|known| distance(known) <= 3) {
+    let help = match similar {
         Some(known) => format!("did you mean {known}?"),
         None => ".zEnv.example lists all settings".to_owned(),
     };
-    Ok(format!("unknown setting {name}: {help}"))
+    let name = shown(name, similar);
+    Ok(Some(format!("unknown setting {name}: {help}")))
+}
+
+/// The setting with the most similar name, without regard to case. A name without its prefix
+/// counts: `PORT`. With a typing error too, it counts only in the file.
+fn similar(upper: &str, in_file: bool) -> Option<&'static str> {
+    let names = SETTINGS.iter().map(|known| known.name);
+    if let Some(known) = names.clone().find(|known| is_short(upper, known)) {
+        // Some shells set `HOST` themselves.
+        return (in_file || upper != "HOST").then_some(known);
+    }
+    let distance = |known: &str| {
+        let whole = strsim::damerau_levenshtein(known, upper);
+        match known.strip_prefix(PREFIX).filter(|_| in_file) {
+            Some(short) => whole.min(strsim::damerau_levenshtein(short, upper)),
+            None => whole,
+        }
+    };
+    let nearest = names.min_by_key(|known| distance(known));
+    let limit = (upper.len() / 4).clamp(1, 3);
+    nearest.filter(|known| distance(known) <= limit)
+}
+
+/// Whether this is the name of a setting without its prefix.
+fn is_short(upper: &str, known: &str) -> bool {
+    known.strip_prefix(PREFIX) == Some(upper)
+}
+
+/// The name, or `***`: a token that ends with `=` is a name for the parser.
+fn shown(name: &str, similar: Option<&str>) -> String {
+    match similar.is_some() || is_name(name) {
+        true => printable(name),
+        false => HIDDEN.to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    fn in_file(line: &str) -> Result<Vec<String>> {
+        let mut settings = Settings::default();
+        settings.read_file(Path::new(".zEnv"), line.as_bytes())?;
+        unknown_names(&settings)
+    }
+
+    fn in_environment(name: &str, value: &str) -> Result<Vec<String>> {
+        unknown_names(&Settings::from_pairs(&[(name, value)]))
+    }
+
+    #[test]
+    fn a_similar_name_gets_a_warning_whatever_its_case_or_prefix() {
+        for (name, meant) in [
+            ("WEBSOCKET_TOKN", "WEBSOCKET_TOKEN"),
+            ("websocket_port", "WEBSOCKET_PORT"),
+            ("Websocket_Prot", "WEBSOCKET_PORT"),
+            ("WEBSOKET_PORT", "WEBSOCKET_PORT"),
+            ("WEB_SOCKET_TOKEN", "WEBSOCKET_TOKEN"),
+            ("PORT", "WEBSOCKET_PORT"),
+            ("require_auth", "WEBSOCKET_REQUIRE_AUTH"),
+            ("ECHO_PREFX", "ECHO_PREFIX"),
+            ("echo_prefix", "ECHO_PREFIX"),
+            ("RUST_LOGG", "RUST_LOG"),
+            ("rust_log", "RUST_LOG"),
+            ("NO_COLOUR", "NO_COLOR"),
+        ] {
+            let expected = format!("unknown setting {name}: did you mean {meant}?");
+            assert_eq!(in_environment(name, "x").unwrap(), [expected.as_str()]);
+            assert_eq!(in_file(&format!("{name}=x")).unwrap(), [expected]);
+        }
+    }
+
+    #[test]
+    fn the_file_is_for_these_programs_and_the_environment_for_all() {
+        for name in ["EDITOR", "LOG_LEVEL", "HOST", "REQUIRE_AUHT"] {
+            assert_eq!(in_environment(name, "x").unwrap(), [""; 0], "{name}");
+            assert_eq!(in_file(&format!("{name}=x")).unwrap().len(), 1, "{name}");
+        }
+        assert!(in_file("REQUIRE_AUHT=1").unwrap()[0].ends_with("WEBSOCKET_REQUIRE_AUTH?"));
+        for known in SETTINGS {
+            assert_eq!(in_file(&format!("{}=x", known.name)).unwrap(), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_read_as_a_name_is_not_shown() {
+        let warnings = in_file("c2VjcmV0c2VjcmV0c2Vj=").unwrap();
+        assert_eq!(warnings.len(), 1);
+        assert!(!warnings[0].contains("c2V"), "{warnings:?}");
+    }
 
     #[test]
     fn a_misspelt_name_of_a_tls_setting_stops_the_program() {
-        let check = |name, value| {
-            let settings = Settings::from_pairs(&[(name, value)]);
-            unknown_names(&settings)
-        };
-        assert_eq!(check("WEBSOCKET_TOKN", "x").unwrap().len(), 1);
-        assert_eq!(check("WEBSOCKET_SSL_ENABLED", "true").unwrap().len(), 0);
-        assert_eq!(check("WEBSOCKET_TLS", "off").unwrap().len(), 1);
-        let error = check("WEBSOCKET_SSL_ENABLE", "true").unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("WEBSOCKET_SSL_ENABLE: unknown setting"),
-            "{error}"
+        assert_eq!(
+            in_environment("WEBSOCKET_SSL_ENABLED", "true").unwrap(),
+            [""; 0]
         );
-        check("WEBSOCKET_TLS", "on").unwrap_err();
-        check("websocket_ssl_enabled", "true").unwrap_err();
-        check("WEBSOCKET_TLS_CERT", "certs/x.pem").unwrap_err();
+        assert_eq!(in_environment("WEBSOCKET_TLS", "off").unwrap().len(), 1);
+        for name in [
+            "WEBSOCKET_SSL_ENABLE",
+            "WEBSOCKET_TLS",
+            "websocket_ssl_enabled",
+            "WEBSOCKET_TLS_CERT",
+            "WEBSOKET_SSL_ENABLED",
+        ] {
+            let error = in_environment(name, "true").unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("{name}: unknown setting")),
+                "{error}"
+            );
+            in_file(&format!("{name}=true")).unwrap_err();
+        }
+        // Other programs read these names in the environment.
+        for name in ["SSL_ENABLED", "SSL_CERT", "ssl_key"] {
+            assert_eq!(in_environment(name, "x").unwrap().len(), 1);
+            in_file(&format!("{name}=x")).unwrap_err();
+        }
+        assert_eq!(in_environment("SSL_CERT_FILE", "x").unwrap(), [""; 0]);
     }
 }

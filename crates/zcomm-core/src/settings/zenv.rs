@@ -15,7 +15,7 @@
 //! This is the only file that reads the environment.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
@@ -24,8 +24,11 @@ use std::{
 use crate::{
     access::token::DEMO_TOKEN,
     error::{Error, Result},
-    protocol::message::excerpt,
-    text::shown::printable,
+    settings::{lines::lines, table::SETTINGS},
+    text::{
+        secrets::{HIDDEN, SHORTEST_TOKEN, may_be_secret, names_secret},
+        shown::printable,
+    },
 };
 
 /// The name of the settings file, in the working directory.
@@ -37,6 +40,8 @@ const MAX_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     values: BTreeMap<String, String>,
+    /// The names in the file.
+    in_file: BTreeSet<String>,
     /// The file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
     /// Whether the file contains a secret. The course's public token is not a secret.
@@ -68,37 +73,57 @@ impl Settings {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Every name that starts with `prefix`, in upper or lower case. `websocket_port` is not a
-    /// setting, but a user who writes this name means a setting.
-    pub(crate) fn names(&self, prefix: &'static str) -> impl Iterator<Item = &str> {
-        let known = move |name: &&str| name.to_ascii_uppercase().starts_with(prefix);
-        self.values.keys().map(String::as_str).filter(known)
+    /// Whether an error must not show this value of a setting.
+    pub(crate) fn is_secret(&self, name: &str, value: &str) -> bool {
+        // A shorter secret is not looked for: other texts contain it by chance.
+        names_secret(name) || may_be_secret(value) || self.contains_secret(value, 4)
+    }
+
+    /// Whether a text contains a secret of the settings that has at least this many bytes.
+    pub(crate) fn contains_secret(&self, text: &str, least: usize) -> bool {
+        let settings = self.values.iter();
+        let secrets = settings.filter(|(name, _)| names_secret(name));
+        let mut words = secrets.flat_map(|(_, value)| value.split([',', ':']).map(str::trim));
+        words.any(|word| word.len() >= least && text.contains(word))
+    }
+
+    /// Every name of the file and of the environment.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// Whether a name is in the file.
+    pub(crate) fn is_in_file(&self, name: &str) -> bool {
+        self.in_file.contains(name)
     }
 
     fn load_file(&mut self, path: &Path) -> Result<()> {
         let unreadable = |error: io::Error| broken(path, None, format!("cannot be read: {error}"));
         let file = match std::fs::metadata(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if path.is_symlink() {
+                    return Err(broken(path, None, "is a link to a missing file".into()));
+                }
+                self.warnings.extend(other_name(path));
+                return Ok(());
+            }
             file => file.map_err(unreadable)?,
         };
         if !file.is_file() || file.len() > MAX_BYTES {
-            let reason = format!("is not a file of at most {MAX_BYTES} bytes");
+            let kind = if file.is_dir() { " but a folder" } else { "" };
+            let reason = format!("is not a file of at most {MAX_BYTES} bytes{kind}");
             return Err(broken(path, None, reason));
         }
         self.read_file(path, &std::fs::read(path).map_err(unreadable)?)
     }
 
-    fn read_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| broken(path, None, format!("is not UTF-8 text: {error}")))?;
-        if text.starts_with('\u{feff}') {
-            let reason = "starts with a byte order mark: save it as UTF-8 without BOM";
-            return Err(broken(path, Some(1), reason.into()));
-        }
-        for (number, line) in (1..).zip(text.lines()) {
+    pub(crate) fn read_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let lines = lines(bytes).map_err(|(line, reason)| broken(path, line, reason))?;
+        for (number, line) in (1..).zip(lines) {
             let pair = read_line(line).map_err(|why| broken(path, Some(number), why))?;
             let Some((name, value)) = pair else { continue };
             self.secret_in_file |= names_secret(&name) && !["", DEMO_TOKEN].contains(&value.trim());
+            self.in_file.insert(name.clone());
             let twice = self.values.insert(name.clone(), value).is_some();
             if twice && !self.warnings.iter().any(|known| known.starts_with(&name)) {
                 self.warnings.push(format!(
@@ -142,11 +167,8 @@ impl Settings {
             }
             // Do not show the text after `=`, or an argument that is not an option: it could be
             // a secret.
-            let option = if option.starts_with('-') {
-                option
-            } else {
-                "…"
-            };
+            let plain = option.starts_with('-') && option.len() < SHORTEST_TOKEN;
+            let option = if plain { option } else { "…" };
             self.argument.get_or_insert_with(|| printable(option));
         }
     }
@@ -175,28 +197,55 @@ fn read_line(line: &str) -> Result<Option<(String, String)>, String> {
             "{shown:?}: $ starts a substitution; put the value in single quotes"
         ));
     }
-    match dotenvy::from_read_iter(line.as_bytes()).next() {
-        Some(Ok(pair)) => Ok(Some(pair)),
-        _ => Err(format!(
+    let Some(Ok((name, value))) = dotenvy::from_read_iter(line.as_bytes()).next() else {
+        return Err(format!(
             "{shown:?} cannot be read; put a value with spaces or quotes in single quotes"
+        ));
+    };
+    match second_setting(&value) {
+        Some(second) => Err(format!(
+            "the value of {name} contains {second}= too: write each setting into its own line"
         )),
+        None => Ok(Some((name, value))),
     }
 }
 
-/// The start of a line, for an error; `…` if the line may contain a secret.
-fn shown(line: &str) -> &str {
+/// A setting inside the value of another setting. It has no effect there, so a line end is
+/// missing before it.
+fn second_setting(value: &str) -> Option<&'static str> {
+    let value = value.to_ascii_uppercase();
+    let is_inside = |name: &&str| value.contains(&format!("{name}="));
+    SETTINGS.iter().map(|known| known.name).find(is_inside)
+}
+
+/// A line, for an error; `***` replaces a value or a line that may be a secret.
+fn shown(line: &str) -> String {
     let lone_word = !line.contains([' ', '=']);
-    match names_secret(line) || lone_word {
-        true => "…",
-        false => excerpt(line),
+    match line.split_once('=') {
+        Some((name, value)) if is_name(name) => {
+            let secret = names_secret(name) || may_be_secret(value);
+            format!("{name}={}", if secret { HIDDEN } else { value })
+        }
+        None if !may_be_secret(line) && !lone_word => line.to_owned(),
+        _ => HIDDEN.to_owned(),
     }
 }
 
-/// Whether a name or a line seems to contain a secret, even if the name has a typing error.
-fn names_secret(text: &str) -> bool {
-    let upper = text.to_ascii_uppercase();
-    let mut words = ["TOK", "SECRET", "PASS", "-----BEGIN"].iter();
-    words.any(|word| upper.contains(word))
+/// A warning if the folder of the missing settings file has a file with a similar name. Windows
+/// hides the ending `.txt`.
+fn other_name(missing: &Path) -> Option<String> {
+    let names = [".zEnv.txt", ".zenv", ".ZENV", ".Zenv", "zEnv", "zEnv.txt"];
+    let mut others = names.iter().map(|name| missing.with_file_name(name));
+    let other = others.find(|other| other.is_file())?;
+    let (other, name) = (other.display(), missing.display());
+    Some(format!("{other} is not read: rename it to {name}"))
+}
+
+/// Whether a text looks like the name of a setting, and not like a token that ends with `=`.
+pub(crate) fn is_name(text: &str) -> bool {
+    let upper = text.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let long_name = upper && text.contains('_') && text.len() <= 40;
+    long_name || text.len() < SHORTEST_TOKEN
 }
 
 fn broken(file: &Path, line: Option<usize>, reason: String) -> Error {
@@ -246,6 +295,21 @@ mod tests {
             Some("0"),
             "an invisible space"
         );
+    }
+
+    #[test]
+    fn two_settings_in_one_line_are_refused() {
+        for line in [
+            "ECHO_PREFIX=a,WEBSOCKET_REQUIRE_AUTH=true",
+            "WEBSOCKET_TOKEN='sixteen bytes or more; websocket_port=9000'",
+            "X=1;ECHO_PREFIX=2",
+        ] {
+            let error = read(line).unwrap_err().to_string();
+            assert!(error.contains("its own line"), "{error}");
+            assert!(!error.contains("sixteen"), "{error}");
+        }
+        let near = read("X=1 # WEBSOCKET_PORT=1\nECHO_PREFIX=PORT=1").unwrap();
+        assert_eq!(near.get("ECHO_PREFIX"), Some("PORT=1"));
     }
 
     #[test]

@@ -20,7 +20,10 @@ use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificat
 
 use crate::{
     text::shown::{listed, printable},
-    tls::pem::{PemError, is_key, read_pem},
+    tls::{
+        formats::not_a_certificate,
+        pem::{PemError, is_key, read_pem},
+    },
 };
 
 /// A certificate that ends within this time gets a warning.
@@ -57,7 +60,7 @@ impl Certificate {
         let pem = read_pem(file)?;
         Certificate::from_pem(&pem).map_err(|reason| match is_key(&pem) {
             true => PemError::new(file, reason).with_help("the certificate is the .pem beside it"),
-            false => PemError::new(file, reason),
+            false => not_a_certificate(file, &pem).unwrap_or(PemError::new(file, reason)),
         })
     }
 

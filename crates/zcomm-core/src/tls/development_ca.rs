@@ -14,7 +14,10 @@
 //! In production, the certificate comes from a public authority (Let's Encrypt, by the ACME
 //! protocol), or from the company's own authority, whose key is in hardware.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    path::Path,
+};
 
 use data_encoding::HEXLOWER;
 use rcgen::{
@@ -26,6 +29,7 @@ use time::{Duration, OffsetDateTime};
 use crate::tls::{
     certificate::Certificate,
     error::{CertificateError, Result},
+    formats::not_a_key,
     host::host,
 };
 
@@ -96,8 +100,11 @@ impl DevelopmentCa {
     /// does not belong in a folder of development certificates.
     pub fn from_pem(pair: &PemPair) -> Result<DevelopmentCa> {
         // Do not show the parser's own message: it can repeat a part of the key.
-        let damaged =
-            |_| CertificateError::Invalid("its key is damaged, or is not a private key".into());
+        let damaged = |_| {
+            let known = not_a_key(Path::new("ca.key"), pair.key.as_bytes());
+            let reason = known.map_or("is damaged, or is not a private key".into(), |e| e.reason);
+            CertificateError::Invalid(format!("its key {reason}"))
+        };
         let key = KeyPair::from_pem(&pair.key).map_err(damaged)?;
         DevelopmentCa::assemble(pair.certificate.clone(), key)
     }

@@ -32,6 +32,7 @@ use crate::tls::{
     certificate::Certificate,
     development_ca::PemPair,
     error::{CertificateError, Result},
+    formats::not_a_key,
     pem::{MAKE_CERTIFICATES, PemError, read_pem},
 };
 
@@ -58,7 +59,8 @@ impl Identity {
         let chain = Certificate::read_all(certificate)?;
         let pem = read_pem(key)?;
         let identity = Identity::new(chain, &pem);
-        Ok(identity.map_err(|reason| PemError::new(key, reason))?)
+        Ok(identity
+            .map_err(|reason| not_a_key(key, &pem).unwrap_or_else(|| PemError::new(key, reason)))?)
     }
 
     /// Warnings about files that the server can use: clients will refuse the certificate, the

@@ -4,6 +4,10 @@
 pub(crate) mod host;
 pub(crate) mod pem;
 
+pub(crate) mod key_kind;
+
+pub(crate) mod formats;
+
 pub(crate) mod certificate;
 
 pub(crate) mod distrust;

@@ -13,9 +13,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::text::secrets::shown_path;
+
 /// Why a file with a certificate or a key cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {reason}", file.display())]
+#[error("{}: {reason}", shown_path(file))]
 pub struct PemError {
     /// The path of the file.
     pub file: PathBuf,
@@ -56,7 +58,12 @@ const MAX_PEM: u64 = 1024 * 1024;
 /// [`PemError`] if the file cannot be opened, is not a regular file, or is larger than 1 MiB.
 pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
     let wrong = |reason: &dyn fmt::Display| PemError::new(file, reason);
-    let found = fs::metadata(file).map_err(|error| wrong(&error))?;
+    let found = fs::metadata(file).map_err(|error| match file.is_symlink() {
+        true => wrong(&format!(
+            "is a link, and its target cannot be read: {error}"
+        )),
+        false => wrong(&error),
+    })?;
     if found.is_dir() {
         return Err(wrong(&"is a directory"));
     }
@@ -68,11 +75,21 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
     let opened = File::open(file).map(|file| file.take(MAX_PEM + 1));
     let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
     match read.map_err(|error| wrong(&error))? as u64 {
-        ..=MAX_PEM => Ok(bytes),
+        ..=MAX_PEM => Ok(without_marks(bytes)),
         _ => Err(wrong(
             &"is larger than 1 MiB, so it is not a certificate or a key",
         )),
     }
+}
+
+/// Removes the byte order marks that some editors write. A mark hides the BEGIN line after it,
+/// and joined files have marks in the middle. PEM itself has no character outside ASCII.
+fn without_marks(bytes: Vec<u8>) -> Vec<u8> {
+    let text = String::from_utf8(bytes);
+    text.map_or_else(
+        |binary| binary.into_bytes(),
+        |text| text.replace('\u{feff}', "").into_bytes(),
+    )
 }
 
 /// Whether a PEM text contains a private key.

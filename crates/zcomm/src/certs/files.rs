@@ -65,7 +65,7 @@ impl Files {
 
     /// Whether at least one file of an authority exists.
     pub(super) fn have_authority(&self) -> bool {
-        self.ca.exists() || self.ca_key.exists()
+        is_there(&self.ca) || is_there(&self.ca_key)
     }
 
     /// Replaces the certificate of the servers, and the authority if `ca` contains a new
@@ -119,6 +119,13 @@ impl Files {
                 .map_err(|error| PemError::new(&self.next_ca_key, error)),
         }
     }
+}
+
+/// Whether a folder has an entry of this name. A link to a missing file is one: it must not be
+/// replaced as if it were not there.
+pub(crate) fn is_there(file: &Path) -> bool {
+    let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    !file.symlink_metadata().is_err_and(|error| missing(&error))
 }
 
 /// Returns the text of a file. Bytes that are not text do not matter, because the PEM parser

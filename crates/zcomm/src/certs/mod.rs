@@ -26,7 +26,7 @@ use zcomm_core::{Certificate, DevelopmentCa, Result};
 use crate::shared::{failure::Failure, text::print};
 use files::Files;
 
-pub(crate) use self::{check::judge, quote::word};
+pub(crate) use self::{check::judge, files::is_there, quote::word};
 
 #[derive(clap::Args)]
 #[command(after_help = "\

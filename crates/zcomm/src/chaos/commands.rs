@@ -6,7 +6,7 @@
 
 use super::{
     faults::{Active, Entry, TABLE},
-    units::InputError,
+    units::{InputError, shown},
 };
 
 /// The commands that do not set a fault: key, name, command, description.
@@ -85,7 +85,7 @@ fn unknown(name: &str) -> InputError {
     let actions: Vec<_> = ACTIONS.iter().map(|action| action.1).collect();
     let (faults, actions) = (faults.join(", "), actions.join(", "));
     InputError::new(
-        format!("{name:?} is not a fault"),
+        format!("{:?} is not a fault", shown(name)),
         format!("use one of {faults}; or, without a value, {actions}"),
     )
 }

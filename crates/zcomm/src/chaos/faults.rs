@@ -11,7 +11,7 @@ use std::{fmt, time::Duration};
 
 use zcomm_core::xray::Direction;
 
-use super::units::{InputError, Rate, Time, time};
+use super::units::{InputError, Rate, Time, shown, time};
 use crate::shared::text::counted;
 
 /// The highest frame number that a fault can have.
@@ -132,7 +132,7 @@ impl Entry {
     fn misuse(&self, words: &[&str]) -> InputError {
         let what = match words {
             [] => format!("{} needs a value", self.name),
-            words => format!("{} does not take {:?}", self.name, words.join(" ")),
+            words => format!("{} does not take {:?}", self.name, shown(&words.join(" "))),
         };
         let ways = match self.directed {
             true => " [to-server|to-client]",
@@ -158,7 +158,7 @@ fn number(text: &str) -> Result<u64, InputError> {
     match text.parse() {
         Ok(number) if (1..=MAX_FRAMES).contains(&number) => Ok(number),
         _ => Err(InputError::new(
-            format!("{text:?} is not a number of frames"),
+            format!("{:?} is not a number of frames", shown(text)),
             format!("use a number from 1 to {MAX_FRAMES}, and write the address before the faults"),
         )),
     }

@@ -12,6 +12,8 @@
 
 use std::{collections::VecDeque, fs::File, io::Read, path::Path, time::Duration};
 
+use zcomm_core::shown_path;
+
 use super::{
     commands::Command,
     units::{InputError, time},
@@ -29,7 +31,7 @@ pub(super) struct Script(VecDeque<(Duration, Command)>);
 impl Script {
     /// Reads a script file.
     pub(super) fn read(file: &Path) -> Result<Script, InputError> {
-        let name = file.display();
+        let name = shown_path(file);
         let unreadable = |why: &dyn std::fmt::Display| {
             let help = "write lines such as: 10s blackhole";
             InputError::new(format!("cannot read {name}: {why}"), help)
@@ -49,7 +51,9 @@ impl Script {
     /// Reads the lines of a script. An error contains the number of its line, counted from 1.
     fn parse(text: &str) -> Result<Script, (usize, InputError)> {
         let mut script = Script::default();
-        for (line, number) in text.lines().zip(1..) {
+        // A CR alone ends a line, too. Otherwise a comment could contain every later line.
+        let text = text.replace("\r\n", "\n");
+        for (line, number) in text.split(['\r', '\n']).zip(1..) {
             let line = line.split('#').next().unwrap_or_default().trim();
             if !line.is_empty() {
                 script.add(line).map_err(|error| (number, error))?;
@@ -116,6 +120,8 @@ mod tests {
         for (text, line, what) in [
             ("0s latency 80ms\n10x blackhole", 2, "\"10x\" is not a time"),
             ("\n\n0s nonsense", 3, "\"nonsense\" is not a fault"),
+            ("# a\r0s nonsense", 2, "not a fault"),
+            ("# a\r\n\r\n0s nonsense", 3, "not a fault"),
             ("5s", 1, "without a command"),
             ("5s latency 80ks", 1, "\"80ks\" is not a time"),
             ("5s clear\n4s clear", 2, "earlier"),

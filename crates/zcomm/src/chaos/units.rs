@@ -1,11 +1,12 @@
 //! Times and rates, such as `200ms` and `64kB/s`.
 //!
-//! A time without a unit is in seconds, as in the other subcommands. A rate needs a unit. Units such as `kb/s` are rejected: `64kb/s` could mean kilobytes or kilobits,
-//! and a kilobyte is eight kilobits. The error lists the allowed units.
+//! A time without a unit is in seconds, as in the other subcommands. A rate needs a unit. Units
+//! such as `kb/s` are rejected: `64kb/s` could mean kilobytes or kilobits, and a kilobyte is
+//! eight kilobits. The error lists the allowed units.
 
 use std::{fmt, time::Duration};
 
-use zcomm_core::time_text;
+use zcomm_core::{may_be_secret, time_text};
 
 /// What is wrong with the input, and what to type instead.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +27,12 @@ impl InputError {
     }
 }
 
+/// The user's input, for an error; `***` if it may be a secret. An address with a token stands
+/// among the faults by mistake.
+pub(super) fn shown(text: &str) -> &str {
+    if may_be_secret(text) { "***" } else { text }
+}
+
 /// The longest error text (characters).
 const MAX_LENGTH: usize = 300;
 
@@ -43,7 +50,7 @@ const RATE_HELP: &str =
 /// Reads a time such as `200ms`.
 pub(super) fn time(text: &str) -> Result<Duration, InputError> {
     zcomm_core::time(text, Duration::ZERO, LONGEST)
-        .map_err(|forms| InputError::new(format!("{text:?} is not a time"), forms))
+        .map_err(|forms| InputError::new(format!("{:?} is not a time", shown(text)), forms))
 }
 
 /// A rate in bytes per second.
@@ -57,7 +64,7 @@ impl Rate {
         match (1.0..=1e9).contains(&bytes) {
             true => Ok(Rate(bytes)),
             false => {
-                let what = format!("{text} is out of range");
+                let what = format!("{} is out of range", shown(text));
                 Err(InputError::new(what, "use 1B/s to 1000MB/s"))
             }
         }
@@ -79,18 +86,18 @@ fn scaled(text: &str, units: &[(&str, f64)], help: &str) -> Result<f64, InputErr
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
     let Ok(number) = number.parse::<f64>() else {
-        let what = format!("{text:?} does not begin with a number");
+        let what = format!("{:?} does not begin with a number", shown(text));
         return Err(InputError::new(what, help));
     };
     if let Some((_, factor)) = units.iter().find(|(name, _)| *name == unit) {
         return Ok(number * factor);
     }
     let what = match unit {
-        "" => format!("{text} has no unit"),
+        "" => format!("{} has no unit", shown(text)),
         "b/s" | "kb/s" | "mb/s" | "Mb/s" | "KB/s" | "bps" | "kbps" | "Mbps" => {
             format!("{unit:?} may be bytes or bits")
         }
-        _ => format!("{unit:?} is not a unit"),
+        _ => format!("{:?} is not a unit", shown(unit)),
     };
     Err(InputError::new(what, help))
 }

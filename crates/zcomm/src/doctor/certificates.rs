@@ -16,7 +16,7 @@ use super::{
     finding::{Finding, Verdict, error, note, ok, warning},
     situation::Situation,
 };
-use crate::certs::{judge, word};
+use crate::certs::{is_there, judge, word};
 
 pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     if let Some(files) = &situation.settings.tls_files {
@@ -28,7 +28,7 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
         certificate: Path::new("certs").join("localhost.pem"),
         key: Path::new("certs").join("localhost.key"),
     };
-    if !files.certificate.exists() && !files.key.exists() {
+    if !is_there(&files.certificate) && !is_there(&files.key) {
         let none = note("none: servers use ws:// and http://");
         return vec![none.fix(format!("to make some: {MAKE_CERTIFICATES}"))];
     }

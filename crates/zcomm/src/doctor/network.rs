@@ -31,7 +31,8 @@ fn judge(
     firewall: Option<Firewall>,
 ) -> Finding {
     let Some(listening) = listening else {
-        let what = format!("WEBSOCKET_HOST={host} does not resolve to an address");
+        // The name may be a token in the wrong setting, so this text does not repeat it.
+        let what = "the name in WEBSOCKET_HOST does not resolve to an address";
         return error(what).fix(ALL_ADDRESSES);
     };
     let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -114,7 +115,7 @@ mod tests {
         let found = judged("board.local", &["10.0.0.7"], None);
         assert_eq!(
             found.what,
-            "WEBSOCKET_HOST=board.local does not resolve to an address"
+            "the name in WEBSOCKET_HOST does not resolve to an address"
         );
         assert_eq!(found.verdict, Verdict::Error);
     }

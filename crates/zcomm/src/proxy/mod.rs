@@ -19,7 +19,7 @@ mod relay;
 use std::{
     future::Future,
     io::{self, ErrorKind, Write},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -109,7 +109,18 @@ impl Proxy {
 
     /// Returns the address that clients use instead of the server's address.
     fn address(&self) -> String {
-        format!("ws://{}{}", self.addr, self.upstream.path())
+        format!("ws://{}{}", self.reached_at(), self.upstream.path())
+    }
+
+    /// Returns the address for a client on this machine. No client can connect to `0.0.0.0` on
+    /// every system, so a proxy that listens there is reached at the loopback address.
+    fn reached_at(&self) -> SocketAddr {
+        let ip = match self.addr.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.addr.port())
     }
 
     /// Returns the proxy's address for the server's page, if the server has a page.
@@ -132,7 +143,7 @@ impl Proxy {
         let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
         let head = answer.split("\r\n\r\n").next().unwrap_or_default();
         let is_page = head.starts_with("http/1.1 200") && head.contains("content-type: text/html");
-        Ok(is_page.then(|| format!("http://{}/", self.addr)))
+        Ok(is_page.then(|| format!("http://{}/", self.reached_at())))
     }
 
     /// Whether the connections to the server are encrypted.

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use zcomm_core::{Certificate, CertificateError, ConnectOptions, Trust};
+use zcomm_core::{Certificate, CertificateError, ConnectOptions, Trust, shown_path};
 
 use super::failure::Failure;
 
@@ -68,14 +68,15 @@ pub(crate) fn token_in(file: &Path) -> Result<String, Failure> {
     // most 512 bytes.
     let mut text = String::new();
     let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
-    let token = text.lines().next().unwrap_or_default().trim();
+    let token = text.trim_start_matches('\u{feff}').trim_start();
+    let token = token.split(['\r', '\n']).next().unwrap_or_default().trim();
     let problem = match read {
         Err(error) => error.to_string(),
         Ok(_) if token.is_empty() => "the first line is empty".to_owned(),
         Ok(_) => return Ok(token.to_owned()),
     };
     Err(Failure::usage(
-        format!("{}: {problem}", file.display()),
+        format!("{}: {problem}", shown_path(file)),
         "--token-file names a file whose first line is the token",
     ))
 }

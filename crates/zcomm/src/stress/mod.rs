@@ -53,7 +53,7 @@ use std::{
     sync::Arc,
 };
 
-use zcomm_core::{ConnectOptions, Error};
+use zcomm_core::{ConnectOptions, Error, shown_path};
 
 pub(crate) use self::arguments::Arguments;
 use self::run::Run;
@@ -120,7 +120,7 @@ fn can_be_written(file: &Path) -> Result<(), Failure> {
     let opened = File::options().append(true).create(true).open(file);
     opened.map(|_| ()).map_err(|error| {
         Failure::usage(
-            format!("cannot write {}: {error}", file.display()),
+            format!("cannot write {}: {error}", shown_path(file)),
             HOW_TO_WRITE,
         )
     })
@@ -129,7 +129,7 @@ fn can_be_written(file: &Path) -> Result<(), Failure> {
 fn written(file: &Path, result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| {
         Failure::new(
-            format!("cannot write {}: {error}", file.display()),
+            format!("cannot write {}: {error}", shown_path(file)),
             HOW_TO_WRITE,
         )
     })

@@ -28,7 +28,10 @@ use std::{
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
-use zcomm_core::xray::{Decoder, Direction};
+use zcomm_core::{
+    shown_path,
+    xray::{Decoder, Direction},
+};
 
 use crate::shared::failure::Failure;
 
@@ -91,7 +94,7 @@ impl Recording {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|error| {
-            let what = format!("cannot record into {}: {error}", path.display());
+            let what = format!("cannot record into {}: {error}", shown_path(path));
             let help = match error.kind() {
                 io::ErrorKind::AlreadyExists => "name another file, or delete this one first",
                 _ => "choose a folder that you can write to",

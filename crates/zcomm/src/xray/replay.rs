@@ -15,7 +15,10 @@ use std::{
 };
 
 use data_encoding::BASE64;
-use zcomm_core::xray::{Decoder, Event};
+use zcomm_core::{
+    shown_path,
+    xray::{Decoder, Event},
+};
 
 use super::recording::{Format, Record};
 use crate::shared::failure::Failure;
@@ -35,7 +38,7 @@ pub(super) fn replay(
     path: &Path,
     mut show: impl FnMut(&Event) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
-    let name = path.display();
+    let name = shown_path(path);
     let unreadable = |error| Failure::usage(format!("cannot read {name}: {error}"), HOW_TO_RECORD);
     let file = File::open(path).map_err(unreadable)?;
     let mut lines = BufReader::new(file);

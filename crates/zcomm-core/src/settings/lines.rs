@@ -1,0 +1,117 @@
+//! The lines of the settings file.
+//!
+//! A line ends with LF, CRLF or CR, because editors write all three. A reader that knows only
+//! LF reads a file with CR as one line. If that line begins with `#`, every setting is part of
+//! the comment, and the server starts without a token.
+//!
+//! Some editors also show other characters as a line end: a form feed, U+2028 and more. Such a
+//! character is an error with its line number, and so is every other control character except
+//! the tab. A file in UTF-16 is an error, too.
+
+/// What is wrong with the text of a file: the number of the line, if it is in one line, and the
+/// reason.
+pub(crate) type Unreadable = (Option<usize>, String);
+
+/// Returns the lines of the settings file.
+pub(crate) fn lines(bytes: &[u8]) -> Result<Vec<&str>, Unreadable> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err((None, "is UTF-16 text: save it as UTF-8".into()));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let reason = "is not UTF-8 text: save the file as UTF-8";
+        (Some(split(&good).count()), reason.to_owned())
+    })?;
+    if text.starts_with('\u{feff}') {
+        let reason = "starts with a byte order mark: save it as UTF-8 without BOM";
+        return Err((Some(1), reason.into()));
+    }
+    let lines: Vec<_> = split(text).collect();
+    for (number, line) in (1..).zip(&lines) {
+        if let Some(odd) = line.chars().find(|c| is_forbidden(*c)) {
+            return Err((Some(number), forbidden(odd)));
+        }
+    }
+    Ok(lines)
+}
+
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    // Split at CRLF first: it is one line end.
+    let lines = text.split('\n');
+    let lines = lines.map(|line| line.strip_suffix('\r').unwrap_or(line));
+    lines.flat_map(|line| line.split('\r'))
+}
+
+/// Whether an editor may show a character as a line end, or show nothing.
+fn is_forbidden(character: char) -> bool {
+    let separator = matches!(character, '\u{2028}' | '\u{2029}');
+    separator || (character.is_control() && character != '\t')
+}
+
+fn forbidden(odd: char) -> String {
+    let code = u32::from(odd);
+    match odd {
+        '\0' => "has a zero byte, as UTF-16 text has: save the file as UTF-8".into(),
+        '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => format!(
+            "has the character U+{code:04X}, which some editors show as a line end: replace it by \
+             a line end (Enter)"
+        ),
+        _ => format!("has the invisible character U+{code:04X}: delete it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lf_crlf_and_cr_end_a_line_also_mixed_and_the_last_line_needs_no_end() {
+        for text in [
+            "a\nb\nc",
+            "a\r\nb\r\nc",
+            "a\rb\rc",
+            "a\rb\nc",
+            "a\r\nb\rc",
+            "a\nb\r\nc",
+        ] {
+            assert_eq!(lines(text.as_bytes()).unwrap(), ["a", "b", "c"], "{text:?}");
+        }
+        assert_eq!(lines(b"a\r\rb\n\r\n").unwrap(), ["a", "", "b", "", ""]);
+        assert_eq!(lines("\tä \u{a0}#\u{200d}".as_bytes()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn another_character_that_may_look_like_a_line_end_is_refused_with_its_line() {
+        for odd in [
+            "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}", "\u{1c}", "\u{1b}", "\0",
+        ] {
+            let (line, why) = lines(format!("a\r# b{odd}C=1\r").as_bytes()).unwrap_err();
+            let code = format!("U+{:04X}", u32::from(odd.chars().next().unwrap()));
+            assert_eq!(line, Some(2), "{odd:?}");
+            assert!(why.contains(&code) || odd == "\0", "{why}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_refused_with_their_line() {
+        let (line, why) = lines(b"# a\r\n# b\r# \xe4\nC=1").unwrap_err();
+        assert_eq!(line, Some(3));
+        assert!(why.contains("not UTF-8"), "{why}");
+    }
+
+    #[test]
+    fn utf16_is_refused_with_and_without_its_mark() {
+        let utf16 = |text: &str| -> Vec<u8> {
+            let units = text.encode_utf16();
+            units.flat_map(u16::to_le_bytes).collect()
+        };
+        for text in ["\u{feff}# a\nB=1", "# a\nB=1", "B=1"] {
+            let little = utf16(text);
+            let big: Vec<u8> = little.chunks(2).flat_map(|two| [two[1], two[0]]).collect();
+            for bytes in [little, big] {
+                let (_, why) = lines(&bytes).unwrap_err();
+                assert!(why.contains("UTF-16") && why.contains("UTF-8"), "{why}");
+            }
+        }
+    }
+}

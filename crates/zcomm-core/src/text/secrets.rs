@@ -1,0 +1,133 @@
+//! What an error may repeat of a text that the user wrote.
+//!
+//! An error is read on projectors and stays in logs. A text in an error may be a secret: a token
+//! in the wrong setting, a link that ends with `#token=…`, an address with a password. A text
+//! alone does not show whether it is one. So an error repeats only a text that is too short for
+//! a token and contains no part that can carry a secret. For other texts, the name of the
+//! setting and the number of the line show where to look.
+
+use std::{borrow::Cow, path::Path};
+
+/// The minimum length of a token (bytes).
+pub(crate) const SHORTEST_TOKEN: usize = 16;
+
+/// The text that replaces a possible secret.
+pub(crate) const HIDDEN: &str = "***";
+
+/// Whether a text may be a secret. Write no such text to the terminal or to a log.
+#[must_use]
+pub fn may_be_secret(text: &str) -> bool {
+    // A password in an address is before `@`. A token is after `?`, `#`, `&` or `=`.
+    text.len() >= SHORTEST_TOKEN || text.contains(['@', '?', '#', '&', '=']) || names_secret(text)
+}
+
+/// Whether a text contains the name of a secret. A name with a typing error counts, too.
+pub(crate) fn names_secret(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let words = ["TOK", "SECRET", "PASS", "BEARER", "-----BEGIN"];
+    words.iter().any(|word| upper.contains(word))
+}
+
+/// The path of a file for an error, or `***`. A path may be long, so it has a rule of its own: a
+/// path is shown if the file exists, or if the text looks like a path and not like a token.
+#[must_use]
+pub fn shown_path(path: &Path) -> Cow<'_, str> {
+    let text = path.to_string_lossy();
+    let like_a_path = text.starts_with(['/', '\\', '~', '.']) || text.contains('.');
+    let longest_part = text.split(['/', '\\', '.']).map(str::len).max();
+    let secret = text.contains(['@', '?', '#', '&', '='])
+        || text.contains("://")
+        || longest_part > Some(40)
+        || (text.len() >= SHORTEST_TOKEN && !like_a_path);
+    match secret && path.symlink_metadata().is_err() {
+        true => HIDDEN.into(),
+        false => text,
+    }
+}
+
+/// Removes possible secrets from an address: a token after `?`, `#`, `&`, `;` or `=`, and a
+/// password before `@`.
+pub(crate) fn without_secrets(url: &str) -> &str {
+    let shown = url.split(['?', '#', '&', ';', '=']).next();
+    let shown = shown.unwrap_or_default();
+    if let Some((_, host)) = shown.rsplit_once('@') {
+        return host;
+    }
+    // A password may contain `?` or `#`. Then `@` is in the part that was removed, and the
+    // first half of the password is all that follows the scheme.
+    let scheme = shown.find("://").map_or(0, |at| at + 3);
+    match url.contains('@') && !shown[scheme..].contains('/') {
+        true => &shown[..scheme],
+        false => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_and_plain_text_is_shown_and_no_other() {
+        for shown in [
+            "",
+            "abc",
+            "70000",
+            "http://a.b",
+            "a b",
+            "x".repeat(15).as_str(),
+        ] {
+            assert!(!may_be_secret(shown), "{shown}");
+        }
+        for secret in [
+            "http://u:pw@h",
+            "/?t=abc",
+            "h/#abc",
+            "a=b",
+            "My-Token: a",
+            "Bearer abc",
+            "x".repeat(16).as_str(),
+        ] {
+            assert!(may_be_secret(secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_shown_and_a_token_in_its_place_is_not() {
+        for path in [
+            "certs/localhost.pem",
+            "/run/secrets/server_key",
+            "./certificate_without_dot",
+            "missing",
+            r"C:\certs\localhost.pem",
+        ] {
+            assert_eq!(shown_path(Path::new(path)), path);
+        }
+        for secret in [
+            "canary-token-7Qp2xV9d",
+            "wss://host/?token=abc",
+            "http://user:abc@h/a.pem",
+            &format!("MIGH{}", "Ag/1".repeat(40)),
+            &format!("{0}.{0}.{0}", "eyJh".repeat(12)),
+        ] {
+            assert_eq!(shown_path(Path::new(secret)), HIDDEN);
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_up_to_its_first_possible_secret() {
+        for (url, shown) in [
+            ("ws://host:1/path", "ws://host:1/path"),
+            ("ws://host/?token=abc", "ws://host/"),
+            ("ws://host/?mail=a@b", "ws://host/"),
+            ("http://host/#token=abc", "http://host/"),
+            ("ws://host/&token=abc", "ws://host/"),
+            ("ws://host/token=abc", "ws://host/token"),
+            ("ws://user:abc@host/", "host/"),
+            ("ws://user:a?bc@host/", "ws://"),
+            ("ws://user:a#bc@host/", "ws://"),
+            ("ws://user:a/bc@host/", "host/"),
+        ] {
+            assert_eq!(without_secrets(url), shown, "{url}");
+        }
+    }
+}
