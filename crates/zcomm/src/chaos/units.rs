@@ -128,8 +128,8 @@ mod tests {
     /// A line of a script may be very long, but the error must stay short.
     #[test]
     fn an_error_repeats_only_the_beginning_of_a_long_input() {
-        let what = |length| time(&"ü".repeat(length)).unwrap_err().what;
-        assert_eq!(what(10), format!("{:?} is not a time", "ü".repeat(10)));
+        let what = |length| InputError::new("ü".repeat(length), "").what;
+        assert_eq!(what(10), "ü".repeat(10));
         assert_eq!(what(1_000_000).chars().count(), MAX_LENGTH + 4);
     }
 
