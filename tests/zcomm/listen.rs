@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(unix)]
+use expectrl::Expect;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket, protocol::CloseFrame};
 use zcomm_core::{Certificate, ClientSocket, ConnectOptions, Trust};
 
@@ -379,7 +381,7 @@ fn one_process_too_many_is_refused_and_a_free_place_is_used_again() {
     let (code, reason) = server.connect().closed();
     assert_eq!(
         (code, reason.as_str()),
-        (1013, "too many processes run: try again later")
+        (1013, "Too many processes: try again later")
     );
     server.notes("client 2 refused: too many processes run; --max-processes allows more");
     one.0.close(None).unwrap();
@@ -400,13 +402,13 @@ fn the_end_of_a_process_closes_its_client_and_says_how_it_ended() {
     let server = Listener::start(&["--exec", "echo last; exit 0"]);
     let mut client = server.connect();
     assert_eq!(client.hears(), "last");
-    assert_eq!(client.closed(), (1000, "the process has ended".into()));
+    assert_eq!(client.closed(), (1000, "The process has ended".into()));
     let server = Listener::start(&["--exec", "printf 'no line end'; exit 3"]);
     let mut client = server.connect();
     assert_eq!(client.hears(), "no line end");
     assert_eq!(
         client.closed(),
-        (1011, "the process has ended: exit status: 3".into())
+        (1011, "The process has ended: exit status: 3".into())
     );
     let server = Listener::start(&["--exec", "no-such-program-here"]);
     assert_eq!(server.connect().closed().0, 1011);
@@ -424,7 +426,7 @@ fn a_process_that_does_not_read_costs_its_client_the_connection() {
     for _ in 0..30 {
         client.says(&long);
     }
-    assert_eq!(client.closed(), (1011, "the process does not read".into()));
+    assert_eq!(client.closed(), (1011, "The process does not read".into()));
 }
 
 #[test]
@@ -612,4 +614,46 @@ fn k05_a_reader_that_closes_the_pipe_ends_the_server() {
     assert_eq!(client.closed(), (1001, "Server shutting down".into()));
     drop(client);
     assert_eq!(server.ends(), Some(0));
+}
+
+/// At a terminal: Ctrl-D ends the server after the last line, and a client cannot control the
+/// screen.
+#[cfg(unix)]
+#[test]
+fn a_terminal_gets_no_control_character_and_ctrl_d_says_goodbye() {
+    use crate::terminal;
+    let mut session = terminal::open(&zcomm_command(Path::new("."), &["listen", "0"]));
+    session.expect("listening on ").unwrap();
+    let url = session.expect(" - Ctrl-C stops").unwrap();
+    let url = String::from_utf8_lossy(url.before()).into_owned();
+    let authority = url.trim_start_matches("ws://").trim_end_matches('/');
+    let stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut client = Client(tungstenite::client(url.as_str(), stream).unwrap().0);
+    session.expect("conn.opened").unwrap();
+    client.says("\x1b]0;pwn\x07\u{202e}x");
+    session
+        .expect("1: \u{241b}]0;pwn\u{2407}\u{fffd}x")
+        .unwrap();
+    session.send_line("typed at the terminal").unwrap();
+    assert_eq!(client.hears(), "typed at the terminal");
+    session.send("\x04").unwrap();
+    assert_eq!(client.closed(), (1001, "Server shutting down".into()));
+    drop(client);
+    let rest = terminal::ends(session, 0);
+    assert!(!rest.contains("\x1b]0;"), "{rest:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_line_typed_without_a_client_is_not_lost_in_silence() {
+    use crate::terminal;
+    let mut session = terminal::open(&zcomm_command(Path::new("."), &["listen", "0"]));
+    session.expect("Ctrl-C stops").unwrap();
+    session.send_line("hello?").unwrap();
+    session
+        .expect("no client is connected: the line was not sent")
+        .unwrap();
+    session.send("\x03").unwrap();
+    terminal::ends(session, 130);
 }

@@ -90,7 +90,7 @@ impl Service {
     /// Starts the process of a client, and kills it at the end.
     async fn start(&self, exec: &Exec, connection: &mut Connection, seat: &mut Seat) -> Result<()> {
         let Some(mut process) = exec.start(connection.id(), &self.notes)? else {
-            connection.close(TRY_AGAIN_LATER, "too many processes run: try again later");
+            connection.close(TRY_AGAIN_LATER, "Too many processes: try again later");
             self.notes.note(&format!(
                 "client {} refused: too many processes run; --max-processes allows more",
                 connection.id()
@@ -135,7 +135,7 @@ impl Service {
                     None => return Ok(None),
                 },
                 () = until(late) => {
-                    connection.close(CloseReason::SERVER_ERROR, "the process does not read");
+                    connection.close(CloseReason::SERVER_ERROR, "The process does not read");
                     return Ok(None);
                 }
                 status = process.child.wait() => return Ok(Some(status?)),
@@ -161,10 +161,10 @@ async fn last(
         connection.send(message(line)).await?;
     }
     match status.success() {
-        true => connection.close(CloseReason::NORMAL, "the process has ended"),
+        true => connection.close(CloseReason::NORMAL, "The process has ended"),
         false => connection.close(
             CloseReason::SERVER_ERROR,
-            &format!("the process has ended: {status}"),
+            &format!("The process has ended: {status}"),
         ),
     }
     Ok(())
