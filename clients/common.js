@@ -80,7 +80,8 @@ const explain = ({ code, reason }) => {
 const ask = (socket, path, options) => {
   const url = new URL(path, socket.url);
   url.protocol = url.protocol.replace("ws", "http");
-  return fetch(url, { signal: AbortSignal.timeout(3000), cache: "no-store", ...options });
+  // Without cookies: they may be the reason for the refusal (431).
+  return fetch(url, { signal: AbortSignal.timeout(3000), cache: "no-store", credentials: "omit", ...options });
 };
 // Returns a sentence and, after a refusal, its HTTP status. The kind is "certificate" if the certificate may be the
 // reason. (The browser does not tell scripts what is wrong with a certificate.)

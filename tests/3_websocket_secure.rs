@@ -50,7 +50,7 @@ async fn shows_seven_servers_that_must_be_refused_and_why_each_is() {
         "which is not trusted here",
         "it expired on 20",
         "it is for 127.0.0.2, not for 127.0.0.1",
-        "it is a certificate authority: it may sign a server's certificate, not be one",
+        "it is a certificate authority: it may sign a server's certificate, but a server cannot use it",
         "may not sign for all of its names (name constraints)",
         "the server speaks TLS at 127.0.0.1",
         "the server does not speak TLS at 127.0.0.1",
@@ -111,12 +111,16 @@ async fn visits_any_address_and_trusts_one_authority_more() {
 #[tokio::test]
 async fn a_plain_address_works_and_shows_no_tls() {
     let server = serve(Config::default(), echo).await;
-    let (code, output) = visit(&server.url()).fails().await;
-    assert_eq!(code, Some(0), "{output}");
-    assert!(
-        output.contains("received") && !output.contains("cipher"),
-        "{output}"
-    );
+    // An empty path is `/`, also before a query.
+    let without_path = format!("ws://{}?name=Ada", server.addr);
+    for url in [server.url(), without_path] {
+        let (code, output) = visit(&url).fails().await;
+        assert_eq!(code, Some(0), "{output}");
+        assert!(
+            output.contains("received") && !output.contains("cipher"),
+            "{output}"
+        );
+    }
 }
 
 /// Each failure: the program's error and its help.

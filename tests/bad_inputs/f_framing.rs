@@ -431,6 +431,24 @@ async fn f25_a_close_code_that_must_not_be_sent_is_closed_with_1002() {
     .await;
 }
 
+/// A client's Close frame is in the log as the client sent it.
+#[tokio::test]
+async fn f25_the_log_says_what_the_client_sent_and_what_the_server_answered() {
+    let mut demo = crate::demo!("2_websocket_echo").start().await;
+    for (payload, logged) in [
+        (&b"\x03\xe7why"[..], "code=999 reason=\"why\" answered=1002"),
+        (b"\x0b\xb7", "code=2999 reason=\"\" answered=1002"),
+        (b"\x03\xed", "code=1005 reason=\"\" answered=1002"),
+        (b"\x03\xf6", "code=1014 reason=\"\" answered=1002"),
+        (b"", "code=1005 reason=\"\"\n"),
+        (b"\x0b\xb8done", "code=3000 reason=\"done\"\n"),
+    ] {
+        let mut raw = Raw::open(demo.addr, "/").await;
+        raw.frame(CLOSE, payload).await;
+        demo.says(logged).await;
+    }
+}
+
 #[tokio::test]
 async fn f26_a_close_reason_that_is_not_utf_8_is_closed_with_1007() {
     survives(Config::default(), async |server| {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tokio::io::AsyncWriteExt;
 use zcomm_core::Config;
 
-use super::{accepted, broken, refused, survives, survives_as_a_program};
+use super::{accepted, refused, survives, survives_as_a_program};
 use crate::{
     demo,
     harness::{Client, Raw, Running, ask, frame, get, handshake, soon},
@@ -93,8 +93,73 @@ async fn h03_http_1_0_cannot_be_upgraded() {
             .replace("Connection: Upgrade", "Connection: keep-alive, Upgrade");
         refused(server.addr, keep_alive, 505).await;
         for version in ["HTTP/1.2", "HTTP/2.0", "HTTP/0.9", "HTTP/11", "http/1.1"] {
-            broken(server.addr, with(server, "HTTP/1.1", version), 400).await;
+            refused(server.addr, with(server, "HTTP/1.1", version), 400).await;
         }
+    })
+    .await;
+}
+
+/// Probes of load balancers, `ab` and old proxies send HTTP/1.0, often without a host.
+#[tokio::test]
+async fn h03_a_plain_request_of_http_1_0_is_answered() {
+    survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {
+        let addr = demo.addr;
+        let old = |target: &str, host: &str| format!("GET {target} HTTP/1.0\r\n{host}\r\n");
+        let ours = format!("Host: {addr}\r\n");
+        for (target, host, status, body) in [
+            ("/healthz", "", 200, "ok\n"),
+            ("/healthz", ours.as_str(), 200, "ok\n"),
+            ("/", &ours, 200, "<!DOCTYPE html>"),
+            ("/", "", 200, "<!DOCTYPE html>"),
+            ("/stats", "", 200, "{\"clients\":1"),
+            ("/why?attempt=0123456789abcdef", "", 404, "404 no refusal"),
+            ("/metrics", &ours, 200, "# HELP"),
+            // Without a name, the server cannot know that the request is for this machine.
+            ("/metrics", "", 403, "403 these figures are private"),
+            ("/healthz", "Host: evil.example\r\n", 403, "403 the Host"),
+            ("/ws", &ours, 505, "505 a WebSocket needs HTTP/1.1"),
+            ("/nothing", &ours, 404, "404 nothing"),
+        ] {
+            let response = ask(addr, old(target, host)).await;
+            assert_eq!(response.status, status, "{target} {host}");
+            let start = response.body.get(..body.len()).unwrap_or_default();
+            assert!(start.eq_ignore_ascii_case(body), "{target}: {response:?}");
+            // The connection ends with the body, so an old client needs no length.
+            assert_eq!(response.header("connection"), Some("close"), "{target}");
+        }
+        let absolute = format!("GET http://evil.example/healthz HTTP/1.0\r\n{ours}\r\n");
+        assert_eq!(ask(addr, absolute).await.status, 403);
+        let two = old("/healthz", &ours.repeat(2));
+        assert_eq!(ask(addr, two).await.status, 400);
+        // A WebSocket still needs HTTP/1.1, also for a client that names no host.
+        let host = format!("Host: {addr}\r\n");
+        let handshake = handshake(addr, "/", "").replace("HTTP/1.1", "HTTP/1.0");
+        for request in [handshake.clone(), handshake.replace(&host, "")] {
+            refused(addr, request, 505).await;
+        }
+    })
+    .await;
+}
+
+/// `curl --http2` and Java's HTTP client offer HTTP/2 with each plain request.
+#[tokio::test]
+async fn h11_a_plain_request_that_offers_another_protocol_is_answered() {
+    survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {
+        let addr = demo.addr;
+        for offer in [
+            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+            "Connection: Upgrade\r\nUpgrade: TLS/1.2\r\n",
+        ] {
+            for (target, status) in [("/", 200), ("/healthz", 200), ("/stats", 200), ("/ws", 426)] {
+                let request = format!("GET {target} HTTP/1.1\r\nHost: {addr}\r\n{offer}\r\n");
+                assert_eq!(ask(addr, request).await.status, status, "{target} {offer}");
+            }
+        }
+        // The near miss: a request that offers both asks for a WebSocket.
+        let both = handshake(addr, "/", "Upgrade: h2c\r\n");
+        let mut raw = Raw::connect(addr).await;
+        raw.send(both.as_bytes()).await;
+        assert_eq!(raw.head().await.status, 101);
     })
     .await;
 }
@@ -105,17 +170,20 @@ async fn h04_an_http_2_preface_is_named_in_the_log() {
         let mut raw = Raw::connect(demo.addr).await;
         raw.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
             .await;
-        assert_drop_or_400(&raw.rest().await);
+        let response = raw.response().await;
+        assert_eq!(response.status, 505, "{response:?}");
+        assert!(response.body.contains("use HTTP/1.1"), "{response:?}");
         demo.says("h2_preface").await;
     })
     .await;
 }
 
-/// What is not HTTP may be dropped or told 400, and nothing else.
-fn assert_drop_or_400(answer: &[u8]) {
+/// What is not HTTP gets 400 and one line of words.
+fn assert_400_with_words(answer: &[u8]) {
     let text = String::from_utf8_lossy(answer);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
     assert!(
-        text.is_empty() || text.starts_with("HTTP/1.1 400"),
+        head.starts_with("HTTP/1.1 400") && body.starts_with("400 ") && body.len() > 30,
         "{text}"
     );
 }
@@ -355,7 +423,7 @@ async fn h18_a_broken_header_line_is_400() {
             ": z\r\n",
             "X\x01: z\r\n",
         ] {
-            broken(server.addr, handshake(server.addr, "/", line), 400).await;
+            refused(server.addr, handshake(server.addr, "/", line), 400).await;
         }
     })
     .await;
@@ -405,7 +473,7 @@ async fn h21_more_than_64_headers_are_431() {
         let headers = |more: usize| "X: y\r\n".repeat(more - 5);
         accepted(server.addr, handshake(server.addr, "/", &headers(64))).await;
         for number in [65, 101, 2000] {
-            broken(
+            refused(
                 server.addr,
                 handshake(server.addr, "/", &headers(number)),
                 431,
@@ -422,11 +490,11 @@ async fn h22_a_header_of_17_kib_or_10_mib_is_431() {
         let header = |size: usize| format!("X: {}\r\n", "y".repeat(size));
         accepted(server.addr, handshake(server.addr, "/", &header(15 << 10))).await;
         for size in [17 << 10, 70 << 10, 10 << 20] {
-            broken(server.addr, handshake(server.addr, "/", &header(size)), 431).await;
+            refused(server.addr, handshake(server.addr, "/", &header(size)), 431).await;
         }
         // The limit needs no end of the line to be seen.
         let endless = handshake(server.addr, "/", "").replace("Host", &"y".repeat(70 << 10));
-        broken(server.addr, endless.trim_end(), 431).await;
+        refused(server.addr, endless.trim_end(), 431).await;
     })
     .await;
 }
@@ -451,10 +519,10 @@ async fn h22_a_head_of_10_mib_costs_no_memory() {
         };
         let huge = format!("X: {}\r\n", "y".repeat(10 << 20));
         let request = handshake(demo.addr, "/", &huge);
-        broken(demo.addr, &request, 431).await;
+        refused(demo.addr, &request, 431).await;
         let before = peak();
         for _ in 0..5 {
-            broken(demo.addr, &request, 431).await;
+            refused(demo.addr, &request, 431).await;
         }
         let grown = peak() - before;
         assert!(grown < 2048, "{grown} KiB more");
@@ -475,7 +543,7 @@ async fn h23_an_address_of_more_than_4_kib_is_414() {
             let response = refused(server.addr, handshake(server.addr, &target, ""), 414).await;
             assert!(!response.body.contains("yy"), "{response:?}");
         }
-        broken(
+        refused(
             server.addr,
             handshake(server.addr, &target(60 << 10), ""),
             431,
@@ -510,7 +578,7 @@ async fn h24_a_long_list_of_subprotocols_is_answered_at_once_and_none_is_chosen(
             accepted(server.addr, &request).await;
         }
         for value in [" ".repeat(32_000) + "x", "chat,".repeat(10_000)] {
-            broken(server.addr, handshake(server.addr, "/", &line(value)), 431).await;
+            refused(server.addr, handshake(server.addr, "/", &line(value)), 431).await;
         }
     })
     .await;
@@ -587,7 +655,7 @@ async fn h27_a_path_is_compared_as_it_is_written() {
             assert_eq!(response.status, 404, "{path}");
         }
         for nonsense in ["/\0", "/ws\0", "/ws\x7f", "/a b", "ws/"] {
-            broken(server.addr, handshake(server.addr, nonsense, ""), 400).await;
+            refused(server.addr, handshake(server.addr, nonsense, ""), 400).await;
         }
         // Without a slash it is a host (RFC 9112 section 3.2.3), and a foreign one.
         for host in ["ws", "*ws"] {
@@ -636,6 +704,18 @@ async fn h29_the_log_says_that_a_handshake_took_too_long() {
     .await;
 }
 
+/// A client that began a request reads why it was dropped.
+#[tokio::test(start_paused = true)]
+async fn h29_half_a_request_gets_408_after_5_s() {
+    survives(Config::default(), async |server| {
+        let start = tokio::time::Instant::now();
+        let response = refused(server.addr, "GET / HTTP/1.1\r\nHost: ", 408).await;
+        assert!(response.body.contains("5 s"), "{response:?}");
+        assert_eq!(start.elapsed().as_secs(), 5);
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn h30_five_seconds_count_from_accept_and_not_from_the_last_byte() {
     survives(Config::default(), async |server| {
@@ -649,14 +729,18 @@ async fn h30_five_seconds_count_from_accept_and_not_from_the_last_byte() {
                 clock.tick().await;
                 ticks += 1;
                 raw.send(&[byte]).await;
-                match raw.stream.try_read(&mut [0; 64]) {
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                    _ => break,
+                let mut byte = [0];
+                let answered = raw.stream.peek(&mut byte);
+                if tokio::time::timeout(std::time::Duration::ZERO, answered)
+                    .await
+                    .is_ok()
+                {
+                    break;
                 }
             }
-            raw.rest().await
+            raw.response().await.status
         };
-        assert_eq!(soon("the drop", dropped).await, b"");
+        assert_eq!(soon("the drop", dropped).await, 408);
         assert!((5..=7).contains(&ticks), "{ticks} bytes");
         assert!(start.elapsed().as_secs() <= 7, "{:?}", start.elapsed());
     })
@@ -704,15 +788,15 @@ async fn h32_tls_on_the_plain_port_is_named_in_the_log() {
         hello.resize(517, 0x42);
         let mut raw = Raw::connect(demo.addr).await;
         raw.send(&hello).await;
-        assert_drop_or_400(&raw.rest().await);
-        let said = format!("looks like TLS: use ws://{}/", demo.addr);
-        demo.says(&said).await;
+        assert_400_with_words(&raw.rest().await);
+        demo.says("this looks like TLS").await;
+        demo.says(&format!("use ws://{}/", demo.addr)).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn h33_what_is_not_http_is_400_or_dropped_and_logged_once() {
+async fn h33_what_is_not_http_is_400_with_words_and_logged_once() {
     survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {
         let mut state = 0x2545_f491_4f6c_dd1d_u64;
         let mut random = || {
@@ -731,7 +815,7 @@ async fn h33_what_is_not_http_is_400_or_dropped_and_logged_once() {
         for (index, bytes) in garbage.iter().enumerate() {
             let mut raw = Raw::connect(demo.addr).await;
             raw.send(bytes).await;
-            assert_drop_or_400(&raw.rest().await);
+            assert_400_with_words(&raw.rest().await);
             // Refused after it, so logged after it.
             assert_eq!(get(demo.addr, "/after").await.status, 404);
             let output = demo
@@ -851,11 +935,93 @@ async fn who_ends_its_side_behind_the_request_is_still_answered() {
             raw.stream.shutdown().await.unwrap();
             assert_eq!(raw.response().await.status, status, "{request}");
         }
-        // Half a request is none.
+        // Half a request is none, and its client has left.
         let mut raw = Raw::connect(server.addr).await;
         raw.send(b"GET / HTTP/1.1\r\nHost: ").await;
         raw.stream.shutdown().await.unwrap();
-        assert_drop_or_400(&raw.rest().await);
+        assert_eq!(raw.rest().await, b"");
+    })
+    .await;
+}
+
+/// A request line with the attempt of a page, and the way to ask for its refusal.
+const ATTEMPT: &str = "0123456789abcdef";
+
+/// Browsers say only 1006 to a page, so the page asks `/why`.
+async fn why(server: &Running) -> String {
+    let response = get(server.addr, &format!("/why?attempt={ATTEMPT}")).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    response.body
+}
+
+/// The number of refusals with this reason, as a monitor reads it.
+async fn refusals(addr: std::net::SocketAddr, reason: &str) -> u32 {
+    let text = get(addr, "/metrics").await.body;
+    let name = format!("zcomm_refusals_total{{reason=\"{reason}\"}} ");
+    let number = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name.as_str()));
+    number
+        .unwrap_or_else(|| panic!("{name}: {text}"))
+        .parse()
+        .unwrap()
+}
+
+/// hyper alone answers these with a status and no words.
+#[tokio::test]
+async fn every_request_that_cannot_be_read_has_words_a_counter_and_an_answer_in_why() {
+    survives(Config::default(), async |server| {
+        let request = |more: &str| handshake(server.addr, &format!("/?attempt={ATTEMPT}"), more);
+        let cookies = format!("Cookie: a={}\r\n", "c".repeat(17 * 1024));
+        for (more, status, reason) in [
+            (cookies.as_str(), 431, "head_too_large"),
+            (&"X: y\r\n".repeat(60), 431, "head_too_large"),
+            ("no colon\r\n", 400, "not_http"),
+            (
+                "Content-Length: 5\r\nContent-Length: 6\r\n",
+                400,
+                "not_http",
+            ),
+        ] {
+            let before = refusals(server.addr, reason).await;
+            let response = refused(server.addr, request(more), status).await;
+            let why = why(server).await;
+            assert!(why.contains(&format!("\"status\":{status}")), "{why}");
+            // The same words in both places.
+            let words = response.body.trim_end().split(": ").nth(1).unwrap();
+            assert!(why.contains(words), "{why} {words}");
+            assert_eq!(refusals(server.addr, reason).await, before + 1, "{more:?}");
+        }
+        let response = refused(server.addr, request(&cookies), 431).await;
+        for limit in ["16 KiB", "64 headers", "cookies"] {
+            assert!(response.body.contains(limit), "{response:?}");
+        }
+        // Two attempts in one request tell no page.
+        let two = format!("/?attempt={ATTEMPT}&attempt={ATTEMPT}");
+        refused(server.addr, handshake(server.addr, &two, &cookies), 431).await;
+        why(server).await;
+        let again = get(server.addr, &format!("/why?attempt={ATTEMPT}")).await;
+        assert_eq!(again.status, 404, "{again:?}");
+    })
+    .await;
+}
+
+/// Each is counted once, under its own name, and none of them as another.
+#[tokio::test]
+async fn what_is_not_a_request_is_counted_by_its_kind() {
+    survives(Config::default(), async |server| {
+        for (bytes, status, reason) in [
+            (&b"\x16\x03\x01\x02\x00\x01"[..], 400, "tls_on_plain"),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "http2"),
+            (b"SSH-2.0-OpenSSH_9.6\r\n", 400, "not_http"),
+            (b"GET /\r\n\r\n", 400, "not_http"),
+        ] {
+            let before = refusals(server.addr, reason).await;
+            refused(server.addr, bytes, status).await;
+            assert_eq!(refusals(server.addr, reason).await, before + 1, "{reason}");
+        }
+        let stats = get(server.addr, "/stats").await.body;
+        assert!(stats.contains("\"refused\":4"), "{stats}");
     })
     .await;
 }

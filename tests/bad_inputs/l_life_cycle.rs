@@ -50,6 +50,51 @@ async fn l02_sigterm_does_the_same() {
     every_demo_stops_on(rustix::process::Signal::TERM).await;
 }
 
+/// A closed terminal sends SIGHUP. The shell and the kernel may both send it, so the second one
+/// must not cut the Close frames.
+#[cfg(unix)]
+#[tokio::test]
+async fn l02_a_closed_terminal_does_the_same() {
+    every_demo_stops_on(rustix::process::Signal::HUP).await;
+    let mut demo = demo!("2_websocket_echo").start().await;
+    let mut silent = Raw::open(demo.addr, "/").await;
+    demo.says("conn.opened").await;
+    demo.signal(rustix::process::Signal::HUP);
+    demo.says("press Ctrl-C again").await;
+    demo.signal(rustix::process::Signal::HUP);
+    assert_eq!(silent.closed().await, (1001, "Server shutting down".into()));
+    assert_eq!(demo.ended().await.code(), Some(0));
+}
+
+/// A user types Ctrl-\ when Ctrl-C seems to do nothing.
+#[cfg(unix)]
+#[tokio::test]
+async fn l02_sigquit_does_the_same() {
+    every_demo_stops_on(rustix::process::Signal::QUIT).await;
+}
+
+/// `nohup` starts a program with SIGHUP ignored, as the first command of this shell does.
+#[cfg(unix)]
+#[tokio::test]
+async fn l02_a_program_under_nohup_survives_its_terminal() {
+    for start in every_demo() {
+        let mut demo = start.shell("trap '' HUP; exec \"$0\"").start().await;
+        let mut client = Client::connect(format!("{}?token={CANARY}", demo.url())).await;
+        // Linux prints the set of ignored signals; SIGHUP is the lowest bit.
+        if cfg!(target_os = "linux") {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", demo.id())).unwrap();
+            let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+            let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();
+            assert_eq!(ignored & 1, 1, "{status}");
+        }
+        demo.signal(rustix::process::Signal::HUP);
+        // The kernel delivers the signals in the order of their numbers, so SIGHUP came first.
+        demo.signal(rustix::process::Signal::TERM);
+        assert_eq!(client.closed().await.0, 1001);
+        assert_eq!(demo.ended().await.code(), Some(0));
+    }
+}
+
 /// A client that never reads delays the end after the first signal, but not after the second.
 #[cfg(unix)]
 #[tokio::test]

@@ -172,17 +172,6 @@ async fn refused(addr: SocketAddr, request: impl AsRef<[u8]>, status: u16) -> Re
     response
 }
 
-/// HTTP so broken that hyper answers by itself, with a status and no words.
-async fn broken(addr: SocketAddr, request: impl AsRef<[u8]>, status: u16) {
-    let request = request.as_ref();
-    let shown = String::from_utf8_lossy(&request[..request.len().min(300)]).into_owned();
-    let response = ask(addr, request).await;
-    assert_eq!(response.status, status, "{shown}\n{response:?}");
-    assert_eq!(response.header("content-length"), Some("0"));
-    assert_eq!(response.header("connection"), Some("close"));
-    assert_eq!(response.body, "");
-}
-
 /// A handshake that succeeds, with the key that every handshake of the tests has, and a
 /// conversation after it.
 async fn accepted(addr: SocketAddr, request: impl AsRef<[u8]>) {

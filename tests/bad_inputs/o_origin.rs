@@ -676,7 +676,8 @@ async fn the_checks_come_in_a_fixed_order() {
         refused(addr, &all_wrong, 429).await;
         let foreign = all_wrong.replace(&format!("Host: {addr}"), "Host: evil.example");
         refused_by_host(addr, &foreign).await;
-        refused(addr, foreign.replace("HTTP/1.1", "HTTP/1.0"), 505).await;
+        refused_by_host(addr, foreign.replace("HTTP/1.1", "HTTP/1.0")).await;
+        refused(addr, all_wrong.replace("HTTP/1.1", "HTTP/1.0"), 505).await;
         refused(addr, foreign.replace("Host: ", "Host: a b"), 400).await;
         refused(addr, all_wrong.replace("Version: 13", "Version: 8"), 426).await;
         refused(addr, all_wrong.replace("Key: d", "Key: "), 400).await;

@@ -493,3 +493,24 @@ async fn r18_a_full_disk_under_the_log_is_one_line_on_stderr() {
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.starts_with("log lines are lost"), "{said}");
 }
+
+/// After a restart all clients come back in the same second. Here nobody accepts, so each of
+/// them waits in the queue of the kernel.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn as_many_clients_as_may_connect_can_wait_to_be_accepted() {
+    let system = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let wanted = system.trim().parse().unwrap_or(usize::MAX).min(1100);
+    let config = Config {
+        port: 0,
+        // This also raises the limit of file descriptors, for the clients of this test.
+        max_connections: 4000,
+        ..Config::default()
+    };
+    let server = zcomm_core::Server::bind(config).await.unwrap();
+    // Without space in the queue, the kernel of the client tries again after one second.
+    let limit = Duration::from_millis(900);
+    let connect = |_| std::net::TcpStream::connect_timeout(&server.local_addr(), limit).unwrap();
+    let waiting: Vec<_> = (0..wanted).map(connect).collect();
+    assert_eq!(waiting.len(), wanted);
+}

@@ -3,8 +3,14 @@
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::rustls::{
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use zcomm_core::{
     ClientSocket, Config, ConnectError, DevelopmentCa, Distrust, Error, Identity, LOOPBACK_NAMES,
     PemPair, Trust,
@@ -13,8 +19,8 @@ use zcomm_core::{
 use super::{survives, survives_with};
 use crate::demo;
 use crate::harness::{
-    Client, Raw, Running, Start, certificates, echo, folder, frame, handshake, identity, serve,
-    soon, speak_tls, write_secret,
+    Client, Raw, Running, Start, ask, certificates, echo, folder, frame, handshake, identity,
+    serve, soon, speak_tls, write_secret,
 };
 
 fn tls() -> Config {
@@ -43,18 +49,63 @@ async fn refusal_of(pair: &PemPair) -> ConnectError {
     refusal(&serve(config, echo).await.url()).await
 }
 
+/// A TLS alert would be an empty page in a browser. RFC 2817 section 4.2 has a status for it.
 #[tokio::test]
-async fn s01_plain_http_on_the_tls_port_gets_an_alert_and_a_line_in_the_log() {
+async fn s01_plain_http_on_the_tls_port_is_426_and_a_line_in_the_log() {
     let mut demo = demo!("2_websocket_echo").tls().start().await;
-    let mut raw = Raw::connect(demo.addr).await;
-    raw.send(handshake(demo.addr, "/", "").as_bytes()).await;
-    // An alert (21) of TLS 1.2 (3.3), two bytes: fatal (2), decode error (50).
-    assert_eq!(raw.rest().await, [21, 3, 3, 0, 2, 2, 50]);
-    demo.says("plain HTTP on the TLS port").await;
+    let attempt = "0123456789abcdef";
+    let plain = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", demo.addr);
+    for request in [
+        handshake(demo.addr, &format!("/?attempt={attempt}"), ""),
+        plain("/"),
+        plain("/healthz"),
+        plain("/").replace("HTTP/1.1", "HTTP/1.0"),
+    ] {
+        let response = super::refused(demo.addr, request, 426).await;
+        assert_eq!(response.header("upgrade"), Some("TLS/1.2"));
+        assert!(response.body.contains("https://"), "{response:?}");
+    }
+    // A page that was opened by http:// asks there for the reason.
+    let why = ask(demo.addr, plain(&format!("/why?attempt={attempt}"))).await;
+    assert_eq!(why.status, 200, "{why:?}");
+    assert!(why.body.contains("wss://"), "{why:?}");
+    let metrics = demo.get("/metrics").await.body;
+    let counted = "zcomm_refusals_total{reason=\"plain_on_tls\"} 4\n";
+    assert!(metrics.contains(counted), "{metrics}");
+    demo.says("this is plain HTTP, and this port speaks TLS")
+        .await;
     demo.says(&format!("use wss://{}/", demo.addr)).await;
     let error = refusal(&demo.url().replace("wss", "ws")).await;
     assert!(matches!(error, ConnectError::SpeaksTls { .. }), "{error}");
     assert!(error.help().contains("wss://"), "{}", error.help());
+}
+
+/// Other servers with TLS answer plain HTTP with an alert; our client understands it, too.
+#[tokio::test]
+async fn s01_an_alert_tells_our_client_that_the_server_speaks_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        stream.write_all(&[21, 3, 3, 0, 2, 2, 50]).await.unwrap();
+        stream
+    };
+    let (error, _stream) = tokio::join!(refusal(&url), server);
+    assert!(matches!(error, ConnectError::SpeaksTls { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn s01_what_is_neither_tls_nor_http_gets_an_alert_and_is_counted() {
+    let mut demo = demo!("2_websocket_echo").tls().start().await;
+    let mut raw = Raw::connect(demo.addr).await;
+    raw.send(&[0x7f; 64]).await;
+    // An alert (21) of TLS 1.2 (3.3), two bytes: fatal (2), decode error (50).
+    assert_eq!(raw.rest().await, [21, 3, 3, 0, 2, 2, 50]);
+    demo.says("this is not TLS, and this port speaks TLS").await;
+    let metrics = demo.get("/metrics").await.body;
+    let counted = "zcomm_refusals_total{reason=\"tls_failed\"} 1\n";
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[tokio::test]
@@ -64,8 +115,9 @@ async fn s02_h32_tls_on_the_plain_port_gets_a_line_in_the_log_and_a_sentence_in_
     assert!(matches!(error, ConnectError::NotTls { .. }), "{error}");
     assert!(error.to_string().contains("does not speak TLS"), "{error}");
     assert!(error.help().contains("use ws://"), "{}", error.help());
-    demo.says(&format!("this looks like TLS: use ws://{}/", demo.addr))
+    demo.says("this looks like TLS, and this port speaks plain WebSocket")
         .await;
+    demo.says(&format!("use ws://{}/", demo.addr)).await;
 }
 
 #[tokio::test]
@@ -671,4 +723,72 @@ fn run(program: &str, arguments: &[&str]) -> Option<String> {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     Some(said.into_owned())
+}
+
+/// A server whose certificate comes from two files, as a program's does.
+fn from_files(folder: &std::path::Path, pair: &PemPair) -> Config {
+    let (certificate, key) = (folder.join("server.pem"), folder.join("server.key"));
+    std::fs::write(&certificate, &pair.certificate).unwrap();
+    write_secret(&key, &pair.key);
+    Config {
+        tls: Some(Identity::from_files(&certificate, &key).unwrap()),
+        ..Config::default()
+    }
+}
+
+/// The certificate that a new connection gets, as PEM.
+async fn served(server: &Running) -> Vec<u8> {
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let stream = speak_tls(stream, server.addr).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+}
+
+fn der(pair: &PemPair) -> Vec<u8> {
+    CertificateDer::from_pem_slice(pair.certificate.as_bytes())
+        .unwrap()
+        .to_vec()
+}
+
+/// A timer writes the certificate and then its key, perhaps minutes later. Connections that are
+/// open are not disturbed: the witness of this row stays.
+#[tokio::test(start_paused = true)]
+async fn a_renewed_certificate_is_served_within_a_minute() {
+    let folder = folder("renewed");
+    let [old, new] = [(); 2].map(|()| certificates().ca.issue(&LOOPBACK_NAMES).unwrap());
+    survives(from_files(&folder, &old), async |server| {
+        assert_eq!(served(server).await, der(&old));
+        std::fs::write(folder.join("server.pem"), &new.certificate).unwrap();
+        tokio::time::sleep(Duration::from_secs(180)).await;
+        assert_eq!(served(server).await, der(&old), "its key is not there yet");
+        write_secret(&folder.join("server.key"), &new.key);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(served(server).await, der(&new));
+    })
+    .await;
+}
+
+/// Otherwise a mistake of the timer would end the service at once, and not in some weeks.
+#[tokio::test(start_paused = true)]
+async fn a_renewed_certificate_that_cannot_be_used_is_not_served() {
+    let folder = folder("renewed-badly");
+    let ca = &certificates().ca;
+    let [old, new] = [(); 2].map(|()| ca.issue(&LOOPBACK_NAMES).unwrap());
+    survives(from_files(&folder, &old), async |server| {
+        let expired = ca.issue_ending_in(&LOOPBACK_NAMES, -2).unwrap();
+        for (certificate, key) in [
+            (new.certificate.as_str(), expired.key.as_str()),
+            (&expired.certificate, &expired.key),
+            ("", ""),
+            (&new.certificate[..200], &new.key),
+        ] {
+            std::fs::write(folder.join("server.pem"), certificate).unwrap();
+            write_secret(&folder.join("server.key"), key);
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert_eq!(served(server).await, der(&old));
+        }
+        std::fs::write(folder.join("server.pem"), &new.certificate).unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(served(server).await, der(&new));
+    })
+    .await;
 }

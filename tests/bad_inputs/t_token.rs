@@ -1,7 +1,10 @@
 //! T: the token. What is refused is tested in both modes: by close 1008 after the upgrade,
 //! which a browser shows its page, and by HTTP 401 before it.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use zcomm_core::{Config, DEMO_TOKEN, RefuseBy, Token};
 
@@ -595,83 +598,147 @@ async fn t16_a_token_in_a_subprotocol_is_none_and_is_not_echoed() {
     .await;
 }
 
+/// Three pages on this machine guess without a pause. All clients of this machine have the same
+/// address, and a wrong token of one of them costs the others nothing.
 #[tokio::test]
-async fn t17_who_guesses_too_often_is_429_for_a_while() {
-    let witness = format!("?token={TOKEN}");
-    survives_at(&witness, guarded(TOKEN, RefuseBy::Http), async |server| {
-        let addr = server.addr;
-        let start = Instant::now();
-        let mut heard = 0;
-        for guess in 0..1000 {
-            let target = format!("/?token=guess-number-{guess}");
-            match show(addr, &target, "").await {
-                Answer::Refused(401, reason) => {
-                    assert_eq!(reason, "Invalid token");
-                    heard += 1;
+async fn t17_the_right_token_is_let_in_while_others_guess() {
+    for refuse in [RefuseBy::Http, RefuseBy::Close] {
+        let witness = format!("?token={TOKEN}");
+        survives_at(&witness, guarded(TOKEN, refuse), async |server| {
+            let addr = server.addr;
+            let guesses = |page: usize| async move {
+                for guess in 0.. {
+                    let target = format!("/?token=guess-number-{page}-{guess}");
+                    show(addr, &target, "Origin: null\r\n").await;
                 }
-                Answer::Refused(429, _) => assert!(guess >= 20, "guess {guess}"),
-                other => panic!("{other:?}"),
+            };
+            let owner = async {
+                let right = format!("/?token={TOKEN}");
+                guess_at_once(addr, 40, "/").await;
+                for origin in ["", "Origin: null\r\n"].repeat(10) {
+                    let start = Instant::now();
+                    assert_eq!(show(addr, &right, origin).await, LetIn);
+                    assert!(start.elapsed() < GUESS_DELAY, "the right one need not wait");
+                }
+            };
+            tokio::select! {
+                () = owner => {}
+                _ = futures_util::future::join3(guesses(1), guesses(2), guesses(3)) => {}
             }
-        }
-        let budget = 21 + (10.0 * start.elapsed().as_secs_f64()) as usize;
-        assert!(
-            (20..=budget).contains(&heard),
-            "{heard} of at most {budget}"
-        );
-        let stats = get(addr, "/stats").await.body;
-        assert!(stats.contains("\"refused\":1000"), "{stats}");
+        })
+        .await;
+    }
+}
 
-        // Who shows none is still told so, and the answer to a guess says when to return.
-        assert_eq!(ask(addr, handshake(addr, "/", "")).await.status, 401);
-        let told = async {
+/// How long each wrong token waits when there were too many.
+const GUESS_DELAY: Duration = Duration::from_secs(1);
+
+/// Shows so many wrong tokens at the same time. Returns the answers, each with its duration.
+async fn guess_at_once(addr: SocketAddr, count: usize, path: &str) -> Vec<(Answer, Duration)> {
+    let guesses = (0..count).map(|guess| async move {
+        let start = Instant::now();
+        let target = format!("{path}?token=guess-number-{guess}");
+        (show(addr, &target, "").await, start.elapsed())
+    });
+    futures_util::future::join_all(guesses).await
+}
+
+/// In both modes it is HTTP: an upgrade for each guess would be a gift.
+#[tokio::test]
+async fn t17_too_many_guesses_are_429_and_each_waits_a_second() {
+    let modes = [(RefuseBy::Http, 401), (RefuseBy::Close, 1008)];
+    for (refuse, code) in modes {
+        let witness = format!("?token={TOKEN}");
+        survives_at(&witness, guarded(TOKEN, refuse), async |server| {
+            let start = Instant::now();
+            let answers = guess_at_once(server.addr, 100, "/").await;
+            let wrong = Answer::Refused(code, "Invalid token".into());
+            let late = Answer::Refused(429, "too many wrong tokens from your address".into());
+            let at_once = answers
+                .iter()
+                .filter(|(answer, _)| *answer == wrong)
+                .count();
+            let budget = 21 + (10.0 * start.elapsed().as_secs_f64()) as usize;
+            assert!((20..=budget).contains(&at_once), "{at_once} of {budget}");
+            for (answer, lasted) in answers.iter().filter(|(answer, _)| *answer != wrong) {
+                assert_eq!(*answer, late);
+                assert!(*lasted >= GUESS_DELAY, "{lasted:?}");
+            }
+            let stats = get(server.addr, "/stats").await.body;
+            assert!(stats.contains("\"refused\":100"), "{stats}");
+            // A client without a token is still told so at once.
+            let start = Instant::now();
+            let missing = Answer::Refused(code, "Authentication required".into());
+            assert_eq!(show(server.addr, "/", "").await, missing);
+            assert!(start.elapsed() < GUESS_DELAY);
+        })
+        .await;
+    }
+}
+
+/// Otherwise a client could hang up, and guess again at once.
+#[tokio::test]
+async fn t17_a_guess_keeps_its_slot_even_if_the_client_hangs_up() {
+    let config = Config {
+        max_connections: 2,
+        ..guarded(TOKEN, RefuseBy::Http)
+    };
+    survives_at(&format!("?token={TOKEN}"), config, async |server| {
+        let (addr, right) = (server.addr, format!("/?token={TOKEN}"));
+        let guess = handshake(addr, "/?token=guess-number-1", "");
+        let waits = async {
             loop {
-                let response = ask(addr, handshake(addr, "/?token=one-more", "")).await;
-                if response.status == 429 {
-                    break response;
-                }
+                let mut raw = Raw::connect(addr).await;
+                raw.send(guess.as_bytes()).await;
+                let answer = tokio::time::timeout(GUESS_DELAY / 2, raw.head()).await;
+                let Ok(head) = answer else { break raw };
+                assert!([401, 503].contains(&head.status), "{head:?}");
+                // The end comes when the slot is free again.
+                raw.rest().await;
             }
         };
-        let response = soon("a 429", told).await;
-        assert!(
-            response
-                .header("retry-after")
-                .unwrap()
-                .parse::<u32>()
-                .unwrap()
-                > 0
-        );
-        // The right one is let in again when the guessing has stopped.
-        let back = async { while show(addr, &format!("/?token={TOKEN}"), "").await != LetIn {} };
-        soon("the right token to be heard again", back).await;
+        let late = soon("an answer that has to wait", waits).await;
+        late.stream.set_zero_linger().unwrap();
+        drop(late);
+        let full = Answer::Refused(503, "Maximum connections reached".into());
+        assert_eq!(show(addr, &right, "").await, full);
+        let back = async { while show(addr, &right, "").await != LetIn {} };
+        soon("the slot to be free again", back).await;
     })
     .await;
 }
 
-/// In this mode, too, it is HTTP: an upgrade for each guess would be a gift.
+/// The answer names what to do, and when to come back.
 #[tokio::test]
-async fn t17_guessing_is_429_also_where_a_wrong_token_is_refused_by_close() {
-    let witness = format!("?token={TOKEN}");
-    survives_at(&witness, guarded(TOKEN, RefuseBy::Close), async |server| {
-        let mut answers = Vec::new();
-        for _ in 0..200 {
-            answers.push(show(server.addr, "/?token=guess", "").await);
-        }
-        let wrong = Answer::Refused(1008, "Invalid token".into());
-        assert!(answers[..20].iter().all(|answer| *answer == wrong));
-        let late = Answer::Refused(429, "too many wrong tokens from your address".into());
-        assert!(
-            answers.contains(&late)
-                && answers
-                    .iter()
-                    .all(|answer| *answer == wrong || *answer == late)
-        );
-        let stats = get(server.addr, "/stats").await.body;
-        assert!(stats.contains("\"refused\":200"), "{stats}");
-    })
+async fn t17_the_429_says_that_the_right_token_needs_no_wait() {
+    survives_at(
+        &format!("?token={TOKEN}"),
+        guarded(TOKEN, RefuseBy::Http),
+        async |server| {
+            guess_at_once(server.addr, 20, "/").await;
+            let told = async {
+                loop {
+                    let response =
+                        ask(server.addr, handshake(server.addr, "/?token=one-more", "")).await;
+                    if response.status == 429 {
+                        break response;
+                    }
+                }
+            };
+            let response = soon("a 429", told).await;
+            let seconds = response.header("retry-after").unwrap().parse::<u32>();
+            assert!(seconds.unwrap() > 0, "{response:?}");
+            assert!(
+                response
+                    .body
+                    .contains("the right one is accepted at any time"),
+                "{response:?}"
+            );
+        },
+    )
     .await;
 }
 
-/// The echo demo with a token, telling as much as it can be made to tell.
 fn talkative(refuse: &str) -> Start {
     demo!("2_websocket_echo")
         .env("WEBSOCKET_REQUIRE_AUTH", "true")

@@ -206,6 +206,39 @@ async fn the_close_code_decides_whether_it_connects_again() {
     }
 }
 
+/// The code is the one that the server has sent, also where the codec does not know the code.
+#[tokio::test]
+async fn the_close_code_of_the_server_is_told_as_it_was_sent() {
+    for (code, back) in [
+        (1014_u16, true),
+        (3000, true),
+        (999, false),
+        (1006, false),
+        (2999, false),
+        (5000, false),
+    ] {
+        let frame = [&[0x88, 5][..], &code.to_be_bytes(), b"why"].concat();
+        let url = speaks("", Manners::Sends(frame)).await;
+        let mut client = Client::new(options(url));
+        next(&mut client).await;
+        let Event::Disconnected(end) = next(&mut client).await else {
+            panic!("{code}: no end")
+        };
+        let words = end.to_string();
+        let told = format!("the other side closed with {code} (why)");
+        assert!(words.starts_with(&told), "{words}");
+        let forbidden = words.ends_with(", a code that no Close frame may have");
+        assert_eq!(forbidden, !back, "{words}");
+        let End::ByPeer(why) = end else {
+            panic!("{code}: {end}")
+        };
+        assert_eq!((why.code(), why.reason()), (code, "why"));
+        let after = soon("what follows", client.next()).await;
+        let came_back = matches!(after, Some(Event::Reconnecting { .. }));
+        assert_eq!(came_back, back, "{code}");
+    }
+}
+
 #[tokio::test]
 async fn calls_a_handler_for_each_message() {
     let greet = |mut connection: Connection| async move {

@@ -284,6 +284,56 @@ fn a_host_can_be_claimed() {
     }
 }
 
+/// A header that a request has once: `-H` replaces that of another option, as in curl.
+#[test]
+fn a_header_replaces_that_of_another_option() {
+    let server = serve(Config {
+        require_auth: true,
+        token: Some(Token::new(TOKEN).unwrap()),
+        allowed_origins: Origin::parse("https://a.example").map(|origin| vec![origin]),
+        ..Config::default()
+    });
+    let bearer = format!("Authorization: Bearer {TOKEN}");
+    let done = connect(
+        &server.url(),
+        b"hi",
+        &[
+            "--token",
+            "another-token-1234",
+            "-H",
+            &bearer,
+            "--origin",
+            "https://b.example",
+            "-H",
+            "origin: https://a.example",
+            "-v",
+        ],
+    );
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "hi\n"));
+    for name in ["> origin: ", "> authorization: "] {
+        assert_eq!(done.stderr.matches(name).count(), 1, "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_subprotocol_that_is_no_word_or_is_there_twice_is_refused() {
+    for (arguments, why) in [
+        (&["--protocol", "a b"][..], "each subprotocol is one word"),
+        (
+            &["--protocol", "a,b", "--protocol", ""],
+            "each subprotocol is one word",
+        ),
+        (
+            &["--protocol", "a", "--protocol", "a"],
+            "a subprotocol is there twice",
+        ),
+    ] {
+        let done = connect("ws://127.0.0.1:1/", b"", arguments);
+        assert_ne!(done.code, Some(0));
+        assert!(done.stderr.contains(why), "{}", done.stderr);
+    }
+}
+
 /// k05: the reader of the output may stop early.
 #[cfg(unix)]
 #[test]

@@ -105,6 +105,108 @@ fn k02_every_refusal_has_its_sentence() {
     }
 }
 
+/// What a server of any age or haste may answer: the status and the text are shown.
+#[test]
+fn an_old_a_chunked_and_a_slow_refusal_are_read() {
+    let chunked = "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";
+    for (answer, error, help) in [
+        (
+            "HTTP/1.0 503 Service Unavailable\r\n\r\nwe are full\n",
+            "HTTP 503 instead of 101: we are full",
+            "try again later",
+        ),
+        (
+            chunked,
+            "HTTP 404 instead of 101: hello world",
+            "the path is wrong",
+        ),
+        (
+            "HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\n\r\n  no way",
+            "HTTP 403 instead of 101: no way",
+            "this origin or host",
+        ),
+        (
+            "HTTP/1.0 101 Switching Protocols\r\n\r\n",
+            "its answer is HTTP/1.0, which has no WebSockets",
+            "another program",
+        ),
+    ] {
+        for size in [answer.len(), 1] {
+            let (url, server) = serve(move |mut stream, _| {
+                stream.set_nodelay(true).unwrap();
+                for piece in answer.as_bytes().chunks(size) {
+                    stream.write_all(piece).unwrap();
+                }
+            });
+            assert_fails(&connect(&url, b"hi\n", &[]), error, help);
+            server.join().unwrap();
+        }
+    }
+}
+
+/// The limits are those of browsers. An answer beyond them names the limit.
+#[test]
+fn a_long_or_slow_101_is_accepted_up_to_a_limit_that_is_named() {
+    let many: String = (0..125).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let long = format!("X: {}\r\n", "x".repeat(64 * 1024));
+    for (headers, size) in [(&many, 5), (&long, 65536), (&String::new(), 1)] {
+        let (headers, hint) = (headers.clone(), "HTTP/1.1 103 Early Hints\r\n\r\n");
+        let (url, server) = serve(move |mut stream, accept| {
+            stream.set_nodelay(true).unwrap();
+            let head = format!(
+                "{hint}HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
+                 {headers}Sec-WebSocket-Accept: {accept}\r\n\r\n"
+            );
+            // A message follows the head at once.
+            let answer = [head.as_bytes(), b"\x81\x05hello"].concat();
+            for piece in answer.chunks(size) {
+                stream.write_all(piece).unwrap();
+            }
+            stream.read_exact(&mut [0; 2]).unwrap();
+        });
+        let done = connect(&url, b"", &["--one"]);
+        assert_eq!(done.stdout, "hello\n", "{}", done.stderr);
+        server.join().unwrap();
+    }
+    for (headers, limit) in [
+        ("X: 1\r\n".repeat(1001), "its answer has over 1000 headers"),
+        (
+            format!("X: {}\r\n", "x".repeat(256 * 1024)),
+            "the headers of its answer are longer than 256 KiB",
+        ),
+    ] {
+        let (url, _server) = serve(move |mut stream, _| {
+            // The client may have left before the last byte.
+            write!(stream, "HTTP/1.1 101 S\r\n{headers}\r\n").ok();
+            stream.read_exact(&mut [0; 2]).ok();
+        });
+        assert_fails(&connect(&url, b"", &[]), limit, "another program");
+    }
+}
+
+/// With `-v`, the lines of the handshake are there for a refusal, too, and without secrets.
+#[test]
+fn a_refused_handshake_is_shown() {
+    let (url, _server) = serve(|mut stream, _| {
+        let text = "no canary-token-7Qp2xV9d";
+        let head = "HTTP/1.1 403 Go away\r\nX-Why: canary-token-7Qp2xV9d\r\nContent-Length: 24";
+        write!(stream, "{head}\r\n\r\n{text}").unwrap();
+    });
+    let url = url + "?token=canary-token-7Qp2xV9d";
+    let done = connect(&url, b"", &["-v", "--token", "canary-token-7Qp2xV9d"]);
+    for line in [
+        "> GET /?(27 bytes) HTTP/1.1\n",
+        "> authorization: ***\n",
+        "< HTTP/1.1 403 Go away\n",
+        "< x-why: …\n",
+        "error: the server answered HTTP 403 instead of 101: no …\n",
+    ] {
+        assert!(done.stderr.contains(line), "no {line:?} in {}", done.stderr);
+    }
+    assert!(!done.stderr.contains("canary"), "{}", done.stderr);
+}
+
 /// The text of a refusal is printed to the terminal.
 #[test]
 fn a12_a_refusal_cannot_control_the_terminal() {
@@ -161,6 +263,30 @@ fn k03_a_breach_of_the_protocol_ends_with_its_code() {
         assert_eq!(head[0], 0x88, "a Close frame: {received:?}");
         let unmasked = [received[6] ^ mask[0], received[7] ^ mask[1]];
         assert_eq!(u16::from_be_bytes(unmasked), code, "{frame:?}");
+    }
+}
+
+/// The words and the JSON name the code that the server has sent.
+#[test]
+fn a_close_code_of_a_server_is_told_as_it_was_sent() {
+    for (code, note) in [
+        (1014_u16, ""),
+        (999, ", a code that no Close frame may have"),
+        (2999, ", a code that no Close frame may have"),
+    ] {
+        let close = move |mut stream: TcpStream| {
+            let frame = [&[0x88, 5][..], &code.to_be_bytes(), b"why"].concat();
+            stream.write_all(&frame).unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        };
+        let (url, _server) = speak(close);
+        let done = connect(&url, b"", &["--stay"]);
+        let error = format!("error: the other side closed with {code} (why){note}\n");
+        assert_eq!((done.code, done.stderr), (Some(1), error));
+        let (url, _server) = speak(close);
+        let done = connect(&url, b"", &["--stay", "--json"]);
+        let told = format!("\"by\":\"peer\",\"code\":{code},\"reason\":\"why\"");
+        assert!(done.stdout.contains(&told), "{}", done.stdout);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod addresses;
 mod certs;
 mod chaos;
 mod chat;
@@ -22,6 +23,7 @@ mod stress;
 #[cfg(unix)]
 mod terminal;
 mod tour;
+mod trust;
 #[path = "../xray/wireshark.rs"]
 mod wireshark;
 mod xray;

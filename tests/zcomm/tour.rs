@@ -354,11 +354,13 @@ fn pings_are_answered_while_the_tour_waits_for_enter() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_it_with_exit_code_130() {
-    let mut tour = waiting(&[]);
-    let killed = Command::new("kill")
-        .args(["-INT", &tour.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
-    assert_eq!(tour.wait().unwrap().code(), Some(130));
+fn a_signal_ends_it_with_the_exit_code_of_the_signal() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let mut tour = waiting(&[]);
+        let killed = Command::new("kill")
+            .args([signal, &tour.id().to_string()])
+            .status();
+        assert!(killed.unwrap().success());
+        assert_eq!(tour.wait().unwrap().code(), Some(code), "{signal}");
+    }
 }

@@ -378,9 +378,35 @@ fn the_proxy_decrypts_tls_of_a_trusted_server() {
         through.starts_with("HTTP/1.1 502") && through.contains("not trusted"),
         "{through}"
     );
-    // ws:// to a server that uses TLS.
+    // ws:// to a server that uses TLS: this one says so itself.
     let plain = Proxy::start(&folder, &[&format!("ws://{}/", server.addr)]);
     let through = answer(&plain.place, &plain.place, "");
+    assert!(
+        through.starts_with("HTTP/1.1 426") && through.contains("this port speaks TLS"),
+        "{through}"
+    );
+}
+
+/// Most servers with TLS answer plain HTTP with an alert, which is no answer for a browser.
+#[test]
+fn an_alert_of_tls_becomes_an_answer_in_words() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        // The proxy also connects at its start, to see whether there is a server.
+        for mut stream in listener.incoming().flatten() {
+            // Read the whole request: unread input would become a reset.
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                request.extend(byte);
+            }
+            // A fatal alert of TLS 1.2: decode error.
+            stream.write_all(&[21, 3, 3, 0, 2, 2, 50]).ok();
+        }
+    });
+    let proxy = Proxy::start(&folder("xray-alert"), &[&url]);
+    let through = answer(&proxy.place, &proxy.place, "");
     let reason = "the server speaks TLS at";
     assert!(
         through.starts_with("HTTP/1.1 502") && through.contains(reason),

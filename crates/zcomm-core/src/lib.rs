@@ -99,7 +99,10 @@ pub use client::{
 };
 pub use clients::registry::{ClientId, ClientInfo, Clients};
 pub use connection::handle::Connection;
-pub use error::{Error, Result, connect::ConnectError};
+pub use error::{
+    Error, Result,
+    connect::{ConnectError, Exchange},
+};
 pub use http::page::{Asset, Page};
 pub use hub::{
     cursor::{Cursor, Delivery},
@@ -111,6 +114,7 @@ pub use program::{
     help::{first_comment, settings_list},
     logging::{Logs, log_to},
     shutdown::shutdown_signal,
+    signals::StopSignals,
 };
 pub use protocol::{
     close_reason::CloseReason,

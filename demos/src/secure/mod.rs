@@ -9,7 +9,7 @@ pub mod gallery;
 use std::path::PathBuf;
 
 use clap::Parser;
-use tracing::info;
+use tracing::{info, warn};
 use zcomm_core::{
     Certificate, Config, ConnectOptions, Connection, DevelopmentCa, Identity, LOOPBACK_NAMES,
     PemError, Result, Server, Trust, first_comment, settings_list, xray::Xray,
@@ -29,7 +29,7 @@ pub struct Arguments {
     /// The address to connect to, e.g. wss://zolo.media/ws
     pub url: Option<String>,
 
-    /// Also trust the certificate authority in this file
+    /// Also trust the certificates in this file: an authority, or one server's own
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
@@ -55,8 +55,8 @@ impl Arguments {
     /// computer and those in the file of `--ca`.
     ///
     /// # Errors
-    /// When the file contains a certificate that is not an authority, when this computer has no
-    /// list of authorities, or when a setting is wrong.
+    /// When the file contains a certificate that another authority has signed, or when a setting
+    /// is wrong.
     pub fn options(&self, url: &str) -> Result<ConnectOptions> {
         let trust = Trust::platform(&self.authorities()?)?;
         Ok(ConnectOptions {
@@ -70,14 +70,16 @@ impl Arguments {
             return Ok(Vec::new());
         };
         let chain = Certificate::read_all(file)?;
-        match chain.iter().all(Certificate::is_authority) {
-            true => Ok(chain),
-            false => {
-                let reason = "is a server's certificate, not an authority";
-                let help = "name the authority's file: zcomm certs writes it to ca.pem";
-                Err(PemError::new(file, reason).with_help(help).into())
-            }
+        let signed_itself = |one: &Certificate| one.is_authority() || one.subject() == one.issuer();
+        if !chain.iter().all(signed_itself) {
+            let reason = "is a server's certificate, not an authority";
+            let help = "name the authority's file: zcomm certs writes it to ca.pem";
+            return Err(PemError::new(file, reason).with_help(help).into());
         }
+        for caveat in chain.iter().filter_map(Certificate::caveat) {
+            warn!("{caveat}");
+        }
+        Ok(chain)
     }
 }
 

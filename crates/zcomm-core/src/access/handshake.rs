@@ -120,12 +120,13 @@ impl Gate {
         peer: SocketAddr,
         slot: &Slot,
     ) -> Result<(), Refusal> {
-        let named_here = request.host.as_ref().is_ok_and(Authority::is_loopback);
+        let host = request.host.as_ref().ok().and_then(Option::as_ref);
+        let named_here = host.is_some_and(Authority::is_loopback);
         if peer.ip().to_canonical().is_loopback() && named_here && !request.is_forwarded() {
             return Ok(());
         }
-        // Check the origin first. Otherwise a page of another site could send wrong tokens
-        // until the server blocks the address of the page's visitor.
+        // Check the origin first. Otherwise a page of another site could use up the wrong tokens
+        // that the address of its visitor may send without a delay.
         self.check_origin(request)?;
         if request.is_cross_site() {
             return Err(Refusal::Origin);
@@ -138,13 +139,17 @@ impl Gate {
     }
 
     /// Checks what every request needs, for a page or a WebSocket: valid HTTP and a known host.
+    /// A request of HTTP/1.0 may leave out the host.
     pub(crate) fn check_host(
         &self,
         request: &Request<'_>,
         local: SocketAddr,
     ) -> Result<(), Refusal> {
         let host = request.host.as_ref().map_err(|refusal| *refusal)?;
-        match self.answers_for(host, local) {
+        match host
+            .as_ref()
+            .is_none_or(|host| self.answers_for(host, local))
+        {
             true => Ok(()),
             false => Err(Refusal::Host),
         }
@@ -175,8 +180,8 @@ impl Gate {
 
     /// Whether a page of this origin may connect. The server's own pages may always connect.
     pub(crate) fn allows_origin(&self, origin: &Origin, request: &Request<'_>) -> bool {
-        let host = request.host.as_ref();
-        if host.is_ok_and(|host| origin.is_page_of(host, self.tls)) {
+        let host = request.host.as_ref().ok().and_then(Option::as_ref);
+        if host.is_some_and(|host| origin.is_page_of(host, self.tls)) {
             return true;
         }
         match &self.origins {
@@ -189,17 +194,22 @@ impl Gate {
         }
     }
 
-    /// Checks the token. Returns the name of the token's owner, or `None` for the shared token.
-    /// Wrong tokens are counted per client address, in handshakes and in requests for figures.
+    /// Checks the token. Returns the name of its owner, or `None` for the shared token. Wrong
+    /// tokens are counted per client address, in handshakes and in requests for figures.
+    ///
+    /// The right token always passes, however many wrong ones came from its address. Clients
+    /// share an address: behind one router, and on loopback, which every page in every browser
+    /// of this machine can reach. If wrong tokens blocked their address, any page could lock
+    /// out the owner of the right token. So only the wrong token pays: see
+    /// [`GUESS_DELAY`](super::slots::GUESS_DELAY).
     fn check_token(&self, request: &Request<'_>, slot: &Slot) -> Result<Option<String>, Refusal> {
         let token = request.token.as_ref().map_err(|refusal| *refusal)?;
         let token = token.as_ref().ok_or(Refusal::TokenMissing)?;
-        if !slot.may_show_a_token() {
-            return Err(Refusal::TooManyWrongTokens);
-        }
-        self.tokens.whose(token).ok_or_else(|| {
-            slot.showed_a_wrong_token();
-            Refusal::TokenWrong
-        })
+        self.tokens
+            .whose(token)
+            .ok_or_else(|| match slot.allows_a_wrong_token() {
+                true => Refusal::TokenWrong,
+                false => Refusal::TooManyWrongTokens,
+            })
     }
 }

@@ -46,18 +46,30 @@ pub(crate) enum Refusal {
     NoXray,
     /// 405: only GET opens a WebSocket or fetches a page.
     Method,
+    /// 408: the client did not send its whole request in time.
+    Timeout,
     /// 414: the address of the request is longer than 4 KiB.
     UriTooLong,
     /// 426: this path needs a WebSocket handshake of version 13.
     Upgrade,
+    /// 426: the request is plain HTTP, and this port speaks TLS.
+    PlainOnTls,
     /// 429: this client address has reached its limit of connections.
     AddressFull,
-    /// 429: this client address has sent too many wrong tokens.
+    /// 429: the token is wrong, and this client address has sent too many wrong tokens.
     TooManyWrongTokens,
+    /// 431: the head of the request is too long, or has too many headers.
+    HeadTooLarge,
     /// 503: the server has reached its limit of connections.
     Full,
-    /// 505: HTTP/1.0 cannot be upgraded.
+    /// 505: an HTTP/1.0 request cannot be upgraded.
     HttpVersion,
+    /// 505: the client speaks HTTP/2.
+    Http2,
+    /// 400: the bytes are not an HTTP request.
+    NotHttp,
+    /// 400: the bytes are the start of TLS, and this port speaks plain HTTP.
+    TlsOnPlain,
 }
 
 /// The status and the texts of a refusal. As JSON, a row is the answer of `/why`.
@@ -76,7 +88,7 @@ pub(crate) struct Row {
 
 impl Refusal {
     /// The [`word`](Row::word) of every refusal of a handshake. The metrics count each word.
-    pub(crate) const WORDS: [&'static str; 13] = [
+    pub(crate) const WORDS: [&'static str; 19] = [
         "malformed",
         "token_missing",
         "token_wrong",
@@ -90,6 +102,12 @@ impl Refusal {
         "too_many_wrong_tokens",
         "full",
         "http_version",
+        "http2",
+        "not_http",
+        "tls_on_plain",
+        "plain_on_tls",
+        "head_too_large",
+        "timeout",
     ];
 
     /// The table: returns the row of this refusal.
@@ -124,11 +142,22 @@ impl Refusal {
             Refusal::AddressFull => row(429, "address_full", "too many connections from your address",
                 "close some, or raise WEBSOCKET_MAX_CONNECTIONS_PER_IP on the server"),
             Refusal::TooManyWrongTokens => row(429, "too_many_wrong_tokens", "too many wrong tokens from your address",
-                "wait some seconds, then try with the right one"),
+                "this token is wrong, too; the right one is accepted at any time, each wrong one now waits a second"),
             Refusal::Full => row(503, "full", "Maximum connections reached",
                 "try again in some seconds, or raise WEBSOCKET_MAX_CONNECTIONS on the server"),
             Refusal::HttpVersion => row(505, "http_version", "a WebSocket needs HTTP/1.1",
-                "the opening handshake is described in RFC 6455 section 4.1"),
+                "send HTTP/1.1; a proxy in front may need a setting for it (nginx: proxy_http_version 1.1;)"),
+            Refusal::Http2 => row(505, "http2", "h2_preface: this server does not speak HTTP/2", "use HTTP/1.1"),
+            Refusal::NotHttp => row(400, "not_http", "this is not a valid HTTP/1.1 request",
+                "begin with GET / HTTP/1.1, then one line for each header, as in Host: 127.0.0.1:8765, then an empty line"),
+            Refusal::TlsOnPlain => row(400, "tls_on_plain", "this looks like TLS, and this port speaks plain WebSocket",
+                "use ws:// and http:// with this port"),
+            Refusal::PlainOnTls => row(426, "plain_on_tls", "this is plain HTTP, and this port speaks TLS",
+                "use wss:// and https:// with this port"),
+            Refusal::HeadTooLarge => row(431, "head_too_large", "the head of the request is too large",
+                "it may have 16 KiB and 64 headers; if a browser sent it, delete the cookies of this host"),
+            Refusal::Timeout => row(408, "timeout", "handshake_timeout: the request was not complete in time",
+                "send the whole request at once; the server waits 5 s for it"),
         }
     }
 }
@@ -154,6 +183,12 @@ mod tests {
             TooManyWrongTokens,
             Full,
             HttpVersion,
+            Http2,
+            NotHttp,
+            TlsOnPlain,
+            PlainOnTls,
+            HeadTooLarge,
+            Timeout,
         ];
         assert_eq!(all.map(|refusal| refusal.row().word), Refusal::WORDS);
     }

@@ -32,9 +32,9 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     pub(crate) query: Query<'a>,
     headers: &'a HeaderMap,
-    /// The host that the request names. A refusal if the host or the HTTP of the request is
-    /// wrong.
-    pub(crate) host: Result<Authority, Refusal>,
+    /// The host that the request names. `None` if an HTTP/1.0 request names no host. A refusal
+    /// if the host or the HTTP of the request is wrong.
+    pub(crate) host: Result<Option<Authority>, Refusal>,
     /// The value for `Sec-WebSocket-Accept`. A refusal if the handshake is not valid.
     pub(crate) accept: Result<String, Refusal>,
     /// The origin of the page that sent the request. `None` for most clients that are not
@@ -54,21 +54,20 @@ impl<'a> Request<'a> {
             path: request.uri().path(),
             headers,
             host: host(request, if tls { 443 } else { 80 }),
-            accept: accept(headers),
+            accept: accept(request.version(), headers),
             origin: origin(headers),
             token: token(headers, &query),
             query,
         }
     }
 
-    /// Whether the request asks for a WebSocket, even if its handshake is not valid.
+    /// Whether the request asks for a WebSocket, even if its handshake is not valid. A request
+    /// for another upgrade is a plain request: `curl --http2` offers `Upgrade: h2c` with each
+    /// request, and a server may ignore the offer (RFC 9110 section 7.8).
     pub(crate) fn is_handshake(&self) -> bool {
-        let names = [
-            header::UPGRADE,
-            header::SEC_WEBSOCKET_KEY,
-            header::SEC_WEBSOCKET_VERSION,
-        ];
-        names.iter().any(|name| self.headers.contains_key(name))
+        let mut names = [header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_VERSION].iter();
+        let only_websockets = names.any(|name| self.headers.contains_key(name));
+        only_websockets || lists(self.headers, header::UPGRADE, "websocket")
     }
 
     /// The random word that the page chose for this attempt to connect. `None` if the query has
@@ -96,18 +95,33 @@ impl<'a> Request<'a> {
     }
 }
 
+/// The attempt in the first line of a request that is not valid: `GET /?attempt=… HTTP/1.1`.
+pub(crate) fn attempt_in(head: &[u8]) -> Option<String> {
+    // Empty lines before a request are allowed (RFC 9112 section 2.2).
+    let line = head
+        .trim_ascii_start()
+        .split(|byte| *byte == b'\n')
+        .next()?;
+    let target = std::str::from_utf8(line).ok()?.split(' ').nth(1)?;
+    let (_, query) = target.split_once('?')?;
+    Query::parse(Some(query)).only("attempt").map(str::to_owned)
+}
+
 /// Checks the rules of HTTP. Returns the host in the request (RFC 9112 section 3.2).
-fn host<B>(request: &hyper::Request<B>, default_port: u16) -> Result<Authority, Refusal> {
+/// `None` for an HTTP/1.0 request without a host, as health checks of load balancers send it.
+/// Browsers never send HTTP/1.0, so such a request cannot be an attack by a page.
+fn host<B>(request: &hyper::Request<B>, default_port: u16) -> Result<Option<Authority>, Refusal> {
     let (headers, target) = (request.headers(), request.uri());
-    if request.version() != Version::HTTP_11 {
-        return Err(Refusal::HttpVersion);
-    }
     let length = headers.get_all(header::CONTENT_LENGTH);
     if headers.contains_key(header::TRANSFER_ENCODING) || length.iter().any(|n| n != "0") {
         return Err(Refusal::Malformed("this request must not have a body"));
     }
     if target.path().len() + target.query().map_or(0, str::len) > MAX_TARGET {
         return Err(Refusal::UriTooLong);
+    }
+    let old = request.version() == Version::HTTP_10;
+    if old && target.authority().is_none() && !headers.contains_key(header::HOST) {
+        return Ok(None);
     }
     let named = one(headers, header::HOST, "exactly one Host header is needed")?;
     let host = Authority::parse(text(named)?, default_port).ok_or(Refusal::Malformed(
@@ -118,13 +132,16 @@ fn host<B>(request: &hyper::Request<B>, default_port: u16) -> Result<Authority, 
     let other = target.authority();
     let other = other.map(|other| Authority::parse(other.as_str(), default_port));
     match other.is_none_or(|other| other.as_ref() == Some(&host)) {
-        true => Ok(host),
+        true => Ok(Some(host)),
         false => Err(Refusal::Host),
     }
 }
 
 /// Checks the rules of RFC 6455 section 4.2.1. Returns the value for `Sec-WebSocket-Accept`.
-fn accept(headers: &HeaderMap) -> Result<String, Refusal> {
+fn accept(version: Version, headers: &HeaderMap) -> Result<String, Refusal> {
+    if version != Version::HTTP_11 {
+        return Err(Refusal::HttpVersion);
+    }
     if !lists(headers, header::UPGRADE, "websocket") {
         return Err(Refusal::Upgrade);
     }

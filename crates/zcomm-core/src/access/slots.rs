@@ -18,19 +18,26 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
+
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     access::refusal::Refusal,
     protocol::rate::{Budget, Rate},
 };
 
-/// How many wrong tokens one client address may send: 20 at once, then ten a second.
+/// How many wrong tokens of one client address are answered at once: 20, then ten a second.
 const WRONG_TOKENS: Rate = Rate {
     per_second: 10.0,
     burst: 20.0,
 };
+
+/// How long a wrong token above that limit waits for its answer. The connection keeps its slot
+/// during this time. So the limit of connections also limits the guesses per second.
+pub(crate) const GUESS_DELAY: Duration = Duration::from_secs(1);
 
 /// The number of extra slots for connections over a limit. Such a connection may only fetch a
 /// page.
@@ -95,6 +102,7 @@ impl Slots {
             refusal,
             address,
             slots: self.clone(),
+            paid_at: OnceLock::new(),
         })
     }
 
@@ -111,36 +119,38 @@ pub(crate) struct Slot {
     pub(crate) refusal: Option<Refusal>,
     address: IpAddr,
     slots: Slots,
+    /// Set after one wrong token too many: the end of the [`GUESS_DELAY`].
+    paid_at: OnceLock<Instant>,
 }
 
 impl Slot {
-    /// Whether this address may send a token: false after too many wrong tokens.
-    pub(crate) fn may_show_a_token(&self) -> bool {
-        let counts = self.slots.lock();
-        let budget = counts.wrong_tokens.get(&self.address);
-        budget.is_none_or(|budget| budget.clone().spend(1.0).is_ok())
-    }
-
-    /// Counts a wrong token of this address.
-    pub(crate) fn showed_a_wrong_token(&self) {
+    /// Counts a wrong token of this address. Returns false if there were too many.
+    pub(crate) fn allows_a_wrong_token(&self) -> bool {
         let mut counts = self.slots.lock();
         if counts.wrong_tokens.len() >= REMEMBERED {
             // Make space: remove the addresses that have their full budget again.
             let owes = |budget: &Budget| budget.clone().spend(WRONG_TOKENS.burst).is_err();
             counts.wrong_tokens.retain(|_, budget| owes(budget));
         }
-        // If the table is still full, the wrong tokens of a new address are not counted. Wrong
-        // tokens of a known address are counted.
+        // If the table is still full, a wrong token of a new address is always one too many.
         let known = counts.wrong_tokens.contains_key(&self.address);
-        if known || counts.wrong_tokens.len() < REMEMBERED {
+        let allowed = (known || counts.wrong_tokens.len() < REMEMBERED) && {
             let full = || Budget::new(Some(WRONG_TOKENS));
-            // An error means that the budget is already empty, so there is nothing to do.
-            counts
-                .wrong_tokens
-                .entry(self.address)
-                .or_insert_with(full)
-                .spend(1.0)
-                .ok();
+            let budget = counts.wrong_tokens.entry(self.address).or_insert_with(full);
+            budget.spend(1.0).is_ok()
+        };
+        if !allowed {
+            // A connection has one request, so this value is set at most once.
+            self.paid_at.set(Instant::now() + GUESS_DELAY).ok();
+        }
+        allowed
+    }
+
+    /// Waits until the delay for one wrong token too many is over. Returns at once if this
+    /// connection has no delay.
+    pub(crate) async fn pay_for_guesses(&self) {
+        if let Some(paid_at) = self.paid_at.get() {
+            sleep_until(*paid_at).await;
         }
     }
 }
@@ -231,12 +241,11 @@ mod tests {
         let slots = Slots::new(1000, None);
         let (_, slot) = refusal(&slots, "10.0.0.1");
         for _ in 0..20 {
-            assert!(slot.may_show_a_token());
-            slot.showed_a_wrong_token();
+            assert!(slot.allows_a_wrong_token());
         }
-        assert!(!slot.may_show_a_token());
-        assert!(refusal(&slots, "10.0.0.2").1.may_show_a_token());
-        tokio::time::advance(std::time::Duration::from_millis(100)).await;
-        assert!(slot.may_show_a_token());
+        assert!(!slot.allows_a_wrong_token());
+        assert!(refusal(&slots, "10.0.0.2").1.allows_a_wrong_token());
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert!(slot.allows_a_wrong_token());
     }
 }

@@ -1,77 +1,93 @@
 //! Parses the address of a WebSocket (RFC 6455 section 3).
 //!
-//! An address is `ws://host:port/path?query`. A `#` part is an error, because a browser would
-//! not send this part. A user name is an error, because the server would not read the name. The
-//! error for a wrong address (`http://`, port 99999) says what to change. The parser never
-//! guesses, because a guess could connect to another server.
+//! An address is `ws://host:port/path?query`. The crate `url` reads it as browsers do: an empty
+//! path is `/`, `bücher.example` becomes `xn--bcher-kva.example` (punycode), and each other
+//! character that HTTP forbids is percent-encoded once.
+//!
+//! A `#` part is an error: a browser would not send it. A user name is an error: the server
+//! would not read it. The error for a wrong address (`http://`, port 99999) says what to change.
+//! The parser never guesses: a guess could connect to another server.
 
 use std::{future::Future, time::Duration};
 
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::http::Uri;
+use url::{Host, ParseError, Position, Url};
 
 use crate::{
     error::connect::ConnectError,
     text::{secrets::without_secrets, shown::printable},
 };
 
+const NO_HOST: &str = "it has no host";
+const WRONG_HOST: &str = "its host is not a valid name or address";
+const WRONG_PORT: &str = "it needs a port from 1 to 65535";
+
 /// The parts of an address.
 pub(crate) struct Target {
     pub(crate) uri: Uri,
     pub(crate) tls: bool,
-    /// The host. An IPv6 address has no brackets here.
+    /// The host, for the `Host` header and the certificate. It has no dot at the end, and an
+    /// IPv6 address has no brackets.
     pub(crate) host: String,
+    /// Whether the host in the address ends with a dot. Then the name service must not add the
+    /// domain of this computer to the name.
+    pub(crate) absolute: bool,
     pub(crate) port: u16,
     /// Host and port, to show in messages.
     pub(crate) place: String,
 }
 
 impl Target {
-    /// Parses an address. The error does not repeat the query, because a query may contain a
-    /// token.
-    pub(crate) fn parse(url: &str) -> Result<Target, ConnectError> {
-        let wrong = |reason| ConnectError::Url {
-            url: printable(without_secrets(url)),
+    /// Parses an address. The error does not repeat the query, which may contain a token.
+    pub(crate) fn parse(text: &str) -> Result<Target, ConnectError> {
+        Target::read(text).map_err(|reason| ConnectError::Url {
+            url: printable(without_secrets(text)),
             reason,
-        };
-        if url.contains('#') {
-            return Err(wrong(
-                "it must not have a # part (a token goes into ?token=)",
-            ));
+        })
+    }
+
+    fn read(text: &str) -> Result<Target, &'static str> {
+        let tls = check_form(text)?;
+        let url = Url::parse(text).map_err(|error| match error {
+            ParseError::EmptyHost => NO_HOST,
+            ParseError::InvalidPort => WRONG_PORT,
+            _ => WRONG_HOST,
+        })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("it must not contain a user name");
         }
-        let (scheme, rest) = url.split_once("://").unwrap_or_default();
-        let scheme = scheme.to_ascii_lowercase();
-        let tls = match scheme.as_str() {
-            "wss" => true,
-            "ws" => false,
-            "http" => return Err(wrong("use ws:// instead of http://")),
-            "https" => return Err(wrong("use wss:// instead of https://")),
-            _ => return Err(wrong("it must begin with ws:// or wss://")),
+        let (host, absolute) = match url.host().ok_or(NO_HOST)? {
+            Host::Domain(name) => match name.strip_suffix('.') {
+                Some(name) => (name.to_owned(), true),
+                None => (name.to_owned(), false),
+            },
+            Host::Ipv4(address) => (address.to_string(), false),
+            Host::Ipv6(address) => (address.to_string(), false),
         };
-        let uri: Uri = format!("{scheme}://{rest}")
-            .parse()
-            .map_err(|_| wrong("it is not a valid URL"))?;
-        let authority = uri.authority().ok_or(wrong("it has no host"))?;
-        if authority.as_str().contains('@') {
-            return Err(wrong("it must not contain a user name"));
+        if host.split('.').any(str::is_empty) {
+            return Err(WRONG_HOST);
         }
-        let host = authority.host().trim_matches(['[', ']']).to_owned();
-        let port = match authority.as_str().strip_prefix(authority.host()) {
-            Some("") if tls => 443,
-            Some("") => 80,
-            _ => authority.port_u16().unwrap_or(0),
+        let port = url.port_or_known_default().unwrap_or(0);
+        if port == 0 {
+            return Err(WRONG_PORT);
+        }
+        let brackets = match host.contains(':') {
+            true => format!("[{host}]"),
+            false => host.clone(),
         };
-        let place = format!("{}:{port}", authority.host());
-        match host.is_empty() || port == 0 {
-            true => Err(wrong("it needs a host, and a port from 1 to 65535")),
-            false => Ok(Target {
-                uri,
-                tls,
-                host,
-                port,
-                place,
-            }),
-        }
+        let given_port = url.port().map(|port| format!(":{port}"));
+        let authority = format!("{brackets}{}", given_port.unwrap_or_default());
+        let path = &url[Position::BeforePath..Position::AfterQuery];
+        let uri = format!("{}://{authority}{path}", url.scheme()).parse();
+        Ok(Target {
+            uri: uri.map_err(|_| "it is too long")?,
+            tls,
+            host,
+            absolute,
+            port,
+            place: format!("{brackets}:{port}"),
+        })
     }
 
     /// Runs the steps of one attempt to connect under one time limit.
@@ -88,6 +104,29 @@ impl Target {
     }
 }
 
+/// Checks the parts that a browser would repair or drop. Returns whether the address is
+/// `wss://`.
+fn check_form(text: &str) -> Result<bool, &'static str> {
+    if text.contains('#') {
+        return Err("it must not have a # part (a token goes into ?token=)");
+    }
+    if text.contains(char::is_control) {
+        return Err("it must not have control characters");
+    }
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    let tls = match scheme.to_ascii_lowercase().as_str() {
+        "wss" => true,
+        "ws" => false,
+        "http" => return Err("use ws:// instead of http://"),
+        "https" => return Err("use wss:// instead of https://"),
+        _ => return Err("it must begin with ws:// or wss://"),
+    };
+    match rest.starts_with(['/', '\\']) {
+        true => Err(NO_HOST),
+        false => Ok(tls),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,8 +136,10 @@ mod tests {
         let place = |url| Target::parse(url).map(|target| (target.place, target.tls));
         for (url, found) in [
             ("ws://localhost", ("localhost:80", false)),
-            ("WSS://Example.com/chat?x=1", ("Example.com:443", true)),
+            ("WSS://Example.com/chat?x=1", ("example.com:443", true)),
             ("wss://[::1]:8766/", ("[::1]:8766", true)),
+            ("ws://localhost.:8765/", ("localhost:8765", false)),
+            ("ws://bücher.example/", ("xn--bcher-kva.example:80", false)),
         ] {
             assert_eq!(place(url).unwrap(), (found.0.to_owned(), found.1));
         }
@@ -107,8 +148,16 @@ mod tests {
             ("https://localhost:8765/", "wss:// instead of https://"),
             ("localhost:8765", "begin with ws://"),
             ("/ws", "begin with ws://"),
-            ("ws://", "not a valid URL"),
-            ("ws://a b/", "not a valid URL"),
+            ("ws://", "no host"),
+            ("ws:///localhost/", "no host"),
+            ("ws://./", "not a valid name"),
+            ("ws://a b/", "not a valid name"),
+            ("ws://a..b/", "not a valid name"),
+            ("ws://localhost../", "not a valid name"),
+            ("ws://xn--a/", "not a valid name"),
+            ("ws://[::1/", "not a valid name"),
+            ("ws://a/\r\nX: 1", "control characters"),
+            ("ws://host:x/", "port"),
             ("ws://host:99999/", "port"),
             ("ws://host:0/", "port"),
             ("ws://user:secret@host/", "user name"),
@@ -116,6 +165,46 @@ mod tests {
         ] {
             let error = place(url).unwrap_err().to_string();
             assert!(error.contains(reason), "{url}: {error}");
+        }
+    }
+
+    /// The request line and the `Host` header of an address.
+    #[test]
+    fn a_request_has_a_path_punycode_and_one_percent_encoding() {
+        for (url, path, host) in [
+            ("ws://h?token=x", "/?token=x", "h"),
+            ("ws://h:8765?token=x", "/?token=x", "h:8765"),
+            ("ws://h", "/", "h"),
+            ("wss://h:443/a", "/a", "h"),
+            ("wss://h:80/a", "/a", "h:80"),
+            ("ws://h/pfad/ü", "/pfad/%C3%BC", "h"),
+            ("ws://h/pfad/%C3%BC%2f", "/pfad/%C3%BC%2f", "h"),
+            ("ws://h/a b?name=Ada Löw", "/a%20b?name=Ada%20L%C3%B6w", "h"),
+            ("ws://h/?x=100%&y=\"<'>", "/?x=100%&y=%22%3C%27%3E", "h"),
+            ("ws://BÜCHER.test/", "/", "xn--bcher-kva.test"),
+            ("ws://xn--bcher-kva.test/", "/", "xn--bcher-kva.test"),
+            ("ws://例え。テスト:81/", "/", "xn--r8jz45g.xn--zckzah:81"),
+            ("ws://localhost.:8765/", "/", "localhost:8765"),
+            ("ws://[0:0:0:0:0:0:0:1]:8765", "/", "[::1]:8765"),
+            ("ws://127.1:8765/", "/", "127.0.0.1:8765"),
+        ] {
+            let target = Target::parse(url).unwrap();
+            let request = target.uri.path_and_query().unwrap().as_str();
+            let authority = target.uri.authority().unwrap().as_str();
+            assert_eq!((request, authority), (path, host), "{url}");
+        }
+    }
+
+    proptest::proptest! {
+        /// An address that `url` reads is never too long or strange for the request.
+        #[test]
+        fn every_path_and_query_can_be_sent(rest in "[^#\\p{Cc}]{0,60}") {
+            for joint in ["/", "?"] {
+                let target = Target::parse(&format!("ws://h{joint}{rest}")).unwrap();
+                let line = target.uri.path_and_query().unwrap().as_str();
+                let legal = line.bytes().all(|byte| byte.is_ascii_graphic());
+                proptest::prop_assert!(line.starts_with('/') && legal, "{line:?}");
+            }
         }
     }
 

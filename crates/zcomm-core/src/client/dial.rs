@@ -5,32 +5,22 @@
 
 use std::{fmt::Display, io, net::SocketAddr, time::Duration};
 
-use rustls::{Error as TlsError, InvalidMessage, pki_types::ServerName};
-use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::TlsConnector;
-use tokio_tungstenite::tungstenite::{
-    Error as WireError,
-    client::IntoClientRequest,
-    error::{ProtocolError, SubProtocolError},
-    handshake::client::Request,
-    http::{
-        HeaderName, HeaderValue,
-        header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_EXTENSIONS},
-    },
-};
-
 use crate::{
     client::{
         address::Target,
-        opening::{Opening, Secrets, TlsOpening, refusal_reason, request_lines, response_lines},
+        opening::{Opening, Secrets, TlsOpening, request_lines},
         options::ConnectOptions,
+        upgrade::{Failed, upgrade},
     },
-    error::connect::ConnectError,
+    error::connect::{ConnectError, Exchange},
     text::shown::printable,
-    tls::trust::{Trust, Witness},
+    tls::{trust::Trust, witness::Witness},
     wire::{codec::Wire, counted_tcp::CountedTcp, transport::Transport},
     xray::Direction,
 };
+use rustls::{Error as TlsError, InvalidMessage, pki_types::ServerName};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
 
 /// Time limit for TCP to connect to one address of a host. After this time, the client tries the
 /// next address.
@@ -47,23 +37,27 @@ impl Target {
     async fn open(&self, options: &ConnectOptions) -> Result<(Wire, Opening), ConnectError> {
         let request = self.request(options)?;
         let (transport, addr, tls) = self.connect(options).await?;
-        let transport = transport.watched(options.xray.as_ref(), addr, Direction::ServerToClient);
+        let mut transport =
+            transport.watched(options.xray.as_ref(), addr, Direction::ServerToClient);
         let secrets = Secrets::new(self.uri.query(), options.token.as_deref());
-        let request_lines = request_lines(&request, &secrets);
-        let opened = Wire::connect(transport, request, options.max_message_bytes).await;
-        let (wire, response) = opened.map_err(|error| self.not_upgraded(error, &secrets))?;
-        if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-            // RFC 6455 section 4.1: the client must end the connection, because it offers no
-            // extension.
-            return Err(self.not_websocket(&"it uses an extension that the client did not offer"));
+        let (request_lines, mut response) = (request_lines(&request, &secrets), Vec::new());
+        let upgraded = upgrade(&mut transport, &request, &secrets, &mut response).await;
+        match upgraded {
+            Ok(early) => {
+                let opening = Opening {
+                    addr,
+                    tls,
+                    request: request_lines,
+                    response,
+                };
+                let wire = Wire::client(transport, early, options.max_message_bytes);
+                Ok((wire, opening))
+            }
+            Err(failed) => {
+                let request = request_lines;
+                Err(self.not_upgraded(failed, Exchange { request, response }))
+            }
         }
-        let opening = Opening {
-            addr,
-            tls,
-            request: request_lines,
-            response: response_lines(&response, &secrets),
-        };
-        Ok((wire, opening))
     }
 
     /// Connects with TCP, and with TLS for `wss://`.
@@ -126,7 +120,7 @@ impl Target {
     ) -> Result<(Transport, TlsOpening), ConnectError> {
         let name = ServerName::try_from(self.host.clone());
         let name = name.map_err(|error| self.tls_failed(&error))?;
-        let (config, witness) = trust.client().map_err(|error| self.tls_failed(&error))?;
+        let (config, witness) = trust.client()?;
         let stream = TlsConnector::from(config)
             .connect(name, CountedTcp::new(stream))
             .await
@@ -162,61 +156,29 @@ impl Target {
         }
     }
 
-    /// Makes the request for a WebSocket (RFC 6455 section 4.1).
-    fn request(&self, options: &ConnectOptions) -> Result<Request, ConnectError> {
-        let request = self.uri.clone().into_client_request();
-        let mut request = request.map_err(|error| self.not_websocket(&error))?;
-        let token = options.token.as_ref();
-        let token = token.map(|token| ("Authorization", format!("Bearer {token}")));
-        let origin = options.origin.clone().map(|origin| ("Origin", origin));
-        let protocols = (!options.protocols.is_empty())
-            .then(|| ("Sec-WebSocket-Protocol", options.protocols.join(", ")));
-        let own = [token, origin, protocols].into_iter().flatten();
-        let own = own.map(|(name, value)| (name.to_owned(), value));
-        // A header that the handshake needs exactly once, such as `Host`, is replaced. Any other
-        // header may appear several times.
-        let needed: Vec<_> = request.headers().keys().cloned().collect();
-        for (name, value) in own.chain(options.headers.iter().cloned()) {
-            let wrong = || ConnectError::Header {
-                name: printable(&name),
-            };
-            let key = HeaderName::try_from(&name).map_err(|_| wrong())?;
-            let mut value = HeaderValue::try_from(value).map_err(|_| wrong())?;
-            value.set_sensitive(key == AUTHORIZATION || key == COOKIE);
-            if needed.contains(&key) {
-                request.headers_mut().insert(key, value);
-            } else {
-                request.headers_mut().append(key, value);
+    /// Explains why the handshake did not open a WebSocket.
+    fn not_upgraded(&self, failed: Failed, exchange: Exchange) -> ConnectError {
+        let (place, exchange) = (self.place.clone(), Box::new(exchange));
+        let reason = match failed {
+            Failed::Refused { status, reason } => {
+                return ConnectError::Http {
+                    status,
+                    reason,
+                    exchange,
+                };
             }
-        }
-        Ok(request)
-    }
-
-    /// Explains an error of the opening handshake.
-    fn not_upgraded(&self, error: WireError, secrets: &Secrets) -> ConnectError {
-        let place = self.place.clone();
-        match error {
-            WireError::Io(error) => match error.downcast() {
-                Ok(speaks_tls) => speaks_tls,
-                Err(error) => self.not_websocket(&WireError::Io(error)),
+            Failed::NeedsTls => return ConnectError::SpeaksTls { place },
+            Failed::Subprotocol => return ConnectError::Subprotocol { place, exchange },
+            Failed::Rule(rule) => rule.to_owned(),
+            Failed::Connection(error) => match error.downcast() {
+                Ok(speaks_tls) => return speaks_tls,
+                Err(error) => error.to_string(),
             },
-            WireError::Http(response) => ConnectError::Http {
-                status: response.status().as_u16(),
-                reason: refusal_reason(&response, secrets),
-            },
-            // This is an error in browsers too: if the client offers subprotocols, the server
-            // must choose one of them.
-            WireError::Protocol(ProtocolError::SecWebSocketSubProtocolError(
-                SubProtocolError::NoSubProtocol,
-            )) => ConnectError::Subprotocol { place },
-            error => self.not_websocket(&error),
-        }
-    }
-
-    fn not_websocket(&self, reason: &dyn Display) -> ConnectError {
+        };
         ConnectError::NotWebSocket {
-            place: self.place.clone(),
-            reason: printable(&reason.to_string()),
+            place,
+            reason: printable(&reason),
+            exchange,
         }
     }
 }

@@ -34,7 +34,12 @@ impl ConnectOptions {
 impl Target {
     /// Returns all addresses of the host. The caller must set a time limit.
     pub(crate) async fn lookup(&self) -> Result<Vec<SocketAddr>, ConnectError> {
-        let found = lookup(self.host.clone(), self.port).await;
+        let mut name = self.host.clone();
+        // Some name services do not know `localhost.`, which is this computer, too.
+        if self.absolute && name != "localhost" {
+            name.push('.');
+        }
+        let found = lookup(name, self.port).await;
         found.map_err(|source| ConnectError::NotFound {
             host: printable(&self.host),
             source,

@@ -4,7 +4,12 @@
 pub(crate) mod options;
 
 pub(crate) mod address;
+pub(crate) mod answer;
+
 pub(crate) mod opening;
+pub(crate) mod request;
+
+pub(crate) mod upgrade;
 
 pub(crate) mod keepalive;
 pub(crate) mod lookup;

@@ -8,11 +8,11 @@ use std::{fmt, net::SocketAddr};
 
 use rustls::{CommonState, ProtocolVersion};
 use tokio_tungstenite::tungstenite::{
-    handshake::client::{Request, Response},
+    handshake::client::Request,
     http::{HeaderMap, header::LOCATION},
 };
 
-use crate::{text::shown::printable, tls::certificate::Certificate};
+use crate::{client::answer::Answer, text::shown::printable, tls::certificate::Certificate};
 
 /// What a client learned while it connected.
 #[derive(Clone, Debug)]
@@ -123,9 +123,9 @@ pub(crate) fn request_lines(request: &Request, secrets: &Secrets) -> Vec<String>
 }
 
 /// The status line and the headers, as text.
-pub(crate) fn response_lines(response: &Response, secrets: &Secrets) -> Vec<String> {
-    let line = format!("{:?} {}", response.version(), response.status());
-    lines(line, response.headers(), secrets)
+pub(crate) fn response_lines(answer: &Answer, secrets: &Secrets) -> Vec<String> {
+    let line = secrets.hide(answer.line.as_bytes());
+    lines(line, &answer.headers, secrets)
 }
 
 /// Returns `first` and a line for each header. The value of a sensitive header is replaced by
@@ -141,17 +141,17 @@ fn lines(first: String, headers: &HeaderMap, secrets: &Secrets) -> Vec<String> {
     std::iter::once(first).chain(headers).collect()
 }
 
-/// The reason in a response that is not a 101: the address of a redirect, or the first line of
-/// the body.
-pub(crate) fn refusal_reason(response: &Response, secrets: &Secrets) -> String {
-    if let Some(place) = response.headers().get(LOCATION) {
+/// The reason in an answer that is not a 101: the address of a redirect, or the first line of
+/// the text.
+pub(crate) fn refusal_reason(answer: &Answer, text: &[u8], secrets: &Secrets) -> String {
+    if let Some(place) = answer.headers.get(LOCATION) {
         return format!("go to {}", secrets.hide(place.as_bytes()));
     }
-    let body = response.body().as_deref().unwrap_or_default();
-    let body = String::from_utf8_lossy(body);
-    let line = body.lines().next().unwrap_or_default();
+    let text = String::from_utf8_lossy(text);
+    let mut lines = text.lines().map(str::trim);
+    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
     // The servers of this course begin this line with the status, so remove the status.
-    let status = response.status().as_u16().to_string();
+    let status = answer.status.to_string();
     let reason = line.strip_prefix(&status).unwrap_or(line).trim();
     secrets.hide(reason.as_bytes())
 }

@@ -26,9 +26,11 @@ pub struct ConnectOptions {
     pub token: Option<String>,
     /// The value of the `Origin` header. A browser sends the origin of its page. Default: none.
     pub origin: Option<String>,
-    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9). Default: none.
+    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9). Each is one word,
+    /// and none is there twice. Default: none.
     pub protocols: Vec<String>,
-    /// More headers: name and value. Default: none.
+    /// More headers: name and value. `Host`, `Origin`, `Authorization` and the headers of the
+    /// handshake replace those that the client would send. Default: none.
     pub headers: Vec<(String, String)>,
     /// The largest message to receive, in bytes. Default: 1 MiB. A larger message ends the
     /// connection with 1009.

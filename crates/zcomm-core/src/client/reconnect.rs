@@ -209,6 +209,8 @@ fn may_reconnect(end: &End) -> bool {
     match end {
         End::Broken(_) => true,
         End::ByUs(_) => false,
+        // Such a server breaks the protocol, as after 1002.
+        End::ByPeer(why) if why.is_forbidden() => false,
         // A slow network can cause "Too slow". Every other refusal would happen again.
         End::ByPeer(why) if why.code() == CloseReason::POLICY => {
             why.reason() == CloseReason::TOO_SLOW

@@ -56,7 +56,11 @@ impl Recorder {
             End::ByUs(why) => ("by the server", Some(why.code()), why.reason()),
             End::Broken(error) => ("without a Close frame", None, error.as_str()),
         };
-        tracing::info!(conn = %id, %peer, code, ?reason, "conn.closed {how}");
+        let answered = match end {
+            End::ByPeer(why) => why.other_answer(),
+            End::ByUs(_) | End::Broken(_) => None,
+        };
+        tracing::info!(conn = %id, %peer, code, ?reason, answered, "conn.closed {how}");
         self.metrics.closed(end.code(), client.since.elapsed());
     }
 }

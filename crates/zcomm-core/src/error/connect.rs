@@ -8,7 +8,17 @@
 
 use std::{io, time::Duration};
 
-use crate::tls::{certificate::Certificate, distrust::Distrust};
+use crate::tls::{certificate::Certificate, distrust::Distrust, error::CertificateError};
+
+/// The lines of a handshake that did not open a WebSocket, as in an
+/// [`Opening`](crate::Opening).
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The request: its request line, and a line for each header. Tokens are replaced.
+    pub request: Vec<String>,
+    /// The response: its status line, and a line for each header. Empty if there is none.
+    pub response: Vec<String>,
+}
 
 /// Why a client could not connect. `Display` is one line; `help` says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -24,12 +34,12 @@ pub enum ConnectError {
     },
     /// A header is not valid. The error does not show the header's value, which may be a
     /// secret.
-    #[error(
-        "the header {name:?} cannot be sent: its name or value has characters that HTTP forbids"
-    )]
+    #[error("the header {name:?} cannot be sent: {reason}")]
     Header {
         /// The name of the header.
         name: String,
+        /// What is wrong with the header.
+        reason: &'static str,
     },
     /// The name service does not know the host.
     #[error("the name {host} is not found: {source}")]
@@ -83,6 +93,9 @@ pub enum ConnectError {
         /// The certificates that the server sent, its own certificate first.
         chain: Vec<Certificate>,
     },
+    /// The client trusts no certificate at all, so it cannot use `wss://`.
+    #[error(transparent)]
+    Trust(#[from] CertificateError),
     /// Any other failure of TLS.
     #[error("TLS with {place} failed: {reason}")]
     Tls {
@@ -98,12 +111,16 @@ pub enum ConnectError {
         status: u16,
         /// The first line of the body, or the address of a redirect.
         reason: String,
+        /// The lines of the handshake.
+        exchange: Box<Exchange>,
     },
     /// The server accepted the WebSocket, but none of the subprotocols that the client offered.
     #[error("{place} accepted none of the offered subprotocols")]
     Subprotocol {
         /// Host and port.
         place: String,
+        /// The lines of the handshake.
+        exchange: Box<Exchange>,
     },
     /// The answer of the server is not a WebSocket handshake.
     #[error("{place} answered, but not with a WebSocket handshake: {reason}")]
@@ -112,10 +129,23 @@ pub enum ConnectError {
         place: String,
         /// What is wrong with the answer.
         reason: String,
+        /// The lines of the handshake.
+        exchange: Box<Exchange>,
     },
 }
 
 impl ConnectError {
+    /// The lines of the handshake. `None` if the client has sent no request.
+    #[must_use]
+    pub fn exchange(&self) -> Option<&Exchange> {
+        match self {
+            ConnectError::Http { exchange, .. }
+            | ConnectError::Subprotocol { exchange, .. }
+            | ConnectError::NotWebSocket { exchange, .. } => Some(exchange),
+            _ => None,
+        }
+    }
+
     /// What the user can do next.
     #[must_use]
     pub fn help(&self) -> String {
@@ -132,18 +162,20 @@ impl ConnectError {
                 "check the address; a firewall on the way may drop packets without an answer"
             }
             ConnectError::NotTls { .. } => {
-                "use ws:// with this port, or switch TLS on there (WEBSOCKET_SSL_ENABLED)"
+                "use ws:// with this port, or switch TLS on at the server (WEBSOCKET_SSL_ENABLED)"
             }
             ConnectError::SpeaksTls { .. } => "use wss:// with this port",
             ConnectError::Certificate { why, .. } => return why.help(),
+            ConnectError::Trust(error) => return error.help(),
             ConnectError::Tls { .. } => {
-                "see the log of the server; if it speaks plain text there, use ws://"
+                "see the log of the server; if it uses plain text on this port, use ws://"
             }
             ConnectError::Http { status, .. } => help_for_status(*status),
             ConnectError::Subprotocol { .. } => {
-                "offer one that the server knows (--protocol), or none: the servers of this course use none"
+                "offer a subprotocol that the server supports (--protocol), or no subprotocol, as the \
+                 servers of this course do"
             }
-            ConnectError::NotWebSocket { .. } => "another program may listen there",
+            ConnectError::NotWebSocket { .. } => "another program may listen on this port",
         };
         help.to_owned()
     }

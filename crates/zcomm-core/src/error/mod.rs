@@ -154,6 +154,7 @@ impl Error {
             | Error::SettingMissing { .. }
             | Error::SettingsFile { .. }
             | Error::Certificate(_)
+            | Error::Connect(ConnectError::Trust(_))
             | Error::Listen { .. } => 78,
             _ => 1,
         }

@@ -1,29 +1,46 @@
 //! Serves one HTTP request per connection. hyper reads the request and the router answers it.
 //! After a 101, hyper returns the socket for the WebSocket.
 //!
-//! hyper answers a broken request with an HTTP status; tungstenite alone would send no answer.
+//! A client that does not send a valid request gets an answer, too: a status and one line of
+//! text. Otherwise it would not know what to change. (tungstenite alone would send nothing.)
+//!
 //! A connection carries only one request, because an idle HTTP connection would use a slot that
 //! a WebSocket could use.
 
 use std::{
     convert::Infallible,
     future::{poll_fn, ready},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use tokio::time::{error::Elapsed, timeout, timeout_at};
 
 use crate::{
-    access::request::Request,
-    http::router::{Accepted, Guest, Router},
+    access::{
+        refusal::Refusal,
+        request::{Request, attempt_in},
+    },
+    http::{
+        head::HeadStream,
+        response::refused,
+        router::{Accepted, Guest, Router},
+    },
     wire::{codec::linger, transport::Transport},
 };
 
 /// The maximum size of a request head (bytes) and the maximum number of its headers. Above
-/// these limits, hyper answers 431.
+/// these limits, the server answers 431.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
+
+/// Time limit for writing the answer to a request that could not be read.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection after its response 101 (Switching Protocols) was written.
 pub(crate) struct Upgraded {
@@ -43,27 +60,44 @@ impl Router {
     ) -> Option<Upgraded> {
         // The service can return only the response to hyper. So it stores the guest and the
         // attempt in this variable.
-        let decided = Mutex::new((None, None));
+        let decided = Mutex::new(None);
+        let has_request = AtomicBool::new(false);
         let service = service_fn(|request: hyper::Request<Incoming>| {
+            has_request.store(true, Relaxed);
             let request = Request::parse(&request, self.gate.tls);
             let (response, guest) = self.answer(&request, accepted);
             *decided.lock().unwrap_or_else(PoisonError::into_inner) =
-                (guest, self.watchable(&request));
-            ready(Ok::<_, Infallible>(response))
+                Some((guest, self.watchable(&request)));
+            // Boxed, because hyper wants a future that it can move.
+            Box::pin(async move {
+                accepted.slot.pay_for_guesses().await;
+                Ok::<_, Infallible>(response)
+            })
         });
         let mut http = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
             // Also answer a client that closed its sending side after the request.
             .half_close(true)
-            .serve_connection(TokioIo::new(stream), service);
-        let result = poll_fn(|context| http.poll_without_shutdown(context)).await;
+            .serve_connection(TokioIo::new(HeadStream::new(stream, &has_request)), service);
+        let served = poll_fn(|context| http.poll_without_shutdown(context));
+        let served = timeout_at(accepted.deadline, served).await;
         let http1::Parts { io, read_buf, .. } = http.into_parts();
-        if let Err(error) = result {
-            log_broken(&error, &read_buf, accepted);
+        let (stream, start) = io.into_inner().into_parts();
+        let decided = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Some((guest, attempt)) = decided else {
+            let refusal = unread(&served, &start);
+            self.refuse_unread(stream, &start, refusal, accepted).await;
+            return None;
+        };
+        if served.is_err() {
+            // The client does not read its answer.
+            self.note_unread(Refusal::Timeout, None, accepted);
+            return None;
         }
-        let (guest, attempt) = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut stream = self.watch(io.into_inner(), guest.as_ref(), attempt);
+        // Without this line, a client that hangs up would free its slot for the next guess.
+        accepted.slot.pay_for_guesses().await;
+        let mut stream = self.watch(stream, guest.as_ref(), attempt);
         let Some(guest) = guest else {
             linger(&mut stream).await;
             return None;
@@ -74,20 +108,75 @@ impl Router {
             guest,
         })
     }
+
+    /// Ends a connection without a valid request. `refusal` is `None` if the client has left.
+    async fn refuse_unread(
+        &self,
+        stream: Transport,
+        start: &[u8],
+        refusal: Option<Refusal>,
+        accepted: &Accepted<'_>,
+    ) {
+        let Some(refusal) = refusal else {
+            tracing::debug!(peer = %accepted.peer, "the client left before it had an answer");
+            return;
+        };
+        let attempt = attempt_in(start);
+        self.note_unread(refusal, attempt.as_deref(), accepted);
+        if start.is_empty() {
+            // Browsers open connections that they may never use. An answer would confuse them.
+            return;
+        }
+        let mut stream = self.watch(stream, None, attempt);
+        // Ignore a client that does not read its answer: the connection ends.
+        timeout(ANSWER_TIMEOUT, answer_unread(&mut stream, refusal))
+            .await
+            .ok();
+        linger(&mut stream).await;
+    }
 }
 
-/// Logs why a connection had no valid HTTP request.
-fn log_broken(error: &hyper::Error, input: &[u8], accepted: &Accepted<'_>) {
-    let Accepted { peer, local, .. } = accepted;
-    let reason = if input.starts_with(&[0x16, 0x03]) {
-        format!("this looks like TLS: use ws://{local}/, this port speaks plain WebSocket")
-    } else if input.starts_with(b"PRI * HTTP/2.0") {
-        "h2_preface: HTTP/2 is not supported: use HTTP/1.1".to_owned()
-    } else if error.is_parse() || error.is_parse_too_large() {
-        format!("not an HTTP request: {error}")
-    } else {
-        tracing::debug!(%peer, %error, "the client left before it had an answer");
-        return;
+/// Why hyper has read no request. `None` if the client has left.
+fn unread(served: &Result<hyper::Result<()>, Elapsed>, start: &[u8]) -> Option<Refusal> {
+    let error = match served {
+        Ok(Ok(())) => return None,
+        Ok(Err(error)) => error,
+        Err(_) => return Some(Refusal::Timeout),
     };
-    tracing::info!(%peer, reason, "handshake.rejected");
+    // RFC 8446 section 5.1: a record of type handshake (22), version 3.
+    if start.starts_with(&[22, 3]) {
+        Some(Refusal::TlsOnPlain)
+    } else if error.is_parse_version_h2() {
+        Some(Refusal::Http2)
+    } else if error.is_parse_too_large() {
+        Some(Refusal::HeadTooLarge)
+    } else {
+        error.is_parse().then_some(Refusal::NotHttp)
+    }
+}
+
+/// Answers a request that hyper could not read. hyper writes an answer only to a request that
+/// it has read. So it gets such a request here, and writes the answer to the client.
+async fn answer_unread(stream: &mut Transport, refusal: Refusal) {
+    let request = &b"GET / HTTP/1.1\r\n\r\n"[..];
+    let service = service_fn(|_| ready(Ok::<_, Infallible>(refused(refusal))));
+    let mut http = http1::Builder::new()
+        .half_close(true)
+        .serve_connection(TokioIo::new(tokio::io::join(request, stream)), service);
+    // Ignore an error: the client has left.
+    poll_fn(|context| http.poll_without_shutdown(context))
+        .await
+        .ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_431_names_both_limits() {
+        let help = Refusal::HeadTooLarge.row().help;
+        assert!(help.contains(&format!("{} KiB", MAX_HEAD / 1024)), "{help}");
+        assert!(help.contains(&format!("{MAX_HEADERS} headers")), "{help}");
+    }
 }

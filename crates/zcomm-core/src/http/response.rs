@@ -54,6 +54,11 @@ pub(crate) fn refused(refusal: Refusal) -> Answer {
     match row.status {
         401 => set(header::WWW_AUTHENTICATE, "Bearer"),
         405 => set(header::ALLOW, "GET"),
+        // RFC 2817 section 4.2.
+        426 if refusal == Refusal::PlainOnTls => {
+            set(header::UPGRADE, "TLS/1.2");
+            set(header::CONNECTION, "Upgrade, close")
+        }
         426 => {
             set(header::UPGRADE, "websocket");
             set(header::SEC_WEBSOCKET_VERSION, "13");

@@ -63,6 +63,22 @@ pub(crate) struct Accepted<'a> {
     pub(crate) local: SocketAddr,
     pub(crate) slot: &'a Slot,
     pub(crate) since: Instant,
+    /// The time at which the request must be complete and answered.
+    pub(crate) deadline: Instant,
+    /// Whether the client sends plain HTTP to a port that speaks TLS.
+    pub(crate) plain_on_tls: bool,
+}
+
+impl Accepted<'_> {
+    /// The address to use after this refusal, for a log line.
+    fn address_instead(&self, refusal: Refusal) -> Option<String> {
+        let local = self.local;
+        match refusal {
+            Refusal::TlsOnPlain => Some(format!("use ws://{local}/ and http://{local}/")),
+            Refusal::PlainOnTls => Some(format!("use wss://{local}/ and https://{local}/")),
+            _ => None,
+        }
+    }
 }
 
 /// The role of a connection after its 101.
@@ -102,6 +118,7 @@ impl Router {
             // `/why` needs no other check, because only the page that made the attempt has its
             // secret word. The check that refused the handshake would also refuse this request.
             "/why" if request.method == Method::GET => Ok((self.why(request), None)),
+            _ if accepted.plain_on_tls => Err(Refusal::PlainOnTls),
             "/ws" => self.upgrade(request, accepted, client),
             "/" if request.is_handshake() => self.upgrade(request, accepted, client),
             "/xray" => self.upgrade(request, accepted, |_| self.join_viewer(request, accepted)),
@@ -109,7 +126,7 @@ impl Router {
                 .document(request, accepted)
                 .map(|answer| (answer, None)),
         };
-        answer.unwrap_or_else(|refusal| (self.refuse(request, refusal, accepted.peer), None))
+        answer.unwrap_or_else(|refusal| (self.refuse(request, refusal, accepted), None))
     }
 
     /// Upgrades a connection if the gate allows it. `join` adds the connection as a client or as
@@ -209,9 +226,13 @@ impl Router {
         Ok(response)
     }
 
-    fn refuse(&self, request: &Request<'_>, refusal: Refusal, peer: SocketAddr) -> Answer {
-        let row = refusal.row();
+    fn refuse(&self, request: &Request<'_>, refusal: Refusal, accepted: &Accepted<'_>) -> Answer {
+        let (row, peer) = (refusal.row(), accepted.peer);
         let (status, reason) = (row.status, row.reason);
+        if refusal == Refusal::PlainOnTls {
+            self.note_unread(refusal, request.attempt(), accepted);
+            return refused(refusal);
+        }
         if !request.is_handshake() {
             tracing::info!(%peer, status, reason, "request.refused");
             return refused(refusal);
@@ -227,6 +248,23 @@ impl Router {
         let origin = shown(ORIGIN).filter(|_| refusal == Refusal::Origin);
         tracing::info!(%peer, status, reason, host, origin, "handshake.rejected");
         refused(refusal)
+    }
+
+    /// Counts, stores and logs the refusal of a client that sent no request to judge.
+    pub(crate) fn note_unread(
+        &self,
+        refusal: Refusal,
+        attempt: Option<&str>,
+        accepted: &Accepted<'_>,
+    ) {
+        let (row, peer) = (refusal.row(), accepted.peer);
+        self.metrics.refusals.add(row.word);
+        if let Some(attempt) = attempt {
+            self.why.note(attempt, refusal);
+        }
+        let (status, reason) = (row.status, row.reason);
+        let help = accepted.address_instead(refusal);
+        tracing::info!(%peer, status, reason, help, "handshake.rejected");
     }
 
     /// Tells a page why its attempt was refused. The page can read the answer only once.

@@ -31,8 +31,8 @@ const CLOSE_CODES: [&str; 15] = [
 ];
 /// The label value for every code or reason that has no counter of its own.
 const OTHER: &str = "other";
-/// The label value for a client that got no response because its handshake took too long.
-pub(crate) const TIMEOUT: &str = "timeout";
+/// The label value for a client that got no response because its TLS handshake failed.
+pub(crate) const TLS_FAILED: &str = "tls_failed";
 /// The label value for a client that got no response because no slot was left to send a 503.
 pub(crate) const DROPPED: &str = "dropped";
 
@@ -54,7 +54,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Metrics {
         let mut reasons = Refusal::WORDS.to_vec();
-        reasons.extend([TIMEOUT, DROPPED, OTHER]);
+        reasons.extend([TLS_FAILED, DROPPED, OTHER]);
         Metrics {
             refusals: LabelledCounters::new(&reasons),
             closes: LabelledCounters::new(&CLOSE_CODES),
@@ -75,8 +75,9 @@ impl Metrics {
     /// The number of refused requests. A connection without a request is not counted, because
     /// browsers open connections that they may never use.
     pub(crate) fn refused(&self) -> u64 {
-        let answered = |reason: &str| reason != TIMEOUT && reason != DROPPED;
-        let refusals = self.refusals.all().filter(|(reason, _)| answered(reason));
+        let silent = [Refusal::Timeout.row().word, TLS_FAILED, DROPPED];
+        let refusals = self.refusals.all();
+        let refusals = refusals.filter(|(reason, _)| !silent.contains(reason));
         refusals.map(|(_, number)| number).sum()
     }
 
@@ -143,10 +144,10 @@ mod tests {
     #[test]
     fn a_client_without_a_response_is_counted_but_not_as_refused() {
         let metrics = Metrics::new();
-        for reason in ["origin", TIMEOUT, "host", DROPPED] {
+        for reason in ["origin", "timeout", TLS_FAILED, "host", DROPPED] {
             metrics.refusals.add(reason);
         }
         let counted = metrics.refusals.all().filter(|(_, n)| *n > 0);
-        assert_eq!((counted.count(), metrics.refused()), (4, 2));
+        assert_eq!((counted.count(), metrics.refused()), (5, 2));
     }
 }

@@ -17,6 +17,8 @@ use crate::text::shown::printable;
 pub struct CloseReason {
     code: u16,
     reason: String,
+    /// Whether a Close frame had a code that no Close frame may have.
+    forbidden: bool,
 }
 
 impl fmt::Display for CloseReason {
@@ -92,13 +94,39 @@ impl CloseReason {
             end -= 1;
         }
         reason.truncate(end);
-        CloseReason { code, reason }
+        CloseReason {
+            code,
+            reason,
+            forbidden: false,
+        }
     }
 
     /// The content of a received Close frame, unchanged.
     pub(crate) fn received(code: u16, reason: &str) -> CloseReason {
-        let reason = reason.to_owned();
-        CloseReason { code, reason }
+        CloseReason {
+            code,
+            reason: reason.to_owned(),
+            forbidden: !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999),
+        }
+    }
+
+    /// A received Close frame without a code: it counts as 1005 (RFC 6455 section 7.1.5).
+    pub(crate) fn without_code() -> CloseReason {
+        CloseReason {
+            forbidden: false,
+            ..CloseReason::received(1005, "")
+        }
+    }
+
+    /// Whether the code is one that no Close frame may have (RFC 6455 section 7.4).
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.forbidden
+    }
+
+    /// The code of our answer to this Close frame, if it is another code. The codec answers a
+    /// forbidden code with 1002, and also 1014, which is newer than RFC 6455.
+    pub(crate) fn other_answer(&self) -> Option<u16> {
+        (self.forbidden || self.code == 1014).then_some(CloseReason::PROTOCOL)
     }
 
     /// The close code.

@@ -35,6 +35,7 @@ use crate::{
         listener::{accept_failed, listen, may_complain, resolve},
     },
     settings::config::Config,
+    tls::renewal::CurrentIdentity,
 };
 
 /// A server that listens. It serves clients once [`run`](Server::run) is called.
@@ -80,11 +81,15 @@ impl Server {
             new_token = Some(text);
         }
         config.max_connections = descriptors::make_room(config.max_connections);
-        let listener = listen(addr)?;
+        let listener = listen(addr, config.max_connections)?;
         let local_addr = listener.local_addr()?;
         let router = router(&config, local_addr);
         Ok(Server {
-            client_tasks: ClientTasks { router, config },
+            client_tasks: ClientTasks {
+                router,
+                identity: config.tls.clone().map(CurrentIdentity::new),
+                config,
+            },
             listener,
             local_addr,
             new_token,
@@ -168,7 +173,11 @@ impl Server {
         F: Future<Output = Result<()>> + Send + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let ClientTasks { router, config } = &self.client_tasks;
+        let ClientTasks {
+            router,
+            config,
+            identity,
+        } = &self.client_tasks;
         if config.announce {
             let token = self.new_token.as_deref();
             announce(config, self.local_addr, router.page, token).await;
@@ -176,6 +185,10 @@ impl Server {
         // Use a new task, because the thread of `main` wakes more slowly than the other threads.
         // Put the task into a `JoinSet`, so that the task ends when this future is dropped.
         let mut running = JoinSet::new();
+        if let Some(identity) = identity.clone() {
+            // This task never ends by itself.
+            running.spawn(identity.renew());
+        }
         running.spawn(self.accept_until(shutdown, Arc::new(handler)));
         match running.join_next().await {
             Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -191,7 +204,7 @@ impl Server {
     {
         let (stop, stopping) = watch::channel(false);
         let client_tasks = Arc::new(self.client_tasks);
-        let ClientTasks { router, config } = &*client_tasks;
+        let ClientTasks { router, config, .. } = &*client_tasks;
         let slots = Slots::new(config.max_connections, config.max_connections_per_ip);
         let mut tasks = JoinSet::new();
         let mut last_complaint = None;

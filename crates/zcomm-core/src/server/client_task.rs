@@ -4,27 +4,30 @@
 //! client that is gone or too slow. A failure in this task ends only this client. If a handler
 //! fails or panics, its connection is closed with 1011, and the server continues.
 
-use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::{
     net::TcpStream,
     sync::watch,
-    time::{Instant, timeout},
+    time::{Instant, timeout_at},
 };
 
 use crate::{
-    access::{handshake::Caller, slots::Slot},
+    access::{handshake::Caller, refusal::Refusal, slots::Slot},
     connection::{handle::Connection, socket::Socket},
     error::{Error, Result},
     http::{
         front::Upgraded,
         router::{Accepted, Guest, Router},
     },
-    metrics::counters::TIMEOUT,
+    metrics::counters::TLS_FAILED,
     protocol::close_reason::CloseReason,
     settings::config::Config,
-    tls::identity::why_not,
+    tls::{
+        identity::{Identity, why_not},
+        renewal::CurrentIdentity,
+    },
     wire::{codec::Wire, counted_tcp::CountedTcp, transport::Transport},
     xray::Direction,
 };
@@ -33,6 +36,8 @@ use crate::{
 pub(crate) struct ClientTasks {
     pub(crate) router: Router,
     pub(crate) config: Config,
+    /// The certificate for new connections. `None` without TLS.
+    pub(crate) identity: Option<CurrentIdentity>,
 }
 
 /// A connection after its 101. The sockets are boxed, so that this value needs little memory in
@@ -64,14 +69,7 @@ impl ClientTasks {
             self.enter(upgraded, peer)
         });
         let entered = tokio::select! {
-            done = timeout(self.config.handshake_timeout, handshake) => match done {
-                Ok(entered) => entered,
-                Err(_) => {
-                    self.router.metrics.refusals.add(TIMEOUT);
-                    tracing::info!(%peer, reason = "handshake_timeout", "handshake.rejected");
-                    None
-                }
-            },
+            entered = handshake => entered,
             _ = stopping.wait_for(|stop| *stop) => None,
         };
         drop(stopping);
@@ -100,29 +98,56 @@ impl ClientTasks {
                 return None;
             }
         };
-        let tcp = CountedTcp::new(stream);
-        let transport = match &self.config.tls {
-            None => Transport::Plain(tcp),
-            Some(identity) => match identity.accept(tcp).await {
-                Ok(stream) => Transport::Tls(Box::new(stream.into())),
-                Err(error) => {
-                    match why_not(&error, local) {
-                        Some(reason) => tracing::info!(%peer, reason, "handshake.rejected"),
-                        None => tracing::debug!(%peer, %error, "the client left"),
-                    }
-                    return None;
-                }
-            },
-        };
-        let xray = self.config.xray.as_ref();
-        let transport = transport.watched(xray, peer, Direction::ClientToServer);
-        let accepted = Accepted {
+        let mut accepted = Accepted {
             peer,
             local,
             slot,
             since,
+            deadline: since + self.config.handshake_timeout,
+            plain_on_tls: false,
         };
+        let transport = match &self.identity {
+            None => Transport::Plain(CountedTcp::new(stream)),
+            Some(identity) => self.secure(&identity.get(), stream, &accepted).await?,
+        };
+        accepted.plain_on_tls = self.identity.is_some() && matches!(transport, Transport::Plain(_));
+        let xray = self.config.xray.as_ref();
+        let transport = transport.watched(xray, peer, Direction::ClientToServer);
         self.router.serve(transport, &accepted).await
+    }
+
+    /// Does the TLS handshake. A client that sends plain HTTP keeps its plain connection: the
+    /// router answers its request with the right address.
+    async fn secure(
+        &self,
+        identity: &Identity,
+        stream: TcpStream,
+        accepted: &Accepted<'_>,
+    ) -> Option<Transport> {
+        let handshake = async {
+            let mut first = [0];
+            // A request begins with the letters of its method, a TLS record never does.
+            if stream.peek(&mut first).await? == 1 && first[0].is_ascii_alphabetic() {
+                return Ok(Transport::Plain(CountedTcp::new(stream)));
+            }
+            let stream = identity.accept(CountedTcp::new(stream)).await?;
+            Ok(Transport::Tls(Box::new(stream.into())))
+        };
+        let Ok(handshake) = timeout_at(accepted.deadline, handshake).await else {
+            self.router.note_unread(Refusal::Timeout, None, accepted);
+            return None;
+        };
+        let why = |error: &io::Error| {
+            let peer = accepted.peer;
+            match why_not(error, accepted.local) {
+                Some(reason) => {
+                    self.router.metrics.refusals.add(TLS_FAILED);
+                    tracing::info!(%peer, reason, "handshake.rejected");
+                }
+                None => tracing::debug!(%peer, %error, "the client left"),
+            }
+        };
+        handshake.inspect_err(why).ok()
     }
 
     /// Turns an upgraded connection into a socket. This function is not `async`, because an

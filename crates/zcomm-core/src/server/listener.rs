@@ -6,7 +6,7 @@
 //! nothing. If the system has no file descriptor left, the error repeats at once. So the server
 //! pauses, and logs at most one line a second.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpSocket, lookup_host},
@@ -25,18 +25,27 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The size of the kernel's send buffer for one client (bytes). Linux doubles this value.
 const SEND_BUFFER: u32 = 256 * 1024;
-/// The maximum number of connections that wait to be accepted.
-const BACKLOG: u32 = 1024;
+/// The smallest and the largest queue of connections that wait to be accepted.
+const BACKLOG: RangeInclusive<usize> = 1024..=65_535;
 
 /// Listens at an address.
-pub(crate) fn listen(addr: SocketAddr) -> Result<TcpListener> {
-    open(addr).map_err(|source| match source.kind() {
+///
+/// After a restart, all clients come back in the same second. Until the server has accepted a
+/// connection, the kernel keeps it in a queue. If the queue is full, the kernel drops the
+/// packet of the next client, which tries again after one second, then after three. So the
+/// queue has space for as many clients as may be connected.
+pub(crate) fn listen(addr: SocketAddr, max_connections: usize) -> Result<TcpListener> {
+    let backlog = max_connections.clamp(*BACKLOG.start(), *BACKLOG.end());
+    if let Some(warning) = system_limit().and_then(|limit| too_short(limit, backlog)) {
+        tracing::warn!("{warning}");
+    }
+    open(addr, backlog as u32).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => Error::AddressInUse(addr),
         _ => Error::Listen { addr, source },
     })
 }
 
-fn open(addr: SocketAddr) -> io::Result<TcpListener> {
+fn open(addr: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let socket = match addr {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -50,7 +59,25 @@ fn open(addr: SocketAddr) -> io::Result<TcpListener> {
     // this data.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(addr)?;
-    socket.listen(BACKLOG)
+    socket.listen(backlog)
+}
+
+/// The longest queue that the system allows. A longer one is cut without an error. `None` if
+/// the system does not say.
+fn system_limit() -> Option<usize> {
+    let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?;
+    limit.trim().parse().ok()
+}
+
+/// A warning if the system cuts the queue.
+fn too_short(limit: usize, backlog: usize) -> Option<String> {
+    (limit < backlog).then(|| {
+        format!(
+            "only {limit} new connections can wait to be accepted, and {backlog} clients may come back \
+             at once after a restart: the others need some seconds more; raise the limit of the \
+             system: sysctl -w net.core.somaxconn={backlog}"
+        )
+    })
 }
 
 /// Resolves the address in the settings.
@@ -92,4 +119,20 @@ pub(crate) fn may_complain(last: &mut Option<Instant>) -> bool {
         *last = Some(now);
     }
     may
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_the_system_cuts_is_named_with_the_command() {
+        assert_eq!(too_short(4096, 1024), None);
+        assert_eq!(too_short(4096, 4096), None);
+        let warning = too_short(128, 1024).unwrap();
+        assert!(
+            warning.contains("sysctl -w net.core.somaxconn=1024"),
+            "{warning}"
+        );
+    }
 }

@@ -108,7 +108,7 @@ pub const SETTINGS: [KnownSetting; 21] = [
         name: "WEBSOCKET_SSL_CERT",
         default: None,
         forms: "the path of a file, not its contents",
-        meaning: "The file of the certificate (PEM). `zcomm certs` makes one.",
+        meaning: "The file of the certificate (PEM). `zcomm certs` makes one. A running server takes a renewed file within a minute, without a restart.",
     },
     KnownSetting {
         name: "WEBSOCKET_SSL_KEY",

@@ -10,10 +10,10 @@
 //!
 //! This file does not check signatures: the TLS library checks them (see `trust`).
 
-use std::{fmt, net::IpAddr, path::Path};
+use std::{fmt, net::IpAddr, path::Path, time::Duration};
 
 use data_encoding::HEXUPPER;
-use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::pki_types::{CertificateDer, UnixTime, pem::PemObject};
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, macros::format_description};
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate, X509Name};
@@ -178,8 +178,8 @@ impl Certificate {
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<_> = self.out_of_date().into_iter().collect();
         if self.authority {
-            let not_one =
-                "it is a certificate authority: it may sign a server's certificate, not be one";
+            let not_one = "it is a certificate authority: it may sign a server's certificate, but \
+                           a server cannot use it";
             problems.push(not_one.into());
         }
         if self.names.is_empty() {
@@ -196,6 +196,20 @@ impl Certificate {
     #[must_use]
     pub fn out_of_date(&self) -> Option<String> {
         self.out_of_date_at(OffsetDateTime::now_utc())
+    }
+
+    /// The first and the last second of the certificate.
+    pub(crate) fn dates(&self) -> (UnixTime, UnixTime) {
+        let time = |date: OffsetDateTime| {
+            let seconds = u64::try_from(date.unix_timestamp()).unwrap_or(0);
+            UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+        };
+        (time(self.not_before), time(self.not_after))
+    }
+
+    /// Whether the key usages of the certificate exclude TLS servers.
+    pub(crate) fn is_not_for_servers(&self) -> bool {
+        self.not_for_servers
     }
 
     fn out_of_date_at(&self, now: OffsetDateTime) -> Option<String> {

@@ -12,6 +12,12 @@ pub enum Distrust {
         /// The authority that signed the certificate.
         issuer: String,
     },
+    /// The issuer is trusted as the certificate of its own server, not as an authority.
+    #[error("it is signed by \"{issuer}\", whose certificate is trusted for its own server only")]
+    IssuerIsServer {
+        /// The owner of the certificate that signed this one.
+        issuer: String,
+    },
     /// The last day of the certificate is in the past.
     #[error("it expired on {not_after}")]
     Expired {
@@ -33,7 +39,9 @@ pub enum Distrust {
         valid: Vec<String>,
     },
     /// The certificate is for an authority, not for a server.
-    #[error("it is a certificate authority: it may sign a server's certificate, not be one")]
+    #[error(
+        "it is a certificate authority: it may sign a server's certificate, but a server cannot use it"
+    )]
     CaAsServer,
     /// The name constraints of the authority do not allow a name in the certificate.
     #[error("its authority \"{issuer}\" may not sign for all of its names (name constraints)")]
@@ -54,6 +62,10 @@ impl Distrust {
                 "if that authority is your own, name its file: --ca certs/ca.pem. No option skips \
                  this check: without it, any machine on the way could pose as the server"
             }
+            Distrust::IssuerIsServer { .. } => {
+                "the file of --ca lists names, so it is the certificate of one server. Name the file \
+                 of an authority: it lists no names (cargo run --bin zcomm -- certs makes one)"
+            }
             Distrust::Expired { .. } => {
                 "the server needs a new certificate (cargo run --bin zcomm -- certs), or the clock of \
                  this computer is wrong"
@@ -63,7 +75,11 @@ impl Distrust {
                 "use one of its names in the address, or make one for this name (cargo run --bin zcomm -- \
                  certs --host NAME)"
             }
-            Distrust::CaAsServer | Distrust::OutsideConstraints { .. } => {
+            Distrust::CaAsServer => {
+                "the server needs another certificate (cargo run --bin zcomm -- certs makes one). If \
+                 this one is your own and lists names, --ca FILE trusts exactly this certificate"
+            }
+            Distrust::OutsideConstraints { .. } => {
                 "the server needs another certificate; cargo run --bin zcomm -- certs makes an authority \
                  and a server's certificate"
             }

@@ -29,6 +29,9 @@ pub(crate) fn host(text: &str) -> Result<String, &'static str> {
                     to 255, without leading zeros, e.g. 192.168.1.20",
         );
     }
+    // A certificate contains the punycode form, `xn--bcher-kva.example` for `bücher.example`.
+    let ascii = url::Host::parse(text).map_err(|_| EXPECTED)?.to_string();
+    let text = if text.is_ascii() { text } else { &ascii };
     let name = DnsName::try_from(text).map_err(|_| EXPECTED)?;
     Ok(name.as_ref().to_ascii_lowercase())
 }
@@ -64,6 +67,8 @@ mod tests {
             ("laptop_3", "laptop_3"),
             ("1and1.example", "1and1.example"),
             ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("Ä.local", "xn--4ca.local"),
             ("192.168.1.20", "192.168.1.20"),
             ("[FD00::1]", "fd00::1"),
             ("fd00:0::1", "fd00::1"),
@@ -84,7 +89,9 @@ mod tests {
             "*.local",
             "a b",
             "a:80",
-            "ä.local",
+            "ä b.local",
+            "ä..local",
+            "１２７.1",
             "[192.168.1.20]",
             "[board.local]",
             "[::1",

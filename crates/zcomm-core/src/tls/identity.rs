@@ -11,7 +11,8 @@
 //! library that does the cryptography for rustls. If a program contains two providers and
 //! chooses none, rustls panics at the first connection.
 //!
-//! In production, renew the certificate without a restart, or let a proxy do TLS.
+//! A renewed certificate is taken without a restart (see `renewal`). In production, a proxy often
+//! does TLS.
 
 use std::{
     fmt,
@@ -32,6 +33,7 @@ use crate::tls::{
     certificate::Certificate,
     development_ca::PemPair,
     error::{CertificateError, Result},
+    files::Files,
     formats::not_a_key,
     pem::{MAKE_CERTIFICATES, PemError, read_pem},
 };
@@ -45,22 +47,27 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 #[derive(Clone)]
 pub struct Identity {
     config: Arc<ServerConfig>,
-    certificate: Certificate,
+    certificate: Arc<Certificate>,
+    /// Set if the certificate comes from files.
+    pub(crate) files: Option<Arc<Files>>,
 }
 
 impl Identity {
     /// Reads a certificate chain (the server's own certificate first) and its private key. Both
-    /// files are PEM.
+    /// files are PEM. A server takes their new contents while it runs.
     ///
     /// # Errors
     /// [`CertificateError::Pem`] if a file is missing, empty or not PEM, or if the key belongs
     /// to another certificate. The error names the file and the reason.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Identity> {
+        // First the digest: a change after this line is noticed as a change.
+        let files = Some(Arc::new(Files::read(certificate, key)));
         let chain = Certificate::read_all(certificate)?;
         let pem = read_pem(key)?;
         let identity = Identity::new(chain, &pem);
-        Ok(identity
-            .map_err(|reason| not_a_key(key, &pem).unwrap_or_else(|| PemError::new(key, reason)))?)
+        let identity = identity
+            .map_err(|reason| not_a_key(key, &pem).unwrap_or_else(|| PemError::new(key, reason)))?;
+        Ok(Identity { files, ..identity })
     }
 
     /// Warnings about files that the server can use: clients will refuse the certificate, the
@@ -120,7 +127,8 @@ impl Identity {
             })?;
         Ok(Identity {
             config: Arc::new(http1_only(config)),
-            certificate,
+            certificate: Arc::new(certificate),
+            files: None,
         })
     }
 
@@ -176,7 +184,7 @@ pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<S
     let tls = error.get_ref().and_then(|error| error.downcast_ref());
     Some(match tls {
         Some(TlsError::InvalidMessage(InvalidMessage::InvalidContentType)) => format!(
-            "plain HTTP on the TLS port, or no TLS at all: use wss://{address}/ and https://{address}/"
+            "this is not TLS, and this port speaks TLS: use wss://{address}/ and https://{address}/"
         ),
         Some(TlsError::AlertReceived(alert)) => match alert {
             AlertDescription::UnknownCA => {

@@ -14,6 +14,11 @@ pub(crate) mod distrust;
 pub(crate) mod error;
 
 pub(crate) mod development_ca;
+pub(crate) mod files;
 pub(crate) mod identity;
+
+pub(crate) mod renewal;
+
+pub(crate) mod witness;
 
 pub(crate) mod trust;

@@ -26,9 +26,8 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::{
-    self, Error as WireError, HandshakeError, WebSocket,
+    self, Error as WireError, WebSocket,
     error::{CapacityError, ProtocolError},
-    handshake::client::{ClientHandshake, Request, Response},
     protocol::{CloseFrame, Role, WebSocketConfig},
 };
 
@@ -60,7 +59,7 @@ const LINGER_BYTES: u64 = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum End {
     /// The other side closed, with this code and reason.
-    #[error("the other side closed with {0}")]
+    #[error("the other side closed with {0}{note}", note = forbidden(.0))]
     ByPeer(CloseReason),
     /// This side closed, with this code and reason.
     #[error("this side closed with {0}")]
@@ -80,9 +79,11 @@ impl End {
         }
     }
 
-    /// The close code; 1006 means "no Close frame" (RFC 6455 section 7.1.5).
+    /// The close code for the metrics; 1006 means "no Close frame" (RFC 6455 section 7.1.5). A
+    /// forbidden code counts as 1002, which is our answer to it.
     pub(crate) fn code(&self) -> u16 {
         match self {
+            End::ByPeer(why) if why.is_forbidden() => CloseReason::PROTOCOL,
             End::ByPeer(why) | End::ByUs(why) => why.code(),
             End::Broken(_) => 1006,
         }
@@ -102,6 +103,13 @@ impl End {
     /// The end of a client that broke a rule of this server: close code 1008.
     pub(crate) fn policy(reason: &str) -> End {
         End::ByUs(CloseReason::new(CloseReason::POLICY, reason))
+    }
+}
+
+fn forbidden(why: &CloseReason) -> &'static str {
+    match why.is_forbidden() {
+        true => ", a code that no Close frame may have",
+        false => "",
     }
 }
 
@@ -137,31 +145,14 @@ impl Wire {
         }
     }
 
-    /// Does the opening handshake as a client. `max_message` limits a received message (bytes).
-    /// The caller must set a time limit.
-    pub(crate) async fn connect(
-        stream: Transport,
-        request: Request,
-        max_message: usize,
-    ) -> tungstenite::Result<(Wire, Response)> {
-        let meter = Meter::new(stream, &[], None);
-        let begun = ClientHandshake::start(meter, request, Some(limits(max_message)));
-        let mut handshake = Some(begun?);
-        poll_fn(|context| {
-            let Some(mut middle) = handshake.take() else {
-                return Poll::Pending;
-            };
-            middle.get_mut().get_mut().set_waker(context.waker());
-            match middle.handshake() {
-                Ok((codec, response)) => Poll::Ready(Ok((Wire { codec }, response))),
-                Err(HandshakeError::Failure(error)) => Poll::Ready(Err(error)),
-                Err(HandshakeError::Interrupted(middle)) => {
-                    handshake = Some(middle);
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+    /// Makes the client's side of a WebSocket, after the 101 response. `early` contains the
+    /// bytes that the server sent directly after its response. `max_message` is in bytes.
+    pub(crate) fn client(stream: Transport, early: Vec<u8>, max_message: usize) -> Wire {
+        let limits = limits(max_message);
+        let meter = Meter::new(stream, &early, None);
+        Wire {
+            codec: WebSocket::from_partially_read(meter, early, Role::Client, Some(limits)),
+        }
     }
 
     /// Sets the waker to call when the network is ready. Returns whether the waker has changed.
@@ -191,7 +182,10 @@ impl Wire {
                 }
                 Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Received::Ping(payload))),
                 Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
-                Ok(tungstenite::Message::Close(frame)) => Err(End::ByPeer(frame.into())),
+                // The codec has replaced a code that it does not know.
+                Ok(tungstenite::Message::Close(_)) => {
+                    Err(End::ByPeer(self.meter().frames.close_reason()))
+                }
                 // The codec never returns a raw frame from a read.
                 Ok(tungstenite::Message::Frame(_)) => continue,
                 Err(error) if would_block(&error) => match self.meter().overdrawn {
@@ -326,15 +320,5 @@ impl From<WireError> for End {
             _ => (CloseReason::SERVER_ERROR, error.to_string()),
         };
         End::ByUs(CloseReason::new(code, reason))
-    }
-}
-
-impl From<Option<CloseFrame>> for CloseReason {
-    fn from(frame: Option<CloseFrame>) -> CloseReason {
-        match frame {
-            Some(frame) => CloseReason::received(frame.code.into(), &frame.reason),
-            // RFC 6455 section 7.1.5: a Close frame without a code counts as 1005.
-            None => CloseReason::received(1005, ""),
-        }
     }
 }

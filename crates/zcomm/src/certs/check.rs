@@ -71,8 +71,10 @@ pub(crate) fn judge(before: &[Certificate], certificate: &Certificate) -> Verdic
         }
     } else if before.is_empty() || first_is_authority && certificate.is_authority() {
         verdict.refusals.extend(certificate.out_of_date());
-        let authority = "this is an authority: trust it, do not serve it";
-        verdict.remark = Some(authority.into());
+        verdict.remark = Some(match certificate.caveat() {
+            Some(caveat) => format!("named with --ca, {caveat}"),
+            None => "this is an authority: trust it, do not serve it".into(),
+        });
     } else if before
         .iter()
         .any(|one| one.issuer() == certificate.subject())

@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8771")]
     pub(super) listen: SocketAddr,
 
-    /// Also trust the certificate authority in this file
+    /// Also trust the certificates in this file: an authority, or one server's own
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
 

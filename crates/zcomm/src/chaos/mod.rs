@@ -39,6 +39,7 @@ mod carry;
 use std::{process::ExitCode, sync::Arc};
 
 use tokio::time::Instant;
+use zcomm_core::StopSignals;
 
 pub(crate) use self::arguments::Arguments;
 use self::{
@@ -47,12 +48,7 @@ use self::{
 };
 use crate::{
     proxy::{Proxy, announce},
-    shared::{
-        failure::Failure,
-        handshake::plain_options,
-        run::{Signals, until},
-        text::visible,
-    },
+    shared::{failure::Failure, handshake::plain_options, run::until, text::visible},
 };
 
 impl From<InputError> for Failure {
@@ -75,7 +71,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let board = Arc::new(Board::new(faults, arguments.scope, seed, arguments.xray));
     // Watch for signals before `Keys` changes the terminal. Otherwise a signal could end the
     // program without restoring the terminal.
-    let signals = Signals::new()?;
+    let signals = StopSignals::new()?;
     let mut keys = Keys::listen();
     if keys.terminal.is_some() {
         board.status("keys: l latency, b blackhole, r reset, 0 all off, ? all keys, q quit".into());
@@ -100,7 +96,7 @@ async fn control(
     board: &Board,
     keys: &mut Keys,
     mut script: Script,
-    mut signals: Signals,
+    mut signals: StopSignals,
 ) -> ExitCode {
     let mut begun = None;
     loop {

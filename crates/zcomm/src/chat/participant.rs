@@ -7,7 +7,7 @@ use zcomm_chat::{
     ChatClient, ChatEvent,
     envelope::{Action, ClientMessage, LOBBY, ServerMessage},
 };
-use zcomm_core::{Error, Event, Message, Result};
+use zcomm_core::{Error, Event, Message, Result, StopSignals};
 
 use super::{
     commands::{COMMANDS, Command, To},
@@ -16,7 +16,7 @@ use super::{
     screen::{Input, Screen},
 };
 use crate::shared::{
-    run::{INTERRUPTED, Signals, until},
+    run::{INTERRUPTED, until},
     text::{BAD, FAINT, counted, visible},
 };
 
@@ -77,7 +77,7 @@ impl Participant {
     }
 
     async fn take_part(&mut self) -> Result<ExitCode> {
-        let mut signals = Signals::new()?;
+        let mut signals = StopSignals::new()?;
         // The time at which to stop waiting for confirmations. It is set at the end of the input.
         let mut give_up_at = None;
         loop {

@@ -31,6 +31,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         xray: arguments.xray.map(Xray::stderr),
         ..arguments.handshake.options(&arguments.url)?
     };
-    let socket = ClientSocket::connect_with(&options).await?;
+    let socket = ClientSocket::connect_with(&options).await;
+    let socket = socket.inspect_err(|error| arguments.show_refused(error))?;
     Ok(Talk::new(arguments, socket).run().await?)
 }

@@ -11,13 +11,26 @@ use std::io::{self, IsTerminal, Write};
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
-use zcomm_core::{End, Message, Opening, Received};
+use zcomm_core::{End, Error, Message, Opening, Received};
 
 use super::arguments::Arguments;
 use crate::shared::text::{counted, visible};
 
 /// The largest number of bytes of one payload that are shown as hex digits.
 const SHOWN: usize = 64;
+
+impl Arguments {
+    /// With `--verbose`, prints the request and the response of a handshake that the server has
+    /// refused.
+    pub(super) fn show_refused(&self, error: &Error) {
+        if let Error::Connect(error) = error
+            && let Some(exchange) = error.exchange()
+            && self.verbose
+        {
+            handshake(&exchange.request, &exchange.response);
+        }
+    }
+}
 
 /// Prints the events of one connection.
 pub(super) struct Output<'a> {
@@ -45,12 +58,7 @@ impl<'a> Output<'a> {
         if !self.arguments.verbose {
             return;
         }
-        for line in &opening.request {
-            note(&format!("> {line}"));
-        }
-        for line in &opening.response {
-            note(&format!("< {line}"));
-        }
+        handshake(&opening.request, &opening.response);
     }
 
     /// Prints a message, a ping or a pong. Fails when stdout cannot be written.
@@ -122,6 +130,16 @@ fn write(message: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(message.as_ref())?;
     out.flush()
+}
+
+/// Prints the lines of a handshake on stderr.
+fn handshake(request: &[String], response: &[String]) {
+    for line in request {
+        note(&format!("> {line}"));
+    }
+    for line in response {
+        note(&format!("< {line}"));
+    }
 }
 
 /// Prints a line on stderr. When stderr is closed, the line is dropped.

@@ -8,13 +8,10 @@ use std::{
 };
 
 use tokio::time::Instant;
-use zcomm_core::{ClientSocket, Error, Message, Received, Result};
+use zcomm_core::{ClientSocket, Error, Message, Received, Result, StopSignals};
 
 use super::{arguments::Arguments, output::Output};
-use crate::shared::{
-    lines,
-    run::{Signals, until},
-};
+use crate::shared::{lines, run::until};
 
 /// The payload of the ping that is sent after the last line.
 const LAST: &[u8] = b"last";
@@ -70,7 +67,7 @@ impl<'a> Talk<'a> {
     /// Runs until the connection has ended. If a signal arrived, returns the signal's exit code.
     async fn until_the_end(&mut self) -> Result<Option<u8>> {
         let mut lines = lines::input(|line| line);
-        let mut signals = Signals::ctrl_c()?;
+        let mut signals = StopSignals::new()?;
         let interval = self.arguments.ping;
         let mut next_ping = interval.map(|interval| Instant::now() + interval);
         let mut stopped = None;

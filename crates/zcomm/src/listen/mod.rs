@@ -26,7 +26,7 @@ use std::{
 };
 
 use tokio::{sync::oneshot, time::timeout};
-use zcomm_core::{Config, Message, Server, log_to};
+use zcomm_core::{Config, Message, Server, StopSignals, log_to};
 
 pub(crate) use self::arguments::Arguments;
 use self::{
@@ -36,7 +36,7 @@ use self::{
     process::Exec,
     setup::{Setup, cannot_listen},
 };
-use crate::shared::{failure::Failure, lines, run::Signals};
+use crate::shared::{failure::Failure, lines};
 
 /// The time limit for the last lines to reach the clients, after Ctrl-D.
 const LAST_LINES: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ const LAST_LINES: Duration = Duration::from_secs(5);
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let mut signals = Signals::new()?;
+    let mut signals = StopSignals::new()?;
     let notes = Notes;
     let _logs = log_to(io::stderr(), io::stderr().is_terminal());
     let setup = Setup::read(arguments, &notes)?;

@@ -5,19 +5,21 @@
 //! but does not stop other programs.
 
 use std::{
+    fmt,
     fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
-use zcomm_core::{Certificate, CertificateError, ConnectOptions, Trust, shown_path};
+use zcomm_core::{Certificate, ConnectOptions, Trust, shown_path};
 
 use super::failure::Failure;
 
 /// Options for the handshake.
 #[derive(Clone, Default, clap::Args)]
 pub(crate) struct Handshake {
-    /// Send this header in the handshake; repeat the option for more headers
+    /// Send this header in the handshake, instead of the one that another option sends;
+    /// repeat the option for more headers
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
 
@@ -25,7 +27,7 @@ pub(crate) struct Handshake {
     #[arg(long)]
     origin: Option<String>,
 
-    /// Offer this subprotocol; repeat the option for more, the preferred one first
+    /// Offer this subprotocol, one word; repeat the option for more, the preferred one first
     #[arg(long = "protocol", value_name = "NAME")]
     protocols: Vec<String>,
 
@@ -37,7 +39,7 @@ pub(crate) struct Handshake {
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
 
-    /// Also trust the certificate authority in this file
+    /// Also trust the certificates in this file: an authority, or one server's own
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
@@ -86,26 +88,33 @@ pub(crate) fn token_in(file: &Path) -> Result<String, Failure> {
 pub(crate) fn plain_options(url: &str, ca: Option<&Path>) -> Result<ConnectOptions, Failure> {
     let options = ConnectOptions::new(url, &trust(ca)?);
     if let Some(variable) = options.ignored_proxy()? {
-        // When stderr is closed, the note is dropped.
-        writeln!(
-            io::stderr(),
-            "note: {variable} is set, but zcomm uses no proxy and connects directly; NO_PROXY with \
-             this host hides this note"
-        )
-        .ok();
+        note(format_args!(
+            "{variable} is set, but zcomm uses no proxy and connects directly; NO_PROXY with this \
+             host hides this note"
+        ));
     }
     Ok(options)
 }
 
-/// Returns the authorities that this computer trusts, plus the authorities in this file.
+/// Returns the authorities that this computer trusts, plus the certificates in this file. Prints
+/// what a certificate lacks that is no authority.
 fn trust(ca: Option<&Path>) -> Result<Trust, Failure> {
-    let also = ca.map(Certificate::read_all).transpose();
-    let also = also.map_err(Failure::misuse)?;
-    Trust::platform(&also.unwrap_or_default()).map_err(|error| match error {
-        // Only this error is not about the file.
-        CertificateError::TrustStore(_) => error.into(),
-        error => Failure::misuse(error),
-    })
+    let also = match ca {
+        Some(file) => Certificate::read_all(file).map_err(Failure::misuse)?,
+        None => Vec::new(),
+    };
+    for caveat in also.iter().filter_map(Certificate::caveat) {
+        note(format_args!(
+            "{}: {caveat}",
+            ca.map(shown_path).unwrap_or_default()
+        ));
+    }
+    Trust::platform(&also).map_err(Failure::misuse)
+}
+
+/// Prints a note on stderr. When stderr is closed, the note is dropped.
+fn note(text: fmt::Arguments<'_>) {
+    writeln!(io::stderr(), "note: {text}").ok();
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {

@@ -26,10 +26,9 @@ use std::{
     process::ExitCode,
 };
 
-use crate::shared::{
-    handshake::Handshake,
-    run::{INTERRUPTED, block_on},
-};
+use zcomm_core::StopSignals;
+
+use crate::shared::{handshake::Handshake, run::block_on};
 use narrator::Narrator;
 use play::Play;
 use stopped::Stopped;
@@ -71,6 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {
+    let mut signals = StopSignals::new()?;
     let at_a_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let pause = arguments.pause || (at_a_terminal && !arguments.no_pause);
     let options = match &arguments.url {
@@ -78,8 +78,10 @@ async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {
         None => own_server::start().await?,
     };
     let mut play = Play::new(options, arguments.url.is_none(), Narrator::new(pause))?;
-    tokio::select! {
+    let ended = tokio::select! {
         played = play.all() => played.map(|()| ExitCode::SUCCESS),
-        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
-    }
+        code = signals.next() => Ok(ExitCode::from(code)),
+    };
+    play.leave().await;
+    ended
 }

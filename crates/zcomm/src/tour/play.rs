@@ -7,7 +7,10 @@
 use std::{future::pending, io, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::{task::unconstrained, time::Instant};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, timeout},
+};
 use zcomm_chat::envelope::{ServerMessage, Stamped};
 use zcomm_core::{ConnectError, ConnectOptions, End, Error};
 
@@ -22,6 +25,8 @@ use super::{
 
 /// The largest message that is accepted (bytes).
 const MAX_MESSAGE: usize = 64 * 1024;
+/// The longest wait for the server's Close frames after a signal.
+const LEAVING: Duration = Duration::from_secs(1);
 
 pub(super) struct Play {
     options: ConnectOptions,
@@ -82,6 +87,20 @@ impl Play {
         self.narrator
             .print("The tour is complete: every message came as expected.")?;
         Ok(())
+    }
+
+    /// Closes the connections that are still open. So a running chat_app sees a Close frame, and
+    /// not a broken connection. Takes at most [`LEAVING`].
+    pub(super) async fn leave(&mut self) {
+        let clients = [self.ada.take(), self.ben.take(), self.older.take()];
+        let all = async {
+            for mut client in clients.into_iter().flatten() {
+                // Ignore an error: then there is nothing to close.
+                client.close().await.ok();
+            }
+        };
+        // Ignore a server that does not answer: the tour has ended.
+        timeout(LEAVING, all).await.ok();
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Stopped> {
@@ -246,6 +265,7 @@ impl Play {
             Err(Stopped::Error(Error::Connect(ConnectError::Http {
                 status: 401,
                 reason,
+                ..
             }))) => format!("HTTP 401 {reason}"),
             Err(other) => return Err(other),
             Ok(mut eve) => match eve.closed().await {

@@ -69,7 +69,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8770")]
     listen: SocketAddr,
 
-    /// Also trust the certificate authority in this file
+    /// Also trust the certificates in this file: an authority, or one server's own
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 

@@ -1,0 +1,81 @@
+//! The stream from which hyper reads the head of a request.
+//!
+//! hyper answers a head that it cannot read with a status and no text. A person who sees an
+//! empty answer does not know what to change. So this stream drops every answer that hyper
+//! writes before it has read a request, and the server writes its own answer (see `front`).
+//!
+//! The stream also keeps the start of the head. It shows which protocol the client speaks, and
+//! which attempt the page has made.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::wire::transport::Transport;
+
+/// How much of a head is kept (bytes): the first line, if its address is not too long.
+const KEPT: usize = 4096 + 64;
+
+/// A connection whose request is not read yet.
+pub(crate) struct HeadStream<'a> {
+    stream: Transport,
+    start: Vec<u8>,
+    /// Whether hyper has read a request.
+    has_request: &'a AtomicBool,
+}
+
+impl<'a> HeadStream<'a> {
+    pub(crate) fn new(stream: Transport, has_request: &'a AtomicBool) -> HeadStream<'a> {
+        HeadStream {
+            stream,
+            start: Vec::new(),
+            has_request,
+        }
+    }
+
+    /// The connection, and the first bytes that the client has sent.
+    pub(crate) fn into_parts(self) -> (Transport, Vec<u8>) {
+        (self.stream, self.start)
+    }
+}
+
+impl AsyncRead for HeadStream<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let read = &buffer.filled()[before..];
+        let space = KEPT - self.start.len();
+        self.start.extend_from_slice(&read[..read.len().min(space)]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for HeadStream<'_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.has_request.load(Relaxed) {
+            true => Pin::new(&mut self.stream).poll_write(context, bytes),
+            false => Poll::Ready(Ok(bytes.len())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

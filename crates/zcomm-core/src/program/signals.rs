@@ -1,0 +1,132 @@
+//! The signals that ask a program to stop.
+//!
+//! A program stops when a user presses Ctrl-C or Ctrl-\, when a service manager sends SIGTERM,
+//! and when the terminal closes (SIGHUP). On Windows, these are Ctrl-C, Ctrl-Break, a closed
+//! console, and the end of the session.
+//!
+//! SIGHUP has two special rules. First, `nohup` starts a program with SIGHUP ignored, so that
+//! the program survives its terminal. Such a program must continue to ignore SIGHUP. Second, a
+//! terminal that closes can send SIGHUP twice: once from the shell and once from the kernel.
+//! So SIGHUP counts only as the first signal. Otherwise the second SIGHUP would mean "stop at
+//! once".
+
+use std::{
+    future::poll_fn,
+    io,
+    task::{Context, Poll},
+};
+
+/// The exit code after SIGHUP. The exit code of a signal is 128 plus its number, as in shells.
+const HANGUP: u8 = 129;
+/// The exit code after Ctrl-C.
+const INTERRUPT: u8 = 130;
+/// The exit code after Ctrl-\ (SIGQUIT).
+#[cfg(unix)]
+const QUIT: u8 = 131;
+/// The exit code after SIGTERM.
+const TERMINATE: u8 = 143;
+
+/// Asks one signal whether it has arrived.
+type Source = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send>;
+
+/// The signals that ask a program to stop.
+///
+/// Create this value once, before the work begins. From then on, these signals do not end the
+/// process. A signal that arrives between two calls of [`next`](Self::next) is kept for the
+/// second call.
+pub struct StopSignals {
+    /// Each signal, with its exit code.
+    sources: Vec<(u8, Source)>,
+}
+
+impl StopSignals {
+    /// Catches the signals. Call it inside the tokio runtime.
+    ///
+    /// # Errors
+    /// If the operating system does not let the program catch a signal.
+    pub fn new() -> io::Result<StopSignals> {
+        let sources = sources()?;
+        Ok(StopSignals { sources })
+    }
+
+    /// Waits for the next signal and returns its exit code. A cancelled call loses no signal.
+    pub async fn next(&mut self) -> u8 {
+        let code = poll_fn(|context| {
+            let mut sources = self.sources.iter_mut();
+            let arrived =
+                sources.find_map(|(code, poll)| poll(context).is_ready().then_some(*code));
+            arrived.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await;
+        // The handler of SIGHUP stays installed, so a second SIGHUP does nothing.
+        self.sources.retain(|(code, _)| *code != HANGUP);
+        code
+    }
+}
+
+fn source(poll: impl FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send + 'static) -> Source {
+    Box::new(poll)
+}
+
+#[cfg(unix)]
+fn sources() -> io::Result<Vec<(u8, Source)>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut kinds = vec![
+        (INTERRUPT, SignalKind::interrupt()),
+        (TERMINATE, SignalKind::terminate()),
+        (QUIT, SignalKind::quit()),
+    ];
+    // Ask first: catching a signal would end the ignoring of it.
+    if !hangup_is_ignored() {
+        kinds.push((HANGUP, SignalKind::hangup()));
+    }
+    let mut sources = Vec::new();
+    for (code, kind) in kinds {
+        let mut signal = signal(kind)?;
+        sources.push((code, source(move |context| signal.poll_recv(context))));
+    }
+    Ok(sources)
+}
+
+/// Whether this process ignores SIGHUP. Linux prints the set of ignored signals in a file, one
+/// bit for each signal; SIGHUP has number 1, so it is the lowest bit.
+#[cfg(target_os = "linux")]
+fn hangup_is_ignored() -> bool {
+    // Without this file (no /proc), assume the usual case: SIGHUP is not ignored.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    ignored.is_some_and(|set| set & 1 == 1)
+}
+
+/// Whether this process ignores SIGHUP. The call that tells it is unsafe in Rust, so ask a
+/// child, which inherits the answer. A shell cannot trap a signal that was ignored when the
+/// shell started. So the shell prints nothing if SIGHUP is ignored.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn hangup_is_ignored() -> bool {
+    use std::process::{Command, Stdio};
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "trap 'echo trapped' HUP; kill -HUP $$; exit 0"]);
+    let answer = shell.stdin(Stdio::null()).stderr(Stdio::null()).output();
+    answer.is_ok_and(|answer| answer.status.success() && answer.stdout.is_empty())
+}
+
+#[cfg(windows)]
+fn sources() -> io::Result<Vec<(u8, Source)>> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+    let (mut interrupt, mut pause, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+    let (mut logoff, mut shutdown) = (ctrl_logoff()?, ctrl_shutdown()?);
+    Ok(vec![
+        (
+            INTERRUPT,
+            source(move |context| interrupt.poll_recv(context)),
+        ),
+        (INTERRUPT, source(move |context| pause.poll_recv(context))),
+        (HANGUP, source(move |context| close.poll_recv(context))),
+        (TERMINATE, source(move |context| logoff.poll_recv(context))),
+        (
+            TERMINATE,
+            source(move |context| shutdown.poll_recv(context)),
+        ),
+    ])
+}
