@@ -493,7 +493,7 @@ const talkTo = (name) => {
   show(talk);
 };
 const goTo = (typed) => {
-  const place = typed.normalize().trim(); // the server changes names in the same way
+  const place = typed.normalize().trim().replace(/ +/g, " "); // the server changes names in the same way
   if (!place) return;
   if (place.startsWith("@")) return place.length > 1 && talkTo(place.slice(1).trim());
   if (place === EVERYONE) return show(conversation("*"));
@@ -521,7 +521,8 @@ element("entrance").addEventListener("submit", (event) => {
 });
 element("now").addEventListener("click", connect);
 element("disconnect").addEventListener("click", () => {
-  stop("closed", "Disconnected. Press Connect to return as the same user.");
+  stop("closed", "You have left the chat, and your name is free. Press Connect to return.");
+  me.positions.delete(INBOX); // a goodbye ends our session and its inbox
   element("connect").focus();
 });
 element("open").addEventListener("submit", (event) => {
@@ -556,7 +557,8 @@ element("composer").addEventListener("submit", (event) => {
 });
 // Enter sends, Shift+Enter makes a new line. While the user composes a word, e.g. in Japanese, Enter ends the word.
 element("message").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  // Safari ends the composition before this event, so isComposing is false. Then the key code is 229.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   element("composer").requestSubmit();
 });
@@ -574,7 +576,7 @@ const start = () => {
     element("token").value = me.token;
   }
   takeToken();
-  if (!saved) return on.state("closed", "");
+  if (!saved) return on.state("closed", isStray ? strayHint() : "");
   me.token = element("token").value;
   for (const name of me.people) conversation("@", name);
   conversation("*");

@@ -160,7 +160,7 @@ let maxSilence = Infinity; // ms that the server may be silent
 
 const connect = () => {
   reset();
-  socket?.close(1000, "Goodbye"); // the old socket may still be connecting
+  socket?.close(4000, "Another attempt"); // it may still be connecting; 1000 would end our session
   // A page cannot set a header on a WebSocket, so the token and the session are in the address. wss encrypts it.
   const url = new URL(me.server);
   url.hash = "";
@@ -184,11 +184,8 @@ const transmit = (message) => {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 };
 
-// Codes after which a new attempt would also fail, e.g. for a wrong token, or a session that is open in another tab.
-const FINAL = [1002, 1003, 1007, 1008, 1009, 4001];
-const isRefusal = ({ code, reason }) => FINAL.includes(code) && reason !== "Too slow"; // the network may get faster
-// Returns whether a refused handshake is final: only the HTTP statuses 429 and 503 mean "try again later".
-const isFinal = (status) => status !== undefined && ![429, 503].includes(status);
+// Returns whether a refused handshake is final. Only 408, 429 and 5xx mean "try again later".
+const isFinal = (status) => status < 500 && ![408, 429].includes(status); // false for undefined
 
 const ended = async (ws, opened, event) => {
   if (event.code === 1009 && inFlight) {
@@ -196,7 +193,12 @@ const ended = async (ws, opened, event) => {
     return retry(`Closed: ${explain(event)}`);
   }
   reset();
-  if (isRefusal(event)) return stop("refused", `Closed: ${explain(event)}`);
+  if (wantsToken(event)) {
+    stop("refused", `Closed: ${explain(event)}`);
+    const advice = await tokenAdvice(ws);
+    return socket === null && on.state("refused", `Closed: ${explain(event)}. ${advice}`); // unless there is a newer one
+  }
+  if (!mayRetry(event)) return stop([1000, 1005].includes(event.code) ? "closed" : "refused", `Closed: ${explain(event)}`);
   if (event.code !== 1006) return retry(`Closed: ${explain(event)}.`);
   // A connection that was open was not refused. So we plan a new attempt before we ask the server for the reason.
   if (opened) retry("The connection broke.");
@@ -323,7 +325,7 @@ const receivers = new Map(
       startAt(EVERYONE, epoch, broadcast);
       welcomed = true;
       const ws = socket;
-      setTimeout(() => ws === socket && (failures = 0), STABLE);
+      setTimeout(() => ws === socket && welcomed && (failures = 0), STABLE); // not after this connection has ended
       on.state("connected", `You are ${name}.`);
       joining.length = 0;
       me.rooms.forEach(join);

@@ -18,8 +18,19 @@ const hex = (bytes) => Array.from(new Uint8Array(bytes), two);
 const randomWord = () => hex(crypto.getRandomValues(new Uint8Array(16))).join("");
 // Hides the secrets in a text, because a projector may show it. (The pattern keeps a quote after an address.)
 const hideSecrets = (text) => text.replace(/([?&](?:token|session|attempt)=)\S*?(?='?(?:[&\s]|$))/g, "$1…");
-// The WebSocket address of the server that served this page; null for a double-clicked file.
-const ownServer = location.protocol.startsWith("http") ? `${location.origin.replace("http", "ws")}/` : null;
+// Whether a web server served this page. A server of this course serves the page of its lesson at /, and an editor's
+// web server serves the file under its name.
+const isServed = location.protocol.startsWith("http");
+const isStray = isServed && location.pathname.endsWith(".html");
+// The WebSocket address of the server of the lesson that served this page; null for a file.
+const ownServer = isServed && !isStray ? `${location.origin.replace("http", "ws")}/` : null;
+
+// For a page that an editor's web server serves: the server of the lesson does not know its origin.
+const strayHint = () => {
+  const page = element("server").value.replace("ws", "http");
+  const own = `This page came from another web server. Open ${page} to get this page from the server of the lesson.`;
+  return `${own} Or start that server with WEBSOCKET_ALLOWED_ORIGINS=${location.origin} to allow this page.`;
+};
 
 // ---- The token. The link that the server prints contains it after #. Browsers never send the part after #.
 // Returns the token, still percent-encoded. Removes it from the address bar, because a projector may show it.
@@ -28,12 +39,16 @@ const tokenOfLink = () => {
   if (token !== undefined) history.replaceState(null, "", location.href.split("#")[0]);
   return token;
 };
+// Lessons 1 to 3 show their token field only when it is needed.
+const showTokenField = () => element("access")?.removeAttribute("hidden");
 // For a page with a token field. Returns a function that writes the token of the link into the field.
 const tokenField = (damaged) => {
   const fill = () => {
     try {
       const token = tokenOfLink();
-      if (token !== undefined) element("token").value = decodeURIComponent(token);
+      if (token === undefined) return;
+      element("token").value = decodeURIComponent(token);
+      showTokenField();
     } catch {
       damaged("The token in this link is damaged: copy the whole link.");
     }
@@ -45,35 +60,23 @@ const tokenField = (damaged) => {
   return fill;
 };
 
-// ---- Close codes (RFC 6455, section 7.4.1). No server sends 1005, 1006 or 1015: the browser sets them.
-const CODES = {
-  1000: "normal closure",
-  1001: "the server is shutting down",
-  1002: "protocol error: a frame broke the rules",
-  1003: "the server does not accept this kind of data",
-  1005: "the Close frame had no code",
-  1006: "no Close frame arrived",
-  1007: "the text was not valid UTF-8",
-  1008: "refused by the server's policy",
-  1009: "the message was too big (WEBSOCKET_MAX_MESSAGE_BYTES on the server)",
-  1011: "the server had an error",
-  1012: "the server is restarting: try again soon",
-  1013: "the server is overloaded: try again later",
-  1015: "the TLS handshake failed",
-};
-const TOKEN_HELP = "To fix it: open the link that the server printed, or type WEBSOCKET_TOKEN from .zEnv into Token.";
-const HELP = {
-  "Authentication required": TOKEN_HELP,
-  "Invalid token": TOKEN_HELP,
-  "Bad name": "To fix it: choose a name of 1 to 32 visible characters without #.",
-  "Replaced by a new connection": "This session is open in another tab. Press Connect to use it here.",
-  "Rate limit exceeded": "To fix it: send fewer messages, or raise WEBSOCKET_RATE_LIMIT on the server.",
-};
+// ---- Close codes: close_codes.js has the table.
+// A Map, because in a plain object the reason "constructor" would have a value.
+const HELP = new Map([
+  ["Bad name", "To fix it: choose a name of 1 to 32 visible characters, without #, and not * or @ alone."],
+  ["Replaced by a new connection", "This session is open in another tab. Press Connect to use it here."],
+  ["Rate limit exceeded", "To fix it: send fewer messages, or raise WEBSOCKET_RATE_LIMIT on the server."],
+]);
 const explain = ({ code, reason }) => {
-  const meaning = CODES[code] ?? (code >= 3000 ? "a code of this application" : "an unknown code");
+  const other = code >= 4000 ? "a code of this application" : code >= 3000 ? "a code of a library" : "an unknown code";
+  const meaning = CLOSE_CODES.get(code)?.meaning ?? other;
   const sentence = reason ? `${code} — ${meaning} (${reason})` : `${code} — ${meaning}`;
-  return HELP[reason] ? `${sentence}. ${HELP[reason]}` : sentence;
+  return HELP.has(reason) ? `${sentence}. ${HELP.get(reason)}` : sentence;
 };
+
+// Returns whether a client connects again after this end. A code of an application (4000 to 4999) ends the conversation.
+// The network may be the cause of "Too slow", and it may get faster.
+const mayRetry = ({ code, reason }) => (code === 1008 && reason === "Too slow") || (CLOSE_CODES.get(code)?.retry ?? code < 4000);
 
 // ---- Why did a connection fail? The browser does not tell the page, but the server knows. Each attempt has a random
 // word in its address, `attempt`. The page sends this word to the server over HTTP and gets the reason.
@@ -90,10 +93,11 @@ const why = async (socket, opened) => {
   const broke = "the connection broke without a Close frame (the server was killed, or the network failed)";
   try {
     const answer = await ask(socket, `/why?attempt=${searchParams.get("attempt")}`);
-    if (!answer.ok) return { sentence: opened ? broke : "the server has not recorded a reason" };
     const { status, reason, help } = await answer.json();
-    const fix = help ? `. To fix it: ${help}` : "";
-    return { sentence: `the server refused the handshake with HTTP ${status}: ${reason}${fix}`, status };
+    if (reason === undefined) throw new Error("the answer is not from a server of this course");
+    if (!answer.ok) return { sentence: opened ? broke : "the server has not recorded a reason" };
+    const from = reason.includes("origin") ? `. This page has the origin ${self.origin}` : "";
+    return { sentence: `the server refused the handshake with HTTP ${status}: ${reason}. To fix it: ${help}${from}`, status, help };
   } catch {
     // Asks whether any server answers. Without CORS, a script cannot read more than that.
     const answers = (url) => ask({ url }, "/", { mode: "no-cors" }).then(() => true, () => false);
@@ -106,13 +110,21 @@ const why = async (socket, opened) => {
     // Lesson 3 lists the steps on its page.
     const trust = element("steps") ? "; the browser does not tell scripts which of the two" : `. ${start}. ${look}`;
     const none = secure
-      ? `no server answers at ${origin}, or this browser does not trust its certificate${trust}`
-      : `no server answers at ${origin}, or it requires TLS (wss://). ${start}`;
-    const foreign = `a server answers at ${origin}, but it is not a server of this course`;
+      ? `no server answers at ${origin} or this browser does not trust its certificate${trust}`
+      : `no server answers at ${origin} or it requires TLS (wss://). ${start}`;
+    const foreign = `a server answers at ${origin} but it is not a server of this course`;
     const found = here ? foreign : there ? `a server answers at ${other} instead: correct the address` : none;
     const sentence = opened ? `${broke}, and now ${found}` : found;
-    return { sentence, kind: found === none && secure ? "certificate" : "error" };
+    return { sentence, kind: found === none && secure ? "certificate" : "error", isForeign: here };
   }
+};
+
+// Whether the server closed because of the token. Lessons 1 to 3 then show the token field.
+const wantsToken = ({ code, reason }) => code === 1008 && ["Authentication required", "Invalid token"].includes(reason);
+// Returns what to do then. Only the server knows where the token of this run is: in its output, or in its settings.
+const tokenAdvice = async (socket) => {
+  const { help } = await why(socket, false);
+  return `To fix it: ${help ?? "type the token of the server into Token"}`;
 };
 
 // The server's Content-Security-Policy allows its page to connect only to this server. For a blocked connection,

@@ -84,15 +84,31 @@ const show = (state, sentence, kind) => {
 };
 
 // ---- The connection.
+const strangers = new Set(); // the servers that are not of this course and did not accept ?attempt=
+const originOf = (url) => (URL.canParse(url) ? new URL(url).origin : url);
 // Returns the address in the field with a new attempt id, so that the page can ask later why this attempt failed.
-const address = () => {
-  const typed = element("server").value.trim().split("#")[0];
-  return `${typed}${typed.includes("?") ? "&" : "?"}attempt=${randomWord()}`;
+const address = (token) => {
+  const url = element("server").value.trim().split("#")[0];
+  const query = [];
+  if (!strangers.has(originOf(url))) query.push(`attempt=${randomWord()}`);
+  // Lesson 4 adds the token itself, because the token is its subject: its `connect` has two parameters.
+  if (token && connect.length === 1) query.push(`token=${encodeURIComponent(token)}`);
+  const begun = url.includes("?") ? "&" : "?";
+  return query.length || token ? url + begun + query.join("&") : url;
 };
 const badAddress = (error) => {
   const sentence = `${error.name}: ${hideSecrets(error.message)}`;
   log("error", sentence);
   say(`Not connected: ${sentence}`, "error");
+};
+
+// A server that is not of this course may refuse ?attempt=. So this page tries once without it.
+const tryWithoutAttempt = ({ url }) => {
+  const origin = originOf(url);
+  if (strangers.has(origin) || originOf(element("server").value.trim()) !== origin) return;
+  strangers.add(origin);
+  log("why", "trying once more, without ?attempt= in the address");
+  element("connection").requestSubmit();
 };
 
 let onState = () => {}; // a lesson may set this function; it gets each new readyState
@@ -135,11 +151,20 @@ const watch = (socket) => {
   });
   socket.addEventListener("close", async (event) => {
     step(`Closed: ${explain(event)}`, [1000, 1001, 1005].includes(event.code) ? "life" : "error");
+    if (wantsToken(event)) {
+      showTokenField();
+      const advice = await tokenAdvice(socket);
+      log("why", advice);
+      if (current === step) say(`Closed: ${explain(event)}. ${advice}`, "error");
+    }
     if (event.code !== 1006) return;
     const stopped = { sentence: "this page stopped the handshake" };
-    const { sentence, kind = "error" } = asked && !opened ? stopped : await why(socket, opened);
+    const { sentence, kind = "error", status, isForeign } = asked && !opened ? stopped : await why(socket, opened);
     log("why", sentence);
-    if (current === step) say(`Closed: 1006 — ${sentence}`, kind); // unless there is a newer connection
+    if (status === 401) showTokenField();
+    if (current !== step) return; // there is a newer connection
+    say(`Closed: 1006 — ${sentence}`, kind);
+    if (isForeign && !opened) tryWithoutAttempt(socket);
   });
 };
 
@@ -147,7 +172,8 @@ const watch = (socket) => {
 element("connection").addEventListener("submit", (event) => {
   event.preventDefault();
   try {
-    connect(address(), element("token")?.value);
+    const token = element("token").value;
+    connect(address(token), token);
   } catch (error) {
     return badAddress(error);
   }
@@ -160,10 +186,12 @@ element("conversation").addEventListener("submit", (event) => {
   element("message").select();
 });
 
+const fillToken = tokenField((sentence) => badAddress(new URIError(sentence)));
 document.addEventListener("DOMContentLoaded", () => {
   if (ownServer) element("server").value = ownServer;
   showCode();
-  show(WebSocket.CLOSED, "Not connected: press Connect.");
+  show(WebSocket.CLOSED, `Not connected: press Connect. ${isStray ? strayHint() : ""}`);
+  fillToken();
   element("status").textContent = "no socket yet"; // only a socket has a readyState
 });
 whenBlocked((sentence) => {

@@ -186,7 +186,8 @@ const connect = (url) => {
     if (over) return socket === viewer && status("ended", "The connection has ended. Its frames stay in the list.");
     const end = framed ? "The server has stopped." : "zcomm xray has stopped.";
     const ended = event.code === 1001 || (opened && event.code === 1006);
-    const reason = async () => (event.code === 1006 ? (await why(socket, opened)).sentence : explain(event));
+    const open = wantsToken(event) ? ". To fix it: open the link that zcomm xray --page printed" : "";
+    const reason = async () => (event.code === 1006 ? (await why(socket, opened)).sentence : explain(event) + open);
     const sentence = ended ? `${end} The frames stay in the list.` : `Nothing is shown: ${await reason()}`;
     if (socket === viewer) status("ended", sentence);
   });
@@ -202,7 +203,7 @@ if (framed) {
     element("command").textContent = data.command;
     connect(data.url);
   });
-} else if (ownServer && location.pathname.endsWith("/xray.html")) {
+} else if (isStray) {
   status("no frames", "To see frames, open the page of the lesson and press Show the wire.");
 } else if (ownServer) {
   connect(`${ownServer}?token=${takeToken()}&attempt=${randomWord()}`);

@@ -39,6 +39,27 @@ async fn visits_its_own_server_and_shows_what_it_learned() {
     }
 }
 
+/// The lesson's own client needs a token, too. It has one that no other client knows, so it works
+/// with each way to set the tokens.
+#[tokio::test]
+async fn visits_its_own_server_also_when_clients_need_a_token() {
+    for (name, value) in [
+        ("WEBSOCKET_REFUSE", "close"),
+        ("WEBSOCKET_TOKEN", CANARY),
+        ("WEBSOCKET_TOKENS", "Alice:a-token-of-alice-alone"),
+    ] {
+        let lesson = demo!("3_websocket_secure").arguments(["--once"]);
+        let lesson = lesson
+            .env("WEBSOCKET_REQUIRE_AUTH", "true")
+            .env(name, value);
+        let (code, output) = lesson.fails().await;
+        assert_eq!(code, Some(0), "{output}");
+        assert!(output.contains("closed code=1000"), "{output}");
+        let is_made = name == "WEBSOCKET_REFUSE";
+        assert_eq!(output.contains("#token="), is_made, "{output}");
+    }
+}
+
 /// A client that trusts every certificate would pass a lesson that shows only what works.
 #[tokio::test]
 async fn shows_seven_servers_that_must_be_refused_and_why_each_is() {

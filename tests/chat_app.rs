@@ -43,6 +43,24 @@ async fn the_first_message_is_a_welcome() {
 
 // Rooms and presence.
 
+/// `*` and `@` stand for the server's log and for the inbox in a gap. A room with such a name
+/// would move the positions of these logs, and a client would lose messages without a word.
+#[tokio::test]
+async fn a10_no_room_is_named_like_a_log_of_the_server() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    for room in ["*", "@", " @ "] {
+        ada.says("join", json!({"room": room})).await;
+        let error = ada.refused().await;
+        assert_eq!(
+            (&error["code"], &error["field"]),
+            (&json!("bad_name"), &json!("room"))
+        );
+        assert!(error["message"].as_str().unwrap().contains("not * or @"));
+    }
+    assert_eq!(ada.joins(json!({"room": "**"})).await["room"], "**");
+}
+
 #[tokio::test]
 async fn a_client_is_in_no_room_until_it_joins_one() {
     let chat = chat_app().start().await;
@@ -483,8 +501,7 @@ async fn messages_during_a_break_wait_in_the_inbox_and_the_log() {
         .await;
     bob.hears("direct").await;
     let before = bob.welcome.clone();
-    let Guest { client, .. } = bob;
-    client.leave().await;
+    drop(bob); // no Close frame
     assert_eq!(ada.hears("user_left").await["name"], "Bob");
     ada.says("direct", json!({"to": "Bob", "text": "waits", "id": "1"}))
         .await;
@@ -516,8 +533,7 @@ async fn an_inbox_that_overflows_is_a_gap() {
     let mut ada = Guest::enter(&chat, "Ada").await;
     let bob = Guest::enter(&chat, "Bob").await;
     let session = bob.welcome["session"].as_str().unwrap().to_owned();
-    let Guest { client, .. } = bob;
-    client.leave().await;
+    drop(bob); // no Close frame
     for n in 1..=70 {
         ada.says(
             "direct",
@@ -630,6 +646,68 @@ async fn a_numbered_name_outlives_its_connection_and_can_be_written_to() {
     );
 }
 
+/// A person who leaves with a goodbye is gone: the next person can have the name, and a private
+/// message is refused instead of waiting for nobody.
+#[tokio::test]
+async fn a_goodbye_frees_the_name_and_ends_the_session() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::join(&chat, "Ada").await;
+    for code in [Some(1000), None, Some(1000)] {
+        let bot = Guest::join(&chat, "Bot").await;
+        assert_eq!(bot.welcome["name"], "Bot");
+        let session = bot.welcome["session"].clone();
+        bot.client.leave_with(code).await;
+        assert_eq!(ada.hears("user_left").await["name"], "Bot");
+        ada.says("direct", json!({"to": "Bot", "text": "?"})).await;
+        assert_eq!(ada.refused().await["code"], "no_such_user");
+        let ticket = session.as_str().unwrap();
+        let query = format!("token={CANARY}&name=Bot&session={ticket}");
+        let back = Guest::with(&chat, &query).await;
+        assert_eq!(
+            (&back.welcome["resumed"], &back.welcome["name"]),
+            (&json!(false), &json!("Bot"))
+        );
+        back.client.leave().await;
+    }
+}
+
+/// A page sends 1001 when it is loaded again, and 4000 when it gives up a silent connection. Both
+/// come back, as after a broken connection.
+#[tokio::test]
+async fn any_other_end_keeps_the_name_for_its_session() {
+    let chat = chat_app().start().await;
+    for (code, name) in [(1001, "Ada"), (4000, "Ben"), (3000, "Cy"), (1011, "Dan")] {
+        let person = Guest::enter(&chat, name).await;
+        let session = person.welcome["session"].clone();
+        person.client.leave_with(Some(code)).await;
+        let other = Guest::enter(&chat, name).await;
+        assert_ne!(other.welcome["name"], name, "{code}");
+        let session = session.as_str().unwrap();
+        let back = Guest::with(&chat, &format!("token={CANARY}&session={session}")).await;
+        assert_eq!(
+            (&back.welcome["resumed"], &back.welcome["name"]),
+            (&json!(true), &json!(name))
+        );
+    }
+}
+
+/// An older connection may say goodbye after a newer one has taken its session.
+#[tokio::test]
+async fn a_goodbye_of_an_older_connection_ends_nothing() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    let mut newer = ada.back(&chat, "").await;
+    assert_eq!(ada.client.closed().await.0, 4001);
+    ada.client.leave().await;
+    newer
+        .says(
+            "direct",
+            json!({"to": "Ada", "text": "still here", "id": "1"}),
+        )
+        .await;
+    assert_eq!(newer.hears("direct").await["text"], "still here");
+}
+
 #[tokio::test]
 async fn a10_a_name_that_breaks_the_rule_ends_with_1008() {
     let chat = chat_app().start().await;
@@ -645,6 +723,8 @@ async fn a10_a_name_that_breaks_the_rule_ends_with_1008() {
         &long,
         &marks,
         "Ada%237",
+        "*",
+        "%40",
     ] {
         let url = format!("{}?token={CANARY}&name={name}", chat.url());
         let mut client = Client::connect(url).await;

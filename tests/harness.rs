@@ -276,15 +276,23 @@ impl Client {
         }
     }
 
-    /// Closes from this side and waits until the server has agreed.
-    pub async fn leave(mut self) {
-        let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
-            code: CloseCode::Normal,
-            reason: "bye".into(),
-        };
-        soon("the Close frame to leave", self.socket.close(Some(frame)))
+    /// Closes from this side with 1000 and waits until the server has agreed.
+    pub async fn leave(self) {
+        self.leave_with(Some(1000)).await;
+    }
+
+    /// The same with another code, or without one.
+    pub async fn leave_with(mut self, code: Option<u16>) {
+        let frame = code.map(
+            |code| tokio_tungstenite::tungstenite::protocol::CloseFrame {
+                code: CloseCode::from(code),
+                reason: "bye".into(),
+            },
+        );
+        // This fails if the server has closed before.
+        soon("the Close frame to leave", self.socket.close(frame))
             .await
-            .unwrap();
+            .ok();
         while let Some(Ok(_)) = soon("the end", self.socket.next()).await {}
     }
 }

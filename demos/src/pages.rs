@@ -24,7 +24,7 @@ const fn mime(name: &str) -> &'static str {
 }
 
 const ASSETS: &[Asset] = files![
-    "style.css" "common.js" "page.js" "wire.js"
+    "style.css" "close_codes.js" "common.js" "page.js" "wire.js"
     "xray.html" "xray.css" "xray.js" "xray_detail.js"
 ];
 
@@ -66,7 +66,7 @@ pub const CHAT_PAGE: Page = Page {
     address: "ws://127.0.0.1:8765/",
     html: include_str!("../../clients/chat_app.html"),
     assets: files![
-        "style.css" "chat.css" "common.js" "wire.js" "chat_wire.js" "chat.js"
+        "style.css" "chat.css" "close_codes.js" "common.js" "wire.js" "chat_wire.js" "chat.js"
         "xray.html" "xray.css" "xray.js" "xray_detail.js"
     ],
 };
@@ -76,5 +76,5 @@ pub const XRAY_PAGE: Page = Page {
     file: "clients/xray.html",
     address: "",
     html: include_str!("../../clients/xray.html"),
-    assets: files!["style.css" "xray.css" "common.js" "xray.js" "xray_detail.js"],
+    assets: files!["style.css" "xray.css" "close_codes.js" "common.js" "xray.js" "xray_detail.js"],
 };

@@ -322,7 +322,7 @@ pub async fn a_message_whose_ack_is_lost_is_shown_once(scene: Scene) {
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     let bob = enter(&scene, &demo, "Bob").await;
-    let send_and_break = "($('message').value = 'once', $('composer').requestSubmit(), socket.close(), me.outbox.length)";
+    let send_and_break = "($('message').value = 'once', $('composer').requestSubmit(), socket.close(3001), me.outbox.length)";
     assert_eq!(ada.value(send_and_break).await, 1);
     ada.until("me.outbox.length === 0").await;
     ada.until(&format!("{MARKS}.every(mark => mark.startsWith('sent'))"))
@@ -339,7 +339,7 @@ pub async fn a_message_that_was_delivered_is_not_sent_again_by_a_new_session(sce
     let demo = start(&scene);
     let ada = enter(&scene, &demo, "Ada").await;
     let bob = enter(&scene, &demo, "Bob").await;
-    let send_and_break = "($('message').value = 'once', $('composer').requestSubmit(), me.session = null, socket.close(), me.outbox.length)";
+    let send_and_break = "($('message').value = 'once', $('composer').requestSubmit(), me.session = null, socket.close(3001), me.outbox.length)";
     assert_eq!(ada.value(send_and_break).await, 1);
     ada.until("me.outbox.length === 0").await;
     say(&ada, "next").await;
@@ -414,7 +414,7 @@ pub async fn the_page_retries_at_once_when_it_is_visible_again(scene: Scene) {
         } else {
             "window"
         };
-        ada.value("(failures = 6, Math.random = () => 1, socket.close(), 0)")
+        ada.value("(failures = 6, Math.random = () => 1, socket.close(3001), 0)")
             .await;
         ada.shows("status", "next try in 30 s").await;
         ada.value(&format!("{target}.dispatchEvent(new Event('{event}'))"))
@@ -453,6 +453,68 @@ pub async fn a_refusal_stops_the_reconnecting(scene: Scene) {
         assert_eq!(ada.value("waiting").await, Value::Null, "{way}");
         ada.until("document.activeElement.id === 'token'").await;
     }
+}
+
+/// `*` is everyone. The page never asks for a room with such a name, but a script can.
+pub async fn a_room_cannot_be_named_like_a_log(scene: Scene) {
+    let demo = start(&scene);
+    let ada = enter(&scene, &demo, "Ada").await;
+    let bob = enter(&scene, &demo, "Bob").await;
+    for room in ["*", "@"] {
+        ada.value(&format!("enterRoom('{room}')")).await;
+        ada.shows("refused", &format!("{room}: a name has")).await;
+        ada.value("say('')").await;
+    }
+    go(&bob, "@Ada").await;
+    say(&bob, "psst").await;
+    go(&ada, "@Bob").await;
+    reads(&ada, &["psst"]).await;
+}
+
+/// Safari ends the composition of a word first, and then sends Enter with the key code 229.
+pub async fn an_enter_that_ends_a_composition_sends_nothing(scene: Scene) {
+    let demo = start(&scene);
+    let ada = enter(&scene, &demo, "Ada").await;
+    ada.write("message", "にほんご").await;
+    let press = "(code, composing) => {
+        const enter = { key: 'Enter', keyCode: code, isComposing: composing, bubbles: true, cancelable: true };
+        $('message').dispatchEvent(new KeyboardEvent('keydown', enter));
+        return $('message').value;
+    }";
+    for (code, composing) in [(229, false), (229, true), (13, true)] {
+        let kept = ada.value(&format!("({press})({code}, {composing})")).await;
+        assert_eq!(kept, "にほんご", "{code} {composing}");
+    }
+    assert_eq!(ada.value(&format!("({press})(13, false)")).await, "");
+    reads(&ada, &["にほんご"]).await;
+}
+
+/// Disconnect is a goodbye: the next person may have the name. Who returns has missed nothing in
+/// the room.
+pub async fn a_goodbye_frees_the_name(scene: Scene) {
+    let demo = start(&scene);
+    let ada = enter(&scene, &demo, "Ada").await;
+    let bob = enter(&scene, &demo, "Bob").await;
+    ada.click("disconnect").await;
+    ada.shows("closed", "your name is free").await;
+    people(&bob, &["Bob (you)"]).await;
+    go(&bob, "@Ada").await;
+    say(&bob, "still there?").await;
+    bob.until(&format!(
+        "{MARKS}.join() === 'not sent: no user has this name'"
+    ))
+    .await;
+    go(&bob, "lobby").await;
+    say(&bob, "one").await;
+    reads(&bob, &["one"]).await;
+    ada.click("connect").await;
+    ada.shows("closed", "You are Ada.").await;
+    reads(&ada, &["one"]).await;
+    let lost = ada.value(&format!("{NOTES}.includes('lost')")).await;
+    assert_eq!(lost, false);
+    ada.click("disconnect").await;
+    let other = enter(&scene, &demo, "Ada").await;
+    other.shows("closed", "You are Ada.").await;
 }
 
 /// A name of invisible characters.

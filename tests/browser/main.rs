@@ -10,9 +10,11 @@
 
 mod attacks;
 mod chat;
+mod closes;
 mod harness;
 #[path = "../xray/recorded.rs"]
 mod recorded;
+mod strangers;
 mod wire;
 #[path = "../xray/wireshark.rs"]
 mod wireshark;
@@ -26,10 +28,12 @@ use std::{
 
 use attacks::*;
 use chat::*;
+use closes::*;
 use harness::{Demo, Page, Scene, Stage, TLS, Tools, Way, root, variable};
 use libtest_mimic::{Arguments, Completion, Trial};
 use reqwest::Url;
 use serde_json::json;
+use strangers::*;
 use thirtyfour::Key;
 use wire::*;
 use xray::*;
@@ -113,6 +117,7 @@ fn main() -> ExitCode {
         a_wrong_token_is_explained
         no_token_is_explained
         a_refusal_over_http_is_explained
+        each_page_takes_the_token_of_the_link
         a_page_contacts_only_its_server_and_logs_no_error
         the_page_fits_a_phone_in_light_and_dark
     }
@@ -175,12 +180,39 @@ fn main() -> ExitCode {
         the_page_retries_at_once_when_it_is_visible_again
         a_connection_that_falls_silent_is_replaced
         a_bad_name_is_refused
+        a_room_cannot_be_named_like_a_log
+        an_enter_that_ends_a_composition_sends_nothing
+        a_goodbye_frees_the_name
         a_session_that_moved_to_another_tab_is_not_taken_back
         a_reload_knows_what_was_read
         a_gap_is_always_shown
         the_chat_needs_only_a_keyboard
         the_chart_shows_messages_per_second
         the_chat_fits_a_phone_in_light_and_dark
+    );
+    tests!(
+        tools,
+        "file://",
+        Way::File,
+        the_page_comes_back_only_after_the_codes_of_the_table
+        the_page_comes_back_after_too_slow
+        the_waits_grow_although_each_connection_is_welcomed
+    );
+    // Pages away from home.
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        a_page_of_another_web_server_names_the_origin_to_allow
+        a_page_says_where_the_token_of_this_run_is
+        the_browser_stops_a_page_that_is_not_of_this_machine
+    );
+    tests!(
+        tools,
+        "file://",
+        Way::File,
+        a_server_that_is_not_of_this_course_is_asked_once
+        a_page_that_was_copied_alone_names_the_missing_files
     );
     // The attacks of part 6 of the course, against servers without a guard, and with one.
     tests!(

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -13,7 +14,7 @@ use zcomm_chat::{
 };
 use zcomm_core::{Config, ConnectOptions, Connection, Event, Message, Trust};
 
-use crate::chat::client::chat_app;
+use crate::chat::client::{Guest, chat_app};
 use crate::harness::{CANARY, Demo, certificates, echo, serve, soon};
 
 fn options(url: impl Into<String>) -> ConnectOptions {
@@ -275,6 +276,29 @@ impl Reader {
             lost + self.gaps.iter().filter(|(.., to)| to.is_none()).count() as u64,
         )
     }
+}
+
+/// All members of a room see the id of a message, and may use it for their own messages.
+#[tokio::test]
+async fn an_id_of_ours_in_anothers_message_is_not_ours() {
+    let chat = chat_app().start().await;
+    let mut ada = enter(&chat, "Ada").await;
+    let mut eve = Guest::join(&chat, "Eve").await;
+    let is_chat = |said: &_| matches!(said, ServerMessage::Chat { .. });
+    let whose = |said| match said {
+        ServerMessage::Chat {
+            text, client_id, ..
+        } => (text, client_id),
+        _ => unreachable!(),
+    };
+    let id = ada.chat(LOBBY, "from Ada").unwrap();
+    let (text, client_id) = whose(hears(&mut ada, is_chat).await);
+    assert_eq!((text.as_str(), ada.is_own(&client_id)), ("from Ada", true));
+    assert_eq!(eve.hears_text("from Ada").await["id"], id);
+    eve.says("chat", json!({"text": "from Eve", "id": id}))
+        .await;
+    let (text, client_id) = whose(hears(&mut ada, is_chat).await);
+    assert_eq!((text.as_str(), ada.is_own(&client_id)), ("from Eve", false));
 }
 
 /// The connection breaks after the server has stored a message and before the ack arrives. The

@@ -12,12 +12,12 @@ pub struct Use {
 }
 
 /// In the order of `zcomm_core::xray::CLOSE_CODES`.
-pub const USES: [Use; 16] = [
+pub const USES: [Use; 19] = [
     Use {
         code: 1000,
         sender: "Whoever is done: a server whose handler returns, a page that calls `close()`, `zcomm connect` at the end of its input, `zcomm listen --exec` when a client's process has ended well.",
         reasons: &["", "Goodbye", "The process has ended"],
-        client: "Nothing: it is over.",
+        client: "Nothing: it is over. The chat then frees the name of the client.",
     },
     Use {
         code: 1001,
@@ -73,7 +73,7 @@ pub const USES: [Use; 16] = [
         code: 1009,
         sender: "A server that got a message over `WEBSOCKET_MAX_MESSAGE_BYTES`.",
         reasons: &["Message larger than {} bytes"],
-        client: "Send it in parts, or leave it out; never the same again.",
+        client: "Send it in parts, or leave it out; never the same again. The chat drops the message and says so.",
     },
     Use {
         code: 1010,
@@ -102,7 +102,7 @@ pub const USES: [Use; 16] = [
         code: 1013,
         sender: "`zcomm listen --exec` when too many processes run. The other programs of ours refuse the handshake with 503 instead. A server of others that is overloaded.",
         reasons: &["Too many processes: try again later"],
-        client: "Come back after a longer wait.",
+        client: "Come back after a random wait.",
     },
     Use {
         code: 1014,
@@ -115,6 +115,24 @@ pub const USES: [Use; 16] = [
         sender: "Nobody: it stands for a TLS handshake that failed. Browsers show `1006` instead.",
         reasons: &[],
         client: "Open the `https://` address once, and read what the browser says of the certificate.",
+    },
+    Use {
+        code: 3000,
+        sender: "No program of ours: a server of others whose client is not logged in.",
+        reasons: &[],
+        client: "Log in, or get a new token. Not worth another try as it is.",
+    },
+    Use {
+        code: 3003,
+        sender: "No program of ours: a server of others whose client may not do that.",
+        reasons: &[],
+        client: "Not worth another try as it is.",
+    },
+    Use {
+        code: 3008,
+        sender: "No program of ours: a server of others that waited too long for its client.",
+        reasons: &[],
+        client: "Come back after a random wait.",
     },
     Use {
         code: 4001,

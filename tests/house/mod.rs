@@ -1,4 +1,5 @@
 //! Rules for the repository itself.
 
 mod imports;
+mod links;
 mod tidy;

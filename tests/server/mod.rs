@@ -1,5 +1,6 @@
 //! The server under load, and behind a proxy.
 
+mod announce;
 #[cfg(unix)]
 mod recipes;
 mod storms;

@@ -150,6 +150,20 @@ fn a_message_to_a_room_that_was_not_joined_is_not_delivered() {
     assert!(done.stdout.contains(": hello\n"), "{}", done.stdout);
 }
 
+/// `*` and `@` stand for other logs. The user is told, and plain text goes to another room.
+#[test]
+fn a10_a_room_named_like_a_log_of_the_server_is_refused() {
+    let server = chat(Config::default());
+    for room in ["*", "@"] {
+        let lines = format!("/join {room}\nhello\n");
+        let done = pipe(command(&server, "Ada", &["--room", room]), &lines);
+        assert_eq!((done.code, done.stderr.as_str()), (Some(1), ""));
+        assert!(done.stdout.contains("! a name has"), "{}", done.stdout);
+        assert!(done.stdout.contains("! not delivered"), "{}", done.stdout);
+        assert!(!done.stdout.contains("you are in"), "{}", done.stdout);
+    }
+}
+
 #[cfg(unix)]
 mod terminal {
     use super::*;

@@ -21,7 +21,8 @@ pub use crate::fault::{Code, Fault};
 
 /// The room of a message that does not name a room.
 pub const LOBBY: &str = "lobby";
-/// The `room` of a gap in the server's log, which contains the broadcasts.
+/// The `room` of a gap in the server's log, which contains the broadcasts. No room has this name:
+/// [`name`](zcomm_core::name) refuses it, and [`INBOX`] too.
 pub const SERVER_LOG: &str = "*";
 /// The `room` of a gap in the inbox, which contains the direct messages.
 pub const INBOX: &str = "@";

@@ -28,8 +28,8 @@ async fn lesson(arguments: Arguments) -> Result<()> {
     if let Some(url) = &arguments.url {
         return visit(&arguments.options(url)?).await;
     }
-    let (server, trust) = own_server(&arguments).await?;
-    let options = ConnectOptions::new(server.url(), &trust);
+    let (mut server, trust) = own_server(&arguments).await?;
+    let options = server.own_options(&trust)?;
     let tour = async {
         let visited = visit(&options).await;
         gallery::show().await?;

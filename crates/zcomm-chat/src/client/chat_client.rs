@@ -86,6 +86,14 @@ impl ChatClient {
         me.map_or(&self.wanted, |me| &me.name)
     }
 
+    /// Whether this client id is one of this client's. Another client can choose the same id for
+    /// its message, so only the client id shows whose message it is.
+    #[must_use]
+    pub fn is_own(&self, client_id: &str) -> bool {
+        let me = self.conversation.me.as_ref();
+        me.is_some_and(|me| me.client_ids.iter().any(|own| own == client_id))
+    }
+
     /// The rooms that the client is in, or will join when it is connected.
     #[must_use]
     pub fn rooms(&self) -> &[String] {

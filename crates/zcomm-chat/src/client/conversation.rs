@@ -13,8 +13,13 @@ use tokio::time::Instant;
 use zcomm_core::{CloseReason, End, Message};
 
 use crate::{
-    client::{event::ChatEvent, link::Link, outbox::Outbox, positions::Positions},
-    envelope::{ClientMessage, Code, Fault, INBOX, SERVER_LOG, Seq, ServerMessage, Stamped},
+    client::{
+        event::ChatEvent,
+        link::Link,
+        outbox::Outbox,
+        positions::{Log, Positions},
+    },
+    envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped},
 };
 
 /// The pause when a server asks the client to wait but does not say how long.
@@ -46,7 +51,7 @@ pub(crate) struct Me {
     /// The epoch of the server, which changes with each restart.
     epoch: String,
     /// The client ids that the server gave this client in this epoch, the newest first.
-    client_ids: VecDeque<String>,
+    pub(crate) client_ids: VecDeque<String>,
 }
 
 impl Conversation {
@@ -68,9 +73,9 @@ impl Conversation {
     /// The query of the next connection's address: the session and the last positions.
     pub(crate) fn query(&self) -> Vec<(&'static str, String)> {
         let Some(me) = &self.me else { return vec![] };
-        let positions = [("direct", INBOX), ("broadcast", SERVER_LOG)]
+        let positions = [("direct", Log::Inbox), ("broadcast", Log::Server)]
             .into_iter()
-            .filter_map(|(key, log)| Some((key, self.positions.position(log)?.seq.to_string())));
+            .filter_map(|(key, log)| Some((key, self.positions.position(&log)?.seq.to_string())));
         std::iter::once(("session", me.session.clone()))
             .chain(positions)
             .collect()
@@ -100,7 +105,7 @@ impl Conversation {
     pub(crate) fn leave(&mut self, room: &str) {
         self.rooms.retain(|other| other != room);
         self.link.left(room);
-        self.positions.forget(room);
+        self.positions.forget(&Log::room(room));
         self.fail_outside("you left the room");
         let room = room.to_owned();
         self.link.transmit(ClientMessage::Leave { room });
@@ -173,8 +178,8 @@ impl Conversation {
                 broadcast,
                 ..
             } => {
-                self.positions.begin(INBOX, &session.0, direct.0);
-                self.positions.begin(SERVER_LOG, epoch, broadcast.0);
+                self.positions.begin(&Log::Inbox, &session.0, direct.0);
+                self.positions.begin(&Log::Server, epoch, broadcast.0);
                 self.me = Some(Me {
                     name: name.clone(),
                     session: session.0.clone(),
@@ -188,10 +193,10 @@ impl Conversation {
             } => return self.joined(room, epoch, seq.0, now),
             ServerMessage::Gap {
                 room, epoch, to, ..
-            } => self.gap(room, epoch, to.map(|seq| seq.0)),
-            ServerMessage::Chat { room, seq, .. } => return self.advance(room, *seq),
-            ServerMessage::Direct { seq, .. } => return self.advance(INBOX, *seq),
-            ServerMessage::Broadcast { seq, .. } => return self.advance(SERVER_LOG, *seq),
+            } => self.gap(&Log::of_gap(room), epoch, to.map(|seq| seq.0)),
+            ServerMessage::Chat { room, seq, .. } => return self.advance(&Log::room(room), *seq),
+            ServerMessage::Direct { seq, .. } => return self.advance(&Log::Inbox, *seq),
+            ServerMessage::Broadcast { seq, .. } => return self.advance(&Log::Server, *seq),
             ServerMessage::Error(fault) => return self.error(fault, now),
             _ => {}
         }
@@ -237,40 +242,41 @@ impl Conversation {
         if !self.is_in(room) {
             return false; // the client has left the room
         }
-        let last = self.positions.position(room);
+        let log = Log::room(room);
+        let last = self.positions.position(&log);
         if last.is_some_and(|last| last.epoch == epoch && last.seq > end) {
-            self.positions.forget(room); // this log never had that position
+            self.positions.forget(&log); // this log never had that position
         }
         if end == 0 {
-            self.positions.begin(room, epoch, 0);
+            self.positions.begin(&log, epoch, 0);
         }
         self.link.joined(room, epoch, end, now);
         true
     }
 
     /// Moves past a gap, so that the next connection does not ask for the lost messages.
-    fn gap(&mut self, log: &str, epoch: &str, to: Option<u64>) {
+    fn gap(&mut self, log: &Log, epoch: &str, to: Option<u64>) {
         if let Some(current) = self.epoch_of(log) {
             // After a gap in an older epoch, continue at the start of the current epoch. (A gap
             // in the inbox has the server's epoch, but an inbox position belongs to the session.)
-            let is_current = log == INBOX || epoch == current;
+            let is_current = *log == Log::Inbox || epoch == current;
             let to = to.filter(|_| is_current).unwrap_or(0);
             self.positions.advance(log, &current, to);
         }
     }
 
     /// Moves to this position in a log. Returns whether the position is new.
-    fn advance(&mut self, log: &str, seq: Seq) -> bool {
+    fn advance(&mut self, log: &Log, seq: Seq) -> bool {
         let epoch = self.epoch_of(log);
         epoch.is_some_and(|epoch| self.positions.advance(log, &epoch, seq.0))
     }
 
     /// The current epoch of a log; `None` for a room that the client is not in.
-    fn epoch_of(&self, log: &str) -> Option<String> {
+    fn epoch_of(&self, log: &Log) -> Option<String> {
         match log {
-            INBOX => self.me.as_ref().map(|me| me.session.clone()),
-            SERVER_LOG => self.me.as_ref().map(|me| me.epoch.clone()),
-            room => self.link.epoch(room).map(str::to_owned),
+            Log::Inbox => self.me.as_ref().map(|me| me.session.clone()),
+            Log::Server => self.me.as_ref().map(|me| me.epoch.clone()),
+            Log::Room(room) => self.link.epoch(room).map(str::to_owned),
         }
     }
 

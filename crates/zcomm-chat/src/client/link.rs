@@ -11,7 +11,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    client::positions::Positions,
+    client::positions::{Log, Positions},
     envelope::{ClientMessage, Seq},
 };
 
@@ -89,7 +89,7 @@ impl Link {
         if self.welcomed && !self.joining.contains(&room) {
             self.joined.remove(&room);
             self.joining.push_back(room.clone());
-            let last = seen.position(&room);
+            let last = seen.position(&Log::room(&room));
             let (epoch, since) = last.map(|last| (last.epoch.clone(), Seq(last.seq))).unzip();
             self.transmit(ClientMessage::Join { room, epoch, since });
         }
@@ -144,7 +144,7 @@ impl JoinedRoom {
     /// The time at which the client can send to this room: when it has read the log up to `end`,
     /// or when `CATCH_UP` is over.
     fn ready_at(&self, room: &str, seen: &Positions) -> Instant {
-        match seen.has(room, &self.epoch, self.end) {
+        match seen.has(&Log::room(room), &self.epoch, self.end) {
             true => self.since,
             false => self.since + CATCH_UP,
         }

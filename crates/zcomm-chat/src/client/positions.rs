@@ -8,6 +8,32 @@
 
 use std::collections::HashMap;
 
+use crate::envelope::{INBOX, SERVER_LOG};
+
+/// The name of a log. A room has its own variant, so no room can have the name of another log,
+/// even if a server lets the client join a room `*`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Log {
+    Inbox,
+    Server,
+    Room(String),
+}
+
+impl Log {
+    pub(crate) fn room(name: &str) -> Log {
+        Log::Room(name.to_owned())
+    }
+
+    /// The log that a gap names in its field `room`.
+    pub(crate) fn of_gap(room: &str) -> Log {
+        match room {
+            INBOX => Log::Inbox,
+            SERVER_LOG => Log::Server,
+            room => Log::room(room),
+        }
+    }
+}
+
 /// A position in a log. All messages up to this position were received, or are known to be lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
@@ -18,34 +44,34 @@ pub(crate) struct Position {
 
 /// The position in each log.
 #[derive(Debug, Default)]
-pub(crate) struct Positions(HashMap<String, Position>);
+pub(crate) struct Positions(HashMap<Log, Position>);
 
 impl Positions {
     /// The last position in a log, in any epoch.
-    pub(crate) fn position(&self, log: &str) -> Option<&Position> {
+    pub(crate) fn position(&self, log: &Log) -> Option<&Position> {
         self.0.get(log)
     }
 
     /// Whether the client has seen this log up to `seq`.
-    pub(crate) fn has(&self, log: &str, epoch: &str, seq: u64) -> bool {
+    pub(crate) fn has(&self, log: &Log, epoch: &str, seq: u64) -> bool {
         let position = self.0.get(log);
         position.is_some_and(|last| last.epoch == epoch && last.seq >= seq)
     }
 
     /// Moves to this position if it is new, and returns whether it is new. A position in another
     /// epoch is always new.
-    pub(crate) fn advance(&mut self, log: &str, epoch: &str, seq: u64) -> bool {
+    pub(crate) fn advance(&mut self, log: &Log, epoch: &str, seq: u64) -> bool {
         let is_new = !self.has(log, epoch, seq);
         if is_new {
             let epoch = epoch.to_owned();
-            self.0.insert(log.to_owned(), Position { epoch, seq });
+            self.0.insert(log.clone(), Position { epoch, seq });
         }
         is_new
     }
 
     /// Sets the first position in a log of `end` messages. The client reads an unknown log from
     /// the end of the log. It reads a new epoch of a known log from the beginning.
-    pub(crate) fn begin(&mut self, log: &str, epoch: &str, end: u64) {
+    pub(crate) fn begin(&mut self, log: &Log, epoch: &str, end: u64) {
         let seq = match self.0.get(log) {
             None => end,
             Some(last) if last.epoch == epoch => return,
@@ -55,7 +81,7 @@ impl Positions {
     }
 
     /// Removes the position in a log, as if the client had never seen the log.
-    pub(crate) fn forget(&mut self, log: &str) {
+    pub(crate) fn forget(&mut self, log: &Log) {
         self.0.remove(log);
     }
 }
@@ -66,32 +92,48 @@ mod tests {
 
     #[test]
     fn a_position_is_new_once() {
-        let mut positions = Positions::default();
-        assert!(positions.advance("lobby", "a", 7));
-        assert!(!positions.advance("lobby", "a", 7));
-        assert!(!positions.advance("lobby", "a", 6));
-        assert!(positions.advance("lobby", "a", 8));
-        assert!(positions.advance("garden", "a", 1));
+        let (mut positions, lobby) = (Positions::default(), Log::room("lobby"));
+        assert!(positions.advance(&lobby, "a", 7));
+        assert!(!positions.advance(&lobby, "a", 7));
+        assert!(!positions.advance(&lobby, "a", 6));
+        assert!(positions.advance(&lobby, "a", 8));
+        assert!(positions.advance(&Log::room("garden"), "a", 1));
     }
 
     #[test]
     fn another_epoch_counts_from_its_beginning() {
-        let mut positions = Positions::default();
-        positions.advance("lobby", "a", 7);
-        assert!(positions.advance("lobby", "b", 1));
-        assert!(!positions.has("lobby", "a", 7));
-        assert!(positions.has("lobby", "b", 1));
-        assert!(!positions.has("lobby", "b", 2));
+        let (mut positions, lobby) = (Positions::default(), Log::room("lobby"));
+        positions.advance(&lobby, "a", 7);
+        assert!(positions.advance(&lobby, "b", 1));
+        assert!(!positions.has(&lobby, "a", 7));
+        assert!(positions.has(&lobby, "b", 1));
+        assert!(!positions.has(&lobby, "b", 2));
     }
 
     #[test]
     fn a_new_log_starts_at_its_end_and_a_new_epoch_at_its_beginning() {
         let mut positions = Positions::default();
-        positions.begin("*", "a", 40);
-        assert!(!positions.advance("*", "a", 40));
-        positions.begin("*", "a", 60);
-        assert!(positions.advance("*", "a", 41), "the same log goes on");
-        positions.begin("*", "b", 5);
-        assert!(positions.advance("*", "b", 1));
+        positions.begin(&Log::Server, "a", 40);
+        assert!(!positions.advance(&Log::Server, "a", 40));
+        positions.begin(&Log::Server, "a", 60);
+        assert!(
+            positions.advance(&Log::Server, "a", 41),
+            "the same log goes on"
+        );
+        positions.begin(&Log::Server, "b", 5);
+        assert!(positions.advance(&Log::Server, "b", 1));
+    }
+
+    #[test]
+    fn a_room_is_never_another_log() {
+        let mut positions = Positions::default();
+        for log in [Log::Server, Log::Inbox] {
+            positions.begin(&log, "a", 40);
+        }
+        for name in [SERVER_LOG, INBOX] {
+            assert!(positions.advance(&Log::room(name), "a", 1), "{name}");
+            positions.forget(&Log::room(name));
+            assert!(positions.has(&Log::of_gap(name), "a", 40), "{name}");
+        }
     }
 }

@@ -3,8 +3,9 @@
 //! A **room** has two logs. One log contains its messages, which are kept. The other log contains
 //! its events (a member enters, leaves or types), which are soon useless. A **session** is a
 //! person's name, inbox and last message ids. The server keeps the session for two minutes after
-//! the connection ends, so a person keeps the name and gets the private messages. A
-//! **connection** has a cursor on each log: the position of the next message to send.
+//! the connection breaks, so a person keeps the name and gets the private messages. The session
+//! ends at once when the client closes with 1000. A **connection** has a cursor on each log: the
+//! position of the next message to send.
 //!
 //! ```text
 //!  client ──sends──▶ room: messages ─┐
@@ -117,6 +118,12 @@ impl Chat {
             // Ignores an error: the older connection has already ended.
             connection.clients().disconnect(older, why).ok();
         }
+        let (chat, number) = (Arc::clone(&self.state), login.session.number);
+        connection.on_end(move |end| {
+            if end.is_goodbye() {
+                chat.sessions.leave(number, id);
+            }
+        });
         tracing::info!(conn = %id, name = ?login.session.name, resumed, "chat.entered");
         Ok((Some(person), self.subscribe(login, resumed, connection)))
     }

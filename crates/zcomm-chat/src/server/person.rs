@@ -8,8 +8,8 @@
 //! of its burst (see `rate_limit`) is asked to slow down. When it has used the whole burst, the
 //! server closes its connection.
 //!
-//! A dropped [`Person`] leaves its rooms at once. Its session expires two minutes later, if no
-//! client resumes it.
+//! A dropped [`Person`] leaves its rooms at once. After a goodbye (close 1000), its session has
+//! ended. After any other end, it expires two minutes later, if no client resumes it.
 
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 

@@ -9,8 +9,9 @@
 //! the number of the new session: `Ada#7`. A client cannot ask for a name with a `#`, so it
 //! cannot take the name of a later session. A name that belongs to a token needs that token.
 //!
-//! A session without a connection is kept for two minutes. There is no timer: each call first
-//! removes the expired sessions.
+//! A session whose connection broke is kept for two minutes. There is no timer: each call first
+//! removes the expired sessions. A client that says goodbye has left: its session ends at once,
+//! and its name is free.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -162,6 +163,16 @@ impl Sessions {
         }
     }
 
+    /// Ends the session of a client that has said goodbye. Does nothing if the session has a newer
+    /// connection.
+    pub(crate) fn leave(&self, number: u64, connection: ClientId) {
+        let mut table = self.lock();
+        let entry = table.sessions.get(&number);
+        if entry.is_some_and(|entry| entry.connection == Some(connection)) {
+            table.remove(number);
+        }
+    }
+
     /// Returns the session with this name. The session may have no connection.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Session>> {
         self.lock().names.get(&folded(name)).cloned()
@@ -226,9 +237,13 @@ impl Table {
             && (now - since >= EXPIRY || self.disconnected.len() > MAX_DISCONNECTED)
         {
             self.disconnected.pop_front();
-            if let Some(expired) = self.sessions.remove(&number) {
-                self.names.remove(&folded(&expired.session.name));
-            }
+            self.remove(number);
+        }
+    }
+
+    fn remove(&mut self, number: u64) {
+        if let Some(removed) = self.sessions.remove(&number) {
+            self.names.remove(&folded(&removed.session.name));
         }
     }
 }
@@ -401,6 +416,24 @@ mod tests {
         assert!(sessions.find("Ada").is_none());
         assert!(resume(&sessions, &ada.ticket, 4).is_none());
         assert_eq!(open(&sessions, "Ada", 5).session.name, "Ada");
+    }
+
+    #[test]
+    fn a_goodbye_ends_the_session_and_frees_its_name() {
+        let sessions = sessions();
+        for connection in 1..4 {
+            let ada = open(&sessions, "Ada", connection);
+            assert_eq!(ada.session.name, "Ada");
+            sessions.leave(ada.session.number, id(connection));
+            sessions.disconnect(ada.session.number, id(connection));
+            assert!(resume(&sessions, &ada.ticket, 9).is_none());
+            assert_eq!(sessions.count(), 0);
+        }
+        // An older connection that says goodbye late ends nothing.
+        let ada = open(&sessions, "Ada", 1);
+        resume(&sessions, &ada.ticket, 2).unwrap();
+        sessions.leave(ada.session.number, id(1));
+        assert_eq!(open(&sessions, "Ada", 3).session.name, "Ada#5");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::access::{
     refusal::{Refusal, RefuseBy},
     request::Request,
     slots::Slot,
-    token::Tokens,
+    token::{TokenPlace, Tokens},
 };
 
 /// What a server requires of its clients.
@@ -37,6 +37,7 @@ pub(crate) struct Gate {
     /// Host names from the settings that the server accepts, in addition to its addresses.
     pub(crate) hosts: Vec<Authority>,
     pub(crate) tokens: Tokens,
+    pub(crate) token_place: TokenPlace,
     /// Whether a client must send a token.
     pub(crate) require_auth: bool,
     pub(crate) refuse: RefuseBy,
@@ -133,7 +134,7 @@ impl Gate {
         }
         match self.check_token(request, slot) {
             Ok(_) => Ok(()),
-            Err(Refusal::TokenMissing) => Err(Refusal::NotForAll),
+            Err(Refusal::TokenMissing(_)) => Err(Refusal::NotForAll),
             Err(refusal) => Err(refusal),
         }
     }
@@ -204,11 +205,12 @@ impl Gate {
     /// [`GUESS_DELAY`](super::slots::GUESS_DELAY).
     fn check_token(&self, request: &Request<'_>, slot: &Slot) -> Result<Option<String>, Refusal> {
         let token = request.token.as_ref().map_err(|refusal| *refusal)?;
-        let token = token.as_ref().ok_or(Refusal::TokenMissing)?;
+        let place = self.token_place;
+        let token = token.as_ref().ok_or(Refusal::TokenMissing(place))?;
         self.tokens
             .whose(token)
             .ok_or_else(|| match slot.allows_a_wrong_token() {
-                true => Refusal::TokenWrong,
+                true => Refusal::TokenWrong(place),
                 false => Refusal::TooManyWrongTokens,
             })
     }

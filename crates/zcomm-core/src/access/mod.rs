@@ -3,8 +3,9 @@
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod origin;
 pub(crate) mod query;
-pub(crate) mod refusal;
 pub(crate) mod token;
+
+pub(crate) mod refusal;
 
 pub(crate) mod request;
 pub(crate) mod slots;

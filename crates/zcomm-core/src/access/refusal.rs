@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use crate::protocol::close_reason::CloseReason;
+use crate::{access::token::TokenPlace, protocol::close_reason::CloseReason};
 
 /// How the server refuses a wrong or missing token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub(crate) enum Refusal {
     /// 400: the request breaks a rule of HTTP or of RFC 6455. The text names the rule.
     Malformed(&'static str),
     /// 401, or close 1008: the server requires a token, and the client sent no token.
-    TokenMissing,
+    TokenMissing(TokenPlace),
     /// 401, or close 1008: the token is wrong.
-    TokenWrong,
+    TokenWrong(TokenPlace),
     /// 403: the page's origin is not on the list of allowed origins.
     Origin,
     /// 403: the request names a host that is not a name or an address of this server.
@@ -117,10 +117,16 @@ impl Refusal {
         match self {
             Refusal::Malformed(rule) => row(400, "malformed", rule,
                 "the opening handshake is described in RFC 6455 section 4.1"),
-            Refusal::TokenMissing => row(401, "token_missing", CloseReason::NO_TOKEN,
-                "add ?token=... to the address: the server printed a link that carries it, or it is WEBSOCKET_TOKEN in .zEnv"),
-            Refusal::TokenWrong => row(401, "token_wrong", CloseReason::WRONG_TOKEN,
-                "compare it with the link the server printed, or with WEBSOCKET_TOKEN in .zEnv"),
+            Refusal::TokenMissing(place) => row(401, "token_missing", CloseReason::NO_TOKEN, match place {
+                TokenPlace::Printed => "add ?token=... to the address, or type the token into the page: this server printed the token when it started",
+                TokenPlace::Setting => "add ?token=... to the address, or type the token into the page: it is WEBSOCKET_TOKEN in the settings of this server",
+                TokenPlace::Named => "add ?token=... to the address, or type your token into the page: it is in WEBSOCKET_TOKENS in the settings of this server",
+            }),
+            Refusal::TokenWrong(place) => row(401, "token_wrong", CloseReason::WRONG_TOKEN, match place {
+                TokenPlace::Printed => "compare it with the token that this server printed when it started: each run makes a new one",
+                TokenPlace::Setting => "compare it with WEBSOCKET_TOKEN in the settings of this server",
+                TokenPlace::Named => "compare it with your token from WEBSOCKET_TOKENS in the settings of this server",
+            }),
             Refusal::Origin => row(403, "origin", "this page's origin is not allowed",
                 "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"),
             Refusal::Host => row(403, "host", "the Host header is not a name or address of this server",
@@ -171,8 +177,8 @@ mod tests {
         use Refusal::*;
         let all = [
             Malformed(""),
-            TokenMissing,
-            TokenWrong,
+            TokenMissing(TokenPlace::Printed),
+            TokenWrong(TokenPlace::Printed),
             Origin,
             Host,
             NotFound,
@@ -195,7 +201,8 @@ mod tests {
 
     #[test]
     fn the_reasons_that_travel_in_a_close_frame_fit_into_it() {
-        for refusal in [Refusal::TokenMissing, Refusal::TokenWrong] {
+        let place = TokenPlace::Setting;
+        for refusal in [Refusal::TokenMissing(place), Refusal::TokenWrong(place)] {
             assert!(refusal.row().reason.len() <= 123, "RFC 6455 section 5.5");
         }
     }

@@ -93,9 +93,22 @@ pub struct NamedToken {
     pub token: Token,
 }
 
+/// Where a client finds the token of this run, for help texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenPlace {
+    /// In what the server printed at its start: the server made the token for this run.
+    Printed,
+    /// In the setting `WEBSOCKET_TOKEN`.
+    Setting,
+    /// In the setting `WEBSOCKET_TOKENS`: each client has its own.
+    Named,
+}
+
 /// The tokens that a server accepts.
 pub(crate) struct Tokens {
     pub(crate) shared: Option<Token>,
+    /// The token with which the server's own program connects.
+    pub(crate) own: Option<Token>,
     pub(crate) named: Vec<NamedToken>,
 }
 
@@ -104,8 +117,9 @@ impl Tokens {
     /// Always compares with every token, so that the time does not show which token matched.
     pub(crate) fn whose(&self, shown: &str) -> Option<Option<String>> {
         let shown = Token::shown(shown)?;
-        let shared = self.shared.as_ref();
-        let mut known = shared.is_some_and(|token| token.is(&shown)).then_some(None);
+        let is_it = |token: &Option<Token>| token.as_ref().is_some_and(|token| token.is(&shown));
+        let (shared, own) = (is_it(&self.shared), is_it(&self.own));
+        let mut known = (shared || own).then_some(None);
         for named in &self.named {
             if named.token.is(&shown) {
                 known = Some(Some(named.name.clone()));
@@ -161,12 +175,14 @@ mod tests {
         let token = |text| Token::new(text).unwrap();
         let tokens = Tokens {
             shared: Some(token(DEMO_TOKEN)),
+            own: Some(token("a_token_of_the_program")),
             named: vec![NamedToken {
                 name: "alice".into(),
                 token: token("a_token_for_alice"),
             }],
         };
         assert_eq!(tokens.whose(DEMO_TOKEN), Some(None));
+        assert_eq!(tokens.whose("a_token_of_the_program"), Some(None));
         assert_eq!(
             tokens.whose("a_token_for_alice"),
             Some(Some("alice".into()))

@@ -4,9 +4,10 @@
 //! [`Client`] connects, waits after each failure, and connects again. It reports each step as
 //! an event.
 //!
-//! The client does *not* connect again after a normal close, or after a refusal (close 1008,
-//! HTTP 401 or 403). It also does not connect again to a server whose certificate it does not
-//! trust. A client that repeats a refused request for ever acts like an attacker.
+//! The client does *not* connect again after a normal close, after a refusal (close 1008, HTTP
+//! 401 or 403), or after a close code of the application. It also does not connect again to a
+//! server whose certificate it does not trust. A client that repeats a refused request for ever
+//! acts like an attacker.
 //!
 //! ```no_run
 //! # use zcomm_core::{Client, ConnectOptions, Event, Result, Trust};
@@ -38,6 +39,7 @@ use crate::{
     protocol::{close_reason::CloseReason, message::Message},
     wire::codec::End,
 };
+use zcomm_xray::CloseCode;
 
 /// After a connection of at least this duration, the range of delays starts at 0.5 s again.
 const STABLE: Duration = Duration::from_secs(10);
@@ -202,9 +204,8 @@ fn may_retry(error: &Error) -> bool {
     }
 }
 
-/// Whether to connect again after a connection has ended like this. RFC 6455 section 7.4.1
-/// defines the close codes. The application defines 4000 to 4999. The chat uses such codes to
-/// end a conversation.
+/// Whether to connect again after a connection has ended like this. The table of close codes in
+/// `zcomm-xray` decides. The web pages use the same table.
 fn may_reconnect(end: &End) -> bool {
     match end {
         End::Broken(_) => true,
@@ -215,9 +216,29 @@ fn may_reconnect(end: &End) -> bool {
         End::ByPeer(why) if why.code() == CloseReason::POLICY => {
             why.reason() == CloseReason::TOO_SLOW
         }
-        End::ByPeer(why) => !matches!(
-            why.code(),
-            CloseReason::NORMAL | 1002 | 1003 | 1007 | 1009 | 1010 | 4000..=4999
-        ),
+        End::ByPeer(why) => CloseCode::may_retry(why.code()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reason decides only after 1008, and there only one reason is different.
+    #[test]
+    fn a_client_comes_back_after_the_codes_of_the_table_and_after_too_slow() {
+        let by_peer =
+            |code, reason| may_reconnect(&End::ByPeer(CloseReason::received(code, reason)));
+        for known in zcomm_xray::CLOSE_CODES {
+            assert_eq!(by_peer(known.code, ""), known.retry, "{}", known.code);
+        }
+        assert!(by_peer(CloseReason::POLICY, "Too slow"));
+        for (code, reason) in [
+            (1008, "too slow"),
+            (1000, "Too slow"),
+            (1008, "Message too slow"),
+        ] {
+            assert!(!by_peer(code, reason), "{code} {reason}");
+        }
     }
 }

@@ -188,11 +188,13 @@ impl Connection {
         self.socket.as_ref()?.until_half()
     }
 
-    /// How the connection ended; `None` while it is open. Call this function when
-    /// [`recv`](Connection::recv) has returned `None`.
-    #[must_use]
-    pub fn end(&self) -> Option<&End> {
-        self.socket.as_ref()?.end.as_ref()
+    /// Calls `act` when the connection ends, before the Close frame is written. So a client that
+    /// has read the frame and connects again finds what `act` has changed. `act` must be fast. A
+    /// second call replaces the first one. After the end, a call has no effect.
+    pub fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
+        if let Some(socket) = &mut self.socket {
+            socket.recorder.on_end(act);
+        }
     }
 
     /// Ends the connection with a code (RFC 6455 section 7.4) and a reason, which is cut to

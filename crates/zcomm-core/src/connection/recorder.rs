@@ -1,4 +1,4 @@
-//! Records the metrics of one connection, and logs its end.
+//! Records the metrics of one connection, logs its end, and tells the handler of its end.
 //!
 //! The delivery delay of a message is the time from its append to a log until a flush succeeds:
 //! then the network has accepted the message. One flush sends several messages. The oldest
@@ -15,11 +15,15 @@ use crate::{
     wire::codec::End,
 };
 
+/// What the handler wants to do at the end of its connection.
+type OnEnd = Box<dyn FnOnce(&End) + Send>;
+
 /// Records the events of one connection.
 pub(crate) struct Recorder {
     pub(crate) metrics: Arc<Metrics>,
     /// The append time of the oldest log entry that waits for a flush, if it is known.
     oldest: Option<Instant>,
+    on_end: Option<OnEnd>,
 }
 
 impl Recorder {
@@ -27,7 +31,13 @@ impl Recorder {
         Recorder {
             metrics: Arc::clone(metrics),
             oldest: None,
+            on_end: None,
         }
+    }
+
+    /// Calls `act` when the connection ends.
+    pub(crate) fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
+        self.on_end = Some(Box::new(act));
     }
 
     /// Records a batch of log entries that is about to be written.
@@ -48,8 +58,8 @@ impl Recorder {
         }
     }
 
-    /// Records the end of a client's connection: one log line, and the metrics.
-    pub(crate) fn ended(&self, end: &End, client: &ClientInfo) {
+    /// Records the end of a client's connection: one log line, the metrics, and the handler.
+    pub(crate) fn ended(&mut self, end: &End, client: &ClientInfo) {
         let (id, peer) = (client.id, client.peer_addr);
         let (how, code, reason) = match end {
             End::ByPeer(why) => ("by the client", Some(why.code()), why.reason()),
@@ -62,5 +72,8 @@ impl Recorder {
         };
         tracing::info!(conn = %id, %peer, code, ?reason, answered, "conn.closed {how}");
         self.metrics.closed(end.code(), client.since.elapsed());
+        if let Some(act) = self.on_end.take() {
+            act(end);
+        }
     }
 }

@@ -36,7 +36,7 @@ use crate::{
 pub(crate) struct Socket {
     wire: Wire,
     pub(crate) client: Arc<Entry>,
-    recorder: Recorder,
+    pub(crate) recorder: Recorder,
     /// The client's place in the registry, and its cursors. `None` as soon as the connection has
     /// ended.
     attached: Option<(Membership, Subscriptions)>,
@@ -51,8 +51,7 @@ pub(crate) struct Socket {
     drained: bool,
     /// Whether the codec contains output that the network has not accepted.
     unflushed: bool,
-    /// How the connection ended; `None` while it is open.
-    pub(crate) end: Option<End>,
+    end: Option<End>,
 }
 
 impl Socket {

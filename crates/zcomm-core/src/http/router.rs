@@ -141,6 +141,7 @@ impl Router {
         let guest = match admission.close_with {
             Some(refusal) => {
                 self.metrics.refusals.add(refusal.row().word);
+                self.note(request.attempt(), refusal);
                 Guest::Refused(refusal)
             }
             None => join(admission.caller)?,
@@ -238,15 +239,18 @@ impl Router {
             return refused(refusal);
         }
         self.metrics.refusals.add(row.word);
-        if let Some(attempt) = request.attempt() {
-            self.why.note(attempt, refusal);
-        }
+        self.note(request.attempt(), refusal);
         // Log the host or the origin, so that the operator can add it to the list in the
         // settings.
         let shown = |name| request.shown(name).map(excerpt).map(debug);
         let host = shown(HOST).filter(|_| refusal == Refusal::Host);
         let origin = shown(ORIGIN).filter(|_| refusal == Refusal::Origin);
-        tracing::info!(%peer, status, reason, host, origin, "handshake.rejected");
+        let setting = match refusal {
+            Refusal::Host => Some("WEBSOCKET_ALLOWED_HOSTS"),
+            Refusal::Origin => Some("WEBSOCKET_ALLOWED_ORIGINS"),
+            _ => None,
+        };
+        tracing::info!(%peer, status, reason, host, origin, setting, "handshake.rejected");
         refused(refusal)
     }
 
@@ -259,21 +263,28 @@ impl Router {
     ) {
         let (row, peer) = (refusal.row(), accepted.peer);
         self.metrics.refusals.add(row.word);
-        if let Some(attempt) = attempt {
-            self.why.note(attempt, refusal);
-        }
+        self.note(attempt, refusal);
         let (status, reason) = (row.status, row.reason);
         let help = accepted.address_instead(refusal);
         tracing::info!(%peer, status, reason, help, "handshake.rejected");
     }
 
+    /// Stores a refusal for the page that made the attempt.
+    fn note(&self, attempt: Option<&str>, refusal: Refusal) {
+        if let Some(attempt) = attempt {
+            self.why.note(attempt, refusal);
+        }
+    }
+
     /// Tells a page why its attempt was refused. The page can read the answer only once.
     fn why(&self, request: &Request<'_>) -> Answer {
         let attempt = request.attempt();
-        let mut response = match attempt.and_then(|attempt| self.why.answer(attempt)) {
-            Some(refusal) => json(&refusal.row()),
-            None => refused(Refusal::NotNoted),
-        };
+        let noted = attempt.and_then(|attempt| self.why.answer(attempt));
+        let mut response = json(&noted.unwrap_or(Refusal::NotNoted).row());
+        if noted.is_none() {
+            // The body is JSON, too. So a page can see that this is a server of the course.
+            *response.status_mut() = StatusCode::NOT_FOUND;
+        }
         // Every page may read the answer, because only the page that made the attempt has its
         // secret word.
         allow_page(&mut response, HeaderValue::from_static("*"));

@@ -63,7 +63,7 @@ impl CloseReason {
     pub(crate) fn help(&self) -> Option<&'static str> {
         Some(match (self.code(), self.reason()) {
             (CloseReason::POLICY, CloseReason::NO_TOKEN | CloseReason::WRONG_TOKEN) => {
-                "pass the server's token with --token: it is in the link that the server prints"
+                "pass the server's token with --token: the server printed it, or it is WEBSOCKET_TOKEN there"
             }
             (CloseReason::POLICY, CloseReason::TOO_FAST) => {
                 "send less at a time, or start the server with WEBSOCKET_RATE_LIMIT=off"

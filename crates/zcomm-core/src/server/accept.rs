@@ -15,9 +15,10 @@ use crate::{
     access::{
         handshake::Gate,
         slots::Slots,
-        token::{DEMO_TOKEN, Token},
+        token::{DEMO_TOKEN, Token, TokenPlace},
         why::Why,
     },
+    client::options::ConnectOptions,
     clients::registry::Clients,
     connection::handle::Connection,
     error::{Error, Result},
@@ -35,7 +36,7 @@ use crate::{
         listener::{accept_failed, listen, may_complain, resolve},
     },
     settings::config::Config,
-    tls::renewal::CurrentIdentity,
+    tls::{renewal::CurrentIdentity, trust::Trust},
 };
 
 /// A server that listens. It serves clients once [`run`](Server::run) is called.
@@ -83,7 +84,10 @@ impl Server {
         config.max_connections = descriptors::make_room(config.max_connections);
         let listener = listen(addr, config.max_connections)?;
         let local_addr = listener.local_addr()?;
-        let router = router(&config, local_addr);
+        let mut router = router(&config, local_addr);
+        if new_token.is_some() {
+            router.gate.token_place = TokenPlace::Printed;
+        }
         Ok(Server {
             client_tasks: ClientTasks {
                 router,
@@ -145,6 +149,32 @@ impl Server {
     pub fn url(&self) -> String {
         let (scheme, _) = schemes(&self.client_tasks.config);
         format!("{scheme}://{}/", reached_from_here(self.local_addr))
+    }
+
+    /// The token that the server made for this run. `None` if the settings have a token, or if
+    /// clients need none.
+    #[must_use]
+    pub fn new_token(&self) -> Option<&str> {
+        self.new_token.as_deref()
+    }
+
+    /// The options with which this program itself connects to its server. If clients need a
+    /// token, the options have one that only this program knows.
+    ///
+    /// # Errors
+    /// When the operating system has no random bytes.
+    pub fn own_options(&mut self, trust: &Trust) -> Result<ConnectOptions> {
+        let gate = &mut self.client_tasks.router.gate;
+        let mut own = None;
+        if gate.require_auth {
+            let (token, text) = Token::random()?;
+            gate.tokens.own = Some(token);
+            own = Some(text);
+        }
+        Ok(ConnectOptions {
+            token: own,
+            ..ConnectOptions::new(self.url(), trust)
+        })
     }
 
     /// The connected clients. A clone stays valid while the server runs.
@@ -267,6 +297,10 @@ fn router(config: &Config, bound: SocketAddr) -> Router {
             origins: config.allowed_origins.clone(),
             hosts: config.allowed_hosts.clone(),
             tokens: config.known_tokens(),
+            token_place: match config.token {
+                Some(_) => TokenPlace::Setting,
+                None => TokenPlace::Named,
+            },
             require_auth: config.require_auth,
             refuse: config.refuse,
             loopback: bound.ip().is_loopback(),

@@ -22,11 +22,11 @@ pub(crate) async fn announce(
 ) {
     let fragment = new_token.map(|token| format!("#token={token}"));
     let fragment = fragment.unwrap_or_default();
-    address(config, addr, page, &fragment).await;
+    address(config, addr, page, new_token).await;
     if !addr.ip().is_loopback() {
-        network(config, addr, &fragment);
+        network(config, addr, page.map(|_| fragment.as_str()));
     }
-    token(config, new_token.is_some());
+    token(config, page.is_some(), new_token.is_some());
     if let Some(identity) = &config.tls {
         let certificate = identity.certificate();
         let (names, until) = (listed(certificate.names()), certificate.not_after());
@@ -54,28 +54,48 @@ pub(crate) async fn announce(
 }
 
 /// Logs the address of the server, and what to open.
-async fn address(config: &Config, addr: SocketAddr, page: Option<Page>, fragment: &str) {
-    let (ws, http) = schemes(config);
-    let double_click = |page: Page| {
-        let known = page.address.starts_with(&format!("{ws}://"))
-            && page.address.ends_with(&format!(":{}/", addr.port()));
-        let then = if known { "" } else { " and type this address" };
-        format!(", or double-click {}{then}", page.file)
-    };
-    let file = page.filter(|_| allows_double_click(config, addr));
-    let file = file.map(double_click).unwrap_or_default();
+async fn address(config: &Config, addr: SocketAddr, page: Option<Page>, new_token: Option<&str>) {
     let here = reached_from_here(addr);
     let page_host = match is_localhost(config, here).await {
         true => format!("localhost:{}", here.port()),
         false => here.to_string(),
     };
-    tracing::info!(
-        target: ALWAYS,
-        "listening on {ws}://{here}/ - open {http}://{page_host}/{fragment}{file}"
-    );
+    let line = first_line(config, addr, &page_host, page, new_token);
+    tracing::info!(target: ALWAYS, "{line}");
     if here.ip().is_loopback() && page_host == here.to_string() {
         warn_of_name(config, here.ip());
     }
+}
+
+/// The address of the server, and what to open. A server without a page has no link, but a
+/// command to connect. After each link, there is a blank: most programs take a link up to there.
+fn first_line(
+    config: &Config,
+    addr: SocketAddr,
+    page_host: &str,
+    page: Option<Page>,
+    new_token: Option<&str>,
+) -> String {
+    let (ws, http) = schemes(config);
+    let here = reached_from_here(addr);
+    if page.is_none() {
+        let option = new_token.map(|token| format!(" --token {token}"));
+        let option = option.unwrap_or_default();
+        return format!(
+            "listening on {ws}://{here}/ - to connect: cargo run --bin zcomm -- connect {ws}://{here}/{option}"
+        );
+    }
+    let double_click = |page: Page| {
+        let known = page.address.starts_with(&format!("{ws}://"))
+            && page.address.ends_with(&format!(":{}/", addr.port()));
+        let then = if known { "" } else { " and type this address" };
+        format!(" or double-click {}{then}", page.file)
+    };
+    let file = page.filter(|_| allows_double_click(config, addr));
+    let file = file.map(double_click).unwrap_or_default();
+    let fragment = new_token.map(|token| format!("#token={token}"));
+    let fragment = fragment.unwrap_or_default();
+    format!("listening on {ws}://{here}/ - open {http}://{page_host}/{fragment}{file}")
 }
 
 /// Whether the link to the page uses the name `localhost`. A browser saves an exception for a
@@ -102,12 +122,18 @@ fn warn_of_name(config: &Config, ip: IpAddr) {
     }
 }
 
-/// Logs how other machines reach the server, and what they can do.
-fn network(config: &Config, addr: SocketAddr, fragment: &str) {
-    let (_, http) = schemes(config);
+/// Logs how other machines reach the server, and what they can do. `fragment` is the end of the
+/// link to the page; `None` without a page.
+fn network(config: &Config, addr: SocketAddr, fragment: Option<&str>) {
+    let (ws, http) = schemes(config);
     for ip in network_addresses(addr.ip()) {
         let other = SocketAddr::new(ip, addr.port());
-        tracing::info!(target: ALWAYS, "on your network: {http}://{other}/{fragment}");
+        match fragment {
+            Some(fragment) => {
+                tracing::info!(target: ALWAYS, "on your network: {http}://{other}/{fragment}");
+            }
+            None => tracing::info!(target: ALWAYS, "on your network: {ws}://{other}/"),
+        }
         warn_of_name(config, ip);
     }
     tracing::warn!(
@@ -120,19 +146,24 @@ fn network(config: &Config, addr: SocketAddr, fragment: &str) {
 }
 
 /// Logs which token a client needs. Only the link contains the token itself.
-fn token(config: &Config, is_new: bool) {
+fn token(config: &Config, has_page: bool, is_new: bool) {
     if is_new {
+        let place = if has_page { "link" } else { "command" };
         tracing::info!(
-            "the token in this link was made for this run; set WEBSOCKET_TOKEN to keep one"
+            "the token in this {place} was made for this run; set WEBSOCKET_TOKEN to keep one"
         );
     } else if config.require_auth {
-        tracing::info!(
-            "clients must show {}: type it into the page",
-            match config.token {
-                Some(_) => "the token in WEBSOCKET_TOKEN",
-                None => "their own token from WEBSOCKET_TOKENS",
-            }
-        );
+        let token = match (&config.token, config.tokens.is_empty()) {
+            (Some(_), true) => "the token in WEBSOCKET_TOKEN",
+            (Some(_), false) => "the token in WEBSOCKET_TOKEN, or their own from WEBSOCKET_TOKENS",
+            (None, _) => "their own token from WEBSOCKET_TOKENS",
+        };
+        let how = if has_page {
+            ": type it into the page"
+        } else {
+            ""
+        };
+        tracing::info!("clients must show {token}{how}");
     }
 }
 
@@ -197,4 +228,64 @@ fn network_addresses(bound: IpAddr) -> Vec<IpAddr> {
     addresses
         .filter(|ip| !ip.is_loopback() && !link_local(ip) && (ip.is_ipv4() || bound.is_ipv6()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: Page = Page {
+        file: "clients/x.html",
+        address: "ws://127.0.0.1:8765/",
+        html: "",
+        assets: &[],
+    };
+
+    fn line(page: Option<Page>, port: u16, token: Option<&str>) -> String {
+        let addr = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+        first_line(&Config::default(), addr, &addr.to_string(), page, token)
+    }
+
+    /// Programs that find links take a link up to the next blank.
+    #[test]
+    fn a_link_is_followed_by_a_blank_or_the_end_of_the_line() {
+        for (page, port, token, printed) in [
+            (
+                Some(PAGE),
+                8765,
+                None,
+                "open http://127.0.0.1:8765/ or double-click clients/x.html",
+            ),
+            (
+                Some(PAGE),
+                8765,
+                Some("t"),
+                "open http://127.0.0.1:8765/#token=t or double-click",
+            ),
+            (
+                Some(PAGE),
+                9000,
+                None,
+                "http://127.0.0.1:9000/ or double-click clients/x.html and type",
+            ),
+        ] {
+            assert!(line(page, port, token).contains(printed), "{printed}");
+        }
+    }
+
+    /// Without a page, a link would lead to an error page.
+    #[test]
+    fn a_server_without_a_page_prints_a_command_and_no_link() {
+        let plain = line(None, 8765, None);
+        assert!(
+            plain.ends_with("-- connect ws://127.0.0.1:8765/"),
+            "{plain}"
+        );
+        let with_token = line(None, 8765, Some("t"));
+        assert!(
+            with_token.ends_with("ws://127.0.0.1:8765/ --token t"),
+            "{with_token}"
+        );
+        assert!(!with_token.contains("http://"), "{with_token}");
+    }
 }

@@ -247,6 +247,7 @@ impl Config {
     pub(crate) fn known_tokens(&self) -> Tokens {
         Tokens {
             shared: self.token.clone(),
+            own: None,
             named: self.tokens.clone(),
         }
     }

@@ -206,7 +206,7 @@ pub(crate) fn origin(text: &str) -> Result<Origin, String> {
         // A double-clicked page sends `null`, but the address bar shows `file://`.
         "file://" => Ok(Origin::Null),
         _ => Origin::parse(text.strip_suffix('/').unwrap_or(text)).ok_or_else(|| {
-            "expected origins such as https://app.example.com or http://localhost:3000, with \
+            "expected origins such as https://app.example.com or http://localhost:3000 - with \
              http:// or https:// and without a path, separated by commas; null for a \
              double-clicked page"
                 .into()

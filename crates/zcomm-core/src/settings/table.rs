@@ -53,7 +53,7 @@ pub const SETTINGS: [KnownSetting; 21] = [
     KnownSetting {
         name: "WEBSOCKET_ALLOWED_ORIGINS",
         default: None,
-        forms: "origins such as https://app.example.com or http://localhost:3000, with http:// or https:// and without a path, separated by commas; null for a double-clicked page",
+        forms: "origins such as https://app.example.com or http://localhost:3000 - with http:// or https:// and without a path, separated by commas; null for a double-clicked page",
         meaning: "The origins of pages that may connect, in addition to the server's own pages. Not set: on loopback, every page of localhost at the server's port, and `null`; elsewhere no other page.",
     },
     KnownSetting {

@@ -4,6 +4,10 @@
 //! must not be invisible, reverse the direction of writing, or fill the whole line. So a name
 //! has 1 to 32 visible characters, with single spaces between words.
 //!
+//! `*` and `@` are not names. In a chat, `*` stands for everyone and `@` for private messages, and
+//! its messages use both in place of the name of a room. If a client could take one of them as a
+//! name, other clients would mix up the two logs and lose messages.
+//!
 //! Unicode can write the same letter in several ways: `é` is one character, or `e` and an
 //! accent. A name is stored in the composed form, NFC, so that equal names have equal bytes.
 //!
@@ -19,7 +23,10 @@ use zcomm_xray::is_visible;
 pub const MAX_NAME: usize = 32;
 
 /// The rule for names, as an error message says it.
-pub const NAME_RULE: &str = "a name has 1 to 32 visible characters";
+pub const NAME_RULE: &str = "a name has 1 to 32 visible characters and is not * or @ alone";
+
+/// `*` and `@`, and the characters that Unicode treats as their variants.
+const NOT_NAMES: [&str; 6] = ["*", "\u{ff0a}", "\u{fe61}", "@", "\u{ff20}", "\u{fe6b}"];
 
 /// Returns the text as a name: trimmed, and in the composed form. `None` if the text breaks the
 /// rule for names.
@@ -44,7 +51,7 @@ pub fn name(text: &str) -> Option<String> {
             name.push(character);
         }
     }
-    (length > 0).then_some(name)
+    (length > 0 && !NOT_NAMES.contains(&name.as_str())).then_some(name)
 }
 
 /// Returns a key to compare names. Names that differ only in case have the same key: `Ada`,
@@ -123,6 +130,19 @@ mod tests {
             &format!("a{}", "\u{301}".repeat(500)),
         ] {
             assert_eq!(name(text), None, "{text:?}");
+        }
+    }
+
+    /// A near miss is a name.
+    #[test]
+    fn a10_a_sign_that_stands_for_everyone_or_for_private_messages_is_not_a_name() {
+        for text in [
+            "*", "@", " * ", "@ ", "\u{ff0a}", "\u{fe61}", "\u{ff20}", "\u{fe6b}",
+        ] {
+            assert_eq!(name(text), None, "{text:?}");
+        }
+        for text in ["**", "@@", "* *", "*a", "@Ada", "#", "lobby"] {
+            assert_eq!(name(text).as_deref(), Some(text));
         }
     }
 

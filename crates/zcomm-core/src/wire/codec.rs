@@ -79,6 +79,15 @@ impl End {
         }
     }
 
+    /// Whether the other side said goodbye: it closed with 1000 or without a code, so it does not
+    /// come back. A browser sends 1001 when its page is left, also when the page is loaded again.
+    #[must_use]
+    pub fn is_goodbye(&self) -> bool {
+        const NO_CODE: u16 = 1005;
+        let End::ByPeer(why) = self else { return false };
+        matches!(why.code(), CloseReason::NORMAL | NO_CODE)
+    }
+
     /// The close code for the metrics; 1006 means "no Close frame" (RFC 6455 section 7.1.5). A
     /// forbidden code counts as 1002, which is our answer to it.
     pub(crate) fn code(&self) -> u16 {

@@ -31,7 +31,8 @@ Examples:
   zcomm chat --token TOKEN --name Ada     join under a name
   echo hi | zcomm chat --token TOKEN      send one message and leave
 
-The token is in the link that chat_app prints, after #token=.
+The token is in the link that chat_app prints, after #token=, or it is
+WEBSOCKET_TOKEN in its settings.
 Plain text is sent to the room. Type /help for the commands.
 
 Exit code: 0 after a normal close, 1 after a refusal or a lost message, 2 for a

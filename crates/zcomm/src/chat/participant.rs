@@ -187,9 +187,17 @@ impl Participant {
             return self.warn(format!("you are not in {}", visible(&room)));
         }
         self.client.leave(&room);
-        if self.room == room {
-            let other = self.client.rooms().first();
-            self.room = other.map_or_else(|| LOBBY.to_owned(), String::clone);
+        self.stay_in_a_room();
+    }
+
+    /// Sends plain text to another room if the client is not in the current one any more: the
+    /// user has left it, or the server has refused it.
+    fn stay_in_a_room(&mut self) {
+        let rooms = self.client.rooms();
+        if !rooms.contains(&self.room) {
+            self.room = rooms
+                .first()
+                .map_or_else(|| LOBBY.to_owned(), String::clone);
         }
     }
 
@@ -274,13 +282,27 @@ impl Participant {
                 }
             }
             // The user typed this text, so it is already on the screen.
-            ServerMessage::Chat { id: Some(id), .. }
-            | ServerMessage::Broadcast { id: Some(id), .. }
-            | ServerMessage::Direct { id: Some(id), .. }
-                if self.text_of(id).is_some() => {}
+            ServerMessage::Chat {
+                id: Some(id),
+                client_id,
+                ..
+            }
+            | ServerMessage::Broadcast {
+                id: Some(id),
+                client_id,
+                ..
+            }
+            | ServerMessage::Direct {
+                id: Some(id),
+                client_id,
+                ..
+            } if self.client.is_own(client_id) && self.text_of(id).is_some() => {}
             message => {
                 if let Some(line) = render::line(message, &self.room) {
                     self.screen.print(line);
+                }
+                if matches!(message, ServerMessage::Error(_)) {
+                    self.stay_in_a_room();
                 }
             }
         }

@@ -2,7 +2,10 @@
 
 use std::{process::ExitStatus, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
 use zcomm_core::{CloseReason, Connection, Error, Message, Result};
 
 use super::{
@@ -40,6 +43,9 @@ impl Service {
     /// Serves one client, from its handshake to its end.
     pub(super) async fn serve(self: Arc<Self>, mut connection: Connection) -> Result<()> {
         let mut seat = self.audience.join(connection.id());
+        let (sender, mut ended) = oneshot::channel();
+        // Sending fails only after the end of this function.
+        connection.on_end(move |end| drop(sender.send(end.clone())));
         self.out.opened(connection.info()).await;
         let done = match &self.reply {
             Reply::Exec(exec) => self.start(exec, &mut connection, &mut seat).await,
@@ -58,8 +64,8 @@ impl Service {
         }
         // Without an end, the function has returned because the input has ended.
         connection.close(CloseReason::GOING_AWAY, "Server shutting down");
-        if let Some(end) = connection.end() {
-            self.out.closed(connection.info(), end).await;
+        if let Ok(end) = ended.try_recv() {
+            self.out.closed(connection.info(), &end).await;
         }
         Ok(())
     }

@@ -44,8 +44,9 @@ Examples:
   zcomm demo wss://localhost:8765/ --ca certs/ca.pem
                               with a running chat_app, over TLS
 
-chat_app prints a link; the token is in the link, after #token=. The tour uses
-its own room, but its one broadcast reaches every client of the server.
+chat_app prints a link; the token is in the link, after #token=, or it is
+WEBSOCKET_TOKEN in its settings. The tour uses its own room, but its one
+broadcast reaches every client of the server.
 
 Exit code: 0 when every message came as expected, else 1; 2 for a wrong option,
 address or file, 130 after Ctrl-C.")]

@@ -9,31 +9,26 @@ use std::{future::pending, time::Duration};
 
 use zcomm_chat::Chat;
 use zcomm_core::{
-    Config, ConnectOptions, Connection, DevelopmentCa, Message, Result, Server, Token, Trust,
+    Config, ConnectOptions, Connection, DevelopmentCa, Message, Result, Server, Trust,
 };
 
 /// Starts the server, and returns the options to connect to it. The server stops when the
 /// runtime stops.
 pub(super) async fn start() -> Result<ConnectOptions> {
-    let (token, text) = Token::random()?;
     let config = Config {
         port: 0,
         require_auth: true,
-        token: Some(token),
         ping_interval: Duration::from_secs(1),
         rate_limit: None,
         announce: false,
         ..Config::default()
     };
     let chat = Chat::new(&config)?;
-    let server = Server::bind(config).await?.gap_words(chat.gap_words());
+    let mut server = Server::bind(config).await?.gap_words(chat.gap_words());
     // The options need a certificate authority. A ws:// connection does not use it, so any
     // authority is enough.
     let trust = Trust::only(&DevelopmentCa::new(&[])?)?;
-    let options = ConnectOptions {
-        token: Some(text),
-        ..ConnectOptions::new(server.url(), &trust)
-    };
+    let options = server.own_options(&trust)?;
     let handler = move |connection| talk(chat.clone(), connection);
     tokio::spawn(server.run(handler, pending()));
     Ok(options)

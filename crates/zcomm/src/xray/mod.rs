@@ -43,7 +43,7 @@ use recording::{Recorder, Recording};
 #[command(after_help = "\
 Examples:
   zcomm xray ws://127.0.0.1:8765/
-                              then open http://127.0.0.1:8770/, or
+                              then open http://127.0.0.1:8770/ or
                               zcomm connect ws://127.0.0.1:8770/
   zcomm xray wss://localhost:8766/ --ca certs/ca.pem
                               show what TLS carries

@@ -8,7 +8,7 @@
 
 use demos::XRAY_PAGE;
 use zcomm_core::{
-    Config, Connection, Hub, HubLimits, Result, Server, Token,
+    Config, Connection, Hub, HubLimits, Result, Server,
     xray::{Event, gap},
 };
 
@@ -32,18 +32,17 @@ pub(super) struct Screen {
 impl Screen {
     /// Starts the server of the page. Must be called inside the async runtime.
     pub(super) async fn open() -> Result<Screen> {
-        let (token, text) = Token::random()?;
         let config = Config {
             port: 0,
             require_auth: true,
-            token: Some(token),
             max_connections: MAX_PAGES,
             announce: false,
             ..Config::default()
         };
         let hub = Hub::with_gap_words(LIMITS, |first, last| gap(first, last).into());
         let server = Server::bind(config).await?.page(XRAY_PAGE);
-        let link = format!("http://{}/#token={text}", server.local_addr());
+        let token = server.new_token().unwrap_or_default();
+        let link = format!("http://{}/#token={token}", server.local_addr());
         let events = hub.clone();
         let handler = move |connection| send_events(events.clone(), connection);
         tokio::spawn(server.run(handler, std::future::pending()));
