@@ -33,11 +33,11 @@ pub(crate) struct Why {
 }
 
 impl Why {
-    /// Stores the refusal of an attempt. Ignores a word that is not a valid attempt.
-    pub(crate) fn note(&self, attempt: &str, refusal: Refusal) {
-        if !is_attempt(attempt) {
+    /// Stores the refusal of an attempt. Stores nothing without a valid attempt.
+    pub(crate) fn note(&self, attempt: Option<&str>, refusal: Refusal) {
+        let Some(attempt) = attempt.filter(|attempt| is_attempt(attempt)) else {
             return;
-        }
+        };
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if notes.len() == CAPACITY {
             notes.pop_front();
@@ -66,7 +66,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_refusal_is_told_once_to_whoever_knows_the_attempt() {
         let why = Why::default();
-        why.note("0123456789abcdef", Refusal::Origin);
+        why.note(Some("0123456789abcdef"), Refusal::Origin);
         assert_eq!(why.answer("0123456789abcdee"), None);
         assert_eq!(why.answer("0123456789abcdef"), Some(Refusal::Origin));
         assert_eq!(why.answer("0123456789abcdef"), None);
@@ -75,7 +75,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_refusal_is_forgotten_after_a_minute() {
         let why = Why::default();
-        why.note("0123456789abcdef", Refusal::Origin);
+        why.note(Some("0123456789abcdef"), Refusal::Origin);
         tokio::time::advance(LIFETIME).await;
         assert_eq!(why.answer("0123456789abcdef"), None);
     }
@@ -83,10 +83,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn short_attempts_are_not_kept_and_the_oldest_makes_room() {
         let why = Why::default();
-        why.note("1", Refusal::Host);
+        why.note(Some("1"), Refusal::Host);
         assert_eq!(why.answer("1"), None);
         for n in 0..=CAPACITY {
-            why.note(&format!("{n:032}"), Refusal::Host);
+            why.note(Some(&format!("{n:032}")), Refusal::Host);
         }
         assert_eq!(why.answer(&format!("{:032}", 0)), None);
         assert_eq!(why.answer(&format!("{:032}", 1)), Some(Refusal::Host));

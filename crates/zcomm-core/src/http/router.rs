@@ -141,7 +141,7 @@ impl Router {
         let guest = match admission.close_with {
             Some(refusal) => {
                 self.metrics.refusals.add(refusal.row().word);
-                self.note(request.attempt(), refusal);
+                self.why.note(request.attempt(), refusal);
                 Guest::Refused(refusal)
             }
             None => join(admission.caller)?,
@@ -239,7 +239,7 @@ impl Router {
             return refused(refusal);
         }
         self.metrics.refusals.add(row.word);
-        self.note(request.attempt(), refusal);
+        self.why.note(request.attempt(), refusal);
         // Log the host or the origin, so that the operator can add it to the list in the
         // settings.
         let shown = |name| request.shown(name).map(excerpt).map(debug);
@@ -263,17 +263,10 @@ impl Router {
     ) {
         let (row, peer) = (refusal.row(), accepted.peer);
         self.metrics.refusals.add(row.word);
-        self.note(attempt, refusal);
+        self.why.note(attempt, refusal);
         let (status, reason) = (row.status, row.reason);
         let help = accepted.address_instead(refusal);
         tracing::info!(%peer, status, reason, help, "handshake.rejected");
-    }
-
-    /// Stores a refusal for the page that made the attempt.
-    fn note(&self, attempt: Option<&str>, refusal: Refusal) {
-        if let Some(attempt) = attempt {
-            self.why.note(attempt, refusal);
-        }
     }
 
     /// Tells a page why its attempt was refused. The page can read the answer only once.
