@@ -65,7 +65,7 @@ async fn without_settings_it_makes_a_token_and_prints_a_link_that_works() {
     let token = output
         .split(&link)
         .nth(1)
-        .and_then(|rest| rest.split([',', '\n']).next());
+        .and_then(|rest| rest.split_whitespace().next());
     let token = token
         .unwrap_or_else(|| panic!("no link in {output:?}"))
         .to_owned();

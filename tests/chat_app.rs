@@ -527,6 +527,36 @@ async fn messages_during_a_break_wait_in_the_inbox_and_the_log() {
     );
 }
 
+/// A client that has seen nothing of its inbox sends no position: it gets all of the inbox.
+#[tokio::test]
+async fn a_session_without_a_position_gets_its_whole_inbox() {
+    let chat = chat_app().start().await;
+    let mut ada = Guest::enter(&chat, "Ada").await;
+    let bob = Guest::enter(&chat, "Bob").await;
+    let session = bob.welcome["session"].as_str().unwrap().to_owned();
+    drop(bob); // no Close frame
+    for text in ["first", "second"] {
+        ada.says("direct", json!({"to": "Bob", "text": text, "id": text}))
+            .await;
+        ada.hears("ack").await;
+    }
+    for seen in ["", "&broadcast=0", "&direct="] {
+        let query = format!("token={CANARY}&session={session}{seen}");
+        let mut bob = Guest::with(&chat, &query).await;
+        assert_eq!(bob.welcome["resumed"], true, "{seen}");
+        for (text, seq) in [("first", "1"), ("second", "2")] {
+            let waiting = bob.hears_next().await;
+            let shown = (&waiting["type"], &waiting["text"], &waiting["seq"]);
+            assert_eq!(
+                shown,
+                (&json!("direct"), &json!(text), &json!(seq)),
+                "{seen}"
+            );
+        }
+        drop(bob); // no Close frame
+    }
+}
+
 #[tokio::test]
 async fn an_inbox_that_overflows_is_a_gap() {
     let chat = chat_app().env("WEBSOCKET_RATE_LIMIT", "off").start().await;

@@ -39,6 +39,8 @@ use zcomm_core::{
     Clients, Config, Connection, DevelopmentCa, Hub, Identity, LOOPBACK_NAMES, Result, Server,
 };
 
+use crate::children;
+
 /// A token that must never be seen in any output; [`Demo`] looks for it.
 pub const CANARY: &str = "canary-token-7Qp2xV9d";
 
@@ -579,7 +581,8 @@ impl Start {
 
     /// The program, ready to be started with its output piped.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(self.shell.map_or(self.path, |_| "/bin/sh"));
+        let program = self.shell.map_or(self.path, |_| "/bin/sh");
+        let mut command = Command::from(children::command(program));
         if let Some(line) = self.shell {
             command.args(["-c", line, self.path]);
         }

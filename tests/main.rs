@@ -8,6 +8,7 @@
     reason = "a failed expectation should panic"
 )]
 
+mod children;
 mod harness;
 
 #[path = "lessons.rs"]

@@ -6,10 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
+use zcomm_chat::Chat;
+use zcomm_core::{Config, Connection, Result};
 
 use crate::chat::client::{Guest, chat_app, heard};
-use crate::harness::{CANARY, Demo, Raw, Start, frame, soon};
+use crate::harness::{CANARY, Client, Demo, Raw, Start, frame, serve, soon};
 
 /// Runs one row beside a witness who chats in the same room.
 async fn survives(start: Start, row: impl AsyncFnOnce(&Demo, Guest)) {
@@ -67,6 +70,45 @@ async fn a01_a_fault_in_json_names_its_column_and_the_fifth_closes() {
         );
     })
     .await;
+}
+
+/// A chat in this process, where the time can be paused.
+async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
+    let mut person = chat.welcome(&mut connection).await?.unwrap();
+    while let Some(message) = connection.recv().await {
+        let zcomm_core::Message::Text(text) = message else {
+            panic!("binary");
+        };
+        person.says(&text, &mut connection).await?;
+    }
+    Ok(())
+}
+
+/// The mistakes of the last ten seconds count. Older mistakes neither count nor hide them.
+#[tokio::test(start_paused = true)]
+async fn a01_slow_mistakes_close_nothing_and_five_quick_ones_after_them_do() {
+    let chat = Chat::new(&Config::default()).unwrap();
+    let handler = move |connection| talk(chat.clone(), connection);
+    let server = serve(Config::default(), handler).await;
+    let mut mallory = Client::connect(server.url() + "?name=Mallory").await;
+    heard(&mallory.hear_text().await);
+    let wrong = async |mallory: &mut Client| {
+        mallory.say("{").await;
+        while heard(&mallory.hear_text().await)["type"] != "error" {}
+    };
+    for pause in [3, 3, 3, 3, 3, 3, 9, 1, 1] {
+        wrong(&mut mallory).await;
+        sleep(Duration::from_secs(pause)).await;
+    }
+    // Now one of them is 9.5 s old, and counts. The others are older than 10 s.
+    sleep(Duration::from_millis(8500)).await;
+    for _ in 0..3 {
+        wrong(&mut mallory).await;
+    }
+    mallory.say(r#"{"type":"ping"}"#).await;
+    while heard(&mallory.hear_text().await)["type"] != "pong" {}
+    wrong(&mut mallory).await;
+    assert_eq!(mallory.closed().await, (1008, "Too many errors".into()));
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ async fn h03_a_plain_request_of_http_1_0_is_answered() {
             ("/", &ours, 200, "<!DOCTYPE html>"),
             ("/", "", 200, "<!DOCTYPE html>"),
             ("/stats", "", 200, "{\"clients\":1"),
-            ("/why?attempt=0123456789abcdef", "", 404, "404 no refusal"),
+            ("/why?attempt=0123456789abcdef", "", 404, "{\"status\":404"),
             ("/metrics", &ours, 200, "# HELP"),
             // Without a name, the server cannot know that the request is for this machine.
             ("/metrics", "", 403, "403 these figures are private"),

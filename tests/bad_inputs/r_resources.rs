@@ -292,6 +292,68 @@ async fn r12_a_client_that_stops_reading_is_closed_with_1008_after_5_s() {
     .await;
 }
 
+/// Here the codec's buffer is never full: the flush of a single message finds that the network is.
+#[tokio::test(start_paused = true)]
+async fn r12_one_message_that_the_network_does_not_take_starts_the_5_s() {
+    let config = Config {
+        ping_interval: Duration::from_secs(1_000_000),
+        ..Config::default()
+    };
+    let server = serve(config, echo).await;
+    let mut slow = slow_reader(server.addr).await;
+    let mut last = Instant::now();
+    // The buffers of the system have space for some of these messages, but not for 16 MiB.
+    for _ in 0..1024 {
+        if server.clients.count() == 0 {
+            break;
+        }
+        last = Instant::now();
+        server.hub.broadcast("x".repeat(16 * 1024)).unwrap();
+        while server.clients.count() > 0 && last.elapsed() < Duration::from_secs(6) {
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+    assert_eq!(server.clients.count(), 0);
+    assert_eq!(last.elapsed().as_secs(), 5);
+    assert_eq!(slow.closed().await, (1008, "Too slow".into()));
+}
+
+/// A client that was blocked and has read everything has no deadline.
+#[tokio::test(start_paused = true)]
+async fn r12_a_client_that_has_caught_up_is_not_too_slow_later() {
+    let server = serve(Config::default(), streams).await;
+    let mut slow = slow_reader(server.addr).await;
+    slow.frame(TEXT, b"stream 200").await;
+    sleep(Duration::from_secs(2)).await;
+    let mut all = vec![0; 200 * (64 * 1024 + 10)];
+    let read = slow.stream.read_exact(&mut all);
+    soon("the answer", read).await.unwrap();
+    sleep(Duration::from_secs(10)).await;
+    slow.frame(TEXT, b"still there?").await;
+    let answer = slow.next_frame().await;
+    assert_eq!(answer, Some((TEXT, b"still there?".to_vec())));
+}
+
+/// The ping waits behind data, so a late pong proves nothing while the client reads.
+#[tokio::test(start_paused = true)]
+async fn r13_a_late_pong_behind_a_long_broadcast_is_awaited() {
+    let server = serve(Config::default(), echo).await;
+    let mut slow = slow_reader(server.addr).await;
+    let part = || "x".repeat(60 * 1024);
+    for _ in 0..60 {
+        server.hub.broadcast(part()).unwrap();
+    }
+    let mut taken = vec![0; 60 * 1024];
+    // The ping of second 20 would need its pong by second 30.
+    for _ in 0..35 {
+        sleep(Duration::from_secs(1)).await;
+        server.hub.broadcast(part()).unwrap();
+        let read = slow.stream.read_exact(&mut taken);
+        soon("the next part", read).await.expect("still connected");
+    }
+    assert_eq!(server.clients.count(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn r12_a_client_that_never_reads_again_is_dropped_2_s_later() {
     let config = Config {
@@ -308,6 +370,23 @@ async fn r12_a_client_that_never_reads_again_is_dropped_2_s_later() {
         drop(slow);
     })
     .await;
+}
+
+/// A handler that works for a long time after `flush` keeps no message back.
+#[tokio::test]
+async fn r12_after_a_flush_the_client_has_every_message() {
+    let busy = |mut connection: Connection| async move {
+        connection.recv().await;
+        connection.send("first").await?;
+        connection.send("second").await?;
+        connection.flush().await?;
+        std::future::pending().await
+    };
+    let server = serve(Config::default(), busy).await;
+    let mut client = Client::connect(server.url()).await;
+    client.say("go").await;
+    assert_eq!(client.hear_text().await, "first");
+    assert_eq!(client.hear_text().await, "second");
 }
 
 #[tokio::test(start_paused = true)]

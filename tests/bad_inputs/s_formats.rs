@@ -3,15 +3,16 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use super::s_tls::{installed, pair, with_files};
+use crate::children;
 use crate::harness::{Client, write_secret};
 
 /// Runs a line of shell in a folder. It must succeed.
 fn shell(folder: &Path, line: &str) {
-    let mut command = Command::new("sh");
+    let mut command = children::command("sh");
     command.args(["-c", line]).current_dir(folder);
     let output = command.stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -15,6 +15,7 @@ use reqwest::Url;
 use serde_json::{Value, json};
 use thirtyfour::{LoggingPrefsLogLevel, prelude::*};
 
+use crate::children;
 use crate::recorded::Session;
 
 /// No wait in any test is longer.
@@ -96,7 +97,7 @@ fn programs() -> PathBuf {
 
 fn program(name: &str) -> Command {
     let program = programs().join(name);
-    Command::new(program.with_extension(env::consts::EXE_EXTENSION))
+    children::command(program.with_extension(env::consts::EXE_EXTENSION))
 }
 
 /// Makes certificates in this folder, and the trust store of a browser whose home it is.
@@ -112,7 +113,7 @@ fn trust(certutil: &Path, home: &Path) {
     };
     let store = |arguments: &str| {
         let arguments = format!("-d sql:.pki/nssdb {arguments}");
-        run(Command::new(certutil), &arguments);
+        run(children::command(certutil), &arguments);
     };
     run(program("zcomm"), "certs");
     store("-N --empty-password");
@@ -259,7 +260,7 @@ impl Stage {
             Some(folder) if folder != "debug" => folder,
             _ => "dev".as_ref(),
         };
-        let mut build = Command::new(variable("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut build = children::command(variable("CARGO").unwrap_or_else(|| "cargo".into()));
         build.args(["build", "--package=demos", "--package=zcomm"]);
         build.args(["--bins", "--examples"]);
         build.arg("--profile");
@@ -270,7 +271,7 @@ impl Stage {
 
         let folder = env::temp_dir().join(format!("zcomm-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let mut driver = Command::new(&tools.driver);
+        let mut driver = children::command(&tools.driver);
         for name in ["TMPDIR", "TMP", "TEMP"] {
             driver.env(name, &folder);
         }

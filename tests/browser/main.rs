@@ -10,6 +10,8 @@
 
 mod attacks;
 mod chat;
+#[path = "../children.rs"]
+mod children;
 mod closes;
 mod harness;
 #[path = "../xray/recorded.rs"]

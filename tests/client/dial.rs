@@ -1,7 +1,14 @@
 //! The client of the library: its events, when it connects again and when not, and that it
 //! survives a hostile server.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -206,12 +213,52 @@ async fn the_close_code_decides_whether_it_connects_again() {
     }
 }
 
+/// The server closes eight connections at once, and the ninth after this time. Returns the longest
+/// delay of ten clients after that.
+async fn longest_delay_after(stay: Duration) -> Duration {
+    let mut longest = Duration::ZERO;
+    for _ in 0..10 {
+        let count = Arc::new(AtomicUsize::new(0));
+        let handler = move |mut connection: Connection| {
+            let is_last = count.fetch_add(1, Relaxed) == 8;
+            async move {
+                tokio::time::sleep(if is_last { stay } else { Duration::ZERO }).await;
+                connection.close(1012, "a restart");
+                Ok(())
+            }
+        };
+        let server = serve(Config::default(), handler).await;
+        let mut client = Client::new(options(server.url()));
+        let mut last = Duration::ZERO;
+        for _ in 0..=8 {
+            assert!(matches!(client.next().await, Some(Event::Connected(_))));
+            assert!(matches!(client.next().await, Some(Event::Disconnected(_))));
+            let Some(Event::Reconnecting { wait, why: None }) = client.next().await else {
+                panic!("it does not connect again");
+            };
+            last = wait;
+        }
+        longest = longest.max(last);
+    }
+    longest
+}
+
+/// A server that accepts every client and closes it soon would otherwise get all of them back at
+/// once, for ever.
+#[tokio::test(start_paused = true)]
+async fn only_a_connection_of_ten_seconds_shortens_the_delays_again() {
+    let half_a_second = Duration::from_millis(500);
+    // The delays are random. Of ten from a range of 30 s, one is longer than half a second.
+    assert!(longest_delay_after(Duration::from_millis(9900)).await > half_a_second);
+    assert!(longest_delay_after(Duration::from_millis(10_100)).await <= half_a_second);
+}
+
 /// The code is the one that the server has sent, also where the codec does not know the code.
 #[tokio::test]
 async fn the_close_code_of_the_server_is_told_as_it_was_sent() {
     for (code, back) in [
         (1014_u16, true),
-        (3000, true),
+        (3001, true),
         (999, false),
         (1006, false),
         (2999, false),

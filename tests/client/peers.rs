@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::chat::client::chat_app;
+use crate::children;
 use crate::demo;
 use crate::harness::{CANARY, Demo, Start, soon};
 
@@ -49,7 +50,7 @@ impl Typist {
 
     /// Starts it and waits until it has connected.
     async fn connect(url: &str) -> Typist {
-        let mut process = Command::new(PYTHON)
+        let mut process = Command::from(children::command(PYTHON))
             .args(["-m", "websockets", url])
             .env_clear()
             .env("SSL_CERT_FILE", Start::file("ca.pem"))

@@ -24,12 +24,15 @@
 #![allow(unreachable_pub, reason = "a test program is not a library")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+#[path = "../children.rs"]
+mod children;
 mod close_codes;
 mod errors;
 mod form;
 mod generated;
 mod masks;
 mod names;
+mod network;
 mod page;
 mod plans;
 mod quotes;
@@ -103,6 +106,9 @@ fn pages() -> Vec<Page> {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
+    if !arguments.list {
+        network::enter();
+    }
     // The pages use the ports that they name.
     arguments.test_threads = Some(1);
     let pages = pages();
@@ -152,6 +158,12 @@ fn main() -> ExitCode {
         errors::check,
     ));
     trials.push(Trial::test("plans keep to their time", plans::add_up));
+    let readme = pages.iter().find(|page| page.file == *"README.md");
+    let readme = readme.unwrap().clone();
+    trials.push(Trial::test(
+        "a lesson elsewhere changes nothing",
+        move || network::others(&readme),
+    ));
     let all = pages.clone();
     trials.push(Trial::test("parts have one form", move || {
         form::check(&all)
@@ -171,6 +183,9 @@ fn main() -> ExitCode {
 
 /// Does what the page says, from top to bottom.
 fn follow(page: &Page) -> Result<(), Failed> {
+    if !network::is_own() {
+        network::check_ports(page)?;
+    }
     let desk = Desk::new(&page.file);
     let mut terminals: HashMap<String, Terminal> = HashMap::new();
     let mut last = None;

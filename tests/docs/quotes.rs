@@ -1,10 +1,9 @@
 //! What is quoted stands where it is said to stand.
 
-use std::process::Command;
-
 use libtest_mimic::Failed;
 
 use crate::{
+    children,
     page::{Block, Kind, Page},
     place, root,
 };
@@ -27,7 +26,7 @@ pub fn check(page: &Page) -> Result<(), Failed> {
                     let file = block.attribute(name);
                     file.ok_or(format!("{place}: say from=… and to=…"))
                 };
-                let diff = Command::new("git")
+                let diff = children::command("git")
                     .args([
                         "diff",
                         "--no-index",

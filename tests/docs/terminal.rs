@@ -9,14 +9,14 @@ use std::{
     io::{Read, Seek, SeekFrom},
     os::unix::{fs::symlink, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::{masks::masked, root};
+use crate::{children, masks::masked, root};
 
 /// For anything that a page waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -130,7 +130,7 @@ impl Terminal {
             "{}/.bin:/usr/local/bin:/usr/bin:/bin",
             self.folder.display()
         );
-        let mut command = Command::new("/bin/bash");
+        let mut command = children::command("/bin/bash");
         command
             .args(["-e", "-c", lines])
             .current_dir(&self.folder)

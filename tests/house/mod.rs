@@ -2,4 +2,5 @@
 
 mod imports;
 mod links;
+mod signals;
 mod tidy;

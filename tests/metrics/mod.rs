@@ -17,6 +17,7 @@ use tokio::{
 use zcomm_core::{Config, Connection, Message, RefuseBy, Result, Token};
 
 use crate::chat::client::{Guest, chat_app};
+use crate::children;
 use crate::harness::{CANARY, Client, Raw, Response, Running, echo, identity, reach, serve, soon};
 
 /// Fetches a page from a server of this test.
@@ -377,7 +378,7 @@ json.dump([dict(name=s.name, labels=s.labels, value=s.value, type=f.type)
 async fn python() -> Option<String> {
     let made = concat!(env!("CARGO_TARGET_TMPDIR"), "/../prometheus/bin/python3");
     for python in [made, "python3", "/usr/bin/python3"] {
-        let mut import = Command::new(python);
+        let mut import = Command::from(children::command(python));
         import.args(["-c", "import prometheus_client"]);
         import.stderr(Stdio::null());
         if import.status().await.is_ok_and(|status| status.success()) {
@@ -395,7 +396,7 @@ async fn python() -> Option<String> {
 
 /// Reads a text as a monitor would; `None` without such a parser.
 async fn read_by_python(text: &str) -> Option<Read> {
-    let mut child = Command::new(python().await?)
+    let mut child = Command::from(children::command(python().await?))
         .args(["-c", PARSER])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

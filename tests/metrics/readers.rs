@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use zcomm_core::{Config, Token};
 
 use crate::chat::client::chat_app;
-use crate::harness::{CANARY, Raw, Running, ask, echo, handshake, serve};
+use crate::harness::{CANARY, Raw, Response, Running, ask, echo, handshake, serve};
 
 /// A server on all addresses, with two more names, that needs no token from clients.
 async fn server() -> Running {
@@ -23,8 +23,24 @@ async fn server() -> Running {
 
 /// The status of a request to this address, for a host and with further header lines.
 async fn status(addr: SocketAddr, host: &str, target: &str, more: &str) -> u16 {
+    answer(addr, host, target, more).await.status
+}
+
+async fn answer(addr: SocketAddr, host: &str, target: &str, more: &str) -> Response {
     let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n");
-    ask(addr, request).await.status
+    ask(addr, request).await
+}
+
+const PRIVATE: &str = "403 these figures are private";
+const HOST: &str = "403 the Host header is not a name or address of this server";
+const ORIGIN: &str = "403 this page's origin is not allowed";
+
+/// The status and the reason of a refusal. A status alone can have several reasons.
+async fn refusal(addr: SocketAddr, host: &str, target: &str, more: &str) -> String {
+    let response = answer(addr, host, target, more).await;
+    let reason = response.body.split(": ").next().unwrap_or_default();
+    assert!(reason.starts_with(&response.status.to_string()), "{reason}");
+    reason.to_owned()
 }
 
 fn loopback(server: &Running) -> SocketAddr {
@@ -64,11 +80,12 @@ async fn under_another_name_and_through_a_proxy_the_token_is_needed() {
         (own.clone(), "X-Real-IP: 127.0.0.1\r\n"),
     ];
     for (host, more) in cases {
+        let refused = refusal(addr, &host, "/metrics", more).await;
+        assert_eq!(refused, PRIVATE, "{host} {more}");
         let asks = async |target: &str, token: &str| {
             let more = format!("{more}{token}");
             status(addr, &host, target, &more).await
         };
-        assert_eq!(asks("/metrics", "").await, 403, "{host} {more}");
         assert_eq!(asks("/metrics", &bearer(CANARY)).await, 200, "{host}");
         let with_token = format!("/metrics?token={CANARY}");
         assert_eq!(asks(&with_token, "").await, 200, "{host}");
@@ -91,13 +108,15 @@ async fn another_machine_needs_the_token() {
     // A client that connects to this machine's own address has that address too.
     let addr = SocketAddr::from((address, server.addr.port()));
     let host = addr.to_string();
-    assert_eq!(status(addr, &host, "/metrics", "").await, 403);
+    assert_eq!(refusal(addr, &host, "/metrics", "").await, PRIVATE);
     assert_eq!(status(addr, &host, "/stats", "").await, 200);
     let token = bearer(CANARY);
     assert_eq!(status(addr, &host, "/metrics", &token).await, 200);
     // The name of loopback in a request does not make a client local.
     let lie = format!("127.0.0.1:{}", addr.port());
-    assert_eq!(status(addr, &lie, "/metrics", "").await, 403);
+    for target in ["/metrics", "/stats", "/"] {
+        assert_eq!(refusal(addr, &lie, target, &token).await, HOST);
+    }
 }
 
 #[tokio::test]
@@ -114,7 +133,7 @@ async fn a_wrong_token_is_401_and_says_why() {
     // A missing token does not count as a wrong one.
     let basic = "Authorization: Basic Zm9vOmJhcg==\r\n";
     for (target, more) in [("/metrics?token=", ""), ("/metrics", basic)] {
-        assert_eq!(status(addr, &host, target, more).await, 403);
+        assert_eq!(refusal(addr, &host, target, more).await, PRIVATE);
     }
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let refused = ask(addr, request).await.body;
@@ -132,8 +151,9 @@ async fn a_server_without_a_token_shows_its_metrics_only_on_this_machine() {
     let host = addr.to_string();
     let proxied = |token: &str| format!("Via: 1.1 proxy\r\n{}", bearer(token));
     assert_eq!(status(addr, &host, "/metrics", "").await, 200);
-    assert_eq!(status(addr, &host, "/metrics", &proxied("")).await, 403);
-    assert_eq!(status(addr, &host, "/metrics", &proxied(CANARY)).await, 401);
+    let refused = async |token: &str| refusal(addr, &host, "/metrics", &proxied(token)).await;
+    assert_eq!(refused("").await, PRIVATE);
+    assert_eq!(refused(CANARY).await, "401 Invalid token");
 }
 
 /// Wrong tokens on one path count on the other path too.
@@ -192,7 +212,7 @@ async fn a_page_of_another_origin_cannot_read_the_metrics() {
     }
     // A name that leads to this machine is not a name that the server accepts.
     let host = format!("evil.example:{}", addr.port());
-    assert_eq!(status(addr, &host, "/metrics", "").await, 403);
+    assert_eq!(refusal(addr, &host, "/metrics", "").await, HOST);
 }
 
 #[tokio::test]
@@ -221,11 +241,8 @@ async fn a_page_of_another_site_locks_nobody_out() {
     ] {
         for _ in 0..60 {
             let asked = format!("{wrong}{from}");
-            assert_eq!(
-                status(addr, &other, "/metrics", &asked).await,
-                403,
-                "{from:?}"
-            );
+            let refused = refusal(addr, &other, "/metrics", &asked).await;
+            assert_eq!(refused, ORIGIN, "{from:?}");
         }
     }
     let right = format!("{}Sec-Fetch-Site: same-origin\r\n", bearer(CANARY));
@@ -241,7 +258,8 @@ async fn the_chat_keeps_its_stats_as_private() {
     let other = format!("chat.example:{}", addr.port());
     for target in ["/stats", "/metrics"] {
         assert_eq!(status(addr, &own, target, "").await, 200, "{target}");
-        assert_eq!(status(addr, &other, target, "").await, 403, "{target}");
+        let refused = refusal(addr, &other, target, "").await;
+        assert_eq!(refused, PRIVATE, "{target}");
         let right = bearer(CANARY);
         assert_eq!(status(addr, &other, target, &right).await, 200, "{target}");
         let near = bearer(&format!("{CANARY}4"));

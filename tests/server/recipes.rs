@@ -13,7 +13,7 @@ use zcomm_core::{
 };
 
 use crate::{
-    demo,
+    children, demo,
     harness::{CANARY, Certificates, Demo, Running, certificates, echo, folder, serve, soon},
 };
 
@@ -30,7 +30,7 @@ fn nginx() -> Option<Command> {
     if found.is_none() {
         eprintln!("skipped: {missing}");
     }
-    found.map(Command::new)
+    found.map(|path| Command::from(children::command(path)))
 }
 
 /// A proxy, and where its four doors are.
@@ -398,7 +398,7 @@ async fn systemd_understands_the_service() {
     let unit = unit.replace("/usr/local/bin/chat_app", env!("CARGO_BIN_EXE_chat_app"));
     let file = folder("systemd").join("zcomm-chat.service");
     std::fs::write(&file, unit).unwrap();
-    let mut command = Command::new("systemd-analyze");
+    let mut command = Command::from(children::command("systemd-analyze"));
     let Ok(output) = command.arg("verify").arg(&file).output().await else {
         eprintln!("skipped: no systemd-analyze: apt-get install systemd");
         return;

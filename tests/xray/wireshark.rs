@@ -10,11 +10,12 @@ use std::{
     collections::VecDeque,
     io::{Write, stderr},
     path::Path,
-    process::Command,
     sync::Once,
 };
 
 use serde_json::Value;
+
+use crate::children;
 
 /// A conversation in turns: whether the client sent it, and the bytes.
 pub(crate) type Turns = Vec<(bool, Vec<u8>)>;
@@ -286,7 +287,7 @@ fn write_pcap(file: &Path, turns: &Turns, events: &[&Value]) {
 fn tshark(file: &Path) -> Option<Vec<Vec<String>>> {
     static SAID: Once = Once::new();
     let as_http = format!("tcp.port=={},http", port(false));
-    let mut command = Command::new("tshark");
+    let mut command = children::command("tshark");
     command.arg("-r").arg(file);
     command.args(["-d", &as_http, "-Y", "http || websocket", "-T", "fields"]);
     for (field, _) in FIELDS {

@@ -10,7 +10,7 @@ use rcgen::{GeneralSubtree, NameConstraints};
 use time::{Duration, OffsetDateTime};
 use zcomm_core::{Certificate, DevelopmentCa, Identity, PemPair};
 
-use crate::{certs, folder, read, zcomm_command};
+use crate::{certs, children, folder, read, zcomm_command};
 
 #[test]
 fn makes_an_authority_and_a_certificate_for_this_machine() {
@@ -131,7 +131,7 @@ fn a_reader_that_closes_the_pipe_is_not_a_failure() {
     let folder = folder("pipe");
     let program = env!("CARGO_BIN_EXE_zcomm");
     let line = format!("{program} certs | head -1; echo \"${{PIPESTATUS[0]}}\"");
-    let Ok(output) = std::process::Command::new("bash")
+    let Ok(output) = children::command("bash")
         .args(["-c", &line])
         .current_dir(&folder)
         .output()
@@ -435,7 +435,7 @@ fn only_a_regular_file_is_read() {
             let path = folder.join("certs").join(file);
             fs::remove_file(&path).unwrap();
             if target.is_empty() {
-                let mut mkfifo = std::process::Command::new("mkfifo");
+                let mut mkfifo = children::command("mkfifo");
                 assert!(mkfifo.arg(&path).status().unwrap().success());
             } else {
                 std::os::unix::fs::symlink(target, &path).unwrap();

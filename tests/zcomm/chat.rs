@@ -7,7 +7,7 @@ use zcomm_chat::Chat;
 use zcomm_core::{Config, Connection, Message, Result, Token};
 
 use crate::{
-    pipe,
+    children, pipe,
     servers::{Running, start},
 };
 
@@ -36,7 +36,7 @@ async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
 
 /// `zcomm chat` with this server, under this name.
 fn command(server: &Running, name: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command
         .env_clear()
         .arg("chat")
@@ -99,7 +99,7 @@ fn the_token_may_come_from_a_file_and_is_checked_without_any_input() {
     let file = crate::folder("chat-token").join("token");
     for (token, code) in [(TOKEN, 0), ("wrong-token-here-123", 1), ("", 2)] {
         std::fs::write(&file, format!("{token}\n")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+        let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
         command.env_clear().arg("chat").arg(server.url());
         command.arg("--token-file").arg(&file);
         let done = pipe(command, "");
@@ -118,7 +118,7 @@ fn the_token_may_come_from_a_file_and_is_checked_without_any_input() {
 #[test]
 fn k01_a_refused_client_does_not_try_again() {
     let server = chat(Config::default());
-    let mut wrong = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut wrong = children::command(env!("CARGO_BIN_EXE_zcomm"));
     wrong
         .env_clear()
         .args(["chat", "--token", "wrong-token-here-123"]);
@@ -263,7 +263,9 @@ mod terminal {
             let ada = joined(&server, "Ada");
             let shell = ada.get_process().pid().to_string();
             // The one child of its shell.
-            let sent = Command::new("pkill").args([signal, "-P", &shell]).status();
+            let sent = children::command("pkill")
+                .args([signal, "-P", &shell])
+                .status();
             assert!(sent.unwrap().success());
             ends(ada, code);
         }
@@ -313,7 +315,7 @@ mod terminal {
     #[test]
     fn a_refusal_restores_the_terminal() {
         let server = chat(Config::default());
-        let mut wrong = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+        let mut wrong = children::command(env!("CARGO_BIN_EXE_zcomm"));
         wrong
             .env_clear()
             .args(["chat", "--token", "wrong-token-here-123"]);
@@ -356,7 +358,7 @@ fn a_server_that_is_no_chat_is_noticed_before_the_time_limit() {
         while connection.recv().await.is_some() {}
         Ok(())
     });
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command.env_clear().args(["chat", &silent.url()]);
     command.stdin(std::process::Stdio::piped());
     let begun = std::time::Instant::now();

@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use time::{Duration, OffsetDateTime};
 use zcomm_core::{DevelopmentCa, LOOPBACK_NAMES};
 
-use crate::{certs, folder, read};
+use crate::{certs, children, folder, read};
 
 #[test]
 fn explains_a_certificate_and_says_whether_a_client_accepts_it() {
@@ -153,7 +153,7 @@ fn the_dates_of_every_certificate_of_a_chain_count() {
 #[test]
 fn only_a_regular_file_is_explained() {
     let folder = folder("check_pipe");
-    let mut mkfifo = std::process::Command::new("mkfifo");
+    let mut mkfifo = children::command("mkfifo");
     assert!(mkfifo.arg(folder.join("pipe")).status().unwrap().success());
     for file in ["pipe", "/dev/zero"] {
         let done = certs(&folder, &["--check", file]);

@@ -1,14 +1,11 @@
 //! `zcomm connect`: its input and output, at a prompt and in a pipe, and how it ends.
 
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::{io::Write, process::Stdio};
 
 use zcomm_core::{Config, Connection, Message, Origin, RefuseBy, Result, Token};
 
 use crate::{
-    Done, pipe,
+    Done, children, pipe,
     servers::{Running, start},
 };
 
@@ -48,7 +45,7 @@ pub(crate) fn serve(config: Config) -> Running {
 
 /// Runs `zcomm connect` with this on its stdin.
 pub(crate) fn connect(url: &str, input: &[u8], arguments: &[&str]) -> Done {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command.arg("connect").arg(url).args(arguments).env_clear();
     pipe(command, input)
 }
@@ -344,7 +341,10 @@ fn k05_a_reader_that_closes_the_pipe_leads_to_a_normal_close() {
     });
     let (program, url) = (env!("CARGO_BIN_EXE_zcomm"), server.url());
     let line = format!("seq 1000 | {program} connect {url} | head -1; echo \"${{PIPESTATUS[1]}}\"");
-    let output = Command::new("bash").args(["-c", &line]).output().unwrap();
+    let output = children::command("bash")
+        .args(["-c", &line])
+        .output()
+        .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n0\n");
 }
 
@@ -354,7 +354,7 @@ fn k05_a_reader_that_closes_the_pipe_leads_to_a_normal_close() {
 fn k05_ctrl_c_closes_with_exit_code_130() {
     use std::io::{BufRead, BufReader};
     let server = serve(Config::default());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command
         .args(["connect", &server.url(), "--json"])
         .env_clear();
@@ -364,7 +364,7 @@ fn k05_ctrl_c_closes_with_exit_code_130() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     stdin.write_all(b"hi\n").unwrap();
     assert!(lines.next().unwrap().unwrap().contains("\"hi\""));
-    let killed = Command::new("kill")
+    let killed = children::command("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(killed.unwrap().success());
@@ -456,7 +456,7 @@ fn an_xray_has_two_forms() {
 #[test]
 fn a_full_disk_is_a_failure() {
     let server = serve(Config::default());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command
         .args(["connect", &server.url(), "--one"])
         .env_clear();

@@ -13,7 +13,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use zcomm_core::{Config, DevelopmentCa, LOOPBACK_NAMES, PemPair};
 
-use crate::{Done, certs, connect::serve, folder, zcomm, zcomm_command};
+use crate::{
+    Done, certs, children, connect::serve, folder, servers::with_tls, zcomm, zcomm_command,
+};
 
 /// A secret that no output may contain, whatever is wrong with its file.
 const CANARY: &str = "canary-token-7Qp2xV9d";
@@ -156,21 +158,29 @@ fn a_port_that_is_taken_on_ipv6_only_is_a_warning() {
 
 #[test]
 fn a_running_lesson_is_not_an_error() {
-    let lesson = serve(Config::default());
-    let port = lesson.addr.port().to_string();
-    let report = doctor(&folder("doctor_lesson"), &["--port", &port], &[]);
-    let said = report.said(&format!("port {port}"));
-    assert!(
-        said.starts_with("note: a lesson is running here: command-"),
-        "{said}"
-    );
-    assert_eq!(report.code, Some(0));
+    let tls = with_tls(&folder("doctor_lesson_tls"));
+    for config in [Config::default(), tls] {
+        let lesson = serve(config);
+        let port = lesson.addr.port().to_string();
+        let report = doctor(&folder("doctor_lesson"), &["--port", &port], &[]);
+        let said = report.said(&format!("port {port}"));
+        assert!(
+            said.starts_with("note: a lesson is running here: command-"),
+            "{said}"
+        );
+        assert_eq!(report.code, Some(0));
+    }
 }
 
 /// Near misses: a server that answers `ok` without our header, one that drips, one that hangs up.
 #[test]
 fn another_server_is_not_a_lesson() {
-    for answer in ["HTTP/1.1 200 OK\r\nServer: other\r\n\r\nok\n", "drip", ""] {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nServer: other\r\n\r\nok\n",
+        "HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.2\r\n\r\n",
+        "drip",
+        "",
+    ] {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port().to_string();
         std::thread::spawn(move || {
@@ -459,12 +469,12 @@ fn a12_the_hostile_name_of_a_process_is_made_visible() {
     use std::{
         io::{BufRead, BufReader},
         os::unix::fs::symlink,
-        process::{Command, Stdio},
+        process::Stdio,
     };
     let folder = folder("doctor_red");
     let program = folder.join("\x1b[31mred");
     symlink(std::env::current_exe().unwrap(), &program).unwrap();
-    let mut holder = Command::new(&program);
+    let mut holder = children::command(&program);
     holder.args(["--exact", "doctor::holder", "--ignored", "--nocapture"]);
     holder.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut holder = holder.spawn().unwrap();
@@ -566,7 +576,7 @@ fn the_network_says_how_a_class_gets_in() {
 fn k07_too_few_descriptors_are_a_warning_with_the_number_that_fits() {
     let folder = folder("doctor_descriptors");
     let limited = |most: u32| {
-        let mut shell = std::process::Command::new("sh");
+        let mut shell = children::command("sh");
         let command = format!("ulimit -n {most} && exec \"$0\" doctor --port \"$1\" --json");
         shell.args(["-c", &command, env!("CARGO_BIN_EXE_zcomm"), &free_port()]);
         let done = shell.current_dir(&folder).env_clear().output().unwrap();

@@ -4,11 +4,11 @@
 //! intended change run `INSTA_UPDATE=always cargo test -p zcomm help`, and read the difference
 //! before you commit it.
 
+use std::path::Path;
 #[cfg(unix)]
 use std::process::Stdio;
-use std::{path::Path, process::Command};
 
-use crate::{Done, folder, zcomm, zcomm_command};
+use crate::{Done, children, folder, zcomm, zcomm_command};
 
 /// Returns every subcommand that `--help` lists.
 fn subcommands() -> Vec<String> {
@@ -147,7 +147,7 @@ fn k06_colours_are_for_terminals_that_want_them() {
 /// Returns what `zcomm` shows on a terminal, which `script` of util-linux provides.
 #[cfg(target_os = "linux")]
 fn on_a_terminal(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> String {
-    let mut script = Command::new("script");
+    let mut script = children::command("script");
     let command = format!("{} {}", env!("CARGO_BIN_EXE_zcomm"), arguments.join(" "));
     script.args(["--quiet", "--command", &command, "/dev/null"]);
     script.current_dir(folder).env_clear().stdin(Stdio::null());
@@ -237,7 +237,7 @@ fn bash_completes_subcommands_and_options() {
              _zcomm zcomm '{}' '{before}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
             words[last]
         );
-        let mut bash = Command::new("bash");
+        let mut bash = children::command("bash");
         let done = bash.args(["--norc", "-c", &ask]).output().unwrap();
         let said = String::from_utf8(done.stderr).unwrap();
         assert_eq!((done.status.code(), said.as_str()), (Some(0), ""));
@@ -248,7 +248,7 @@ fn bash_completes_subcommands_and_options() {
     assert_eq!(offered(&["zcomm", "completions", "f"]), "fish\n");
     assert_eq!(offered(&["zcomm", "nothing-like-it"]).trim(), "");
     // Parse the whole script, too: that finds a quote that does not end.
-    let mut bash = Command::new("bash");
+    let mut bash = children::command("bash");
     let mut bash = bash.arg("-n").stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = bash.stdin.take().unwrap();
     std::io::Write::write_all(&mut stdin, script.as_bytes()).unwrap();
@@ -282,7 +282,7 @@ fn the_manual_of_each_subcommand_has_its_parts_and_its_examples() {
 
 /// Formats the page with groff, if it is installed. It must print no warning.
 fn typeset(page: &Path, title: &str, examples: &str) {
-    let mut groff = Command::new("groff");
+    let mut groff = children::command("groff");
     groff
         .args(["-man", "-Tascii", "-ww", "-P-cbuo", "-rLL=78n"])
         .arg(page);

@@ -14,7 +14,7 @@ use expectrl::Expect;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket, protocol::CloseFrame};
 use zcomm_core::{Certificate, ClientSocket, ConnectOptions, Trust};
 
-use crate::{Done, certs, folder, zcomm, zcomm_command};
+use crate::{Done, certs, children, folder, zcomm, zcomm_command};
 
 const TOKEN: &str = "canary-token-7Qp2xV9d";
 /// The longest wait for anything.
@@ -96,7 +96,7 @@ impl Listener {
 
     #[cfg(unix)]
     fn signal(&self, name: &str) {
-        let killed = Command::new("kill")
+        let killed = children::command("kill")
             .args([name, &self.child.id().to_string()])
             .status();
         assert!(killed.unwrap().success());

@@ -7,6 +7,8 @@ mod certs;
 mod chaos;
 mod chat;
 mod check;
+#[path = "../children.rs"]
+mod children;
 mod connect;
 mod doctor;
 mod help;
@@ -70,7 +72,7 @@ fn pipe(mut command: Command, input: impl AsRef<[u8]>) -> Done {
 }
 
 fn zcomm_command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command.args(arguments).current_dir(folder).env_clear();
     command.stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -6,7 +6,7 @@
 use std::{
     io::{BufRead, BufReader, Write, stderr},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::{
         Once,
         mpsc::{Receiver, channel},
@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Done, connect::connect, zcomm, zcomm_command};
+use crate::{Done, children, connect::connect, zcomm, zcomm_command};
 
 /// Where they are installed.
 const PEERS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../peers");
@@ -69,7 +69,7 @@ impl Peer {
 
     fn start(name: &'static str, program: PathBuf, script: &str) -> Peer {
         let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/zcomm/peers");
-        let mut process = Command::new(program)
+        let mut process = children::command(program)
             .arg(Path::new(scripts).join(script))
             .current_dir(Path::new(PEERS).join("node"))
             .stdin(Stdio::null())

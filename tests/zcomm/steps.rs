@@ -1,8 +1,8 @@
 //! `zcomm certs`: the user copies and runs what it prints.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
-use crate::{certs, folder};
+use crate::{certs, children, folder};
 
 #[test]
 fn prints_the_settings_and_how_to_trust_and_untrust_everywhere() {
@@ -88,7 +88,7 @@ fn the_printed_settings_can_be_read() {
         fs::write(folder.join(".zEnv"), lines.join("\n")).unwrap();
         // A program reads `.zEnv` in its own folder, and a test has none: so this program
         // runs once more, there.
-        let mut reader = Command::new(std::env::current_exe().unwrap());
+        let mut reader = children::command(std::env::current_exe().unwrap());
         reader.args(["--exact", "steps::reader", "--ignored"]);
         let read = reader.current_dir(&folder).env_clear().output().unwrap();
         let said = String::from_utf8_lossy(&read.stdout);
@@ -119,7 +119,7 @@ fn a_printed_path_is_one_word_for_the_shell() {
             .find(|line| line.contains("curl"))
             .unwrap();
         let script = format!("curl() {{ cat \"$2\"; }}\n{line}");
-        let shell = Command::new("sh")
+        let shell = children::command("sh")
             .args(["-c", &script])
             .current_dir(&folder)
             .output();

@@ -4,7 +4,7 @@
 use std::{
     io,
     net::TcpListener,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ use serde_json::Value;
 use zcomm_core::{Config, Connection, Message, Result};
 
 use crate::{
-    Done, folder,
+    Done, children, folder,
     servers::{echo, no_limits, start, with_tls},
     zcomm,
 };
@@ -348,7 +348,7 @@ fn k07_too_few_file_descriptors_are_an_error_before_the_first_connection() {
         let line = format!(
             "ulimit {limit}; exec {program} stress -c 1000 --threads 1 -d 0.1 ws://{address}/"
         );
-        let mut command = Command::new("sh");
+        let mut command = children::command("sh");
         command.args(["-c", &line]).stdout(Stdio::piped());
         command.stderr(Stdio::piped()).output().unwrap()
     };
@@ -377,7 +377,7 @@ fn as_many_connections_as_the_help_allows_can_be_opened() {
     let file = folder("stress-descriptors").join("report.html");
     let options = "-c 36 --threads 1 -d 0.2 --warm-up 0";
     let line = format!("ulimit -n 64; exec {program} stress {options} {url} --html");
-    let mut command = Command::new("sh");
+    let mut command = children::command("sh");
     command.args(["-c", &format!("{line} {}", file.display())]);
     let done: Done = command.output().unwrap().into();
     assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
@@ -557,7 +557,7 @@ fn k05_ctrl_c_ends_it_early_with_a_report() {
         }
         Ok(())
     });
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command.args([
         "stress",
         &server.url(),
@@ -584,7 +584,7 @@ fn k05_ctrl_c_ends_it_early_with_a_report() {
     }
     let id = child.id().to_string();
     assert!(
-        Command::new("kill")
+        children::command("kill")
             .args(["-INT", &id])
             .status()
             .unwrap()

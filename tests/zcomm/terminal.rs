@@ -4,11 +4,13 @@ use std::{process::Command, time::Duration};
 
 use expectrl::{Eof, Expect, Session, session::OsSession};
 
+use crate::children;
+
 /// Runs the command in a shell on a new terminal. The shell ignores Ctrl-C, and prints the exit
 /// code and the settings of the terminal.
 pub(crate) fn open(command: &Command) -> OsSession {
     let line = "trap : INT QUIT; stty echo; \"$@\"; echo \"ended with $?\"; stty -a";
-    let mut shell = Command::new("/bin/sh");
+    let mut shell = children::command("/bin/sh");
     shell.args(["-c", line, "sh"]).arg(command.get_program());
     shell.args(command.get_args()).env_clear();
     shell.env("TERM", "xterm").env("PATH", "/usr/bin:/bin");

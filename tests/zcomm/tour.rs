@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     io::{Read, Write},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use zcomm_core::{ClientSocket, Config, Connection, Message, RefuseBy, Trust};
 use crate::{
     Done,
     chat::{TOKEN, chat},
+    children,
     connect::serve,
     folder,
     servers::start,
@@ -298,7 +299,10 @@ fn a_closed_pipe_ends_it_without_an_error() {
         "{} demo | head -1; echo \"${{PIPESTATUS[0]}}\"",
         env!("CARGO_BIN_EXE_zcomm")
     );
-    let output = Command::new("bash").args(["-c", &line]).output().unwrap();
+    let output = children::command("bash")
+        .args(["-c", &line])
+        .output()
+        .unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(
         stdout.starts_with("This tour uses its own chat") && stdout.ends_with("\n0\n"),
@@ -357,7 +361,7 @@ fn pings_are_answered_while_the_tour_waits_for_enter() {
 fn a_signal_ends_it_with_the_exit_code_of_the_signal() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let mut tour = waiting(&[]);
-        let killed = Command::new("kill")
+        let killed = children::command("kill")
             .args([signal, &tour.id().to_string()])
             .status();
         assert!(killed.unwrap().success());

@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::{
 use zcomm_core::{Config, Connection, Origin, RefuseBy, Result, Token};
 
 use crate::{
-    Done, folder,
+    Done, children, folder,
     servers::{Running, start, start_as, with_tls},
     zcomm,
 };
@@ -66,7 +66,7 @@ impl Proxy {
 
     fn start_at(listen: &str, folder: &Path, arguments: &[&str]) -> Proxy {
         let stdout = folder.join("stdout");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+        let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
         command.args(["xray", "--listen", listen]).args(arguments);
         command.current_dir(folder).env_clear();
         command
@@ -108,7 +108,7 @@ impl Proxy {
     pub(crate) fn end(mut self) -> Done {
         let id = self.child.id().to_string();
         if cfg!(unix) {
-            let killed = Command::new("kill").args(["-INT", &id]).status();
+            let killed = children::command("kill").args(["-INT", &id]).status();
             assert!(killed.unwrap().success());
         } else {
             self.child.kill().unwrap();

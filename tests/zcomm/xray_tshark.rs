@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    process::{Command, Stdio},
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use zcomm_core::Config;
 
 use crate::{
-    folder,
+    children, folder,
     peers::installed,
     recorded::Session,
     servers::start,
@@ -37,7 +37,7 @@ fn wireshark_reads_the_same_in_a_session_of_python() {
         env!("CARGO_MANIFEST_DIR"),
         "/../../tests/zcomm/peers/talk.py"
     );
-    let mut client = Command::new(python)
+    let mut client = children::command(python)
         .args([script, &format!("ws://{}/", proxy.place)])
         .env_clear()
         .stdin(Stdio::piped())

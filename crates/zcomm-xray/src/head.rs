@@ -17,14 +17,14 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::{
     event::{Accept, Head, Header},
     rules::BrokenRule,
-    secrets::{address, end_of_target, header_value},
+    secrets::{address, end_of_target, header_value, is_request_or_status},
     visible::pictured,
 };
 
 /// The text that is appended to the key (RFC 6455 section 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// A head that still contains its secrets. No event contains a `RawHead`.
+/// A complete head, with `*` in place of each byte of a secret.
 pub(crate) struct RawHead {
     first: Vec<u8>,
     headers: Vec<(String, String)>,
@@ -32,7 +32,8 @@ pub(crate) struct RawHead {
 }
 
 impl RawHead {
-    /// Splits a complete head into lines.
+    /// Splits a complete head into lines. Its secrets are already replaced
+    /// ([`without_secrets`](crate::secrets::without_secrets)).
     pub(crate) fn parse(head: &[u8]) -> RawHead {
         let lines = head.split(|byte| *byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -47,10 +48,10 @@ impl RawHead {
                     value.push(' ');
                     value.push_str(line.trim());
                 }
-                (Some((name, value)), _) if !name.trim().contains([' ', '\t']) => {
+                (Some((name, value)), _) => {
                     headers.push((name.trim().to_owned(), value.trim().to_owned()));
                 }
-                // This line is not a header. It may contain a secret, so only its length is shown.
+                // This line is not a header, so all its bytes are stars. Only its length is shown.
                 _ => headers.push((String::new(), format!("({} bytes)", bytes.len()))),
             }
         }
@@ -163,8 +164,7 @@ impl RawHead {
 /// Returns a request line or status line without the secrets of its address.
 fn first_line(bytes: &[u8]) -> String {
     let line = String::from_utf8_lossy(bytes);
-    let word = line.split(' ').next().unwrap_or_default();
-    if !word.starts_with("HTTP/") && !word.bytes().all(|c| c.is_ascii_uppercase()) {
+    if !is_request_or_status(bytes) {
         return format!("({} bytes that are not a request)", bytes.len());
     }
     let (target, version) = line.split_at(end_of_target(line.as_bytes()));
@@ -215,6 +215,7 @@ fn response_remark(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::without_secrets;
 
     /// The example of RFC 6455 section 1.3.
     #[test]
@@ -257,9 +258,10 @@ mod tests {
     fn no_line_of_a_head_lets_a_secret_through() {
         let head = "GET /?token=canary HTTP/1.1\r\nAuthorization:\r\n Bearer canary\r\n\
                     Cookie : canary\r\nAuthorization Bearer canary\r\n canary\r\n\
-                    Authorization canary: x\r\nReferer: /?a&token=canary\r\n\r\n";
-        let (head, _) = RawHead::parse(head.as_bytes()).request();
+                    Authorization canary: x\r\nReferer: /?a&token=canary\r\n\
+                    Cookie:\r\n : canary\r\n\r\n";
+        let (head, _) = RawHead::parse(&without_secrets(head.as_bytes())).request();
         assert!(!format!("{head:?}").contains("canary"), "{head:?}");
-        assert_eq!(head.headers.len(), 6);
+        assert_eq!(head.headers.len(), 7);
     }
 }

@@ -83,8 +83,17 @@ pub(crate) fn end_of_target(line: &[u8]) -> usize {
     }
 }
 
+/// Whether the first line of a head has the form of a request or of a status line. Any other first
+/// line may be a header with a secret.
+pub(crate) fn is_request_or_status(line: &[u8]) -> bool {
+    let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+    word.starts_with(b"HTTP/") || word.iter().all(u8::is_ascii_uppercase)
+}
+
 /// Returns a head of the same length, with `*` in place of each hidden byte. A line is hidden
 /// completely if it is not a header, or if it continues the header before it (an obsolete form).
+/// If the first line is neither a request nor a status line, all its bytes after the first are
+/// hidden. A head without secrets is returned unchanged, so the result can be hidden twice.
 pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(head.len());
     let mut first = true;
@@ -103,7 +112,10 @@ pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
             }
         };
         if std::mem::take(&mut first) {
-            hide_in(0, &line[..end_of_target(line)]);
+            match is_request_or_status(line) {
+                true => hide_in(0, &line[..end_of_target(line)]),
+                false => hide(1, length),
+            }
             continue;
         }
         let begin = line.len() - line.trim_ascii_start().len();
@@ -111,7 +123,7 @@ pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
         let name = &line[..colon.unwrap_or(0)];
         let value = name.len() + 1;
         let is_space = |byte: &u8| byte.is_ascii_whitespace();
-        if colon.is_none() || name.trim_ascii_end().iter().any(is_space) {
+        if name.is_empty() || begin > 0 || name.trim_ascii_end().iter().any(is_space) {
             hide(begin, length);
         } else if is_secret(&String::from_utf8_lossy(name)) {
             hide_in(0, name);
@@ -189,7 +201,10 @@ mod tests {
             ("G\r\nSec-WebSocket-Key: abc", "G\r\nSec-WebSocket-Key: abc"),
             ("G\r\nToken : canary", "G\r\nToken :*******"),
             ("G\r\nX: 1\r\n canary: 2", "G\r\nX: 1\r\n *********"),
+            ("G\r\nX: 1\r\n : canary", "G\r\nX: 1\r\n ********"),
+            ("G\r\n: canary", "G\r\n********"),
             ("G\r\ncanary", "G\r\n******"),
+            ("Cookie: canary", "C*************"),
             ("G\r\nmy canary: 1", "G\r\n************"),
             (
                 "\r\nGET /?token=canary HTTP/1.0\n",
@@ -197,6 +212,7 @@ mod tests {
             ),
         ] {
             let shown = without_secrets(head.as_bytes());
+            assert_eq!(without_secrets(&shown), shown);
             assert_eq!(String::from_utf8(shown).unwrap(), kept);
         }
     }

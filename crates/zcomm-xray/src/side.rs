@@ -99,10 +99,10 @@ impl Side {
         } else if end.is_none() {
             self.stage = Stage::Head(head);
         } else {
-            if sink.recorder.is_some() {
-                sink.record(self.from, &without_secrets(&head.bytes), 0);
-            }
-            return (taken, Some(RawHead::parse(&head.bytes)));
+            // The events and the recording come from the same bytes, so a replay shows the same.
+            let head = without_secrets(&head.bytes);
+            sink.record(self.from, &head, 0);
+            return (taken, Some(RawHead::parse(&head)));
         }
         (taken, None)
     }

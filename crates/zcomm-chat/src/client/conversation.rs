@@ -316,3 +316,74 @@ impl Conversation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::{LOBBY, Secret};
+
+    /// Opens the next connection to a server of this epoch. Returns the position that the client
+    /// sends to join the lobby again.
+    fn reconnect(conversation: &mut Conversation, epoch: &str) -> Option<(String, u64)> {
+        conversation.disconnected(&End::Broken(String::new()));
+        let welcome = ServerMessage::Welcome {
+            client_id: "1".to_owned(),
+            name: "Ada".to_owned(),
+            session: Secret(format!("{epoch}.1.secret")),
+            epoch: epoch.to_owned(),
+            resumed: false,
+            direct: Seq(0),
+            broadcast: Seq(0),
+            heartbeat_seconds: 20,
+        };
+        conversation.apply(&welcome, Instant::now());
+        match conversation.outgoing(Instant::now()) {
+            Some(ClientMessage::Join { epoch, since, .. }) => epoch.zip(since.map(|seq| seq.0)),
+            other => panic!("not a join: {other:?}"),
+        }
+    }
+
+    fn joined(conversation: &mut Conversation, epoch: &str, end: u64) {
+        let joined = ServerMessage::Joined {
+            room: LOBBY.to_owned(),
+            epoch: epoch.to_owned(),
+            seq: Seq(end),
+            recovered: false,
+            missed: Seq(0),
+            users: vec![],
+            user_count: 1,
+        };
+        conversation.apply(&joined, Instant::now());
+    }
+
+    /// A client in the lobby of epoch `a`, which has seen nine messages there.
+    fn at_nine() -> Conversation {
+        let mut conversation = Conversation::default();
+        conversation.join(LOBBY);
+        assert_eq!(reconnect(&mut conversation, "a"), None);
+        joined(&mut conversation, "a", 9);
+        assert!(conversation.advance(&Log::room(LOBBY), Seq(9)));
+        conversation
+    }
+
+    /// The server must still say which messages of the old epoch are lost.
+    #[test]
+    fn a_shorter_log_of_another_epoch_does_not_replace_the_position() {
+        let mut conversation = at_nine();
+        let seen = Some(("a".to_owned(), 9));
+        assert_eq!(reconnect(&mut conversation, "b"), seen);
+        joined(&mut conversation, "b", 3);
+        assert_eq!(reconnect(&mut conversation, "b"), seen);
+        joined(&mut conversation, "b", 3);
+        assert!(conversation.advance(&Log::room(LOBBY), Seq(1)));
+        let seen = Some(("b".to_owned(), 1));
+        assert_eq!(reconnect(&mut conversation, "b"), seen);
+    }
+
+    #[test]
+    fn a_position_that_its_log_never_had_is_forgotten() {
+        let mut conversation = at_nine();
+        joined(&mut conversation, "a", 8);
+        assert_eq!(reconnect(&mut conversation, "a"), None);
+    }
+}

@@ -121,6 +121,8 @@ mod tests {
             "the same log goes on"
         );
         positions.begin(&Log::Server, "b", 5);
+        let position = positions.position(&Log::Server).unwrap();
+        assert_eq!((position.epoch.as_str(), position.seq), ("b", 0));
         assert!(positions.advance(&Log::Server, "b", 1));
     }
 

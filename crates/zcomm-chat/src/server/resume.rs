@@ -168,6 +168,12 @@ mod tests {
     fn l22_another_epoch_is_a_gap_without_an_end() {
         let lost = vec![gap("lobby", "then", 12, None)];
         assert_eq!(from(0..7, Some(("then", 12))), anew(0, 7, lost));
+        // This epoch has such a position, too, but it is another message.
+        let lost = vec![gap("lobby", "then", 5, None)];
+        assert_eq!(from(0..7, Some(("then", 5))), anew(0, 7, lost.clone()));
+        let ends = gap("lobby", "now", 0, Some(29));
+        let lost = [lost, vec![ends]].concat();
+        assert_eq!(from(0..80, Some(("then", 5))), anew(30, 80, lost));
         let lost = vec![
             gap("lobby", "then", u64::MAX, None),
             gap("lobby", "now", 0, Some(29)),

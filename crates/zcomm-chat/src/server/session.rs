@@ -119,9 +119,12 @@ pub(crate) mod tests {
         assert_eq!(send(&session, &log, Some("a")), Some((1, true)));
         assert_eq!(send(&session, &log, None), None);
         assert_eq!(log.position(), 2);
-        for n in 0..MAX_RECENT {
+        for n in 1..=255 {
             send(&session, &log, Some(&n.to_string()));
         }
+        assert_eq!(send(&session, &log, Some("a")), Some((1, true)));
+        send(&session, &log, Some("256"));
+        assert_eq!(send(&session, &log, Some("1")), Some((3, true)));
         assert_eq!(send(&session, &log, Some("a")), Some((259, false)));
     }
 }

@@ -215,3 +215,87 @@ impl Gate {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(loopback: bool) -> Gate {
+        Gate {
+            origins: None,
+            hosts: Vec::new(),
+            tokens: Tokens {
+                shared: None,
+                own: None,
+                named: Vec::new(),
+            },
+            token_place: TokenPlace::Setting,
+            require_auth: false,
+            refuse: RefuseBy::Close,
+            loopback,
+            port: 8765,
+            tls: false,
+        }
+    }
+
+    fn asked(host: &str) -> hyper::Request<()> {
+        let request = hyper::Request::builder().header("host", host);
+        request.body(()).unwrap()
+    }
+
+    /// Otherwise a name of loopback would pass for a request that came from another machine.
+    #[test]
+    fn o14_a_name_of_loopback_counts_only_where_the_client_reached_loopback() {
+        for (reached, host, accepted) in [
+            ("127.0.0.1:8765", "localhost:8765", true),
+            ("127.0.0.1:8765", "[::1]:8765", true),
+            ("127.0.0.2:8765", "localhost:8765", true),
+            ("[::1]:8765", "127.0.0.1:8765", true),
+            ("[::ffff:127.0.0.1]:8765", "localhost:8765", true),
+            ("127.0.0.1:8765", "localhost:8766", false),
+            ("127.0.0.1:8765", "localhost", false),
+            ("127.0.0.1:8765", "192.168.1.5:8765", false),
+            ("192.168.1.5:8765", "192.168.1.5:8765", true),
+            ("[::ffff:192.168.1.5]:8765", "192.168.1.5:8765", true),
+            ("192.168.1.5:8765", "localhost:8765", false),
+            ("192.168.1.5:8765", "127.0.0.1:8765", false),
+            ("192.168.1.5:8765", "[::1]:8765", false),
+            ("[2001:db8::5]:8765", "localhost:8765", false),
+            ("192.168.1.5:8765", "192.168.1.5:8766", false),
+            ("192.168.1.5:8765", "192.168.1.6:8765", false),
+        ] {
+            let request = asked(host);
+            let request = Request::parse(&request, false);
+            let expected = if accepted { Ok(()) } else { Err(Refusal::Host) };
+            for loopback in [true, false] {
+                let judged = gate(loopback).check_host(&request, reached.parse().unwrap());
+                assert_eq!(judged, expected, "{host} at {reached}");
+            }
+        }
+    }
+
+    #[test]
+    fn o04_without_a_list_only_loopback_pages_of_the_servers_port_are_allowed() {
+        for (origin, on_loopback, elsewhere) in [
+            ("http://board.local:8765", true, true),
+            ("http://localhost:8765", true, false),
+            ("http://127.0.0.1:8765", true, false),
+            ("http://[::1]:8765", true, false),
+            ("https://localhost:8765", true, false),
+            ("null", true, false),
+            ("http://localhost:8766", false, false),
+            ("http://localhost", false, false),
+            ("http://127.0.0.1:80", false, false),
+            ("http://board.local:8766", false, false),
+            ("https://board.local:8765", false, false),
+            ("http://evil.example:8765", false, false),
+        ] {
+            let request = asked("board.local:8765");
+            let request = Request::parse(&request, false);
+            let page = Origin::parse(origin).unwrap();
+            let allowed =
+                [true, false].map(|loopback| gate(loopback).allows_origin(&page, &request));
+            assert_eq!(allowed, [on_loopback, elsewhere], "{origin}");
+        }
+    }
+}

@@ -230,7 +230,11 @@ mod tests {
         let by_peer =
             |code, reason| may_reconnect(&End::ByPeer(CloseReason::received(code, reason)));
         for known in zcomm_xray::CLOSE_CODES {
-            assert_eq!(by_peer(known.code, ""), known.retry, "{}", known.code);
+            let back = match known.code {
+                1006 => may_reconnect(&End::Broken(String::new())),
+                code => by_peer(code, ""),
+            };
+            assert_eq!(back, known.retry, "{}", known.code);
         }
         assert!(by_peer(CloseReason::POLICY, "Too slow"));
         for (code, reason) in [

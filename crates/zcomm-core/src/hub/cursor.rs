@@ -216,6 +216,14 @@ mod tests {
     use crate::{error::Error, hub::log::HubLimits};
     use futures_util::FutureExt;
     use proptest::prelude::*;
+    use std::{
+        pin::pin,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        task::{Context, Wake},
+    };
 
     fn id(n: u64) -> ClientId {
         ClientId::from(n)
@@ -324,6 +332,45 @@ mod tests {
         tokio::task::yield_now().await;
         hub.broadcast("wake up").unwrap();
         assert_eq!(reader.await.unwrap(), 1);
+    }
+
+    /// A message that evicts the oldest one wakes the readers, too.
+    #[tokio::test]
+    async fn a_sleeping_cursor_is_woken_when_the_log_is_full() {
+        for limits in [
+            HubLimits {
+                entries: 1,
+                ..HubLimits::default()
+            },
+            HubLimits {
+                bytes: 10,
+                ..HubLimits::default()
+            },
+        ] {
+            let hub = Hub::new(limits);
+            let mut cursor = hub.cursor(id(1));
+            for text in ["the first", "evicts it"] {
+                let mut taken = pin!(cursor.take());
+                assert_eq!(taken.as_mut().now_or_never(), None);
+                let woken = Arc::new(Woken::default());
+                let waker = Waker::from(Arc::clone(&woken));
+                let mut context = Context::from_waker(&waker);
+                assert!(taken.as_mut().poll(&mut context).is_pending());
+                hub.broadcast(text).unwrap();
+                assert!(woken.0.load(Ordering::Relaxed), "{text}");
+                assert_eq!(taken.now_or_never().unwrap().len(), 1);
+            }
+        }
+    }
+
+    /// Stores whether it was woken.
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 
     #[test]

@@ -315,14 +315,15 @@ mod tests {
     #[test]
     fn an_error_never_shows_what_could_be_a_secret() {
         for text in [
-            "WEBSOCKET_TOKEN: my-secret",
-            "WEBSOCKET_TOKEN my-secret",
-            "my-secret",
-            "WEBSOCKET_TOKN=my-secret with spaces",
-            "WEBSOCKET_TOKEN=my-secret$x",
+            "WEBSOCKET_TOKEN: hunter2hunter2hun",
+            "WEBSOCKET_TOKEN hunter2hunter2hun",
+            "hunter2hunter2hun",
+            "  hunter2hunter2hun  ",
+            "WEBSOCKET_TOKN=hunter2hunter2hun with spaces",
+            "WEBSOCKET_TOKEN=hunter2hunter2hun$x",
         ] {
             let error = read(text).unwrap_err().to_string();
-            assert!(!error.contains("my-secret"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
         }
     }
 

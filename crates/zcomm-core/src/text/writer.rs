@@ -166,14 +166,15 @@ mod tests {
     use WriterStep::{Dropped, Item};
 
     /// Returns a writer whose thread stops at its first item until the returned sender is
-    /// dropped. The returned receiver gets the steps that the thread has written.
+    /// dropped. The returned receiver gets each step when the thread begins to write it.
     fn blocked() -> (BackgroundWriter<u32>, Sender<()>, Receiver<WriterStep<u32>>) {
         let ((free, is_free), (steps, seen)) = (channel::<()>(), channel());
         let writer = BackgroundWriter::start(move |step| {
-            if matches!(step, Item(_)) {
+            let is_item = matches!(step, Item(_));
+            steps.send(step).ok();
+            if is_item {
                 is_free.recv().ok();
             }
-            steps.send(step).ok();
             Ok(())
         });
         (writer, free, seen)
@@ -221,13 +222,14 @@ mod tests {
         let (writer, free, seen) = blocked();
         writer.send(1, 0);
         writer.count_dropped(5);
-        // Wait until the thread is blocked: then it writes no more steps.
-        while seen.recv_timeout(REPORT).is_ok() {}
+        // Wait until the thread is blocked, and until it may report again.
+        while seen.recv() != Ok(Item(1)) {}
+        assert!(seen.recv_timeout(REPORT).is_err());
         writer.send(2, 0);
         drop(free);
         drop(writer);
         let steps = seen.into_iter().filter(|step| *step != WriterStep::Idle);
-        assert_eq!(steps.collect::<Vec<_>>(), [Item(1), Dropped(5), Item(2)]);
+        assert_eq!(steps.collect::<Vec<_>>(), [Dropped(5), Item(2)]);
     }
 
     #[test]

@@ -339,12 +339,23 @@ mod tests {
             (leaf.ends_soon_at(now), leaf.out_of_date_at(now))
         };
         assert_eq!(at(-8), (None, None));
-        let (soon, over) = at(-6);
-        assert!(soon.unwrap().contains("will expire soon, on 20") && over.is_none());
-        let (soon, over) = at(1);
-        assert!(over.unwrap().contains("it expired on 20") && soon.is_none());
+        let last = moment(leaf.not_after);
+        let soon = format!("it will expire soon, on {last}");
+        assert_eq!(at(-6), (Some(soon), None));
+        assert_eq!(at(1), (None, Some(format!("it expired on {last}"))));
+        let first = moment(leaf.not_before);
+        assert_ne!(first, last);
         let before = leaf.out_of_date_at(leaf.not_before - Duration::hours(1));
-        assert!(before.unwrap().contains("not valid before 20"));
+        assert_eq!(before, Some(format!("it is not valid before {first}")));
+    }
+
+    #[test]
+    fn a_date_is_written_with_all_its_parts() {
+        let date = OffsetDateTime::from_unix_timestamp(1_795_999_999).unwrap();
+        assert_eq!(moment(date), "2026-11-30 00:53 UTC");
+        assert_eq!(day(date), "2026-11-30");
+        assert_eq!(day_of(1_795_999_999), "2026-11-30");
+        assert_eq!(day_of(u64::MAX), "an unreadable date");
     }
 
     #[test]

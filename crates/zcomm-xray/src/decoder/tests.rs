@@ -622,6 +622,65 @@ fn a_recording_has_no_secret_and_no_body() {
     }
 }
 
+/// In the first row, the hidden line was three bytes long live and one byte long in the replay. A
+/// random test had found it in pieces of one byte.
+#[test]
+fn a_recording_shows_the_same_of_lines_that_are_hidden() {
+    for (request, shown) in [
+        (&b"A\n\x80\n\n"[..], "(1 bytes)"),
+        (b"GET / HTTP/1.1\n\xc2\xa0\n\n", "(2 bytes)"),
+        (b"GET / HTTP/1.1\na\x0cb: c\n\n", "(6 bytes)"),
+        (b"GET / HTTP/1.1\nA: 1\n canary: 2\n\n", "1 *********"),
+        (b"GET / HTTP/1.1\n: canary\n\n", "(8 bytes)"),
+        (b"Cookie: canary\nA: 1\n\n", "1"),
+    ] {
+        let response = RESPONSE.as_bytes().chunks(1);
+        let mut pieces: Vec<_> = response.map(|piece| (ServerToClient, piece)).collect();
+        pieces.extend(request.chunks(1).map(|piece| (ClientToServer, piece)));
+        let (live, replayed, kept) = seen_twice(&pieces);
+        assert_eq!(live, replayed);
+        assert!(!String::from_utf8_lossy(&kept).contains("canary"));
+        let request = live.iter().find_map(|event| match &event.kind {
+            EventKind::Request(head) => Some(head),
+            _ => None,
+        });
+        assert_eq!(request.unwrap().headers[0].value, shown);
+    }
+}
+
+/// Random bytes, or the parts of a head in a random order: random bytes are almost never a head.
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let parts: &[&[u8]] = &[
+        b"\n",
+        b"\r\n",
+        b"\n\n",
+        b"\r",
+        b" ",
+        b"\t",
+        b"\x0c",
+        b":",
+        b": ",
+        b"=",
+        b"?",
+        b"&",
+        b"#",
+        b"%74oken",
+        b"A",
+        b"HTTP/1.1",
+        b"GET /",
+        b"token",
+        b"cookie",
+        b"\x80",
+        b"\xc2\xa0",
+    ];
+    let part = prop::sample::select(parts.to_vec());
+    let head = (any::<bool>(), prop::collection::vec(part, 0..40)).prop_map(|(request, parts)| {
+        let first: &[u8] = if request { b"GET / HTTP/1.1\n" } else { b"" };
+        [first, &parts.concat(), b"\n\n"].concat()
+    });
+    prop_oneof![prop::collection::vec(any::<u8>(), 0..300), head]
+}
+
 proptest! {
     #[test]
     fn every_frame_is_shown_as_it_was_written(
@@ -720,6 +779,12 @@ proptest! {
         decoder.finish(Duration::ZERO, &mut on_event);
     }
 
+}
+
+proptest! {
+    // Few of the random heads have a line of each kind.
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
     /// A recording gives the same events as the connection, for any bytes in any pieces.
     #[test]
     fn a_recording_shows_the_same(
@@ -728,7 +793,7 @@ proptest! {
             vec![(ClientToServer, REQUEST), (ServerToClient, RESPONSE)],
             vec![(ClientToServer, REQUEST), (ServerToClient, "HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno")],
         ]),
-        then in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..300)), 0..6),
+        then in prop::collection::vec((any::<bool>(), any_bytes()), 0..6),
         size in 1usize..400,
     ) {
         let mut pieces = Vec::new();

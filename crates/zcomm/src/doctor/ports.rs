@@ -8,12 +8,13 @@
 //! use the same port: one on all addresses, and one on `127.0.0.1`. So the check also reads
 //! the list of listening programs.
 //!
-//! It is not a problem if a lesson uses the port. The check recognizes a lesson by its name, or
-//! by its answer to `/healthz`.
+//! It is not a problem if a lesson uses the port. The check recognizes a lesson by its
+//! answer to `/healthz`.
 
 use std::{
     io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    sync::mpsc,
     time::Duration,
 };
 
@@ -32,25 +33,17 @@ use crate::shared::{
 /// The time limit for a request to `/healthz`, with its answer.
 const PROBE: Duration = Duration::from_secs(1);
 
+/// The time limit for the list of programs. With thousands of connections, Windows may need more.
+const LISTING: Duration = Duration::from_secs(3);
+
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
-
-/// The names of the lessons' programs. Linux keeps only the first 15 bytes of a name.
-const LESSONS: [&str; 6] = [
-    "1_websocket_ser",
-    "2_websocket_ech",
-    "3_websocket_sec",
-    "4_websocket_bro",
-    "open_broadcast",
-    "chat_app",
-];
 
 pub(super) fn check(port: u16) -> Finding {
     if port == 0 {
         return ok("WEBSOCKET_PORT=0: each server takes a free port");
     }
-    // If the system does not list the programs, `bind` still shows whether the port is free.
-    let known = listening_on(port).unwrap_or_default();
+    let known = known(port);
     match (state(V4, port, &known), state(V6, port, &known)) {
         (State::Forbidden, _) | (_, State::Forbidden) => {
             error("ports below 1024 need administrator rights on this system")
@@ -81,14 +74,22 @@ pub(super) fn check(port: u16) -> Finding {
     }
 }
 
+/// Returns the programs that listen on this port. If the system does not list them in time, `bind`
+/// still shows whether the port is free.
+fn known(port: u16) -> Vec<Listening> {
+    let (sender, list) = mpsc::channel();
+    std::thread::spawn(move || sender.send(listening_on(port)));
+    let list = list.recv_timeout(LISTING);
+    list.ok().and_then(Result::ok).unwrap_or_default()
+}
+
 fn taken(port: u16, holders: &[Listening]) -> Finding {
     let who = names(holders);
     let ip = match holders.first() {
         Some(first) if first.address.is_ipv6() => V6,
         _ => V4,
     };
-    let is_lesson = holders.iter().any(|one| is_lesson(&one.name));
-    if is_lesson || is_healthy((ip, port).into()) {
+    if is_healthy((ip, port).into()) {
         let what = format!("a lesson is running here: {who}");
         return note(what).fix("to stop it: Ctrl-C in its terminal");
     }
@@ -98,7 +99,10 @@ fn taken(port: u16, holders: &[Listening]) -> Finding {
 /// Adds the fixes for a port that another program uses.
 fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
     let stop = match holders.first().map(|one| one.pid) {
-        None => "stop it: Ctrl-C in its terminal; only the user who started it can".to_owned(),
+        None => {
+            "stop the program: Ctrl-C in its terminal; only the user who started it can stop it"
+                .to_owned()
+        }
         Some(pid) if cfg!(windows) => {
             format!("stop it: Ctrl-C in its terminal, or taskkill /F /PID {pid}")
         }
@@ -120,13 +124,9 @@ fn names(holders: &[Listening]) -> String {
         .collect();
     names.dedup();
     match names.is_empty() {
-        true => "a program of another user".to_owned(),
+        true => "an unknown program".to_owned(),
         false => names.join(" and "),
     }
-}
-
-fn is_lesson(name: &str) -> bool {
-    LESSONS.iter().any(|lesson| name.starts_with(lesson))
 }
 
 /// The state of a port on one address.
@@ -160,16 +160,17 @@ fn state(ip: IpAddr, port: u16, known: &[Listening]) -> State {
     }
 }
 
-/// Whether a lesson answers at this address. A lesson with TLS does not answer plain HTTP.
+/// Whether a lesson answers at this address, with or without TLS.
 fn is_healthy(address: SocketAddr) -> bool {
     // Use one time limit for the whole answer, because a server may send the answer very slowly.
     let answer = block_on(async { timeout(PROBE, ask(address)).await? });
     answer.is_ok_and(|answer| {
         let answer = answer.to_ascii_lowercase();
         // Many servers answer "ok" to `/healthz`. The header shows that this server is a lesson.
-        answer.starts_with("http/1.1 200 ")
-            && answer.contains("\r\nx-content-type-options: nosniff\r\n")
-            && answer.ends_with("\r\n\r\nok\n")
+        let healthy = answer.starts_with("http/1.1 200 ") && answer.ends_with("\r\n\r\nok\n");
+        // A lesson with TLS answers plain HTTP with the advice to use TLS.
+        let with_tls = answer.starts_with("http/1.1 426 ") && answer.contains("\r\nupgrade: tls/");
+        answer.contains("\r\nx-content-type-options: nosniff\r\n") && (healthy || with_tls)
     })
 }
 
@@ -181,25 +182,4 @@ async fn ask(address: SocketAddr) -> io::Result<String> {
     let mut answer = Vec::new();
     stream.take(1024).read_to_end(&mut answer).await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// If `LESSONS` does not contain a new lesson, the doctor does not recognize it when it uses
-    /// TLS.
-    #[test]
-    fn every_lesson_is_known_by_the_15_bytes_that_linux_keeps_of_its_name() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demos/src/bin");
-        let programs = std::fs::read_dir(folder).unwrap().flatten();
-        let names = programs.map(|program| program.file_name().into_string().unwrap());
-        let names: Vec<_> = names.filter(|name| name.ends_with(".rs")).collect();
-        assert!(names.len() >= LESSONS.len(), "{names:?}");
-        for name in names {
-            let name = name.trim_end_matches(".rs");
-            assert!(is_lesson(&name[..name.len().min(15)]), "{name}");
-        }
-        assert!(!is_lesson("python3") && !is_lesson("websocket") && !is_lesson(""));
-    }
 }

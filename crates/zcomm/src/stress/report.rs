@@ -143,3 +143,19 @@ impl Report {
 pub(super) fn quantiles(latencies: &Latencies) -> [u64; 5] {
     QUANTILES.map(|(quantile, _)| latencies.value_at_quantile(quantile))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_numbers_up_to_2000_each_quantile_has_its_own_value() {
+        let mut latencies = Latencies::new(5).unwrap();
+        for value in 1..=2000 {
+            latencies.record(value).unwrap();
+        }
+        assert_eq!(quantiles(&latencies), [1000, 1800, 1980, 1998, 2000]);
+        let names = QUANTILES.map(|(_, name)| name);
+        assert_eq!(names, ["p50", "p90", "p99", "p99.9", "max"]);
+    }
+}
