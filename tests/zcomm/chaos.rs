@@ -138,7 +138,7 @@ fn heartbeat(milliseconds: u64) -> Config {
 }
 
 /// Returns how many connections of the server have ended with this code.
-fn closes(server: &Running, code: &str) -> u64 {
+pub(crate) fn closes(server: &Running, code: &str) -> u64 {
     let mut stream = TcpStream::connect(server.addr).unwrap();
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", server.addr);
     stream.write_all(request.as_bytes()).unwrap();

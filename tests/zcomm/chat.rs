@@ -1,7 +1,7 @@
 //! `zcomm chat`: at a terminal, where messages appear above the line that is being typed, and
 //! in a pipe.
 
-use std::process::Command;
+use std::{io::BufRead, process::Command};
 
 use zcomm_chat::Chat;
 use zcomm_core::{Config, Connection, Message, Result, Token};
@@ -35,7 +35,7 @@ async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
 }
 
 /// `zcomm chat` with this server, under this name.
-fn command(server: &Running, name: &str, arguments: &[&str]) -> Command {
+pub(crate) fn command(server: &Running, name: &str, arguments: &[&str]) -> Command {
     let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command
         .env_clear()
@@ -45,6 +45,15 @@ fn command(server: &Running, name: &str, arguments: &[&str]) -> Command {
         .args(["--name", name, "--token", TOKEN])
         .args(arguments);
     command
+}
+
+/// Reads lines until one contains these words.
+pub(crate) fn until(lines: &mut impl BufRead, words: &str) {
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "no {words:?}");
+    }
 }
 
 #[test]

@@ -241,36 +241,46 @@ fn a_pipe_gets_the_message_unchanged() {
 }
 
 #[test]
-fn binary_sends_and_prints_bytes() {
+fn binary_sends_the_whole_input_and_prints_bytes() {
     let mut server = Listener::start(&["--binary"]);
     let mut client = server.connect();
     server
         .stdin
-        .as_mut()
+        .take()
         .unwrap()
-        .write_all(b"\xff\xfe\n")
+        .write_all(b"\xff\n\xfe\r\n")
         .unwrap();
-    assert_eq!(client.0.read().unwrap(), Message::binary(vec![255, 254]));
+    let whole = vec![255, b'\n', 254, b'\r', b'\n'];
+    assert_eq!(client.0.read().unwrap(), Message::binary(whole));
     client.0.send(Message::binary(b"raw".to_vec())).unwrap();
     client.0.send(Message::binary(b"bytes\n".to_vec())).unwrap();
     assert_eq!(server.prints(), "rawbytes");
 }
 
 #[test]
-fn a_line_that_is_not_text_is_named_and_the_others_are_sent() {
+fn a_line_that_is_not_text_is_a_binary_message() {
     let mut server = Listener::start(&[]);
-    server
-        .stdin
-        .as_mut()
-        .unwrap()
-        .write_all(b"one\n\xff\nthree\n")
+    let stdin = server.stdin.as_mut().unwrap();
+    stdin.write_all(b"one\n\xff\nthree\n").unwrap();
+    let mut client = server.connect();
+    assert_eq!(client.hears(), "one");
+    assert_eq!(client.0.read().unwrap(), Message::binary(vec![255]));
+    assert_eq!(client.hears(), "three");
+}
+
+/// No client pays for a line that is over the limit.
+#[test]
+fn a_line_over_the_limit_is_named_and_the_others_are_sent() {
+    let mut server = Listener::start(&[]);
+    let (fits, long) = ("x".repeat(196_608), "x".repeat(196_609));
+    let stdin = server.stdin.as_mut().unwrap();
+    stdin
+        .write_all(format!("{long}\n{fits}\nlast\n").as_bytes())
         .unwrap();
     let mut client = server.connect();
-    assert_eq!(
-        (client.hears(), client.hears()),
-        ("one".into(), "three".into())
-    );
-    server.notes("line 2 is not UTF-8 text and was not sent: --binary sends any bytes");
+    assert_eq!(client.hears(), fits);
+    assert_eq!(client.hears(), "last");
+    server.notes("a message of 196609 bytes was not sent: at most 196608 bytes");
 }
 
 #[test]

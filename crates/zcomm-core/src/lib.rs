@@ -94,7 +94,7 @@ pub use client::{
     opening::{Opening, TlsOpening},
     options::ConnectOptions,
     reconnect::{Client, Event},
-    socket::ClientSocket,
+    socket::{ClientSocket, Step},
     upstream::{ByteStream, Upstream},
 };
 pub use clients::registry::{ClientId, ClientInfo, Clients};

@@ -10,8 +10,11 @@ use tokio::time::Instant;
 
 use crate::client::options::ConnectOptions;
 
-/// Time limit for the network to accept a message, and for the server to answer our Close frame.
+/// Time limit for the server to answer our Close frame.
 pub(crate) const PEER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time limit for the network to accept the next bytes of a message. A slow network needs seconds,
+/// because the kernel accepts bytes only when a third of its buffer is free.
+pub(crate) const STALLED: Duration = Duration::from_secs(30);
 pub(crate) const CLOSE_NOT_ANSWERED: &str = "the server did not answer our Close frame";
 
 /// The time limits of one connection.
@@ -20,6 +23,8 @@ pub(crate) struct Keepalive {
     timeout: Duration,
     last_received: Instant,
     ping_sent: Option<Instant>,
+    /// The number of moved bytes at the last deadline.
+    moved: u64,
     /// The time at which we sent our Close frame, and its code; `None` if we sent no Close
     /// frame.
     pub(crate) closing: Option<(Instant, u16)>,
@@ -32,6 +37,7 @@ impl Keepalive {
             timeout: options.ping_timeout,
             last_received: Instant::now(),
             ping_sent: None,
+            moved: 0,
             closing: None,
         }
     }
@@ -58,6 +64,17 @@ impl Keepalive {
             self.last_received = Instant::now();
             self.ping_sent = None;
         }
+    }
+
+    /// Call this when the deadline from `due` has passed, with the number of moved bytes. Returns
+    /// true if more bytes have moved since our ping: the server is alive.
+    pub(crate) fn moved(&mut self, bytes: u64) -> bool {
+        let more = bytes > std::mem::replace(&mut self.moved, bytes);
+        let alive = more && self.ping_sent.is_some() && self.closing.is_none();
+        if alive {
+            self.received();
+        }
+        alive
     }
 
     /// Call this when the deadline from `due` has passed. Returns the reason to end the

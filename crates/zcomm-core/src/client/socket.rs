@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     client::{
         dial::dial,
-        keepalive::{CLOSE_NOT_ANSWERED, Keepalive, PEER_TIMEOUT},
+        keepalive::{CLOSE_NOT_ANSWERED, Keepalive, STALLED},
         opening::Opening,
         options::ConnectOptions,
     },
@@ -29,6 +29,17 @@ use crate::{
     tls::trust::Trust,
     wire::codec::{End, Received, Wire},
 };
+
+/// What happened on a connection: the result of [`ClientSocket::step`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The server sent a message, a ping or a pong.
+    Received(Received),
+    /// This client sent a ping, because the server had sent nothing for the ping interval.
+    Pinged,
+    /// The network has accepted all queued bytes: [`ClientSocket::feed`] accepts a message again.
+    Writable,
+}
 
 /// A WebSocket that this program has opened. Dropping it ends the connection without a Close
 /// frame.
@@ -78,7 +89,8 @@ impl ClientSocket {
         self.end.as_ref()
     }
 
-    /// Sends a message and waits until the network has accepted it, at most 5 s. If you send
+    /// Sends a message and waits until the network has accepted it. The connection ends when the
+    /// network accepts no byte for 30 s. If you send
     /// many messages, call [`recv`](ClientSocket::recv) between them: a server that answers
     /// each message stops reading when you do not read its answers.
     ///
@@ -89,6 +101,7 @@ impl ClientSocket {
     /// [`Error::Closed`] once the connection has ended or is closing.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
+        self.wire.make_room(message.len());
         self.write(|wire| wire.write(message)).await
     }
 
@@ -110,6 +123,7 @@ impl ClientSocket {
             return Ok(false);
         }
         // The codec keeps this message, even if the network does not accept it now.
+        self.wire.make_room(message.len());
         self.full = !self.wire.write(message)?;
         Ok(true)
     }
@@ -121,6 +135,17 @@ impl ClientSocket {
     pub async fn ping(&mut self, payload: &[u8]) -> Result<()> {
         let payload = &payload[..payload.len().min(125)];
         self.write(|wire| wire.ping(payload)).await
+    }
+
+    /// Queues a ping. [`recv`](ClientSocket::recv) sends the queue before it waits. A payload over
+    /// 125 bytes is cut to 125.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] once the connection has ended or is closing.
+    pub fn feed_ping(&mut self, payload: &[u8]) -> Result<()> {
+        self.check_open()?;
+        let queued = self.wire.ping(&payload[..payload.len().min(125)]);
+        queued.map(drop).map_err(|end| self.fail(end))
     }
 
     /// Waits for the next message; `None` once the connection has ended. Cancel-safe: dropping
@@ -136,27 +161,42 @@ impl ClientSocket {
     /// Waits for the next message, ping or pong; `None` once the connection has ended.
     /// Cancel-safe: dropping this call loses no message.
     pub async fn recv_any(&mut self) -> Option<Received> {
+        loop {
+            if let Step::Received(received) = self.step().await? {
+                return Some(received);
+            }
+        }
+    }
+
+    /// Waits for what happens next; `None` once the connection has ended. Cancel-safe: dropping
+    /// this call loses no message.
+    pub async fn step(&mut self) -> Option<Step> {
         while self.end.is_none() {
             if self.keepalive.close_timed_out() {
                 self.end_with(End::Broken(CLOSE_NOT_ANSWERED.into()));
                 return None;
             }
             let due = self.keepalive.due();
-            let read = poll_fn(|context| self.poll_read(context));
+            let read = poll_fn(|context| self.poll_step(context));
             let read = match due {
                 Some(due) => timeout_at(due, read).await,
                 None => Ok(read.await),
             };
             match read {
-                Ok(Ok(received)) => {
-                    self.keepalive.received();
-                    return Some(received);
+                Ok(Ok(step)) => {
+                    if let Step::Received(_) = step {
+                        self.keepalive.received();
+                    }
+                    return Some(step);
                 }
                 Ok(Err(end)) => self.end_with(end),
+                // A large message needs a long time. Its bytes show that the server is alive.
+                Err(_) if self.keepalive.moved(self.moved_bytes()) => {}
                 Err(_) => match self.keepalive.passed() {
                     Some(reason) => self.end_with(End::Broken(reason.into())),
                     // If the ping fails, the connection has ended, and the loop ends too.
-                    None => drop(self.ping(&[]).await),
+                    None if self.feed_ping(&[]).is_ok() => return Some(Step::Pinged),
+                    None => {}
                 },
             }
         }
@@ -211,21 +251,34 @@ impl ClientSocket {
 
     async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
         self.check_open()?;
-        let mut put = Some(put);
-        let written = poll_fn(|context| {
-            self.wire.set_waker(context.waker());
-            let put = put.take().map_or(Ok(true), |put| put(&mut self.wire));
-            match put.and_then(|_| self.wire.flush()) {
-                Ok(true) => Poll::Ready(Ok(())),
-                Ok(false) => Poll::Pending,
-                Err(end) => Poll::Ready(Err(end)),
-            }
-        });
-        let written = with_time_limit(written).await;
+        let written = match put(&mut self.wire) {
+            Ok(_) => self.flush().await,
+            Err(end) => Err(end),
+        };
         written.map_err(|end| self.fail(end))
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Received, End>> {
+    /// Waits until the network has accepted all bytes. Fails when it accepts no byte for 30 s.
+    async fn flush(&mut self) -> Result<(), End> {
+        loop {
+            let before = self.wire.meter().sent;
+            let flushed = poll_fn(|context| {
+                self.wire.set_waker(context.waker());
+                match self.wire.flush() {
+                    Ok(true) => Poll::Ready(Ok(())),
+                    Ok(false) => Poll::Pending,
+                    Err(end) => Poll::Ready(Err(end)),
+                }
+            });
+            match with_time_limit(flushed).await {
+                Some(flushed) => return flushed,
+                None if self.wire.meter().sent > before => {}
+                None => return Err(End::Broken("the server accepts no data".into())),
+            }
+        }
+    }
+
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, End>> {
         // Ten thousand messages can be ready at once. tokio limits how many this task reads in
         // one turn, so the task's other futures also run if the server never stops sending.
         let turn = ready!(coop::poll_proceed(context));
@@ -233,15 +286,23 @@ impl ClientSocket {
         match self.wire.read() {
             Ok(Some(received)) => {
                 turn.made_progress();
-                Poll::Ready(Ok(received))
+                Poll::Ready(Ok(Step::Received(received)))
             }
             // Flush the pongs and the queued messages before waiting.
             Ok(None) => match self.wire.flush() {
+                Ok(true) if std::mem::take(&mut self.full) => Poll::Ready(Ok(Step::Writable)),
                 Ok(_) => Poll::Pending,
                 Err(end) => Poll::Ready(Err(end)),
             },
             Err(end) => Poll::Ready(Err(end)),
         }
+    }
+
+    /// The number of received bytes; while a message waits for the network, plus the number of
+    /// sent bytes. Otherwise a sent byte shows nothing: the kernel keeps it for a dead server, too.
+    fn moved_bytes(&self) -> u64 {
+        let meter = self.wire.meter();
+        meter.received + if self.full { meter.sent } else { 0 }
     }
 
     fn end_with(&mut self, end: End) {
@@ -262,15 +323,12 @@ impl fmt::Debug for ClientSocket {
     }
 }
 
-/// Waits at most 5 s for a write. Polls the write once before the timer starts, because most
-/// writes finish at once. A timer would cost more than such a write.
-async fn with_time_limit(write: impl Future<Output = Result<(), End>>) -> Result<(), End> {
+/// Waits for a write; returns `None` after the time limit. Polls the write once before the timer
+/// starts, because most writes finish at once. A timer would cost more than such a write.
+async fn with_time_limit<T>(write: impl Future<Output = T>) -> Option<T> {
     let mut write = pin!(write);
     match poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await {
-        Poll::Ready(done) => done,
-        Poll::Pending => {
-            let late = |_| Err(End::Broken("the server accepts no data".into()));
-            timeout(PEER_TIMEOUT, write).await.unwrap_or_else(late)
-        }
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => timeout(STALLED, write).await.ok(),
     }
 }

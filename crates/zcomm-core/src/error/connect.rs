@@ -64,7 +64,7 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// The server did not answer in time.
-    #[error("{place} did not answer within {} s", .limit.as_secs())]
+    #[error("{place} did not answer within {} s", .limit.as_secs_f64())]
     Timeout {
         /// Host and port.
         place: String,

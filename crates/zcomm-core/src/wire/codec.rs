@@ -46,6 +46,8 @@ use crate::{
 const READ_BUFFER: usize = 4 * 1024;
 /// When the codec contains this many bytes, it writes the bytes and does not wait for a flush.
 const WRITE_BUFFER: usize = 64 * 1024;
+/// The space in a client's write buffer for everything but the next message (bytes).
+const CLIENT_BUFFER: usize = 4 * 1024 * 1024;
 /// The time limit for writing the last bytes and the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After our Close frame and FIN (the end of our TCP stream), input is read and dropped for at
@@ -157,7 +159,7 @@ impl Wire {
     /// Makes the client's side of a WebSocket, after the 101 response. `early` contains the
     /// bytes that the server sent directly after its response. `max_message` is in bytes.
     pub(crate) fn client(stream: Transport, early: Vec<u8>, max_message: usize) -> Wire {
-        let limits = limits(max_message);
+        let limits = limits(max_message).max_write_buffer_size(CLIENT_BUFFER);
         let meter = Meter::new(stream, &early, None);
         Wire {
             codec: WebSocket::from_partially_read(meter, early, Role::Client, Some(limits)),
@@ -204,6 +206,14 @@ impl Wire {
                 Err(error) => Err(error.into()),
             };
         }
+    }
+
+    /// Raises the limit of a client's write buffer for a message of this size. The limit is for
+    /// the pongs to a server that sends pings and does not read.
+    pub(crate) fn make_room(&mut self, message: usize) {
+        let limit = CLIENT_BUFFER + message;
+        self.codec
+            .set_config(|config| config.max_write_buffer_size = limit);
     }
 
     /// Puts a message into the codec. Returns false when the network accepts no more bytes now;

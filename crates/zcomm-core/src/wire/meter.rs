@@ -36,6 +36,8 @@ pub(crate) struct Meter {
     pub(crate) overdrawn: bool,
     /// The number of bytes that the stream below has accepted.
     pub(crate) sent: u64,
+    /// The number of bytes that this side has received, after the handshake.
+    pub(crate) received: u64,
 }
 
 impl Meter {
@@ -52,6 +54,7 @@ impl Meter {
             frames,
             overdrawn: false,
             sent: 0,
+            received: 0,
         }
     }
 
@@ -84,6 +87,7 @@ impl Read for Meter {
         // TLS can receive bytes that contain no data for the codec, so count after every read.
         let received = self.stream.drain_received();
         if received > 0 {
+            self.received += u64::from(received);
             self.overdrawn = self.budget.spend(received.into()).is_err();
         }
         would_block(read).map(|()| buffer.filled().len())

@@ -42,7 +42,11 @@ impl Script {
         if read.map_err(|error| unreadable(&error))? as u64 > MAX_BYTES {
             return Err(unreadable(&"it is longer than 256 KiB"));
         }
-        let text = String::from_utf8(text).map_err(|_| unreadable(&"it is not UTF-8 text"))?;
+        let text = String::from_utf8(text).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            unreadable(&format_args!("line {line} is not UTF-8 text"))
+        })?;
         Script::parse(&text).map_err(|(line, error)| {
             InputError::new(format!("{name}, line {line}: {}", error.what), error.help)
         })

@@ -14,9 +14,10 @@ Examples:
   zcomm certs && zcomm listen 9000 --tls
                                       serve wss://
 
-Each line of the input goes to every client. On a terminal, Ctrl-D and Ctrl-C
-stop the server. In a pipe, lines wait until a client is connected, and the
-server keeps running after the last line.
+Each line of the input goes to every client: as text, or as a binary message if
+it is not UTF-8. On a terminal, Ctrl-D and Ctrl-C stop the server. In a pipe,
+lines wait until a client is connected, and the server keeps running after the
+last line.
 
 Messages go to stdout, all else to stderr. On a terminal, each message begins
 with the number of its client. A pipe gets the message alone, or the number with
@@ -76,7 +77,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(super) key: Option<PathBuf>,
 
-    /// Send lines as binary messages, and print messages to a pipe as raw bytes
+    /// Send the whole input as one binary message (at a prompt, each line), and print messages
+    /// to a pipe as raw bytes
     #[arg(long, conflicts_with = "json")]
     pub(super) binary: bool,
 

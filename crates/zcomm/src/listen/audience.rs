@@ -60,14 +60,16 @@ impl Audience {
         sent
     }
 
-    /// Waits until a client is connected.
-    pub(super) async fn someone(&self) {
-        // Waiting cannot fail, because the sender is in `self`.
-        self.count
-            .subscribe()
-            .wait_for(|count| *count > 0)
-            .await
-            .ok();
+    /// Waits until a client is connected, then sends the message as [`send`](Self::send) does.
+    pub(super) async fn send_to_someone(&self, message: Message) {
+        let mut count = self.count.subscribe();
+        loop {
+            // Waiting cannot fail, because the sender is in `self`.
+            count.wait_for(|count| *count > 0).await.ok();
+            if self.send(message.clone()).await {
+                return;
+            }
+        }
     }
 
     /// Ends every queue after its last line. Waits until every client has left.

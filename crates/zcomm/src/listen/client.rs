@@ -185,7 +185,7 @@ fn bytes(message: Message) -> Vec<u8> {
 }
 
 /// Makes a message of a line: text if it is UTF-8, otherwise binary.
-fn message(line: Vec<u8>) -> Message {
+pub(super) fn message(line: Vec<u8>) -> Message {
     match String::from_utf8(line) {
         Ok(text) => Message::from(text),
         Err(error) => Message::Binary(error.into_bytes().into()),

@@ -26,7 +26,7 @@ use std::{
 };
 
 use tokio::{sync::oneshot, time::timeout};
-use zcomm_core::{Config, Message, Server, StopSignals, log_to};
+use zcomm_core::{Logs, Message, Server, StopSignals, log_to};
 
 pub(crate) use self::arguments::Arguments;
 use self::{
@@ -36,23 +36,53 @@ use self::{
     process::Exec,
     setup::{Setup, cannot_listen},
 };
-use crate::shared::{failure::Failure, lines};
+use crate::shared::{
+    console::Console,
+    failure::Failure,
+    input::{Input, Reading},
+    run::INTERRUPTED,
+};
 
+const PROMPT: &str = "> ";
+/// The size of the longest line (bytes).
+const MAX_LINE: usize = 16 * 1024 * 1024;
 /// The time limit for the last lines to reach the clients, after Ctrl-D.
 const LAST_LINES: Duration = Duration::from_secs(5);
 /// The time limit to print the last messages.
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let mut console = console(arguments);
+    let notes = Notes(console.printer());
+    let _logs = log(&notes);
+    let done = serve(arguments, &mut console, notes).await;
+    console.close().await;
+    done
+}
+
+/// Starts the log of the server. It goes to stderr, because stdout is only for the messages.
+fn log(notes: &Notes) -> Logs {
+    let terminal = io::stderr().is_terminal();
+    match &notes.0 {
+        Some(printer) if terminal => log_to(printer.clone(), true),
+        _ => log_to(io::stderr(), terminal),
+    }
+}
+
+async fn serve(
+    arguments: &Arguments,
+    console: &mut Console<Message>,
+    notes: Notes,
+) -> Result<ExitCode, Failure> {
     let mut signals = StopSignals::new()?;
-    let notes = Notes;
-    let _logs = log_to(io::stderr(), io::stderr().is_terminal());
     let setup = Setup::read(arguments, &notes)?;
-    let config = setup.config.clone();
-    let reply = reply(arguments, &config);
-    let server = Server::bind(config).await.map_err(cannot_listen)?;
+    // The largest message that a server of this course sends.
+    let max_message = 64 * 1024 + 2 * setup.config.max_message_bytes;
+    let reply = reply(arguments, max_message);
+    let server = Server::bind(setup.config.clone()).await;
+    let server = server.map_err(cannot_listen)?;
     setup.announce(&server, &notes);
-    let (out, mut failed) = Output::start(arguments);
+    let (out, mut failed) = Output::start(arguments, console.printer());
     out.listening(&server.url()).await;
     let audience = Audience::new();
     let service = Arc::new(Service {
@@ -69,7 +99,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut running = tokio::spawn(server.run(handler, async { drop(stopped.await) }));
     let ended = tokio::select! {
         code = signals.next() => Ok(ExitCode::from(code)),
-        fed = feed(&service, arguments.binary) => fed.map(|()| ExitCode::SUCCESS),
+        fed = feed(&service, console, max_message) => fed,
         Some(error) = failed.recv() => output_failed(error),
     };
     drop(stop);
@@ -87,7 +117,22 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
 }
 
-fn reply(arguments: &Arguments, config: &Config) -> Reply {
+/// Opens the input. With --binary, a pipe is one message, as in `zcomm connect`.
+fn console(arguments: &Arguments) -> Console<Message> {
+    let reading = Reading {
+        make: match arguments.binary {
+            true => |bytes| Some(Message::Binary(bytes.into())),
+            false => |bytes| Some(client::message(bytes)),
+        },
+        whole: arguments.binary && !io::stdin().is_terminal(),
+        limit: MAX_LINE,
+        if_not_text: "",
+        if_too_long: "send it in parts",
+    };
+    Console::open(reading, None)
+}
+
+fn reply(arguments: &Arguments, max_message: usize) -> Reply {
     let Some(command) = &arguments.exec else {
         return match (arguments.echo, arguments.broadcast) {
             (true, _) => Reply::Echo,
@@ -95,53 +140,45 @@ fn reply(arguments: &Arguments, config: &Config) -> Reply {
             _ => Reply::Nothing,
         };
     };
-    // The size of the largest message that a server of this course sends.
-    let max_line = 64 * 1024 + 2 * config.max_message_bytes;
-    Reply::Exec(Exec::new(command, arguments.max_processes, max_line))
+    Reply::Exec(Exec::new(command, arguments.max_processes, max_message))
 }
 
-/// Sends each line of the input to all clients. Returns when the server must stop.
-async fn feed(service: &Service, binary: bool) -> Result<(), Failure> {
-    let Service {
-        audience, notes, ..
-    } = service;
+/// Sends each line of the input to all clients. Returns the exit code when the server must stop.
+async fn feed(
+    service: &Service,
+    console: &mut Console<Message>,
+    max_message: usize,
+) -> Result<ExitCode, Failure> {
     let terminal = io::stdin().is_terminal();
-    let mut lines = lines::input(|line| line);
-    let mut number = 0;
-    while let Some(line) = lines.recv().await {
-        number += 1;
-        let Some(message) = message(line?, binary) else {
-            notes.note(&format!(
-                "line {number} is not UTF-8 text and was not sent: --binary sends any bytes"
-            ));
-            continue;
-        };
-        if terminal {
-            if !audience.send(message).await {
-                notes.note("no client is connected: the line was not sent");
+    loop {
+        console.ready(PROMPT);
+        match console.input().await {
+            Input::Item(message) if message.len() > max_message => service.notes.note(&format!(
+                "a message of {} bytes was not sent: at most {max_message} bytes; \
+                 WEBSOCKET_MAX_MESSAGE_BYTES sets a larger limit",
+                message.len()
+            )),
+            Input::Item(message) if terminal => {
+                if !service.audience.send(message).await {
+                    let line = "no client is connected: the line was not sent";
+                    service.notes.note(line);
+                }
             }
-            continue;
-        }
-        audience.someone().await;
-        while !audience.send(message.clone()).await {
-            audience.someone().await;
+            Input::Item(message) => service.audience.send_to_someone(message).await,
+            Input::Refused(error) if terminal => service.notes.note(&error.with_help()),
+            Input::Refused(error) | Input::Failed(error) => return Err(error.into()),
+            Input::Interrupted => return Ok(ExitCode::from(INTERRUPTED)),
+            Input::End => break,
         }
     }
     if terminal {
         // Ignore a timeout: the server closes the other clients.
-        timeout(LAST_LINES, audience.end()).await.ok();
-        return Ok(());
+        timeout(LAST_LINES, service.audience.end()).await.ok();
+        return Ok(ExitCode::SUCCESS);
     }
-    notes.note("the input has ended; the server keeps running, Ctrl-C stops it");
+    let line = "the input has ended; the server keeps running, Ctrl-C stops it";
+    service.notes.note(line);
     pending().await
-}
-
-/// Makes a message of a line. Returns `None` if the line is not text and must be text.
-fn message(line: Vec<u8>, binary: bool) -> Option<Message> {
-    match binary {
-        true => Some(Message::Binary(line.into())),
-        false => String::from_utf8(line).ok().map(Message::from),
-    }
 }
 
 /// The result of a server whose stdout cannot be written. It is not an error if the next program

@@ -1,72 +1,66 @@
 //! Prints what the clients of `zcomm listen` do: lines, raw bytes (`--binary`) or JSON (`--json`).
 //!
 //! Messages go to stdout, and all other output goes to stderr. In JSON mode, all events go to
-//! stdout, one object per line.
+//! stdout, one object per line. With a line editor, everything is printed above the line that
+//! the user types.
 //!
-//! A client may send control characters, which could control the user's terminal. So a terminal
-//! gets a picture of each control character (`␛` for ESC). A pipe gets the message unchanged,
-//! because the next program needs the original.
-//!
-//! A thread writes to stdout. Its queue has a limit. When the queue is full, the clients wait,
-//! so no message is lost when the next program in the pipe is slow.
+//! Without a line editor, a thread writes to stdout. Its queue has a limit. When the queue is
+//! full, the clients wait, so no message is lost when the next program in the pipe is slow.
 
 use std::{
     io::{self, IsTerminal, Write},
     thread,
 };
 
-use data_encoding::BASE64;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use zcomm_core::{ClientInfo, End, Message};
+use zcomm_core::{ClientInfo, End, Message, Received};
 
 use super::arguments::Arguments;
-use crate::shared::text::{counted, visible};
+use crate::shared::{
+    console::Printer,
+    print::{self, for_a_pipe, for_a_terminal, json_line},
+};
 
 /// The largest number of events that wait for the thread.
 const EVENTS: usize = 64;
-/// The largest number of bytes of one message that are shown as hex digits.
-const SHOWN: usize = 64;
-
-/// How a message is printed.
-#[derive(Clone, Copy)]
-enum Form {
-    /// One line for each message. A terminal also gets the number of the client.
-    Lines {
-        terminal: bool,
-    },
-    /// The bytes of the message, and nothing else.
-    Raw,
-    Json,
-}
+/// The largest number of characters of a message that are shown above the typed line.
+const SHOWN: usize = 100_000;
 
 /// Prints what is not a message, on stderr.
 #[derive(Clone)]
-pub(super) struct Notes;
+pub(super) struct Notes(pub(super) Option<Printer>);
 
 impl Notes {
-    /// Prints a line. When stderr is closed, the line is dropped.
+    /// Prints a line.
     pub(super) fn note(&self, line: &str) {
-        writeln!(io::stderr(), "{line}").ok();
+        match &self.0 {
+            Some(printer) if io::stderr().is_terminal() => printer.print(line.to_owned()),
+            // When stderr is closed, the line is dropped.
+            _ => drop(writeln!(io::stderr(), "{line}")),
+        }
     }
 }
 
 /// Prints the events of all clients.
 pub(super) struct Output {
-    form: Form,
+    json: bool,
+    /// Whether a pipe gets the bytes of a message and nothing else.
+    raw: bool,
+    /// Whether stdout is a terminal.
+    terminal: bool,
+    /// Prints above the line that the user types. `None` without a line editor.
+    printer: Option<Printer>,
     events: mpsc::Sender<Vec<u8>>,
 }
 
 impl Output {
     /// Starts the thread. The returned channel gets the error of stdout. It ends when the last
     /// event is printed.
-    pub(super) fn start(arguments: &Arguments) -> (Output, mpsc::Receiver<io::Error>) {
-        let terminal = io::stdout().is_terminal();
-        let form = match (arguments.json, arguments.binary) {
-            (true, _) => Form::Json,
-            (false, true) if !terminal => Form::Raw,
-            (false, _) => Form::Lines { terminal },
-        };
+    pub(super) fn start(
+        arguments: &Arguments,
+        printer: Option<Printer>,
+    ) -> (Output, mpsc::Receiver<io::Error>) {
         let (events, waiting) = mpsc::channel(EVENTS);
         let (sender, failed) = mpsc::channel(1);
         thread::spawn(move || {
@@ -75,68 +69,60 @@ impl Output {
                 sender.blocking_send(error).ok();
             }
         });
-        (Output { form, events }, failed)
+        let out = Output {
+            json: arguments.json,
+            raw: arguments.binary,
+            terminal: io::stdout().is_terminal(),
+            printer,
+            events,
+        };
+        (out, failed)
     }
 
     /// Prints the address of the server, in JSON mode only: a program needs the port.
     pub(super) async fn listening(&self, url: &str) {
-        self.event(json!({ "type": "listening", "url": url })).await;
-    }
-
-    pub(super) async fn opened(&self, client: &ClientInfo) {
-        let (id, peer) = (u64::from(client.id), client.peer_addr.to_string());
-        self.event(json!({ "type": "open", "client": id, "peer": peer }))
+        self.event(&json!({ "type": "listening", "url": url }))
             .await;
     }
 
+    /// Prints that a client has connected, in JSON mode only: the log says the same on stderr.
+    pub(super) async fn opened(&self, client: &ClientInfo) {
+        let peer = client.peer_addr.to_string();
+        let event = json!({ "type": "open", "peer": peer });
+        self.event(&of(client, event)).await;
+    }
+
+    /// Prints a message. A terminal also gets the number of the client.
     pub(super) async fn received(&self, client: &ClientInfo, message: &Message) {
-        let id = u64::from(client.id);
-        self.put(match (self.form, message) {
-            (Form::Json, Message::Text(data)) => line(&json!({
-                "type": "text", "client": id, "data": &**data
-            })),
-            (Form::Json, Message::Binary(data)) => line(&json!({
-                "type": "binary", "client": id, "base64": BASE64.encode(data)
-            })),
-            (Form::Raw, Message::Text(text)) => text.as_bytes().to_vec(),
-            (Form::Raw, Message::Binary(data)) => data.to_vec(),
-            (Form::Lines { terminal: true }, Message::Text(text)) => {
-                format!("{id}: {}\n", visible(text)).into()
+        if self.json {
+            let event = print::received(&Received::Message(message.clone()));
+            return self.event(&of(client, event)).await;
+        }
+        let id = client.id;
+        match self.terminal {
+            true => {
+                self.line(format!("{id}: {}", for_a_terminal(message, SHOWN)))
+                    .await;
             }
-            (Form::Lines { terminal: true }, Message::Binary(data)) => {
-                format!("{id}: <{}>\n", bytes(data)).into()
-            }
-            (Form::Lines { terminal: false }, Message::Text(text)) => {
-                format!("{}\n", &**text).into()
-            }
-            (Form::Lines { terminal: false }, Message::Binary(data)) => {
-                format!("<{}>\n", bytes(data)).into()
-            }
-        })
-        .await;
+            false => self.put(for_a_pipe(message, self.raw)).await,
+        }
     }
 
     /// Prints how a connection ended, in JSON mode only: the log says the same on stderr.
     pub(super) async fn closed(&self, client: &ClientInfo, end: &End) {
-        let id = u64::from(client.id);
-        let (by, why) = match end {
-            End::ByPeer(why) => ("peer", why),
-            End::ByUs(why) => ("us", why),
-            End::Broken(reason) => {
-                let event = json!({ "type": "broken", "client": id, "reason": reason });
-                return self.event(event).await;
-            }
-        };
-        let (code, reason) = (why.code(), why.reason());
-        self.event(json!({
-            "type": "close", "client": id, "by": by, "code": code, "reason": reason
-        }))
-        .await;
+        self.event(&of(client, print::end(end))).await;
     }
 
-    async fn event(&self, event: Value) {
-        if matches!(self.form, Form::Json) {
-            self.put(line(&event)).await;
+    async fn event(&self, event: &Value) {
+        if self.json {
+            self.line(json_line(event, self.terminal)).await;
+        }
+    }
+
+    async fn line(&self, line: String) {
+        match &self.printer {
+            Some(printer) => printer.print(line),
+            None => self.put((line + "\n").into_bytes()).await,
         }
     }
 
@@ -144,6 +130,15 @@ impl Output {
         // Sending fails when stdout is closed. Then the server stops, and reports why.
         self.events.send(event).await.ok();
     }
+}
+
+/// Puts the number of a client after the type of its event.
+fn of(client: &ClientInfo, event: Value) -> Value {
+    let mut named = json!({ "type": event["type"], "client": u64::from(client.id) });
+    if let (Value::Object(named), Value::Object(event)) = (&mut named, event) {
+        named.extend(event);
+    }
+    named
 }
 
 /// Writes each event, and flushes it, so that the next program gets the event at once.
@@ -154,18 +149,4 @@ fn write(mut events: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
         out.flush()?;
     }
     Ok(())
-}
-
-fn line(event: &Value) -> Vec<u8> {
-    format!("{event}\n").into()
-}
-
-/// Returns the number of bytes, then the first [`SHOWN`] bytes as hex digits.
-fn bytes(data: &[u8]) -> String {
-    let digits = data.iter().take(SHOWN).map(|byte| format!(" {byte:02x}"));
-    let digits: String = digits.collect();
-    let more = if data.len() > SHOWN { " …" } else { "" };
-    let colon = if data.is_empty() { "" } else { ":" };
-    let count = counted(data.len() as u64, "byte");
-    format!("{count}{colon}{digits}{more}")
 }

@@ -9,6 +9,7 @@ use std::{
     process::ExitCode,
 };
 
+use serde_json::{Value, json};
 use zcomm_core::Error;
 
 /// An error that is reported in two lines on stderr.
@@ -46,6 +47,11 @@ impl Failure {
             code,
             ..Failure::from(error)
         }
+    }
+
+    /// Returns the failure as JSON.
+    pub(crate) fn json(&self) -> Value {
+        json!({ "type": "error", "error": self.what, "help": self.help })
     }
 
     /// Prints the failure and returns its exit code.

@@ -9,9 +9,10 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use zcomm_core::{Certificate, ConnectOptions, Trust, shown_path};
+use zcomm_core::{Certificate, ConnectOptions, Trust, shown_path, time};
 
 use super::failure::Failure;
 
@@ -42,17 +43,23 @@ pub(crate) struct Handshake {
     /// Also trust the certificates in this file: an authority, or one server's own
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+
+    /// Give up if the connection is not open after this time, e.g. 500ms or 10s
+    #[arg(long, value_name = "TIME", value_parser = time_limit, default_value = "10s")]
+    connect_timeout: Option<Duration>,
 }
 
 impl Handshake {
     /// Returns the options to connect to this address.
     pub(crate) fn options(&self, url: &str) -> Result<ConnectOptions, Failure> {
+        let defaults = plain_options(url, self.ca.as_deref())?;
         Ok(ConnectOptions {
             token: self.token()?,
             origin: self.origin.clone(),
             protocols: self.protocols.clone(),
             headers: self.headers.clone(),
-            ..plain_options(url, self.ca.as_deref())?
+            connect_timeout: self.connect_timeout.unwrap_or(defaults.connect_timeout),
+            ..defaults
         })
     }
 
@@ -120,4 +127,14 @@ fn note(text: fmt::Arguments<'_>) {
 fn header(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Reads a time limit.
+pub(crate) fn time_limit(text: &str) -> Result<Duration, String> {
+    time(text, Duration::from_millis(100), Duration::from_secs(3600))
+}
+
+/// Reads a time to wait for messages after the end of the input.
+pub(crate) fn wait(text: &str) -> Result<Duration, String> {
+    time(text, Duration::ZERO, Duration::from_secs(24 * 3600))
 }

@@ -57,7 +57,7 @@ use zcomm_core::{ConnectOptions, Error, shown_path};
 
 pub(crate) use self::arguments::Arguments;
 use self::run::Run;
-use crate::shared::{failure::Failure, run::INTERRUPTED, text::print};
+use crate::shared::{failure::Failure, text::print};
 
 const HOW_TO_WRITE: &str = "name a file in a folder that exists and is yours";
 
@@ -89,9 +89,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     printed?;
     Ok(match (report.interrupted, report.is_good()) {
-        (true, _) => ExitCode::from(INTERRUPTED),
-        (false, true) => ExitCode::SUCCESS,
-        (false, false) => ExitCode::FAILURE,
+        (Some(code), _) => ExitCode::from(code),
+        (None, true) => ExitCode::SUCCESS,
+        (None, false) => ExitCode::FAILURE,
     })
 }
 

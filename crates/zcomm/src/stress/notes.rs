@@ -1,7 +1,7 @@
 //! The notes of a report: how reliable its numbers are, and what to try next.
 
 use super::{load::DRAIN, report::Report, units::duration};
-use crate::shared::text::counted;
+use crate::shared::{run::INTERRUPTED, text::counted};
 
 /// The tool may have limited the results if its threads were busy for this share of the time.
 const BUSY: f64 = 0.85;
@@ -15,8 +15,17 @@ const LATE: u64 = 1_000_000;
 impl Report {
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.interrupted {
-            notes.push(format!("Ended by Ctrl-C after {:.1} s.", self.seconds));
+        if let Some(code) = self.interrupted {
+            // The exit code of a signal is 128 plus its number.
+            let signal = match code {
+                INTERRUPTED => "Ctrl-C".to_owned(),
+                code => format!("signal {}", code - 128),
+            };
+            notes.push(format!(
+                "PARTIAL: ended by {signal} after {:.1} s of {} s.",
+                self.seconds,
+                self.plan.duration.as_secs_f64()
+            ));
         }
         notes.extend(self.nothing_received());
         let (lost, expected) = (self.lost(), self.expected);

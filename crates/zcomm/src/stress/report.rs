@@ -44,9 +44,10 @@ pub(super) struct Report {
     /// The number of cores that this tool and the server used in the measurement.
     pub(super) own_cores: f64,
     pub(super) server_cores: f64,
-    pub(super) interrupted: bool,
     /// Whether messages were in flight until the time limit after the measurement.
     pub(super) timed_out: bool,
+    /// The exit code of the signal that has ended the run early.
+    pub(super) interrupted: Option<u8>,
 }
 
 impl Report {
@@ -81,8 +82,8 @@ impl Report {
             server,
             own_cores,
             server_cores,
-            interrupted: run.interrupted.load(Relaxed),
             timed_out: run.timed_out.load(Relaxed),
+            interrupted: Some(run.interrupted.load(Relaxed)).filter(|code| *code != 0),
             tally,
         }
     }

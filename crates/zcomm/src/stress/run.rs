@@ -5,7 +5,7 @@
 
 use std::{
     iter::repeat_with,
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -34,10 +34,10 @@ pub(super) struct Run {
     /// Limits the number of handshakes at the same time.
     pub(super) handshakes: Semaphore,
     pub(super) phase: watch::Sender<Phase>,
-    /// Whether Ctrl-C has ended the run early.
-    pub(super) interrupted: AtomicBool,
     /// Whether messages were in flight until the time limit after the measurement.
     pub(super) timed_out: AtomicBool,
+    /// The exit code of the signal that has ended the run early; 0 without a signal.
+    pub(super) interrupted: AtomicU8,
     /// Notified when one of the counts below has changed.
     pub(super) changed: Notify,
     /// The number of connections that have opened, and of connections that have failed to open.
@@ -72,8 +72,8 @@ impl Run {
             deliveries: (0..publishers).map(|_| Deliveries::new(window)).collect(),
             handshakes: Semaphore::new(plan.handshakes),
             phase: watch::Sender::new(Phase::Opening),
-            interrupted: AtomicBool::new(false),
             timed_out: AtomicBool::new(false),
+            interrupted: AtomicU8::new(0),
             changed: Notify::new(),
             opened: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
