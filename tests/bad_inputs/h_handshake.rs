@@ -8,7 +8,7 @@ use zcomm_core::Config;
 use super::{accepted, refused, survives, survives_as_a_program};
 use crate::{
     demo,
-    harness::{Client, Raw, Running, ask, frame, get, handshake, soon},
+    harness::{Client, Demo, Raw, Running, ask, frame, get, handshake, soon},
 };
 
 /// A good handshake with a part of it replaced. The part must be there.
@@ -1024,4 +1024,53 @@ async fn what_is_not_a_request_is_counted_by_its_kind() {
         assert!(stats.contains("\"refused\":4"), "{stats}");
     })
     .await;
+}
+
+/// A page that offers a subprotocol ends with 1006, because the server chooses none. So one line
+/// says so. A name that may be a token is not shown.
+#[tokio::test]
+async fn h25_an_offered_subprotocol_is_a_line_in_the_log() {
+    let mut demo = demo!("2_websocket_echo").start().await;
+    for (more, shown) in [
+        (
+            "Sec-WebSocket-Protocol: chat, superchat\r\n",
+            r#"subprotocols="chat, superchat""#,
+        ),
+        (
+            "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
+            r#"subprotocols="chat" extensions="permessage-deflate""#,
+        ),
+        (
+            "Sec-WebSocket-Protocol: bearer, canary-token-7Qp2xV9d\r\n",
+            r#"subprotocols="***, ***""#,
+        ),
+    ] {
+        offers(&demo, more).await;
+        demo.says(shown).await;
+    }
+    let lines = demo
+        .output()
+        .matches("speaks no subprotocol and no extension")
+        .count();
+    assert_eq!(lines, 3);
+    // Every browser offers compression, and works without it.
+    let deflate = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    offers(&demo, deflate).await;
+    offers(&demo, "").await;
+    demo.says_times("conn.opened", 5).await;
+    assert_eq!(demo.output().matches("handshake.offers").count(), 3);
+}
+
+/// A handshake with these headers, which succeeds and chooses nothing.
+async fn offers(demo: &Demo, more: &str) {
+    let mut raw = Raw::connect(demo.addr).await;
+    raw.send(handshake(demo.addr, "/", more).as_bytes()).await;
+    let response = raw.head().await;
+    assert_eq!(response.status, 101);
+    assert!(
+        !response
+            .head
+            .to_ascii_lowercase()
+            .contains("sec-websocket-protocol")
+    );
 }

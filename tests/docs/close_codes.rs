@@ -28,7 +28,7 @@ pub const USES: [Use; 19] = [
     Use {
         code: 1002,
         sender: "Either side, when a frame breaks the rules of RFC 6455, such as a frame of a client without a mask.",
-        reasons: &[],
+        reasons: &["Compressed frame: no compression was agreed"],
         client: "Repair the program that made the frame: trying again ends the same way.",
     },
     Use {

@@ -21,7 +21,7 @@ const ERRORS: [&str; 5] = [
     "error/connect.rs",
     "tls/distrust.rs",
     "tls/error.rs",
-    "wire/codec.rs",
+    "wire/end.rs",
 ];
 
 /// Whether each text stands in the sources.

@@ -1,12 +1,13 @@
 //! What `zcomm connect` and `zcomm chat` send of their input: unchanged, whole, or with an error
 //! that names the line.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use zcomm_core::{Config, Message};
 
 use crate::{
     chat::{self, chat},
+    children,
     connect::connect,
     folder, pipe,
     servers::{Running, no_limits, start},
@@ -48,7 +49,7 @@ fn sizes() -> Running {
 
 /// Runs `zcomm connect` and returns the bytes of its stdout.
 fn bytes_back(url: &str, input: &[u8], arguments: &[&str]) -> Vec<u8> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command.args(["connect", url]).args(arguments).env_clear();
     command.stdin(std::process::Stdio::piped());
     command.stdout(std::process::Stdio::piped());

@@ -1,11 +1,13 @@
 //! `zcomm connect` at a terminal: a line editor, and nothing that controls the terminal.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use expectrl::{Expect, session::OsSession};
+use tokio::time::sleep;
 use zcomm_core::{Connection, Message, Result};
 
 use crate::{
+    children,
     servers::{Running, no_limits, start},
     terminal::{ends, open},
 };
@@ -35,6 +37,8 @@ async fn serve(mut connection: Connection) -> Result<()> {
             }
             text if text.contains("say ") => {
                 for number in 0..3 {
+                    // The user types in the meantime.
+                    sleep(Duration::from_millis(400)).await;
                     connection.send(format!("{text} {number}")).await?;
                 }
             }
@@ -49,7 +53,7 @@ async fn serve(mut connection: Connection) -> Result<()> {
 }
 
 fn command(server: &Running, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command.args(["connect", &server.url()]).args(arguments);
     command.env_clear();
     command
@@ -176,7 +180,7 @@ fn a12_the_output_of_a_pipe_does_not_control_the_terminal() {
             "printf hostile | {program} connect {} {option}",
             server.url()
         );
-        let mut shell = Command::new("sh");
+        let mut shell = children::command("sh");
         shell.args(["-c", &line]);
         let mut session = open(&shell);
         session.expect(shown).unwrap();
@@ -190,7 +194,7 @@ fn a_failed_connect_restores_the_terminal() {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", socket.local_addr().unwrap());
     drop(socket);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command.args(["connect", &url]).env_clear();
     let shown = ends(open(&command), 1);
     assert!(shown.contains("error: connection refused"), "{shown}");
@@ -204,7 +208,9 @@ fn every_signal_closes_and_restores_the_terminal() {
         let mut user = connected(&server, &["--close", "4001"]);
         let shell = user.get_process().pid().to_string();
         // The one child of its shell.
-        let sent = Command::new("pkill").args([signal, "-P", &shell]).status();
+        let sent = children::command("pkill")
+            .args([signal, "-P", &shell])
+            .status();
         assert!(sent.unwrap().success());
         user.expect("* this side closed with 4001").unwrap();
         ends(user, code);
@@ -217,7 +223,7 @@ fn a_line_that_the_terminal_cuts_is_refused() {
     let server = start(no_limits(), serve);
     let program = env!("CARGO_BIN_EXE_zcomm");
     let line = format!("{program} connect {} | cat", server.url());
-    let mut shell = Command::new("sh");
+    let mut shell = children::command("sh");
     shell.args(["-c", &line]);
     let mut session = open(&shell);
     session.send_line("short").unwrap();

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::mpsc::{Receiver, channel},
     time::Duration,
 };
@@ -13,6 +13,7 @@ use crate::{
     Done,
     chaos::closes,
     chat::{self, chat},
+    children,
     servers::{Running, no_limits, start},
 };
 
@@ -38,7 +39,7 @@ async fn echo(mut connection: Connection) -> Result<()> {
 
 /// Starts a command whose stdin stays open.
 fn spawn(arguments: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zcomm"));
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command.args(arguments).env_clear();
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -47,7 +48,7 @@ fn spawn(arguments: &[&str]) -> Child {
 
 fn kill(child: &Child, signal: &str) {
     let id = child.id().to_string();
-    let sent = Command::new("kill").args([signal, &id]).status();
+    let sent = children::command("kill").args([signal, &id]).status();
     assert!(sent.unwrap().success());
 }
 
@@ -99,7 +100,7 @@ fn stopped_when_it_reads(mut child: Child, signal: &str) -> Done {
 #[test]
 fn an_ignored_sighup_stays_ignored() {
     let (server, is_open) = watched();
-    let mut command = Command::new("sh");
+    let mut command = children::command("sh");
     let line = "trap '' HUP; exec \"$0\" connect \"$1\" --json";
     command.args(["-c", line, env!("CARGO_BIN_EXE_zcomm"), &server.url()]);
     command.stdin(Stdio::piped());

@@ -11,7 +11,7 @@
 //! **A broadcast is a log, a connection is a cursor.** The log stores a message once. A cursor
 //! is a position in the log, so each client reads the log at its own speed, and a slow client
 //! delays no other client. The price: a slow client can lose the oldest messages. The server
-//! then tells the client which messages are lost. A client must accept the data that waits for
+//! then tells the client which messages are lost. A client must take the data that waits for
 //! it, at least 64 KiB in 5 s. Otherwise the server closes the connection.
 //!
 //! **One task owns each socket.** No other task reads or writes the socket, so no lock is
@@ -145,4 +145,5 @@ pub use tls::{
     pem::{MAKE_CERTIFICATES, PemError, read_pem},
     trust::Trust,
 };
-pub use wire::codec::{End, Received};
+pub use wire::codec::Received;
+pub use wire::end::End;

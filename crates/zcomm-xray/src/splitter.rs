@@ -20,7 +20,7 @@ const MAX_HEADER: usize = 14;
 pub struct Splitter {
     header: FrameHeader,
     /// The number of payload bytes that have not arrived.
-    pub(crate) left: u64,
+    pub left: u64,
 }
 
 /// A part of a frame.
@@ -56,7 +56,7 @@ impl Splitter {
     }
 
     /// The bytes of an incomplete header that have arrived so far.
-    pub(crate) fn partial_header(&self) -> &[u8] {
+    pub fn partial_header(&self) -> &[u8] {
         self.header.as_bytes()
     }
 }

@@ -11,4 +11,6 @@ pub(crate) mod request;
 pub(crate) mod slots;
 pub(crate) mod why;
 
+pub(crate) mod offers;
+
 pub(crate) mod handshake;

@@ -3,18 +3,19 @@
 //! A broken network often causes no error. So the client sends a ping when the server has sent
 //! nothing for some time. The client ends the connection when the server does not answer the
 //! ping, or does not answer our Close frame.
+//!
+//! A server from which bytes arrive is alive, even if they are not a whole message yet. And a
+//! ping waits behind the data that we sent before it: so the server gets time to read this data.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::options::ConnectOptions;
+use crate::{client::options::ConnectOptions, protocol::progress::time_to_read};
 
-/// Time limit for the server to answer our Close frame.
+/// Time limit for the server to answer our Close frame, and for the network to accept a message,
+/// or at least 64 KiB of it.
 pub(crate) const PEER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time limit for the network to accept the next bytes of a message. A slow network needs seconds,
-/// because the kernel accepts bytes only when a third of its buffer is free.
-pub(crate) const STALLED: Duration = Duration::from_secs(30);
 pub(crate) const CLOSE_NOT_ANSWERED: &str = "the server did not answer our Close frame";
 
 /// The time limits of one connection.
@@ -22,9 +23,10 @@ pub(crate) struct Keepalive {
     interval: Option<Duration>,
     timeout: Duration,
     last_received: Instant,
-    ping_sent: Option<Instant>,
-    /// The number of moved bytes at the last deadline.
-    moved: u64,
+    /// The deadline for the answer to our ping.
+    pong: Option<Instant>,
+    /// The number of bytes that the network had accepted when the deadline was set.
+    sent: u64,
     /// The time at which we sent our Close frame, and its code; `None` if we sent no Close
     /// frame.
     pub(crate) closing: Option<(Instant, u16)>,
@@ -36,17 +38,17 @@ impl Keepalive {
             interval: options.ping_interval,
             timeout: options.ping_timeout,
             last_received: Instant::now(),
-            ping_sent: None,
-            moved: 0,
+            pong: None,
+            sent: 0,
             closing: None,
         }
     }
 
     /// The next deadline; `None` if the client sends no pings and is not closing.
     pub(crate) fn due(&self) -> Option<Instant> {
-        match (self.closing, self.ping_sent) {
+        match (self.closing, self.pong) {
             (Some((closing, _)), _) => Some(closing + PEER_TIMEOUT),
-            (None, Some(ping_sent)) => Some(ping_sent + self.timeout),
+            (None, Some(pong)) => Some(pong),
             (None, None) => Some(self.last_received + self.interval?),
         }
     }
@@ -62,28 +64,38 @@ impl Keepalive {
     pub(crate) fn received(&mut self) {
         if self.interval.is_some() {
             self.last_received = Instant::now();
-            self.ping_sent = None;
+            self.pong = None;
         }
     }
 
-    /// Call this when the deadline from `due` has passed, with the number of moved bytes. Returns
-    /// true if more bytes have moved since our ping: the server is alive.
-    pub(crate) fn moved(&mut self, bytes: u64) -> bool {
-        let more = bytes > std::mem::replace(&mut self.moved, bytes);
-        let alive = more && self.ping_sent.is_some() && self.closing.is_none();
-        if alive {
+    /// Call this when the deadline has passed. Sets a new deadline if the server is alive: bytes
+    /// have `arrived` from it, or it may still be reading what we sent. Returns whether it did.
+    pub(crate) fn is_alive(&mut self, arrived: bool, sent: u64) -> bool {
+        if self.closing.is_some() {
+            return false;
+        }
+        if arrived {
             self.received();
+            return true;
         }
-        alive
+        let Some(pong) = &mut self.pong else {
+            return false;
+        };
+        let unread = time_to_read(sent - self.sent, PEER_TIMEOUT);
+        *pong = Instant::now() + unread;
+        self.sent = sent;
+        !unread.is_zero()
     }
 
-    /// Call this when the deadline from `due` has passed. Returns the reason to end the
-    /// connection, or `None` if the caller must send a ping.
-    pub(crate) fn passed(&mut self) -> Option<&'static str> {
+    /// Call this when the deadline has passed and the server is not alive. Returns the reason to
+    /// end the connection, or `None` if the caller must send a ping.
+    pub(crate) fn passed(&mut self, sent: u64) -> Option<&'static str> {
         if self.closing.is_some() {
             return Some(CLOSE_NOT_ANSWERED);
         }
-        let ping_sent = self.ping_sent.replace(Instant::now());
-        ping_sent.map(|_| "the server does not answer pings")
+        let unread = time_to_read(sent - self.sent, PEER_TIMEOUT);
+        let pong = self.pong.replace(Instant::now() + self.timeout + unread);
+        self.sent = sent;
+        pong.map(|_| "the server does not answer pings")
     }
 }

@@ -37,7 +37,7 @@ use crate::{
     client::{backoff::Backoff, opening::Opening, options::ConnectOptions, socket::ClientSocket},
     error::{Error, Result, connect::ConnectError},
     protocol::{close_reason::CloseReason, message::Message},
-    wire::codec::End,
+    wire::end::End,
 };
 use zcomm_xray::CloseCode;
 

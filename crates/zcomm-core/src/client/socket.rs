@@ -7,27 +7,27 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
-    pin::pin,
+    future::poll_fn,
     task::{Context, Poll, ready},
 };
 
 use tokio::{
     task::coop,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use crate::{
     client::{
         dial::dial,
-        keepalive::{CLOSE_NOT_ANSWERED, Keepalive, STALLED},
+        keepalive::{CLOSE_NOT_ANSWERED, Keepalive, PEER_TIMEOUT},
         opening::Opening,
         options::ConnectOptions,
     },
     error::{Error, Result},
-    protocol::{close_reason::CloseReason, message::Message},
+    protocol::{close_reason::CloseReason, message::Message, progress::Output},
     tls::trust::Trust,
-    wire::codec::{End, Received, Wire},
+    wire::codec::{Received, Wire},
+    wire::end::End,
 };
 
 /// What happened on a connection: the result of [`ClientSocket::step`].
@@ -49,6 +49,8 @@ pub struct ClientSocket {
     keepalive: Keepalive,
     /// Set if the network did not accept all bytes at the last call of `feed`.
     full: bool,
+    /// The time limit of a call of `send` that waits for the network.
+    output: Output,
     end: Option<End>,
 }
 
@@ -73,6 +75,7 @@ impl ClientSocket {
             opening,
             keepalive: Keepalive::new(options),
             full: false,
+            output: Output::default(),
             end: None,
         })
     }
@@ -89,10 +92,10 @@ impl ClientSocket {
         self.end.as_ref()
     }
 
-    /// Sends a message and waits until the network has accepted it. The connection ends when the
-    /// network accepts no byte for 30 s. If you send
-    /// many messages, call [`recv`](ClientSocket::recv) between them: a server that answers
-    /// each message stops reading when you do not read its answers.
+    /// Sends a message and waits until the network has accepted it. A server that takes less
+    /// than 64 KiB in 5 s ends the connection. If you send many messages, call
+    /// [`recv`](ClientSocket::recv) between them: a server that answers each message stops reading
+    /// when you do not read its answers.
     ///
     /// If the call is dropped while it waits, the message stays queued. The next call of `send`
     /// or `recv` sends it.
@@ -186,21 +189,33 @@ impl ClientSocket {
                 Ok(Ok(step)) => {
                     if let Step::Received(_) = step {
                         self.keepalive.received();
+                        self.wire.take_arrived();
                     }
                     return Some(step);
                 }
                 Ok(Err(end)) => self.end_with(end),
-                // A large message needs a long time. Its bytes show that the server is alive.
-                Err(_) if self.keepalive.moved(self.moved_bytes()) => {}
-                Err(_) => match self.keepalive.passed() {
-                    Some(reason) => self.end_with(End::Broken(reason.into())),
-                    // If the ping fails, the connection has ended, and the loop ends too.
-                    None if self.feed_ping(&[]).is_ok() => return Some(Step::Pinged),
-                    None => {}
-                },
+                Err(_) if self.deadline_passed() => return Some(Step::Pinged),
+                Err(_) => {}
             }
         }
         None
+    }
+
+    /// Sends a ping, or ends the connection if the server has not answered the last one. Returns
+    /// whether it has sent a ping.
+    fn deadline_passed(&mut self) -> bool {
+        let (sent, arrived) = self.wire.progress();
+        if self.keepalive.is_alive(arrived, sent) {
+            return false;
+        }
+        match self.keepalive.passed(sent) {
+            Some(reason) => {
+                self.end_with(End::Broken(reason.into()));
+                false
+            }
+            // An error means that the connection has ended.
+            None => self.feed_ping(&[]).is_ok(),
+        }
     }
 
     /// Sends a Close frame with a code (RFC 6455 section 7.4) and a reason of at most 123 bytes.
@@ -251,30 +266,43 @@ impl ClientSocket {
 
     async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
         self.check_open()?;
-        let written = match put(&mut self.wire) {
-            Ok(_) => self.flush().await,
-            Err(end) => Err(end),
+        self.output.ended();
+        // Poll once before starting a timer: most writes finish at once, and a timer costs more
+        // than such a write.
+        let written = put(&mut self.wire);
+        let flush = poll_fn(|context| Poll::Ready(self.poll_flush(context)));
+        let mut written = match written {
+            Ok(_) => flush.await,
+            Err(end) => Poll::Ready(Err(end)),
         };
-        written.map_err(|end| self.fail(end))
+        loop {
+            match (written, self.output.until()) {
+                (Poll::Ready(written), _) => return written.map_err(|end| self.fail(end)),
+                (Poll::Pending, Some(until)) if until > Instant::now() => {
+                    let flush = poll_fn(|context| self.poll_flush(context));
+                    let flush = timeout_at(until, flush).await;
+                    written = flush.map_or(Poll::Pending, Poll::Ready);
+                }
+                (Poll::Pending, _) => {
+                    return Err(self.fail(End::Broken("the server accepts no data".into())));
+                }
+            }
+        }
     }
 
-    /// Waits until the network has accepted all bytes. Fails when it accepts no byte for 30 s.
-    async fn flush(&mut self) -> Result<(), End> {
-        loop {
-            let before = self.wire.meter().sent;
-            let flushed = poll_fn(|context| {
-                self.wire.set_waker(context.waker());
-                match self.wire.flush() {
-                    Ok(true) => Poll::Ready(Ok(())),
-                    Ok(false) => Poll::Pending,
-                    Err(end) => Poll::Ready(Err(end)),
-                }
-            });
-            match with_time_limit(flushed).await {
-                Some(flushed) => return flushed,
-                None if self.wire.meter().sent > before => {}
-                None => return Err(End::Broken("the server accepts no data".into())),
+    /// Flushes, and moves the time limit if the network has accepted more.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
+        self.wire.set_waker(context.waker());
+        match self.wire.flush() {
+            Ok(true) => {
+                self.output.ended();
+                Poll::Ready(Ok(()))
             }
+            Ok(false) => {
+                self.output.waits(self.wire.sent(), PEER_TIMEOUT);
+                Poll::Pending
+            }
+            Err(end) => Poll::Ready(Err(end)),
         }
     }
 
@@ -298,13 +326,6 @@ impl ClientSocket {
         }
     }
 
-    /// The number of received bytes; while a message waits for the network, plus the number of
-    /// sent bytes. Otherwise a sent byte shows nothing: the kernel keeps it for a dead server, too.
-    fn moved_bytes(&self) -> u64 {
-        let meter = self.wire.meter();
-        meter.received + if self.full { meter.sent } else { 0 }
-    }
-
     fn end_with(&mut self, end: End) {
         self.wire.end(&end);
         self.end = Some(end);
@@ -320,15 +341,5 @@ impl ClientSocket {
 impl fmt::Debug for ClientSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClientSocket({})", self.opening.addr)
-    }
-}
-
-/// Waits for a write; returns `None` after the time limit. Polls the write once before the timer
-/// starts, because most writes finish at once. A timer would cost more than such a write.
-async fn with_time_limit<T>(write: impl Future<Output = T>) -> Option<T> {
-    let mut write = pin!(write);
-    match poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await {
-        Poll::Ready(done) => Some(done),
-        Poll::Pending => timeout(STALLED, write).await.ok(),
     }
 }

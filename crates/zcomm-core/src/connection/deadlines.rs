@@ -5,13 +5,14 @@
 //! 5.5.2). A client is gone if it does not send a pong with the payload of the last ping. Any
 //! other pong proves nothing.
 //!
-//! But a late pong does not prove that the client is gone, because the ping waits behind all
-//! data that we sent earlier. A client that accepts at least 64 KiB within the time limit is
-//! slow, but alive. The time limit of a flush follows the same rule.
+//! But a late pong does not prove that the client is gone. The pong waits behind the rest of the
+//! frame that the client is sending. So a client from which bytes arrive is alive. And the ping
+//! waits behind all data that we sent earlier. So the client gets time to read this data: 5 s
+//! for each 64 KiB.
 //!
 //! A flush writes all waiting data to the network. It has a time limit, because data for a
 //! client that does not read fills our memory. A message has a time limit, because an unfinished
-//! message fills our memory too.
+//! message fills our memory too. Both limits move while bytes move: see [`Input`] and [`Output`].
 //!
 //! Ping, pong, flush and message share one timer, which is set to the nearest deadline. In
 //! production, the ping interval must be shorter than the idle timeout of a proxy, often 60 s.
@@ -28,7 +29,10 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use crate::settings::config::Config;
+use crate::{
+    protocol::progress::{Input, Output, time_to_read},
+    settings::config::Config,
+};
 
 /// A deadline that has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,16 +47,6 @@ pub(crate) enum Due {
     MessageSlow,
 }
 
-/// A client that accepts this many bytes before the deadline is slow, but alive.
-const PROGRESS: u64 = 64 * 1024;
-
-/// A deadline, and the number of bytes that the network had accepted when the deadline was set.
-#[derive(Clone, Copy)]
-struct Awaited {
-    until: Instant,
-    sent: u64,
-}
-
 /// The deadlines of one connection.
 pub(crate) struct Deadlines {
     ping_interval: Duration,
@@ -60,9 +54,11 @@ pub(crate) struct Deadlines {
     flush_timeout: Duration,
     message_timeout: Duration,
     ping: Instant,
-    pong: Option<Awaited>,
-    flush: Option<Awaited>,
-    message: Option<Instant>,
+    pong: Option<Instant>,
+    /// The number of bytes that the network had accepted when the wait for a pong was set.
+    sent: u64,
+    flush: Output,
+    message: Option<Input>,
     pings: u64,
     timer: Pin<Box<Sleep>>,
     /// Whether the timer will wake the task.
@@ -79,7 +75,8 @@ impl Deadlines {
             message_timeout: config.message_timeout,
             ping,
             pong: None,
-            flush: None,
+            sent: 0,
+            flush: Output::default(),
             message: None,
             pings: 0,
             timer: Box::pin(sleep_until(ping)),
@@ -95,8 +92,8 @@ impl Deadlines {
     /// Waits for the nearest deadline while the handler sends and does not read. During a flush,
     /// only the flush has a deadline, because a pong may have arrived without being read.
     pub(crate) fn poll_due_sending(&mut self, context: &mut Context<'_>) -> Poll<Due> {
-        self.poll_next(context, |deadlines| match deadlines.flush {
-            Some(flush) => (flush.until, Due::FlushStuck),
+        self.poll_next(context, |deadlines| match deadlines.flush.until() {
+            Some(until) => (until, Due::FlushStuck),
             None => deadlines.next(),
         })
     }
@@ -142,9 +139,10 @@ impl Deadlines {
     fn next(&self) -> (Instant, Due) {
         let ping = (self.ping, Due::Ping);
         let others = [
-            self.pong.map(|pong| (pong.until, Due::PongMissing)),
-            self.flush.map(|flush| (flush.until, Due::FlushStuck)),
-            self.message.map(|at| (at, Due::MessageSlow)),
+            self.pong.map(|until| (until, Due::PongMissing)),
+            self.flush.until().map(|until| (until, Due::FlushStuck)),
+            self.message
+                .map(|message| (message.until, Due::MessageSlow)),
         ];
         others.into_iter().flatten().fold(ping, Ord::min)
     }
@@ -157,8 +155,7 @@ impl Deadlines {
         if self.pong.is_some() {
             return None;
         }
-        let until = now + self.ping_timeout;
-        self.pong = Some(Awaited { until, sent });
+        self.pong = Some(now + self.ping_timeout + self.unread(sent));
         self.pings += 1;
         Some(self.pings.to_be_bytes())
     }
@@ -173,47 +170,56 @@ impl Deadlines {
         answer
     }
 
-    /// Sets a new deadline for the pong if the client has accepted at least 64 KiB since the
-    /// last deadline was set: the ping may wait behind other data. Returns whether it set a new
-    /// deadline.
-    pub(crate) fn pong_may_be_late(&mut self, sent: u64) -> bool {
-        let until = Instant::now() + self.ping_timeout;
-        let late = self.pong.is_some_and(|pong| sent - pong.sent >= PROGRESS);
-        if late {
-            self.pong = Some(Awaited { until, sent });
-        }
-        late
+    /// Sets a new deadline for the pong if the client is alive: bytes have `arrived` from it, or
+    /// it may still be reading what we sent. Returns whether it set a new deadline.
+    pub(crate) fn pong_may_be_late(&mut self, (sent, arrived): (u64, bool)) -> bool {
+        let heard = if arrived {
+            self.ping_timeout
+        } else {
+            Duration::ZERO
+        };
+        let more = heard.max(self.unread(sent));
+        self.pong = self.pong.map(|_| Instant::now() + more);
+        !more.is_zero()
+    }
+
+    /// The time in which a slow client reads the bytes that were sent since the last call.
+    fn unread(&mut self, sent: u64) -> Duration {
+        let new = sent - std::mem::replace(&mut self.sent, sent);
+        time_to_read(new, self.flush_timeout)
     }
 
     /// Starts the time limit of a flush, because the network did not accept everything. The
-    /// time limit starts again whenever the network has accepted 64 KiB more.
+    /// limit moves when the network has accepted more.
     pub(crate) fn flush_began(&mut self, sent: u64) {
-        if self.flush.is_none_or(|flush| sent - flush.sent >= PROGRESS) {
-            let until = Instant::now() + self.flush_timeout;
-            self.flush = Some(Awaited { until, sent });
-        }
+        self.flush.waits(sent, self.flush_timeout);
     }
 
     pub(crate) fn flush_ended(&mut self) {
-        self.flush = None;
+        self.flush.ended();
     }
 
     /// Whether output waits for the network.
     pub(crate) fn flushing(&self) -> bool {
-        self.flush.is_some()
+        self.flush.until().is_some()
     }
 
-    /// Sets whether the client has begun a message and not finished it. The time limit starts at
-    /// the first part of the message.
-    pub(crate) fn in_message(&mut self, begun: bool) {
-        let limit = || Instant::now() + self.message_timeout;
-        self.message = begun.then(|| self.message.unwrap_or_else(limit));
+    /// Sets whether the client has begun a message and not finished it. Then `unfinished` is the
+    /// number of payload bytes that have arrived so far, of all messages. The time limit starts
+    /// at the first part of the message, and moves when more has arrived.
+    pub(crate) fn in_message(&mut self, unfinished: Option<u64>) {
+        let limit = self.message_timeout;
+        self.message = unfinished.map(|payload| match self.message {
+            Some(message) => message.arrived(payload, limit),
+            None => Input::start(payload, limit),
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::progress::PROGRESS;
 
     async fn after(seconds: u64) -> Instant {
         tokio::time::advance(Duration::from_secs(seconds)).await;
@@ -255,9 +261,9 @@ mod tests {
     async fn flushes_and_messages_are_timed_from_their_beginning() {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(&Config::default());
-        deadlines.in_message(true);
+        deadlines.in_message(Some(0));
         after(3).await;
-        deadlines.in_message(true);
+        deadlines.in_message(Some(0));
         deadlines.flush_began(0);
         assert_eq!(
             deadlines.next(),
@@ -268,34 +274,40 @@ mod tests {
             deadlines.next(),
             (start + Duration::from_secs(10), Due::MessageSlow)
         );
-        deadlines.in_message(false);
+        deadlines.in_message(None);
         assert_eq!(deadlines.next().1, Due::Ping);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_accepts_64_kib_in_time_is_slow_but_alive() {
+    async fn a_pong_may_wait_behind_data_that_the_client_still_reads() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(&Config::default());
+        deadlines.ping(PROGRESS).unwrap();
+        assert_eq!(
+            deadlines.next(),
+            (start + Duration::from_secs(15), Due::PongMissing)
+        );
+        after(15).await;
+        assert!(deadlines.pong_may_be_late((3 * PROGRESS, false)));
+        assert_eq!(
+            deadlines.next(),
+            (start + Duration::from_secs(20), Due::Ping)
+        );
+        after(10).await;
+        assert!(!deadlines.pong_may_be_late((3 * PROGRESS, false)));
+        deadlines.pong_may_be_late((1000 * PROGRESS, false));
+        assert_eq!(deadlines.pong, Some(start + Duration::from_secs(35)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_from_which_bytes_arrive_may_answer_later() {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(&Config::default());
         deadlines.ping(0).unwrap();
-        deadlines.flush_began(0);
-        after(4).await;
-        deadlines.flush_began(PROGRESS - 1);
-        assert_eq!(
-            deadlines.next(),
-            (start + Duration::from_secs(5), Due::FlushStuck)
-        );
-        deadlines.flush_began(PROGRESS);
-        assert_eq!(
-            deadlines.next(),
-            (start + Duration::from_secs(9), Due::FlushStuck)
-        );
-        deadlines.flush_ended();
-        after(6).await;
-        assert_eq!(
-            deadlines.next(),
-            (start + Duration::from_secs(10), Due::PongMissing)
-        );
-        assert!(deadlines.pong_may_be_late(PROGRESS));
-        assert!(!deadlines.pong_may_be_late(PROGRESS + 1));
+        after(10).await;
+        assert!(deadlines.pong_may_be_late((0, true)));
+        assert_eq!(deadlines.pong, Some(start + Duration::from_secs(20)));
+        after(10).await;
+        assert!(!deadlines.pong_may_be_late((0, false)));
     }
 }

@@ -33,7 +33,7 @@ use crate::{
     error::{Error, Result},
     hub::log::Hub,
     protocol::{close_reason::CloseReason, message::Message},
-    wire::codec::End,
+    wire::end::End,
 };
 
 /// A handler's connection to one client. Dropping this value closes the connection.
@@ -133,7 +133,7 @@ impl Connection {
     /// [`recv`](Connection::recv). So after a burst of messages, one write sends all answers. A
     /// handler that does not call `recv` soon must call [`flush`](Connection::flush).
     ///
-    /// Waits while the client is slow. A client that accepts less than 64 KiB in 5 s
+    /// Waits while the client is slow. A client that takes less than 64 KiB in 5 s
     /// ([`flush_timeout`](crate::Config::flush_timeout)) is closed with 1008 `Too slow`.
     ///
     /// # Errors

@@ -12,7 +12,8 @@ use crate::{
     clients::registry::ClientInfo,
     hub::subscriptions::{BatchSummary, earlier},
     metrics::counters::Metrics,
-    wire::codec::End,
+    protocol::message::excerpt,
+    wire::end::End,
 };
 
 /// What the handler wants to do at the end of its connection.
@@ -59,11 +60,12 @@ impl Recorder {
     }
 
     /// Records the end of a client's connection: one log line, the metrics, and the handler.
+    /// `answered` is in the line if our answer to a Close frame has another code.
     pub(crate) fn ended(&mut self, end: &End, client: &ClientInfo) {
         let (id, peer) = (client.id, client.peer_addr);
         let (how, code, reason) = match end {
-            End::ByPeer(why) => ("by the client", Some(why.code()), why.reason()),
-            End::ByUs(why) => ("by the server", Some(why.code()), why.reason()),
+            End::ByPeer(why) => ("by the client", Some(why.code()), excerpt(why.reason())),
+            End::ByUs(why) => ("by the server", Some(why.code()), excerpt(why.reason())),
             End::Broken(error) => ("without a Close frame", None, error.as_str()),
         };
         let answered = match end {

@@ -29,7 +29,8 @@ use crate::{
     metrics::counters::Metrics,
     protocol::{close_reason::CloseReason, message::Message, rate::Budget},
     settings::config::Config,
-    wire::codec::{End, Received, Wire},
+    wire::codec::{Received, Wire},
+    wire::end::End,
 };
 
 /// A connection after its handshake, with everything that belongs to it.
@@ -109,7 +110,7 @@ impl Socket {
     /// Waits until the network has accepted all output.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.meter().sent);
+            self.deadlines.flush_began(self.wire.sent());
         }
         self.poll_space(context)
     }
@@ -204,7 +205,7 @@ impl Socket {
                 Some(Received::Message(message)) => {
                     self.client.tally.received(&message);
                     self.messages.spend(1.0).map_err(End::too_fast)?;
-                    self.deadlines.in_message(false);
+                    self.deadlines.in_message(None);
                     return Ok(Poll::Ready(message));
                 }
                 Some(Received::Ping(_)) => {
@@ -216,8 +217,7 @@ impl Socket {
                 Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(End::too_fast)?,
                 None => {
                     self.drained = true;
-                    self.deadlines
-                        .in_message(self.wire.meter().frames.in_message());
+                    self.deadlines.in_message(self.wire.unfinished_message());
                     return Ok(Poll::Pending);
                 }
             }
@@ -273,7 +273,7 @@ impl Socket {
     fn put_frame(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<(), End> {
         self.unflushed = true;
         if !put(&mut self.wire)? {
-            self.deadlines.flush_began(self.wire.meter().sent);
+            self.deadlines.flush_began(self.wire.sent());
         }
         Ok(())
     }
@@ -282,7 +282,7 @@ impl Socket {
     fn flush(&mut self) -> Result<bool, End> {
         self.unflushed = self.unflushed && !self.wire.flush()?;
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.meter().sent);
+            self.deadlines.flush_began(self.wire.sent());
         } else {
             self.deadlines.flush_ended();
             self.recorder.flushed();
@@ -292,11 +292,11 @@ impl Socket {
 
     fn on_due(&mut self, due: Due) -> Result<(), End> {
         match due {
-            Due::Ping => match self.deadlines.ping(self.wire.meter().sent) {
+            Due::Ping => match self.deadlines.ping(self.wire.sent()) {
                 Some(payload) => self.put_frame(|wire| wire.ping(&payload)),
                 None => Ok(()),
             },
-            Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.meter().sent) => Ok(()),
+            Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.progress()) => Ok(()),
             Due::PongMissing => {
                 self.recorder.metrics.heartbeats_missed.inc();
                 Err(End::ping_timeout())

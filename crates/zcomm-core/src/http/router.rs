@@ -138,6 +138,7 @@ impl Router {
         join: impl FnOnce(Caller) -> Result<Guest, Refusal>,
     ) -> Result<(Answer, Option<Guest>), Refusal> {
         let admission = self.gate.judge(request, accepted.local, accepted.slot)?;
+        request.log_offers(accepted.peer);
         let guest = match admission.close_with {
             Some(refusal) => {
                 self.metrics.refusals.add(refusal.row().word);

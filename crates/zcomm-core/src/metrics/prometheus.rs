@@ -171,7 +171,7 @@ impl Sources {
         })?;
         writer.counter(
             "zcomm_slow_clients_total",
-            "Connections that were ended because the client accepted less than 64 KiB in 5 s.",
+            "Connections that were ended because the client took less than 64 KiB in 5 s.",
             metrics.slow_clients.get(),
         )?;
         writer.counter(

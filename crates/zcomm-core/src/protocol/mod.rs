@@ -2,4 +2,5 @@
 
 pub(crate) mod close_reason;
 pub(crate) mod message;
+pub(crate) mod progress;
 pub(crate) mod rate;

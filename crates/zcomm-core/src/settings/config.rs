@@ -69,8 +69,9 @@ pub struct Config {
     /// `WEBSOCKET_PING_INTERVAL`: the time between two pings to a client, 0.1 s to an hour.
     /// Default 20 s.
     pub ping_interval: Duration,
-    /// `WEBSOCKET_PING_TIMEOUT`: the time limit for the answer to a ping, 0.1 s to an hour.
-    /// Default 10 s.
+    /// `WEBSOCKET_PING_TIMEOUT`: the time limit for the answer to a ping, 0.1 s to an hour. It
+    /// starts again while bytes arrive from the client, and is longer when the ping waits behind
+    /// data that the client still reads. Default 10 s.
     pub ping_timeout: Duration,
     /// `WEBSOCKET_SSL_ENABLED`, `WEBSOCKET_SSL_CERT` and `WEBSOCKET_SSL_KEY`: the certificate
     /// and the private key for `wss://` and `https://`. Default `None`: `ws://` and `http://`.
@@ -87,10 +88,13 @@ pub struct Config {
     pub announce: bool,
     /// The time limit from the TCP connection to the end of the opening handshake. Default 5 s.
     pub handshake_timeout: Duration,
-    /// The time limit from the first byte of a message to its last. Default 10 s.
+    /// The time limit from the first byte of a message to its last. Each 64 KiB of the message
+    /// that arrive start the limit again, so a large message may take longer. Default 10 s.
     pub message_timeout: Duration,
-    /// The time limit for a client to accept all data that is written to it, or at least 64 KiB
-    /// of this data. Default 5 s.
+    /// The time limit for a client to take all data that is written to it, or at least 64 KiB of
+    /// it. Its system takes data in steps of up to 128 KiB. So data that the system has taken
+    /// gives the client time to read it, and a client that stops is closed within twice the
+    /// limit. A client that reads 16 KiB in each second is never too slow. Default 5 s.
     pub flush_timeout: Duration,
     /// The time limit from the stop signal to the end of the last connection. Default 5 s.
     pub stop_timeout: Duration,

@@ -1,26 +1,38 @@
-//! Finds out whether a client is in the middle of a message (RFC 6455 section 5.4).
+//! Follows the frames of a peer below the codec (RFC 6455 section 5).
 //!
 //! The codec says when a message is complete, but not when a message has begun. A client that
 //! begins a message and stops would use our memory for ever, so messages have a time limit. To
-//! start the time limit, [`Frames`] reads the frame headers below the codec. It ignores the
-//! payload, except that of a Close frame: the codec replaces the code and the reason of a Close
-//! frame if it does not know the code. So [`Frames`] keeps what the other side has sent.
+//! start the time limit, [`Frames`] reads the frame headers below the codec.
+//!
+//! It ignores the payload, except that of a Close frame: the codec replaces the code and the
+//! reason of a Close frame if it does not know the code. So [`Frames`] keeps what the other side
+//! has sent. It also cuts long frames into fragments, see [`LongFrame`].
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
-use zcomm_xray::{Piece, Splitter};
+use zcomm_xray::{FrameHeader, Piece, Splitter};
 
-use crate::protocol::close_reason::CloseReason;
+use crate::{
+    protocol::close_reason::CloseReason,
+    wire::fragments::{FRAGMENT, LongFrame},
+};
 
 const CLOSE: OpCode = OpCode::Control(Control::Close);
 
-/// Follows the frames of a client.
-#[derive(Default)]
+/// Follows the frames of a peer.
 pub(crate) struct Frames {
     splitter: Splitter,
-    /// Whether a fragmented message has begun, but its last frame has not begun yet.
-    fragmented: bool,
+    /// The number of payload bytes that have arrived.
+    pub(crate) payload: u64,
+    /// The long frame that arrives.
+    long: Option<Box<LongFrame>>,
     /// The first Close frame, if it has begun.
     close: Option<Box<CloseFrame>>,
+    /// The largest frame that the peer may send (bytes).
+    max_frame: u32,
+    /// Whether a fragmented message has begun, but its last frame has not begun yet.
+    fragmented: bool,
+    /// Whether a frame was compressed. No extension is ever agreed.
+    pub(crate) compressed: bool,
 }
 
 /// A Close frame of which some bytes may be missing.
@@ -43,29 +55,91 @@ impl CloseFrame {
 }
 
 impl Frames {
-    /// Reads the next bytes. Every read of every connection calls this function, so it must be
-    /// fast. It does not allocate memory, and does not copy a payload.
-    pub(crate) fn follow(&mut self, mut bytes: &[u8]) {
-        while let Some(piece) = self.splitter.next(&mut bytes) {
+    pub(crate) fn new(max_frame: usize) -> Frames {
+        Frames {
+            splitter: Splitter::default(),
+            payload: 0,
+            long: None,
+            close: None,
+            max_frame: u32::try_from(max_frame).unwrap_or(u32::MAX),
+            fragmented: false,
+            compressed: false,
+        }
+    }
+
+    /// Writes the header of the next fragment of a long frame into `buffer`, if the codec needs
+    /// one now. Returns its length.
+    pub(crate) fn next_fragment(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        self.long.as_mut()?.next(self.splitter.left, buffer)
+    }
+
+    /// The bytes that have arrived of an incomplete header. The codec has not seen them.
+    pub(crate) fn partial_header(&self) -> &[u8] {
+        self.splitter.partial_header()
+    }
+
+    /// The number of bytes that may be read at once: a read must not cross the end of a fragment.
+    pub(crate) fn limit(&self) -> usize {
+        let left = self.long.as_ref().map(|long| long.left);
+        left.filter(|left| *left > 0).unwrap_or(FRAGMENT) as usize
+    }
+
+    /// Reads the [`partial_header`](Frames::partial_header) and the bytes after it. Returns the
+    /// number of bytes for the codec, which gets only complete headers.
+    ///
+    /// Every read of every connection calls this function, so it must be fast: for a short
+    /// message, it does not allocate memory, and does not copy a payload.
+    pub(crate) fn follow(&mut self, bytes: &mut [u8]) -> usize {
+        if self.splitter.left == 0 {
+            // The splitter reads a partial header again from its first byte.
+            self.splitter = Splitter::default();
+        }
+        let mut read = 0;
+        loop {
+            let mut rest = &bytes[read..];
+            let piece = self.splitter.next(&mut rest);
+            let end = bytes.len() - rest.len();
             match piece {
-                // No frame follows a Close frame (RFC 6455 section 5.5.1).
-                Piece::Header(header) if self.close.is_none() && header.opcode() == CLOSE => {
-                    self.close = Some(Box::new(CloseFrame {
-                        mask: header.mask().unwrap_or_default(),
-                        payload: Vec::new(),
-                        length: header.length().min(125) as usize,
-                    }));
-                }
-                // Skip other control frames: they may come between the fragments of a message,
-                // but do not end it.
-                Piece::Header(header) if header.is_control() => {}
-                Piece::Header(header) => self.fragmented = !header.fin(),
-                Piece::Payload(bytes) => {
-                    if let Some(close) = &mut self.close {
-                        close.keep(bytes);
-                    }
-                }
+                None => return end - self.partial_header().len(),
+                Some(Piece::Header(header)) => self.header(header, &mut bytes[read..end]),
+                Some(Piece::Payload(payload)) => self.arrived(payload),
             }
+            read = end;
+        }
+    }
+
+    /// Reads a header. `bytes` are its bytes for the codec.
+    fn header(&mut self, header: FrameHeader, bytes: &mut [u8]) {
+        self.long = None;
+        if self.close.is_none() && header.opcode() == CLOSE {
+            // No frame follows a Close frame (RFC 6455 section 5.5.1).
+            self.close = Some(Box::new(CloseFrame {
+                mask: header.mask().unwrap_or_default(),
+                payload: Vec::new(),
+                length: header.length().min(125) as usize,
+            }));
+        }
+        // Skip other control frames: they may come between the fragments of a message, but do
+        // not end it.
+        if !header.is_control() {
+            self.fragmented = !header.fin();
+            self.compressed |= header.rsv()[0];
+            // The codec refuses a frame that is too long, so it gets the true header.
+            if (FRAGMENT + 1..=self.max_frame.into()).contains(&header.length()) {
+                self.long = Some(Box::new(LongFrame::begin(header, bytes)));
+            }
+        }
+    }
+
+    /// Reads the next bytes of a payload.
+    fn arrived(&mut self, payload: &[u8]) {
+        let count = payload.len() as u64;
+        self.payload += count;
+        if let Some(long) = &mut self.long {
+            long.left -= count;
+        }
+        if let Some(close) = &mut self.close {
+            close.keep(payload);
         }
     }
 
@@ -93,8 +167,93 @@ mod tests {
 
     /// Even an idle connection contains a `Frames`, so a `Frames` must be small.
     #[test]
-    fn it_takes_40_bytes() {
-        assert_eq!(size_of::<Frames>(), 40);
+    fn it_takes_56_bytes() {
+        assert_eq!(size_of::<Frames>(), 56);
+    }
+
+    /// Reads `bytes` in pieces of `size` as the meter does. Returns the bytes for the codec.
+    fn read(frames: &mut Frames, mut bytes: &[u8], size: usize) -> Vec<u8> {
+        let mut codec = Vec::new();
+        while !bytes.is_empty() {
+            let mut buffer = [0; 5000];
+            while let Some(header) = frames.next_fragment(&mut buffer) {
+                codec.extend_from_slice(&buffer[..header]);
+            }
+            let known = frames.partial_header().len();
+            buffer[..known].copy_from_slice(frames.partial_header());
+            let count = size.min(frames.limit()).min(bytes.len());
+            buffer[known..known + count].copy_from_slice(&bytes[..count]);
+            bytes = &bytes[count..];
+            let passed = frames.follow(&mut buffer[..known + count]);
+            codec.extend_from_slice(&buffer[..passed]);
+        }
+        codec
+    }
+
+    fn frame(first: u8, length: usize) -> Vec<u8> {
+        let payload: Vec<_> = (0..length).map(|n| n as u8).collect();
+        let length = (length as u64).to_be_bytes();
+        [&[first, 0xff], &length[..], &[1, 2, 3, 4], &payload].concat()
+    }
+
+    #[test]
+    fn the_end_of_a_message_is_seen_however_its_bytes_arrive() {
+        let text = [&[0x81, 0x82, 1, 2, 3, 4][..], b"hi"].concat();
+        let empty = vec![0x81, 0x80, 1, 2, 3, 4];
+        let middle = [&[0x82, 0xfe, 0, 200, 1, 2, 3, 4][..], &[0; 200]].concat();
+        let long = frame(0x82, 65536);
+        let in_two = [&[0x01, 0x80, 1, 2, 3, 4][..], &[0x80, 0x80, 1, 2, 3, 4]].concat();
+        let around_a_ping = [&in_two[..6], &[0x89, 0x80, 1, 2, 3, 4], &in_two[6..]].concat();
+        for message in [text, empty, middle, long, in_two, around_a_ping] {
+            for size in [1, 3, 7, 4096] {
+                let mut frames = Frames::new(1 << 20);
+                let mut arrived = 0;
+                let mut codec = Vec::new();
+                let twice = [&message[..], &message].concat();
+                for bytes in twice.chunks(size) {
+                    codec.extend(read(&mut frames, bytes, size));
+                    arrived += bytes.len();
+                    assert_eq!(frames.in_message(), arrived % message.len() != 0);
+                }
+                assert_eq!(codec, twice, "the codec gets every byte");
+            }
+        }
+    }
+
+    /// The fragments have the mask of the frame, and the payload is unchanged.
+    #[test]
+    fn a_long_frame_becomes_fragments_of_64_kib() {
+        let fragment = FRAGMENT as usize;
+        for (length, first) in [
+            (fragment + 1, 0x82),
+            (3 * fragment, 0x81),
+            (200_000, 0x02),
+            (200_000, 0x80),
+            (200_000, 0xc1),
+        ] {
+            let whole = frame(first, length);
+            let mut expected = Vec::new();
+            for (n, payload) in whole[14..].chunks(fragment).enumerate() {
+                let last = (n + 1) * fragment >= length;
+                let start = if n == 0 { first & 0x7f } else { 0 };
+                let fin = if last { first & 0x80 } else { 0 };
+                expected.extend(frame(start | fin, payload.len()).split_at(14).0);
+                expected.extend(payload);
+            }
+            for size in [1, 13, 4096] {
+                let mut frames = Frames::new(1 << 20);
+                let next = [0x81, 0x80, 1, 2, 3, 4];
+                let codec = read(&mut frames, &[&whole[..], &next].concat(), size);
+                assert!(
+                    codec == [&expected[..], &next].concat(),
+                    "{length} {first:x}"
+                );
+                assert_eq!(frames.payload, length as u64);
+            }
+            // A frame that is too long is left to the codec, which refuses it.
+            let mut frames = Frames::new(length - 1);
+            assert!(read(&mut frames, &whole, 4096) == whole);
+        }
     }
 
     /// Also where the codec would replace the code, and however the bytes arrive.
@@ -113,38 +272,13 @@ mod tests {
         masked.extend([0x88, 0x80, 1, 2, 3, 4]);
         for bytes in [plain, masked] {
             for size in [1, 2, 100] {
-                let mut frames = Frames::default();
-                bytes.chunks(size).for_each(|bytes| frames.follow(bytes));
+                let mut frames = Frames::new(1 << 20);
+                read(&mut frames, &bytes, size);
                 assert_eq!(frames.close_reason(), CloseReason::received(1014, "why"));
             }
         }
-        let mut frames = Frames::default();
-        frames.follow(&[0x88, 0, 0x8a, 4, b'l', b'a', b's', b't']);
+        let mut frames = Frames::new(1 << 20);
+        read(&mut frames, &[0x88, 0, 0x8a, 4, b'l', b'a', b's', b't'], 10);
         assert_eq!(frames.close_reason(), CloseReason::without_code());
-    }
-
-    #[test]
-    fn the_end_of_a_message_is_seen_however_its_bytes_arrive() {
-        let text = [&[0x81, 0x82, 1, 2, 3, 4][..], b"hi"].concat();
-        let empty = vec![0x81, 0x80, 1, 2, 3, 4];
-        let middle = [&[0x82, 0xfe, 0, 200, 1, 2, 3, 4][..], &[0; 200]].concat();
-        let long = [
-            &[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4][..],
-            &[0; 65536],
-        ]
-        .concat();
-        let in_two = [&[0x01, 0x80, 1, 2, 3, 4][..], &[0x80, 0x80, 1, 2, 3, 4]].concat();
-        let around_a_ping = [&in_two[..6], &[0x89, 0x80, 1, 2, 3, 4], &in_two[6..]].concat();
-        for message in [text, empty, middle, long, in_two, around_a_ping] {
-            for size in [1, 3, 7, 4096, message.len()] {
-                let mut frames = Frames::default();
-                let mut arrived = 0;
-                for bytes in [&message[..], &message].concat().chunks(size) {
-                    frames.follow(bytes);
-                    arrived += bytes.len();
-                    assert_eq!(frames.in_message(), arrived % message.len() != 0);
-                }
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The codec: turns frames into messages, and messages into frames, on one socket.
 //!
 //! tungstenite turns frames into messages and checks the rules of RFC 6455. This file adds
-//! limits for the memory of the codec, and the close code for each mistake of the other side.
+//! limits for the memory of the codec. `end` has the close code for each mistake.
 //! It also turns `WouldBlock` into "not yet", because `WouldBlock` is not an error.
 //!
 //! tungstenite itself sends nothing after a protocol error. Without a close code, a client
@@ -37,7 +37,7 @@ use crate::{
         message::{Message, Text},
         rate::Rate,
     },
-    wire::{meter::Meter, transport::Transport},
+    wire::{end::End, fragments::FRAGMENT, meter::Meter, transport::Transport},
 };
 
 /// The size of the read buffer (bytes). Each connection has one read buffer. The codec fills it
@@ -57,72 +57,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// The maximum number of bytes that are read and dropped during [`LINGER`].
 const LINGER_BYTES: u64 = 1024 * 1024;
 
-/// How a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum End {
-    /// The other side closed, with this code and reason.
-    #[error("the other side closed with {0}{note}", note = forbidden(.0))]
-    ByPeer(CloseReason),
-    /// This side closed, with this code and reason.
-    #[error("this side closed with {0}")]
-    ByUs(CloseReason),
-    /// The connection ended without a Close frame. The text says why.
-    #[error("the connection broke without a Close frame: {0}")]
-    Broken(String),
-}
-
-impl End {
-    /// Returns what a client can do next, for the close reasons of this course's servers.
-    #[must_use]
-    pub fn help(&self) -> Option<&'static str> {
-        match self {
-            End::ByPeer(why) => why.help(),
-            End::ByUs(_) | End::Broken(_) => None,
-        }
-    }
-
-    /// Whether the other side said goodbye: it closed with 1000 or without a code, so it does not
-    /// come back. A browser sends 1001 when its page is left, also when the page is loaded again.
-    #[must_use]
-    pub fn is_goodbye(&self) -> bool {
-        const NO_CODE: u16 = 1005;
-        let End::ByPeer(why) = self else { return false };
-        matches!(why.code(), CloseReason::NORMAL | NO_CODE)
-    }
-
-    /// The close code for the metrics; 1006 means "no Close frame" (RFC 6455 section 7.1.5). A
-    /// forbidden code counts as 1002, which is our answer to it.
-    pub(crate) fn code(&self) -> u16 {
-        match self {
-            End::ByPeer(why) if why.is_forbidden() => CloseReason::PROTOCOL,
-            End::ByPeer(why) | End::ByUs(why) => why.code(),
-            End::Broken(_) => 1006,
-        }
-    }
-
-    /// The end of a client that did not answer a ping in time: close code 1011.
-    pub(crate) fn ping_timeout() -> End {
-        let reason = "keepalive ping timeout";
-        End::ByUs(CloseReason::new(CloseReason::SERVER_ERROR, reason))
-    }
-
-    /// The end of a client that has exceeded a budget: close code 1008.
-    pub(crate) fn too_fast(_: Duration) -> End {
-        End::policy(CloseReason::TOO_FAST)
-    }
-
-    /// The end of a client that broke a rule of this server: close code 1008.
-    pub(crate) fn policy(reason: &str) -> End {
-        End::ByUs(CloseReason::new(CloseReason::POLICY, reason))
-    }
-}
-
-fn forbidden(why: &CloseReason) -> &'static str {
-    match why.is_forbidden() {
-        true => ", a code that no Close frame may have",
-        false => "",
-    }
-}
+/// The close reason after a compressed frame.
+const COMPRESSED: &str = "Compressed frame: no compression was agreed";
 
 /// What the other side can send. A Close frame is not in this list, because it is an [`End`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,9 +86,9 @@ impl Wire {
         byte_rate: Option<Rate>,
     ) -> Wire {
         let limits = limits(max_message);
-        let meter = Meter::new(stream, &early, byte_rate);
+        let meter = Meter::new(stream, early, max_message, byte_rate);
         Wire {
-            codec: WebSocket::from_partially_read(meter, early, Role::Server, Some(limits)),
+            codec: WebSocket::from_raw_socket(meter, Role::Server, Some(limits)),
         }
     }
 
@@ -160,9 +96,9 @@ impl Wire {
     /// bytes that the server sent directly after its response. `max_message` is in bytes.
     pub(crate) fn client(stream: Transport, early: Vec<u8>, max_message: usize) -> Wire {
         let limits = limits(max_message).max_write_buffer_size(CLIENT_BUFFER);
-        let meter = Meter::new(stream, &early, None);
+        let meter = Meter::new(stream, early, max_message, None);
         Wire {
-            codec: WebSocket::from_partially_read(meter, early, Role::Client, Some(limits)),
+            codec: WebSocket::from_raw_socket(meter, Role::Client, Some(limits)),
         }
     }
 
@@ -179,6 +115,27 @@ impl Wire {
     /// The meter, which counts the bytes below the codec.
     pub(crate) fn meter(&self) -> &Meter {
         self.codec.get_ref()
+    }
+
+    /// Whether bytes have arrived since the last call, or since the last ping.
+    pub(crate) fn take_arrived(&mut self) -> bool {
+        std::mem::take(&mut self.codec.get_mut().arrived)
+    }
+
+    /// The number of bytes that the network has accepted, and [`take_arrived`](Wire::take_arrived).
+    pub(crate) fn progress(&mut self) -> (u64, bool) {
+        (self.sent(), self.take_arrived())
+    }
+
+    /// The number of bytes of all messages so far, if a message has begun and not ended.
+    pub(crate) fn unfinished_message(&self) -> Option<u64> {
+        let frames = &self.meter().frames;
+        frames.in_message().then_some(frames.payload)
+    }
+
+    /// The number of bytes that the network has accepted.
+    pub(crate) fn sent(&self) -> u64 {
+        self.meter().stream.sent()
     }
 
     /// Reads the next message, ping or pong; `None` when the codec needs more input.
@@ -203,7 +160,7 @@ impl Wire {
                     true => Err(End::policy(CloseReason::TOO_FAST)),
                     false => Ok(None),
                 },
-                Err(error) => Err(error.into()),
+                Err(error) => Err(self.ended_by(error)),
             };
         }
     }
@@ -216,6 +173,24 @@ impl Wire {
             .set_config(|config| config.max_write_buffer_size = limit);
     }
 
+    /// The end after an error of a read.
+    fn ended_by(&self, error: WireError) -> End {
+        match error {
+            WireError::Protocol(ProtocolError::NonZeroReservedBits)
+                if self.meter().frames.compressed =>
+            {
+                End::ByUs(CloseReason::new(CloseReason::PROTOCOL, COMPRESSED))
+            }
+            // The limit in the error is that of a fragment.
+            WireError::Capacity(CapacityError::MessageTooLong { .. }) => {
+                let limit = self.codec.get_config().max_message_size;
+                let reason = format!("Message larger than {} bytes", limit.unwrap_or_default());
+                End::ByUs(CloseReason::new(CloseReason::TOO_BIG, reason))
+            }
+            error => error.into(),
+        }
+    }
+
     /// Puts a message into the codec. Returns false when the network accepts no more bytes now;
     /// the codec keeps the message in this case too.
     pub(crate) fn write(&mut self, message: Message) -> Result<bool, End> {
@@ -224,6 +199,7 @@ impl Wire {
 
     /// Puts a ping into the codec. Returns false in the same case as [`write`](Wire::write).
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
+        self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
         accepted(self.codec.write(tungstenite::Message::Ping(payload)))
     }
@@ -306,7 +282,7 @@ fn limits(message: usize) -> WebSocketConfig {
         // by default.
         .max_write_buffer_size(256 * 1024 + 4 * message)
         .max_message_size(Some(message))
-        .max_frame_size(Some(message))
+        .max_frame_size(Some(message.min(FRAGMENT as usize)))
 }
 
 fn would_block(error: &WireError) -> bool {
@@ -318,26 +294,5 @@ fn accepted(result: tungstenite::Result<()>) -> Result<bool, End> {
         Ok(()) => Ok(true),
         Err(error) if would_block(&error) => Ok(false),
         Err(error) => Err(error.into()),
-    }
-}
-
-impl From<WireError> for End {
-    fn from(error: WireError) -> End {
-        // RFC 6455 section 7.4.1: each kind of mistake has its own close code.
-        let (code, reason) = match &error {
-            WireError::Io(_)
-            | WireError::ConnectionClosed
-            | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                return End::Broken(error.to_string());
-            }
-            WireError::Protocol(_) => (CloseReason::PROTOCOL, error.to_string()),
-            WireError::Utf8(_) => (CloseReason::INVALID_TEXT, "Text is not UTF-8".to_owned()),
-            WireError::Capacity(CapacityError::MessageTooLong { max_size, .. }) => (
-                CloseReason::TOO_BIG,
-                format!("Message larger than {max_size} bytes"),
-            ),
-            _ => (CloseReason::SERVER_ERROR, error.to_string()),
-        };
-        End::ByUs(CloseReason::new(code, reason))
     }
 }

@@ -1,10 +1,15 @@
-//! A TCP connection that counts the bytes it receives.
+//! A TCP connection that counts its bytes.
 //!
 //! The byte budget of a connection (see `meter`) counts the bytes below TLS, because padding
 //! and empty TLS records cost time but contain no text.
 //!
 //! A client with a `ws://` address also checks the first bytes that it receives. If they are a
 //! TLS alert, the read fails with [`ConnectError::SpeaksTls`].
+//!
+//! The number of bytes that the network has accepted shows whether the peer still reads. Linux
+//! reports free space in the send buffer only when a third of the buffer is free, and the buffer
+//! grows to 4 MiB. So a slow peer would seem to stop for a minute. A limit of 16 KiB for bytes
+//! that are not sent yet makes the steps small. Other systems need no limit.
 
 use std::{
     io,
@@ -12,6 +17,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -19,10 +26,16 @@ use tokio::{
 
 use crate::error::connect::ConnectError;
 
-/// A TCP connection that counts the bytes it reads.
+/// The limit of bytes in the send buffer that are not sent yet.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const UNSENT: u32 = 16 * 1024;
+
+/// A TCP connection that counts the bytes it reads and writes.
 pub(crate) struct CountedTcp {
     stream: TcpStream,
     received: u32,
+    /// The number of bytes that the network has accepted.
+    pub(crate) sent: u64,
     /// The error that the first read returns if it finds a TLS alert. Only a client that
     /// expects plain text sets this error. The first read removes the error.
     on_alert: Option<Box<ConnectError>>,
@@ -30,9 +43,11 @@ pub(crate) struct CountedTcp {
 
 impl CountedTcp {
     pub(crate) fn new(stream: TcpStream) -> CountedTcp {
+        limit_unsent(&stream);
         CountedTcp {
             stream,
             received: 0,
+            sent: 0,
             on_alert: None,
         }
     }
@@ -51,9 +66,28 @@ impl CountedTcp {
         std::mem::take(&mut self.received)
     }
 
+    fn count(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.sent += bytes as u64;
+        }
+        written
+    }
+
     pub(crate) fn tcp(&self) -> &TcpStream {
         &self.stream
     }
+}
+
+/// Limits the bytes in the send buffer that are not sent yet. Bytes that are on their way do not
+/// count, so a fast network stays fast.
+fn limit_unsent(stream: &TcpStream) {
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    {
+        // Without the option, a slow client is only judged less exactly.
+        SockRef::from(stream).set_tcp_notsent_lowat(UNSENT).ok();
+    }
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _ = stream;
 }
 
 impl AsyncRead for CountedTcp {
@@ -84,7 +118,8 @@ impl AsyncWrite for CountedTcp {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.count(written)
     }
 
     fn poll_write_vectored(
@@ -92,7 +127,8 @@ impl AsyncWrite for CountedTcp {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.count(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -32,29 +32,32 @@ pub(crate) struct Meter {
     waker: Waker,
     pub(crate) budget: Budget,
     pub(crate) frames: Frames,
+    /// Bytes that arrived with the handshake, and that the codec has not seen.
+    early: Vec<u8>,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
     pub(crate) overdrawn: bool,
-    /// The number of bytes that the stream below has accepted.
-    pub(crate) sent: u64,
-    /// The number of bytes that this side has received, after the handshake.
-    pub(crate) received: u64,
+    /// Whether bytes have arrived since this was reset.
+    pub(crate) arrived: bool,
 }
 
 impl Meter {
-    /// Makes a meter. `early` contains the bytes that the codec already has. `rate` is in
-    /// bytes; `None` means no limit. The bytes of the handshake do not count.
-    pub(crate) fn new(mut stream: Transport, early: &[u8], rate: Option<Rate>) -> Meter {
+    /// Makes a meter. `early` contains the bytes that have arrived already. `rate` is in bytes;
+    /// `None` means no limit. The bytes of the handshake do not count.
+    pub(crate) fn new(
+        mut stream: Transport,
+        early: Vec<u8>,
+        max_frame: usize,
+        rate: Option<Rate>,
+    ) -> Meter {
         stream.drain_received();
-        let mut frames = Frames::default();
-        frames.follow(early);
         Meter {
             stream,
             waker: Waker::noop().clone(),
             budget: Budget::new(rate),
-            frames,
+            frames: Frames::new(max_frame),
+            early,
             overdrawn: false,
-            sent: 0,
-            received: 0,
+            arrived: false,
         }
     }
 
@@ -75,22 +78,49 @@ fn would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
     }
 }
 
-impl Read for Meter {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl Meter {
+    /// Reads bytes that have arrived, and counts them.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.overdrawn {
             return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if !self.early.is_empty() {
+            let count = buffer.len().min(self.early.len());
+            buffer[..count].copy_from_slice(&self.early[..count]);
+            self.early = self.early.split_off(count);
+            return Ok(count);
         }
         let mut buffer = ReadBuf::new(buffer);
         let mut context = Context::from_waker(&self.waker);
         let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
-        self.frames.follow(buffer.filled());
         // TLS can receive bytes that contain no data for the codec, so count after every read.
         let received = self.stream.drain_received();
         if received > 0 {
-            self.received += u64::from(received);
+            self.arrived = true;
             self.overdrawn = self.budget.spend(received.into()).is_err();
         }
         would_block(read).map(|()| buffer.filled().len())
+    }
+}
+
+impl Read for Meter {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(header) = self.frames.next_fragment(buffer) {
+            return Ok(header);
+        }
+        loop {
+            let known = self.frames.partial_header().len();
+            let end = buffer.len().min(known + self.frames.limit());
+            let count = self.receive(&mut buffer[known..end])?;
+            if count == 0 {
+                return Ok(0);
+            }
+            buffer[..known].copy_from_slice(self.frames.partial_header());
+            let passed = self.frames.follow(&mut buffer[..known + count]);
+            if passed > 0 {
+                return Ok(passed);
+            }
+        }
     }
 }
 
@@ -101,9 +131,7 @@ impl Write for Meter {
         // us, our reads use up this limit. Without `unconstrained`, this write would then
         // return `WouldBlock`, as if the network were full.
         let write = poll_fn(|context| Pin::new(&mut self.stream).poll_write(context, bytes));
-        let sent = would_block(pin!(unconstrained(write)).poll(&mut context))?;
-        self.sent += sent as u64;
-        Ok(sent)
+        would_block(pin!(unconstrained(write)).poll(&mut context))
     }
 
     /// TLS keeps the bytes that the network did not accept, and writes them here.
@@ -135,7 +163,7 @@ mod tests {
             per_second: 1.0,
             burst: 10.0,
         };
-        let mut meter = Meter::new(transport, &[], Some(rate));
+        let mut meter = Meter::new(transport, Vec::new(), 1024, Some(rate));
         let mut buffer = [0; 8];
         assert_eq!(meter.read(&mut buffer).unwrap(), 8);
         assert!(!meter.overdrawn);

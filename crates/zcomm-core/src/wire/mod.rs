@@ -1,8 +1,11 @@
 //! Turns bytes into messages: TCP or TLS, the byte budget, frame boundaries, and the codec.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
-pub(crate) mod boundaries;
 pub(crate) mod counted_tcp;
+pub(crate) mod end;
+pub(crate) mod fragments;
+
+pub(crate) mod boundaries;
 
 pub(crate) mod transport;
 

@@ -103,6 +103,11 @@ impl Transport {
         }
     }
 
+    /// The number of bytes that the network has accepted, including TLS.
+    pub(crate) fn sent(&self) -> u64 {
+        self.counted().sent
+    }
+
     pub(crate) fn tcp(&self) -> &TcpStream {
         self.counted().tcp()
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fmt::Display, process::ExitCode, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use zcomm_chat::{
     ChatClient, ChatEvent,
     envelope::{Action, ClientMessage, LOBBY, ServerMessage},
@@ -52,8 +52,8 @@ pub(super) struct Participant {
     welcome_due: Option<Instant>,
     /// The help text for the end of the last connection.
     advice: Option<&'static str>,
-    /// When to read the input. `None` in a pipe before the welcome.
-    read_at: Option<Instant>,
+    /// When to read the input.
+    read_at: Instant,
     /// When to stop waiting for confirmations. Set at the end of the input.
     give_up_at: Option<Instant>,
     /// How long to stay after the end of a pipe. `None` after the user has left.
@@ -70,7 +70,10 @@ impl Participant {
         let patience = wait.map_or(Patience::Answers, Patience::Exactly);
         Participant {
             client,
-            read_at: screen.is_terminal().then(Instant::now),
+            read_at: match screen.is_terminal() {
+                true => Instant::now(),
+                false => Instant::now() + JOINED,
+            },
             screen,
             people: People::default(),
             room: room.to_owned(),
@@ -335,8 +338,7 @@ impl Participant {
             ServerMessage::Stats { .. } => self.answered(),
             // The first room is joined or refused, so the commands of a pipe can begin.
             ServerMessage::Joined { .. } | ServerMessage::Error(_) => {
-                let now = Instant::now();
-                self.read_at = self.read_at.map(|at| at.min(now));
+                self.read_at = self.read_at.min(Instant::now());
             }
             _ => {}
         }
@@ -346,7 +348,6 @@ impl Participant {
         match message {
             ServerMessage::Welcome { name, .. } => {
                 (self.welcomed, self.welcome_due) = (true, None);
-                self.read_at.get_or_insert(Instant::now() + JOINED);
                 let name = visible(name);
                 self.note(format!("you are {name}; type /help for the commands"));
             }
@@ -394,8 +395,8 @@ impl Participant {
 }
 
 /// Waits until this time, and then for the next input.
-async fn read(screen: &mut Screen, at: Option<Instant>) -> Input<String> {
-    until(at).await;
+async fn read(screen: &mut Screen, at: Instant) -> Input<String> {
+    sleep_until(at).await;
     screen.input().await
 }
 

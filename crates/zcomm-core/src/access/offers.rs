@@ -1,0 +1,53 @@
+//! Logs what a client offers in its handshake: subprotocols and extensions.
+//!
+//! This server speaks none of them, so its 101 chooses none (RFC 6455 section 4.2.2). A browser
+//! whose page offers a subprotocol then ends the connection, and the page sees only code 1006.
+//! So a subprotocol gets a line in the log. Every browser offers an extension for compression,
+//! and works without it, so an extension alone gets a line at the level `debug`.
+
+use std::net::SocketAddr;
+
+use hyper::header::{HeaderName, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
+use tracing::field::debug;
+
+use crate::{
+    access::request::Request,
+    protocol::message::excerpt,
+    text::secrets::{HIDDEN, may_be_secret},
+};
+
+/// The extension that every browser offers (RFC 7692).
+const COMPRESSION: &str = "permessage-deflate";
+
+impl Request<'_> {
+    /// Logs the subprotocols and extensions that the client offers.
+    pub(crate) fn log_offers(&self, peer: SocketAddr) {
+        let subprotocols = self.offered(SEC_WEBSOCKET_PROTOCOL).map(debug);
+        let extensions = self.offered(SEC_WEBSOCKET_EXTENSIONS).map(debug);
+        if subprotocols.is_some() {
+            tracing::info!(
+                %peer,
+                subprotocols,
+                extensions,
+                "handshake.offers: this server speaks no subprotocol and no extension. \
+                 A page that offers a subprotocol ends with 1006: write new WebSocket(url)"
+            );
+        } else if extensions.is_some() {
+            tracing::debug!(%peer, extensions, "handshake.offers: this server speaks no extension");
+        }
+    }
+
+    /// The first eight names in a list of offers, without their parameters. Some programs hide a token in
+    /// the list of subprotocols, so a name that may be a secret is replaced.
+    fn offered(&self, header: HeaderName) -> Option<String> {
+        let offers = self.shown(header)?.split(',').take(8);
+        let names = offers.map(|offer| {
+            let name = offer.split(';').next().unwrap_or_default().trim();
+            match may_be_secret(name) && name != COMPRESSION {
+                true => HIDDEN,
+                false => name,
+            }
+        });
+        Some(excerpt(&names.collect::<Vec<_>>().join(", ")).to_owned())
+    }
+}

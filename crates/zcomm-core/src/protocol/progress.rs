@@ -1,0 +1,191 @@
+//! Time limits for a transfer, which move while bytes move.
+//!
+//! A slow network is not a broken network. So 64 KiB within the time limit are enough, however
+//! large the transfer is. Each byte moves the limit by its share: with a limit of 5 s, 64 KiB
+//! move it by 5 s, and one byte moves it by 0.08 ms. A peer that transfers a byte now and then
+//! gains nothing.
+//!
+//! Of the data that we send, we see only what the peer's system takes. It takes data in steps:
+//! it waits until the program has read a large part of the receive buffer. On Linux, a step is
+//! up to 128 KiB, so a program that reads 13 KiB per second seems to stand still for 10 s. So
+//! data that the system has taken gives the program time to read it: up to twice the limit.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A peer that transfers this many bytes within a time limit is slow, but alive.
+pub(crate) const PROGRESS: u64 = 64 * 1024;
+
+/// The time that `bytes` may take, if [`PROGRESS`] bytes may take `limit`.
+fn share(bytes: u64, limit: Duration) -> Duration {
+    limit.mul_f64(bytes as f64 / PROGRESS as f64)
+}
+
+/// The time in which a slow peer reads `bytes` that its system has taken. Twice the limit is
+/// enough, because the system holds no more than one step.
+pub(crate) fn time_to_read(bytes: u64, limit: Duration) -> Duration {
+    share(bytes, limit).min(2 * limit)
+}
+
+/// The time limit of a message that arrives.
+#[derive(Clone, Copy)]
+pub(crate) struct Input {
+    pub(crate) until: Instant,
+    bytes: u64,
+}
+
+impl Input {
+    /// Starts a time limit. `bytes` is the number of bytes that have arrived so far.
+    pub(crate) fn start(bytes: u64, limit: Duration) -> Input {
+        let until = Instant::now() + limit;
+        Input { until, bytes }
+    }
+
+    /// Moves the limit by the share of the new bytes, at most to `limit` from now.
+    #[must_use]
+    pub(crate) fn arrived(self, bytes: u64, limit: Duration) -> Input {
+        let new = share(bytes - self.bytes, limit);
+        let until = (self.until + new).min(Instant::now() + limit);
+        Input { until, bytes }
+    }
+}
+
+/// The time limit of output that waits for the network.
+#[derive(Default)]
+pub(crate) struct Output {
+    waiting: bool,
+    /// The number of bytes that the network had accepted at the last call.
+    bytes: u64,
+    /// The limit, and the time of the last call. `None`: output has never waited.
+    last: Option<(Instant, Instant)>,
+}
+
+impl Output {
+    /// The time limit, while output waits.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        let (until, _) = self.last?;
+        self.waiting.then_some(until)
+    }
+
+    /// Call this whenever the network has not accepted everything. `bytes` is the number of
+    /// bytes that it has accepted so far. Starts the time limit, or moves it.
+    pub(crate) fn waits(&mut self, bytes: u64, limit: Duration) {
+        let now = Instant::now();
+        let new = time_to_read(bytes - self.bytes, limit);
+        let until = match self.last {
+            Some((until, _)) if self.waiting => until + new,
+            // Nothing waited for a short time, in which the peer has caught up a little.
+            Some((until, ended)) if now - ended < limit => until + 2 * (now - ended) + new,
+            _ => now + new.max(limit),
+        };
+        self.last = Some((until.min(now + 2 * limit), now));
+        (self.bytes, self.waiting) = (bytes, true);
+    }
+
+    /// Call this when the network has accepted everything.
+    pub(crate) fn ended(&mut self) {
+        if std::mem::take(&mut self.waiting)
+            && let Some((_, at)) = &mut self.last
+        {
+            *at = Instant::now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    /// Receives `bytes` every `millis`. Returns the second at which the limit ends it.
+    async fn receives(bytes: u64, millis: u64) -> Option<u64> {
+        let start = Instant::now();
+        let mut limit = Input::start(0, LIMIT);
+        for n in 1..=120_000 / millis {
+            tokio::time::advance(Duration::from_millis(millis)).await;
+            if limit.until <= Instant::now() {
+                return Some((limit.until - start).as_secs());
+            }
+            limit = limit.arrived(n * bytes, LIMIT);
+        }
+        None
+    }
+
+    /// Sends without end to a peer that reads `rate` bytes per second, and whose system takes
+    /// `step` bytes at a time, the first time half of that. Every batch of `batch` bytes waits
+    /// for the one before. Returns the second at which the limit ends it.
+    async fn sends(rate: u64, step: u64, batch: u64) -> Option<u64> {
+        let start = Instant::now();
+        let mut limit = Output::default();
+        let mut sent = 0;
+        for quarter in 0..2400 {
+            let taken = (quarter * rate / 4 + step / 2) / step * step;
+            while sent / batch < taken / batch {
+                sent = (sent / batch + 1) * batch;
+                limit.ended();
+                limit.waits(sent, LIMIT);
+            }
+            sent = taken;
+            limit.waits(sent, LIMIT);
+            tokio::time::advance(Duration::from_millis(250)).await;
+            let until = limit.until().unwrap();
+            if until <= Instant::now() {
+                return Some((until - start).as_secs());
+            }
+        }
+        None
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn input_of_64_kib_within_the_limit_lives_and_a_little_less_ends() {
+        assert_eq!(receives(1 << 20, 100).await, None);
+        assert_eq!(receives(16 * 1024, 1000).await, None);
+        assert_eq!(receives(56 * 1024, 4000).await, None);
+        assert!(receives(12 * 1024, 1000).await.is_some());
+        // A byte now and then gains nothing.
+        assert_eq!(receives(1, 500).await, Some(5));
+        assert_eq!(receives(100, 500).await, Some(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_buys_no_more_than_one_limit() {
+        let limit = Input::start(0, LIMIT).arrived(60 << 20, LIMIT);
+        assert_eq!(limit.until, Instant::now() + LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn output_of_64_kib_within_the_limit_lives_in_small_and_large_steps() {
+        for step in [1024, 16 * 1024, 64 * 1024, 128 * 1024] {
+            for batch in [64 * 1024, 1 << 30] {
+                for rate in [14, 16, 20, 25, 28, 35, 1000] {
+                    let ended = sends(rate * 1024, step, batch).await;
+                    assert_eq!(ended, None, "{rate} KiB/s by {step}, {batch}");
+                }
+                for rate in [2, 8, 10, 12] {
+                    let ended = sends(rate * 1024, step, batch).await;
+                    assert!(ended.is_some(), "{rate} KiB/s by {step}, {batch}");
+                }
+                assert_eq!(sends(0, step, batch).await, Some(5));
+            }
+        }
+    }
+
+    /// A peer that stops later has the time limit of every peer, and the time to read what its
+    /// system has taken since.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_read_long_ago_has_no_credit() {
+        let mut limit = Output::default();
+        limit.waits(0, LIMIT);
+        tokio::time::advance(Duration::from_secs(4)).await;
+        limit.waits(PROGRESS, LIMIT);
+        limit.ended();
+        assert_eq!(limit.until(), None);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        limit.waits(PROGRESS + 1, LIMIT);
+        assert_eq!(limit.until(), Some(Instant::now() + LIMIT));
+        limit.waits(1000 * PROGRESS, LIMIT);
+        assert_eq!(limit.until(), Some(Instant::now() + 2 * LIMIT));
+    }
+}

@@ -1,0 +1,91 @@
+//! How a connection ends, and the close code for each mistake (RFC 6455 section 7.4.1).
+
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::{Error as WireError, error::ProtocolError};
+
+use crate::protocol::close_reason::CloseReason;
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum End {
+    /// The other side closed, with this code and reason.
+    #[error("the other side closed with {0}{note}", note = forbidden(.0))]
+    ByPeer(CloseReason),
+    /// This side closed, with this code and reason.
+    #[error("this side closed with {0}")]
+    ByUs(CloseReason),
+    /// The connection ended without a Close frame. The text says why.
+    #[error("the connection broke without a Close frame: {0}")]
+    Broken(String),
+}
+
+impl End {
+    /// Returns what a client can do next, for the close reasons of this course's servers.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            End::ByPeer(why) => why.help(),
+            End::ByUs(_) | End::Broken(_) => None,
+        }
+    }
+
+    /// Whether the other side said goodbye: it closed with 1000 or without a code, so it does not
+    /// come back. A browser sends 1001 when its page is left, also when the page is loaded again.
+    #[must_use]
+    pub fn is_goodbye(&self) -> bool {
+        const NO_CODE: u16 = 1005;
+        let End::ByPeer(why) = self else { return false };
+        matches!(why.code(), CloseReason::NORMAL | NO_CODE)
+    }
+
+    /// The close code for the metrics; 1006 means "no Close frame" (RFC 6455 section 7.1.5). A
+    /// forbidden code counts as 1002, which is our answer to it.
+    pub(crate) fn code(&self) -> u16 {
+        match self {
+            End::ByPeer(why) if why.is_forbidden() => CloseReason::PROTOCOL,
+            End::ByPeer(why) | End::ByUs(why) => why.code(),
+            End::Broken(_) => 1006,
+        }
+    }
+
+    /// The end of a client that did not answer a ping in time: close code 1011.
+    pub(crate) fn ping_timeout() -> End {
+        let reason = "keepalive ping timeout";
+        End::ByUs(CloseReason::new(CloseReason::SERVER_ERROR, reason))
+    }
+
+    /// The end of a client that has exceeded a budget: close code 1008.
+    pub(crate) fn too_fast(_: Duration) -> End {
+        End::policy(CloseReason::TOO_FAST)
+    }
+
+    /// The end of a client that broke a rule of this server: close code 1008.
+    pub(crate) fn policy(reason: &str) -> End {
+        End::ByUs(CloseReason::new(CloseReason::POLICY, reason))
+    }
+}
+
+fn forbidden(why: &CloseReason) -> &'static str {
+    match why.is_forbidden() {
+        true => ", a code that no Close frame may have",
+        false => "",
+    }
+}
+
+impl From<WireError> for End {
+    fn from(error: WireError) -> End {
+        // RFC 6455 section 7.4.1: each kind of mistake has its own close code.
+        let (code, reason) = match &error {
+            WireError::Io(_)
+            | WireError::ConnectionClosed
+            | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                return End::Broken(error.to_string());
+            }
+            WireError::Protocol(_) => (CloseReason::PROTOCOL, error.to_string()),
+            WireError::Utf8(_) => (CloseReason::INVALID_TEXT, "Text is not UTF-8".to_owned()),
+            _ => (CloseReason::SERVER_ERROR, error.to_string()),
+        };
+        End::ByUs(CloseReason::new(code, reason))
+    }
+}
