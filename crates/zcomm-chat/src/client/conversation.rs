@@ -386,4 +386,44 @@ mod tests {
         joined(&mut conversation, "a", 8);
         assert_eq!(reconnect(&mut conversation, "a"), None);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_can_ask_for_a_pause_of_a_minute_at_most() {
+        for (asked, pause) in [
+            (None, 1000),
+            (Some(0), 0),
+            (Some(1500), 1500),
+            (Some(60_000), 60_000),
+            (Some(u64::MAX), 60_000),
+        ] {
+            let mut conversation = at_nine();
+            let mut fault = Fault::new(Code::RateLimited, "too fast");
+            fault.retry_ms = asked;
+            let now = Instant::now();
+            conversation.apply(&ServerMessage::Error(fault), now);
+            let later = now + Duration::from_millis(pause);
+            assert_eq!(conversation.link.rejoin, Some(later), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_twenty_client_ids_are_remembered() {
+        let mut ids = VecDeque::new();
+        for number in 1..=21 {
+            let conversation = Conversation {
+                me: Some(Me {
+                    name: "Ada".to_owned(),
+                    session: "a.1.secret".to_owned(),
+                    epoch: "a".to_owned(),
+                    client_ids: ids,
+                }),
+                ..Conversation::default()
+            };
+            ids = conversation.client_ids("a", &number.to_string());
+        }
+        assert_eq!(
+            (ids.len(), ids[0].as_str(), ids[19].as_str()),
+            (20, "21", "2")
+        );
+    }
 }

@@ -171,4 +171,25 @@ mod tests {
         link.join("lobby".into(), &seen);
         assert!(link.outgoing(&seen, now).is_some());
     }
+
+    /// The log may already have the message that the client wants to send again.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_sends_to_a_room_when_it_has_read_the_log_or_after_three_seconds() {
+        let (mut link, mut seen, now) = (Link::welcomed(), Positions::default(), Instant::now());
+        let message = ClientMessage::Chat {
+            room: "lobby".to_owned(),
+            text: "hello".to_owned(),
+            id: None,
+        };
+        assert!(!link.may_send(&message, &seen, now));
+        link.joined("lobby", "epoch", 2, now);
+        let due = now + Duration::from_secs(3);
+        assert_eq!(link.due(&seen, now), Some(due));
+        assert!(!link.may_send(&message, &seen, due - Duration::from_millis(1)));
+        assert!(link.may_send(&message, &seen, due));
+        seen.advance(&Log::room("lobby"), "epoch", 1);
+        assert!(!link.may_send(&message, &seen, now));
+        seen.advance(&Log::room("lobby"), "epoch", 2);
+        assert!(link.may_send(&message, &seen, now));
+    }
 }

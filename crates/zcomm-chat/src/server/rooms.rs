@@ -141,11 +141,24 @@ mod tests {
         room.leave(&session(1, "Ada"), 1);
     }
 
+    #[test]
+    fn a_list_of_members_has_the_first_100_names_and_the_number_of_all() {
+        let rooms = Rooms::new("e");
+        for number in 1..=101 {
+            let session = session(number, &format!("n{number}"));
+            let (_, presence) = rooms.enter(LOBBY, &session, 1).unwrap();
+            let listed = (number as usize).min(100);
+            assert_eq!(presence.users.len(), listed);
+            assert_eq!(presence.users[listed - 1], format!("n{listed}"));
+            assert_eq!(presence.user_count, number as usize);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_room_that_is_empty_longest_is_evicted_and_the_lobby_stays() {
         let rooms = Rooms::new("e");
         leave(&enter(&rooms, LOBBY).unwrap());
-        let entered: Vec<_> = (1..MAX_ROOMS)
+        let entered: Vec<_> = (1..256)
             .map(|n| enter(&rooms, &format!("room {n}")).unwrap())
             .collect();
         assert_eq!(enter(&rooms, "one more").err(), Some(Code::TooManyRooms));
@@ -154,7 +167,7 @@ mod tests {
             tokio::time::advance(std::time::Duration::from_secs(1)).await;
         }
         enter(&rooms, "one more").unwrap();
-        assert_eq!(rooms.count(), MAX_ROOMS);
+        assert_eq!(rooms.count(), 256);
         let again = enter(&rooms, &entered[3].name).unwrap();
         assert_eq!(again.epoch, entered[3].epoch, "the one that stayed");
         leave(&again);

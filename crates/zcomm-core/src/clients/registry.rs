@@ -366,7 +366,7 @@ mod tests {
         let member = join(&clients);
         let id = member.client.info.id;
         assert_eq!(member.client.next_mail(false), Ok(None));
-        for n in 0..MAILBOX {
+        for n in 0..32 {
             clients.send_to(id, n.to_string()).unwrap();
         }
         assert!(matches!(clients.send_to(id, "one more"), Err(Error::Busy)));
@@ -378,7 +378,7 @@ mod tests {
         clients
             .disconnect(id, CloseReason::new(1000, "second"))
             .unwrap();
-        for n in 0..MAILBOX {
+        for n in 0..32 {
             let message = Message::from(n.to_string());
             assert_eq!(member.client.next_mail(false), Ok(Some(message)));
         }

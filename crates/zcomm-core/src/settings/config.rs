@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_named_token_is_checked_like_the_shared_one() {
-        let read = |text| config(&[("WEBSOCKET_TOKENS", text)]).map(|c| c.tokens);
+        let read = |text: &str| config(&[("WEBSOCKET_TOKENS", text)]).map(|c| c.tokens);
         let tokens = read(" alice : alices-long-token, Bob:bobs-very-long-token ,").unwrap();
         let names: Vec<_> = tokens.iter().map(|named| named.name.as_str()).collect();
         assert_eq!(names, ["alice", "Bob"]);
@@ -412,6 +412,10 @@ mod tests {
             assert!(error.starts_with("WEBSOCKET_TOKENS=\"***\""), "{error}");
             assert!(error.contains(place) && !error.contains("long-"), "{error}");
         }
+        let many = |count| (0..count).map(|n| format!("n{n}:token-of-number-{n:03},"));
+        assert_eq!(read(&many(256).collect::<String>()).unwrap().len(), 256);
+        let error = read(&many(257).collect::<String>()).unwrap_err();
+        assert!(error.to_string().contains("at most 256 names"), "{error}");
         let both = [
             ("WEBSOCKET_TOKEN", "shared-long-token"),
             ("WEBSOCKET_TOKENS", "alice:shared-long-token"),
