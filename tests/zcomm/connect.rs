@@ -380,7 +380,7 @@ fn a_wrong_option_or_address_is_refused_before_a_connection() {
         "ws://127.0.0.1/#token=x",
     ] {
         let done = connect(url, b"", &[]);
-        assert_eq!(done.code, Some(1), "{url}");
+        assert_eq!(done.code, Some(2), "{url}");
         assert!(
             done.stderr.contains("is not a WebSocket address"),
             "{}",

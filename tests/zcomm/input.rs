@@ -127,7 +127,7 @@ fn a_file_that_cannot_be_sent_is_named() {
     ] {
         let arguments = [&["--file", file.to_str().unwrap()], more].concat();
         let done = connect("ws://127.0.0.1:1/", b"", &arguments);
-        assert_eq!(done.code, Some(1), "{}", done.stderr);
+        assert_eq!(done.code, Some(2), "{}", done.stderr);
         assert!(done.stderr.contains(words), "{words}: {}", done.stderr);
         assert!(
             !done.stderr.contains("no program listens"),

@@ -16,6 +16,8 @@ mod help;
 mod hostile;
 mod hosts;
 mod input;
+mod listen;
+mod options;
 mod peers;
 #[cfg(unix)]
 mod prompt;

@@ -112,6 +112,7 @@ pub use metrics::figure::{Figure, FigureKind};
 pub use program::{
     exit::{program, report},
     help::{first_comment, settings_list},
+    logging::{Logs, log_to},
     shutdown::shutdown_signal,
     signals::StopSignals,
 };
@@ -132,6 +133,7 @@ pub use settings::{
 pub use text::{
     names::{MAX_NAME, NAME_RULE, folded, name},
     secrets::{may_be_secret, shown_path},
+    time::{time, time_text},
     writer::{BackgroundWriter, WriterStep},
 };
 pub use tls::{

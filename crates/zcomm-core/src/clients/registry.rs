@@ -52,6 +52,13 @@ impl From<u64> for ClientId {
     }
 }
 
+/// The number, for a program that writes it as JSON.
+impl From<ClientId> for u64 {
+    fn from(id: ClientId) -> u64 {
+        id.0
+    }
+}
+
 /// A connected client: its number, its address, and when it connected.
 #[derive(Clone, Debug)]
 pub struct ClientInfo {

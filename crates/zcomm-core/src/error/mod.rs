@@ -143,12 +143,13 @@ impl Error {
         }
     }
 
-    /// The exit code of a program that ends with this error, as in sysexits.h: 64 (`EX_USAGE`)
-    /// for a wrong argument, 78 (`EX_CONFIG`) if a setting must change, otherwise 1.
+    /// The exit code of a program that ends with this error: 2 if the command line must change,
+    /// 78 (`EX_CONFIG` in sysexits.h) if a setting must change, otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Argument(_) => 64,
+            Error::Argument(_)
+            | Error::Connect(ConnectError::Url { .. } | ConnectError::Header { .. }) => 2,
             Error::Setting { .. }
             | Error::SettingMissing { .. }
             | Error::SettingsFile { .. }

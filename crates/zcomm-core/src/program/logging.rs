@@ -65,6 +65,17 @@ pub(crate) fn init() -> Logs {
         Some(Ok(Some(Form::Json))) => (Box::new(io::stderr()), io::stderr().is_terminal()),
         _ => (Box::new(io::stdout()), io::stdout().is_terminal()),
     };
+    start(&settings, to, terminal)
+}
+
+/// Starts the log of a program whose stdout is for its data. The log goes to `to`, in colour if
+/// `to` is a `terminal` and `NO_COLOR` is not set. A thread of its own writes to `to`, so `to`
+/// may block. Call this function once, before everything else: a second call changes nothing.
+pub fn log_to(to: impl Write + Send + 'static, terminal: bool) -> Logs {
+    start(&Settings::load().unwrap_or_default(), to, terminal)
+}
+
+fn start(settings: &Settings, to: impl Write + Send + 'static, terminal: bool) -> Logs {
     let lines = Arc::new(Lines {
         writer: BackgroundWriter::start(write_to(to)),
         budget: Mutex::new(Budget::new(Some(LINES))),
@@ -121,7 +132,7 @@ impl FormatTime for SinceStart {
 
 /// The running log. Dropping this value writes the last lines, which takes at most a second.
 #[must_use = "keep it until the end of main, or the last lines may be lost"]
-pub(crate) struct Logs(Arc<Lines>);
+pub struct Logs(Arc<Lines>);
 
 impl Drop for Logs {
     fn drop(&mut self) {

@@ -20,7 +20,7 @@ use crate::{
     protocol::rate::Rate,
     settings::{
         parse::{
-            authority, host, list, named_tokens, number, origin, prefix, rate, refuse, seconds,
+            authority, host, list, named_tokens, number, origin, ping_time, prefix, rate, refuse,
             switch,
         },
         tls_files::{TlsFiles, tls_files},
@@ -239,8 +239,12 @@ impl Config {
             number(1_usize, 64 * 1024 * 1024),
         )?;
         settings.read_into(&mut self.rate_limit, "WEBSOCKET_RATE_LIMIT", rate)?;
-        settings.read_into(&mut self.ping_interval, "WEBSOCKET_PING_INTERVAL", seconds)?;
-        settings.read_into(&mut self.ping_timeout, "WEBSOCKET_PING_TIMEOUT", seconds)
+        settings.read_into(
+            &mut self.ping_interval,
+            "WEBSOCKET_PING_INTERVAL",
+            ping_time,
+        )?;
+        settings.read_into(&mut self.ping_timeout, "WEBSOCKET_PING_TIMEOUT", ping_time)
     }
 
     /// The tokens that a client may show.
@@ -431,7 +435,7 @@ mod tests {
             ("WEBSOCKET_MAX_MESSAGE_BYTES", "16777216", "64k"),
             ("WEBSOCKET_RATE_LIMIT", "OFF", "0"),
             ("WEBSOCKET_PING_INTERVAL", "0.5", "0"),
-            ("WEBSOCKET_PING_TIMEOUT", "10", "NaN"),
+            ("WEBSOCKET_PING_TIMEOUT", "500ms", "NaN"),
             ("WEBSOCKET_REFUSE", "http", "401"),
             ("WEBSOCKET_XRAY", "Off", "xml"),
         ] {

@@ -18,6 +18,7 @@ use crate::{
     text::{
         names,
         secrets::{HIDDEN, names_secret},
+        time::time,
     },
     xray::Form,
 };
@@ -126,11 +127,9 @@ pub(crate) fn xray(text: &str) -> Result<Option<Form>, &'static str> {
     Ok(on.then_some(Form::Text))
 }
 
-pub(crate) fn seconds(text: &str) -> Result<Duration, &'static str> {
-    match text.parse() {
-        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("expected seconds from 0.1 to 3600"),
-    }
+/// Reads the interval or the time limit of a ping.
+pub(crate) fn ping_time(text: &str) -> Result<Duration, String> {
+    time(text, Duration::from_millis(100), Duration::from_secs(3600))
 }
 
 pub(crate) fn rate(text: &str) -> Result<Option<u32>, &'static str> {

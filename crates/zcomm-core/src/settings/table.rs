@@ -89,14 +89,14 @@ pub const SETTINGS: [KnownSetting; 21] = [
     KnownSetting {
         name: "WEBSOCKET_PING_INTERVAL",
         default: Some("20"),
-        forms: "seconds from 0.1 to 3600",
-        meaning: "The seconds between two pings to a client. Behind a proxy, choose less than the proxy's timeout for silent connections.",
+        forms: "a time from 100ms to 1h, such as 500ms, 10s or 2m; a number alone means seconds",
+        meaning: "The time between two pings to a client. Behind a proxy, choose less than the proxy's timeout for silent connections.",
     },
     KnownSetting {
         name: "WEBSOCKET_PING_TIMEOUT",
         default: Some("10"),
-        forms: "seconds from 0.1 to 3600",
-        meaning: "The seconds that a client has to answer a ping. After that, its connection ends with `1011`. A client from which bytes arrive is alive: it gets this time again. A client that still reads what was sent before the ping gets 5 s more for each 64 KiB, at most 10 s.",
+        forms: "a time from 100ms to 1h, such as 500ms, 10s or 2m; a number alone means seconds",
+        meaning: "The time that a client has to answer a ping. After that, its connection ends with `1011`. A client from which bytes arrive is alive: it gets this time again. A client that still reads what was sent before the ping gets 5 s more for each 64 KiB, at most 10 s.",
     },
     KnownSetting {
         name: "WEBSOCKET_SSL_ENABLED",

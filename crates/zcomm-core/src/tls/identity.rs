@@ -72,7 +72,8 @@ impl Identity {
 
     /// Warnings about files that the server can use: clients will refuse the certificate, the
     /// certificate ends within a week, or other users can read the key.
-    pub(crate) fn warnings(&self, certificate: &Path, key: &Path) -> Vec<String> {
+    #[must_use]
+    pub fn warnings(&self, certificate: &Path, key: &Path) -> Vec<String> {
         let mut warnings = Vec::new();
         let file = certificate.display();
         for problem in self.certificate.problems() {

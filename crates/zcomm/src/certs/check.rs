@@ -6,19 +6,22 @@
 
 use std::{path::Path, process::ExitCode};
 
-use zcomm_core::{Certificate, PemError, Result};
+use zcomm_core::{Certificate, PemError};
 
-use crate::shared::text::{print, visible};
+use crate::shared::{
+    failure::Failure,
+    text::{print, visible},
+};
 
 /// Explains each certificate of a file. The exit code is 1 if a client would refuse at least one
 /// certificate.
-pub(super) fn explain(file: &Path) -> Result<ExitCode> {
+pub(super) fn explain(file: &Path) -> Result<ExitCode, Failure> {
     let shown = visible(&file.to_string_lossy());
     let named = |error: PemError| PemError {
         file: Path::new(&shown).to_owned(),
         ..error
     };
-    let chain = Certificate::read_all(file).map_err(named)?;
+    let chain = Certificate::read_all(file).map_err(|error| Failure::misuse(named(error)))?;
     let mut texts = Vec::new();
     let mut refused = false;
     for (index, certificate) in chain.iter().enumerate() {

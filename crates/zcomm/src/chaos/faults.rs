@@ -144,12 +144,15 @@ impl Entry {
     }
 }
 
-/// Reads a time. The error for a number without a unit suggests both `5s` and `5 frames`.
+/// Reads a time that needs a unit: a number alone could be seconds or frames.
 fn time_or_frames(text: &str) -> Result<Duration, InputError> {
-    time(text).map_err(|error| match text.parse::<u64>() {
-        Ok(number) => InputError::new(error.what, format!("write {number}s or {number} frames")),
-        Err(_) => error,
-    })
+    match text.parse::<u64>() {
+        Ok(number) => Err(InputError::new(
+            format!("{text} may be a time or frames"),
+            format!("write {number}s or {number} frames"),
+        )),
+        Err(_) => time(text),
+    }
 }
 
 fn number(text: &str) -> Result<u64, InputError> {

@@ -122,12 +122,12 @@ mod tests {
     #[test]
     fn an_error_names_its_line() {
         for (text, line, what) in [
-            ("0s latency 80ms\n10 blackhole", 2, "10 has no unit"),
+            ("0s latency 80ms\n10x blackhole", 2, "\"10x\" is not a time"),
             ("\n\n0s nonsense", 3, "\"nonsense\" is not a fault"),
             ("# a\r0s nonsense", 2, "not a fault"),
             ("# a\r\n\r\n0s nonsense", 3, "not a fault"),
             ("5s", 1, "without a command"),
-            ("5s latency 80", 1, "80 has no unit"),
+            ("5s latency 80ks", 1, "\"80ks\" is not a time"),
             ("5s clear\n4s clear", 2, "earlier"),
         ] {
             let (number, error) = Script::parse(text).unwrap_err();

@@ -20,9 +20,11 @@ mod participant;
 use std::{process::ExitCode, time::Duration};
 
 use zcomm_chat::{ChatClient, envelope::LOBBY};
-use zcomm_core::Result;
 
-use crate::shared::handshake::{Handshake, wait};
+use crate::shared::{
+    failure::Failure,
+    handshake::{Handshake, wait},
+};
 use participant::Participant;
 
 #[derive(clap::Args)]
@@ -40,8 +42,9 @@ After the end of a pipe, the command waits until the server has confirmed every
 message and answered every command. Then it waits until no message has arrived
 for 1 s, at most 5 s. /exit, and Ctrl-D at a terminal, leave at once.
 
-Exit code: 0 after a normal close, 1 after a refusal or a lost message, 130
-after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.")]
+Exit code: 0 after a normal close, 1 after a refusal or a lost message, 2 for a
+wrong option, address or file, 130 after Ctrl-C, 143 after SIGTERM, 129 after
+SIGHUP.")]
 pub(crate) struct Arguments {
     /// The address of the chat
     #[arg(default_value = "ws://127.0.0.1:8765/")]
@@ -55,18 +58,17 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = LOBBY)]
     room: String,
 
-    /// After the end of a pipe, stay in the chat for this time, from 0 to 86400 seconds
-    #[arg(long, value_name = "SECONDS", value_parser = wait)]
+    /// After the end of a pipe, stay in the chat for this time, e.g. 500ms, 10s or 2m
+    #[arg(long, value_name = "TIME", value_parser = wait)]
     wait: Option<Duration>,
 
     #[command(flatten)]
     handshake: Handshake,
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let options = arguments.handshake.options(&arguments.url)?;
     let client = ChatClient::new(options, &arguments.name)?;
-    Participant::new(client, &arguments.room, arguments.wait)
-        .run()
-        .await
+    let participant = Participant::new(client, &arguments.room, arguments.wait);
+    Ok(participant.run().await?)
 }

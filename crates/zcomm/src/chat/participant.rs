@@ -26,6 +26,8 @@ use crate::shared::{
 const REMEMBERED: usize = 400;
 /// The longest wait for confirmations from the server after the end of the input.
 const CONFIRMATION: Duration = Duration::from_secs(15);
+/// A chat sends its welcome at once. After this time, a note says that the welcome is missing.
+const WELCOME: Duration = Duration::from_millis(300);
 /// In a pipe, the longest wait for the first room. Commands need its list of people.
 const JOINED: Duration = Duration::from_secs(5);
 /// The largest number of characters of an unknown message that are shown.
@@ -45,6 +47,9 @@ pub(super) struct Participant {
     lost: bool,
     /// Whether the server has accepted this client.
     welcomed: bool,
+    /// The time to say that the welcome is missing. `None` after the note, after the welcome, and
+    /// without a connection.
+    welcome_due: Option<Instant>,
     /// The help text for the end of the last connection.
     advice: Option<&'static str>,
     /// When to read the input.
@@ -76,6 +81,7 @@ impl Participant {
             pings: VecDeque::new(),
             lost: false,
             welcomed: false,
+            welcome_due: None,
             advice: None,
             give_up_at: None,
             answers: Some(Answers::new(patience)),
@@ -116,6 +122,7 @@ impl Participant {
                     }
                 }
                 code = signals.next() => return Ok(ExitCode::from(code)),
+                () = until(self.welcome_due) => self.miss_welcome(),
                 () = until(leave_at), if may_leave => return self.leave_chat().await,
                 () = until(self.give_up_at), if !may_leave => return Err(unconfirmed(waiting)),
             }
@@ -296,10 +303,17 @@ impl Participant {
         Ok(())
     }
 
+    fn miss_welcome(&mut self) {
+        self.welcome_due = None;
+        self.note("connected, and waiting for the welcome: is this server a chat?");
+    }
+
     fn show_connection(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::Connected(_) | Event::Message(_) => {}
+            Event::Connected(_) => self.welcome_due = Some(Instant::now() + WELCOME),
+            Event::Message(_) => {}
             Event::Disconnected(end) => {
+                self.welcome_due = None;
                 self.pings.clear();
                 self.warn(visible(&end.to_string()));
                 self.advice = end.help();
@@ -333,7 +347,7 @@ impl Participant {
         }
         match message {
             ServerMessage::Welcome { name, .. } => {
-                self.welcomed = true;
+                (self.welcomed, self.welcome_due) = (true, None);
                 let name = visible(name);
                 self.note(format!("you are {name}; type /help for the commands"));
             }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use zcomm_core::{CloseReason, xray::Form};
 
-use crate::shared::handshake::{Handshake, seconds, wait};
+use crate::shared::handshake::{Handshake, time_limit, wait};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -28,8 +28,8 @@ After the end of the input, the command waits for answers: up to 5 s for each
 one that is missing (one for each sent message), then until no message has
 arrived for 1 s, at most 5 s. At a prompt, Ctrl-D closes at once.
 
-Exit code: 0 after a normal close, 1 after a failure or a refusal, 130 after
-Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.")]
+Exit code: 0 after a normal close, 1 after a failure or a refusal, 2 for a wrong
+option, address or file, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.")]
 pub(crate) struct Arguments {
     /// The server's address, e.g. wss://example.com/chat
     pub(super) url: String,
@@ -66,16 +66,16 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(super) stay: bool,
 
-    /// After the end of the input, stay connected for this time, from 0 to 86400 seconds
-    #[arg(long, value_name = "SECONDS", value_parser = wait, conflicts_with = "stay")]
+    /// After the end of the input, stay connected for this time, e.g. 500ms, 10s or 2m
+    #[arg(long, value_name = "TIME", value_parser = wait, conflicts_with = "stay")]
     pub(super) wait: Option<Duration>,
 
     /// Print pings, pongs and Close frames on stderr
     #[arg(long)]
     pub(super) show_control: bool,
 
-    /// Send a ping at this interval, from 0.1 to 3600 seconds, and print its round trip on stderr
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Send a ping at this interval, e.g. 500ms or 20s, and print its round trip on stderr
+    #[arg(long, value_name = "TIME", value_parser = time_limit)]
     pub(super) ping: Option<Duration>,
 
     /// Close with this code, e.g. 3001

@@ -29,18 +29,20 @@ use zcomm_core::{
     xray::{Form, Xray},
 };
 
-use crate::shared::{console::Console, input::Reading};
+use crate::shared::{console::Console, failure::Failure, input::Reading};
 pub(crate) use arguments::Arguments;
 use output::Output;
 use talk::Talk;
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let console = console(arguments);
-    let console = console.inspect_err(|error| Output::new(arguments, None).failed(error))?;
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let console = console(arguments).map_err(Failure::misuse);
+    let console = console.inspect_err(|failure| Output::new(arguments, None).misused(failure))?;
     let out = Output::new(arguments, console.printer());
-    let socket = open(arguments, &console).await;
+    let options = options(arguments, &console);
+    let options = options.inspect_err(|failure| out.misused(failure))?;
+    let socket = ClientSocket::connect_with(&options).await;
     let socket = socket.inspect_err(|error| out.failed(error))?;
-    Talk::new(arguments, socket, console, out).run().await
+    Ok(Talk::new(arguments, socket, console, out).run().await?)
 }
 
 /// Returns the input: the file, or stdin.
@@ -61,13 +63,12 @@ fn console(arguments: &Arguments) -> Result<Console<Message>> {
     })
 }
 
-async fn open(arguments: &Arguments, console: &Console<Message>) -> Result<ClientSocket> {
-    let options = ConnectOptions {
+fn options(arguments: &Arguments, console: &Console<Message>) -> Result<ConnectOptions, Failure> {
+    Ok(ConnectOptions {
         xray: arguments.xray.map(|form| xray(form, console)),
         max_message_bytes: arguments.max_message,
         ..arguments.handshake.options(&arguments.url)?
-    };
-    ClientSocket::connect_with(&options).await
+    })
 }
 
 /// The X-ray is printed on stderr, because stdout is only for the messages. On a terminal, it is

@@ -15,6 +15,7 @@ use zcomm_core::{CloseReason, End, Error, Message, Opening, Received};
 use super::{arguments::Arguments, ending::Ending};
 use crate::shared::{
     console::Printer,
+    failure::Failure,
     print::{self, bytes, for_a_pipe, for_a_terminal, json_line},
 };
 
@@ -117,6 +118,15 @@ impl<'a> Output<'a> {
         let broken = matches!(end, End::Broken(_)) && self.arguments.show_control;
         if self.printer.is_some() || broken {
             self.note(format!("* {ending}"));
+        }
+    }
+
+    /// Prints a mistake in the command line in JSON mode. In the other modes, it is printed when
+    /// the command ends.
+    pub(super) fn misused(&self, failure: &Failure) {
+        if self.arguments.json {
+            // If stdout is closed, ignore the error, because stderr still gets this failure.
+            self.event(&failure.json()).ok();
         }
     }
 

@@ -33,9 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zcomm_core::Result;
-
-use crate::shared::text::print;
+use crate::shared::{failure::Failure, text::print};
 use finding::{Finding, Report, warning};
 use situation::Situation;
 
@@ -82,7 +80,7 @@ const CHECKS: [(&str, Check); 8] = [
     ("rust", |_| vec![toolchain::check()]),
 ];
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let report = examine(Situation::new(arguments.port));
     print(match arguments.json {
         true => report.json(),

@@ -88,11 +88,13 @@ impl Proxy {
     ) -> Result<Proxy, Failure> {
         let upstream = Upstream::new(options).map_err(zcomm_core::Error::from)?;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
-            let what = match error.kind() {
-                ErrorKind::AddrInUse => format!("another program listens at {listen}"),
-                _ => format!("cannot listen at {listen}: {error}"),
-            };
-            Failure::new(what, "use --listen 127.0.0.1:0 to get a free port")
+            let help = "use --listen 127.0.0.1:0 to get a free port";
+            match error.kind() {
+                ErrorKind::AddrInUse => {
+                    Failure::new(format!("another program listens at {listen}"), help)
+                }
+                _ => Failure::usage(format!("cannot listen at {listen}: {error}"), help),
+            }
         })?;
         let addr = listener.local_addr()?;
         // Each connection needs two file descriptors. Ignore a limit that stays too low: then

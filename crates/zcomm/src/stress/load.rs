@@ -191,7 +191,8 @@ impl Director<'_> {
             }
         };
         // After this time, a message that is not back counts as lost.
-        timeout(DRAIN, drained).await.ok();
+        let timed_out = timeout(DRAIN, drained).await.is_err();
+        run.timed_out.store(timed_out, Relaxed);
         Ok([
             own.saturating_sub(before[0]),
             server.saturating_sub(before[1]),

@@ -27,10 +27,14 @@ impl Report {
             ));
         }
         notes.extend(self.nothing_received());
-        let (lost, expected, drain) = (self.lost(), self.expected, DRAIN.as_secs_f64());
+        let (lost, expected) = (self.lost(), self.expected);
         if lost > 0 {
+            let when = match self.timed_out {
+                true => format!("{} s after the end", DRAIN.as_secs_f64()),
+                false => "when the connections ended".into(),
+            };
             notes.push(format!(
-                "{lost} of {expected} messages were not back {drain} s after the end: they count as lost."
+                "{lost} of {expected} messages were not back {when}: they count as lost."
             ));
         }
         notes.extend(self.own_limit());

@@ -44,6 +44,8 @@ pub(super) struct Report {
     pub(super) own_cores: f64,
     /// The number of cores that the server used in the measurement.
     pub(super) server_cores: f64,
+    /// Whether messages were in flight until the time limit after the measurement.
+    pub(super) timed_out: bool,
     /// The exit code of the signal that has ended the run early.
     pub(super) interrupted: Option<u8>,
 }
@@ -80,6 +82,7 @@ impl Report {
             server,
             own_cores,
             server_cores,
+            timed_out: run.timed_out.load(Relaxed),
             interrupted: Some(run.interrupted.load(Relaxed)).filter(|code| *code != 0),
             tally,
         }

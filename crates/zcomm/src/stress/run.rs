@@ -5,7 +5,7 @@
 
 use std::{
     iter::repeat_with,
-    sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Run {
     /// Limits the number of handshakes at the same time.
     pub(super) handshakes: Semaphore,
     pub(super) phase: watch::Sender<Phase>,
+    /// Whether messages were in flight until the time limit after the measurement.
+    pub(super) timed_out: AtomicBool,
     /// The exit code of the signal that has ended the run early; 0 without a signal.
     pub(super) interrupted: AtomicU8,
     /// Notified when one of the counts below has changed.
@@ -71,6 +73,7 @@ impl Run {
             deliveries: (0..publishers).map(|_| Deliveries::new(window)).collect(),
             handshakes: Semaphore::new(plan.handshakes),
             phase: watch::Sender::new(Phase::Opening),
+            timed_out: AtomicBool::new(false),
             interrupted: AtomicU8::new(0),
             changed: Notify::new(),
             opened: AtomicUsize::new(0),

@@ -48,8 +48,8 @@ chat_app prints a link; the token is in the link, after #token=, or it is
 WEBSOCKET_TOKEN in its settings. The tour uses its own room, but its one
 broadcast reaches every client of the server.
 
-Exit code: 0 when every message came as expected, else 1; 130 after Ctrl-C,
-143 after SIGTERM, 129 after SIGHUP.")]
+Exit code: 0 when every message came as expected, else 1; 2 for a wrong option,
+address or file, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.")]
 pub(crate) struct Arguments {
     /// The address of a chat_app; without it, the tour starts its own server
     url: Option<String>,

@@ -99,7 +99,7 @@ impl Recording {
                 io::ErrorKind::AlreadyExists => "name another file, or delete this one first",
                 _ => "choose a folder that you can write to",
             };
-            Failure::new(what, help)
+            Failure::usage(what, help)
         })?;
         let (file, left) = (Some(file), max_bytes);
         let recording = Recording(Arc::new(Mutex::new(Writer { file, left })));

@@ -39,7 +39,7 @@ pub(super) fn replay(
     mut show: impl FnMut(&Event) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
     let name = shown_path(path);
-    let unreadable = |error| Failure::new(format!("cannot read {name}: {error}"), HOW_TO_RECORD);
+    let unreadable = |error| Failure::usage(format!("cannot read {name}: {error}"), HOW_TO_RECORD);
     let file = File::open(path).map_err(unreadable)?;
     let mut lines = BufReader::new(file);
     let mut replay = Replay::default();
@@ -59,11 +59,14 @@ pub(super) fn replay(
             (Some(_), _) => Err("the line is not complete".into()),
         };
         let events = events.map_err(|what| {
-            let help = match number {
-                1 => HOW_TO_RECORD,
-                _ => "all lines before it are shown; the rest could be shown wrongly",
-            };
-            Failure::new(format!("{name}, line {number}: {what}"), help)
+            let what = format!("{name}, line {number}: {what}");
+            match number {
+                1 => Failure::usage(what, HOW_TO_RECORD),
+                _ => Failure::new(
+                    what,
+                    "all lines before it are shown; the rest could be shown wrongly",
+                ),
+            }
         })?;
         events.iter().try_for_each(&mut show)?;
     }
