@@ -104,8 +104,7 @@ impl Target {
     }
 }
 
-/// Checks the parts that a browser would repair or drop. Returns whether the address is
-/// `wss://`.
+/// Checks for mistakes that a browser would repair without an error. Returns true for `wss://`.
 fn check_form(text: &str) -> Result<bool, &'static str> {
     if text.contains('#') {
         return Err("it must not have a # part (a token goes into ?token=)");
@@ -168,7 +167,6 @@ mod tests {
         }
     }
 
-    /// The request line and the `Host` header of an address.
     #[test]
     fn a_request_has_a_path_punycode_and_one_percent_encoding() {
         for (url, path, host) in [
@@ -196,7 +194,6 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// An address that `url` reads is never too long or strange for the request.
         #[test]
         fn every_path_and_query_can_be_sent(rest in "[^#\\p{Cc}]{0,60}") {
             for joint in ["/", "?"] {
