@@ -1,8 +1,8 @@
 //! Parses the address of a WebSocket (RFC 6455 section 3).
 //!
-//! An address is `ws://host:port/path?query`. The crate `url` reads it as browsers do: an empty
-//! path is `/`, `bücher.example` becomes `xn--bcher-kva.example` (punycode), and each other
-//! character that HTTP forbids is percent-encoded once.
+//! An address is `ws://host:port/path?query`. The crate `url` reads an address as browsers do. An
+//! empty path becomes `/`, and `bücher.example` becomes `xn--bcher-kva.example` (punycode). Each
+//! other character that HTTP forbids is percent-encoded once.
 //!
 //! A `#` part is an error: a browser would not send it. A user name is an error: the server
 //! would not read it. The error for a wrong address (`http://`, port 99999) says what to change.

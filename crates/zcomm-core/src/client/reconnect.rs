@@ -196,7 +196,7 @@ fn may_retry(error: &Error) -> bool {
             | ConnectError::Unreachable { .. }
             | ConnectError::Timeout { .. }
             | ConnectError::Tls { .. } => true,
-            // These statuses mean that the server cannot answer now. After any other refusal, the
+            // These statuses mean that the server cannot answer now. After any other status, the
             // server would refuse again.
             ConnectError::Http { status, .. } => matches!(status, 408 | 429 | 500..=599),
             _ => false,

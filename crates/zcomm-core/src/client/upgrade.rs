@@ -1,8 +1,8 @@
 //! Sends the request for a WebSocket, and checks the answer (RFC 6455 section 4.1).
 //!
 //! The request contains a random key, and the answer must contain a hash of this key. The hash
-//! proves that the server has read this request and knows WebSockets. Without the hash, the
-//! answer of a cache could look like a WebSocket that opens.
+//! proves that the server has read this request and knows WebSockets. Without the hash, an old
+//! answer from a cache could seem valid.
 
 use std::io;
 

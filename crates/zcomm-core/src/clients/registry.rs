@@ -4,9 +4,9 @@
 //! registry would list a client that is gone. So each connection owns a [`Membership`], and
 //! dropping the membership removes the client.
 //!
-//! Only the client's own task uses the client's socket. So other tasks put messages to the
-//! client, and an order to close, into the client's mailbox. The mailbox is bounded. Otherwise
-//! messages to a client that does not read would fill the memory.
+//! Only the client's own task uses the client's socket. So each client has a mailbox. Other tasks
+//! put messages for the client, or an order to close, into the mailbox. The mailbox is bounded,
+//! because a client that does not read must not fill the memory.
 //!
 //! A `std` mutex protects the registry. A task locks this mutex for a few instructions only, and
 //! never while it waits at an `.await`.

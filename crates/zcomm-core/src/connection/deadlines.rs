@@ -129,8 +129,8 @@ impl Deadlines {
             if at <= Instant::now() {
                 return Poll::Ready(due);
             }
-            // The timer fired too early, because the deadline has moved to a later time. To reset
-            // the timer at each move would cost more time, so reset it only here.
+            // The timer fired too early, because the deadline has moved to a later time. A reset
+            // at each move would cost more time, so reset the timer only here.
             self.timer.as_mut().reset(at);
         }
     }

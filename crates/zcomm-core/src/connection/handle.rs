@@ -39,7 +39,7 @@ use crate::{
 /// A handler's connection to one client. Dropping this value closes the connection.
 pub struct Connection {
     client: Arc<Entry>,
-    /// The query and the name of the client. Most clients have none, so a box saves memory.
+    /// The query and the name of the client. Most clients have neither, so a box saves memory.
     caller: Option<Box<Caller>>,
     clients: Clients,
     hub: Hub,

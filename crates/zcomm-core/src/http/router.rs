@@ -116,7 +116,7 @@ impl Router {
     ) -> (Answer, Option<Guest>) {
         let client = |caller| Ok(self.join_client(accepted, caller));
         let answer = match request.path {
-            // `/why` tells a page why the server refused its handshake. Answer it before all checks:
+            // `/why` tells a page why the server refused its handshake. Do no other check here:
             // the check that refused the handshake would also refuse this request. Only the page
             // that made the attempt has the secret word of the attempt.
             "/why" if request.method == Method::GET => Ok((self.why(request), None)),
@@ -283,7 +283,8 @@ impl Router {
             // of the course.
             *response.status_mut() = StatusCode::NOT_FOUND;
         }
-        // Allow every page to read the answer. A page needs the secret word of its own attempt.
+        // A page of any origin may read the answer, because the request contains the secret word
+        // of the page's own attempt.
         allow_page(&mut response, HeaderValue::from_static("*"));
         response
     }

@@ -157,9 +157,9 @@ impl Cursor {
 
     /// Calls `put` for the next entries, while there is space. The arguments are the position,
     /// the message and the append time. The append time is for measuring the delivery delay. It
-    /// is `None` for an entry without a stored time, and for an entry older than this cursor.
-    /// After the last entry, the log stores `waker`. The log stays locked between the last read
-    /// and this store, so the cursor misses no entry.
+    /// is `None` for an entry without a stored time, and for an entry older than this cursor. At
+    /// the end of the log, the cursor stores `waker` in the log. The log stays locked between the
+    /// last read and this store, so the cursor misses no entry.
     pub(crate) fn read_into(
         &mut self,
         space: &mut BatchSpace,
