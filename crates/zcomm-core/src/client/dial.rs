@@ -100,8 +100,8 @@ impl Target {
                     Ok(()) => return Ok(stream),
                     Err(error) => failed = error,
                 },
-                // Keep "connection refused", because it helps more than the error of another
-                // address.
+                // Keep the error "connection refused", because it helps a user more than other
+                // errors.
                 Err(_) if failed.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => failed = error,
             }

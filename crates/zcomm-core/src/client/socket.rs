@@ -1,9 +1,9 @@
-//! The client's side of a WebSocket.
+//! A WebSocket connection of a client to a server.
 //!
-//! The client uses the same codec, limits and close codes as the server, because a server can
-//! be hostile too. [`recv`](ClientSocket::recv) sends a ping when the server has sent nothing
-//! for some time, and ends the connection when the server does not answer. A
-//! [`Client`](crate::Client) also reconnects.
+//! The client uses the same codec, limits and close codes as the server, because a server can be
+//! hostile too. [`recv`](ClientSocket::recv) sends a ping when the server has sent nothing for
+//! some time, and ends the connection when the server does not answer. To reconnect after that,
+//! use a [`Client`](crate::Client).
 
 use std::{
     fmt,
@@ -47,7 +47,7 @@ pub struct ClientSocket {
     wire: Wire,
     opening: Opening,
     keepalive: Keepalive,
-    /// Set if the network did not accept all bytes at the last call of `feed`.
+    /// Whether bytes waited for the network after the last call of `feed`.
     full: bool,
     /// The time limit of a call of `send` that waits for the network.
     output: Output,
@@ -92,10 +92,10 @@ impl ClientSocket {
         self.end.as_ref()
     }
 
-    /// Sends a message and waits until the network has accepted it. A server that takes less
-    /// than 64 KiB in 5 s ends the connection. If you send many messages, call
-    /// [`recv`](ClientSocket::recv) between them: a server that answers each message stops reading
-    /// when you do not read its answers.
+    /// Sends a message and waits until the network has accepted it. If the network accepts less
+    /// than 64 KiB in 5 s, the connection ends. If you send many messages, call
+    /// [`recv`](ClientSocket::recv) between them. A server that answers each message stops
+    /// reading when you do not read its answers.
     ///
     /// If the call is dropped while it waits, the message stays queued. The next call of `send`
     /// or `recv` sends it.
@@ -125,7 +125,7 @@ impl ClientSocket {
         if self.full {
             return Ok(false);
         }
-        // The codec keeps this message, even if the network does not accept it now.
+        // The codec stores this message, even if the network does not accept it now.
         self.wire.make_room(message.len());
         self.full = !self.wire.write(message)?;
         Ok(true)
@@ -201,8 +201,9 @@ impl ClientSocket {
         None
     }
 
-    /// Sends a ping, or ends the connection if the server has not answered the last one. Returns
-    /// whether it has sent a ping.
+    /// Handles a deadline that has passed. If the server may be gone, sends a ping. If the server
+    /// has not answered the last ping or our Close frame, ends the connection. Returns whether a
+    /// ping was sent.
     fn deadline_passed(&mut self) -> bool {
         let (sent, arrived) = self.wire.progress();
         if self.keepalive.is_alive(arrived, sent) {
@@ -213,7 +214,7 @@ impl ClientSocket {
                 self.end_with(End::Broken(reason.into()));
                 false
             }
-            // An error means that the connection has ended.
+            // If the ping fails, the connection has ended.
             None => self.feed_ping(&[]).is_ok(),
         }
     }
@@ -228,8 +229,9 @@ impl ClientSocket {
         }
     }
 
-    /// Closes and waits for the server's Close frame, at most 5 s. Messages that arrive before
-    /// that frame are dropped. Returns the server's close code and reason.
+    /// Sends a Close frame and waits at most 5 s for the server's Close frame. Messages that
+    /// arrive before the server's Close frame are dropped. Returns the server's close code and
+    /// reason.
     ///
     /// # Errors
     /// [`Error::Ended`] when the server sent no Close frame, or when its code is not 1000,
@@ -267,8 +269,8 @@ impl ClientSocket {
     async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
         self.check_open()?;
         self.output.ended();
-        // Poll once before starting a timer: most writes finish at once, and a timer costs more
-        // than such a write.
+        // First try without a timer. Most writes finish at once, and a timer costs more than a
+        // write.
         let written = put(&mut self.wire);
         let flush = poll_fn(|context| Poll::Ready(self.poll_flush(context)));
         let mut written = match written {
@@ -290,7 +292,7 @@ impl ClientSocket {
         }
     }
 
-    /// Flushes, and moves the time limit if the network has accepted more.
+    /// Flushes. Moves the time limit if the network has accepted more bytes.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
         self.wire.set_waker(context.waker());
         match self.wire.flush() {
@@ -307,8 +309,9 @@ impl ClientSocket {
     }
 
     fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, End>> {
-        // Ten thousand messages can be ready at once. tokio limits how many this task reads in
-        // one turn, so the task's other futures also run if the server never stops sending.
+        // Ten thousand messages can be ready at once. tokio limits the number of messages that
+        // this task reads in one turn. So the other futures of the task run even if the server
+        // never stops sending.
         let turn = ready!(coop::poll_proceed(context));
         self.wire.set_waker(context.waker());
         match self.wire.read() {
@@ -331,7 +334,7 @@ impl ClientSocket {
         self.end = Some(end);
     }
 
-    /// Ends the connection, and returns the error for the caller that wanted to send.
+    /// Ends the connection and returns [`Error::Closed`].
     fn fail(&mut self, end: End) -> Error {
         self.end_with(end);
         Error::Closed

@@ -1,11 +1,12 @@
 //! The log. It is on by default, with one line for each event.
 //!
 //! A lesson that prints nothing looks broken, so the default level is `info` and needs no
-//! environment variable. `RUST_LOG=debug` shows more, `RUST_LOG=warn` only problems. Each line
-//! begins with the seconds since the start, so a class can see how long something took.
+//! environment variable. `RUST_LOG=debug` shows more lines, and `RUST_LOG=warn` shows only
+//! problems. Each line begins with the seconds since the start, so the students of a class can
+//! see how much time a step needs.
 //!
-//! `RUST_LOG` never hides what a user needs to reach the server: its address and the link to its
-//! page. The link may contain a token that was made for this run, and no other line contains it.
+//! `RUST_LOG` never hides the address of the server and the link to its page, because a user
+//! needs them to reach the server. The link may contain a token that was made for this run.
 //!
 //! Some libraries stay at `info`, even if `RUST_LOG` asks for more. At `trace`, they would print
 //! every frame and the address of every request. An address can contain a token.
@@ -136,8 +137,8 @@ pub struct Logs(Arc<Lines>);
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        // The subscriber keeps `Lines` until the process ends, so `Lines` is never dropped. So
-        // close the writer here.
+        // The subscriber owns a reference to `Lines` until the process ends, so `Lines` is never
+        // dropped. So close the writer here.
         self.0.writer.close();
     }
 }
