@@ -59,8 +59,7 @@ pub(crate) struct Output {
     waiting: bool,
     /// The number of bytes that the network had accepted at the last call.
     bytes: u64,
-    /// The end of the limit, and the time of the last call. `None` if no output has ever
-    /// waited.
+    /// The end of the limit, and the time of the last call. `None` if no output has ever waited.
     last: Option<(Instant, Instant)>,
 }
 

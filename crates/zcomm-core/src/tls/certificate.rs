@@ -191,8 +191,7 @@ impl Certificate {
         problems
     }
 
-    /// Returns the reason if today is not between the dates of the certificate. Otherwise
-    /// `None`.
+    /// Returns the reason if today is not between the dates of the certificate. Otherwise `None`.
     #[must_use]
     pub fn out_of_date(&self) -> Option<String> {
         self.out_of_date_at(OffsetDateTime::now_utc())
@@ -207,8 +206,7 @@ impl Certificate {
         (time(self.not_before), time(self.not_after))
     }
 
-    /// Whether the certificate lists its uses (extended key usage), but not the use by a
-    /// server.
+    /// Whether the certificate lists its uses (extended key usage), but not the use by a server.
     pub(crate) fn is_not_for_servers(&self) -> bool {
         self.not_for_servers
     }

@@ -4,9 +4,9 @@
 //! sign for `localhost`, so development needs its own authority.
 //!
 //! A learner must be able to trust this authority without risk. If a thief stole the key of an
-//! ordinary authority, the thief could sign certificates for every bank. So this authority has *name
-//! constraints* (RFC 5280 section 4.2.1.10): browsers accept only certificates that it signs
-//! for this machine.
+//! ordinary authority, the thief could sign certificates for every bank. So this authority has
+//! *name constraints* (RFC 5280 section 4.2.1.10): browsers accept only certificates that it
+//! signs for this machine.
 //!
 //! The authority and the server have different certificates. Many recipes make one certificate
 //! that serves as both. Strict clients refuse it, even if the user trusts it.

@@ -41,8 +41,7 @@ fn digest(certificate: &Path, key: &Path) -> Digest {
     let mut digest = Sha256::new();
     for file in [certificate, key] {
         let contents = read_pem(file).unwrap_or_else(|error| error.to_string().into_bytes());
-        // Without the lengths, the files `ab` and `c` would have the same digest as `a` and
-        // `bc`.
+        // Without the lengths, the files `ab` and `c` would have the same digest as `a` and `bc`.
         digest.update(contents.len().to_be_bytes());
         digest.update(contents);
     }

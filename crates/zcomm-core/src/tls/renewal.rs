@@ -57,8 +57,7 @@ impl CurrentIdentity {
         loop {
             sleep(INTERVAL).await;
             let old = self.get();
-            // Reading a file can take long, e.g. from a network drive. So another thread reads
-            // it.
+            // Reading a file can take long, e.g. from a network drive. So another thread reads it.
             let look = spawn_blocking(move || {
                 let found = looks.look(&old);
                 (looks, found)

@@ -36,8 +36,7 @@ const MAX_CHAIN: usize = 10;
 pub(crate) struct Witness {
     /// Certificates that the user has named. Each is trusted for its own server only.
     exactly: Vec<Certificate>,
-    /// The verifier for all other certificates. `None`: this computer has no list of
-    /// authorities.
+    /// The verifier for all other certificates. `None`: this computer has no list of authorities.
     others: Option<Arc<dyn ServerCertVerifier>>,
     chain: Mutex<Vec<Certificate>>,
 }
