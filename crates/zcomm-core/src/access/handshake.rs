@@ -32,7 +32,7 @@ use crate::access::{
 pub(crate) struct Gate {
     /// Origins that may connect, in addition to the server's own pages. `None` is the default.
     /// On loopback, the default allows `null` and the loopback origins with the server's port.
-    /// On another address, it allows no other origin.
+    /// On another address, the default allows no other origin.
     pub(crate) origins: Option<Vec<Origin>>,
     /// Host names from the settings that the server accepts, in addition to its addresses.
     pub(crate) hosts: Vec<Authority>,
@@ -48,7 +48,6 @@ pub(crate) struct Gate {
     pub(crate) tls: bool,
 }
 
-/// A handshake that the gate accepts.
 pub(crate) struct Admission {
     /// The value of the header `Sec-WebSocket-Accept` (RFC 6455 section 4.2.2).
     pub(crate) accept: String,
@@ -244,8 +243,8 @@ mod tests {
         request.body(()).unwrap()
     }
 
-    /// If the server always accepted `localhost`, a request from another machine could use this
-    /// name.
+    /// If `localhost` were always accepted, a request from another machine could name it as its
+    /// host.
     #[test]
     fn o14_a_name_of_loopback_counts_only_where_the_client_reached_loopback() {
         for (reached, host, accepted) in [

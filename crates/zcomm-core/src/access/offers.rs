@@ -1,8 +1,8 @@
 //! Logs what a client offers in its handshake: subprotocols and extensions.
 //!
-//! This server supports no subprotocol and no extension, so its 101 response chooses none
-//! (RFC 6455 section 4.2.2). If a page offers a subprotocol, its browser then ends the
-//! connection, and the page sees only code 1006. So a line in the log shows the offer. Every
+//! This server supports no subprotocol and no extension, so its 101 response chooses none (RFC
+//! 6455 section 4.2.2). If a page offers a subprotocol, its browser then ends the connection,
+//! and the page sees only code 1006. So an offer of a subprotocol is always logged. Every
 //! browser offers an extension for compression, and works without it. So an offer of extensions
 //! alone is logged only at the level `debug`.
 
@@ -21,7 +21,6 @@ use crate::{
 const COMPRESSION: &str = "permessage-deflate";
 
 impl Request<'_> {
-    /// Logs the subprotocols and extensions that the client offers.
     pub(crate) fn log_offers(&self, peer: SocketAddr) {
         let subprotocols = self.offered(SEC_WEBSOCKET_PROTOCOL).map(debug);
         let extensions = self.offered(SEC_WEBSOCKET_EXTENSIONS).map(debug);

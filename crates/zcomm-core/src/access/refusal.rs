@@ -110,7 +110,7 @@ impl Refusal {
         "timeout",
     ];
 
-    /// The table: returns the row of this refusal.
+    /// Returns the row of this refusal.
     #[rustfmt::skip]
     pub(crate) fn row(self) -> Row {
         let row = |status, word, reason, help| Row { status, word, reason, help };

@@ -26,7 +26,6 @@ const MAX_TARGET: usize = 4096;
 /// not trust their values. A request with one of these headers does not count as local.
 const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
-/// One parsed request.
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,

@@ -9,8 +9,8 @@
 //! For these clients, there are 64 extra slots, so other clients lose no slot.
 //!
 //! A home network gets all IPv6 addresses that start with the same 64 bits, so these addresses
-//! count as one address. All people behind one router may share one address. For them, an
-//! administrator can raise the limit per address: it is a setting.
+//! count as one address. All people behind one router may share one address. The limit per
+//! address is a setting, so an administrator can raise it for them.
 //!
 //! In production behind a proxy, count the address that the proxy reports in `X-Forwarded-For`.
 //! Do not trust this header from any other client.
@@ -108,8 +108,7 @@ impl Slots {
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        // A panic elsewhere does not matter: the code that holds this lock does not panic, so
-        // the counts are correct.
+        // The code that holds this lock does not panic, so the counts are always correct.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -125,8 +124,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Counts a wrong token of this client address. Returns false if the address has sent too
-    /// many.
+    /// Counts a wrong token. Returns false if the client address has sent too many wrong tokens.
     pub(crate) fn allows_a_wrong_token(&self) -> bool {
         let mut counts = self.slots.lock();
         if counts.wrong_tokens.len() >= REMEMBERED {

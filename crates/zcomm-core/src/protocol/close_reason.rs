@@ -11,13 +11,13 @@ use std::fmt;
 
 use crate::text::shown::printable;
 
-/// Why a connection is closed: a code of RFC 6455 section 7.4 and a reason of at most 123
-/// bytes, for people.
+/// Why a connection is closed: a code (RFC 6455 section 7.4), and a reason that people can
+/// read. The reason has at most 123 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseReason {
     code: u16,
     reason: String,
-    /// Set if this is from a received Close frame whose code is forbidden in Close frames.
+    /// Whether this is the content of a received Close frame with a forbidden code.
     forbidden: bool,
 }
 
@@ -59,7 +59,7 @@ impl CloseReason {
     /// A reason for 1008: the client read its data too slowly. The network may be the cause.
     pub(crate) const TOO_SLOW: &str = "Too slow";
 
-    /// Returns what a user can do next. `None` for a code or a reason that needs no help.
+    /// Returns what a user can do next. `None` if there is no help for this code and reason.
     pub(crate) fn help(&self) -> Option<&'static str> {
         Some(match (self.code(), self.reason()) {
             (CloseReason::POLICY, CloseReason::NO_TOKEN | CloseReason::WRONG_TOKEN) => {
@@ -125,9 +125,9 @@ impl CloseReason {
         self.forbidden
     }
 
-    /// The code of our answer to this Close frame, if the answer has another code: 1002. The
-    /// codec answers with 1002 to a forbidden code, and to 1014, which is newer than RFC 6455.
-    /// `None` if the answer repeats the code.
+    /// Returns the code of our answer to this Close frame, if the answer has another code:
+    /// 1002. The codec answers 1002 to a forbidden code, and to 1014, which is newer than RFC
+    /// 6455. `None` if our answer repeats the received code.
     pub(crate) fn other_answer(&self) -> Option<u16> {
         (self.forbidden || self.code == 1014).then_some(CloseReason::PROTOCOL)
     }

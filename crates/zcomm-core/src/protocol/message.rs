@@ -48,7 +48,7 @@ impl Message {
 }
 
 /// Shows at most 64 characters of a text, or the length of binary data. Control characters are
-/// escaped. Without this, a client could control the terminal that shows the log.
+/// escaped, because they could control the terminal that shows the log.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

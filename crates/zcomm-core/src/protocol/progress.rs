@@ -103,7 +103,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(5);
 
     /// Receives `bytes` bytes every `millis` milliseconds. Returns the second at which the time
-    /// limit ends the transfer. `None` if two minutes are not enough to end it.
+    /// limit ends the transfer. `None` if the transfer lasts two minutes.
     async fn receives(bytes: u64, millis: u64) -> Option<u64> {
         let start = Instant::now();
         let mut limit = Input::start(0, LIMIT);
@@ -119,8 +119,8 @@ mod tests {
 
     /// Sends data to a peer, `batch` bytes at a time. The peer reads `rate` bytes per second.
     /// Its system accepts `step` bytes at a time, but at first only half a step. Returns the
-    /// second at which the time limit ends the transfer. `None` if the time limit does not end
-    /// it.
+    /// second at which the time limit ends the transfer. `None` if the transfer lasts ten
+    /// minutes.
     async fn sends(rate: u64, step: u64, batch: u64) -> Option<u64> {
         let start = Instant::now();
         let mut limit = Output::default();

@@ -5,9 +5,9 @@
 //! client has a budget. A budget allows a burst (many units at once), and refills at a steady
 //! rate.
 //!
-//! Such a budget is called a token bucket. Here it is written as the generic cell rate
-//! algorithm, which stores only the time at which the budget will be full again. So a budget
-//! needs no timer, and no memory for each unit.
+//! A budget that refills at a steady rate is called a token bucket. This file uses the generic
+//! cell rate algorithm, which stores only the time at which the budget will be full again. So a
+//! budget needs no timer, and no memory for each unit.
 //!
 //! A budget for each connection does not stop an attacker that opens many connections. In
 //! production, add a budget for each user. Let the proxy add a budget for each network.

@@ -6,7 +6,8 @@
 //!
 //! `*` and `@` are not names. A chat stores its messages in logs. Each room has a log with the
 //! name of the room, `*` is the log of messages to everyone, and `@` is the log of private
-//! messages. If a room had the name `*`, a client would mix up two logs and lose messages.
+//! messages. If a room had the name `*`, a client could not distinguish two logs, and would
+//! lose messages.
 //!
 //! Unicode can write the same letter in several ways: `é` is one character, or `e` and an
 //! accent. A name is stored in the composed form, NFC, so that equal names have equal bytes.

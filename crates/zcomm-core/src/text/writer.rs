@@ -2,7 +2,7 @@
 //!
 //! A terminal is slower than a network. The output can also stop completely: after Ctrl-S,
 //! while text is selected in a Windows console, or if it goes to a pipe that no program reads.
-//! If a task writes directly to the terminal, the task and its connection stop too.
+//! If a task wrote directly to the terminal, the task and its connection would stop too.
 //!
 //! So a task puts items into a queue, and a thread writes the items. The queue has a size
 //! limit. An item that does not fit is dropped, and the thread reports the number of dropped

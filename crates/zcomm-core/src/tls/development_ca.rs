@@ -9,10 +9,11 @@
 //! signs for this machine.
 //!
 //! The authority and the server have different certificates. Many recipes make one certificate
-//! that serves as both. Strict clients refuse it, even if the user trusts it.
+//! for both. Strict clients refuse this certificate, even if the user trusts it.
 //!
 //! In production, the certificate comes from a public authority (Let's Encrypt, by the ACME
-//! protocol), or from the company's own authority, whose key is in hardware.
+//! protocol), or from the company's own authority. A company's authority stores its key in special
+//! hardware.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -148,7 +149,7 @@ impl DevelopmentCa {
     ///
     /// # Errors
     /// Why the text is refused. For example, clients read `127.1` in different ways, and no
-    /// part of a name may have 64 characters or end with a hyphen.
+    /// part of a name may have more than 63 characters or end with a hyphen.
     pub fn host(text: &str) -> Result<String, &'static str> {
         host(text)
     }

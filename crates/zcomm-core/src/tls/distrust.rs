@@ -12,8 +12,8 @@ pub enum Distrust {
         /// The authority that signed the certificate.
         issuer: String,
     },
-    /// The user trusts the issuer's certificate for one server only. So the issuer cannot sign
-    /// other certificates.
+    /// The user trusts the issuer's certificate for one server only. So the client does not
+    /// accept a certificate that the issuer has signed.
     #[error("it is signed by \"{issuer}\", whose certificate is trusted for its own server only")]
     IssuerIsServer {
         /// The owner of the certificate that signed the server's certificate.

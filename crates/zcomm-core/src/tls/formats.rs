@@ -168,7 +168,6 @@ fn is_encrypted(bytes: &[u8]) -> bool {
     old || labels(bytes).any(|label| label == "ENCRYPTED PRIVATE KEY")
 }
 
-/// The labels of the sections of a PEM text.
 fn labels(bytes: &[u8]) -> impl Iterator<Item = &str> {
     let lines = bytes.split(|byte| matches!(byte, b'\r' | b'\n'));
     let lines = lines.filter_map(|line| std::str::from_utf8(line).ok());

@@ -37,7 +37,7 @@ pub(crate) fn host(text: &str) -> Result<String, &'static str> {
 }
 
 /// Reads an IPv4 address, or an IPv6 address with or without brackets. `None` if the text may
-/// be a name. A text with a bracket that is not an IPv6 address is an error.
+/// be a name. If the text starts with a bracket and is not an IPv6 address, returns an error.
 fn address(text: &str) -> Result<Option<IpAddr>, &'static str> {
     let Some(inside) = text.strip_prefix('[') else {
         return Ok(text.parse().ok());

@@ -8,8 +8,8 @@
 //! key. The client then checks which authority has signed the certificate (see `trust`).
 //!
 //! rustls supports TLS 1.2 and 1.3, and no older version. This file chooses the provider: the
-//! library that does the cryptography for rustls. If a program contains two providers and
-//! chooses none, rustls panics at the first connection.
+//! library that does the cryptography for rustls. If a program contains two providers and does
+//! not choose one, rustls panics at the first connection.
 //!
 //! A server uses a renewed certificate without a restart (see `renewal`). In production, a
 //! proxy often does TLS.

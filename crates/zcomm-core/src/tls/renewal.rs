@@ -106,7 +106,6 @@ impl CurrentIdentity {
 
 struct Looks {
     files: Files,
-    /// The digest of the contents at the last check.
     last: Digest,
     /// The digest of the last contents that the server accepted or refused.
     judged: Digest,

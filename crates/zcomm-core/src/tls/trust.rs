@@ -2,14 +2,14 @@
 //!
 //! Encryption without a check of the server protects nothing: any machine between client and
 //! server could pretend to be the server. So a client has a [`Trust`]: the authorities that the
-//! operating system trusts, as in a browser, plus the certificates that the user names. No option
-//! skips the check.
+//! operating system trusts, as in a browser, plus the certificates that the user names. No
+//! option turns the check off.
 //!
 //! A user can name two kinds of certificates. A certificate without names belongs to an
 //! authority. The client then trusts every certificate that this authority signs. A certificate
 //! with names belongs to one server. The client then trusts exactly this certificate, and
-//! nothing that it signs. This rule is needed because `openssl req -x509` marks even the
-//! certificate of a server as an authority, which could sign for every server in the world.
+//! nothing that it signs. `openssl req -x509` marks even the certificate of one server as an
+//! authority. Without this rule, it could sign for every server in the world.
 
 use std::{
     fmt,
@@ -42,9 +42,9 @@ struct Trusted {
     exactly: Vec<Certificate>,
     /// Authorities that are trusted in addition to those of this computer.
     also: Vec<Certificate>,
-    /// The verifier for all other certificates, made for the first `wss://` connection. A
-    /// `ws://` connection does not need it, and a small container has no authorities to make it
-    /// from.
+    /// The verifier for all other certificates. The first `wss://` connection makes it. A
+    /// `ws://` connection needs no verifier, so it works even in a small container without
+    /// authorities.
     others: OnceLock<Arc<dyn ServerCertVerifier>>,
 }
 

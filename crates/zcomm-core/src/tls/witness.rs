@@ -79,7 +79,7 @@ impl Witness {
             WrongCertificate::UnknownIssuer => {
                 let issuer = issuer();
                 // A new certificate that signed itself can have the same subject as a
-                // certificate that the user named. It is still unknown.
+                // certificate that the user named. But the new certificate is unknown.
                 let signed_itself = first.is_some_and(|first| first.subject() == issuer);
                 let named = |own: &Certificate| own.subject() == issuer;
                 match !signed_itself && self.exactly.iter().any(named) {
