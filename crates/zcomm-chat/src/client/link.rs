@@ -39,13 +39,13 @@ pub(crate) struct Link {
 
 struct JoinedRoom {
     epoch: String,
-    /// The end of the room's log when the client joined.
+    /// The number of messages in the room's log when the client joined.
     end: u64,
     since: Instant,
 }
 
 impl Link {
-    /// The state of a connection that was opened now.
+    /// The state of a connection that was opened at the time `now`.
     pub(crate) fn opened(now: Instant) -> Link {
         Link {
             welcome_due: Some(now + WELCOME_TIMEOUT),
@@ -61,12 +61,12 @@ impl Link {
         }
     }
 
-    /// Whether the welcome is too late.
+    /// Whether the server has sent no welcome in time.
     pub(crate) fn is_silent(&self, now: Instant) -> bool {
         self.welcome_due.is_some_and(|due| due <= now)
     }
 
-    /// Sends a message now. Before the welcome, the message is dropped.
+    /// Adds a message to the messages to send. Before the welcome, drops the message.
     pub(crate) fn transmit(&mut self, message: ClientMessage) {
         if self.welcomed {
             self.outgoing.push_back(message);
@@ -131,7 +131,7 @@ impl Link {
         }
     }
 
-    /// The time of the next action that needs no message from the server.
+    /// The next time at which the client must act, even if no message arrives.
     pub(crate) fn due(&self, seen: &Positions, now: Instant) -> Option<Instant> {
         let rooms = self.joined.iter();
         let ready = rooms.map(|(room, joined)| joined.ready_at(room, seen));
@@ -141,8 +141,8 @@ impl Link {
 }
 
 impl JoinedRoom {
-    /// The time at which the client can send to this room: when it has read the log up to `end`,
-    /// or when `CATCH_UP` is over.
+    /// The time at which the client can send to this room: when it has read the first `end`
+    /// messages of the log, or when `CATCH_UP` is over.
     fn ready_at(&self, room: &str, seen: &Positions) -> Instant {
         match seen.has(&Log::room(room), &self.epoch, self.end) {
             true => self.since,
@@ -155,7 +155,7 @@ impl JoinedRoom {
 mod tests {
     use super::*;
 
-    /// A server may say ten thousand times that the client is not in a room.
+    /// The server may say often that the client is not in a room. The client asks only once.
     #[tokio::test(start_paused = true)]
     async fn the_client_asks_for_a_room_once_until_there_is_an_answer() {
         let (mut link, seen, now) = (Link::welcomed(), Positions::default(), Instant::now());
