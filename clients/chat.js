@@ -1,7 +1,7 @@
 "use strict";
-// The page of the chat: shows what chat_wire.js receives. There are three kinds of conversation, each with its own log:
-// a room (#), a user (@, in private), and everyone (*). The conversations are in a Map with the key kind + name: in a
-// plain object, no room could be named `__proto__`. Text from the network is added as plain text, never as HTML.
+// The page of the chat: shows what chat_wire.js receives. There are three kinds of conversation, each with its own
+// log: a room (#), a user (@, in private), and everyone (*). The conversations are in a Map, with the kind and the
+// name as the key. Text from the network is added as plain text, never as HTML.
 
 // ---- Users: a small square with the first letter of the name, in a colour that is calculated from the name.
 const tint = (name) => [...name].reduce((sum, letter) => (sum * 37 + letter.codePointAt(0)) % 8191, 11) % 6;
@@ -244,7 +244,7 @@ const note = (talk, kind, text, topic = text) => {
   });
   return made;
 };
-// Adds a user to the note about users that joined or left, so that a class of 30 users fills one note, not the log.
+// Adds a user to the note about users that joined or left. So a class of 30 users adds one note to the log, not 30.
 const notePresence = (talk, name, came) => {
   const last = [...talk.list.children].findLast((other) => other.dataset.state !== "sending");
   const moves = last?.moves ?? new Map();
