@@ -41,7 +41,7 @@ const tokenOfLink = () => {
 };
 // Lessons 1 to 3 show their token field only when it is needed.
 const showTokenField = () => element("access")?.removeAttribute("hidden");
-// For a page with a token field. Returns a function that writes the token of the link into the field.
+// Returns a function that writes the token of the link into the token field of this page.
 const tokenField = (damaged) => {
   const fill = () => {
     try {
@@ -61,7 +61,7 @@ const tokenField = (damaged) => {
 };
 
 // ---- Close codes: close_codes.js has the table.
-// A Map, because in a plain object the reason "constructor" would have a value.
+// The keys are the reasons of Close frames. (A plain object, unlike a Map, has a value for the key "constructor".)
 const HELP = new Map([
   ["Bad name", "To fix it: choose a name of 1 to 32 visible characters, without #, and not * or @ alone."],
   ["Replaced by a new connection", "This session is open in another tab. Press Connect to use it here."],
@@ -121,7 +121,7 @@ const why = async (socket, opened) => {
 
 // Whether the server closed the connection because of the token. Lessons 1 to 3 then show the token field.
 const wantsToken = ({ code, reason }) => code === 1008 && ["Authentication required", "Invalid token"].includes(reason);
-// Returns what to do about a wrong token. Only the server knows the right token: see its output or its settings.
+// Returns what to do about a missing or wrong token. The right token is in the server's output or settings.
 const tokenAdvice = async (socket) => {
   const { help } = await why(socket, false);
   return `To fix it: ${help ?? "type the token of the server into Token"}`;

@@ -121,8 +121,8 @@ impl FrameReader {
         });
     }
 
-    /// Begins a new message, if the frame is not a continuation. Adds an error if the frames are
-    /// in the wrong order.
+    /// Begins a new message with a text or binary frame. Adds an error if the frames are in the
+    /// wrong order.
     fn continue_message(
         &mut self,
         header: &FrameHeader,

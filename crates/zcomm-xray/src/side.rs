@@ -20,7 +20,7 @@ pub(crate) const KEEP: usize = 4 * 1024;
 /// so that the token of a broken request is not shown.
 const RAW_SHOWN: usize = 8;
 
-/// The decoder of one direction.
+/// The decoder of the bytes of one sender.
 pub(crate) struct Side {
     from: Direction,
     stage: Stage,
@@ -49,7 +49,6 @@ struct PartialHead {
     end: HeadEnd,
 }
 
-/// The body of an HTTP message.
 struct Body {
     /// The number of bytes that have not arrived; `None` if the body ends with the connection.
     left: Option<u64>,

@@ -55,8 +55,8 @@ impl Arguments {
     /// computer and those in the file of `--ca`.
     ///
     /// # Errors
-    /// When the file contains a certificate that another authority has signed, or when a setting
-    /// is wrong.
+    /// When the file contains a certificate that is neither an authority nor signed by itself,
+    /// or when a setting is wrong.
     pub fn options(&self, url: &str) -> Result<ConnectOptions> {
         let trust = Trust::platform(&self.authorities()?)?;
         Ok(ConnectOptions {

@@ -145,7 +145,6 @@ impl Conversation {
         }
     }
 
-    /// Handles a message from the server.
     pub(crate) fn receive(&mut self, message: Message, now: Instant) {
         let parsed = match &message {
             Message::Text(text) => serde_json::from_str::<Stamped>(text).ok(),

@@ -1,7 +1,7 @@
 //! The state of a client on one connection.
 //!
-//! A client joins its rooms again on each connection. An old request gets no answer on a new
-//! connection. So this state is one value, and a new connection starts with a new value.
+//! The server answers a request only on the connection of this request. So a request without an
+//! answer ends with its connection, and each connection starts with a new [`Link`].
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -22,7 +22,6 @@ pub(crate) const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 /// client sends the message in any case: two copies are better than a lost message.
 const CATCH_UP: Duration = Duration::from_secs(3);
 
-/// The state of one connection to the chat.
 #[derive(Default)]
 pub(crate) struct Link {
     /// The time by which the welcome must arrive; `None` if the client does not wait for it.
@@ -53,7 +52,6 @@ impl Link {
         }
     }
 
-    /// The state of a connection on which the welcome has arrived.
     pub(crate) fn welcomed() -> Link {
         Link {
             welcomed: true,

@@ -55,7 +55,6 @@ impl Outbox {
         ids
     }
 
-    /// Returns the message with this id.
     pub(crate) fn get(&self, id: &str) -> Option<&ClientMessage> {
         self.waiting.iter().find(|message| message.id() == Some(id))
     }

@@ -57,7 +57,7 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
                     gaps: vec![],
                 };
             }
-            // The missed messages begin before the history. The gap ends where the history begins.
+            // Send only the history. The gap names the missed messages before the history.
             anew(missed, vec![gap(room, epoch, since, Some(history - 1))])
         }
         Some((other, since)) => {

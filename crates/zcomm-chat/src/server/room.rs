@@ -39,7 +39,6 @@ const TYPING_SECONDS: u64 = 5;
 /// The maximum number of names in a list of members.
 const MAX_USERS: usize = 100;
 
-/// A room.
 pub(crate) struct Room {
     pub(crate) name: String,
     pub(crate) epoch: String,

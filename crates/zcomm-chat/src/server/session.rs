@@ -28,7 +28,6 @@ const INBOX_LIMITS: HubLimits = HubLimits {
 /// The number of message ids that a session remembers.
 const MAX_RECENT: usize = 256;
 
-/// A session.
 pub(crate) struct Session {
     /// The `client_id` in messages. (The type `ClientId` is the id of one connection.)
     pub(crate) number: u64,

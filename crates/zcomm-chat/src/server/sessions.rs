@@ -49,7 +49,7 @@ struct Table {
     /// The number of the newest session.
     last: u64,
     sessions: HashMap<u64, Entry>,
-    /// The sessions by folded name.
+    /// The sessions by name. The names are folded: upper and lower case are equal.
     names: HashMap<String, Arc<Session>>,
     /// Sessions without a connection: the time when the connection ended, and the session's
     /// number. The oldest session comes first.

@@ -491,7 +491,7 @@ fn written(frames: &[codec::Frame]) -> Vec<u8> {
     bytes
 }
 
-/// A stream from which the codec reads these bytes. Written bytes are ignored.
+/// A stream for tungstenite: reading returns these bytes, and written bytes are ignored.
 struct Tape(Cursor<Vec<u8>>);
 
 impl Read for Tape {
@@ -648,7 +648,7 @@ fn a_recording_shows_the_same_of_lines_that_are_hidden() {
     }
 }
 
-/// Random bytes, or the parts of a head in a random order: random bytes are almost never a head.
+/// Generates random bytes, which are seldom a head, or the parts of a head in random order.
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let parts: &[&[u8]] = &[
         b"\n",

@@ -45,8 +45,8 @@ impl Paint {
 }
 
 impl Event {
-    /// Returns the event as lines of text, each with a line end. `colour` adds colours for a
-    /// terminal that shows them.
+    /// Returns the event as lines of text, each with a line end. If `colour` is true, adds the
+    /// colour codes of a terminal.
     #[must_use]
     pub fn to_text(&self, colour: bool) -> String {
         let paint = Paint(colour);
