@@ -119,7 +119,7 @@ document.addEventListener("visibilitychange", read);
 
 // ---- Lines of a log.
 
-// Keeps the newest line visible, even when the log gets smaller. Does nothing if the reader has scrolled up.
+// Keeps the newest line visible, even when the log's area gets smaller. Does nothing if the user has scrolled up.
 const up = new WeakSet(); // the logs that are scrolled up
 const toEnd = (list) => {
   up.delete(list);
@@ -557,7 +557,7 @@ element("composer").addEventListener("submit", (event) => {
 });
 // Enter sends, Shift+Enter makes a new line. While the user composes a word, e.g. in Japanese, Enter ends the word.
 element("message").addEventListener("keydown", (event) => {
-  // Safari ends the composition before this event, so isComposing is false. Then the key code is 229.
+  // In Safari, the composition has ended before this event: isComposing is false, but the key code is 229.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   element("composer").requestSubmit();

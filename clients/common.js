@@ -99,7 +99,7 @@ const why = async (socket, opened) => {
     const from = reason.includes("origin") ? `. This page has the origin ${self.origin}` : "";
     return { sentence: `the server refused the handshake with HTTP ${status}: ${reason}. To fix it: ${help}${from}`, status, help };
   } catch {
-    // Asks whether any server answers. Without CORS, a script cannot read more than that.
+    // Asks whether any server answers. Without CORS, a script cannot read the answer.
     const answers = (url) => ask({ url }, "/", { mode: "no-cors" }).then(() => true, () => false);
     const secure = protocol === "wss:";
     const other = secure ? origin.replace("wss", "ws") : origin.replace("ws", "wss");

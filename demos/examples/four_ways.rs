@@ -38,7 +38,7 @@ const POLLS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(5
 type News = watch::Receiver<Vec<Instant>>;
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The numbers of one client: its requests, its pieces of news, and the sum of their delays.
+/// The results of one client: its requests, its pieces of news, and the sum of the delays.
 #[derive(Default)]
 struct Received {
     requests: usize,

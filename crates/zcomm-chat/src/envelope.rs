@@ -1,8 +1,8 @@
 //! The JSON messages of the chat.
 //!
-//! WebSocket carries texts but does not say what they mean. Here every text is one JSON object
-//! with a `type`. Each type has its own fields, and each direction has its own enum. Unknown
-//! fields are ignored, so an older program can read the messages of a newer program.
+//! WebSocket carries texts but does not say what they mean. In the chat, every text is one JSON
+//! object with a `type`. Each type has its own fields, and each direction has its own enum.
+//! Unknown fields are ignored, so an older program can read the messages of a newer program.
 //!
 //! Positions and ids are strings, because a JavaScript number is exact only up to 2⁵³. Times are
 //! from the server's clock, because the clients' clocks differ. `parse` reads a [`ClientMessage`]
@@ -78,7 +78,7 @@ pub enum ClientMessage {
 }
 
 impl ClientMessage {
-    /// The id of the message. The ack or the fault for the message contains the same id.
+    /// The id of the message, if it has an id. The ack or the fault of the message has this id.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         match self {

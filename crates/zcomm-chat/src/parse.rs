@@ -123,8 +123,8 @@ fn not_json(error: &serde_json::Error) -> Fault {
     fault
 }
 
-/// Makes the fault for a field that appears twice. [`Fields`] accepts any value, so this is its
-/// only error. serde writes the name of the field between backticks.
+/// Makes the fault for a field that appears twice. [`Fields`] accepts any value, so a repeated
+/// field is its only error. serde writes the name of the field between backticks.
 fn repeated(error: &serde_json::Error) -> Fault {
     let words = error.to_string();
     let field = words.split('`').nth(1).unwrap_or_default();

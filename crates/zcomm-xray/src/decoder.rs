@@ -202,7 +202,7 @@ impl Decoder {
                 self.server.expect_frames(extended);
                 self.request = None;
             }
-            // RFC 9110 section 15.2: this response is not final, another response follows.
+            // RFC 9110 section 15.2: after this response, the server sends another response.
             Some(100..200) => return self.server.expect_head(),
             status => {
                 let request = self.request.as_ref();

@@ -5,8 +5,8 @@
 //!
 //! - **positions**: the client reconnects with the last position that it saw in each log. The
 //!   server sends the messages after this position, and the caller gets each message once;
-//! - **gaps**: a message from the server, the gap, names the messages that the server cannot send
-//!   any more. The caller gets this message;
+//! - **gaps**: the server's gap message names the messages that the server cannot send any more.
+//!   The caller gets the gap message;
 //! - **the outbox**: the client keeps each message until the server acknowledges the message.
 //!
 //! ```no_run

@@ -162,8 +162,8 @@ impl Chat {
     }
 }
 
-/// Reads a position from the address of a client. The epoch of the position is in the ticket of
-/// the client's session (see [`Ticket`]).
+/// Reads a position from the address of a client. Its epoch is in the ticket of the client's
+/// session (see [`Ticket`]). Returns `None` if the address has no position or no ticket.
 fn seen<'a>(connection: &'a Connection, log: &str) -> Seen<'a> {
     let ticket = connection.query("session").and_then(Ticket::parse)?;
     let position = connection.query(log).and_then(Seq::parse)?;

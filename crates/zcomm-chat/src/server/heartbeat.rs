@@ -5,8 +5,8 @@
 //! the message into a log that all connections read. If each connection had its own timer, ten
 //! thousand connections would need ten thousand timers.
 //!
-//! A page reconnects when two heartbeats are missing (`chat_wire.js`). The task starts when the
-//! first client connects, and ends with the chat.
+//! A page reconnects when two heartbeats are missing (`chat_wire.js`). The heartbeat task
+//! starts when the first client connects, and ends with the chat.
 
 use std::{
     sync::{Arc, OnceLock},

@@ -1,4 +1,4 @@
-//! Decides where a client starts to read a log, and which messages it will not get.
+//! Decides where a client starts to read a log, and which messages the client will not get.
 //!
 //! A client that reconnects sends the last position that it saw, and the epoch of that
 //! position. If the log still has all later messages, and they are at most 300, the server

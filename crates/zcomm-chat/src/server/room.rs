@@ -6,8 +6,8 @@
 //! many events would push messages out. A member that is too slow is told which messages are
 //! lost. If it misses events, it gets the current list of members instead.
 //!
-//! A member is a session. The room stores the login with which the member entered, so that an
-//! older connection that ends late does not remove the member.
+//! A member is a session. The room stores the member's newest login. So an older connection
+//! that ends late does not remove the member.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! A session: what the server stores about a person, also between two connections.
+//! A session: what the server stores about a person, even while the person has no connection.
 //!
 //! When a connection breaks, a person must not lose the name and the private messages, and no
 //! message may be delivered twice. So the session stores the name, the inbox and the last
