@@ -210,7 +210,7 @@ fn many_lines_to_a_server_that_answers_twice_all_arrive() {
 #[test]
 fn the_lines_before_one_that_is_not_text_are_sent() {
     let server = sizes();
-    for arguments in [&[][..], &["--stay"], &["--one"]] {
+    for arguments in [&[][..], &["--stay"]] {
         let done = connect(&server.url(), b"first\n\xff\nthird\n", arguments);
         assert_eq!((done.code, done.stdout.as_str()), (Some(1), "text 5\n"));
         if arguments.is_empty() {
