@@ -332,7 +332,8 @@ impl Participant {
         Ok(())
     }
 
-    fn show_message(&mut self, message: &ServerMessage) {
+    /// Decides what a message means for the input of a pipe, and for its end.
+    fn count(&mut self, message: &ServerMessage) {
         self.answers.iter_mut().for_each(Answers::active);
         match message {
             ServerMessage::Stats { .. } => self.answered(),
@@ -342,6 +343,10 @@ impl Participant {
             }
             _ => {}
         }
+    }
+
+    fn show_message(&mut self, message: &ServerMessage) {
+        self.count(message);
         if self.people.update(message) {
             self.screen.complete(self.people.typeable());
         }

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     pub(super) handshake: Handshake,
 
     /// Send the whole input as one binary message (at a prompt, each line), and print messages
-    /// as raw bytes
+    /// as raw bytes, but not on a terminal
     #[arg(long, conflicts_with = "json")]
     pub(super) binary: bool,
 

@@ -31,6 +31,10 @@ pub(crate) fn for_a_pipe(message: &Message, raw: bool) -> Vec<u8> {
 /// Returns a line for a terminal, with at most this number of characters of the message.
 pub(crate) fn for_a_terminal(message: &Message, most: usize) -> String {
     match message {
+        Message::Text(text) if text.chars().nth(most).is_some() => {
+            let size = counted(text.len() as u64, "byte");
+            format!("{} ({size})", pictured(text, most))
+        }
         Message::Text(text) => pictured(text, most),
         Message::Binary(data) => format!("<{}>", bytes(data)),
     }
@@ -135,7 +139,7 @@ mod tests {
             for_a_terminal(&text, 99),
             "␛[2J␡\u{fffd}31m\u{fffd}\u{fffd}ü"
         );
-        assert_eq!(for_a_terminal(&Message::from("abc"), 2), "ab…");
+        assert_eq!(for_a_terminal(&Message::from("abc"), 2), "ab… (3 bytes)");
         assert!(for_a_terminal(&bytes, 99).starts_with("<19 bytes: 1b 5b "));
         assert_eq!(for_a_pipe(&text, false), format!("{hostile}\n").as_bytes());
         assert_eq!(for_a_pipe(&text, true), hostile.as_bytes());
