@@ -5,8 +5,8 @@
 //! connection *with the same id*, and the server recognises the id. Without the id, a message
 //! could be in the log twice. Without the outbox, a message could be lost.
 //!
-//! The client sends one message at a time and waits for its ack. So messages stay in order
-//! although connections break, and a long queue stays within the rate limit.
+//! The client sends one message at a time and waits for its ack. So the messages stay in order
+//! when a connection breaks, and the client does not send too fast for the rate limit.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -55,7 +55,6 @@ impl Outbox {
         ids
     }
 
-    /// Returns the message with this id.
     pub(crate) fn get(&self, id: &str) -> Option<&ClientMessage> {
         self.waiting.iter().find(|message| message.id() == Some(id))
     }
@@ -88,8 +87,8 @@ impl Outbox {
         self.paused_until = not_before;
     }
 
-    /// The time at which [`send`](Outbox::send) can return a message again, after a pause or an
-    /// ack timeout.
+    /// The time at which [`send`](Outbox::send) can return a message again: after a pause or an
+    /// ack timeout. `None` if there is no pause and no ack to wait for.
     pub(crate) fn due(&self) -> Option<Instant> {
         let ack_due = self.under_way.as_ref().map(|(_, ack_due)| *ack_due);
         self.paused_until.or(ack_due)

@@ -5,7 +5,7 @@
 //! has been empty longest. It never evicts the lobby.
 //!
 //! A client that returns to an evicted room finds a new room with the same name and another
-//! epoch. The server sends it a gap for its old positions, as after a restart.
+//! epoch. The server sends the client a gap message: the messages of the old room are lost.
 
 use std::{
     collections::HashMap,
@@ -74,14 +74,16 @@ impl Rooms {
         ]
     }
 
-    /// Enters a room. Makes the room first if no room has this name.
+    /// Enters a room. If no room has this name, makes the room first. Fails if the server has
+    /// the maximum number of rooms and no room is empty.
     pub(crate) fn enter(
         &self,
         name: &str,
         session: &Session,
         login: u64,
     ) -> Result<(Arc<Room>, Presence), Fault> {
-        // Hold the lock until the room has its member, because an empty room could be evicted.
+        // Hold the lock until the client is in the room: another task could evict an empty
+        // room.
         let mut table = self.lock();
         let room = match table.rooms.get(name) {
             Some(room) => Arc::clone(room),
@@ -97,7 +99,8 @@ impl Rooms {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        // A panic leaves no half-done change: each change is a single insert or remove.
+        // After a panic in another task, the table is valid: each change is one insert or
+        // remove.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -175,8 +178,8 @@ mod tests {
         assert_ne!(anew.epoch, entered[7].epoch, "the one that went");
     }
 
-    /// An older connection may still have a join in its buffer. This join must not replace the
-    /// newer login. Otherwise the end of the older connection would remove the member.
+    /// The server may read a join from an older connection late. If this join replaced the
+    /// newer login, the end of the older connection would remove the member.
     #[test]
     fn an_older_connection_does_not_remove_a_member() {
         let rooms = Rooms::new("e");

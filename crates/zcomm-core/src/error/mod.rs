@@ -1,8 +1,8 @@
 //! The errors of this crate, grouped by what the user can do about them.
 //!
-//! A message names the setting, the file or the address. The error keeps its source, and `help`
-//! says what to type next. `Debug` prints the same text as `Display`. So a program that returns
-//! an `Error` from `main` ends with a sentence, not with the fields of a struct.
+//! An error message names the setting, the file or the address. `source` returns the cause, and
+//! `help` says what to type next. `Debug` prints the same text as `Display`. So a program that
+//! returns an `Error` from `main` ends with a sentence, not with the fields of a struct.
 //!
 //! Two events are not errors: a client that leaves ([`recv`](crate::Connection::recv) returns
 //! `None`), and a client that is refused (the server logs the reason).

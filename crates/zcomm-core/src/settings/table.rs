@@ -1,16 +1,17 @@
 //! The table of settings: the name, default, accepted forms and meaning of each setting.
 //!
-//! The check for unknown names uses this table. A test generates `docs/reference/settings.md`
-//! from this table. The tests below compare each default with `Config::default()`, and the
-//! accepted forms with the error for a wrong value.
+//! The check for unknown names uses this table. A test writes `docs/reference/settings.md` from
+//! the table. The tests below read each default and compare the result with
+//! `Config::default()`. They also check that the error for a wrong value contains the accepted
+//! forms.
 
 /// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownSetting {
     /// The name of the setting, in the environment and in `.zEnv`.
     pub name: &'static str,
-    /// The value that is used if the setting is not set. `None`: `meaning` says what happens
-    /// then.
+    /// The value that is used if the setting is not set. If this is `None`, `meaning` says what
+    /// happens without the setting.
     pub default: Option<&'static str>,
     /// The accepted forms, in the same words as in the error for a wrong value.
     pub forms: &'static str,

@@ -1,11 +1,11 @@
 //! The codec: turns frames into messages, and messages into frames, on one socket.
 //!
 //! tungstenite turns frames into messages and checks the rules of RFC 6455. This file adds
-//! limits for the memory of the codec. `end` has the close code for each mistake.
-//! It also turns `WouldBlock` into "not yet", because `WouldBlock` is not an error.
+//! limits for the memory of the codec. It also turns `WouldBlock` into "not yet", because
+//! `WouldBlock` is not an error. The file `end` chooses the close code for each mistake.
 //!
-//! tungstenite itself sends nothing after a protocol error. Without a close code, a client
-//! could not distinguish its own mistake from a broken network.
+//! tungstenite itself sends nothing after a protocol error, so this file sends a Close frame.
+//! Without a close code, a client could not distinguish its own mistake from a broken network.
 //!
 //! This file does not use the stream adapter of tokio-tungstenite. Two tasks can share that
 //! adapter, so it needs two wakers for each direction. Here one task owns the socket, so one
@@ -44,15 +44,15 @@ use crate::{
 /// with zeros before every read, so a small buffer is fast. A larger message gets its own
 /// buffer.
 const READ_BUFFER: usize = 4 * 1024;
-/// When the codec contains this many bytes, it writes the bytes and does not wait for a flush.
+/// When this number of bytes waits in the codec, the codec writes them before the next flush.
 const WRITE_BUFFER: usize = 64 * 1024;
 /// The space in a client's write buffer for everything but the next message (bytes).
 const CLIENT_BUFFER: usize = 4 * 1024 * 1024;
 /// The time limit for writing the last bytes and the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// After our Close frame and FIN (the end of our TCP stream), input is read and dropped for at
-/// most this time. If a socket is closed with unread input, the kernel sends RST (a TCP reset).
-/// The RST can arrive before our Close frame.
+/// The time limit for reading and dropping input after our Close frame and FIN (the end of our
+/// TCP stream). If a socket is closed with unread input, the kernel sends RST (a TCP reset).
+/// After the RST, the other side may not be able to read our Close frame.
 const LINGER: Duration = Duration::from_secs(1);
 /// The maximum number of bytes that are read and dropped during [`LINGER`].
 const LINGER_BYTES: u64 = 1024 * 1024;
@@ -117,17 +117,19 @@ impl Wire {
         self.codec.get_ref()
     }
 
-    /// Whether bytes have arrived since the last call, or since the last ping.
+    /// Whether bytes have arrived since the last call of this function, or since the last ping.
     pub(crate) fn take_arrived(&mut self) -> bool {
         std::mem::take(&mut self.codec.get_mut().arrived)
     }
 
-    /// The number of bytes that the network has accepted, and [`take_arrived`](Wire::take_arrived).
+    /// The number of bytes that the network has accepted, and whether bytes have arrived (see
+    /// [`take_arrived`](Wire::take_arrived)).
     pub(crate) fn progress(&mut self) -> (u64, bool) {
         (self.sent(), self.take_arrived())
     }
 
-    /// The number of bytes of all messages so far, if a message has begun and not ended.
+    /// If a message has begun and not ended, returns the number of payload bytes that have
+    /// arrived on this connection so far. Otherwise `None`.
     pub(crate) fn unfinished_message(&self) -> Option<u64> {
         let frames = &self.meter().frames;
         frames.in_message().then_some(frames.payload)
@@ -150,7 +152,7 @@ impl Wire {
                 }
                 Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Received::Ping(payload))),
                 Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
-                // The codec has replaced a code that it does not know.
+                // Use the code that has arrived: the codec replaces a code that it does not know.
                 Ok(tungstenite::Message::Close(_)) => {
                     Err(End::ByPeer(self.meter().frames.close_reason()))
                 }
@@ -173,7 +175,7 @@ impl Wire {
             .set_config(|config| config.max_write_buffer_size = limit);
     }
 
-    /// The end after an error of a read.
+    /// Returns how the connection ends after this error of a read.
     fn ended_by(&self, error: WireError) -> End {
         match error {
             WireError::Protocol(ProtocolError::NonZeroReservedBits)
@@ -181,7 +183,7 @@ impl Wire {
             {
                 End::ByUs(CloseReason::new(CloseReason::PROTOCOL, COMPRESSED))
             }
-            // The limit in the error is that of a fragment.
+            // Do not show the limit in the error, which is the limit of one fragment.
             WireError::Capacity(CapacityError::MessageTooLong { .. }) => {
                 let limit = self.codec.get_config().max_message_size;
                 let reason = format!("Message larger than {} bytes", limit.unwrap_or_default());
@@ -197,7 +199,8 @@ impl Wire {
         accepted(self.codec.write(message.into()))
     }
 
-    /// Puts a ping into the codec. Returns false in the same case as [`write`](Wire::write).
+    /// Puts a ping into the codec. Returns false when the network accepts no more bytes now;
+    /// the codec keeps the ping in this case too.
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
         self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
@@ -258,7 +261,7 @@ impl Wire {
 }
 
 /// Ends our side of a connection so that all bytes that we wrote arrive. Then waits until the
-/// other side ends too, with or without the closing alert of TLS.
+/// other side ends the connection too, but at most one second.
 pub(crate) async fn linger(stream: &mut Transport) {
     let end = async {
         // With TLS, `shutdown` also writes an alert, so it can wait for the network.
