@@ -38,7 +38,7 @@ fn seconds(text: &str) -> Option<f64> {
     Some(number.parse::<f64>().ok()? * factor)
 }
 
-/// Writes a time in a form that [`time`] reads: `0s`, `500ms`, `90s`, `2m`, `1h`. Hours and
+/// Writes a time in a form that [`time()`] reads: `0s`, `500ms`, `90s`, `2m`, `1h`. Hours and
 /// minutes are whole.
 #[must_use]
 pub fn time_text(time: Duration) -> String {
