@@ -14,7 +14,7 @@ const plural = (count, one, many = `${one}s`) => `${count} ${Number(count) === 1
 const shorten = (text) => (text.length > 1000 ? `${text.slice(0, 1000)}… (${text.length} characters)` : text);
 const two = (byte) => byte.toString(16).padStart(2, "0");
 const hex = (bytes) => Array.from(new Uint8Array(bytes), two);
-// 128 random bits. (Browsers do not offer crypto.randomUUID to plain-http pages of another machine.)
+// 128 random bits. crypto.randomUUID is missing when the page comes from another machine without TLS.
 const randomWord = () => hex(crypto.getRandomValues(new Uint8Array(16))).join("");
 // Hides the secrets in a text, because a projector may show it. (It does not hide a ' after an address.)
 const hideSecrets = (text) => text.replace(/([?&](?:token|session|attempt)=)\S*?(?='?(?:[&\s]|$))/g, "$1…");

@@ -87,8 +87,8 @@ impl Outbox {
         self.paused_until = not_before;
     }
 
-    /// The time at which [`send`](Outbox::send) can return a message again: after a pause or an
-    /// ack timeout. `None` if there is no pause and no ack to wait for.
+    /// When to call [`send`](Outbox::send) next: at the end of a pause, or when an ack is too
+    /// late. `None` if there is no pause and no ack is awaited.
     pub(crate) fn due(&self) -> Option<Instant> {
         let ack_due = self.under_way.as_ref().map(|(_, ack_due)| *ack_due);
         self.paused_until.or(ack_due)

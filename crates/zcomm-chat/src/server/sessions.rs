@@ -430,7 +430,8 @@ mod tests {
             assert!(resume(&sessions, &ada.ticket, 9).is_none());
             assert_eq!(sessions.count(), 0);
         }
-        // If an older connection says goodbye late, the session does not end.
+        // Connection 2 has resumed the session. If connection 1 closes after that, the session
+        // does not end.
         let ada = open(&sessions, "Ada", 1);
         resume(&sessions, &ada.ticket, 2).unwrap();
         sessions.leave(ada.session.number, id(1));

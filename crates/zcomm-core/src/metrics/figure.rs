@@ -5,8 +5,9 @@
 //! metrics. Each request for `/metrics` calls this function, so no number is stored in two
 //! places.
 //!
-//! Use a label with few values, because a monitor stores a series of numbers for each value, for
-//! months. A label with the names of users would fill the monitor's disk.
+//! The label of a metric must have few different texts. A monitor stores one series of numbers for
+//! each text of the label, and keeps the series for months. If the label were the name of a user,
+//! the series would fill the monitor's disk.
 
 /// The type of a metric in Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

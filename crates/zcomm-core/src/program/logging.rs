@@ -69,9 +69,10 @@ pub(crate) fn init() -> Logs {
     start(&settings, to, terminal)
 }
 
-/// Starts the log of a program whose stdout is for its data. The log goes to `to`, in colour if
-/// `to` is a `terminal` and `NO_COLOR` is not set. A thread of its own writes to `to`, so `to`
-/// may block. Call this function once, before everything else: a second call changes nothing.
+/// Starts the log of a program whose stdout is for its data. The log is written to `to`. The log
+/// has colours if `terminal` is true and `NO_COLOR` is not set. A separate thread writes the log:
+/// if `to` blocks, only this thread waits. Call this function once, before everything else: a
+/// second call changes nothing.
 pub fn log_to(to: impl Write + Send + 'static, terminal: bool) -> Logs {
     start(&Settings::load().unwrap_or_default(), to, terminal)
 }

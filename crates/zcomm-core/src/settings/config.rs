@@ -134,7 +134,8 @@ impl Default for Config {
 
 impl Config {
     /// Reads the settings: the process environment overrides `.zEnv` in the working directory,
-    /// and `.zEnv` overrides the defaults. `--xray` is the only argument.
+    /// and `.zEnv` overrides the defaults. Of the command line, the function accepts only
+    /// `--xray` and `--xray=json`.
     ///
     /// # Errors
     /// - [`Error::Setting`]: a wrong value.

@@ -125,9 +125,9 @@ impl Trusted {
 }
 
 impl Certificate {
-    /// Returns a warning if the user trusts this certificate and it lists names: what the
-    /// certificate is trusted for, and what is wrong with it. `None` for a certificate without
-    /// names, which belongs to an authority.
+    /// Returns a warning for a user who trusts exactly this certificate: what the certificate is
+    /// trusted for, and what is wrong with the certificate. Returns `None` for a certificate
+    /// without names, because such a certificate belongs to an authority.
     #[must_use]
     pub fn caveat(&self) -> Option<String> {
         if self.names().is_empty() {

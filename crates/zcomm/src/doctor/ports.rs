@@ -166,7 +166,7 @@ fn is_healthy(address: SocketAddr) -> bool {
     let answer = block_on(async { timeout(PROBE, ask(address)).await? });
     answer.is_ok_and(|answer| {
         let answer = answer.to_ascii_lowercase();
-        // Many servers answer "ok" to `/healthz`. The header shows that this server is a lesson.
+        // Many servers answer "ok" to `/healthz`. Every lesson also sends `nosniff` in a header.
         let healthy = answer.starts_with("http/1.1 200 ") && answer.ends_with("\r\n\r\nok\n");
         // A lesson with TLS answers plain HTTP with the advice to use TLS.
         let with_tls = answer.starts_with("http/1.1 426 ") && answer.contains("\r\nupgrade: tls/");
