@@ -281,7 +281,7 @@ const showGap = ({ room: where, from, to, epoch }) => {
 };
 // The sender of a lost private message is unknown, so the note goes to every private chat.
 const showInboxGap = (from, to) => {
-  const restarted = "The server no longer knows this session: private messages that were sent meanwhile are lost.";
+  const restarted = "The server has no record of this session any more: private messages sent in the meantime are lost.";
   const sentence = to === null ? restarted : `Private messages: ${explainGap(from, to)}`;
   for (const talk of privately()) note(talk, "lost", sentence);
   if (!privately().length && current) note(current, "life", sentence);

@@ -87,7 +87,7 @@ impl Proxy {
             said: String::new(),
             stdout,
         };
-        proxy.says("Ctrl-C ends it.");
+        proxy.says("Ctrl-C ends the proxy.");
         let place = proxy.said.split("ws://").nth(1).unwrap();
         proxy.place = place.split('/').next().unwrap().to_owned();
         proxy

@@ -40,7 +40,7 @@ Examples:
 Exit code: 0 on success, 1 if a client would refuse a checked certificate, 2 if
 the file of --check cannot be used, 78 if the folder or a file in it cannot.")]
 pub(crate) struct Arguments {
-    /// Add a name or address of this machine; a new one needs a new authority (--new-ca)
+    /// Add a name or address of this machine; a name that the authority may not sign for also needs --new-ca
     #[arg(long, value_name = "NAME|ADDRESS", value_parser = DevelopmentCa::host)]
     host: Vec<String>,
 

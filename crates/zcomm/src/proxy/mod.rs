@@ -319,7 +319,7 @@ pub(crate) async fn announce(proxy: &Proxy, what: &str) {
             print_error_line(&format!("{BAD}!{BAD:#} {what}\n  {help}"));
         }
     }
-    print_error_line(&format!("{FAINT}Ctrl-C ends it.{FAINT:#}"));
+    print_error_line(&format!("{FAINT}Ctrl-C ends the proxy.{FAINT:#}"));
 }
 
 /// Prints to stderr. If stderr is closed, the program continues without printing.

@@ -83,7 +83,7 @@ impl Report {
         let threads = counted(threads as u64, "thread");
         if share >= BUSY {
             return Some(format!(
-                "This tool used {own:.2} cores with {threads}: it may have been the limit, and the server \
+                "This tool used {own:.2} cores with {threads}: this tool may have limited the result, and the server \
                  may be faster. Try --threads {more}, if this machine has a free core."
             ));
         }
@@ -93,7 +93,7 @@ impl Report {
         (self.server.is_some() && share >= BUSIER && own > server).then(|| {
             format!(
                 "This tool used {own:.2} cores with {threads}, and the server {server:.2}: if other programs run \
-                 on this machine, the tool may have been the limit, and the server may be faster."
+                 on this machine, the tool may have limited the result, and the server may be faster."
             )
         })
     }
@@ -116,7 +116,7 @@ impl Report {
         Some(if unsent > 0 || p99 > LATE {
             format!(
                 "The schedule was not kept: {messages} did not leave at all, and 1 % of the others left \
-                 {late} late or more. Either this tool had no time, or the server accepted no more; the \
+                 {late} late or more. Either this tool was too slow, or the server did not accept more messages; the \
                  latencies include this delay."
             )
         } else {

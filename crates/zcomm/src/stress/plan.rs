@@ -84,9 +84,9 @@ impl Plan {
         if self.fanout && publishers >= connections {
             return Err(Failure::usage(
                 format!(
-                    "--publishers {publishers} of {connections} connections: none is left to receive"
+                    "--publishers {publishers} of {connections} connections: no connection is left to receive"
                 ),
-                format!("more connections: -c {}", publishers + 1),
+                format!("use more connections: -c {}", publishers + 1),
             ));
         }
         if window * publishers as u64 > MAX_IN_FLIGHT {

@@ -112,7 +112,7 @@ async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let proxy = Proxy::bind(arguments.listen, options).await?;
     if url.contains('?') {
         let what = "the address contains a query, but each client sends its own";
-        return Err(Failure::usage(what, "leave out the ? and all after it"));
+        return Err(Failure::usage(what, "remove the ? and the text after it"));
     }
     let recording = match &arguments.record {
         Some(file) => Some(Recording::begin(file, arguments.max_bytes)?),
