@@ -1,7 +1,8 @@
 //! The names of the people in each room, as the server reports them.
 //!
 //! The server sends a list of the names once, and then each change. A list contains at most 100
-//! names. So this code does not count the names: the server also sends the number of people.
+//! names, but a room may have more people. So the server also sends the number of people, and
+//! this code does not count the names.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +81,8 @@ impl People {
         format!("{} in {room}: {names}{more}", members.count)
     }
 
-    /// Returns the names without control characters. The Tab key completes these names.
+    /// Returns only the names that contain no control character. The Tab key completes these
+    /// names.
     pub(super) fn typeable(&self) -> Vec<String> {
         let mut names = self.names();
         names.retain(|name| *name == visible(name));

@@ -76,7 +76,7 @@ impl Screen {
     }
 }
 
-/// Returns where the last command or name starts, and the words that complete it.
+/// Returns where the last command or name starts, and the words that can replace it.
 fn completions(typed: &str, names: &[String]) -> (usize, Vec<String>) {
     let (start, of_commands) = match typed.strip_prefix("/msg ") {
         Some(name) => (typed.len() - name.len(), false),
