@@ -339,8 +339,7 @@ impl Participant {
         self.answers.iter_mut().for_each(Answers::active);
         match message {
             ServerMessage::Stats { .. } => self.answered(),
-            // The client has joined the first room, or the server has refused it. So read the
-            // input.
+            // The client has joined the first room, or was refused. So read the input now.
             ServerMessage::Joined { .. } | ServerMessage::Error(_) => {
                 self.read_at = self.read_at.min(Instant::now());
             }

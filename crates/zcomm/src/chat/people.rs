@@ -10,9 +10,9 @@ use zcomm_chat::envelope::ServerMessage;
 
 use crate::shared::text::visible;
 
-/// The largest number of names that are kept for one room.
+/// The client stores at most this number of names for one room.
 const MAX_NAMES: usize = 200;
-/// The longest name that is kept (bytes).
+/// The client does not store a longer name (bytes).
 const MAX_NAME_BYTES: usize = 200;
 
 /// The people in the rooms that this client has joined.

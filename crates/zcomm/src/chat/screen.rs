@@ -12,7 +12,6 @@ use crate::shared::{
 /// character has at most four bytes.
 const MAX_LINE: usize = 16 * 1024;
 
-/// The input and the output of the chat.
 pub(super) struct Screen {
     console: Console<String>,
     out: Printer,

@@ -2,8 +2,7 @@
 //!
 //! Each client has a queue for a few lines, and a task that sends the lines of this queue. A line
 //! of the input waits until every queue has space, so no line is lost when the network is slow.
-//! The wait has a limit: if a client does not read, the server closes the connection (`Too
-//! slow`).
+//! The wait has a limit, because the server closes the connection of a client that does not read.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +18,6 @@ const LINES: usize = 16;
 /// The queues of all clients; `None` after the end of the input.
 type Queues = Option<BTreeMap<ClientId, mpsc::Sender<Message>>>;
 
-/// The clients that get the lines of the input.
 pub(super) struct Audience {
     queues: Mutex<Queues>,
     /// The number of clients.

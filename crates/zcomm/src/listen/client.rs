@@ -15,8 +15,8 @@ use super::{
 };
 use crate::shared::run::until;
 
-/// While the queue of a process is full, the server reads no message from its client. After this
-/// time limit, the server closes the connection.
+/// While the queue of a process is full, the server reads no messages for this process. If the
+/// queue stays full for this time, the server closes the connection of the client.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// After a process has ended, the server waits at most this long for each line of its output.
 const LAST: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ impl Service {
     pub(super) async fn serve(self: Arc<Self>, mut connection: Connection) -> Result<()> {
         let mut seat = self.audience.join(connection.id());
         let (sender, mut ended) = oneshot::channel();
-        // Sending fails only after the end of this function.
+        // Sending fails only after `serve` has returned.
         connection.on_end(move |end| drop(sender.send(end.clone())));
         self.out.opened(connection.info()).await;
         let done = match &self.reply {

@@ -32,7 +32,6 @@ const SHOWN: usize = 100_000;
 pub(super) struct Notes(pub(super) Option<Printer>);
 
 impl Notes {
-    /// Prints a line.
     pub(super) fn note(&self, line: &str) {
         match &self.0 {
             Some(printer) if io::stderr().is_terminal() => printer.print(line.to_owned()),

@@ -37,7 +37,7 @@ pub(crate) struct Answers {
     /// The time of the last sign that the server works on the input: the end of the input, a
     /// message, or the pong to the last ping.
     active: Instant,
-    /// The time of the last missing answer, or of the end of the input.
+    /// The time when the last missing answer arrived, or when the input ended.
     complete: Instant,
 }
 

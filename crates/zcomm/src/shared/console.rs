@@ -209,7 +209,6 @@ impl Printer {
         })))
     }
 
-    /// Prints a line.
     pub(crate) fn print(&self, line: String) {
         let bytes = line.len();
         self.0.send(line, bytes);

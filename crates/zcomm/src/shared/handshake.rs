@@ -129,7 +129,6 @@ fn header(text: &str) -> Result<(String, String), &'static str> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// Reads a time limit.
 pub(crate) fn time_limit(text: &str) -> Result<Duration, String> {
     time(text, Duration::from_millis(100), Duration::from_secs(3600))
 }

@@ -163,7 +163,7 @@ fn items_of<T>(input: &mut impl BufRead, reading: Reading<T>) -> impl Iterator<I
 mod tests {
     use super::*;
 
-    /// Returns the lines or the whole of an input, and the error that ended it.
+    /// Returns the items of an input, and the error that ended the input.
     fn read(input: &[u8], whole: bool, limit: usize) -> (Vec<String>, Option<String>) {
         let reading = Reading {
             make: |bytes| String::from_utf8(bytes).ok(),

@@ -1,4 +1,4 @@
-//! The forms in which messages and other events are printed.
+//! Formats messages and other events for the output.
 //!
 //! The other side may send control characters, which could control the user's terminal. So a
 //! terminal gets a picture of each control character (`␛` for ESC), or an escape in JSON
