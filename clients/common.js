@@ -105,7 +105,7 @@ const why = async (socket, opened) => {
     const other = secure ? origin.replace("wss", "ws") : origin.replace("ws", "wss");
     const askable = location.protocol !== "https:" || !secure; // an https page may not send a plain http request
     // A port with TLS of this course answers plain HTTP with 426: that port has no ws:// server.
-    const hasTls = (url) => ask({ url }, "/why").then(({ status }) => status === 426, () => false);
+    const hasTls = (url) => ask({ url }, "/").then(({ status }) => status === 426, () => false);
     const elsewhere = async () => askable && (await answers(other)) && !(await hasTls(other));
     const [here, there] = await Promise.all([answers(origin), elsewhere()]);
     const start = `Start it: ${element("command").textContent}`;
