@@ -154,3 +154,18 @@ fn a_signal_ends_the_chat_and_the_tour_with_a_close_frame() {
         assert_eq!(closes(&server, "1006"), 0, "{words}");
     }
 }
+
+#[test]
+fn a_signal_ends_an_xray_with_its_exit_code() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        for page in [&[][..], &["--page"]] {
+            let listen = ["xray", "ws://127.0.0.1:9/", "--listen", "127.0.0.1:0"];
+            let mut child = spawn(&[&listen[..], page].concat());
+            // The command watches for signals before it prints this line.
+            let stderr = BufReader::new(child.stderr.as_mut().unwrap());
+            let ready = stderr.lines().map_while(std::result::Result::ok);
+            assert!(ready.into_iter().any(|line| line.contains("Ctrl-C ends")));
+            assert_eq!(stopped(child, signal).code, Some(code), "{signal} {page:?}");
+        }
+    }
+}

@@ -24,17 +24,13 @@ use std::{
 
 use tokio::net::TcpStream;
 use zcomm_core::{
-    ByteStream, shutdown_signal,
+    ByteStream, StopSignals,
     xray::{Direction, Form, Tap, Xray},
 };
 
 use crate::{
     proxy::{Carry, Proxy, announce, relay},
-    shared::{
-        failure::Failure,
-        handshake::plain_options,
-        run::{INTERRUPTED, block_on},
-    },
+    shared::{failure::Failure, handshake::plain_options, run::block_on},
 };
 use page::Screen;
 use recording::{Recorder, Recording};
@@ -105,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// Runs the proxy until Ctrl-C.
 async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let shutdown = shutdown_signal();
+    let mut signals = StopSignals::new()?;
     // The address is never missing here, because clap requires it without `--replay`.
     let url = arguments.url.as_deref().unwrap_or_default();
     let options = plain_options(url, arguments.ca.as_deref())?;
@@ -134,13 +130,16 @@ async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         recording,
         tls,
     };
-    proxy.run(carry, shutdown).await;
-    Ok(ExitCode::from(INTERRUPTED))
+    let mut code = 0;
+    proxy
+        .run(carry, async { code = signals.next().await })
+        .await;
+    Ok(ExitCode::from(code))
 }
 
 /// Shows a recording in a page, until Ctrl-C.
 async fn display(file: &Path) -> Result<ExitCode, Failure> {
-    let shutdown = shutdown_signal();
+    let mut signals = StopSignals::new()?;
     let screen = Screen::open().await?;
     let complete = replay::replay(file, |seen| {
         screen.show(seen);
@@ -148,8 +147,7 @@ async fn display(file: &Path) -> Result<ExitCode, Failure> {
     });
     note_end(complete?);
     print_link(&screen);
-    shutdown.await;
-    Ok(ExitCode::from(INTERRUPTED))
+    Ok(ExitCode::from(signals.next().await))
 }
 
 fn print_link(screen: &Screen) {
