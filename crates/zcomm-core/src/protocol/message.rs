@@ -31,15 +31,6 @@ impl Message {
         }
     }
 
-    /// Returns a copy in its own memory, which is as large as the payload. (A received message
-    /// keeps a whole read buffer in memory.)
-    pub(crate) fn compact(&self) -> Message {
-        match self {
-            Message::Text(text) => Message::from(&**text),
-            Message::Binary(bytes) => Message::Binary(Bytes::copy_from_slice(bytes)),
-        }
-    }
-
     /// Whether the payload is empty, which the protocol allows.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -14,6 +14,7 @@
 //! The codec does not use compression (permessage-deflate).
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     io::{self, Write},
     task::{Context, Poll, Waker},
@@ -26,9 +27,9 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::{
-    self, Error as WireError, WebSocket,
+    self, Error as WireError,
     error::{CapacityError, ProtocolError},
-    protocol::{CloseFrame, Role, WebSocketConfig},
+    protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext},
 };
 
 use crate::{
@@ -71,7 +72,9 @@ pub enum Received {
 
 /// A socket that reads and writes WebSocket messages.
 pub(crate) struct Wire {
-    codec: WebSocket<Meter>,
+    codec: WebSocketContext,
+    /// The bytes below the codec.
+    pub(crate) meter: Meter,
 }
 
 impl Wire {
@@ -83,41 +86,34 @@ impl Wire {
         max_message: usize,
         byte_rate: Option<Rate>,
     ) -> Wire {
-        let limits = limits(max_message);
-        let meter = Meter::new(stream, early, max_message, byte_rate);
         Wire {
-            codec: WebSocket::from_raw_socket(meter, Role::Server, Some(limits)),
+            codec: WebSocketContext::new(Role::Server, Some(limits(max_message))),
+            meter: Meter::new(stream, early, max_message, byte_rate),
         }
     }
 
     /// Makes the client's side of a WebSocket, after the 101 response. `early` contains the
     /// bytes that the server sent directly after its response. `max_message` is in bytes.
     pub(crate) fn client(stream: Transport, early: Vec<u8>, max_message: usize) -> Wire {
-        let limits = limits(max_message);
-        let meter = Meter::new(stream, early, max_message, None);
         Wire {
-            codec: WebSocket::from_raw_socket(meter, Role::Client, Some(limits)),
+            codec: WebSocketContext::new(Role::Client, Some(limits(max_message))),
+            meter: Meter::new(stream, early, max_message, None),
         }
     }
 
     /// Sets the waker to call when the network is ready. Returns whether the waker has changed.
     pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
-        self.codec.get_mut().set_waker(waker)
+        self.meter.set_waker(waker)
     }
 
     /// Whether the network has input. This check is much cheaper than a read of the codec.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
-        self.meter().stream.is_readable(context)
-    }
-
-    /// The meter, which counts the bytes below the codec.
-    pub(crate) fn meter(&self) -> &Meter {
-        self.codec.get_ref()
+        self.meter.stream.is_readable(context)
     }
 
     /// Whether bytes have arrived since the last call, or since the last ping.
     pub(crate) fn take_arrived(&mut self) -> bool {
-        std::mem::take(&mut self.codec.get_mut().arrived)
+        std::mem::take(&mut self.meter.arrived)
     }
 
     /// The number of bytes that the network has accepted, and [`take_arrived`](Wire::take_arrived).
@@ -127,19 +123,19 @@ impl Wire {
 
     /// The number of bytes of all messages so far, if a message has begun and not ended.
     pub(crate) fn unfinished_message(&self) -> Option<u64> {
-        let frames = &self.meter().frames;
-        frames.in_message().then_some(frames.payload)
+        let input = &self.meter.input;
+        input.in_message().then_some(input.payload)
     }
 
     /// The number of bytes that the network has accepted.
     pub(crate) fn sent(&self) -> u64 {
-        self.meter().stream.sent()
+        self.meter.stream.sent()
     }
 
     /// Reads the next message, ping or pong; `None` when the codec needs more input.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         loop {
-            return match self.codec.read() {
+            return match self.codec.read(&mut self.meter) {
                 Ok(tungstenite::Message::Text(text)) => {
                     Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
@@ -150,11 +146,11 @@ impl Wire {
                 Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
                 // The codec has replaced a code that it does not know.
                 Ok(tungstenite::Message::Close(_)) => {
-                    Err(End::ByPeer(self.meter().frames.close_reason()))
+                    Err(End::ByPeer(self.meter.input.close_reason()))
                 }
                 // The codec never returns a raw frame from a read.
                 Ok(tungstenite::Message::Frame(_)) => continue,
-                Err(error) if would_block(&error) => match self.meter().overdrawn {
+                Err(error) if would_block(&error) => match self.meter.overdrawn {
                     true => Err(End::policy(CloseReason::TOO_FAST)),
                     false => Ok(None),
                 },
@@ -167,7 +163,7 @@ impl Wire {
     fn ended_by(&self, error: WireError) -> End {
         match error {
             WireError::Protocol(ProtocolError::NonZeroReservedBits)
-                if self.meter().frames.compressed =>
+                if self.meter.input.compressed =>
             {
                 End::ByUs(CloseReason::new(CloseReason::PROTOCOL, COMPRESSED))
             }
@@ -184,19 +180,26 @@ impl Wire {
     /// Puts a message into the codec. Returns false when the network accepts no more bytes now;
     /// the codec keeps the message in this case too.
     pub(crate) fn write(&mut self, message: Message) -> Result<bool, End> {
-        accepted(self.codec.write(message.into()))
+        accepted(self.codec.write(&mut self.meter, message.into()))
     }
 
     /// Puts a ping into the codec. Returns false in the same case as [`write`](Wire::write).
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
         self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
-        accepted(self.codec.write(tungstenite::Message::Ping(payload)))
+        let ping = tungstenite::Message::Ping(payload);
+        accepted(self.codec.write(&mut self.meter, ping))
     }
 
-    /// Writes the codec's bytes. Returns true when the network has accepted all of these bytes.
+    /// The frames to send with the next flush. Append frames only after a flush that returned
+    /// true.
+    pub(crate) fn output(&mut self) -> &mut VecDeque<Bytes> {
+        &mut self.meter.output
+    }
+
+    /// Writes all bytes that wait. Returns true when the network has accepted all of them.
     pub(crate) fn flush(&mut self) -> Result<bool, End> {
-        accepted(self.codec.flush())
+        accepted(self.codec.flush(&mut self.meter))
     }
 
     /// Puts a Close frame after all other bytes, and writes as much as the network accepts.
@@ -207,7 +210,7 @@ impl Wire {
         };
         // Ignore the result: `finish` writes the remaining bytes, or drops them after a time
         // limit.
-        self.codec.close(Some(frame)).ok();
+        self.codec.close(&mut self.meter, Some(frame)).ok();
     }
 
     /// Sends our Close frame if this side ends the connection. Otherwise sends the codec's
@@ -227,7 +230,7 @@ impl Wire {
     pub(crate) async fn finish(&mut self) {
         let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
         if written.await.is_ok() {
-            linger(&mut self.codec.get_mut().stream).await;
+            linger(&mut self.meter.stream).await;
         }
     }
 
@@ -235,9 +238,9 @@ impl Wire {
         self.set_waker(context.waker());
         // After a Close frame from the other side, the codec's flush only passes all bytes to
         // TLS. The stream's flush then passes them to the network.
-        let written = match self.codec.flush() {
+        let written = match self.codec.flush(&mut self.meter) {
             Err(error) if would_block(&error) => return Poll::Pending,
-            _ => self.codec.get_mut().flush(),
+            _ => self.meter.flush(),
         };
         match written {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
@@ -268,8 +271,7 @@ fn limits(message: usize) -> WebSocketConfig {
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         // This limit must be larger than the write buffer: otherwise the codec panics. It has
-        // space for the write buffer, one batch and two messages of the largest size: 512 KiB
-        // by default.
+        // space for the write buffer and two messages of the largest size: 512 KiB by default.
         .max_write_buffer_size(256 * 1024 + 4 * message)
         .max_message_size(Some(message))
         .max_frame_size(Some(message.min(FRAGMENT as usize)))
