@@ -47,8 +47,6 @@ pub(crate) struct Socket {
     messages: Budget,
     /// The budget for pings and pongs from the client.
     controls: Budget,
-    /// Whether the codec needs more input to complete a message.
-    drained: bool,
     /// Whether there is output that the network has not accepted.
     unflushed: bool,
     end: Option<End>,
@@ -71,7 +69,6 @@ impl Socket {
             deadlines: Deadlines::new(config),
             messages: Budget::new(config.message_rate()),
             controls: Budget::new(config.control_rate()),
-            drained: false,
             unflushed: false,
             end: None,
         }
@@ -185,7 +182,10 @@ impl Socket {
             self.write_pending(context.waker())?;
             if let Poll::Ready(due) = self.deadlines.poll_due(context) {
                 self.on_due(due)?;
-            } else if !self.unflushed || self.deadlines.flushing() {
+            } else if !self.unflushed {
+                self.wire.rest();
+                return Ok(Poll::Pending);
+            } else if self.deadlines.flushing() {
                 return Ok(Poll::Pending);
             }
             // Repeat, to flush a new ping or the pong to the client's ping.
@@ -194,10 +194,9 @@ impl Socket {
 
     /// Reads until a message is complete or there is no more input.
     fn read(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
-        if self.drained && !self.wire.is_readable(context) {
+        if !self.wire.is_readable(context) {
             return Ok(Poll::Pending);
         }
-        self.drained = false;
         loop {
             match self.wire.read()? {
                 Some(Received::Message(message)) => {
@@ -214,7 +213,6 @@ impl Socket {
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
                 Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(End::too_fast)?,
                 None => {
-                    self.drained = true;
                     self.deadlines.in_message(self.wire.unfinished_message());
                     return Ok(Poll::Pending);
                 }

@@ -29,7 +29,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::{
     self, Error as WireError,
     error::{CapacityError, ProtocolError},
-    protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext},
+    protocol::{CloseFrame, Role, WebSocketContext},
 };
 
 use crate::{
@@ -38,15 +38,9 @@ use crate::{
         message::{Message, Text},
         rate::Rate,
     },
-    wire::{end::End, fragments::FRAGMENT, meter::Meter, transport::Transport},
+    wire::{end::End, meter::Meter, spare::Kind, transport::Transport},
 };
 
-/// The size of the read buffer (bytes). Each connection has one read buffer. The codec fills it
-/// with zeros before every read, so a small buffer is fast. A larger message gets its own
-/// buffer.
-const READ_BUFFER: usize = 4 * 1024;
-/// When the codec contains this many bytes, it writes the bytes and does not wait for a flush.
-const WRITE_BUFFER: usize = 64 * 1024;
 /// The time limit for writing the last bytes and the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After our Close frame and FIN (the end of our TCP stream), input is read and dropped for at
@@ -72,7 +66,11 @@ pub enum Received {
 
 /// A socket that reads and writes WebSocket messages.
 pub(crate) struct Wire {
-    codec: WebSocketContext,
+    /// `None` while nothing is in the buffers of the codec, see `spare`.
+    codec: Option<Box<WebSocketContext>>,
+    kind: Kind,
+    /// Whether the last read found that more input is needed.
+    drained: bool,
     /// The bytes below the codec.
     pub(crate) meter: Meter,
 }
@@ -86,18 +84,45 @@ impl Wire {
         max_message: usize,
         byte_rate: Option<Rate>,
     ) -> Wire {
-        Wire {
-            codec: WebSocketContext::new(Role::Server, Some(limits(max_message))),
-            meter: Meter::new(stream, early, max_message, byte_rate),
-        }
+        let meter = Meter::new(stream, early, max_message, byte_rate);
+        Wire::on(meter, Role::Server, max_message)
     }
 
     /// Makes the client's side of a WebSocket, after the 101 response. `early` contains the
     /// bytes that the server sent directly after its response. `max_message` is in bytes.
     pub(crate) fn client(stream: Transport, early: Vec<u8>, max_message: usize) -> Wire {
+        let meter = Meter::new(stream, early, max_message, None);
+        Wire::on(meter, Role::Client, max_message)
+    }
+
+    fn on(meter: Meter, role: Role, max_message: usize) -> Wire {
         Wire {
-            codec: WebSocketContext::new(Role::Client, Some(limits(max_message))),
-            meter: Meter::new(stream, early, max_message, None),
+            codec: None,
+            kind: Kind { role, max_message },
+            drained: false,
+            meter,
+        }
+    }
+
+    /// The codec, and the bytes below it. Takes a codec if this connection has none.
+    fn codec(&mut self) -> (&mut WebSocketContext, &mut Meter) {
+        let codec = &mut self.codec;
+        let codec = codec.get_or_insert_with(|| self.kind.take_codec());
+        (codec, &mut self.meter)
+    }
+
+    /// Gives the codec away if nothing is in its buffers. Call this before the task waits.
+    pub(crate) fn rest(&mut self) {
+        if !self.drained || self.meter.input.in_message() {
+            return;
+        }
+        // A pong may still wait in the codec after a flush that wrote a full buffer. So flush
+        // once more.
+        let meter = &mut self.meter;
+        let is_empty =
+            |codec: &mut Box<WebSocketContext>| codec.can_write() && codec.flush(meter).is_ok();
+        if let Some(codec) = self.codec.take_if(is_empty) {
+            self.kind.keep_codec(codec);
         }
     }
 
@@ -106,9 +131,9 @@ impl Wire {
         self.meter.set_waker(waker)
     }
 
-    /// Whether the network has input. This check is much cheaper than a read of the codec.
+    /// Whether a read may find something. This check is much cheaper than a read.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
-        self.meter.stream.is_readable(context)
+        !self.drained || self.meter.stream.is_readable(context)
     }
 
     /// Whether bytes have arrived since the last call, or since the last ping.
@@ -134,8 +159,10 @@ impl Wire {
 
     /// Reads the next message, ping or pong; `None` when the codec needs more input.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
+        self.drained = false;
         loop {
-            return match self.codec.read(&mut self.meter) {
+            let (codec, meter) = self.codec();
+            return match codec.read(meter) {
                 Ok(tungstenite::Message::Text(text)) => {
                     Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
@@ -152,7 +179,10 @@ impl Wire {
                 Ok(tungstenite::Message::Frame(_)) => continue,
                 Err(error) if would_block(&error) => match self.meter.overdrawn {
                     true => Err(End::policy(CloseReason::TOO_FAST)),
-                    false => Ok(None),
+                    false => {
+                        self.drained = true;
+                        Ok(None)
+                    }
                 },
                 Err(error) => Err(self.ended_by(error)),
             };
@@ -169,8 +199,7 @@ impl Wire {
             }
             // The limit in the error is that of a fragment.
             WireError::Capacity(CapacityError::MessageTooLong { .. }) => {
-                let limit = self.codec.get_config().max_message_size;
-                let reason = format!("Message larger than {} bytes", limit.unwrap_or_default());
+                let reason = format!("Message larger than {} bytes", self.kind.max_message);
                 End::ByUs(CloseReason::new(CloseReason::TOO_BIG, reason))
             }
             error => error.into(),
@@ -180,7 +209,8 @@ impl Wire {
     /// Puts a message into the codec. Returns false when the network accepts no more bytes now;
     /// the codec keeps the message in this case too.
     pub(crate) fn write(&mut self, message: Message) -> Result<bool, End> {
-        accepted(self.codec.write(&mut self.meter, message.into()))
+        let (codec, meter) = self.codec();
+        accepted(codec.write(meter, message.into()))
     }
 
     /// Puts a ping into the codec. Returns false in the same case as [`write`](Wire::write).
@@ -188,7 +218,8 @@ impl Wire {
         self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
         let ping = tungstenite::Message::Ping(payload);
-        accepted(self.codec.write(&mut self.meter, ping))
+        let (codec, meter) = self.codec();
+        accepted(codec.write(meter, ping))
     }
 
     /// The frames to send with the next flush. Append frames only after a flush that returned
@@ -199,7 +230,14 @@ impl Wire {
 
     /// Writes all bytes that wait. Returns true when the network has accepted all of them.
     pub(crate) fn flush(&mut self) -> Result<bool, End> {
-        accepted(self.codec.flush(&mut self.meter))
+        accepted(self.flush_buffers())
+    }
+
+    fn flush_buffers(&mut self) -> tungstenite::Result<()> {
+        match &mut self.codec {
+            Some(codec) => codec.flush(&mut self.meter),
+            None => Ok(self.meter.flush()?),
+        }
     }
 
     /// Puts a Close frame after all other bytes, and writes as much as the network accepts.
@@ -210,7 +248,8 @@ impl Wire {
         };
         // Ignore the result: `finish` writes the remaining bytes, or drops them after a time
         // limit.
-        self.codec.close(&mut self.meter, Some(frame)).ok();
+        let (codec, meter) = self.codec();
+        codec.close(meter, Some(frame)).ok();
     }
 
     /// Sends our Close frame if this side ends the connection. Otherwise sends the codec's
@@ -238,7 +277,7 @@ impl Wire {
         self.set_waker(context.waker());
         // After a Close frame from the other side, the codec's flush only passes all bytes to
         // TLS. The stream's flush then passes them to the network.
-        let written = match self.codec.flush(&mut self.meter) {
+        let written = match self.flush_buffers() {
             Err(error) if would_block(&error) => return Poll::Pending,
             _ => self.meter.flush(),
         };
@@ -266,17 +305,6 @@ pub(crate) async fn linger(stream: &mut Transport) {
     timeout(LINGER, end).await.ok();
 }
 
-fn limits(message: usize) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        // This limit must be larger than the write buffer: otherwise the codec panics. It has
-        // space for the write buffer and two messages of the largest size: 512 KiB by default.
-        .max_write_buffer_size(256 * 1024 + 4 * message)
-        .max_message_size(Some(message))
-        .max_frame_size(Some(message.min(FRAGMENT as usize)))
-}
-
 fn would_block(error: &WireError) -> bool {
     matches!(error, WireError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
@@ -286,5 +314,91 @@ fn accepted(result: tungstenite::Result<()>) -> Result<bool, End> {
         Ok(()) => Ok(true),
         Err(error) if would_block(&error) => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::counted_tcp::CountedTcp;
+    use proptest::prelude::*;
+    use tokio::net::{TcpListener, TcpStream};
+
+    const MASK: [u8; 4] = [1, 2, 3, 4];
+
+    async fn connect() -> (Wire, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (server, client) = tokio::join!(listener.accept(), client);
+        let stream = Transport::Plain(CountedTcp::new(server.unwrap().0));
+        (
+            Wire::new(stream, Vec::new(), 1 << 20, None),
+            client.unwrap(),
+        )
+    }
+
+    /// A masked frame with a short payload.
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let masked = payload.iter().zip(MASK.iter().cycle()).map(|(a, b)| a ^ b);
+        let head = [first, 0x80 | payload.len() as u8];
+        head.into_iter().chain(MASK).chain(masked).collect()
+    }
+
+    /// Reads what has arrived, answers pings, and rests.
+    async fn take_messages(wire: &mut Wire) -> Vec<Message> {
+        let mut messages = Vec::new();
+        while !wire.take_arrived() {
+            wire.meter.stream.tcp().readable().await.unwrap();
+            while let Some(received) = wire.read().unwrap() {
+                if let Received::Message(message) = received {
+                    messages.push(message);
+                }
+            }
+        }
+        assert!(wire.flush().unwrap());
+        wire.rest();
+        let in_message = wire.unfinished_message().is_some();
+        assert_eq!(wire.codec.is_some(), in_message, "an idle one has no codec");
+        messages
+    }
+
+    /// Each client sends its messages in pieces. The pieces of the two clients alternate.
+    async fn two_clients_in_turn(sizes: &[usize]) {
+        let mut connections = [connect().await, connect().await];
+        let mut messages = [vec![], vec![]];
+        let streams = [b"a", b"b"].map(|name| {
+            let first_bytes = [0x81, 0x89, 0x01, 0x89, 0x80];
+            let frames = first_bytes.map(|first| frame(first, name));
+            [frames.concat(), frame(0x82, &[])].concat()
+        });
+        let (mut start, mut sizes) = (0, sizes.iter().cycle());
+        while start < streams[0].len() {
+            let end = streams[0].len().min(start + sizes.next().unwrap());
+            for (n, (wire, client)) in connections.iter_mut().enumerate() {
+                client.write_all(&streams[n][start..end]).await.unwrap();
+                messages[n].extend(take_messages(wire).await);
+            }
+            start = end;
+        }
+        for (n, (_, mut client)) in connections.into_iter().enumerate() {
+            let name = ["a", "b"][n];
+            let twice = Message::from(name.repeat(2));
+            let empty = Message::Binary(Bytes::new());
+            assert_eq!(messages[n], [name.into(), twice, empty]);
+            let mut pongs = [0; 6];
+            client.read_exact(&mut pongs).await.unwrap();
+            let pong = [0x8a, 1, name.as_bytes()[0]];
+            assert_eq!(pongs, *[pong, pong].as_flattened());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn connections_share_a_codec_but_no_byte(sizes in proptest::collection::vec(1..20_usize, 1..10)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(two_clients_in_turn(&sizes));
+        }
     }
 }
