@@ -1,7 +1,7 @@
 "use strict";
-// The page of the chat: shows what chat_wire.js receives. There are three kinds of conversation, each with its own log:
-// a room (#), a user (@, in private), and everyone (*). The conversations are in a Map with the key kind + name: in a
-// plain object, no room could be named `__proto__`. Text from the network is added as plain text, never as HTML.
+// The page of the chat: shows what chat_wire.js receives. There are three kinds of conversation, each with its own
+// log: a room (#), a user (@, in private), and everyone (*). The conversations are in a Map, with the kind and the
+// name as the key. Text from the network is added as plain text, never as HTML.
 
 // ---- Users: a small square with the first letter of the name, in a colour that is calculated from the name.
 const tint = (name) => [...name].reduce((sum, letter) => (sum * 37 + letter.codePointAt(0)) % 8191, 11) % 6;
@@ -119,7 +119,7 @@ document.addEventListener("visibilitychange", read);
 
 // ---- Lines of a log.
 
-// Keeps the newest line visible, even when the log gets smaller. Does nothing if the reader has scrolled up.
+// Keeps the newest line visible, even when the log's area gets smaller. Does nothing if the user has scrolled up.
 const up = new WeakSet(); // the logs that are scrolled up
 const toEnd = (list) => {
   up.delete(list);
@@ -244,7 +244,7 @@ const note = (talk, kind, text, topic = text) => {
   });
   return made;
 };
-// Adds a user to the note about users that joined or left, so that a class of 30 users fills one note, not the log.
+// Adds a user to the note about users that joined or left. So a class of 30 users adds one note to the log, not 30.
 const notePresence = (talk, name, came) => {
   const last = [...talk.list.children].findLast((other) => other.dataset.state !== "sending");
   const moves = last?.moves ?? new Map();
@@ -281,7 +281,7 @@ const showGap = ({ room: where, from, to, epoch }) => {
 };
 // The sender of a lost private message is unknown, so the note goes to every private chat.
 const showInboxGap = (from, to) => {
-  const restarted = "The server no longer knows this session: private messages that were sent meanwhile are lost.";
+  const restarted = "The server has no record of this session any more: private messages sent in the meantime are lost.";
   const sentence = to === null ? restarted : `Private messages: ${explainGap(from, to)}`;
   for (const talk of privately()) note(talk, "lost", sentence);
   if (!privately().length && current) note(current, "life", sentence);
@@ -557,7 +557,7 @@ element("composer").addEventListener("submit", (event) => {
 });
 // Enter sends, Shift+Enter makes a new line. While the user composes a word, e.g. in Japanese, Enter ends the word.
 element("message").addEventListener("keydown", (event) => {
-  // Safari ends the composition before this event, so isComposing is false. Then the key code is 229.
+  // In Safari, the composition has ended before this event: isComposing is false, but the key code is 229.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   element("composer").requestSubmit();

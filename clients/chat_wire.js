@@ -35,8 +35,8 @@ const newSelf = (server, token, name) => ({
 let me = null;
 
 // Each tab has its own session storage, so two tabs are two users. We save `me` when the page is hidden, because a
-// browser may end a hidden page at any time. We delete the saved `me` when the page is visible again, so that a
-// duplicate of this tab finds no session and becomes another user.
+// browser may end a hidden page at any time. We delete the saved `me` when the page is visible again. So a copy of
+// this tab finds no session and becomes another user.
 const STORE = "zcomm-chat";
 const remember = () => {
   const plain = (_, value) => (value instanceof Map ? [...value] : value);
@@ -95,7 +95,7 @@ const rewind = () => {
   }
 };
 
-// ---- The outbox. It sends one message and waits for the ack. So messages stay in order and below the rate limit.
+// ---- The outbox. It sends one message and waits for the ack. So messages stay in order, and within the rate limit.
 
 const MAX_OUTBOX = 100;
 const ACK_LIMIT = 15_000; // ms without an ack until we send the message again; the server drops the copy (same id)
@@ -135,7 +135,7 @@ const fail = (id, sentence) => {
   if (remove(id)) on.failed(id, sentence);
   flush();
 };
-// The server cannot accept a request now. Later, we send all open requests again: repeating a request does no harm.
+// The server cannot accept a request now. Later, we send all requests without an answer again. This does no harm.
 const pause = (ms) => {
   inFlight = null;
   pausedUntil = performance.now() + ms;
@@ -161,7 +161,7 @@ let maxSilence = Infinity; // ms that the server may be silent
 const connect = () => {
   reset();
   socket?.close(4000, "Another attempt"); // it may still be connecting; 1000 would end our session
-  // A page cannot set a header on a WebSocket, so the token and the session are in the address. wss encrypts it.
+  // A page cannot set a header on a WebSocket, so the token and the session are in the address. wss:// encrypts it.
   const url = new URL(me.server);
   url.hash = "";
   const position = (log) => me.positions.get(log)?.seq;
@@ -184,7 +184,7 @@ const transmit = (message) => {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 };
 
-// Returns whether a refused handshake is final. Only 408, 429 and 5xx mean "try again later".
+// Returns whether a refused handshake is final: no new attempt. Only 408, 429 and 5xx mean "try again later".
 const isFinal = (status) => status < 500 && ![408, 429].includes(status); // false for undefined
 
 const ended = async (ws, opened, event) => {
@@ -200,7 +200,7 @@ const ended = async (ws, opened, event) => {
   }
   if (!mayRetry(event)) return stop([1000, 1005].includes(event.code) ? "closed" : "refused", `Closed: ${explain(event)}`);
   if (event.code !== 1006) return retry(`Closed: ${explain(event)}.`);
-  // A connection that was open was not refused. So we plan a new attempt before we ask the server for the reason.
+  // If the connection was open, the server did not refuse it. So we plan a new attempt before we ask for the reason.
   if (opened) retry("The connection broke.");
   const { status, sentence } = await why(ws, opened);
   if (ws !== socket) return; // there is a newer connection
@@ -252,8 +252,8 @@ const watch = () => {
 };
 setInterval(watch, 1000);
 
-// Timers are slow in a background tab and stop while a laptop sleeps. When the page is visible again, it tries
-// to reconnect after a short delay, or tests its open connection with a ping message.
+// Timers are slow in a background tab and stop while a laptop sleeps. When the page is visible again, it tries to
+// reconnect after a short delay. If the page is connected, it tests the connection with a ping message.
 const wake = () => {
   if (waiting && waiting.until > performance.now() + LOWEST) {
     failures = 0;
@@ -288,7 +288,7 @@ const leave = (room) => {
 };
 // Every client chooses its own message ids, so another client can use one of ours. So we also compare the client id.
 const isOurs = ({ id, client_id }) => me.numbers.includes(client_id) && me.sent.includes(id);
-// Returns a function that receives the messages of a log. It shows each message once. Our own message counts as an ack.
+// Returns a function that receives the messages of a log. It shows each message once. Our own message is also an ack.
 const numbered = (log) => (message) => {
   const room = log ?? message.room;
   const { id, seq } = message;

@@ -14,18 +14,18 @@ const plural = (count, one, many = `${one}s`) => `${count} ${Number(count) === 1
 const shorten = (text) => (text.length > 1000 ? `${text.slice(0, 1000)}… (${text.length} characters)` : text);
 const two = (byte) => byte.toString(16).padStart(2, "0");
 const hex = (bytes) => Array.from(new Uint8Array(bytes), two);
-// 128 random bits. (Browsers do not offer crypto.randomUUID to plain-http pages of another machine.)
+// 128 random bits. crypto.randomUUID is missing when the page comes from another machine without TLS.
 const randomWord = () => hex(crypto.getRandomValues(new Uint8Array(16))).join("");
-// Hides the secrets in a text, because a projector may show it. (The pattern keeps a quote after an address.)
+// Hides the secrets in a text, because a projector may show it. (It does not hide a ' after an address.)
 const hideSecrets = (text) => text.replace(/([?&](?:token|session|attempt)=)\S*?(?='?(?:[&\s]|$))/g, "$1…");
-// Whether a web server served this page. A server of this course serves the page of its lesson at /, and an editor's
-// web server serves the file under its name.
+// Whether a web server served this page: a server of this course at the address /, or the web server of an editor at
+// an address that ends in .html.
 const isServed = location.protocol.startsWith("http");
 const isStray = isServed && location.pathname.endsWith(".html");
-// The WebSocket address of the server of the lesson that served this page; null for a file.
+// The WebSocket address of the server that served this page; null for a file, or for the web server of an editor.
 const ownServer = isServed && !isStray ? `${location.origin.replace("http", "ws")}/` : null;
 
-// For a page that an editor's web server serves: the server of the lesson does not know its origin.
+// Returns what to do if an editor's web server served this page. A lesson's server does not accept the page's origin.
 const strayHint = () => {
   const page = element("server").value.replace("ws", "http");
   const own = `This page came from another web server. Open ${page} to get this page from the server of the lesson.`;
@@ -41,7 +41,7 @@ const tokenOfLink = () => {
 };
 // Lessons 1 to 3 show their token field only when it is needed.
 const showTokenField = () => element("access")?.removeAttribute("hidden");
-// For a page with a token field. Returns a function that writes the token of the link into the field.
+// Returns a function that writes the token of the link into the token field of this page.
 const tokenField = (damaged) => {
   const fill = () => {
     try {
@@ -61,7 +61,7 @@ const tokenField = (damaged) => {
 };
 
 // ---- Close codes: close_codes.js has the table.
-// A Map, because in a plain object the reason "constructor" would have a value.
+// The keys are the reasons of Close frames. (A plain object, unlike a Map, has a value for the key "constructor".)
 const HELP = new Map([
   ["Bad name", "To fix it: choose a name of 1 to 32 visible characters, without #, and not * or @ alone."],
   ["Replaced by a new connection", "This session is open in another tab. Press Connect to use it here."],
@@ -74,8 +74,8 @@ const explain = ({ code, reason }) => {
   return HELP.has(reason) ? `${sentence}. ${HELP.get(reason)}` : sentence;
 };
 
-// Returns whether a client connects again after this end. A code of an application (4000 to 4999) ends the conversation.
-// The network may be the cause of "Too slow", and it may get faster.
+// Returns whether a client connects again after this end. After a code of an application (4000 to 4999), it does not.
+// After "Too slow" it does, because the network may get faster.
 const mayRetry = ({ code, reason }) => (code === 1008 && reason === "Too slow") || (CLOSE_CODES.get(code)?.retry ?? code < 4000);
 
 // ---- Why did a connection fail? The browser does not tell the page, but the server knows. Each attempt has a random
@@ -83,7 +83,7 @@ const mayRetry = ({ code, reason }) => (code === 1008 && reason === "Too slow") 
 const ask = (socket, path, options) => {
   const url = new URL(path, socket.url);
   url.protocol = url.protocol.replace("ws", "http");
-  // Without cookies: they may be the reason for the refusal (431).
+  // Sends no cookies, because too many cookies may be the reason for the refusal (status 431).
   return fetch(url, { signal: AbortSignal.timeout(3000), cache: "no-store", credentials: "omit", ...options });
 };
 // Returns a sentence and, after a refusal, its HTTP status. The kind is "certificate" if the certificate may be the
@@ -99,7 +99,7 @@ const why = async (socket, opened) => {
     const from = reason.includes("origin") ? `. This page has the origin ${self.origin}` : "";
     return { sentence: `the server refused the handshake with HTTP ${status}: ${reason}. To fix it: ${help}${from}`, status, help };
   } catch {
-    // Asks whether any server answers. Without CORS, a script cannot read more than that.
+    // Asks whether any server answers. Without CORS, a script cannot read the answer.
     const answers = (url) => ask({ url }, "/", { mode: "no-cors" }).then(() => true, () => false);
     const secure = protocol === "wss:";
     const other = secure ? origin.replace("wss", "ws") : origin.replace("ws", "wss");
@@ -107,7 +107,7 @@ const why = async (socket, opened) => {
     const [here, there] = await Promise.all([answers(origin), askable && answers(other)]);
     const start = `Start it: ${element("command").textContent}`;
     const look = `Or open ${origin.replace("ws", "http")}/ in a new tab: the browser shows there what is wrong`;
-    // Lesson 3 lists the steps on its page.
+    // Lesson 3 lists on its page the steps to trust the certificate.
     const trust = element("steps") ? "; the browser does not tell scripts which of the two" : `. ${start}. ${look}`;
     const none = secure
       ? `no server answers at ${origin} or this browser does not trust its certificate${trust}`
@@ -119,9 +119,9 @@ const why = async (socket, opened) => {
   }
 };
 
-// Whether the server closed because of the token. Lessons 1 to 3 then show the token field.
+// Whether the server closed the connection because of the token. Lessons 1 to 3 then show the token field.
 const wantsToken = ({ code, reason }) => code === 1008 && ["Authentication required", "Invalid token"].includes(reason);
-// Returns what to do then. Only the server knows where the token of this run is: in its output, or in its settings.
+// Returns what to do about a missing or wrong token. The right token is in the server's output or settings.
 const tokenAdvice = async (socket) => {
   const { help } = await why(socket, false);
   return `To fix it: ${help ?? "type the token of the server into Token"}`;

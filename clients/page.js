@@ -91,7 +91,7 @@ const address = (token) => {
   const url = element("server").value.trim().split("#")[0];
   const query = [];
   if (!strangers.has(originOf(url))) query.push(`attempt=${randomWord()}`);
-  // Lesson 4 adds the token itself, because the token is its subject: its `connect` has two parameters.
+  // Lesson 4 teaches the token, so its own code adds the token to the address. Its `connect` has two parameters.
   if (token && connect.length === 1) query.push(`token=${encodeURIComponent(token)}`);
   const begun = url.includes("?") ? "&" : "?";
   return query.length || token ? url + begun + query.join("&") : url;
@@ -102,7 +102,7 @@ const badAddress = (error) => {
   say(`Not connected: ${sentence}`, "error");
 };
 
-// A server that is not of this course may refuse ?attempt=. So this page tries once without it.
+// A server that is not of this course may refuse ?attempt= in the address. So this page tries once without ?attempt=.
 const tryWithoutAttempt = ({ url }) => {
   const origin = originOf(url);
   if (strangers.has(origin) || originOf(element("server").value.trim()) !== origin) return;

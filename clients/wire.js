@@ -1,7 +1,8 @@
 "use strict";
-// The button "Show the wire": shows each frame of this page's connections, with its bytes. A script cannot read frames.
-// A server with --xray can. It sends the frames to a client that knows the attempt id in the connection's address. An
-// iframe with the page of zcomm xray displays the frames. This file tells the iframe which connection to show.
+// The button "Show the wire": shows each frame of this page's connections, with its bytes. A script cannot read
+// frames. But a server with --xray sends the frames to a client that knows the attempt id in the connection's
+// address. An iframe with the page of zcomm xray displays the frames. This file tells the iframe which connection to
+// show.
 
 const wire = {
   button: make("button"),

@@ -193,7 +193,7 @@ const connect = (url) => {
   });
 };
 
-// In an iframe, the parent page sends the address to connect to, and the command that starts its server.
+// In an iframe, the parent page sends the address to connect to, and the command that starts the server.
 const framed = window !== parent;
 document.documentElement.classList.toggle("framed", framed);
 if (framed) {

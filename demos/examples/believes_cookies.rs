@@ -2,9 +2,9 @@
 //!
 //! Part 6 of the course attacks this server. Do not use its code for anything else.
 //!
-//! It checks which *user* connects, but not which *page* opens the connection. A browser sends
-//! the cookie with every handshake to this host, even if a page of another site starts the
-//! handshake. A second server is this other site: it serves `docs/attacks/hijack.html`.
+//! This server checks which *user* connects, but not which *page* opens the connection. A
+//! browser sends the cookie with every handshake to this host, even if a page of another site
+//! starts the handshake. The program also serves the other site: `docs/attacks/hijack.html`.
 //!
 //! - **Run** `cargo run --example believes_cookies`
 //! - **Open** <http://127.0.0.1:8765/>, then <http://127.0.0.1:8767/>, in the same browser.
@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
-/// A real cookie is random. But a random cookie would not help: the browser sends it for any page.
+/// A real cookie is random. But that would not help: the browser sends the cookie for any page.
 const COOKIE: &str = "session=ada-is-logged-in";
 const ATTACK: &str = include_str!("../../docs/attacks/hijack.html");
 
@@ -40,7 +40,7 @@ async fn main() -> std::io::Result<()> {
 }
 
 async fn serve(stream: TcpStream) {
-    // Reads the request but leaves it in the stream: the code below reads it again.
+    // Reads the request but leaves it in the stream, because the code below reads it again.
     let mut request = [0; 4096];
     let length = stream.peek(&mut request).await.unwrap_or(0);
     let request = String::from_utf8_lossy(&request[..length]).to_lowercase();

@@ -72,8 +72,8 @@ async fn relay(stream: TcpStream, who: SocketAddr, clients: &Clients) -> tungste
     Ok(())
 }
 
-/// Locks the map and runs `work`. A closure cannot contain `.await`, so no task keeps the lock
-/// while it waits.
+/// Locks the map and runs `work`. A closure cannot contain `.await`, so no task waits while it
+/// holds the lock.
 fn with<T>(
     clients: &Clients,
     work: impl FnOnce(&mut HashMap<SocketAddr, UnboundedSender<Message>>) -> T,

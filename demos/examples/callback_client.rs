@@ -43,7 +43,7 @@ fn on_message(message: Message) {
     info!("received {message:?}");
 }
 
-/// Calls `callback` for each message until the client no longer connects.
+/// Calls `callback` for each message, until the client does not connect again.
 ///
 /// # Errors
 /// Always: the error says why the client does not connect again.

@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<()> {
-    // Tells a slow client that it missed values. Next, the client gets the values in the log.
+    // If a client missed values, tells the client. Then it gets the newer values in the log.
     let gap = |_, _| Message::from(json!({"type": "gap"}).to_string());
     let counter = Arc::new(Counter {
         value: Mutex::new(0),

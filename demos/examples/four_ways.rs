@@ -38,7 +38,7 @@ const POLLS: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(5
 type News = watch::Receiver<Vec<Instant>>;
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The numbers of one client: its requests, its pieces of news, and the sum of their delays.
+/// The results of one client: its requests, its pieces of news, and the sum of the delays.
 #[derive(Default)]
 struct Received {
     requests: usize,
@@ -53,7 +53,7 @@ impl Received {
     }
 }
 
-/// A running relay. It returns the bytes up (from the client) and down (to the client).
+/// A running relay. It returns the number of bytes from the client and to the client.
 type Bytes = JoinHandle<io::Result<(u64, u64)>>;
 /// A running client: its name, its results and its relay.
 type Way = (String, JoinHandle<Result<Received>>, Bytes);
@@ -144,7 +144,7 @@ fn line(number: usize) -> String {
 async fn more_than(known: usize, news: &mut News) -> usize {
     match news.wait_for(|times| times.len() > known).await {
         Ok(times) => times.len(),
-        // The publisher has finished, so all pieces are published.
+        // The publisher has ended, so it has published all pieces.
         Err(_) => NEWS,
     }
 }
@@ -211,7 +211,7 @@ async fn head(stream: &mut BufReader<TcpStream>) -> Result<Vec<String>> {
     }
 }
 
-/// Serves one WebSocket. Waits for the client and for news, and sends news without a request.
+/// Serves one WebSocket. Sends each piece of news at once, without a request.
 async fn push(mut connection: Connection, mut news: News) -> zcomm_core::Result<()> {
     let mut sent = 0;
     loop {
@@ -273,8 +273,8 @@ async fn listen(server: SocketAddr, news: News) -> Result<Received> {
     Ok(received)
 }
 
-/// Receives news over a WebSocket. The URL names the server, but the TCP connection goes through
-/// the relay.
+/// Receives news over a WebSocket. The URL names the server, but the TCP connection goes to the
+/// relay.
 async fn websocket(server: SocketAddr, relay: SocketAddr, news: News) -> Result<Received> {
     let mut options = ConnectOptions::new(format!("ws://{server}/"), &Trust::platform(&[])?);
     options.addresses = vec![relay];

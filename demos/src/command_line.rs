@@ -1,8 +1,8 @@
 //! Reads the command line of a program.
 //!
-//! A parser's error repeats the wrong argument. The argument may be a token, or an address with
-//! a token, and errors stay in logs. So the error does not show an argument that may be a
-//! secret.
+//! The error of a command-line parser repeats the wrong argument. The argument may be a token,
+//! or an address with a token, and errors stay in logs. So the error does not show an argument
+//! that may be a secret.
 
 use clap::{
     Parser,
@@ -18,7 +18,8 @@ pub fn command_line<T: Parser>() -> T {
 
 fn without_secrets(mut error: Error) -> Error {
     let mut kinds = vec![ContextKind::InvalidValue, ContextKind::InvalidSubcommand];
-    // In other errors, this is the declaration of an argument, and not what the user typed.
+    // For an unknown argument, `InvalidArg` is the text that the user typed. In other errors,
+    // it is the name of an option.
     if error.kind() == ErrorKind::UnknownArgument {
         kinds.push(ContextKind::InvalidArg);
     }
@@ -28,14 +29,15 @@ fn without_secrets(mut error: Error) -> Error {
         };
         if may_be_secret(typed) && !is_option(typed) {
             error.insert(kind, ContextValue::String("***".into()));
-            // A suggestion may repeat the argument.
+            // clap's suggestion may repeat the wrong argument.
             error.remove(ContextKind::Suggested);
         }
     }
     error
 }
 
-/// Whether a text looks like the name of an option. A random token has digits or capitals.
+/// Whether a text is like an option: small letters and `-`. A random token has digits or
+/// capitals.
 fn is_option(text: &str) -> bool {
     let name = text.strip_prefix("--");
     name.is_some_and(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))

@@ -396,7 +396,7 @@ impl Scene {
         command.env_clear();
         command.envs(env::vars_os().filter(|(name, _)| name == "SystemRoot"));
         command.args(["xray", &demo.socket, "--listen", "127.0.0.1:0", "--page"]);
-        let process = Process::start_on_stderr(&mut command, "Ctrl-C ends it.");
+        let process = Process::start_on_stderr(&mut command, "Ctrl-C ends the proxy.");
         Xray {
             page: process.word_after("open this page:\n  ").parse().unwrap(),
             socket: process.word_after("instead:\n  ").to_owned(),
@@ -413,7 +413,7 @@ impl Scene {
         command.args(["xray", &demo.socket, "--listen", "127.0.0.1:0", "--json"]);
         command.arg("--record").arg(&recording);
         command.stdout(fs::File::create(&printed).unwrap());
-        let process = Process::start_on_stderr(&mut command, "Ctrl-C ends it.");
+        let process = Process::start_on_stderr(&mut command, "Ctrl-C ends the proxy.");
         Recorder {
             socket: process.word_after("instead:\n  ").to_owned(),
             _process: process,

@@ -3,4 +3,5 @@
 mod callback;
 mod counter;
 mod dial;
+mod large;
 mod peers;

@@ -15,8 +15,8 @@ pub struct Use {
 pub const USES: [Use; 19] = [
     Use {
         code: 1000,
-        sender: "Whoever is done: a server whose handler returns, a page that calls `close()`, `zcomm connect` at the end of its input.",
-        reasons: &["", "Goodbye"],
+        sender: "Whoever is done: a server whose handler returns, a page that calls `close()`, `zcomm connect` at the end of its input, `zcomm listen --exec` when a client's process has ended well.",
+        reasons: &["", "Goodbye", "The process has ended"],
         client: "Nothing: it is over. The chat then frees the name of the client.",
     },
     Use {
@@ -83,8 +83,13 @@ pub const USES: [Use; 19] = [
     },
     Use {
         code: 1011,
-        sender: "A server whose handler failed, or whose ping was not answered in time.",
-        reasons: &["Internal error", "keepalive ping timeout"],
+        sender: "A server whose handler failed, or whose ping was not answered in time. `zcomm listen --exec` when a client's process failed or does not read.",
+        reasons: &[
+            "Internal error",
+            "keepalive ping timeout",
+            "The process does not read",
+            "The process has ended: {}",
+        ],
         client: "Come back after a random wait. The log of the server says what failed.",
     },
     Use {
@@ -95,8 +100,8 @@ pub const USES: [Use; 19] = [
     },
     Use {
         code: 1013,
-        sender: "No program of ours, which refuse the handshake with 503 instead: a server of others that is overloaded.",
-        reasons: &[],
+        sender: "`zcomm listen --exec` when too many processes run. The other programs of ours refuse the handshake with 503 instead. A server of others that is overloaded.",
+        reasons: &["Too many processes: try again later"],
         client: "Come back after a random wait.",
     },
     Use {

@@ -106,7 +106,7 @@ async fn why_answers_in_json_also_when_it_knows_nothing() {
     let why = get(demo.addr, "/why?attempt=0123456789abcdef").await;
     assert_eq!(why.status, 404);
     let why: Value = serde_json::from_str(&why.body).unwrap();
-    assert_eq!(why["reason"], "no refusal is noted under this attempt");
+    assert_eq!(why["reason"], "no refusal is stored for this attempt");
 }
 
 /// The page of an editor's web server has a foreign origin. The log names the setting.

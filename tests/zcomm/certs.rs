@@ -56,7 +56,7 @@ fn prints_no_private_key() {
     }
     let file = folder.join("certs/ca.key").display().to_string();
     let done = certs(&folder, &["--check", &file]);
-    assert_eq!(done.code, Some(78));
+    assert_eq!(done.code, Some(2));
     assert!(
         done.stderr
             .contains("holds a private key and no certificate"),

@@ -138,7 +138,7 @@ fn heartbeat(milliseconds: u64) -> Config {
 }
 
 /// Returns how many connections of the server have ended with this code.
-fn closes(server: &Running, code: &str) -> u64 {
+pub(crate) fn closes(server: &Running, code: &str) -> u64 {
     let mut stream = TcpStream::connect(server.addr).unwrap();
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", server.addr);
     stream.write_all(request.as_bytes()).unwrap();
@@ -699,9 +699,9 @@ fn an_error_names_what_can_be_typed_instead() {
     let file = script.to_str().unwrap();
     for (lines, what, help) in [
         (
-            "0s latency 80ms\n10 blackhole",
-            "line 2: 10 has no unit",
-            "200ms, 1.5s",
+            "0s latency 80ms\n10x blackhole",
+            "line 2: \"10x\" is not a time",
+            "500ms, 10s or 2m",
         ),
         (
             "0s laten 80ms",
@@ -724,9 +724,9 @@ fn an_error_names_what_can_be_typed_instead() {
     assert!(refused(&["--script", file]).stderr.contains("cannot read"));
     for (arguments, what, help) in [
         (
-            &["--latency", "200"][..],
-            "--latency: 200 has no unit",
-            "200ms, 1.5s",
+            &["--latency", "200k"][..],
+            "--latency: \"200k\" is not a time",
+            "500ms, 10s or 2m",
         ),
         (&["--bandwidth", "64kb/s"], "may be bytes or bits", "kbit/s"),
         (
@@ -737,9 +737,13 @@ fn an_error_names_what_can_be_typed_instead() {
         (
             &["--idle-kill", "60s", "to-client"],
             "no direction",
-            "idle-kill 1min",
+            "idle-kill 1m",
         ),
-        (&["--reset-after", "5"], "5 has no unit", "5s or 5 frames"),
+        (
+            &["--reset-after", "5"],
+            "5 may be a time or frames",
+            "5s or 5 frames",
+        ),
     ] {
         let said = refused(arguments).stderr;
         assert!(said.contains(what) && said.contains(help), "{said}");

@@ -1,7 +1,7 @@
 //! `zcomm chat`: at a terminal, where messages appear above the line that is being typed, and
 //! in a pipe.
 
-use std::process::Command;
+use std::{io::BufRead, process::Command};
 
 use zcomm_chat::Chat;
 use zcomm_core::{Config, Connection, Message, Result, Token};
@@ -35,7 +35,7 @@ async fn talk(chat: Chat, mut connection: Connection) -> Result<()> {
 }
 
 /// `zcomm chat` with this server, under this name.
-fn command(server: &Running, name: &str, arguments: &[&str]) -> Command {
+pub(crate) fn command(server: &Running, name: &str, arguments: &[&str]) -> Command {
     let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
     command
         .env_clear()
@@ -45,6 +45,15 @@ fn command(server: &Running, name: &str, arguments: &[&str]) -> Command {
         .args(["--name", name, "--token", TOKEN])
         .args(arguments);
     command
+}
+
+/// Reads lines until one contains these words.
+pub(crate) fn until(lines: &mut impl BufRead, words: &str) {
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "no {words:?}");
+    }
 }
 
 #[test]
@@ -97,7 +106,7 @@ fn a_message_that_is_not_delivered_is_shown_and_is_a_failure() {
 fn the_token_may_come_from_a_file_and_is_checked_without_any_input() {
     let server = chat(Config::default());
     let file = crate::folder("chat-token").join("token");
-    for (token, code) in [(TOKEN, 0), ("wrong-token-here-123", 1), ("", 1)] {
+    for (token, code) in [(TOKEN, 0), ("wrong-token-here-123", 1), ("", 2)] {
         std::fs::write(&file, format!("{token}\n")).unwrap();
         let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
         command.env_clear().arg("chat").arg(server.url());
@@ -348,4 +357,39 @@ mod terminal {
         ada.send("\x03").unwrap();
         ends(ada, 130);
     }
+}
+
+/// A prompt alone looks as if the chat were ready.
+#[test]
+fn a_server_that_is_no_chat_is_noticed_before_the_time_limit() {
+    use std::io::{BufRead, BufReader};
+    let silent = start(Config::default(), async |mut connection: Connection| {
+        while connection.recv().await.is_some() {}
+        Ok(())
+    });
+    let mut command = children::command(env!("CARGO_BIN_EXE_zcomm"));
+    command.env_clear().args(["chat", &silent.url()]);
+    command.stdin(std::process::Stdio::piped());
+    let begun = std::time::Instant::now();
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut first).unwrap();
+    let waited = begun.elapsed();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let words = "* connected, and waiting for the welcome: is this server a chat?\n";
+    assert_eq!(first, words);
+    assert!(waited.as_secs() < 8, "{waited:?}");
+    // A chat greets at once, so nothing is said about it.
+    let server = chat(Config::default());
+    let done = pipe(crate::chat::command(&server, "Ada", &[]), "");
+    assert!(
+        !done.stdout.contains("waiting for the welcome"),
+        "{}",
+        done.stdout
+    );
 }

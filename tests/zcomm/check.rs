@@ -73,7 +73,7 @@ fn a_file_without_a_certificate_is_named_with_the_reason() {
         (".", "directory"),
     ] {
         let done = certs(&folder, &["--check", file]);
-        assert_eq!(done.code, Some(78));
+        assert_eq!(done.code, Some(2));
         assert!(
             done.stderr.starts_with(&format!("error: {file}: ")),
             "{}",
@@ -157,7 +157,7 @@ fn only_a_regular_file_is_explained() {
     assert!(mkfifo.arg(folder.join("pipe")).status().unwrap().success());
     for file in ["pipe", "/dev/zero"] {
         let done = certs(&folder, &["--check", file]);
-        assert_eq!(done.code, Some(78));
+        assert_eq!(done.code, Some(2));
         assert!(
             done.stderr.contains("is not a regular file"),
             "{}",

@@ -75,18 +75,10 @@ fn a_pipe_gets_the_original_message() {
 #[test]
 fn bytes_are_sent_and_printed_unchanged() {
     let server = serve(Config::default());
-    let done = connect(&server.url(), b"\xff\xfe\n", &["--binary", "--one"]);
+    let done = connect(&server.url(), b"\xff\r\n\xfe\n", &["--binary", "--one"]);
     assert_eq!(
         (done.code, done.stdout.as_str()),
-        (Some(0), "\u{fffd}\u{fffd}")
-    );
-    let done = connect(&server.url(), b"\xff\xfe\n", &[]);
-    assert_eq!(done.code, Some(1));
-    assert!(
-        done.stderr
-            .contains("not UTF-8 text: send it with --binary"),
-        "{}",
-        done.stderr
+        (Some(0), "\u{fffd}\r\n\u{fffd}\n")
     );
     // It still closes properly.
     let done = connect(&server.url(), b"\xff\xfe\n", &["--xray=json"]);
@@ -168,7 +160,7 @@ fn shows_pings_and_the_end() {
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), "hi\n"));
     assert!(
         done.stderr
-            .contains("< the other side closed with 3001 (done)"),
+            .ends_with("> close 3001 (done)\n< close 3001 (done)\n"),
         "{}",
         done.stderr
     );
@@ -388,7 +380,7 @@ fn a_wrong_option_or_address_is_refused_before_a_connection() {
         "ws://127.0.0.1/#token=x",
     ] {
         let done = connect(url, b"", &[]);
-        assert_eq!(done.code, Some(1), "{url}");
+        assert_eq!(done.code, Some(2), "{url}");
         assert!(
             done.stderr.contains("is not a WebSocket address"),
             "{}",
@@ -467,4 +459,77 @@ fn a_full_disk_is_a_failure() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
+}
+
+/// Each end says who closed. A broken connection is not a close.
+#[test]
+fn the_end_in_json_says_who_closed() {
+    let server = serve(Config::default());
+    let last = |input: &[u8], arguments: &[&str]| {
+        let done = connect(&server.url(), input, &[&["--json"], arguments].concat());
+        done.stdout.lines().last().unwrap().to_owned()
+    };
+    assert_eq!(
+        last(b"hi", &["--close", "3001", "--reason", "done"]),
+        r#"{"type":"close","by":"us","code":3001,"reason":"done","answer":3001}"#
+    );
+    assert_eq!(
+        last(b"go away", &[]),
+        r#"{"type":"close","by":"peer","code":1008,"reason":"Go away"}"#
+    );
+}
+
+#[test]
+fn a_failed_connect_is_json_too() {
+    let url = nobody_listens();
+    let done = connect(&url, b"hi", &["--json"]);
+    assert_eq!(done.code, Some(1));
+    let event: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(event["type"], "error");
+    let error = event["error"].as_str().unwrap();
+    assert!(error.contains("no program listens at"), "{error}");
+    let help = event["help"].as_str().unwrap();
+    assert!(help.starts_with("is the server running?"), "{help}");
+    // People read stderr.
+    assert!(done.stderr.contains(error), "{}", done.stderr);
+    let done = connect(&url, b"", &["--json", "--file", "no-such-file"]);
+    assert!(done.stdout.contains("no-such-file"), "{}", done.stdout);
+}
+
+/// The address of a port that was free a moment ago.
+fn nobody_listens() -> String {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("ws://{}/", socket.local_addr().unwrap())
+}
+
+#[test]
+fn a_ping_shows_its_round_trip() {
+    let server = serve(Config::default());
+    let arguments = ["--ping", "0.1", "--wait", "0.5"];
+    let done = connect(&server.url(), b"", &arguments);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
+    assert!(done.stderr.starts_with("* round trip: "), "{}", done.stderr);
+    assert!(done.stderr.lines().all(|line| line.ends_with(" ms")));
+    let done = connect(&server.url(), b"", &[&["--json"], &arguments[..]].concat());
+    let pong: serde_json::Value =
+        serde_json::from_str(done.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&pong["type"], &pong["base64"]),
+        (&"pong".into(), &"MQ==".into())
+    );
+    assert!(pong["ms"].as_f64().unwrap() > 0.0, "{pong}");
+}
+
+/// A server that accepts and says nothing: the client gives up when it was told to.
+#[test]
+fn a_connect_timeout_is_an_option() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", silent.local_addr().unwrap());
+    let begun = std::time::Instant::now();
+    let done = connect(&url, b"", &["--connect-timeout", "0.2"]);
+    assert_eq!(done.code, Some(1));
+    assert!(done.stderr.contains("within 0.2 s"), "{}", done.stderr);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+    let done = connect(&url, b"", &["--connect-timeout", "0"]);
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
 }

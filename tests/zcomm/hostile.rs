@@ -231,11 +231,15 @@ fn k03_a_breach_of_the_protocol_ends_with_its_code() {
         (
             &[0x82, 127, 0, 0, 0, 0, 0x40, 0, 0, 0][..],
             1009,
-            "larger than 1048576 bytes",
+            "larger than 16777216 bytes",
         ), // 1 GiB is declared
         (&[0x81, 2, 0xff, 0xfe], 1007, "not UTF-8"),
         (&[0x81, 0x82, 1, 2, 3, 4, 0, 0], 1002, "mask"),
-        (&[0xc1, 0], 1002, "Reserved bits"), // compressed, but no extension is agreed
+        (
+            &[0xc1, 0],
+            1002,
+            "Compressed frame: no compression was agreed",
+        ),
     ] {
         let (url, server) = speak(move |mut stream| {
             stream.write_all(frame).unwrap();

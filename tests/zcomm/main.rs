@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod addresses;
+mod answers;
 mod certs;
 mod chaos;
 mod chat;
@@ -14,10 +15,17 @@ mod doctor;
 mod help;
 mod hostile;
 mod hosts;
+mod input;
+mod listen;
+mod options;
 mod peers;
+#[cfg(unix)]
+mod prompt;
 #[path = "../xray/recorded.rs"]
 mod recorded;
 mod servers;
+#[cfg(unix)]
+mod signals;
 mod steps;
 mod stress;
 #[cfg(unix)]

@@ -230,7 +230,7 @@ fn an_error_about_an_address_contains_no_secret() {
         format!("http://127.0.0.1:1/?token={TOKEN}"),
     ] {
         let done = zcomm(&folder("tour-url-wrong"), &["demo", &url]);
-        assert_eq!(done.code, Some(1), "{}", done.stdout);
+        assert_eq!(done.code, Some(2), "{}", done.stdout);
         let error = "is not a WebSocket address";
         assert!(done.stderr.contains(error), "{}", done.stderr);
         let all = format!("{}{}", done.stdout, done.stderr);

@@ -1,14 +1,14 @@
 //! The JSON messages of the chat.
 //!
-//! WebSocket carries texts but does not say what they mean. Here every text is one JSON object
-//! with a `type`. Each type has its own fields, and each direction has its own enum. Unknown
-//! fields are ignored, so an older program can read the messages of a newer program.
+//! WebSocket carries texts but does not say what they mean. In the chat, every text is one JSON
+//! object with a `type`. Each type has its own fields, and each direction has its own enum.
+//! Unknown fields are ignored, so an older program can read the messages of a newer program.
 //!
 //! Positions and ids are strings, because a JavaScript number is exact only up to 2⁵³. Times are
 //! from the server's clock, because the clients' clocks differ. `parse` reads a [`ClientMessage`]
 //! from a client's text.
 //!
-//! In production, the two sides agree on a version of these messages in the handshake.
+//! In production, use the handshake to agree on a version of these messages.
 
 use std::fmt;
 
@@ -21,8 +21,8 @@ pub use crate::fault::{Code, Fault};
 
 /// The room of a message that does not name a room.
 pub const LOBBY: &str = "lobby";
-/// The `room` of a gap in the server's log, which contains the broadcasts. No room has this name:
-/// [`name`](zcomm_core::name) refuses it, and [`INBOX`] too.
+/// The `room` of a gap in the server's log, which contains the broadcasts. No room can have the
+/// name `*` or [`@`](INBOX): [`name`](zcomm_core::name) rejects both.
 pub const SERVER_LOG: &str = "*";
 /// The `room` of a gap in the inbox, which contains the direct messages.
 pub const INBOX: &str = "@";
@@ -78,7 +78,7 @@ pub enum ClientMessage {
 }
 
 impl ClientMessage {
-    /// The id of the message. The ack or the fault for the message contains the same id.
+    /// The id of the message, if it has an id. The ack or the fault of the message has this id.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         match self {
@@ -205,7 +205,7 @@ pub enum ServerMessage {
     },
     /// The server is running, and has `clients` connections.
     Heartbeat { clients: usize },
-    /// Figures about the server.
+    /// Numbers about the server: its clients, sessions, rooms and messages.
     Stats {
         clients: usize,
         sessions: usize,

@@ -5,7 +5,7 @@
 //! value. Then it checks the fields one by one, and a fault names the wrong field. A fault repeats
 //! only one text of the client: an unknown type, shortened and without special characters.
 //!
-//! The limits below keep texts short for people. The connection limits the size of a message.
+//! The limits of this parser keep texts short. The connection limits the size of a message.
 
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -123,8 +123,8 @@ fn not_json(error: &serde_json::Error) -> Fault {
     fault
 }
 
-/// Makes the fault for a field that appears twice. [`Fields`] accepts any value, so this is its
-/// only error. serde writes the name of the field between backticks.
+/// Makes the fault for a field that appears twice. [`Fields`] accepts any value, so a repeated
+/// field is its only error. serde writes the name of the field between backticks.
 fn repeated(error: &serde_json::Error) -> Fault {
     let words = error.to_string();
     let field = words.split('`').nth(1).unwrap_or_default();
@@ -351,8 +351,9 @@ mod tests {
         assert_eq!(fault(direct), (Code::BadName, Some("to".into())));
     }
 
-    /// In a gap, these names stand for the server's log and for the inbox. A room with such a name
-    /// would move the positions of those logs, and their messages would vanish.
+    /// A gap message uses the names `*` and `@` for the server's log and the inbox. If a room
+    /// had such a name, its gaps would change the position in the other log, and messages would
+    /// be lost.
     #[test]
     fn a10_no_message_can_name_a_room_or_a_person_like_a_log_of_the_server() {
         for log in [SERVER_LOG, INBOX] {

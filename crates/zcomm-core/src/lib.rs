@@ -11,8 +11,8 @@
 //! **A broadcast is a log, a connection is a cursor.** The log stores a message once. A cursor
 //! is a position in the log, so each client reads the log at its own speed, and a slow client
 //! delays no other client. The price: a slow client can lose the oldest messages. The server
-//! then tells the client which messages are lost. A client must take the data that waits for
-//! it, at least 64 KiB in 5 s. Otherwise the server closes the connection.
+//! then tells the client which messages are lost. A client has 5 s to accept all data that
+//! waits for it, or at least 64 KiB of this data. Otherwise the server closes the connection.
 //!
 //! **One task owns each socket.** No other task reads or writes the socket, so no lock is
 //! needed. The price: the handler runs in this task, too. A handler that does not call
@@ -50,7 +50,8 @@
 //!
 //! Read `protocol`, `clients` and `hub` first, because they show the idea. Then read
 //! `connection/handle` (what a handler uses), `access` (who may connect), `server`, and
-//! `connection/socket` (the task). Read the other folders when you need them.
+//! `connection/socket` (the task that owns the socket). Read the other folders when you need
+//! them.
 
 // Each folder uses only folders listed before it. Blank lines stop rustfmt from sorting the list.
 mod text;
@@ -94,7 +95,7 @@ pub use client::{
     opening::{Opening, TlsOpening},
     options::ConnectOptions,
     reconnect::{Client, Event},
-    socket::ClientSocket,
+    socket::{ClientSocket, Step},
     upstream::{ByteStream, Upstream},
 };
 pub use clients::registry::{ClientId, ClientInfo, Clients};
@@ -112,6 +113,7 @@ pub use metrics::figure::{Figure, FigureKind};
 pub use program::{
     exit::{program, report},
     help::{first_comment, settings_list},
+    logging::{Logs, log_to},
     shutdown::shutdown_signal,
     signals::StopSignals,
 };
@@ -132,6 +134,7 @@ pub use settings::{
 pub use text::{
     names::{MAX_NAME, NAME_RULE, folded, name},
     secrets::{may_be_secret, shown_path},
+    time::{time, time_text},
     writer::{BackgroundWriter, WriterStep},
 };
 pub use tls::{

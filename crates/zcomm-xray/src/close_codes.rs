@@ -1,7 +1,8 @@
 //! The close codes (RFC 6455 section 7.4): name, meaning, and whether a client connects again.
 //!
-//! This is the only table. Clients in Rust read it, the page `docs/reference/close-codes.md` and
-//! the file `clients/close_codes.js` of the web pages are made from it.
+//! This is the only table of close codes. Rust clients read it. The page
+//! `docs/reference/close-codes.md` and the web pages' file `clients/close_codes.js` are made
+//! from it.
 
 /// One close code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,21 +11,21 @@ pub struct CloseCode {
     pub code: u16,
     /// A short name, based on RFC 6455 and the IANA registry.
     pub name: &'static str,
-    /// What a web page says about it.
+    /// What a web page says about this code.
     pub meaning: &'static str,
-    /// Whether a client connects again: only if the same request may succeed later.
+    /// Whether a client connects again, because the same request may succeed later.
     pub retry: bool,
 }
 
 impl CloseCode {
-    /// Finds a code in [`CLOSE_CODES`].
+    /// Finds a code in [`CLOSE_CODES`]. Returns `None` if the table does not have this code.
     #[must_use]
     pub fn find(code: u16) -> Option<&'static CloseCode> {
         CLOSE_CODES.iter().find(|known| known.code == code)
     }
 
-    /// Whether a client connects again after this code. Of the codes that are not in the table,
-    /// those of applications (4000 to 4999) end a conversation, and the others do not.
+    /// Whether a client connects again after this code. If the table does not have this code,
+    /// returns false for a code of an application (4000 to 4999) and true for other codes.
     #[must_use]
     pub fn may_retry(code: u16) -> bool {
         let known = CloseCode::find(code);
@@ -35,8 +36,8 @@ impl CloseCode {
 const RETRY: bool = true;
 const OVER: bool = false;
 
-/// The codes that the programs of this workspace send, show or count, and the codes that servers
-/// of others use to refuse a client. In ascending order.
+/// The codes that the programs of this workspace send, show or count, and the codes with which
+/// other servers refuse a client. In ascending order.
 #[rustfmt::skip]
 pub const CLOSE_CODES: [CloseCode; 19] = [
     code(1000, OVER, "normal closure", "normal closure"),

@@ -15,9 +15,9 @@
 //! });
 //! ```
 //!
-//! A decoder has no clock, no socket and no thread, so a recording gives the same events as the
-//! network. For each direction, the decoder stores at most a head of 16 KiB, the first 4 KiB of
-//! a frame and the first 4 KiB of a message.
+//! A decoder has no clock: the caller passes the time and the bytes. So a recording gives the
+//! same events as the network. For each direction, the decoder stores at most a head of 16 KiB,
+//! the first 4 KiB of a frame and the first 4 KiB of a message.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -50,7 +50,7 @@ impl Decoder {
         }
     }
 
-    /// Sets the maximum number of payload bytes in an event; the default is 4 KiB. Call this
+    /// Sets the maximum number of payload bytes in an event. The default is 4 KiB. Call this
     /// method before all other methods.
     #[must_use]
     pub fn keeping(mut self, bytes: usize) -> Decoder {
@@ -95,22 +95,22 @@ impl Decoder {
         sink.hidden
     }
 
-    /// Reads bytes without making events, which is much faster. [`feed`](Decoder::feed) can show
-    /// later bytes again. Returns the number of events that were not shown, such as frames and
-    /// heads, so the caller can report this number.
+    /// Reads bytes without making events, which is much faster. A later call of
+    /// [`feed`](Decoder::feed) makes events for its bytes. Returns the number of events that
+    /// were not made, such as frames and heads, so that the caller can report this number.
     pub fn follow(&mut self, from: Direction, bytes: &[u8]) -> u64 {
         let mut sink = self.sink(Duration::ZERO, None);
         self.take(from, bytes, &mut sink);
         sink.hidden
     }
 
-    /// Reads bytes for a recording, without making events. Calls `keep` with bytes to record and
-    /// the number of bytes after them that must not be recorded. Stars replace the secrets of a
-    /// head. HTTP bodies are not recorded. If data is neither HTTP nor frames, at most its first
-    /// 8 bytes are recorded.
+    /// Reads bytes for a recording, without making events. Calls the function `keep` with the
+    /// sender, the bytes to record, and the number of bytes after them that must not be
+    /// recorded. Stars replace the secrets of a head. HTTP bodies are not recorded. If data is
+    /// neither HTTP nor frames, at most its first 8 bytes are recorded.
     ///
-    /// A second decoder can read the recording, with any bytes in place of the missing bytes. The
-    /// second decoder makes the same events as this decoder would make.
+    /// To read the recording, use another decoder. Replace the missing bytes by any bytes: the
+    /// other decoder makes the same events as [`feed`](Decoder::feed) makes for the connection.
     pub fn keep(
         &mut self,
         from: Direction,
@@ -122,8 +122,8 @@ impl Decoder {
         self.take(from, bytes, &mut sink);
     }
 
-    /// Passes incomplete data to the function `keep`, as the method [`keep`](Decoder::keep)
-    /// does. Call this method when the connection has ended.
+    /// Records data that is still incomplete, such as the first lines of a head. Call this
+    /// method when the connection has ended.
     pub fn keep_rest(&mut self, keep: &mut dyn FnMut(Direction, &[u8], u64)) {
         let mut sink = self.sink(Duration::ZERO, None);
         sink.recorder = Some(keep);
@@ -131,8 +131,8 @@ impl Decoder {
         self.server.finish(&mut sink);
     }
 
-    /// Makes events for incomplete data and for the end. Call this method when the connection
-    /// has ended.
+    /// Makes events for incomplete data and for the end of the connection. Call this method
+    /// when the connection has ended.
     pub fn finish(&mut self, time: Duration, on_event: &mut dyn FnMut(Event)) {
         let mut sink = self.sink(time, Some(on_event));
         self.client.finish(&mut sink);
@@ -202,7 +202,7 @@ impl Decoder {
                 self.server.expect_frames(extended);
                 self.request = None;
             }
-            // RFC 9110 section 15.2: this response is not final, another response follows.
+            // RFC 9110 section 15.2: after this response, the server sends another response.
             Some(100..200) => return self.server.expect_head(),
             status => {
                 let request = self.request.as_ref();

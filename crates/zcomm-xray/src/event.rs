@@ -9,7 +9,7 @@
 //!  "payload":"7f9f4d5158","unmasked":"48656c6c6f","text":"Hello"}}
 //! ```
 //!
-//! Bytes are in hexadecimal. Most fields are left out when they are empty, such as `errors`.
+//! Bytes are in hexadecimal. Many fields, such as `errors`, are left out when they are empty.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -47,7 +47,7 @@ pub struct Event {
 pub enum EventKind {
     /// The connection was opened. No byte has arrived yet.
     Open {
-        /// The address of the other side.
+        /// The network address of the peer.
         #[serde(skip_serializing_if = "Option::is_none")]
         peer: Option<SocketAddr>,
         /// Whether the bytes were decrypted from TLS.
@@ -72,7 +72,7 @@ pub enum EventKind {
         #[serde(serialize_with = "hex")]
         first: Vec<u8>,
     },
-    /// Frames or heads were not shown: they were too many to read, or the output was too slow.
+    /// Frames or heads were not shown. There were too many to read, or the output was too slow.
     NotShown {
         /// The number of frames and heads.
         frames: u64,
@@ -95,10 +95,10 @@ pub struct Head {
     pub line: String,
     /// The header lines.
     pub headers: Vec<Header>,
-    /// The length, including the empty line at the end (bytes).
+    /// The length of the head, including the empty line at its end (bytes).
     pub bytes: u64,
     /// The check of `Sec-WebSocket-Accept`, for a response with status 101. The right value
-    /// proves that the server has read this request.
+    /// proves that the server has read the client's request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accept: Option<Accept>,
     /// Remarks about the whole head.
@@ -162,7 +162,8 @@ pub struct Frame {
     /// The bytes in `payload`, unmasked.
     #[serde(serialize_with = "hex")]
     pub unmasked: Vec<u8>,
-    /// In a text message: `unmasked` as text, up to the first byte that is not UTF-8.
+    /// The text in `unmasked`, up to the first byte that is not UTF-8. `None` if the frame is
+    /// incomplete, compressed or not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The number of payload bytes that arrived but are not in `payload`.
@@ -171,7 +172,7 @@ pub struct Frame {
     /// The number of payload bytes that never arrived, because the connection ended.
     #[serde(skip_serializing_if = "is_default")]
     pub missing: u64,
-    /// The number of the frame in a fragmented message, counted from 1.
+    /// The number of this frame in a fragmented message: 1, 2, … `None` for any other frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<u64>,
     /// The whole message, if this is the last frame of a fragmented message.
@@ -180,13 +181,13 @@ pub struct Frame {
     /// The code and reason, if this is a Close frame with a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub close: Option<Close>,
-    /// Whether the payload is compressed, as agreed in the handshake. `payload`, `unmasked` and
-    /// `message` then contain compressed bytes.
+    /// Whether the payload is compressed, as agreed in the handshake. If it is, `payload`,
+    /// `unmasked` and `message` contain compressed bytes.
     #[serde(skip_serializing_if = "is_default")]
     pub compressed: bool,
 }
 
-/// A fragmented message whose frames were joined.
+/// A message that arrived in several frames.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Joined {
     /// `text` or `binary`.
@@ -198,7 +199,8 @@ pub struct Joined {
     /// The unmasked bytes of the message, or only the first bytes of a long message.
     #[serde(serialize_with = "hex")]
     pub unmasked: Vec<u8>,
-    /// In a text message: `unmasked` as text, up to the first byte that is not UTF-8.
+    /// The text in `unmasked`, up to the first byte that is not UTF-8. `None` if the message is
+    /// compressed or not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -242,7 +244,7 @@ impl Event {
                 let message = message.map_or(0, |message| 2 * message.unmasked.len());
                 3 * frame.payload.len() + message + size_of::<Frame>()
             }
-            // A header line may be shorter than its `Header`, so the line and the `Header` count.
+            // A `Header` may need more memory than the text of its line, so both count.
             EventKind::Request(head) | EventKind::Response(head) => {
                 head.bytes as usize + head.headers.len() * size_of::<Header>()
             }
@@ -255,7 +257,7 @@ impl Event {
     /// terminal are escaped.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // JSON cannot represent a map whose keys are not text. No event has such a map.
+        // This cannot fail: serde_json rejects only some maps, and an event contains no map.
         let json = serde_json::to_string(self).unwrap_or_default();
         let mut escaped = String::with_capacity(json.len());
         for c in json.chars() {
@@ -271,8 +273,8 @@ impl Event {
     }
 }
 
-/// Returns the JSON line that replaces the events from `first` to `last`. A reader gets this
-/// line if it was too slow to read these events.
+/// Returns the JSON line for a viewer that was too slow to read the events from `first` to
+/// `last`. The viewer gets this line instead of these events.
 #[must_use]
 pub fn gap(first: u64, last: u64) -> String {
     format!("{{\"gap\":{}}}", last - first + 1)

@@ -1,8 +1,9 @@
 //! Reads the frames of one direction (RFC 6455 section 5.2).
 //!
-//! A codec stops at the first mistake and drops the header. This reader continues until a length
-//! is invalid. For each frame, it keeps the header, the start of the payload and the broken
-//! rules. A frame that will not be shown is counted, but its payload is not stored.
+//! Most WebSocket libraries stop at the first broken rule and do not show the frame. This
+//! reader continues until a length is invalid. For each frame, it stores the header, the start
+//! of the payload and the broken rules. It counts a frame that will not be shown, but does not
+//! store its payload.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
@@ -14,16 +15,16 @@ use crate::{
     utf8::{Utf8, text_at_start},
 };
 
-/// A frame with the rules that it breaks.
+/// A frame, and the rules that the frame breaks.
 pub(crate) type CheckedFrame = (Box<Frame>, Vec<BrokenRule>);
 
 /// Reads the frames of one direction.
 pub(crate) struct FrameReader {
     from: Direction,
-    /// The limit for the stored bytes of a payload, and of a fragmented message.
+    /// The maximum number of bytes to store of each payload and of each fragmented message.
     keep: usize,
     pub(crate) splitter: Splitter,
-    /// The frame that is arriving; `None` if this frame is not shown.
+    /// The frame that is arriving; `None` between two frames, or if this frame is not shown.
     current: Option<CheckedFrame>,
     message: Option<OpenMessage>,
     /// Whether the handshake agreed on extensions, so that the reserved bits have a meaning.
@@ -48,9 +49,10 @@ impl FrameReader {
         }
     }
 
-    /// Reads up to the end of a frame. Returns the frame and the bytes after it. While `show` is
-    /// false, returns no frame and adds 1 to `hidden` for each frame. If bytes are left but no
-    /// frame is returned, the reader is [`lost`](FrameReader::lost).
+    /// Reads bytes up to the end of the next shown frame. Returns this frame and the bytes
+    /// after it. Without a complete frame, reads all bytes and returns `None`. Adds 1 to
+    /// `hidden` for each frame that is not shown. After an invalid length, later bytes are not
+    /// read: the reader is [`lost`](FrameReader::lost).
     pub(crate) fn next<'a>(
         &mut self,
         mut bytes: &'a [u8],
@@ -80,7 +82,8 @@ impl FrameReader {
         (None, bytes)
     }
 
-    /// Returns the last frame, if it is incomplete and its missing bytes will not arrive.
+    /// Returns an incomplete frame whose other bytes cannot be read. Returns `None` if there is
+    /// no incomplete frame, or if it is not shown.
     pub(crate) fn rest(&mut self) -> Option<CheckedFrame> {
         let (mut frame, errors) = self.current.take()?;
         frame.missing = self.splitter.left;
@@ -92,7 +95,7 @@ impl FrameReader {
         let mut errors = Vec::new();
         if show {
             errors = broken_by(header, self.from, self.extended);
-            // After its Close, a side may still answer a ping of the other side (section 5.5.2).
+            // After a Close, its sender may answer a ping, but not send data (section 5.5.1).
             if self.closed && !header.is_control() {
                 errors.push(BrokenRule::AFTER_CLOSE);
             }
@@ -105,7 +108,7 @@ impl FrameReader {
             if let Some(message) = &mut self.message {
                 message.add(header.length(), !show);
                 compressed |= message.compressed;
-                // A message in one frame has no part numbers.
+                // If a message has only one frame, this frame has no part number.
                 part = (message.frames > 1 || !header.fin()).then_some(message.frames);
             }
             if header.fin() && !show {
@@ -118,8 +121,8 @@ impl FrameReader {
         });
     }
 
-    /// Begins a new message, if the frame is not a continuation. Adds an error if the frames are
-    /// in the wrong order.
+    /// Begins a new message with a text or binary frame. Adds an error if the frames are in the
+    /// wrong order.
     fn continue_message(
         &mut self,
         header: &FrameHeader,
@@ -142,7 +145,6 @@ impl FrameReader {
         });
     }
 
-    /// Reads the next bytes of the payload.
     fn payload(&mut self, bytes: &[u8]) {
         let Some((frame, errors)) = &mut self.current else {
             return;
@@ -186,7 +188,7 @@ impl FrameReader {
 }
 
 impl Frame {
-    /// Makes a frame whose header has arrived, but no payload.
+    /// Makes a frame from its header, with an empty payload.
     fn begun(header: &FrameHeader, part: Option<u64>, compressed: bool) -> Frame {
         Frame {
             fin: header.fin(),
@@ -216,7 +218,7 @@ impl Frame {
 
 #[cfg(test)]
 impl FrameReader {
-    /// The memory that is reserved for bytes of the peer (bytes).
+    /// The memory that stores payloads (bytes).
     pub(crate) fn held(&self) -> usize {
         let current = self.current.as_ref();
         let message = self.message.as_ref();

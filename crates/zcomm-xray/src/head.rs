@@ -24,7 +24,7 @@ use crate::{
 /// The text that is appended to the key (RFC 6455 section 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// A complete head, with `*` in place of each byte of a secret.
+/// A complete head. Each byte of a secret is replaced by `*`.
 pub(crate) struct RawHead {
     first: Vec<u8>,
     headers: Vec<(String, String)>,
@@ -62,7 +62,7 @@ impl RawHead {
         }
     }
 
-    /// Returns the value of the first header with this name.
+    /// Returns the value of the first header with this name, or `None` if no header has it.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -87,13 +87,13 @@ impl RawHead {
         words.next().unwrap_or_default()
     }
 
-    /// The status of a response.
+    /// The status code of a response; `None` if the status line has no number.
     pub(crate) fn status(&self) -> Option<u16> {
         let status = self.first.split(|byte| *byte == b' ').nth(1)?;
         std::str::from_utf8(status).ok()?.parse().ok()
     }
 
-    /// The length of the body, as `Content-Length` says.
+    /// The length of the body from the header `Content-Length`; `None` without a valid header.
     pub(crate) fn content_length(&self) -> Option<u64> {
         self.value("content-length")?.parse().ok()
     }
@@ -245,7 +245,7 @@ mod tests {
         }
     }
 
-    /// A recording has one star for each hidden byte, so its events show the same length.
+    /// A recording has a star for each hidden byte, so the shown length is the original length.
     #[test]
     fn a_line_that_is_not_shown_counts_its_bytes() {
         let (head, _) = RawHead::parse(b"GET / HTTP/1.1\r\n\x80\r\n\r\n").request();

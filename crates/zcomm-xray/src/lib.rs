@@ -5,8 +5,8 @@
 //! ```
 //!
 //! A [`Decoder`] reads the bytes of both directions, in pieces of any size. It makes an
-//! [`Event`] for the request, the response and each frame. The event lists the broken rules of
-//! RFC 6455. A decoder has no clock, no socket and no task, and its memory is bounded.
+//! [`Event`] for the request, the response and each frame. Each event lists the broken rules of
+//! RFC 6455. A decoder has no clock, no socket and no task, and its memory has a limit.
 //!
 //! An event contains no secret of the handshake. Stars replace the values of headers such as
 //! `Authorization` and `Cookie`, and of query parameters such as `token` and `session`. But an

@@ -2,8 +2,8 @@
 //!
 //! A message may arrive in many frames (RFC 6455 section 5.4). Each frame has its own masking
 //! key, and pings may arrive between the frames. The first frame says whether the message is
-//! text. Whether the text is UTF-8 depends on all frames together. Only the start of a message is
-//! stored, so memory is bounded.
+//! text. The check for UTF-8 needs the bytes of all frames. Only the start of a message is
+//! stored, so a long message does not fill the memory.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -13,7 +13,7 @@ use crate::{
     utf8::{Utf8, text_at_start},
 };
 
-/// A message that is not complete.
+/// A message whose last frame is not complete.
 #[derive(Default)]
 pub(crate) struct OpenMessage {
     pub(crate) opcode: &'static str,
@@ -22,12 +22,11 @@ pub(crate) struct OpenMessage {
     pub(crate) kept: Vec<u8>,
     pub(crate) text: Option<Utf8>,
     pub(crate) compressed: bool,
-    /// Whether a frame of the message was not shown.
+    /// Whether at least one frame of the message was not shown.
     pub(crate) hidden: bool,
 }
 
 impl OpenMessage {
-    /// Counts one more frame and adds its length.
     pub(crate) fn add(&mut self, length: u64, hidden: bool) {
         self.frames += 1;
         self.length = self.length.saturating_add(length);
@@ -35,7 +34,7 @@ impl OpenMessage {
     }
 
     /// Reads the next bytes of a payload. These bytes begin at byte `offset` of the payload.
-    /// Returns true once: for the first bytes that make the text invalid.
+    /// Returns true only for the first bytes that are not UTF-8.
     pub(crate) fn take(
         &mut self,
         bytes: &[u8],
@@ -54,7 +53,6 @@ impl OpenMessage {
         self.text.as_ref().is_some_and(Utf8::ends_in_half)
     }
 
-    /// Returns the complete message.
     pub(crate) fn joined(self) -> Joined {
         let text = self.text.map(|_| text_at_start(&self.kept).to_owned());
         Joined {
@@ -67,8 +65,8 @@ impl OpenMessage {
     }
 }
 
-/// Reads the payload of a Close frame (RFC 6455 section 5.5.1). The payload is empty, or it is a
-/// code of two bytes and a reason.
+/// Reads the payload of a Close frame (RFC 6455 section 5.5.1): a code of two bytes and a
+/// reason. Returns `None` if the payload has no code. Adds the broken rules to `errors`.
 pub(crate) fn close(payload: &[u8], length: u64, errors: &mut Vec<BrokenRule>) -> Option<Close> {
     let [high, low, reason @ ..] = payload else {
         if length == 1 {
@@ -88,7 +86,7 @@ pub(crate) fn close(payload: &[u8], length: u64, errors: &mut Vec<BrokenRule>) -
     Some(Close { code, reason })
 }
 
-/// Appends bytes until `kept` has `keep` bytes, and ignores the other bytes.
+/// Appends bytes until `kept` has `keep` bytes. Ignores the bytes after that.
 pub(crate) fn keep_start(kept: &mut Vec<u8>, bytes: &[u8], keep: usize) {
     let space = keep.saturating_sub(kept.len()).min(bytes.len());
     kept.extend_from_slice(&bytes[..space]);

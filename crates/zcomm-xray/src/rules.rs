@@ -1,7 +1,8 @@
 //! The rules of RFC 6455 that a decoder checks, each with its section.
 //!
-//! A codec ends the connection at the first broken rule, and reports little more than "protocol
-//! error". But a learner who writes a client needs the rule and its section in the RFC.
+//! Most libraries end the connection at the first broken rule, and report little more than
+//! "protocol error". But a learner who writes a client needs the rule and its section in the
+//! RFC.
 
 use serde::{Deserialize, Serialize};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -11,7 +12,7 @@ use crate::splitter::FrameHeader;
 /// The longest payload of a control frame (RFC 6455 section 5.5).
 pub(crate) const MAX_CONTROL: usize = 125;
 
-/// The direction of bytes. JSON names the sender instead: `client` or `server`.
+/// The direction of bytes. JSON has the name of the sender instead: `client` or `server`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// From the client to the server.
@@ -65,7 +66,7 @@ rules! {
     REASON_NOT_TEXT "8.1" "the reason is not UTF-8"
 }
 
-/// Checks the rules about a single header. Returns the rules that the header breaks.
+/// Returns the rules that one header breaks.
 pub(crate) fn broken_by(header: &FrameHeader, from: Direction, extended: bool) -> Vec<BrokenRule> {
     let (length, control) = (header.length(), header.is_control());
     let reserved = matches!(

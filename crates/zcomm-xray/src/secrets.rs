@@ -36,7 +36,7 @@ pub(crate) fn header_value(name: &str, value: &str) -> String {
 }
 
 /// Replaces the secrets in a text that may contain an address. A secret ends before the next
-/// `&`, because a server also ends the value there.
+/// `&`, because a server ends the value of a parameter at the `&`.
 pub(crate) fn address(text: &str) -> String {
     let mut shown = text.to_owned();
     // Start with the last secret, so that the ranges of the earlier secrets stay valid.
@@ -70,7 +70,8 @@ fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
     }
 }
 
-/// Finds where the address ends in the first line of a head: before ` HTTP/1.1`.
+/// Returns the length of the first line of a head, without ` HTTP/1.1` at its end. The address
+/// of a request ends there.
 pub(crate) fn end_of_target(line: &[u8]) -> usize {
     let version = b" HTTP/";
     let found = line
@@ -83,17 +84,17 @@ pub(crate) fn end_of_target(line: &[u8]) -> usize {
     }
 }
 
-/// Whether the first line of a head has the form of a request or of a status line. Any other first
-/// line may be a header with a secret.
+/// Whether the first line of a head looks like a request or a status line. If it does not, it
+/// may be a header with a secret.
 pub(crate) fn is_request_or_status(line: &[u8]) -> bool {
     let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
     word.starts_with(b"HTTP/") || word.iter().all(u8::is_ascii_uppercase)
 }
 
 /// Returns a head of the same length, with `*` in place of each hidden byte. A line is hidden
-/// completely if it is not a header, or if it continues the header before it (an obsolete form).
-/// If the first line is neither a request nor a status line, all its bytes after the first are
-/// hidden. A head without secrets is returned unchanged, so the result can be hidden twice.
+/// completely if it is not a header, or if it continues the header before it (an obsolete
+/// form). If the first line is neither a request nor a status line, only its first byte is
+/// shown. A head without secrets is returned unchanged, so this function may run twice.
 pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(head.len());
     let mut first = true;

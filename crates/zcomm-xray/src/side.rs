@@ -1,8 +1,9 @@
-//! Decodes one direction of a connection: HTTP first, then frames, or bytes that are neither.
+//! Decodes the bytes of one sender: HTTP first, then frames, or bytes that are neither.
 //!
 //! A stage is a part of the connection, such as a head or the frames. Each stage reads only its
 //! own bytes and leaves later bytes to the next stage. So the network may divide the bytes
-//! anywhere. `decoder` decides which stage follows a head: this depends on both directions.
+//! anywhere. `decoder` decides which stage follows a head, because the answer depends on both
+//! directions.
 
 use std::mem;
 
@@ -11,21 +12,21 @@ use crate::{
     secrets::without_secrets, sink::Sink, splitter::HeadEnd,
 };
 
-/// The longest head that is read (bytes). The server has the same limit.
+/// The maximum length of a head (bytes). The server has the same limit.
 pub(crate) const MAX_HEAD: usize = 16 * 1024;
-/// The default limit for the stored bytes of a payload, and of a fragmented message.
+/// The default of [`Side::keep`].
 pub(crate) const KEEP: usize = 4 * 1024;
-/// The limit for the shown bytes of data that is neither HTTP nor a frame. The limit is small,
+/// The maximum number of bytes to show if data is neither HTTP nor a frame. The limit is small,
 /// so that the token of a broken request is not shown.
 const RAW_SHOWN: usize = 8;
 
-/// The decoder of one direction.
+/// The decoder of the bytes of one sender.
 pub(crate) struct Side {
     from: Direction,
     stage: Stage,
     /// The number of bytes that have arrived.
     pub(crate) bytes: u64,
-    /// The limit for the stored bytes of a payload, and of a fragmented message.
+    /// The maximum number of bytes to store of each payload and of each fragmented message.
     pub(crate) keep: usize,
 }
 
@@ -37,7 +38,7 @@ enum Stage {
     Waiting(Vec<u8>),
     Body(Body),
     Frames(Box<FrameReader>),
-    /// The number of bytes that were counted but not shown.
+    /// Bytes that are neither HTTP nor frames. The number counts the bytes that were not shown.
     Raw(u64),
 }
 
@@ -48,7 +49,6 @@ struct PartialHead {
     end: HeadEnd,
 }
 
-/// The body of an HTTP message.
 struct Body {
     /// The number of bytes that have not arrived; `None` if the body ends with the connection.
     left: Option<u64>,
@@ -99,7 +99,7 @@ impl Side {
         } else if end.is_none() {
             self.stage = Stage::Head(head);
         } else {
-            // The events and the recording come from the same bytes, so a replay shows the same.
+            // The event and the recording use the same bytes, so a replay makes the same event.
             let head = without_secrets(&head.bytes);
             sink.record(self.from, &head, 0);
             return (taken, Some(RawHead::parse(&head)));
@@ -152,12 +152,12 @@ impl Side {
         taken
     }
 
-    /// Expects a head next.
+    /// Sets the next stage: a head.
     pub(crate) fn expect_head(&mut self) {
         self.stage = Stage::Head(PartialHead::default());
     }
 
-    /// Expects a body next. A body without a length ends with the connection.
+    /// Sets the next stage: a body. A body without a length ends with the connection.
     pub(crate) fn expect_body(&mut self, length: Option<u64>) {
         match length {
             Some(0) => self.expect_head(),
@@ -165,13 +165,13 @@ impl Side {
         }
     }
 
-    /// Expects frames next. `extended` is true if the handshake has agreed on extensions.
+    /// Sets the next stage: frames. `extended`: whether the handshake agreed on extensions.
     pub(crate) fn expect_frames(&mut self, extended: bool) {
         let frames = FrameReader::new(self.from, self.keep, extended);
         self.stage = Stage::Frames(Box::new(frames));
     }
 
-    /// Stores the next bytes until a response arrives. The response decides what these bytes are.
+    /// Sets the next stage: storing bytes until a response shows whether they are frames.
     pub(crate) fn wait(&mut self) {
         self.stage = Stage::Waiting(Vec::new());
     }
@@ -185,7 +185,7 @@ impl Side {
         }
     }
 
-    /// Shows bytes that are neither HTTP nor a frame. The bytes after them are only counted.
+    /// Shows the start of data that is neither HTTP nor frames. Only counts the later bytes.
     fn give_up(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
         let (first, omitted) = bytes.split_at(bytes.len().min(RAW_SHOWN));
         sink.record(self.from, first, omitted.len());

@@ -1,4 +1,4 @@
-//! Passes a decoder's events to the caller, or counts them while they are not shown.
+//! Passes a decoder's events to the caller. If events are not shown, only counts them.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) recorder: Option<&'a mut Recorder<'a>>,
 }
 
-/// A function that receives the sender and the bytes that may be recorded. The number counts
-/// the bytes after them, which must not be recorded.
+/// A function that receives the sender, the bytes to record, and the number of bytes after them
+/// that must not be recorded.
 pub(crate) type Recorder<'a> = dyn FnMut(Direction, &[u8], u64) + 'a;
 
 impl Sink<'_> {

@@ -1,4 +1,4 @@
-//! Finds where the frames and HTTP heads of one direction end (RFC 6455 section 5.2).
+//! Finds where each frame and each HTTP head ends (RFC 6455 section 5.2).
 //!
 //! ```text
 //!  FIN RSV opcode │ MASK length │ longer length    │ masking key │ payload …
@@ -15,11 +15,11 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpC
 /// The size of the longest header (bytes): 2, then 8 for the length and 4 for the masking key.
 const MAX_HEADER: usize = 14;
 
-/// Splits the bytes of one direction into headers and payloads.
+/// Splits the bytes of one sender into frame headers and payloads.
 #[derive(Default)]
 pub struct Splitter {
     header: FrameHeader,
-    /// The number of payload bytes that have not arrived.
+    /// The number of bytes of the current payload that have not arrived.
     pub left: u64,
 }
 
@@ -34,10 +34,10 @@ pub enum Piece<'a> {
 
 impl Splitter {
     /// Removes the next piece from the front of `bytes` and returns it. Returns `None` when all
-    /// `bytes` are used and the next piece needs more bytes.
+    /// `bytes` are read. Call `next` again when more bytes have arrived.
     ///
-    /// After a header without a [valid length](FrameHeader::has_valid_length), all later pieces
-    /// have no meaning.
+    /// If a header has no [valid length](FrameHeader::has_valid_length), stop: all later pieces
+    /// would have no meaning.
     pub fn next<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<Piece<'a>> {
         if self.left == 0 {
             let header = self.header.read(bytes)?;
@@ -50,12 +50,12 @@ impl Splitter {
         (!payload.is_empty()).then_some(Piece::Payload(payload))
     }
 
-    /// Whether a frame has begun and has not ended.
+    /// Whether the current frame is incomplete. Between two frames, returns false.
     pub fn in_frame(&self) -> bool {
         self.left > 0 || self.header.known > 0
     }
 
-    /// The bytes of an incomplete header that have arrived so far.
+    /// The bytes of the header, if its last bytes have not arrived. Otherwise empty.
     pub fn partial_header(&self) -> &[u8] {
         self.header.as_bytes()
     }
@@ -65,16 +65,16 @@ impl Splitter {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FrameHeader {
     bytes: [u8; MAX_HEADER],
-    /// The number of bytes that have arrived.
+    /// The number of header bytes that have arrived.
     known: u8,
 }
 
 impl FrameHeader {
-    /// Reads header bytes from the front of `bytes`. When the header is complete, returns the
-    /// header and starts a new one.
+    /// Reads header bytes from the front of `bytes`. Returns the header when it is complete,
+    /// and `None` while bytes are missing.
     fn read(&mut self, bytes: &mut &[u8]) -> Option<FrameHeader> {
-        // Most headers arrive in one piece. Copying such a header at once is three times as fast
-        // as a loop over its bytes. The speed matters, because the server reads every frame here.
+        // Most headers arrive in one piece. Then one copy is three times as fast as a loop over
+        // the bytes. The speed matters, because the server runs this code for each frame.
         if self.known == 0
             && let Some(first) = bytes.first_chunk()
         {
@@ -93,7 +93,7 @@ impl FrameHeader {
         Some(std::mem::take(self))
     }
 
-    /// The length of the header (bytes), computed from the bytes that have arrived so far.
+    /// The length of the header (bytes). Until the first two bytes have arrived, returns 2.
     fn size(&self) -> u8 {
         match self.known {
             0 | 1 => 2,
@@ -148,7 +148,7 @@ impl FrameHeader {
         self.bytes[0] & 0x08 != 0
     }
 
-    /// Whether this frame carries a message or a part of a message.
+    /// Whether the payload of this frame is a message or a part of a message.
     pub fn is_data(&self) -> bool {
         matches!(
             self.opcode(),
@@ -156,7 +156,7 @@ impl FrameHeader {
         )
     }
 
-    /// Whether this one frame is a whole message.
+    /// Whether this frame contains a whole message.
     pub fn is_message(&self) -> bool {
         let begins = matches!(self.opcode(), OpCode::Data(Data::Text | Data::Binary));
         begins && self.fin()
@@ -197,7 +197,7 @@ impl FrameHeader {
     }
 
     /// Whether the highest bit of the length is 0, as RFC 6455 requires. If the bit is 1, the
-    /// end of the frame is unknown.
+    /// length is invalid and the end of the frame is unknown.
     pub fn has_valid_length(&self) -> bool {
         self.length() >> 63 == 0
     }
@@ -207,13 +207,13 @@ impl FrameHeader {
 #[derive(Default)]
 pub struct HeadEnd(Line);
 
-/// Where the next byte is in its line.
+/// What the current line contains so far.
 #[derive(Clone, Copy, Default)]
 enum Line {
     #[default]
     Text,
     Start,
-    /// After a carriage return that is the first byte of its line.
+    /// Only a carriage return (`\r`).
     Return,
 }
 
@@ -260,8 +260,8 @@ mod tests {
         (headers, out, splitter)
     }
 
-    /// Parses a header with the codec. The codec's parser returns no length for a reserved
-    /// opcode, so this function gives the parser another opcode.
+    /// Parses a header with tungstenite, the codec. Its parser returns no length for a reserved
+    /// opcode, so this function replaces the opcode first.
     fn parsed_by_the_codec(bytes: &[u8]) -> Option<(codec::FrameHeader, u64, usize)> {
         let mut shown = bytes.to_vec();
         if let Some(first) = shown.first_mut() {
@@ -305,7 +305,7 @@ mod tests {
     }
 
     proptest! {
-        /// The size of the pieces changes no header, and the splitter returns every byte.
+        /// Pieces of any size give the same headers, and the splitter returns every byte.
         #[test]
         fn the_cuts_of_the_network_change_nothing(
             frames in prop::collection::vec(
@@ -336,7 +336,7 @@ mod tests {
             prop_assert!(headers.len() >= frames.len() && out.len() >= complete);
         }
 
-        /// The codec and the splitter must agree where a frame ends.
+        /// The splitter and tungstenite (the codec) must read the same values from a header.
         #[test]
         fn a_header_means_what_it_means_to_the_codec(
             bytes in prop::collection::vec(any::<u8>(), 0..20),

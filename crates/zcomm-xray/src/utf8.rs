@@ -1,8 +1,8 @@
 //! Checks UTF-8 text that arrives in pieces.
 //!
 //! A frame may end in the middle of a character (RFC 6455 section 5.6), so a piece cannot be
-//! checked alone. If the checker stored the whole text, a peer could fill the memory. So it
-//! stores at most three bytes: the start of one character.
+//! checked alone. If the checker stored the whole text, a peer could fill the memory. So the
+//! checker stores at most three bytes: the start of one character.
 
 /// Checks a text piece by piece.
 #[derive(Default)]

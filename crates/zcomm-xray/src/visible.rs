@@ -18,7 +18,7 @@ pub fn is_visible(c: char) -> bool {
 }
 
 /// Returns at most `most` characters of a peer's text. If the text is longer, `\u{2026}` (…)
-/// follows. A picture replaces each control character, such as `\u{241b}` for ESC.
+/// follows. A visible symbol replaces each control character, such as `\u{241b}` for ESC.
 #[must_use]
 pub fn pictured(text: &str, most: usize) -> String {
     let picture = |c: char| match c {

@@ -7,9 +7,8 @@
 use std::process::ExitCode;
 
 use clap_complete::Shell;
-use zcomm_core::Result;
 
-use crate::shared::text::print;
+use crate::shared::{failure::Failure, text::print};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -34,7 +33,7 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-pub(crate) fn run(arguments: &Arguments, mut command: clap::Command) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments, mut command: clap::Command) -> Result<ExitCode, Failure> {
     // The generator would panic if stdout were closed. So the generator writes into memory.
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "zcomm", &mut script);

@@ -12,6 +12,7 @@ mod certs;
 mod chat;
 mod completions;
 mod connect;
+mod listen;
 mod man;
 mod proxy;
 mod stress;
@@ -25,7 +26,6 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use demos::command_line;
-use zcomm_core::report;
 
 use shared::run::block_on;
 
@@ -36,12 +36,20 @@ use shared::run::block_on;
 Examples:
   zcomm doctor                          check this machine for problems
   zcomm connect ws://127.0.0.1:8765/    send messages to a server
+  zcomm listen 9000                     talk to clients, as their server
   zcomm chat --token TOKEN              join the chat
   zcomm demo                            see each message of the chat, explained
   zcomm stress ws://127.0.0.1:8765/     load-test a server
   zcomm xray ws://127.0.0.1:8765/       see every byte, explained
   zcomm chaos ws://127.0.0.1:8765/      test a server on a bad network
-  zcomm help connect                    show the options of a subcommand")]
+  zcomm help connect                    show the options of a subcommand
+
+Exit codes of all subcommands:
+  0      it is done
+  1      it was tried and failed: refused, broken off, or a check found an error
+  2      the command line is wrong: an option, a value, an address or a file
+  78     a setting or a certificate of this machine must change
+  128+N  signal N: 129 closed terminal, 130 Ctrl-C, 143 SIGTERM")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -53,6 +61,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Open a WebSocket: send lines, print messages
     Connect(connect::Arguments),
+    /// Start a server: send lines to its clients, print their messages
+    Listen(Box<listen::Arguments>),
     /// Join a chat from the terminal
     Chat(chat::Arguments),
     /// Show each message of the chat, step by step
@@ -76,14 +86,15 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Certs(arguments) => certs::run(&arguments),
         Command::Connect(arguments) => block_on(connect::run(&arguments)),
-        Command::Xray(arguments) => Ok(xray::run(&arguments)),
-        Command::Chaos(arguments) => Ok(chaos::run(&arguments)),
-        Command::Stress(arguments) => Ok(stress::run(&arguments)),
+        Command::Listen(arguments) => block_on(listen::run(&arguments)),
+        Command::Xray(arguments) => xray::run(&arguments),
+        Command::Chaos(arguments) => block_on(chaos::run(&arguments)),
+        Command::Stress(arguments) => block_on(stress::run(&arguments)),
         Command::Demo(arguments) => Ok(tour::run(&arguments)),
         Command::Chat(arguments) => block_on(chat::run(&arguments)),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     };
-    done.unwrap_or_else(|error| report(&error))
+    done.unwrap_or_else(|failure| failure.report())
 }

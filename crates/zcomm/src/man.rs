@@ -8,9 +8,8 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Command;
 use clap_mangen::Man;
-use zcomm_core::Result;
 
-use crate::shared::text::print;
+use crate::shared::{failure::Failure, text::print};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -25,7 +24,7 @@ pub(crate) struct Arguments {
     subcommand: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCode, Failure> {
     // Gives each subcommand its full name: `zcomm connect` instead of `connect`.
     command.build();
     let page = match &arguments.subcommand {

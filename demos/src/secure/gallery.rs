@@ -15,7 +15,7 @@ use zcomm_core::{
 /// A server with one fault.
 struct Exhibit<'a> {
     what: &'a str,
-    /// The server's certificate. `None`: the server does not use TLS.
+    /// The server's certificate; `None` if the server does not use TLS.
     certificate: Option<PemPair>,
     scheme: &'a str,
     /// The authority that the client trusts.

@@ -1,7 +1,7 @@
 //! The parts of lesson 3 that are not in its main file: its command line and its own server.
 //!
-//! The server makes a certificate when it starts, and keeps the private key in memory only. So
-//! there is no file to install or to steal. If `WEBSOCKET_SSL_CERT` is set, the server uses
+//! The server makes a certificate when it starts, and stores the private key in memory only. So
+//! there is no key file to install or to steal. If `WEBSOCKET_SSL_CERT` is set, the server uses
 //! that certificate instead, because a browser may already trust it.
 
 pub mod gallery;
@@ -55,8 +55,8 @@ impl Arguments {
     /// computer and those in the file of `--ca`.
     ///
     /// # Errors
-    /// When the file contains a certificate that another authority has signed, or when a setting
-    /// is wrong.
+    /// When the file contains a certificate that is neither an authority nor signed by itself,
+    /// or when a setting is wrong.
     pub fn options(&self, url: &str) -> Result<ConnectOptions> {
         let trust = Trust::platform(&self.authorities()?)?;
         Ok(ConnectOptions {

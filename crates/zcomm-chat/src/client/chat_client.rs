@@ -1,12 +1,12 @@
-//! A client of the chat. It loses no message without telling its caller.
+//! A client of the chat. If a message is lost, the client tells its caller.
 //!
-//! [`Client`] reconnects by itself. But it cannot tell which messages were sent or missed when a
-//! connection broke. `conversation` solves this problem together with the server, in three ways:
+//! [`Client`] reconnects by itself. But it does not know which messages a broken connection
+//! lost. `conversation` solves this problem together with the server, in three ways:
 //!
 //! - **positions**: the client reconnects with the last position that it saw in each log. The
 //!   server sends the messages after this position, and the caller gets each message once;
-//! - **gaps**: a message from the server, the gap, names the messages that the server cannot send
-//!   any more. The caller gets this message;
+//! - **gaps**: the server's gap message names the messages that the server cannot send any more.
+//!   The caller gets the gap message;
 //! - **the outbox**: the client keeps each message until the server acknowledges the message.
 //!
 //! ```no_run
@@ -58,8 +58,8 @@ pub struct ChatClient {
 
 impl ChatClient {
     /// Makes a client with these options. The client connects at the first call of
-    /// [`next`](ChatClient::next) and asks for this name. If the name is taken, the server gives
-    /// the client another [`name`](ChatClient::name).
+    /// [`next`](ChatClient::next) and asks the server for `name`. If the name is taken, the
+    /// server gives the client another [`name`](ChatClient::name).
     ///
     /// # Errors
     /// When the operating system has no random bytes.
@@ -78,16 +78,16 @@ impl ChatClient {
         Ok(chat)
     }
 
-    /// The name that the server gave this client. Before the server's welcome, the name that the
-    /// client asks for.
+    /// The name that the server gave this client. Before the server's welcome, this is the name
+    /// that the client asks for.
     #[must_use]
     pub fn name(&self) -> &str {
         let me = self.conversation.me.as_ref();
         me.map_or(&self.wanted, |me| &me.name)
     }
 
-    /// Whether this client id is one of this client's. Another client can choose the same id for
-    /// its message, so only the client id shows whose message it is.
+    /// Whether a message with this client id is from this client. Two clients can choose the
+    /// same message id, so compare the client id.
     #[must_use]
     pub fn is_own(&self, client_id: &str) -> bool {
         let me = self.conversation.me.as_ref();
@@ -124,7 +124,7 @@ impl ChatClient {
         })
     }
 
-    /// Sends a message to all clients. Returns the same as [`chat`](ChatClient::chat).
+    /// Sends a message to all clients. Returns its id, as [`chat`](ChatClient::chat) does.
     pub fn broadcast(&mut self, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Broadcast {
             text: text.to_owned(),
@@ -132,7 +132,7 @@ impl ChatClient {
         })
     }
 
-    /// Sends a message to one person. Returns the same as [`chat`](ChatClient::chat).
+    /// Sends a message to one person. Returns its id, as [`chat`](ChatClient::chat) does.
     pub fn direct(&mut self, to: &str, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Direct {
             to: to.to_owned(),
@@ -157,7 +157,8 @@ impl ChatClient {
         self.conversation.link.transmit(message);
     }
 
-    /// Waits for the next event. Returns `None` after the last event. Cancel-safe.
+    /// Waits for the next event. Returns `None` after the last event. Cancel-safe: dropping
+    /// this call loses no event.
     pub async fn next(&mut self) -> Option<ChatEvent> {
         loop {
             if let Some(event) = self.conversation.events.pop_front() {

@@ -1,7 +1,7 @@
 //! The state of a client of the chat, and how each message from the server changes it.
 //!
-//! There is no socket here. This code receives messages, and returns messages to send and events
-//! for the caller. So a test needs no network. `chat_client` does the sending and receiving.
+//! This file uses no socket. It receives messages, and returns messages to send and events for
+//! the caller. So a test needs no network. `chat_client` sends and receives over the network.
 //!
 //! The name, the positions and the outbox stay when a connection breaks. The state of one
 //! connection is in the [`Link`], and a new connection gets a new `Link`.
@@ -26,8 +26,8 @@ use crate::{
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause that a server can ask for.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// The maximum number of client ids to remember. A message from this client may have any of
-/// these ids.
+/// The maximum number of this client's ids to remember. A new session has a new client id, but
+/// older messages of this client still have an older client id.
 const MAX_CLIENT_IDS: usize = 20;
 
 /// A conversation over several connections, one after the other.
@@ -55,8 +55,8 @@ pub(crate) struct Me {
 }
 
 impl Conversation {
-    /// Handles the end of a connection. Returns true if the server closed it because of a message
-    /// that was too large. This message fails, so the client can connect again.
+    /// Handles the end of a connection. Returns true if the reason was a message that is too
+    /// large. This message fails, and then the client can connect again.
     pub(crate) fn disconnected(&mut self, end: &End) -> bool {
         let too_large = matches!(end, End::ByPeer(why) if why.code() == CloseReason::TOO_BIG);
         let id = self.outbox.under_way().filter(|_| too_large);
@@ -81,14 +81,14 @@ impl Conversation {
             .collect()
     }
 
-    /// Returns the next message to send now.
+    /// Returns the next message that can be sent now.
     pub(crate) fn outgoing(&mut self, now: Instant) -> Option<ClientMessage> {
         let next = self.link.outgoing(&self.positions, now);
         let may = |message: &_| self.link.may_send(message, &self.positions, now);
         next.or_else(|| self.outbox.send(now, may))
     }
 
-    /// The time of the next action that needs no message from the server.
+    /// The next time at which the client must act, even if no message arrives.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let outbox = self.outbox.due().filter(|_| self.link.welcomed);
         let link = self.link.due(&self.positions, now);
@@ -122,8 +122,8 @@ impl Conversation {
         kept
     }
 
-    /// Removes messages to rooms that the client does not join, because these messages would wait
-    /// forever.
+    /// Removes messages to rooms that are not in `rooms`. The client does not join these rooms,
+    /// so the messages would wait forever.
     fn fail_outside(&mut self, why: &str) {
         let rooms = &self.rooms;
         let outside = self.outbox.remove_all(
@@ -145,7 +145,6 @@ impl Conversation {
         }
     }
 
-    /// Handles a message from the server.
     pub(crate) fn receive(&mut self, message: Message, now: Instant) {
         let parsed = match &message {
             Message::Text(text) => serde_json::from_str::<Stamped>(text).ok(),
@@ -166,7 +165,7 @@ impl Conversation {
         }
     }
 
-    /// Updates the state. Returns whether the caller gets the message.
+    /// Updates the state. Returns true if the caller must get the message as an event.
     fn apply(&mut self, message: &ServerMessage, now: Instant) -> bool {
         match message {
             ServerMessage::Welcome {
@@ -203,9 +202,9 @@ impl Conversation {
         true
     }
 
-    /// Returns the id of a message that is in the log, if `message` proves it. `message` can be
-    /// an ack, or the server's copy of a message from this client. The copy must have a client id
-    /// of this client, because another client can choose the same message id.
+    /// Returns the message id if `message` proves that a message of this client is in the log.
+    /// This can be an ack, or the server's copy of the message. Another client can choose the
+    /// same message id, so the copy must have a client id of this client.
     fn acknowledged(&self, message: &ServerMessage) -> Option<String> {
         match message {
             ServerMessage::Ack { id, .. } => Some(id.clone()),
@@ -219,8 +218,8 @@ impl Conversation {
         }
     }
 
-    /// The client ids of this epoch, including `newest`. The ids of another epoch are dropped,
-    /// because each epoch counts from 1.
+    /// The client ids of this epoch, including `newest`. In another epoch, the ids count from 1
+    /// again, so the older ids are dropped.
     fn client_ids(&self, epoch: &str, newest: &String) -> VecDeque<String> {
         let before = self.me.as_ref().filter(|me| me.epoch == epoch);
         let mut ids = before.map_or_else(VecDeque::new, |me| me.client_ids.clone());
@@ -254,18 +253,18 @@ impl Conversation {
         true
     }
 
-    /// Moves past a gap, so that the next connection does not ask for the lost messages.
+    /// Sets the position after a gap. The next connection then does not ask for lost messages.
     fn gap(&mut self, log: &Log, epoch: &str, to: Option<u64>) {
         if let Some(current) = self.epoch_of(log) {
-            // After a gap in an older epoch, continue at the start of the current epoch. (A gap
-            // in the inbox has the server's epoch, but an inbox position belongs to the session.)
+            // After a gap in an older epoch, continue at the start of the current epoch. (The
+            // epoch of an inbox gap does not matter: inbox positions belong to the session.)
             let is_current = *log == Log::Inbox || epoch == current;
             let to = to.filter(|_| is_current).unwrap_or(0);
             self.positions.advance(log, &current, to);
         }
     }
 
-    /// Moves to this position in a log. Returns whether the position is new.
+    /// Moves to this position in a log. Returns true if the position is new.
     fn advance(&mut self, log: &Log, seq: Seq) -> bool {
         let epoch = self.epoch_of(log);
         epoch.is_some_and(|epoch| self.positions.advance(log, &epoch, seq.0))
@@ -280,13 +279,14 @@ impl Conversation {
         }
     }
 
-    /// Handles a fault. Returns whether the caller gets the fault.
+    /// Handles a fault. Returns true if the caller must get the fault as an event.
     fn error(&mut self, fault: &Fault, now: Instant) -> bool {
         let id = fault.id.as_deref();
         let message = id.and_then(|id| self.outbox.get(id)).cloned();
         match (fault.code, message) {
             (Code::RateLimited | Code::Busy, _) => {
-                // The fault may be about any open request, so send them all again. This is safe.
+                // The fault may be about any open request. Sending all of them again does no
+                // harm.
                 let pause = fault.retry_ms.map_or(DEFAULT_PAUSE, Duration::from_millis);
                 let later = now + pause.min(MAX_PAUSE);
                 self.outbox.send_again(Some(later));
@@ -366,7 +366,7 @@ mod tests {
         conversation
     }
 
-    /// The server must still say which messages of the old epoch are lost.
+    /// With the old position, the server can say which messages of the old epoch are lost.
     #[test]
     fn a_shorter_log_of_another_epoch_does_not_replace_the_position() {
         let mut conversation = at_nine();
@@ -385,5 +385,45 @@ mod tests {
         let mut conversation = at_nine();
         joined(&mut conversation, "a", 8);
         assert_eq!(reconnect(&mut conversation, "a"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_can_ask_for_a_pause_of_a_minute_at_most() {
+        for (asked, pause) in [
+            (None, 1000),
+            (Some(0), 0),
+            (Some(1500), 1500),
+            (Some(60_000), 60_000),
+            (Some(u64::MAX), 60_000),
+        ] {
+            let mut conversation = at_nine();
+            let mut fault = Fault::new(Code::RateLimited, "too fast");
+            fault.retry_ms = asked;
+            let now = Instant::now();
+            conversation.apply(&ServerMessage::Error(fault), now);
+            let later = now + Duration::from_millis(pause);
+            assert_eq!(conversation.link.rejoin, Some(later), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_twenty_client_ids_are_remembered() {
+        let mut ids = VecDeque::new();
+        for number in 1..=21 {
+            let conversation = Conversation {
+                me: Some(Me {
+                    name: "Ada".to_owned(),
+                    session: "a.1.secret".to_owned(),
+                    epoch: "a".to_owned(),
+                    client_ids: ids,
+                }),
+                ..Conversation::default()
+            };
+            ids = conversation.client_ids("a", &number.to_string());
+        }
+        assert_eq!(
+            (ids.len(), ids[0].as_str(), ids[19].as_str()),
+            (20, "21", "2")
+        );
     }
 }

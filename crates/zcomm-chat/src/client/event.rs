@@ -20,7 +20,7 @@ pub enum ChatEvent {
         /// The id that [`chat`](crate::ChatClient::chat) returned.
         id: String,
     },
-    /// The message with this id was never acknowledged, and will not be sent again.
+    /// The client got no ack for the message with this id, and will not send the message again.
     Failed {
         /// The id that [`chat`](crate::ChatClient::chat) returned.
         id: String,

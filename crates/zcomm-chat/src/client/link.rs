@@ -1,7 +1,7 @@
 //! The state of a client on one connection.
 //!
-//! A client joins its rooms again on each connection. An old request gets no answer on a new
-//! connection. So this state is one value, and a new connection starts with a new value.
+//! The server answers a request only on the connection of this request. So a request without an
+//! answer ends with its connection, and each connection starts with a new [`Link`].
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -22,7 +22,6 @@ pub(crate) const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 /// client sends the message in any case: two copies are better than a lost message.
 const CATCH_UP: Duration = Duration::from_secs(3);
 
-/// The state of one connection to the chat.
 #[derive(Default)]
 pub(crate) struct Link {
     /// The time by which the welcome must arrive; `None` if the client does not wait for it.
@@ -39,13 +38,13 @@ pub(crate) struct Link {
 
 struct JoinedRoom {
     epoch: String,
-    /// The end of the room's log when the client joined.
+    /// The number of messages in the room's log when the client joined.
     end: u64,
     since: Instant,
 }
 
 impl Link {
-    /// The state of a connection that was opened now.
+    /// The state of a connection that was opened at the time `now`.
     pub(crate) fn opened(now: Instant) -> Link {
         Link {
             welcome_due: Some(now + WELCOME_TIMEOUT),
@@ -53,7 +52,6 @@ impl Link {
         }
     }
 
-    /// The state of a connection on which the welcome has arrived.
     pub(crate) fn welcomed() -> Link {
         Link {
             welcomed: true,
@@ -61,12 +59,12 @@ impl Link {
         }
     }
 
-    /// Whether the welcome is too late.
+    /// Whether the server has sent no welcome in time.
     pub(crate) fn is_silent(&self, now: Instant) -> bool {
         self.welcome_due.is_some_and(|due| due <= now)
     }
 
-    /// Sends a message now. Before the welcome, the message is dropped.
+    /// Adds a message to the messages to send. Before the welcome, drops the message.
     pub(crate) fn transmit(&mut self, message: ClientMessage) {
         if self.welcomed {
             self.outgoing.push_back(message);
@@ -131,7 +129,7 @@ impl Link {
         }
     }
 
-    /// The time of the next action that needs no message from the server.
+    /// The next time at which the client must act, even if no message arrives.
     pub(crate) fn due(&self, seen: &Positions, now: Instant) -> Option<Instant> {
         let rooms = self.joined.iter();
         let ready = rooms.map(|(room, joined)| joined.ready_at(room, seen));
@@ -141,8 +139,8 @@ impl Link {
 }
 
 impl JoinedRoom {
-    /// The time at which the client can send to this room: when it has read the log up to `end`,
-    /// or when `CATCH_UP` is over.
+    /// The time at which the client can send to this room: when it has read the first `end`
+    /// messages of the log, or when `CATCH_UP` is over.
     fn ready_at(&self, room: &str, seen: &Positions) -> Instant {
         match seen.has(&Log::room(room), &self.epoch, self.end) {
             true => self.since,
@@ -155,7 +153,7 @@ impl JoinedRoom {
 mod tests {
     use super::*;
 
-    /// A server may say ten thousand times that the client is not in a room.
+    /// The server may say often that the client is not in a room. The client asks only once.
     #[tokio::test(start_paused = true)]
     async fn the_client_asks_for_a_room_once_until_there_is_an_answer() {
         let (mut link, seen, now) = (Link::welcomed(), Positions::default(), Instant::now());
@@ -170,5 +168,26 @@ mod tests {
         link.joined("lobby", "epoch", 0, now);
         link.join("lobby".into(), &seen);
         assert!(link.outgoing(&seen, now).is_some());
+    }
+
+    /// The log may already have the message that the client wants to send again.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_sends_to_a_room_when_it_has_read_the_log_or_after_three_seconds() {
+        let (mut link, mut seen, now) = (Link::welcomed(), Positions::default(), Instant::now());
+        let message = ClientMessage::Chat {
+            room: "lobby".to_owned(),
+            text: "hello".to_owned(),
+            id: None,
+        };
+        assert!(!link.may_send(&message, &seen, now));
+        link.joined("lobby", "epoch", 2, now);
+        let due = now + Duration::from_secs(3);
+        assert_eq!(link.due(&seen, now), Some(due));
+        assert!(!link.may_send(&message, &seen, due - Duration::from_millis(1)));
+        assert!(link.may_send(&message, &seen, due));
+        seen.advance(&Log::room("lobby"), "epoch", 1);
+        assert!(!link.may_send(&message, &seen, now));
+        seen.advance(&Log::room("lobby"), "epoch", 2);
+        assert!(link.may_send(&message, &seen, now));
     }
 }

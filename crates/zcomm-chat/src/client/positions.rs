@@ -10,8 +10,8 @@ use std::collections::HashMap;
 
 use crate::envelope::{INBOX, SERVER_LOG};
 
-/// The name of a log. A room has its own variant, so no room can have the name of another log,
-/// even if a server lets the client join a room `*`.
+/// The name of a log. Rooms have their own variant, so a room with the name `*` is not confused
+/// with the server's log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Log {
     Inbox,
@@ -24,7 +24,7 @@ impl Log {
         Log::Room(name.to_owned())
     }
 
-    /// The log that a gap names in its field `room`.
+    /// The log with this name in the field `room` of a gap message.
     pub(crate) fn of_gap(room: &str) -> Log {
         match room {
             INBOX => Log::Inbox,
@@ -47,7 +47,7 @@ pub(crate) struct Position {
 pub(crate) struct Positions(HashMap<Log, Position>);
 
 impl Positions {
-    /// The last position in a log, in any epoch.
+    /// The last position in a log, in any epoch; `None` for an unknown log.
     pub(crate) fn position(&self, log: &Log) -> Option<&Position> {
         self.0.get(log)
     }
@@ -69,8 +69,8 @@ impl Positions {
         is_new
     }
 
-    /// Sets the first position in a log of `end` messages. The client reads an unknown log from
-    /// the end of the log. It reads a new epoch of a known log from the beginning.
+    /// Sets the first position in a log of `end` messages. An unknown log is read from its end.
+    /// A known log with a new epoch is read from its beginning. Otherwise nothing changes.
     pub(crate) fn begin(&mut self, log: &Log, epoch: &str, end: u64) {
         let seq = match self.0.get(log) {
             None => end,

@@ -1,11 +1,11 @@
 //! A chat: its parts and how they fit together.
 //!
-//! A **room** has two logs. One log contains its messages, which are kept. The other log contains
-//! its events (a member enters, leaves or types), which are soon useless. A **session** is a
-//! person's name, inbox and last message ids. The server keeps the session for two minutes after
-//! the connection breaks, so a person keeps the name and gets the private messages. The session
-//! ends at once when the client closes with 1000. A **connection** has a cursor on each log: the
-//! position of the next message to send.
+//! A **room** has two logs. One log contains its messages, which are kept. The other log
+//! contains its events (a member enters, leaves or types), which are soon useless. A
+//! **session** is a person's name, inbox and last message ids. The server keeps the session for
+//! two minutes after the connection breaks. A person who reconnects in time has the same name
+//! and gets the private messages. The session ends at once when the client closes with code
+//! 1000. A **connection** has a cursor on each log: the position of the next message to send.
 //!
 //! ```text
 //!  client ──sends──▶ room: messages ─┐
@@ -18,7 +18,7 @@
 //! which uses them all.
 //!
 //! The chat is in the memory of this process and ends with the process. In production, several
-//! servers share a store with the logs and the sessions. The cursors need no change.
+//! servers share a store with the logs and the sessions.
 
 use std::sync::Arc;
 
@@ -37,8 +37,8 @@ use crate::{
     },
 };
 
-/// The close code for an older connection when a newer one uses the same session. Codes 4000 to
-/// 4999 are for applications (RFC 6455 section 7.4.2).
+/// The server closes an older connection with this code when a newer one uses its session.
+/// Codes 4000 to 4999 are for applications (RFC 6455 section 7.4.2).
 const REPLACED: u16 = 4001;
 
 /// A chat. All clones of it share one state.
@@ -70,7 +70,7 @@ impl Chat {
         })
     }
 
-    /// Returns the function that makes the message for a gap in the server's own log.
+    /// Returns a function that makes a gap message: it names lost messages of the server's log.
     pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
         let epoch = self.state.epoch.clone();
         move |from, to| resume::gap(SERVER_LOG, &epoch, from, Some(to)).into()
@@ -97,7 +97,8 @@ impl Chat {
         Ok(person)
     }
 
-    /// Finds or opens the session of a client. Returns the person and the first messages.
+    /// Finds or opens the session of a client. Returns the person and the first messages to
+    /// send. The person is `None` if the name is refused.
     fn log_in(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
         let (sessions, id) = (&self.state.sessions, connection.id());
         let token_name = connection.bound_name();
@@ -129,7 +130,7 @@ impl Chat {
     }
 
     /// Subscribes the connection to the inbox, the server's log and the heartbeat. Returns the
-    /// welcome, and the gaps in the inbox and in the server's log.
+    /// welcome message, and the gap messages of the inbox and of the server's log.
     fn subscribe(
         &self,
         login: Login,
@@ -161,8 +162,8 @@ impl Chat {
     }
 }
 
-/// Reads a position from the address of a client. The epoch of the position is in the ticket of
-/// the client's session (see [`Ticket`]).
+/// Reads a position from the address of a client. Its epoch is in the ticket of the client's
+/// session (see [`Ticket`]). Returns `None` if the address has no position or no ticket.
 fn seen<'a>(connection: &'a Connection, log: &str) -> Seen<'a> {
     let ticket = connection.query("session").and_then(Ticket::parse)?;
     let position = connection.query(log).and_then(Seq::parse)?;

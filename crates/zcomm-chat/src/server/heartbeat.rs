@@ -1,12 +1,12 @@
 //! Sends a heartbeat to web pages.
 //!
-//! A browser answers WebSocket pings itself, and a page cannot receive pings. So the chat sends a
-//! message at regular intervals. One task writes the message into a log that all connections
-//! read. If each connection had its own timer, ten thousand connections would need ten thousand
-//! timers.
+//! A browser answers WebSocket pings itself, and a page cannot receive pings. So the chat sends
+//! a message at regular intervals: it shows a page that the connection works. One task writes
+//! the message into a log that all connections read. If each connection had its own timer, ten
+//! thousand connections would need ten thousand timers.
 //!
-//! A page reconnects when two heartbeats are missing (`chat_wire.js`). The task starts when the
-//! first client connects, and ends with the chat.
+//! A page reconnects when two heartbeats are missing (`chat_wire.js`). The heartbeat task
+//! starts when the first client connects, and ends with the chat.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -18,7 +18,7 @@ use zcomm_core::{Clients, Hub, HubLimits};
 
 use crate::envelope::ServerMessage;
 
-/// The heartbeats to keep for readers that are a little late.
+/// The log keeps a few heartbeats for connections that are a little late.
 const LIMITS: HubLimits = HubLimits {
     entries: 8,
     bytes: 4 * 1024,
@@ -30,7 +30,7 @@ pub(crate) struct Heartbeat {
     period: Duration,
     /// The clients of the server; empty until the first client is connected.
     clients: Arc<OnceLock<Clients>>,
-    /// The heartbeat task ends after this value is dropped.
+    /// The heartbeat task ends after `alive` is dropped.
     alive: Arc<()>,
 }
 
@@ -38,7 +38,7 @@ impl Heartbeat {
     pub(crate) fn new(period: Duration) -> Heartbeat {
         let clients = Arc::<OnceLock<Clients>>::default();
         let connected = Arc::clone(&clients);
-        // A reader that missed heartbeats gets one new heartbeat instead.
+        // A connection that is too slow for the log gets one new heartbeat instead.
         let newest = move |_, _| heartbeat(connected.get()).into();
         Heartbeat {
             log: Hub::with_gap_words(LIMITS, newest),

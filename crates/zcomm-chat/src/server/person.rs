@@ -4,12 +4,13 @@
 //! Other messages need no answer. No client waits for another client, because the server appends
 //! a message to a log, and each client's connection reads the log at its own speed.
 //!
-//! The fifth wrong message within ten seconds ends the connection. A client that has used half
-//! of its burst (see `rate_limit`) is asked to slow down. When it has used the whole burst, the
-//! server closes its connection.
+//! The fifth wrong message within ten seconds ends the connection. A client may send a number
+//! of messages at once, the burst (see `rate_limit`). After half of the burst, the server asks
+//! the client to slow down. After the whole burst, the server closes the connection.
 //!
-//! A dropped [`Person`] leaves its rooms at once. After a goodbye (close 1000), its session has
-//! ended. After any other end, it expires two minutes later, if no client resumes it.
+//! A dropped [`Person`] leaves its rooms at once. After a goodbye (close code 1000), the
+//! session ends, too. After any other end, the session expires in two minutes, if no client
+//! resumes it.
 
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -29,10 +30,10 @@ use crate::{
 
 /// The maximum number of rooms that a client can be in.
 const MAX_ROOMS: usize = 8;
-/// The number of wrong messages within [`MISTAKES_WITHIN`] that ends a connection.
+/// After this number of wrong messages within [`MISTAKES_WITHIN`], the connection ends.
 const MAX_MISTAKES: usize = 5;
 const MISTAKES_WITHIN: Duration = Duration::from_secs(10);
-/// The shortest time between two `typing` messages that the server passes on.
+/// The shortest time between two typing notices of a person. The server drops other notices.
 const TYPING_PAUSE: Duration = Duration::from_secs(1);
 
 /// A person: one session that one connection uses.
@@ -195,7 +196,8 @@ impl Person {
             if !to_myself {
                 receiver.inbox.broadcast_at(write)?;
             }
-            // The sender gets a copy, so a resumed connection shows the sender's own messages, too.
+            // The sender gets a copy, too: a resumed connection shows the sender's own
+            // messages.
             let copy = me.inbox.broadcast_at(write)?;
             let recipients = usize::from(!to_myself);
             Ok(Appended { recipients, ..copy })
@@ -244,8 +246,8 @@ impl Person {
     }
 }
 
-/// Sends these messages in order. It encodes all messages before the first `await`: a value that
-/// is needed after an `await` uses memory as long as the connection lasts.
+/// Sends these messages in order. It encodes all messages before the first `await`, because a
+/// value that is needed after an `await` adds memory to the task of each connection.
 pub(crate) async fn send(messages: Vec<ServerMessage>, to: &mut Connection) -> Result<()> {
     let encoded: Vec<_> = messages.into_iter().map(Message::from).collect();
     for message in encoded {
@@ -264,7 +266,7 @@ impl Drop for Person {
     }
 }
 
-/// Subtracts the sender from the recipients, because a log counts all its readers.
+/// Subtracts the sender from the recipients, because a log counts the sender, too.
 fn without_sender(appended: Appended) -> Appended {
     Appended {
         recipients: appended.recipients.saturating_sub(1),

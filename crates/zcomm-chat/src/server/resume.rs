@@ -1,9 +1,9 @@
-//! Decides where a client starts to read a log, and which messages it will not get.
+//! Decides where a client starts to read a log, and which messages the client will not get.
 //!
-//! A client that reconnects sends the last position that it saw, and the epoch of that position.
-//! If the log still has all later messages, and they are at most 300, the server sends exactly
-//! these messages. Otherwise the client starts like a new client, after a gap that names the
-//! positions that will not be sent. So the client knows every lost position.
+//! A client that reconnects sends the last position that it saw, and the epoch of that
+//! position. If the log still has all later messages, and they are at most 300, the server
+//! sends exactly these messages. Otherwise the server sends a gap message, which names the lost
+//! positions. After the gap message, the client starts like a new client.
 //!
 //! The decisions are pure functions, so a test can check every case.
 
@@ -11,12 +11,13 @@ use std::ops::Range;
 
 use crate::envelope::{INBOX, SERVER_LOG, Seq, ServerMessage};
 
-/// The maximum number of old messages that a new client of a room gets.
+/// The maximum number of old messages that a new member of a room gets.
 const HISTORY: u64 = 50;
 /// The maximum number of missed messages that a client gets when it reconnects.
 const MAX_REPLAY: u64 = 300;
 
-/// The last position that a client saw: the epoch, and the number of messages up to this position.
+/// The last position that a client saw: the epoch, and the number of messages up to this
+/// position. `None` for a new client.
 pub(crate) type Seen<'a> = Option<(&'a str, u64)>;
 
 /// Where a client starts to read a room.
@@ -26,9 +27,9 @@ pub(crate) struct Start {
     pub(crate) after: u64,
     /// Whether the client gets exactly the messages that it missed.
     pub(crate) recovered: bool,
-    /// The number of messages in this epoch that the client missed.
+    /// The number of missed messages in the current epoch of the room.
     pub(crate) missed: u64,
-    /// The gaps: positions that will not be sent.
+    /// The gap messages, which name the positions that will not be sent.
     pub(crate) gaps: Vec<ServerMessage>,
 }
 
@@ -56,7 +57,7 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
                     gaps: vec![],
                 };
             }
-            // The missed messages begin before the history. The gap ends where the history begins.
+            // Send only the history. The gap names the missed messages before the history.
             anew(missed, vec![gap(room, epoch, since, Some(history - 1))])
         }
         Some((other, since)) => {
@@ -67,8 +68,8 @@ pub(crate) fn start(room: &str, epoch: &str, held: Range<u64>, seen: Seen<'_>) -
     }
 }
 
-/// Returns where to start in the server's log, which has `end` messages, and the gaps. A new
-/// client starts at the end. A client that reconnects gets at most the last 300 messages.
+/// Returns where to start in the server's log, which has `end` messages, and the gap messages.
+/// A client of this epoch gets at most the last 300 messages. Other clients start at the end.
 pub(crate) fn server_log(epoch: &str, end: u64, seen: Seen<'_>) -> (u64, Vec<ServerMessage>) {
     match seen {
         None => (end, vec![]),
@@ -86,8 +87,8 @@ pub(crate) fn server_log(epoch: &str, end: u64, seen: Seen<'_>) -> (u64, Vec<Ser
     }
 }
 
-/// Returns where to start in an inbox that has `end` messages, and the gap. A resumed session
-/// still has its inbox. A new session has a new inbox.
+/// Returns where to start in an inbox that has `end` messages. If the old session was not
+/// resumed, its inbox is lost, and this function also returns a gap message.
 pub(crate) fn inbox(resumed: bool, end: u64, seen: Seen<'_>) -> (u64, Option<ServerMessage>) {
     if resumed {
         return (seen.map_or(0, |(_, since)| since), None);
@@ -96,8 +97,8 @@ pub(crate) fn inbox(resumed: bool, end: u64, seen: Seen<'_>) -> (u64, Option<Ser
     (end, lost)
 }
 
-/// Makes the message for a gap from position `from` to position `to`. `to` is `None` if the log
-/// does not exist any more. In the message, positions are counted from 1.
+/// Makes a gap message. `from` and `to` are counted from 0, but the message counts from 1. `to`
+/// is `None` if the log does not exist any more.
 pub(crate) fn gap(room: &str, epoch: &str, from: u64, to: Option<u64>) -> ServerMessage {
     ServerMessage::Gap {
         room: room.to_owned(),
@@ -168,7 +169,7 @@ mod tests {
     fn l22_another_epoch_is_a_gap_without_an_end() {
         let lost = vec![gap("lobby", "then", 12, None)];
         assert_eq!(from(0..7, Some(("then", 12))), anew(0, 7, lost));
-        // This epoch has such a position, too, but it is another message.
+        // This epoch has position 5, too, but with another message.
         let lost = vec![gap("lobby", "then", 5, None)];
         assert_eq!(from(0..7, Some(("then", 5))), anew(0, 7, lost.clone()));
         let ends = gap("lobby", "now", 0, Some(29));

@@ -1,13 +1,13 @@
 //! A room: its messages, its events and its members.
 //!
-//! A room has two logs. The first log contains messages. A new member gets the last messages, and
-//! a member that reconnects gets the messages that it missed. The second log contains events (a
-//! member enters, leaves or types), which are soon useless. The events have their own log, so
-//! that many events do not push messages out. A reader that misses messages is told which
-//! messages are lost. A reader that misses events gets the current list of members instead.
+//! A room has two logs. The first log contains messages. A new member gets the last messages,
+//! and a member that reconnects gets the messages that it missed. The second log contains
+//! events (a member enters, leaves or types), which are soon useless. If both were in one log,
+//! many events would push messages out. A member that is too slow is told which messages are
+//! lost. If it misses events, it gets the current list of members instead.
 //!
-//! A member is a session. The room stores the login with which the member entered, so that an
-//! older connection that ends late does not remove the member.
+//! A member is a session. The room stores the member's newest login. So an older connection
+//! that ends late does not remove the member.
 
 use std::{
     collections::BTreeMap,
@@ -21,25 +21,24 @@ use crate::envelope::{Seq, ServerMessage};
 
 use crate::server::{resume::gap, session::Session};
 
-/// The messages to keep in a room: at most 1,024, and at most 1 MiB. A text of 4,000 characters
-/// fits into 64 KiB, even if every character is escaped.
+/// The messages to keep in a room: at most 1,024, and at most 1 MiB. One message has at most 64
+/// KiB. A text of 4,000 characters fits, even if every character is escaped.
 const MESSAGES: HubLimits = HubLimits {
     entries: 1024,
     bytes: 1024 * 1024,
     message_bytes: 64 * 1024,
 };
-/// The events to keep for readers that are a little late.
+/// The log keeps some events for connections that are a little late.
 const EVENTS: HubLimits = HubLimits {
     entries: 256,
     bytes: 64 * 1024,
     message_bytes: 4 * 1024,
 };
-/// A page shows for this number of seconds that a member is typing.
+/// The number of seconds that a page shows a typing notice.
 const TYPING_SECONDS: u64 = 5;
 /// The maximum number of names in a list of members.
 const MAX_USERS: usize = 100;
 
-/// A room.
 pub(crate) struct Room {
     pub(crate) name: String,
     pub(crate) epoch: String,
@@ -123,7 +122,7 @@ impl Room {
         }
     }
 
-    /// Removes a member, but not if the member has entered again with a newer login.
+    /// Removes a member. Does nothing if the member has entered again with a newer login.
     pub(crate) fn leave(&self, session: &Session, login: u64) {
         let mut members = lock(&self.members);
         let member = members.by_number.get(&session.number);
@@ -140,7 +139,7 @@ impl Room {
         });
     }
 
-    /// Sends a message to all members, including the sender, so no client misses a position.
+    /// Sends a message to all members. The sender gets it, too, and sees every position.
     pub(crate) fn say(
         &self,
         session: &Session,
@@ -199,6 +198,6 @@ impl Members {
 }
 
 fn lock(members: &Mutex<Members>) -> MutexGuard<'_, Members> {
-    // A panic leaves no half-done change: each change is a single insert or remove.
+    // After a panic in another task, the list is valid: each change is one insert or remove.
     members.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,7 @@
 //! has been empty longest. It never evicts the lobby.
 //!
 //! A client that returns to an evicted room finds a new room with the same name and another
-//! epoch. The server sends it a gap for its old positions, as after a restart.
+//! epoch. The server sends the client a gap message: the messages of the old room are lost.
 
 use std::{
     collections::HashMap,
@@ -74,14 +74,16 @@ impl Rooms {
         ]
     }
 
-    /// Enters a room. Makes the room first if no room has this name.
+    /// Enters a room. If no room has this name, makes the room first. Fails if the server has
+    /// the maximum number of rooms and no room is empty.
     pub(crate) fn enter(
         &self,
         name: &str,
         session: &Session,
         login: u64,
     ) -> Result<(Arc<Room>, Presence), Fault> {
-        // Hold the lock until the room has its member, because an empty room could be evicted.
+        // Hold the lock until the client is in the room: another task could evict an empty
+        // room.
         let mut table = self.lock();
         let room = match table.rooms.get(name) {
             Some(room) => Arc::clone(room),
@@ -97,7 +99,8 @@ impl Rooms {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        // A panic leaves no half-done change: each change is a single insert or remove.
+        // After a panic in another task, the table is valid: each change is one insert or
+        // remove.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -141,11 +144,24 @@ mod tests {
         room.leave(&session(1, "Ada"), 1);
     }
 
+    #[test]
+    fn a_list_of_members_has_the_first_100_names_and_the_number_of_all() {
+        let rooms = Rooms::new("e");
+        for number in 1..=101 {
+            let session = session(number, &format!("n{number}"));
+            let (_, presence) = rooms.enter(LOBBY, &session, 1).unwrap();
+            let listed = (number as usize).min(100);
+            assert_eq!(presence.users.len(), listed);
+            assert_eq!(presence.users[listed - 1], format!("n{listed}"));
+            assert_eq!(presence.user_count, number as usize);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_room_that_is_empty_longest_is_evicted_and_the_lobby_stays() {
         let rooms = Rooms::new("e");
         leave(&enter(&rooms, LOBBY).unwrap());
-        let entered: Vec<_> = (1..MAX_ROOMS)
+        let entered: Vec<_> = (1..256)
             .map(|n| enter(&rooms, &format!("room {n}")).unwrap())
             .collect();
         assert_eq!(enter(&rooms, "one more").err(), Some(Code::TooManyRooms));
@@ -154,7 +170,7 @@ mod tests {
             tokio::time::advance(std::time::Duration::from_secs(1)).await;
         }
         enter(&rooms, "one more").unwrap();
-        assert_eq!(rooms.count(), MAX_ROOMS);
+        assert_eq!(rooms.count(), 256);
         let again = enter(&rooms, &entered[3].name).unwrap();
         assert_eq!(again.epoch, entered[3].epoch, "the one that stayed");
         leave(&again);
@@ -162,8 +178,8 @@ mod tests {
         assert_ne!(anew.epoch, entered[7].epoch, "the one that went");
     }
 
-    /// An older connection may still have a join in its buffer. This join must not replace the
-    /// newer login. Otherwise the end of the older connection would remove the member.
+    /// The server may read a join from an older connection late. If this join replaced the
+    /// newer login, the end of the older connection would remove the member.
     #[test]
     fn an_older_connection_does_not_remove_a_member() {
         let rooms = Rooms::new("e");

@@ -1,12 +1,12 @@
-//! A session: what the server stores about a person, also between two connections.
+//! A session: what the server stores about a person, even while the person has no connection.
 //!
-//! A person must not lose the name, the private messages or the order of sent messages when a
-//! connection breaks. So all three belong to a session, and a connection only uses the session.
-//! The inbox, with the private messages, is a normal log with one reader.
+//! When a connection breaks, a person must not lose the name and the private messages, and no
+//! message may be delivered twice. So the session stores the name, the inbox and the last
+//! message ids. The inbox, with the private messages, is a normal log with one reader.
 //!
-//! A sender that gets no ack cannot know whether the message or the ack was lost. It sends the
-//! message again with the same id. The session remembers the last message ids, and repeats the
-//! first ack. So the client can send a message twice, but the server delivers the message once.
+//! A sender that gets no ack cannot know whether the message or the ack was lost. So the sender
+//! sends the message again with the same id. The session remembers the last message ids. It
+//! repeats the first ack and does not deliver the message a second time.
 
 use std::{
     collections::VecDeque,
@@ -28,9 +28,8 @@ const INBOX_LIMITS: HubLimits = HubLimits {
 /// The number of message ids that a session remembers.
 const MAX_RECENT: usize = 256;
 
-/// A session.
 pub(crate) struct Session {
-    /// The `client_id` in messages. (Not a `ClientId`, which is the id of one connection.)
+    /// The `client_id` in messages. (The type `ClientId` is the id of one connection.)
     pub(crate) number: u64,
     pub(crate) name: String,
     /// The name that belongs to the client's token, if it connected with a token.
@@ -60,7 +59,7 @@ impl Session {
         }
     }
 
-    /// Delivers a message if no message with this id was delivered before. Returns the ack, or
+    /// Delivers a message, unless it has the id of a delivered message. Returns the ack, or
     /// `None` if the message has no id.
     pub(crate) fn once(
         &self,
@@ -71,7 +70,7 @@ impl Session {
             deliver(None)?;
             return Ok(None);
         };
-        // Hold the lock during the delivery, so that a message with the same id waits for the ack.
+        // Hold the lock during the delivery, so that a copy of the message waits for the ack.
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, appended)) = recent.iter().find(|(known, _)| *known == id) {
             return Ok(Some(ack(id, *appended, true)));

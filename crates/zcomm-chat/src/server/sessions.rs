@@ -2,16 +2,17 @@
 //!
 //! A client that connects opens a new session, or resumes a session with a ticket. A ticket is
 //! `epoch.number.secret`. The epoch shows whether the ticket is from before a restart. The
-//! number finds the session with one lookup. The secret is random and long, and is compared in
-//! constant time.
+//! number finds the session with one lookup. The secret is random and long. It is compared in
+//! constant time, so the time of an answer does not help an attacker to guess the secret.
 //!
 //! A name belongs to one session at a time. If a client asks for a taken name, the server adds
 //! the number of the new session: `Ada#7`. A client cannot ask for a name with a `#`, so it
-//! cannot take the name of a later session. A name that belongs to a token needs that token.
+//! cannot take the name of a later session. The settings can give a name to a token. Then only
+//! a client with this token gets the name.
 //!
 //! A session whose connection broke is kept for two minutes. There is no timer: each call first
-//! removes the expired sessions. A client that says goodbye has left: its session ends at once,
-//! and its name is free.
+//! removes the expired sessions. When a client closes with code 1000 (a goodbye), its session
+//! ends at once, and its name is free.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -48,7 +49,7 @@ struct Table {
     /// The number of the newest session.
     last: u64,
     sessions: HashMap<u64, Entry>,
-    /// The sessions by folded name.
+    /// The sessions by name. The names are folded: upper and lower case are equal.
     names: HashMap<String, Arc<Session>>,
     /// Sessions without a connection: the time when the connection ended, and the session's
     /// number. The oldest session comes first.
@@ -61,16 +62,16 @@ struct Entry {
     logins: u64,
 }
 
-/// A session that a connection uses now.
+/// A session that a connection has opened or resumed.
 pub(crate) struct Login {
     pub(crate) session: Arc<Session>,
     /// The ticket with which a later connection resumes the session.
     pub(crate) ticket: Secret,
-    /// The older connection that used the session until this login.
+    /// The older connection that used the session until this login, if there is one.
     pub(crate) replaced: Option<ClientId>,
-    /// The number of this login, counted for each session. The newer of two connections has the
-    /// higher number. (The ids of the connections do not show which is newer, because their
-    /// logins can come in any order.)
+    /// The number of this login in its session: 1, 2, 3 … A newer login has a higher number.
+    /// (The ids of the connections do not show which login is newer, because logins can come in
+    /// any order.)
     pub(crate) number: u64,
 }
 
@@ -123,8 +124,8 @@ impl Sessions {
         })
     }
 
-    /// Resumes the session of this ticket. Returns `None` if the session has expired, the secret
-    /// is wrong, or the session was opened with another token.
+    /// Resumes the session of this ticket. Returns `None` if the session has ended, the secret
+    /// or the epoch is wrong, or the session was opened with another token.
     pub(crate) fn resume(
         &self,
         ticket: &Ticket<'_>,
@@ -205,7 +206,7 @@ impl Sessions {
 
     /// Locks the table and removes expired sessions.
     fn lock(&self) -> MutexGuard<'_, Table> {
-        // A panic leaves at most a name without a session, which does no harm to other sessions.
+        // After a panic in another task, the table is usable: at most, one name has no session.
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.expire();
         table
@@ -213,8 +214,8 @@ impl Sessions {
 }
 
 impl Table {
-    /// Returns the number and name of the next session. The name is `wish` if no session has the
-    /// name `wish`.
+    /// Returns the number and name of the next session. The name is `wish`. If another session
+    /// has this name, the name is `wish` and the number.
     fn unique_name(&mut self, wish: String, reserved: &HashSet<String>) -> (u64, String) {
         let is_taken = self.names.contains_key(&folded(&wish));
         loop {
@@ -223,7 +224,7 @@ impl Table {
                 return (self.last, wish);
             }
             let name = numbered(&wish, self.last);
-            // A token in the settings may have this name. No other session has this number.
+            // If a token in the settings has this name, try the next number.
             if !reserved.contains(&folded(&name)) {
                 return (self.last, name);
             }
@@ -248,7 +249,7 @@ impl Table {
     }
 }
 
-/// Adds the number to a name: `Ada#7`. Shortens the name if the result would be too long.
+/// Adds the number to a name: `Ada#7`. Shortens the name if the new name would be too long.
 fn numbered(name: &str, number: u64) -> String {
     let suffix = format!("#{number}");
     let base: String = name.chars().take(MAX_NAME - suffix.len()).collect();
@@ -267,7 +268,7 @@ impl Ticket<'_> {
     pub(crate) fn parse(text: &str) -> Option<Ticket<'_>> {
         let (epoch, rest) = text.split_once('.')?;
         let (number, secret) = rest.split_once('.')?;
-        // The server repeats the epoch in a gap, so the epoch must have the right form.
+        // The server sends the epoch back in a gap message, so check its form.
         let legal = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
         if epoch.len() != 11 || !epoch.bytes().all(legal) {
             return None;
@@ -342,7 +343,7 @@ mod tests {
         }
     }
 
-    /// With a `#`, a client could take the name that the server will give to another session.
+    /// If a client could ask for `Ada#7`, it could take the name that session 7 will get.
     #[test]
     fn a18_no_client_can_ask_for_a_name_with_a_number_sign() {
         let sessions = sessions();
@@ -361,7 +362,7 @@ mod tests {
             assert_eq!(code, Code::BadName, "{wish:?}");
             assert!(message.contains("must not contain #"), "{message}");
         }
-        // Without the number sign, these are ordinary names.
+        // Without `#`, these names are ordinary names.
         for wish in ["Ada 2", "Ada2"] {
             assert_eq!(open(&sessions, wish, 1).session.name, wish);
         }
@@ -385,7 +386,7 @@ mod tests {
         assert!(sessions.resume(&ticket, Some("Bob"), id(5)).is_none());
     }
 
-    /// The settings may give a token a name with a `#`. No other session gets that name.
+    /// The settings may give a token a name with a `#`. No other session gets this name.
     #[test]
     fn a18_a_number_that_would_make_the_name_of_a_token_is_skipped() {
         let sessions = Sessions::new("epoch_of_it", ["Ada#2", "Ada#3"].into_iter());
@@ -407,7 +408,7 @@ mod tests {
         let third = resume(&sessions, &ada.ticket, 3).unwrap();
         assert_eq!(third.replaced, Some(id(2)));
         assert!(third.number > second.number);
-        // The older connection ends late, which changes nothing.
+        // The older connection ends late: this changes nothing.
         sessions.disconnect(1, id(2));
         tokio::time::advance(Duration::from_secs(1000)).await;
         assert!(sessions.find("ADA").is_some());
@@ -429,7 +430,8 @@ mod tests {
             assert!(resume(&sessions, &ada.ticket, 9).is_none());
             assert_eq!(sessions.count(), 0);
         }
-        // An older connection that says goodbye late ends nothing.
+        // Connection 2 has resumed the session. If connection 1 closes after that, the session
+        // does not end.
         let ada = open(&sessions, "Ada", 1);
         resume(&sessions, &ada.ticket, 2).unwrap();
         sessions.leave(ada.session.number, id(1));

@@ -8,7 +8,8 @@ use crate::server::{heartbeat::Heartbeat, rooms::Rooms, sessions::Sessions};
 
 /// The state of a chat. It exists as long as the process runs.
 pub(crate) struct ChatState {
-    /// Names this run of the server. Positions from another run are not valid in this run.
+    /// The random name of this server run. Positions from another run are not valid in this
+    /// run.
     pub(crate) epoch: String,
     pub(crate) rooms: Rooms,
     pub(crate) sessions: Sessions,

@@ -30,9 +30,9 @@ use crate::access::{
 
 /// What a server requires of its clients.
 pub(crate) struct Gate {
-    /// Origins that may connect, in addition to the server's own pages. `None` on loopback:
-    /// `null` and the loopback origins with the server's port. `None` on another address: no
-    /// other origin.
+    /// Origins that may connect, in addition to the server's own pages. `None` is the default.
+    /// On loopback, the default allows `null` and the loopback origins with the server's port.
+    /// On another address, the default allows no other origin.
     pub(crate) origins: Option<Vec<Origin>>,
     /// Host names from the settings that the server accepts, in addition to its addresses.
     pub(crate) hosts: Vec<Authority>,
@@ -41,19 +41,19 @@ pub(crate) struct Gate {
     /// Whether a client must send a token.
     pub(crate) require_auth: bool,
     pub(crate) refuse: RefuseBy,
-    /// Whether the server is bound to loopback, so that no other machine can reach it.
+    /// Whether the server is bound to loopback. No other machine can reach such a server.
     pub(crate) loopback: bool,
     pub(crate) port: u16,
     /// Whether the server's own pages have the scheme `https`.
     pub(crate) tls: bool,
 }
 
-/// A handshake that the gate accepts.
 pub(crate) struct Admission {
     /// The value of the header `Sec-WebSocket-Accept` (RFC 6455 section 4.2.2).
     pub(crate) accept: String,
     pub(crate) caller: Caller,
-    /// Set if the server accepts this WebSocket only to close it, with 1008 and this reason.
+    /// Set if the token is missing or wrong. The server accepts this WebSocket, and then closes
+    /// it with 1008 and this reason.
     pub(crate) close_with: Option<Refusal>,
 }
 
@@ -110,8 +110,8 @@ impl Gate {
         })
     }
 
-    /// Checks a request for the server's figures, e.g. `/metrics`. Only this machine and
-    /// clients with a token may read the figures.
+    /// Checks a request for the server's statistics, e.g. `/metrics`. Only this machine and
+    /// clients with a token may read the statistics.
     ///
     /// A request is from *this machine* if three things are true: the connection is from
     /// loopback, the `Host` header names loopback, and no proxy forwarded the request.
@@ -126,8 +126,8 @@ impl Gate {
         if peer.ip().to_canonical().is_loopback() && named_here && !request.is_forwarded() {
             return Ok(());
         }
-        // Check the origin first. Otherwise a page of another site could use up the wrong tokens
-        // that the address of its visitor may send without a delay.
+        // Check the origin first. If a page of another site could send wrong tokens here, it
+        // could delay the answers to other wrong tokens from its visitor's address.
         self.check_origin(request)?;
         if request.is_cross_site() {
             return Err(Refusal::Origin);
@@ -139,8 +139,8 @@ impl Gate {
         }
     }
 
-    /// Checks what every request needs, for a page or a WebSocket: valid HTTP and a known host.
-    /// A request of HTTP/1.0 may leave out the host.
+    /// Checks that a request is valid HTTP, and that its host is a name or an address of this
+    /// server. An HTTP/1.0 request may have no host.
     pub(crate) fn check_host(
         &self,
         request: &Request<'_>,
@@ -156,9 +156,9 @@ impl Gate {
         }
     }
 
-    /// Whether `host` names this server. It is the address that the client reached, or a name
-    /// from the settings. If the client reached a loopback address, it may also be a loopback
-    /// name.
+    /// Whether `host` names this server. It must be the address that the client reached, or a
+    /// name from the settings. If the client reached a loopback address, `host` may also be a
+    /// loopback name.
     fn answers_for(&self, host: &Authority, local: SocketAddr) -> bool {
         let reached = SocketAddr::new(local.ip().to_canonical(), local.port());
         let is_reached = Authority::parse(&reached.to_string(), 80).as_ref() == Some(host);
@@ -170,8 +170,8 @@ impl Gate {
         is_reached || (is_loopback && host.port == self.port) || is_listed
     }
 
-    /// Checks that the page which sent the request may connect. A request without an origin
-    /// passes: usually a program sent it, not a browser.
+    /// Checks that the page that sent the request may connect. A request without an origin is
+    /// accepted, because usually a program sent it, not a browser.
     fn check_origin(&self, request: &Request<'_>) -> Result<(), Refusal> {
         match request.origin.as_ref().map_err(|refusal| *refusal)? {
             Some(origin) if !self.allows_origin(origin, request) => Err(Refusal::Origin),
@@ -195,13 +195,13 @@ impl Gate {
         }
     }
 
-    /// Checks the token. Returns the name of its owner, or `None` for the shared token. Wrong
-    /// tokens are counted per client address, in handshakes and in requests for figures.
+    /// Checks the token. Returns the name of its owner, or `None` for the shared token. A wrong
+    /// token is counted for its client address.
     ///
-    /// The right token always passes, however many wrong ones came from its address. Clients
-    /// share an address: behind one router, and on loopback, which every page in every browser
-    /// of this machine can reach. If wrong tokens blocked their address, any page could lock
-    /// out the owner of the right token. So only the wrong token pays: see
+    /// The right token is always accepted, even if its address has sent many wrong tokens. Many
+    /// clients can share an address: all clients behind one router, or all pages in the
+    /// browsers of this machine. If wrong tokens blocked an address, any page could lock out
+    /// the owner of the right token. So only the answers to wrong tokens are delayed: see
     /// [`GUESS_DELAY`](super::slots::GUESS_DELAY).
     fn check_token(&self, request: &Request<'_>, slot: &Slot) -> Result<Option<String>, Refusal> {
         let token = request.token.as_ref().map_err(|refusal| *refusal)?;
@@ -243,7 +243,8 @@ mod tests {
         request.body(()).unwrap()
     }
 
-    /// Otherwise a name of loopback would pass for a request that came from another machine.
+    /// If `localhost` were always accepted, a request from another machine could name it as its
+    /// host.
     #[test]
     fn o14_a_name_of_loopback_counts_only_where_the_client_reached_loopback() {
         for (reached, host, accepted) in [

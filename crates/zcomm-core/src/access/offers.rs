@@ -1,9 +1,10 @@
 //! Logs what a client offers in its handshake: subprotocols and extensions.
 //!
-//! This server speaks none of them, so its 101 chooses none (RFC 6455 section 4.2.2). A browser
-//! whose page offers a subprotocol then ends the connection, and the page sees only code 1006.
-//! So a subprotocol gets a line in the log. Every browser offers an extension for compression,
-//! and works without it, so an extension alone gets a line at the level `debug`.
+//! This server supports no subprotocol and no extension, so its 101 response chooses none (RFC
+//! 6455 section 4.2.2). If a page offers a subprotocol, its browser then ends the connection,
+//! and the page sees only code 1006. So an offer of a subprotocol is always logged. Every
+//! browser offers an extension for compression, and works without it. So an offer of extensions
+//! alone is logged only at the level `debug`.
 
 use std::net::SocketAddr;
 
@@ -20,7 +21,6 @@ use crate::{
 const COMPRESSION: &str = "permessage-deflate";
 
 impl Request<'_> {
-    /// Logs the subprotocols and extensions that the client offers.
     pub(crate) fn log_offers(&self, peer: SocketAddr) {
         let subprotocols = self.offered(SEC_WEBSOCKET_PROTOCOL).map(debug);
         let extensions = self.offered(SEC_WEBSOCKET_EXTENSIONS).map(debug);
@@ -37,8 +37,9 @@ impl Request<'_> {
         }
     }
 
-    /// The first eight names in a list of offers, without their parameters. Some programs hide a token in
-    /// the list of subprotocols, so a name that may be a secret is replaced.
+    /// Returns the first eight names that a header offers, without their parameters. `None`
+    /// without the header. Some programs send a token as a subprotocol, so `***` replaces a
+    /// name that may be a secret.
     fn offered(&self, header: HeaderName) -> Option<String> {
         let offers = self.shown(header)?.split(',').take(8);
         let names = offers.map(|offer| {

@@ -7,8 +7,8 @@
 //! `localhost`.
 //!
 //! The header must have the form that browsers write (RFC 6454 section 6.2). Any other form is
-//! refused, e.g. with a user name or a path. A parser that repairs its input would let an
-//! attacker write the same origin in a second way.
+//! refused, e.g. with a user name or a path. If the parser repaired other forms, an attacker
+//! could write the same origin in a second way.
 //!
 //! A program that is not a browser can send any origin, or no origin. So the check of the
 //! origin protects only users of browsers. The token stops other clients.
@@ -53,7 +53,8 @@ impl Origin {
         matches!(self, Origin::Page { authority, .. } if authority.is_loopback())
     }
 
-    /// Whether the page came from `host`, by `https` if `with_tls`, else by `http`.
+    /// Whether the page came from `host`: with `https` if `with_tls` is true, otherwise with
+    /// `http`.
     #[must_use]
     pub fn is_page_of(&self, host: &Authority, with_tls: bool) -> bool {
         let own = if with_tls { "https" } else { "http" };

@@ -10,8 +10,9 @@ use std::borrow::Cow;
 /// secrets.
 const OWN: [&str; 2] = ["token", "attempt"];
 
-/// How many names are kept for a handler, and how long a name or a value may be (bytes). The
-/// kept names use memory until the connection ends, so a client must not choose their size.
+/// The maximum number of names that are kept for a handler, and the maximum length of a name or
+/// a value (bytes). Kept names use memory until the connection ends, so a client must not
+/// choose their size.
 const MAX_NAMES: usize = 8;
 const MAX_LENGTH: usize = 512;
 
@@ -26,7 +27,6 @@ impl<'a> Query<'a> {
         Query(pairs.into_iter().flatten().collect())
     }
 
-    /// Returns every value of this name.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &Cow<'a, str>> {
         let pairs = self.0.iter().filter(move |(known, _)| known == name);
         pairs.map(|(_, value)| value)

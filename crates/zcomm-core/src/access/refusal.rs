@@ -1,8 +1,8 @@
-//! Why a client is refused: one table with status, word, reason and help.
+//! Why a client is refused: a table with the status, the reason and the help of each refusal.
 //!
-//! The help says what to do next. It names the setting if a setting would change the answer. No
-//! text repeats what the client sent: otherwise an attacker could choose the words of an error
-//! page. So all texts are constants.
+//! The help says what to do next. It names the setting if a setting would change the answer.
+//! All texts are constants. If a text repeated what the client sent, an attacker could choose
+//! the words of an error page.
 //!
 //! The response body, the log line and `/why` all use this table.
 
@@ -35,12 +35,12 @@ pub(crate) enum Refusal {
     Origin,
     /// 403: the request names a host that is not a name or an address of this server.
     Host,
-    /// 403: only this machine and clients with a token may read the server's figures,
-    /// e.g. `/metrics`.
+    /// 403: only this machine and clients with a token may read the server's statistics, e.g.
+    /// `/metrics`.
     NotForAll,
     /// 404: this path does not exist.
     NotFound,
-    /// 404: no refusal is stored for this attempt.
+    /// 404: a page asked `/why` about its attempt to connect, but no refusal is stored for it.
     NotNoted,
     /// 404: the server runs without an X-ray.
     NoXray,
@@ -72,7 +72,7 @@ pub(crate) enum Refusal {
     TlsOnPlain,
 }
 
-/// The status and the texts of a refusal. As JSON, a row is the answer of `/why`.
+/// The status and the texts of a refusal. The server answers `/why` with a row as JSON.
 #[derive(Serialize)]
 pub(crate) struct Row {
     /// The HTTP status code.
@@ -80,7 +80,7 @@ pub(crate) struct Row {
     /// The word under which the metrics count this refusal.
     #[serde(skip)]
     pub(crate) word: &'static str,
-    /// What happened. For a missing or wrong token, close 1008 uses the same reason.
+    /// What happened. If a token is missing or wrong, this is also the reason in the Close frame.
     pub(crate) reason: &'static str,
     /// What to do next.
     pub(crate) help: &'static str,
@@ -110,7 +110,7 @@ impl Refusal {
         "timeout",
     ];
 
-    /// The table: returns the row of this refusal.
+    /// Returns the row of this refusal.
     #[rustfmt::skip]
     pub(crate) fn row(self) -> Row {
         let row = |status, word, reason, help| Row { status, word, reason, help };
@@ -137,7 +137,7 @@ impl Refusal {
                 "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."),
             Refusal::NotFound => row(404, "not_found", "nothing is served under this path",
                 "the page is at /, the WebSocket at / and /ws, and there are /healthz, /stats, /metrics and /why"),
-            Refusal::NotNoted => row(404, "other", "no refusal is noted under this attempt",
+            Refusal::NotNoted => row(404, "other", "no refusal is stored for this attempt",
                 "it was already read, it is older than 60 s, or it never existed"),
             Refusal::NoXray => row(404, "not_found", "this server runs without an X-ray",
                 "add --xray to the command (after --), or set WEBSOCKET_XRAY=on in .zEnv"),
@@ -146,7 +146,7 @@ impl Refusal {
             Refusal::Upgrade => row(426, "upgrade", "this path speaks WebSocket, version 13",
                 "open it with new WebSocket(...), not as a page"),
             Refusal::AddressFull => row(429, "address_full", "too many connections from your address",
-                "close some, or raise WEBSOCKET_MAX_CONNECTIONS_PER_IP on the server"),
+                "close some connections, or raise WEBSOCKET_MAX_CONNECTIONS_PER_IP on the server"),
             Refusal::TooManyWrongTokens => row(429, "too_many_wrong_tokens", "too many wrong tokens from your address",
                 "this token is wrong, too; the right one is accepted at any time, each wrong one now waits a second"),
             Refusal::Full => row(503, "full", "Maximum connections reached",

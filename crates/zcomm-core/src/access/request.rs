@@ -1,9 +1,9 @@
 //! An HTTP request, parsed once: its parts, and what is wrong with each part.
 //!
-//! A header with one value must appear exactly once. Of two `Host` headers, a proxy could read
-//! the first and this server the second. Each part is stored as a value, or as the [`Refusal`]
-//! that says what is wrong with the part. The [`Gate`](super::handshake::Gate) checks the parts
-//! later, in its own order.
+//! A header with one value must appear exactly once. If there were two `Host` headers, a proxy
+//! could read the first, and this server the second. Each part of the request is stored as a
+//! value, or as the [`Refusal`] that says what is wrong with the part. The
+//! [`Gate`](super::handshake::Gate) checks the parts later, in its own order.
 
 use std::borrow::Cow;
 
@@ -26,26 +26,25 @@ const MAX_TARGET: usize = 4096;
 /// not trust their values. A request with one of these headers does not count as local.
 const FORWARDED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
-/// One parsed request.
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) query: Query<'a>,
     headers: &'a HeaderMap,
     /// The host that the request names. `None` if an HTTP/1.0 request names no host. A refusal
-    /// if the host or the HTTP of the request is wrong.
+    /// if the host is not valid, or if the request breaks a rule of HTTP.
     pub(crate) host: Result<Option<Authority>, Refusal>,
     /// The value for `Sec-WebSocket-Accept`. A refusal if the handshake is not valid.
     pub(crate) accept: Result<String, Refusal>,
-    /// The origin of the page that sent the request. `None` for most clients that are not
-    /// browsers.
+    /// The origin of the page that sent the request. `None` if the client sent no origin: most
+    /// clients that are not browsers send none.
     pub(crate) origin: Result<Option<Origin>, Refusal>,
     /// The token, from `?token=` or `Authorization: Bearer`.
     pub(crate) token: Result<Option<Cow<'a, str>>, Refusal>,
 }
 
 impl<'a> Request<'a> {
-    /// Parses a request. A `Host` without a port means port 443 if `tls`, else port 80.
+    /// Parses a request. If its `Host` has no port, the port is 443 with `tls`, and 80 without.
     pub(crate) fn parse<B>(request: &'a hyper::Request<B>, tls: bool) -> Request<'a> {
         let headers = request.headers();
         let query = Query::parse(request.uri().query());
@@ -71,7 +70,8 @@ impl<'a> Request<'a> {
     }
 
     /// The random word that the page chose for this attempt to connect. `None` if the query has
-    /// several words: otherwise one request could replace the stored refusals of other pages.
+    /// no word, or several words. If several words were allowed, one request could replace the
+    /// stored refusals of other pages.
     pub(crate) fn attempt(&self) -> Option<&str> {
         self.query.only("attempt")
     }
@@ -95,7 +95,8 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The attempt in the first line of a request that is not valid: `GET /?attempt=… HTTP/1.1`.
+/// Finds the random word of an attempt in the first line of a request that is not valid:
+/// `GET /?attempt=… HTTP/1.1`.
 pub(crate) fn attempt_in(head: &[u8]) -> Option<String> {
     // Empty lines before a request are allowed (RFC 9112 section 2.2).
     let line = head
@@ -107,8 +108,8 @@ pub(crate) fn attempt_in(head: &[u8]) -> Option<String> {
     Query::parse(Some(query)).only("attempt").map(str::to_owned)
 }
 
-/// Checks the rules of HTTP. Returns the host in the request (RFC 9112 section 3.2).
-/// `None` for an HTTP/1.0 request without a host, as health checks of load balancers send it.
+/// Checks the rules of HTTP. Returns the host in the request (RFC 9112 section 3.2). `None` for
+/// an HTTP/1.0 request without a host: load balancers send such requests to check a server.
 /// Browsers never send HTTP/1.0, so such a request cannot be an attack by a page.
 fn host<B>(request: &hyper::Request<B>, default_port: u16) -> Result<Option<Authority>, Refusal> {
     let (headers, target) = (request.headers(), request.uri());
@@ -168,8 +169,8 @@ fn accept(version: Version, headers: &HeaderMap) -> Result<String, Refusal> {
     }
 }
 
-/// Reads the origin (RFC 6454 section 7.3). An invalid origin is refused, because no list
-/// contains it.
+/// Reads the origin (RFC 6454 section 7.3). `None` if there is no `Origin` header. An origin
+/// that is not valid is refused, because no list can contain it.
 fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
     let rule = "exactly one origin is needed";
     if !headers.contains_key(header::ORIGIN) {
@@ -182,8 +183,8 @@ fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
     Origin::parse(origin).map(Some).ok_or(Refusal::Origin)
 }
 
-/// Reads the token. Two different tokens are refused: a proxy may have checked the token that
-/// this server would ignore.
+/// Reads the token. A request with two different tokens is refused: a proxy may have checked
+/// one token, and this server would read the other token.
 fn token<'a>(headers: &'a HeaderMap, query: &Query<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
     let twice = "the token was given twice";
     let mut values = query.all("token");
@@ -221,7 +222,7 @@ fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
     words.any(|listed| listed.trim().eq_ignore_ascii_case(word))
 }
 
-/// The value of a header that must appear exactly once.
+/// Returns the value of a header. The header must appear exactly once.
 fn one<'a>(
     headers: &'a HeaderMap,
     name: impl AsHeaderName,

@@ -1,16 +1,16 @@
 //! Limits on connections: a maximum for the whole server and a maximum per client address.
 //!
-//! Each connection uses one slot. It gets the slot when it is accepted, before the client sends
-//! a byte. Otherwise a thousand clients that send nothing would use a thousand sockets, and no
-//! limit would count them. `Drop` frees the slot, so a slot is free again after every end:
-//! refusal, timeout or panic.
+//! Each connection uses one slot from its start, before the client sends a byte. If a slot were
+//! used only after a valid request, clients that send nothing could use any number of sockets.
+//! `Drop` frees the slot, so the slot is free after every end of the connection: a refusal, a
+//! timeout or a panic.
 //!
-//! A client over a limit may still fetch a page, and `/why` tells the page the reason. The
-//! connection of such a client uses one of 64 extra slots, so other clients lose no slot.
+//! A client over a limit may still fetch a page, and the page can ask `/why` for the reason.
+//! For these clients, there are 64 extra slots, so other clients lose no slot.
 //!
 //! A home network gets all IPv6 addresses that start with the same 64 bits, so these addresses
-//! count as one address. All people behind one router may share one address, so the limit per
-//! address is a setting.
+//! count as one address. All people behind one router may share one address. The limit per
+//! address is a setting, so an administrator can raise it for them.
 //!
 //! In production behind a proxy, count the address that the proxy reports in `X-Forwarded-For`.
 //! Do not trust this header from any other client.
@@ -29,14 +29,15 @@ use crate::{
     protocol::rate::{Budget, Rate},
 };
 
-/// How many wrong tokens of one client address are answered at once: 20, then ten a second.
+/// The number of wrong tokens that the server answers without a delay, for each client address.
 const WRONG_TOKENS: Rate = Rate {
     per_second: 10.0,
     burst: 20.0,
 };
 
-/// How long a wrong token above that limit waits for its answer. The connection keeps its slot
-/// during this time. So the limit of connections also limits the guesses per second.
+/// The delay before the server answers a wrong token, if the client address has sent too many
+/// wrong tokens. The connection keeps its slot during the delay. So the limit of connections
+/// also limits the guesses per second.
 pub(crate) const GUESS_DELAY: Duration = Duration::from_secs(1);
 
 /// The number of extra slots for connections over a limit. Such a connection may only fetch a
@@ -107,32 +108,31 @@ impl Slots {
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        // Use the counts even after a panic: the code that holds this lock does not panic
-        // itself.
+        // The code that holds this lock does not panic, so the counts are always correct.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The slot of one connection. Dropping this value frees the slot.
 pub(crate) struct Slot {
-    /// Set for an extra slot: why this connection may fetch a page, but not open a WebSocket.
+    /// Set if this is an extra slot: the reason why the connection may not open a WebSocket.
     pub(crate) refusal: Option<Refusal>,
     address: IpAddr,
     slots: Slots,
-    /// Set after one wrong token too many: the end of the [`GUESS_DELAY`].
+    /// The end of the [`GUESS_DELAY`]. Set if the client address has sent too many wrong tokens.
     paid_at: OnceLock<Instant>,
 }
 
 impl Slot {
-    /// Counts a wrong token of this address. Returns false if there were too many.
+    /// Counts a wrong token. Returns false if the client address has sent too many wrong tokens.
     pub(crate) fn allows_a_wrong_token(&self) -> bool {
         let mut counts = self.slots.lock();
         if counts.wrong_tokens.len() >= REMEMBERED {
-            // Make space: remove the addresses that have their full budget again.
+            // Make space: remove each address whose budget is full again.
             let owes = |budget: &Budget| budget.clone().spend(WRONG_TOKENS.burst).is_err();
             counts.wrong_tokens.retain(|_, budget| owes(budget));
         }
-        // If the table is still full, a wrong token of a new address is always one too many.
+        // If the table is still full, a new address may not send a wrong token without a delay.
         let known = counts.wrong_tokens.contains_key(&self.address);
         let allowed = (known || counts.wrong_tokens.len() < REMEMBERED) && {
             let full = || Budget::new(Some(WRONG_TOKENS));
@@ -146,8 +146,8 @@ impl Slot {
         allowed
     }
 
-    /// Waits until the delay for one wrong token too many is over. Returns at once if this
-    /// connection has no delay.
+    /// Waits until the [`GUESS_DELAY`] of this connection is over. Returns at once if there is
+    /// none.
     pub(crate) async fn pay_for_guesses(&self) {
         if let Some(paid_at) = self.paid_at.get() {
             sleep_until(*paid_at).await;

@@ -62,7 +62,7 @@ impl Token {
         Ok((Token::digest(&text), text))
     }
 
-    /// The digest of a text from a client. `None` if the text is longer than any token.
+    /// Makes a token from a text that a client sent. `None` if the text is longer than any token.
     pub(crate) fn shown(text: &str) -> Option<Token> {
         (text.len() <= MAX_LENGTH).then(|| Token::digest(text))
     }
@@ -93,21 +93,21 @@ pub struct NamedToken {
     pub token: Token,
 }
 
-/// Where a client finds the token of this run, for help texts.
+/// Where a client finds the token. The help of a refusal names this place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenPlace {
-    /// In what the server printed at its start: the server made the token for this run.
+    /// In the output of the server. The server made the token at its start and printed it.
     Printed,
     /// In the setting `WEBSOCKET_TOKEN`.
     Setting,
-    /// In the setting `WEBSOCKET_TOKENS`: each client has its own.
+    /// In the setting `WEBSOCKET_TOKENS`: each client has its own token.
     Named,
 }
 
 /// The tokens that a server accepts.
 pub(crate) struct Tokens {
     pub(crate) shared: Option<Token>,
-    /// The token with which the server's own program connects.
+    /// A token for a client that runs in the same program as the server.
     pub(crate) own: Option<Token>,
     pub(crate) named: Vec<NamedToken>,
 }

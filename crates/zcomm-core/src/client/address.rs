@@ -1,8 +1,8 @@
 //! Parses the address of a WebSocket (RFC 6455 section 3).
 //!
-//! An address is `ws://host:port/path?query`. The crate `url` reads it as browsers do: an empty
-//! path is `/`, `bücher.example` becomes `xn--bcher-kva.example` (punycode), and each other
-//! character that HTTP forbids is percent-encoded once.
+//! An address is `ws://host:port/path?query`. The crate `url` reads an address as browsers do. An
+//! empty path becomes `/`, and `bücher.example` becomes `xn--bcher-kva.example` (punycode). Each
+//! other character that HTTP forbids is percent-encoded once.
 //!
 //! A `#` part is an error: a browser would not send it. A user name is an error: the server
 //! would not read it. The error for a wrong address (`http://`, port 99999) says what to change.
@@ -104,8 +104,7 @@ impl Target {
     }
 }
 
-/// Checks the parts that a browser would repair or drop. Returns whether the address is
-/// `wss://`.
+/// Checks for mistakes that a browser would repair without an error. Returns true for `wss://`.
 fn check_form(text: &str) -> Result<bool, &'static str> {
     if text.contains('#') {
         return Err("it must not have a # part (a token goes into ?token=)");
@@ -168,7 +167,6 @@ mod tests {
         }
     }
 
-    /// The request line and the `Host` header of an address.
     #[test]
     fn a_request_has_a_path_punycode_and_one_percent_encoding() {
         for (url, path, host) in [
@@ -196,7 +194,6 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// An address that `url` reads is never too long or strange for the request.
         #[test]
         fn every_path_and_query_can_be_sent(rest in "[^#\\p{Cc}]{0,60}") {
             for joint in ["/", "?"] {

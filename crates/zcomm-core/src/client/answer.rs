@@ -1,9 +1,9 @@
 //! Reads the server's answer to the handshake (RFC 9112): a status line, headers, and the text of
 //! a refusal.
 //!
-//! The answer may come byte by byte, because only the whole handshake has a time limit. Its size
-//! has a limit, because the server may be hostile. The limits are those of browsers: 256 KiB,
-//! and a thousand headers.
+//! The server may send the answer byte by byte, because only the whole handshake has a time
+//! limit. A hostile server could send without end, so the size of the answer is limited. The
+//! limits are those of browsers: 256 KiB and 1,000 headers.
 
 use std::{io, time::Duration};
 
@@ -18,13 +18,14 @@ use tokio_tungstenite::tungstenite::http::{
 };
 use zcomm_xray::HeadEnd;
 
-/// The largest status line with all headers (bytes).
+/// The maximum size of the status line and all headers together (bytes).
 const MAX_HEAD: usize = 256 * 1024;
-/// The largest number of headers.
+/// The maximum number of headers.
 const MAX_HEADERS: usize = 1000;
-/// The largest part of a refusal's text that is read (bytes).
+/// The client reads at most this number of bytes of a refusal's text.
 const MAX_TEXT: usize = 8 * 1024;
-/// Time limit for the text of a refusal. A server may keep the connection open after it.
+/// Time limit for the text of a refusal. Some servers send no length and do not end the
+/// connection, so the client cannot see the end of the text.
 const TEXT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The status line and the headers of an answer.
@@ -32,17 +33,17 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The status line, as the server sent it.
     pub(crate) line: String,
-    /// Whether the server speaks HTTP/1.0, which knows no WebSocket.
+    /// Whether the server speaks HTTP/1.0, which has no WebSockets.
     pub(crate) is_old: bool,
     pub(crate) headers: HeaderMap,
 }
 
 impl Answer {
-    /// Reads an answer, and the bytes that came after its headers. Skips answers such as `103
-    /// Early Hints`, which another answer follows.
+    /// Reads an answer. Also returns the bytes that came after its headers. Skips an answer such
+    /// as `103 Early Hints`, because the server sends another answer after it.
     ///
     /// # Errors
-    /// [`io::Error`] with a sentence about the answer, or the error of the connection.
+    /// An error that says what is wrong with the answer, or the error of the connection.
     pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Self, Vec<u8>)> {
         let (mut bytes, mut limit) = (Vec::new(), MAX_HEAD);
         loop {
@@ -103,7 +104,7 @@ impl Answer {
                 }
             }
         };
-        // After the time limit, the bytes that have arrived are enough for a sentence.
+        // If the time limit passes, use the bytes that have arrived.
         timeout(TEXT_TIMEOUT, rest).await.ok();
         match self.is_chunked() {
             true => joined(&bytes).0,
@@ -129,7 +130,7 @@ impl Answer {
     }
 }
 
-/// Reads until the headers are complete. Returns the number of their bytes.
+/// Reads until the status line and the headers are complete. Returns their size in bytes.
 async fn read_head(
     stream: &mut (impl AsyncRead + Unpin),
     bytes: &mut Vec<u8>,
@@ -137,7 +138,8 @@ async fn read_head(
 ) -> io::Result<usize> {
     let (mut end, mut known) = (HeadEnd::default(), 0);
     loop {
-        // Another protocol may never send an empty line, so do not wait for one.
+        // Headers end with an empty line. A server of another protocol may never send this line,
+        // so check the first bytes.
         if !bytes.iter().zip(b"HTTP/").all(|(byte, http)| byte == http) {
             return Err(io::Error::other("its answer is not HTTP"));
         }
@@ -161,7 +163,7 @@ async fn read_head(
     }
 }
 
-/// Joins the chunks of a text. Also returns whether the last chunk is there.
+/// Joins the chunks of a text. Also returns whether the last chunk has arrived.
 fn joined(mut bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut text = Vec::new();
     while let Ok(Status::Complete((start, size))) = httparse::parse_chunk_size(bytes) {
@@ -181,7 +183,7 @@ fn joined(mut bytes: &[u8]) -> (Vec<u8>, bool) {
 mod tests {
     use super::*;
 
-    /// What a client reads from these bytes: the status line, the text, and the rest.
+    /// Returns the status line and the text that a client reads from these bytes.
     async fn read(mut bytes: &[u8]) -> Result<(String, String), String> {
         let stream = &mut bytes;
         let (answer, rest) = Answer::read(stream)
@@ -256,7 +258,7 @@ mod tests {
         }
     }
 
-    /// A thousand headers are taken, and 256 KiB; and bytes that come one by one.
+    /// The client accepts 1,000 headers, 256 KiB, and bytes that arrive one by one.
     #[tokio::test]
     async fn an_answer_may_be_long_and_slow() {
         let many = format!("HTTP/1.1 101 S\r\n{}\r\n", "X: 1\r\n".repeat(MAX_HEADERS));

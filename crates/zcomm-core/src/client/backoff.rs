@@ -33,8 +33,8 @@ impl Backoff {
     }
 }
 
-/// Returns a random number from 0 to 1, or 0.5 if the system has no random bytes: a fixed delay
-/// is better than no delay.
+/// Returns a random number from 0 to 1. Returns 0.5 if the system has no random bytes, because a
+/// fixed delay is better than no delay.
 fn random() -> f64 {
     let mut bytes = [0x80; 4];
     getrandom::fill(&mut bytes).ok();

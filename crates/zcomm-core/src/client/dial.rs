@@ -22,8 +22,8 @@ use rustls::{Error as TlsError, InvalidMessage, pki_types::ServerName};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
-/// Time limit for TCP to connect to one address of a host. After this time, the client tries the
-/// next address.
+/// Time limit for TCP to connect to each address of a host but the last one. After this time, the
+/// client tries the next address.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Opens a WebSocket with these options.
@@ -86,16 +86,22 @@ impl Target {
             known => known.to_vec(),
         };
         let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        let last = addresses.last().copied();
         for address in addresses {
-            let connecting = timeout(ADDRESS_TIMEOUT, TcpStream::connect(address)).await;
+            // The last address has all of the time that is left.
+            let limit = match Some(address) == last {
+                true => Duration::MAX,
+                false => ADDRESS_TIMEOUT,
+            };
+            let connecting = timeout(limit, TcpStream::connect(address)).await;
             match connecting.unwrap_or_else(|late| Err(late.into())) {
                 // Send small messages at once: switch off Nagle's algorithm.
                 Ok(stream) => match stream.set_nodelay(true) {
                     Ok(()) => return Ok(stream),
                     Err(error) => failed = error,
                 },
-                // Keep "connection refused", because it helps more than the error of another
-                // address.
+                // Keep the error "connection refused", because it helps a user more than other
+                // errors.
                 Err(_) if failed.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => failed = error,
             }

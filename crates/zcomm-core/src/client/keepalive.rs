@@ -4,8 +4,8 @@
 //! nothing for some time. The client ends the connection when the server does not answer the
 //! ping, or does not answer our Close frame.
 //!
-//! A server from which bytes arrive is alive, even if they are not a whole message yet. And a
-//! ping waits behind the data that we sent before it: so the server gets time to read this data.
+//! A server from which bytes arrive is alive, even if they are not a whole message yet. A server
+//! that is still reading our data cannot read our ping yet. So such a server gets more time.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use crate::{client::options::ConnectOptions, protocol::progress::time_to_read};
 
-/// Time limit for the server to answer our Close frame, and for the network to accept a message,
-/// or at least 64 KiB of it.
+/// Time limit for the server to answer our Close frame. Within the same time, the network must
+/// accept our message, or at least 64 KiB of it.
 pub(crate) const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const CLOSE_NOT_ANSWERED: &str = "the server did not answer our Close frame";
 
@@ -25,7 +25,7 @@ pub(crate) struct Keepalive {
     last_received: Instant,
     /// The deadline for the answer to our ping.
     pong: Option<Instant>,
-    /// The number of bytes that the network had accepted when the deadline was set.
+    /// The number of bytes that the network had accepted when `pong` was set.
     sent: u64,
     /// The time at which we sent our Close frame, and its code; `None` if we sent no Close
     /// frame.
@@ -68,8 +68,9 @@ impl Keepalive {
         }
     }
 
-    /// Call this when the deadline has passed. Sets a new deadline if the server is alive: bytes
-    /// have `arrived` from it, or it may still be reading what we sent. Returns whether it did.
+    /// Call this when the deadline has passed. If the server is alive, sets a new deadline and
+    /// returns true. A server is alive if bytes have `arrived` from it, or if it may still be
+    /// reading the data that we sent.
     pub(crate) fn is_alive(&mut self, arrived: bool, sent: u64) -> bool {
         if self.closing.is_some() {
             return false;

@@ -1,8 +1,8 @@
 //! Finds the addresses of a host name.
 //!
-//! The addresses of a name can change at any time. A program that must not connect to some
-//! addresses calls [`ConnectOptions::lookup`] once and checks the result. Then the program puts
-//! the allowed addresses into [`ConnectOptions::addresses`], so that the client uses only these
+//! The addresses of a name can change at any time. Some programs may connect only to certain
+//! addresses. Such a program calls [`ConnectOptions::lookup`] once and checks each address. Then
+//! it puts the allowed addresses into [`ConnectOptions::addresses`]. The client uses only these
 //! addresses.
 
 use std::{
@@ -35,7 +35,7 @@ impl Target {
     /// Returns all addresses of the host. The caller must set a time limit.
     pub(crate) async fn lookup(&self) -> Result<Vec<SocketAddr>, ConnectError> {
         let mut name = self.host.clone();
-        // Some name services do not know `localhost.`, which is this computer, too.
+        // `localhost.` also means this computer, but some name services do not know `localhost.`
         if self.absolute && name != "localhost" {
             name.push('.');
         }
@@ -47,9 +47,9 @@ impl Target {
     }
 }
 
-/// Asks the name service in a new thread. A name service that does not answer blocks the thread
-/// for a minute. This is not a thread of the runtime, because a runtime waits for its own
-/// threads at the end of a program.
+/// Asks the name service in a new thread. If the name service does not answer, the thread is
+/// blocked for a minute. At its end, a program waits for the threads of the runtime. So a thread
+/// of the runtime would delay the end.
 async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -57,7 +57,7 @@ async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     let (answer, answered) = oneshot::channel();
     let ask = move || {
         let found = (host, port).to_socket_addrs();
-        // This fails if the caller has stopped waiting because its time limit has passed.
+        // This fails if the caller's time limit has passed.
         answer.send(found.map(Iterator::collect)).ok();
     };
     std::thread::Builder::new()

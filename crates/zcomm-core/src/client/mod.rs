@@ -13,6 +13,7 @@ pub(crate) mod upgrade;
 
 pub(crate) mod keepalive;
 pub(crate) mod lookup;
+mod proxy;
 
 pub(crate) mod dial;
 pub(crate) mod upstream;

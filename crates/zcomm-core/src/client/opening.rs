@@ -30,11 +30,10 @@ pub struct Opening {
 /// The result of a TLS handshake.
 #[derive(Clone, Debug)]
 pub struct TlsOpening {
-    /// The certificates that the server sent, the server's own certificate first. The client
-    /// trusts the server's own certificate, and the certificates that link it to a trusted
-    /// authority.
+    /// The certificates that the server sent. The first is the server's own certificate. The
+    /// client trusts it, and each certificate that links it to a trusted authority.
     pub chain: Vec<Certificate>,
-    /// The version, e.g. `TLS 1.3`.
+    /// The TLS version, e.g. `TLS 1.3`.
     pub protocol: String,
     /// The cipher suite, e.g. `TLS_AES_256_GCM_SHA384`.
     pub cipher: String,
@@ -58,7 +57,7 @@ impl TlsOpening {
 }
 
 impl fmt::Display for Opening {
-    /// One line for each fact, in the order in which the client learned them.
+    /// Writes the facts in the order in which the client learned them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "address      {}", self.addr)?;
         if let Some(tls) = &self.tls {
@@ -73,8 +72,8 @@ impl fmt::Display for Opening {
     }
 }
 
-/// The secrets of a request. They are replaced by `…` in all text from the server. The server
-/// may repeat a secret in the address of a redirect, or in the reason for a refusal.
+/// The secrets of a request. The server may repeat a secret in the address of a redirect, or in
+/// the reason for a refusal. So the client replaces secrets by `…` in all text from the server.
 pub(crate) struct Secrets(Vec<String>);
 
 /// The shortest secret (bytes). A shorter value is not replaced, because it could be a part of
@@ -103,8 +102,8 @@ impl Secrets {
         Secrets(secrets)
     }
 
-    /// Makes a server's text safe to show. Secrets are replaced before `printable` cuts a long
-    /// text. After the cut, half of a secret would not be recognized.
+    /// Makes a server's text safe to show. The secrets must be replaced before `printable` cuts a
+    /// long text. If a secret were cut in half, it would not be recognized.
     fn hide(&self, text: &[u8]) -> String {
         let text = String::from_utf8_lossy(text).into_owned();
         let secrets = self.0.iter();
@@ -141,8 +140,7 @@ fn lines(first: String, headers: &HeaderMap, secrets: &Secrets) -> Vec<String> {
     std::iter::once(first).chain(headers).collect()
 }
 
-/// The reason in an answer that is not a 101: the address of a redirect, or the first line of
-/// the text.
+/// The reason for a refusal: the address of a redirect, or the first line of the text.
 pub(crate) fn refusal_reason(answer: &Answer, text: &[u8], secrets: &Secrets) -> String {
     if let Some(place) = answer.headers.get(LOCATION) {
         return format!("go to {}", secrets.hide(place.as_bytes()));

@@ -2,8 +2,8 @@
 //!
 //! A browser lets a page choose the address and the subprotocols only. A program chooses every
 //! header. So a program can send a token in `Authorization`. This is safer than a token in the
-//! address, because servers log addresses. A program can also send any origin. So the origin
-//! protects users of browsers, but it does not protect the server from programs.
+//! address, because servers log addresses. A program can also send any origin. So a check of the
+//! origin protects users of browsers, but it does not protect the server from programs.
 //!
 //! [`ConnectOptions`] is a plain struct. To change a default, write
 //! `ConnectOptions { token: …, ..ConnectOptions::new(url, trust) }`.
@@ -26,19 +26,20 @@ pub struct ConnectOptions {
     pub token: Option<String>,
     /// The value of the `Origin` header. A browser sends the origin of its page. Default: none.
     pub origin: Option<String>,
-    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9). Each is one word,
-    /// and none is there twice. Default: none.
+    /// Subprotocols to offer, the preferred one first (RFC 6455 section 1.9). Each one must be
+    /// one word, and must be different from the others. Default: none.
     pub protocols: Vec<String>,
-    /// More headers: name and value. `Host`, `Origin`, `Authorization` and the headers of the
-    /// handshake replace those that the client would send. Default: none.
+    /// More headers: name and value. A header that may appear only once, such as `Host` or
+    /// `Origin`, replaces the header that the client would send. Default: none.
     pub headers: Vec<(String, String)>,
     /// The largest message to receive, in bytes. Default: 1 MiB. A larger message ends the
     /// connection with 1009.
     pub max_message_bytes: usize,
-    /// Time limit for all steps of connecting together. Default: 10 s.
+    /// Time limit for one attempt to connect, with all its steps. Default: 10 s.
     pub connect_timeout: Duration,
-    /// The longest delay before a [`Client`](crate::Client) connects again. Default: 30 s. Each
-    /// delay is a random part of a range, which starts at 0.5 s and doubles up to this limit.
+    /// The maximum delay before a [`Client`](crate::Client) connects again. Default: 30 s. Each
+    /// delay is random. The first delay is at most 0.5 s. This limit doubles after each failure,
+    /// up to the maximum delay.
     pub longest_wait: Duration,
     /// The client sends a ping after the server has sent nothing for this time. Default: 20 s.
     /// `None` means no pings.

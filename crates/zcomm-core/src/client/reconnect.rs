@@ -25,9 +25,8 @@
 //! # }
 //! ```
 //!
-//! A message that was sent just before a connection broke may have arrived or not. An
-//! application that must know this needs ids and acknowledgements in its own messages, as in the
-//! chat.
+//! A message that was sent just before a connection broke may have arrived or not. If an
+//! application must know this, its own messages need ids and acknowledgements.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -41,7 +40,7 @@ use crate::{
 };
 use zcomm_xray::CloseCode;
 
-/// After a connection of at least this duration, the range of delays starts at 0.5 s again.
+/// After a connection of at least this duration, the next delay is at most 0.5 s again.
 const STABLE: Duration = Duration::from_secs(10);
 
 /// An event of a [`Client`].
@@ -55,14 +54,14 @@ pub enum Event {
     Disconnected(End),
     /// There is no connection. The client connects again after a delay.
     Reconnecting {
-        /// The delay.
+        /// The delay before the next attempt to connect.
         wait: Duration,
         /// Why the last attempt failed; `None` if the connection was open before.
         why: Option<Error>,
     },
-    /// The client does not connect again, because of this error of its last attempt. After a
-    /// normal close or a refusal in a Close frame, the last event is
-    /// [`Disconnected`](Event::Disconnected) instead.
+    /// The last attempt to connect failed with this error, and the client does not try again. If
+    /// an open connection ends and the client does not try again, the last event is
+    /// [`Disconnected`](Event::Disconnected).
     GaveUp(Error),
 }
 
@@ -97,8 +96,8 @@ impl Client {
         &mut self.options
     }
 
-    /// Waits for the next event; `None` once the client does not connect again. Cancel-safe:
-    /// dropping this call loses no event.
+    /// Waits for the next event. Returns `None` once the client does not connect again.
+    /// Cancel-safe: dropping this call loses no event.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             match &mut self.state {
@@ -132,7 +131,7 @@ impl Client {
         }
     }
 
-    /// Calls `handler` for each message, until the client does not connect again.
+    /// Calls `handler` for each message. Returns once the client does not connect again.
     pub async fn on_message(&mut self, mut handler: impl FnMut(Message)) {
         while let Some(event) = self.next().await {
             if let Event::Message(message) = event {
@@ -141,7 +140,8 @@ impl Client {
         }
     }
 
-    /// Sends a message and waits until the network has accepted it, at most 5 s.
+    /// Sends a message and waits until the network has accepted it, as [`ClientSocket::send`]
+    /// does.
     ///
     /// # Errors
     /// [`Error::Closed`] while there is no connection.
@@ -152,7 +152,8 @@ impl Client {
         }
     }
 
-    /// Closes, and does not connect again. Returns the server's close code and reason.
+    /// Closes the connection. The client does not connect again. Returns the server's close code
+    /// and reason.
     ///
     /// # Errors
     /// The errors of [`ClientSocket::close`]; [`Error::Closed`] while there is no connection.
@@ -185,8 +186,8 @@ fn connecting(options: &ConnectOptions) -> State {
     }))
 }
 
-/// Whether to connect again after this error: only if the error can disappear without a new
-/// address, setting or certificate.
+/// Whether to connect again after this error. This makes sense only if the same address, options
+/// and certificate can succeed later.
 fn may_retry(error: &Error) -> bool {
     match error {
         Error::Connect(error) => match error {
@@ -195,8 +196,8 @@ fn may_retry(error: &Error) -> bool {
             | ConnectError::Unreachable { .. }
             | ConnectError::Timeout { .. }
             | ConnectError::Tls { .. } => true,
-            // With these statuses, the server cannot answer for now. Every other refusal would
-            // happen again.
+            // These statuses mean that the server cannot answer now. After any other status, the
+            // server would refuse again.
             ConnectError::Http { status, .. } => matches!(status, 408 | 429 | 500..=599),
             _ => false,
         },
@@ -204,15 +205,16 @@ fn may_retry(error: &Error) -> bool {
     }
 }
 
-/// Whether to connect again after a connection has ended like this. The table of close codes in
+/// Whether to connect again after the end of a connection. For most close codes, the table in
 /// `zcomm-xray` decides. The web pages use the same table.
 fn may_reconnect(end: &End) -> bool {
     match end {
         End::Broken(_) => true,
         End::ByUs(_) => false,
-        // Such a server breaks the protocol, as after 1002.
+        // A server that sends a forbidden close code breaks the protocol.
         End::ByPeer(why) if why.is_forbidden() => false,
-        // A slow network can cause "Too slow". Every other refusal would happen again.
+        // A slow network can cause the reason "Too slow". With any other reason, the server would
+        // refuse the client again.
         End::ByPeer(why) if why.code() == CloseReason::POLICY => {
             why.reason() == CloseReason::TOO_SLOW
         }
@@ -224,7 +226,7 @@ fn may_reconnect(end: &End) -> bool {
 mod tests {
     use super::*;
 
-    /// The reason decides only after 1008, and there only one reason is different.
+    /// The reason matters only after code 1008. Then the client comes back only after "Too slow".
     #[test]
     fn a_client_comes_back_after_the_codes_of_the_table_and_after_too_slow() {
         let by_peer =

@@ -27,8 +27,8 @@ impl Target {
             .then(|| ("Sec-WebSocket-Protocol", options.protocols.join(", ")));
         let own = [token, origin, protocols].into_iter().flatten();
         let own = own.map(|(name, value)| (name.to_owned(), value));
-        // A header that a request has at most once, such as `Host`, is replaced. Any other header
-        // may appear several times.
+        // A header that may appear only once, such as `Host`, replaces the same header of the
+        // request. Any other header is added.
         let mut once: Vec<_> = request.headers().keys().cloned().collect();
         once.extend([AUTHORIZATION, ORIGIN]);
         for (name, value) in own.chain(options.headers.iter().cloned()) {
@@ -59,14 +59,15 @@ fn wrong(name: &str, reason: &'static str) -> ConnectError {
     }
 }
 
-/// Checks that each subprotocol is a word, and that no subprotocol is there twice (RFC 6455
-/// section 4.1).
+/// Checks that each subprotocol is one word, and that no two are equal (RFC 6455 section 4.1).
 fn check_protocols(request: &Request) -> Result<(), &'static str> {
     let mut known = Vec::new();
     for value in request.headers().get_all(SEC_WEBSOCKET_PROTOCOL) {
         for protocol in value.as_bytes().split(|byte| *byte == b',') {
             let protocol = protocol.trim_ascii();
-            // The words of HTTP are the possible names of headers, but case matters here.
+            // HTTP allows the same characters in a subprotocol as in the name of a header.
+            // `HeaderName` ignores case, but case matters in a subprotocol. So compare the
+            // original bytes.
             HeaderName::from_bytes(protocol)
                 .map_err(|_| "each subprotocol is one word, e.g. chat.v2")?;
             if known.contains(&protocol) {
@@ -97,7 +98,8 @@ mod tests {
         (name.to_owned(), value.to_owned())
     }
 
-    /// A header of `headers` replaces the same header of another option; the last one wins.
+    /// A header in `headers` replaces the same header of another option. If a header is in
+    /// `headers` twice, the last one is sent.
     #[test]
     fn a_header_that_may_appear_once_appears_once() {
         let request = request(&ConnectOptions {

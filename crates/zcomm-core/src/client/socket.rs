@@ -1,9 +1,9 @@
-//! The client's side of a WebSocket.
+//! A WebSocket connection of a client to a server.
 //!
-//! The client uses the same codec, limits and close codes as the server, because a server can
-//! be hostile too. [`recv`](ClientSocket::recv) sends a ping when the server has sent nothing
-//! for some time, and ends the connection when the server does not answer. A
-//! [`Client`](crate::Client) also reconnects.
+//! The client uses the same codec, limits and close codes as the server, because a server can be
+//! hostile too. [`recv`](ClientSocket::recv) sends a ping when the server has sent nothing for
+//! some time, and ends the connection when the server does not answer. To reconnect after that,
+//! use a [`Client`](crate::Client).
 
 use std::{
     fmt,
@@ -30,13 +30,24 @@ use crate::{
     wire::end::End,
 };
 
+/// What happened on a connection: the result of [`ClientSocket::step`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The server sent a message, a ping or a pong.
+    Received(Received),
+    /// This client sent a ping, because the server had sent nothing for the ping interval.
+    Pinged,
+    /// The network has accepted all queued bytes: [`ClientSocket::feed`] accepts a message again.
+    Writable,
+}
+
 /// A WebSocket that this program has opened. Dropping it ends the connection without a Close
 /// frame.
 pub struct ClientSocket {
     wire: Wire,
     opening: Opening,
     keepalive: Keepalive,
-    /// Set if the network did not accept all bytes at the last call of `feed`.
+    /// Whether bytes waited for the network after the last call of `feed`.
     full: bool,
     /// The time limit of a call of `send` that waits for the network.
     output: Output,
@@ -81,9 +92,10 @@ impl ClientSocket {
         self.end.as_ref()
     }
 
-    /// Sends a message and waits until the network has accepted it. A server that takes less
-    /// than 64 KiB in 5 s ends the connection. If you send many messages, call [`recv`](ClientSocket::recv) between them: a server that answers
-    /// each message stops reading when you do not read its answers.
+    /// Sends a message and waits until the network has accepted it. If the network accepts less
+    /// than 64 KiB in 5 s, the connection ends. If you send many messages, call
+    /// [`recv`](ClientSocket::recv) between them. A server that answers each message stops
+    /// reading when you do not read its answers.
     ///
     /// If the call is dropped while it waits, the message stays queued. The next call of `send`
     /// or `recv` sends it.
@@ -92,6 +104,7 @@ impl ClientSocket {
     /// [`Error::Closed`] once the connection has ended or is closing.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
+        self.wire.make_room(message.len());
         self.write(|wire| wire.write(message)).await
     }
 
@@ -112,7 +125,8 @@ impl ClientSocket {
         if self.full {
             return Ok(false);
         }
-        // The codec keeps this message, even if the network does not accept it now.
+        // The codec stores this message, even if the network does not accept it now.
+        self.wire.make_room(message.len());
         self.full = !self.wire.write(message)?;
         Ok(true)
     }
@@ -124,6 +138,17 @@ impl ClientSocket {
     pub async fn ping(&mut self, payload: &[u8]) -> Result<()> {
         let payload = &payload[..payload.len().min(125)];
         self.write(|wire| wire.ping(payload)).await
+    }
+
+    /// Queues a ping. [`recv`](ClientSocket::recv) sends the queue before it waits. A payload over
+    /// 125 bytes is cut to 125.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] once the connection has ended or is closing.
+    pub fn feed_ping(&mut self, payload: &[u8]) -> Result<()> {
+        self.check_open()?;
+        let queued = self.wire.ping(&payload[..payload.len().min(125)]);
+        queued.map(drop).map_err(|end| self.fail(end))
     }
 
     /// Waits for the next message; `None` once the connection has ended. Cancel-safe: dropping
@@ -139,40 +164,58 @@ impl ClientSocket {
     /// Waits for the next message, ping or pong; `None` once the connection has ended.
     /// Cancel-safe: dropping this call loses no message.
     pub async fn recv_any(&mut self) -> Option<Received> {
+        loop {
+            if let Step::Received(received) = self.step().await? {
+                return Some(received);
+            }
+        }
+    }
+
+    /// Waits for what happens next; `None` once the connection has ended. Cancel-safe: dropping
+    /// this call loses no message.
+    pub async fn step(&mut self) -> Option<Step> {
         while self.end.is_none() {
             if self.keepalive.close_timed_out() {
                 self.end_with(End::Broken(CLOSE_NOT_ANSWERED.into()));
                 return None;
             }
             let due = self.keepalive.due();
-            let read = poll_fn(|context| self.poll_read(context));
+            let read = poll_fn(|context| self.poll_step(context));
             let read = match due {
                 Some(due) => timeout_at(due, read).await,
                 None => Ok(read.await),
             };
             match read {
-                Ok(Ok(received)) => {
-                    self.keepalive.received();
-                    self.wire.take_arrived();
-                    return Some(received);
+                Ok(Ok(step)) => {
+                    if let Step::Received(_) = step {
+                        self.keepalive.received();
+                        self.wire.take_arrived();
+                    }
+                    return Some(step);
                 }
                 Ok(Err(end)) => self.end_with(end),
-                Err(_) => self.deadline_passed().await,
+                Err(_) if self.deadline_passed() => return Some(Step::Pinged),
+                Err(_) => {}
             }
         }
         None
     }
 
-    /// Sends a ping, or ends the connection if the server has not answered the last one.
-    async fn deadline_passed(&mut self) {
+    /// Handles a deadline that has passed. If the server may be gone, sends a ping. If the server
+    /// has not answered the last ping or our Close frame, ends the connection. Returns whether a
+    /// ping was sent.
+    fn deadline_passed(&mut self) -> bool {
         let (sent, arrived) = self.wire.progress();
         if self.keepalive.is_alive(arrived, sent) {
-            return;
+            return false;
         }
         match self.keepalive.passed(sent) {
-            Some(reason) => self.end_with(End::Broken(reason.into())),
-            // If this fails, the connection has ended.
-            None => drop(self.ping(&[]).await),
+            Some(reason) => {
+                self.end_with(End::Broken(reason.into()));
+                false
+            }
+            // If the ping fails, the connection has ended.
+            None => self.feed_ping(&[]).is_ok(),
         }
     }
 
@@ -186,8 +229,9 @@ impl ClientSocket {
         }
     }
 
-    /// Closes and waits for the server's Close frame, at most 5 s. Messages that arrive before
-    /// that frame are dropped. Returns the server's close code and reason.
+    /// Sends a Close frame and waits at most 5 s for the server's Close frame. Messages that
+    /// arrive before the server's Close frame are dropped. Returns the server's close code and
+    /// reason.
     ///
     /// # Errors
     /// [`Error::Ended`] when the server sent no Close frame, or when its code is not 1000,
@@ -225,8 +269,8 @@ impl ClientSocket {
     async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
         self.check_open()?;
         self.output.ended();
-        // Poll once before starting a timer: most writes finish at once, and a timer costs more
-        // than such a write.
+        // First try without a timer. Most writes finish at once, and a timer costs more than a
+        // write.
         let written = put(&mut self.wire);
         let flush = poll_fn(|context| Poll::Ready(self.poll_flush(context)));
         let mut written = match written {
@@ -248,7 +292,7 @@ impl ClientSocket {
         }
     }
 
-    /// Flushes, and moves the time limit if the network has accepted more.
+    /// Flushes. Moves the time limit if the network has accepted more bytes.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
         self.wire.set_waker(context.waker());
         match self.wire.flush() {
@@ -264,18 +308,20 @@ impl ClientSocket {
         }
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Received, End>> {
-        // Ten thousand messages can be ready at once. tokio limits how many this task reads in
-        // one turn, so the task's other futures also run if the server never stops sending.
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, End>> {
+        // Ten thousand messages can be ready at once. tokio limits the number of messages that
+        // this task reads in one turn. So the other futures of the task run even if the server
+        // never stops sending.
         let turn = ready!(coop::poll_proceed(context));
         self.wire.set_waker(context.waker());
         match self.wire.read() {
             Ok(Some(received)) => {
                 turn.made_progress();
-                Poll::Ready(Ok(received))
+                Poll::Ready(Ok(Step::Received(received)))
             }
             // Flush the pongs and the queued messages before waiting.
             Ok(None) => match self.wire.flush() {
+                Ok(true) if std::mem::take(&mut self.full) => Poll::Ready(Ok(Step::Writable)),
                 Ok(_) => Poll::Pending,
                 Err(end) => Poll::Ready(Err(end)),
             },
@@ -288,7 +334,7 @@ impl ClientSocket {
         self.end = Some(end);
     }
 
-    /// Ends the connection, and returns the error for the caller that wanted to send.
+    /// Ends the connection and returns [`Error::Closed`].
     fn fail(&mut self, end: End) -> Error {
         self.end_with(end);
         Error::Closed

@@ -1,8 +1,8 @@
 //! Sends the request for a WebSocket, and checks the answer (RFC 6455 section 4.1).
 //!
-//! The answer must prove that the server has read this request and knows WebSockets: it contains
-//! a hash of the request's random key. Otherwise a server of another protocol, or a cache, could
-//! seem to accept.
+//! The request contains a random key, and the answer must contain a hash of this key. The hash
+//! proves that the server has read this request and knows WebSockets. Without the hash, an old
+//! answer from a cache could seem valid.
 
 use std::io;
 
@@ -33,7 +33,7 @@ pub(crate) enum Failed {
     Connection(io::Error),
     /// The server answered with another status than 101.
     Refused { status: u16, reason: String },
-    /// The server speaks TLS on this port, and says so (RFC 2817 section 4.2).
+    /// The answer says that this port needs TLS (RFC 2817 section 4.2).
     NeedsTls,
     /// The server accepted none of the offered subprotocols.
     Subprotocol,
@@ -126,7 +126,7 @@ fn check_subprotocol(request: &Request, answer: &Answer) -> Result<(), Failed> {
 mod tests {
     use super::*;
 
-    /// The key and the hash of RFC 6455 section 1.3.
+    /// The example of RFC 6455 section 1.3: a key and its hash.
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     const GOOD: [&str; 3] = [
         "Upgrade: websocket",
@@ -134,7 +134,7 @@ mod tests {
         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
     ];
 
-    /// Checks an answer. The error is the broken rule.
+    /// Checks an answer with these headers. The error is the broken rule.
     async fn checked(
         version: &str,
         headers: &[&str],

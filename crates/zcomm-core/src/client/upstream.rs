@@ -1,7 +1,8 @@
 //! A proxy's connection to a server: TCP and TLS, without a WebSocket handshake.
 //!
-//! The steps to a WebSocket are name, TCP, TLS and HTTP. A proxy does the first three steps,
-//! with the same errors as a client. Then the proxy forwards the bytes of its own client.
+//! A client opens a WebSocket in four steps: it looks up the name, connects with TCP, adds TLS,
+//! and sends an HTTP request. A proxy does only the first three steps. Then it forwards bytes
+//! between its own client and the server.
 
 use std::{
     io,
@@ -90,7 +91,7 @@ impl Upstream {
     }
 }
 
-/// A connection to a server. With TLS, it decrypts what it reads and encrypts what it writes.
+/// A connection to a server. With TLS, a read decrypts the bytes and a write encrypts them.
 pub struct ByteStream {
     transport: Transport,
     place: String,

@@ -1,15 +1,15 @@
 //! The registry of connected clients.
 //!
-//! With a `leave` function, an early return could skip the call. Then the registry would list a
-//! client that has left. So each connection owns a [`Membership`], and dropping the membership
-//! removes the client. The registry lists exactly the clients that can be reached.
+//! If a connection had to call a `leave` function, an early return could skip this call. Then the
+//! registry would list a client that is gone. So each connection owns a [`Membership`], and
+//! dropping the membership removes the client.
 //!
-//! Only the client's own task uses the client's socket. So each client has a mailbox, in which
-//! other tasks put direct messages and the order to close. The mailbox is bounded, because a
-//! client that does not read must not fill the memory.
+//! Only the client's own task uses the client's socket. So each client has a mailbox. Other tasks
+//! put messages for the client, or an order to close, into the mailbox. The mailbox is bounded,
+//! because a client that does not read must not fill the memory.
 //!
-//! The registry uses a `std` mutex, which is locked for a few instructions only, and never
-//! across an `.await`.
+//! A `std` mutex protects the registry. A task locks this mutex for a few instructions only, and
+//! never while it waits at an `.await`.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -33,8 +33,8 @@ use crate::{
 /// The maximum number of direct messages that wait for one client.
 const MAILBOX: usize = 32;
 
-/// The number of a client; the first client is 1. A server never uses a number twice in one
-/// run.
+/// The number of a client. The first client has the number 1. While a server runs, it never gives
+/// the same number to two clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(u64);
 
@@ -52,10 +52,17 @@ impl From<u64> for ClientId {
     }
 }
 
+/// The number, for a program that writes it as JSON.
+impl From<ClientId> for u64 {
+    fn from(id: ClientId) -> u64 {
+        id.0
+    }
+}
+
 /// A connected client: its number, its address, and when it connected.
 #[derive(Clone, Debug)]
 pub struct ClientInfo {
-    /// The client's number, which is `conn` in the log.
+    /// The client's number. A log line shows this number as `conn`.
     pub id: ClientId,
     /// The address from which the client connected.
     pub peer_addr: SocketAddr,
@@ -68,8 +75,8 @@ pub struct ClientInfo {
 pub(crate) struct Entry {
     pub(crate) info: ClientInfo,
     pub(crate) tally: Tally,
-    /// Whether the mailbox contains an item. While this is false, the client's task does not
-    /// lock the mailbox.
+    /// Whether the mailbox contains a message or an order to close. While this is false, the
+    /// client's task does not lock the mailbox.
     mail: AtomicBool,
     mailbox: Mutex<Mailbox>,
 }
@@ -82,12 +89,12 @@ struct Mailbox {
 }
 
 impl Entry {
-    /// Removes and returns the next message of the mailbox. While the network is `blocked`,
-    /// messages stay in the mailbox.
+    /// Removes the next message from the mailbox and returns it. Returns `None` if the mailbox is
+    /// empty, or while the network is `blocked`.
     ///
     /// # Errors
-    /// The reason to close, if the client was ordered to close. The order comes after all
-    /// messages, or at once while `blocked`.
+    /// The reason to close, if another task has ordered the client to close. All messages in the
+    /// mailbox come before this error. While the network is `blocked`, the error comes at once.
     pub(crate) fn next_mail(&self, blocked: bool) -> Result<Option<Message>, CloseReason> {
         if !self.mail.load(Ordering::Acquire) {
             return Ok(None);
@@ -107,7 +114,7 @@ impl Entry {
         close.map_or(Ok(message), Err)
     }
 
-    /// Sets the waker to call for each new item in the mailbox.
+    /// Stores the waker of the client's task. Each new message and each order to close call it.
     pub(crate) fn set_waker(&self, waker: &Waker) {
         lock(&self.mailbox).waker = waker.clone();
     }
@@ -134,7 +141,7 @@ struct List {
     clients: BTreeMap<ClientId, Arc<Entry>>,
     /// The number of clients that have joined since the start.
     joined: u64,
-    /// Set when the server stops. A client that joins later is closed at once, for this reason.
+    /// The reason to close, once the server stops. A client that joins later is closed at once.
     closing: Option<CloseReason>,
     /// The counters of the clients that have left.
     departed: Sums,
@@ -150,8 +157,8 @@ impl Clients {
         }
     }
 
-    /// Makes an empty registry. The two registries share one numbering, so no number occurs in
-    /// both.
+    /// Makes a second registry, which is empty. Both registries use the same counter for the
+    /// numbers of their clients, so no number occurs twice.
     pub(crate) fn beside(&self) -> Clients {
         Clients {
             list: Arc::default(),
@@ -208,8 +215,7 @@ impl Clients {
 
     /// Adds a client. Dropping the returned membership removes the client.
     pub(crate) fn join(&self, peer_addr: SocketAddr) -> Membership {
-        // `Relaxed` is enough, because the number must only be unique. The list has its own
-        // lock.
+        // `Relaxed` is enough, because this counter protects no other data. The list has a lock.
         let id = ClientId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let since = Instant::now();
         let mut list = lock(&self.list);
@@ -295,8 +301,8 @@ impl Drop for Membership {
     fn drop(&mut self) {
         let mut list = lock(&self.clients.list);
         list.clients.remove(&self.client.info.id);
-        // Add the counters under the same lock, so that the sums contain each client exactly
-        // once.
+        // The list is still locked. If it were unlocked here, a call of `sums` could miss the
+        // counters of this client.
         self.client.tally.add_to(&mut list.departed);
     }
 }
@@ -359,7 +365,7 @@ mod tests {
         let member = join(&clients);
         let id = member.client.info.id;
         assert_eq!(member.client.next_mail(false), Ok(None));
-        for n in 0..MAILBOX {
+        for n in 0..32 {
             clients.send_to(id, n.to_string()).unwrap();
         }
         assert!(matches!(clients.send_to(id, "one more"), Err(Error::Busy)));
@@ -371,7 +377,7 @@ mod tests {
         clients
             .disconnect(id, CloseReason::new(1000, "second"))
             .unwrap();
-        for n in 0..MAILBOX {
+        for n in 0..32 {
             let message = Message::from(n.to_string());
             assert_eq!(member.client.next_mail(false), Ok(Some(message)));
         }

@@ -1,6 +1,6 @@
 //! The counters of one connection.
 //!
-//! One counter for the whole server would be slow. Every message would change the same bytes, so
+//! If all connections shared one counter, every message would change the same bytes, and
 //! the CPU cores would wait for each other. So each connection has its own counters. Only the
 //! connection's task writes these counters, so a plain load and a plain store are enough.
 //!
@@ -38,8 +38,8 @@ pub(crate) struct Sums {
 struct Count(AtomicU64);
 
 impl Count {
-    /// Adds a number to the counter. Only one task writes the counter, so `fetch_add` is not
-    /// needed.
+    /// Adds a number to the counter. No other task writes the counter, so a load and a store are
+    /// enough, without `fetch_add`.
     fn add(&self, number: usize) {
         self.0.store(self.get() + number as u64, Relaxed);
     }

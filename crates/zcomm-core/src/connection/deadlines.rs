@@ -5,14 +5,15 @@
 //! 5.5.2). A client is gone if it does not send a pong with the payload of the last ping. Any
 //! other pong proves nothing.
 //!
-//! But a late pong does not prove that the client is gone. The pong waits behind the rest of the
-//! frame that the client is sending. So a client from which bytes arrive is alive. And the ping
-//! waits behind all data that we sent earlier. So the client gets time to read this data: 5 s
-//! for each 64 KiB.
+//! But a late pong does not prove that the client is gone. If the client is sending a long frame,
+//! its pong must wait for the end of this frame. So a client from which bytes arrive is alive.
+//! Our ping, too, arrives only after all data that we sent earlier. So the client gets time to
+//! read this data: 5 s for each 64 KiB.
 //!
-//! A flush writes all waiting data to the network. It has a time limit, because data for a
-//! client that does not read fills our memory. A message has a time limit, because an unfinished
-//! message fills our memory too. Both limits move while bytes move: see [`Input`] and [`Output`].
+//! A flush writes all waiting data to the network. Data for a client that does not read fills our
+//! memory, so a flush has a time limit. An unfinished message from a client fills our memory too,
+//! so it has a time limit. Both limits move to a later time while bytes move: see [`Input`] and
+//! [`Output`].
 //!
 //! Ping, pong, flush and message share one timer, which is set to the nearest deadline. In
 //! production, the ping interval must be shorter than the idle timeout of a proxy, often 60 s.
@@ -55,7 +56,7 @@ pub(crate) struct Deadlines {
     message_timeout: Duration,
     ping: Instant,
     pong: Option<Instant>,
-    /// The number of bytes that the network had accepted when the wait for a pong was set.
+    /// The number of bytes that the network had accepted when `pong` was last set.
     sent: u64,
     flush: Output,
     message: Option<Input>,
@@ -90,7 +91,7 @@ impl Deadlines {
     }
 
     /// Waits for the nearest deadline while the handler sends and does not read. During a flush,
-    /// only the flush has a deadline, because a pong may have arrived without being read.
+    /// only the flush has a deadline: the pong may have arrived, but no code reads it now.
     pub(crate) fn poll_due_sending(&mut self, context: &mut Context<'_>) -> Poll<Due> {
         self.poll_next(context, |deadlines| match deadlines.flush.until() {
             Some(until) => (until, Due::FlushStuck),
@@ -98,7 +99,7 @@ impl Deadlines {
         })
     }
 
-    /// Makes the timer store the waker again. Call this when the task's waker changes.
+    /// Makes the timer store a waker at the next poll. Call this when the task has a new waker.
     pub(crate) fn forget_waker(&mut self) {
         self.set = false;
     }
@@ -128,9 +129,8 @@ impl Deadlines {
             if at <= Instant::now() {
                 return Poll::Ready(due);
             }
-            // The timer fired too early, because the deadline has moved to a later time. The
-            // timer was not reset at the move, because a reset costs time. So reset the timer
-            // here.
+            // The timer fired too early, because the deadline has moved to a later time. A reset
+            // at each move would cost more time, so reset the timer only here.
             self.timer.as_mut().reset(at);
         }
     }
@@ -147,8 +147,9 @@ impl Deadlines {
         others.into_iter().flatten().fold(ping, Ord::min)
     }
 
-    /// Starts to wait for a pong. Returns the payload of the ping, or `None` while an earlier
-    /// ping is unanswered. `sent` is the number of bytes that the network has accepted.
+    /// Starts to wait for a pong. Returns the payload of the ping that the caller must send.
+    /// Returns `None` while an earlier ping is unanswered. `sent` is the number of bytes that the
+    /// network has accepted.
     pub(crate) fn ping(&mut self, sent: u64) -> Option<[u8; 8]> {
         let now = Instant::now();
         self.ping = now + self.ping_interval;
@@ -160,8 +161,7 @@ impl Deadlines {
         Some(self.pings.to_be_bytes())
     }
 
-    /// Ends the wait for a pong if this payload answers our last ping. Returns whether the
-    /// payload was this answer.
+    /// If this payload answers our last ping, ends the wait for a pong and returns true.
     pub(crate) fn ponged(&mut self, payload: &[u8]) -> bool {
         let answer = self.pong.is_some() && payload == self.pings.to_be_bytes();
         if answer {
@@ -170,8 +170,9 @@ impl Deadlines {
         answer
     }
 
-    /// Sets a new deadline for the pong if the client is alive: bytes have `arrived` from it, or
-    /// it may still be reading what we sent. Returns whether it set a new deadline.
+    /// If the client is alive, sets a new deadline for the pong and returns true. A client is
+    /// alive if bytes have `arrived` from it, or if it may still be reading the data that we
+    /// sent.
     pub(crate) fn pong_may_be_late(&mut self, (sent, arrived): (u64, bool)) -> bool {
         let heard = if arrived {
             self.ping_timeout
@@ -189,8 +190,8 @@ impl Deadlines {
         time_to_read(new, self.flush_timeout)
     }
 
-    /// Starts the time limit of a flush, because the network did not accept everything. The
-    /// limit moves when the network has accepted more.
+    /// Call this when the network did not accept all bytes of a flush. Starts the time limit of
+    /// the flush, or moves the limit if the network has accepted more bytes.
     pub(crate) fn flush_began(&mut self, sent: u64) {
         self.flush.waits(sent, self.flush_timeout);
     }
@@ -204,9 +205,9 @@ impl Deadlines {
         self.flush.until().is_some()
     }
 
-    /// Sets whether the client has begun a message and not finished it. Then `unfinished` is the
-    /// number of payload bytes that have arrived so far, of all messages. The time limit starts
-    /// at the first part of the message, and moves when more has arrived.
+    /// Sets the time limit of a message from the client. `unfinished` is `None` if the client has
+    /// finished all its messages. Otherwise it is the number of payload bytes of all messages so
+    /// far. The limit moves when more bytes have arrived.
     pub(crate) fn in_message(&mut self, unfinished: Option<u64>) {
         let limit = self.message_timeout;
         self.message = unfinished.map(|payload| match self.message {

@@ -39,7 +39,7 @@ use crate::{
 /// A handler's connection to one client. Dropping this value closes the connection.
 pub struct Connection {
     client: Arc<Entry>,
-    /// Boxed to save memory, because most clients send no query.
+    /// The query and the name of the client. Most clients have neither, so a box saves memory.
     caller: Option<Box<Caller>>,
     clients: Clients,
     hub: Hub,
@@ -89,9 +89,10 @@ impl Connection {
         &self.client.info
     }
 
-    /// The first value of `name` in the query of the client's address, decoded. The server keeps
-    /// the first eight names, and at most 512 bytes of a value. The result is always `None` for
-    /// the reserved names `token` and `attempt`.
+    /// Returns the first value of `name` in the query of the address that the client opened,
+    /// decoded. Returns `None` if the query has no such name. The server stores only the first
+    /// eight names, and at most 512 bytes of a value. It never stores the names `token` and
+    /// `attempt`.
     ///
     /// The value is untrusted input, so check it. To log the value, write `?value`, which
     /// escapes line breaks. Do not log a secret.
@@ -101,7 +102,8 @@ impl Connection {
         values.next().map(|value| &**value)
     }
 
-    /// The name that belongs to the client's token; see [`tokens`](crate::Config::tokens).
+    /// The name that belongs to the client's token; `None` if the token has no name. See
+    /// [`tokens`](crate::Config::tokens).
     #[must_use]
     pub fn bound_name(&self) -> Option<&str> {
         self.caller.as_ref()?.name.as_deref()
@@ -129,11 +131,11 @@ impl Connection {
         poll_fn(|context| socket.poll_recv(context)).await
     }
 
-    /// Sends a message. The message stays in a queue until the handler next waits in
+    /// Puts a message into a queue. The queue is sent when the handler next waits in
     /// [`recv`](Connection::recv). So after a burst of messages, one write sends all answers. A
     /// handler that does not call `recv` soon must call [`flush`](Connection::flush).
     ///
-    /// Waits while the client is slow. A client that takes less than 64 KiB in 5 s
+    /// This call waits while the client is slow. A client that accepts less than 64 KiB in 5 s
     /// ([`flush_timeout`](crate::Config::flush_timeout)) is closed with 1008 `Too slow`.
     ///
     /// # Errors
@@ -157,14 +159,14 @@ impl Connection {
         poll_fn(|context| socket.poll_flush(context)).await
     }
 
-    /// Subscribes this client to another log, in addition to the server's own log. The
-    /// connection sends the log's messages to the client, from position `after` on. A second
-    /// call for the same log sets a new position. Evicted positions are reported as a gap. A
-    /// position after the end of the log means the end.
+    /// Subscribes this client to another log, in addition to the server's own log. The client
+    /// gets the messages from position `after` on. If the log has evicted some of these messages,
+    /// the client gets a message about the gap. If `after` is after the end of the log, the
+    /// client gets only new messages. A second call for a log sets a new position.
     ///
-    /// The order within one log is exact. Between two logs, no order is guaranteed. Each log
-    /// costs some memory, and some time whenever the task wakes. So limit the number of logs per
-    /// client.
+    /// The client gets the messages of one log in their order. Messages of two logs have no
+    /// order. Each log costs some memory, and some time whenever the task wakes. So limit the
+    /// number of logs per client.
     pub fn subscribe(&mut self, hub: &Hub, after: u64) {
         let id = self.id();
         if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
@@ -179,27 +181,28 @@ impl Connection {
         }
     }
 
-    /// Returns a delay when this client has used half of its burst (see
-    /// [`rate_limit`](crate::Config::rate_limit)). After the delay, the client can send one
-    /// message and still has half of the burst. The handler may ask the client to wait for this
-    /// delay. A client that exceeds the whole burst is closed with 1008.
+    /// Returns a delay if this client has used more than half of its burst, otherwise `None` (see
+    /// [`rate_limit`](crate::Config::rate_limit)). The handler may ask the client to wait for
+    /// this delay. Then the client can send one message and still has half of the burst. A client
+    /// that exceeds the whole burst is closed with 1008.
     #[must_use]
     pub fn hurry(&self) -> Option<Duration> {
         self.socket.as_ref()?.until_half()
     }
 
-    /// Calls `act` when the connection ends, before the Close frame is written. So a client that
-    /// has read the frame and connects again finds what `act` has changed. `act` must be fast. A
-    /// second call replaces the first one. After the end, a call has no effect.
+    /// Calls `act` when the connection ends, before the Close frame is written. If the client
+    /// reads this frame and connects again, `act` has already run. `act` must be fast. A second
+    /// call of `on_end` replaces the first `act`. After the end of the connection, a call has no
+    /// effect.
     pub fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
         if let Some(socket) = &mut self.socket {
             socket.recorder.on_end(act);
         }
     }
 
-    /// Ends the connection with a code (RFC 6455 section 7.4) and a reason, which is cut to
-    /// 123 bytes. A handler that returns without this call closes with 1000, or with 1011
-    /// when it returns an error.
+    /// Ends the connection with a code (RFC 6455 section 7.4) and a reason, which is cut to 123
+    /// bytes. If a handler returns without this call, the code is 1000. If the handler returns an
+    /// error, the code is 1011.
     pub fn close(&mut self, code: u16, reason: &str) {
         if let Some(socket) = &mut self.socket {
             socket.close(CloseReason::new(code, reason));

@@ -1,8 +1,10 @@
-//! Records the metrics of one connection, logs its end, and tells the handler of its end.
+//! Records the metrics of one connection. At its end, writes a log line and calls a function of
+//! the handler.
 //!
-//! The delivery delay of a message is the time from its append to a log until a flush succeeds:
-//! then the network has accepted the message. One flush sends several messages. The oldest
-//! message has waited longest, so the recorder stores only the time of the oldest message.
+//! The delivery delay of a message begins when the message is appended to a log. It ends when a
+//! flush succeeds, because then the network has accepted the message. One flush sends several
+//! messages. The oldest message has the longest delay, so the recorder stores only the time of
+//! the oldest message.
 
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use crate::{
     wire::end::End,
 };
 
-/// What the handler wants to do at the end of its connection.
+/// A function of the handler, to call at the end of the connection.
 type OnEnd = Box<dyn FnOnce(&End) + Send>;
 
 /// Records the events of one connection.
@@ -59,8 +61,9 @@ impl Recorder {
         }
     }
 
-    /// Records the end of a client's connection: one log line, the metrics, and the handler.
-    /// `answered` is in the line if our answer to a Close frame has another code.
+    /// Records the end of a client's connection: writes a log line, counts the end, and calls the
+    /// handler's function. If our answer to the client's Close frame has another code, the line
+    /// shows our code as `answered`.
     pub(crate) fn ended(&mut self, end: &End, client: &ClientInfo) {
         let (id, peer) = (client.id, client.peer_addr);
         let (how, code, reason) = match end {

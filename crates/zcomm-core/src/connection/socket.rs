@@ -125,22 +125,22 @@ impl Socket {
         self.attached.as_mut().map(|(_, logs)| logs)
     }
 
-    /// The longer delay of the two budgets, for messages and for bytes. See
-    /// [`Connection::hurry`](crate::Connection::hurry).
+    /// Returns the longer delay of the two budgets, for messages and for bytes; `None` if both are
+    /// at least half full. See [`Connection::hurry`](crate::Connection::hurry).
     pub(crate) fn until_half(&self) -> Option<Duration> {
         let bytes = &self.wire.meter.budget;
         self.messages.until_half().max(bytes.until_half())
     }
 
-    /// Ends the connection from this side.
+    /// Ends the connection with a Close frame, if it is still open.
     pub(crate) fn close(&mut self, why: CloseReason) {
         if self.end.is_none() {
             self.end_with(End::ByUs(why));
         }
     }
 
-    /// Ends the connection and writes the last bytes. `close` is the reason if the connection is
-    /// still open.
+    /// Ends the connection for the reason `close`, if it is still open. Then writes the last
+    /// bytes, if the connection is not broken.
     pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
         self.close(close);
         if !matches!(self.end, Some(End::Broken(_))) {
@@ -209,7 +209,7 @@ impl Socket {
                     self.unflushed = true;
                     self.controls.spend(1.0).map_err(End::too_fast)?;
                 }
-                // The pong to our own ping uses no budget.
+                // A pong that answers our own ping uses no budget.
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
                 Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(End::too_fast)?,
                 None => {
@@ -246,8 +246,8 @@ impl Socket {
         mail.map_err(End::ByUs)
     }
 
-    /// Takes one batch of log entries, which the next flush writes. Returns whether there are
-    /// no more entries for now.
+    /// Takes one batch of log entries, which the next flush writes. Returns true if the logs have
+    /// no more entries now.
     fn take_batch(&mut self, waker: &Waker) -> bool {
         let Some((_, logs)) = &mut self.attached else {
             return true;
@@ -275,7 +275,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Returns whether the network has accepted everything.
+    /// Flushes. Returns whether the network has accepted everything.
     fn flush(&mut self) -> Result<bool, End> {
         self.unflushed = self.unflushed && !self.wire.flush()?;
         if self.unflushed {

@@ -10,13 +10,12 @@ use std::{io, time::Duration};
 
 use crate::tls::{certificate::Certificate, distrust::Distrust, error::CertificateError};
 
-/// The lines of a handshake that did not open a WebSocket, as in an
-/// [`Opening`](crate::Opening).
+/// The request and the response of a handshake that did not open a WebSocket.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// The request: its request line, and a line for each header. Tokens are replaced.
+    /// The request: its request line, and a line for each header. Tokens are not shown.
     pub request: Vec<String>,
-    /// The response: its status line, and a line for each header. Empty if there is none.
+    /// The response: its status line, and a line for each header. Empty without a response.
     pub response: Vec<String>,
 }
 
@@ -64,7 +63,7 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// The server did not answer in time.
-    #[error("{place} did not answer within {} s", .limit.as_secs())]
+    #[error("{place} did not answer within {} s", .limit.as_secs_f64())]
     Timeout {
         /// Host and port.
         place: String,
@@ -135,7 +134,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// The lines of the handshake. `None` if the client has sent no request.
+    /// The lines of the handshake. `None` if this error has no field `exchange`.
     #[must_use]
     pub fn exchange(&self) -> Option<&Exchange> {
         match self {

@@ -1,8 +1,8 @@
 //! The errors of this crate, grouped by what the user can do about them.
 //!
-//! A message names the setting, the file or the address. The error keeps its source, and `help`
-//! says what to type next. `Debug` prints the same text as `Display`. So a program that returns
-//! an `Error` from `main` ends with a sentence, not with the fields of a struct.
+//! An error message names the setting, the file or the address. `source` returns the cause, and
+//! `help` says what to type next. `Debug` prints the same text as `Display`. So a program that
+//! returns an `Error` from `main` ends with a sentence, not with the fields of a struct.
 //!
 //! Two events are not errors: a client that leaves ([`recv`](crate::Connection::recv) returns
 //! `None`), and a client that is refused (the server logs the reason).
@@ -143,12 +143,13 @@ impl Error {
         }
     }
 
-    /// The exit code of a program that ends with this error, as in sysexits.h: 64 (`EX_USAGE`)
-    /// for a wrong argument, 78 (`EX_CONFIG`) if a setting must change, otherwise 1.
+    /// The exit code of a program that ends with this error: 2 if the command line must change,
+    /// 78 (`EX_CONFIG` in sysexits.h) if a setting must change, otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Argument(_) => 64,
+            Error::Argument(_)
+            | Error::Connect(ConnectError::Url { .. } | ConnectError::Header { .. }) => 2,
             Error::Setting { .. }
             | Error::SettingMissing { .. }
             | Error::SettingsFile { .. }

@@ -2,7 +2,8 @@
 //! After a 101, hyper returns the socket for the WebSocket.
 //!
 //! A client that does not send a valid request gets an answer, too: a status and one line of
-//! text. Otherwise it would not know what to change. (tungstenite alone would send nothing.)
+//! text. Without the answer, a user would not know what to change. (The library tungstenite alone
+//! would send nothing.)
 //!
 //! A connection carries only one request, because an idle HTTP connection would use a slot that
 //! a WebSocket could use.
@@ -51,15 +52,15 @@ pub(crate) struct Upgraded {
 }
 
 impl Router {
-    /// Answers the one request of a connection. Returns `None` if the connection has then ended:
-    /// after a page, a refusal or an invalid request.
+    /// Answers the one request of a connection. Returns the upgraded connection, or `None` after
+    /// a page, a refusal or an invalid request.
     pub(crate) async fn serve(
         &self,
         stream: Transport,
         accepted: &Accepted<'_>,
     ) -> Option<Upgraded> {
-        // The service can return only the response to hyper. So it stores the guest and the
-        // attempt in this variable.
+        // The service can return only the response to hyper. So the service stores the guest and
+        // the attempt in this variable.
         let decided = Mutex::new(None);
         let has_request = AtomicBool::new(false);
         let service = service_fn(|request: hyper::Request<Incoming>| {
@@ -91,11 +92,12 @@ impl Router {
             return None;
         };
         if served.is_err() {
-            // The client does not read its answer.
+            // The time limit passed before the client had its whole answer.
             self.note_unread(Refusal::Timeout, None, accepted);
             return None;
         }
-        // Without this line, a client that hangs up would free its slot for the next guess.
+        // A client that guesses tokens must wait. Without this line, a client that ends its
+        // connection could guess again at once.
         accepted.slot.pay_for_guesses().await;
         let mut stream = self.watch(stream, guest.as_ref(), attempt);
         let Some(guest) = guest else {
@@ -128,7 +130,7 @@ impl Router {
             return;
         }
         let mut stream = self.watch(stream, None, attempt);
-        // Ignore a client that does not read its answer: the connection ends.
+        // If the client does not read its answer, the connection ends anyway.
         timeout(ANSWER_TIMEOUT, answer_unread(&mut stream, refusal))
             .await
             .ok();
@@ -143,7 +145,7 @@ fn unread(served: &Result<hyper::Result<()>, Elapsed>, start: &[u8]) -> Option<R
         Ok(Err(error)) => error,
         Err(_) => return Some(Refusal::Timeout),
     };
-    // RFC 8446 section 5.1: a record of type handshake (22), version 3.
+    // RFC 8446 section 5.1: a TLS handshake begins with the byte 22, and then 3 for the version.
     if start.starts_with(&[22, 3]) {
         Some(Refusal::TlsOnPlain)
     } else if error.is_parse_version_h2() {
@@ -155,8 +157,9 @@ fn unread(served: &Result<hyper::Result<()>, Elapsed>, start: &[u8]) -> Option<R
     }
 }
 
-/// Answers a request that hyper could not read. hyper writes an answer only to a request that
-/// it has read. So it gets such a request here, and writes the answer to the client.
+/// Answers a request that hyper could not read. hyper writes an answer only to a request that it
+/// has read. So this function gives hyper a short valid request, and hyper writes our answer to
+/// the client.
 async fn answer_unread(stream: &mut Transport, refusal: Refusal) {
     let request = &b"GET / HTTP/1.1\r\n\r\n"[..];
     let service = service_fn(|_| ready(Ok::<_, Infallible>(refused(refusal))));

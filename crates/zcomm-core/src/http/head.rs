@@ -1,11 +1,11 @@
 //! The stream from which hyper reads the head of a request.
 //!
-//! hyper answers a head that it cannot read with a status and no text. A person who sees an
-//! empty answer does not know what to change. So this stream drops every answer that hyper
-//! writes before it has read a request, and the server writes its own answer (see `front`).
+//! If hyper cannot read a head, it answers with a status and no text. A person who sees this
+//! empty answer does not know what to change. So this stream drops every answer that hyper writes
+//! before it has read a request. Then the server writes its own answer (see `front`).
 //!
-//! The stream also keeps the start of the head. It shows which protocol the client speaks, and
-//! which attempt the page has made.
+//! The stream also stores the start of the head. If hyper cannot read the head, its start still
+//! shows the protocol of the client and the attempt of the page.
 
 use std::{
     io,
@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::wire::transport::Transport;
 
-/// How much of a head is kept (bytes): the first line, if its address is not too long.
+/// The maximum size of the stored start (bytes): the first line, if its address is not too long.
 const KEPT: usize = 4096 + 64;
 
 /// A connection whose request is not read yet.

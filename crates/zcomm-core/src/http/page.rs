@@ -1,8 +1,8 @@
 //! The page of a lesson, which the lesson's own server serves.
 //!
-//! A page from this server has a real origin, so the list of allowed origins needs no exception
-//! for `null`. Other machines can open the page too. The same file also works by double click,
-//! because it loads nothing from the network.
+//! A page from this server has a real origin. A page from a file has the origin `null`, which the
+//! server would have to allow. Other machines can open the page of the server, too. The same file
+//! also works by double click, because it loads nothing from the network.
 //!
 //! The response has a content security policy with the hash of the page's own script. So a
 //! script that is hidden in a message cannot run, and the page cannot send data to another

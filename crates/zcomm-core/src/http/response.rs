@@ -1,8 +1,7 @@
 //! HTTP responses: the 101, pages, and refusals.
 //!
-//! Every response is the last response on its connection. Caches must not store the response,
-//! and browsers must not guess its type. A refusal has one line of text for people, and headers
-//! for programs.
+//! Each connection has only one response. Caches must not store the response, and browsers must
+//! not guess its type. A refusal has one line of text for people, and headers for programs.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -54,7 +53,7 @@ pub(crate) fn refused(refusal: Refusal) -> Answer {
     match row.status {
         401 => set(header::WWW_AUTHENTICATE, "Bearer"),
         405 => set(header::ALLOW, "GET"),
-        // RFC 2817 section 4.2.
+        // RFC 2817 section 4.2: with this header, a 426 asks the client to use TLS.
         426 if refusal == Refusal::PlainOnTls => {
             set(header::UPGRADE, "TLS/1.2");
             set(header::CONNECTION, "Upgrade, close")

@@ -1,12 +1,12 @@
-//! Decides which answer each path gets: a page, figures, a refusal, or a WebSocket.
+//! Decides which answer each path gets: a page, metrics, a refusal, or a WebSocket.
 //!
 //! A learner who types the server's address into a browser gets the lesson's page. A monitor
 //! asks `/healthz` and `/metrics`. A page asks `/stats` and, after a refusal, `/why`. `/metrics`
 //! can show the names of rooms, and when people come and go. So the gate (`access/handshake`)
 //! decides who may read `/metrics`.
 //!
-//! In production, another server serves the pages, and the WebSocket port answers 426 to all
-//! other requests.
+//! In production, another server serves the pages. The WebSocket port then answers 426 to every
+//! request that is not for a WebSocket.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -41,7 +41,7 @@ use crate::{
     wire::transport::Transport,
 };
 
-/// The state that the answers depend on.
+/// The state from which the router makes its answers.
 pub(crate) struct Router {
     pub(crate) gate: Gate,
     pub(crate) page: Option<Page>,
@@ -70,7 +70,8 @@ pub(crate) struct Accepted<'a> {
 }
 
 impl Accepted<'_> {
-    /// The address to use after this refusal, for a log line.
+    /// If the client used TLS or plain HTTP on the wrong port, returns the right address for a
+    /// log line. Returns `None` after any other refusal.
     fn address_instead(&self, refusal: Refusal) -> Option<String> {
         let local = self.local;
         match refusal {
@@ -81,15 +82,15 @@ impl Accepted<'_> {
     }
 }
 
-/// The role of a connection after its 101.
+/// The role of a connection after the response 101 (Switching Protocols).
 pub(crate) enum Guest {
     /// A client. It joins the registry and the log before its 101 is written. So when a client
     /// has read its 101, it is counted and gets the next broadcast.
     Client(Membership, Cursor, Caller),
     /// A page that reads the X-ray of its other connection.
     Viewer(Membership, Cursor),
-    /// A refused client. The server upgrades the connection, only to close it with 1008 and this
-    /// reason.
+    /// A refused client. The server upgrades the connection and then closes it with 1008, so that
+    /// the client can read this reason.
     Refused(Refusal),
 }
 
@@ -115,8 +116,9 @@ impl Router {
     ) -> (Answer, Option<Guest>) {
         let client = |caller| Ok(self.join_client(accepted, caller));
         let answer = match request.path {
-            // `/why` needs no other check, because only the page that made the attempt has its
-            // secret word. The check that refused the handshake would also refuse this request.
+            // `/why` tells a page why the server refused its handshake. Do no other check here:
+            // the check that refused the handshake would also refuse this request. Only the page
+            // that made the attempt has the secret word of the attempt.
             "/why" if request.method == Method::GET => Ok((self.why(request), None)),
             _ if accepted.plain_on_tls => Err(Refusal::PlainOnTls),
             "/ws" => self.upgrade(request, accepted, client),
@@ -255,7 +257,8 @@ impl Router {
         refused(refusal)
     }
 
-    /// Counts, stores and logs the refusal of a client that sent no request to judge.
+    /// Counts, stores and logs the refusal of a client that sent no request, an invalid request,
+    /// or a request without TLS.
     pub(crate) fn note_unread(
         &self,
         refusal: Refusal,
@@ -276,23 +279,26 @@ impl Router {
         let noted = attempt.and_then(|attempt| self.why.answer(attempt));
         let mut response = json(&noted.unwrap_or(Refusal::NotNoted).row());
         if noted.is_none() {
-            // The body is JSON, too. So a page can see that this is a server of the course.
+            // This body is JSON, like the body of a 200. So a page can see that this is a server
+            // of the course.
             *response.status_mut() = StatusCode::NOT_FOUND;
         }
-        // Every page may read the answer, because only the page that made the attempt has its
-        // secret word.
+        // A page of any origin may read the answer, because the request contains the secret word
+        // of the page's own attempt.
         allow_page(&mut response, HeaderValue::from_static("*"));
         response
     }
 
-    /// The attempt of a handshake, if its page may read the X-ray of the connection.
+    /// The attempt of a handshake: the secret word with which a page may read the X-ray. `None`
+    /// if this connection has no X-ray for a page.
     pub(crate) fn watchable(&self, request: &Request<'_>) -> Option<String> {
         self.viewers.as_ref()?;
         let shown = request.is_handshake() && request.path != "/xray";
         request.attempt().filter(|_| shown).map(str::to_owned)
     }
 
-    /// Sends the X-ray of a connection to the log that its page reads.
+    /// Sends the X-ray of a connection to the log that its page reads. The connection of a viewer
+    /// has no X-ray.
     pub(crate) fn watch(
         &self,
         mut stream: Transport,

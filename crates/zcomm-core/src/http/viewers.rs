@@ -8,9 +8,9 @@
 //! viewer reads the log of its attempt from the beginning.
 //!
 //! The number and the size of the logs are limited. A new log over the limit evicts the oldest
-//! log. The evicted log is freed when its last viewer leaves. A viewer uses a slot like every
-//! connection. But a viewer is not in the registry of clients, gets no broadcasts, and is not
-//! counted in the figures.
+//! log. The evicted log is freed when its last viewer leaves. A viewer counts for the maximum
+//! number of connections. But a viewer is not in the registry of clients, gets no broadcasts, and
+//! is not counted in the metrics.
 
 use std::{
     collections::VecDeque,
@@ -57,8 +57,8 @@ struct Logs {
 }
 
 impl Viewers {
-    /// Makes an empty set of logs. Viewers share the numbering of `clients`, so that a number
-    /// belongs to only one connection.
+    /// Makes an empty set of logs. Viewers and `clients` get their numbers from the same counter,
+    /// so no two connections have the same number.
     pub(crate) fn beside(clients: &Clients) -> Viewers {
         Viewers {
             logs: Mutex::default(),
@@ -81,9 +81,9 @@ impl Viewers {
         Ok((membership, cursor))
     }
 
-    /// Returns the log of an attempt, and makes a new log if there is none. Returns `None` if
-    /// the attempt is not 16 to 64 letters and digits, because a short word can be guessed.
-    /// `admitted` decides which of the two limits applies to a new log.
+    /// Returns the log of an attempt, or makes a new log. A client that is `admitted` and a
+    /// refused client have separate limits for new logs. Returns `None` if the attempt is not 16
+    /// to 64 letters and digits, because a short word can be guessed.
     fn log(&self, attempt: &str, admitted: bool) -> Option<Hub> {
         if !is_attempt(attempt) {
             return None;
@@ -105,9 +105,9 @@ impl Viewers {
         Some(log)
     }
 
-    /// Returns a function that writes the events of a connection into the log of its attempt.
-    /// The function has only a weak reference to the log. Otherwise a thousand connections would
-    /// keep a thousand logs in memory.
+    /// Returns a function that writes the events of a connection into the log of its attempt. The
+    /// function has only a weak reference to the log. With strong references, a thousand
+    /// connections would keep a thousand logs in memory.
     pub(crate) fn watcher(&self, attempt: &str, admitted: bool) -> Option<Watcher> {
         let log = self.log(attempt, admitted)?.downgrade();
         Some(Box::new(move |seen| {
@@ -132,15 +132,19 @@ mod tests {
         let attempt = |n: usize| format!("{n:032}");
         let first = viewers.log(&attempt(0), true).unwrap();
         assert!(first.is(&viewers.log(&attempt(0), true).unwrap()));
-        for n in 1..=LOGS {
+        for n in 1..64 {
+            viewers.log(&attempt(n), true).unwrap();
+        }
+        assert!(first.is(&viewers.log(&attempt(0), true).unwrap()));
+        for n in 1..=64 {
             viewers.log(&attempt(n), true).unwrap();
         }
         assert!(!first.is(&viewers.log(&attempt(0), true).unwrap()));
-        let latest = viewers.log(&attempt(LOGS), true).unwrap();
-        assert!(latest.is(&viewers.log(&attempt(LOGS), true).unwrap()));
+        let latest = viewers.log(&attempt(64), true).unwrap();
+        assert!(latest.is(&viewers.log(&attempt(64), true).unwrap()));
     }
 
-    /// A thousand connections, each with its own attempt, do not keep a thousand logs.
+    /// The function of a connection does not keep an evicted log in memory. Only a viewer does.
     #[test]
     fn a_log_that_made_room_lives_as_long_as_it_has_a_reader() {
         let viewers = Viewers::beside(&Clients::new(100));
@@ -151,7 +155,7 @@ mod tests {
             .log(&attempt(1), true)
             .unwrap()
             .cursor_at(1.into(), 0);
-        for n in 2..2 + LOGS {
+        for n in 2..66 {
             viewers.log(&attempt(n), true).unwrap();
         }
         assert!(logs[0].upgrade().is_none());
@@ -168,13 +172,13 @@ mod tests {
         let viewers = Viewers::beside(&Clients::new(100));
         let attempt = |n: usize| format!("{n:032}");
         let ours = viewers.log(&attempt(0), true).unwrap();
-        for n in 1..=LOGS {
+        for n in 1..=64 {
             viewers.log(&attempt(n), false).unwrap();
         }
         assert!(ours.is(&viewers.log(&attempt(0), true).unwrap()));
-        // The logs of the last refused attempts are kept for their pages.
-        let refused = viewers.log(&attempt(LOGS), false).unwrap();
-        assert!(refused.is(&viewers.log(&attempt(LOGS), true).unwrap()));
+        // The log of the last refused attempt still exists, so its page can read the log.
+        let refused = viewers.log(&attempt(64), false).unwrap();
+        assert!(refused.is(&viewers.log(&attempt(64), true).unwrap()));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A reader's position in a log.
 //!
-//! A cursor is a number: the position of the entry to read next. So a slow reader costs only one
-//! number. A reader that reconnects also needs only this number, because its new cursor starts
-//! where its old cursor stopped. (Kafka calls this number a consumer's offset.) If the log has
-//! evicted the next entry, the cursor reports the positions that were missed.
+//! A cursor is a number: the position of the entry to read next. So a slow reader needs no more
+//! memory than a fast reader. A reader that reconnects needs only this number, too: its new
+//! cursor starts where its old cursor stopped. (Kafka calls this number a consumer's offset.) If
+//! the log has evicted the next entry, the cursor reports the positions that were missed.
 //!
 //! A cursor that has read everything stores its waker in the log, so that the next message wakes
 //! the reader's task. To check for a new entry, the cursor loads one atomic number and needs no
@@ -83,8 +83,9 @@ impl Hub {
         self.cursor_at(owner, u64::MAX)
     }
 
-    /// A cursor at `position`, to continue where an earlier cursor stopped. Evicted positions
-    /// are reported as a gap. A position after the end of the log means the end.
+    /// A cursor at `position`, to continue where an earlier cursor stopped. Evicted positions are
+    /// reported as a gap. If `position` is after the end of the log, the cursor starts at the
+    /// end.
     #[must_use]
     pub fn cursor_at(&self, owner: ClientId, position: u64) -> Cursor {
         let mut log = self.lock();
@@ -156,11 +157,11 @@ impl Cursor {
         batch
     }
 
-    /// Calls `put` with the position, message and append time of each entry, while there is
-    /// space. The time is `None` if the log did not store the time. It is also `None` for
-    /// entries older than this cursor, because the age of such an entry is not a delivery delay.
-    /// At the end of the log, stores `waker` for the next entry. Reading and storing use one
-    /// lock, so no entry is missed between them.
+    /// Calls `put` for the next entries, while there is space. The arguments are the position,
+    /// the message and the append time. The append time is for measuring the delivery delay. It
+    /// is `None` for an entry without a stored time, and for an entry older than this cursor. At
+    /// the end of the log, the cursor stores `waker` in the log. The log stays locked between the
+    /// last read and this store, so the cursor misses no entry.
     pub(crate) fn read_into(
         &mut self,
         space: &mut BatchSpace,
@@ -200,7 +201,7 @@ impl Cursor {
         Progress::CaughtUp
     }
 
-    /// Makes the next read store the waker again. Call this when the task's waker changes.
+    /// Makes the next read store its waker. Call this when the task has a new waker.
     pub(crate) fn forget_waker(&mut self) {
         self.asleep = false;
     }
@@ -336,7 +337,7 @@ mod tests {
         assert_eq!(reader.await.unwrap(), 1);
     }
 
-    /// A message that evicts the oldest one wakes the readers, too.
+    /// A message that evicts the oldest message wakes the readers, too.
     #[tokio::test]
     async fn a_sleeping_cursor_is_woken_when_the_log_is_full() {
         for limits in [
@@ -365,7 +366,7 @@ mod tests {
         }
     }
 
-    /// Stores whether it was woken.
+    /// A waker that stores whether it was called.
     #[derive(Default)]
     struct Woken(AtomicBool);
 
@@ -416,7 +417,7 @@ mod tests {
         assert_eq!(count, 64);
     }
 
-    /// What a test does to a hub with three readers.
+    /// One step of a test with a hub and three readers.
     #[derive(Clone, Debug)]
     enum Step {
         Broadcast { count: u8, except: Option<u64> },
@@ -436,8 +437,9 @@ mod tests {
     }
 
     proptest! {
-        /// Tests random delays, reconnects and evictions. After every read, each position was
-        /// delivered once, was the reader's own message, or was reported as missed.
+        /// Runs random broadcasts, reads and reconnects. After each read, the test checks every
+        /// position: it was delivered once, was the reader's own message, or was reported as
+        /// missed.
         #[test]
         fn a_cursor_reads_each_entry_once_or_learns_that_it_missed_it(steps in steps(), ring in 1..50usize) {
             let hub = hub(ring);

@@ -12,10 +12,10 @@
 //!                                    └ a cursor that is two entries behind
 //! ```
 //!
-//! A reader that is behind reads many entries at a time, so under load a connection writes large
-//! batches. A reader whose next entry was evicted gets a message about the gap. To *resume*
-//! after a broken connection, a client gets a new cursor that starts where its old cursor
-//! stopped.
+//! A client that is behind gets many entries at once, so under load a connection writes large
+//! batches. If the log has evicted the client's next entry, the client gets a message about the
+//! gap. A client can *resume* after a broken connection: it gets a new cursor that starts where
+//! its old cursor stopped.
 //!
 //! All clients read the messages in the same order, because there is one log.
 //!
@@ -42,7 +42,8 @@ use crate::{
     protocol::{framed::Framed, message::Message},
 };
 
-/// The limits of a hub. Over `entries` or `bytes`, the hub evicts its oldest entries.
+/// The limits of a hub. If the ring has more than `entries` or `bytes`, the hub evicts the oldest
+/// entries.
 #[derive(Clone, Copy, Debug)]
 pub struct HubLimits {
     /// The maximum number of entries in the ring.
@@ -54,8 +55,9 @@ pub struct HubLimits {
 }
 
 impl Default for HubLimits {
-    /// 1,024 entries, 4 MiB, 128 KiB for one message. A server's own hub allows messages of
-    /// 64 KiB plus twice [`max_message_bytes`](crate::Config::max_message_bytes).
+    /// The defaults: 1,024 entries, 4 MiB in total, 128 KiB for one message. A server's own hub
+    /// allows messages of 64 KiB plus twice
+    /// [`max_message_bytes`](crate::Config::max_message_bytes).
     fn default() -> HubLimits {
         HubLimits {
             entries: 1024,
@@ -65,11 +67,12 @@ impl Default for HubLimits {
     }
 }
 
-/// Every 16th entry stores its append time. One entry of 16 is enough to measure the delivery
-/// delay, and costs little time.
+/// Every 16th entry stores its append time, to measure the delivery delay. To read the clock for
+/// every entry would take more time.
 const STAMPED: u64 = 16;
 
-/// Makes the message about a gap from the first and the last missed position.
+/// A function that makes the message about a gap. Its arguments are the first and the last missed
+/// position.
 type GapMessage = dyn Fn(u64, u64) -> Message + Send + Sync;
 
 /// A log of messages with many readers. Clones share one log.
@@ -125,19 +128,19 @@ pub(crate) struct Reader {
 pub struct Appended {
     /// The message's position in the log. Positions start at 0 and increase by 1.
     pub position: u64,
-    /// The number of readers of the log. An excluded sender is not counted.
+    /// The number of readers of the log that will get the message.
     pub recipients: usize,
 }
 
 impl Hub {
-    /// A hub with these limits. Its message about a gap is an English sentence.
+    /// A hub with these limits. A reader that missed messages gets an English sentence.
     #[must_use]
     pub fn new(limits: HubLimits) -> Hub {
         Hub::build(limits, None)
     }
 
-    /// A hub with a special message about a gap. `words` makes this message from the first and
-    /// the last position that a reader missed. The reader's task calls `words`.
+    /// A hub whose message about a gap comes from the function `words`. Its arguments are the
+    /// first and the last position that a reader missed. The task of this reader calls `words`.
     #[must_use]
     pub fn with_gap_words(
         limits: HubLimits,
@@ -161,7 +164,7 @@ impl Hub {
     }
 
     /// Appends a message for all readers and wakes the waiting readers. Returns the number of
-    /// readers. Never waits for a client.
+    /// readers. This call never waits for a client.
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
@@ -171,8 +174,8 @@ impl Hub {
         Ok(appended.recipients)
     }
 
-    /// Appends a message for all readers except `sender`, as [`broadcast`](Hub::broadcast)
-    /// does.
+    /// Works like [`broadcast`](Hub::broadcast), but `sender` does not get the message and is not
+    /// counted.
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
@@ -182,9 +185,9 @@ impl Hub {
         Ok(appended.recipients)
     }
 
-    /// Appends a message that contains its own position: `write` makes the message from the
-    /// position. `write` runs under the log's lock, because otherwise two messages could get
-    /// each other's position. So `write` must be fast and must not use this hub.
+    /// Appends a message that contains its own position. The function `write` gets the position
+    /// and returns the message. The hub is locked while `write` runs, so no other message can
+    /// have this position. So `write` must be fast and must not use this hub.
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
@@ -205,9 +208,9 @@ impl Hub {
         log.oldest..log.end()
     }
 
-    /// The message for a reader that missed these positions. The number in this message is an
-    /// upper limit. It may include the reader's own messages, which `broadcast_except` does not
-    /// send back to the reader.
+    /// The message for a reader that missed the positions `from` to `to`. The number in the
+    /// message is an upper limit: it may include the reader's own messages, which
+    /// `broadcast_except` does not send to the reader.
     pub(crate) fn gap_message(&self, from: u64, to: u64) -> Message {
         match &self.shared.gap_message {
             Some(message) => message(from, to),
@@ -266,9 +269,8 @@ impl Hub {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Log> {
-        // This `std` mutex is locked for a few instructions, and never across an `.await`. Code
-        // that can panic runs before the first change of the log. So the log is valid even after
-        // a panic.
+        // Ignore a panic of another task that had the lock. Code that can panic runs before the
+        // first change of the log, so the log is still valid.
         self.shared
             .log
             .lock()
@@ -281,7 +283,7 @@ impl Log {
         self.oldest + self.entries.len() as u64
     }
 
-    /// Stores the waker to call for the next message.
+    /// Stores the waker of a reader. The next message calls this waker.
     pub(crate) fn keep_waker(&mut self, key: usize, waker: &Waker) {
         let known = &mut self.cursors[key].waker;
         if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {

@@ -1,12 +1,12 @@
 //! The logs that one connection reads.
 //!
-//! Every connection reads its server's log. A connection may read more logs, such as the rooms
-//! of a chat. Each log costs a cursor, but no task, no queue and no copy of a message. All
-//! cursors fill one batch, so one flush sends the new entries of all logs.
+//! Every connection reads its server's log. A connection may read more logs, such as the rooms of
+//! a chat. For each log, the connection needs a cursor, but no task, no queue and no copies of
+//! messages. All cursors fill one batch, so one flush sends the new entries of all logs.
 //!
-//! The order within one log is exact. Between two logs, no order is guaranteed, because an order
-//! would need one lock for both logs. The cursors take turns, so a busy log does not delay the
-//! other logs.
+//! A connection reads the entries of one log in their order. Entries of two logs have no order,
+//! because such an order would need one lock for both logs. The connection reads its logs one
+//! after the other, so a busy log does not delay the other logs.
 
 use std::{collections::VecDeque, task::Waker};
 
@@ -30,14 +30,14 @@ pub(crate) struct Subscriptions {
     turn: usize,
 }
 
-/// What a batch contains.
+/// A summary of one batch of log entries.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct BatchSummary {
-    /// Whether the logs may have more entries.
+    /// Whether the logs may have more entries, which did not fit into the batch.
     pub(crate) more: bool,
-    /// The number of entries, without the messages about gaps.
+    /// The number of log entries in the batch. Messages about gaps do not count.
     pub(crate) entries: usize,
-    /// The number of messages about gaps.
+    /// The number of messages about gaps in a log.
     pub(crate) gaps: usize,
     /// The size of all messages, without the headers of their frames.
     pub(crate) bytes: usize,
@@ -61,7 +61,7 @@ impl Subscriptions {
         }
     }
 
-    /// Adds a cursor. A cursor on the same log is replaced.
+    /// Adds a cursor. The new cursor replaces an older cursor on the same log.
     pub(crate) fn add(&mut self, cursor: Cursor) {
         let known = self.all().find(|known| known.hub().is(cursor.hub()));
         if let Some(known) = known {
@@ -78,7 +78,8 @@ impl Subscriptions {
         self.more.retain(|cursor| !cursor.hub().is(hub));
     }
 
-    /// Appends the frames of the next entries of all logs to `batch`.
+    /// Appends the frames of the next entries of all logs to `batch`, until the batch is full. If
+    /// a log has no more entries, its next message calls `waker`.
     pub(crate) fn next_batch(
         &mut self,
         batch: &mut VecDeque<Bytes>,
@@ -119,7 +120,8 @@ impl Subscriptions {
         summary
     }
 
-    /// Makes every cursor store the waker again. Call this when the task's waker changes.
+    /// Makes every cursor store a waker at its next read. Call this when the task has a new
+    /// waker.
     pub(crate) fn forget_waker(&mut self) {
         self.all().for_each(Cursor::forget_waker);
     }
@@ -129,7 +131,8 @@ impl Subscriptions {
     }
 }
 
-/// The earlier of two times. If only one time is known, returns the known time.
+/// Returns the earlier of two times. If only one time is known, returns this time. If no time is
+/// known, returns `None`.
 pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
@@ -206,8 +209,8 @@ mod tests {
         assert_eq!(batch.oldest, Some(Instant::now()));
     }
 
-    /// A client that reconnects after an hour reads old messages. The age of these messages is
-    /// not a delivery delay.
+    /// A client that reconnects reads old messages. The age of an old message must not count as a
+    /// delivery delay.
     #[tokio::test(start_paused = true)]
     async fn history_does_not_count_as_a_delay() {
         let limits = HubLimits {

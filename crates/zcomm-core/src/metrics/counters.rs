@@ -1,9 +1,9 @@
 //! The metrics of one server.
 //!
-//! A counter only grows. The difference between two readings of a counter is the number of
-//! events between them. If one reading is lost, the next reading includes its events. Durations
-//! are counted in histograms, because an average would hide the one client in a hundred that
-//! waits long.
+//! A counter only grows. A monitor reads the counter every few seconds. The difference between
+//! two reads is the number of events between them. If one read fails, the next difference
+//! includes its events. Durations are counted in histograms, because an average would hide the
+//! one client in a hundred that waits long.
 //!
 //! Each connection counts its messages itself (`clients/tally`). This file counts rare events: a
 //! client connects, leaves, is refused, or is slow. A label divides a metric into several
@@ -33,7 +33,7 @@ const CLOSE_CODES: [&str; 15] = [
 const OTHER: &str = "other";
 /// The label value for a client that got no response because its TLS handshake failed.
 pub(crate) const TLS_FAILED: &str = "tls_failed";
-/// The label value for a client that got no response because no slot was left to send a 503.
+/// The label value for a client that got no response, because too many connections were open.
 pub(crate) const DROPPED: &str = "dropped";
 
 /// The metrics of one server, without the counters of its connections.
@@ -128,8 +128,8 @@ mod tests {
         assert_eq!(counted, [("1000", 1), ("1008", 2), ("other", 3)]);
     }
 
-    /// A server never counts 1015: after a failed TLS handshake there is no WebSocket
-    /// connection.
+    /// The close code 1015 means that the TLS handshake failed. A server never counts 1015,
+    /// because such a connection never becomes a WebSocket.
     #[test]
     fn every_code_of_the_registry_that_can_end_a_connection_is_counted() {
         let known = CLOSE_CODES_OF_THE_COURSE.iter().map(|known| known.code);

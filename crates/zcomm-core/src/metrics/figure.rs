@@ -5,10 +5,11 @@
 //! metrics. Each request for `/metrics` calls this function, so no number is stored in two
 //! places.
 //!
-//! Use a label with few values, because a monitor stores a series of numbers for each value, for
-//! months. A label with the names of users would fill the monitor's disk.
+//! The label of a metric must have few different texts. A monitor stores one series of numbers for
+//! each text of the label, and keeps the series for months. If the label were the name of a user,
+//! the series would fill the monitor's disk.
 
-/// The type of a metric, with the name that Prometheus uses.
+/// The type of a metric in Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FigureKind {
     /// A number that goes up and down, such as the number of members of a room.
@@ -30,6 +31,6 @@ pub struct Figure {
     pub kind: FigureKind,
     /// The name of the metric's label, e.g. `room`.
     pub label: &'static str,
-    /// The values of the label, each with its number. At most 1,024 values are shown.
+    /// The values of the label, each with its number. `/metrics` shows at most 1,024 values.
     pub values: Vec<(String, u64)>,
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! This is format version 0.0.4, which every monitor reads. In the newer format, OpenMetrics,
-//! the counter `zcomm_connections_total` and the gauge `zcomm_connections` would have the same
-//! name. So this file uses the older format, and writes the whole name of a counter.
+//! `_total` is not a part of a counter's name. Then the counter `zcomm_connections_total` and the
+//! gauge `zcomm_connections` would have the same name.
 //!
 //! The meaning of a metric's name must never change, because the graphs of a monitor use the
 //! name.
@@ -194,7 +194,6 @@ fn owned<'v>(values: impl IntoIterator<Item = (&'v str, u64)>) -> Vec<(String, u
         .collect()
 }
 
-/// Writes metrics, one after the other.
 struct Writer<'a> {
     encoder: DescriptorEncoder<'a>,
 }
@@ -209,7 +208,8 @@ impl Writer<'_> {
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let kind = MetricType::Counter;
         let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
-        // Write the number like a gauge: for a counter, the encoder would add a second `_total`.
+        // Write the number like a gauge. If this were a counter, the encoder would add a second
+        // `_total` to the name.
         metric.encode_gauge(&value)
     }
 
@@ -226,8 +226,7 @@ impl Writer<'_> {
         let (name, help) = (figure.name, figure.help);
         let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
         for (value, number) in figure.values.iter().take(MAX_VALUES) {
-            // The encoder escapes `\`, `"` and the line end, so a value cannot end its label too
-            // early.
+            // The encoder escapes `\`, `"` and the line end, so no value can break the format.
             let labels = [(figure.label, value.as_str())];
             metric.encode_family(&labels)?.encode_gauge(number)?;
         }

@@ -1,8 +1,8 @@
 //! Runs a program, reports its error and returns its exit code.
 //!
-//! A program that fails must print the error on stderr, even if `RUST_LOG` hides errors. It
-//! must return an exit code: 78 if a setting must change, otherwise 1. It must write the last
-//! log lines before the process ends. These three duties are easy to forget in a `main`.
+//! A program that fails must print the error on stderr, even if `RUST_LOG` hides errors. It must
+//! return an exit code: 78 if a setting must change, otherwise 1. It must write the last log
+//! lines before the process ends. The function `program` does these three tasks.
 
 use std::{
     future::Future,
@@ -15,12 +15,12 @@ use crate::{
     program::{help::help, logging},
 };
 
-/// Starts logging and runs a program to its end. An error becomes two lines on stderr and an
-/// exit code.
+/// Starts logging and runs a program to its end. If the program fails, prints the error and a
+/// help line on stderr, and returns an exit code.
 ///
-/// With the argument `--help`, prints `about` and the settings, and does not run the program.
-/// `about` is a text, or the source of the program: then its first comment is printed. Set
-/// `about` to `""` if the program reads its own arguments.
+/// With the argument `--help`, prints `about` and the settings, and does not run the program. If
+/// `about` is the source of the program, prints only the first comment of the source. Set `about`
+/// to `""` if the program reads its own arguments.
 pub async fn program(about: &str, run: impl Future<Output = Result<()>>) -> ExitCode {
     let asks = |argument| argument == "--help" || argument == "-h";
     if !about.is_empty() && std::env::args_os().any(asks) {

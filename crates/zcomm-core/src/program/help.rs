@@ -1,12 +1,12 @@
 //! The answer to `--help`: what the program does, its arguments and its settings.
 //!
-//! The source file of a lesson begins with a comment that says what the lesson does, what to
-//! open and what to try. This comment is also the help of the program, so both always agree. The
-//! list of settings is made from the table of settings.
+//! The source file of a lesson begins with a comment about the lesson: what it does, what to open
+//! and what to try. This comment is also the help of the program, so both always agree. The list
+//! of settings is made from the table of settings.
 
 use crate::settings::table::SETTINGS;
 
-/// The help of a program. `about` is its source, or any other text.
+/// The help of a program. `about` is the source of the program, or any other text.
 pub(crate) fn help(about: &str) -> String {
     format!(
         "{}\n\n\

@@ -1,11 +1,12 @@
 //! The log. It is on by default, with one line for each event.
 //!
 //! A lesson that prints nothing looks broken, so the default level is `info` and needs no
-//! environment variable. `RUST_LOG=debug` shows more, `RUST_LOG=warn` only problems. Each line
-//! begins with the seconds since the start, so a class can see how long something took.
+//! environment variable. `RUST_LOG=debug` shows more lines, and `RUST_LOG=warn` shows only
+//! problems. Each line begins with the seconds since the start, so the students of a class can
+//! see how much time a step needs.
 //!
-//! `RUST_LOG` never hides what a user needs to reach the server: its address and the link to its
-//! page. The link may contain a token that was made for this run, and no other line contains it.
+//! `RUST_LOG` never hides the address of the server and the link to its page, because a user
+//! needs them to reach the server. The link may contain a token that was made for this run.
 //!
 //! Some libraries stay at `info`, even if `RUST_LOG` asks for more. At `trace`, they would print
 //! every frame and the address of every request. An address can contain a token.
@@ -65,6 +66,18 @@ pub(crate) fn init() -> Logs {
         Some(Ok(Some(Form::Json))) => (Box::new(io::stderr()), io::stderr().is_terminal()),
         _ => (Box::new(io::stdout()), io::stdout().is_terminal()),
     };
+    start(&settings, to, terminal)
+}
+
+/// Starts the log of a program whose stdout is for its data. The log is written to `to`. The log
+/// has colours if `terminal` is true and `NO_COLOR` is not set. A separate thread writes the log:
+/// if `to` blocks, only this thread waits. Call this function once, before everything else: a
+/// second call changes nothing.
+pub fn log_to(to: impl Write + Send + 'static, terminal: bool) -> Logs {
+    start(&Settings::load().unwrap_or_default(), to, terminal)
+}
+
+fn start(settings: &Settings, to: impl Write + Send + 'static, terminal: bool) -> Logs {
     let lines = Arc::new(Lines {
         writer: BackgroundWriter::start(write_to(to)),
         budget: Mutex::new(Budget::new(Some(LINES))),
@@ -121,12 +134,12 @@ impl FormatTime for SinceStart {
 
 /// The running log. Dropping this value writes the last lines, which takes at most a second.
 #[must_use = "keep it until the end of main, or the last lines may be lost"]
-pub(crate) struct Logs(Arc<Lines>);
+pub struct Logs(Arc<Lines>);
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        // The subscriber keeps `Lines` until the process ends, so `Lines` is never dropped. So
-        // close the writer here.
+        // The subscriber owns a reference to `Lines` until the process ends, so `Lines` is never
+        // dropped. So close the writer here.
         self.0.writer.close();
     }
 }

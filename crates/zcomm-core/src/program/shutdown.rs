@@ -1,13 +1,13 @@
-//! Stopping: what a program does when it is asked to stop.
+//! What a program does when a signal asks it to stop.
 //!
 //! Ctrl-C in a terminal, SIGTERM from a service manager and a closed terminal all mean: finish,
 //! then end. Every client gets a Close frame with the reason. Without this frame, clients could
 //! not know why the server ended.
 //!
-//! A second signal ends the program at once. No other file ends the process.
+//! A second signal ends the program at once.
 //!
-//! In production, the server first reports that it is not ready, and waits until the load
-//! balancer sends no new clients.
+//! In production, a server that must stop first reports that it is not ready. Then it waits until
+//! the load balancer sends no new clients.
 
 use std::future::{Future, pending};
 

@@ -1,14 +1,14 @@
 //! The signals that ask a program to stop.
 //!
 //! A program stops when a user presses Ctrl-C or Ctrl-\, when a service manager sends SIGTERM,
-//! and when the terminal closes (SIGHUP). On Windows, these are Ctrl-C, Ctrl-Break, a closed
-//! console, and the end of the session.
+//! and when the terminal closes (SIGHUP). On Windows, a program stops after Ctrl-C, Ctrl-Break,
+//! when the console closes, and when the session ends.
 //!
-//! SIGHUP has two special rules. First, `nohup` starts a program with SIGHUP ignored, so that
-//! the program survives its terminal. Such a program must continue to ignore SIGHUP. Second, a
-//! terminal that closes can send SIGHUP twice: once from the shell and once from the kernel.
-//! So SIGHUP counts only as the first signal. Otherwise the second SIGHUP would mean "stop at
-//! once".
+//! SIGHUP has two special rules. First, `nohup` starts a program with SIGHUP ignored, so that the
+//! program survives its terminal. Such a program must continue to ignore SIGHUP. Second, a
+//! terminal that closes can send SIGHUP twice: once from the shell and once from the kernel. So
+//! after a first signal, SIGHUP does nothing. Otherwise the second SIGHUP would end the program
+//! at once.
 
 use std::{
     future::poll_fn,
@@ -26,14 +26,14 @@ const QUIT: u8 = 131;
 /// The exit code after SIGTERM.
 const TERMINATE: u8 = 143;
 
-/// Asks one signal whether it has arrived.
+/// A function that checks whether one signal has arrived.
 type Source = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send>;
 
 /// The signals that ask a program to stop.
 ///
 /// Create this value once, before the work begins. From then on, these signals do not end the
-/// process. A signal that arrives between two calls of [`next`](Self::next) is kept for the
-/// second call.
+/// process. If a signal arrives between two calls of [`next`](Self::next), the second call
+/// returns it.
 pub struct StopSignals {
     /// Each signal, with its exit code.
     sources: Vec<(u8, Source)>,
@@ -58,7 +58,8 @@ impl StopSignals {
             arrived.map_or(Poll::Pending, Poll::Ready)
         })
         .await;
-        // The handler of SIGHUP stays installed, so a second SIGHUP does nothing.
+        // Do not wait for SIGHUP any more. Its handler stays installed, so a second SIGHUP does
+        // nothing.
         self.sources.retain(|(code, _)| *code != HANGUP);
         code
     }
@@ -76,7 +77,7 @@ fn sources() -> io::Result<Vec<(u8, Source)>> {
         (TERMINATE, SignalKind::terminate()),
         (QUIT, SignalKind::quit()),
     ];
-    // Ask first: catching a signal would end the ignoring of it.
+    // Check this before the program catches SIGHUP, because a caught signal is not ignored.
     if !hangup_is_ignored() {
         kinds.push((HANGUP, SignalKind::hangup()));
     }
@@ -88,8 +89,8 @@ fn sources() -> io::Result<Vec<(u8, Source)>> {
     Ok(sources)
 }
 
-/// Whether this process ignores SIGHUP. Linux prints the set of ignored signals in a file, one
-/// bit for each signal; SIGHUP has number 1, so it is the lowest bit.
+/// Whether this process ignores SIGHUP. On Linux, a file contains one bit for each ignored
+/// signal. SIGHUP has the number 1, so it is the lowest bit.
 #[cfg(target_os = "linux")]
 fn hangup_is_ignored() -> bool {
     // Without this file (no /proc), assume the usual case: SIGHUP is not ignored.
@@ -99,9 +100,9 @@ fn hangup_is_ignored() -> bool {
     ignored.is_some_and(|set| set & 1 == 1)
 }
 
-/// Whether this process ignores SIGHUP. The call that tells it is unsafe in Rust, so ask a
-/// child, which inherits the answer. A shell cannot trap a signal that was ignored when the
-/// shell started. So the shell prints nothing if SIGHUP is ignored.
+/// Whether this process ignores SIGHUP. In Rust, a direct call for this needs `unsafe`. So start
+/// a shell, which also ignores SIGHUP if this process does. A shell cannot trap a signal that it
+/// ignored at its start. So the shell prints nothing if SIGHUP is ignored.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn hangup_is_ignored() -> bool {
     use std::process::{Command, Stdio};

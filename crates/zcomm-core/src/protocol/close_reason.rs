@@ -11,13 +11,13 @@ use std::fmt;
 
 use crate::text::shown::printable;
 
-/// Why a connection is closed: a code of RFC 6455 section 7.4 and a reason of at most 123
-/// bytes, for people.
+/// Why a connection is closed: a code (RFC 6455 section 7.4), and a reason that people can
+/// read. The reason has at most 123 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseReason {
     code: u16,
     reason: String,
-    /// Whether a Close frame had a code that no Close frame may have.
+    /// Whether this is the content of a received Close frame with a forbidden code.
     forbidden: bool,
 }
 
@@ -59,7 +59,7 @@ impl CloseReason {
     /// A reason for 1008: the client read its data too slowly. The network may be the cause.
     pub(crate) const TOO_SLOW: &str = "Too slow";
 
-    /// What a user can do next, for the codes and reasons that the servers of this course send.
+    /// Returns what a user can do next. `None` if there is no help for this code and reason.
     pub(crate) fn help(&self) -> Option<&'static str> {
         Some(match (self.code(), self.reason()) {
             (CloseReason::POLICY, CloseReason::NO_TOKEN | CloseReason::WRONG_TOKEN) => {
@@ -110,7 +110,8 @@ impl CloseReason {
         }
     }
 
-    /// A received Close frame without a code: it counts as 1005 (RFC 6455 section 7.1.5).
+    /// Makes the close reason of a received Close frame without a code: it counts as 1005
+    /// (RFC 6455 section 7.1.5).
     pub(crate) fn without_code() -> CloseReason {
         CloseReason {
             forbidden: false,
@@ -118,13 +119,15 @@ impl CloseReason {
         }
     }
 
-    /// Whether the code is one that no Close frame may have (RFC 6455 section 7.4).
+    /// Whether a received Close frame had a code that is forbidden in Close frames
+    /// (RFC 6455 section 7.4).
     pub(crate) fn is_forbidden(&self) -> bool {
         self.forbidden
     }
 
-    /// The code of our answer to this Close frame, if it is another code. The codec answers a
-    /// forbidden code with 1002, and also 1014, which is newer than RFC 6455.
+    /// Returns the code of our answer to this Close frame, if the answer has another code:
+    /// 1002. The codec answers 1002 to a forbidden code, and to 1014, which is newer than RFC
+    /// 6455. `None` if our answer repeats the received code.
     pub(crate) fn other_answer(&self) -> Option<u16> {
         (self.forbidden || self.code == 1014).then_some(CloseReason::PROTOCOL)
     }

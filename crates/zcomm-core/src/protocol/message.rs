@@ -31,15 +31,15 @@ impl Message {
         }
     }
 
-    /// Whether the payload is empty, which the protocol allows.
+    /// Whether the payload is empty. The protocol allows empty messages.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Shows at most 64 characters and escapes control characters. Messages are untrusted, and a
-/// control character in a log line would control the terminal.
+/// Shows at most 64 characters of a text, or the length of binary data. Control characters are
+/// escaped, because they could control the terminal that shows the log.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

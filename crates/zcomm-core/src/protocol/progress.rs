@@ -1,34 +1,35 @@
-//! Time limits for a transfer, which move while bytes move.
+//! Time limits for a transfer. The end of a time limit moves while bytes are transferred.
 //!
-//! A slow network is not a broken network. So 64 KiB within the time limit are enough, however
-//! large the transfer is. Each byte moves the limit by its share: with a limit of 5 s, 64 KiB
-//! move it by 5 s, and one byte moves it by 0.08 ms. A peer that transfers a byte now and then
-//! gains nothing.
+//! A slow network is not a broken network. So a peer must transfer only 64 KiB within the time
+//! limit, even if the transfer is larger. Each byte moves the end of the limit: with a limit of
+//! 5 s, 64 KiB move it by 5 s, and one byte moves it by 0.08 ms. So a peer cannot keep a
+//! transfer open with one byte now and then.
 //!
-//! Of the data that we send, we see only what the peer's system takes. It takes data in steps:
-//! it waits until the program has read a large part of the receive buffer. On Linux, a step is
-//! up to 128 KiB, so a program that reads 13 KiB per second seems to stand still for 10 s. So
-//! data that the system has taken gives the program time to read it: up to twice the limit.
+//! We cannot see when the peer's program reads our data. We see only when the peer's system
+//! accepts our data, and it does so in steps: it waits until the program has read a large part
+//! of the receive buffer. On Linux, a step is up to 128 KiB, so a program that reads 13 KiB per
+//! second seems to stop for 10 s. So a peer gets time to read accepted data, up to twice the
+//! limit.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A peer that transfers this many bytes within a time limit is slow, but alive.
+/// A peer must transfer this number of bytes within a time limit.
 pub(crate) const PROGRESS: u64 = 64 * 1024;
 
-/// The time that `bytes` may take, if [`PROGRESS`] bytes may take `limit`.
+/// The time limit for `bytes`, if the time limit for [`PROGRESS`] bytes is `limit`.
 fn share(bytes: u64, limit: Duration) -> Duration {
     limit.mul_f64(bytes as f64 / PROGRESS as f64)
 }
 
-/// The time in which a slow peer reads `bytes` that its system has taken. Twice the limit is
-/// enough, because the system holds no more than one step.
+/// The time that a slow peer may need to read `bytes` that its system has accepted: at most
+/// twice the limit, because the system accepts at most one step of 128 KiB at once.
 pub(crate) fn time_to_read(bytes: u64, limit: Duration) -> Duration {
     share(bytes, limit).min(2 * limit)
 }
 
-/// The time limit of a message that arrives.
+/// The time limit for receiving a message.
 #[derive(Clone, Copy)]
 pub(crate) struct Input {
     pub(crate) until: Instant,
@@ -42,7 +43,8 @@ impl Input {
         Input { until, bytes }
     }
 
-    /// Moves the limit by the share of the new bytes, at most to `limit` from now.
+    /// Moves the end of the limit for new bytes, but not to more than `limit` from now. `bytes`
+    /// is the number of all bytes that have arrived so far.
     #[must_use]
     pub(crate) fn arrived(self, bytes: u64, limit: Duration) -> Input {
         let new = share(bytes - self.bytes, limit);
@@ -57,25 +59,26 @@ pub(crate) struct Output {
     waiting: bool,
     /// The number of bytes that the network had accepted at the last call.
     bytes: u64,
-    /// The limit, and the time of the last call. `None`: output has never waited.
+    /// The end of the limit, and the time of the last call. `None` if no output has ever waited.
     last: Option<(Instant, Instant)>,
 }
 
 impl Output {
-    /// The time limit, while output waits.
+    /// The end of the time limit. `None` while no output waits.
     pub(crate) fn until(&self) -> Option<Instant> {
         let (until, _) = self.last?;
         self.waiting.then_some(until)
     }
 
-    /// Call this whenever the network has not accepted everything. `bytes` is the number of
-    /// bytes that it has accepted so far. Starts the time limit, or moves it.
+    /// Starts the time limit, or moves its end. Call this whenever the network has not accepted
+    /// all bytes. `bytes` is the number of bytes that the network has accepted so far.
     pub(crate) fn waits(&mut self, bytes: u64, limit: Duration) {
         let now = Instant::now();
         let new = time_to_read(bytes - self.bytes, limit);
         let until = match self.last {
             Some((until, _)) if self.waiting => until + new,
-            // Nothing waited for a short time, in which the peer has caught up a little.
+            // For a short time, no output waited. The peer has read data in this time, so add
+            // more time.
             Some((until, ended)) if now - ended < limit => until + 2 * (now - ended) + new,
             _ => now + new.max(limit),
         };
@@ -83,7 +86,7 @@ impl Output {
         (self.bytes, self.waiting) = (bytes, true);
     }
 
-    /// Call this when the network has accepted everything.
+    /// Stops the time limit. Call this when the network has accepted all bytes.
     pub(crate) fn ended(&mut self) {
         if std::mem::take(&mut self.waiting)
             && let Some((_, at)) = &mut self.last
@@ -99,7 +102,8 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(5);
 
-    /// Receives `bytes` every `millis`. Returns the second at which the limit ends it.
+    /// Receives `bytes` bytes every `millis` milliseconds. Returns the second at which the time
+    /// limit ends the transfer. `None` if the transfer lasts two minutes.
     async fn receives(bytes: u64, millis: u64) -> Option<u64> {
         let start = Instant::now();
         let mut limit = Input::start(0, LIMIT);
@@ -113,9 +117,10 @@ mod tests {
         None
     }
 
-    /// Sends without end to a peer that reads `rate` bytes per second, and whose system takes
-    /// `step` bytes at a time, the first time half of that. Every batch of `batch` bytes waits
-    /// for the one before. Returns the second at which the limit ends it.
+    /// Sends data to a peer, `batch` bytes at a time. The peer reads `rate` bytes per second.
+    /// Its system accepts `step` bytes at a time, but at first only half a step. Returns the
+    /// second at which the time limit ends the transfer. `None` if the transfer lasts ten
+    /// minutes.
     async fn sends(rate: u64, step: u64, batch: u64) -> Option<u64> {
         let start = Instant::now();
         let mut limit = Output::default();
@@ -144,7 +149,7 @@ mod tests {
         assert_eq!(receives(16 * 1024, 1000).await, None);
         assert_eq!(receives(56 * 1024, 4000).await, None);
         assert!(receives(12 * 1024, 1000).await.is_some());
-        // A byte now and then gains nothing.
+        // One byte every half second does not keep a transfer open.
         assert_eq!(receives(1, 500).await, Some(5));
         assert_eq!(receives(100, 500).await, Some(5));
     }
@@ -172,8 +177,8 @@ mod tests {
         }
     }
 
-    /// A peer that stops later has the time limit of every peer, and the time to read what its
-    /// system has taken since.
+    /// If no output waited for a minute, the time limit starts again from the beginning. Then
+    /// only newly accepted bytes give the peer more time.
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_read_long_ago_has_no_credit() {
         let mut limit = Output::default();

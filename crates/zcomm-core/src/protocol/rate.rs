@@ -5,12 +5,12 @@
 //! client has a budget. A budget allows a burst (many units at once), and refills at a steady
 //! rate.
 //!
-//! Such a budget is called a token bucket. Here it is written as the generic cell rate
-//! algorithm, which stores only the time at which the budget will be full again. So a budget
-//! needs no timer, and no memory for each unit.
+//! A budget that refills at a steady rate is called a token bucket. This file uses the generic
+//! cell rate algorithm, which stores only the time at which the budget will be full again. So a
+//! budget needs no timer, and no memory for each unit.
 //!
-//! The budget of one connection does not limit an attacker that opens many connections. In
-//! production, add a budget for each user and, in the proxy, for each network.
+//! A budget for each connection does not stop an attacker that opens many connections. In
+//! production, add a budget for each user. Let the proxy add a budget for each network.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) struct Rate {
     pub burst: f64,
 }
 
-/// The units that may still be spent under a limit.
+/// The number of units that are left under a rate limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     rate: Option<Rate>,
@@ -34,7 +34,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// A full budget. Without a rate, the budget has no limit.
+    /// Makes a full budget. If `rate` is `None`, the budget has no limit.
     pub(crate) fn new(rate: Option<Rate>) -> Budget {
         Budget {
             rate,
@@ -45,7 +45,7 @@ impl Budget {
     /// Spends `units`.
     ///
     /// # Errors
-    /// If too few units are left. Then nothing is spent, and the error is the delay after which
+    /// If too few units are left. Then no unit is spent, and the error is the delay after which
     /// `units` can be spent.
     pub(crate) fn spend(&mut self, units: f64) -> Result<(), Duration> {
         let Some(rate) = self.rate else {

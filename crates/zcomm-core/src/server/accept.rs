@@ -49,7 +49,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Checks the settings against each other, then listens.
+    /// Checks the settings, then listens at the address in the settings.
     ///
     /// If authentication is required and no token is set, the server makes a random token.
     ///
@@ -107,9 +107,9 @@ impl Server {
         self
     }
 
-    /// Sets the message for a client that missed a part of the server's log. `words` gets the
-    /// first and the last missed position. Call `gap_words` before [`hub`](Server::hub), because
-    /// `gap_words` replaces the log.
+    /// Sets the message for a client that missed a part of the server's log. The arguments of
+    /// `words` are the first and the last missed position. Call `gap_words` before
+    /// [`hub`](Server::hub), because `gap_words` replaces the log.
     #[must_use]
     pub fn gap_words(
         mut self,
@@ -120,9 +120,9 @@ impl Server {
         self
     }
 
-    /// Adds figures of the application to `/metrics`. Each request for `/metrics` calls
-    /// `figures` in the task that answers the request, so `figures` must be fast. Do not use the
-    /// names of the server's own figures.
+    /// Adds metrics of the application to `/metrics`. Each request for `/metrics` calls `figures`
+    /// in the task that answers the request, so `figures` must be fast. Do not use the names of
+    /// the server's own metrics.
     #[must_use]
     pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Server {
         self.client_tasks.router.figures = Some(Arc::new(figures));
@@ -137,8 +137,8 @@ impl Server {
         self
     }
 
-    /// The address on which the server listens. If the setting was port 0, this address contains
-    /// the real port.
+    /// The address on which the server listens. If the setting was port 0, the system has chosen
+    /// a port, which is in this address.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -158,8 +158,8 @@ impl Server {
         self.new_token.as_deref()
     }
 
-    /// The options with which this program itself connects to its server. If clients need a
-    /// token, the options have one that only this program knows.
+    /// The options for a connection from this program to its own server. If clients need a token,
+    /// the options contain a token that only this program knows.
     ///
     /// # Errors
     /// When the operating system has no random bytes.
@@ -189,8 +189,8 @@ impl Server {
         &self.client_tasks.router.hub
     }
 
-    /// Serves until `shutdown` is ready. Calls `handler` once for each connection, each time in
-    /// a new task. To stop, closes every connection with 1001, and returns after at most
+    /// Serves clients until the future `shutdown` ends. Calls `handler` once for each connection,
+    /// each time in a new task. Then closes every connection with 1001, and returns after at most
     /// [`stop_timeout`](Config::stop_timeout).
     ///
     /// If a handler returns an error or panics, only its own connection is closed, with 1011.

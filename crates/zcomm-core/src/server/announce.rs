@@ -1,8 +1,8 @@
 //! The first log lines of every server: its address, what to open, and who may connect.
 //!
-//! A dangerous setting gets a warning here, when it takes effect. The link to the page may
-//! contain a token that was made for this run. This token is in the fragment (`#…`), which a
-//! browser never sends to a server.
+//! This file also logs a warning about each dangerous setting. The link to the page may contain a
+//! token that was made for this run. This token is in the fragment (`#…`), which a browser never
+//! sends to a server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -67,8 +67,9 @@ async fn address(config: &Config, addr: SocketAddr, page: Option<Page>, new_toke
     }
 }
 
-/// The address of the server, and what to open. A server without a page has no link, but a
-/// command to connect. After each link, there is a blank: most programs take a link up to there.
+/// Returns the first log line: the address of the server, and the link to open. A server without
+/// a page has a command to connect instead of a link. A space follows each link, because most
+/// programs read a link up to the next space.
 fn first_line(
     config: &Config,
     addr: SocketAddr,
@@ -99,8 +100,9 @@ fn first_line(
 }
 
 /// Whether the link to the page uses the name `localhost`. A browser saves an exception for a
-/// certificate under one host name. So every link uses `localhost`, if the certificate is for
-/// `localhost`, and if `localhost` is this address: on many systems it is not `::1`.
+/// certificate under one host name, so every link should use the same name. The link uses
+/// `localhost` if the certificate is for `localhost`, and if `localhost` is this address. On many
+/// systems, `localhost` is not `::1`.
 async fn is_localhost(config: &Config, here: SocketAddr) -> bool {
     let names = config.tls.as_ref().map(|tls| tls.certificate().names());
     let named = names.is_some_and(|names| names.iter().any(|name| name == "localhost"));
@@ -122,8 +124,8 @@ fn warn_of_name(config: &Config, ip: IpAddr) {
     }
 }
 
-/// Logs how other machines reach the server, and what they can do. `fragment` is the end of the
-/// link to the page; `None` without a page.
+/// Logs the addresses for other machines, and whether other machines need a token. `fragment` is
+/// the `#…` part of the link to the page; `None` without a page.
 fn network(config: &Config, addr: SocketAddr, fragment: Option<&str>) {
     let (ws, http) = schemes(config);
     for ip in network_addresses(addr.ip()) {
@@ -145,7 +147,7 @@ fn network(config: &Config, addr: SocketAddr, fragment: Option<&str>) {
     );
 }
 
-/// Logs which token a client needs. Only the link contains the token itself.
+/// Logs which token a client needs, without the token itself.
 fn token(config: &Config, has_page: bool, is_new: bool) {
     if is_new {
         let place = if has_page { "link" } else { "command" };
@@ -220,7 +222,8 @@ fn network_addresses(bound: IpAddr) -> Vec<IpAddr> {
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let addresses = interfaces.iter().map(if_addrs::Interface::ip);
-    // A browser cannot open a link-local address of IPv6: it needs an interface (`fe80::1%eth0`).
+    // A browser cannot open a link-local address of IPv6, because this address needs an interface
+    // (`fe80::1%eth0`).
     let link_local = |ip: &IpAddr| match ip {
         IpAddr::V4(_) => false,
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
@@ -246,7 +249,7 @@ mod tests {
         first_line(&Config::default(), addr, &addr.to_string(), page, token)
     }
 
-    /// Programs that find links take a link up to the next blank.
+    /// Most programs read a link up to the next space.
     #[test]
     fn a_link_is_followed_by_a_blank_or_the_end_of_the_line() {
         for (page, port, token, printed) in [

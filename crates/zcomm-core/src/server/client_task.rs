@@ -123,8 +123,9 @@ impl ClientTasks {
         self.router.serve(transport, &accepted).await
     }
 
-    /// Does the TLS handshake. A client that sends plain HTTP keeps its plain connection: the
-    /// router answers its request with the right address.
+    /// Does the TLS handshake. If the client sends plain HTTP, returns the plain connection, so
+    /// that the router can answer that this port needs TLS. Returns `None` if the handshake
+    /// fails.
     async fn secure(
         &self,
         identity: &Identity,
@@ -133,7 +134,8 @@ impl ClientTasks {
     ) -> Option<Transport> {
         let handshake = async {
             let mut first = [0];
-            // A request begins with the letters of its method, a TLS record never does.
+            // A plain request begins with a letter, e.g. `GET`. A TLS record never begins with a
+            // letter.
             if stream.peek(&mut first).await? == 1 && first[0].is_ascii_alphabetic() {
                 return Ok(Transport::Plain(CountedTcp::new(stream)));
             }

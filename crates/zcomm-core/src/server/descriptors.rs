@@ -1,10 +1,10 @@
 //! The limit of file descriptors: every connection needs a descriptor.
 //!
-//! The soft limit applies now. It is usually 1,024 or even 256, which is often too low for a
-//! server. A process may raise the soft limit up to the hard limit. Without this file, a server
-//! would fail in the middle of its work, at its 1,025th descriptor. So the server raises the
-//! soft limit at the start, as far as the system permits. Then it lowers its maximum of
-//! connections to fit the new limit. In systemd, `LimitNOFILE=` sets the limit.
+//! Each process has a soft limit and a hard limit of file descriptors. The soft limit is in
+//! effect, and the process may raise it up to the hard limit. The soft limit is usually 1,024 or
+//! even 256, which is often too low: a server would fail at its 1,025th descriptor. So the server
+//! raises its soft limit at the start. If the new limit is still too low, the server lowers its
+//! maximum of connections. In systemd, `LimitNOFILE=` sets the limit.
 
 /// Descriptors that are not client connections: listener, epoll, standard streams, and a
 /// reserve for connections that only fetch a page.
@@ -22,7 +22,7 @@ pub fn raise_descriptor_limit(needed: usize) -> usize {
     if limit.current.is_some_and(|current| current < needed) {
         let raised = limit.maximum.map_or(needed, |most| most.min(needed));
         limit.current = Some(raised);
-        // If the system refuses, the old limit stays. Read the limit again below.
+        // If the system refuses, the old limit stays. So read the limit again below.
         setrlimit(Resource::Nofile, limit).ok();
     }
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -36,7 +36,8 @@ pub fn raise_descriptor_limit(_needed: usize) -> usize {
     usize::MAX
 }
 
-/// Raises the limit for `wanted` connections. Returns how many of them the limit allows.
+/// Raises the limit for `wanted` connections. Returns the number of connections that the limit
+/// allows, at most `wanted`.
 pub(crate) fn make_room(wanted: usize) -> usize {
     let needed = wanted + OTHER_DESCRIPTORS;
     let limit = raise_descriptor_limit(needed);

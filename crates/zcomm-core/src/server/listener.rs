@@ -25,15 +25,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The size of the kernel's send buffer for one client (bytes). Linux doubles this value.
 const SEND_BUFFER: u32 = 256 * 1024;
-/// The smallest and the largest queue of connections that wait to be accepted.
+/// The minimum and the maximum length of the queue of connections that wait to be accepted.
 const BACKLOG: RangeInclusive<usize> = 1024..=65_535;
 
 /// Listens at an address.
 ///
-/// After a restart, all clients come back in the same second. Until the server has accepted a
-/// connection, the kernel keeps it in a queue. If the queue is full, the kernel drops the
-/// packet of the next client, which tries again after one second, then after three. So the
-/// queue has space for as many clients as may be connected.
+/// After a restart, all clients connect again in the same second. The kernel stores each new
+/// connection in a queue until the server accepts it. If the queue is full, the kernel drops the
+/// packet of the next client. This client tries again after one second, then after three. So the
+/// queue has space for the maximum number of clients.
 pub(crate) fn listen(addr: SocketAddr, max_connections: usize) -> Result<TcpListener> {
     let backlog = max_connections.clamp(*BACKLOG.start(), *BACKLOG.end());
     if let Some(warning) = system_limit().and_then(|limit| too_short(limit, backlog)) {
@@ -50,26 +50,27 @@ fn open(addr: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // Without this option, a restart must wait until the last connections have timed out. (On
-    // Windows, the option would allow another program to use the same port.)
+    // Without this option, a server that restarts could not use its port until the old
+    // connections have timed out. (On Windows, the option would allow another program to use the
+    // same port.)
     if cfg!(not(windows)) {
         socket.set_reuseaddr(true)?;
     }
-    // By default, the kernel buffers up to 4 MB for a slow client, and a ping must wait behind
-    // this data.
+    // By default, the kernel buffers up to 4 MB for a slow client. A ping would have to wait
+    // until the client has read this data.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(addr)?;
     socket.listen(backlog)
 }
 
-/// The longest queue that the system allows. A longer one is cut without an error. `None` if
-/// the system does not say.
+/// The maximum length of a queue in this system. The system shortens a longer queue without an
+/// error. `None` if the maximum is unknown.
 fn system_limit() -> Option<usize> {
     let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?;
     limit.trim().parse().ok()
 }
 
-/// A warning if the system cuts the queue.
+/// Returns a warning if the system shortens the queue.
 fn too_short(limit: usize, backlog: usize) -> Option<String> {
     (limit < backlog).then(|| {
         format!(
@@ -84,7 +85,8 @@ fn too_short(limit: usize, backlog: usize) -> Option<String> {
 pub(crate) async fn resolve(config: &Config) -> Result<SocketAddr> {
     let not_found = |reason: String| {
         let host = &config.host;
-        // A host name may be long. Its parts are short, and no token looks like that.
+        // A user may have written a token into the setting of the host. The parts of a host name
+        // are short, and a token is long. So check each part.
         let secret = host.split('.').any(may_be_secret);
         wrong("WEBSOCKET_HOST", host, secret, &reason)
     };
@@ -96,8 +98,8 @@ pub(crate) async fn resolve(config: &Config) -> Result<SocketAddr> {
         .ok_or_else(|| not_found("has no address".into()))
 }
 
-/// Handles an error of `accept`, which never ends the server. An error of one connection is
-/// ignored. After an error of the whole system, writes a log line and pauses.
+/// Handles an error of `accept`. The server continues after every error. If the error is about
+/// one connection, does nothing. Otherwise writes a log line, at most one a second, and pauses.
 pub(crate) async fn accept_failed(error: &io::Error, last_complaint: &mut Option<Instant>) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied};
     if matches!(

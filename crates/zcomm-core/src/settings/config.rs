@@ -1,8 +1,8 @@
 //! The settings of a server: every field, its default and its limits.
 //!
-//! A setting is parsed once, at the start, and a wrong value stops the program. A default that
-//! silently replaces a wrong value can remove protection. This was a real bug: a program read
-//! `REQUIRE_AUTH=on` as "off".
+//! A setting is parsed once, at the start, and a wrong value stops the program. If a default
+//! silently replaced a wrong value, the server could lose its protection. This was a real bug:
+//! a program read `REQUIRE_AUTH=on` as "off".
 //!
 //! [`Config`] is a plain struct: a lesson that needs authentication writes
 //! `Config { require_auth: true, ..Config::from_env()? }`. Most fields without a setting are
@@ -20,7 +20,7 @@ use crate::{
     protocol::rate::Rate,
     settings::{
         parse::{
-            authority, host, list, named_tokens, number, origin, prefix, rate, refuse, seconds,
+            authority, host, list, named_tokens, number, origin, ping_time, prefix, rate, refuse,
             switch,
         },
         tls_files::{TlsFiles, tls_files},
@@ -46,8 +46,8 @@ pub struct Config {
     /// `WEBSOCKET_TOKENS`: more tokens, at most 256, each with the name of its client.
     pub tokens: Vec<NamedToken>,
     /// `WEBSOCKET_ALLOWED_ORIGINS`: the origins that may connect, in addition to the server's
-    /// own pages. `None` on loopback: `null` and every loopback origin at the server's port.
-    /// `None` on another address: no other origin.
+    /// own pages. Default `None`. On loopback, `None` allows `null` and every loopback origin
+    /// at the server's port. On another address, `None` allows no other origin.
     pub allowed_origins: Option<Vec<Origin>>,
     /// `WEBSOCKET_ALLOWED_HOSTS`: the host names that the server accepts in a request, in
     /// addition to its addresses. Port 0 means the server's port.
@@ -70,8 +70,8 @@ pub struct Config {
     /// Default 20 s.
     pub ping_interval: Duration,
     /// `WEBSOCKET_PING_TIMEOUT`: the time limit for the answer to a ping, 0.1 s to an hour. It
-    /// starts again while bytes arrive from the client, and is longer when the ping waits behind
-    /// data that the client still reads. Default 10 s.
+    /// starts again when bytes arrive from the client. It is longer if the client must read
+    /// other data before the ping. Default 10 s.
     pub ping_timeout: Duration,
     /// `WEBSOCKET_SSL_ENABLED`, `WEBSOCKET_SSL_CERT` and `WEBSOCKET_SSL_KEY`: the certificate
     /// and the private key for `wss://` and `https://`. Default `None`: `ws://` and `http://`.
@@ -84,17 +84,17 @@ pub struct Config {
     /// `ECHO_PREFIX`: the text that lesson 2 puts before each answer, at most 1 KiB. Default
     /// `Echo: `.
     pub echo_prefix: String,
-    /// Whether the server prints, at its start, its address and who may connect. Default true.
+    /// Whether the server prints its address, and who may connect, at its start. Default true.
     pub announce: bool,
     /// The time limit from the TCP connection to the end of the opening handshake. Default 5 s.
     pub handshake_timeout: Duration,
     /// The time limit from the first byte of a message to its last. Each 64 KiB of the message
     /// that arrive start the limit again, so a large message may take longer. Default 10 s.
     pub message_timeout: Duration,
-    /// The time limit for a client to take all data that is written to it, or at least 64 KiB of
-    /// it. Its system takes data in steps of up to 128 KiB. So data that the system has taken
-    /// gives the client time to read it, and a client that stops is closed within twice the
-    /// limit. A client that reads 16 KiB in each second is never too slow. Default 5 s.
+    /// The time limit for a client to accept all data that waits for it, or at least 64 KiB of
+    /// this data. Data that the client's system has accepted gives the client time to read it.
+    /// A client that stops reading is closed after at most twice the limit. A client that reads
+    /// 16 KiB in each second is never too slow. Default 5 s.
     pub flush_timeout: Duration,
     /// The time limit from the stop signal to the end of the last connection. Default 5 s.
     pub stop_timeout: Duration,
@@ -134,7 +134,8 @@ impl Default for Config {
 
 impl Config {
     /// Reads the settings: the process environment overrides `.zEnv` in the working directory,
-    /// and `.zEnv` overrides the defaults. `--xray` is the only argument.
+    /// and `.zEnv` overrides the defaults. Of the command line, the function accepts only
+    /// `--xray` and `--xray=json`.
     ///
     /// # Errors
     /// - [`Error::Setting`]: a wrong value.
@@ -168,7 +169,6 @@ impl Config {
         Ok(Config { tls, ..config })
     }
 
-    /// Returns the mistakes in the settings that do not stop the program.
     pub(crate) fn warnings(settings: &Settings) -> Result<Vec<String>> {
         Ok([settings.warnings.clone(), unknown_names(settings)?].concat())
     }
@@ -191,7 +191,6 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads the settings that decide who may connect.
     fn read_access(&mut self, settings: &Settings) -> Result<()> {
         settings.read_into(&mut self.require_auth, "WEBSOCKET_REQUIRE_AUTH", switch)?;
         settings.read_into(&mut self.token, "WEBSOCKET_TOKEN", Token::new)?;
@@ -221,7 +220,6 @@ impl Config {
         })
     }
 
-    /// Reads the settings that limit what clients may use.
     fn read_limits(&mut self, settings: &Settings) -> Result<()> {
         settings.read_into(
             &mut self.max_connections,
@@ -239,11 +237,15 @@ impl Config {
             number(1_usize, 64 * 1024 * 1024),
         )?;
         settings.read_into(&mut self.rate_limit, "WEBSOCKET_RATE_LIMIT", rate)?;
-        settings.read_into(&mut self.ping_interval, "WEBSOCKET_PING_INTERVAL", seconds)?;
-        settings.read_into(&mut self.ping_timeout, "WEBSOCKET_PING_TIMEOUT", seconds)
+        settings.read_into(
+            &mut self.ping_interval,
+            "WEBSOCKET_PING_INTERVAL",
+            ping_time,
+        )?;
+        settings.read_into(&mut self.ping_timeout, "WEBSOCKET_PING_TIMEOUT", ping_time)
     }
 
-    /// The tokens that a client may show.
+    /// The tokens that the server accepts.
     pub(crate) fn known_tokens(&self) -> Tokens {
         Tokens {
             shared: self.token.clone(),
@@ -275,7 +277,6 @@ impl Config {
         64 * 1024 + 2 * self.max_message_bytes
     }
 
-    /// The rate limit of messages.
     pub(crate) fn message_rate(&self) -> Option<Rate> {
         self.rate(1.0, 2.0)
     }
@@ -285,10 +286,10 @@ impl Config {
         self.rate(0.5, 1.0)
     }
 
-    /// The rate limit of bytes: one message of the largest size per second, and four after a
-    /// pause. If clients may send more than 20 messages per second, the limit grows in
-    /// proportion. The limit is at least 4 KiB per second, because the headers of tiny frames
-    /// count too.
+    /// The rate limit of bytes: one message of the largest size per second, and four messages
+    /// at once after a pause. If clients may send more than 20 messages per second, the limit
+    /// grows in proportion. The limit is at least 4 KiB per second, because the headers of tiny
+    /// frames count too.
     pub(crate) fn byte_rate(&self) -> Option<Rate> {
         self.rate_limit.map(|limit| {
             let bytes =
@@ -390,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_named_token_is_checked_like_the_shared_one() {
-        let read = |text| config(&[("WEBSOCKET_TOKENS", text)]).map(|c| c.tokens);
+        let read = |text: &str| config(&[("WEBSOCKET_TOKENS", text)]).map(|c| c.tokens);
         let tokens = read(" alice : alices-long-token, Bob:bobs-very-long-token ,").unwrap();
         let names: Vec<_> = tokens.iter().map(|named| named.name.as_str()).collect();
         assert_eq!(names, ["alice", "Bob"]);
@@ -408,6 +409,10 @@ mod tests {
             assert!(error.starts_with("WEBSOCKET_TOKENS=\"***\""), "{error}");
             assert!(error.contains(place) && !error.contains("long-"), "{error}");
         }
+        let many = |count| (0..count).map(|n| format!("n{n}:token-of-number-{n:03},"));
+        assert_eq!(read(&many(256).collect::<String>()).unwrap().len(), 256);
+        let error = read(&many(257).collect::<String>()).unwrap_err();
+        assert!(error.to_string().contains("at most 256 names"), "{error}");
         let both = [
             ("WEBSOCKET_TOKEN", "shared-long-token"),
             ("WEBSOCKET_TOKENS", "alice:shared-long-token"),
@@ -427,7 +432,7 @@ mod tests {
             ("WEBSOCKET_MAX_MESSAGE_BYTES", "16777216", "64k"),
             ("WEBSOCKET_RATE_LIMIT", "OFF", "0"),
             ("WEBSOCKET_PING_INTERVAL", "0.5", "0"),
-            ("WEBSOCKET_PING_TIMEOUT", "10", "NaN"),
+            ("WEBSOCKET_PING_TIMEOUT", "500ms", "NaN"),
             ("WEBSOCKET_REFUSE", "http", "401"),
             ("WEBSOCKET_XRAY", "Off", "xml"),
         ] {

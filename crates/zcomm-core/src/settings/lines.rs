@@ -1,18 +1,17 @@
 //! The lines of the settings file.
 //!
-//! A line ends with LF, CRLF or CR, because editors write all three. A reader that knows only
-//! LF reads a file with CR as one line. If that line begins with `#`, every setting is part of
-//! the comment, and the server starts without a token.
+//! A line ends with LF, CRLF or CR, because editors write all three. If the parser knew only
+//! LF, it would read a file with CR as one line. If this line began with `#`, every setting
+//! would be part of a comment, and the server would start without a token.
 //!
-//! Some editors also show other characters as a line end: a form feed, U+2028 and more. Such a
-//! character is an error with its line number, and so is every other control character except
-//! the tab. A file in UTF-16 is an error, too.
+//! Some editors show other characters as a line end too, e.g. a form feed or U+2028. These
+//! characters are errors, and so is every control character except the tab. The error gives the
+//! number of the line. A file in UTF-16 is also an error.
 
-/// What is wrong with the text of a file: the number of the line, if it is in one line, and the
-/// reason.
+/// What is wrong with the settings file: the number of the line and the reason. The number is
+/// `None` if the error is not in one line.
 pub(crate) type Unreadable = (Option<usize>, String);
 
-/// Returns the lines of the settings file.
 pub(crate) fn lines(bytes: &[u8]) -> Result<Vec<&str>, Unreadable> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err((None, "is UTF-16 text: save it as UTF-8".into()));
@@ -36,13 +35,14 @@ pub(crate) fn lines(bytes: &[u8]) -> Result<Vec<&str>, Unreadable> {
 }
 
 fn split(text: &str) -> impl Iterator<Item = &str> {
-    // Split at CRLF first: it is one line end.
+    // Remove the CR of each CRLF first, because CRLF is one line end. Then split at every other
+    // CR.
     let lines = text.split('\n');
     let lines = lines.map(|line| line.strip_suffix('\r').unwrap_or(line));
     lines.flat_map(|line| line.split('\r'))
 }
 
-/// Whether an editor may show a character as a line end, or show nothing.
+/// Whether some editors show a character as a line end, or do not show it at all.
 fn is_forbidden(character: char) -> bool {
     let separator = matches!(character, '\u{2028}' | '\u{2029}');
     separator || (character.is_control() && character != '\t')

@@ -18,6 +18,7 @@ use crate::{
     text::{
         names,
         secrets::{HIDDEN, names_secret},
+        time::time,
     },
     xray::Form,
 };
@@ -63,10 +64,10 @@ impl Settings {
     }
 }
 
-/// The error for a wrong value of a setting. It does not show a secret.
+/// The error for a wrong value of a setting. If `secret` is true, `***` replaces the value.
 pub(crate) fn wrong(name: &'static str, value: &str, secret: bool, reason: &dyn Display) -> Error {
     let value = if secret { HIDDEN } else { value };
-    // The reader may expect a secret in a setting of tokens, and in no other.
+    // The user may not expect `***` in a setting that is not for a token, so explain it.
     let reason = match secret && !names_secret(name) {
         true => format!("{reason} ({HIDDEN}: this value is not shown, it may be a secret)"),
         false => reason.to_string(),
@@ -126,11 +127,9 @@ pub(crate) fn xray(text: &str) -> Result<Option<Form>, &'static str> {
     Ok(on.then_some(Form::Text))
 }
 
-pub(crate) fn seconds(text: &str) -> Result<Duration, &'static str> {
-    match text.parse() {
-        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("expected seconds from 0.1 to 3600"),
-    }
+/// Reads the interval or the time limit of a ping.
+pub(crate) fn ping_time(text: &str) -> Result<Duration, String> {
+    time(text, Duration::from_millis(100), Duration::from_secs(3600))
 }
 
 pub(crate) fn rate(text: &str) -> Result<Option<u32>, &'static str> {
@@ -149,8 +148,8 @@ pub(crate) fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
-/// A list separated by commas. Empty entries are skipped, so an empty list is possible. The
-/// error names the number of the wrong entry.
+/// Parses a list separated by commas. Empty entries are skipped, so an empty list is possible.
+/// The error gives the number of the wrong entry.
 pub(crate) fn list<T>(
     entry: fn(&str) -> Result<T, String>,
 ) -> impl Fn(&str) -> Result<Vec<T>, String> {
@@ -165,8 +164,8 @@ fn entries(text: &str) -> impl Iterator<Item = &str> {
     entries.filter(|entry| !entry.is_empty())
 }
 
-/// A list such as `alice:…,bob:…`. An error gives the number of the wrong entry, but not its
-/// text, because an entry without a name may be a secret.
+/// Parses a list such as `alice:…,bob:…`. An error gives the number of the wrong entry, but not
+/// its text, because an entry without a name may be a secret.
 pub(crate) fn named_tokens(text: &str) -> Result<Vec<NamedToken>, String> {
     let mut tokens: Vec<NamedToken> = Vec::new();
     for (at, entry) in entries(text).enumerate() {

@@ -2,7 +2,7 @@
 //!
 //! A server reads its settings at the start: it logs each warning, and stops at the first
 //! error. A review follows the same rules, but returns the warnings and the error. It does not
-//! open the certificate files, so a bad file cannot hide other mistakes.
+//! open the certificate files, so an error in these files cannot hide other mistakes.
 
 use std::path::{Path, PathBuf};
 

@@ -1,16 +1,17 @@
 //! The table of settings: the name, default, accepted forms and meaning of each setting.
 //!
-//! The check for unknown names uses this table. A test generates `docs/reference/settings.md`
-//! from this table. The tests below compare each default with `Config::default()`, and the
-//! accepted forms with the error for a wrong value.
+//! The check for unknown names uses this table. A test writes `docs/reference/settings.md` from
+//! the table. The tests below read each default and compare the result with
+//! `Config::default()`. They also check that the error for a wrong value contains the accepted
+//! forms.
 
 /// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownSetting {
     /// The name of the setting, in the environment and in `.zEnv`.
     pub name: &'static str,
-    /// The value that is used if the setting is not set. `None`: `meaning` says what happens
-    /// then.
+    /// The value that is used if the setting is not set. If this is `None`, `meaning` says what
+    /// happens without the setting.
     pub default: Option<&'static str>,
     /// The accepted forms, in the same words as in the error for a wrong value.
     pub forms: &'static str,
@@ -89,14 +90,14 @@ pub const SETTINGS: [KnownSetting; 21] = [
     KnownSetting {
         name: "WEBSOCKET_PING_INTERVAL",
         default: Some("20"),
-        forms: "seconds from 0.1 to 3600",
-        meaning: "The seconds between two pings to a client. Behind a proxy, choose less than the proxy's timeout for silent connections.",
+        forms: "a time from 100ms to 1h, such as 500ms, 10s or 2m; a number alone means seconds",
+        meaning: "The time between two pings to a client. Behind a proxy, choose less than the proxy's timeout for silent connections.",
     },
     KnownSetting {
         name: "WEBSOCKET_PING_TIMEOUT",
         default: Some("10"),
-        forms: "seconds from 0.1 to 3600",
-        meaning: "The seconds that a client has to answer a ping. After that, its connection ends with `1011`. A client from which bytes arrive is alive: it gets this time again. A client that still reads what was sent before the ping gets 5 s more for each 64 KiB, at most 10 s.",
+        forms: "a time from 100ms to 1h, such as 500ms, 10s or 2m; a number alone means seconds",
+        meaning: "The time that a client has to answer a ping. After that, its connection ends with `1011`. A client from which bytes arrive is alive: it gets this time again. A client that still reads what was sent before the ping gets 5 s more for each 64 KiB, at most 10 s.",
     },
     KnownSetting {
         name: "WEBSOCKET_SSL_ENABLED",

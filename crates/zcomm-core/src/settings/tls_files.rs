@@ -1,8 +1,8 @@
 //! The files of a server's certificate and private key.
 //!
 //! TLS needs three settings: `WEBSOCKET_SSL_ENABLED`, `WEBSOCKET_SSL_CERT` and
-//! `WEBSOCKET_SSL_KEY`. If one of them is missing, the server does not start, because a mistake
-//! must not lead to plain text.
+//! `WEBSOCKET_SSL_KEY`. If one of them is missing, the server does not start. If it started, it
+//! would send plain text, although the user wants TLS.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,8 @@ pub struct TlsFiles {
 /// Returns the files that the settings name, but does not open the files. `None` if TLS is off.
 pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
     let on = settings.read("WEBSOCKET_SSL_ENABLED", switch)?;
-    // An error about a file shows its path, so a token in its place must not be read as a path.
+    // An error about a file shows its path. If the user wrote a token instead of a path, no
+    // error may show the token.
     let path = |text: &str| match settings.contains_secret(text, SHORTEST_TOKEN) {
         true => file(""),
         false => file(text),

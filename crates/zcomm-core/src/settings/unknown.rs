@@ -1,12 +1,12 @@
 //! Finds names that look like settings, but are not settings.
 //!
 //! A setting with a typing error in its name has no effect, which is hard to notice: a server
-//! with `WEBSOCKET_TOKN` has no token. So each unknown name causes a warning with the most
-//! similar name. In the settings file, every name is meant for these programs. The environment
-//! also has names of other programs, so there only a similar name counts.
+//! with `WEBSOCKET_TOKN` has no token. So each unknown name in the settings file causes a
+//! warning with the most similar name. The environment also has names for other programs. So an
+//! unknown name in the environment causes a warning only if it looks like a setting.
 //!
-//! An unknown name that looks like a TLS setting stops the program. Otherwise the server would
-//! send plain text.
+//! An unknown name that looks like a TLS setting stops the program. If the server started
+//! without this setting, it would send plain text.
 
 use crate::{
     error::{Error, Result},
@@ -21,7 +21,7 @@ use crate::{
 /// The prefix of most settings.
 const PREFIX: &str = "WEBSOCKET_";
 
-/// A warning for each name that seems to be a setting and is not in the table of settings.
+/// Returns a warning for each name that looks like a setting, but is not in the table of settings.
 ///
 /// # Errors
 /// [`Error::SettingMissing`] for an unknown name that seems to switch TLS on.
@@ -40,7 +40,8 @@ fn warning(name: &str, settings: &Settings) -> Result<Option<String>> {
     if !in_file && !upper.starts_with(PREFIX) && similar.is_none() {
         return Ok(None);
     }
-    // Other programs read `SSL_CERT` in the environment, and no program but these the file.
+    // Other programs use names such as `SSL_CERT` in the environment. In the settings file,
+    // every name is meant for a program of this workspace.
     let is_ours = in_file || similar.is_none_or(|known| !is_short(&upper, known));
     let of_tls = upper.contains("SSL") || upper.contains("TLS");
     let value = settings.get(name).unwrap_or_default();
@@ -60,12 +61,13 @@ fn warning(name: &str, settings: &Settings) -> Result<Option<String>> {
     Ok(Some(format!("unknown setting {name}: {help}")))
 }
 
-/// The setting with the most similar name, without regard to case. A name without its prefix
-/// counts: `PORT`. With a typing error too, it counts only in the file.
+/// Returns the setting with the most similar name. `None` if no name is similar enough. A name
+/// without the prefix is similar, e.g. `PORT`. But with a typing error and without the prefix,
+/// a name is similar only in the file.
 fn similar(upper: &str, in_file: bool) -> Option<&'static str> {
     let names = SETTINGS.iter().map(|known| known.name);
     if let Some(known) = names.clone().find(|known| is_short(upper, known)) {
-        // Some shells set `HOST` themselves.
+        // Some shells set `HOST` themselves, so ignore `HOST` in the environment.
         return (in_file || upper != "HOST").then_some(known);
     }
     let distance = |known: &str| {
@@ -85,7 +87,8 @@ fn is_short(upper: &str, known: &str) -> bool {
     known.strip_prefix(PREFIX) == Some(upper)
 }
 
-/// The name, or `***`: a token that ends with `=` is a name for the parser.
+/// Returns the name, or `***` if it may be a token. (A parser reads a token that ends with `=`
+/// as a name without a value.)
 fn shown(name: &str, similar: Option<&str>) -> String {
     match similar.is_some() || is_name(name) {
         true => printable(name),

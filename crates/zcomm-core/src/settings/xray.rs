@@ -16,8 +16,8 @@ impl Xray {
     /// program without a [`Config`](crate::Config).
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for a value that is not off, on or json,
-    /// [`Error::SettingsFile`](crate::Error::SettingsFile) for a file that cannot be read.
+    /// - [`Error::Setting`](crate::Error::Setting): a value that is not off, on or json.
+    /// - [`Error::SettingsFile`](crate::Error::SettingsFile): a file that cannot be read.
     pub fn from_env() -> Result<Option<Xray>> {
         Xray::from_settings(&Settings::load()?)
     }

@@ -5,8 +5,8 @@
 //! The file is read from the working directory only: a search through the parent directories
 //! could find a file that the user has forgotten.
 //!
-//! The file's values are not copied into the process environment. From there, every child
-//! process and crash report could read the token.
+//! The file's values are not copied into the process environment. If they were there, every
+//! child process and every crash report could read the token.
 //!
 //! If one line is wrong, the whole file is rejected. Each line is parsed by itself, so the
 //! error can give the line number. A `$` outside single quotes is an error, because it would
@@ -40,7 +40,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     values: BTreeMap<String, String>,
-    /// The names in the file.
+    /// The names of the settings in the file.
     in_file: BTreeSet<String>,
     /// The file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
@@ -75,11 +75,12 @@ impl Settings {
 
     /// Whether an error must not show this value of a setting.
     pub(crate) fn is_secret(&self, name: &str, value: &str) -> bool {
-        // A shorter secret is not looked for: other texts contain it by chance.
+        // Do not search for a secret of less than four bytes: many texts contain it by chance.
         names_secret(name) || may_be_secret(value) || self.contains_secret(value, 4)
     }
 
-    /// Whether a text contains a secret of the settings that has at least this many bytes.
+    /// Whether a text contains a secret from the settings. A secret counts only if it has at
+    /// least `least` bytes.
     pub(crate) fn contains_secret(&self, text: &str, least: usize) -> bool {
         let settings = self.values.iter();
         let secrets = settings.filter(|(name, _)| names_secret(name));
@@ -92,7 +93,6 @@ impl Settings {
         self.values.keys().map(String::as_str)
     }
 
-    /// Whether a name is in the file.
     pub(crate) fn is_in_file(&self, name: &str) -> bool {
         self.in_file.contains(name)
     }
@@ -210,15 +210,16 @@ fn read_line(line: &str) -> Result<Option<(String, String)>, String> {
     }
 }
 
-/// A setting inside the value of another setting. It has no effect there, so a line end is
-/// missing before it.
+/// Returns the name of a setting that stands in the value of another setting: probably, the
+/// line end before this name is missing. `None` if the value contains no such name.
 fn second_setting(value: &str) -> Option<&'static str> {
     let value = value.to_ascii_uppercase();
     let is_inside = |name: &&str| value.contains(&format!("{name}="));
     SETTINGS.iter().map(|known| known.name).find(is_inside)
 }
 
-/// A line, for an error; `***` replaces a value or a line that may be a secret.
+/// Returns a line as an error shows it. `***` replaces its value, or the whole line, if this
+/// may be a secret.
 fn shown(line: &str) -> String {
     let lone_word = !line.contains([' ', '=']);
     match line.split_once('=') {
@@ -231,8 +232,8 @@ fn shown(line: &str) -> String {
     }
 }
 
-/// A warning if the folder of the missing settings file has a file with a similar name. Windows
-/// hides the ending `.txt`.
+/// Returns a warning if the settings file is missing, but its folder has a file with a similar
+/// name, e.g. `.zEnv.txt`. (Windows hides the ending `.txt`.)
 fn other_name(missing: &Path) -> Option<String> {
     let names = [".zEnv.txt", ".zenv", ".ZENV", ".Zenv", "zEnv", "zEnv.txt"];
     let mut others = names.iter().map(|name| missing.with_file_name(name));

@@ -1,12 +1,13 @@
 //! The names of users and rooms.
 //!
-//! A chat shows a name in front of each message, so a name must not deceive the reader. A name
-//! must not be invisible, reverse the direction of writing, or fill the whole line. So a name
-//! has 1 to 32 visible characters, with single spaces between words.
+//! A chat shows a name before each message, so a name must not deceive other users. It must not
+//! be invisible, reverse the direction of writing, or fill the whole line. So a name has 1 to
+//! 32 visible characters, with single spaces between words.
 //!
-//! `*` and `@` are not names. In a chat, `*` stands for everyone and `@` for private messages, and
-//! its messages use both in place of the name of a room. If a client could take one of them as a
-//! name, other clients would mix up the two logs and lose messages.
+//! `*` and `@` are not names. A chat stores its messages in logs. Each room has a log with the
+//! name of the room, `*` is the log of messages to everyone, and `@` is the log of private
+//! messages. If a room had the name `*`, a client could not distinguish two logs, and would
+//! lose messages.
 //!
 //! Unicode can write the same letter in several ways: `é` is one character, or `e` and an
 //! accent. A name is stored in the composed form, NFC, so that equal names have equal bytes.
@@ -133,7 +134,7 @@ mod tests {
         }
     }
 
-    /// A near miss is a name.
+    /// `*` and `@` are allowed as a part of a name.
     #[test]
     fn a10_a_sign_that_stands_for_everyone_or_for_private_messages_is_not_a_name() {
         for text in [

@@ -1,10 +1,10 @@
-//! What an error may repeat of a text that the user wrote.
+//! Keeps tokens and passwords out of error messages.
 //!
-//! An error is read on projectors and stays in logs. A text in an error may be a secret: a token
-//! in the wrong setting, a link that ends with `#token=…`, an address with a password. A text
-//! alone does not show whether it is one. So an error repeats only a text that is too short for
-//! a token and contains no part that can carry a secret. For other texts, the name of the
-//! setting and the number of the line show where to look.
+//! An error message is shown on projectors and stays in logs. It often repeats a text that the
+//! user wrote. This text may be a secret: a token in the wrong setting, a link that ends with
+//! `#token=…`, or an address with a password. So an error message shows a text only if the text
+//! is shorter than a token, and nothing in it looks like a secret. Instead of any other text,
+//! the name of the setting and the number of the line show the user where to look.
 
 use std::{borrow::Cow, path::Path};
 
@@ -14,22 +14,23 @@ pub(crate) const SHORTEST_TOKEN: usize = 16;
 /// The text that replaces a possible secret.
 pub(crate) const HIDDEN: &str = "***";
 
-/// Whether a text may be a secret. Write no such text to the terminal or to a log.
+/// Whether a text may be a secret. If it may be one, do not write it to a terminal or a log.
 #[must_use]
 pub fn may_be_secret(text: &str) -> bool {
-    // A password in an address is before `@`. A token is after `?`, `#`, `&` or `=`.
+    // In an address, a password is before `@`, and a token is after `?`, `#`, `&` or `=`.
     text.len() >= SHORTEST_TOKEN || text.contains(['@', '?', '#', '&', '=']) || names_secret(text)
 }
 
-/// Whether a text contains the name of a secret. A name with a typing error counts, too.
+/// Whether a text contains a word for a secret, e.g. `token`. The start of a word is enough,
+/// because the word may have a typing error.
 pub(crate) fn names_secret(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
     let words = ["TOK", "SECRET", "PASS", "BEARER", "-----BEGIN"];
     words.iter().any(|word| upper.contains(word))
 }
 
-/// The path of a file for an error, or `***`. A path may be long, so it has a rule of its own: a
-/// path is shown if the file exists, or if the text looks like a path and not like a token.
+/// Returns a path as text for an error message, or `***` if the path may be a secret. The path
+/// is shown if the file exists, or if the text looks like a path and not like a token.
 #[must_use]
 pub fn shown_path(path: &Path) -> Cow<'_, str> {
     let text = path.to_string_lossy();
@@ -45,16 +46,16 @@ pub fn shown_path(path: &Path) -> Cow<'_, str> {
     }
 }
 
-/// Removes possible secrets from an address: a token after `?`, `#`, `&`, `;` or `=`, and a
-/// password before `@`.
+/// Removes possible secrets from an address: the text from the first `?`, `#`, `&`, `;` or `=`
+/// on, and the text before `@`.
 pub(crate) fn without_secrets(url: &str) -> &str {
     let shown = url.split(['?', '#', '&', ';', '=']).next();
     let shown = shown.unwrap_or_default();
     if let Some((_, host)) = shown.rsplit_once('@') {
         return host;
     }
-    // A password may contain `?` or `#`. Then `@` is in the part that was removed, and the
-    // first half of the password is all that follows the scheme.
+    // A password may contain `?` or `#`. Then the text before `?` or `#` contains no `@`, but
+    // it contains the start of the password. So remove everything after the scheme.
     let scheme = shown.find("://").map_or(0, |at| at + 3);
     match url.contains('@') && !shown[scheme..].contains('/') {
         true => &shown[..scheme],

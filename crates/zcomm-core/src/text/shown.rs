@@ -1,8 +1,8 @@
 //! Text from the other side of a connection, made safe to show.
 //!
-//! The other side chooses this text, and a text can control a terminal: it can move the cursor,
-//! change the window title, or reverse the direction of a line. So the text is shortened, and
-//! each invisible character becomes a question mark.
+//! The other side of a connection chooses the text. A text can control a terminal: it can move
+//! the cursor, change the window title, or reverse the direction of a line. So the text is
+//! shortened, and each invisible character becomes a question mark.
 
 use zcomm_xray::is_visible;
 

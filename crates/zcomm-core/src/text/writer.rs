@@ -1,11 +1,12 @@
 //! Writes output in a thread, so that no task has to wait for a terminal.
 //!
-//! A terminal is slower than a network. It can also stop completely: after Ctrl-S, during a
-//! selection in a Windows console, or if no program reads a pipe. A task that writes directly
-//! to a terminal then stops too, and its connection stops with it.
+//! A terminal is slower than a network. The output can also stop completely: after Ctrl-S,
+//! while text is selected in a Windows console, or if it goes to a pipe that no program reads.
+//! If a task wrote directly to the terminal, the task and its connection would stop too.
 //!
 //! So a task puts items into a queue, and a thread writes the items. The queue has a size
-//! limit. An item that does not fit is dropped and counted, and the thread reports the count.
+//! limit. An item that does not fit is dropped, and the thread reports the number of dropped
+//! items.
 
 use std::{
     io,
@@ -96,11 +97,11 @@ impl<T> BackgroundWriter<T> {
             bytes,
             dropped,
         };
-        // This fails only after the thread has ended. Then the item is lost.
+        // `send` fails only after the thread has ended. Then the item is lost.
         self.queue.send(entry).ok();
     }
 
-    /// Adds `items` to the count of dropped items. The caller has dropped these items itself,
+    /// Adds `items` to the number of dropped items. Call this for items that you did not send,
     /// e.g. because of a rate limit.
     pub fn count_dropped(&self, items: u64) {
         self.counts.dropped.fetch_add(items, Relaxed);
@@ -124,7 +125,6 @@ impl<T> Drop for BackgroundWriter<T> {
     }
 }
 
-/// Writes one entry after the other until the end of the queue.
 fn run<T>(
     entries: &Receiver<Entry<T>>,
     counts: &Counts,
@@ -165,8 +165,8 @@ mod tests {
     use super::*;
     use WriterStep::{Dropped, Item};
 
-    /// Returns a writer whose thread stops at its first item until the returned sender is
-    /// dropped. The returned receiver gets each step when the thread begins to write it.
+    /// Returns a writer, a sender and a receiver. The receiver receives each step of the
+    /// writer's thread. After each item, the thread waits until the sender is dropped.
     fn blocked() -> (BackgroundWriter<u32>, Sender<()>, Receiver<WriterStep<u32>>) {
         let ((free, is_free), (steps, seen)) = (channel::<()>(), channel());
         let writer = BackgroundWriter::start(move |step| {
@@ -222,7 +222,7 @@ mod tests {
         let (writer, free, seen) = blocked();
         writer.send(1, 0);
         writer.count_dropped(5);
-        // Wait until the thread is blocked, and until it may report again.
+        // Wait until the thread is blocked. Then wait until the next report is allowed.
         while seen.recv() != Ok(Item(1)) {}
         assert!(seen.recv_timeout(REPORT).is_err());
         writer.send(2, 0);

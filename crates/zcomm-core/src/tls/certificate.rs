@@ -4,9 +4,9 @@
 //! accepts a certificate if three things are true: an authority that the client trusts has
 //! signed it, it contains the name in the address, and today is between its dates.
 //!
-//! If one of these things is false, a browser does not tell the page which one. So
-//! [`Certificate`] prints the contents, and [`problems`](Certificate::problems) lists the
-//! reasons why clients would refuse the certificate.
+//! If a browser refuses a certificate, it does not tell the page the reason. So [`Certificate`]
+//! prints the contents, and [`problems`](Certificate::problems) lists the reasons why clients
+//! would refuse the certificate.
 //!
 //! This file does not check signatures: the TLS library checks them (see `trust`).
 
@@ -42,9 +42,7 @@ pub struct Certificate {
     names: Vec<String>,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
-    /// Whether the certificate may sign other certificates.
     authority: bool,
-    /// Whether the key usages of the certificate exclude TLS servers.
     not_for_servers: bool,
     /// The name constraints of an authority: the only names that it may sign for.
     permitted_names: Vec<String>,
@@ -64,7 +62,8 @@ impl Certificate {
         })
     }
 
-    /// Reads every certificate of a PEM text, in its order. The error says what is wrong.
+    /// Reads every certificate of a PEM text, in the order of the text. The error says what is
+    /// wrong.
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Vec<Certificate>, String> {
         let mut chain = Vec::new();
         for der in CertificateDer::pem_slice_iter(pem) {
@@ -113,13 +112,14 @@ impl Certificate {
         })
     }
 
-    /// The common name of the owner.
+    /// The common name of the owner. If there is none, all fields of the owner's name.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The common name of the authority that signed the certificate.
+    /// The common name of the authority that signed the certificate. If there is none, all
+    /// fields of the authority's name.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
@@ -191,14 +191,13 @@ impl Certificate {
         problems
     }
 
-    /// Why a client would refuse the certificate today because of its dates. `None` if today is
-    /// between the dates.
+    /// Returns the reason if today is not between the dates of the certificate. Otherwise `None`.
     #[must_use]
     pub fn out_of_date(&self) -> Option<String> {
         self.out_of_date_at(OffsetDateTime::now_utc())
     }
 
-    /// The first and the last second of the certificate.
+    /// The first and the last second in which the certificate is valid.
     pub(crate) fn dates(&self) -> (UnixTime, UnixTime) {
         let time = |date: OffsetDateTime| {
             let seconds = u64::try_from(date.unix_timestamp()).unwrap_or(0);
@@ -207,7 +206,7 @@ impl Certificate {
         (time(self.not_before), time(self.not_after))
     }
 
-    /// Whether the key usages of the certificate exclude TLS servers.
+    /// Whether the certificate lists its uses (extended key usage), but not the use by a server.
     pub(crate) fn is_not_for_servers(&self) -> bool {
         self.not_for_servers
     }
@@ -282,8 +281,8 @@ fn moment(date: OffsetDateTime) -> String {
     date.format(form).unwrap_or_default()
 }
 
-/// The common name, or the whole subject if it has no common name. The text is untrusted, so it
-/// is made printable.
+/// The common name of a subject. If there is none, the whole subject. An attacker may have
+/// chosen the text, so it is made printable.
 fn common_name(subject: &X509Name<'_>) -> String {
     let name = subject.iter_common_name().next();
     let name = name.and_then(|name| name.as_str().ok()).map(str::to_owned);

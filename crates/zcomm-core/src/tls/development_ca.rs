@@ -3,16 +3,17 @@
 //! A browser trusts a certificate that a known authority has signed. No public authority may
 //! sign for `localhost`, so development needs its own authority.
 //!
-//! A learner must be able to trust this authority without risk. With the stolen key of an
-//! ordinary authority, a thief could sign certificates for every bank. So this authority has
+//! A learner must be able to trust this authority without risk. If a thief stole the key of an
+//! ordinary authority, the thief could sign certificates for every bank. So this authority has
 //! *name constraints* (RFC 5280 section 4.2.1.10): browsers accept only certificates that it
 //! signs for this machine.
 //!
 //! The authority and the server have different certificates. Many recipes make one certificate
-//! for both uses. Strict clients refuse such a certificate, even if they trust it.
+//! for both. Strict clients refuse this certificate, even if the user trusts it.
 //!
 //! In production, the certificate comes from a public authority (Let's Encrypt, by the ACME
-//! protocol), or from the company's own authority, whose key is in hardware.
+//! protocol), or from the company's own authority. A company's authority stores its key in special
+//! hardware.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -61,7 +62,7 @@ pub struct DevelopmentCa {
 pub struct PemPair {
     /// The certificate, which is public.
     pub certificate: String,
-    /// The private key. With this key, a program can pretend to be any name in the certificate.
+    /// The private key. A program that has this key can pretend to be the server.
     pub key: String,
 }
 
@@ -70,7 +71,8 @@ impl DevelopmentCa {
     /// A name includes its subdomains: `board.local` also allows `a.board.local`.
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] if a text is not a [`host`](DevelopmentCa::host).
+    /// [`CertificateError::Invalid`] if [`host`](DevelopmentCa::host) does not accept one of
+    /// the `hosts`.
     pub fn new(hosts: &[String]) -> Result<DevelopmentCa> {
         // Put a random number into the name: two authorities with the same name and different
         // keys confuse trust stores.
@@ -146,8 +148,8 @@ impl DevelopmentCa {
     /// text of an IPv6 address may have brackets, as in a URL.
     ///
     /// # Errors
-    /// The reason, if clients read the text in different ways, e.g. `127.1`. Another reason is
-    /// a part of a name that has 64 characters or ends with a hyphen.
+    /// Why the text is refused. For example, clients read `127.1` in different ways, and no
+    /// part of a name may have more than 63 characters or end with a hyphen.
     pub fn host(text: &str) -> Result<String, &'static str> {
         host(text)
     }
@@ -158,7 +160,8 @@ impl DevelopmentCa {
         &self.certificate
     }
 
-    /// The authority as PEM. A program saves this text, to sign other certificates later.
+    /// The certificate and the private key of the authority as PEM. A program can store them,
+    /// and use them later to sign other certificates.
     #[must_use]
     pub fn pem(&self) -> PemPair {
         PemPair {
@@ -167,8 +170,8 @@ impl DevelopmentCa {
         }
     }
 
-    /// The names and addresses that the authority was made for: the loopback names and its
-    /// hosts.
+    /// The names and addresses that the authority was made for: the loopback names, and the
+    /// hosts that were given to [`new`](DevelopmentCa::new).
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
         let mut hosts = LOOPBACK_NAMES.map(str::to_owned).to_vec();
@@ -211,7 +214,7 @@ impl DevelopmentCa {
     /// with an expired certificate.
     ///
     /// # Errors
-    /// The same as for [`issue`](DevelopmentCa::issue).
+    /// The errors of [`issue`](DevelopmentCa::issue).
     pub fn issue_ending_in<S: AsRef<str>>(&self, names: &[S], days: i32) -> Result<PemPair> {
         let names: Vec<_> = names.iter().map(|name| name.as_ref().to_owned()).collect();
         let first = names.first().cloned().unwrap_or_default();

@@ -12,10 +12,11 @@ pub enum Distrust {
         /// The authority that signed the certificate.
         issuer: String,
     },
-    /// The issuer is trusted as the certificate of its own server, not as an authority.
+    /// The user trusts the issuer's certificate for one server only. So the client does not
+    /// accept a certificate that the issuer has signed.
     #[error("it is signed by \"{issuer}\", whose certificate is trusted for its own server only")]
     IssuerIsServer {
-        /// The owner of the certificate that signed this one.
+        /// The owner of the certificate that signed the server's certificate.
         issuer: String,
     },
     /// The last day of the certificate is in the past.

@@ -2,7 +2,7 @@
 
 use crate::tls::pem::{MAKE_CERTIFICATES, PemError};
 
-/// The result of every function of this folder that can fail.
+/// The result of every function in the folder `tls` that can fail.
 pub(crate) type Result<T, E = CertificateError> = std::result::Result<T, E>;
 
 /// A certificate, a key or a list of authorities that cannot be used.

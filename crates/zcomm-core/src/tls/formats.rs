@@ -4,7 +4,7 @@
 //! private key. For every other known format, the error names the format and the command that
 //! converts the file.
 //!
-//! The text never contains a part of the file: it may be a key.
+//! An error never shows a part of the file, because the file may contain a key.
 
 use std::path::Path;
 
@@ -13,8 +13,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::tls::{key_kind::unsupported, pem::PemError};
 
-/// A format: the label of its PEM section, what the file is, and the command that converts it. In
-/// the command, `FILE` is the file. An empty command: the file cannot be converted.
+/// A format: the label of its PEM section, what the file is, and the command that converts it.
+/// In the command, `FILE` stands for the path. If the command is empty, the file cannot be
+/// converted.
 type Format = (&'static str, &'static str, &'static str);
 
 #[rustfmt::skip] // A table: one line for each format.
@@ -42,14 +43,14 @@ const NOT_KEYS: [Format; 8] = [
     ("CERTIFICATE", "has a certificate and no private key in it", ""),
 ];
 
-/// The error for a file that is not a certificate in PEM, if its format is known.
+/// Returns the error for a file without a certificate in PEM. `None` if its format is unknown.
 pub(crate) fn not_a_certificate(file: &Path, bytes: &[u8]) -> Option<PemError> {
     let other = other_format(&NOT_CERTIFICATES, bytes);
     other.map(|(reason, command)| error(file, reason, command, bytes))
 }
 
-/// The error for a file that is not a private key in PEM, or a key that TLS cannot use here, if
-/// its format or its kind is known.
+/// Returns the error for a file without a private key that TLS can use. `None` if the format of
+/// the file, or the kind of the key, is unknown.
 pub(crate) fn not_a_key(file: &Path, bytes: &[u8]) -> Option<PemError> {
     if is_encrypted(bytes) {
         let (_, reason, command) = NOT_KEYS[0];
@@ -76,7 +77,7 @@ fn error(file: &Path, reason: &str, command: &str, bytes: &[u8]) -> PemError {
     }
 }
 
-/// The reason and the command for a file in another format.
+/// Returns what a file is and the command that converts it. `None` if the format is unknown.
 fn other_format(formats: &[Format], bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     if bytes.contains(&0) || bytes.first() == Some(&0x30) {
         return binary(bytes);
@@ -109,7 +110,8 @@ fn other_format(formats: &[Format], bytes: &[u8]) -> Option<(&'static str, &'sta
         .then_some(("is JSON, not PEM", ""))
 }
 
-/// The reason and the command for a binary file: text in UTF-16, or DER (X.690).
+/// Returns what a binary file is and the command that converts it: text in UTF-16, a key store
+/// of Java, or DER (X.690). `None` for any other file.
 fn binary(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let utf16 = bytes.starts_with(&[0xff, 0xfe])
         || bytes.starts_with(&[0xfe, 0xff])
@@ -127,14 +129,14 @@ fn binary(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     (bytes.first() == Some(&0x30)).then(|| der(bytes))
 }
 
-/// The reason and the command for a file in DER, which begins with a sequence (0x30).
+/// Returns what a DER file is and the command that converts it.
 fn der(bytes: &[u8]) -> (&'static str, &'static str) {
     const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
     if X509Certificate::from_der(bytes).is_ok() {
         let command = "openssl x509 -inform DER -in FILE -out new.pem";
         return ("is a certificate in binary form (DER)", command);
     }
-    // The first fields of the outer sequence, after its tag and its length.
+    // The first fields of the file, after the tag and the length of the outer sequence.
     let fields = match bytes.get(1) {
         Some(long @ 0x81..=0x84) => bytes.get(2 + usize::from(long & 0x7f)..),
         _ => bytes.get(2..),
@@ -160,13 +162,12 @@ fn der(bytes: &[u8]) -> (&'static str, &'static str) {
     }
 }
 
-/// Whether a password encrypts the key in a PEM text: PKCS#8, or the older format of OpenSSL.
+/// Whether a password encrypts the key in a PEM text, in PKCS#8 or in the older OpenSSL format.
 fn is_encrypted(bytes: &[u8]) -> bool {
     let old = contains(bytes, b"PRIVATE KEY-----") && contains(bytes, b"Proc-Type: 4,ENCRYPTED");
     old || labels(bytes).any(|label| label == "ENCRYPTED PRIVATE KEY")
 }
 
-/// The labels of the sections of a PEM text.
 fn labels(bytes: &[u8]) -> impl Iterator<Item = &str> {
     let lines = bytes.split(|byte| matches!(byte, b'\r' | b'\n'));
     let lines = lines.filter_map(|line| std::str::from_utf8(line).ok());
@@ -178,7 +179,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// The path as one word for a shell.
+/// Puts a path into quotes if a shell would not read it as one word.
 fn quoted(file: &Path) -> String {
     let text = file.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);

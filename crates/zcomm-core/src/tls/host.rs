@@ -2,8 +2,8 @@
 //! in the same way.
 //!
 //! Clients read unusual hosts in different ways: `127.1` is an address for a browser, but an
-//! invalid name for a TLS library. A certificate for such a host works in one client and fails
-//! in another client, so the host is refused here.
+//! invalid name for a TLS library. A certificate for such a host would work in one client and
+//! fail in another client. So this file refuses unusual hosts.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -36,7 +36,8 @@ pub(crate) fn host(text: &str) -> Result<String, &'static str> {
     Ok(name.as_ref().to_ascii_lowercase())
 }
 
-/// Reads an IPv4 address, or an IPv6 address with or without brackets. `None` for a name.
+/// Reads an IPv4 address, or an IPv6 address with or without brackets. `None` if the text may
+/// be a name. If the text starts with a bracket and is not an IPv6 address, returns an error.
 fn address(text: &str) -> Result<Option<IpAddr>, &'static str> {
     let Some(inside) = text.strip_prefix('[') else {
         return Ok(text.parse().ok());

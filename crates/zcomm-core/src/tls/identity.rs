@@ -8,11 +8,11 @@
 //! key. The client then checks which authority has signed the certificate (see `trust`).
 //!
 //! rustls supports TLS 1.2 and 1.3, and no older version. This file chooses the provider: the
-//! library that does the cryptography for rustls. If a program contains two providers and
-//! chooses none, rustls panics at the first connection.
+//! library that does the cryptography for rustls. If a program contains two providers and does
+//! not choose one, rustls panics at the first connection.
 //!
-//! A renewed certificate is taken without a restart (see `renewal`). In production, a proxy often
-//! does TLS.
+//! A server uses a renewed certificate without a restart (see `renewal`). In production, a
+//! proxy often does TLS.
 
 use std::{
     fmt,
@@ -48,19 +48,20 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 pub struct Identity {
     config: Arc<ServerConfig>,
     certificate: Arc<Certificate>,
-    /// Set if the certificate comes from files.
+    /// The files of the certificate and the key. `None` if the certificate does not come from
+    /// files.
     pub(crate) files: Option<Arc<Files>>,
 }
 
 impl Identity {
     /// Reads a certificate chain (the server's own certificate first) and its private key. Both
-    /// files are PEM. A server takes their new contents while it runs.
+    /// files are PEM. A running server reads both files again when their contents change.
     ///
     /// # Errors
     /// [`CertificateError::Pem`] if a file is missing, empty or not PEM, or if the key belongs
     /// to another certificate. The error names the file and the reason.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Identity> {
-        // First the digest: a change after this line is noticed as a change.
+        // Read the digest first. If a file changes later, the next check finds another digest.
         let files = Some(Arc::new(Files::read(certificate, key)));
         let chain = Certificate::read_all(certificate)?;
         let pem = read_pem(key)?;
@@ -70,9 +71,11 @@ impl Identity {
         Ok(Identity { files, ..identity })
     }
 
-    /// Warnings about files that the server can use: clients will refuse the certificate, the
-    /// certificate ends within a week, or other users can read the key.
-    pub(crate) fn warnings(&self, certificate: &Path, key: &Path) -> Vec<String> {
+    /// Returns warnings about files that the server can use. Clients may refuse the
+    /// certificate, the certificate may end within a week, or other users may be able to read
+    /// the key.
+    #[must_use]
+    pub fn warnings(&self, certificate: &Path, key: &Path) -> Vec<String> {
         let mut warnings = Vec::new();
         let file = certificate.display();
         for problem in self.certificate.problems() {
@@ -94,7 +97,8 @@ impl Identity {
     /// [`DevelopmentCa`](crate::DevelopmentCa).
     ///
     /// # Errors
-    /// [`CertificateError::Invalid`] if the key belongs to another certificate.
+    /// [`CertificateError::Invalid`] if a text is not valid PEM, or if the key belongs to
+    /// another certificate.
     pub fn from_pem(pair: &PemPair) -> Result<Identity> {
         let chain = Certificate::from_pem(pair.certificate.as_bytes());
         let identity = chain.and_then(|chain| Identity::new(chain, pair.key.as_bytes()));
@@ -137,7 +141,8 @@ impl Identity {
         &self.certificate
     }
 
-    /// Does the TLS handshake with one client. The caller must set a time limit.
+    /// Does the TLS handshake with one client. This function has no time limit, so the caller
+    /// must set one.
     pub(crate) async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -153,8 +158,8 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Offers only HTTP/1.1 inside TLS. A client that supports only HTTP/2 then gets a TLS alert
-/// with this reason.
+/// Offers only HTTP/1.1 inside TLS. If a client supports only HTTP/2, it gets a TLS alert that
+/// names this reason.
 fn http1_only(mut config: ServerConfig) -> ServerConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
@@ -177,8 +182,8 @@ pub fn readable_by_others(file: &Path) -> bool {
     false
 }
 
-/// Returns why a TLS handshake with a client failed. `None` if the client left. `address` is
-/// the address of the server.
+/// Returns why a TLS handshake with a client failed. `None` if the client closed the
+/// connection. `address` is the address of the server.
 pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<String> {
     let tls = error.get_ref().and_then(|error| error.downcast_ref());
     Some(match tls {

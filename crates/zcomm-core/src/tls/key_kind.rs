@@ -1,8 +1,9 @@
 //! Kinds of private keys that TLS cannot use here.
 //!
-//! A private key has an algorithm, and often a curve. The library for cryptography can sign with
-//! some of them. Its error for the others does not name them, so this file does. Such a key
-//! cannot be converted: the server needs a new key and a new certificate.
+//! A private key has an algorithm, and often a curve. The library for cryptography supports
+//! only some algorithms and curves. For all others, its error does not name the algorithm or
+//! the curve, so this file does. A server with such a key needs a new key and a new
+//! certificate.
 
 use std::path::Path;
 
@@ -23,7 +24,8 @@ const KINDS: [(&[u8], &str); 10] = [
     (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 1, 1], "a key on a curve that is written as numbers"),
 ];
 
-/// The error for a private key of such a kind. `None` for a key of another kind.
+/// Returns the error for a key that has a kind in [`KINDS`], or that is an RSA key of a wrong
+/// size. `None` for any other key.
 pub(crate) fn unsupported(file: &Path, der: &[u8]) -> Option<PemError> {
     let known = KINDS
         .iter()
@@ -46,7 +48,8 @@ pub(crate) fn unsupported(file: &Path, der: &[u8]) -> Option<PemError> {
     Some(error.with_help(help))
 }
 
-/// The bits of the modulus of an RSA key: the integer after the version 0 (RFC 8017 A.1.2).
+/// The number of bits in an RSA key: the length of the modulus, which is the integer after the
+/// version 0 (RFC 8017 A.1.2). `None` if the key is not an RSA key.
 fn rsa_bits(der: &[u8]) -> Option<usize> {
     let start = der.windows(4).position(|four| four == [2, 1, 0, 2])? + 4;
     let (length, modulus) = match der.get(start..)? {
@@ -55,7 +58,7 @@ fn rsa_bits(der: &[u8]) -> Option<usize> {
         [length @ 0..=0x7f, rest @ ..] => (usize::from(*length), rest),
         _ => return None,
     };
-    // A zero before the modulus says that it is positive.
+    // A zero byte before the modulus marks the modulus as positive. Do not count this byte.
     let zero = usize::from(modulus.first() == Some(&0));
     length.checked_sub(zero).map(|bytes| 8 * bytes)
 }

@@ -3,8 +3,8 @@
 //! An error names the file and the reason. The error never shows the contents of the file,
 //! because a parser's own message can repeat a part of the key.
 //!
-//! Only a regular file of at most 1 MiB is read, because a path in a setting can name a device
-//! that never ends.
+//! Only a regular file of at most 1 MiB is read. A path in a setting can also name a device,
+//! and reading from a device may never end.
 
 use std::{
     fmt,
@@ -31,7 +31,7 @@ pub struct PemError {
 pub const MAKE_CERTIFICATES: &str = "cargo run --bin zcomm -- certs";
 
 impl PemError {
-    /// Makes an error whose help is the command for new certificates.
+    /// Makes an error whose help is the command that makes new certificates.
     #[must_use]
     pub fn new(file: &Path, reason: impl fmt::Display) -> PemError {
         PemError {
@@ -82,8 +82,9 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
     }
 }
 
-/// Removes the byte order marks that some editors write. A mark hides the BEGIN line after it,
-/// and joined files have marks in the middle. PEM itself has no character outside ASCII.
+/// Removes byte order marks, which some editors write at the start of a file. After a mark, a
+/// parser does not find the BEGIN line. PEM contains only ASCII, so a mark is never a part of
+/// it.
 fn without_marks(bytes: Vec<u8>) -> Vec<u8> {
     let text = String::from_utf8(bytes);
     text.map_or_else(

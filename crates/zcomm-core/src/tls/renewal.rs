@@ -1,13 +1,14 @@
-//! Renewal: a running server takes its new certificate.
+//! Renewal: a running server changes to its new certificate.
 //!
-//! A certificate of a public authority ends after some weeks, so a timer writes a new one to the
-//! same files. A server that reads its files only at the start would send the old certificate
-//! until it has expired. So the server looks at both files every ten seconds.
+//! A certificate of a public authority ends after some weeks. Before that, another program
+//! writes a new certificate to the same file. If the server read its files only at the start,
+//! it would send the old certificate until it had expired. So the server checks the files of
+//! its certificate and its key every ten seconds.
 //!
-//! - The files are written one after the other, and each of them in parts. So new contents count
-//!   only when two looks in a row find the same.
-//! - New contents are checked as at the start. If the server cannot use them, it says so once in
-//!   the log, and continues with the old certificate.
+//! - Another program may still be writing a file during a check. So the server uses new contents
+//!   only if two checks in a row find the same contents.
+//! - If the server cannot use the new contents, it logs one warning and continues with the old
+//!   certificate.
 //! - Open connections continue. Only new connections get the new certificate.
 
 use std::{
@@ -27,10 +28,10 @@ use crate::{
     },
 };
 
-/// The time between two looks at the files.
+/// The time between two checks of the files.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// The identity for new connections. All clones share it.
+/// The certificate and the key for new connections. All clones share them.
 #[derive(Clone)]
 pub(crate) struct CurrentIdentity(Arc<Mutex<Identity>>);
 
@@ -46,7 +47,7 @@ impl CurrentIdentity {
             .clone()
     }
 
-    /// Takes each new certificate. Never returns.
+    /// Checks the files every ten seconds, and uses each new certificate. Never returns.
     pub(crate) async fn renew(self) {
         let Some(files) = self.get().files else {
             // The certificate does not come from files, so it cannot change.
@@ -56,7 +57,7 @@ impl CurrentIdentity {
         loop {
             sleep(INTERVAL).await;
             let old = self.get();
-            // Reading a file can take long, e.g. from a network drive.
+            // Reading a file can take long, e.g. from a network drive. So another thread reads it.
             let look = spawn_blocking(move || {
                 let found = looks.look(&old);
                 (looks, found)
@@ -74,7 +75,7 @@ impl CurrentIdentity {
         }
     }
 
-    /// Logs what a look has found, and takes a new identity.
+    /// Uses a new identity for new connections, or logs why it cannot be used.
     fn take(&self, found: Option<Result<Identity>>) {
         let old = self.get();
         match found {
@@ -103,12 +104,10 @@ impl CurrentIdentity {
     }
 }
 
-/// What the last looks at the files have found.
 struct Looks {
     files: Files,
-    /// The contents at the last look.
     last: Digest,
-    /// The last contents that were judged, good or bad.
+    /// The digest of the last contents that the server accepted or refused.
     judged: Digest,
 }
 
@@ -121,14 +120,16 @@ impl Looks {
         }
     }
 
-    /// Looks at the files. Returns what they contain, if that is new and complete.
+    /// Checks the files once. Returns a new identity, or an error if new files cannot be used.
+    /// `None` if the files contain nothing new, or if they have changed since the last check.
     fn look(&mut self, old: &Identity) -> Option<Result<Identity>> {
         let now = self.files.contents();
         let settled = now == self.last;
         self.last = now;
         let served = old.files.as_ref().is_some_and(|files| files.digest == now);
         if served {
-            // A broken pair that was replaced by the old pair may be named again.
+            // The files contain the old pair again. If a broken pair comes back, it is logged
+            // again.
             self.judged = now;
         }
         if !settled || now == self.judged {
@@ -136,7 +137,7 @@ impl Looks {
         }
         let found = Identity::from_files(&self.files.certificate, &self.files.key);
         if self.files.contents() != now {
-            // A file has changed during this look, so the next looks decide.
+            // A file has changed during this check, so wait for the next check.
             return None;
         }
         self.judged = now;
@@ -144,7 +145,8 @@ impl Looks {
     }
 }
 
-/// Refuses a certificate that clients would refuse, if clients accept the old one.
+/// Refuses a new certificate that clients would refuse. But if clients would refuse the old
+/// certificate too, accepts the new one.
 fn not_worse(old: &Identity, new: Identity) -> Result<Identity> {
     let problems = new.certificate().problems();
     match problems.is_empty() || !old.certificate().problems().is_empty() {
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
     use crate::tls::development_ca::{DevelopmentCa, LOOPBACK_NAMES, PemPair};
 
-    /// Two files of a server, and an authority that signs for it.
+    /// The two files of a server, and the authority that signs its certificates.
     struct Server {
         ca: DevelopmentCa,
         certificate: PathBuf,
@@ -191,7 +193,7 @@ mod tests {
             self.ca.issue(&LOOPBACK_NAMES).unwrap()
         }
 
-        /// Begins to serve a pair.
+        /// Writes a certificate and a key, and reads them as a server does at its start.
         fn start(&self) -> (Identity, Looks) {
             self.write(&self.pair());
             let identity = Identity::from_files(&self.certificate, &self.key).unwrap();
@@ -214,7 +216,7 @@ mod tests {
         let new = server.pair();
         std::fs::write(&server.certificate, &new.certificate).unwrap();
         assert!(looks.look(&old).is_none());
-        // The key comes between two looks, so the contents have changed again.
+        // The key is written after the first check, so the contents have changed again.
         std::fs::write(&server.key, &new.key).unwrap();
         assert!(looks.look(&old).is_none());
         let taken = looks.look(&old).unwrap().unwrap();
@@ -261,7 +263,7 @@ mod tests {
         looks.look(&old).unwrap().unwrap();
     }
 
-    /// For example after `git checkout`, or a backup that is restored.
+    /// The old pair comes back, for example, when a backup is restored.
     #[test]
     fn the_old_pair_that_comes_back_is_not_new() {
         let server = Server::new("back");

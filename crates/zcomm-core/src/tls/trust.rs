@@ -2,14 +2,14 @@
 //!
 //! Encryption without a check of the server protects nothing: any machine between client and
 //! server could pretend to be the server. So a client has a [`Trust`]: the authorities that the
-//! operating system trusts, as in a browser, plus the certificates that the user names. No option
-//! skips the check.
+//! operating system trusts, as in a browser, plus the certificates that the user names. No
+//! option turns the check off.
 //!
-//! A user can name two kinds of certificates. An authority lists no names, and the client trusts
-//! every certificate that the authority signs. A certificate that lists names belongs to one
-//! server, so the client trusts exactly this certificate, and nothing that it signs. `openssl req
-//! -x509` makes such certificates and marks them as authorities. Without this rule, a file for
-//! one server could sign for every server in the world.
+//! A user can name two kinds of certificates. A certificate without names belongs to an
+//! authority. The client then trusts every certificate that this authority signs. A certificate
+//! with names belongs to one server. The client then trusts exactly this certificate, and
+//! nothing that it signs. `openssl req -x509` marks even the certificate of one server as an
+//! authority. Without this rule, it could sign for every server in the world.
 
 use std::{
     fmt,
@@ -38,20 +38,21 @@ use crate::{
 pub struct Trust(Arc<Trusted>);
 
 struct Trusted {
-    /// Certificates that list names. Each is trusted as the certificate of its own server.
+    /// Certificates that list names. Each is trusted for its own server only.
     exactly: Vec<Certificate>,
     /// Authorities that are trusted in addition to those of this computer.
     also: Vec<Certificate>,
-    /// Checks all other certificates. A `wss://` connection makes it. A `ws://` connection needs
-    /// no authorities, and a small container has none.
+    /// The verifier for all other certificates. The first `wss://` connection makes it. A
+    /// `ws://` connection needs no verifier, so it works even in a small container without
+    /// authorities.
     others: OnceLock<Arc<dyn ServerCertVerifier>>,
 }
 
 impl Trust {
     /// Trusts the authorities of this computer and, in addition, the certificates in `also`. A
-    /// certificate that lists names is trusted only as the certificate of its own server.
+    /// certificate that lists names is trusted for its own server only.
     ///
-    /// The list of this computer is read for the first `wss://` connection.
+    /// This computer's list of authorities is read for the first `wss://` connection.
     ///
     /// # Errors
     /// [`CertificateError::Invalid`] if a certificate in `also` cannot be used.
@@ -99,7 +100,7 @@ impl Trust {
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| invalid(&error))?
-            // For rustls, every custom verifier is dangerous. The witness is safe, because it
+            // For rustls, every verifier of our own is dangerous. The witness is safe: it
             // checks the certificates that the user named, and passes all others on to the
             // verifier of rustls or of the operating system.
             .dangerous()
@@ -110,7 +111,8 @@ impl Trust {
 }
 
 impl Trusted {
-    /// The verifier for the authorities of this computer and those in `also`.
+    /// Returns the verifier for the authorities of this computer and the authorities in `also`.
+    /// The first call makes the verifier.
     fn others(&self) -> Result<Arc<dyn ServerCertVerifier>> {
         if let Some(known) = self.others.get() {
             return Ok(Arc::clone(known));
@@ -123,8 +125,9 @@ impl Trusted {
 }
 
 impl Certificate {
-    /// What this certificate lacks, if the user names it as trusted. `None` for an authority,
-    /// which lists no names: the client trusts what the authority signs.
+    /// Returns a warning for a user who trusts exactly this certificate: what the certificate is
+    /// trusted for, and what is wrong with the certificate. Returns `None` for a certificate
+    /// without names, because such a certificate belongs to an authority.
     #[must_use]
     pub fn caveat(&self) -> Option<String> {
         if self.names().is_empty() {

@@ -1,11 +1,12 @@
 //! Checks the certificate of one server, and keeps the certificates that the server sent.
 //!
 //! When a client refuses a certificate, TLS ends the connection, and the certificate is lost.
-//! So a [`Witness`] around the verifier (the code that checks certificates) keeps the
-//! certificate. Then the error can show the contents of the certificate.
+//! So a [`Witness`] stores the certificate, and then calls the verifier (the code that checks
+//! certificates). The error can then show the contents of the certificate.
 //!
-//! The witness itself checks a certificate that the user has named: no authority vouches for
-//! it, but it must have the name in the address, and today must be between its dates.
+//! A user can name the certificate of one server. No authority vouches for this certificate, so
+//! the witness itself checks it: it must have the name in the address, and today must be
+//! between its dates.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,9 +34,9 @@ const MAX_CHAIN: usize = 10;
 /// Checks the certificates of one connection, and keeps them.
 #[derive(Debug)]
 pub(crate) struct Witness {
-    /// Certificates that are trusted as those of their own servers.
+    /// Certificates that the user has named. Each is trusted for its own server only.
     exactly: Vec<Certificate>,
-    /// Checks all other certificates. `None`: this computer has no list of authorities.
+    /// The verifier for all other certificates. `None`: this computer has no list of authorities.
     others: Option<Arc<dyn ServerCertVerifier>>,
     chain: Mutex<Vec<Certificate>>,
 }
@@ -59,8 +60,8 @@ impl Witness {
         chain.clone()
     }
 
-    /// Returns why the client does not trust the certificate. `None` if the error is not about
-    /// a certificate.
+    /// Returns why the client does not trust the certificate. `None` if `error` is not about a
+    /// certificate. `wanted` is the name in the address.
     pub(crate) fn distrust(&self, error: &TlsError, wanted: &str) -> Option<Distrust> {
         let TlsError::InvalidCertificate(error) = error else {
             return None;
@@ -72,13 +73,13 @@ impl Witness {
             let last = chain.last().map(|last| last.issuer().to_owned());
             last.unwrap_or_default()
         };
-        // Use the date in the error, because it may be the date of another certificate in the
-        // chain.
+        // Use the date in the error: it may be the date of any certificate in the chain.
         let date = |date: UnixTime| day_of(date.as_secs());
         Some(match error {
             WrongCertificate::UnknownIssuer => {
                 let issuer = issuer();
-                // A renewed certificate that signed itself is unknown, too: nobody has named it.
+                // A new certificate that signed itself can have the same subject as a
+                // certificate that the user named. But the new certificate is unknown.
                 let signed_itself = first.is_some_and(|first| first.subject() == issuer);
                 let named = |own: &Certificate| own.subject() == issuer;
                 match !signed_itself && self.exactly.iter().any(named) {
@@ -100,7 +101,7 @@ impl Witness {
                         .unwrap_or_default(),
                 }
             }
-            // rustls has no variants for these two errors, so compare the text of its verifier.
+            // rustls has no variants for these two errors, so compare the text of the error.
             // The verifiers of macOS and Windows write other texts, which become `Other`.
             WrongCertificate::Other(other) => match other.to_string().as_str() {
                 "CaUsedAsEndEntity" => Distrust::CaAsServer,
@@ -122,7 +123,7 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
         let chain = [first].into_iter().chain(others_sent).take(MAX_CHAIN);
-        // Skip a certificate that cannot be read: the verifier below refuses it.
+        // Skip a certificate that cannot be read: the verifier refuses it later.
         let chain = chain.filter_map(|der| Certificate::from_der(der.clone()).ok());
         *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain.collect();
         match (

@@ -1,12 +1,14 @@
-//! Follows the frames of a peer below the codec (RFC 6455 section 5).
+//! Finds where each frame of a peer begins and ends, below the codec (RFC 6455 section 5).
 //!
 //! The codec says when a message is complete, but not when a message has begun. A client that
-//! begins a message and stops would use our memory for ever, so messages have a time limit. To
-//! start the time limit, [`Frames`] reads the frame headers below the codec.
+//! begins a message and then stops would use our memory for ever, so messages have a time
+//! limit. To start the time limit, [`Frames`] reads the frame headers before the codec reads
+//! them.
 //!
-//! It ignores the payload, except that of a Close frame: the codec replaces the code and the
-//! reason of a Close frame if it does not know the code. So [`Frames`] keeps what the other side
-//! has sent. It also cuts long frames into fragments, see [`LongFrame`].
+//! [`Frames`] ignores all payloads except the payload of a Close frame. The codec replaces the
+//! code and the reason of a Close frame if it does not know the code. So [`Frames`] stores the
+//! code and the reason that the other side has sent. It also cuts long frames into fragments,
+//! see [`LongFrame`].
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
 use zcomm_xray::{FrameHeader, Piece, Splitter};
@@ -18,12 +20,11 @@ use crate::{
 
 const CLOSE: OpCode = OpCode::Control(Control::Close);
 
-/// Follows the frames of a peer.
 pub(crate) struct Frames {
     splitter: Splitter,
     /// The number of payload bytes that have arrived.
     pub(crate) payload: u64,
-    /// The long frame that arrives.
+    /// The long frame whose payload is arriving.
     long: Option<Box<LongFrame>>,
     /// The first Close frame, if it has begun.
     close: Option<Box<CloseFrame>>,
@@ -31,7 +32,7 @@ pub(crate) struct Frames {
     max_frame: u32,
     /// Whether a fragmented message has begun, but its last frame has not begun yet.
     fragmented: bool,
-    /// Whether a frame was compressed. No extension is ever agreed.
+    /// Whether a frame was marked as compressed. No connection of this library uses compression.
     pub(crate) compressed: bool,
 }
 
@@ -67,13 +68,13 @@ impl Frames {
         }
     }
 
-    /// Writes the header of the next fragment of a long frame into `buffer`, if the codec needs
-    /// one now. Returns its length.
+    /// If the codec needs the header of the next fragment of a long frame now, writes this
+    /// header into `buffer` and returns its length. Otherwise returns `None`.
     pub(crate) fn next_fragment(&mut self, buffer: &mut [u8]) -> Option<usize> {
         self.long.as_mut()?.next(self.splitter.left, buffer)
     }
 
-    /// The bytes that have arrived of an incomplete header. The codec has not seen them.
+    /// The first bytes of a header that is not complete yet. The codec has not seen these bytes.
     pub(crate) fn partial_header(&self) -> &[u8] {
         self.splitter.partial_header()
     }
@@ -85,7 +86,8 @@ impl Frames {
     }
 
     /// Reads the [`partial_header`](Frames::partial_header) and the bytes after it. Returns the
-    /// number of bytes for the codec, which gets only complete headers.
+    /// number of bytes that the codec may read: all bytes, except an incomplete header at their
+    /// end.
     ///
     /// Every read of every connection calls this function, so it must be fast: for a short
     /// message, it does not allocate memory, and does not copy a payload.
@@ -108,11 +110,12 @@ impl Frames {
         }
     }
 
-    /// Reads a header. `bytes` are its bytes for the codec.
+    /// Handles a frame header. `bytes` is the header that the codec will read. For a long
+    /// frame, it becomes the header of the first fragment.
     fn header(&mut self, header: FrameHeader, bytes: &mut [u8]) {
         self.long = None;
         if self.close.is_none() && header.opcode() == CLOSE {
-            // No frame follows a Close frame (RFC 6455 section 5.5.1).
+            // Store only the first Close frame: no frame may follow it (RFC 6455 section 5.5.1).
             self.close = Some(Box::new(CloseFrame {
                 mask: header.mask().unwrap_or_default(),
                 payload: Vec::new(),
@@ -124,14 +127,13 @@ impl Frames {
         if !header.is_control() {
             self.fragmented = !header.fin();
             self.compressed |= header.rsv()[0];
-            // The codec refuses a frame that is too long, so it gets the true header.
+            // Do not cut a frame that is larger than the limit: the codec refuses it.
             if (FRAGMENT + 1..=self.max_frame.into()).contains(&header.length()) {
                 self.long = Some(Box::new(LongFrame::begin(header, bytes)));
             }
         }
     }
 
-    /// Reads the next bytes of a payload.
     fn arrived(&mut self, payload: &[u8]) {
         let count = payload.len() as u64;
         self.payload += count;
@@ -220,7 +222,7 @@ mod tests {
         }
     }
 
-    /// The fragments have the mask of the frame, and the payload is unchanged.
+    /// Each fragment has the mask of the whole frame, and the payload is unchanged.
     #[test]
     fn a_long_frame_becomes_fragments_of_64_kib() {
         let fragment = FRAGMENT as usize;
@@ -250,13 +252,13 @@ mod tests {
                 );
                 assert_eq!(frames.payload, length as u64);
             }
-            // A frame that is too long is left to the codec, which refuses it.
+            // A frame that is larger than the limit is not cut. The codec refuses it.
             let mut frames = Frames::new(length - 1);
             assert!(read(&mut frames, &whole, 4096) == whole);
         }
     }
 
-    /// Also where the codec would replace the code, and however the bytes arrive.
+    /// The codec would replace the code 1014. The bytes arrive in pieces of different sizes.
     #[test]
     fn the_close_code_and_reason_are_those_that_were_sent() {
         let plain = [&[0x89, 0, 0x88, 5][..], &1014_u16.to_be_bytes(), b"why"].concat();
@@ -268,7 +270,7 @@ mod tests {
                 .zip([9, 8, 7, 6, 9])
                 .map(|(byte, mask)| byte ^ mask),
         );
-        // Nothing after the Close frame counts.
+        // Bytes after the Close frame are ignored.
         masked.extend([0x88, 0x80, 1, 2, 3, 4]);
         for bytes in [plain, masked] {
             for size in [1, 2, 100] {

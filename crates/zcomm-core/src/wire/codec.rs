@@ -1,11 +1,11 @@
 //! The codec: turns frames into messages, and messages into frames, on one socket.
 //!
 //! tungstenite turns frames into messages and checks the rules of RFC 6455. This file adds
-//! limits for the memory of the codec. `end` has the close code for each mistake.
-//! It also turns `WouldBlock` into "not yet", because `WouldBlock` is not an error.
+//! limits for the memory of the codec. It also turns `WouldBlock` into "not yet", because
+//! `WouldBlock` is not an error. The file `end` chooses the close code for each mistake.
 //!
-//! tungstenite itself sends nothing after a protocol error. Without a close code, a client
-//! could not distinguish its own mistake from a broken network.
+//! tungstenite itself sends nothing after a protocol error, so this file sends a Close frame.
+//! Without a close code, a client could not distinguish its own mistake from a broken network.
 //!
 //! This file does not use the stream adapter of tokio-tungstenite. Two tasks can share that
 //! adapter, so it needs two wakers for each direction. Here one task owns the socket, so one
@@ -38,14 +38,19 @@ use crate::{
         message::{Message, Text},
         rate::Rate,
     },
-    wire::{end::End, meter::Meter, spare::Kind, transport::Transport},
+    wire::{
+        end::End,
+        meter::Meter,
+        spare::{CLIENT_BUFFER, Kind},
+        transport::Transport,
+    },
 };
 
 /// The time limit for writing the last bytes and the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// After our Close frame and FIN (the end of our TCP stream), input is read and dropped for at
-/// most this time. If a socket is closed with unread input, the kernel sends RST (a TCP reset).
-/// The RST can arrive before our Close frame.
+/// The time limit for reading and dropping input after our Close frame and FIN (the end of our
+/// TCP stream). If a socket is closed with unread input, the kernel sends RST (a TCP reset).
+/// After the RST, the other side may not be able to read our Close frame.
 const LINGER: Duration = Duration::from_secs(1);
 /// The maximum number of bytes that are read and dropped during [`LINGER`].
 const LINGER_BYTES: u64 = 1024 * 1024;
@@ -136,17 +141,19 @@ impl Wire {
         !self.drained || self.meter.stream.is_readable(context)
     }
 
-    /// Whether bytes have arrived since the last call, or since the last ping.
+    /// Whether bytes have arrived since the last call of this function, or since the last ping.
     pub(crate) fn take_arrived(&mut self) -> bool {
         std::mem::take(&mut self.meter.arrived)
     }
 
-    /// The number of bytes that the network has accepted, and [`take_arrived`](Wire::take_arrived).
+    /// The number of bytes that the network has accepted, and whether bytes have arrived (see
+    /// [`take_arrived`](Wire::take_arrived)).
     pub(crate) fn progress(&mut self) -> (u64, bool) {
         (self.sent(), self.take_arrived())
     }
 
-    /// The number of bytes of all messages so far, if a message has begun and not ended.
+    /// If a message has begun and not ended, returns the number of payload bytes that have
+    /// arrived on this connection so far. Otherwise `None`.
     pub(crate) fn unfinished_message(&self) -> Option<u64> {
         let input = &self.meter.input;
         input.in_message().then_some(input.payload)
@@ -171,7 +178,7 @@ impl Wire {
                 }
                 Ok(tungstenite::Message::Ping(payload)) => Ok(Some(Received::Ping(payload))),
                 Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
-                // The codec has replaced a code that it does not know.
+                // Use the code that has arrived: the codec replaces a code that it does not know.
                 Ok(tungstenite::Message::Close(_)) => {
                     Err(End::ByPeer(self.meter.input.close_reason()))
                 }
@@ -189,7 +196,15 @@ impl Wire {
         }
     }
 
-    /// The end after an error of a read.
+    /// Raises the limit of a client's write buffer for a message of this size. The limit is for
+    /// the pongs to a server that sends pings and does not read.
+    pub(crate) fn make_room(&mut self, message: usize) {
+        let limit = CLIENT_BUFFER + message;
+        let (codec, _) = self.codec();
+        codec.set_config(|config| config.max_write_buffer_size = limit);
+    }
+
+    /// Returns how the connection ends after this error of a read.
     fn ended_by(&self, error: WireError) -> End {
         match error {
             WireError::Protocol(ProtocolError::NonZeroReservedBits)
@@ -197,7 +212,7 @@ impl Wire {
             {
                 End::ByUs(CloseReason::new(CloseReason::PROTOCOL, COMPRESSED))
             }
-            // The limit in the error is that of a fragment.
+            // Do not show the limit in the error, which is the limit of one fragment.
             WireError::Capacity(CapacityError::MessageTooLong { .. }) => {
                 let reason = format!("Message larger than {} bytes", self.kind.max_message);
                 End::ByUs(CloseReason::new(CloseReason::TOO_BIG, reason))
@@ -213,7 +228,8 @@ impl Wire {
         accepted(codec.write(meter, message.into()))
     }
 
-    /// Puts a ping into the codec. Returns false in the same case as [`write`](Wire::write).
+    /// Puts a ping into the codec. Returns false when the network accepts no more bytes now;
+    /// the codec keeps the ping in this case too.
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
         self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
@@ -290,7 +306,7 @@ impl Wire {
 }
 
 /// Ends our side of a connection so that all bytes that we wrote arrive. Then waits until the
-/// other side ends too, with or without the closing alert of TLS.
+/// other side ends the connection too, but at most one second.
 pub(crate) async fn linger(stream: &mut Transport) {
     let end = async {
         // With TLS, `shutdown` also writes an alert, so it can wait for the network.

@@ -1,15 +1,15 @@
 //! A TCP connection that counts its bytes.
 //!
-//! The byte budget of a connection (see `meter`) counts the bytes below TLS, because padding
-//! and empty TLS records cost time but contain no text.
+//! The byte budget of a connection (see `meter`) counts the bytes below TLS. Padding and empty
+//! TLS records contain no data for the program, but they cost time, so they must count too.
 //!
 //! A client with a `ws://` address also checks the first bytes that it receives. If they are a
 //! TLS alert, the read fails with [`ConnectError::SpeaksTls`].
 //!
-//! The number of bytes that the network has accepted shows whether the peer still reads. Linux
-//! reports free space in the send buffer only when a third of the buffer is free, and the buffer
-//! grows to 4 MiB. So a slow peer would seem to stop for a minute. A limit of 16 KiB for bytes
-//! that are not sent yet makes the steps small. Other systems need no limit.
+//! The number of bytes that the network has accepted shows whether the peer still reads. On
+//! Linux, the send buffer grows to 4 MiB, and Linux reports free space only when a third of the
+//! buffer is free. So a slow peer would seem to stop for a minute. A limit of 16 KiB for bytes
+//! that are not sent yet avoids this. Other systems need no limit.
 
 use std::{
     io,
@@ -26,7 +26,7 @@ use tokio::{
 
 use crate::error::connect::ConnectError;
 
-/// The limit of bytes in the send buffer that are not sent yet.
+/// The maximum number of bytes that wait in the send buffer and are not sent yet.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const UNSENT: u32 = 16 * 1024;
 
@@ -52,7 +52,7 @@ impl CountedTcp {
         }
     }
 
-    /// A client's connection to the server at `place`. The first read fails with
+    /// Makes a client's connection to the server at `place`. The first read fails with
     /// [`ConnectError::SpeaksTls`] when it finds a TLS alert.
     pub(crate) fn expecting_text(stream: TcpStream, place: String) -> CountedTcp {
         CountedTcp {
@@ -78,12 +78,13 @@ impl CountedTcp {
     }
 }
 
-/// Limits the bytes in the send buffer that are not sent yet. Bytes that are on their way do not
-/// count, so a fast network stays fast.
+/// Limits the bytes in the send buffer that are not sent yet. Bytes that are sent, but not yet
+/// confirmed by the peer, do not count. So the limit does not slow down a fast network.
 fn limit_unsent(stream: &TcpStream) {
     #[cfg(any(target_os = "android", target_os = "linux"))]
     {
-        // Without the option, a slow client is only judged less exactly.
+        // Ignore an error: without this limit, the server still works, but a slow client may
+        // seem to stop.
         SockRef::from(stream).set_tcp_notsent_lowat(UNSENT).ok();
     }
     #[cfg(not(any(target_os = "android", target_os = "linux")))]

@@ -9,10 +9,10 @@ use crate::protocol::close_reason::CloseReason;
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum End {
-    /// The other side closed, with this code and reason.
+    /// The other side closed the connection with this code and reason.
     #[error("the other side closed with {0}{note}", note = forbidden(.0))]
     ByPeer(CloseReason),
-    /// This side closed, with this code and reason.
+    /// This side closed the connection with this code and reason.
     #[error("this side closed with {0}")]
     ByUs(CloseReason),
     /// The connection ended without a Close frame. The text says why.
@@ -21,7 +21,7 @@ pub enum End {
 }
 
 impl End {
-    /// Returns what a client can do next, for the close reasons of this course's servers.
+    /// Returns what a client can do next. `None` if there is no help for this end.
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         match self {
@@ -30,8 +30,8 @@ impl End {
         }
     }
 
-    /// Whether the other side said goodbye: it closed with 1000 or without a code, so it does not
-    /// come back. A browser sends 1001 when its page is left, also when the page is loaded again.
+    /// Whether the other side said goodbye: it closed with 1000 or without a code. 1001 is not
+    /// a goodbye, because a browser also sends 1001 when the user loads the page again.
     #[must_use]
     pub fn is_goodbye(&self) -> bool {
         const NO_CODE: u16 = 1005;
@@ -49,18 +49,18 @@ impl End {
         }
     }
 
-    /// The end of a client that did not answer a ping in time: close code 1011.
+    /// The end of a connection whose client did not answer a ping in time: close code 1011.
     pub(crate) fn ping_timeout() -> End {
         let reason = "keepalive ping timeout";
         End::ByUs(CloseReason::new(CloseReason::SERVER_ERROR, reason))
     }
 
-    /// The end of a client that has exceeded a budget: close code 1008.
+    /// The end of a connection whose client has exceeded a rate limit: close code 1008.
     pub(crate) fn too_fast(_: Duration) -> End {
         End::policy(CloseReason::TOO_FAST)
     }
 
-    /// The end of a client that broke a rule of this server: close code 1008.
+    /// The end of a connection whose client broke a rule of this server: close code 1008.
     pub(crate) fn policy(reason: &str) -> End {
         End::ByUs(CloseReason::new(CloseReason::POLICY, reason))
     }

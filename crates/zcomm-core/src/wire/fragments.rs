@@ -11,11 +11,10 @@
 
 use zcomm_xray::FrameHeader;
 
-/// The longest frame that the codec sees (bytes). It is a multiple of 4, so every fragment has
-/// the masking key of the whole frame.
+/// The longest frame that the codec sees (bytes). It is a multiple of 4, so every fragment can
+/// use the masking key of the whole frame.
 pub(crate) const FRAGMENT: u64 = 64 * 1024;
 
-/// A long frame that arrives.
 pub(crate) struct LongFrame {
     header: FrameHeader,
     /// The number of bytes that are missing in the current fragment.
@@ -23,8 +22,8 @@ pub(crate) struct LongFrame {
 }
 
 impl LongFrame {
-    /// Begins a frame that is longer than a fragment. Replaces its header in `bytes` by the
-    /// header of the first fragment.
+    /// Begins to cut a frame that is longer than a fragment. `bytes` is the header of the
+    /// frame, and becomes the header of the first fragment.
     pub(crate) fn begin(header: FrameHeader, bytes: &mut [u8]) -> LongFrame {
         let first = header.as_bytes()[0] & 0x7f;
         let frame = LongFrame {
@@ -35,9 +34,9 @@ impl LongFrame {
         frame
     }
 
-    /// Begins the next fragment, if the current one is complete. `left` is the number of bytes
-    /// that are missing in the whole frame. Writes the header of the fragment into `buffer` and
-    /// returns its length.
+    /// If the current fragment is complete, writes the header of the next fragment into
+    /// `buffer` and returns its length. Otherwise returns `None`. `left` is the number of bytes
+    /// that are missing in the whole frame.
     pub(crate) fn next(&mut self, left: u64, buffer: &mut [u8]) -> Option<usize> {
         if self.left > 0 || left == 0 {
             return None;

@@ -2,8 +2,8 @@
 //!
 //! A limit on messages counts only complete messages. A client can send frames that never
 //! complete a message: fragments of one byte, or empty continuation frames. Fourteen million
-//! such frames a second keep a CPU core busy, but the application receives nothing. So the byte
-//! budget is enforced below the codec.
+//! such frames a second keep a CPU core busy, but the application receives nothing. So the
+//! meter also limits the bytes per second, and counts them below the codec.
 //!
 //! The meter also adapts tokio to the codec. The codec calls `read` and `write`, and expects
 //! `WouldBlock` when the network is not ready. For this case, tokio also needs a waker, which
@@ -45,13 +45,13 @@ pub(crate) struct Meter {
     early: Vec<u8>,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
     pub(crate) overdrawn: bool,
-    /// Whether bytes have arrived since this was reset.
+    /// Whether bytes have arrived. `Wire::take_arrived` resets this flag.
     pub(crate) arrived: bool,
 }
 
 impl Meter {
-    /// Makes a meter. `early` contains the bytes that have arrived already. `rate` is in bytes;
-    /// `None` means no limit. The bytes of the handshake do not count.
+    /// Makes a meter. `early` contains the bytes that have arrived already. `rate` is in bytes
+    /// per second; `None` means no limit. The bytes of the handshake do not count.
     pub(crate) fn new(
         mut stream: Transport,
         early: Vec<u8>,
@@ -89,7 +89,6 @@ fn would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
 }
 
 impl Meter {
-    /// Reads bytes that have arrived, and counts them.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.overdrawn {
             return Err(io::ErrorKind::WouldBlock.into());

@@ -14,8 +14,10 @@ use crate::wire::fragments::FRAGMENT;
 /// The size of the read buffer (bytes). The codec fills it with zeros before every read, so a
 /// small buffer is fast. A larger message gets its own buffer.
 const READ_BUFFER: usize = 4 * 1024;
-/// When the codec contains this many bytes, it writes the bytes and does not wait for a flush.
+/// When this number of bytes waits in the codec, the codec writes them before the next flush.
 const WRITE_BUFFER: usize = 64 * 1024;
+/// The space in a client's write buffer for everything but the next message (bytes).
+pub(crate) const CLIENT_BUFFER: usize = 4 * 1024 * 1024;
 
 /// What a codec is made for. Only connections of the same kind share codecs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,13 +50,16 @@ impl Kind {
     }
 
     fn new_codec(self) -> WebSocketContext {
+        // This limit must be larger than the write buffer: otherwise the codec panics. A server
+        // has space for the write buffer and two messages of the largest size: 512 KiB by default.
+        let max_write_buffer = match self.role {
+            Role::Server => 256 * 1024 + 4 * self.max_message,
+            Role::Client => CLIENT_BUFFER,
+        };
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
-            // This limit must be larger than the write buffer: otherwise the codec panics. It
-            // has space for the write buffer and two messages of the largest size: 512 KiB by
-            // default.
-            .max_write_buffer_size(256 * 1024 + 4 * self.max_message)
+            .max_write_buffer_size(max_write_buffer)
             .max_message_size(Some(self.max_message))
             .max_frame_size(Some(self.max_message.min(FRAGMENT as usize)));
         WebSocketContext::new(self.role, Some(config))

@@ -74,7 +74,6 @@ impl Transport {
         }
     }
 
-    /// Removes the X-ray.
     pub(crate) fn unwatched(self) -> Transport {
         match self {
             Transport::Watched(watched) => {
@@ -103,7 +102,7 @@ impl Transport {
         }
     }
 
-    /// The number of bytes that the network has accepted, including TLS.
+    /// The number of bytes that the network has accepted, including the bytes that TLS adds.
     pub(crate) fn sent(&self) -> u64 {
         self.counted().sent
     }

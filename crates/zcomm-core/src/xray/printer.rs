@@ -5,9 +5,9 @@
 //! limited. So the connection's task decodes its bytes and puts the events into the queue of a
 //! [`BackgroundWriter`].
 //!
-//! A person cannot read ten thousand frames a second, so a rate limit applies after a burst.
-//! Above the limit, the decoder reads only the lengths of the frames, which costs almost no
-//! time.
+//! A person cannot read ten thousand frames a second, so the number of events per second is
+//! limited. Above the limit, the decoder reads only the lengths of the frames, which needs
+//! almost no time.
 
 use std::{
     fmt,
@@ -27,7 +27,7 @@ use crate::{
 };
 use zcomm_xray::{Event, EventKind};
 
-/// The limit on events a second: far more than a person can read.
+/// The limit of events per second: more than a person can read.
 const EVENT_RATE: Rate = Rate {
     per_second: 2_000.0,
     burst: 10_000.0,
@@ -49,7 +49,6 @@ pub enum Form {
 #[derive(Clone)]
 pub struct Xray(Arc<Inner>);
 
-/// The state that clones share.
 struct Inner {
     writer: BackgroundWriter<Event>,
     budget: Mutex<Budget>,
@@ -58,7 +57,7 @@ struct Inner {
 }
 
 impl Xray {
-    /// Writes the events to `to`, in a thread of its own.
+    /// Writes the events to `to`, in a separate thread.
     #[must_use]
     pub fn write_to(mut to: impl Write + Send + 'static, form: Form, colour: bool) -> Xray {
         let mut batch = String::new();
@@ -68,7 +67,7 @@ impl Xray {
                 (Some(event), Form::Json) => batch += &(event.to_json() + "\n"),
                 (None, _) => {}
             }
-            // Write whole events only, because a log may write to the same place.
+            // Write whole events only: a log may write to the same terminal between two writes.
             if (event.is_none() && !batch.is_empty()) || batch.len() >= BATCH_BYTES {
                 to.write_all(batch.as_bytes())?;
                 to.flush()?;
@@ -78,7 +77,7 @@ impl Xray {
         })
     }
 
-    /// Calls `on_event` with each event, in a thread of its own. `on_event` may block.
+    /// Calls `on_event` with each event, in a separate thread. `on_event` may block.
     #[must_use]
     pub fn call(mut on_event: impl FnMut(&Event) + Send + 'static) -> Xray {
         Xray::start(move |event| {
@@ -113,7 +112,6 @@ impl Xray {
         }))
     }
 
-    /// Returns the number of the next connection.
     pub(crate) fn next_connection(&self) -> u64 {
         self.0.connections.fetch_add(1, Relaxed) + 1
     }
@@ -156,7 +154,6 @@ mod tests {
 
     const TEXT: &[u8] = b"\x81\x02hi";
 
-    /// An X-ray, and its events.
     fn collecting() -> (Xray, Receiver<Event>) {
         let (output, events) = channel();
         let xray = Xray::call(move |event| output.send(event.clone()).unwrap());

@@ -23,8 +23,8 @@ impl Xray {
         self.open_tap(peer, tls, PageView::Closed)
     }
 
-    /// Begins the X-ray of a connection that a page may watch. Call [`Tap::show_to`] as soon as
-    /// the page is known: until this call, events are kept.
+    /// Begins the X-ray of a connection that a page may watch. The tap keeps the first events
+    /// for the page. Call [`Tap::show_to`] as soon as the page is known.
     pub(crate) fn tap_for_page(&self, peer: SocketAddr, tls: bool) -> Tap {
         self.open_tap(Some(peer), tls, PageView::Undecided(Vec::new()))
     }
@@ -102,8 +102,8 @@ impl Tap {
         let hidden = match output.xray.may_show() {
             false => self.decoder.follow(from, bytes),
             true => {
-                // The call of `may_show` above has counted the first event. But these bytes may
-                // contain thousands of events.
+                // `may_show` has counted only one event. But these bytes may contain thousands
+                // of events, so call it again for every other event.
                 let (mut paid, mut hidden) = (true, 0);
                 let on_event = &mut |event| {
                     let may_show =
@@ -121,8 +121,8 @@ impl Tap {
         output.xray.count_missing(hidden);
     }
 
-    /// Sets the page that watches this connection, if a page watches it. The page gets the
-    /// events that were kept, and all later events.
+    /// Sets the page that watches this connection, or `None` if no page watches it. The page
+    /// gets the events that were kept, and all later events.
     pub(crate) fn show_to(&mut self, page: Option<Watcher>) {
         let before = std::mem::replace(&mut self.output.page, PageView::Closed);
         let Some(mut watcher) = page else { return };
@@ -132,8 +132,8 @@ impl Tap {
         self.output.page = PageView::Open(watcher);
     }
 
-    /// Ends the X-ray of a connection that itself sends X-ray events to a page. Otherwise each
-    /// event would cause another event.
+    /// Ends the X-ray of a connection that sends X-ray events to a page. If this connection had
+    /// an X-ray too, each event would cause another event.
     pub(crate) fn leave(mut self) {
         let (time, conn) = (self.output.xray.time(), self.conn);
         self.output
@@ -141,7 +141,7 @@ impl Tap {
         self.ended = true;
     }
 
-    /// Shows the end of the connection. Dropping the tap does the same.
+    /// Shows the end of the connection. Dropping the tap shows the end too.
     pub fn ended(&mut self) {
         if std::mem::replace(&mut self.ended, true) {
             return;

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{
 use Direction::{ClientToServer, ServerToClient};
 
 impl Decoder {
-    /// The memory that stores bytes of the peers.
+    /// The memory that stores bytes from the network.
     fn held(&self) -> usize {
         self.client.held() + self.server.held()
     }
@@ -29,7 +29,7 @@ const REQUEST: &str = "GET /ws?token=canary HTTP/1.1\r\nHost: a\r\nUpgrade: webs
 const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// Decodes these bytes in pieces of `size`. Returns all events except the end.
+/// Decodes these bytes in pieces of `size`. Returns all events except [`EventKind::End`].
 fn events_of(mut decoder: Decoder, parts: &[(Direction, &[u8])], size: usize) -> Vec<Event> {
     let mut events = Vec::new();
     for (from, bytes) in parts {
@@ -444,7 +444,7 @@ fn hidden_frames_are_counted_and_later_ones_are_shown() {
     assert!(events.iter().all(|event| event.errors.is_empty()));
 }
 
-/// Generates frames of the codec, of any kind.
+/// Generates random frames with tungstenite, the codec. Some of the frames break rules.
 fn any_frame() -> impl Strategy<Value = codec::Frame> {
     let payload = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..20),
@@ -491,7 +491,7 @@ fn written(frames: &[codec::Frame]) -> Vec<u8> {
     bytes
 }
 
-/// A stream from which the codec reads these bytes. Written bytes are ignored.
+/// A stream for tungstenite: reading returns these bytes, and written bytes are ignored.
 struct Tape(Cursor<Vec<u8>>);
 
 impl Read for Tape {
@@ -510,7 +510,7 @@ impl Write for Tape {
     }
 }
 
-/// Returns the messages that the codec reads, up to the first error (`Err`) or Close.
+/// Returns what tungstenite (the codec) reads: messages up to the first error (`Err`) or Close.
 fn codec_reads(bytes: Vec<u8>, role: Role) -> Vec<Result<Message, ()>> {
     let mut socket = WebSocket::from_raw_socket(Tape(Cursor::new(bytes)), role, None);
     let mut read = Vec::new();
@@ -529,7 +529,7 @@ fn codec_reads(bytes: Vec<u8>, role: Role) -> Vec<Result<Message, ()>> {
 
 /// Returns the messages in these events, up to the first error (`Err`) or Close.
 fn decoder_reads(events: &[Event]) -> Vec<Result<Message, ()>> {
-    // The codec accepts a frame that breaks these rules, or answers it with a Close.
+    // If a frame breaks one of these rules, tungstenite accepts it or answers it with a Close.
     let lenient = [BrokenRule::LONG_FORM, BrokenRule::CLOSE_CODE];
     let mut read = Vec::new();
     for event in events {
@@ -560,7 +560,7 @@ fn decoder_reads(events: &[Event]) -> Vec<Result<Message, ()>> {
     read
 }
 
-/// Prepares a comparison: long messages keep their first 1000 bytes, and all Closes are equal.
+/// Prepares a comparison: cuts each message after 1000 bytes, and makes all Closes equal.
 fn comparable(read: Vec<Result<Message, ()>>) -> Vec<Result<(&'static str, Vec<u8>), ()>> {
     let start = |bytes: &[u8]| bytes[..bytes.len().min(1000)].to_vec();
     let read = read.into_iter().map(|read| {
@@ -575,7 +575,7 @@ fn comparable(read: Vec<Result<Message, ()>>) -> Vec<Result<(&'static str, Vec<u
     read.collect()
 }
 
-/// Returns the events of these pieces, the events of their recording, and the recorded bytes.
+/// Returns the events of the connection, the events of its recording, and the recorded bytes.
 fn seen_twice(pieces: &[(Direction, &[u8])]) -> (Vec<Event>, Vec<Event>, Vec<u8>) {
     let (mut live, mut keeper, mut replay) = (Decoder::new(1), Decoder::new(1), Decoder::new(1));
     let (mut first, mut second, mut kept) = (Vec::new(), Vec::new(), Vec::new());
@@ -622,8 +622,8 @@ fn a_recording_has_no_secret_and_no_body() {
     }
 }
 
-/// In the first row, the hidden line was three bytes long live and one byte long in the replay. A
-/// random test had found it in pieces of one byte.
+/// Each row has a request and the shown value of its first header. In the first row, an older
+/// version showed another length for the recording. A random test found this error.
 #[test]
 fn a_recording_shows_the_same_of_lines_that_are_hidden() {
     for (request, shown) in [
@@ -648,7 +648,7 @@ fn a_recording_shows_the_same_of_lines_that_are_hidden() {
     }
 }
 
-/// Random bytes, or the parts of a head in a random order: random bytes are almost never a head.
+/// Generates random bytes, which are seldom a head, or the parts of a head in random order.
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let parts: &[&[u8]] = &[
         b"\n",
@@ -710,7 +710,7 @@ proptest! {
         prop_assert_eq!(differ.count(), 0);
     }
 
-    /// The decoder must read the same messages and errors as the codec.
+    /// The decoder must read the same messages and errors as tungstenite, the codec.
     #[test]
     fn the_decoder_accepts_and_rejects_what_the_codec_does(
         frames in prop::collection::vec(any_frame(), 1..8),
@@ -782,10 +782,10 @@ proptest! {
 }
 
 proptest! {
-    // Few of the random heads have a line of each kind.
+    // Random heads seldom have a line of each kind, so this test needs many cases.
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// A recording gives the same events as the connection, for any bytes in any pieces.
+    /// Bytes in pieces of any size: a recording gives the same events as the connection.
     #[test]
     fn a_recording_shows_the_same(
         begin in prop::sample::select(vec![

@@ -1,9 +1,9 @@
 //! Shows a frame as a table: bytes on the left, bits in the middle, their meaning on the right.
 //!
-//! The first two bytes contain several fields, and most fields are single bits. Each field has
-//! its own line. The line shows the bits of the field, dots for the other bits, and the name from
-//! RFC 6455. A payload is shown as digits. The text of a payload is shown only with [`pictured`],
-//! because it may contain characters that control a terminal.
+//! The first two bytes of a frame contain several fields, and most fields are single bits. Each
+//! field has its own line. The line shows the bits of the field, dots for the other bits, and
+//! the name from RFC 6455. A payload is shown as hexadecimal digits. Its text may contain
+//! characters that control a terminal, so [`pictured`] replaces these characters.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ const SHOWN: usize = 64;
 /// The maximum number of characters to show in a text, and in a header line.
 pub(crate) const LINE: usize = 60;
 
-/// Adds a line, without the spaces at its end.
+/// Adds a line to `text`, without the spaces at the end of the line.
 pub(crate) fn line_to(text: &mut String, line: &str) {
     text.push_str(line.trim_end());
     text.push('\n');
@@ -131,7 +131,7 @@ fn payload_to(text: &mut String, frame: &Frame) {
     }
 }
 
-/// Returns the payload as text, if this is a text frame, or a ping or pong that contains text.
+/// Returns the text of a text frame, or of a ping or pong that contains text. Otherwise `None`.
 fn readable(frame: &Frame) -> Option<&str> {
     let text = text_at_start(&frame.unmasked);
     let whole = text.len() == frame.unmasked.len();

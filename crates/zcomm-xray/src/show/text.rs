@@ -12,8 +12,9 @@
 //!      48 65 6c 6c 6f           payload, unmasked: "Hello"
 //! ```
 //!
-//! The names of the fields are from RFC 6455. Dots replace the other bits, as in Wireshark. Every
-//! character from a peer is checked before it is printed, so a peer cannot control the terminal.
+//! The names of the fields are from RFC 6455. Dots replace the bits of the other fields, as in
+//! Wireshark. Every character from a peer is checked before it is printed, so a peer cannot
+//! control the terminal.
 
 use std::fmt;
 
@@ -25,7 +26,7 @@ use crate::{
     visible::pictured,
 };
 
-/// Whether to use colours. Colours only repeat what the text says.
+/// Whether to use colours. The text is complete without colours.
 #[derive(Clone, Copy)]
 struct Paint(bool);
 
@@ -44,8 +45,8 @@ impl Paint {
 }
 
 impl Event {
-    /// Returns the event as lines of text, each with a line end. `colour` adds colours for a
-    /// terminal that shows them.
+    /// Returns the event as lines of text, each with a line end. If `colour` is true, adds the
+    /// colour codes of a terminal.
     #[must_use]
     pub fn to_text(&self, colour: bool) -> String {
         let paint = Paint(colour);
@@ -148,7 +149,7 @@ fn head_to(text: &mut String, head: &Head, paint: Paint) {
             accept_to(text, accept, paint);
         }
     }
-    // The response has no Sec-WebSocket-Accept, so show here the value that it should have.
+    // The response has no Sec-WebSocket-Accept: show the value that it should have.
     if let Some(accept) = accept {
         accept_to(text, accept, paint);
     }

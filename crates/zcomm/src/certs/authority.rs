@@ -34,7 +34,8 @@ pub(super) fn kept(
     };
     let ca = DevelopmentCa::from_pem(&pair)
         .map_err(|error| PemError::new(&files.ca, error).with_help(&help))?;
-    // From here on, the help also names the hosts of the old authority.
+    // The errors below tell the user to make a new authority. The new authority needs the hosts of
+    // the old authority, and the hosts that the old authority may not sign for.
     let mut all = ca.hosts().split_off(LOOPBACK_NAMES.len());
     all.extend(hosts.iter().filter(|host| !ca.may_sign_for(host)).cloned());
     let refuse =
@@ -57,7 +58,8 @@ pub(super) fn kept(
     Ok(ca)
 }
 
-/// Returns the name of the authority in these files, even if the authority cannot be used.
+/// Returns the authority's name, even if the authority has expired or has no key. Returns `None`
+/// if the authority's certificate cannot be read.
 pub(super) fn old_name(files: &Files) -> Option<String> {
     let chain = Certificate::read_all(&files.ca).ok()?;
     chain.first().map(|old| old.subject().to_owned())

@@ -1,24 +1,27 @@
 //! `--check`: explains the certificates of a file, and says whether a client accepts them.
 //!
-//! A file for a server contains a chain. The first certificate is the server's own certificate.
-//! Each later certificate has signed an earlier certificate of the chain. Clients ignore an
-//! extra certificate. A file may also contain only authorities, for the clients that trust them.
+//! A server's file contains a chain. The first certificate is the server's own certificate. Each
+//! later certificate has signed an earlier certificate of the chain. Clients ignore all other
+//! certificates of the file. A client's file contains the authorities that the client trusts.
 
 use std::{path::Path, process::ExitCode};
 
-use zcomm_core::{Certificate, PemError, Result};
+use zcomm_core::{Certificate, PemError};
 
-use crate::shared::text::{print, visible};
+use crate::shared::{
+    failure::Failure,
+    text::{print, visible},
+};
 
 /// Explains each certificate of a file. The exit code is 1 if a client would refuse at least one
 /// certificate.
-pub(super) fn explain(file: &Path) -> Result<ExitCode> {
+pub(super) fn explain(file: &Path) -> Result<ExitCode, Failure> {
     let shown = visible(&file.to_string_lossy());
     let named = |error: PemError| PemError {
         file: Path::new(&shown).to_owned(),
         ..error
     };
-    let chain = Certificate::read_all(file).map_err(named)?;
+    let chain = Certificate::read_all(file).map_err(|error| Failure::misuse(named(error)))?;
     let mut texts = Vec::new();
     let mut refused = false;
     for (index, certificate) in chain.iter().enumerate() {

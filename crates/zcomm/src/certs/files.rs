@@ -1,11 +1,11 @@
 //! The folder with the four files of `zcomm certs`. Only one run at a time changes the folder.
 //! Each file is replaced as a whole. If a run is interrupted, the next run can finish its work.
 //!
-//! An authority is two files: a certificate and its key. No file system replaces two files at
-//! once. So a run needs three steps: write the new key to `ca.next.key`, replace `ca.pem`,
-//! rename `ca.next.key` to `ca.key`. After an interruption, the next run compares `ca.next.key`
-//! with `ca.pem`. If the key fits, `ca.pem` is new already, so the next run renames the key. If
-//! the key does not fit, `ca.pem` is still the old file, so the next run removes the key.
+//! An authority has two files: its certificate (`ca.pem`) and its key (`ca.key`). No file system
+//! can replace two files at once. So a run writes the new key to `ca.next.key` and replaces
+//! `ca.pem`. Then it renames `ca.next.key` to `ca.key`. If the run is interrupted, the next run
+//! finds `ca.next.key`. If this key belongs to `ca.pem`, the next run renames the key's file. If
+//! not, `ca.pem` is still the old file, and the next run removes `ca.next.key`.
 //!
 //! Only the owner can read the file of a private key, from the moment when the file is created.
 //! On Windows, the folder protects the file: other users cannot open a user's home folder.
@@ -26,7 +26,7 @@ use zcomm_core::{DevelopmentCa, PemError, PemPair, read_pem, readable_by_others}
 
 /// The longest wait for another run. A run normally needs less than a second.
 const MAX_WAIT: Duration = Duration::from_secs(5);
-/// The prefix of temporary files, before they get their final names.
+/// The name of each temporary file begins with this text.
 const TEMPORARY: &str = ".zcomm-";
 
 /// The locked folder of this run, and the paths of its files.
@@ -101,8 +101,7 @@ impl Files {
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
             if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-                // The file may contain a key. If the file cannot be removed, still only the owner
-                // can read it.
+                // Ignore an error: if the file contains a key, only the owner can read it.
                 fs::remove_file(entry.path()).ok();
             }
         }
@@ -121,21 +120,21 @@ impl Files {
     }
 }
 
-/// Whether a folder has an entry of this name. A link to a missing file is one: it must not be
-/// replaced as if it were not there.
+/// Whether a file, a folder or a link has this name. A link to a missing file counts, too,
+/// because a new file must not replace the link.
 pub(crate) fn is_there(file: &Path) -> bool {
     let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     !file.symlink_metadata().is_err_and(|error| missing(&error))
 }
 
-/// Returns the text of a file. Bytes that are not text do not matter, because the PEM parser
-/// skips them.
+/// Returns the text of a PEM file. Replaces invalid bytes, because a comment in the file may
+/// contain some. The PEM parser skips comments.
 pub(super) fn read(file: &Path) -> Result<String, PemError> {
     Ok(String::from_utf8_lossy(&read_pem(file)?).into_owned())
 }
 
-/// Makes a private key readable only for its owner. Returns whether other users could read the
-/// key before.
+/// Makes a private key readable only for its owner. Returns `true` if other users could read the
+/// key before this call.
 pub(super) fn make_private(key: &Path) -> Result<bool, PemError> {
     let open = readable_by_others(key);
     #[cfg(unix)]
@@ -147,8 +146,8 @@ pub(super) fn make_private(key: &Path) -> Result<bool, PemError> {
     Ok(open)
 }
 
-/// Writes a temporary file, and waits until its text is on the disk. So a power failure cannot
-/// leave an empty file after the file is renamed.
+/// Writes a temporary file, and waits until its text is on the disk. Without this wait, the file
+/// could be empty after a power failure.
 #[cfg_attr(not(unix), allow(unused_variables, reason = "Windows has no mode"))]
 fn write(folder: &Path, suffix: &str, mode: u32, text: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();

@@ -23,7 +23,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use zcomm_core::{Certificate, DevelopmentCa, Result};
 
-use crate::shared::text::print;
+use crate::shared::{failure::Failure, text::print};
 use files::Files;
 
 pub(crate) use self::{check::judge, files::is_there, quote::word};
@@ -37,10 +37,10 @@ Examples:
   zcomm certs --check certs/localhost.pem
                                    show whether a client accepts it
 
-Exit code: 0 on success, 1 if a client would refuse a checked certificate, 78 if
-a file or folder cannot be used.")]
+Exit code: 0 on success, 1 if a client would refuse a checked certificate, 2 if
+the file of --check cannot be used, 78 if the folder or a file in it cannot.")]
 pub(crate) struct Arguments {
-    /// Add a name or address of this machine; a new one needs a new authority (--new-ca)
+    /// Add a name or address of this machine; a name that the authority may not sign for also needs --new-ca
     #[arg(long, value_name = "NAME|ADDRESS", value_parser = DevelopmentCa::host)]
     host: Vec<String>,
 
@@ -57,10 +57,10 @@ pub(crate) struct Arguments {
     check: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match &arguments.check {
         Some(file) => check::explain(file),
-        None => make(arguments),
+        None => Ok(make(arguments)?),
     }
 }
 
@@ -73,7 +73,7 @@ fn make(arguments: &Arguments) -> Result<ExitCode> {
         true => DevelopmentCa::new(hosts)?,
         false => authority::kept(&files, &folder, hosts)?,
     };
-    // The new certificate keeps every name that the authority was made for.
+    // The new certificate contains all hosts of the authority, and the hosts of `--host`.
     let mut names = ca.hosts();
     for host in hosts {
         if !names.contains(host) {

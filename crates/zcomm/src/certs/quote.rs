@@ -1,8 +1,8 @@
 //! Quotes paths and names for a shell and for `.zEnv`.
 //!
-//! The user copies the printed commands and runs them. So a folder name with a space or a
-//! quote must stay one word. No part of the name may be read as an option, or control the
-//! terminal.
+//! The user copies the printed commands and runs them. The shell must read a folder's name as one
+//! word, even if the name contains a space or a quote. The shell must not read the name as an
+//! option. The name must not contain characters that control the terminal.
 
 use std::{
     fmt::Display,
@@ -56,7 +56,7 @@ pub(super) fn quoted(text: impl Display) -> String {
 
 /// Quotes a text as one word for PowerShell and cmd. Both shells accept double quotes. But
 /// between double quotes, PowerShell evaluates `$`, a backtick and `"`. A text with one of these
-/// characters gets single quotes, which only PowerShell understands.
+/// characters is put into single quotes, which only PowerShell understands.
 pub(super) fn windows_word(text: impl Display) -> String {
     let text = text.to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || r"._/-\:".contains(c);

@@ -1,11 +1,10 @@
 //! The steps that `zcomm certs` prints, in the order in which a learner needs them.
 //!
-//! Each step that trusts an authority is followed by the step that removes this trust. The
-//! second step uses the name of the authority, because the authority's file may be deleted by
-//! then.
+//! After each step that trusts an authority, the text shows the step that removes this trust. The
+//! removing step does not need the authority's file, because the file may be deleted already.
 //!
-//! The steps name menus and stores, which a new version of a browser may move. The steps were
-//! checked in 2026.
+//! The steps contain the names of menus and folders. A new version of a browser may change these
+//! names. The names were checked in 2026.
 
 use zcomm_core::Certificate;
 

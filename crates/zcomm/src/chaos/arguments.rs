@@ -1,7 +1,7 @@
 //! The options of `zcomm chaos`.
 //!
-//! Each fault in the table has an option with the same name. The option's value is written as in
-//! a script.
+//! Each fault has an option with the name of the fault. The option's value is written as in a
+//! script: `--latency 200ms` as an option, `latency 200ms` in a script.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -29,8 +29,8 @@ Examples:
 
 Clients connect to ws://127.0.0.1:8771/ instead of the server. Most faults take
 a direction as their last word, to-server or to-client; without it they apply to
-both. TIME is a number and ms, s or min; RATE is a number and B/s, kB/s, MB/s,
-kbit/s or Mbit/s. N counts data frames, in each direction, from 1.
+both. TIME is a number and ms, s, m or h, or seconds; RATE is a number and B/s,
+kB/s, MB/s, kbit/s or Mbit/s. N counts data frames, in each direction, from 1.
 
 Keys, or lines on stdin: a letter switches a fault on or off, \"latency 50ms
 to-client\" sets its value, \"latency off\" ends it. ? lists all of them.
@@ -38,8 +38,8 @@ to-client\" sets its value, \"latency off\" ends it. ? lists all of them.
 The proxy holds at most 1 MiB in each direction; then it stops reading, and the
 sender has to wait.
 
-Exit code: 0 after q, 1 after an error, 2 for a wrong fault or script, 130 after
-Ctrl-C.")]
+Exit code: 0 after q, 1 after an error, 2 for a wrong fault, script, address or
+file, 130 after Ctrl-C.")]
 pub(crate) struct Arguments {
     /// The server, e.g. wss://example.com/chat
     pub(super) url: String,
@@ -71,7 +71,7 @@ pub(crate) struct Arguments {
     pub(super) seed: Option<u64>,
 }
 
-/// The parsed command line. It has one option for each fault in the table.
+/// The parsed command line, with one option for each fault.
 pub(super) struct FaultOptions(ArgMatches);
 
 impl FaultOptions {

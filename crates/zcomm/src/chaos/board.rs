@@ -14,7 +14,7 @@ use super::{
     teller::{Line, Teller},
 };
 
-/// The current faults, and the counts of the user's commands to all connections.
+/// The current faults, and how often the user has reset or cut all connections.
 #[derive(Clone, Default)]
 pub(super) struct Controls {
     pub(super) faults: Faults,
@@ -60,7 +60,8 @@ pub(super) struct Board {
     controls: watch::Sender<Controls>,
     /// The controls of connections to which no faults apply. These controls never change.
     no_faults: watch::Sender<Controls>,
-    /// The faults on the command line. A key switches a fault on with its value in this list.
+    /// The faults on the command line. If a key switches one of them on, the fault has the value
+    /// from the command line.
     given: Faults,
     scope: Scope,
     /// The number of connections that may still be broken or corrupted.
@@ -157,7 +158,7 @@ impl Board {
     }
 
     fn switch_on(&self, active: Active) -> String {
-        // Start counting `--times` again, because the user wants to see this fault.
+        // Reset the limit of `--times`, because the user wants to see this fault.
         self.breaks_left.store(self.scope.max_breaks(), Relaxed);
         self.change(|controls| controls.faults.put(active));
         format!("ON {active}")

@@ -20,7 +20,6 @@ const ACTIONS: [(char, &str, Command, &str); 6] = [
     ('q', "quit", Command::Quit, "End the program"),
 ];
 
-/// One command.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Command {
     On(Active),
@@ -106,7 +105,7 @@ mod tests {
             "drop-pongs to-server",
             "duplicate 3",
             "slow-reader 1kB/s",
-            "idle-kill 1min",
+            "idle-kill 1m",
             "corrupt 2",
             "cut-mid-frame 7 to-client",
             "reset-after 5s",
@@ -144,7 +143,7 @@ mod tests {
         for (line, what, help) in [
             ("latncy 200ms", "\"latncy\" is not a fault", "latency"),
             ("latency", "latency needs a value", "latency TIME"),
-            ("latency 200", "200 has no unit", "200ms"),
+            ("latency 200ks", "\"200ks\" is not a time", "500ms"),
             (
                 "latency 1s 2s",
                 "latency does not take \"1s 2s\"",
@@ -155,14 +154,18 @@ mod tests {
                 "does not take \"1s to-sever\"",
                 "to-server",
             ),
-            ("idle-kill 60s to-server", "no direction", "idle-kill 1min"),
+            ("idle-kill 60s to-server", "no direction", "idle-kill 1m"),
             ("cut-mid-frame 0", "\"0\" is not a number of frames", "1 to"),
             (
                 "cut-mid-frame ws://a/",
                 "not a number of frames",
                 "the address before the faults",
             ),
-            ("reset-after 5", "5 has no unit", "5s or 5 frames"),
+            (
+                "reset-after 5",
+                "5 may be a time or frames",
+                "5s or 5 frames",
+            ),
             (
                 "drop-pongs 5",
                 "drop-pongs does not take \"5\"",

@@ -33,9 +33,9 @@ pub(super) struct ProxiedConnection<'a> {
 
 /// What has happened on a connection so far.
 pub(super) struct Activity {
-    /// When the proxy last read a byte, from the client or the server.
+    /// The time at which the proxy last read a byte, from the client or the server.
     pub(super) last_byte: Instant,
-    /// The number of sides that have ended their stream: 0, 1 or 2.
+    /// The number of sides that have closed their stream: 0, 1 or 2.
     pub(super) ended: usize,
     /// Whether the blackhole has begun for this connection.
     pub(super) in_blackhole: bool,

@@ -33,13 +33,12 @@ pub(super) enum Abort {
     Reset,
 }
 
-/// The queue of one direction.
 pub(super) struct DelayQueue {
     pieces: VecDeque<(Instant, VecDeque<u8>)>,
     end: Option<(Instant, Ending)>,
     /// The number of bytes in the queue.
     pub(super) bytes: usize,
-    /// The time of the last piece. A new piece never gets an earlier time.
+    /// The time at which the last piece may be written. A new piece may not be written earlier.
     latest: Instant,
     /// The bandwidth limit allows no write before this time.
     free: Instant,
@@ -78,7 +77,8 @@ impl DelayQueue {
         self.end.get_or_insert((self.latest, ending));
     }
 
-    /// Returns when the next piece or the end is due; `None` if the queue is empty.
+    /// Returns the time at which the next piece may be written. If no piece is left, returns the
+    /// time at which the direction ends. Returns `None` if the queue is empty.
     pub(super) fn due(&self) -> Option<Instant> {
         match (self.pieces.front(), self.end) {
             (Some((due, _)), _) => Some((*due).max(self.free)),
@@ -87,7 +87,8 @@ impl DelayQueue {
         }
     }
 
-    /// Returns the bytes that the next write may send, once they are due.
+    /// Returns the bytes for the next write, without a check of the time. The caller must wait
+    /// until the time that [`due`](Self::due) returns.
     pub(super) fn front(&self, bandwidth: Option<Rate>) -> &[u8] {
         let Some((_, piece)) = self.pieces.front() else {
             return &[];
@@ -111,7 +112,8 @@ impl DelayQueue {
         }
     }
 
-    /// Returns the end of the direction, once no bytes wait before the end.
+    /// Returns how the direction ends. Returns `None` if bytes are still in the queue, or if the
+    /// direction has not ended.
     pub(super) fn ending(&self) -> Option<Ending> {
         let (_, ending) = self.end.filter(|_| self.pieces.is_empty())?;
         Some(ending)

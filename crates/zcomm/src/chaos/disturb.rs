@@ -23,8 +23,8 @@ const MAX_COPY: u64 = 1024 * 1024;
 /// What the proxy must do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Send these bytes. If `begins` is true, the bytes get a new random delay (jitter). `begins`
-    /// is false for a part of a payload, because the part has the delay of its frame.
+    /// Send these bytes. If `begins` is true, the proxy chooses a new random delay (jitter) for
+    /// them. If `begins` is false, the bytes are payload and have the delay of the frame's header.
     Send { bytes: Vec<u8>, begins: bool },
     /// End the connection.
     Abort(Abort),
@@ -32,7 +32,6 @@ pub(super) enum Effect {
     Report(String),
 }
 
-/// Applies faults to the frames of one direction.
 pub(super) struct Disturber {
     direction: Direction,
     finder: FrameFinder,
@@ -195,7 +194,8 @@ mod tests {
     const TWO: &[u8] = b"\x82\x03two";
     const PONG: &[u8] = b"\x8a\x02hi";
 
-    /// Returns the effects of a handshake and these bytes: bytes to send, the end, the reports.
+    /// Passes a handshake and these bytes to a [`Disturber`], in reads of `size` bytes. Returns the
+    /// bytes to send, how the connection ends, and the reports.
     fn disturb(faults: &str, bytes: &[u8], size: usize) -> (Vec<u8>, Option<Effect>, Vec<String>) {
         let mut all = Faults::default();
         for line in faults.lines() {

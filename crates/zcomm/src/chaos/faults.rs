@@ -4,8 +4,8 @@
 //! list that `?` prints all use this table. So a fault is written in the same way everywhere:
 //! `--latency 200ms to-server` as an option, `latency 200ms to-server` in a script or on stdin.
 //!
-//! A fault cannot be on twice. The value of a fault may be the number of a frame. Each direction
-//! counts its frames from 1, and counts only frames that carry data.
+//! The value of a fault may be the number of a frame. Each direction counts its frames from 1,
+//! and counts only frames that carry data.
 
 use std::{fmt, time::Duration};
 
@@ -41,9 +41,9 @@ pub(super) struct Entry {
     pub(super) name: &'static str,
     /// The kind of value, such as `TIME`; written as `[TIME]` if the value is optional.
     pub(super) form: &'static str,
-    /// The value that the key sets, and the default of an optional value.
+    /// The fault's key sets this value. If the value is optional, this is also its default.
     pub(super) usual: &'static str,
-    /// Whether a direction may follow the value.
+    /// Whether a direction may follow the value, such as `to-server`.
     directed: bool,
     pub(super) what: &'static str,
 }
@@ -81,7 +81,8 @@ impl Entry {
         self.form.is_empty() || self.form.starts_with('[')
     }
 
-    /// Returns the fault with the value that its key sets.
+    /// Returns the fault with the value that its key sets. Returns `None` only if this value is
+    /// wrong in the [`TABLE`].
     pub(super) fn usual(&'static self) -> Option<Active> {
         self.read(&self.usual.split_whitespace().collect::<Vec<_>>())
             .ok()
@@ -143,12 +144,15 @@ impl Entry {
     }
 }
 
-/// Reads a time. The error for a number without a unit suggests both `5s` and `5 frames`.
+/// Reads a time that needs a unit: a number alone could be seconds or frames.
 fn time_or_frames(text: &str) -> Result<Duration, InputError> {
-    time(text).map_err(|error| match text.parse::<u64>() {
-        Ok(number) => InputError::new(error.what, format!("write {number}s or {number} frames")),
-        Err(_) => error,
-    })
+    match text.parse::<u64>() {
+        Ok(number) => Err(InputError::new(
+            format!("{text} may be a time or frames"),
+            format!("write {number}s or {number} frames"),
+        )),
+        Err(_) => time(text),
+    }
 }
 
 fn number(text: &str) -> Result<u64, InputError> {
@@ -173,7 +177,8 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// Returns the time; [`Value::None`] counts as zero.
+    /// Returns the time. [`Value::None`] has the time zero. Other kinds of values have no time, so
+    /// the result is `None`.
     pub(super) fn time(self) -> Option<Duration> {
         match self {
             Value::None => Some(Duration::ZERO),
@@ -188,7 +193,7 @@ impl Value {
 pub(super) struct Active {
     pub(super) entry: &'static Entry,
     pub(super) value: Value,
-    /// `None` means both directions, or the whole connection.
+    /// `None` if the fault applies to both directions, or to the connection as a whole.
     direction: Option<Direction>,
 }
 
@@ -223,7 +228,6 @@ impl Faults {
         }
     }
 
-    /// Switches a fault off.
     pub(super) fn remove(&mut self, fault: Fault) {
         self.0.retain(|active| active.entry.fault != fault);
     }
@@ -273,7 +277,7 @@ impl fmt::Display for Faults {
     }
 }
 
-/// Returns the words of a report that name the sender of this direction.
+/// Returns "from the client" or "from the server", for a report about this direction.
 pub(super) fn sender(direction: Direction) -> &'static str {
     match direction {
         Direction::ClientToServer => "from the client",

@@ -5,14 +5,14 @@
 //! This code stores no payload, and returns every byte.
 //!
 //! The first bytes of a direction are HTTP. Frames follow only after the server's 101 response,
-//! which accepts the WebSocket. The flag `upgraded` shows the client's direction that the server
-//! has sent 101. Without a 101, all bytes are [`Piece::Raw`].
+//! which accepts the WebSocket. Both directions share the flag `upgraded`, which becomes true
+//! with the 101 response. Without this response, all bytes are [`Piece::Raw`].
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use zcomm_core::xray::{self, Direction, FrameHeader, HeadEnd, Splitter};
 
-/// The number of bytes stored from the start of a head. These bytes contain the status code.
+/// The number of stored bytes of an HTTP head. These first bytes contain the status code.
 const MAX_STATUS: usize = 64;
 
 /// A part of the bytes that arrived.
@@ -33,12 +33,13 @@ pub(super) struct FrameFinder {
 }
 
 enum State {
-    /// In the head of a request or response; `start` contains the head's first bytes.
+    /// The next bytes are HTTP, until the head of the request or response ends. `start` contains
+    /// the first bytes of this head.
     Head {
         start: Vec<u8>,
         end: HeadEnd,
     },
-    /// After the client's request: the next bytes are frames only if the server has sent 101.
+    /// The client's request has ended. The next bytes are frames only if the server has sent 101.
     Waiting,
     Frames(Splitter),
     Raw,

@@ -12,10 +12,12 @@ use std::io::{self, IsTerminal, Read};
 use tokio::sync::mpsc;
 
 use super::{commands::Command, units::InputError};
-use crate::shared::lines;
+use crate::shared::input::{Input, Reading, stdin};
 
 /// The largest number of keys that wait to be handled.
 const MAX_KEYS: usize = 16;
+/// The largest line of a pipe (bytes).
+const MAX_LINE: usize = 64 * 1024;
 
 /// The commands from stdin, which a user types or a program sends.
 pub(super) struct Keys {
@@ -34,20 +36,31 @@ impl Keys {
         Keys {
             commands: match terminal {
                 Some(_) => keys(),
-                None => lines::input(|line| Command::parse(&String::from_utf8_lossy(&line?))),
+                None => lines(),
             },
             terminal,
         }
     }
 }
 
-impl From<io::Error> for InputError {
-    fn from(error: io::Error) -> InputError {
-        InputError::new(
+/// Reads lines from a pipe.
+fn lines() -> mpsc::Receiver<Result<Command, InputError>> {
+    let reading = Reading {
+        // The error of an unknown command shows the line.
+        make: |line| Some(String::from_utf8_lossy(&line).into_owned()),
+        whole: false,
+        limit: MAX_LINE,
+        if_not_text: "",
+        if_too_long: "no further commands are accepted",
+    };
+    stdin(reading, |input| match input {
+        Input::Item(line) => Some(Command::parse(&line)),
+        Input::End | Input::Interrupted => None,
+        Input::Refused(error) | Input::Failed(error) => Some(Err(InputError::new(
             format!("cannot read the input: {error}"),
             "no further commands are accepted",
-        )
-    }
+        ))),
+    })
 }
 
 /// Reads keys in a thread, because a read of stdin cannot be cancelled.
@@ -70,8 +83,8 @@ fn keys() -> mpsc::Receiver<Result<Command, InputError>> {
     commands
 }
 
-/// Returns the keys that send one character. Skips keys that send more, such as an arrow key:
-/// their first character is ESC.
+/// Returns the pressed keys that send one character. Skips keys that send several characters,
+/// such as an arrow key. The first of these characters is ESC.
 fn single(pressed: &str) -> Vec<char> {
     let (mut keys, mut rest) = (Vec::new(), pressed.chars());
     while let Some(key) = rest.next() {

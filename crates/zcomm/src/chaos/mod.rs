@@ -7,9 +7,9 @@
 //! pongs.
 //!
 //! The table in [`faults`] lists the faults. [`arguments`] reads options, [`commands`] reads
-//! keys and script lines, and the [`board`] switches faults on and off. [`carry`] runs a
-//! [`pump`] for each direction and a [`watchdog`]. A pump has a [`passage`], which finds
-//! [`frames`], [disturbs](mod@disturb) them and puts them into a [`delay_queue`].
+//! keys and script lines, and the [`board`] switches faults on and off. [`carry`] runs one
+//! [`watchdog`], and one [`pump`] for each direction. Each pump has a [`passage`]. The passage
+//! finds [`frames`], [disturbs](mod@disturb) them and puts them into a [`delay_queue`].
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod frames;
@@ -39,7 +39,7 @@ mod carry;
 use std::{process::ExitCode, sync::Arc};
 
 use tokio::time::Instant;
-use zcomm_core::{ConnectOptions, StopSignals};
+use zcomm_core::StopSignals;
 
 pub(crate) use self::arguments::Arguments;
 use self::{
@@ -48,12 +48,7 @@ use self::{
 };
 use crate::{
     proxy::{Proxy, announce},
-    shared::{
-        failure::Failure,
-        handshake::trust,
-        run::{block_on, until},
-        text::visible,
-    },
+    shared::{failure::Failure, handshake::plain_options, run::until, text::visible},
 };
 
 impl From<InputError> for Failure {
@@ -62,17 +57,13 @@ impl From<InputError> for Failure {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    block_on(serve(arguments)).unwrap_or_else(|failure| failure.report())
-}
-
-async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let faults = arguments.faults.read()?;
     let script = match &arguments.script {
         Some(file) => Script::read(file)?,
         None => Script::default(),
     };
-    let options = ConnectOptions::new(&arguments.url, &trust(arguments.ca.as_deref())?);
+    let options = plain_options(&arguments.url, arguments.ca.as_deref())?;
     let proxy = Proxy::bind(arguments.listen, options).await?;
     announce(&proxy, "chaos is between you and").await;
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
@@ -93,8 +84,8 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let carry = Disturbed(Arc::clone(&board));
     let end = async { code = control(&board, &mut keys, script, signals).await };
     proxy.run(carry, end).await;
-    // Restore the terminal first, because dropping the board may take a second: it waits for
-    // unprinted lines.
+    // Dropping `keys` restores the terminal. Do this first, because dropping the board may take
+    // a second: the board waits for unprinted lines.
     drop(keys);
     drop(board);
     Ok(code)

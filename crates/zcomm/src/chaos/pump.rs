@@ -7,11 +7,11 @@
 //! The end of a direction also goes through the queue, after all earlier bytes.
 //!
 //! A blackhole only stops writing. The proxy still reads until the queue is full, and TCP on
-//! this machine acknowledges the bytes. So the sender gets no error. A half-open connection is
-//! hard to detect for the same reason.
+//! this machine acknowledges the bytes. So the sender sees no error. For this reason, a half-open
+//! connection is hard to detect.
 //!
-//! If one side ends, the blackhole also holds back this end. If both sides have ended, the
-//! connection ends.
+//! If one side closes its stream, the other side does not see this during the blackhole. If both
+//! sides have closed their streams, the proxy closes the connection.
 
 use std::{io, time::Duration};
 
@@ -35,7 +35,8 @@ use crate::shared::run::until;
 
 /// The largest number of bytes in one read.
 const READ_SIZE: usize = 16 * 1024;
-/// One read of a slow reader gets at most the bytes that its rate allows in this time.
+/// With the fault `slow-reader`, one read returns at most the bytes that the rate allows in this
+/// time.
 const SLOW_SLICE: Duration = Duration::from_millis(100);
 /// The receive buffer of a slow reader (bytes). The operating system doubles this number.
 const SLOW_BUFFER: usize = 4096;
@@ -55,7 +56,7 @@ pub(super) struct Pump<'a, R, W> {
     faults: Faults,
     /// The number of cuts by the user that this pump has started.
     cuts: u64,
-    /// When a slow reader may read again.
+    /// The time at which a slow reader may read again.
     read_at: Instant,
     /// Whether the writer contains bytes that are not flushed.
     unflushed: bool,
@@ -127,7 +128,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
             biased;
             changed = self.controls.changed() => match changed {
                 Ok(()) => self.update_controls(),
-                // The board was dropped, because the program ends.
+                // An error means that the program ends: it has dropped the board.
                 Err(_) => return false,
             },
             written = write_some(&mut self.writer, chunk, &mut self.unflushed),
@@ -193,7 +194,8 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
         Some(self.connection.opened + after)
     }
 
-    /// Returns the rate of a slow reader, and makes the socket's receive buffer small.
+    /// If the fault `slow-reader` is on for this direction, makes the socket's receive buffer
+    /// small, and returns the rate of the fault. Otherwise returns `None`.
     fn slow_reader(&self) -> Option<Rate> {
         let socket = self.slow_socket.as_ref()?;
         let rate = self.faults.rate(Fault::SlowReader, self.direction)?;
@@ -218,7 +220,8 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
     }
 }
 
-/// Passes an end on to the receiver. An error means that the receiver has left.
+/// Closes the stream to the receiver, or flushes the last bytes before a cut or a reset. Ignores
+/// errors: an error means that the receiver has left.
 async fn pass_end(writer: &mut (impl AsyncWrite + Unpin), ending: Ending) {
     match ending {
         Ok(()) => writer.shutdown().await.ok(),

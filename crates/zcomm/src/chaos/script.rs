@@ -42,7 +42,11 @@ impl Script {
         if read.map_err(|error| unreadable(&error))? as u64 > MAX_BYTES {
             return Err(unreadable(&"it is longer than 256 KiB"));
         }
-        let text = String::from_utf8(text).map_err(|_| unreadable(&"it is not UTF-8 text"))?;
+        let text = String::from_utf8(text).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            unreadable(&format_args!("line {line} is not UTF-8 text"))
+        })?;
         Script::parse(&text).map_err(|(line, error)| {
             InputError::new(format!("{name}, line {line}: {}", error.what), error.help)
         })
@@ -51,7 +55,8 @@ impl Script {
     /// Reads the lines of a script. An error contains the number of its line, counted from 1.
     fn parse(text: &str) -> Result<Script, (usize, InputError)> {
         let mut script = Script::default();
-        // A CR alone ends a line, too. Otherwise a comment could contain every later line.
+        // Some editors write only CR at the end of a line. If CR did not end a line, all lines
+        // after a `#` would be one comment.
         let text = text.replace("\r\n", "\n");
         for (line, number) in text.split(['\r', '\n']).zip(1..) {
             let line = line.split('#').next().unwrap_or_default().trim();
@@ -91,7 +96,6 @@ impl Script {
         self.0.front().map(|(at, _)| *at)
     }
 
-    /// Removes and returns the next step.
     pub(super) fn next(&mut self) -> Option<Command> {
         self.0.pop_front().map(|(_, command)| command)
     }
@@ -118,12 +122,12 @@ mod tests {
     #[test]
     fn an_error_names_its_line() {
         for (text, line, what) in [
-            ("0s latency 80ms\n10 blackhole", 2, "10 has no unit"),
+            ("0s latency 80ms\n10x blackhole", 2, "\"10x\" is not a time"),
             ("\n\n0s nonsense", 3, "\"nonsense\" is not a fault"),
             ("# a\r0s nonsense", 2, "not a fault"),
             ("# a\r\n\r\n0s nonsense", 3, "not a fault"),
             ("5s", 1, "without a command"),
-            ("5s latency 80", 1, "80 has no unit"),
+            ("5s latency 80ks", 1, "\"80ks\" is not a time"),
             ("5s clear\n4s clear", 2, "earlier"),
         ] {
             let (number, error) = Script::parse(text).unwrap_err();

@@ -1,9 +1,9 @@
 //! Prints status lines, events of connections, and the X-ray's lines.
 //!
 //! A terminal is slower than a network, and Ctrl-S stops a terminal. A connection must not wait
-//! for the terminal, so a [`BackgroundWriter`] prints the lines. Some lines are dropped: lines
-//! that do not fit into the queue, and more lines than a user can read. The writer prints how
-//! many lines were dropped.
+//! for the terminal, so a [`BackgroundWriter`] prints the lines. A line is dropped if the queue is
+//! full, or if there are more lines in a second than a user can read. The writer prints how many
+//! lines were dropped.
 //!
 //! A status line begins with `==>`, and reports a change, such as a fault that is now on. The
 //! limit of lines per second does not apply to status lines.
@@ -22,7 +22,6 @@ use crate::shared::text::{BAD, FAINT, NOTE};
 const SHOWN: u32 = 200;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A line to print.
 pub(super) enum Line {
     /// A status line: a switched fault, or a reply to the user.
     Status(String),
@@ -35,7 +34,7 @@ pub(super) enum Line {
 /// Prints lines in a thread. Dropping the teller waits up to a second for unprinted lines.
 pub(super) struct Teller {
     writer: BackgroundWriter<Line>,
-    /// When the current second began, and the number of lines in this second.
+    /// The time at which the current second began, and the number of lines in this second.
     second: Mutex<(Instant, u32)>,
 }
 

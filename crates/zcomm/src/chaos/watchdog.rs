@@ -1,5 +1,5 @@
-//! Ends a whole connection after a reset by the user, or for the fault `reset-after` or
-//! `idle-kill`.
+//! Ends a connection in both directions. The reason is a reset by the user, or one of two faults:
+//! `reset-after` or `idle-kill`.
 
 use tokio::time::Instant;
 
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::shared::run::until;
 
-/// Waits until the user resets the connection, or until the connection is too old or idle for
-/// too long.
+/// Waits until the user or a fault breaks the connection, and returns how it is broken. Returns
+/// `Ok` if the program ends.
 pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
     let mut controls = connection.controls.clone();
     let resets = controls.borrow().resets;
@@ -43,11 +43,12 @@ pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
             ));
             return Err(Abort::Cut);
         }
-        // If `--times` is used up, a fault that is due waits until the board changes.
+        // `--times` limits the number of broken connections. If this limit is reached, a fault
+        // waits until the user changes the faults.
         let times = [reset.map(reset_at), idle.map(idle_at)];
         let next = times.into_iter().flatten().filter(|at| *at > now).min();
         tokio::select! {
-            // The board was dropped, because the program ends.
+            // An error means that the program ends: it has dropped the board.
             changed = controls.changed() => if changed.is_err() { return Ok(()) },
             () = until(next) => {}
         }

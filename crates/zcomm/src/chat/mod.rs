@@ -5,8 +5,8 @@
 //! client reconnects. Then it sends unconfirmed messages again, and shows the messages that it
 //! missed. It also reports lost messages.
 //!
-//! In a pipe, the program handles each line of the input in the same way. The program ends when
-//! the server has confirmed all messages.
+//! In a pipe, the program handles each line of the input in the same way, after it has joined the
+//! room. The program ends when the server has answered, and no other message arrives any more.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod commands;
@@ -17,12 +17,14 @@ mod screen;
 
 mod participant;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use zcomm_chat::{ChatClient, envelope::LOBBY};
-use zcomm_core::Result;
 
-use crate::shared::handshake::Handshake;
+use crate::shared::{
+    failure::Failure,
+    handshake::{Handshake, wait},
+};
 use participant::Participant;
 
 #[derive(clap::Args)]
@@ -36,8 +38,13 @@ The token is in the link that chat_app prints, after #token=, or it is
 WEBSOCKET_TOKEN in its settings.
 Plain text is sent to the room. Type /help for the commands.
 
-Exit code: 0 after a normal close, 1 after a refusal or a lost message, 130
-after Ctrl-C.")]
+After the end of a pipe, the command waits until the server has confirmed every
+message and answered every command. Then it waits until no message has arrived
+for 1 s, at most 5 s. /exit, and Ctrl-D at a terminal, leave at once.
+
+Exit code: 0 after a normal close, 1 after a refusal or a lost message, 2 for a
+wrong option, address or file, 130 after Ctrl-C, 143 after SIGTERM, 129 after
+SIGHUP.")]
 pub(crate) struct Arguments {
     /// The address of the chat
     #[arg(default_value = "ws://127.0.0.1:8765/")]
@@ -51,12 +58,17 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = LOBBY)]
     room: String,
 
+    /// After the end of a pipe, stay in the chat for this time, e.g. 500ms, 10s or 2m
+    #[arg(long, value_name = "TIME", value_parser = wait)]
+    wait: Option<Duration>,
+
     #[command(flatten)]
     handshake: Handshake,
 }
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let options = arguments.handshake.options(&arguments.url)?;
     let client = ChatClient::new(options, &arguments.name)?;
-    Participant::new(client, &arguments.room).run().await
+    let participant = Participant::new(client, &arguments.room, arguments.wait);
+    Ok(participant.run().await?)
 }

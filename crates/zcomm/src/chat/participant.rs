@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fmt::Display, process::ExitCode, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use zcomm_chat::{
     ChatClient, ChatEvent,
     envelope::{Action, ClientMessage, LOBBY, ServerMessage},
@@ -13,9 +13,11 @@ use super::{
     commands::{COMMANDS, Command, To},
     people::People,
     render,
-    screen::{Input, Screen},
+    screen::Screen,
 };
 use crate::shared::{
+    answers::{Answers, Patience},
+    input::Input,
     run::{INTERRUPTED, until},
     text::{BAD, FAINT, counted, visible},
 };
@@ -24,6 +26,10 @@ use crate::shared::{
 const REMEMBERED: usize = 400;
 /// The longest wait for confirmations from the server after the end of the input.
 const CONFIRMATION: Duration = Duration::from_secs(15);
+/// A chat sends its welcome at once. After this time, a note says that the welcome is missing.
+const WELCOME: Duration = Duration::from_millis(300);
+/// In a pipe, the longest wait for the first room. Commands need its list of people.
+const JOINED: Duration = Duration::from_secs(5);
 /// The largest number of characters of an unknown message that are shown.
 const SHOWN: usize = 200;
 
@@ -41,23 +47,45 @@ pub(super) struct Participant {
     lost: bool,
     /// Whether the server has accepted this client.
     welcomed: bool,
+    /// The time to say that the welcome is missing. `None` after the note, after the welcome, and
+    /// without a connection.
+    welcome_due: Option<Instant>,
     /// The help text for the end of the last connection.
     advice: Option<&'static str>,
+    /// When to read the input.
+    read_at: Instant,
+    /// When to stop waiting for confirmations. Set at the end of the input.
+    give_up_at: Option<Instant>,
+    /// How long to stay after the end of a pipe. `None` after the user has left.
+    answers: Option<Answers>,
+    /// The error that ended the input.
+    failed: Option<Error>,
 }
 
 impl Participant {
-    pub(super) fn new(mut client: ChatClient, room: &str) -> Participant {
+    /// `wait` is the time to stay after the end of a pipe.
+    pub(super) fn new(mut client: ChatClient, room: &str, wait: Option<Duration>) -> Participant {
         client.join(room);
+        let screen = Screen::open(&prompt(room));
+        let patience = wait.map_or(Patience::Answers, Patience::Exactly);
         Participant {
             client,
-            screen: Screen::open(prompt(room)),
+            read_at: match screen.is_terminal() {
+                true => Instant::now(),
+                false => Instant::now() + JOINED,
+            },
+            screen,
             people: People::default(),
             room: room.to_owned(),
             sent: VecDeque::new(),
             pings: VecDeque::new(),
             lost: false,
             welcomed: false,
+            welcome_due: None,
             advice: None,
+            give_up_at: None,
+            answers: Some(Answers::new(patience)),
+            failed: None,
         }
     }
 
@@ -72,14 +100,15 @@ impl Participant {
 
     async fn take_part(&mut self) -> Result<ExitCode> {
         let mut signals = StopSignals::new()?;
-        // The time at which to stop waiting for confirmations. It is set at the end of the input.
-        let mut give_up_at = None;
         loop {
             let waiting = self.client.waiting();
-            let ended = give_up_at.is_some();
-            if ended && waiting == 0 && self.welcomed {
-                return self.leave_chat().await;
-            }
+            let ended = self.give_up_at.is_some();
+            let leave_at = match &self.answers {
+                Some(answers) => answers.close_at(),
+                None => self.give_up_at.map(|_| Instant::now()),
+            };
+            let may_leave = ended && waiting == 0 && self.welcomed;
+            let read_at = self.read_at;
             // `select!` polls in random order. So a server that never stops sending cannot
             // block the input, and an endless input cannot block the events.
             tokio::select! {
@@ -87,18 +116,46 @@ impl Participant {
                     Some(event) => self.show(event)?,
                     None => return Err(over(self.advice)),
                 },
-                input = self.screen.input(), if !ended && !self.client.is_full() => match input {
-                    Input::Line(line) => match self.act(&line) {
-                        true => give_up_at = Some(Instant::now() + CONFIRMATION),
-                        false => self.screen.ready(prompt(&self.room)),
-                    },
-                    Input::End => give_up_at = Some(Instant::now() + CONFIRMATION),
-                    Input::Interrupted => return Ok(ExitCode::from(INTERRUPTED)),
-                    Input::Failed(error) => return Err(error.into()),
-                },
+                input = read(&mut self.screen, read_at), if !ended && !self.client.is_full() => {
+                    if let Some(code) = self.input(input)? {
+                        return Ok(ExitCode::from(code));
+                    }
+                }
                 code = signals.next() => return Ok(ExitCode::from(code)),
-                () = until(give_up_at) => return Err(unconfirmed(waiting)),
+                () = until(self.welcome_due) => self.miss_welcome(),
+                () = until(leave_at), if may_leave => return self.leave_chat().await,
+                () = until(self.give_up_at), if !may_leave => return Err(unconfirmed(waiting)),
             }
+        }
+    }
+
+    /// Handles an input. Returns the exit code of Ctrl-C.
+    fn input(&mut self, input: Input<String>) -> Result<Option<u8>> {
+        match input {
+            Input::Item(line) => match self.act(&line) {
+                true => self.end_of_input(false),
+                false => self.screen.ready(&prompt(&self.room)),
+            },
+            Input::End => self.end_of_input(!self.screen.is_terminal()),
+            Input::Interrupted => return Ok(Some(INTERRUPTED)),
+            Input::Refused(error) if self.screen.is_terminal() => {
+                self.warn(error.with_help());
+                self.screen.ready(&prompt(&self.room));
+            }
+            // The lines before this one must still be confirmed.
+            Input::Refused(error) | Input::Failed(error) => {
+                self.failed = Some(error);
+                self.end_of_input(true);
+            }
+        }
+        Ok(None)
+    }
+
+    fn end_of_input(&mut self, stay: bool) {
+        self.give_up_at = Some(Instant::now() + CONFIRMATION);
+        match &mut self.answers {
+            Some(answers) if stay => answers.input_ended(false),
+            answers => *answers = None,
         }
     }
 
@@ -108,11 +165,22 @@ impl Participant {
         while let Some(event) = self.client.next().await {
             self.show(event)?;
         }
+        self.failed.take().map_or(Ok(()), Err)?;
         match closed {
             // Without a connection there is nothing to close.
             Ok(_) | Err(Error::Closed) => Ok(ExitCode::from(u8::from(self.lost))),
             Err(error) => Err(error),
         }
+    }
+
+    /// Counts a question to the server, which has one answer.
+    fn asked(&mut self) {
+        self.answers.iter_mut().for_each(Answers::sent);
+    }
+
+    /// Counts the answer to a question.
+    fn answered(&mut self) {
+        self.answers.iter_mut().for_each(Answers::received);
     }
 
     /// Runs the command in a typed line. Returns true if the user leaves.
@@ -134,9 +202,12 @@ impl Participant {
             Command::Leave(room) => self.leave(room),
             Command::Who => self.note(self.people.list(&self.room)),
             Command::Ping => self.ping(),
-            Command::Stats => self.client.ask(ClientMessage::Custom {
-                action: Action::GetStats,
-            }),
+            Command::Stats => {
+                self.asked();
+                self.client.ask(ClientMessage::Custom {
+                    action: Action::GetStats,
+                });
+            }
             Command::Help => self.help(),
             Command::Exit => return true,
         }
@@ -154,6 +225,7 @@ impl Participant {
             let text = visible(&text);
             return self.warn(format!("not sent, too many messages are waiting: {text}"));
         };
+        self.asked();
         if self.sent.len() == REMEMBERED {
             self.sent.pop_front();
         }
@@ -197,6 +269,7 @@ impl Participant {
     fn ping(&mut self) {
         self.pings.truncate(REMEMBERED);
         self.pings.push_back(Instant::now());
+        self.asked();
         self.client.ask(ClientMessage::Ping { id: None });
     }
 
@@ -218,8 +291,9 @@ impl Participant {
                 let bytes = counted(data.len() as u64, "byte");
                 self.note(format!("binary message from the server: {bytes}"));
             }
-            ChatEvent::Acknowledged { .. } => {}
+            ChatEvent::Acknowledged { .. } => self.answered(),
             ChatEvent::Failed { id, why } => {
+                self.answered();
                 self.lost = true;
                 let text = visible(self.text_of(&id).unwrap_or_default());
                 self.warn(format!("not delivered, because {}: {text}", visible(&why)));
@@ -229,10 +303,17 @@ impl Participant {
         Ok(())
     }
 
+    fn miss_welcome(&mut self) {
+        self.welcome_due = None;
+        self.note("connected, and waiting for the welcome: is this server a chat?");
+    }
+
     fn show_connection(&mut self, event: Event) -> Result<()> {
         match event {
-            Event::Connected(_) | Event::Message(_) => {}
+            Event::Connected(_) => self.welcome_due = Some(Instant::now() + WELCOME),
+            Event::Message(_) => {}
             Event::Disconnected(end) => {
+                self.welcome_due = None;
                 self.pings.clear();
                 self.warn(visible(&end.to_string()));
                 self.advice = end.help();
@@ -251,18 +332,33 @@ impl Participant {
         Ok(())
     }
 
+    /// Decides what a message means for the input of a pipe, and for its end.
+    fn count(&mut self, message: &ServerMessage) {
+        self.answers.iter_mut().for_each(Answers::active);
+        match message {
+            ServerMessage::Stats { .. } => self.answered(),
+            // The first room is joined or refused, so the commands of a pipe can begin.
+            ServerMessage::Joined { .. } | ServerMessage::Error(_) => {
+                self.read_at = self.read_at.min(Instant::now());
+            }
+            _ => {}
+        }
+    }
+
     fn show_message(&mut self, message: &ServerMessage) {
+        self.count(message);
         if self.people.update(message) {
             self.screen.complete(self.people.typeable());
         }
         match message {
             ServerMessage::Welcome { name, .. } => {
-                self.welcomed = true;
+                (self.welcomed, self.welcome_due) = (true, None);
                 let name = visible(name);
                 self.note(format!("you are {name}; type /help for the commands"));
             }
             ServerMessage::Pong { .. } => {
                 if let Some(sent) = self.pings.pop_front() {
+                    self.answered();
                     let ms = sent.elapsed().as_secs_f64() * 1000.0;
                     self.note(format!("round trip to the server: {ms:.2} ms"));
                 }
@@ -301,6 +397,12 @@ impl Participant {
     fn warn(&mut self, text: impl Display) {
         self.screen.print(format!("{BAD}! {text}{BAD:#}"));
     }
+}
+
+/// Waits until this time, and then for the next input.
+async fn read(screen: &mut Screen, at: Instant) -> Input<String> {
+    sleep_until(at).await;
+    screen.input().await
 }
 
 fn prompt(room: &str) -> String {

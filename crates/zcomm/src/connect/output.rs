@@ -1,128 +1,179 @@
 //! Prints the output of `zcomm connect`: lines, raw bytes (`--binary`) or JSON (`--json`).
 //!
 //! Messages go to stdout, and all other output goes to stderr. In JSON mode, all events go to
-//! stdout, one object per line.
-//!
-//! The server may send control characters, which could control the user's terminal. So a
-//! terminal gets a picture of each control character (`␛` for ESC). A pipe gets the message
-//! unchanged, because the next program needs the original.
+//! stdout, one object per line. With a line editor, everything that goes to the terminal is
+//! printed above the line that the user types.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
 
-use data_encoding::BASE64;
 use serde_json::{Value, json};
-use zcomm_core::{End, Error, Message, Opening, Received};
+use zcomm_core::{CloseReason, End, Error, Message, Opening, Received};
 
-use super::arguments::Arguments;
-use crate::shared::text::{counted, visible};
+use super::{arguments::Arguments, ending::Ending};
+use crate::shared::{
+    console::Printer,
+    failure::Failure,
+    print::{self, bytes, for_a_pipe, for_a_terminal, json_line},
+};
 
-/// The largest number of bytes of one payload that are shown as hex digits.
-const SHOWN: usize = 64;
-
-impl Arguments {
-    /// With `--verbose`, prints the request and the response of a handshake that the server has
-    /// refused.
-    pub(super) fn show_refused(&self, error: &Error) {
-        if let Error::Connect(error) = error
-            && let Some(exchange) = error.exchange()
-            && self.verbose
-        {
-            handshake(&exchange.request, &exchange.response);
-        }
-    }
-}
+/// The largest number of characters of a message that are shown above the typed line.
+const SHOWN: usize = 100_000;
 
 /// Prints the events of one connection.
 pub(super) struct Output<'a> {
     arguments: &'a Arguments,
+    /// Whether stdout is a terminal.
     terminal: bool,
+    /// Prints above the line that the user types. `None` without a line editor.
+    printer: Option<Printer>,
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(arguments: &'a Arguments) -> Output<'a> {
+    pub(super) fn new(arguments: &'a Arguments, printer: Option<Printer>) -> Output<'a> {
         Output {
             arguments,
             terminal: io::stdout().is_terminal(),
+            printer,
         }
     }
 
-    /// Prints on stderr that the connection is open, if stdin and stdout are a terminal. With
-    /// `--verbose`, also prints the request and the response of the handshake on stderr.
+    /// With a line editor, prints that the connection is open. With `--verbose`, also prints the
+    /// request and the response of the handshake on stderr.
     pub(super) fn connected(&self, opening: &Opening) {
-        if self.terminal && io::stdin().is_terminal() {
-            note(&format!(
+        if self.printer.is_some() {
+            self.note(format!(
                 "* connected to {}: each line is a message, Ctrl-D closes",
                 opening.addr
             ));
         }
+        self.handshake(&opening.request, &opening.response);
+    }
+
+    /// With `--verbose`, prints the lines of a handshake on stderr.
+    fn handshake(&self, request: &[String], response: &[String]) {
         if !self.arguments.verbose {
             return;
         }
-        handshake(&opening.request, &opening.response);
+        for line in request {
+            self.note(format!("> {line}"));
+        }
+        for line in response {
+            self.note(format!("< {line}"));
+        }
     }
 
-    /// Prints a message, a ping or a pong. Fails when stdout cannot be written.
-    pub(super) fn received(&self, received: &Received) -> io::Result<()> {
+    /// Prints a message, a ping or a pong. A pong to a ping of `--ping` has a round trip. Fails
+    /// when stdout cannot be written.
+    pub(super) fn received(
+        &self,
+        received: &Received,
+        round_trip: Option<Duration>,
+    ) -> io::Result<()> {
+        let ms = round_trip.map(|time| time.as_secs_f64() * 1000.0);
         if self.arguments.json {
-            return write(format!("{}\n", received_json(received)));
+            let mut event = print::received(received);
+            if let Some(ms) = ms {
+                event["ms"] = json!((ms * 1000.0).round() / 1000.0);
+            }
+            return self.event(&event);
         }
-        match received {
-            Received::Message(message) => self.message(message)?,
-            Received::Ping(payload) => self.control_frame("< ping", payload),
-            Received::Pong(payload) => self.control_frame("< pong", payload),
+        match (received, ms) {
+            (Received::Message(message), _) => return self.message(message),
+            (Received::Ping(payload), _) => self.control_frame("< ping", payload),
+            (Received::Pong(payload), None) => self.control_frame("< pong", payload),
+            (Received::Pong(payload), Some(ms)) => {
+                self.control_frame("< pong", payload);
+                self.note(format!("* round trip: {ms:.2} ms"));
+            }
         }
         Ok(())
     }
 
     fn message(&self, message: &Message) -> io::Result<()> {
-        match message {
-            Message::Text(text) if self.arguments.binary => write(text.as_bytes()),
-            Message::Binary(data) if self.arguments.binary => write(data),
-            Message::Text(text) if self.terminal => write(visible(text) + "\n"),
-            Message::Text(text) => write(format!("{}\n", &**text)),
-            Message::Binary(data) => write(format!("<{}>\n", bytes(data))),
+        match &self.printer {
+            Some(printer) => printer.print(format!("< {}", for_a_terminal(message, SHOWN))),
+            None if self.terminal => write(for_a_terminal(message, usize::MAX) + "\n")?,
+            None => write(for_a_pipe(message, self.arguments.binary))?,
+        }
+        Ok(())
+    }
+
+    /// Prints how the connection ended. `ours` is the content of our Close frame, if this side
+    /// has sent one.
+    pub(super) fn ended(&self, end: &End, ours: Option<&CloseReason>) {
+        let ending = Ending::new(end, ours);
+        if self.arguments.json {
+            // If stdout is closed, ignore the error, because the exit code still reports the end.
+            self.event(&ending.json()).ok();
+            return;
+        }
+        match end {
+            End::ByPeer(why) => self.control("< close", why),
+            End::ByUs(why) => self.control("> close", why),
+            End::Broken(_) => {}
+        }
+        let broken = matches!(end, End::Broken(_)) && self.arguments.show_control;
+        if self.printer.is_some() || broken {
+            self.note(format!("* {ending}"));
         }
     }
 
-    /// Prints how the connection ended.
-    pub(super) fn ended(&self, end: Option<&End>) {
-        let Some(end) = end else { return };
+    /// Prints a mistake in the command line in JSON mode. In the other modes, it is printed when
+    /// the command ends.
+    pub(super) fn misused(&self, failure: &Failure) {
         if self.arguments.json {
-            // If stdout is closed, ignore the error, because the exit code still reports the end.
-            write(format!("{}\n", end_json(end))).ok();
-        } else if self.arguments.show_control {
-            note(&format!("< {end}"));
+            // If stdout is closed, ignore the error, because stderr still gets this failure.
+            self.event(&failure.json()).ok();
+        }
+    }
+
+    /// Prints an error in JSON mode. In the other modes, an error is printed when the command
+    /// ends. With `--verbose`, prints a handshake that the server has refused.
+    pub(super) fn failed(&self, error: &Error) {
+        if let Error::Connect(error) = error
+            && let Some(exchange) = error.exchange()
+        {
+            self.handshake(&exchange.request, &exchange.response);
+        }
+        if self.arguments.json {
+            // If stdout is closed, ignore the error, because stderr still gets this error.
+            self.event(&print::error(error)).ok();
         }
     }
 
     /// With `--show-control`, prints a ping or a pong on stderr. In JSON mode, prints nothing,
     /// because [`Self::received`] prints received pings and pongs on stdout.
     pub(super) fn control_frame(&self, kind: &str, payload: &[u8]) {
+        self.control(kind, bytes(payload));
+    }
+
+    /// With `--show-control`, prints a control frame on stderr, but not in JSON mode.
+    pub(super) fn control(&self, kind: &str, content: impl std::fmt::Display) {
         if self.arguments.show_control && !self.arguments.json {
-            note(&format!("{kind} {}", bytes(payload)));
+            self.note(format!("{kind} {content}"));
         }
     }
-}
 
-fn received_json(received: &Received) -> Value {
-    let (kind, data) = match received {
-        Received::Message(Message::Text(data)) => {
-            return json!({ "type": "text", "data": &**data });
+    /// Prints a line that is not a message.
+    pub(super) fn note(&self, line: String) {
+        match &self.printer {
+            Some(printer) if io::stderr().is_terminal() => printer.print(line),
+            // When stderr is closed, the line is dropped.
+            _ => drop(writeln!(io::stderr(), "{line}")),
         }
-        Received::Message(Message::Binary(data)) => ("binary", data),
-        Received::Ping(data) => ("ping", data),
-        Received::Pong(data) => ("pong", data),
-    };
-    json!({ "type": kind, "base64": BASE64.encode(data) })
-}
+    }
 
-fn end_json(end: &End) -> Value {
-    let (by, why) = match end {
-        End::ByPeer(why) => ("peer", why),
-        End::ByUs(why) => ("us", why),
-        End::Broken(reason) => return json!({ "type": "broken", "reason": reason }),
-    };
-    json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() })
+    fn event(&self, event: &Value) -> io::Result<()> {
+        let line = json_line(event, self.terminal);
+        match &self.printer {
+            Some(printer) => printer.print(line),
+            None => write(line + "\n")?,
+        }
+        Ok(())
+    }
 }
 
 /// Writes a message to stdout. Flushes stdout, so that the next program gets the message at once.
@@ -130,63 +181,4 @@ fn write(message: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(message.as_ref())?;
     out.flush()
-}
-
-/// Prints the lines of a handshake on stderr.
-fn handshake(request: &[String], response: &[String]) {
-    for line in request {
-        note(&format!("> {line}"));
-    }
-    for line in response {
-        note(&format!("< {line}"));
-    }
-}
-
-/// Prints a line on stderr. When stderr is closed, the line is dropped.
-fn note(line: &str) {
-    writeln!(io::stderr(), "{line}").ok();
-}
-
-/// Returns the number of bytes, then the first [`SHOWN`] bytes as hex digits.
-fn bytes(data: &[u8]) -> String {
-    let digits: Vec<_> = data
-        .iter()
-        .take(SHOWN)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let more = if data.len() > SHOWN { " …" } else { "" };
-    let colon = if data.is_empty() { "" } else { ": " };
-    let count = counted(data.len() as u64, "byte");
-    format!("{count}{colon}{}{more}", digits.join(" "))
-}
-
-#[cfg(test)]
-mod tests {
-    use zcomm_core::CloseReason;
-
-    use super::*;
-
-    /// Needs serde_json's feature `preserve_order`. Without this feature, serde_json sorts the
-    /// members of an object by their names.
-    #[test]
-    fn a_json_object_begins_with_its_type() {
-        let text = Received::Message(Message::from("a\"b"));
-        let close = End::ByPeer(CloseReason::new(1000, ""));
-        assert_eq!(
-            received_json(&text).to_string(),
-            r#"{"type":"text","data":"a\"b"}"#
-        );
-        assert_eq!(
-            end_json(&close).to_string(),
-            r#"{"type":"close","by":"peer","code":1000,"reason":""}"#
-        );
-    }
-
-    #[test]
-    fn bytes_are_counted_and_the_first_are_shown() {
-        assert_eq!(bytes(&[]), "0 bytes");
-        assert_eq!(bytes(&[7]), "1 byte: 07");
-        assert_eq!(bytes(&[0, 255]), "2 bytes: 00 ff");
-        assert!(bytes(&[7; 65]).ends_with("07 …"));
-    }
 }

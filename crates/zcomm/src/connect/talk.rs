@@ -1,116 +1,168 @@
-//! Runs one connection: sends the lines of the input, and prints the messages from the server.
-//! Then closes the connection.
+//! Runs one connection: sends the input, and prints the messages from the server. Then closes
+//! the connection.
 
 use std::{
     io::{self, ErrorKind},
     process::ExitCode,
-    time::Duration,
 };
 
 use tokio::time::Instant;
-use zcomm_core::{ClientSocket, Error, Message, Received, Result, StopSignals};
+use zcomm_core::{
+    ClientSocket, CloseReason, End, Error, Message, Received, Result, Step, StopSignals,
+};
 
-use super::{arguments::Arguments, output::Output};
-use crate::shared::{lines, run::until};
+use super::{arguments::Arguments, output::Output, pings::Pings};
+use crate::shared::{
+    answers::{Answers, Patience},
+    console::Console,
+    input::Input,
+    run::{INTERRUPTED, until},
+};
 
 /// The payload of the ping that is sent after the last line.
 const LAST: &[u8] = b"last";
-/// After the pong to the last ping, the client closes when no message arrives for this time.
-const QUIET: Duration = Duration::from_millis(300);
-/// The longest wait for answers after the end of the input. After this time, the client closes
-/// the connection, even if the pong has not arrived.
-const ANSWERS: Duration = Duration::from_secs(5);
+const PROMPT: &str = "> ";
 
 pub(super) struct Talk<'a> {
     arguments: &'a Arguments,
     socket: ClientSocket,
+    console: Console<Message>,
     out: Output<'a>,
-    /// Whether lines of the input are still read and sent.
+    answers: Answers,
+    pings: Pings,
+    /// A message that the network does not accept yet.
+    unsent: Option<Message>,
+    /// Whether the input is still read and sent.
     reading: bool,
     /// Whether messages are still printed.
     printing: bool,
-    /// The latest time to close the connection. Set at the end of the input.
-    latest: Option<Instant>,
-    /// The time to close the connection. Set when the pong to [`LAST`] arrives. Each message
-    /// after this pong sets a later time.
-    quiet: Option<Instant>,
+    /// The content of our Close frame, if it was sent.
+    closed: Option<CloseReason>,
+    /// The error that ended the input.
+    failed: Option<Error>,
+    /// The exit code of a signal.
+    stopped: Option<u8>,
 }
 
 impl<'a> Talk<'a> {
-    pub(super) fn new(arguments: &'a Arguments, socket: ClientSocket) -> Talk<'a> {
-        let out = Output::new(arguments);
-        out.connected(socket.opening());
+    pub(super) fn new(
+        arguments: &'a Arguments,
+        socket: ClientSocket,
+        console: Console<Message>,
+        out: Output<'a>,
+    ) -> Talk<'a> {
+        let patience = match (arguments.wait, arguments.stay || arguments.one) {
+            (Some(time), _) => Patience::Exactly(time),
+            (None, true) => Patience::Forever,
+            (None, false) => Patience::Answers,
+        };
         Talk {
             arguments,
             socket,
+            console,
             out,
+            answers: Answers::new(patience),
+            pings: Pings::default(),
+            unsent: None,
             reading: true,
             printing: true,
-            latest: None,
-            quiet: None,
+            closed: None,
+            failed: None,
+            stopped: None,
         }
     }
 
     /// Runs until the connection has ended. Fails if the connection did not end with a normal
     /// close.
     pub(super) async fn run(mut self) -> Result<ExitCode> {
+        self.out.connected(self.socket.opening());
         let ended = self.until_the_end().await;
-        if let Ok(Some(code)) = ended {
-            return Ok(ExitCode::from(code));
-        }
+        let closed = match self.stopped {
+            Some(_) if ended.is_ok() => Ok(()),
+            _ => self.close().await,
+        };
+        self.console.close().await;
+        // If several of these failed, report the first error, because it is the cause.
+        ended?;
+        self.failed.map_or(Ok(()), Err)?;
+        closed?;
+        Ok(self.stopped.map_or(ExitCode::SUCCESS, ExitCode::from))
+    }
+
+    /// Closes the connection if it is open. Fails if it did not end with a normal close.
+    async fn close(&mut self) -> Result<()> {
         let Arguments { close, reason, .. } = self.arguments;
         let closed = self.socket.close(*close, reason).await;
-        // If both calls fail, report the first error, because it is the cause of the second error.
-        ended.and(closed).map(|_| ExitCode::SUCCESS)
+        let too_big = match self.socket.end() {
+            Some(End::ByUs(why)) if why.code() == CloseReason::TOO_BIG => Some(why),
+            _ => None,
+        };
+        match (closed, too_big) {
+            (Err(Error::Ended { what, .. }), Some(_)) => Err(Error::Ended {
+                what,
+                help: Some("the server sent a larger message: --max-message sets a larger limit"),
+            }),
+            (closed, _) => closed.map(drop),
+        }
     }
 
-    /// Runs until the connection has ended. If a signal arrived, returns the signal's exit code.
-    async fn until_the_end(&mut self) -> Result<Option<u8>> {
-        let mut lines = lines::input(|line| line);
+    /// Runs until the connection has ended, or until the second signal.
+    async fn until_the_end(&mut self) -> Result<()> {
+        // Before the editor changes the terminal: a signal must not end the process now.
         let mut signals = StopSignals::new()?;
+        self.console.ready(PROMPT);
         let interval = self.arguments.ping;
         let mut next_ping = interval.map(|interval| Instant::now() + interval);
-        let mut stopped = None;
         loop {
-            let latest = self.latest;
-            let close_at =
-                latest.map(|latest| self.quiet.map_or(latest, |quiet| quiet.min(latest)));
+            self.send_unsent()?;
+            let close_at = self.answers.close_at().filter(|_| self.closed.is_none());
             tokio::select! {
-                received = self.socket.recv_any() => match received {
-                    Some(received) => self.received(&received)?,
+                step = self.socket.step() => match step {
+                    Some(Step::Received(received)) => self.received(&received)?,
+                    Some(Step::Pinged) => self.out.control_frame("> ping", &[]),
+                    Some(Step::Writable) => {}
                     None => break,
                 },
-                line = lines.recv(), if self.reading => match line {
-                    Some(line) => self.send(line?).await?,
-                    None => self.end_of_input().await,
-                },
+                input = self.console.input(), if self.reading && self.unsent.is_none() => {
+                    self.input(input);
+                }
                 () = until(close_at) => self.start_close(),
                 () = until(next_ping) => {
-                    self.ping(b"zcomm").await;
+                    let payload = self.pings.next();
+                    self.ping(payload.as_bytes());
                     next_ping = interval.map(|interval| Instant::now() + interval);
                 }
-                code = signals.next() => {
+                code = signals.next() => match self.stopped {
+                    None => self.stop(code),
                     // After a second signal, do not wait for the server's Close frame.
-                    if stopped.replace(code).is_some() {
-                        return Ok(stopped);
-                    }
-                    self.start_close();
-                }
+                    Some(_) => return Ok(()),
+                },
             }
         }
-        self.out.ended(self.socket.end());
-        Ok(stopped)
+        if let Some(end) = self.socket.end() {
+            self.out.ended(end, self.closed.as_ref());
+        }
+        Ok(())
     }
+}
 
+impl Talk<'_> {
     fn received(&mut self, received: &Received) -> io::Result<()> {
         let message = matches!(received, Received::Message(_));
-        let ours = *received == Received::Pong(LAST.into());
-        if ours || (message && self.quiet.is_some()) {
-            self.quiet = Some(Instant::now() + QUIET);
+        if message {
+            self.answers.received();
+        }
+        let (mut last, mut round_trip) = (false, None);
+        if let Received::Pong(payload) = received {
+            last = payload == LAST;
+            round_trip = self.pings.round_trip(payload);
+        }
+        if last {
+            self.answers.active();
         }
         // JSON must not contain the pong to the last ping: the user did not ask for this ping.
-        let shown = match self.printing && !(ours && self.arguments.json) {
-            true => self.out.received(received),
+        let shown = match self.printing && !(last && self.arguments.json) {
+            true => self.out.received(received, round_trip),
             false => Ok(()),
         };
         let reader_is_gone = match shown {
@@ -126,39 +178,77 @@ impl<'a> Talk<'a> {
         Ok(())
     }
 
-    async fn send(&mut self, line: Vec<u8>) -> Result<()> {
-        let message = match self.arguments.binary {
-            true => Message::Binary(line.into()),
-            false => Message::from(String::from_utf8(line).map_err(|_| {
-                io::Error::other("a line of the input is not UTF-8 text: send it with --binary")
-            })?),
+    fn input(&mut self, input: Input<Message>) {
+        match input {
+            Input::Item(message) => {
+                self.unsent = Some(message);
+                self.answers.sent();
+                self.console.ready(PROMPT);
+            }
+            Input::Refused(error) if self.console.printer().is_some() => {
+                self.out.note(format!("! {}", error.with_help()));
+                self.console.ready(PROMPT);
+            }
+            Input::End => self.end_of_input(),
+            Input::Interrupted => self.stop(INTERRUPTED),
+            Input::Refused(error) | Input::Failed(error) => {
+                self.out.failed(&error);
+                self.failed = Some(error);
+                self.end_of_input();
+            }
+        }
+    }
+
+    /// Sends the message that waits for the network, if the network accepts it now.
+    fn send_unsent(&mut self) -> Result<()> {
+        let Some(message) = self.unsent.take() else {
+            return Ok(());
         };
-        match self.socket.send(message).await {
-            // Ignore that the connection is closed, because `recv_any` reports how it ended.
-            Ok(()) | Err(Error::Closed) => Ok(()),
-            Err(error) => Err(error),
+        match self.socket.feed(message.clone()) {
+            // Ignore that the connection is closed, because `step` reports how it ended.
+            Ok(true) | Err(Error::Closed) => {}
+            Ok(false) => self.unsent = Some(message),
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
-    /// Stops reading the input. Without `--stay` and `--one`, also sends the last ping, and sets
-    /// the latest time to close the connection.
-    async fn end_of_input(&mut self) {
+    /// Stops reading the input, and starts to wait for the answers.
+    fn end_of_input(&mut self) {
         self.reading = false;
-        if !self.arguments.stay && !self.arguments.one {
-            self.ping(LAST).await;
-            self.latest = Some(Instant::now() + ANSWERS);
+        let waits = self.arguments.wait.is_some() || self.arguments.stay;
+        if self.console.printer().is_some() && !waits {
+            // The user has seen the answers at the prompt.
+            return self.start_close();
+        }
+        self.answers.input_ended(self.failed.is_some());
+        if self.answers.close_at().is_some() {
+            self.ping(LAST);
         }
     }
 
-    async fn ping(&mut self, payload: &[u8]) {
-        // Ignore an error: it means that the connection has ended, and `recv_any` reports the end.
-        self.socket.ping(payload).await.ok();
-        self.out.control_frame("> ping", payload);
+    fn ping(&mut self, payload: &[u8]) {
+        // Ignore an error: it means that the connection has ended, and `step` reports the end.
+        if self.socket.feed_ping(payload).is_ok() {
+            self.out.control_frame("> ping", payload);
+        }
+    }
+
+    /// Closes because of a signal.
+    fn stop(&mut self, code: u8) {
+        self.stopped = Some(code);
+        self.start_close();
     }
 
     fn start_close(&mut self) {
-        (self.reading, self.latest) = (false, None);
+        self.reading = false;
+        if self.closed.is_some() {
+            return;
+        }
         let Arguments { close, reason, .. } = self.arguments;
         self.socket.start_close(*close, reason);
+        let ours = CloseReason::new(*close, reason);
+        self.out.control("> close", &ours);
+        self.closed = Some(ours);
     }
 }

@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, ToSocketAddrs};
 
-/// Returns the address that a server listens on, where `host` is the setting of the server. A
-/// name is resolved to its first address. Returns `None` if the name does not resolve.
+/// Returns the address that a server listens on if its setting is `host`. If `host` is a name,
+/// returns the first address of the name. Returns `None` if the name does not resolve.
 pub(super) fn of(host: &str) -> Option<IpAddr> {
     let resolve = || Some((host, 0).to_socket_addrs().ok()?.next()?.ip());
     host.parse().ok().or_else(resolve)

@@ -5,7 +5,7 @@
 //! certificates in `certs/`, because the user may soon use them. Then a problem is only a
 //! warning.
 //!
-//! `zcomm certs --check` uses the same rules.
+//! This check judges a certificate by the same rules as `zcomm certs --check`.
 
 use std::path::Path;
 
@@ -76,7 +76,8 @@ fn examine(files: &TlsFiles) -> Vec<Finding> {
     findings
 }
 
-/// Returns a warning if a class would type an address that the certificate does not contain.
+/// Returns a warning if other machines can reach the server at an address that its certificate
+/// does not contain.
 fn missing_names(situation: &Situation, files: &TlsFiles) -> Option<Finding> {
     let chain = Certificate::read_all(&files.certificate).ok()?;
     let names = chain.first()?.names();

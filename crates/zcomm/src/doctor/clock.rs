@@ -16,8 +16,8 @@ use super::{
     situation::Situation,
 };
 
-/// The clock may be late by this much, because file systems round times. The clocks of two
-/// machines that share a folder also differ a little.
+/// If the time is before the build by at most this much, the check does not warn. File systems
+/// round times, and the clocks of two machines that share a folder differ a little.
 const TOLERANCE: Duration = Duration::minutes(5);
 
 const SET_CLOCK: &str = if cfg!(windows) {
@@ -40,8 +40,8 @@ pub(super) fn check(situation: &Situation) -> Finding {
     judge(OffsetDateTime::now_utc(), built, begins)
 }
 
-/// Compares the time with the build of this program, and with `begins`: the latest first day
-/// of the certificates (`YYYY-MM-DD`).
+/// Warns if `now` is before the build of this program, or before the day `begins`. On this day,
+/// the newest certificate becomes valid (`YYYY-MM-DD`).
 fn judge(now: OffsetDateTime, built: Option<OffsetDateTime>, begins: Option<String>) -> Finding {
     let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     let shown = |time: OffsetDateTime| time.format(form).unwrap_or_default();

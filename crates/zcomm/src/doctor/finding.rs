@@ -1,6 +1,6 @@
 //! The result of a check: a verdict, a topic and a sentence, then what to type.
 //!
-//! The colour and the word of a verdict have the same meaning.
+//! Each verdict has a word and a colour, so the report is clear without colours, too.
 //!
 //! A sentence may contain text from a file or the name of a process. So control characters are
 //! replaced before the sentence is printed.
@@ -43,7 +43,7 @@ impl Verdict {
 pub(super) struct Finding {
     pub(super) verdict: Verdict,
     pub(super) what: String,
-    /// What to type or do next. Each entry is another way to fix the problem.
+    /// What to type or do next. Each entry is one way to fix the problem.
     pub(super) fixes: Vec<String>,
 }
 

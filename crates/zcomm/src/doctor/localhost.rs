@@ -1,6 +1,6 @@
 //! Does `localhost` resolve to this machine?
 //!
-//! If the hosts file is wrong, the name may resolve to another machine, or not at all. Then
+//! If the hosts file is wrong, `localhost` may resolve to another machine, or not at all. Then
 //! `ws://localhost:8765/` fails, but `ws://127.0.0.1:8765/` works. The browser reports only code
 //! 1006, which does not name the cause.
 
@@ -38,7 +38,8 @@ fn judge(found: io::Result<Vec<IpAddr>>) -> Finding {
                 true if found.iter().any(IpAddr::is_ipv4) => {
                     return ok(format!("resolves to {list}"));
                 }
-                // By default a server listens on 127.0.0.1 only.
+                // By default, a server listens only on 127.0.0.1. If `localhost` resolves only to
+                // ::1, clients do not reach this server.
                 true => warning(format!("resolves to {list} only, not to 127.0.0.1")),
             }
         }

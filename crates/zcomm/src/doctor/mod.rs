@@ -33,9 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zcomm_core::Result;
-
-use crate::shared::text::print;
+use crate::shared::{failure::Failure, text::print};
 use finding::{Finding, Report, warning};
 use situation::Situation;
 
@@ -68,7 +66,7 @@ pub(crate) struct Arguments {
 
 type Check = fn(&Situation) -> Vec<Finding>;
 
-/// The checks that are shown after the port checks, in the order in which a class needs them.
+/// The checks after the port checks. The report shows their results in this order.
 const CHECKS: [(&str, Check); 8] = [
     ("localhost", |_| vec![localhost::check()]),
     ("settings", settings::check),
@@ -82,7 +80,7 @@ const CHECKS: [(&str, Check); 8] = [
     ("rust", |_| vec![toolchain::check()]),
 ];
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let report = examine(Situation::new(arguments.port));
     print(match arguments.json {
         true => report.json(),
@@ -115,7 +113,8 @@ fn examine(situation: Situation) -> Report {
     report
 }
 
-/// Runs a check in a thread. If the thread hangs, it ends when the program ends.
+/// Runs a check in a thread, and returns a channel for its findings. A thread that hangs ends
+/// when the program ends.
 fn start(
     situation: &Arc<Situation>,
     check: impl FnOnce(&Situation) -> Vec<Finding> + Send + 'static,

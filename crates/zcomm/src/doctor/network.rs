@@ -1,9 +1,9 @@
 //! Can other machines on the network reach a server here?
 //!
-//! By default they cannot, because a server listens only on 127.0.0.1. If a server listens on
-//! more addresses, the class must type the right address, and the firewall must allow the port.
-//! A program on this machine cannot test whether other machines reach the server. So the doctor
-//! names the addresses and the firewall.
+//! By default, other machines cannot reach a server, because it listens only on 127.0.0.1. If the
+//! server listens on more addresses, the students of a class must type the right address, and the
+//! firewall must allow the port. A program on this machine cannot test whether other machines
+//! reach the server. So the doctor shows the addresses and the firewall.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -31,7 +31,7 @@ fn judge(
     firewall: Option<Firewall>,
 ) -> Finding {
     let Some(listening) = listening else {
-        // The name may be a token in the wrong setting, so this text does not repeat it.
+        // Do not show the value: the user may have written a token into this setting by mistake.
         let what = "the name in WEBSOCKET_HOST does not resolve to an address";
         return error(what).fix(ALL_ADDRESSES);
     };

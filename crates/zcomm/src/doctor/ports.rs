@@ -30,10 +30,11 @@ use crate::shared::{
     run::block_on,
 };
 
-/// The time limit for a request to `/healthz`, with its answer.
+/// The time limit for a request to `/healthz` and its answer.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// The time limit for the list of programs. With thousands of connections, Windows may need more.
+/// The time limit for the list of programs. Windows may need more time, if there are thousands
+/// of connections.
 const LISTING: Duration = Duration::from_secs(3);
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -74,8 +75,8 @@ pub(super) fn check(port: u16) -> Finding {
     }
 }
 
-/// Returns the programs that listen on this port. If the system does not list them in time, `bind`
-/// still shows whether the port is free.
+/// Returns the programs that listen on this port. Returns an empty list if the system does not
+/// list them within [`LISTING`].
 fn known(port: u16) -> Vec<Listening> {
     let (sender, list) = mpsc::channel();
     std::thread::spawn(move || sender.send(listening_on(port)));
@@ -96,7 +97,7 @@ fn taken(port: u16, holders: &[Listening]) -> Finding {
     other_ways(error(format!("taken by {who}")), port, holders)
 }
 
-/// Adds the fixes for a port that another program uses.
+/// Adds two fixes for a port that another program uses: stop the program, or use another port.
 fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
     let stop = match holders.first().map(|one| one.pid) {
         None => {
@@ -108,7 +109,6 @@ fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
         }
         Some(pid) => format!("stop it: Ctrl-C in its terminal, or kill {pid}"),
     };
-    // Find a port that is free now.
     let mut ports = (port..=u16::MAX).skip(1).chain(8765..).take(100);
     let free = ports.find(|port| TcpListener::bind((V4, *port)).is_ok());
     let free = free.unwrap_or(0);
@@ -166,7 +166,7 @@ fn is_healthy(address: SocketAddr) -> bool {
     let answer = block_on(async { timeout(PROBE, ask(address)).await? });
     answer.is_ok_and(|answer| {
         let answer = answer.to_ascii_lowercase();
-        // Many servers answer "ok" to `/healthz`. The header shows that this server is a lesson.
+        // Many servers answer "ok" to `/healthz`. Every lesson also sends `nosniff` in a header.
         let healthy = answer.starts_with("http/1.1 200 ") && answer.ends_with("\r\n\r\nok\n");
         // A lesson with TLS answers plain HTTP with the advice to use TLS.
         let with_tls = answer.starts_with("http/1.1 426 ") && answer.contains("\r\nupgrade: tls/");

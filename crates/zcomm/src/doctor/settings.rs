@@ -45,8 +45,8 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     findings
 }
 
-/// Returns an error if other machines can reach a server with the course's public token. Such a
-/// server does not start.
+/// Returns an error if other machines can reach a server with the course's public token. A
+/// server with this problem does not start.
 fn public_token(config: &Config) -> Option<Finding> {
     let only_here = addresses::of(&config.host).is_some_and(|ip| ip.is_loopback());
     let named = config.tokens.iter().map(|named| &named.token);

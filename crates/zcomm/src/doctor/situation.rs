@@ -2,7 +2,6 @@
 
 use zcomm_core::{Config, SettingsReview};
 
-/// The input of the checks.
 pub(super) struct Situation {
     pub(super) settings: SettingsReview,
     /// The settings, or the defaults if the settings have an error.

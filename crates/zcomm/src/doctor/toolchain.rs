@@ -32,7 +32,8 @@ fn judge(said: &str) -> Finding {
     }
 }
 
-/// Returns the first two numbers of a version: `1.88.0`, `1.90.0-nightly` or `1.88`.
+/// Returns the first two numbers of a version such as `1.88.0` or `1.90.0-nightly`. Returns `None`
+/// if the text is not a version.
 fn number(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.trim().split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))

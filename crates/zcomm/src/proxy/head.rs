@@ -26,9 +26,9 @@ const MAX_HEAD: usize = 16 * 1024;
 /// The time limit for a whole head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The names that are replaced in a head, and the names that replace them.
+/// The names to replace in a head, and the new names.
 pub(super) struct Names {
-    /// The proxy's own names, which are replaced.
+    /// The names of the proxy. Only these names are replaced.
     pub(super) own: Vec<Authority>,
     /// The `Host` that the server expects.
     pub(super) host: String,
@@ -104,7 +104,7 @@ impl Head {
                 continue;
             }
             match names.replacement(name, value.trim()) {
-                // Keep the name, the spaces and the end of the line.
+                // Change only the value. Keep the name, the spaces and the end of the line.
                 Some(other) => {
                     let value = value.replacen(value.trim(), other, 1);
                     written.extend_from_slice(format!("{name}:{value}").as_bytes());
@@ -136,7 +136,8 @@ impl Names {
     }
 }
 
-/// Returns the name and value of a header line. The value includes its spaces.
+/// Returns the name and value of a header line. The value includes its spaces. Returns `None` if
+/// the line has no colon or is not UTF-8.
 fn header(line: &[u8]) -> Option<(&str, &str)> {
     std::str::from_utf8(line).ok()?.split_once(':')
 }

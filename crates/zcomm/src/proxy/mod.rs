@@ -45,12 +45,12 @@ pub(crate) use relay::{end_without_close_notify, pass_both, relay};
 
 /// The largest number of connections at a time.
 const MAX_CONNECTIONS: usize = 1_000;
-/// The pause after an error of `accept`. Without this pause, the same error could repeat at
-/// once.
+/// The pause after an error of `accept`. The same error could return at once, so a loop without
+/// this pause could print it without end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A repeated sentence is printed at most once in this time.
 const REPEAT_PAUSE: Duration = Duration::from_secs(1);
-/// The time limit for the server's page, which is requested once at the start.
+/// At the start, the proxy asks the server for its page. This is the time limit for the answer.
 const PAGE: Duration = Duration::from_secs(2);
 /// The time limit for the other side to read the last bytes and close.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -69,8 +69,8 @@ pub(crate) trait Carry: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// A connection is broken. If the error contains a [`ConnectError`], the client has received
-    /// nothing yet, and the proxy sends this error to the client.
+    /// Fails if a connection breaks. If the error contains a [`ConnectError`], the client has
+    /// received nothing yet. The proxy then sends this error to the client.
     fn carry(
         &self,
         client: &mut TcpStream,
@@ -88,15 +88,17 @@ impl Proxy {
     ) -> Result<Proxy, Failure> {
         let upstream = Upstream::new(options).map_err(zcomm_core::Error::from)?;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
-            let what = match error.kind() {
-                ErrorKind::AddrInUse => format!("another program listens at {listen}"),
-                _ => format!("cannot listen at {listen}: {error}"),
-            };
-            Failure::new(what, "use --listen 127.0.0.1:0 to get a free port")
+            let help = "use --listen 127.0.0.1:0 to get a free port";
+            match error.kind() {
+                ErrorKind::AddrInUse => {
+                    Failure::new(format!("another program listens at {listen}"), help)
+                }
+                _ => Failure::usage(format!("cannot listen at {listen}: {error}"), help),
+            }
         })?;
         let addr = listener.local_addr()?;
-        // Each connection needs two file descriptors. If the limit stays too low, `accept` will
-        // fail.
+        // Each connection needs two file descriptors. Ignore a limit that stays too low: then
+        // `accept` fails later.
         let _limit = raise_descriptor_limit(2 * MAX_CONNECTIONS + OTHER_DESCRIPTORS);
         Ok(Proxy {
             listener,
@@ -110,8 +112,8 @@ impl Proxy {
         format!("ws://{}{}", self.reached_at(), self.upstream.path())
     }
 
-    /// Returns the address for a client on this machine. No client can connect to `0.0.0.0` on
-    /// every system, so a proxy that listens there is reached at the loopback address.
+    /// Returns the address for a client on this machine. On some systems, a client cannot connect
+    /// to `0.0.0.0`. So if the proxy listens on `0.0.0.0`, returns the loopback address.
     fn reached_at(&self) -> SocketAddr {
         let ip = match self.addr.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -136,7 +138,8 @@ impl Proxy {
             server.flush().await?;
             server.take(4096).read_to_end(&mut answer).await
         };
-        // If the time is over, the bytes received so far are enough to recognize a page.
+        // Ignore an error or a timeout: the first bytes of the response are enough to recognize
+        // a page, and these bytes have usually arrived.
         drop(timeout(PAGE, exchange).await);
         let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
         let head = answer.split("\r\n\r\n").next().unwrap_or_default();
@@ -284,14 +287,14 @@ async fn answer(mut client: TcpStream, status: &str, sentence: &str) {
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    // If the client does not read the response in time, it does not get the response.
+    // If the client does not read the response within DRAIN, drop the connection.
     if let Ok(Ok(())) = timeout(DRAIN, client.write_all(answer.as_bytes())).await {
         close_and_drain(&mut client).await;
     }
 }
 
-/// Ends a stream, then reads and drops its remaining input. If a socket is closed with unread
-/// input, TCP may discard the last written bytes. The other side must close within [`DRAIN`].
+/// Ends the output of a stream, then reads and drops the remaining input. If a socket is closed
+/// with unread input, TCP may discard the last written bytes. Waits for at most [`DRAIN`].
 pub(crate) async fn close_and_drain(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let drained = async {
         stream.shutdown().await?;
@@ -316,7 +319,7 @@ pub(crate) async fn announce(proxy: &Proxy, what: &str) {
             print_error_line(&format!("{BAD}!{BAD:#} {what}\n  {help}"));
         }
     }
-    print_error_line(&format!("{FAINT}Ctrl-C ends it.{FAINT:#}"));
+    print_error_line(&format!("{FAINT}Ctrl-C ends the proxy.{FAINT:#}"));
 }
 
 /// Prints to stderr. If stderr is closed, the program continues without printing.

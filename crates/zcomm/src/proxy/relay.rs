@@ -5,12 +5,12 @@
 //! client ◀──bytes── observer ◀──bytes── server
 //! ```
 //!
-//! The observer gets bytes before the proxy passes them on. So the observer always gets a
+//! The observer receives bytes before the proxy sends them. So the observer always receives a
 //! request before the response.
 //!
-//! If a receiver does not read, only its own sender has to wait. If a side ends normally, the
-//! other side first gets all earlier bytes, then the end. If a connection to one side breaks,
-//! the proxy breaks the connection to the other side as well.
+//! If a receiver does not read, only its own sender has to wait. If one side closes its stream,
+//! the proxy first sends all earlier bytes to the other side. Then the proxy closes its own stream
+//! to the other side. If one connection breaks, the proxy resets the connection to the other side.
 
 use std::{
     io,
@@ -30,7 +30,7 @@ use zcomm_core::{ByteStream, ConnectError, xray::Direction};
 const READ_SIZE: usize = 16 * 1024;
 /// The time limit for the first byte of the server's answer.
 const ANSWER: Duration = Duration::from_secs(30);
-/// When one direction has ended, the time limit for the other direction.
+/// The time limit for one direction after the other direction has ended.
 const LAST_BYTES: Duration = Duration::from_secs(60);
 
 /// Passes bytes on until both sides have ended. The server gets the bytes in `first` before all
@@ -38,7 +38,8 @@ const LAST_BYTES: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 ///
-/// The same errors as those of [`Carry::carry`](super::Carry::carry).
+/// Fails if a connection breaks, or if the server does not answer. If the server does not
+/// answer, the error contains a [`ConnectError`].
 pub(crate) async fn relay(
     client: &mut TcpStream,
     mut server: ByteStream,
@@ -158,7 +159,8 @@ mod tests {
     use tokio::{net::TcpListener, time::Instant};
     use zcomm_core::{ConnectOptions, DevelopmentCa, Trust, Upstream};
 
-    /// Returns a client, the proxy's two ends (client side, server side), and a server.
+    /// Returns four sockets: the client's, the proxy's socket to the client, the proxy's socket to
+    /// the server, and the server's.
     async fn ends() -> (TcpStream, TcpStream, ByteStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

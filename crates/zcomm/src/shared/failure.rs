@@ -1,4 +1,5 @@
-//! The error of a subcommand: what happened, what to type, and an exit code.
+//! The error of a subcommand: what happened, what to type, and an exit code. The help of `zcomm`
+//! lists the exit codes.
 //!
 //! Most errors are a [`zcomm_core::Error`], which has its own help. A [`Failure`] can also
 //! report another error, whose help often names an option of the command.
@@ -8,6 +9,7 @@ use std::{
     process::ExitCode,
 };
 
+use serde_json::{Value, json};
 use zcomm_core::Error;
 
 /// An error that is reported in two lines on stderr.
@@ -35,6 +37,21 @@ impl Failure {
             code,
             ..Failure::new(what, help)
         }
+    }
+
+    /// Returns a failure with exit code 2, for a file or an address in the command line that
+    /// cannot be used.
+    pub(crate) fn misuse(error: impl Into<Error>) -> Failure {
+        let code = 2;
+        Failure {
+            code,
+            ..Failure::from(error)
+        }
+    }
+
+    /// Returns the failure as JSON.
+    pub(crate) fn json(&self) -> Value {
+        json!({ "type": "error", "error": self.what, "help": self.help })
     }
 
     /// Prints the failure and returns its exit code.

@@ -5,12 +5,16 @@
 //! but does not stop other programs.
 
 use std::{
+    fmt,
     fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use zcomm_core::{Certificate, ConnectOptions, Error, Result, Trust, shown_path};
+use zcomm_core::{Certificate, ConnectOptions, Trust, shown_path, time};
+
+use super::failure::Failure;
 
 /// Options for the handshake.
 #[derive(Clone, Default, clap::Args)]
@@ -39,57 +43,98 @@ pub(crate) struct Handshake {
     /// Also trust the certificates in this file: an authority, or one server's own
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+
+    /// Give up if the connection is not open after this time, e.g. 500ms or 10s
+    #[arg(long, value_name = "TIME", value_parser = time_limit, default_value = "10s")]
+    connect_timeout: Option<Duration>,
 }
 
 impl Handshake {
     /// Returns the options to connect to this address.
-    pub(crate) fn options(&self, url: &str) -> Result<ConnectOptions> {
+    pub(crate) fn options(&self, url: &str) -> Result<ConnectOptions, Failure> {
+        let defaults = plain_options(url, self.ca.as_deref())?;
         Ok(ConnectOptions {
             token: self.token()?,
             origin: self.origin.clone(),
             protocols: self.protocols.clone(),
             headers: self.headers.clone(),
-            ..ConnectOptions::new(url, &trust(self.ca.as_deref())?)
+            connect_timeout: self.connect_timeout.unwrap_or(defaults.connect_timeout),
+            ..defaults
         })
     }
 
-    fn token(&self) -> Result<Option<String>> {
-        let Some(file) = &self.token_file else {
-            return Ok(self.token.clone());
-        };
-        // Read at most 1024 bytes, because a file such as /dev/zero never ends. A token has at
-        // most 512 bytes.
-        let mut text = String::new();
-        let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
-        let token = text.trim_start_matches('\u{feff}').trim_start();
-        let token = token.split(['\r', '\n']).next().unwrap_or_default().trim();
-        let problem = match read {
-            Err(error) => error.to_string(),
-            Ok(_) if token.is_empty() => "the first line is empty".to_owned(),
-            Ok(_) => return Ok(Some(token.to_owned())),
-        };
-        Err(Error::Ended {
-            what: format!("{}: {problem}", shown_path(file)),
-            help: Some("--token-file names a file whose first line is the token"),
-        })
+    fn token(&self) -> Result<Option<String>, Failure> {
+        match &self.token_file {
+            Some(file) => token_in(file).map(Some),
+            None => Ok(self.token.clone()),
+        }
     }
+}
+
+/// Reads the token in the first line of a file.
+pub(crate) fn token_in(file: &Path) -> Result<String, Failure> {
+    // Read at most 1024 bytes, because a file such as /dev/zero never ends. A token has at
+    // most 512 bytes.
+    let mut text = String::new();
+    let read = File::open(file).and_then(|file| file.take(1024).read_to_string(&mut text));
+    let token = text.trim_start_matches('\u{feff}').trim_start();
+    let token = token.split(['\r', '\n']).next().unwrap_or_default().trim();
+    let problem = match read {
+        Err(error) => error.to_string(),
+        Ok(_) if token.is_empty() => "the first line is empty".to_owned(),
+        Ok(_) => return Ok(token.to_owned()),
+    };
+    Err(Failure::usage(
+        format!("{}: {problem}", shown_path(file)),
+        "--token-file names a file whose first line is the token",
+    ))
+}
+
+/// Returns the default options to connect to this address. Fails if the address is not valid.
+/// Says on stderr that a proxy in the environment is not used.
+pub(crate) fn plain_options(url: &str, ca: Option<&Path>) -> Result<ConnectOptions, Failure> {
+    let options = ConnectOptions::new(url, &trust(ca)?);
+    if let Some(variable) = options.ignored_proxy()? {
+        note(format_args!(
+            "{variable} is set, but zcomm uses no proxy and connects directly; NO_PROXY with this \
+             host hides this note"
+        ));
+    }
+    Ok(options)
 }
 
 /// Returns the authorities that this computer trusts, plus the certificates in this file. Prints
 /// what a certificate lacks that is no authority.
-pub(crate) fn trust(ca: Option<&Path>) -> Result<Trust> {
-    let Some(file) = ca else {
-        return Ok(Trust::platform(&[])?);
+fn trust(ca: Option<&Path>) -> Result<Trust, Failure> {
+    let also = match ca {
+        Some(file) => Certificate::read_all(file).map_err(Failure::misuse)?,
+        None => Vec::new(),
     };
-    let also = Certificate::read_all(file)?;
     for caveat in also.iter().filter_map(Certificate::caveat) {
-        // When stderr is closed, the note is dropped.
-        writeln!(io::stderr(), "note: {}: {caveat}", file.display()).ok();
+        note(format_args!(
+            "{}: {caveat}",
+            ca.map(shown_path).unwrap_or_default()
+        ));
     }
-    Ok(Trust::platform(&also)?)
+    Trust::platform(&also).map_err(Failure::misuse)
+}
+
+/// Prints a note on stderr. When stderr is closed, the note is dropped.
+fn note(text: fmt::Arguments<'_>) {
+    writeln!(io::stderr(), "note: {text}").ok();
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Reads a time limit.
+pub(crate) fn time_limit(text: &str) -> Result<Duration, String> {
+    time(text, Duration::from_millis(100), Duration::from_secs(3600))
+}
+
+/// Reads a time to wait for messages after the end of the input.
+pub(crate) fn wait(text: &str) -> Result<Duration, String> {
+    time(text, Duration::ZERO, Duration::from_secs(24 * 3600))
 }

@@ -1,10 +1,14 @@
 //! Code that several subcommands use: options, input, output, signals, errors and processes.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
+pub(crate) mod answers;
 pub(crate) mod failure;
 pub(crate) mod handshake;
-pub(crate) mod lines;
+pub(crate) mod input;
 pub(crate) mod run;
 pub(crate) mod text;
+
+pub(crate) mod console;
+pub(crate) mod print;
 
 pub(crate) mod processes;

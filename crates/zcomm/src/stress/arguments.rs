@@ -24,8 +24,10 @@ The servers of this course limit each client. To measure one, build it with
 --release and start it with WEBSOCKET_RATE_LIMIT=off RUST_LOG=warn; for more
 than 1,000 connections, also with WEBSOCKET_MAX_CONNECTIONS=20000.
 
-Exit code: 0 when no connection failed and every message arrived once, else 1.
-Ctrl-C ends the run early: the report is printed, and the exit code is 130.")]
+Exit code: 0 when no connection failed and every message arrived once, else 1;
+2 for a wrong option, address or file.
+Ctrl-C, SIGTERM and SIGHUP end the run early. The report is printed and marked
+as partial, and the exit code is 130, 143 or 129.")]
 pub(crate) struct Arguments {
     /// The server's address, e.g. ws://127.0.0.1:8765/
     pub(super) url: String,

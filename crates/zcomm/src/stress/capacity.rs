@@ -3,28 +3,35 @@
 //! If a load test runs out of file descriptors or ports, it measures the limits of its own
 //! machine, not the server. So the tool checks these two limits before the first connection.
 
-use zcomm_core::{OTHER_DESCRIPTORS, raise_descriptor_limit};
+use zcomm_core::raise_descriptor_limit;
 
 use crate::shared::failure::Failure;
 
+/// The descriptors of this tool itself: the standard streams, the files of the report, and the
+/// files that describe the server's process.
+const OWN: usize = 24;
+/// The descriptors of one thread's runtime.
+const EACH_THREAD: usize = 4;
 /// The number of ports for outgoing connections, if the system does not publish this number. The
 /// value is the default of Linux.
 const PORTS: usize = 28_232;
 
 /// Checks that there are enough file descriptors and ports. Raises the process's limit of
 /// descriptors if possible.
-pub(super) fn check(connections: usize) -> Result<(), Failure> {
-    let needed = connections + OTHER_DESCRIPTORS;
+pub(super) fn check(connections: usize, threads: usize) -> Result<(), Failure> {
+    let own = OWN + EACH_THREAD * threads;
+    let needed = connections + own;
     let allowed = raise_descriptor_limit(needed);
     if allowed < needed {
-        let most = allowed.saturating_sub(OTHER_DESCRIPTORS);
+        let fewer = match allowed.saturating_sub(own) {
+            0 => String::new(),
+            most => format!("; or at most -c {most}"),
+        };
         return Err(Failure::new(
             format!(
                 "{connections} connections need {needed} file descriptors, and the system allows {allowed}"
             ),
-            format!(
-                "ulimit -n {needed} in this terminal, and in the server's; or at most -c {most}"
-            ),
+            format!("ulimit -n {needed} in this terminal, and in the server's{fewer}"),
         ));
     }
     // All connections go to one address and port, so each connection needs its own local port.

@@ -68,8 +68,8 @@ fn bars(latency: &Latencies) -> Vec<Bar> {
     let mut edges = vec![0];
     edges.extend(decades.flat_map(|decade| STEPS.map(|step| (decade * step) as u64)));
     edges.push(u64::MAX);
-    // Count all messages below an edge. A bar is the difference of two such counts. So a value
-    // that the histogram rounds at an edge is not counted in two bars.
+    // Each bar lies between two edges. For each edge, count all messages below it. A bar's count is
+    // the difference between its two edges. So a rounded value is not counted in two bars.
     let below = |edge: u64| match edge {
         0 => 0,
         edge => latency.count_between(0, edge - 1),

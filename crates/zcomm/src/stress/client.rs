@@ -63,8 +63,8 @@ impl Client {
         first..sender.next
     }
 
-    /// Queues a message. The socket sends the queue when this task waits next. Returns `false`
-    /// if the queue is full, or the connection has ended.
+    /// Puts a message into the socket's queue. The socket sends the queue when this task waits
+    /// next. Returns `false` if the queue is full, or if the connection has ended.
     fn feed(&mut self, number: u64, intended: u64, now: u64) -> bool {
         if let Some(deliveries) = self.run.deliveries.get(self.number) {
             deliveries.start(number);
@@ -84,7 +84,8 @@ impl Client {
         fed
     }
 
-    /// Finds the marker in a message. A message without a marker is counted in `other`.
+    /// Finds the marker in a message. If the message has no marker of this run, counts it in
+    /// [`Tally::other`], and returns `None`.
     pub(super) fn find(&mut self, message: &Message) -> Option<Marker> {
         let found = self.run.messages.find(message, &mut self.place);
         if found.is_none() {

@@ -50,7 +50,7 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     };
     if other {
-        return Err(Failure::new(
+        return Err(Failure::usage(
             format!("{} is not a table of zcomm stress", file.display()),
             "name a new file; this one is not changed",
         ));

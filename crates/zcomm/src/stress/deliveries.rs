@@ -56,10 +56,11 @@ impl Deliveries {
         self.finished.load(Acquire)
     }
 
-    /// Counts these messages for one subscriber. The subscriber has received the last of these
-    /// messages. It has missed the other messages, because a server sends messages in order.
+    /// Counts these messages for one subscriber. It has received the last message, and missed the
+    /// others, because a server sends messages in order. A missed message counts, too, so that
+    /// the publisher does not wait for it.
     pub(super) fn count(&self, numbers: RangeInclusive<u64>, subscribers: u64) {
-        // Skip older messages, because newer messages use their slots now.
+        // Skip messages that have no slot any more, because newer messages use their slots.
         let oldest = (numbers.end() + 1).saturating_sub(self.slots.len() as u64);
         for number in oldest.max(*numbers.start())..=*numbers.end() {
             let Some(slot) = self.slot(number) else {

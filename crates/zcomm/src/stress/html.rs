@@ -1,7 +1,7 @@
 //! The report as one HTML page that loads nothing: no script, no font, no image.
 //!
-//! So you can send the page by mail, and open it without a network. Every text from outside this
-//! program is escaped, such as the server's address or the reason of a refusal.
+//! You can send this page by mail, and open it without a network. The program escapes every text
+//! that another program or the user has written, such as the server's address.
 
 use super::{
     chart,
@@ -11,7 +11,6 @@ use super::{
 
 const STYLE: &str = include_str!("html.css");
 
-/// Returns the HTML of the whole page.
 pub(super) fn page(report: &Report) -> String {
     let url = escaped(&report.url);
     let load = escaped(&report.load());
@@ -84,7 +83,6 @@ fn percentiles(report: &Report) -> String {
     format!("<table><tr><th></th>{head}</tr>{rows}</table>")
 }
 
-/// Escapes a text for HTML.
 fn escaped(text: &str) -> String {
     // Replace `&` first, because the other replacements contain a `&`.
     text.replace('&', "&amp;")

@@ -21,7 +21,7 @@ impl Report {
             "rate": plan.rate,
             "size": plan.size,
             "seconds": self.seconds,
-            "interrupted": self.interrupted,
+            "interrupted": self.interrupted.is_some(),
             "connections": plan.connections,
             "opened": self.opened,
             "sent": tally.lag.len(),

@@ -26,8 +26,8 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
         return;
     };
     let _open = Counted::new(&run, &run.open);
-    // Count the role before `opened`, because the load starts when `opened` includes all
-    // connections.
+    // First count this connection as a sender or a subscriber, then as opened. When all
+    // connections are opened, the load starts and uses the counts of senders and subscribers.
     let is_sender = run.plan.is_sender(number);
     let turn = is_sender.then(|| run.turns.fetch_add(1, Relaxed));
     let role = match turn {
@@ -54,7 +54,7 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
             }
         };
         tokio::select! {
-            // Check the first branch first. So no message is sent if the run is over already.
+            // `biased` checks the branches in their order. So a run that is over sends no message.
             biased;
             () = run.reached(Phase::Over) => {}
             () = load => {}

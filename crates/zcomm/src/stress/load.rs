@@ -25,6 +25,8 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
+use zcomm_core::StopSignals;
+
 use super::{
     lifecycle, pacer,
     report::Report,
@@ -45,13 +47,13 @@ const OPENING_EACH: Duration = Duration::from_millis(5);
 pub(super) const DRAIN: Duration = Duration::from_millis(1500);
 /// The time limit for closing the connections.
 const CLOSING: Duration = Duration::from_millis(500);
-/// The time after which the tool measures the server again, checks for Ctrl-C, and updates the
-/// progress bar.
+/// The pause between two measurements of the server. After each pause, the tool also checks for
+/// a signal and updates the progress bar.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs a load from the first handshake to the last Close frame.
 pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
-    tokio::spawn(watch_ctrl_c(Arc::clone(run)));
+    tokio::spawn(watch_signals(Arc::clone(run), StopSignals::new()?));
     let mut director = Director {
         run,
         own: Watched::new([std::process::id()]),
@@ -83,11 +85,12 @@ pub(super) async fn measure(run: &Arc<Run>) -> io::Result<Report> {
     Ok(Report::new(run, tally, subscribers, server, cpu))
 }
 
-async fn watch_ctrl_c(run: Arc<Run>) {
-    // An error means that the program cannot wait for Ctrl-C. Ctrl-C then ends the process.
-    if tokio::signal::ctrl_c().await.is_ok() {
-        run.interrupted.store(true, Relaxed);
-    }
+/// Ends the run early after a signal. A second signal ends the process at once.
+async fn watch_signals(run: Arc<Run>, mut signals: StopSignals) {
+    run.interrupted.store(signals.next().await, Relaxed);
+    let code = signals.next().await;
+    #[allow(clippy::disallowed_methods, reason = "a second signal means at once")]
+    std::process::exit(code.into());
 }
 
 /// Runs one thread's share of the connections.
@@ -127,7 +130,7 @@ struct Director<'a> {
 
 impl Director<'_> {
     fn is_interrupted(&self) -> bool {
-        self.run.interrupted.load(Relaxed)
+        self.run.interrupted.load(Relaxed) != 0
     }
 
     /// Measures the server's memory and CPU time.
@@ -188,7 +191,8 @@ impl Director<'_> {
             }
         };
         // After this time, a message that is not back counts as lost.
-        timeout(DRAIN, drained).await.ok();
+        let timed_out = timeout(DRAIN, drained).await.is_err();
+        run.timed_out.store(timed_out, Relaxed);
         Ok([
             own.saturating_sub(before[0]),
             server.saturating_sub(before[1]),
@@ -196,7 +200,7 @@ impl Director<'_> {
     }
 
     /// Waits until the time `to`. The progress bar starts at the time `from`. The wait ends early
-    /// after Ctrl-C, or when no connection is open.
+    /// after a signal, or when no connection is open.
     async fn wait(&mut self, label: &str, from: u64, to: u64) {
         let run = self.run;
         let seconds = |time: u64| time.saturating_sub(from) / 1_000_000_000;

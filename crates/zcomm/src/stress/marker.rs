@@ -23,7 +23,6 @@ pub(super) const NUMBER_BITS: u32 = 40;
 /// The characters that fill a message up to its size. They need no escapes, for example in JSON.
 const FILLING: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
 
-/// The data in a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Marker {
     /// The number of the connection that sent the message.
@@ -60,7 +59,6 @@ impl Messages {
         }
     }
 
-    /// Makes a message to send.
     pub(super) fn make(&self, marker: Marker) -> Message {
         let length = self.before.len() + self.size + self.after.len();
         let mut text = String::with_capacity(length);
@@ -78,8 +76,9 @@ impl Messages {
         Message::from(text)
     }
 
-    /// Finds the marker in a message of this run. `place` is the position of the marker in the
-    /// last message. The search begins at `place`, because the position is usually the same.
+    /// Finds the marker in a message. Returns `None` if the message has no marker of this run.
+    /// `place` is the position of the marker in the last message. The search begins at `place`,
+    /// because the position is usually the same.
     pub(super) fn find(&self, message: &Message, place: &mut usize) -> Option<Marker> {
         let bytes = match message {
             Message::Text(text) => text.as_bytes(),

@@ -45,32 +45,33 @@ mod load;
 
 mod notes;
 
-use std::{fs, io, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use zcomm_core::{ConnectOptions, Error, shown_path};
 
 pub(crate) use self::arguments::Arguments;
 use self::run::Run;
-use crate::shared::{
-    failure::Failure,
-    run::{INTERRUPTED, block_on},
-    text::print,
-};
+use crate::shared::{failure::Failure, text::print};
 
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    block_on(measure(arguments)).unwrap_or_else(|failure| failure.report())
-}
+const HOW_TO_WRITE: &str = "name a file in a folder that exists and is yours";
 
-async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     arguments.plan.check()?;
     let options = options(arguments).await?;
-    capacity::check(arguments.plan.connections)?;
+    capacity::check(arguments.plan.connections, arguments.plan.threads())?;
     // Before the run, check that the files of the report can be written.
     if let Some(file) = &arguments.csv {
         csv::check(file)?;
+        can_be_written(file)?;
     }
     if let Some(file) = &arguments.html {
-        written(file, fs::write(file, ""))?;
+        can_be_written(file)?;
     }
     let run = Arc::new(Run::new(arguments.plan.clone(), options));
     let report = load::measure(&run).await?;
@@ -88,9 +89,9 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     printed?;
     Ok(match (report.interrupted, report.is_good()) {
-        (true, _) => ExitCode::from(INTERRUPTED),
-        (false, true) => ExitCode::SUCCESS,
-        (false, false) => ExitCode::FAILURE,
+        (Some(code), _) => ExitCode::from(code),
+        (None, true) => ExitCode::SUCCESS,
+        (None, false) => ExitCode::FAILURE,
     })
 }
 
@@ -114,11 +115,22 @@ async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
     Ok(options)
 }
 
+/// Checks that a file can be written, and changes nothing in it.
+fn can_be_written(file: &Path) -> Result<(), Failure> {
+    let opened = File::options().append(true).create(true).open(file);
+    opened.map(|_| ()).map_err(|error| {
+        Failure::usage(
+            format!("cannot write {}: {error}", shown_path(file)),
+            HOW_TO_WRITE,
+        )
+    })
+}
+
 fn written(file: &Path, result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| {
         Failure::new(
             format!("cannot write {}: {error}", shown_path(file)),
-            "name a file in a folder that exists and is yours",
+            HOW_TO_WRITE,
         )
     })
 }

@@ -1,28 +1,40 @@
 //! The notes of a report: how reliable its numbers are, and what to try next.
 
 use super::{load::DRAIN, report::Report, units::duration};
-use crate::shared::text::counted;
+use crate::shared::{run::INTERRUPTED, text::counted};
 
 /// The tool may have limited the results if its threads were busy for this share of the time.
 const BUSY: f64 = 0.85;
-/// If the tool used more CPU time than the server, this smaller share of busy time is enough for
-/// a note.
+/// If the tool used more CPU time than the server, a note needs only this share of busy time.
 const BUSIER: f64 = 0.5;
-/// The schedule of an open loop was not kept if 1 % of the messages left this late or later
+/// If 1 % of the messages left later than this, an open loop did not keep its schedule
 /// (nanoseconds).
 const LATE: u64 = 1_000_000;
 
 impl Report {
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.interrupted {
-            notes.push(format!("Ended by Ctrl-C after {:.1} s.", self.seconds));
+        if let Some(code) = self.interrupted {
+            // The exit code of a signal is 128 plus its number.
+            let signal = match code {
+                INTERRUPTED => "Ctrl-C".to_owned(),
+                code => format!("signal {}", code - 128),
+            };
+            notes.push(format!(
+                "PARTIAL: ended by {signal} after {:.1} s of {} s.",
+                self.seconds,
+                self.plan.duration.as_secs_f64()
+            ));
         }
         notes.extend(self.nothing_received());
-        let (lost, expected, drain) = (self.lost(), self.expected, DRAIN.as_secs_f64());
+        let (lost, expected) = (self.lost(), self.expected);
         if lost > 0 {
+            let when = match self.timed_out {
+                true => format!("{} s after the end", DRAIN.as_secs_f64()),
+                false => "when the connections ended".into(),
+            };
             notes.push(format!(
-                "{lost} of {expected} messages were not back {drain} s after the end: they count as lost."
+                "{lost} of {expected} messages were not back {when}: they count as lost."
             ));
         }
         notes.extend(self.own_limit());
@@ -71,7 +83,7 @@ impl Report {
         let threads = counted(threads as u64, "thread");
         if share >= BUSY {
             return Some(format!(
-                "This tool used {own:.2} cores with {threads}: it may have been the limit, and the server \
+                "This tool used {own:.2} cores with {threads}: this tool may have limited the result, and the server \
                  may be faster. Try --threads {more}, if this machine has a free core."
             ));
         }
@@ -81,7 +93,7 @@ impl Report {
         (self.server.is_some() && share >= BUSIER && own > server).then(|| {
             format!(
                 "This tool used {own:.2} cores with {threads}, and the server {server:.2}: if other programs run \
-                 on this machine, the tool may have been the limit, and the server may be faster."
+                 on this machine, the tool may have limited the result, and the server may be faster."
             )
         })
     }
@@ -104,7 +116,7 @@ impl Report {
         Some(if unsent > 0 || p99 > LATE {
             format!(
                 "The schedule was not kept: {messages} did not leave at all, and 1 % of the others left \
-                 {late} late or more. Either this tool had no time, or the server accepted no more; the \
+                 {late} late or more. Either this tool was too slow, or the server did not accept more messages; the \
                  latencies include this delay."
             )
         } else {

@@ -1,11 +1,11 @@
 //! The pacer of an open loop: wakes each sender when its message is due.
 //!
 //! The pacer has its own thread, so that it can use the timers of the system. These timers have
-//! steps of less than 0.1 ms. The timers of the async runtime have steps of one millisecond, so
-//! every latency would be half a millisecond too long.
+//! steps of less than 0.1 ms. The timers of the async runtime have steps of one millisecond. With
+//! such steps, messages would leave half a millisecond late on average.
 //!
-//! The pacer does not send. Each sender reads from the clock how many messages are due. So a late
-//! or second wake-up does not change which messages are sent.
+//! The pacer does not send messages. It wakes a sender, and the sender reads from the clock how
+//! many messages are due. So it does not matter if the pacer wakes a sender late or twice.
 
 use std::{io, sync::Arc, thread, time::Duration};
 

@@ -6,6 +6,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use clap::builder::RangedU64ValueParser;
+use zcomm_core::time;
 
 use super::marker::SMALLEST;
 use crate::shared::failure::Failure;
@@ -35,8 +36,8 @@ pub(super) struct Plan {
     #[arg(short, long, value_name = "BYTES", default_value_t = 64, value_parser = number(SMALLEST as u64..=LARGEST))]
     pub(super) size: usize,
 
-    /// Seconds to measure
-    #[arg(short, long, value_name = "SECONDS", default_value = "10", value_parser = |text: &str| seconds(text, 0.1))]
+    /// Time to measure, e.g. 500ms, 10s or 2m
+    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = |text: &str| span(text, 100))]
     pub(super) duration: Duration,
 
     /// Every connection sends, and expects its own messages back (the default)
@@ -51,16 +52,16 @@ pub(super) struct Plan {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "fanout", value_parser = number(1..=10_000))]
     pub(super) publishers: usize,
 
-    /// Seconds over which to spread the handshakes
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = |text: &str| seconds(text, 0.0))]
+    /// Time over which to spread the handshakes
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = |text: &str| span(text, 0))]
     pub(super) ramp_up: Duration,
 
     /// Handshakes at the same time, at most
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = number(1..=10_000))]
     pub(super) handshakes: usize,
 
-    /// Seconds of load before the measurement
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = |text: &str| seconds(text, 0.0))]
+    /// Time of load before the measurement
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = |text: &str| span(text, 0))]
     pub(super) warm_up: Duration,
 
     /// A text that each connection sends first; {number} becomes its number
@@ -83,9 +84,9 @@ impl Plan {
         if self.fanout && publishers >= connections {
             return Err(Failure::usage(
                 format!(
-                    "--publishers {publishers} of {connections} connections: none is left to receive"
+                    "--publishers {publishers} of {connections} connections: no connection is left to receive"
                 ),
-                format!("more connections: -c {}", publishers + 1),
+                format!("use more connections: -c {}", publishers + 1),
             ));
         }
         if window * publishers as u64 > MAX_IN_FLIGHT {
@@ -121,11 +122,13 @@ fn rate(text: &str) -> Result<f64, &'static str> {
     }
 }
 
-fn seconds(text: &str, least: f64) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(seconds) if (least..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err(format!("expected seconds, from {least} to 3600")),
-    }
+/// Reads a time of at least this number of milliseconds.
+fn span(text: &str, least: u64) -> Result<Duration, String> {
+    time(
+        text,
+        Duration::from_millis(least),
+        Duration::from_secs(3600),
+    )
 }
 
 fn template(text: &str) -> Result<String, &'static str> {

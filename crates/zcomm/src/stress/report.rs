@@ -22,7 +22,6 @@ pub(super) const QUANTILES: [(f64, &str); 5] = [
     (1.0, "max"),
 ];
 
-/// The results of a run.
 pub(super) struct Report {
     /// The server's address, without its query.
     pub(super) url: String,
@@ -41,14 +40,18 @@ pub(super) struct Report {
     /// Seconds from one point of the timeline to the next.
     pub(super) point_seconds: f64,
     pub(super) server: Option<Server>,
-    /// The number of cores that this tool and the server used in the measurement.
+    /// The number of cores that this tool used in the measurement.
     pub(super) own_cores: f64,
+    /// The number of cores that the server used in the measurement.
     pub(super) server_cores: f64,
-    pub(super) interrupted: bool,
+    /// Whether messages were in flight until the time limit after the measurement.
+    pub(super) timed_out: bool,
+    /// The exit code of the signal that has ended the run early.
+    pub(super) interrupted: Option<u8>,
 }
 
 impl Report {
-    /// Makes the report of a run. `subscribers` is the number of subscribers before the load.
+    /// Makes the report of a run. `subscribers` is the number of subscribers when the load starts.
     /// `cpu` is the CPU time of this process and of the server in the measurement.
     pub(super) fn new(
         run: &Run,
@@ -58,7 +61,7 @@ impl Report {
         cpu: [Duration; 2],
     ) -> Report {
         let (span, opened) = (run.span(), run.opened.load(Relaxed));
-        // Without a connection, the measured time is zero. The divisor must not be zero.
+        // Without a connection, the measured time is zero. Do not divide by zero.
         let seconds = span.seconds();
         let divisor = seconds.max(f64::MIN_POSITIVE);
         let [own_cores, server_cores] = cpu.map(|time| time.as_secs_f64() / divisor);
@@ -79,7 +82,8 @@ impl Report {
             server,
             own_cores,
             server_cores,
-            interrupted: run.interrupted.load(Relaxed),
+            timed_out: run.timed_out.load(Relaxed),
+            interrupted: Some(run.interrupted.load(Relaxed)).filter(|code| *code != 0),
             tally,
         }
     }

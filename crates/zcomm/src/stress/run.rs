@@ -1,11 +1,11 @@
 //! The data that all connections of a run share: the plan, the clock, and the counts.
 //!
-//! Every connection reads from [`Run`] when the measurement begins and ends. So the threads do
-//! not exchange data for each message.
+//! [`Run`] contains a clock, and the times at which the measurement begins and ends. Every
+//! connection reads these values. So the threads need no channels between them.
 
 use std::{
     iter::repeat_with,
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -24,7 +24,6 @@ pub(super) enum Phase {
     Over,
 }
 
-/// The data that all connections of a run share.
 pub(super) struct Run {
     pub(super) plan: Plan,
     pub(super) options: ConnectOptions,
@@ -34,12 +33,15 @@ pub(super) struct Run {
     /// Limits the number of handshakes at the same time.
     pub(super) handshakes: Semaphore,
     pub(super) phase: watch::Sender<Phase>,
-    /// Whether Ctrl-C has ended the run early.
-    pub(super) interrupted: AtomicBool,
+    /// Whether messages were in flight until the time limit after the measurement.
+    pub(super) timed_out: AtomicBool,
+    /// The exit code of the signal that has ended the run early; 0 without a signal.
+    pub(super) interrupted: AtomicU8,
     /// Notified when one of the counts below has changed.
     pub(super) changed: Notify,
-    /// The number of connections that have opened, and of connections that have failed to open.
+    /// The number of connections that have opened.
     pub(super) opened: AtomicUsize,
+    /// The number of connections that have failed to open.
     pub(super) failed: AtomicUsize,
     /// The number of connections that are open now.
     pub(super) open: AtomicUsize,
@@ -47,11 +49,12 @@ pub(super) struct Run {
     pub(super) subscribers: AtomicUsize,
     /// The number of senders that wait for replies or have more messages to send.
     pub(super) busy: AtomicUsize,
-    /// Open loop: wakes each sender when its message is due. The senders take turns in this order.
+    /// Open loop: wakes each sender when its message is due. The list is in the order in which
+    /// the senders send.
     pub(super) wakes: Vec<Notify>,
-    /// The number of senders that have connected so far, and the number of senders when the load
-    /// started.
+    /// The number of senders that have connected so far.
     pub(super) turns: AtomicUsize,
+    /// The number of senders when the load started.
     senders: AtomicUsize,
     clock: Instant,
     start: AtomicU64,
@@ -70,7 +73,8 @@ impl Run {
             deliveries: (0..publishers).map(|_| Deliveries::new(window)).collect(),
             handshakes: Semaphore::new(plan.handshakes),
             phase: watch::Sender::new(Phase::Opening),
-            interrupted: AtomicBool::new(false),
+            timed_out: AtomicBool::new(false),
+            interrupted: AtomicU8::new(0),
             changed: Notify::new(),
             opened: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),

@@ -15,7 +15,8 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// The sending part of a connection.
 pub(super) struct Sender {
-    /// This sender's place in the order in which all senders take turns, from 0.
+    /// In an open loop, the senders take turns in a fixed order. This is the sender's position in
+    /// the order, from 0.
     pub(super) turn: usize,
     /// The number of the next message.
     pub(super) next: u64,
@@ -41,7 +42,8 @@ impl Sender {
         }
     }
 
-    /// Returns the time at which the next message should leave, if it may leave now.
+    /// Returns the time at which the next message should leave. Returns `None` if no message may
+    /// leave now.
     pub(super) fn due(&self, run: &Run, now: u64) -> Option<u64> {
         // After the end of the measurement, send no message, even if it was due earlier.
         if now >= run.span().end {

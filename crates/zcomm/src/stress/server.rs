@@ -1,9 +1,9 @@
 //! Measures the server's process, if it runs on this machine: its memory and its CPU time.
 //!
 //! A latency does not show how much CPU time and memory a message costs. So the tool measures the
-//! process that listens at the server's address. The memory is measured before the connections,
-//! with all connections, and at the peak. The CPU time is measured during the measurement. The
-//! kernel's memory for sockets is not included.
+//! process that listens at the server's address. The report shows its memory before the first
+//! connection, its memory with all connections, and its largest memory. It also shows the CPU time
+//! of the measurement. The kernel's memory for sockets is not included.
 
 use std::net::SocketAddr;
 
@@ -33,7 +33,7 @@ impl Server {
             let ip = process.address.ip();
             ip.is_unspecified() || addresses.iter().any(|address| address.ip() == ip)
         });
-        // Remove copies, because a process that listens at two addresses is in the list twice.
+        // A process that listens at two addresses is in the list twice. Remove the second entry.
         processes.dedup_by_key(|process| process.pid);
         let names = processes.iter();
         let names: Vec<_> = names

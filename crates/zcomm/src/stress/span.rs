@@ -7,7 +7,6 @@ const SECOND: u64 = 1_000_000_000;
 /// The largest number of points in a timeline.
 const MAX_POINTS: u64 = 300;
 
-/// The time span in which a run measures.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     pub(super) begin: u64,

@@ -14,8 +14,7 @@ use hdrhistogram::{Counter, Histogram};
 
 use super::{failures::Failures, span::Span};
 
-/// The number of exact digits of a latency: in the whole measurement, and in one point of the
-/// timeline.
+/// The number of exact digits of a latency. A point of the timeline has fewer digits.
 const DIGITS: u8 = 3;
 const POINT_DIGITS: u8 = 2;
 
@@ -43,10 +42,10 @@ pub(super) struct Point {
 pub(super) struct Tally {
     /// The time that each connection took to open.
     pub(super) handshakes: Latencies,
-    /// The time from when each message of the measurement should have left until it was back. In
-    /// a fan-out, a message has one value for each subscriber.
+    /// The latency of each message of the measurement. It begins when the message should have
+    /// left, and ends when the message is back. A fan-out has one value for each subscriber.
     pub(super) latency: Latencies,
-    /// The time from when each message of the measurement should have left until it left.
+    /// The delay from the time when each message should have left to the time when it left.
     pub(super) lag: Latencies,
     pub(super) points: Vec<Point>,
     /// Messages that came twice, or came after a message that was sent later.
@@ -139,7 +138,6 @@ impl Tally {
     }
 }
 
-/// Records a value in a histogram.
 pub(super) fn record<T: Counter>(to: &mut Histogram<T>, value: u64) {
     // `record` fails only for a histogram with a fixed size, and these histograms grow.
     to.record(value).ok();

@@ -42,8 +42,8 @@ impl Incoming {
 
 /// Why a message was not received.
 pub(super) enum Missed {
-    /// The message did not arrive in time. Contains the newest kept message of the same type. If
-    /// no message has this type, contains the newest kept message.
+    /// The message did not arrive in time. Contains the newest kept message of the expected type.
+    /// If no message has this type, contains the newest kept message of any type.
     Late(Option<Incoming>),
     /// The server sent this error message instead.
     Refused(String),

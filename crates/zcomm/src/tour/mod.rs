@@ -48,7 +48,8 @@ chat_app prints a link; the token is in the link, after #token=, or it is
 WEBSOCKET_TOKEN in its settings. The tour uses its own room, but its one
 broadcast reaches every client of the server.
 
-Exit code: 0 when every message came as expected, else 1; 130 after Ctrl-C.")]
+Exit code: 0 when every message came as expected, else 1; 2 for a wrong option,
+address or file, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.")]
 pub(crate) struct Arguments {
     /// The address of a chat_app; without it, the tour starts its own server
     url: Option<String>,
@@ -78,10 +79,14 @@ async fn tell(arguments: &Arguments) -> Result<ExitCode, Stopped> {
         None => own_server::start().await?,
     };
     let mut play = Play::new(options, arguments.url.is_none(), Narrator::new(pause))?;
-    let ended = tokio::select! {
-        played = play.all() => played.map(|()| ExitCode::SUCCESS),
-        code = signals.next() => Ok(ExitCode::from(code)),
+    let code = tokio::select! {
+        played = play.all() => return played.map(|()| ExitCode::SUCCESS),
+        code = signals.next() => code,
     };
-    play.leave().await;
-    ended
+    tokio::select! {
+        () = play.leave() => {}
+        // After a second signal, do not wait for the server's Close frames.
+        _ = signals.next() => {}
+    }
+    Ok(ExitCode::from(code))
 }

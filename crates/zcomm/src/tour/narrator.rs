@@ -1,8 +1,8 @@
 //! Prints the tour: the steps, and each message with an arrow.
 //!
-//! A message may come from any server, so each control character is replaced by a picture. Each
-//! secret is replaced by `***`, so that the screen does not show it. A long message is not cut,
-//! so that a learner can copy the whole message.
+//! A message may come from any server, so each control character is replaced by a visible symbol.
+//! Each secret is replaced by `***`, so that the screen does not show the secret. A long message
+//! is not cut, so that a learner can copy the whole message.
 
 use std::{
     fmt::Display,
@@ -13,20 +13,23 @@ use tokio::sync::mpsc;
 
 use super::script::Step;
 use crate::shared::{
-    lines,
+    input::{Input, Reading, stdin},
     text::{FAINT, GOOD, NOTE, visible},
 };
 
+/// The largest line of stdin (bytes).
+const MAX_LINE: usize = 64 * 1024;
+
 pub(super) struct Narrator {
     /// The lines of stdin. `None` if the tour does not wait for Enter.
-    enter: Option<mpsc::Receiver<io::Result<Vec<u8>>>>,
+    enter: Option<mpsc::Receiver<()>>,
     secrets: Vec<String>,
 }
 
 impl Narrator {
     pub(super) fn new(pause: bool) -> Narrator {
         Narrator {
-            enter: pause.then(|| lines::input(|line| line)),
+            enter: pause.then(enter),
             secrets: Vec::new(),
         }
     }
@@ -88,4 +91,18 @@ impl Narrator {
         }
         visible(&shown)
     }
+}
+
+/// Reads the lines of stdin. Their text does not matter.
+fn enter() -> mpsc::Receiver<()> {
+    let reading = Reading {
+        make: |_| Some(()),
+        whole: false,
+        limit: MAX_LINE,
+        if_not_text: "",
+        if_too_long: "",
+    };
+    stdin(reading, |input| {
+        matches!(input, Input::Item(())).then_some(())
+    })
 }

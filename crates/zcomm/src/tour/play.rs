@@ -35,7 +35,7 @@ pub(super) struct Play {
     narrator: Narrator,
     ada: Option<Client>,
     ben: Option<Client>,
-    /// Ben's first connection. Set when his second connection is opened.
+    /// Ben's first connection, after he has opened a second connection.
     older: Option<Client>,
     variables: Variables,
     sent_at: Instant,
@@ -64,7 +64,6 @@ impl Play {
         })
     }
 
-    /// Plays every step.
     pub(super) async fn all(&mut self) -> Result<(), Stopped> {
         let server = self.options.shown_url().to_owned();
         let chat = if self.own_server {
@@ -95,7 +94,7 @@ impl Play {
         let clients = [self.ada.take(), self.ben.take(), self.older.take()];
         let all = async {
             for mut client in clients.into_iter().flatten() {
-                // Ignore an error: then there is nothing to close.
+                // Ignore an error: it means that the connection has ended already.
                 client.close().await.ok();
             }
         };
@@ -203,8 +202,8 @@ impl Play {
     }
 
     /// Fills a log faster than the server can send its messages. The tour's own server runs in
-    /// this thread, so the server runs only when this task waits. Tokio makes a task wait after
-    /// long work without a pause. `unconstrained` turns this rule off for this task.
+    /// this thread, so the server runs only when this task waits. Normally, Tokio makes a busy
+    /// task wait from time to time. `unconstrained` turns this rule off for this task.
     async fn floods(&mut self, person: Person, times: usize) -> Result<(), Stopped> {
         let name = person.name();
         let [join, leave] = ["join", "leave"].map(|kind| {

@@ -26,9 +26,10 @@ pub(super) struct Step {
 }
 
 pub(super) enum Act {
-    /// The person connects. This query is in the address.
+    /// The person connects, with this query in the address.
     Connects(Person, &'static str),
-    /// The person connects a second time with this query. The first connection stays open.
+    /// The person connects a second time, with this query in the address. The first connection
+    /// stays open.
     ConnectsAgain(Person, &'static str),
     /// The person sends this text.
     Sends(Person, &'static str),

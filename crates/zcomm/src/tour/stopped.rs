@@ -1,7 +1,7 @@
 //! The reasons why a tour ends early.
 //!
-//! Each error has two lines for the learner. The first line says who waited for which message,
-//! and what arrived instead. The second line says what to do.
+//! Each error has two lines for the learner. The first line says which message did not arrive, and
+//! what happened instead. The second line says what to do.
 
 use std::{io, process::ExitCode};
 
@@ -19,6 +19,8 @@ const ITS_TOKEN: &str = "pass the server's token with --token";
 pub(super) enum Stopped {
     /// An error of the library, which has its own help.
     Error(Error),
+    /// A file or a value in the command line cannot be used.
+    Misuse(Failure),
     /// The server did not do what the story expects.
     Wrong { what: String, help: &'static str },
     /// Stdout is closed, so the tour cannot print any more. This is not an error.
@@ -67,6 +69,7 @@ impl Stopped {
     pub(super) fn report(&self) -> ExitCode {
         match self {
             Stopped::Error(error) => report(error),
+            Stopped::Misuse(failure) => failure.report(),
             Stopped::Wrong { what, help } => Failure::new(what, *help).report(),
             Stopped::Unread => ExitCode::SUCCESS,
         }
@@ -76,6 +79,12 @@ impl Stopped {
 impl From<Error> for Stopped {
     fn from(error: Error) -> Stopped {
         Stopped::Error(error)
+    }
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Stopped {
+        Stopped::Misuse(failure)
     }
 }
 

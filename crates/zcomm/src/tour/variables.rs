@@ -1,4 +1,4 @@
-//! Values that a message contains and a later message needs. A chat page keeps the same values.
+//! Values from received messages. The tour sends these values to the server later.
 //!
 //! The values are the names of the people, the session, the epoch of the room, and the position
 //! in each log. The epoch is the name of this run of the room. In the story, a word such as
@@ -15,7 +15,6 @@ use super::script::Person;
 /// The longest session that is accepted (bytes).
 const MAX_SESSION: usize = 128;
 
-/// The values, by name.
 pub(super) struct Variables(BTreeMap<&'static str, String>);
 
 impl Variables {
@@ -29,7 +28,7 @@ impl Variables {
         Ok(Variables(known.collect()))
     }
 
-    /// Keeps the values of a message. Returns false if chat_app would not send this message.
+    /// Stores the values of a message. Returns false if chat_app would not send this message.
     pub(super) fn learn(&mut self, person: Person, message: &ServerMessage) -> bool {
         use ServerMessage::{Broadcast, Chat, Direct, Joined, Welcome};
         let ben = person == Person::Ben;

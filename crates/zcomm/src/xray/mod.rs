@@ -24,7 +24,7 @@ use std::{
 
 use tokio::net::TcpStream;
 use zcomm_core::{
-    ByteStream, ConnectOptions, shutdown_signal,
+    ByteStream, shutdown_signal,
     xray::{Direction, Form, Tap, Xray},
 };
 
@@ -32,7 +32,7 @@ use crate::{
     proxy::{Carry, Proxy, announce, relay},
     shared::{
         failure::Failure,
-        handshake::trust,
+        handshake::plain_options,
         run::{INTERRUPTED, block_on},
     },
 };
@@ -58,7 +58,8 @@ In Host and Origin, the proxy replaces its own name with the server's; the rest
 of a handshake passes unchanged. Secrets of the handshake are neither shown nor
 recorded; secrets in messages are.
 
-Exit code: 0 after a replay, 1 after an error, 130 after Ctrl-C.")]
+Exit code: 0 after a replay, 1 after an error, 2 for a wrong option, address or
+file, 130 after Ctrl-C.")]
 pub(crate) struct Arguments {
     /// The server, e.g. wss://example.com/chat
     #[arg(required_unless_present = "replay")]
@@ -94,13 +95,12 @@ pub(crate) struct Arguments {
     replay: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let done = match &arguments.replay {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    match &arguments.replay {
         Some(file) if arguments.page => block_on(display(file)),
         Some(file) => print(file, arguments.json),
         None => block_on(watch(arguments)),
-    };
-    done.unwrap_or_else(|failure| failure.report())
+    }
 }
 
 /// Runs the proxy until Ctrl-C.
@@ -108,11 +108,11 @@ async fn watch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let shutdown = shutdown_signal();
     // The address is never missing here, because clap requires it without `--replay`.
     let url = arguments.url.as_deref().unwrap_or_default();
-    let options = ConnectOptions::new(url, &trust(arguments.ca.as_deref())?);
+    let options = plain_options(url, arguments.ca.as_deref())?;
     let proxy = Proxy::bind(arguments.listen, options).await?;
     if url.contains('?') {
         let what = "the address contains a query, but each client sends its own";
-        return Err(Failure::usage(what, "leave out the ? and all after it"));
+        return Err(Failure::usage(what, "remove the ? and the text after it"));
     }
     let recording = match &arguments.record {
         Some(file) => Some(Recording::begin(file, arguments.max_bytes)?),

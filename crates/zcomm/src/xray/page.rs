@@ -1,7 +1,7 @@
 //! `--page`: shows the events in a browser while they happen.
 //!
 //! A small server on this machine appends each event to a hub, which stores the newest events. A
-//! page that opens later gets all events that are still in the hub.
+//! page that opens later receives all events that are still in the hub.
 //!
 //! Messages may be secret, so the page must send a token that is made for this run. The link
 //! contains the token after `#`, because a browser does not send this part of a link to a server.

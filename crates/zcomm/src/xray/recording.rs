@@ -48,7 +48,7 @@ impl Format {
     pub(super) const VERSION: u64 = 1;
 }
 
-/// Any other line of a recording.
+/// A line of a recording after the first line.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Record {
@@ -99,7 +99,7 @@ impl Recording {
                 io::ErrorKind::AlreadyExists => "name another file, or delete this one first",
                 _ => "choose a folder that you can write to",
             };
-            Failure::new(what, help)
+            Failure::usage(what, help)
         })?;
         let (file, left) = (Some(file), max_bytes);
         let recording = Recording(Arc::new(Mutex::new(Writer { file, left })));

@@ -32,14 +32,14 @@ const MAX_UNTOLD: u64 = 64 * 1024;
 const MAX_OPEN: usize = 1_000;
 const HOW_TO_RECORD: &str = "zcomm xray URL --record FILE makes a recording";
 
-/// Shows each event of a recording. Returns `false` if the recording ends early, because it was
-/// full.
+/// Shows each event of a recording. Returns `false` if the recording is not complete, because it
+/// was full.
 pub(super) fn replay(
     path: &Path,
     mut show: impl FnMut(&Event) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
     let name = shown_path(path);
-    let unreadable = |error| Failure::new(format!("cannot read {name}: {error}"), HOW_TO_RECORD);
+    let unreadable = |error| Failure::usage(format!("cannot read {name}: {error}"), HOW_TO_RECORD);
     let file = File::open(path).map_err(unreadable)?;
     let mut lines = BufReader::new(file);
     let mut replay = Replay::default();
@@ -59,11 +59,14 @@ pub(super) fn replay(
             (Some(_), _) => Err("the line is not complete".into()),
         };
         let events = events.map_err(|what| {
-            let help = match number {
-                1 => HOW_TO_RECORD,
-                _ => "all lines before it are shown; the rest could be shown wrongly",
-            };
-            Failure::new(format!("{name}, line {number}: {what}"), help)
+            let what = format!("{name}, line {number}: {what}");
+            match number {
+                1 => Failure::usage(what, HOW_TO_RECORD),
+                _ => Failure::new(
+                    what,
+                    "all lines before it are shown; the rest could be shown wrongly",
+                ),
+            }
         })?;
         events.iter().try_for_each(&mut show)?;
     }

@@ -1,0 +1,56 @@
+//! Measures the round trips of the pings of `--ping`.
+//!
+//! A pong has the payload of its ping (RFC 6455 section 5.5.3). So each ping gets its own number
+//! as payload, and the pong says which ping it answers.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+/// The largest number of pings without a pong that are remembered.
+const WAITING: usize = 64;
+
+/// The pings without a pong.
+#[derive(Default)]
+pub(super) struct Pings {
+    number: u64,
+    waiting: VecDeque<(u64, Instant)>,
+}
+
+impl Pings {
+    /// Returns the payload of the next ping, which is sent now.
+    pub(super) fn next(&mut self) -> String {
+        self.number += 1;
+        if self.waiting.len() == WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back((self.number, Instant::now()));
+        self.number.to_string()
+    }
+
+    /// Returns the round trip, if this is the payload of a ping without a pong.
+    pub(super) fn round_trip(&mut self, payload: &[u8]) -> Option<Duration> {
+        let number: u64 = std::str::from_utf8(payload).ok()?.parse().ok()?;
+        let at = self.waiting.iter().position(|(ping, _)| *ping == number)?;
+        // A pong may answer the latest ping alone, so earlier pings need no pong any more.
+        let (_, sent) = self.waiting.drain(..=at).next_back()?;
+        Some(sent.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pong_belongs_to_the_ping_with_its_payload() {
+        let mut pings = Pings::default();
+        assert_eq!(pings.next(), "1");
+        tokio::time::advance(Duration::from_millis(30)).await;
+        assert_eq!(pings.next(), "2");
+        assert_eq!(pings.round_trip(b"x"), None);
+        assert_eq!(pings.round_trip(b"1"), Some(Duration::from_millis(30)));
+        assert_eq!(pings.round_trip(b"1"), None);
+        assert_eq!(pings.round_trip(b"2"), Some(Duration::ZERO));
+    }
+}

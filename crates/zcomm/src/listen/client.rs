@@ -1,0 +1,193 @@
+//! The conversation with one client.
+
+use std::{process::ExitStatus, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
+use zcomm_core::{CloseReason, Connection, Error, Message, Result};
+
+use super::{
+    audience::{Audience, Seat},
+    output::{Notes, Output},
+    process::{Exec, Process},
+};
+use crate::shared::run::until;
+
+/// The time limit for a process to read a message. While the process does not read, nothing is
+/// read from its client.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// The longest wait for another line of a process that has ended.
+const LAST: Duration = Duration::from_secs(1);
+/// The close code for a client that may try again later.
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// What happens with the messages of a client, after they are printed.
+pub(super) enum Reply {
+    Nothing,
+    Echo,
+    Broadcast,
+    Exec(Exec),
+}
+
+/// What all clients share.
+pub(super) struct Service {
+    pub(super) audience: Arc<Audience>,
+    pub(super) out: Output,
+    pub(super) notes: Notes,
+    pub(super) reply: Reply,
+}
+
+impl Service {
+    /// Serves one client, from its handshake to its end.
+    pub(super) async fn serve(self: Arc<Self>, mut connection: Connection) -> Result<()> {
+        let mut seat = self.audience.join(connection.id());
+        let (sender, mut ended) = oneshot::channel();
+        // Sending fails only after the end of this function.
+        connection.on_end(move |end| drop(sender.send(end.clone())));
+        self.out.opened(connection.info()).await;
+        let done = match &self.reply {
+            Reply::Exec(exec) => self.start(exec, &mut connection, &mut seat).await,
+            _ => self.talk(&mut connection, &mut seat).await,
+        };
+        match done {
+            Ok(()) | Err(Error::Closed) => {}
+            Err(error) => {
+                self.notes.note(&format!(
+                    "client {}: {}",
+                    connection.id(),
+                    error.with_help()
+                ));
+                connection.close(CloseReason::SERVER_ERROR, "Internal error");
+            }
+        }
+        // Without an end, the function has returned because the input has ended.
+        connection.close(CloseReason::GOING_AWAY, "Server shutting down");
+        if let Ok(end) = ended.try_recv() {
+            self.out.closed(connection.info(), &end).await;
+        }
+        Ok(())
+    }
+
+    /// Prints the client's messages, and sends the lines of the input, until one of both ends.
+    async fn talk(&self, connection: &mut Connection, seat: &mut Seat) -> Result<()> {
+        loop {
+            tokio::select! {
+                message = connection.recv() => {
+                    let Some(message) = message else { return Ok(()) };
+                    self.out.received(connection.info(), &message).await;
+                    match self.reply {
+                        Reply::Echo => connection.send(message).await?,
+                        Reply::Broadcast => {
+                            connection.hub().broadcast_except(message, connection.id())?;
+                        }
+                        Reply::Nothing | Reply::Exec(_) => {}
+                    }
+                }
+                line = seat.next() => match line {
+                    Some(line) => connection.send(line).await?,
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+
+    /// Starts the process of a client, and kills it at the end.
+    async fn start(&self, exec: &Exec, connection: &mut Connection, seat: &mut Seat) -> Result<()> {
+        let Some(mut process) = exec.start(connection.id(), &self.notes)? else {
+            connection.close(TRY_AGAIN_LATER, "Too many processes: try again later");
+            self.notes.note(&format!(
+                "client {} refused: too many processes run; --max-processes allows more",
+                connection.id()
+            ));
+            return Ok(());
+        };
+        let done = match self.exchange(connection, seat, &mut process).await {
+            Ok(Some(status)) => last(connection, &mut process, status).await,
+            done => done.map(|_| ()),
+        };
+        process.end().await;
+        done
+    }
+
+    /// Passes messages to the process and lines to the client, until one of both ends. Returns the
+    /// status of the process if it has ended by itself.
+    async fn exchange(
+        &self,
+        connection: &mut Connection,
+        seat: &mut Seat,
+        process: &mut Process,
+    ) -> Result<Option<ExitStatus>> {
+        // The message for the process, while its queue is full, and the time limit.
+        let mut waiting: Option<(Vec<u8>, Instant)> = None;
+        loop {
+            let late = waiting.as_ref().map(|(_, late)| *late);
+            tokio::select! {
+                message = connection.recv(), if waiting.is_none() => {
+                    let Some(message) = message else { return Ok(None) };
+                    self.out.received(connection.info(), &message).await;
+                    waiting = Some((bytes(message), Instant::now() + PATIENCE));
+                }
+                free = process.input.reserve(), if waiting.is_some() => {
+                    // There is no place if the process has closed its stdin.
+                    if let (Ok(free), Some((line, _))) = (free, waiting.take()) {
+                        free.send(line);
+                    }
+                }
+                Some(line) = process.lines.recv() => connection.send(message(line)).await?,
+                line = seat.next() => match line {
+                    Some(line) => connection.send(line).await?,
+                    None => return Ok(None),
+                },
+                () = until(late) => {
+                    connection.close(CloseReason::SERVER_ERROR, "The process does not read");
+                    return Ok(None);
+                }
+                status = process.child.wait() => return Ok(Some(status?)),
+            }
+            if waiting.is_some() {
+                // Only `recv` flushes by itself.
+                connection.flush().await?;
+            }
+        }
+    }
+}
+
+/// Sends the last lines of a process, and closes the connection.
+async fn last(
+    connection: &mut Connection,
+    process: &mut Process,
+    status: ExitStatus,
+) -> Result<()> {
+    // Otherwise, a program that the process has started could hold stdout open. A program
+    // outside its group still can, so the wait has a limit.
+    process.kill();
+    while let Ok(Some(line)) = timeout(LAST, process.lines.recv()).await {
+        connection.send(message(line)).await?;
+    }
+    match status.success() {
+        true => connection.close(CloseReason::NORMAL, "The process has ended"),
+        false => connection.close(
+            CloseReason::SERVER_ERROR,
+            &format!("The process has ended: {status}"),
+        ),
+    }
+    Ok(())
+}
+
+/// The bytes of a message, for a process.
+fn bytes(message: Message) -> Vec<u8> {
+    match message {
+        Message::Text(text) => text.as_bytes().to_vec(),
+        Message::Binary(data) => data.to_vec(),
+    }
+}
+
+/// Makes a message of a line: text if it is UTF-8, otherwise binary.
+pub(super) fn message(line: Vec<u8>) -> Message {
+    match String::from_utf8(line) {
+        Ok(text) => Message::from(text),
+        Err(error) => Message::Binary(error.into_bytes().into()),
+    }
+}

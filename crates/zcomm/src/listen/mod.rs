@@ -1,0 +1,191 @@
+//! `zcomm listen`: a WebSocket server at the terminal.
+//!
+//! Each line of the input goes to every client, and each message of a client is printed on its
+//! own line. So `zcomm listen` and `zcomm connect` are the two ends of one conversation.
+//!
+//! The server is the one of the lessons, with the same settings and limits. The log of the
+//! server goes to stderr, because stdout is only for the messages.
+
+// Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
+mod arguments;
+mod audience;
+
+mod output;
+
+mod process;
+mod setup;
+
+mod client;
+
+use std::{
+    future::pending,
+    io::{self, ErrorKind, IsTerminal},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::timeout};
+use zcomm_core::{Logs, Message, Server, StopSignals, log_to};
+
+pub(crate) use self::arguments::Arguments;
+use self::{
+    audience::Audience,
+    client::{Reply, Service},
+    output::{Notes, Output},
+    process::Exec,
+    setup::{Setup, cannot_listen},
+};
+use crate::shared::{
+    console::Console,
+    failure::Failure,
+    input::{Input, Reading},
+    run::INTERRUPTED,
+};
+
+const PROMPT: &str = "> ";
+/// The size of the longest line (bytes).
+const MAX_LINE: usize = 16 * 1024 * 1024;
+/// The time limit for the last lines to reach the clients, after Ctrl-D.
+const LAST_LINES: Duration = Duration::from_secs(5);
+/// The time limit to print the last messages.
+const LAST_MESSAGES: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let mut console = console(arguments);
+    let notes = Notes(console.printer());
+    let _logs = log(&notes);
+    let done = serve(arguments, &mut console, notes).await;
+    console.close().await;
+    done
+}
+
+/// Starts the log of the server. It goes to stderr, because stdout is only for the messages.
+fn log(notes: &Notes) -> Logs {
+    let terminal = io::stderr().is_terminal();
+    match &notes.0 {
+        Some(printer) if terminal => log_to(printer.clone(), true),
+        _ => log_to(io::stderr(), terminal),
+    }
+}
+
+async fn serve(
+    arguments: &Arguments,
+    console: &mut Console<Message>,
+    notes: Notes,
+) -> Result<ExitCode, Failure> {
+    let mut signals = StopSignals::new()?;
+    let setup = Setup::read(arguments, &notes)?;
+    // The largest message that a server of this course sends.
+    let max_message = 64 * 1024 + 2 * setup.config.max_message_bytes;
+    let reply = reply(arguments, max_message);
+    let server = Server::bind(setup.config.clone()).await;
+    let server = server.map_err(cannot_listen)?;
+    setup.announce(&server, &notes);
+    let (out, mut failed) = Output::start(arguments, console.printer());
+    out.listening(&server.url()).await;
+    let audience = Audience::new();
+    let service = Arc::new(Service {
+        audience,
+        out,
+        notes,
+        reply,
+    });
+    let (stop, stopped) = oneshot::channel::<()>();
+    let handler = {
+        let service = Arc::clone(&service);
+        move |connection| Arc::clone(&service).serve(connection)
+    };
+    let mut running = tokio::spawn(server.run(handler, async { drop(stopped.await) }));
+    let ended = tokio::select! {
+        code = signals.next() => Ok(ExitCode::from(code)),
+        fed = feed(&service, console, max_message) => fed,
+        Some(error) = failed.recv() => output_failed(error),
+    };
+    drop(stop);
+    tokio::select! {
+        // Ignore an error: the task is never aborted, and a panic has printed its message.
+        _ = &mut running => {}
+        // After a second signal, do not wait for the clients.
+        _ = signals.next() => {}
+    }
+    drop(service);
+    // Wait until the last message is printed. The channel ends then.
+    match timeout(LAST_MESSAGES, failed.recv()).await {
+        Ok(Some(error)) if ended.is_ok() => output_failed(error),
+        _ => ended,
+    }
+}
+
+/// Opens the input. With --binary, a pipe is one message, as in `zcomm connect`.
+fn console(arguments: &Arguments) -> Console<Message> {
+    let reading = Reading {
+        make: match arguments.binary {
+            true => |bytes| Some(Message::Binary(bytes.into())),
+            false => |bytes| Some(client::message(bytes)),
+        },
+        whole: arguments.binary && !io::stdin().is_terminal(),
+        limit: MAX_LINE,
+        if_not_text: "",
+        if_too_long: "send it in parts",
+    };
+    Console::open(reading, None)
+}
+
+fn reply(arguments: &Arguments, max_message: usize) -> Reply {
+    let Some(command) = &arguments.exec else {
+        return match (arguments.echo, arguments.broadcast) {
+            (true, _) => Reply::Echo,
+            (_, true) => Reply::Broadcast,
+            _ => Reply::Nothing,
+        };
+    };
+    Reply::Exec(Exec::new(command, arguments.max_processes, max_message))
+}
+
+/// Sends each line of the input to all clients. Returns the exit code when the server must stop.
+async fn feed(
+    service: &Service,
+    console: &mut Console<Message>,
+    max_message: usize,
+) -> Result<ExitCode, Failure> {
+    let terminal = io::stdin().is_terminal();
+    loop {
+        console.ready(PROMPT);
+        match console.input().await {
+            Input::Item(message) if message.len() > max_message => service.notes.note(&format!(
+                "a message of {} bytes was not sent: at most {max_message} bytes; \
+                 WEBSOCKET_MAX_MESSAGE_BYTES sets a larger limit",
+                message.len()
+            )),
+            Input::Item(message) if terminal => {
+                if !service.audience.send(message).await {
+                    let line = "no client is connected: the line was not sent";
+                    service.notes.note(line);
+                }
+            }
+            Input::Item(message) => service.audience.send_to_someone(message).await,
+            Input::Refused(error) if terminal => service.notes.note(&error.with_help()),
+            Input::Refused(error) | Input::Failed(error) => return Err(error.into()),
+            Input::Interrupted => return Ok(ExitCode::from(INTERRUPTED)),
+            Input::End => break,
+        }
+    }
+    if terminal {
+        // Ignore a timeout: the server closes the other clients.
+        timeout(LAST_LINES, service.audience.end()).await.ok();
+        return Ok(ExitCode::SUCCESS);
+    }
+    let line = "the input has ended; the server keeps running, Ctrl-C stops it";
+    service.notes.note(line);
+    pending().await
+}
+
+/// The result of a server whose stdout cannot be written. It is not an error if the next program
+/// in the pipe has ended.
+fn output_failed(error: io::Error) -> Result<ExitCode, Failure> {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        _ => Err(error.into()),
+    }
+}

@@ -1,0 +1,153 @@
+//! Decides how long to wait for answers after the end of the input.
+//!
+//! The client cannot know how many answers a server will send. Most servers send one message for
+//! each message. So the client waits until it has as many messages as it has sent, and then
+//! until no message has arrived for a second. `--wait` sets an exact time instead.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The longest wait for a missing answer. It is also the longest wait for more messages when no
+/// answer is missing.
+pub(crate) const MISSING: Duration = Duration::from_secs(5);
+/// When no answer is missing, the client closes after this time without a message.
+pub(crate) const QUIET: Duration = Duration::from_secs(1);
+
+/// When to stop waiting after the end of the input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// Wait for one message for each sent message, and a quiet second.
+    Answers,
+    /// Wait for this time.
+    Exactly(Duration),
+    /// Wait until the server closes the connection, or until another rule closes it.
+    Forever,
+}
+
+/// Counts the sent messages and the answers of one connection.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    patience: Patience,
+    sent: u64,
+    received: u64,
+    /// The time of the end of the input.
+    ended: Option<Instant>,
+    /// The time of the last sign that the server works on the input: the end of the input, a
+    /// message, or the pong to the last ping.
+    active: Instant,
+    /// The time since when no answer is missing.
+    complete: Instant,
+}
+
+impl Answers {
+    pub(crate) fn new(patience: Patience) -> Answers {
+        let now = Instant::now();
+        Answers {
+            patience,
+            sent: 0,
+            received: 0,
+            ended: None,
+            active: now,
+            complete: now,
+        }
+    }
+
+    /// Counts a message that this client has sent.
+    pub(crate) fn sent(&mut self) {
+        self.sent += 1;
+    }
+
+    /// Counts an answer from the server.
+    pub(crate) fn received(&mut self) {
+        self.received += 1;
+        self.active();
+        if self.received <= self.sent {
+            self.complete = self.active;
+        }
+    }
+
+    /// Notes that the server works on the input, or that another message has arrived.
+    pub(crate) fn active(&mut self) {
+        self.active = Instant::now();
+    }
+
+    /// Starts the wait. After an input that ended with an error, no wait is endless.
+    pub(crate) fn input_ended(&mut self, failed: bool) {
+        if let (Patience::Forever, true) = (self.patience, failed) {
+            self.patience = Patience::Answers;
+        }
+        let now = Instant::now();
+        (self.active, self.complete, self.ended) = (now, now, Some(now));
+    }
+
+    /// Returns the time to close the connection. `None` before the end of the input, and if there
+    /// is no such time.
+    pub(crate) fn close_at(&self) -> Option<Instant> {
+        let ended = self.ended?;
+        match self.patience {
+            Patience::Forever => None,
+            Patience::Exactly(time) => Some(ended + time),
+            Patience::Answers if self.received < self.sent => Some(self.active + MISSING),
+            // A server that never stops sending has no quiet second.
+            Patience::Answers => Some((self.active + QUIET).min(self.complete + MISSING)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    /// Returns the state after this number of sent messages and the end of the input.
+    fn waiting(patience: Patience, sent: usize) -> Answers {
+        let mut answers = Answers::new(patience);
+        (0..sent).for_each(|_| answers.sent());
+        assert_eq!(answers.close_at(), None);
+        answers.input_ended(false);
+        answers
+    }
+
+    fn left(answers: &Answers) -> Duration {
+        answers.close_at().unwrap() - Instant::now()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_missing_answer_is_awaited_and_a_quiet_second_ends_the_wait() {
+        let mut answers = waiting(Patience::Answers, 2);
+        assert_eq!(left(&answers), MISSING);
+        advance(Duration::from_secs(4)).await;
+        answers.received();
+        assert_eq!(left(&answers), MISSING);
+        answers.received();
+        assert_eq!(left(&answers), QUIET);
+        advance(Duration::from_millis(900)).await;
+        answers.received();
+        assert_eq!(left(&answers), QUIET);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_never_stops_sending_is_left_after_five_seconds() {
+        let mut answers = waiting(Patience::Answers, 0);
+        assert_eq!(left(&answers), QUIET);
+        for _ in 0..9 {
+            advance(Duration::from_millis(500)).await;
+            answers.received();
+        }
+        assert_eq!(left(&answers), Duration::from_millis(500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exact_wait_does_not_depend_on_messages() {
+        let time = Duration::from_secs(3);
+        let mut answers = waiting(Patience::Exactly(time), 1);
+        advance(Duration::from_secs(1)).await;
+        answers.received();
+        assert_eq!(left(&answers), Duration::from_secs(2));
+        let mut answers = waiting(Patience::Forever, 1);
+        assert_eq!(answers.close_at(), None);
+        answers.input_ended(true);
+        assert_eq!(left(&answers), MISSING);
+    }
+}

@@ -1,0 +1,157 @@
+//! The forms in which messages and other events are printed.
+//!
+//! The other side may send control characters, which could control the user's terminal. So a
+//! terminal gets a picture of each control character (`␛` for ESC), or an escape in JSON
+//! (`\u001b`). A pipe gets the message unchanged, because the next program needs the original.
+
+use std::fmt::Write;
+
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+use zcomm_core::{
+    CloseReason, End, Error, Message, Received,
+    xray::{is_visible, pictured},
+};
+
+use super::text::counted;
+
+/// The largest number of bytes of one payload that are shown as hex digits.
+const SHOWN_BYTES: usize = 64;
+
+/// Returns what a pipe gets for a message: the text and a line feed, or the bytes alone.
+pub(crate) fn for_a_pipe(message: &Message, raw: bool) -> Vec<u8> {
+    match message {
+        Message::Text(text) if raw => text.as_bytes().to_vec(),
+        Message::Binary(data) if raw => data.to_vec(),
+        Message::Text(text) => format!("{}\n", &**text).into_bytes(),
+        Message::Binary(data) => format!("<{}>\n", bytes(data)).into_bytes(),
+    }
+}
+
+/// Returns a line for a terminal, with at most this number of characters of the message.
+pub(crate) fn for_a_terminal(message: &Message, most: usize) -> String {
+    match message {
+        Message::Text(text) if text.chars().nth(most).is_some() => {
+            let size = counted(text.len() as u64, "byte");
+            format!("{} ({size})", pictured(text, most))
+        }
+        Message::Text(text) => pictured(text, most),
+        Message::Binary(data) => format!("<{}>", bytes(data)),
+    }
+}
+
+/// Returns a JSON object as one line. On a terminal, no character is invisible.
+pub(crate) fn json_line(event: &Value, terminal: bool) -> String {
+    let line = event.to_string();
+    if !terminal || line.chars().all(is_visible) {
+        return line;
+    }
+    let mut escaped = String::new();
+    for c in line.chars() {
+        if is_visible(c) {
+            escaped.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a `String` cannot fail.
+            write!(escaped, "\\u{unit:04x}").ok();
+        }
+    }
+    escaped
+}
+
+/// Returns a message, a ping or a pong as JSON.
+pub(crate) fn received(received: &Received) -> Value {
+    let (kind, data) = match received {
+        Received::Message(Message::Text(data)) => {
+            return json!({ "type": "text", "data": &**data });
+        }
+        Received::Message(Message::Binary(data)) => ("binary", data),
+        Received::Ping(data) => ("ping", data),
+        Received::Pong(data) => ("pong", data),
+    };
+    json!({ "type": kind, "base64": BASE64.encode(data) })
+}
+
+/// Returns the end of a connection as JSON.
+pub(crate) fn end(end: &End) -> Value {
+    let close = |by: &str, why: &CloseReason| json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() });
+    match end {
+        End::ByPeer(why) => close("peer", why),
+        End::ByUs(why) => close("us", why),
+        End::Broken(reason) => json!({ "type": "broken", "reason": reason }),
+    }
+}
+
+/// Returns an error as JSON.
+pub(crate) fn error(error: &Error) -> Value {
+    json!({ "type": "error", "error": error.to_string(), "help": error.help() })
+}
+
+/// Returns the number of bytes, then the first [`SHOWN_BYTES`] bytes as hex digits.
+pub(crate) fn bytes(data: &[u8]) -> String {
+    let digits: Vec<_> = data
+        .iter()
+        .take(SHOWN_BYTES)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let more = if data.len() > SHOWN_BYTES { " …" } else { "" };
+    let colon = if data.is_empty() { "" } else { ": " };
+    let count = counted(data.len() as u64, "byte");
+    format!("{count}{colon}{}{more}", digits.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Needs serde_json's feature `preserve_order`. Without this feature, serde_json sorts the
+    /// members of an object by their names.
+    #[test]
+    fn a_json_object_begins_with_its_type() {
+        let text = Received::Message(Message::from("a\"b"));
+        let close = End::ByPeer(CloseReason::new(1000, ""));
+        assert_eq!(
+            received(&text).to_string(),
+            r#"{"type":"text","data":"a\"b"}"#
+        );
+        assert_eq!(
+            end(&close).to_string(),
+            r#"{"type":"close","by":"peer","code":1000,"reason":""}"#
+        );
+    }
+
+    #[test]
+    fn bytes_are_counted_and_the_first_are_shown() {
+        assert_eq!(bytes(&[]), "0 bytes");
+        assert_eq!(bytes(&[7]), "1 byte: 07");
+        assert_eq!(bytes(&[0, 255]), "2 bytes: 00 ff");
+        assert!(bytes(&[7; 65]).ends_with("07 …"));
+    }
+
+    /// a12: in each form, a terminal gets no raw character that could control it.
+    #[test]
+    fn a12_a_terminal_gets_no_control_character_and_a_pipe_gets_the_original() {
+        let hostile = "\x1b[2J\u{7f}\u{9b}31m\u{202e}\u{e0001}ü";
+        let text = Message::from(hostile);
+        let bytes = Message::Binary(hostile.to_owned().into_bytes().into());
+        assert_eq!(
+            for_a_terminal(&text, 99),
+            "␛[2J␡\u{fffd}31m\u{fffd}\u{fffd}ü"
+        );
+        assert_eq!(for_a_terminal(&Message::from("abc"), 2), "ab… (3 bytes)");
+        assert!(for_a_terminal(&bytes, 99).starts_with("<19 bytes: 1b 5b "));
+        assert_eq!(for_a_pipe(&text, false), format!("{hostile}\n").as_bytes());
+        assert_eq!(for_a_pipe(&text, true), hostile.as_bytes());
+        assert_eq!(for_a_pipe(&bytes, true), hostile.as_bytes());
+        let event = received(&Received::Message(text));
+        let shown = json_line(&event, true);
+        assert!(shown.chars().all(is_visible), "{shown}");
+        assert!(
+            shown.contains(r"\u007f\u009b31m\u202e\udb40\udc01ü"),
+            "{shown}"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), event);
+        assert!(json_line(&event, false).contains("\u{9b}31m\u{202e}"));
+    }
+}
