@@ -53,8 +53,8 @@ pub(crate) fn run(arguments: &Arguments, mut command: Command) -> Result<ExitCod
 }
 
 /// Escapes a text for roff, the language of manual pages. In roff, a backslash begins a command.
-/// At the start of a line, a dot or a quote also begins a command. A plain minus would become a
-/// hyphen.
+/// At the start of a line, a dot or a quote also begins a command. Without a backslash, a minus
+/// would become a hyphen.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     let lines = text

@@ -278,7 +278,7 @@ mod tests {
         }
     }
 
-    /// A refusal without a length on a connection that stays open.
+    /// The server sends a refusal without a length, and the connection stays open.
     #[tokio::test(start_paused = true)]
     async fn the_text_of_a_refusal_is_awaited_for_a_second() {
         let (mut near, _far) = tokio::io::duplex(100);

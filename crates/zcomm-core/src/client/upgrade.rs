@@ -74,7 +74,6 @@ pub(crate) async fn upgrade(
     Ok(rest)
 }
 
-/// Checks the answer to a request.
 fn check(request: &Request, key: &str, answer: &Answer) -> Result<(), Failed> {
     let has = |name, value: &str| {
         let mut values = answer.list(name);

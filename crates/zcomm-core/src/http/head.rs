@@ -1,11 +1,11 @@
-//! The stream from which hyper reads the head of a request.
+//! The stream from which hyper, the HTTP library, reads the head of a request.
 //!
 //! If hyper cannot read a head, it answers with a status and no text. A person who sees this
 //! empty answer does not know what to change. So this stream drops every answer that hyper writes
-//! before it has read a request. Then the server writes its own answer (see `front`).
+//! before it has read a request. Then the server writes its own answer.
 //!
-//! The stream also stores the start of the head. If hyper cannot read the head, its start still
-//! shows the protocol of the client and the attempt of the page.
+//! The stream also stores the start of the head. If hyper cannot read the head, the server finds
+//! two facts in this start: the protocol of the client, and the value of `?attempt=`.
 
 use std::{
     io,
@@ -18,7 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::wire::transport::Transport;
 
-/// The maximum size of the stored start (bytes): the first line, if its address is not too long.
+/// The maximum size of the stored start (bytes). A first line with the longest allowed address
+/// fits into it.
 const KEPT: usize = 4096 + 64;
 
 /// A connection whose request is not read yet.

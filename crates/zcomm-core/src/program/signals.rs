@@ -4,11 +4,11 @@
 //! and when the terminal closes (SIGHUP). On Windows, a program stops after Ctrl-C, Ctrl-Break,
 //! when the console closes, and when the session ends.
 //!
-//! SIGHUP has two special rules. First, `nohup` starts a program with SIGHUP ignored, so that the
-//! program survives its terminal. Such a program must continue to ignore SIGHUP. Second, a
-//! terminal that closes can send SIGHUP twice: once from the shell and once from the kernel. So
-//! after a first signal, SIGHUP does nothing. Otherwise the second SIGHUP would end the program
-//! at once.
+//! SIGHUP has two special rules. First, a program that was started with `nohup` ignores SIGHUP,
+//! so it continues when its terminal closes. `StopSignals` does not catch SIGHUP in such a
+//! program. Second, when a terminal closes, a program can receive SIGHUP twice: from the shell
+//! and from the kernel. So after the first signal of any kind, SIGHUP does nothing. Otherwise the
+//! second SIGHUP would end the program at once.
 
 use std::{
     future::poll_fn,
@@ -33,7 +33,7 @@ type Source = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send>;
 ///
 /// Create this value once, before the work begins. From then on, these signals do not end the
 /// process. If a signal arrives between two calls of [`next`](Self::next), the second call
-/// returns it.
+/// returns the exit code of this signal.
 pub struct StopSignals {
     /// Each signal, with its exit code.
     sources: Vec<(u8, Source)>,
@@ -58,7 +58,7 @@ impl StopSignals {
             arrived.map_or(Poll::Pending, Poll::Ready)
         })
         .await;
-        // Do not wait for SIGHUP any more. Its handler stays installed, so a second SIGHUP does
+        // Do not wait for SIGHUP any more. Its handler stays installed, so a later SIGHUP does
         // nothing.
         self.sources.retain(|(code, _)| *code != HANGUP);
         code
@@ -101,8 +101,8 @@ fn hangup_is_ignored() -> bool {
 }
 
 /// Whether this process ignores SIGHUP. In Rust, a direct call for this needs `unsafe`. So start
-/// a shell, which also ignores SIGHUP if this process does. A shell cannot trap a signal that it
-/// ignored at its start. So the shell prints nothing if SIGHUP is ignored.
+/// a shell, which also ignores SIGHUP if this process does. A shell cannot trap a signal that was
+/// ignored when the shell started. So the shell prints nothing if SIGHUP is ignored.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn hangup_is_ignored() -> bool {
     use std::process::{Command, Stdio};

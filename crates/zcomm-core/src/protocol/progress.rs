@@ -2,14 +2,14 @@
 //!
 //! A slow network is not a broken network. So a peer must transfer only 64 KiB within the time
 //! limit, even if the transfer is larger. Each byte moves the end of the limit: with a limit of
-//! 5 s, 64 KiB move it by 5 s, and one byte moves it by 0.08 ms. So a peer cannot keep a
-//! transfer open with one byte now and then.
+//! 5 s, 64 KiB move it by 5 s, and one byte moves it by 0.08 ms. So a peer that transfers only a
+//! few bytes per second cannot keep a transfer open.
 //!
 //! We cannot see when the peer's program reads our data. We see only when the peer's system
-//! accepts our data, and it does so in steps: it waits until the program has read a large part
-//! of the receive buffer. On Linux, a step is up to 128 KiB, so a program that reads 13 KiB per
-//! second seems to stop for 10 s. So a peer gets time to read accepted data, up to twice the
-//! limit.
+//! accepts our data. The system accepts data in steps: it waits until the program has read a
+//! large part of the receive buffer. On Linux, a step is up to 128 KiB, so a program that reads
+//! 13 KiB per second seems to stop for 10 s. So after each step, a peer gets more time, up to
+//! twice the limit.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ fn share(bytes: u64, limit: Duration) -> Duration {
     limit.mul_f64(bytes as f64 / PROGRESS as f64)
 }
 
-/// The time that a slow peer may need to read `bytes` that its system has accepted: at most
-/// twice the limit, because the system accepts at most one step of 128 KiB at once.
+/// The time that a slow peer may need to read `bytes` that its system has accepted. This is at
+/// most twice the limit, because one step of the system is at most 128 KiB.
 pub(crate) fn time_to_read(bytes: u64, limit: Duration) -> Duration {
     share(bytes, limit).min(2 * limit)
 }
@@ -57,9 +57,10 @@ impl Input {
 #[derive(Default)]
 pub(crate) struct Output {
     waiting: bool,
-    /// The number of bytes that the network had accepted at the last call.
+    /// The number of bytes that the network had accepted at the last call of `waits`.
     bytes: u64,
-    /// The end of the limit, and the time of the last call. `None` if no output has ever waited.
+    /// The end of the limit, and the time of the last call of `waits` or `ended`. `None` if no
+    /// output has ever waited.
     last: Option<(Instant, Instant)>,
 }
 
@@ -77,8 +78,8 @@ impl Output {
         let new = time_to_read(bytes - self.bytes, limit);
         let until = match self.last {
             Some((until, _)) if self.waiting => until + new,
-            // For a short time, no output waited. The peer has read data in this time, so add
-            // more time.
+            // No output waited for a short time, but the peer still read data during this time.
+            // So add more time.
             Some((until, ended)) if now - ended < limit => until + 2 * (now - ended) + new,
             _ => now + new.max(limit),
         };

@@ -4,9 +4,9 @@
 //! LF, it would read a file with CR as one line. If this line began with `#`, every setting
 //! would be part of a comment, and the server would start without a token.
 //!
-//! Some editors show other characters as a line end too, e.g. a form feed or U+2028. These
-//! characters are errors, and so is every control character except the tab. The error gives the
-//! number of the line. A file in UTF-16 is also an error.
+//! Some editors also show other characters as a line end, e.g. a form feed or U+2028. These
+//! characters are errors. Every other control character except the tab is also an error. The
+//! error contains the number of the line. A file in UTF-16 is an error, too.
 
 /// What is wrong with the settings file: the number of the line and the reason. The number is
 /// `None` if the error is not in one line.

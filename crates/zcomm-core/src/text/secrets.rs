@@ -3,8 +3,8 @@
 //! An error message is shown on projectors and stays in logs. It often repeats a text that the
 //! user wrote. This text may be a secret: a token in the wrong setting, a link that ends with
 //! `#token=…`, or an address with a password. So an error message shows a text only if the text
-//! is shorter than a token, and nothing in it looks like a secret. Instead of any other text,
-//! the name of the setting and the number of the line show the user where to look.
+//! is shorter than a token, and nothing in it looks like a secret. Otherwise the message contains
+//! only the name of the setting and the number of the line.
 
 use std::{borrow::Cow, path::Path};
 
@@ -14,7 +14,7 @@ pub(crate) const SHORTEST_TOKEN: usize = 16;
 /// The text that replaces a possible secret.
 pub(crate) const HIDDEN: &str = "***";
 
-/// Whether a text may be a secret. If it may be one, do not write it to a terminal or a log.
+/// Whether a text may be a secret. Never write a possible secret to a terminal or a log.
 #[must_use]
 pub fn may_be_secret(text: &str) -> bool {
     // In an address, a password is before `@`, and a token is after `?`, `#`, `&` or `=`.
@@ -46,8 +46,8 @@ pub fn shown_path(path: &Path) -> Cow<'_, str> {
     }
 }
 
-/// Removes possible secrets from an address: the text from the first `?`, `#`, `&`, `;` or `=`
-/// on, and the text before `@`.
+/// Removes possible secrets from an address: the text before `@`, and the text after the first
+/// `?`, `#`, `&`, `;` or `=`.
 pub(crate) fn without_secrets(url: &str) -> &str {
     let shown = url.split(['?', '#', '&', ';', '=']).next();
     let shown = shown.unwrap_or_default();

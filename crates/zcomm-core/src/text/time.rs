@@ -18,7 +18,8 @@ const UNITS: [(&str, f64); 6] = [
 /// Reads a time from `least` to `most`.
 ///
 /// # Errors
-/// The sentence that lists the limits and the forms of a time.
+/// If the text is not a time, or the time is outside the limits. The error is a sentence that
+/// lists the limits and the forms of a time.
 pub fn time(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     let time = seconds(text).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     time.filter(|time| (least..=most).contains(time))
@@ -38,8 +39,8 @@ fn seconds(text: &str) -> Option<f64> {
     Some(number.parse::<f64>().ok()? * factor)
 }
 
-/// Writes a time in a form that [`time()`] reads: `0s`, `500ms`, `90s`, `2m`, `1h`. Hours and
-/// minutes are whole.
+/// Writes a time in a form that [`time()`] reads: `0s`, `500ms`, `90s`, `2m`, `1h`. The number of
+/// hours or minutes is always whole.
 #[must_use]
 pub fn time_text(time: Duration) -> String {
     let seconds = time.as_secs_f64();

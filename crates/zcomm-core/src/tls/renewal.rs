@@ -1,8 +1,8 @@
 //! Renewal: a running server changes to its new certificate.
 //!
-//! A certificate of a public authority ends after some weeks. Before that, another program
-//! writes a new certificate to the same file. If the server read its files only at the start,
-//! it would send the old certificate until it had expired. So the server checks the files of
+//! A certificate of a public authority expires after some weeks. Before that, another program
+//! writes a new certificate to the same file. If the server read its files only at the start, the
+//! server would still send the old certificate when it expires. So the server checks the files of
 //! its certificate and its key every ten seconds.
 //!
 //! - Another program may still be writing a file during a check. So the server uses new contents
@@ -120,16 +120,16 @@ impl Looks {
         }
     }
 
-    /// Checks the files once. Returns a new identity, or an error if new files cannot be used.
-    /// `None` if the files contain nothing new, or if they have changed since the last check.
+    /// Checks the files once. Returns a new identity, or an error if the new files cannot be
+    /// used. Returns `None` if the files contain nothing new, or if they have just changed.
     fn look(&mut self, old: &Identity) -> Option<Result<Identity>> {
         let now = self.files.contents();
         let settled = now == self.last;
         self.last = now;
         let served = old.files.as_ref().is_some_and(|files| files.digest == now);
         if served {
-            // The files contain the old pair again. If a broken pair comes back, it is logged
-            // again.
+            // The files contain the current pair again, so forget a broken pair. If the broken
+            // pair comes back, the server logs it again.
             self.judged = now;
         }
         if !settled || now == self.judged {
@@ -145,8 +145,8 @@ impl Looks {
     }
 }
 
-/// Refuses a new certificate that clients would refuse. But if clients would refuse the old
-/// certificate too, accepts the new one.
+/// Refuses a new certificate that clients would refuse. But if clients would also refuse the old
+/// certificate, accepts the new certificate.
 fn not_worse(old: &Identity, new: Identity) -> Result<Identity> {
     let problems = new.certificate().problems();
     match problems.is_empty() || !old.certificate().problems().is_empty() {

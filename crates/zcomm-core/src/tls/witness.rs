@@ -4,9 +4,9 @@
 //! So a [`Witness`] stores the certificate, and then calls the verifier (the code that checks
 //! certificates). The error can then show the contents of the certificate.
 //!
-//! A user can name the certificate of one server. No authority vouches for this certificate, so
-//! the witness itself checks it: it must have the name in the address, and today must be
-//! between its dates.
+//! A user can name the certificate of one server. The client trusts this certificate without an
+//! authority. So the witness itself checks the certificate: it must contain the name in the
+//! address, and today must be between its two dates.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,15 +28,16 @@ use crate::tls::{
     identity::provider,
 };
 
-/// A server sends a chain of certificates. At most this number of certificates is kept.
+/// A server sends a chain of certificates. The witness stores at most this number of them.
 const MAX_CHAIN: usize = 10;
 
-/// Checks the certificates of one connection, and keeps them.
+/// Checks and stores the certificates of one connection.
 #[derive(Debug)]
 pub(crate) struct Witness {
     /// Certificates that the user has named. Each is trusted for its own server only.
     exactly: Vec<Certificate>,
-    /// The verifier for all other certificates. `None`: this computer has no list of authorities.
+    /// The verifier for all other certificates. `None` if this computer has no list of
+    /// authorities.
     others: Option<Arc<dyn ServerCertVerifier>>,
     chain: Mutex<Vec<Certificate>>,
 }
@@ -78,8 +79,8 @@ impl Witness {
         Some(match error {
             WrongCertificate::UnknownIssuer => {
                 let issuer = issuer();
-                // A new certificate that signed itself can have the same subject as a
-                // certificate that the user named. But the new certificate is unknown.
+                // If an unknown certificate signed itself, its issuer is its own subject. This
+                // subject can also be the subject of a certificate that the user named.
                 let signed_itself = first.is_some_and(|first| first.subject() == issuer);
                 let named = |own: &Certificate| own.subject() == issuer;
                 match !signed_itself && self.exactly.iter().any(named) {

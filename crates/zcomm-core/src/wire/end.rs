@@ -39,8 +39,8 @@ impl End {
         matches!(why.code(), CloseReason::NORMAL | NO_CODE)
     }
 
-    /// The close code for the metrics; 1006 means "no Close frame" (RFC 6455 section 7.1.5). A
-    /// forbidden code counts as 1002, which is our answer to it.
+    /// Returns the close code for the metrics. Without a Close frame, this is 1006 (RFC 6455
+    /// section 7.1.5). For a forbidden code, this is 1002, because this side answers with 1002.
     pub(crate) fn code(&self) -> u16 {
         match self {
             End::ByPeer(why) if why.is_forbidden() => CloseReason::PROTOCOL,

@@ -1,8 +1,9 @@
 //! Cuts a long frame into fragments (RFC 6455 section 5.4).
 //!
-//! The codec reserves memory for a whole frame when it sees the header. So a peer could send 14
-//! bytes that reserve 64 MiB. The codec therefore sees a long frame as fragments of 64 KiB, and
-//! its memory grows with the bytes that arrive:
+//! When the codec reads the header of a frame, it reserves memory for the whole frame. So a
+//! header of 14 bytes could reserve 64 MiB, even if no payload arrives. To prevent this, the
+//! codec gets a long frame as fragments of 64 KiB. Then its memory grows only with the bytes that
+//! arrive:
 //!
 //! ```text
 //!  from the peer    text, FIN, 150 KiB
@@ -11,7 +12,7 @@
 
 use zcomm_xray::FrameHeader;
 
-/// The longest frame that the codec sees (bytes). It is a multiple of 4, so every fragment can
+/// The longest frame that the codec gets (bytes). It is a multiple of 4, so every fragment can
 /// use the masking key of the whole frame.
 pub(crate) const FRAGMENT: u64 = 64 * 1024;
 

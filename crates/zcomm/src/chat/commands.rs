@@ -3,8 +3,8 @@
 //! A line that begins with `/` is a command. Any other line is a message. An unknown command
 //! is an error and is not sent as text, because a message in a chat cannot be deleted.
 //!
-//! A name may contain spaces (`Ada 2`), so `/msg` looks for the longest known name. An unknown
-//! name with spaces needs quotes.
+//! A name may contain spaces. `/msg Ada 2 hi` could be a message to `Ada` or to `Ada 2`, so
+//! `/msg` uses the longest known name. An unknown name with spaces needs quotes.
 
 /// A parsed line.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) enum Command {
     Exit,
 }
 
-/// Who gets a message.
+/// The receivers of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum To {
     Room,
@@ -90,7 +90,8 @@ fn usage(word: &str) -> String {
     form.map_or_else(String::new, |(form, _)| format!("usage: {form}"))
 }
 
-/// Reads `NAME TEXT`, and returns the command that sends this text to this person.
+/// Reads `NAME TEXT`, and returns the command that sends TEXT to NAME. Returns `None` if the name
+/// or the text is missing.
 fn addressed(rest: &str, names: &[String]) -> Option<Command> {
     let known = || {
         let fits = |name: &&String| {

@@ -5,8 +5,9 @@
 //! client reconnects. Then it sends unconfirmed messages again, and shows the messages that it
 //! missed. It also reports lost messages.
 //!
-//! In a pipe, the program handles each line of the input in the same way, after it has joined the
-//! room. The program ends when the server has answered, and no other message arrives any more.
+//! With input from a pipe, the program first joins the room. Then it handles each line like a
+//! typed line. After the last line, the program waits for the answers of the server, and ends
+//! when no more messages arrive.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod commands;

@@ -22,13 +22,15 @@ use crate::shared::{
     text::{BAD, FAINT, counted, visible},
 };
 
-/// The largest number of sent messages that are kept, and of pings without an answer.
+/// The client remembers at most this number of sent messages, and of pings without an answer.
 const REMEMBERED: usize = 400;
 /// The longest wait for confirmations from the server after the end of the input.
 const CONFIRMATION: Duration = Duration::from_secs(15);
-/// A chat sends its welcome at once. After this time, a note says that the welcome is missing.
+/// A chat server sends a welcome at once. After this time, a note says that the welcome is
+/// missing.
 const WELCOME: Duration = Duration::from_millis(300);
-/// In a pipe, the longest wait for the first room. Commands need its list of people.
+/// Before the client reads a pipe, it waits at most this long for the first room. Commands need
+/// the list of people in this room.
 const JOINED: Duration = Duration::from_secs(5);
 /// The largest number of characters of an unknown message that are shown.
 const SHOWN: usize = 200;
@@ -47,16 +49,16 @@ pub(super) struct Participant {
     lost: bool,
     /// Whether the server has accepted this client.
     welcomed: bool,
-    /// The time to say that the welcome is missing. `None` after the note, after the welcome, and
-    /// without a connection.
+    /// When to print a note that the welcome is missing. `None` after the note, after the
+    /// welcome, and without a connection.
     welcome_due: Option<Instant>,
     /// The help text for the end of the last connection.
     advice: Option<&'static str>,
-    /// When to read the input.
+    /// The client does not read the input before this time.
     read_at: Instant,
-    /// When to stop waiting for confirmations. Set at the end of the input.
+    /// When to stop waiting for confirmations. `None` before the end of the input.
     give_up_at: Option<Instant>,
-    /// How long to stay after the end of a pipe. `None` after the user has left.
+    /// Decides how long to stay after the end of a pipe. `None` after the user has left.
     answers: Option<Answers>,
     /// The error that ended the input.
     failed: Option<Error>,
@@ -129,7 +131,7 @@ impl Participant {
         }
     }
 
-    /// Handles an input. Returns the exit code of Ctrl-C.
+    /// Handles a part of the input. Returns the exit code after Ctrl-C, otherwise `None`.
     fn input(&mut self, input: Input<String>) -> Result<Option<u8>> {
         match input {
             Input::Item(line) => match self.act(&line) {
@@ -142,7 +144,7 @@ impl Participant {
                 self.warn(error.with_help());
                 self.screen.ready(&prompt(&self.room));
             }
-            // The lines before this one must still be confirmed.
+            // The server must still confirm the earlier lines.
             Input::Refused(error) | Input::Failed(error) => {
                 self.failed = Some(error);
                 self.end_of_input(true);
@@ -173,12 +175,12 @@ impl Participant {
         }
     }
 
-    /// Counts a question to the server, which has one answer.
+    /// Counts a message that the server will answer once.
     fn asked(&mut self) {
         self.answers.iter_mut().for_each(Answers::sent);
     }
 
-    /// Counts the answer to a question.
+    /// Counts an answer from the server.
     fn answered(&mut self) {
         self.answers.iter_mut().for_each(Answers::received);
     }
@@ -255,8 +257,8 @@ impl Participant {
         self.stay_in_a_room();
     }
 
-    /// Sends plain text to another room if the client is not in the current one any more: the
-    /// user has left it, or the server has refused it.
+    /// Chooses another room for plain text if the client is not in the current room any more. The
+    /// user may have left this room, or the server may have refused it.
     fn stay_in_a_room(&mut self) {
         let rooms = self.client.rooms();
         if !rooms.contains(&self.room) {
@@ -332,12 +334,12 @@ impl Participant {
         Ok(())
     }
 
-    /// Decides what a message means for the input of a pipe, and for its end.
+    /// Updates the times that depend on messages: when to read the input, and when to leave.
     fn count(&mut self, message: &ServerMessage) {
         self.answers.iter_mut().for_each(Answers::active);
         match message {
             ServerMessage::Stats { .. } => self.answered(),
-            // The first room is joined or refused, so the commands of a pipe can begin.
+            // The client has joined the first room, or was refused. So read the input now.
             ServerMessage::Joined { .. } | ServerMessage::Error(_) => {
                 self.read_at = self.read_at.min(Instant::now());
             }

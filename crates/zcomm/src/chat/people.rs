@@ -1,7 +1,8 @@
 //! The names of the people in each room, as the server reports them.
 //!
 //! The server sends a list of the names once, and then each change. A list contains at most 100
-//! names. So this code does not count the names: the server also sends the number of people.
+//! names, but a room may have more people. So the server also sends the number of people, and
+//! this code does not count the names.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +10,9 @@ use zcomm_chat::envelope::ServerMessage;
 
 use crate::shared::text::visible;
 
-/// The largest number of names that are kept for one room.
+/// The client stores at most this number of names for one room.
 const MAX_NAMES: usize = 200;
-/// The longest name that is kept (bytes).
+/// The client does not store a longer name (bytes).
 const MAX_NAME_BYTES: usize = 200;
 
 /// The people in the rooms that this client has joined.
@@ -80,7 +81,8 @@ impl People {
         format!("{} in {room}: {names}{more}", members.count)
     }
 
-    /// Returns the names without control characters. The Tab key completes these names.
+    /// Returns only the names that contain no control character. The Tab key completes these
+    /// names.
     pub(super) fn typeable(&self) -> Vec<String> {
         let mut names = self.names();
         names.retain(|name| *name == visible(name));

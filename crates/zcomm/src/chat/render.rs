@@ -91,7 +91,7 @@ fn gap(room: &str, from: Seq, to: Option<Seq>) -> String {
     };
     match to {
         Some(to) => format!("{what} {} to {} are lost", from.0, to.0),
-        // The server has restarted, so the last number is unknown.
+        // The server has restarted, so the number of the last lost message is unknown.
         None => format!("{what} from {} on may be lost", from.0),
     }
 }

@@ -12,7 +12,6 @@ use crate::shared::{
 /// character has at most four bytes.
 const MAX_LINE: usize = 16 * 1024;
 
-/// The input and the output of the chat.
 pub(super) struct Screen {
     console: Console<String>,
     out: Printer,
@@ -76,7 +75,7 @@ impl Screen {
     }
 }
 
-/// Returns where the last command or name starts, and the words that complete it.
+/// Returns where the last command or name starts, and the words that can replace it.
 fn completions(typed: &str, names: &[String]) -> (usize, Vec<String>) {
     let (start, of_commands) = match typed.strip_prefix("/msg ") {
         Some(name) => (typed.len() - name.len(), false),

@@ -104,7 +104,6 @@ fn xray(text: &str) -> Result<Form, &'static str> {
     }
 }
 
-/// Reads a number of bytes.
 fn size(text: &str) -> Result<usize, &'static str> {
     let wrong = "expected a size from 1 to 1024MiB: 65536, 64KiB or 16MiB";
     let end = text

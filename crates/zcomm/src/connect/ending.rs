@@ -1,8 +1,9 @@
 //! How a connection ended, and which side closed it first.
 //!
-//! A Close frame is answered with a Close frame (RFC 6455 section 5.5.1). So after our own Close
-//! frame, the last frame is still from the other side. It is an answer if it has our code, 1000
-//! or no code. Any other code means that the other side has closed at the same time.
+//! The other side answers our Close frame with a Close frame (RFC 6455 section 5.5.1). So the
+//! last frame is from the other side, even if this side closed first. A last frame with our code,
+//! with 1000 or without a code is an answer to our Close frame. Any other code means that both
+//! sides closed at the same time.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ use crate::shared::print;
 
 /// How a connection ended.
 pub(super) enum Ending<'a> {
-    /// This side closed with the first reason. The other side answered with the second.
+    /// This side closed with the first reason. The other side answered with the second reason.
     Ours(&'a CloseReason, &'a CloseReason),
     Other(&'a End),
 }

@@ -4,8 +4,8 @@
 //! its own line.
 //!
 //! At the end of the input, the client waits for the answers before it closes the connection.
-//! Without this wait, `echo hi | zcomm connect …` would lose the answer, because many servers
-//! do not send messages after they receive a Close frame. `shared/answers` decides how long to wait.
+//! Without this wait, `echo hi | zcomm connect …` would lose the answer, because many servers do
+//! not send messages after they receive a Close frame.
 //!
 //! The client also sends a ping after the last line. The pong shows that the server has read every
 //! line.
@@ -71,8 +71,8 @@ fn options(arguments: &Arguments, console: &Console<Message>) -> Result<ConnectO
     })
 }
 
-/// The X-ray is printed on stderr, because stdout is only for the messages. On a terminal, it is
-/// printed above the line that the user types.
+/// Returns an X-ray that prints on stderr, because stdout is only for the messages. On a
+/// terminal, the X-ray prints above the line that the user types.
 fn xray(form: Form, console: &Console<Message>) -> Xray {
     match console.printer() {
         Some(printer) if io::stderr().is_terminal() => Xray::write_to(printer, form, true),

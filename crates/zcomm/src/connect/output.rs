@@ -65,8 +65,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Prints a message, a ping or a pong. A pong to a ping of `--ping` has a round trip. Fails
-    /// when stdout cannot be written.
+    /// Prints a message, a ping or a pong. `round_trip` is the time between a ping of `--ping`
+    /// and its pong. Fails if stdout cannot be written.
     pub(super) fn received(
         &self,
         received: &Received,
@@ -121,8 +121,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Prints a mistake in the command line in JSON mode. In the other modes, it is printed when
-    /// the command ends.
+    /// In JSON mode, prints a mistake that the user made in the command line. In the other modes,
+    /// the mistake is printed when the command ends.
     pub(super) fn misused(&self, failure: &Failure) {
         if self.arguments.json {
             // If stdout is closed, ignore the error, because stderr still gets this failure.
@@ -130,8 +130,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Prints an error in JSON mode. In the other modes, an error is printed when the command
-    /// ends. With `--verbose`, prints a handshake that the server has refused.
+    /// In JSON mode, prints an error. In the other modes, the error is printed when the command
+    /// ends. With `--verbose`, also prints the lines of a refused handshake.
     pub(super) fn failed(&self, error: &Error) {
         if let Error::Connect(error) = error
             && let Some(exchange) = error.exchange()

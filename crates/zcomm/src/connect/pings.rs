@@ -1,13 +1,13 @@
 //! Measures the round trips of the pings of `--ping`.
 //!
-//! A pong has the payload of its ping (RFC 6455 section 5.5.3). So each ping gets its own number
-//! as payload, and the pong says which ping it answers.
+//! A pong has the payload of its ping (RFC 6455 section 5.5.3). So the payload of each ping is a
+//! new number, and the number in a pong shows which ping it answers.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// The largest number of pings without a pong that are remembered.
+/// The client remembers at most this number of pings without a pong.
 const WAITING: usize = 64;
 
 /// The pings without a pong.
@@ -28,11 +28,12 @@ impl Pings {
         self.number.to_string()
     }
 
-    /// Returns the round trip, if this is the payload of a ping without a pong.
+    /// Returns the time since the ping with this payload was sent. Returns `None` if no ping with
+    /// this payload waits for a pong.
     pub(super) fn round_trip(&mut self, payload: &[u8]) -> Option<Duration> {
         let number: u64 = std::str::from_utf8(payload).ok()?.parse().ok()?;
         let at = self.waiting.iter().position(|(ping, _)| *ping == number)?;
-        // A pong may answer the latest ping alone, so earlier pings need no pong any more.
+        // The other side may answer only the latest ping, so forget the earlier pings too.
         let (_, sent) = self.waiting.drain(..=at).next_back()?;
         Some(sent.elapsed())
     }

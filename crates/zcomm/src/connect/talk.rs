@@ -40,7 +40,7 @@ pub(super) struct Talk<'a> {
     closed: Option<CloseReason>,
     /// The error that ended the input.
     failed: Option<Error>,
-    /// The exit code of a signal.
+    /// The exit code, if a signal has stopped the program.
     stopped: Option<u8>,
 }
 
@@ -82,14 +82,15 @@ impl<'a> Talk<'a> {
             _ => self.close().await,
         };
         self.console.close().await;
-        // If several of these failed, report the first error, because it is the cause.
+        // If several of these steps failed, report the first error, because it is the cause.
         ended?;
         self.failed.map_or(Ok(()), Err)?;
         closed?;
         Ok(self.stopped.map_or(ExitCode::SUCCESS, ExitCode::from))
     }
 
-    /// Closes the connection if it is open. Fails if it did not end with a normal close.
+    /// Closes the connection if it is open. Fails if the connection did not end with a normal
+    /// close.
     async fn close(&mut self) -> Result<()> {
         let Arguments { close, reason, .. } = self.arguments;
         let closed = self.socket.close(*close, reason).await;
@@ -108,7 +109,8 @@ impl<'a> Talk<'a> {
 
     /// Runs until the connection has ended, or until the second signal.
     async fn until_the_end(&mut self) -> Result<()> {
-        // Before the editor changes the terminal: a signal must not end the process now.
+        // Catch signals before the editor changes the terminal. Otherwise a signal could end the
+        // process before the settings of the terminal are restored.
         let mut signals = StopSignals::new()?;
         self.console.ready(PROMPT);
         let interval = self.arguments.ping;
@@ -218,7 +220,7 @@ impl Talk<'_> {
         self.reading = false;
         let waits = self.arguments.wait.is_some() || self.arguments.stay;
         if self.console.printer().is_some() && !waits {
-            // The user has seen the answers at the prompt.
+            // Do not wait: the user has already seen the answers at the prompt.
             return self.start_close();
         }
         self.answers.input_ended(self.failed.is_some());
@@ -234,7 +236,7 @@ impl Talk<'_> {
         }
     }
 
-    /// Closes because of a signal.
+    /// Closes the connection after a signal. `code` is the exit code.
     fn stop(&mut self, code: u8) {
         self.stopped = Some(code);
         self.start_close();

@@ -1,8 +1,8 @@
 //! The clients that get the lines of the input.
 //!
-//! Each client has a queue of a few lines, and its own task sends them. A line waits until every
-//! queue has space, so no line is lost when the input is faster than the network. The wait has a
-//! limit: the server closes a client that takes no data (`Too slow`).
+//! Each client has a queue for a few lines, and a task that sends the lines of this queue. A line
+//! of the input waits until every queue has space, so no line is lost when the network is slow.
+//! The wait has a limit, because the server closes the connection of a client that does not read.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,6 @@ const LINES: usize = 16;
 /// The queues of all clients; `None` after the end of the input.
 type Queues = Option<BTreeMap<ClientId, mpsc::Sender<Message>>>;
 
-/// The clients that get the lines of the input.
 pub(super) struct Audience {
     queues: Mutex<Queues>,
     /// The number of clients.
@@ -60,7 +59,7 @@ impl Audience {
         sent
     }
 
-    /// Waits until a client is connected, then sends the message as [`send`](Self::send) does.
+    /// Sends a message to all clients. If no client is connected, first waits for a client.
     pub(super) async fn send_to_someone(&self, message: Message) {
         let mut count = self.count.subscribe();
         loop {
@@ -72,7 +71,8 @@ impl Audience {
         }
     }
 
-    /// Ends every queue after its last line. Waits until every client has left.
+    /// Closes the queues, but the clients still get the waiting lines. Waits until every client
+    /// has left.
     pub(super) async fn end(&self) {
         *self.queues() = None;
         self.count
@@ -91,7 +91,7 @@ fn clone((_, queue): (&ClientId, &mpsc::Sender<Message>)) -> mpsc::Sender<Messag
     queue.clone()
 }
 
-/// One client's place in the audience.
+/// The queue of one client.
 pub(super) struct Seat {
     audience: Arc<Audience>,
     id: ClientId,

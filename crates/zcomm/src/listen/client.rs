@@ -15,15 +15,15 @@ use super::{
 };
 use crate::shared::run::until;
 
-/// The time limit for a process to read a message. While the process does not read, nothing is
-/// read from its client.
+/// While the queue of a process is full, the server reads no messages for this process. If the
+/// queue stays full for this time, the server closes the connection of the client.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// The longest wait for another line of a process that has ended.
+/// After a process has ended, the server waits at most this long for each line of its output.
 const LAST: Duration = Duration::from_secs(1);
 /// The close code for a client that may try again later.
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// What happens with the messages of a client, after they are printed.
+/// What the server does with a message of a client, after it has printed the message.
 pub(super) enum Reply {
     Nothing,
     Echo,
@@ -31,7 +31,7 @@ pub(super) enum Reply {
     Exec(Exec),
 }
 
-/// What all clients share.
+/// The values that the tasks of all clients share.
 pub(super) struct Service {
     pub(super) audience: Arc<Audience>,
     pub(super) out: Output,
@@ -40,11 +40,11 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Serves one client, from its handshake to its end.
+    /// Serves one client, from its handshake to the end of the connection.
     pub(super) async fn serve(self: Arc<Self>, mut connection: Connection) -> Result<()> {
         let mut seat = self.audience.join(connection.id());
         let (sender, mut ended) = oneshot::channel();
-        // Sending fails only after the end of this function.
+        // Sending fails only after `serve` has returned.
         connection.on_end(move |end| drop(sender.send(end.clone())));
         self.out.opened(connection.info()).await;
         let done = match &self.reply {
@@ -62,7 +62,7 @@ impl Service {
                 connection.close(CloseReason::SERVER_ERROR, "Internal error");
             }
         }
-        // Without an end, the function has returned because the input has ended.
+        // If the connection is still open, the input has ended, so the server stops.
         connection.close(CloseReason::GOING_AWAY, "Server shutting down");
         if let Ok(end) = ended.try_recv() {
             self.out.closed(connection.info(), &end).await;
@@ -70,7 +70,8 @@ impl Service {
         Ok(())
     }
 
-    /// Prints the client's messages, and sends the lines of the input, until one of both ends.
+    /// Prints the messages of a client, and sends the lines of the input to the client. Returns
+    /// when the connection or the input has ended.
     async fn talk(&self, connection: &mut Connection, seat: &mut Seat) -> Result<()> {
         loop {
             tokio::select! {
@@ -93,7 +94,7 @@ impl Service {
         }
     }
 
-    /// Starts the process of a client, and kills it at the end.
+    /// Starts a process, connects it with a client, and kills it at the end.
     async fn start(&self, exec: &Exec, connection: &mut Connection, seat: &mut Seat) -> Result<()> {
         let Some(mut process) = exec.start(connection.id(), &self.notes)? else {
             connection.close(TRY_AGAIN_LATER, "Too many processes: try again later");
@@ -111,15 +112,17 @@ impl Service {
         done
     }
 
-    /// Passes messages to the process and lines to the client, until one of both ends. Returns the
-    /// status of the process if it has ended by itself.
+    /// Writes the messages of the client to the process, and sends the lines of the process to
+    /// the client. Returns the status of the process if the process has ended. Returns `None` if
+    /// the connection or the input has ended.
     async fn exchange(
         &self,
         connection: &mut Connection,
         seat: &mut Seat,
         process: &mut Process,
     ) -> Result<Option<ExitStatus>> {
-        // The message for the process, while its queue is full, and the time limit.
+        // A message that waits for space in the queue of the process, and the end of its time
+        // limit.
         let mut waiting: Option<(Vec<u8>, Instant)> = None;
         loop {
             let late = waiting.as_ref().map(|(_, late)| *late);
@@ -130,7 +133,7 @@ impl Service {
                     waiting = Some((bytes(message), Instant::now() + PATIENCE));
                 }
                 free = process.input.reserve(), if waiting.is_some() => {
-                    // There is no place if the process has closed its stdin.
+                    // If the process has closed its stdin, drop the message.
                     if let (Ok(free), Some((line, _))) = (free, waiting.take()) {
                         free.send(line);
                     }
@@ -147,7 +150,7 @@ impl Service {
                 status = process.child.wait() => return Ok(Some(status?)),
             }
             if waiting.is_some() {
-                // Only `recv` flushes by itself.
+                // While a message waits, `recv` is not called. Only `recv` flushes by itself.
                 connection.flush().await?;
             }
         }
@@ -160,8 +163,8 @@ async fn last(
     process: &mut Process,
     status: ExitStatus,
 ) -> Result<()> {
-    // Otherwise, a program that the process has started could hold stdout open. A program
-    // outside its group still can, so the wait has a limit.
+    // Kill the group of the process: its programs could keep stdout open. A program outside the
+    // group could still do so, so the wait for each line has a limit.
     process.kill();
     while let Ok(Some(line)) = timeout(LAST, process.lines.recv()).await {
         connection.send(message(line)).await?;
@@ -176,7 +179,7 @@ async fn last(
     Ok(())
 }
 
-/// The bytes of a message, for a process.
+/// Returns the bytes of a message, for a process.
 fn bytes(message: Message) -> Vec<u8> {
     match message {
         Message::Text(text) => text.as_bytes().to_vec(),

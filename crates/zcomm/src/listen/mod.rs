@@ -1,10 +1,10 @@
 //! `zcomm listen`: a WebSocket server at the terminal.
 //!
-//! Each line of the input goes to every client, and each message of a client is printed on its
-//! own line. So `zcomm listen` and `zcomm connect` are the two ends of one conversation.
+//! Each line of the input is sent to every client, and each message of a client is printed on its
+//! own line. So users of `zcomm listen` and `zcomm connect` can write to each other.
 //!
-//! The server is the one of the lessons, with the same settings and limits. The log of the
-//! server goes to stderr, because stdout is only for the messages.
+//! `zcomm listen` runs the server of the lessons, with the same settings and limits. The log of
+//! the server goes to stderr, because stdout is only for the messages.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod arguments;
@@ -46,7 +46,7 @@ use crate::shared::{
 const PROMPT: &str = "> ";
 /// The size of the longest line (bytes).
 const MAX_LINE: usize = 16 * 1024 * 1024;
-/// The time limit for the last lines to reach the clients, after Ctrl-D.
+/// After Ctrl-D, the time limit to send the last lines to the clients.
 const LAST_LINES: Duration = Duration::from_secs(5);
 /// The time limit to print the last messages.
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
@@ -104,20 +104,20 @@ async fn serve(
     };
     drop(stop);
     tokio::select! {
-        // Ignore an error: the task is never aborted, and a panic has printed its message.
+        // Ignore an error. Only a panic is possible, and the panic has printed its message.
         _ = &mut running => {}
         // After a second signal, do not wait for the clients.
         _ = signals.next() => {}
     }
     drop(service);
-    // Wait until the last message is printed. The channel ends then.
+    // The channel closes when the last message is printed.
     match timeout(LAST_MESSAGES, failed.recv()).await {
         Ok(Some(error)) if ended.is_ok() => output_failed(error),
         _ => ended,
     }
 }
 
-/// Opens the input. With --binary, a pipe is one message, as in `zcomm connect`.
+/// Opens the input. With --binary, the whole input from a pipe is one message.
 fn console(arguments: &Arguments) -> Console<Message> {
     let reading = Reading {
         make: match arguments.binary {
@@ -172,7 +172,7 @@ async fn feed(
         }
     }
     if terminal {
-        // Ignore a timeout: the server closes the other clients.
+        // Ignore a timeout, because the server then closes all connections.
         timeout(LAST_LINES, service.audience.end()).await.ok();
         return Ok(ExitCode::SUCCESS);
     }
@@ -181,8 +181,8 @@ async fn feed(
     pending().await
 }
 
-/// The result of a server whose stdout cannot be written. It is not an error if the next program
-/// in the pipe has ended.
+/// Returns the result of the command if stdout cannot be written. It is not an error if the next
+/// program in the pipe has ended.
 fn output_failed(error: io::Error) -> Result<ExitCode, Failure> {
     match error.kind() {
         ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),

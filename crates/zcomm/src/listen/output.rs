@@ -1,4 +1,4 @@
-//! Prints what the clients of `zcomm listen` do: lines, raw bytes (`--binary`) or JSON (`--json`).
+//! Prints the output of `zcomm listen`: lines, raw bytes (`--binary`) or JSON (`--json`).
 //!
 //! Messages go to stdout, and all other output goes to stderr. In JSON mode, all events go to
 //! stdout, one object per line. With a line editor, everything is printed above the line that
@@ -22,17 +22,16 @@ use crate::shared::{
     print::{self, for_a_pipe, for_a_terminal, json_line},
 };
 
-/// The largest number of events that wait for the thread.
+/// At most this number of events wait for the thread that writes to stdout.
 const EVENTS: usize = 64;
 /// The largest number of characters of a message that are shown above the typed line.
 const SHOWN: usize = 100_000;
 
-/// Prints what is not a message, on stderr.
+/// Prints lines that are not messages. They go to stderr.
 #[derive(Clone)]
 pub(super) struct Notes(pub(super) Option<Printer>);
 
 impl Notes {
-    /// Prints a line.
     pub(super) fn note(&self, line: &str) {
         match &self.0 {
             Some(printer) if io::stderr().is_terminal() => printer.print(line.to_owned()),
@@ -55,8 +54,8 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Starts the thread. The returned channel gets the error of stdout. It ends when the last
-    /// event is printed.
+    /// Starts the thread that writes to stdout. If stdout fails, the error is sent through the
+    /// returned channel. The channel closes when the last event is printed.
     pub(super) fn start(
         arguments: &Arguments,
         printer: Option<Printer>,
@@ -79,20 +78,20 @@ impl Output {
         (out, failed)
     }
 
-    /// Prints the address of the server, in JSON mode only: a program needs the port.
+    /// In JSON mode, prints the address of the server, because another program may need the port.
     pub(super) async fn listening(&self, url: &str) {
         self.event(&json!({ "type": "listening", "url": url }))
             .await;
     }
 
-    /// Prints that a client has connected, in JSON mode only: the log says the same on stderr.
+    /// In JSON mode, prints that a client has connected. The log on stderr also reports this.
     pub(super) async fn opened(&self, client: &ClientInfo) {
         let peer = client.peer_addr.to_string();
         let event = json!({ "type": "open", "peer": peer });
         self.event(&of(client, event)).await;
     }
 
-    /// Prints a message. A terminal also gets the number of the client.
+    /// Prints a message. On a terminal, the line begins with the number of the client.
     pub(super) async fn received(&self, client: &ClientInfo, message: &Message) {
         if self.json {
             let event = print::received(&Received::Message(message.clone()));
@@ -108,7 +107,7 @@ impl Output {
         }
     }
 
-    /// Prints how a connection ended, in JSON mode only: the log says the same on stderr.
+    /// In JSON mode, prints how a connection ended. The log on stderr also reports this.
     pub(super) async fn closed(&self, client: &ClientInfo, end: &End) {
         self.event(&of(client, print::end(end))).await;
     }
@@ -132,7 +131,7 @@ impl Output {
     }
 }
 
-/// Puts the number of a client after the type of its event.
+/// Inserts the number of the client into an event, after the type.
 fn of(client: &ClientInfo, event: Value) -> Value {
     let mut named = json!({ "type": event["type"], "client": u64::from(client.id) });
     if let (Value::Object(named), Value::Object(event)) = (&mut named, event) {

@@ -1,12 +1,12 @@
 //! `--exec`: one process for each client.
 //!
-//! The process runs in a shell, in a group of its own. When the client leaves, the whole group is
-//! killed: a shell may have started other programs. So a process never runs longer than its
-//! client, and the number of processes has a limit.
+//! The command runs in a shell, in its own process group. When the client leaves, the server
+//! kills the whole group, because the shell may have started other programs. So the command does
+//! not run longer than its client. The number of processes has a limit.
 //!
-//! Three tasks pass on the lines of stdin, stdout and stderr. Their queues are short. When a
-//! queue is full, its reader waits, so a process that writes without end does not fill the
-//! memory.
+//! Three tasks copy the lines of stdin, stdout and stderr through short queues. When a queue for
+//! output is full, its task reads no more lines. So a process that writes without end does not
+//! fill the memory.
 
 use std::{
     io::{self, IsTerminal},
@@ -26,7 +26,7 @@ use zcomm_core::ClientId;
 use super::output::Notes;
 use crate::shared::text::visible;
 
-/// The largest number of lines that wait in one direction.
+/// The largest number of lines in one queue.
 const LINES: usize = 16;
 /// The time limit for a killed process to end.
 const KILLED: Duration = Duration::from_secs(2);
@@ -42,7 +42,8 @@ pub(super) struct Exec {
 /// The process of one client. Dropping this value kills the process.
 pub(super) struct Process {
     pub(super) child: Child,
-    /// The number of the process, which is the number of its group, too.
+    /// The id of the process, which is also the id of its group. `None` after the group is
+    /// killed.
     pid: Option<u32>,
     /// The lines for stdin.
     pub(super) input: mpsc::Sender<Vec<u8>>,
@@ -100,7 +101,7 @@ impl Process {
 
     /// Kills the process and the programs that it has started.
     pub(super) fn kill(&mut self) {
-        // The group may have ended already.
+        // Ignore an error: the group may have ended already.
         #[cfg(unix)]
         if let Some(group) = self
             .pid
@@ -110,7 +111,7 @@ impl Process {
         }
         #[cfg(windows)]
         self.child.start_kill().ok();
-        // A later group may get the same number.
+        // Forget the id, because a later group may get the same id.
         self.pid = None;
     }
 }
@@ -121,7 +122,7 @@ impl Drop for Process {
     }
 }
 
-/// The command in a shell. Its environment has no token of the server.
+/// Returns the command in a shell. The environment of the shell contains no token of the server.
 fn shell(command: &str) -> Command {
     let mut shell = match cfg!(windows) {
         true => Command::new("cmd"),
@@ -135,13 +136,13 @@ fn shell(command: &str) -> Command {
         .env_remove("WEBSOCKET_TOKENS");
     shell.stdin(Stdio::piped()).stdout(Stdio::piped());
     shell.stderr(Stdio::piped()).kill_on_drop(true);
-    // In a group of its own, the process does not get the Ctrl-C of the terminal.
+    // In its own group, the process does not get the Ctrl-C of the terminal.
     #[cfg(unix)]
     shell.process_group(0);
     shell
 }
 
-/// Writes each line to the process. Ends when the process does not read any more.
+/// Writes each line to the process. Stops if the process has closed its stdin.
 async fn write(mut stdin: ChildStdin, mut lines: mpsc::Receiver<Vec<u8>>) {
     while let Some(mut line) = lines.recv().await {
         line.push(b'\n');
@@ -151,8 +152,8 @@ async fn write(mut stdin: ChildStdin, mut lines: mpsc::Receiver<Vec<u8>>) {
     }
 }
 
-/// Reads the lines of the process, until its output ends or a line is too long. A longer line is
-/// cut into parts.
+/// Reads lines from the process until the output ends. Cuts a line that is longer than `longest`
+/// bytes into parts.
 async fn read(output: impl AsyncRead + Unpin, longest: usize, lines: mpsc::Sender<Vec<u8>>) {
     let mut output = BufReader::new(output);
     loop {
@@ -171,7 +172,8 @@ async fn read(output: impl AsyncRead + Unpin, longest: usize, lines: mpsc::Sende
     }
 }
 
-/// Shows the lines of stderr. A client may have chosen their text.
+/// Shows the lines of stderr. On a terminal, makes control characters visible, because a client
+/// may have chosen the text.
 async fn show(client: ClientId, mut lines: mpsc::Receiver<Vec<u8>>, notes: Notes) {
     let terminal = io::stderr().is_terminal();
     while let Some(line) = lines.recv().await {

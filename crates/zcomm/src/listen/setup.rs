@@ -1,7 +1,7 @@
-//! The settings of the server, and its first lines.
+//! Reads the settings of the server, and prints its addresses.
 //!
-//! The settings are those of the lessons, from the environment and `.zEnv`. An option wins over
-//! its setting.
+//! The settings are the same as in the lessons, from the environment and `.zEnv`. An option
+//! replaces its setting.
 
 use std::{
     io,
@@ -51,7 +51,8 @@ impl Setup {
         if let Some(identity) = identity(arguments, &config, notes)? {
             config.tls = Some(identity);
         }
-        // A client of --exec runs a program, so another machine needs a token.
+        // With --exec, each client starts a program. So a client from another machine needs a
+        // token.
         config.require_auth |= arguments.exec.is_some() && !is_loopback(&config.host);
         let mut new_token = None;
         if config.require_auth && config.token.is_none() && config.tokens.is_empty() {
@@ -61,7 +62,7 @@ impl Setup {
         Ok(Setup { config, new_token })
     }
 
-    /// Says at which addresses the server listens, and who may connect.
+    /// Prints the addresses of the server, and whether a client needs a token.
     pub(super) fn announce(&self, server: &Server, notes: &Notes) {
         let (url, addr) = (server.url(), server.local_addr());
         notes.note(&format!("listening on {url} - Ctrl-C stops"));
@@ -93,7 +94,7 @@ fn token(arguments: &Arguments) -> Result<Option<Token>, Failure> {
         None => arguments.token.clone(),
     };
     let Some(text) = text else { return Ok(None) };
-    // The text of this error is about a setting.
+    // Replace the error, because its text is about a setting and not about an option.
     let token = Token::new(&text).map_err(|_| {
         Failure::usage(
             "the token is too short or too long",
@@ -103,7 +104,8 @@ fn token(arguments: &Arguments) -> Result<Option<Token>, Failure> {
     Ok(Some(token))
 }
 
-/// Reads the certificate and the key that the options name. An option wins over the settings.
+/// Reads the files of `--cert` and `--key`. For `--tls`, reads the files of `zcomm certs` if the
+/// settings contain no certificate. Otherwise returns `None`.
 fn identity(
     arguments: &Arguments,
     config: &Config,
@@ -125,13 +127,13 @@ fn identity(
     Ok(Some(identity))
 }
 
-/// Whether only this machine reaches a server at this address or name.
+/// Whether only programs on this machine can connect to this address or name.
 fn is_loopback(host: &str) -> bool {
     let address = host.parse().ok();
     address.map_or(host == "localhost", |address: IpAddr| address.is_loopback())
 }
 
-/// The addresses at which other machines reach a server that listens at `bound`.
+/// Returns the addresses at which other machines reach a server that listens at `bound`.
 fn network_addresses(bound: IpAddr) -> Vec<IpAddr> {
     if !bound.is_unspecified() {
         return vec![bound];

@@ -1,15 +1,15 @@
 //! Decides how long to wait for answers after the end of the input.
 //!
-//! The client cannot know how many answers a server will send. Most servers send one message for
-//! each message. So the client waits until it has as many messages as it has sent, and then
-//! until no message has arrived for a second. `--wait` sets an exact time instead.
+//! The client cannot know how many answers a server will send. Most servers send one answer to
+//! each message. So the client first waits until it has one answer for each sent message. Then it
+//! waits until no message has arrived for one second. `--wait` sets an exact time instead.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The longest wait for a missing answer. It is also the longest wait for more messages when no
-/// answer is missing.
+/// While an answer is missing, the client waits this long for the next message. When no answer is
+/// missing any more, the client closes after this time at the latest.
 pub(crate) const MISSING: Duration = Duration::from_secs(5);
 /// When no answer is missing, the client closes after this time without a message.
 pub(crate) const QUIET: Duration = Duration::from_secs(1);
@@ -17,11 +17,12 @@ pub(crate) const QUIET: Duration = Duration::from_secs(1);
 /// When to stop waiting after the end of the input.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Patience {
-    /// Wait for one message for each sent message, and a quiet second.
+    /// Wait until each sent message has an answer, and then until no message arrives for a
+    /// second.
     Answers,
     /// Wait for this time.
     Exactly(Duration),
-    /// Wait until the server closes the connection, or until another rule closes it.
+    /// Wait without a time limit.
     Forever,
 }
 
@@ -36,7 +37,7 @@ pub(crate) struct Answers {
     /// The time of the last sign that the server works on the input: the end of the input, a
     /// message, or the pong to the last ping.
     active: Instant,
-    /// The time since when no answer is missing.
+    /// The time when the last missing answer arrived, or when the input ended.
     complete: Instant,
 }
 
@@ -67,12 +68,13 @@ impl Answers {
         }
     }
 
-    /// Notes that the server works on the input, or that another message has arrived.
+    /// Stores the time of a sign that the server works on the input.
     pub(crate) fn active(&mut self) {
         self.active = Instant::now();
     }
 
-    /// Starts the wait. After an input that ended with an error, no wait is endless.
+    /// Starts the wait. If the input ended with an error, [`Patience::Forever`] becomes
+    /// [`Patience::Answers`].
     pub(crate) fn input_ended(&mut self, failed: bool) {
         if let (Patience::Forever, true) = (self.patience, failed) {
             self.patience = Patience::Answers;
@@ -81,15 +83,15 @@ impl Answers {
         (self.active, self.complete, self.ended) = (now, now, Some(now));
     }
 
-    /// Returns the time to close the connection. `None` before the end of the input, and if there
-    /// is no such time.
+    /// Returns the time to close the connection. Returns `None` before the end of the input, and
+    /// for [`Patience::Forever`].
     pub(crate) fn close_at(&self) -> Option<Instant> {
         let ended = self.ended?;
         match self.patience {
             Patience::Forever => None,
             Patience::Exactly(time) => Some(ended + time),
             Patience::Answers if self.received < self.sent => Some(self.active + MISSING),
-            // A server that never stops sending has no quiet second.
+            // If the server never stops sending, `MISSING` ends the wait.
             Patience::Answers => Some((self.active + QUIET).min(self.complete + MISSING)),
         }
     }

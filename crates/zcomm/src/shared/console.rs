@@ -1,9 +1,9 @@
-//! The input of a conversation, and the output above the line that the user types.
+//! The input of a subcommand, and the output above the line that the user types.
 //!
-//! At a terminal, one thread edits the line. It waits for keys and cannot be cancelled. Another
-//! thread, a [`BackgroundWriter`], prints lines with the editor: the editor removes the
-//! half-typed line, prints the new line, and restores the half-typed line. The two threads
-//! cannot block the subcommand.
+//! At a terminal, one thread runs the line editor, which waits for keys. Another thread, a
+//! [`BackgroundWriter`], prints lines through the editor: the editor removes the half-typed line,
+//! prints the new line, and restores the half-typed line. Neither thread can block the
+//! subcommand.
 //!
 //! In a pipe, the input is read without an editor, and there is no [`Printer`].
 
@@ -32,14 +32,14 @@ use super::{
     text::counted,
 };
 
-/// The time that the editor gets to redraw its line after the last message.
+/// At the end, the program waits this long, so that the editor can redraw its line.
 const REDRAW: Duration = Duration::from_millis(100);
 /// The number of earlier lines that the arrow keys can show again.
 const HISTORY: usize = 200;
 
-/// The input of a conversation. `T` is a line, or the whole input.
+/// The input of a subcommand. `T` is a line, or the whole input.
 pub(crate) struct Console<T> {
-    /// How to read stdin. `None` when a thread reads the input already.
+    /// How to read stdin. `None` if the channel `input` already exists.
     reading: Option<Reading<T>>,
     input: Option<mpsc::Receiver<Input<T>>>,
     terminal: Option<Terminal>,
@@ -57,7 +57,8 @@ struct Terminal {
     settings: Option<rustix::termios::Termios>,
 }
 
-/// Returns where the last word starts in a typed line, and the words that complete it.
+/// A function that completes a typed line. It returns where the last word starts, and the words
+/// that can replace this word.
 pub(crate) type Complete = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
 
 impl<T: Send + 'static> Console<T> {
@@ -89,7 +90,7 @@ impl<T: Send + 'static> Console<T> {
         }
     }
 
-    /// Makes an input of this item alone.
+    /// Makes a console whose input is only this item.
     pub(crate) fn of(item: T) -> Console<T> {
         let (sender, input) = mpsc::channel(1);
         // Sending cannot fail here, because the channel is empty and its receiver exists.
@@ -104,7 +105,7 @@ impl<T: Send + 'static> Console<T> {
     /// Waits for the next input. After an item or a refused item, the caller must call
     /// [`ready`](Self::ready).
     pub(crate) async fn input(&mut self) -> Input<T> {
-        // A subcommand that never asks for input takes nothing from stdin.
+        // Start to read only now: a subcommand that never calls `input` must not read stdin.
         if let Some(reading) = self.reading.take() {
             self.input = Some(stdin(reading, Some));
         }
@@ -127,7 +128,8 @@ impl<T> Console<T> {
         }
     }
 
-    /// Prints above the line that the user types. `None` if there is no line editor.
+    /// Returns a printer that prints above the line that the user types. Returns `None` if there
+    /// is no line editor.
     pub(crate) fn printer(&self) -> Option<Printer> {
         self.terminal.as_ref().map(|terminal| terminal.out.clone())
     }
@@ -145,12 +147,12 @@ impl Terminal {
         #[cfg(unix)]
         if let Some(settings) = &self.settings {
             let mut waiting = settings.clone();
-            // Between two lines, the terminal must not cut or print the text that is typed or
-            // pasted. The editor reads this text as the next line.
+            // The user may type or paste text while the editor does not read. The terminal must
+            // not cut or print this text, because the editor reads it later as the next line.
             waiting.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
             tcsetattr(io::stdin(), OptionalActions::Now, &waiting).ok();
         }
-        // Sending fails when the input has ended.
+        // Sending fails if the thread of the editor has ended.
         self.typing = self.prompts.send(prompt.to_owned()).is_ok();
     }
 
@@ -172,8 +174,8 @@ impl Terminal {
     }
 }
 
-/// Prints lines in a thread, so that a slow terminal delays no connection. Clones share the
-/// thread.
+/// Prints lines in a thread, so that a slow terminal does not delay a connection. All clones use
+/// one thread.
 #[derive(Clone)]
 pub(crate) struct Printer(Arc<BackgroundWriter<String>>);
 
@@ -187,8 +189,8 @@ impl Printer {
         Printer::start(move |line| editor.print(line).map_err(io::Error::other))
     }
 
-    /// Calls `write` with each line, in a thread. If `write` fails, the reader of the pipe has
-    /// ended. Then printing stops, but the exit code still reports the result.
+    /// Starts a thread that calls `write` with each line. If `write` fails, no more lines are
+    /// printed, but the exit code still reports the result.
     fn start(mut write: impl FnMut(String) -> io::Result<()> + Send + 'static) -> Printer {
         let colours = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
         Printer(Arc::new(BackgroundWriter::start(move |step| {
@@ -207,7 +209,6 @@ impl Printer {
         })))
     }
 
-    /// Prints a line.
     pub(crate) fn print(&self, line: String) {
         let bytes = line.len();
         self.0.send(line, bytes);
@@ -219,7 +220,7 @@ impl Printer {
     }
 }
 
-/// Prints each piece of text as a line. An X-ray writes whole lines.
+/// Prints the text of each call of `write` as one line. An X-ray writes whole lines.
 impl Write for Printer {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.print(
@@ -253,7 +254,7 @@ fn editor(complete: Option<Complete>) -> Option<(LineEditor, impl ExternalPrinte
         .max_history_size(HISTORY)
         .ok()?
         .auto_add_history(true)
-        // Each line of a pasted text becomes a message.
+        // Without bracketed paste, each line of a pasted text becomes a message.
         .bracketed_paste(false)
         .completion_type(match complete {
             Some(_) => CompletionType::Circular,
@@ -305,7 +306,7 @@ impl Completer for Keys {
     ) -> rustyline::Result<(usize, Vec<String>)> {
         Ok(match &self.complete {
             Some(complete) => complete(&line[..at]),
-            // A pasted text may contain tabs.
+            // Insert a tab, because a pasted text may contain tabs.
             None => (at, vec!["\t".to_owned()]),
         })
     }

@@ -90,8 +90,8 @@ pub(crate) fn token_in(file: &Path) -> Result<String, Failure> {
     ))
 }
 
-/// Returns the default options to connect to this address. Fails if the address is not valid.
-/// Says on stderr that a proxy in the environment is not used.
+/// Returns the default options to connect to this address. If the environment names a proxy,
+/// prints a note that `zcomm` does not use the proxy.
 pub(crate) fn plain_options(url: &str, ca: Option<&Path>) -> Result<ConnectOptions, Failure> {
     let options = ConnectOptions::new(url, &trust(ca)?);
     if let Some(variable) = options.ignored_proxy()? {
@@ -103,8 +103,8 @@ pub(crate) fn plain_options(url: &str, ca: Option<&Path>) -> Result<ConnectOptio
     Ok(options)
 }
 
-/// Returns the authorities that this computer trusts, plus the certificates in this file. Prints
-/// what a certificate lacks that is no authority.
+/// Returns the authorities that this computer trusts, plus the certificates in this file. If the
+/// file contains the certificate of a server, prints a note about the limits of this certificate.
 fn trust(ca: Option<&Path>) -> Result<Trust, Failure> {
     let also = match ca {
         Some(file) => Certificate::read_all(file).map_err(Failure::misuse)?,
@@ -129,7 +129,6 @@ fn header(text: &str) -> Result<(String, String), &'static str> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// Reads a time limit.
 pub(crate) fn time_limit(text: &str) -> Result<Duration, String> {
     time(text, Duration::from_millis(100), Duration::from_secs(3600))
 }

@@ -1,11 +1,11 @@
 //! Reads the input of a subcommand: lines or all bytes of stdin, or a file.
 //!
-//! A read of stdin cannot be cancelled. In its own thread, the read does not delay the end of
-//! the program. The channel has space for only a few lines. When the channel is full, the thread
-//! waits, so a large input does not fill the memory.
+//! A read of stdin cannot be cancelled. So a thread reads stdin, and the program can end without
+//! this thread. The thread sends the lines through a channel that has space for only a few lines.
+//! When the channel is full, the thread waits. So a large input does not fill the memory.
 //!
-//! A line that cannot be sent ends the input. The error names the line's number, and the lines
-//! before it are sent.
+//! A line that cannot be sent ends the input. The error contains the number of this line. The
+//! earlier lines are still sent.
 
 use std::{
     fs::File,
@@ -37,8 +37,8 @@ pub(crate) enum Input<T> {
 
 /// How to read the input.
 pub(crate) struct Reading<T> {
-    /// Makes an item of a line or of the whole input. Returns `None` for bytes that are not UTF-8
-    /// text, if the item needs text.
+    /// Makes an item from a line or from the whole input. Returns `None` if the item must be text
+    /// and the bytes are not UTF-8.
     pub(crate) make: fn(Vec<u8>) -> Option<T>,
     /// Whether the whole input is one item. Otherwise each line is an item.
     pub(crate) whole: bool,
@@ -65,7 +65,8 @@ impl<T> Reading<T> {
         self.item(bytes, &name.to_string())
     }
 
-    /// Returns the largest number of bytes to read: one more than the limit.
+    /// Returns the largest number of bytes to read. The byte after the limit shows that an item
+    /// is too long.
     fn most(&self) -> u64 {
         self.limit as u64 + 1
     }
@@ -107,7 +108,7 @@ impl<T> Reading<T> {
     fn line(&self, input: &mut impl BufRead, number: u64) -> io::Result<Input<T>> {
         let name = format!("line {number} of the input");
         let mut line = Vec::new();
-        // Two more bytes, for the line end.
+        // Read two more bytes, for the line end.
         let read = input.take(self.most() + 2).read_until(b'\n', &mut line)?;
         if line.pop_if(|last| *last == b'\n').is_some() {
             line.pop_if(|last| *last == b'\r');
@@ -119,7 +120,8 @@ impl<T> Reading<T> {
     }
 }
 
-/// Reads stdin in a thread. The channel gets what `wrap` makes of each part of the input.
+/// Reads stdin in a thread. Calls `wrap` with each part of the input, and sends the returned
+/// value through the channel. If `wrap` returns `None`, nothing is sent.
 pub(crate) fn stdin<T: Send + 'static, U: Send + 'static>(
     mut reading: Reading<T>,
     wrap: impl Fn(Input<T>) -> Option<U> + Send + 'static,
@@ -161,7 +163,7 @@ fn items_of<T>(input: &mut impl BufRead, reading: Reading<T>) -> impl Iterator<I
 mod tests {
     use super::*;
 
-    /// Returns the lines or the whole of an input, and the error that ended it.
+    /// Returns the items of an input, and the error that ended the input.
     fn read(input: &[u8], whole: bool, limit: usize) -> (Vec<String>, Option<String>) {
         let reading = Reading {
             make: |bytes| String::from_utf8(bytes).ok(),

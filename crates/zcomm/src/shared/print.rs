@@ -1,4 +1,4 @@
-//! The forms in which messages and other events are printed.
+//! Formats messages and other events for the output.
 //!
 //! The other side may send control characters, which could control the user's terminal. So a
 //! terminal gets a picture of each control character (`␛` for ESC), or an escape in JSON
@@ -18,7 +18,8 @@ use super::text::counted;
 /// The largest number of bytes of one payload that are shown as hex digits.
 const SHOWN_BYTES: usize = 64;
 
-/// Returns what a pipe gets for a message: the text and a line feed, or the bytes alone.
+/// Returns the bytes to write to a pipe. With `raw`, they are the bytes of the message. Otherwise
+/// they are a line: the text, or the first bytes of a binary message as hex digits.
 pub(crate) fn for_a_pipe(message: &Message, raw: bool) -> Vec<u8> {
     match message {
         Message::Text(text) if raw => text.as_bytes().to_vec(),
@@ -28,7 +29,7 @@ pub(crate) fn for_a_pipe(message: &Message, raw: bool) -> Vec<u8> {
     }
 }
 
-/// Returns a line for a terminal, with at most this number of characters of the message.
+/// Returns a line for a terminal. It contains at most `most` characters of a text message.
 pub(crate) fn for_a_terminal(message: &Message, most: usize) -> String {
     match message {
         Message::Text(text) if text.chars().nth(most).is_some() => {
@@ -40,7 +41,8 @@ pub(crate) fn for_a_terminal(message: &Message, most: usize) -> String {
     }
 }
 
-/// Returns a JSON object as one line. On a terminal, no character is invisible.
+/// Returns a JSON object as one line. For a terminal, an escape such as `\u001b` replaces each
+/// invisible character.
 pub(crate) fn json_line(event: &Value, terminal: bool) -> String {
     let line = event.to_string();
     if !terminal || line.chars().all(is_visible) {
@@ -105,8 +107,8 @@ pub(crate) fn bytes(data: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// Needs serde_json's feature `preserve_order`. Without this feature, serde_json sorts the
-    /// members of an object by their names.
+    /// This test needs the feature `preserve_order` of serde_json. Without this feature,
+    /// serde_json sorts the members of an object by their names.
     #[test]
     fn a_json_object_begins_with_its_type() {
         let text = Received::Message(Message::from("a\"b"));

@@ -4,8 +4,8 @@
 //! system has a different way to find the program: `/proc` on Linux, `libproc` on macOS,
 //! `iphlpapi` on Windows. The crate `listeners` supports all three systems.
 //!
-//! The system may hide the processes of other users, so an empty list does not mean that the
-//! port is free. Only an attempt to bind the port shows whether it is free.
+//! The system may hide the processes of other users. So if no process is found, the port may
+//! still be in use. Only an attempt to bind the port shows whether the port is free.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -51,7 +51,6 @@ pub(crate) struct Usage {
     pub(crate) cpu: Duration,
 }
 
-/// The processes to measure.
 pub(crate) struct Watched {
     system: System,
     pids: Vec<Pid>,

@@ -1,9 +1,9 @@
-//! Makes text safe for a terminal, and prints the whole text. Also wraps and colours text.
+//! Makes text safe for a terminal, and prints, wraps and colours text.
 //!
 //! Text from another program may contain control characters, which could move the cursor or
 //! change the title. [`visible`] replaces each control character.
 //!
-//! The output is clear without its colours, because a word or a symbol has the same meaning.
+//! The output is clear without its colours, because words and symbols show the same facts.
 //! `anstream` removes the colours in a pipe, in a file, with `NO_COLOR` and on a terminal
 //! without colours.
 
@@ -23,7 +23,7 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// Prints the whole text on stdout and flushes.
 ///
-/// It is not an error if the reader of a pipe stops early (`| head -1`). A full disk is an
+/// It is not an error if the next program in the pipe ends early (`| head -1`). A full disk is an
 /// error, because the user must learn that only a part of the text was written.
 pub(crate) fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
@@ -46,7 +46,8 @@ pub(crate) fn visible(text: &str) -> String {
     pictured(text, usize::MAX)
 }
 
-/// Breaks a text into lines of at most `width` characters. A longer word gets its own line.
+/// Breaks a text into lines of at most `width` characters. A word that is longer than `width`
+/// stays whole, on its own line.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
