@@ -104,7 +104,10 @@ const why = async (socket, opened) => {
     const secure = protocol === "wss:";
     const other = secure ? origin.replace("wss", "ws") : origin.replace("ws", "wss");
     const askable = location.protocol !== "https:" || !secure; // an https page may not send a plain http request
-    const [here, there] = await Promise.all([answers(origin), askable && answers(other)]);
+    // A port with TLS of this course answers plain HTTP with 426: that port has no ws:// server.
+    const hasTls = (url) => ask({ url }, "/").then(({ status }) => status === 426, () => false);
+    const elsewhere = async () => askable && (await answers(other)) && !(await hasTls(other));
+    const [here, there] = await Promise.all([answers(origin), elsewhere()]);
     const start = `Start it: ${element("command").textContent}`;
     const look = `Or open ${origin.replace("ws", "http")}/ in a new tab: the browser shows there what is wrong`;
     // Lesson 3 lists on its page the steps to trust the certificate.

@@ -611,8 +611,12 @@ async fn the_wrong_one_of_ws_and_wss_is_explained(scene: Scene) {
             .await;
         let address = demo.socket.trim_end_matches('/');
         assert!(address.starts_with(right));
-        page.fails(&format!("a server answers at {address} instead"))
-            .await;
+        // A port with TLS answers plain HTTP, too, so the page has its own words.
+        let words = match wrong {
+            "ws:" => "this port speaks TLS. To fix it: use wss://".to_owned(),
+            _ => format!("a server answers at {address} instead"),
+        };
+        page.fails(&words).await;
     }
 }
 

@@ -235,7 +235,10 @@ impl Router {
         let (status, reason) = (row.status, row.reason);
         if refusal == Refusal::PlainOnTls {
             self.note_unread(refusal, request.attempt(), accepted);
-            return refused(refusal);
+            let mut response = refused(refusal);
+            // Every page may read that this port needs TLS.
+            allow_page(&mut response, HeaderValue::from_static("*"));
+            return response;
         }
         if !request.is_handshake() {
             tracing::info!(%peer, status, reason, "request.refused");
