@@ -146,14 +146,6 @@ impl AsyncWrite for Transport {
         self.outermost().poll_write(context, bytes)
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.outermost().poll_write_vectored(context, bytes)
-    }
-
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.outermost().poll_flush(context)
     }
@@ -177,7 +169,6 @@ impl AsyncRead for Watched {
     }
 }
 
-/// A vectored write becomes writes of one buffer, because [`AsyncWrite`] does so by default.
 impl AsyncWrite for Watched {
     fn poll_write(
         mut self: Pin<&mut Self>,
