@@ -285,6 +285,8 @@ impl Wire {
     pub(crate) async fn finish(&mut self) {
         let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
         if written.await.is_ok() {
+            // The codec is not needed any more, so free its buffers before the wait.
+            self.codec = None;
             linger(&mut self.meter.stream).await;
         }
     }
