@@ -441,7 +441,7 @@ async fn reader(server: &Running, tls: bool) -> Raw<Box<dyn Duplex>> {
 }
 
 /// The promise is 64 KiB in 5 s, which is 13 KiB in a second. The client's system takes the data
-/// in steps of up to 128 KiB.
+/// in steps of up to 256 KiB.
 #[tokio::test(start_paused = true)]
 async fn r13_a_steady_reader_of_14_kib_a_second_lives_and_of_10_is_too_slow() {
     for tls in [false, true] {

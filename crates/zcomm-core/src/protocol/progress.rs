@@ -7,9 +7,9 @@
 //!
 //! We cannot see when the peer's program reads our data. We see only when the peer's system
 //! accepts our data. The system accepts data in steps: it waits until the program has read a
-//! large part of the receive buffer. On Linux, a step is up to 128 KiB, so a program that reads
-//! 13 KiB per second seems to stop for 10 s. So after each step, a peer gets more time, up to
-//! twice the limit.
+//! large part of the receive buffer. On Linux, a step is up to 256 KiB, so a program that reads
+//! 13 KiB per second seems to stop for 20 s. So after each step, a peer gets more time, up to
+//! four times the limit.
 
 use std::time::Duration;
 
@@ -18,13 +18,16 @@ use tokio::time::Instant;
 /// A peer must transfer this number of bytes within a time limit.
 pub(crate) const PROGRESS: u64 = 64 * 1024;
 
+/// A peer that reads gets at most this number of time limits ahead.
+const AHEAD: u32 = 4;
+
 /// The time limit for `bytes`, if the time limit for [`PROGRESS`] bytes is `limit`.
 fn share(bytes: u64, limit: Duration) -> Duration {
     limit.mul_f64(bytes as f64 / PROGRESS as f64)
 }
 
-/// The time that a slow peer may need to read `bytes` that its system has accepted. This is at
-/// most twice the limit, because one step of the system is at most 128 KiB.
+/// The time that a slow peer may need to read `bytes` that its system has accepted, before it
+/// answers a ping. This is at most twice the limit.
 pub(crate) fn time_to_read(bytes: u64, limit: Duration) -> Duration {
     share(bytes, limit).min(2 * limit)
 }
@@ -75,7 +78,7 @@ impl Output {
     /// all bytes. `bytes` is the number of bytes that the network has accepted so far.
     pub(crate) fn waits(&mut self, bytes: u64, limit: Duration) {
         let now = Instant::now();
-        let new = time_to_read(bytes - self.bytes, limit);
+        let new = share(bytes - self.bytes, limit);
         let until = match self.last {
             Some((until, _)) if self.waiting => until + new,
             // No output waited for a short time, but the peer still read data during this time.
@@ -83,7 +86,7 @@ impl Output {
             Some((until, ended)) if now - ended < limit => until + 2 * (now - ended) + new,
             _ => now + new.max(limit),
         };
-        self.last = Some((until.min(now + 2 * limit), now));
+        self.last = Some((until.min(now + AHEAD * limit), now));
         (self.bytes, self.waiting) = (bytes, true);
     }
 
@@ -192,6 +195,6 @@ mod tests {
         limit.waits(PROGRESS + 1, LIMIT);
         assert_eq!(limit.until(), Some(Instant::now() + LIMIT));
         limit.waits(1000 * PROGRESS, LIMIT);
-        assert_eq!(limit.until(), Some(Instant::now() + 2 * LIMIT));
+        assert_eq!(limit.until(), Some(Instant::now() + 4 * LIMIT));
     }
 }

@@ -93,7 +93,7 @@ pub struct Config {
     pub message_timeout: Duration,
     /// The time limit for a client to accept all data that waits for it, or at least 64 KiB of
     /// this data. Data that the client's system has accepted gives the client time to read it.
-    /// A client that stops reading is closed after at most twice the limit. A client that reads
+    /// A client that stops reading is closed after at most four times the limit. A client that reads
     /// 16 KiB in each second is never too slow. Default 5 s.
     pub flush_timeout: Duration,
     /// The time limit from the stop signal to the end of the last connection. Default 5 s.
