@@ -346,16 +346,16 @@ mod tests {
         let clients = Clients::new(100);
         let (a, b) = (join(&clients), join(&clients));
         a.client.tally.received(&Message::from("hello"));
-        b.client.tally.sent(7);
+        b.client.tally.sent(2, 7);
         let (count, sums) = clients.sums();
         assert_eq!((count, sums.texts, sums.bytes_received), (2, 1, 5));
         drop(a);
         let (count, after) = clients.sums();
         assert_eq!((count, after), (1, sums));
-        b.client.tally.sent(1);
+        b.client.tally.sent(1, 1);
         drop(b);
         let (count, after) = clients.sums();
-        assert_eq!((count, after.texts, after.sent), (0, 1, 2));
+        assert_eq!((count, after.texts, after.sent), (0, 1, 3));
         assert_eq!(after.bytes_sent, 8);
     }
 

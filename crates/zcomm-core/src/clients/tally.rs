@@ -59,9 +59,9 @@ impl Tally {
         self.bytes_received.add(message.len());
     }
 
-    /// Counts a message to the client, and its size in bytes.
-    pub(crate) fn sent(&self, bytes: usize) {
-        self.sent.add(1);
+    /// Counts messages to the client, and their size in bytes.
+    pub(crate) fn sent(&self, messages: usize, bytes: usize) {
+        self.sent.add(messages);
         self.bytes_sent.add(bytes);
     }
 

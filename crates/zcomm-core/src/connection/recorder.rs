@@ -48,7 +48,7 @@ impl Recorder {
         // Do not add 0: even this write would slow down the other CPU cores, which use the same
         // counter.
         if batch.gaps > 0 {
-            self.metrics.gaps.inc_by(batch.gaps);
+            self.metrics.gaps.inc_by(batch.gaps as u64);
         }
         self.oldest = earlier(self.oldest, batch.oldest);
     }

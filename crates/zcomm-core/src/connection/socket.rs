@@ -41,16 +41,13 @@ pub(crate) struct Socket {
     /// The client's place in the registry, and its cursors. `None` as soon as the connection has
     /// ended.
     attached: Option<(Membership, Subscriptions)>,
-    batch: Vec<Message>,
     deadlines: Deadlines,
     /// The budget for messages from the client. A client that exceeds a budget is closed with
     /// 1008.
     messages: Budget,
     /// The budget for pings and pongs from the client.
     controls: Budget,
-    /// Whether the codec needs more input to complete a message.
-    drained: bool,
-    /// Whether the codec contains output that the network has not accepted.
+    /// Whether there is output that the network has not accepted.
     unflushed: bool,
     end: Option<End>,
 }
@@ -69,11 +66,9 @@ impl Socket {
             client: Arc::clone(&membership.client),
             recorder: Recorder::new(metrics),
             attached: Some((membership, Subscriptions::new(cursor))),
-            batch: Vec::new(),
             deadlines: Deadlines::new(config),
             messages: Budget::new(config.message_rate()),
             controls: Budget::new(config.control_rate()),
-            drained: false,
             unflushed: false,
             end: None,
         }
@@ -133,7 +128,7 @@ impl Socket {
     /// Returns the longer delay of the two budgets, for messages and for bytes; `None` if both are
     /// at least half full. See [`Connection::hurry`](crate::Connection::hurry).
     pub(crate) fn until_half(&self) -> Option<Duration> {
-        let bytes = &self.wire.meter().budget;
+        let bytes = &self.wire.meter.budget;
         self.messages.until_half().max(bytes.until_half())
     }
 
@@ -187,7 +182,10 @@ impl Socket {
             self.write_pending(context.waker())?;
             if let Poll::Ready(due) = self.deadlines.poll_due(context) {
                 self.on_due(due)?;
-            } else if !self.unflushed || self.deadlines.flushing() {
+            } else if !self.unflushed {
+                self.wire.rest();
+                return Ok(Poll::Pending);
+            } else if self.deadlines.flushing() {
                 return Ok(Poll::Pending);
             }
             // Repeat, to flush a new ping or the pong to the client's ping.
@@ -196,10 +194,9 @@ impl Socket {
 
     /// Reads until a message is complete or there is no more input.
     fn read(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
-        if self.drained && !self.wire.is_readable(context) {
+        if !self.wire.is_readable(context) {
             return Ok(Poll::Pending);
         }
-        self.drained = false;
         loop {
             match self.wire.read()? {
                 Some(Received::Message(message)) => {
@@ -216,7 +213,6 @@ impl Socket {
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
                 Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(End::too_fast)?,
                 None => {
-                    self.drained = true;
                     self.deadlines.in_message(self.wire.unfinished_message());
                     return Ok(Poll::Pending);
                 }
@@ -236,10 +232,11 @@ impl Socket {
                     break;
                 }
             }
-            if caught_up || self.deadlines.flushing() {
+            // The frames of a batch go past the codec, so the codec must be empty.
+            if caught_up || !self.flush()? {
                 return Ok(());
             }
-            caught_up = self.write_batch(waker)?;
+            caught_up = self.take_batch(waker);
         }
     }
 
@@ -249,24 +246,24 @@ impl Socket {
         mail.map_err(End::ByUs)
     }
 
-    /// Writes one batch of log entries. Returns true if the logs have no more entries now.
-    fn write_batch(&mut self, waker: &Waker) -> Result<bool, End> {
+    /// Takes one batch of log entries, which the next flush writes. Returns true if the logs have
+    /// no more entries now.
+    fn take_batch(&mut self, waker: &Waker) -> bool {
         let Some((_, logs)) = &mut self.attached else {
-            return Ok(true);
+            return true;
         };
-        let mut batch = std::mem::take(&mut self.batch);
-        let summary = logs.next_batch(&mut batch, waker);
-        self.client.tally.delivered(summary.entries);
-        self.recorder.batch(&summary);
-        for message in batch.drain(..) {
-            self.write(message)?;
+        let batch = logs.next_batch(self.wire.output(), waker);
+        if batch.messages() > 0 {
+            self.unflushed = true;
+            self.client.tally.sent(batch.messages(), batch.bytes);
+            self.client.tally.delivered(batch.entries);
+            self.recorder.batch(&batch);
         }
-        self.batch = batch;
-        Ok(!summary.more)
+        !batch.more
     }
 
     fn write(&mut self, message: Message) -> Result<(), End> {
-        self.client.tally.sent(message.len());
+        self.client.tally.sent(1, message.len());
         self.put_frame(|wire| wire.write(message))
     }
 

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::{
     clients::registry::ClientId,
     hub::log::{Hub, Reader},
-    protocol::message::Message,
+    protocol::{framed::Framed, message::Message},
 };
 
 /// What a cursor reads from the log.
@@ -141,8 +141,10 @@ impl Cursor {
             let mut space = BatchSpace::ALL;
             self.forget_waker();
             loop {
-                let put =
-                    |position, message, _| batch.push(Delivery::Message { position, message });
+                let put = |position, entry: &Framed, _| {
+                    let message = entry.message.clone();
+                    batch.push(Delivery::Message { position, message });
+                };
                 match self.read_into(&mut space, context.waker(), put) {
                     Progress::Missed(from, to) => batch.push(Delivery::Gap { from, to }),
                     Progress::CaughtUp if batch.is_empty() => return Poll::Pending,
@@ -164,7 +166,7 @@ impl Cursor {
         &mut self,
         space: &mut BatchSpace,
         waker: &Waker,
-        mut put: impl FnMut(u64, Message, Option<Instant>),
+        mut put: impl FnMut(u64, &Framed, Option<Instant>),
     ) -> Progress {
         if self.asleep && self.hub.position() == self.next {
             return Progress::CaughtUp;
@@ -184,8 +186,8 @@ impl Cursor {
             let stamp = entry.stamp.filter(|_| self.history == 0);
             self.history = self.history.saturating_sub(1);
             if entry.except != Some(self.owner) {
-                space.subtract(&entry.message);
-                put(position, entry.message.clone(), stamp);
+                space.subtract(&entry.framed.message);
+                put(position, &entry.framed, stamp);
                 if space.is_used_up() {
                     break;
                 }

@@ -39,7 +39,7 @@ use tokio::time::Instant;
 use crate::{
     clients::registry::ClientId,
     error::{Error, Result},
-    protocol::message::Message,
+    protocol::{framed::Framed, message::Message},
 };
 
 /// The limits of a hub. If the ring has more than `entries` or `bytes`, the hub evicts the oldest
@@ -111,7 +111,7 @@ pub(crate) struct Log {
 }
 
 pub(crate) struct Entry {
-    pub(crate) message: Message,
+    pub(crate) framed: Framed,
     pub(crate) except: Option<ClientId>,
     /// The time at which the entry was appended. Only every 16th entry stores this time.
     pub(crate) stamp: Option<Instant>,
@@ -245,10 +245,10 @@ impl Hub {
         // A received message is a slice of a large read buffer. In the log, the slice would keep
         // the whole buffer in memory, and the limit on bytes would not count the buffer. So copy
         // the message.
-        let message = message.compact();
+        let framed = Framed::copy_of(message);
         let stamp = position.is_multiple_of(STAMPED).then(Instant::now);
         log.push(Entry {
-            message,
+            framed,
             except,
             stamp,
         });
@@ -292,13 +292,13 @@ impl Log {
     }
 
     fn push(&mut self, entry: Entry) {
-        self.bytes += entry.message.len();
+        self.bytes += entry.framed.message.len();
         self.entries.push_back(entry);
         while self.entries.len() > self.limits.entries || self.bytes > self.limits.bytes {
             let Some(evicted) = self.entries.pop_front() else {
                 break;
             };
-            self.bytes -= evicted.message.len();
+            self.bytes -= evicted.framed.message.len();
             self.oldest += 1;
         }
     }

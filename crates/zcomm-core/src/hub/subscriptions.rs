@@ -8,8 +8,9 @@
 //! because such an order would need one lock for both logs. The connection reads its logs one
 //! after the other, so a busy log does not delay the other logs.
 
-use std::task::Waker;
+use std::{collections::VecDeque, task::Waker};
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         cursor::{BatchSpace, Cursor, Progress},
         log::Hub,
     },
-    protocol::message::Message,
+    protocol::framed::Framed,
 };
 
 /// The cursors of one connection.
@@ -37,9 +38,18 @@ pub(crate) struct BatchSummary {
     /// The number of log entries in the batch. Messages about gaps do not count.
     pub(crate) entries: usize,
     /// The number of messages about gaps in a log.
-    pub(crate) gaps: u64,
+    pub(crate) gaps: usize,
+    /// The size of all messages, without the headers of their frames.
+    pub(crate) bytes: usize,
     /// The earliest append time of the entries; `None` if no entry has a time.
     pub(crate) oldest: Option<Instant>,
+}
+
+impl BatchSummary {
+    /// The number of entries and messages about gaps.
+    pub(crate) fn messages(&self) -> usize {
+        self.entries + self.gaps
+    }
 }
 
 impl Subscriptions {
@@ -68,9 +78,13 @@ impl Subscriptions {
         self.more.retain(|cursor| !cursor.hub().is(hub));
     }
 
-    /// Appends the next entries of all logs to `batch`, until the batch is full. If a log has no
-    /// more entries, its next message calls `waker`.
-    pub(crate) fn next_batch(&mut self, batch: &mut Vec<Message>, waker: &Waker) -> BatchSummary {
+    /// Appends the frames of the next entries of all logs to `batch`, until the batch is full. If
+    /// a log has no more entries, its next message calls `waker`.
+    pub(crate) fn next_batch(
+        &mut self,
+        batch: &mut VecDeque<Bytes>,
+        waker: &Waker,
+    ) -> BatchSummary {
         let mut summary = BatchSummary::default();
         let mut space = BatchSpace::ALL;
         let cursors = 1 + self.more.len();
@@ -80,8 +94,9 @@ impl Subscriptions {
                 Some(at) if at < self.more.len() => &mut self.more[at],
                 _ => &mut self.first,
             };
-            let put = |_, message, appended| {
-                batch.push(message);
+            let put = |_, entry: &Framed, appended| {
+                batch.push_back(entry.frame.clone());
+                summary.bytes += entry.message.len();
                 summary.entries += 1;
                 summary.oldest = earlier(summary.oldest, appended);
             };
@@ -89,9 +104,10 @@ impl Subscriptions {
                 Progress::CaughtUp => caught_up += 1,
                 Progress::More => caught_up = 0,
                 Progress::Missed(from, to) => {
-                    let message = cursor.hub().gap_message(from, to);
-                    space.subtract(&message);
-                    batch.push(message);
+                    let gap = Framed::copy_of(cursor.hub().gap_message(from, to));
+                    space.subtract(&gap.message);
+                    summary.bytes += gap.message.len();
+                    batch.push_back(gap.frame);
                     summary.gaps += 1;
                     // Continue with the same cursor, which reads the entries after the gap.
                     caught_up = 0;
@@ -124,20 +140,22 @@ pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clients::registry::ClientId, hub::log::HubLimits};
+    use crate::{clients::registry::ClientId, hub::log::HubLimits, protocol::message::Message};
 
     fn id() -> ClientId {
         ClientId::from(1)
     }
 
     fn take(subscriptions: &mut Subscriptions) -> (Vec<String>, bool) {
-        let mut batch = Vec::new();
+        let mut batch = VecDeque::new();
         let summary = subscriptions.next_batch(&mut batch, Waker::noop());
-        let text = |message| match message {
-            Message::Text(text) => text.to_string(),
-            Message::Binary(_) => panic!("no test sends bytes"),
-        };
-        (batch.into_iter().map(text).collect(), !summary.more)
+        // The header of a short frame has 2 bytes.
+        let texts: Vec<_> = batch
+            .iter()
+            .map(|frame| String::from_utf8(frame[2..].to_vec()).unwrap())
+            .collect();
+        assert_eq!(summary.bytes, texts.concat().len());
+        (texts, !summary.more)
     }
 
     #[test]
@@ -172,7 +190,7 @@ mod tests {
             hub.broadcast("x").unwrap();
             tokio::time::advance(std::time::Duration::from_secs(1)).await;
         }
-        let mut next = || all.next_batch(&mut Vec::new(), Waker::noop());
+        let mut next = || all.next_batch(&mut VecDeque::new(), Waker::noop());
         let batch = next();
         assert_eq!((batch.entries, batch.gaps, batch.more), (17, 0, false));
         assert_eq!(batch.oldest, Some(began));
@@ -206,7 +224,7 @@ mod tests {
         for seen in [0, 16, 31, 32] {
             let mut all = Subscriptions::new(hub.cursor_at(id(), seen));
             tokio::time::advance(std::time::Duration::from_secs(3600)).await;
-            let mut oldest = || all.next_batch(&mut Vec::new(), Waker::noop()).oldest;
+            let mut oldest = || all.next_batch(&mut VecDeque::new(), Waker::noop()).oldest;
             assert_eq!(oldest(), None, "after {seen}");
             let now = Instant::now();
             for _ in 0..16 {

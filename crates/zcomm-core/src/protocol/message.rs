@@ -31,15 +31,6 @@ impl Message {
         }
     }
 
-    /// Returns a copy that needs only as much memory as the payload. (A received message keeps
-    /// a whole read buffer in memory.)
-    pub(crate) fn compact(&self) -> Message {
-        match self {
-            Message::Text(text) => Message::from(&**text),
-            Message::Binary(bytes) => Message::Binary(Bytes::copy_from_slice(bytes)),
-        }
-    }
-
     /// Whether the payload is empty. The protocol allows empty messages.
     #[must_use]
     pub fn is_empty(&self) -> bool {

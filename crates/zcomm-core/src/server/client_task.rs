@@ -52,37 +52,44 @@ enum Entered {
 
 impl ClientTasks {
     /// Serves one client, from accept to the end.
-    pub(crate) async fn serve<H, F>(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` stores each argument twice in the memory of the task"
+    )]
+    pub(crate) fn serve<H, F>(
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
         slot: Slot,
         mut stopping: watch::Receiver<bool>,
         handler: Arc<H>,
-    ) where
+    ) -> impl Future<Output = ()>
+    where
         H: Fn(Connection) -> F,
         F: Future<Output = Result<()>>,
     {
-        // Boxed, so that the memory of the handshake is freed when the handshake ends.
-        let handshake = Box::pin(async {
-            let upgraded = self.open(stream, peer, &slot).await?;
-            self.enter(upgraded, peer)
-        });
-        let entered = tokio::select! {
-            entered = handshake => entered,
-            _ = stopping.wait_for(|stop| *stop) => None,
-        };
-        drop(stopping);
-        match entered {
-            Some(Entered::Client(socket, caller)) => self.talk(socket, caller, &*handler).await,
-            Some(Entered::Viewer(socket)) => self.talk(socket, Caller::default(), &view).await,
-            Some(Entered::Refused(mut wire, why)) => {
-                wire.close(&why);
-                wire.finish().await;
+        async move {
+            // Boxed, so that the memory of the handshake is freed when the handshake ends.
+            let handshake = Box::pin(async {
+                let upgraded = self.open(stream, peer, &slot).await?;
+                self.enter(upgraded, peer)
+            });
+            let entered = tokio::select! {
+                entered = handshake => entered,
+                _ = stopping.wait_for(|stop| *stop) => None,
+            };
+            drop(stopping);
+            match entered {
+                Some(Entered::Client(socket, caller)) => self.talk(socket, caller, &*handler).await,
+                Some(Entered::Viewer(socket)) => self.talk(socket, Caller::default(), &view).await,
+                Some(Entered::Refused(mut wire, why)) => {
+                    wire.close(&why);
+                    wire.finish().await;
+                }
+                None => {}
             }
-            None => {}
+            drop(slot);
         }
-        drop(slot);
     }
 
     /// Opens the WebSocket on a TCP connection: TLS if it is configured, then HTTP.

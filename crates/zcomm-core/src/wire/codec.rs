@@ -14,6 +14,7 @@
 //! The codec does not use compression (permessage-deflate).
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     io::{self, Write},
     task::{Context, Poll, Waker},
@@ -26,9 +27,9 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::{
-    self, Error as WireError, WebSocket,
+    self, Error as WireError,
     error::{CapacityError, ProtocolError},
-    protocol::{CloseFrame, Role, WebSocketConfig},
+    protocol::{CloseFrame, Role, WebSocketContext},
 };
 
 use crate::{
@@ -37,17 +38,14 @@ use crate::{
         message::{Message, Text},
         rate::Rate,
     },
-    wire::{end::End, fragments::FRAGMENT, meter::Meter, transport::Transport},
+    wire::{
+        end::End,
+        meter::Meter,
+        spare::{CLIENT_BUFFER, Kind},
+        transport::Transport,
+    },
 };
 
-/// The size of the read buffer (bytes). Each connection has one read buffer. The codec fills it
-/// with zeros before every read, so a small buffer is fast. A larger message gets its own
-/// buffer.
-const READ_BUFFER: usize = 4 * 1024;
-/// When this number of bytes waits in the codec, the codec writes them before the next flush.
-const WRITE_BUFFER: usize = 64 * 1024;
-/// The space in a client's write buffer for everything but the next message (bytes).
-const CLIENT_BUFFER: usize = 4 * 1024 * 1024;
 /// The time limit for writing the last bytes and the Close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time limit for reading and dropping input after our Close frame and FIN (the end of our
@@ -73,7 +71,13 @@ pub enum Received {
 
 /// A socket that reads and writes WebSocket messages.
 pub(crate) struct Wire {
-    codec: WebSocket<Meter>,
+    /// `None` while nothing is in the buffers of the codec, see `spare`.
+    codec: Option<Box<WebSocketContext>>,
+    kind: Kind,
+    /// Whether the last read found that more input is needed.
+    drained: bool,
+    /// The bytes below the codec.
+    pub(crate) meter: Meter,
 }
 
 impl Wire {
@@ -85,41 +89,61 @@ impl Wire {
         max_message: usize,
         byte_rate: Option<Rate>,
     ) -> Wire {
-        let limits = limits(max_message);
         let meter = Meter::new(stream, early, max_message, byte_rate);
-        Wire {
-            codec: WebSocket::from_raw_socket(meter, Role::Server, Some(limits)),
-        }
+        Wire::on(meter, Role::Server, max_message)
     }
 
     /// Makes the client's side of a WebSocket, after the 101 response. `early` contains the
     /// bytes that the server sent directly after its response. `max_message` is in bytes.
     pub(crate) fn client(stream: Transport, early: Vec<u8>, max_message: usize) -> Wire {
-        let limits = limits(max_message).max_write_buffer_size(CLIENT_BUFFER);
         let meter = Meter::new(stream, early, max_message, None);
+        Wire::on(meter, Role::Client, max_message)
+    }
+
+    fn on(meter: Meter, role: Role, max_message: usize) -> Wire {
         Wire {
-            codec: WebSocket::from_raw_socket(meter, Role::Client, Some(limits)),
+            codec: None,
+            kind: Kind { role, max_message },
+            drained: false,
+            meter,
+        }
+    }
+
+    /// The codec, and the bytes below it. Takes a codec if this connection has none.
+    fn codec(&mut self) -> (&mut WebSocketContext, &mut Meter) {
+        let codec = &mut self.codec;
+        let codec = codec.get_or_insert_with(|| self.kind.take_codec());
+        (codec, &mut self.meter)
+    }
+
+    /// Gives the codec away if nothing is in its buffers. Call this before the task waits.
+    pub(crate) fn rest(&mut self) {
+        if !self.drained || self.meter.input.in_message() {
+            return;
+        }
+        // A pong may still wait in the codec after a flush that wrote a full buffer. So flush
+        // once more.
+        let meter = &mut self.meter;
+        let is_empty =
+            |codec: &mut Box<WebSocketContext>| codec.can_write() && codec.flush(meter).is_ok();
+        if let Some(codec) = self.codec.take_if(is_empty) {
+            self.kind.keep_codec(codec);
         }
     }
 
     /// Sets the waker to call when the network is ready. Returns whether the waker has changed.
     pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
-        self.codec.get_mut().set_waker(waker)
+        self.meter.set_waker(waker)
     }
 
-    /// Whether the network has input. This check is much cheaper than a read of the codec.
+    /// Whether a read may find something. This check is much cheaper than a read.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
-        self.meter().stream.is_readable(context)
-    }
-
-    /// The meter, which counts the bytes below the codec.
-    pub(crate) fn meter(&self) -> &Meter {
-        self.codec.get_ref()
+        !self.drained || self.meter.stream.is_readable(context)
     }
 
     /// Whether bytes have arrived since the last call of this function, or since the last ping.
     pub(crate) fn take_arrived(&mut self) -> bool {
-        std::mem::take(&mut self.codec.get_mut().arrived)
+        std::mem::take(&mut self.meter.arrived)
     }
 
     /// The number of bytes that the network has accepted, and whether bytes have arrived (see
@@ -131,19 +155,21 @@ impl Wire {
     /// If a message has begun and not ended, returns the number of payload bytes that have
     /// arrived on this connection so far. Otherwise `None`.
     pub(crate) fn unfinished_message(&self) -> Option<u64> {
-        let frames = &self.meter().frames;
-        frames.in_message().then_some(frames.payload)
+        let input = &self.meter.input;
+        input.in_message().then_some(input.payload)
     }
 
     /// The number of bytes that the network has accepted.
     pub(crate) fn sent(&self) -> u64 {
-        self.meter().stream.sent()
+        self.meter.stream.sent()
     }
 
     /// Reads the next message, ping or pong; `None` when the codec needs more input.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
+        self.drained = false;
         loop {
-            return match self.codec.read() {
+            let (codec, meter) = self.codec();
+            return match codec.read(meter) {
                 Ok(tungstenite::Message::Text(text)) => {
                     Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
@@ -154,13 +180,16 @@ impl Wire {
                 Ok(tungstenite::Message::Pong(payload)) => Ok(Some(Received::Pong(payload))),
                 // Use the code that has arrived: the codec replaces a code that it does not know.
                 Ok(tungstenite::Message::Close(_)) => {
-                    Err(End::ByPeer(self.meter().frames.close_reason()))
+                    Err(End::ByPeer(self.meter.input.close_reason()))
                 }
                 // The codec never returns a raw frame from a read.
                 Ok(tungstenite::Message::Frame(_)) => continue,
-                Err(error) if would_block(&error) => match self.meter().overdrawn {
+                Err(error) if would_block(&error) => match self.meter.overdrawn {
                     true => Err(End::policy(CloseReason::TOO_FAST)),
-                    false => Ok(None),
+                    false => {
+                        self.drained = true;
+                        Ok(None)
+                    }
                 },
                 Err(error) => Err(self.ended_by(error)),
             };
@@ -171,22 +200,21 @@ impl Wire {
     /// the pongs to a server that sends pings and does not read.
     pub(crate) fn make_room(&mut self, message: usize) {
         let limit = CLIENT_BUFFER + message;
-        self.codec
-            .set_config(|config| config.max_write_buffer_size = limit);
+        let (codec, _) = self.codec();
+        codec.set_config(|config| config.max_write_buffer_size = limit);
     }
 
     /// Returns how the connection ends after this error of a read.
     fn ended_by(&self, error: WireError) -> End {
         match error {
             WireError::Protocol(ProtocolError::NonZeroReservedBits)
-                if self.meter().frames.compressed =>
+                if self.meter.input.compressed =>
             {
                 End::ByUs(CloseReason::new(CloseReason::PROTOCOL, COMPRESSED))
             }
             // Do not show the limit in the error, which is the limit of one fragment.
             WireError::Capacity(CapacityError::MessageTooLong { .. }) => {
-                let limit = self.codec.get_config().max_message_size;
-                let reason = format!("Message larger than {} bytes", limit.unwrap_or_default());
+                let reason = format!("Message larger than {} bytes", self.kind.max_message);
                 End::ByUs(CloseReason::new(CloseReason::TOO_BIG, reason))
             }
             error => error.into(),
@@ -196,7 +224,8 @@ impl Wire {
     /// Puts a message into the codec. Returns false when the network accepts no more bytes now;
     /// the codec keeps the message in this case too.
     pub(crate) fn write(&mut self, message: Message) -> Result<bool, End> {
-        accepted(self.codec.write(message.into()))
+        let (codec, meter) = self.codec();
+        accepted(codec.write(meter, message.into()))
     }
 
     /// Puts a ping into the codec. Returns false when the network accepts no more bytes now;
@@ -204,12 +233,27 @@ impl Wire {
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<bool, End> {
         self.take_arrived();
         let payload = Bytes::copy_from_slice(payload);
-        accepted(self.codec.write(tungstenite::Message::Ping(payload)))
+        let ping = tungstenite::Message::Ping(payload);
+        let (codec, meter) = self.codec();
+        accepted(codec.write(meter, ping))
     }
 
-    /// Writes the codec's bytes. Returns true when the network has accepted all of these bytes.
+    /// The frames to send with the next flush. Append frames only after a flush that returned
+    /// true.
+    pub(crate) fn output(&mut self) -> &mut VecDeque<Bytes> {
+        &mut self.meter.output
+    }
+
+    /// Writes all bytes that wait. Returns true when the network has accepted all of them.
     pub(crate) fn flush(&mut self) -> Result<bool, End> {
-        accepted(self.codec.flush())
+        accepted(self.flush_buffers())
+    }
+
+    fn flush_buffers(&mut self) -> tungstenite::Result<()> {
+        match &mut self.codec {
+            Some(codec) => codec.flush(&mut self.meter),
+            None => Ok(self.meter.flush()?),
+        }
     }
 
     /// Puts a Close frame after all other bytes, and writes as much as the network accepts.
@@ -220,7 +264,8 @@ impl Wire {
         };
         // Ignore the result: `finish` writes the remaining bytes, or drops them after a time
         // limit.
-        self.codec.close(Some(frame)).ok();
+        let (codec, meter) = self.codec();
+        codec.close(meter, Some(frame)).ok();
     }
 
     /// Sends our Close frame if this side ends the connection. Otherwise sends the codec's
@@ -240,7 +285,9 @@ impl Wire {
     pub(crate) async fn finish(&mut self) {
         let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
         if written.await.is_ok() {
-            linger(&mut self.codec.get_mut().stream).await;
+            // The codec is not needed any more, so free its buffers before the wait.
+            self.codec = None;
+            linger(&mut self.meter.stream).await;
         }
     }
 
@@ -248,9 +295,9 @@ impl Wire {
         self.set_waker(context.waker());
         // After a Close frame from the other side, the codec's flush only passes all bytes to
         // TLS. The stream's flush then passes them to the network.
-        let written = match self.codec.flush() {
+        let written = match self.flush_buffers() {
             Err(error) if would_block(&error) => return Poll::Pending,
-            _ => self.codec.get_mut().flush(),
+            _ => self.meter.flush(),
         };
         match written {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
@@ -276,18 +323,6 @@ pub(crate) async fn linger(stream: &mut Transport) {
     timeout(LINGER, end).await.ok();
 }
 
-fn limits(message: usize) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        // This limit must be larger than the write buffer: otherwise the codec panics. It has
-        // space for the write buffer, one batch and two messages of the largest size: 512 KiB
-        // by default.
-        .max_write_buffer_size(256 * 1024 + 4 * message)
-        .max_message_size(Some(message))
-        .max_frame_size(Some(message.min(FRAGMENT as usize)))
-}
-
 fn would_block(error: &WireError) -> bool {
     matches!(error, WireError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
@@ -297,5 +332,91 @@ fn accepted(result: tungstenite::Result<()>) -> Result<bool, End> {
         Ok(()) => Ok(true),
         Err(error) if would_block(&error) => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::counted_tcp::CountedTcp;
+    use proptest::prelude::*;
+    use tokio::net::{TcpListener, TcpStream};
+
+    const MASK: [u8; 4] = [1, 2, 3, 4];
+
+    async fn connect() -> (Wire, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (server, client) = tokio::join!(listener.accept(), client);
+        let stream = Transport::Plain(CountedTcp::new(server.unwrap().0));
+        (
+            Wire::new(stream, Vec::new(), 1 << 20, None),
+            client.unwrap(),
+        )
+    }
+
+    /// A masked frame with a short payload.
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let masked = payload.iter().zip(MASK.iter().cycle()).map(|(a, b)| a ^ b);
+        let head = [first, 0x80 | payload.len() as u8];
+        head.into_iter().chain(MASK).chain(masked).collect()
+    }
+
+    /// Reads what has arrived, answers pings, and rests.
+    async fn take_messages(wire: &mut Wire) -> Vec<Message> {
+        let mut messages = Vec::new();
+        while !wire.take_arrived() {
+            wire.meter.stream.tcp().readable().await.unwrap();
+            while let Some(received) = wire.read().unwrap() {
+                if let Received::Message(message) = received {
+                    messages.push(message);
+                }
+            }
+        }
+        assert!(wire.flush().unwrap());
+        wire.rest();
+        let in_message = wire.unfinished_message().is_some();
+        assert_eq!(wire.codec.is_some(), in_message, "an idle one has no codec");
+        messages
+    }
+
+    /// Each client sends its messages in pieces. The pieces of the two clients alternate.
+    async fn two_clients_in_turn(sizes: &[usize]) {
+        let mut connections = [connect().await, connect().await];
+        let mut messages = [vec![], vec![]];
+        let streams = [b"a", b"b"].map(|name| {
+            let first_bytes = [0x81, 0x89, 0x01, 0x89, 0x80];
+            let frames = first_bytes.map(|first| frame(first, name));
+            [frames.concat(), frame(0x82, &[])].concat()
+        });
+        let (mut start, mut sizes) = (0, sizes.iter().cycle());
+        while start < streams[0].len() {
+            let end = streams[0].len().min(start + sizes.next().unwrap());
+            for (n, (wire, client)) in connections.iter_mut().enumerate() {
+                client.write_all(&streams[n][start..end]).await.unwrap();
+                messages[n].extend(take_messages(wire).await);
+            }
+            start = end;
+        }
+        for (n, (_, mut client)) in connections.into_iter().enumerate() {
+            let name = ["a", "b"][n];
+            let twice = Message::from(name.repeat(2));
+            let empty = Message::Binary(Bytes::new());
+            assert_eq!(messages[n], [name.into(), twice, empty]);
+            let mut pongs = [0; 6];
+            client.read_exact(&mut pongs).await.unwrap();
+            let pong = [0x8a, 1, name.as_bytes()[0]];
+            assert_eq!(pongs, *[pong, pong].as_flattened());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn connections_share_a_codec_but_no_byte(sizes in proptest::collection::vec(1..20_usize, 1..10)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(two_clients_in_turn(&sizes));
+        }
     }
 }

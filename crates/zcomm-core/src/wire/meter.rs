@@ -8,14 +8,19 @@
 //! The meter also adapts tokio to the codec. The codec calls `read` and `write`, and expects
 //! `WouldBlock` when the network is not ready. For this case, tokio also needs a waker, which
 //! runs the task again later. One task owns the socket, so one stored waker is enough.
+//!
+//! The frames of broadcasts are ready to be sent, so they do not pass through the codec. They
+//! wait in [`output`](Meter::output), and every write and every flush sends them first.
 
 use std::{
+    collections::VecDeque,
     future::{Future, poll_fn},
     io::{self, Read, Write},
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
 
+use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::unconstrained,
@@ -31,7 +36,11 @@ pub(crate) struct Meter {
     pub(crate) stream: Transport,
     waker: Waker,
     pub(crate) budget: Budget,
-    pub(crate) frames: Frames,
+    pub(crate) input: Frames,
+    /// The frames that are sent before the next bytes of the codec. The first one may be the
+    /// rest of a frame. Append frames only when the codec has no output: otherwise they could
+    /// come in the middle of a frame.
+    pub(crate) output: VecDeque<Bytes>,
     /// Bytes that arrived with the handshake, and that the codec has not seen.
     early: Vec<u8>,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
@@ -54,7 +63,8 @@ impl Meter {
             stream,
             waker: Waker::noop().clone(),
             budget: Budget::new(rate),
-            frames: Frames::new(max_frame),
+            input: Frames::new(max_frame),
+            output: VecDeque::new(),
             early,
             overdrawn: false,
             arrived: false,
@@ -100,22 +110,66 @@ impl Meter {
         }
         would_block(read).map(|()| buffer.filled().len())
     }
+
+    /// Calls a write or a flush of the stream.
+    ///
+    /// tokio limits how many reads and writes a task may do in one turn. If a client floods us,
+    /// our reads use up this limit. Without `unconstrained`, a write would then return
+    /// `WouldBlock`, as if the network were full.
+    fn send<T>(
+        &mut self,
+        mut operation: impl FnMut(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> io::Result<T> {
+        let once = poll_fn(|context| operation(Pin::new(&mut self.stream), context));
+        would_block(pin!(unconstrained(once)).poll(&mut Context::from_waker(&self.waker)))
+    }
+
+    /// Writes the frames of broadcasts: one frame as it is, and a batch as one copy, which needs
+    /// one call of the network. For short frames, the copy takes less time than a vectored write.
+    fn send_frames(&mut self) -> io::Result<()> {
+        while !self.output.is_empty() {
+            let frames = std::mem::take(&mut self.output);
+            let sent = self.send(|stream, context| match frames.as_slices().0 {
+                [frame] => stream.poll_write(context, frame),
+                frames => stream.poll_write(context, &frames.concat()),
+            });
+            self.output = frames;
+            match sent? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => self.remove_sent(count),
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_sent(&mut self, mut count: usize) {
+        while let Some(first) = self.output.front_mut() {
+            if count < first.len() {
+                first.advance(count);
+                return;
+            }
+            count -= first.len();
+            self.output.pop_front();
+        }
+        // An idle connection needs no memory for frames.
+        self.output = VecDeque::new();
+    }
 }
 
 impl Read for Meter {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(header) = self.frames.next_fragment(buffer) {
+        if let Some(header) = self.input.next_fragment(buffer) {
             return Ok(header);
         }
         loop {
-            let known = self.frames.partial_header().len();
-            let end = buffer.len().min(known + self.frames.limit());
+            let known = self.input.partial_header().len();
+            let end = buffer.len().min(known + self.input.limit());
             let count = self.receive(&mut buffer[known..end])?;
             if count == 0 {
                 return Ok(0);
             }
-            buffer[..known].copy_from_slice(self.frames.partial_header());
-            let passed = self.frames.follow(&mut buffer[..known + count]);
+            buffer[..known].copy_from_slice(self.input.partial_header());
+            let passed = self.input.follow(&mut buffer[..known + count]);
             if passed > 0 {
                 return Ok(passed);
             }
@@ -125,19 +179,14 @@ impl Read for Meter {
 
 impl Write for Meter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut context = Context::from_waker(&self.waker);
-        // tokio limits how many reads and writes a task may do in one turn. If a client floods
-        // us, our reads use up this limit. Without `unconstrained`, this write would then
-        // return `WouldBlock`, as if the network were full.
-        let write = poll_fn(|context| Pin::new(&mut self.stream).poll_write(context, bytes));
-        would_block(pin!(unconstrained(write)).poll(&mut context))
+        self.send_frames()?;
+        self.send(|stream, context| stream.poll_write(context, bytes))
     }
 
     /// TLS keeps the bytes that the network did not accept, and writes them here.
     fn flush(&mut self) -> io::Result<()> {
-        let mut context = Context::from_waker(&self.waker);
-        let flush = poll_fn(|context| Pin::new(&mut self.stream).poll_flush(context));
-        would_block(pin!(unconstrained(flush)).poll(&mut context))
+        self.send_frames()?;
+        self.send(|stream, context| stream.poll_flush(context))
     }
 }
 
@@ -146,17 +195,22 @@ mod tests {
     use super::*;
     use crate::wire::counted_tcp::CountedTcp;
     use tokio::{
-        io::AsyncWriteExt,
+        io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, TcpStream},
     };
 
-    #[tokio::test]
-    async fn the_read_that_exceeds_the_budget_is_the_last() {
+    async fn connection() -> (Transport, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap());
         let (accepted, client) = tokio::join!(listener.accept(), client);
-        client.unwrap().write_all(&[0; 100]).await.unwrap();
-        let transport = Transport::Plain(CountedTcp::new(accepted.unwrap().0));
+        let server = Transport::Plain(CountedTcp::new(accepted.unwrap().0));
+        (server, client.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_read_that_exceeds_the_budget_is_the_last() {
+        let (transport, mut client) = connection().await;
+        client.write_all(&[0; 100]).await.unwrap();
         transport.tcp().readable().await.unwrap();
         let rate = Rate {
             per_second: 1.0,
@@ -172,5 +226,32 @@ mod tests {
             meter.read(&mut buffer).unwrap_err().kind(),
             io::ErrorKind::WouldBlock
         );
+    }
+
+    /// The network is full in the middle of a frame, again and again.
+    #[tokio::test]
+    async fn frames_are_sent_whole_and_before_the_bytes_of_the_codec() {
+        let (transport, mut client) = connection().await;
+        let mut meter = Meter::new(transport, Vec::new(), 1024, None);
+        let frames: Vec<_> = (0..64).map(|n| Bytes::from(vec![n; 100_000])).collect();
+        meter.output.extend(frames.clone());
+        let mut codec: &[u8] = b"a pong";
+        let send = async {
+            while !codec.is_empty() {
+                match meter.write(codec) {
+                    Ok(count) => codec = &codec[count..],
+                    Err(error) => {
+                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                        meter.stream.tcp().writable().await.unwrap();
+                    }
+                }
+            }
+        };
+        let expected = [frames.concat(), b"a pong".to_vec()].concat();
+        let mut arrived = vec![0; expected.len()];
+        let (_, read) = tokio::join!(send, client.read_exact(&mut arrived));
+        read.unwrap();
+        assert!(arrived == expected);
+        assert_eq!(meter.output.capacity(), 0, "the memory is free again");
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod end;
 pub(crate) mod fragments;
 
 pub(crate) mod boundaries;
+pub(crate) mod spare;
 
 pub(crate) mod transport;
 

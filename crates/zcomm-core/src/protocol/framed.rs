@@ -1,0 +1,92 @@
+//! A message together with the frame that carries it.
+//!
+//! A server does not mask its frames (RFC 6455 section 5.1). So the frame of a broadcast has the
+//! same bytes for every client. The log makes these bytes once, and every connection sends them.
+
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::{
+    Utf8Bytes,
+    protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    },
+};
+
+use crate::protocol::message::{Message, Text};
+
+/// A message and its frame. Both use the same memory.
+pub(crate) struct Framed {
+    /// The header and the payload, as a server sends them.
+    pub(crate) frame: Bytes,
+    /// The payload alone: a slice of the frame.
+    pub(crate) message: Message,
+}
+
+impl Framed {
+    /// Copies a message into a frame. The copy is as large as the frame. (A received message
+    /// keeps a whole read buffer in memory.)
+    pub(crate) fn copy_of(message: Message) -> Framed {
+        let (kind, payload) = match &message {
+            Message::Text(text) => (Data::Text, Bytes::from(text.0.clone())),
+            Message::Binary(bytes) => (Data::Binary, bytes.clone()),
+        };
+        let unmasked = Frame::message(payload, OpCode::Data(kind), true);
+        let mut frame = Vec::with_capacity(unmasked.len());
+        // A write to a `Vec` does not fail.
+        unmasked.format(&mut frame).ok();
+        let frame = Bytes::from(frame);
+        let payload = frame.slice(frame.len() - message.len()..);
+        let message = match message {
+            Message::Binary(_) => Message::Binary(payload),
+            // The payload is still UTF-8, so the slice replaces the text.
+            Message::Text(text) => Message::Text(Utf8Bytes::try_from(payload).map_or(text, Text)),
+        };
+        Framed { frame, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Cursor;
+    use tokio_tungstenite::tungstenite::{WebSocket, protocol::Role};
+
+    /// The bytes that tungstenite writes for this message.
+    fn written(message: Message) -> Vec<u8> {
+        let stream = Cursor::new(Vec::new());
+        let mut server = WebSocket::from_raw_socket(stream, Role::Server, None);
+        server.send(message.into()).unwrap();
+        server.get_ref().get_ref().clone()
+    }
+
+    fn check(message: Message) {
+        let framed = Framed::copy_of(message.clone());
+        assert!(framed.message == message);
+        assert!(framed.frame == written(message));
+        let payload = match &framed.message {
+            Message::Text(text) => text.as_bytes(),
+            Message::Binary(bytes) => bytes,
+        };
+        let frame = framed.frame.as_ptr_range();
+        assert_eq!(payload.as_ptr_range().end, frame.end, "one memory");
+    }
+
+    /// A header has 2 bytes, or 4 from a length of 126, or 10 from a length of 65,536.
+    #[test]
+    fn a_frame_is_what_the_codec_writes_at_each_limit_of_its_length() {
+        for length in [0, 1, 125, 126, 127, 65_535, 65_536] {
+            check(Message::from("x".repeat(length)));
+            check(Message::Binary(vec![0xff; length].into()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_is_what_the_codec_writes(text in ".{0,300}", bytes: Vec<u8>, large in 0..200_000_usize) {
+            check(Message::from(text));
+            check(Message::Binary(bytes.into()));
+            check(Message::Binary(vec![7; large].into()));
+        }
+    }
+}

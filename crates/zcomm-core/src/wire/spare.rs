@@ -1,0 +1,67 @@
+//! Codecs that wait for a connection.
+//!
+//! A codec has a read buffer of 4 KiB. Most connections are idle most of the time, and an idle
+//! connection needs no codec: nothing is in its buffers, and its next frame begins anew. So an
+//! idle connection gives its codec to its thread. A connection that has something to read or to
+//! write takes this codec, so an echo does not allocate a buffer for each message.
+
+use std::cell::Cell;
+
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+
+use crate::wire::fragments::FRAGMENT;
+
+/// The size of the read buffer (bytes). The codec fills it with zeros before every read, so a
+/// small buffer is fast. A larger message gets its own buffer.
+const READ_BUFFER: usize = 4 * 1024;
+/// When this number of bytes waits in the codec, the codec writes them before the next flush.
+const WRITE_BUFFER: usize = 64 * 1024;
+/// The space in a client's write buffer for everything but the next message (bytes).
+pub(crate) const CLIENT_BUFFER: usize = 4 * 1024 * 1024;
+
+/// What a codec is made for. Only connections of the same kind share codecs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) role: Role,
+    /// The size of the longest message (bytes).
+    pub(crate) max_message: usize,
+}
+
+thread_local! {
+    /// One spare codec is enough: a thread runs one task at a time, and most tasks give their
+    /// codec back before they wait.
+    static SPARE: Cell<Option<(Kind, Box<WebSocketContext>)>> = const { Cell::new(None) };
+}
+
+impl Kind {
+    /// Returns the spare codec of this thread, or a new codec.
+    pub(crate) fn take_codec(self) -> Box<WebSocketContext> {
+        match SPARE.take() {
+            Some((kind, codec)) if kind == self => codec,
+            _ => Box::new(self.new_codec()),
+        }
+    }
+
+    /// Keeps a codec for the next connection of this thread. The codec must be as good as new:
+    /// a byte that is left in it would go to another client.
+    pub(crate) fn keep_codec(self, codec: Box<WebSocketContext>) {
+        debug_assert_eq!(format!("{codec:?}"), format!("{:?}", self.new_codec()));
+        SPARE.set(Some((self, codec)));
+    }
+
+    fn new_codec(self) -> WebSocketContext {
+        // This limit must be larger than the write buffer: otherwise the codec panics. A server
+        // has space for the write buffer and two messages of the largest size: 512 KiB by default.
+        let max_write_buffer = match self.role {
+            Role::Server => 256 * 1024 + 4 * self.max_message,
+            Role::Client => CLIENT_BUFFER,
+        };
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_write_buffer_size(max_write_buffer)
+            .max_message_size(Some(self.max_message))
+            .max_frame_size(Some(self.max_message.min(FRAGMENT as usize)));
+        WebSocketContext::new(self.role, Some(config))
+    }
+}
