@@ -67,6 +67,6 @@ async fn a_short_option_or_a_second_argument_asks_for_help_and_a_near_miss_does_
         .arguments(["--hlep"])
         .fails()
         .await;
-    assert_eq!(code, Some(64), "{output}");
+    assert_eq!(code, Some(2), "{output}");
     assert!(output.contains("only --xray and --help"), "{output}");
 }
