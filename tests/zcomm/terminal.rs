@@ -17,7 +17,7 @@ pub(crate) fn open(command: &Command) -> OsSession {
     let settings = command.get_envs();
     shell.envs(settings.filter_map(|(name, value)| Some((name, value?))));
     let mut session = Session::spawn(shell).unwrap();
-    session.set_expect_timeout(Some(Duration::from_secs(20)));
+    session.set_expect_timeout(Some(Duration::from_secs(60)));
     session
 }
 
