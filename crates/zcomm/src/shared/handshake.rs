@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use clap::builder::NonEmptyStringValueParser;
 use zcomm_core::{Certificate, ConnectOptions, Trust, shown_path, time};
 
 use super::failure::Failure;
@@ -25,7 +26,7 @@ pub(crate) struct Handshake {
     headers: Vec<(String, String)>,
 
     /// Send this origin, as a browser does for its page
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     origin: Option<String>,
 
     /// Offer this subprotocol, one word; repeat the option for more, the preferred one first
@@ -33,7 +34,8 @@ pub(crate) struct Handshake {
     protocols: Vec<String>,
 
     /// Send this token as `Authorization: Bearer`; it stays in your shell's history
-    #[arg(long)]
+    // A script that gives an unset variable as the token must not connect without a token.
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     token: Option<String>,
 
     /// Read the token from the first line of this file
