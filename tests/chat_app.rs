@@ -677,7 +677,7 @@ async fn a_numbered_name_outlives_its_connection_and_can_be_written_to() {
 }
 
 /// A person who leaves with a goodbye is gone: the next person can have the name, and a private
-/// message is refused instead of waiting for nobody.
+/// message is refused instead of waiting for a client that has left.
 #[tokio::test]
 async fn a_goodbye_frees_the_name_and_ends_the_session() {
     let chat = chat_app().start().await;

@@ -678,7 +678,8 @@ async fn r18_a_full_disk_under_the_log_is_one_line_on_stderr() {
     assert!(said.starts_with("log lines are lost"), "{said}");
 }
 
-/// After a restart all clients come back in the same second. Here nobody accepts, so each of
+/// After a restart all clients come back in the same second. Here the server does not accept, so
+/// each of
 /// them waits in the queue of the kernel.
 #[cfg(target_os = "linux")]
 #[tokio::test]

@@ -15,7 +15,7 @@ pub struct Use {
 pub const USES: [Use; 19] = [
     Use {
         code: 1000,
-        sender: "Whoever is done: a server whose handler returns, a page that calls `close()`, `zcomm connect` at the end of its input, `zcomm listen --exec` when a client's process has ended well.",
+        sender: "A side that is done: a server whose handler returns, a page that calls `close()`, `zcomm connect` at the end of its input, `zcomm listen --exec` when a client's process has ended well.",
         reasons: &["", "Goodbye", "The process has ended"],
         client: "Nothing: it is over. The chat then frees the name of the client.",
     },
