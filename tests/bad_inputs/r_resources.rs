@@ -679,8 +679,7 @@ async fn r18_a_full_disk_under_the_log_is_one_line_on_stderr() {
 }
 
 /// After a restart all clients come back in the same second. Here the server does not accept, so
-/// each of
-/// them waits in the queue of the kernel.
+/// each of them waits in the queue of the kernel.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn as_many_clients_as_may_connect_can_wait_to_be_accepted() {
