@@ -33,14 +33,31 @@ use crate::{
 /// The maximum number of direct messages that wait for one client.
 const MAILBOX: usize = 32;
 
+/// The bits of a client's number that count the clients of its server.
+const COUNTER_BITS: u32 = 44;
+
 /// The number of a client. The first client has the number 1. While a server runs, it never gives
-/// the same number to two clients.
+/// the same number to two clients. If the server is one of several, the number begins with four
+/// characters for the server: `k3vq-1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(u64);
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        let (server, number) = (self.0 >> COUNTER_BITS, self.0 & ((1 << COUNTER_BITS) - 1));
+        if server == 0 {
+            return fmt::Display::fmt(&number, f);
+        }
+        // 20 bits are four characters of five bits.
+        for shift in [15, 10, 5, 0] {
+            let letters = b"abcdefghijkmnopqrstuvwxyz2345678";
+            write!(
+                f,
+                "{}",
+                char::from(letters[(server >> shift) as usize & 31])
+            )?;
+        }
+        write!(f, "-{number}")
     }
 }
 
@@ -164,6 +181,14 @@ impl Clients {
             list: Arc::default(),
             ..self.clone()
         }
+    }
+
+    /// Makes the numbers of all clients that join from now on begin with these 20 bits, which name
+    /// the server. So two servers do not give the same number.
+    pub(crate) fn name_server(&self, server: u32) {
+        let server = u64::from(server & 0xF_FFFF).max(1);
+        self.last_id
+            .store(server << COUNTER_BITS, Ordering::Relaxed);
     }
 
     /// The number of connected clients.
@@ -339,6 +364,18 @@ mod tests {
         ));
         drop(b);
         assert_eq!((clients.count(), clients.accepted()), (0, 2));
+    }
+
+    #[test]
+    fn a_number_begins_with_its_server_if_there_are_several() {
+        let clients = Clients::new(100);
+        let number = |member: Membership| member.client.info.id.to_string();
+        assert_eq!(number(join(&clients)), "1");
+        for (server, first) in [(0xF_FFFF, "8888-1"), (0, "aaab-1"), (0x18_8C63, "sddd-1")] {
+            clients.name_server(server);
+            assert_eq!(number(join(&clients)), first);
+        }
+        assert_eq!(number(join(&clients)), "sddd-2");
     }
 
     #[test]

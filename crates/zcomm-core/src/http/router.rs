@@ -29,13 +29,14 @@ use crate::{
     clients::registry::{Clients, Membership},
     http::{
         page::Page,
-        response::{Answer, allow_page, json, ok, plain, refused, switching_protocols},
+        response::{Answer, allow_page, health, json, ok, plain, refused, switching_protocols},
         viewers::Viewers,
     },
     hub::{cursor::Cursor, log::Hub},
     metrics::{
         counters::Metrics,
-        prometheus::{ReadFigures, Sources, TEXT_FORMAT},
+        prometheus::{Sources, TEXT_FORMAT},
+        reports::Reports,
     },
     protocol::message::excerpt,
     wire::transport::Transport,
@@ -51,7 +52,7 @@ pub(crate) struct Router {
     /// Set if the server runs with an X-ray.
     pub(crate) viewers: Option<Viewers>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) figures: Option<Arc<ReadFigures>>,
+    pub(crate) reports: Reports,
     pub(crate) max_connections: usize,
     /// Whether `/stats` is as private as `/metrics`.
     pub(crate) private_stats: bool,
@@ -180,7 +181,7 @@ impl Router {
             return Err(Refusal::Method);
         }
         match request.path {
-            "/healthz" => Ok(plain(StatusCode::OK, "ok\n")),
+            "/healthz" => Ok(health(self.reports.health())),
             "/stats" => self.stats(request, accepted),
             "/metrics" => {
                 self.gate
@@ -189,7 +190,7 @@ impl Router {
                     metrics: Arc::clone(&self.metrics),
                     clients: self.clients.clone(),
                     hub: self.hub.clone(),
-                    figures: self.figures.clone(),
+                    reports: self.reports.clone(),
                 };
                 Ok(ok(TEXT_FORMAT, sources.text()))
             }
@@ -278,8 +279,7 @@ impl Router {
 
     /// Tells a page why its attempt was refused. The page can read the answer only once.
     fn why(&self, request: &Request<'_>) -> Answer {
-        let attempt = request.attempt();
-        let noted = attempt.and_then(|attempt| self.why.answer(attempt));
+        let noted = request.attempt().and_then(|own| self.why.answer(own));
         let mut response = json(&noted.unwrap_or(Refusal::NotNoted).row());
         if noted.is_none() {
             // This body is JSON, like the body of a 200. So a page can see that this is a server

@@ -4,5 +4,6 @@
 pub(crate) mod log;
 
 pub(crate) mod cursor;
+pub(crate) mod publish;
 
 pub(crate) mod subscriptions;

@@ -8,3 +8,5 @@ pub(crate) mod descriptors;
 pub(crate) mod listener;
 
 pub(crate) mod accept;
+
+pub(crate) mod application;
