@@ -25,6 +25,8 @@ mod chat;
 mod client;
 mod metrics;
 mod program;
+#[cfg(unix)]
+mod redis;
 mod server;
 mod xray;
 
