@@ -17,37 +17,34 @@
 //!                    server's log ───┘
 //! ```
 //!
-//! Read `room`, then `resume`, `session` and `sessions`, `rooms`, `heartbeat`, and last `person`,
-//! which uses them all.
+//! Read `room`, then `resume`, `session` and `sessions`, `rooms`, `command` and `state` (which
+//! applies the commands), `local`, and last `person`, which uses them all.
 //!
 //! The chat is in the memory of this process and ends with the process. In production, several
 //! servers share a store with the logs and the sessions.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
 use zcomm_core::{CloseReason, Config, Connection, Figure, Message, Result, Token};
 
 use crate::{
-    envelope::{SERVER_LOG, Seq, ServerMessage},
+    envelope::{Fault, SERVER_LOG, Secret, Seq, ServerMessage},
     server::{
+        command::{Command, LogIn, Outcome},
         heartbeat::Heartbeat,
+        local::Local,
         person::{Person, send},
         resume::{self, Seen},
-        rooms::Rooms,
-        sessions::{Login, Sessions, Ticket},
-        state::ChatState,
+        sessions::{Login, Ticket},
+        state::{ChatState, Origin},
     },
 };
-
-/// The server closes an older connection with this code when a newer one uses its session.
-/// Codes 4000 to 4999 are for applications (RFC 6455 section 7.4.2).
-const REPLACED: u16 = 4001;
 
 /// A chat. All clones of it share one state.
 #[derive(Clone)]
 pub struct Chat {
-    state: Arc<ChatState>,
+    local: Arc<Local>,
 }
 
 impl Chat {
@@ -62,27 +59,29 @@ impl Chat {
         epoch.truncate(11);
         let reserved = config.tokens.iter().map(|named| named.name.as_str());
         Ok(Chat {
-            state: Arc::new(ChatState {
-                rooms: Rooms::new(&epoch),
-                sessions: Sessions::new(&epoch, reserved),
-                messages: Default::default(),
+            local: Arc::new(Local {
+                state: Arc::new(ChatState::new(&epoch, reserved)),
                 started: Instant::now(),
                 heartbeat: Heartbeat::new(config.ping_interval),
-                epoch,
+                clients: OnceLock::new(),
+                origin: Origin {
+                    server: "".into(),
+                    here: true,
+                },
             }),
         })
     }
 
     /// Returns a function that makes a gap message: it names lost messages of the server's log.
     pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
-        let epoch = self.state.epoch.clone();
+        let epoch = self.local.state.epoch.clone();
         move |from, to| resume::gap(SERVER_LOG, &epoch, from, Some(to)).into()
     }
 
     /// Returns the function that counts the members and messages of each room.
     pub fn figures(&self) -> impl Fn() -> Vec<Figure> + Send + Sync + 'static {
         let chat = self.clone();
-        move || chat.state.rooms.figures()
+        move || chat.local.state.rooms.figures()
     }
 
     /// Sends a client its name, its session, and what it missed since its last connection. If
@@ -103,33 +102,57 @@ impl Chat {
     /// Finds or opens the session of a client. Returns the person and the first messages to
     /// send. The person is `None` if the name is refused.
     fn log_in(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
-        let (sessions, id) = (&self.state.sessions, connection.id());
-        let token_name = connection.bound_name();
-        let ticket = connection.query("session").and_then(Ticket::parse);
-        let known = ticket.and_then(|ticket| sessions.resume(&ticket, token_name, id));
-        let resumed = known.is_some();
-        let login = match known {
-            Some(login) => login,
-            None => match sessions.check_name(connection.query("name"), token_name) {
-                Ok(name) => sessions.open(name, token_name, id)?,
-                Err(fault) => return Ok((None, vec![ServerMessage::Error(fault)])),
-            },
+        let local = &self.local;
+        // These fail if an earlier connection has set them.
+        local.clients.set(connection.clients().clone()).ok();
+        local.state.log.set(connection.hub().clone()).ok();
+        let (request, new_secret, refused) = self.request(connection)?;
+        let Outcome::LoggedIn(Some(login)) = local.run(Command::LogIn(request)) else {
+            let refused = refused.into_iter().map(ServerMessage::Error);
+            return Ok((None, refused.collect()));
         };
         // If there is an error after this line, the person is dropped, which ends the login.
-        let person = Person::new(&self.state, &login, id);
-        if let Some(older) = login.replaced {
-            let why = CloseReason::new(REPLACED, "Replaced by a new connection");
-            // Ignores an error: the older connection has already ended.
-            connection.clients().disconnect(older, why).ok();
-        }
-        let (chat, number) = (Arc::clone(&self.state), login.session.number);
-        connection.on_end(move |end| {
-            if end.is_goodbye() {
-                chat.sessions.leave(number, id);
+        let (id, resumed) = (connection.id(), login.resumed);
+        let person = Person::new(local, &login, id);
+        let end = person.end(true);
+        let local = Arc::clone(local);
+        connection.on_end(move |how| {
+            if how.is_goodbye() {
+                local.run(end);
             }
         });
         tracing::info!(conn = %id, name = ?login.session.name, resumed, "chat.entered");
-        Ok((Some(person), self.subscribe(login, resumed, connection)))
+        let ticket = match connection.query("session").filter(|_| resumed) {
+            Some(known) => known.to_owned(),
+            None => {
+                let (epoch, number) = (&self.local.state.epoch, login.session.number);
+                format!("{epoch}.{number}.{new_secret}")
+            }
+        };
+        let answers = self.subscribe(login, Secret(ticket), connection);
+        Ok((Some(person), answers))
+    }
+
+    /// Reads what a client asks for when it connects. Also returns the text of the secret for a new
+    /// session, and why the client cannot have the name that it asks for.
+    fn request(&self, connection: &Connection) -> Result<(LogIn, String, Option<Fault>)> {
+        let (secret, text) = Token::random()?;
+        let token_name = connection.bound_name();
+        let ticket = connection.query("session").and_then(Ticket::parse);
+        let sessions = &self.local.state.sessions;
+        let name = sessions.check_name(connection.query("name"), token_name);
+        let (name, refused) = match name {
+            Ok(name) => (Some(name), None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let request = LogIn {
+            client: connection.id(),
+            token_name: token_name.map(str::to_owned),
+            ticket: ticket.and_then(|ticket| ticket.shown()),
+            name,
+            secret,
+        };
+        Ok((request, text, refused))
     }
 
     /// Subscribes the connection to the inbox, the server's log and the heartbeat. Returns the
@@ -137,10 +160,12 @@ impl Chat {
     fn subscribe(
         &self,
         login: Login,
-        resumed: bool,
+        ticket: Secret,
         connection: &mut Connection,
     ) -> Vec<ServerMessage> {
-        let (state, inbox, log) = (&self.state, &login.session.inbox, connection.hub().clone());
+        let (state, heartbeat) = (&self.local.state, &self.local.heartbeat);
+        let (inbox, log) = (&login.session.inbox, connection.hub().clone());
+        let resumed = login.resumed;
         let (inbox_end, log_end) = (inbox.position(), log.position());
         let (direct, broadcast) = (seen(connection, "direct"), seen(connection, "broadcast"));
         let (inbox_after, inbox_gap) = resume::inbox(resumed, inbox_end, direct);
@@ -148,19 +173,19 @@ impl Chat {
         let mut answers = vec![ServerMessage::Welcome {
             client_id: login.session.number.to_string(),
             name: login.session.name.clone(),
-            session: login.ticket,
+            session: ticket,
             epoch: state.epoch.clone(),
             resumed,
             direct: Seq(inbox_end),
             broadcast: Seq(log_end),
-            heartbeat_seconds: state.heartbeat.seconds(),
+            heartbeat_seconds: heartbeat.seconds(),
         }];
         answers.extend(inbox_gap);
         answers.extend(log_gaps);
         connection.subscribe(inbox, inbox_after);
         connection.subscribe(&log, log_after);
-        state.heartbeat.start(connection.clients());
-        connection.subscribe(&state.heartbeat.log, u64::MAX);
+        heartbeat.start(connection.clients());
+        connection.subscribe(&heartbeat.log, u64::MAX);
         answers
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod resume;
 
 pub(crate) mod heartbeat;
+pub(crate) mod moment;
 pub(crate) mod session;
 
 pub(crate) mod room;
@@ -12,7 +13,11 @@ pub(crate) mod room;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 
+pub(crate) mod command;
+
 pub(crate) mod state;
+
+pub(crate) mod local;
 
 pub(crate) mod person;
 

@@ -15,16 +15,17 @@
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use tokio::time::Instant;
-use zcomm_core::{Appended, ClientId, CloseReason, Connection, Message, Result};
+use zcomm_core::{ClientId, CloseReason, Connection, Message, Result};
 
 use crate::{
     envelope::{ClientMessage, Code, Fault, Seq, ServerMessage},
     server::{
+        command::{Command, Entered, Outcome},
+        local::Local,
         resume::{Seen, start},
         room::Room,
-        session::Session,
         sessions::Login,
-        state::ChatState,
+        state::not_joined,
     },
 };
 
@@ -38,8 +39,9 @@ const TYPING_PAUSE: Duration = Duration::from_secs(1);
 
 /// A person: one session that one connection uses.
 pub struct Person {
-    chat: Arc<ChatState>,
-    session: Arc<Session>,
+    local: Arc<Local>,
+    /// The number of the session.
+    session: u64,
     connection: ClientId,
     login: u64,
     /// The rooms that the person is in, by name.
@@ -53,10 +55,10 @@ pub struct Person {
 type Answers = Result<Vec<ServerMessage>, Fault>;
 
 impl Person {
-    pub(crate) fn new(chat: &Arc<ChatState>, login: &Login, connection: ClientId) -> Person {
+    pub(crate) fn new(local: &Arc<Local>, login: &Login, connection: ClientId) -> Person {
         Person {
-            chat: Arc::clone(chat),
-            session: Arc::clone(&login.session),
+            local: Arc::clone(local),
+            session: login.session.number,
             connection,
             login: login.number,
             rooms: BTreeMap::new(),
@@ -105,10 +107,19 @@ impl Person {
                 self.join(&room, seen, connection)
             }
             ClientMessage::Leave { room } => self.leave(&room, connection),
-            ClientMessage::Chat { room, text, id } => self.chat(&room, text, id),
-            ClientMessage::Broadcast { text, id } => self.broadcast(text, id, connection),
-            ClientMessage::Direct { to, text, id } => self.direct(&to, &text, id),
-            ClientMessage::Typing { room } => self.typing(&room),
+            ClientMessage::Chat { room, text, id } => self.chat(room, text, id),
+            ClientMessage::Broadcast { text, id } => self.said(Command::Broadcast {
+                session: self.session,
+                text,
+                id,
+            }),
+            ClientMessage::Direct { to, text, id } => self.said(Command::Direct {
+                session: self.session,
+                to,
+                text,
+                id,
+            }),
+            ClientMessage::Typing { room } => self.typing(room),
             ClientMessage::Ping { id } => Ok(vec![ServerMessage::Pong { id }]),
             ClientMessage::Custom { .. } => Ok(vec![self.stats(connection)]),
         }
@@ -119,8 +130,19 @@ impl Person {
             let why = format!("you are in {MAX_ROOMS} rooms: leave one first");
             return Err(Fault::new(Code::TooManyRooms, why).field("room"));
         }
-        let (room, presence) = self.chat.rooms.enter(name, &self.session, self.login)?;
-        let held = room.messages.held();
+        let entered = self.local.run(Command::Enter {
+            session: self.session,
+            login: self.login,
+            room: name.to_owned(),
+        });
+        let Outcome::Entered(entered) = entered else {
+            return Ok(vec![]);
+        };
+        let Entered {
+            room,
+            presence,
+            held,
+        } = entered?;
         let seq = Seq(held.end);
         let start = start(name, &room.epoch, held, seen);
         connection.subscribe(&room.messages, start.after);
@@ -146,103 +168,72 @@ impl Person {
         let room = self.rooms.remove(name).ok_or_else(not_joined)?;
         connection.unsubscribe(&room.messages);
         connection.unsubscribe(&room.events);
-        room.leave(&self.session, self.login);
-        tracing::info!(conn = %self.connection, room = ?name, "chat.left");
         let room = name.to_owned();
+        self.local.run(Command::Leave {
+            session: self.session,
+            login: self.login,
+            room: room.clone(),
+        });
+        tracing::info!(conn = %self.connection, room = ?name, "chat.left");
         Ok(vec![ServerMessage::Left { room }])
     }
 
-    fn chat(&self, name: &str, text: String, id: Option<String>) -> Answers {
-        let room = self.room(name)?;
-        self.once(id, |id| {
-            room.say(&self.session, text, id).map(without_sender)
+    fn chat(&self, room: String, text: String, id: Option<String>) -> Answers {
+        self.check_joined(&room)?;
+        self.said(Command::Say {
+            session: self.session,
+            room,
+            text,
+            id,
         })
     }
 
-    fn broadcast(&self, text: String, id: Option<String>, connection: &Connection) -> Answers {
-        self.once(id, |id| {
-            let appended = connection.hub().broadcast_at(|position| {
-                ServerMessage::Broadcast {
-                    seq: Seq(position + 1),
-                    id,
-                    client_id: self.session.number.to_string(),
-                    name: self.session.name.clone(),
-                    text,
-                }
-                .into()
-            })?;
-            Ok(without_sender(appended))
-        })
+    /// Sends a message. Returns its ack, if it has an id.
+    fn said(&self, command: Command) -> Answers {
+        match self.local.run(command) {
+            Outcome::Said(ack) => Ok(ack?.into_iter().collect()),
+            _ => Ok(vec![]),
+        }
     }
 
-    fn direct(&self, to: &str, text: &str, id: Option<String>) -> Answers {
-        let Some(receiver) = self.chat.sessions.find(to) else {
-            return Err(Fault::new(Code::NoSuchUser, "no user has this name").field("to"));
-        };
-        let me = &self.session;
-        self.once(id, |id| {
-            let write = |position| {
-                ServerMessage::Direct {
-                    seq: Seq(position + 1),
-                    id: id.clone(),
-                    client_id: me.number.to_string(),
-                    name: me.name.clone(),
-                    to: receiver.name.clone(),
-                    text: text.to_owned(),
-                }
-                .into()
-            };
-            let to_myself = receiver.number == me.number;
-            if !to_myself {
-                receiver.inbox.broadcast_at(write)?;
-            }
-            // The sender gets a copy, too: a resumed connection shows the sender's own
-            // messages.
-            let copy = me.inbox.broadcast_at(write)?;
-            let recipients = usize::from(!to_myself);
-            Ok(Appended { recipients, ..copy })
-        })
-    }
-
-    fn typing(&mut self, name: &str) -> Answers {
-        let room = Arc::clone(self.room(name)?);
+    fn typing(&mut self, room: String) -> Answers {
+        self.check_joined(&room)?;
         let now = Instant::now();
         if self.typed.is_none_or(|typed| now - typed >= TYPING_PAUSE) {
             self.typed = Some(now);
-            room.typing(&self.session, self.connection);
+            self.local.run(Command::Typing {
+                session: self.session,
+                client: self.connection,
+                room,
+            });
         }
         Ok(vec![])
     }
 
     fn stats(&self, connection: &Connection) -> ServerMessage {
+        let state = &self.local.state;
         ServerMessage::Stats {
             clients: connection.clients().count(),
-            sessions: self.chat.sessions.count(),
-            rooms: self.chat.rooms.count(),
-            messages: self.chat.messages.load(Ordering::Relaxed),
-            uptime_seconds: self.chat.started.elapsed().as_secs(),
+            sessions: state.sessions.count(self.local.now().clock),
+            rooms: state.rooms.count(),
+            messages: state.messages.load(Ordering::Relaxed),
+            uptime_seconds: self.local.started.elapsed().as_secs(),
         }
     }
 
-    /// Delivers a message once, counts it and returns its ack.
-    fn once(
-        &self,
-        id: Option<String>,
-        deliver: impl FnOnce(Option<String>) -> Result<Appended>,
-    ) -> Answers {
-        let deliver = |id| {
-            let appended = deliver(id)?;
-            self.chat.messages.fetch_add(1, Ordering::Relaxed);
-            let (position, reached) = (appended.position, appended.recipients);
-            tracing::debug!(conn = %self.connection, position, reached, "chat.said");
-            Ok(appended)
-        };
-        let ack = self.session.once(id, deliver)?;
-        Ok(ack.into_iter().collect())
+    fn check_joined(&self, room: &str) -> Result<(), Fault> {
+        let joined = self.rooms.contains_key(room);
+        joined.then_some(()).ok_or_else(not_joined)
     }
 
-    fn room(&self, name: &str) -> Result<&Arc<Room>, Fault> {
-        self.rooms.get(name).ok_or_else(not_joined)
+    /// The command that ends this login.
+    pub(crate) fn end(&self, goodbye: bool) -> Command {
+        Command::End {
+            session: self.session,
+            client: self.connection,
+            login: self.login,
+            goodbye,
+        }
     }
 }
 
@@ -258,25 +249,8 @@ pub(crate) async fn send(messages: Vec<ServerMessage>, to: &mut Connection) -> R
 
 impl Drop for Person {
     fn drop(&mut self) {
-        for room in self.rooms.values() {
-            room.leave(&self.session, self.login);
-        }
-        let sessions = &self.chat.sessions;
-        sessions.disconnect(self.session.number, self.connection);
+        self.local.run(self.end(false));
     }
-}
-
-/// Subtracts the sender from the recipients, because a log counts the sender, too.
-fn without_sender(appended: Appended) -> Appended {
-    Appended {
-        recipients: appended.recipients.saturating_sub(1),
-        ..appended
-    }
-}
-
-fn not_joined() -> Fault {
-    let why = "you are not in this room: join it first";
-    Fault::new(Code::NotJoined, why).field("room")
 }
 
 fn slow_down(wait: Duration) -> Fault {

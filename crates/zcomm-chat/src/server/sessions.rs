@@ -10,7 +10,7 @@
 //! cannot take the name of a later session. The settings can give a name to a token. Then only
 //! a client with this token gets the name.
 //!
-//! A session whose connection broke is kept for two minutes. There is no timer: each call first
+//! A session whose connection broke is kept for two minutes. There is no timer: each command first
 //! removes the expired sessions. When a client closes with code 1000 (a goodbye), its session
 //! ends at once, and its name is free.
 
@@ -20,10 +20,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
 use zcomm_core::{ClientId, MAX_NAME, NAME_RULE, Result, Token, folded, name};
 
-use crate::envelope::{Code, Fault, Secret};
+use crate::envelope::{Code, Fault};
 
 use crate::server::session::Session;
 
@@ -53,22 +52,29 @@ struct Table {
     names: HashMap<String, Arc<Session>>,
     /// Sessions without a connection: the time when the connection ended, and the session's
     /// number. The oldest session comes first.
-    disconnected: VecDeque<(Instant, u64)>,
+    disconnected: VecDeque<(Duration, u64)>,
 }
 
 struct Entry {
     session: Arc<Session>,
-    connection: Option<ClientId>,
+    connection: Option<Peer>,
     logins: u64,
+}
+
+/// A connection of the chat: the server, and the client's number there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// The name of the server; empty for a server alone.
+    pub(crate) server: Arc<str>,
+    pub(crate) client: ClientId,
 }
 
 /// A session that a connection has opened or resumed.
 pub(crate) struct Login {
     pub(crate) session: Arc<Session>,
-    /// The ticket with which a later connection resumes the session.
-    pub(crate) ticket: Secret,
+    pub(crate) resumed: bool,
     /// The older connection that used the session until this login, if there is one.
-    pub(crate) replaced: Option<ClientId>,
+    pub(crate) replaced: Option<Peer>,
     /// The number of this login in its session: 1, 2, 3 … A newer login has a higher number.
     /// (The ids of the connections do not show which login is newer, because logins can come in
     /// any order.)
@@ -84,30 +90,26 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.lock().sessions.len()
+    /// The number of sessions that have not expired at this time.
+    pub(crate) fn count(&self, clock: Duration) -> usize {
+        let table = self.lock();
+        let disconnected = table.disconnected.iter();
+        let expired = disconnected.filter(|(since, _)| clock.saturating_sub(*since) >= EXPIRY);
+        table.sessions.len() - expired.count()
     }
 
     /// Opens a new session. `name` must come from [`check_name`](Sessions::check_name).
-    ///
-    /// # Errors
-    /// When the operating system has no random bytes.
     pub(crate) fn open(
         &self,
         name: String,
-        token_name: Option<&str>,
-        connection: ClientId,
-    ) -> Result<Login> {
-        let (secret, text) = Token::random()?;
+        token_name: Option<String>,
+        secret: Token,
+        connection: Peer,
+    ) -> Login {
         let mut table = self.lock();
         let (number, name) = table.unique_name(name, &self.reserved);
-        let session = Arc::new(Session::new(
-            number,
-            name,
-            token_name.map(str::to_owned),
-            secret,
-            Arc::clone(&self.epoch),
-        ));
+        let epoch = Arc::clone(&self.epoch);
+        let session = Arc::new(Session::new(number, name, token_name, secret, epoch));
         let names = &mut table.names;
         names.insert(folded(&session.name), Arc::clone(&session));
         let entry = Entry {
@@ -116,27 +118,27 @@ impl Sessions {
             logins: 1,
         };
         table.sessions.insert(number, entry);
-        Ok(Login {
+        Login {
             session,
-            ticket: Secret(format!("{}.{number}.{text}", self.epoch)),
+            resumed: false,
             replaced: None,
             number: 1,
-        })
+        }
     }
 
     /// Resumes the session of this ticket. Returns `None` if the session has ended, the secret
     /// or the epoch is wrong, or the session was opened with another token.
     pub(crate) fn resume(
         &self,
-        ticket: &Ticket<'_>,
+        ticket: &ShownTicket,
         token_name: Option<&str>,
-        connection: ClientId,
+        connection: Peer,
     ) -> Option<Login> {
         let mut table = self.lock();
-        let entry = table.sessions.get_mut(&ticket.number)?;
+        let entry = table.sessions.get_mut(&ticket.session)?;
         let session = Arc::clone(&entry.session);
         let same_token = session.token_name.as_deref() == token_name;
-        if ticket.epoch != &*self.epoch || !same_token || !session.secret.matches(ticket.secret) {
+        if *ticket.epoch != *self.epoch || !same_token || !session.secret.equals(&ticket.secret) {
             return None;
         }
         let replaced = entry.connection.replace(connection);
@@ -144,34 +146,53 @@ impl Sessions {
         let number = entry.logins;
         table
             .disconnected
-            .retain(|(_, other)| *other != ticket.number);
+            .retain(|(_, other)| *other != ticket.session);
         Some(Login {
             session,
-            ticket: Secret(ticket.text.to_owned()),
+            resumed: true,
             replaced,
             number,
         })
     }
 
     /// Records that a connection has ended. Does nothing if the session has a newer connection.
-    pub(crate) fn disconnect(&self, number: u64, connection: ClientId) {
+    pub(crate) fn disconnect(&self, number: u64, connection: &Peer, clock: Duration) {
         let mut table = self.lock();
         if let Some(entry) = table.sessions.get_mut(&number)
-            && entry.connection == Some(connection)
+            && entry.connection.as_ref() == Some(connection)
         {
             entry.connection = None;
-            table.disconnected.push_back((Instant::now(), number));
+            table.disconnected.push_back((clock, number));
         }
     }
 
     /// Ends the session of a client that has said goodbye. Does nothing if the session has a newer
     /// connection.
-    pub(crate) fn leave(&self, number: u64, connection: ClientId) {
+    pub(crate) fn leave(&self, number: u64, connection: &Peer) {
         let mut table = self.lock();
         let entry = table.sessions.get(&number);
-        if entry.is_some_and(|entry| entry.connection == Some(connection)) {
+        if entry.is_some_and(|entry| entry.connection.as_ref() == Some(connection)) {
             table.remove(number);
         }
+    }
+
+    /// Removes sessions without a connection: expired ones, and the oldest if there are too many.
+    pub(crate) fn expire(&self, clock: Duration) {
+        let mut table = self.lock();
+        while let Some(&(since, number)) = table.disconnected.front()
+            && (clock.saturating_sub(since) >= EXPIRY
+                || table.disconnected.len() > MAX_DISCONNECTED)
+        {
+            table.disconnected.pop_front();
+            table.remove(number);
+        }
+    }
+
+    /// Returns the session with this number.
+    pub(crate) fn get(&self, number: u64) -> Option<Arc<Session>> {
+        let table = self.lock();
+        let entry = table.sessions.get(&number)?;
+        Some(Arc::clone(&entry.session))
     }
 
     /// Returns the session with this name. The session may have no connection.
@@ -204,12 +225,9 @@ impl Sessions {
         Ok(wish)
     }
 
-    /// Locks the table and removes expired sessions.
     fn lock(&self) -> MutexGuard<'_, Table> {
         // After a panic in another task, the table is usable: at most, one name has no session.
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        table.expire();
-        table
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -231,17 +249,6 @@ impl Table {
         }
     }
 
-    /// Removes sessions without a connection: expired ones, and the oldest if there are too many.
-    fn expire(&mut self) {
-        let now = Instant::now();
-        while let Some(&(since, number)) = self.disconnected.front()
-            && (now - since >= EXPIRY || self.disconnected.len() > MAX_DISCONNECTED)
-        {
-            self.disconnected.pop_front();
-            self.remove(number);
-        }
-    }
-
     fn remove(&mut self, number: u64) {
         if let Some(removed) = self.sessions.remove(&number) {
             self.names.remove(&folded(&removed.session.name));
@@ -258,10 +265,17 @@ fn numbered(name: &str, number: u64) -> String {
 
 /// What a client sends to resume a session: `epoch.number.secret`.
 pub(crate) struct Ticket<'a> {
-    text: &'a str,
     pub(crate) epoch: &'a str,
     number: u64,
     secret: &'a str,
+}
+
+/// A ticket that a client has shown. The secret is stored as its digest.
+#[derive(Debug)]
+pub(crate) struct ShownTicket {
+    pub(crate) epoch: String,
+    pub(crate) session: u64,
+    pub(crate) secret: Token,
 }
 
 impl Ticket<'_> {
@@ -274,10 +288,18 @@ impl Ticket<'_> {
             return None;
         }
         Some(Ticket {
-            text,
             epoch,
             number: number.parse().ok()?,
             secret,
+        })
+    }
+
+    /// `None` if the secret cannot be the secret of a session.
+    pub(crate) fn shown(&self) -> Option<ShownTicket> {
+        Some(ShownTicket {
+            epoch: self.epoch.to_owned(),
+            session: self.number,
+            secret: Token::new(self.secret).ok()?,
         })
     }
 }
@@ -285,28 +307,71 @@ impl Ticket<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::envelope::Secret;
 
-    fn id(n: u64) -> ClientId {
-        ClientId::from(n)
+    fn id(n: u64) -> Peer {
+        Peer {
+            server: "".into(),
+            client: ClientId::from(n),
+        }
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// A login, and the ticket for the next one.
+    struct LoggedIn {
+        login: Login,
+        ticket: Secret,
+    }
+
+    impl std::ops::Deref for LoggedIn {
+        type Target = Login;
+
+        fn deref(&self) -> &Login {
+            &self.login
+        }
     }
 
     fn sessions() -> Sessions {
         Sessions::new("epoch_of_it", ["Alice"].into_iter())
     }
 
-    fn open(sessions: &Sessions, wish: &str, connection: u64) -> Login {
+    fn open(sessions: &Sessions, wish: &str, connection: u64) -> LoggedIn {
         let name = sessions.check_name(Some(wish), None).unwrap();
-        sessions.open(name, None, id(connection)).unwrap()
+        log_in(sessions, name, None, connection)
     }
 
-    fn open_with(sessions: &Sessions, token_name: &str, connection: u64) -> Login {
+    fn open_with(sessions: &Sessions, token_name: &str, connection: u64) -> LoggedIn {
         let name = sessions.check_name(Some("Bob"), Some(token_name)).unwrap();
-        let login = sessions.open(name, Some(token_name), id(connection));
-        login.unwrap()
+        log_in(sessions, name, Some(token_name.to_owned()), connection)
+    }
+
+    fn log_in(
+        sessions: &Sessions,
+        name: String,
+        token_name: Option<String>,
+        connection: u64,
+    ) -> LoggedIn {
+        let (secret, text) = Token::random().unwrap();
+        let login = sessions.open(name, token_name, secret, id(connection));
+        let ticket = Secret(format!("epoch_of_it.{}.{text}", login.session.number));
+        LoggedIn { login, ticket }
     }
 
     fn resume(sessions: &Sessions, ticket: &Secret, connection: u64) -> Option<Login> {
-        sessions.resume(&Ticket::parse(&ticket.0)?, None, id(connection))
+        resume_with(sessions, ticket, None, connection)
+    }
+
+    fn resume_with(
+        sessions: &Sessions,
+        ticket: &Secret,
+        token_name: Option<&str>,
+        connection: u64,
+    ) -> Option<Login> {
+        let shown = Ticket::parse(&ticket.0)?.shown()?;
+        sessions.resume(&shown, token_name, id(connection))
     }
 
     fn refused(sessions: &Sessions, wish: &str) -> Option<(Code, String)> {
@@ -380,10 +445,10 @@ mod tests {
         assert_eq!(logins[1].session.name, "Alice#2");
         // To resume a session that was opened with a token, a client needs that token, too.
         assert!(resume(&sessions, &logins[0].ticket, 3).is_none());
-        let ticket = Ticket::parse(&logins[1].ticket.0).unwrap();
-        let own = sessions.resume(&ticket, Some("Alice"), id(4)).unwrap();
+        let ticket = &logins[1].ticket;
+        let own = resume_with(&sessions, ticket, Some("Alice"), 4).unwrap();
         assert_eq!(own.session.name, "Alice#2");
-        assert!(sessions.resume(&ticket, Some("Bob"), id(5)).is_none());
+        assert!(resume_with(&sessions, ticket, Some("Bob"), 5).is_none());
     }
 
     /// The settings may give a token a name with a `#`. No other session gets this name.
@@ -396,24 +461,23 @@ mod tests {
         assert_eq!(own, ["Ada#2", "Ada#2#6"]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_session_outlives_its_connection_by_two_minutes() {
+    #[test]
+    fn a_session_outlives_its_connection_by_two_minutes() {
         let sessions = sessions();
         let ada = open(&sessions, "Ada", 1);
-        sessions.disconnect(ada.session.number, id(1));
-        tokio::time::advance(Duration::from_secs(119)).await;
+        sessions.disconnect(ada.session.number, &id(1), at(0));
+        sessions.expire(at(119));
         let second = resume(&sessions, &ada.ticket, 2).unwrap();
         assert_eq!((second.session.number, second.replaced), (1, None));
-        assert_eq!(second.ticket, ada.ticket);
         let third = resume(&sessions, &ada.ticket, 3).unwrap();
         assert_eq!(third.replaced, Some(id(2)));
         assert!(third.number > second.number);
         // The older connection ends late: this changes nothing.
-        sessions.disconnect(1, id(2));
-        tokio::time::advance(Duration::from_secs(1000)).await;
+        sessions.disconnect(1, &id(2), at(119));
+        sessions.expire(at(1119));
         assert!(sessions.find("ADA").is_some());
-        sessions.disconnect(1, id(3));
-        tokio::time::advance(Duration::from_secs(120)).await;
+        sessions.disconnect(1, &id(3), at(1119));
+        sessions.expire(at(1239));
         assert!(sessions.find("Ada").is_none());
         assert!(resume(&sessions, &ada.ticket, 4).is_none());
         assert_eq!(open(&sessions, "Ada", 5).session.name, "Ada");
@@ -425,16 +489,16 @@ mod tests {
         for connection in 1..4 {
             let ada = open(&sessions, "Ada", connection);
             assert_eq!(ada.session.name, "Ada");
-            sessions.leave(ada.session.number, id(connection));
-            sessions.disconnect(ada.session.number, id(connection));
+            sessions.leave(ada.session.number, &id(connection));
+            sessions.disconnect(ada.session.number, &id(connection), at(0));
             assert!(resume(&sessions, &ada.ticket, 9).is_none());
-            assert_eq!(sessions.count(), 0);
+            assert_eq!(sessions.count(at(0)), 0);
         }
         // Connection 2 has resumed the session. If connection 1 closes after that, the session
         // does not end.
         let ada = open(&sessions, "Ada", 1);
         resume(&sessions, &ada.ticket, 2).unwrap();
-        sessions.leave(ada.session.number, id(1));
+        sessions.leave(ada.session.number, &id(1));
         assert_eq!(open(&sessions, "Ada", 3).session.name, "Ada#5");
     }
 
@@ -457,16 +521,16 @@ mod tests {
         assert!(resume(&sessions, &ada.ticket, 2).is_some());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn of_1024_disconnected_sessions_the_oldest_is_removed_first() {
+    #[test]
+    fn of_1024_disconnected_sessions_the_oldest_is_removed_first() {
         let sessions = sessions();
         let first = open(&sessions, "Ada", 1).session.number;
         for n in 2..MAX_DISCONNECTED as u64 + 10 {
             let number = open(&sessions, "Ada", n).session.number;
-            tokio::time::advance(Duration::from_millis(1)).await;
-            sessions.disconnect(number, id(n));
+            sessions.disconnect(number, &id(n), Duration::from_millis(n));
+            sessions.expire(Duration::from_millis(n));
         }
-        assert_eq!(sessions.count(), MAX_DISCONNECTED + 1);
+        assert_eq!(sessions.count(at(1)), MAX_DISCONNECTED + 1);
         assert_eq!(sessions.find("Ada").map(|ada| ada.number), Some(first));
         assert!(sessions.find("Ada#9").is_none());
         assert!(sessions.find("Ada#10").is_some());

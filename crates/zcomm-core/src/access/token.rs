@@ -68,6 +68,12 @@ impl Token {
     }
 
     /// Compares two tokens in constant time.
+    #[must_use]
+    pub fn equals(&self, other: &Token) -> bool {
+        self.is(other)
+    }
+
+    /// Compares two tokens in constant time.
     pub(crate) fn is(&self, other: &Token) -> bool {
         self.0.ct_eq(&other.0).into()
     }
