@@ -7,14 +7,14 @@
 use crate::redis::{log::Server, proxy::Proxy, server::Redis};
 
 /// A master and its replica, and a proxy that leads to one of them.
-struct Pair {
-    master: Redis,
-    replica: Redis,
-    door: Proxy,
+pub(crate) struct Pair {
+    pub(crate) master: Redis,
+    pub(crate) replica: Redis,
+    pub(crate) door: Proxy,
 }
 
 impl Pair {
-    async fn start(name: &str) -> Option<Pair> {
+    pub(crate) async fn start(name: &str) -> Option<Pair> {
         let master = Redis::start(&format!("{name}-master"), &[]).await?;
         let replica = Redis::start(&format!("{name}-replica"), &[]).await?;
         let door = Proxy::before(master.addr()).await;
@@ -28,7 +28,7 @@ impl Pair {
     }
 
     /// Waits until the replica has this number of entries with data or more.
-    async fn replicated(&self) {
+    pub(crate) async fn replicated(&self) {
         let facts = "HGET zcomm:course:facts seq";
         while self.master.ask(facts).await != self.replica.ask(facts).await {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

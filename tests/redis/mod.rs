@@ -1,6 +1,7 @@
 //! Several servers as one service, over a real Redis.
 
 mod broadcast;
+mod chat;
 mod log;
 mod lost_tail;
 mod proxy;

@@ -39,6 +39,8 @@ mod status;
 mod pending;
 
 mod append;
+mod snapshot;
+
 mod reader;
 
 mod writer;
@@ -50,6 +52,6 @@ mod broadcast;
 pub use broadcast::one_service;
 pub use entry::{Entry, Kind, Position};
 pub use link::Address;
-pub use machine::Machine;
+pub use machine::{Machine, Start};
 pub use shared_log::{SharedLog, Unavailable, open, open_with};
 pub use status::Status;

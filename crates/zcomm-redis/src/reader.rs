@@ -16,8 +16,9 @@ use crate::{
     backoff::Backoff,
     entry::{Entry, Fields, Position},
     link::{Address, Link, within},
-    machine::Machine,
+    machine::{Machine, Start},
     pending::Pending,
+    snapshot::{self, Snapshots},
     status::Status,
     trouble::Trouble,
 };
@@ -39,6 +40,7 @@ pub(crate) struct Reader<M: Machine> {
     pub(crate) checks: bool,
     /// The last entry that was applied; `None` at the start of an empty log.
     pub(crate) last: Option<Position>,
+    pub(crate) snapshots: Snapshots,
     /// Whether `last` is known: not before the first connection, and not after a loss.
     pub(crate) started: bool,
 }
@@ -100,6 +102,12 @@ impl<M: Machine> Reader<M> {
     fn apply(&mut self, entry: Entry) {
         let outcome = self.machine.apply(&entry);
         self.status.read(&entry);
+        if M::NEEDS_ALL
+            && self.snapshots.due(&entry)
+            && let Some(state) = self.machine.snapshot()
+        {
+            self.snapshots.write(&self.address, &entry.position, state);
+        }
         if entry.own {
             self.pending.resolve(entry.number, outcome);
         }
@@ -134,17 +142,59 @@ impl<M: Machine> Reader<M> {
         Ok(())
     }
 
-    /// Starts after the newest entry.
+    /// Starts: with a snapshot, with the first entry, or with the next entry that comes.
     async fn start(&mut self, link: &mut Link) -> Result<(), Trouble> {
+        let log = self.address.key("log");
         let mut ask = pipe();
-        ask.cmd("XREVRANGE").arg(self.address.key("log"));
-        ask.arg("+").arg("-").arg("COUNT").arg(1);
-        let (newest,): (Vec<Fields>,) = link.ask(&ask).await?;
-        let newest = newest.into_iter().next();
-        let newest = newest.map(|fields| self.entry(fields)).transpose()?;
-        self.last = newest.map(|entry| entry.position);
+        ask.cmd("XREVRANGE").arg(&log).arg("+").arg("-");
+        ask.arg("COUNT").arg(1);
+        ask.cmd("XRANGE").arg(&log).arg("-").arg("+").arg("COUNT");
+        ask.arg(1);
+        let (newest, oldest): (Vec<Fields>, Vec<Fields>) = link.ask(&ask).await?;
+        let newest = self.position(newest)?;
+        let end = newest.as_ref().map_or(0, |newest| newest.seq);
+        self.last = match M::NEEDS_ALL {
+            false => newest,
+            true => match self.try_snapshot(link, end).await? {
+                Some(position) => Some(position),
+                None if self.position(oldest)?.is_none_or(|oldest| oldest.seq == 1) => {
+                    self.machine.restore(Start::First, end);
+                    None
+                }
+                None => {
+                    self.machine.restore(Start::Newest, end);
+                    newest
+                }
+            },
+        };
         self.started = true;
         Ok(())
+    }
+
+    /// Restores the snapshot, if its entry is in this log.
+    async fn try_snapshot(
+        &mut self,
+        link: &mut Link,
+        end: u64,
+    ) -> Result<Option<Position>, Trouble> {
+        let Some((position, state)) = snapshot::read(link, &self.address).await? else {
+            return Ok(None);
+        };
+        let id = format!("{}-0", position.seq);
+        let mut ask = pipe();
+        ask.cmd("XRANGE").arg(self.address.key("log")).arg(&id);
+        ask.arg(&id);
+        let (found,): (Vec<Fields>,) = link.ask(&ask).await?;
+        let same = self.position(found)?.as_ref() == Some(&position);
+        let restored = same && self.machine.restore(Start::Snapshot(&state), end);
+        Ok(restored.then_some(position))
+    }
+
+    /// The position of the first of these entries.
+    fn position(&self, entries: Vec<Fields>) -> Result<Option<Position>, Trouble> {
+        let first = entries.into_iter().next();
+        let entry = first.map(|fields| self.entry(fields)).transpose()?;
+        Ok(entry.map(|entry| entry.position))
     }
 
     /// Reports a loss, and starts again.

@@ -15,6 +15,7 @@ use crate::{
     machine::Machine,
     pending::Pending,
     reader::Reader,
+    snapshot::Snapshots,
     status::Status,
     writer::{Request, Writer},
 };
@@ -65,7 +66,7 @@ impl<O> SharedLog<O> {
         let request = Request {
             payload,
             deadline: deadline(),
-            sender,
+            sender: Some(sender),
         };
         let answer = async {
             self.requests.send(request).await.ok()?;
@@ -73,6 +74,19 @@ impl<O> SharedLog<O> {
         };
         let answer = timeout_at(deadline(), answer).await;
         answer.ok().flatten().ok_or(Unavailable)
+    }
+
+    /// Appends an entry later, without an answer. Returns whether there was space in the queue. The
+    /// entry is lost if Redis cannot be reached, so the caller must check later what has become of
+    /// it.
+    #[must_use]
+    pub fn post(&self, payload: Vec<u8>) -> bool {
+        let request = Request {
+            payload,
+            deadline: deadline(),
+            sender: None,
+        };
+        self.requests.try_send(request).is_ok()
     }
 
     /// The state of the connection to Redis.
@@ -127,6 +141,7 @@ pub fn open_with<M: Machine>(
         status: Arc::clone(&status),
         checks,
         last: None,
+        snapshots: Snapshots::new(),
         started: false,
     };
     let writer = Writer {

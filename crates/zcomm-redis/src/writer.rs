@@ -32,8 +32,8 @@ const BATCH_BYTES: usize = 1024 * 1024;
 pub(crate) struct Request<O> {
     pub(crate) payload: Vec<u8>,
     pub(crate) deadline: Instant,
-    /// Gets the outcome when the entry has come back.
-    pub(crate) sender: oneshot::Sender<O>,
+    /// Gets the outcome when the entry has come back. `None` if nobody waits for it.
+    pub(crate) sender: Option<oneshot::Sender<O>>,
 }
 
 pub(crate) struct Writer<O> {
@@ -79,10 +79,16 @@ impl<O: Send> Writer<O> {
         };
         let (mut bytes, mut next) = (0, Some(request));
         while let Some(request) = next {
-            // Do not append what nobody waits for: the client was told that it was not sent.
-            if !request.sender.is_closed() {
+            // Do not append what comes too late: the client was told that it was not sent.
+            let told = request
+                .sender
+                .as_ref()
+                .is_some_and(oneshot::Sender::is_closed);
+            if !told && request.deadline > Instant::now() {
                 bytes += request.payload.len();
-                self.pending.add(self.next, request.sender);
+                if let Some(sender) = request.sender {
+                    self.pending.add(self.next, sender);
+                }
                 self.next += 1;
                 batch.deadline = batch.deadline.min(request.deadline);
                 batch.entries.push((Kind::Data, request.payload));

@@ -17,34 +17,52 @@
 //!                    server's log ───┘
 //! ```
 //!
-//! Read `room`, then `resume`, `session` and `sessions`, `rooms`, `command` and `state` (which
-//! applies the commands), `local`, and last `person`, which uses them all.
+//! Read `room`, then `resume`, `session` and `sessions`, `rooms`, `command`, `state` and `apply` (which
+//! changes the state by commands), `local`, and last `person` and `requests`, which use them all.
 //!
-//! The chat is in the memory of this process and ends with the process. In production, several
-//! servers share a store with the logs and the sessions.
+//! The chat of a server alone is in the memory of its process, and ends with the process. Several
+//! servers share a log of commands in Redis: see `replica`.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use tokio::time::Instant;
-use zcomm_core::{CloseReason, Config, Connection, Figure, Message, Result, Token};
+use zcomm_core::{CloseReason, Config, Connection, Figure, Message, Result, Server, Token};
+use zcomm_redis::{Address, SharedLog, open};
 
 use crate::{
-    envelope::{Fault, SERVER_LOG, Secret, Seq, ServerMessage},
+    envelope::{Code, Fault, SERVER_LOG, Secret, Seq, ServerMessage},
     server::{
         command::{Command, LogIn, Outcome},
         heartbeat::Heartbeat,
         local::Local,
         person::{Person, send},
+        replica::Replica,
         resume::{self, Seen},
-        sessions::{Login, Ticket},
+        sessions::Login,
         state::{ChatState, Origin},
+        ticket::Ticket,
     },
 };
+
+/// 1013: the server cannot do this now. A client connects again later.
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// A person and the first messages to send to it.
+type LoggedIn = (Option<Person>, Vec<ServerMessage>);
+
+/// What the server must know after a login.
+struct AskedFor {
+    /// The text of the secret, if a new session was opened.
+    new_secret: String,
+    /// Why the client cannot have the name that it asked for.
+    refused: Option<Fault>,
+}
 
 /// A chat. All clones of it share one state.
 #[derive(Clone)]
 pub struct Chat {
     local: Arc<Local>,
+    /// The names that belong to tokens.
+    reserved: Vec<String>,
 }
 
 impl Chat {
@@ -57,31 +75,57 @@ impl Chat {
         let (_, mut epoch) = Token::random()?;
         // 11 characters are 66 random bits, so two runs do not get the same epoch by accident.
         epoch.truncate(11);
-        let reserved = config.tokens.iter().map(|named| named.name.as_str());
+        let reserved = config.tokens.iter().map(|named| named.name.clone());
+        let reserved: Vec<_> = reserved.collect();
+        let state = ChatState::new(&epoch, reserved.iter().map(String::as_str));
+        let heartbeat = Heartbeat::new(config.ping_interval);
         Ok(Chat {
-            local: Arc::new(Local {
-                state: Arc::new(ChatState::new(&epoch, reserved)),
-                started: Instant::now(),
-                heartbeat: Heartbeat::new(config.ping_interval),
-                clients: OnceLock::new(),
-                origin: Origin {
-                    server: "".into(),
-                    here: true,
-                },
-            }),
+            local: Arc::new(Local::new(state, heartbeat)),
+            reserved,
         })
+    }
+
+    /// Makes this chat one of several servers, which are one chat, if the settings of the server
+    /// name a Redis. Otherwise changes nothing. All servers need the same `WEBSOCKET_TOKENS`.
+    ///
+    /// While Redis is away, clients that are connected stay; a message gets the fault
+    /// [`Unavailable`](crate::envelope::Code::Unavailable), and a new connection is closed with
+    /// 1013.
+    ///
+    /// # Errors
+    /// [`Setting`](zcomm_core::Error::Setting) for a wrong address of Redis.
+    pub fn one_service(&self, server: Server) -> Result<Server> {
+        let Some(address) = Address::from_config(server.config())? else {
+            return Ok(server);
+        };
+        let replica = Replica {
+            local: Arc::clone(&self.local),
+            reserved: self.reserved.clone(),
+            lost: None,
+        };
+        let (log, work) = open(&address, replica)?;
+        let (health, figures) = (Arc::clone(log.status()), Arc::clone(log.status()));
+        let server_name = log.server().into();
+        self.local.set_state(ChatState::shared("", &[], 0));
+        // The chat has not been used before, so nothing is set.
+        self.local.origin.set(Origin::here(server_name)).ok();
+        self.local.shared.set(log).ok();
+        Ok(server
+            .health(move || health.health())
+            .figures(move || figures.figures())
+            .beside(work))
     }
 
     /// Returns a function that makes a gap message: it names lost messages of the server's log.
     pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
-        let epoch = self.local.state.epoch.clone();
+        let epoch = self.local.state().epoch.clone();
         move |from, to| resume::gap(SERVER_LOG, &epoch, from, Some(to)).into()
     }
 
     /// Returns the function that counts the members and messages of each room.
     pub fn figures(&self) -> impl Fn() -> Vec<Figure> + Send + Sync + 'static {
         let chat = self.clone();
-        move || chat.local.state.rooms.figures()
+        move || chat.local.state().figures()
     }
 
     /// Sends a client its name, its session, and what it missed since its last connection. If
@@ -91,80 +135,125 @@ impl Chat {
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
-        let (person, answers) = self.log_in(connection)?;
+        // This fails if an earlier connection has set them.
+        self.local.clients.set(connection.clients().clone()).ok();
+        let (person, answers) = match self.local.shared.get() {
+            None => self.log_in(connection)?,
+            // Boxed: a server alone needs no memory for this future.
+            Some(log) => Box::pin(self.log_in_to_all(log, connection)).await?,
+        };
+        let away = matches!(&answers[..], [ServerMessage::Error(fault)] if fault.code == Code::Unavailable);
         send(answers, connection).await?;
-        if person.is_none() {
+        if away {
+            connection.close(TRY_AGAIN_LATER, "Other servers out of reach");
+        } else if person.is_none() {
             connection.close(CloseReason::POLICY, "Bad name");
         }
         Ok(person)
     }
 
-    /// Finds or opens the session of a client. Returns the person and the first messages to
-    /// send. The person is `None` if the name is refused.
-    fn log_in(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
-        let local = &self.local;
-        // These fail if an earlier connection has set them.
-        local.clients.set(connection.clients().clone()).ok();
-        local.state.log.set(connection.hub().clone()).ok();
-        let (request, new_secret, refused) = self.request(connection)?;
-        let Outcome::LoggedIn(Some(login)) = local.run(Command::LogIn(request)) else {
-            let refused = refused.into_iter().map(ServerMessage::Error);
-            return Ok((None, refused.collect()));
+    /// Logs a client in at a server that is alone.
+    fn log_in(&self, connection: &mut Connection) -> Result<LoggedIn> {
+        let state = self.local.state();
+        // This fails if an earlier connection has set it.
+        state.log.set(connection.hub().clone()).ok();
+        let (request, asked) = self.request(&state, connection)?;
+        let outcome = self.local.run(&state, Command::LogIn(request));
+        Ok(self.logged_in(&state, outcome, asked, connection))
+    }
+
+    /// Logs a client in at one of several servers.
+    async fn log_in_to_all(
+        &self,
+        log: &SharedLog<Outcome>,
+        connection: &mut Connection,
+    ) -> Result<LoggedIn> {
+        let away = |fault| Ok((None, vec![ServerMessage::Error(fault)]));
+        if let Err(fault) = self.local.when_ready().await {
+            return away(fault);
+        }
+        let state = self.local.state();
+        let (request, asked) = self.request(&state, connection)?;
+        let sent = self.local.send(log, &state.epoch, Command::LogIn(request));
+        match sent.await {
+            Ok(outcome) => Ok(self.logged_in(&state, outcome, asked, connection)),
+            Err(fault) => away(fault),
+        }
+    }
+
+    /// Makes the person of a login, and the first messages to send. The person is `None` if the
+    /// name is refused.
+    fn logged_in(
+        &self,
+        state: &Arc<ChatState>,
+        outcome: Outcome,
+        asked: AskedFor,
+        connection: &mut Connection,
+    ) -> LoggedIn {
+        let Outcome::LoggedIn(Some(login)) = outcome else {
+            let refused = asked.refused.into_iter().map(ServerMessage::Error);
+            return (None, refused.collect());
         };
         // If there is an error after this line, the person is dropped, which ends the login.
         let (id, resumed) = (connection.id(), login.resumed);
-        let person = Person::new(local, &login, id);
+        let person = Person::new(&self.local, state, &login, id);
         let end = person.end(true);
-        let local = Arc::clone(local);
+        let (local, of) = (Arc::clone(&self.local), Arc::clone(state));
         connection.on_end(move |how| {
             if how.is_goodbye() {
-                local.run(end);
+                local.post(&of, end);
             }
         });
         tracing::info!(conn = %id, name = ?login.session.name, resumed, "chat.entered");
         let ticket = match connection.query("session").filter(|_| resumed) {
             Some(known) => known.to_owned(),
             None => {
-                let (epoch, number) = (&self.local.state.epoch, login.session.number);
-                format!("{epoch}.{number}.{new_secret}")
+                let (epoch, number) = (&state.epoch, login.session.number);
+                format!("{epoch}.{number}.{}", asked.new_secret)
             }
         };
-        let answers = self.subscribe(login, Secret(ticket), connection);
-        Ok((Some(person), answers))
+        let answers = self.subscribe(state, login, Secret(ticket), connection);
+        (Some(person), answers)
     }
 
-    /// Reads what a client asks for when it connects. Also returns the text of the secret for a new
-    /// session, and why the client cannot have the name that it asks for.
-    fn request(&self, connection: &Connection) -> Result<(LogIn, String, Option<Fault>)> {
-        let (secret, text) = Token::random()?;
+    /// Reads what a client asks for when it connects.
+    fn request(&self, state: &ChatState, connection: &Connection) -> Result<(LogIn, AskedFor)> {
+        let (secret, new_secret) = Token::random()?;
         let token_name = connection.bound_name();
         let ticket = connection.query("session").and_then(Ticket::parse);
-        let sessions = &self.local.state.sessions;
+        let sessions = &state.sessions;
         let name = sessions.check_name(connection.query("name"), token_name);
         let (name, refused) = match name {
             Ok(name) => (Some(name), None),
             Err(fault) => (None, Some(fault)),
         };
         let request = LogIn {
-            client: connection.id(),
+            client: connection.id().into(),
             token_name: token_name.map(str::to_owned),
             ticket: ticket.and_then(|ticket| ticket.shown()),
             name,
             secret,
         };
-        Ok((request, text, refused))
+        let asked = AskedFor {
+            new_secret,
+            refused,
+        };
+        Ok((request, asked))
     }
 
     /// Subscribes the connection to the inbox, the server's log and the heartbeat. Returns the
     /// welcome message, and the gap messages of the inbox and of the server's log.
     fn subscribe(
         &self,
+        state: &ChatState,
         login: Login,
         ticket: Secret,
         connection: &mut Connection,
     ) -> Vec<ServerMessage> {
-        let (state, heartbeat) = (&self.local.state, &self.local.heartbeat);
-        let (inbox, log) = (&login.session.inbox, connection.hub().clone());
+        let heartbeat = &self.local.heartbeat;
+        // A login sets the log of the broadcasts, so this is never the server's own log by mistake.
+        let log = state.log.get().unwrap_or(connection.hub()).clone();
+        let inbox = &login.session.inbox;
         let resumed = login.resumed;
         let (inbox_end, log_end) = (inbox.position(), log.position());
         let (direct, broadcast) = (seen(connection, "direct"), seen(connection, "broadcast"));

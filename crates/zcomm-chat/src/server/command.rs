@@ -8,25 +8,29 @@
 
 use std::{ops::Range, sync::Arc};
 
-use zcomm_core::{ClientId, Token};
+use serde::{Deserialize, Serialize};
+use zcomm_core::Token;
 
 use crate::{
     envelope::{Fault, ServerMessage},
     server::{
+        digest,
         room::{Presence, Room},
-        sessions::{Login, ShownTicket},
+        sessions::Login,
+        ticket::ShownTicket,
     },
 };
 
 /// What a client of the server asks for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Command {
     /// Resumes the session of a ticket, or opens a session with a name.
     LogIn(LogIn),
     /// A connection has ended. After a goodbye, the session ends, too.
     End {
         session: u64,
-        client: ClientId,
+        client: u64,
         login: u64,
         goodbye: bool,
     },
@@ -62,22 +66,26 @@ pub(crate) enum Command {
         text: String,
         id: Option<String>,
     },
+    /// Everything starts anew, because Redis has lost entries after this one. The state then has
+    /// this epoch.
+    Begin { epoch: String, after: u64 },
     /// A person is typing.
     Typing {
         session: u64,
-        client: ClientId,
+        client: u64,
         room: String,
     },
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LogIn {
-    pub(crate) client: ClientId,
+    pub(crate) client: u64,
     pub(crate) token_name: Option<String>,
     pub(crate) ticket: Option<ShownTicket>,
     /// The name of a new session; `None` if the client cannot have the name that it asks for.
     pub(crate) name: Option<String>,
     /// The secret of a new session.
+    #[serde(with = "digest")]
     pub(crate) secret: Token,
 }
 
@@ -89,6 +97,8 @@ pub(crate) enum Outcome {
     /// The ack of a message with an id.
     Said(Result<Option<ServerMessage>, Fault>),
     Done,
+    /// The command was for a state that is gone.
+    Stale,
 }
 
 pub(crate) struct Entered {

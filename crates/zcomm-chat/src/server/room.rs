@@ -15,11 +15,12 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use zcomm_core::{Appended, ClientId, Hub, HubLimits, Message, Result};
 
 use crate::envelope::{Seq, ServerMessage};
 
-use crate::server::{moment::Moment, resume::gap, session::Session};
+use crate::server::{log_image::LogImage, moment::Moment, resume::gap, session::Session};
 
 /// The messages to keep in a room: at most 1,024, and at most 1 MiB. One message has at most 64
 /// KiB. A text of 4,000 characters fits, even if every character is escaped.
@@ -38,6 +39,20 @@ const EVENTS: HubLimits = HubLimits {
 const TYPING_SECONDS: u64 = 5;
 /// The maximum number of names in a list of members.
 const MAX_USERS: usize = 100;
+
+/// A copy of a room has at most this number of bytes of its messages.
+const COPIED: usize = 64 * 1024;
+
+/// A copy of a room.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RoomImage {
+    pub(crate) name: String,
+    epoch: String,
+    messages: LogImage,
+    /// For each member the session, the name and the newest login.
+    members: Vec<(u64, String, u64)>,
+    empty_since: Duration,
+}
 
 pub(crate) struct Room {
     pub(crate) name: String,
@@ -94,6 +109,32 @@ impl Room {
             events: Hub::with_gap_words(EVENTS, list),
             members,
         }
+    }
+
+    /// A copy of the room.
+    pub(crate) fn image(&self) -> RoomImage {
+        let members = lock(&self.members);
+        let list = members.by_number.iter();
+        let list = list.map(|(number, member)| (*number, member.name.clone(), member.login));
+        RoomImage {
+            name: self.name.clone(),
+            epoch: self.epoch.clone(),
+            messages: LogImage::of(&self.messages, COPIED),
+            members: list.collect(),
+            empty_since: members.empty_since,
+        }
+    }
+
+    /// The room of a copy.
+    pub(crate) fn from_image(image: RoomImage) -> Room {
+        let room = Room::new(&image.name, image.epoch, image.empty_since);
+        image.messages.restore(&room.messages);
+        let mut members = lock(&room.members);
+        for (number, name, login) in image.members {
+            members.by_number.insert(number, Member { name, login });
+        }
+        drop(members);
+        room
     }
 
     /// Adds a member. If the member is already in the room, stores the newer login. An older

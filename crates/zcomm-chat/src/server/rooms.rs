@@ -13,13 +13,14 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use zcomm_core::{Figure, FigureKind};
 
 use crate::envelope::{Code, Fault, LOBBY};
 
 use crate::server::{
     moment::Moment,
-    room::{Presence, Room},
+    room::{Presence, Room, RoomImage},
     session::Session,
 };
 
@@ -27,6 +28,13 @@ use crate::server::{
 const MAX_ROOMS: usize = 256;
 
 pub(crate) struct Rooms(Mutex<Table>);
+
+/// A copy of all rooms.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RoomsImage {
+    made: u64,
+    rooms: Vec<RoomImage>,
+}
 
 struct Table {
     /// The epoch of the server. The epoch of each room begins with this text.
@@ -99,6 +107,27 @@ impl Rooms {
         };
         let presence = room.enter(session, login, time);
         Ok((room, presence))
+    }
+
+    /// A copy of all rooms.
+    pub(crate) fn image(&self) -> RoomsImage {
+        let table = self.lock();
+        let mut rooms: Vec<_> = table.rooms.values().map(|room| room.image()).collect();
+        // A map has no order, but equal states have equal copies.
+        rooms.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        let made = table.made;
+        RoomsImage { made, rooms }
+    }
+
+    /// Replaces all rooms by those of a copy.
+    pub(crate) fn restore(&self, image: RoomsImage) {
+        let mut table = self.lock();
+        table.made = image.made;
+        let rooms = image.rooms.into_iter().map(|room| {
+            let room = Room::from_image(room);
+            (room.name.clone(), Arc::new(room))
+        });
+        table.rooms = rooms.collect();
     }
 
     /// Returns the room with this name.

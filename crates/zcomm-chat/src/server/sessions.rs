@@ -1,9 +1,6 @@
 //! All sessions of a server, by number and by name.
 //!
-//! A client that connects opens a new session, or resumes a session with a ticket. A ticket is
-//! `epoch.number.secret`. The epoch shows whether the ticket is from before a restart. The
-//! number finds the session with one lookup. The secret is random and long. It is compared in
-//! constant time, so the time of an answer does not help an attacker to guess the secret.
+//! A client that connects opens a new session, or resumes a session with a ticket (see `ticket`).
 //!
 //! A name belongs to one session at a time. If a client asks for a taken name, the server adds
 //! the number of the new session: `Ada#7`. A client cannot ask for a name with a `#`, so it
@@ -20,11 +17,11 @@ use std::{
     time::Duration,
 };
 
-use zcomm_core::{ClientId, MAX_NAME, NAME_RULE, Result, Token, folded, name};
+use zcomm_core::{MAX_NAME, NAME_RULE, Result, Token, folded, name};
 
 use crate::envelope::{Code, Fault};
 
-use crate::server::session::Session;
+use crate::server::{session::Session, ticket::ShownTicket};
 
 /// How long a session is kept without a connection.
 const EXPIRY: Duration = Duration::from_secs(120);
@@ -37,28 +34,28 @@ const GUEST: &str = "guest";
 const NUMBER_SIGNS: [char; 3] = ['#', '\u{ff03}', '\u{fe5f}'];
 
 pub(crate) struct Sessions {
-    epoch: Arc<str>,
+    pub(crate) epoch: Arc<str>,
     /// The names that belong to tokens, folded: upper and lower case are equal.
     reserved: HashSet<String>,
     table: Mutex<Table>,
 }
 
 #[derive(Default)]
-struct Table {
+pub(crate) struct Table {
     /// The number of the newest session.
-    last: u64,
-    sessions: HashMap<u64, Entry>,
+    pub(crate) last: u64,
+    pub(crate) sessions: HashMap<u64, Entry>,
     /// The sessions by name. The names are folded: upper and lower case are equal.
-    names: HashMap<String, Arc<Session>>,
+    pub(crate) names: HashMap<String, Arc<Session>>,
     /// Sessions without a connection: the time when the connection ended, and the session's
     /// number. The oldest session comes first.
-    disconnected: VecDeque<(Duration, u64)>,
+    pub(crate) disconnected: VecDeque<(Duration, u64)>,
 }
 
-struct Entry {
-    session: Arc<Session>,
-    connection: Option<Peer>,
-    logins: u64,
+pub(crate) struct Entry {
+    pub(crate) session: Arc<Session>,
+    pub(crate) connection: Option<Peer>,
+    pub(crate) logins: u64,
 }
 
 /// A connection of the chat: the server, and the client's number there.
@@ -66,7 +63,7 @@ struct Entry {
 pub(crate) struct Peer {
     /// The name of the server; empty for a server alone.
     pub(crate) server: Arc<str>,
-    pub(crate) client: ClientId,
+    pub(crate) client: u64,
 }
 
 /// A session that a connection has opened or resumed.
@@ -188,6 +185,29 @@ impl Sessions {
         }
     }
 
+    /// The number of sessions with a connection, to any server.
+    pub(crate) fn connected(&self) -> usize {
+        let table = self.lock();
+        table.sessions.len() - table.disconnected.len()
+    }
+
+    /// The connections to a server: for each the session, the newest login, and the client.
+    pub(crate) fn of_server(&self, server: &str) -> Vec<(u64, u64, u64)> {
+        let table = self.lock();
+        let mut found: Vec<_> = table
+            .sessions
+            .iter()
+            .filter_map(|(number, entry)| {
+                let peer = entry.connection.as_ref()?;
+                let here = *peer.server == *server;
+                here.then_some((*number, entry.logins, peer.client))
+            })
+            .collect();
+        // A map has no order, but all servers must do the same.
+        found.sort_unstable();
+        found
+    }
+
     /// Returns the session with this number.
     pub(crate) fn get(&self, number: u64) -> Option<Arc<Session>> {
         let table = self.lock();
@@ -225,7 +245,7 @@ impl Sessions {
         Ok(wish)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
         // After a panic in another task, the table is usable: at most, one name has no session.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -263,56 +283,15 @@ fn numbered(name: &str, number: u64) -> String {
     format!("{}{suffix}", base.trim_end())
 }
 
-/// What a client sends to resume a session: `epoch.number.secret`.
-pub(crate) struct Ticket<'a> {
-    pub(crate) epoch: &'a str,
-    number: u64,
-    secret: &'a str,
-}
-
-/// A ticket that a client has shown. The secret is stored as its digest.
-#[derive(Debug)]
-pub(crate) struct ShownTicket {
-    pub(crate) epoch: String,
-    pub(crate) session: u64,
-    pub(crate) secret: Token,
-}
-
-impl Ticket<'_> {
-    pub(crate) fn parse(text: &str) -> Option<Ticket<'_>> {
-        let (epoch, rest) = text.split_once('.')?;
-        let (number, secret) = rest.split_once('.')?;
-        // The server sends the epoch back in a gap message, so check its form.
-        let legal = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-        if epoch.len() != 11 || !epoch.bytes().all(legal) {
-            return None;
-        }
-        Some(Ticket {
-            epoch,
-            number: number.parse().ok()?,
-            secret,
-        })
-    }
-
-    /// `None` if the secret cannot be the secret of a session.
-    pub(crate) fn shown(&self) -> Option<ShownTicket> {
-        Some(ShownTicket {
-            epoch: self.epoch.to_owned(),
-            session: self.number,
-            secret: Token::new(self.secret).ok()?,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::envelope::Secret;
+    use crate::{envelope::Secret, server::ticket::Ticket};
 
     fn id(n: u64) -> Peer {
         Peer {
             server: "".into(),
-            client: ClientId::from(n),
+            client: n,
         }
     }
 

@@ -1,24 +1,30 @@
 //! The state of a chat: its rooms, its sessions and the log of broadcasts.
 //!
-//! Only commands change the state.
+//! Only commands change the state: see `apply`.
 
 use std::sync::{
-    Arc, OnceLock,
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
-use zcomm_core::{Appended, ClientId, Hub, Result};
+use serde::{Deserialize, Serialize};
+use zcomm_core::{Figure, FigureKind, Hub, HubLimits};
 
 use crate::{
-    envelope::{Code, Fault, Seq, ServerMessage},
+    envelope::SERVER_LOG,
     server::{
-        command::{Command, Entered, LogIn, Outcome},
+        log_image::LogImage,
         moment::Moment,
-        rooms::Rooms,
-        session::Session,
-        sessions::{Login, Peer, Sessions},
+        resume,
+        rooms::{Rooms, RoomsImage},
+        servers::Servers,
+        sessions::{Peer, Sessions},
+        sessions_image::SessionsImage,
     },
 };
+
+/// A copy of the log of broadcasts has at most this number of bytes.
+const COPIED_LOG: usize = 256 * 1024;
 
 pub(crate) struct ChatState {
     /// The random name of this state. Positions in another state are not valid in this one.
@@ -29,6 +35,27 @@ pub(crate) struct ChatState {
     pub(crate) messages: AtomicU64,
     /// The log of the broadcasts. Set when the first client is connected: it is the server's log.
     pub(crate) log: OnceLock<Hub>,
+    /// Set if several servers have this state. Alone, a server counts its own connections.
+    shared: Option<Mutex<Shared>>,
+}
+
+/// What only the state of several servers has.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Shared {
+    servers: Servers,
+    /// The number of the entry with which this state began anew.
+    began: u64,
+}
+
+/// A copy of the state.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StateImage {
+    epoch: String,
+    messages: u64,
+    rooms: RoomsImage,
+    sessions: SessionsImage,
+    log: LogImage,
+    shared: Shared,
 }
 
 /// The server that a command comes from.
@@ -41,7 +68,12 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    fn peer(&self, client: ClientId) -> Peer {
+    /// This server, with this name.
+    pub(crate) fn here(server: Arc<str>) -> Origin {
+        Origin { server, here: true }
+    }
+
+    pub(crate) fn peer(&self, client: u64) -> Peer {
         let server = Arc::clone(&self.server);
         Peer { server, client }
     }
@@ -55,208 +87,94 @@ impl ChatState {
             sessions: Sessions::new(epoch, reserved),
             messages: AtomicU64::default(),
             log: OnceLock::new(),
+            shared: None,
         }
     }
 
-    /// Applies a command. The outcome follows from the state and the arguments only.
-    pub(crate) fn apply(&self, command: Command, from: &Origin, time: Moment) -> Outcome {
-        self.sessions.expire(time.clock);
-        match command {
-            Command::LogIn(login) => Outcome::LoggedIn(self.log_in(login, from)),
-            Command::End {
-                session,
-                client,
-                login,
-                goodbye,
-            } => {
-                let peer = from.peer(client);
-                match goodbye {
-                    true => self.sessions.leave(session, &peer),
-                    false => self.sessions.disconnect(session, &peer, time.clock),
-                }
-                self.rooms.leave_all(session, login, time);
-                Outcome::Done
-            }
-            Command::Enter {
-                session,
-                login,
-                room,
-            } => Outcome::Entered(self.enter(&room, session, login, time)),
-            Command::Leave {
-                session,
-                login,
-                room,
-            } => {
-                if let Some(room) = self.rooms.get(&room) {
-                    room.leave(session, login, time);
-                }
-                Outcome::Done
-            }
-            Command::Say {
-                session,
-                room,
-                text,
-                id,
-            } => Outcome::Said(self.say(session, &room, text, id, time)),
-            Command::Broadcast { session, text, id } => {
-                Outcome::Said(self.broadcast(session, text, id, time))
-            }
-            Command::Direct {
-                session,
-                to,
-                text,
-                id,
-            } => Outcome::Said(self.direct(session, &to, (&text, id), time)),
-            Command::Typing {
-                session,
-                client,
-                room,
-            } => {
-                let room = self.rooms.get(&room);
-                if let (Some(room), Some(session)) = (room, self.sessions.get(session)) {
-                    room.typing(&session, from.here.then_some(client), time);
-                }
-                Outcome::Done
-            }
-        }
-    }
-
-    fn log_in(&self, login: LogIn, from: &Origin) -> Option<Login> {
-        let (peer, token_name) = (from.peer(login.client), login.token_name);
-        let known = login.ticket.and_then(|ticket| {
-            let peer = peer.clone();
-            self.sessions.resume(&ticket, token_name.as_deref(), peer)
-        });
-        known.or_else(|| {
-            let opened = self
-                .sessions
-                .open(login.name?, token_name, login.secret, peer);
-            Some(opened)
-        })
-    }
-
-    fn enter(&self, name: &str, session: u64, login: u64, time: Moment) -> Result<Entered, Fault> {
-        let session = self.session(session)?;
-        let (room, presence) = self.rooms.enter(name, &session, login, time)?;
-        let held = room.messages.held();
-        Ok(Entered {
-            room,
-            presence,
-            held,
-        })
-    }
-
-    fn say(
-        &self,
-        session: u64,
-        name: &str,
-        text: String,
-        id: Option<String>,
-        time: Moment,
-    ) -> Result<Option<ServerMessage>, Fault> {
-        let session = self.session(session)?;
-        let room = self.rooms.get(name).filter(|room| room.has(session.number));
-        let room = room.ok_or_else(not_joined)?;
-        self.once(&session, id, |id| {
-            let appended = room.say(&session, text, id, time)?;
-            Ok(without_sender(appended))
-        })
-    }
-
-    fn broadcast(
-        &self,
-        session: u64,
-        text: String,
-        id: Option<String>,
-        time: Moment,
-    ) -> Result<Option<ServerMessage>, Fault> {
-        let session = self.session(session)?;
-        let log = self.log.get().ok_or_else(ended)?;
-        self.once(&session, id, |id| {
-            let appended = log.broadcast_at(|position| {
-                let said = ServerMessage::Broadcast {
-                    seq: Seq(position + 1),
-                    id,
-                    client_id: session.number.to_string(),
-                    name: session.name.clone(),
-                    text,
-                };
-                said.at(time.wall)
-            })?;
-            Ok(without_sender(appended))
-        })
-    }
-
-    fn direct(
-        &self,
-        session: u64,
-        to: &str,
-        (text, id): (&str, Option<String>),
-        time: Moment,
-    ) -> Result<Option<ServerMessage>, Fault> {
-        let me = self.session(session)?;
-        let Some(receiver) = self.sessions.find(to) else {
-            return Err(Fault::new(Code::NoSuchUser, "no user has this name").field("to"));
+    /// A new state of several servers. It begins with the entry of this number.
+    pub(crate) fn shared(epoch: &str, reserved: &[String], began: u64) -> ChatState {
+        let reserved = reserved.iter().map(String::as_str);
+        let words = {
+            let epoch = epoch.to_owned();
+            move |from, to| resume::gap(SERVER_LOG, &epoch, from, Some(to)).into()
         };
-        self.once(&me, id, |id| {
-            let write = |position| {
-                let said = ServerMessage::Direct {
-                    seq: Seq(position + 1),
-                    id: id.clone(),
-                    client_id: me.number.to_string(),
-                    name: me.name.clone(),
-                    to: receiver.name.clone(),
-                    text: text.to_owned(),
-                };
-                said.at(time.wall)
-            };
-            let to_myself = receiver.number == me.number;
-            if !to_myself {
-                receiver.inbox.broadcast_at(write)?;
+        let servers = Servers::default();
+        ChatState {
+            log: OnceLock::from(Hub::with_gap_words(HubLimits::default(), words)),
+            shared: Some(Mutex::new(Shared { servers, began })),
+            ..ChatState::new(epoch, reserved)
+        }
+    }
+
+    /// A copy of the state of several servers.
+    pub(crate) fn image(&self) -> Option<StateImage> {
+        Some(StateImage {
+            epoch: self.epoch.clone(),
+            messages: self.messages.load(Ordering::Relaxed),
+            rooms: self.rooms.image(),
+            sessions: self.sessions.image(),
+            log: LogImage::of(self.log.get()?, COPIED_LOG),
+            shared: lock(self.shared.as_ref()?).clone(),
+        })
+    }
+
+    /// The state of a copy.
+    pub(crate) fn from_image(image: StateImage, reserved: &[String]) -> ChatState {
+        let state = ChatState::shared(&image.epoch, reserved, image.shared.began);
+        state.messages.store(image.messages, Ordering::Relaxed);
+        state.rooms.restore(image.rooms);
+        state.sessions.restore(image.sessions);
+        if let (Some(log), Some(shared)) = (state.log.get(), &state.shared) {
+            image.log.restore(log);
+            *lock(shared) = image.shared;
+        }
+        state
+    }
+
+    /// An entry of this server has come. Removes the people of servers that are gone, and returns
+    /// these servers.
+    pub(crate) fn heard(&self, server: &str, milliseconds: u64, time: Moment) -> Vec<String> {
+        let Some(shared) = &self.shared else {
+            return Vec::new();
+        };
+        self.sessions.expire(time.clock);
+        let gone = lock(shared).servers.heard(server, milliseconds);
+        for server in &gone {
+            for (session, login, client) in self.sessions.of_server(server) {
+                let server = server.as_str().into();
+                let peer = Peer { server, client };
+                self.sessions.disconnect(session, &peer, time.clock);
+                self.rooms.leave_all(session, login, time);
             }
-            // The sender gets a copy, too: a resumed connection shows the sender's own
-            // messages.
-            let copy = me.inbox.broadcast_at(write)?;
-            let recipients = usize::from(!to_myself);
-            Ok(Appended { recipients, ..copy })
-        })
+        }
+        gone
     }
 
-    /// Delivers a message once, counts it and returns its ack.
-    fn once(
-        &self,
-        session: &Session,
-        id: Option<String>,
-        deliver: impl FnOnce(Option<String>) -> Result<Appended>,
-    ) -> Result<Option<ServerMessage>, Fault> {
-        session.once(id, |id| {
-            let appended = deliver(id)?;
-            self.messages.fetch_add(1, Ordering::Relaxed);
-            let (position, reached) = (appended.position, appended.recipients);
-            tracing::debug!(client = session.number, position, reached, "chat.said");
-            Ok(appended)
-        })
+    /// The number of the entry with which this state began anew.
+    pub(crate) fn began(&self) -> u64 {
+        self.shared.as_ref().map_or(0, |shared| lock(shared).began)
     }
 
-    fn session(&self, number: u64) -> Result<Arc<Session>, Fault> {
-        self.sessions.get(number).ok_or_else(ended)
+    /// The members and messages of each room; of several servers, also how many run.
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        let mut figures = self.rooms.figures();
+        figures.extend(self.shared.as_ref().map(|shared| Figure {
+            name: "zcomm_chat_servers",
+            help: "Servers of this chat that run.",
+            kind: FigureKind::Gauge,
+            label: "chat",
+            values: vec![("shared".to_owned(), lock(shared).servers.count() as u64)],
+        }));
+        figures
     }
-}
 
-/// Subtracts the sender from the recipients, because a log counts the sender, too.
-fn without_sender(appended: Appended) -> Appended {
-    Appended {
-        recipients: appended.recipients.saturating_sub(1),
-        ..appended
+    /// Whether several servers have this state.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.is_some()
     }
 }
 
-pub(crate) fn not_joined() -> Fault {
-    let why = "you are not in this room: join it first";
-    Fault::new(Code::NotJoined, why).field("room")
-}
-
-/// The answer to a connection whose session has ended. The connection will end, too.
-fn ended() -> Fault {
-    Fault::new(Code::Busy, "your session has ended: connect again")
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    // After a panic in another task, the data is valid: each change is one assignment.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

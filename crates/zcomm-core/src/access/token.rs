@@ -85,6 +85,20 @@ impl Token {
         Token::shown(shown).is_some_and(|shown| self.is(&shown))
     }
 
+    /// The digest as text, for a store that several servers share. Nobody can calculate the token
+    /// from its digest.
+    #[must_use]
+    pub fn digest_text(&self) -> String {
+        BASE64URL_NOPAD.encode(&self.0)
+    }
+
+    /// The token with this digest; `None` if the text is not a digest.
+    #[must_use]
+    pub fn from_digest_text(text: &str) -> Option<Token> {
+        let digest = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        Some(Token(digest.try_into().ok()?))
+    }
+
     fn digest(text: &str) -> Token {
         Token(Sha256::digest(text.as_bytes()).into())
     }

@@ -207,6 +207,20 @@ impl Clients {
             .collect()
     }
 
+    /// Whether a client with this number is connected.
+    #[must_use]
+    pub fn contains(&self, id: ClientId) -> bool {
+        lock(&self.list).clients.contains_key(&id)
+    }
+
+    /// Orders every connection to close. A client that joins later is not closed.
+    pub fn disconnect_present(&self, why: &CloseReason) {
+        for client in self.list() {
+            // This fails if the client has left in the meantime. Then there is nothing to close.
+            self.disconnect(client.id, why.clone()).ok();
+        }
+    }
+
     /// Puts a message into the mailbox of one client. The client's own task sends the message.
     /// This call never waits.
     ///

@@ -105,7 +105,7 @@ pub(crate) struct Shared {
     log: Mutex<Log>,
     /// The position of the next message. A broadcast changes this number under the lock. A
     /// cursor reads the number without the lock, to check for new messages.
-    end: AtomicU64,
+    pub(crate) end: AtomicU64,
     gap_message: Option<Box<GapMessage>>,
     /// Set if this log is a copy of a log that several servers share: see [`Hub::publish`].
     pub(crate) relay: OnceLock<Box<Relay>>,
@@ -304,7 +304,7 @@ impl Log {
         }
     }
 
-    fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: Entry) {
         self.bytes += entry.framed.message.len();
         self.entries.push_back(entry);
         while self.entries.len() > self.limits.entries || self.bytes > self.limits.bytes {

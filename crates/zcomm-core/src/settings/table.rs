@@ -127,7 +127,7 @@ pub const SETTINGS: [KnownSetting; 23] = [
         name: "WEBSOCKET_REDIS_URL",
         default: None,
         forms: "an address such as redis://127.0.0.1:6379/, or with TLS rediss://user:password@host:6379/0",
-        meaning: "The Redis that makes several servers one service. open_broadcast and lesson 4 use it. Not set: a server works alone.",
+        meaning: "The Redis that makes several servers one service. open_broadcast, lesson 4 and the chat use it. Not set: a server works alone.",
     },
     KnownSetting {
         name: "WEBSOCKET_REDIS_NAME",
