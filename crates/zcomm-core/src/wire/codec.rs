@@ -15,7 +15,7 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    io::{self, Write},
+    io::Write,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -39,7 +39,7 @@ use crate::{
     },
     wire::{
         end::End,
-        meter::Meter,
+        meter::{Meter, is_blocked},
         spare::{CLIENT_BUFFER, Kind},
         transport::Transport,
     },
@@ -117,6 +117,7 @@ impl Wire {
 
     /// Gives the codec away if nothing is in its buffers. Call this before the task waits.
     pub(crate) fn rest(&mut self) {
+        self.meter.rest();
         if !self.drained || self.meter.input.in_message() {
             return;
         }
@@ -167,8 +168,7 @@ impl Wire {
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         self.drained = false;
         loop {
-            let (codec, meter) = self.codec();
-            return match codec.read(meter) {
+            return match self.next() {
                 Ok(tungstenite::Message::Text(text)) => {
                     Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
@@ -193,6 +193,16 @@ impl Wire {
                 Err(error) => Err(self.ended_by(error)),
             };
         }
+    }
+
+    /// Reads a message that has arrived as one frame without the codec, and everything else with
+    /// the codec.
+    fn next(&mut self) -> tungstenite::Result<tungstenite::Message> {
+        if let Some(message) = self.meter.whole_message(self.kind)? {
+            return Ok(message.into());
+        }
+        let (codec, meter) = self.codec();
+        codec.read(meter)
     }
 
     /// Raises the limit of a client's write buffer for a message of this size. The limit is for
@@ -284,8 +294,9 @@ impl Wire {
     pub(crate) async fn finish(&mut self) {
         let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
         if written.await.is_ok() {
-            // The codec is not needed any more, so free its buffers before the wait.
+            // The buffers are not needed any more, so free them before the wait.
             self.codec = None;
+            self.meter.rest();
             let stream = &mut self.meter.stream;
             if self.kind.role == Role::Client {
                 timeout(LINGER, read_to_end(stream)).await.ok();
@@ -303,7 +314,7 @@ impl Wire {
             _ => self.meter.flush(),
         };
         match written {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            Err(error) if is_blocked(&error) => Poll::Pending,
             // All bytes are written, or the connection is broken.
             _ => Poll::Ready(()),
         }
@@ -331,7 +342,7 @@ async fn read_to_end(stream: &mut Transport) {
 }
 
 fn would_block(error: &WireError) -> bool {
-    matches!(error, WireError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+    matches!(error, WireError::Io(error) if is_blocked(error))
 }
 
 fn accepted(result: tungstenite::Result<()>) -> Result<bool, End> {

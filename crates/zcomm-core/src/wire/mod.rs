@@ -6,7 +6,10 @@ pub(crate) mod end;
 pub(crate) mod fragments;
 
 pub(crate) mod boundaries;
+pub(crate) mod read_buffer;
 pub(crate) mod spare;
+
+pub(crate) mod whole;
 
 pub(crate) mod transport;
 
