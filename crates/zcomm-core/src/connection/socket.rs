@@ -149,7 +149,10 @@ impl Socket {
     }
 
     fn still_open(&self) -> Result<()> {
-        self.end.is_none().then_some(()).ok_or(Error::Closed)
+        match self.end {
+            None => Ok(()),
+            Some(_) => Err(Error::Closed),
+        }
     }
 
     fn set_waker(&mut self, waker: &Waker) {

@@ -230,9 +230,13 @@ impl Wire {
         }
     }
 
-    /// Puts a message into the codec. Returns false when the network accepts no more bytes now;
-    /// the codec keeps the message in this case too.
+    /// Puts a message behind all other output. Returns false when the network accepts no more
+    /// bytes now; the message is kept in this case too.
     pub(crate) fn write(&mut self, message: Message) -> Result<bool, End> {
+        // A server's frame needs no codec. But if there is a codec, it may have half a frame.
+        if self.codec.is_none() && self.kind.role == Role::Server {
+            return accepted(self.meter.put(&message).map_err(WireError::Io));
+        }
         let (codec, meter) = self.codec();
         accepted(codec.write(meter, message.into()))
     }
@@ -260,7 +264,11 @@ impl Wire {
 
     fn flush_buffers(&mut self) -> tungstenite::Result<()> {
         match &mut self.codec {
-            Some(codec) => codec.flush(&mut self.meter),
+            Some(codec) => {
+                // After the end of the input, the codec writes nothing any more.
+                self.meter.send_frames()?;
+                codec.flush(&mut self.meter)
+            }
             None => Ok(self.meter.flush()?),
         }
     }

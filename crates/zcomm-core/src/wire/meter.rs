@@ -13,7 +13,9 @@
 //! one whole frame goes from there to the handler. The codec gets all other bytes, frame by frame.
 //!
 //! The frames of broadcasts are ready to be sent, so they do not pass through the codec. They
-//! wait in [`output`](Meter::output), and every write and every flush sends them first.
+//! wait in [`output`](Meter::output), and every write and every flush sends them first. The frames
+//! of a server's answers have no mask, so they do not need the codec either: see
+//! [`put`](Meter::put).
 
 use std::{
     collections::VecDeque,
@@ -31,11 +33,15 @@ use tokio::{
 
 use crate::{
     protocol::{
+        framed::append_frame,
         message::Message,
         rate::{Budget, Rate},
     },
     wire::{
-        boundaries::Frames, read_buffer::ReadBuffer, spare::Kind, transport::Transport,
+        boundaries::Frames,
+        read_buffer::ReadBuffer,
+        spare::{Kind, WRITE_BUFFER, keep_output, take_output},
+        transport::Transport,
         whole::WholeFrame,
     },
 };
@@ -50,6 +56,8 @@ pub(crate) struct Meter {
     /// rest of a frame. Append frames only when the codec has no output: otherwise they could
     /// come in the middle of a frame.
     pub(crate) output: VecDeque<Bytes>,
+    /// The frames of messages for this client alone. They are sent after `output`.
+    direct: Vec<u8>,
     /// Bytes that arrived with the handshake, and that are not in the read buffer yet.
     early: Vec<u8>,
     /// `None` while no bytes wait for the codec or the handler.
@@ -76,6 +84,7 @@ impl Meter {
             budget: Budget::new(rate),
             input: Frames::new(max_frame),
             output: VecDeque::new(),
+            direct: Vec::new(),
             early,
             buffer: None,
             overdrawn: false,
@@ -105,7 +114,7 @@ fn would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
 }
 
 /// The number of bytes for which one operation is counted, see [`spend_turn`].
-const OPERATION: usize = 4 * 1024;
+const OPERATION: usize = 1024;
 
 /// Counts a large read as several operations. tokio limits the operations of a task in one turn,
 /// and a client that floods us must not get a longer turn than others.
@@ -203,9 +212,42 @@ impl Meter {
         would_block(pin!(unconstrained(once)).poll(&mut Context::from_waker(&self.waker)))
     }
 
+    /// Puts the frame of a message behind all other frames. Call this only when the codec has no
+    /// output. Many frames are written at once, fewer with the next flush.
+    pub(crate) fn put(&mut self, message: &Message) -> io::Result<()> {
+        if self.direct.is_empty() {
+            self.direct = take_output();
+        }
+        append_frame(message, &mut self.direct);
+        match self.direct.len() > WRITE_BUFFER {
+            true => self.send_frames(),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes all frames that do not come from the codec.
+    pub(crate) fn send_frames(&mut self) -> io::Result<()> {
+        self.send_broadcasts()?;
+        if self.direct.is_empty() {
+            return Ok(());
+        }
+        while !self.direct.is_empty() {
+            let frames = std::mem::take(&mut self.direct);
+            let sent = self.send(|stream, context| stream.poll_write(context, &frames));
+            self.direct = frames;
+            match sent? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => drop(self.direct.drain(..count)),
+            }
+        }
+        // An idle connection needs no memory for frames.
+        keep_output(std::mem::take(&mut self.direct));
+        Ok(())
+    }
+
     /// Writes the frames of broadcasts: one frame as it is, and a batch as one copy, which needs
     /// one call of the network. For short frames, the copy takes less time than a vectored write.
-    fn send_frames(&mut self) -> io::Result<()> {
+    fn send_broadcasts(&mut self) -> io::Result<()> {
         while !self.output.is_empty() {
             let frames = std::mem::take(&mut self.output);
             let sent = self.send(|stream, context| match frames.as_slices().0 {

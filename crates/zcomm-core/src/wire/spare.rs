@@ -1,4 +1,4 @@
-//! Codecs that wait for a connection.
+//! Codecs and buffers that wait for a connection.
 //!
 //! A codec has buffers. Most connections are idle most of the time, and an idle
 //! connection needs no codec: nothing is in its buffers, and its next frame begins anew. So an
@@ -14,8 +14,8 @@ use crate::wire::fragments::FRAGMENT;
 /// The size of the codec's own read buffer (bytes). The codec fills it with zeros before every
 /// read, and one read gets at most one frame. So a small buffer is fast.
 const READ_BUFFER: usize = 1024;
-/// When this number of bytes waits in the codec, the codec writes them before the next flush.
-const WRITE_BUFFER: usize = 64 * 1024;
+/// When this number of bytes waits, a connection writes them before the next flush.
+pub(crate) const WRITE_BUFFER: usize = 64 * 1024;
 /// The space in a client's write buffer for everything but the next message (bytes).
 pub(crate) const CLIENT_BUFFER: usize = 4 * 1024 * 1024;
 
@@ -31,6 +31,20 @@ thread_local! {
     /// One spare codec is enough: a thread runs one task at a time, and most tasks give their
     /// codec back before they wait.
     static SPARE: Cell<Option<(Kind, Box<WebSocketContext>)>> = const { Cell::new(None) };
+    static OUTPUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Returns the spare buffer of this thread for frames that a connection writes. It is empty.
+pub(crate) fn take_output() -> Vec<u8> {
+    OUTPUT.take()
+}
+
+/// Keeps a buffer for the next connection of this thread, unless it is very large.
+pub(crate) fn keep_output(mut buffer: Vec<u8>) {
+    if buffer.capacity() <= 2 * WRITE_BUFFER {
+        buffer.clear();
+        OUTPUT.set(buffer);
+    }
 }
 
 impl Kind {
