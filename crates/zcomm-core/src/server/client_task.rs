@@ -95,9 +95,12 @@ impl ClientTasks {
     /// Opens the WebSocket on a TCP connection: TLS if it is configured, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
         let since = Instant::now();
-        // Send small messages at once. Nagle's algorithm would delay small messages to make
-        // larger packets, but the codec already puts messages together.
-        let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
+        // Linux copies this option from the listening socket, so the call is not needed there.
+        let options = match cfg!(target_os = "linux") {
+            true => Ok(()),
+            false => stream.set_nodelay(true),
+        };
+        let ready = options.and_then(|()| stream.local_addr());
         let local = match ready {
             Ok(local) => local,
             Err(error) => {
