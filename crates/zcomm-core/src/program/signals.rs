@@ -7,7 +7,7 @@
 //! A second signal ends most programs at once. But one request to stop can arrive as two signals.
 //! The command `timeout` sends SIGTERM twice: to the program and to its process group. When a
 //! terminal closes, the shell and the kernel send SIGHUP. So a SIGTERM does nothing if it follows
-//! another signal within 200 ms, and after the first signal of any kind, SIGHUP does nothing. A
+//! another signal within a second, and after the first signal of any kind, SIGHUP does nothing. A
 //! second Ctrl-C always counts.
 //!
 //! A program that was started with `nohup` ignores SIGHUP, so it continues when its terminal
@@ -21,7 +21,7 @@ use std::{
 };
 
 /// A SIGTERM that follows another signal within this time is a copy of the same request.
-const COPY: Duration = Duration::from_millis(200);
+const COPY: Duration = Duration::from_secs(1);
 
 /// The exit code after SIGHUP. The exit code of a signal is 128 plus its number, as in shells.
 const HANGUP: u8 = 129;
