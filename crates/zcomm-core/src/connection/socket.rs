@@ -252,12 +252,13 @@ impl Socket {
         let Some((_, logs)) = &mut self.attached else {
             return true;
         };
-        let batch = logs.next_batch(self.wire.output(), waker);
+        let batch = logs.next_batch(waker);
         if batch.messages() > 0 {
             self.unflushed = true;
             self.client.tally.sent(batch.messages(), batch.bytes);
             self.client.tally.delivered(batch.entries);
             self.recorder.batch(&batch);
+            self.wire.send_first(batch.frames);
         }
         !batch.more
     }

@@ -45,6 +45,38 @@ impl Framed {
     }
 }
 
+/// Frames that one write sends.
+#[derive(Default)]
+pub(crate) enum Joined {
+    #[default]
+    Nothing,
+    /// One frame uses the memory of the log.
+    One(Bytes),
+    /// Several frames are one copy. For short frames, the copy takes less time than a reference
+    /// to each frame and a vectored write.
+    Copy(Vec<u8>),
+}
+
+impl Joined {
+    pub(crate) fn add(&mut self, frame: &Bytes) {
+        match self {
+            Joined::Nothing => *self = Joined::One(frame.clone()),
+            Joined::One(first) => *self = Joined::Copy([&first[..], frame].concat()),
+            Joined::Copy(frames) => frames.extend_from_slice(frame),
+        }
+    }
+}
+
+impl From<Joined> for Bytes {
+    fn from(frames: Joined) -> Bytes {
+        match frames {
+            Joined::Nothing => Bytes::new(),
+            Joined::One(frame) => frame,
+            Joined::Copy(frames) => frames.into(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,6 @@
 //! The codec does not use compression (permessage-deflate).
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     io::{self, Write},
     task::{Context, Poll, Waker},
@@ -238,10 +237,10 @@ impl Wire {
         accepted(codec.write(meter, ping))
     }
 
-    /// The frames to send with the next flush. Append frames only after a flush that returned
-    /// true.
-    pub(crate) fn output(&mut self) -> &mut VecDeque<Bytes> {
-        &mut self.meter.output
+    /// Sends these frames with the next flush, past the codec. Call this only after a flush that
+    /// returned true.
+    pub(crate) fn send_first(&mut self, frames: Bytes) {
+        self.meter.output = frames;
     }
 
     /// Writes all bytes that wait. Returns true when the network has accepted all of them.
