@@ -56,7 +56,7 @@ impl Socket {
     /// A connection after its handshake. Its client is already in the registry.
     pub(crate) fn new(
         wire: Wire,
-        config: &Config,
+        config: &Arc<Config>,
         metrics: &Arc<Metrics>,
         membership: Membership,
         cursor: Cursor,
@@ -93,7 +93,7 @@ impl Socket {
     pub(crate) fn poll_space(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.end.is_none() && self.deadlines.flushing() {
             self.set_waker(context.waker());
-            match self.flush_only(context) {
+            match self.flush_only() {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(end) => self.end_with(end),
@@ -155,7 +155,6 @@ impl Socket {
     fn set_waker(&mut self, waker: &Waker) {
         if self.wire.set_waker(waker) {
             self.client.set_waker(waker);
-            self.deadlines.forget_waker();
             if let Some(logs) = self.logs() {
                 logs.forget_waker();
             }
@@ -164,9 +163,9 @@ impl Socket {
 
     /// Flushes for a handler that sends and does not read. Returns whether the network has
     /// accepted everything.
-    fn flush_only(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+    fn flush_only(&mut self) -> Result<bool, End> {
         if !self.flush()? {
-            if let Poll::Ready(due) = self.deadlines.poll_due_sending(context) {
+            if let Poll::Ready(due) = self.deadlines.poll_due_sending(&self.client) {
                 self.on_due(due)?;
             }
             self.next_mail()?;
@@ -180,7 +179,7 @@ impl Socket {
                 return Ok(Poll::Ready(message));
             }
             self.write_pending(context.waker())?;
-            if let Poll::Ready(due) = self.deadlines.poll_due(context) {
+            if let Poll::Ready(due) = self.deadlines.poll_due(&self.client) {
                 self.on_due(due)?;
             } else if !self.unflushed {
                 self.wire.rest();
