@@ -33,23 +33,25 @@ use crate::{
     wire::end::End,
 };
 
-/// A connection after its handshake, with everything that belongs to it.
+/// A connection after its handshake, with everything that belongs to it. Each delivery uses the
+/// fields in the middle, so `repr(C)` keeps them together in memory.
+#[repr(C)]
 pub(crate) struct Socket {
-    wire: Wire,
-    pub(crate) client: Arc<Entry>,
+    deadlines: Deadlines,
     pub(crate) recorder: Recorder,
     /// The client's place in the registry, and its cursors. `None` as soon as the connection has
     /// ended.
     attached: Option<(Membership, Subscriptions)>,
-    deadlines: Deadlines,
+    end: Option<End>,
+    pub(crate) client: Arc<Entry>,
+    /// Whether there is output that the network has not accepted.
+    unflushed: bool,
+    wire: Wire,
     /// The budget for messages from the client. A client that exceeds a budget is closed with
     /// 1008.
     messages: Budget,
     /// The budget for pings and pongs from the client.
     controls: Budget,
-    /// Whether there is output that the network has not accepted.
-    unflushed: bool,
-    end: Option<End>,
 }
 
 impl Socket {
@@ -62,15 +64,15 @@ impl Socket {
         cursor: Cursor,
     ) -> Socket {
         Socket {
-            wire,
-            client: Arc::clone(&membership.client),
-            recorder: Recorder::new(metrics),
-            attached: Some((membership, Subscriptions::new(cursor))),
             deadlines: Deadlines::new(config),
+            recorder: Recorder::new(metrics),
+            client: Arc::clone(&membership.client),
+            attached: Some((membership, Subscriptions::new(cursor))),
+            end: None,
+            unflushed: false,
+            wire,
             messages: Budget::new(config.message_rate()),
             controls: Budget::new(config.control_rate()),
-            unflushed: false,
-            end: None,
         }
     }
 
@@ -277,12 +279,14 @@ impl Socket {
 
     /// Flushes. Returns whether the network has accepted everything.
     fn flush(&mut self) -> Result<bool, End> {
-        self.unflushed = self.unflushed && !self.wire.flush()?;
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.sent());
-        } else {
-            self.deadlines.flush_ended();
-            self.recorder.flushed();
+            self.unflushed = !self.wire.flush()?;
+            if self.unflushed {
+                self.deadlines.flush_began(self.wire.sent());
+            } else {
+                self.deadlines.flush_ended();
+                self.recorder.flushed();
+            }
         }
         Ok(!self.unflushed)
     }

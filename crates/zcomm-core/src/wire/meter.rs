@@ -30,15 +30,17 @@ use crate::{
     wire::{boundaries::Frames, transport::Transport},
 };
 
-/// A connection with a budget for the bytes that it receives.
+/// A connection with a budget for the bytes that it receives. `repr(C)`: the fields that each
+/// delivery uses come first.
+#[repr(C)]
 pub(crate) struct Meter {
-    pub(crate) stream: Transport,
     waker: Waker,
-    pub(crate) budget: Budget,
-    pub(crate) input: Frames,
+    pub(crate) stream: Transport,
     /// The frames that are sent before the next bytes of the codec. Set this only when the codec
     /// has no output: otherwise the frames could come in the middle of another frame.
     pub(crate) output: Bytes,
+    pub(crate) budget: Budget,
+    pub(crate) input: Frames,
     /// Bytes that arrived with the handshake, and that the codec has not seen.
     early: Vec<u8>,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
@@ -58,11 +60,11 @@ impl Meter {
     ) -> Meter {
         stream.drain_received();
         Meter {
-            stream,
             waker: Waker::noop().clone(),
+            stream,
+            output: Bytes::new(),
             budget: Budget::new(rate),
             input: Frames::new(max_frame),
-            output: Bytes::new(),
             early,
             overdrawn: false,
             arrived: false,
