@@ -61,7 +61,13 @@ impl Joined {
     pub(crate) fn add(&mut self, frame: &Bytes) {
         match self {
             Joined::Nothing => *self = Joined::One(frame.clone()),
-            Joined::One(first) => *self = Joined::Copy([&first[..], frame].concat()),
+            Joined::One(first) => {
+                // Space for 16 short frames: most batches do not grow.
+                let mut frames = Vec::with_capacity(16 * first.len().min(4096));
+                frames.extend_from_slice(first);
+                frames.extend_from_slice(frame);
+                *self = Joined::Copy(frames);
+            }
             Joined::Copy(frames) => frames.extend_from_slice(frame),
         }
     }
