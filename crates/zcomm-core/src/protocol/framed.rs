@@ -53,7 +53,7 @@ pub(crate) enum Joined {
     /// One frame uses the memory of the log.
     One(Bytes),
     /// Several frames are one copy. For short frames, the copy takes less time than a reference
-    /// to each frame and a vectored write.
+    /// to each frame and a vectored write. A batch of the log has at most 64 KiB, or one frame.
     Copy(Vec<u8>),
 }
 
