@@ -9,7 +9,7 @@
 //! `WouldBlock` when the network is not ready. For this case, tokio also needs a waker, which
 //! runs the task again later. One task owns the socket, so one stored waker is enough.
 //!
-//! One read gets as many bytes as the [`ReadBuffer`] has space for. A message that has arrived as
+//! One read gets as many bytes as the [`Buffers`] have space for. A message that has arrived as
 //! one whole frame goes from there to the handler. The codec gets all other bytes, frame by frame.
 //!
 //! The frames of broadcasts are ready to be sent, so they do not pass through the codec. They
@@ -18,7 +18,6 @@
 //! [`put`](Meter::put).
 
 use std::{
-    collections::VecDeque,
     future::{Future, poll_fn},
     io::{self, Read, Write},
     pin::{Pin, pin},
@@ -39,29 +38,28 @@ use crate::{
     },
     wire::{
         boundaries::Frames,
-        read_buffer::ReadBuffer,
-        spare::{Kind, WRITE_BUFFER, keep_output, take_output},
+        buffers::Buffers,
+        spare::{Kind, WRITE_BUFFER},
         transport::Transport,
         whole::WholeFrame,
     },
 };
 
-/// A connection with a budget for the bytes that it receives.
+/// A connection with a budget for the bytes that it receives. `repr(C)`: the fields that each
+/// delivery uses come first.
+#[repr(C)]
 pub(crate) struct Meter {
-    pub(crate) stream: Transport,
     waker: Waker,
+    pub(crate) stream: Transport,
+    /// The frames that are sent before the next bytes of the codec. Set this only when the codec
+    /// has no output: otherwise the frames could come in the middle of another frame.
+    pub(crate) output: Bytes,
+    /// Bytes that have arrived, and answers. `None` while no byte waits.
+    buffers: Option<Box<Buffers>>,
     pub(crate) budget: Budget,
     pub(crate) input: Frames,
-    /// The frames that are sent before the next bytes of the codec. The first one may be the
-    /// rest of a frame. Append frames only when the codec has no output: otherwise they could
-    /// come in the middle of a frame.
-    pub(crate) output: VecDeque<Bytes>,
-    /// The frames of messages for this client alone. They are sent after `output`.
-    direct: Vec<u8>,
-    /// Bytes that arrived with the handshake, and that are not in the read buffer yet.
+    /// Bytes that arrived with the handshake, and that are not in the buffers yet.
     early: Vec<u8>,
-    /// `None` while no bytes wait for the codec or the handler.
-    buffer: Option<Box<ReadBuffer>>,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
     pub(crate) overdrawn: bool,
     /// Whether bytes have arrived. `Wire::take_arrived` resets this flag.
@@ -79,14 +77,13 @@ impl Meter {
     ) -> Meter {
         stream.drain_received();
         Meter {
-            stream,
             waker: Waker::noop().clone(),
+            stream,
+            output: Bytes::new(),
+            buffers: None,
             budget: Budget::new(rate),
             input: Frames::new(max_frame),
-            output: VecDeque::new(),
-            direct: Vec::new(),
             early,
-            buffer: None,
             overdrawn: false,
             arrived: false,
         }
@@ -127,13 +124,13 @@ fn spend_turn(count: usize, context: &mut Context<'_>) {
 }
 
 impl Meter {
-    /// Reads from the network into the read buffer. Returns the number of new bytes; 0 at the end
+    /// Reads from the network into the buffer. Returns the number of new bytes; 0 at the end
     /// of the stream, or when the buffer is full.
     fn fill(&mut self) -> io::Result<usize> {
         if self.overdrawn {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let buffer = self.buffer.get_or_insert_with(ReadBuffer::take);
+        let buffer = self.buffers.get_or_insert_with(Buffers::take);
         let space = buffer.space();
         if !self.early.is_empty() {
             let count = space.len().min(self.early.len());
@@ -159,11 +156,11 @@ impl Meter {
 
     /// The bytes that have arrived, and that neither the codec nor the handler has seen.
     fn unread(&self) -> &[u8] {
-        self.buffer.as_ref().map_or(&[], |buffer| buffer.unread())
+        self.buffers.as_ref().map_or(&[], |buffer| buffer.unread())
     }
 
     fn consume(&mut self, count: usize) {
-        if let Some(buffer) = &mut self.buffer {
+        if let Some(buffer) = &mut self.buffers {
             buffer.consume(count);
         }
     }
@@ -192,34 +189,32 @@ impl Meter {
         }
     }
 
-    /// Gives the read buffer away if nothing is in it.
+    /// Gives the buffers away if they are empty.
     pub(crate) fn rest(&mut self) {
-        if let Some(buffer) = self.buffer.take_if(|buffer| buffer.unread().is_empty()) {
-            buffer.keep();
+        if let Some(buffers) = self.buffers.take_if(|buffers| buffers.are_empty()) {
+            buffers.keep();
         }
     }
 
-    /// Calls a write or a flush of the stream.
+    /// Calls a write or a flush of the stream. `operation` gets the [`output`](Meter::output), too.
     ///
     /// tokio limits how many reads and writes a task may do in one turn. If a client floods us,
     /// our reads use up this limit. Without `unconstrained`, a write would then return
     /// `WouldBlock`, as if the network were full.
     fn send<T>(
         &mut self,
-        mut operation: impl FnMut(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        mut operation: impl FnMut(Pin<&mut Transport>, &mut Context<'_>, &[u8]) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        let once = poll_fn(|context| operation(Pin::new(&mut self.stream), context));
+        let once = poll_fn(|context| operation(Pin::new(&mut self.stream), context, &self.output));
         would_block(pin!(unconstrained(once)).poll(&mut Context::from_waker(&self.waker)))
     }
 
     /// Puts the frame of a message behind all other frames. Call this only when the codec has no
     /// output. Many frames are written at once, fewer with the next flush.
     pub(crate) fn put(&mut self, message: &Message) -> io::Result<()> {
-        if self.direct.is_empty() {
-            self.direct = take_output();
-        }
-        append_frame(message, &mut self.direct);
-        match self.direct.len() > WRITE_BUFFER {
+        let buffers = self.buffers.get_or_insert_with(Buffers::take);
+        append_frame(message, &mut buffers.answers);
+        match buffers.answers.len() > WRITE_BUFFER {
             true => self.send_frames(),
             false => Ok(()),
         }
@@ -228,52 +223,34 @@ impl Meter {
     /// Writes all frames that do not come from the codec.
     pub(crate) fn send_frames(&mut self) -> io::Result<()> {
         self.send_broadcasts()?;
-        if self.direct.is_empty() {
+        let Some(mut buffers) = self.buffers.take() else {
             return Ok(());
-        }
-        while !self.direct.is_empty() {
-            let frames = std::mem::take(&mut self.direct);
-            let sent = self.send(|stream, context| stream.poll_write(context, &frames));
-            self.direct = frames;
-            match sent? {
+        };
+        let sent = self.send_answers(&mut buffers.answers);
+        self.buffers = Some(buffers);
+        sent
+    }
+
+    fn send_answers(&mut self, answers: &mut Vec<u8>) -> io::Result<()> {
+        while !answers.is_empty() {
+            match self.send(|stream, context, _| stream.poll_write(context, answers))? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
-                count => drop(self.direct.drain(..count)),
+                count => drop(answers.drain(..count)),
             }
         }
-        // An idle connection needs no memory for frames.
-        keep_output(std::mem::take(&mut self.direct));
         Ok(())
     }
 
-    /// Writes the frames of broadcasts: one frame as it is, and a batch as one copy, which needs
-    /// one call of the network. For short frames, the copy takes less time than a vectored write.
+    /// Writes the frames of broadcasts.
     fn send_broadcasts(&mut self) -> io::Result<()> {
         while !self.output.is_empty() {
-            let frames = std::mem::take(&mut self.output);
-            let sent = self.send(|stream, context| match frames.as_slices().0 {
-                [frame] => stream.poll_write(context, frame),
-                frames => stream.poll_write(context, &frames.concat()),
-            });
-            self.output = frames;
-            match sent? {
+            match self.send(|stream, context, frames| stream.poll_write(context, frames))? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
-                count => self.remove_sent(count),
+                count if count < self.output.len() => self.output.advance(count),
+                _ => self.output = Bytes::new(),
             }
         }
         Ok(())
-    }
-
-    fn remove_sent(&mut self, mut count: usize) {
-        while let Some(first) = self.output.front_mut() {
-            if count < first.len() {
-                first.advance(count);
-                return;
-            }
-            count -= first.len();
-            self.output.pop_front();
-        }
-        // An idle connection needs no memory for frames.
-        self.output = VecDeque::new();
     }
 }
 
@@ -287,7 +264,7 @@ impl Read for Meter {
                 return Ok(0);
             }
             let mut unread = self
-                .buffer
+                .buffers
                 .as_ref()
                 .map_or(&[][..], |buffer| buffer.unread());
             let before = unread.len();
@@ -304,13 +281,13 @@ impl Read for Meter {
 impl Write for Meter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.send_frames()?;
-        self.send(|stream, context| stream.poll_write(context, bytes))
+        self.send(|stream, context, _| stream.poll_write(context, bytes))
     }
 
     /// TLS keeps the bytes that the network did not accept, and writes them here.
     fn flush(&mut self) -> io::Result<()> {
         self.send_frames()?;
-        self.send(|stream, context| stream.poll_flush(context))
+        self.send(|stream, context, _| stream.poll_flush(context))
     }
 }
 
@@ -369,7 +346,7 @@ mod tests {
         assert_eq!(meter.read(&mut buffer).unwrap(), 6);
         assert_eq!(meter.read(&mut buffer).unwrap(), 1);
         meter.rest();
-        assert!(meter.buffer.is_none(), "an idle connection has no buffer");
+        assert!(meter.buffers.is_none(), "an idle connection has no buffer");
         // The codec also reads a frame whose end has not arrived.
         client.write_all(b"\x81\x82\0\0\0\0c").await.unwrap();
         meter.stream.tcp().readable().await.unwrap();
@@ -385,8 +362,8 @@ mod tests {
     async fn frames_are_sent_whole_and_before_the_bytes_of_the_codec() {
         let (transport, mut client) = connection().await;
         let mut meter = Meter::new(transport, Vec::new(), 1024, None);
-        let frames: Vec<_> = (0..64).map(|n| Bytes::from(vec![n; 100_000])).collect();
-        meter.output.extend(frames.clone());
+        let frames: Vec<u8> = (0..64).flat_map(|n| vec![n; 100_000]).collect();
+        meter.output = frames.clone().into();
         let mut codec: &[u8] = b"a pong";
         let send = async {
             while !codec.is_empty() {
@@ -399,11 +376,11 @@ mod tests {
                 }
             }
         };
-        let expected = [frames.concat(), b"a pong".to_vec()].concat();
+        let expected = [&frames[..], b"a pong"].concat();
         let mut arrived = vec![0; expected.len()];
         let (_, read) = tokio::join!(send, client.read_exact(&mut arrived));
         read.unwrap();
         assert!(arrived == expected);
-        assert_eq!(meter.output.capacity(), 0, "the memory is free again");
+        assert!(meter.output.is_empty());
     }
 }

@@ -6,9 +6,9 @@ pub(crate) mod end;
 pub(crate) mod fragments;
 
 pub(crate) mod boundaries;
-pub(crate) mod read_buffer;
 pub(crate) mod spare;
 
+pub(crate) mod buffers;
 pub(crate) mod whole;
 
 pub(crate) mod transport;

@@ -1,4 +1,4 @@
-//! Codecs and buffers that wait for a connection.
+//! Codecs that wait for a connection.
 //!
 //! A codec has buffers. Most connections are idle most of the time, and an idle
 //! connection needs no codec: nothing is in its buffers, and its next frame begins anew. So an
@@ -31,20 +31,6 @@ thread_local! {
     /// One spare codec is enough: a thread runs one task at a time, and most tasks give their
     /// codec back before they wait.
     static SPARE: Cell<Option<(Kind, Box<WebSocketContext>)>> = const { Cell::new(None) };
-    static OUTPUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// Returns the spare buffer of this thread for frames that a connection writes. It is empty.
-pub(crate) fn take_output() -> Vec<u8> {
-    OUTPUT.take()
-}
-
-/// Keeps a buffer for the next connection of this thread, unless it is very large.
-pub(crate) fn keep_output(mut buffer: Vec<u8>) {
-    if buffer.capacity() <= 2 * WRITE_BUFFER {
-        buffer.clear();
-        OUTPUT.set(buffer);
-    }
 }
 
 impl Kind {
