@@ -151,10 +151,7 @@ impl Socket {
     }
 
     fn still_open(&self) -> Result<()> {
-        match self.end {
-            None => Ok(()),
-            Some(_) => Err(Error::Closed),
-        }
+        self.end.as_ref().map_or(Ok(()), |_| Err(Error::Closed))
     }
 
     fn set_waker(&mut self, waker: &Waker) {
