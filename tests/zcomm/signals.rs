@@ -128,11 +128,14 @@ fn a_second_signal_ends_connect_at_once() {
     assert!(!shown.contains("did not answer"), "{shown}");
 }
 
-/// Greets, and after the first message reads nothing more. The client waits 5 s for the answer to
-/// its Close frame.
+/// Answers one message and then reads nothing more. The client waits 5 s for the answer to its
+/// Close frame.
 async fn never_closes(mut connection: Connection) -> Result<()> {
-    connection.send("hello").await?;
-    connection.recv().await.expect("the first line");
+    let message = connection.recv().await.expect("the first line");
+    connection.send(message).await?;
+    // The first poll of `recv` flushes.
+    let flushed = tokio::time::timeout(Duration::ZERO, connection.recv());
+    flushed.await.expect_err("the client waits");
     std::future::pending().await
 }
 
