@@ -214,7 +214,7 @@ async fn the_chat_and_lesson_4_are_reached_with_and_without_tls() {
         let ports = Ports::new();
         let demo = demo.env("WEBSOCKET_TOKEN", CANARY);
         let demo: Demo = demo
-            .env("WEBSOCKET_ALLOWED_HOSTS", &ports.hosts())
+            .env("WEBSOCKET_ALLOWED_HOSTS", ports.hosts())
             .start()
             .await;
         let proxy = ports.open(name, demo.addr.port(), &[]).await;
