@@ -161,13 +161,13 @@ impl Gate {
     /// loopback name.
     fn answers_for(&self, host: &Authority, local: SocketAddr) -> bool {
         let reached = SocketAddr::new(local.ip().to_canonical(), local.port());
+        // A closure, because this check takes more time than the others, and comes last.
         let is_reached = || Authority::parse(&reached.to_string(), 80).as_ref() == Some(host);
         let is_loopback = reached.ip().is_loopback() && host.is_loopback();
         let is_listed = self.hosts.iter().any(|known| {
             let any_port = known.port == 0 && host.port == self.port;
             known.host == host.host && (known.port == host.port || any_port)
         });
-        // The check that makes texts comes last: it takes the most time.
         (is_loopback && host.port == self.port) || is_listed || is_reached()
     }
 
