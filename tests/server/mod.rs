@@ -3,4 +3,5 @@
 mod announce;
 #[cfg(unix)]
 mod recipes;
+mod stop;
 mod storms;

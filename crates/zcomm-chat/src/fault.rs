@@ -96,7 +96,8 @@ impl Fault {
     }
 }
 
-/// A log can return only one error: the message is too large.
+/// A log refuses a message that is too large. A log also refuses every message when the server
+/// stops, but then the server sends no fault: see `Person`.
 impl From<Error> for Fault {
     fn from(_: Error) -> Fault {
         Fault::new(Code::Busy, "this message is too large for the log")

@@ -15,7 +15,9 @@
 //! so it has a time limit. Both limits move to a later time while bytes move: see [`Input`] and
 //! [`Output`].
 //!
-//! Ping, pong, flush and message share one timer, which is set to the nearest deadline. In
+//! When the server stops, the messages that still wait get a time limit that does not move.
+//!
+//! Ping, pong, flush, message and stop share one timer, which is set to the nearest deadline. In
 //! production, the ping interval must be shorter than the idle timeout of a proxy, often 60 s.
 
 use std::{
@@ -33,6 +35,7 @@ use tokio::{
 use crate::{
     protocol::progress::{Input, Output, time_to_read},
     settings::config::Config,
+    wire::codec::FINISH,
 };
 
 /// A deadline that has passed.
@@ -46,6 +49,8 @@ pub(crate) enum Due {
     FlushStuck,
     /// The client did not finish the message that it began.
     MessageSlow,
+    /// The server stops, and the client has not accepted all messages in time.
+    Stop,
 }
 
 /// The deadlines of one connection.
@@ -54,12 +59,15 @@ pub(crate) struct Deadlines {
     ping_timeout: Duration,
     flush_timeout: Duration,
     message_timeout: Duration,
+    /// The time for the last messages when the server stops.
+    last_messages: Duration,
     ping: Instant,
     pong: Option<Instant>,
     /// The number of bytes that the network had accepted when `pong` was last set.
     sent: u64,
     flush: Output,
     message: Option<Input>,
+    stop: Option<Instant>,
     pings: u64,
     timer: Pin<Box<Sleep>>,
     /// Whether the timer will wake the task.
@@ -74,11 +82,14 @@ impl Deadlines {
             ping_timeout: config.ping_timeout,
             flush_timeout: config.flush_timeout,
             message_timeout: config.message_timeout,
+            // The Close frame needs the rest of the time.
+            last_messages: config.stop_timeout.saturating_sub(FINISH),
             ping,
             pong: None,
             sent: 0,
             flush: Output::default(),
             message: None,
+            stop: None,
             pings: 0,
             timer: Box::pin(sleep_until(ping)),
             set: false,
@@ -91,10 +102,15 @@ impl Deadlines {
     }
 
     /// Waits for the nearest deadline while the handler sends and does not read. During a flush,
-    /// only the flush has a deadline: the pong may have arrived, but no code reads it now.
+    /// only the flush and the stop of the server have a deadline: the pong may have arrived, but
+    /// no code reads it now.
     pub(crate) fn poll_due_sending(&mut self, context: &mut Context<'_>) -> Poll<Due> {
         self.poll_next(context, |deadlines| match deadlines.flush.until() {
-            Some(until) => (until, Due::FlushStuck),
+            Some(until) => {
+                let stuck = (until, Due::FlushStuck);
+                let stop = deadlines.stop.map(|until| (until, Due::Stop));
+                stop.map_or(stuck, |stop| stop.min(stuck))
+            }
             None => deadlines.next(),
         })
     }
@@ -143,6 +159,7 @@ impl Deadlines {
             self.flush.until().map(|until| (until, Due::FlushStuck)),
             self.message
                 .map(|message| (message.until, Due::MessageSlow)),
+            self.stop.map(|until| (until, Due::Stop)),
         ];
         others.into_iter().flatten().fold(ping, Ord::min)
     }
@@ -203,6 +220,12 @@ impl Deadlines {
     /// Whether output waits for the network.
     pub(crate) fn flushing(&self) -> bool {
         self.flush.until().is_some()
+    }
+
+    /// Call this when the server stops. The first call starts the time limit of the last messages.
+    pub(crate) fn stopping(&mut self) {
+        let limit = self.last_messages;
+        self.stop.get_or_insert_with(|| Instant::now() + limit);
     }
 
     /// Sets the time limit of a message from the client. `unfinished` is `None` if the client has

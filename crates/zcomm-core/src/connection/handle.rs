@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 use crate::{
     access::handshake::Caller,
     clients::registry::{ClientId, ClientInfo, Clients, Entry},
-    connection::socket::Socket,
+    connection::{socket::Socket, sources::Sources},
     error::{Error, Result},
     hub::log::Hub,
     protocol::{close_reason::CloseReason, message::Message},
@@ -169,15 +169,15 @@ impl Connection {
     /// number of logs per client.
     pub fn subscribe(&mut self, hub: &Hub, after: u64) {
         let id = self.id();
-        if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
-            logs.add(hub.cursor_at(id, after));
+        if let Some(sources) = self.sources() {
+            sources.logs.add(hub.cursor_at(id, after));
         }
     }
 
     /// Ends the subscription to a log. The subscription to the server's own log stays.
     pub fn unsubscribe(&mut self, hub: &Hub) {
-        if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
-            logs.remove(hub);
+        if let Some(sources) = self.sources() {
+            sources.logs.remove(hub);
         }
     }
 
@@ -207,6 +207,11 @@ impl Connection {
         if let Some(socket) = &mut self.socket {
             socket.close(CloseReason::new(code, reason));
         }
+    }
+
+    /// `None` once the connection has ended.
+    fn sources(&mut self) -> Option<&mut Sources> {
+        self.socket.as_mut()?.sources.as_mut()
     }
 }
 

@@ -9,25 +9,30 @@
 //!    messages. *Flush before you wait* turns a burst of 32 answers into one write.
 //! 3. Then it waits for everything together: input, logs, mailbox, and the nearest deadline.
 //!
+//! When the server stops, the task takes no more messages, and sends what the logs have before it
+//! closes the connection: see `sources`.
+//!
 //! Output is bounded: the task reads no more from a log or the mailbox until the network has
 //! accepted the previous batch.
 
 use std::{
+    future::poll_fn,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use crate::{
-    clients::registry::{Entry, Membership},
+    clients::registry::Entry,
     connection::{
+        budgets::Budgets,
         deadlines::{Deadlines, Due},
         recorder::Recorder,
+        sources::Sources,
     },
     error::{Error, Result},
-    hub::{cursor::Cursor, subscriptions::Subscriptions},
     metrics::counters::Metrics,
-    protocol::{close_reason::CloseReason, message::Message, rate::Budget},
+    protocol::{close_reason::CloseReason, message::Message},
     settings::config::Config,
     wire::codec::{Received, Wire},
     wire::end::End,
@@ -38,15 +43,10 @@ pub(crate) struct Socket {
     wire: Wire,
     pub(crate) client: Arc<Entry>,
     pub(crate) recorder: Recorder,
-    /// The client's place in the registry, and its cursors. `None` as soon as the connection has
-    /// ended.
-    attached: Option<(Membership, Subscriptions)>,
+    /// `None` as soon as the connection has ended.
+    pub(crate) sources: Option<Sources>,
     deadlines: Deadlines,
-    /// The budget for messages from the client. A client that exceeds a budget is closed with
-    /// 1008.
-    messages: Budget,
-    /// The budget for pings and pongs from the client.
-    controls: Budget,
+    budgets: Budgets,
     /// Whether there is output that the network has not accepted.
     unflushed: bool,
     end: Option<End>,
@@ -58,17 +58,15 @@ impl Socket {
         wire: Wire,
         config: &Config,
         metrics: &Arc<Metrics>,
-        membership: Membership,
-        cursor: Cursor,
+        sources: Sources,
     ) -> Socket {
         Socket {
             wire,
-            client: Arc::clone(&membership.client),
+            client: Arc::clone(&sources.membership.client),
             recorder: Recorder::new(metrics),
-            attached: Some((membership, Subscriptions::new(cursor))),
+            sources: Some(sources),
             deadlines: Deadlines::new(config),
-            messages: Budget::new(config.message_rate()),
-            controls: Budget::new(config.control_rate()),
+            budgets: Budgets::new(config),
             unflushed: false,
             end: None,
         }
@@ -120,16 +118,10 @@ impl Socket {
         self.still_open()
     }
 
-    /// The logs that this connection reads; `None` once the connection has ended.
-    pub(crate) fn logs(&mut self) -> Option<&mut Subscriptions> {
-        self.attached.as_mut().map(|(_, logs)| logs)
-    }
-
     /// Returns the longer delay of the two budgets, for messages and for bytes; `None` if both are
     /// at least half full. See [`Connection::hurry`](crate::Connection::hurry).
     pub(crate) fn until_half(&self) -> Option<Duration> {
-        let bytes = &self.wire.meter.budget;
-        self.messages.until_half().max(bytes.until_half())
+        self.budgets.until_half(&self.wire.meter.budget)
     }
 
     /// Ends the connection with a Close frame, if it is still open.
@@ -140,12 +132,24 @@ impl Socket {
     }
 
     /// Ends the connection for the reason `close`, if it is still open. Then writes the last
-    /// bytes, if the connection is not broken.
+    /// bytes, if the connection is not broken. If the server stops, the messages in the logs come
+    /// first: the handler may have returned because a log is closed.
     pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
+        if self.stopping().is_some() {
+            poll_fn(|context| self.poll_recv(context)).await;
+        }
         self.close(close);
         if !matches!(self.end, Some(End::Broken(_))) {
             self.wire.finish().await;
         }
+    }
+
+    /// Returns the reason to close once the server stops. From then on, the logs are closed, and
+    /// the last messages have a time limit.
+    fn stopping(&mut self) -> Option<CloseReason> {
+        let why = self.sources.as_mut()?.stopping()?;
+        self.deadlines.stopping();
+        Some(why)
     }
 
     fn still_open(&self) -> Result<()> {
@@ -154,10 +158,9 @@ impl Socket {
 
     fn set_waker(&mut self, waker: &Waker) {
         if self.wire.set_waker(waker) {
-            self.client.set_waker(waker);
             self.deadlines.forget_waker();
-            if let Some(logs) = self.logs() {
-                logs.forget_waker();
+            if let Some(sources) = &mut self.sources {
+                sources.set_waker(waker);
             }
         }
     }
@@ -166,6 +169,7 @@ impl Socket {
     /// accepted everything.
     fn flush_only(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
         if !self.flush()? {
+            self.stopping();
             if let Poll::Ready(due) = self.deadlines.poll_due_sending(context) {
                 self.on_due(due)?;
             }
@@ -176,10 +180,18 @@ impl Socket {
 
     fn pump(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
         loop {
-            if let Poll::Ready(message) = self.read(context)? {
-                return Ok(Poll::Ready(message));
+            let stopping = self.stopping();
+            match self.read(context)? {
+                message @ Poll::Ready(_) if stopping.is_none() => return Ok(message),
+                // The server stops, so drop this message. The client may send without pause: let
+                // other tasks run before the next read.
+                Poll::Ready(_) => context.waker().wake_by_ref(),
+                Poll::Pending => {}
             }
-            self.write_pending(context.waker())?;
+            let all_sent = self.write_pending(context.waker())?;
+            if let (Some(why), true) = (stopping, all_sent) {
+                return Err(End::ByUs(why));
+            }
             if let Poll::Ready(due) = self.deadlines.poll_due(context) {
                 self.on_due(due)?;
             } else if !self.unflushed {
@@ -201,17 +213,17 @@ impl Socket {
             match self.wire.read()? {
                 Some(Received::Message(message)) => {
                     self.client.tally.received(&message);
-                    self.messages.spend(1.0).map_err(End::too_fast)?;
+                    self.budgets.spend_message()?;
                     self.deadlines.in_message(None);
                     return Ok(Poll::Ready(message));
                 }
                 Some(Received::Ping(_)) => {
                     self.unflushed = true;
-                    self.controls.spend(1.0).map_err(End::too_fast)?;
+                    self.budgets.spend_control()?;
                 }
                 // A pong that answers our own ping uses no budget.
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
-                Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(End::too_fast)?,
+                Some(Received::Pong(_)) => self.budgets.spend_control()?,
                 None => {
                     self.deadlines.in_message(self.wire.unfinished_message());
                     return Ok(Poll::Pending);
@@ -221,8 +233,9 @@ impl Socket {
     }
 
     /// Writes the direct messages and new log entries for this client, batch by batch. It stops
-    /// when no message and no entry is left, or when the network accepts no more data.
-    fn write_pending(&mut self, waker: &Waker) -> Result<(), End> {
+    /// when no message and no entry is left, or when the network accepts no more data. Returns
+    /// whether the network has accepted everything.
+    fn write_pending(&mut self, waker: &Waker) -> Result<bool, End> {
         let mut caught_up = false;
         loop {
             self.flush()?;
@@ -234,7 +247,7 @@ impl Socket {
             }
             // The frames of a batch go past the codec, so the codec must be empty.
             if caught_up || !self.flush()? {
-                return Ok(());
+                return Ok(caught_up && !self.unflushed);
             }
             caught_up = self.take_batch(waker);
         }
@@ -249,15 +262,13 @@ impl Socket {
     /// Takes one batch of log entries, which the next flush writes. Returns true if the logs have
     /// no more entries now.
     fn take_batch(&mut self, waker: &Waker) -> bool {
-        let Some((_, logs)) = &mut self.attached else {
+        let Some(sources) = &mut self.sources else {
             return true;
         };
-        let batch = logs.next_batch(self.wire.output(), waker);
+        let batch = sources.logs.next_batch(self.wire.output(), waker);
         if batch.messages() > 0 {
             self.unflushed = true;
-            self.client.tally.sent(batch.messages(), batch.bytes);
-            self.client.tally.delivered(batch.entries);
-            self.recorder.batch(&batch);
+            self.recorder.batch(&batch, &self.client.tally);
         }
         !batch.more
     }
@@ -294,15 +305,10 @@ impl Socket {
                 None => Ok(()),
             },
             Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.progress()) => Ok(()),
-            Due::PongMissing => {
-                self.recorder.metrics.heartbeats_missed.inc();
-                Err(End::ping_timeout())
-            }
-            Due::FlushStuck => {
-                self.recorder.metrics.slow_clients.inc();
-                Err(End::policy(CloseReason::TOO_SLOW))
-            }
+            Due::PongMissing => Err(self.recorder.pong_missing()),
+            Due::FlushStuck => Err(self.recorder.flush_stuck()),
             Due::MessageSlow => Err(End::policy("Message too slow")),
+            Due::Stop => self.stopping().map_or(Ok(()), |why| Err(End::ByUs(why))),
         }
     }
 
@@ -312,7 +318,7 @@ impl Socket {
     /// network.
     fn end_with(&mut self, end: End) {
         self.recorder.ended(&end, &self.client.info);
-        self.attached = None;
+        self.sources = None;
         self.wire.end(&end);
         self.end = Some(end);
     }

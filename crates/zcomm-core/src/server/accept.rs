@@ -190,8 +190,13 @@ impl Server {
     }
 
     /// Serves clients until the future `shutdown` ends. Calls `handler` once for each connection,
-    /// each time in a new task. Then closes every connection with 1001, and returns after at most
+    /// each time in a new task. Then stops, and returns after at most
     /// [`stop_timeout`](Config::stop_timeout).
+    ///
+    /// From the stop on, no connection takes a message, and no log that a connection reads accepts
+    /// one. Each connection sends the messages that its logs have, then closes with 1001. So if a
+    /// handler acknowledges a message after it is in a log, every reader of the log gets the
+    /// message, except a reader that is too slow.
     ///
     /// If a handler returns an error or panics, only its own connection is closed, with 1011.
     ///
@@ -266,9 +271,9 @@ impl Server {
         drop(self.listener);
         stop.send_replace(true);
         let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
-        router.clients.disconnect_all(&why);
+        router.clients.stop(why.clone());
         if let Some(viewers) = &router.viewers {
-            viewers.clients.disconnect_all(&why);
+            viewers.clients.stop(why);
         }
         let all_ended = async { while tasks.join_next().await.is_some() {} };
         if timeout(config.stop_timeout, all_ended).await.is_err() {
