@@ -1,6 +1,6 @@
 //! The chat: rooms, presence, private messages, and a gap for every lost message.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chat::client::{Guest, heard, plain};
 use crate::demo;
@@ -765,6 +765,41 @@ async fn a10_a_name_that_breaks_the_rule_ends_with_1008() {
         );
         assert_eq!(client.closed().await, (1008, "Bad name".into()));
     }
+}
+
+/// Every client sees a name. The error says what the client has pasted.
+#[tokio::test]
+async fn t18_a_token_is_no_name_of_a_user_or_a_room() {
+    let bens = format!("{CANARY}-of-Ben");
+    let chat = chat_app().env("WEBSOCKET_TOKENS", format!("Ben:{bens}"));
+    let chat = chat.start().await;
+    let is_refused = |error: &Value, field: &str| {
+        let named = (&error["code"], &error["field"]);
+        assert_eq!(named, (&json!("bad_name"), &json!(field)));
+        let words = error["message"].as_str().unwrap();
+        assert!(
+            words.starts_with("this is a token of this server"),
+            "{words}"
+        );
+    };
+    for name in [
+        CANARY,
+        &bens,
+        &format!("x{CANARY}y"),
+        &CANARY.to_uppercase(),
+    ] {
+        let url = format!("{}?token={CANARY}&name={name}", chat.url());
+        let mut client = Client::connect(url).await;
+        is_refused(&heard(&client.hear_text().await), "name");
+        assert_eq!(client.closed().await, (1008, "Bad name".into()));
+    }
+    let mut ada = Guest::join(&chat, "Ada").await;
+    for (kind, field) in [("join", "room"), ("typing", "room"), ("direct", "to")] {
+        ada.says(kind, json!({field: CANARY, "text": "x"})).await;
+        is_refused(&ada.refused().await, field);
+    }
+    let near = CANARY.replace('7', "8");
+    assert_eq!(ada.joins(json!({"room": near})).await["room"], near);
 }
 
 /// With a named token, the address does not decide the name.

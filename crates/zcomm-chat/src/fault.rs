@@ -71,6 +71,14 @@ impl Fault {
         }
     }
 
+    /// Makes the fault for a name that contains a token of this server. Every client would see the
+    /// name, so the token would not be secret any more.
+    pub(crate) fn token_as_name(field: &str) -> Fault {
+        let why = "this is a token of this server, and a name is shown to everyone: choose a name, \
+                   and send the token as ?token=... in the address";
+        Fault::new(Code::BadName, why).field(field)
+    }
+
     /// Adds the name of the wrong field.
     #[must_use]
     pub fn field(mut self, field: &str) -> Fault {

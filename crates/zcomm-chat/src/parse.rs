@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use zcomm_core::NAME_RULE;
+use zcomm_core::{NAME_RULE, shows_token};
 
 use crate::envelope::{Action, ClientMessage, Code, Fault, LOBBY, Seq};
 
@@ -178,6 +178,9 @@ fn identifier(value: Field, field: &str) -> Result<Option<String>, Fault> {
 }
 
 fn name(text: String, field: &str) -> Result<String, Fault> {
+    if shows_token(&text) {
+        return Err(Fault::token_as_name(field));
+    }
     zcomm_core::name(&text).ok_or_else(|| Fault::new(Code::BadName, NAME_RULE).field(field))
 }
 

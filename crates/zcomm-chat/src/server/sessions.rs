@@ -21,7 +21,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use zcomm_core::{ClientId, MAX_NAME, NAME_RULE, Result, Token, folded, name};
+use zcomm_core::{ClientId, MAX_NAME, NAME_RULE, Result, Token, folded, name, shows_token};
 
 use crate::envelope::{Code, Fault, Secret};
 
@@ -190,7 +190,11 @@ impl Sessions {
             return Ok(token_name.to_owned());
         }
         let bad = |why| Fault::new(Code::BadName, why).field("name");
-        let wish = name(wish.unwrap_or(GUEST)).ok_or_else(|| bad(NAME_RULE))?;
+        let wish = wish.unwrap_or(GUEST);
+        if shows_token(wish) {
+            return Err(Fault::token_as_name("name"));
+        }
+        let wish = name(wish).ok_or_else(|| bad(NAME_RULE))?;
         if wish.contains(NUMBER_SIGNS) {
             return Err(bad(
                 "a name must not contain #: only the server adds # and a number, when a name is taken",

@@ -83,7 +83,7 @@ impl Recorder {
         let (how, code, reason) = match end {
             End::ByPeer(why) => ("by the client", Some(why.code()), excerpt(why.reason())),
             End::ByUs(why) => ("by the server", Some(why.code()), excerpt(why.reason())),
-            End::Broken(error) => ("without a Close frame", None, error.as_str()),
+            End::Broken(error) => ("without a Close frame", None, error.into()),
         };
         let answered = match end {
             End::ByPeer(why) => why.other_answer(),

@@ -152,7 +152,8 @@ impl Server {
     }
 
     /// The token that the server made for this run. `None` if the settings have a token, or if
-    /// clients need none.
+    /// clients need none. If [`announce`](Config::announce) is false, show the token to the user,
+    /// then call [`hide`](crate::hide).
     #[must_use]
     pub fn new_token(&self) -> Option<&str> {
         self.new_token.as_deref()
@@ -167,8 +168,9 @@ impl Server {
         let gate = &mut self.client_tasks.router.gate;
         let mut own = None;
         if gate.require_auth {
-            let (token, text) = Token::random()?;
-            gate.tokens.own = Some(token);
+            let (_, text) = Token::random()?;
+            // Unlike `random`, `new` hides the text in the log.
+            gate.tokens.own = Token::new(&text).ok();
             own = Some(text);
         }
         Ok(ConnectOptions {
