@@ -767,6 +767,50 @@ async fn a10_a_name_that_breaks_the_rule_ends_with_1008() {
     }
 }
 
+/// If the server read a position that it never wrote, a client would miss messages without a word.
+#[tokio::test]
+async fn a10_a_position_in_another_form_ends_with_1008() {
+    let chat = chat_app().start().await;
+    let ada = Guest::join(&chat, "Ada").await;
+    let session = ada.welcome["session"].as_str().unwrap();
+    for field in ["direct", "broadcast"] {
+        for wrong in [
+            "%2B0",
+            "00",
+            "%200",
+            "0%20",
+            "-1",
+            "x",
+            "18446744073709551616",
+        ] {
+            let query = format!("token={CANARY}&session={session}&{field}={wrong}");
+            let mut client = Client::connect(format!("{}?{query}", chat.url())).await;
+            let error = heard(&client.hear_text().await);
+            let named = (&error["code"], &error["field"]);
+            assert_eq!(named, (&json!("bad_message"), &json!(field)), "{wrong}");
+            assert_eq!(client.closed().await, (1008, "Bad position".into()));
+        }
+    }
+    let back = ada.back(&chat, "direct=0&broadcast=0").await;
+    assert_eq!(back.welcome["resumed"], true);
+}
+
+/// A ticket has one form. With another form, the session would be found under a second name.
+#[tokio::test]
+async fn a_session_in_another_form_is_not_resumed() {
+    let chat = chat_app().start().await;
+    let ada = Guest::join(&chat, "Ada").await;
+    let session = ada.welcome["session"].as_str().unwrap();
+    for number in ["%2B1", "01", "%201", "1%20"] {
+        let other = session.replace(".1.", &format!(".{number}."));
+        let other = Guest::with(&chat, &format!("token={CANARY}&session={other}&name=Eve")).await;
+        assert_eq!(other.welcome["resumed"], false, "{number}");
+        other.client.leave().await;
+    }
+    let back = ada.back(&chat, "direct=0").await;
+    assert_eq!(back.welcome["resumed"], true);
+}
+
 /// Every client sees a name. The error says what the client has pasted.
 #[tokio::test]
 async fn t18_a_token_is_no_name_of_a_user_or_a_room() {

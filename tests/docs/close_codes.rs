@@ -65,6 +65,7 @@ pub const USES: [Use; 19] = [
             "Too slow",
             "Message too slow",
             "Bad name",
+            "Bad position",
             "Too many errors",
         ],
         client: "Read the reason, and change what it names. Only after `Too slow` come back: that is the network's fault.",

@@ -79,6 +79,12 @@ impl Fault {
         Fault::new(Code::BadName, why).field(field)
     }
 
+    /// Makes the fault for a position that the server cannot have written.
+    pub(crate) fn bad_position(field: &str) -> Fault {
+        let why = format!("{field} must be a position that the server sent, as in \"12\"");
+        Fault::new(Code::BadMessage, why).field(field)
+    }
+
     /// Adds the name of the wrong field.
     #[must_use]
     pub fn field(mut self, field: &str) -> Fault {

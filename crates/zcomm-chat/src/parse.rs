@@ -192,9 +192,8 @@ fn room(value: Field) -> Result<String, Fault> {
 }
 
 fn position(value: Field) -> Result<Option<Seq>, Fault> {
-    let not_digits = || bad("since", "since must be a string of digits");
     let text = optional(value, "since")?;
-    text.map(|text| Seq::parse(&text).ok_or_else(not_digits))
+    text.map(|text| Seq::parse(&text).ok_or_else(|| Fault::bad_position("since")))
         .transpose()
 }
 
@@ -289,6 +288,13 @@ mod tests {
             (r#"{"type":"join","epoch":"e","since":"+5"}"#, Some("since")),
             (r#"{"type":"join","epoch":"e","since":"-1"}"#, Some("since")),
             (r#"{"type":"join","epoch":"e","since":""}"#, Some("since")),
+            (r#"{"type":"join","epoch":"e","since":"05"}"#, Some("since")),
+            (r#"{"type":"join","epoch":"e","since":"00"}"#, Some("since")),
+            (r#"{"type":"join","epoch":"e","since":" 5"}"#, Some("since")),
+            (
+                r#"{"type":"join","epoch":"e","since":"18446744073709551616"}"#,
+                Some("since"),
+            ),
             (r#"{"type":"join","since":"5"}"#, Some("epoch")),
             (r#"{"type":"custom","action":"reboot"}"#, Some("action")),
             ("{}", Some("type")),
