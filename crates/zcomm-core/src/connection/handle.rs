@@ -89,17 +89,18 @@ impl Connection {
         &self.client.info
     }
 
-    /// Returns the first value of `name` in the query of the address that the client opened,
-    /// decoded. Returns `None` if the query has no such name. The server stores only the first
-    /// eight names, and at most 512 bytes of a value. It never stores the names `token` and
+    /// Returns the value of `name` in the query of the address that the client opened, decoded.
+    /// Returns `None` if the query has no such name. The server never stores the names `token` and
     /// `attempt`.
+    ///
+    /// A query is refused with 400 if a name occurs twice, if it is not UTF-8, or if it has more
+    /// than eight other names, or a name or value of more than 512 bytes.
     ///
     /// The value is untrusted input, so check it. To log the value, write `?value`, which
     /// escapes line breaks. Do not log a secret.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
-        let mut values = self.caller.as_ref()?.query.all(name);
-        values.next().map(|value| &**value)
+        self.caller.as_ref()?.query.only(name)
     }
 
     /// The name that belongs to the client's token; `None` if the token has no name. See
