@@ -100,7 +100,7 @@ fn stopped_when_it_reads(mut child: Child, signal: &str) -> Done {
 fn one_request_to_stop_can_be_several_signals() {
     let server = start(no_limits(), never_closes);
     let mut talk = Talk::start(&server.url());
-    let five = "for n in 1 2 3 4 5; do kill -TERM $0; /bin/true; done";
+    let five = "for n in 1 2 3 4 5; do kill -TERM $0; done";
     let id = talk.child.id().to_string();
     let sent = children::command("sh").args(["-c", five, &id]).status();
     assert!(sent.unwrap().success());

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     clients::{registry::ClientInfo, tally::Tally},
-    hub::subscriptions::{BatchSummary, earlier},
+    hub::subscriptions::{Batch, earlier},
     metrics::counters::Metrics,
     protocol::{close_reason::CloseReason, message::excerpt},
     wire::end::End,
@@ -44,7 +44,7 @@ impl Recorder {
     }
 
     /// Records a batch of log entries that is about to be written.
-    pub(crate) fn batch(&mut self, batch: &BatchSummary, tally: &Tally) {
+    pub(crate) fn batch(&mut self, batch: &Batch, tally: &Tally) {
         tally.sent(batch.messages(), batch.bytes);
         tally.delivered(batch.entries);
         // Do not add 0: even this write would slow down the other CPU cores, which use the same

@@ -38,37 +38,39 @@ use crate::{
     wire::end::End,
 };
 
-/// A connection after its handshake, with everything that belongs to it.
+/// A connection after its handshake, with everything that belongs to it. Each delivery uses the
+/// fields in the middle, so `repr(C)` keeps them together in memory.
+#[repr(C)]
 pub(crate) struct Socket {
-    wire: Wire,
-    pub(crate) client: Arc<Entry>,
+    deadlines: Deadlines,
     pub(crate) recorder: Recorder,
     /// `None` as soon as the connection has ended.
     pub(crate) sources: Option<Sources>,
-    deadlines: Deadlines,
-    budgets: Budgets,
+    end: Option<End>,
+    pub(crate) client: Arc<Entry>,
     /// Whether there is output that the network has not accepted.
     unflushed: bool,
-    end: Option<End>,
+    wire: Wire,
+    budgets: Budgets,
 }
 
 impl Socket {
     /// A connection after its handshake. Its client is already in the registry.
     pub(crate) fn new(
         wire: Wire,
-        config: &Config,
+        config: &Arc<Config>,
         metrics: &Arc<Metrics>,
         sources: Sources,
     ) -> Socket {
         Socket {
-            wire,
-            client: Arc::clone(&sources.membership.client),
-            recorder: Recorder::new(metrics),
-            sources: Some(sources),
             deadlines: Deadlines::new(config),
-            budgets: Budgets::new(config),
-            unflushed: false,
+            recorder: Recorder::new(metrics),
+            client: Arc::clone(&sources.membership.client),
+            sources: Some(sources),
             end: None,
+            unflushed: false,
+            wire,
+            budgets: Budgets::new(config),
         }
     }
 
@@ -91,7 +93,7 @@ impl Socket {
     pub(crate) fn poll_space(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.end.is_none() && self.deadlines.flushing() {
             self.set_waker(context.waker());
-            match self.flush_only(context) {
+            match self.flush_only() {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(end) => self.end_with(end),
@@ -157,20 +159,19 @@ impl Socket {
     }
 
     fn set_waker(&mut self, waker: &Waker) {
-        if self.wire.set_waker(waker) {
-            self.deadlines.forget_waker();
-            if let Some(sources) = &mut self.sources {
-                sources.set_waker(waker);
-            }
+        if self.wire.set_waker(waker)
+            && let Some(sources) = &mut self.sources
+        {
+            sources.set_waker(waker);
         }
     }
 
     /// Flushes for a handler that sends and does not read. Returns whether the network has
     /// accepted everything.
-    fn flush_only(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+    fn flush_only(&mut self) -> Result<bool, End> {
         if !self.flush()? {
             self.stopping();
-            if let Poll::Ready(due) = self.deadlines.poll_due_sending(context) {
+            if let Poll::Ready(due) = self.deadlines.poll_due_sending(&self.client) {
                 self.on_due(due)?;
             }
             self.next_mail()?;
@@ -188,11 +189,10 @@ impl Socket {
                 Poll::Ready(_) => context.waker().wake_by_ref(),
                 Poll::Pending => {}
             }
-            let all_sent = self.write_pending(context.waker())?;
-            if let (Some(why), true) = (stopping, all_sent) {
-                return Err(End::ByUs(why));
+            if self.write_pending(context.waker())? {
+                stopping.map_or(Ok(()), |why| Err(End::ByUs(why)))?;
             }
-            if let Poll::Ready(due) = self.deadlines.poll_due(context) {
+            if let Poll::Ready(due) = self.deadlines.poll_due(&self.client) {
                 self.on_due(due)?;
             } else if !self.unflushed {
                 self.wire.rest();
@@ -265,10 +265,11 @@ impl Socket {
         let Some(sources) = &mut self.sources else {
             return true;
         };
-        let batch = sources.logs.next_batch(self.wire.output(), waker);
+        let batch = sources.logs.next_batch(waker);
         if batch.messages() > 0 {
             self.unflushed = true;
             self.recorder.batch(&batch, &self.client.tally);
+            self.wire.send_first(batch.frames);
         }
         !batch.more
     }
@@ -288,12 +289,14 @@ impl Socket {
 
     /// Flushes. Returns whether the network has accepted everything.
     fn flush(&mut self) -> Result<bool, End> {
-        self.unflushed = self.unflushed && !self.wire.flush()?;
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.sent());
-        } else {
-            self.deadlines.flush_ended();
-            self.recorder.flushed();
+            self.unflushed = !self.wire.flush()?;
+            if self.unflushed {
+                self.deadlines.flush_began(self.wire.sent());
+            } else {
+                self.deadlines.flush_ended();
+                self.recorder.flushed();
+            }
         }
         Ok(!self.unflushed)
     }
