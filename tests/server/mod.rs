@@ -5,4 +5,5 @@ mod announce;
 mod recipes;
 #[cfg(unix)]
 mod recipes_limits;
+mod stop;
 mod storms;

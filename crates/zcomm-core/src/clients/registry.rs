@@ -16,7 +16,7 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Wake, Waker},
@@ -153,6 +153,8 @@ pub struct Clients {
     max_send_bytes: usize,
     last_id: Arc<AtomicU64>,
     list: Arc<Mutex<List>>,
+    /// The reason to close, once the server stops.
+    stopping: Arc<OnceLock<CloseReason>>,
 }
 
 #[derive(Default)]
@@ -160,8 +162,6 @@ struct List {
     clients: BTreeMap<ClientId, Arc<Entry>>,
     /// The number of clients that have joined since the start.
     joined: u64,
-    /// The reason to close, once the server stops. A client that joins later is closed at once.
-    closing: Option<CloseReason>,
     /// The counters of the clients that have left.
     departed: Sums,
 }
@@ -173,6 +173,7 @@ impl Clients {
             max_send_bytes,
             last_id: Arc::default(),
             list: Arc::default(),
+            stopping: Arc::default(),
         }
     }
 
@@ -181,6 +182,7 @@ impl Clients {
     pub(crate) fn beside(&self) -> Clients {
         Clients {
             list: Arc::default(),
+            stopping: Arc::default(),
             ..self.clone()
         }
     }
@@ -205,13 +207,18 @@ impl Clients {
     /// This call never waits.
     ///
     /// # Errors
-    /// [`Error::Closed`] when no client has this number. [`Error::Busy`] when 32 messages
-    /// already wait for the client. [`Error::MessageTooLarge`] when the message is over the
+    /// [`Error::Closed`] when no client has this number, or when the server stops.
+    /// [`Error::Busy`] when 32 messages already wait for the client. [`Error::MessageTooLarge`] when the message is over the
     /// limit of [`Connection::send`](crate::Connection::send).
     pub fn send_to(&self, id: ClientId, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
         self.check_size(&message)?;
         self.find(id)?.deliver(|mailbox| {
+            // Check this while the mailbox is locked: after the stop, the client's task empties
+            // the mailbox for the last time.
+            if self.stopping.get().is_some() {
+                return Err(Error::Closed);
+            }
             if mailbox.messages.len() == MAILBOX {
                 return Err(Error::Busy);
             }
@@ -239,7 +246,7 @@ impl Clients {
         let since = Instant::now();
         let mut list = lock(&self.list);
         let client = Arc::new(Entry {
-            mail: AtomicBool::new(list.closing.is_some()),
+            mail: AtomicBool::new(false),
             alarm: AtomicBool::new(false),
             tally: Tally::default(),
             info: ClientInfo {
@@ -249,7 +256,7 @@ impl Clients {
             },
             mailbox: Mutex::new(Mailbox {
                 messages: VecDeque::new(),
-                close: list.closing.clone(),
+                close: None,
                 waker: Waker::noop().clone(),
             }),
         });
@@ -261,16 +268,15 @@ impl Clients {
         }
     }
 
-    /// Orders every connection to close. A client that joins later is closed too.
-    pub(crate) fn disconnect_all(&self, why: &CloseReason) {
-        let ids: Vec<_> = {
-            let mut list = lock(&self.list);
-            list.closing = Some(why.clone());
-            list.clients.keys().copied().collect()
-        };
-        for id in ids {
-            // This fails if the client has left in the meantime. Then there is nothing to close.
-            self.disconnect(id, why.clone()).ok();
+    /// Tells every connection that the server stops. Each connection takes no more messages,
+    /// sends all messages that it still has to send, and closes. A client that joins later is
+    /// closed too.
+    pub(crate) fn stop(&self, why: CloseReason) {
+        // Ignores a second stop: the first reason stays.
+        self.stopping.set(why).ok();
+        let clients: Vec<_> = lock(&self.list).clients.values().cloned().collect();
+        for client in clients {
+            lock(&client.mailbox).waker.wake_by_ref();
         }
     }
 
@@ -324,6 +330,13 @@ impl Drop for Membership {
         // The list is still locked. If it were unlocked here, a call of `sums` could miss the
         // counters of this client.
         self.client.tally.add_to(&mut list.departed);
+    }
+}
+
+impl Membership {
+    /// The reason to close, once the server stops.
+    pub(crate) fn stopping(&self) -> Option<&CloseReason> {
+        self.clients.stopping.get()
     }
 }
 
@@ -421,11 +434,14 @@ mod tests {
     fn a_client_that_joins_while_the_server_stops_is_closed_too() {
         let clients = Clients::new(100);
         let early = join(&clients);
-        clients.disconnect_all(&CloseReason::new(1001, "Server shutting down"));
+        assert_eq!(early.stopping(), None);
+        clients.stop(CloseReason::new(1001, "Server shutting down"));
         let late = join(&clients);
         for member in [early, late] {
             let close = CloseReason::new(1001, "Server shutting down");
-            assert_eq!(member.client.next_mail(false), Err(close));
+            assert_eq!(member.stopping(), Some(&close));
+            let id = member.client.info.id;
+            assert!(matches!(clients.send_to(id, "late"), Err(Error::Closed)));
         }
     }
 }

@@ -15,7 +15,9 @@
 //! so it has a time limit. Both limits move to a later time while bytes move: see [`Input`] and
 //! [`Output`].
 //!
-//! Ping, pong, flush and message share one timer, which is set to the nearest deadline. In
+//! When the server stops, the messages that still wait get a time limit that does not move.
+//!
+//! Ping, pong, flush, message and stop share one timer, which is set to the nearest deadline. In
 //! production, the ping interval must be shorter than the idle timeout of a proxy, often 60 s.
 
 use std::{
@@ -35,6 +37,7 @@ use crate::{
     clients::registry::Entry,
     protocol::progress::{Input, Output, time_to_read},
     settings::config::Config,
+    wire::codec::FINISH,
 };
 
 /// A deadline that has passed.
@@ -48,6 +51,8 @@ pub(crate) enum Due {
     FlushStuck,
     /// The client did not finish the message that it began.
     MessageSlow,
+    /// The server stops, and the client has not accepted all messages in time.
+    Stop,
 }
 
 /// The deadlines of one connection.
@@ -59,6 +64,7 @@ pub(crate) struct Deadlines {
     sent: u64,
     flush: Output,
     message: Option<Input>,
+    stop: Option<Instant>,
     pings: u64,
     timer: Pin<Box<Sleep>>,
     /// Whether the timer is set to the nearest deadline or to an earlier time.
@@ -75,6 +81,7 @@ impl Deadlines {
             sent: 0,
             flush: Output::default(),
             message: None,
+            stop: None,
             pings: 0,
             timer: Box::pin(sleep_until(ping)),
             set: false,
@@ -91,10 +98,15 @@ impl Deadlines {
     }
 
     /// Waits for the nearest deadline while the handler sends and does not read. During a flush,
-    /// only the flush has a deadline: the pong may have arrived, but no code reads it now.
+    /// only the flush and the stop of the server have a deadline: the pong may have arrived, but
+    /// no code reads it now.
     pub(crate) fn poll_due_sending(&mut self, client: &Arc<Entry>) -> Poll<Due> {
         let due = self.poll_timer(client, |deadlines| match deadlines.flush.until() {
-            Some(until) => (until, Due::FlushStuck),
+            Some(until) => {
+                let stuck = (until, Due::FlushStuck);
+                let stop = deadlines.stop.map(|until| (until, Due::Stop));
+                stop.map_or(stuck, |stop| stop.min(stuck))
+            }
             None => deadlines.next(),
         });
         // A deadline that does not count now may be nearer.
@@ -137,6 +149,7 @@ impl Deadlines {
             self.flush.until().map(|until| (until, Due::FlushStuck)),
             self.message
                 .map(|message| (message.until, Due::MessageSlow)),
+            self.stop.map(|until| (until, Due::Stop)),
         ];
         others.into_iter().flatten().fold(ping, Ord::min)
     }
@@ -199,6 +212,17 @@ impl Deadlines {
     /// Whether output waits for the network.
     pub(crate) fn flushing(&self) -> bool {
         self.flush.until().is_some()
+    }
+
+    /// Call this when the server stops. The first call starts the time limit of the last messages.
+    pub(crate) fn stopping(&mut self) {
+        if self.stop.is_none() {
+            // The Close frame needs the rest of the time.
+            let limit = self.config.stop_timeout.saturating_sub(FINISH);
+            self.stop = Some(Instant::now() + limit);
+            // A new deadline may be the nearest.
+            self.set = false;
+        }
     }
 
     /// Sets the time limit of a message from the client. `unfinished` is `None` if the client has

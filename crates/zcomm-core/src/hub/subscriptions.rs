@@ -121,6 +121,11 @@ impl Subscriptions {
         batch
     }
 
+    /// Closes all logs that this connection reads: see [`Hub::close`].
+    pub(crate) fn close(&mut self) {
+        self.all().for_each(|cursor| cursor.hub().close());
+    }
+
     /// Makes every cursor store a waker at its next read. Call this when the task has a new
     /// waker.
     pub(crate) fn forget_waker(&mut self) {

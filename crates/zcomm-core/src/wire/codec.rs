@@ -50,6 +50,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// TCP stream). If a socket is closed with unread input, the kernel sends RST (a TCP reset).
 /// After the RST, the other side may not be able to read our Close frame.
 const LINGER: Duration = Duration::from_secs(1);
+/// The longest time of [`finish`](Wire::finish) on a server.
+pub(crate) const FINISH: Duration = CLOSE_TIMEOUT.saturating_add(LINGER);
 /// The maximum number of bytes that are read and dropped during [`LINGER`].
 const LINGER_BYTES: u64 = 1024 * 1024;
 
