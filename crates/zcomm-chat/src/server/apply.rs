@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use zcomm_core::{Appended, ClientId, Result};
+use zcomm_core::{Appended, ClientId, Error, Result};
 
 use crate::{
     envelope::{Code, Fault, Seq, ServerMessage},
@@ -190,13 +190,22 @@ impl ChatState {
         id: Option<String>,
         deliver: impl FnOnce(Option<String>) -> Result<Appended>,
     ) -> Result<Option<ServerMessage>, Fault> {
-        session.once(id, |id| {
+        let said = session.once(id, |id| {
             let appended = deliver(id)?;
             self.messages.fetch_add(1, Ordering::Relaxed);
             let (position, reached) = (appended.position, appended.recipients);
             tracing::debug!(client = session.number, position, reached, "chat.said");
             Ok(appended)
-        })
+        });
+        match said {
+            // The server stops, so the log is closed. Without an ack, the client keeps the message
+            // and sends it again when it has reconnected.
+            Err(Error::Closed) => {
+                self.stopped.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
+            ack => Ok(ack?),
+        }
     }
 
     /// Subtracts the sender from the recipients, because a log counts the sender, too. A log counts

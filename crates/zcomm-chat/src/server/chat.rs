@@ -129,12 +129,17 @@ impl Chat {
     }
 
     /// Sends a client its name, its session, and what it missed since its last connection. If
-    /// the name is refused, sends the client the reason, closes the connection with code 1008
-    /// and returns `None`.
+    /// the name or a position in the address is refused, sends the client the reason, closes the
+    /// connection with code 1008 and returns `None`.
     ///
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
+        if let Some(fault) = bad_position(connection) {
+            connection.send(ServerMessage::Error(fault)).await?;
+            connection.close(CloseReason::POLICY, "Bad position");
+            return Ok(None);
+        }
         // This fails if an earlier connection has set them.
         self.local.clients.set(connection.clients().clone()).ok();
         let (person, answers) = match self.local.shared.get() {
@@ -142,12 +147,16 @@ impl Chat {
             // Boxed: a server alone needs no memory for this future.
             Some(log) => Box::pin(self.log_in_to_all(log, connection)).await?,
         };
-        let away = matches!(&answers[..], [ServerMessage::Error(fault)] if fault.code == Code::Unavailable);
+        let refused = match answers.first() {
+            Some(ServerMessage::Error(fault)) if fault.code == Code::Unavailable => {
+                Some((TRY_AGAIN_LATER, "Other servers out of reach"))
+            }
+            Some(ServerMessage::Error(_)) => Some((CloseReason::POLICY, "Bad name")),
+            _ => None,
+        };
         send(answers, connection).await?;
-        if away {
-            connection.close(TRY_AGAIN_LATER, "Other servers out of reach");
-        } else if person.is_none() {
-            connection.close(CloseReason::POLICY, "Bad name");
+        if let Some((code, reason)) = refused {
+            connection.close(code, reason);
         }
         Ok(person)
     }
@@ -277,6 +286,17 @@ impl Chat {
         connection.subscribe(&heartbeat.log, u64::MAX);
         answers
     }
+}
+
+/// The fault for a position in the address that the server cannot have written.
+fn bad_position(connection: &Connection) -> Option<Fault> {
+    let wrong = ["direct", "broadcast"].into_iter().find(|log| {
+        // A client without a position may send an empty one.
+        let position = connection.query(log);
+        let position = position.filter(|position| !position.is_empty());
+        position.is_some_and(|position| Seq::parse(position).is_none())
+    });
+    wrong.map(Fault::bad_position)
 }
 
 /// Reads a position from the address of a client. Its epoch is in the ticket of the client's

@@ -16,7 +16,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use zcomm_core::{Appended, Hub, HubLimits, Result, Token};
 
-use crate::envelope::{Fault, INBOX, Seq, ServerMessage};
+use crate::envelope::{INBOX, Seq, ServerMessage};
 
 use crate::server::{digest, log_image::LogImage, resume::gap};
 
@@ -124,7 +124,7 @@ impl Session {
         &self,
         id: Option<String>,
         deliver: impl FnOnce(Option<String>) -> Result<Appended>,
-    ) -> Result<Option<ServerMessage>, Fault> {
+    ) -> Result<Option<ServerMessage>> {
         let Some(id) = id else {
             deliver(None)?;
             return Ok(None);

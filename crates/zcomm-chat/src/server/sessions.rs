@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use zcomm_core::{MAX_NAME, NAME_RULE, Result, Token, folded, name};
+use zcomm_core::{MAX_NAME, NAME_RULE, Result, Token, folded, name, shows_token};
 
 use crate::envelope::{Code, Fault};
 
@@ -231,7 +231,11 @@ impl Sessions {
             return Ok(token_name.to_owned());
         }
         let bad = |why| Fault::new(Code::BadName, why).field("name");
-        let wish = name(wish.unwrap_or(GUEST)).ok_or_else(|| bad(NAME_RULE))?;
+        let wish = wish.unwrap_or(GUEST);
+        if shows_token(wish) {
+            return Err(Fault::token_as_name("name"));
+        }
+        let wish = name(wish).ok_or_else(|| bad(NAME_RULE))?;
         if wish.contains(NUMBER_SIGNS) {
             return Err(bad(
                 "a name must not contain #: only the server adds # and a number, when a name is taken",
@@ -490,6 +494,11 @@ mod tests {
             good[..good.len() - 1].to_owned(),
             format!("{good}x"),
             good.replace(".1.", ".2."),
+            good.replace(".1.", ".+1."),
+            good.replace(".1.", ".01."),
+            good.replace(".1.", ". 1."),
+            format!(" {good}"),
+            format!("{good} "),
             good.replace("epoch_of_it", "epoch_of_is"),
         ] {
             assert!(resume(&sessions, &Secret(wrong), 2).is_none());

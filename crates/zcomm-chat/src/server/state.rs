@@ -4,7 +4,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ pub(crate) struct ChatState {
     pub(crate) messages: AtomicU64,
     /// The log of the broadcasts. Set when the first client is connected: it is the server's log.
     pub(crate) log: OnceLock<Hub>,
+    /// Whether the server stops. Its logs are closed, so its state is behind that of other servers.
+    pub(crate) stopped: AtomicBool,
     /// Set if several servers have this state. Alone, a server counts its own connections.
     shared: Option<Mutex<Shared>>,
 }
@@ -87,6 +89,7 @@ impl ChatState {
             sessions: Sessions::new(epoch, reserved),
             messages: AtomicU64::default(),
             log: OnceLock::new(),
+            stopped: AtomicBool::default(),
             shared: None,
         }
     }
@@ -106,8 +109,11 @@ impl ChatState {
         }
     }
 
-    /// A copy of the state of several servers.
+    /// A copy of the state of several servers. `None` if this server stops.
     pub(crate) fn image(&self) -> Option<StateImage> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
         Some(StateImage {
             epoch: self.epoch.clone(),
             messages: self.messages.load(Ordering::Relaxed),

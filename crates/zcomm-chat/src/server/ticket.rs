@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use zcomm_core::Token;
 
-use crate::server::digest;
+use crate::{envelope::Seq, server::digest};
 
 /// What a client sends to resume a session: `epoch.number.secret`.
 pub(crate) struct Ticket<'a> {
@@ -26,6 +26,7 @@ pub(crate) struct ShownTicket {
 }
 
 impl Ticket<'_> {
+    /// Reads a ticket in the form in which the server writes it. `None` for any other form.
     pub(crate) fn parse(text: &str) -> Option<Ticket<'_>> {
         let (epoch, rest) = text.split_once('.')?;
         let (number, secret) = rest.split_once('.')?;
@@ -36,7 +37,7 @@ impl Ticket<'_> {
         }
         Some(Ticket {
             epoch,
-            number: number.parse().ok()?,
+            number: Seq::parse(number)?.0,
             secret,
         })
     }

@@ -13,17 +13,17 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::Waker,
+    task::{Wake, Waker},
 };
 
 use tokio::time::Instant;
 
+pub use crate::clients::id::ClientId;
 use crate::{
     clients::tally::{Sums, Tally},
     error::{Error, Result},
@@ -32,49 +32,6 @@ use crate::{
 
 /// The maximum number of direct messages that wait for one client.
 const MAILBOX: usize = 32;
-
-/// The bits of a client's number that count the clients of its server.
-const COUNTER_BITS: u32 = 44;
-
-/// The number of a client. The first client has the number 1. While a server runs, it never gives
-/// the same number to two clients. If the server is one of several, the number begins with four
-/// characters for the server: `k3vq-1`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(u64);
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (server, number) = (self.0 >> COUNTER_BITS, self.0 & ((1 << COUNTER_BITS) - 1));
-        if server == 0 {
-            return fmt::Display::fmt(&number, f);
-        }
-        // 20 bits are four characters of five bits.
-        for shift in [15, 10, 5, 0] {
-            let letters = b"abcdefghijkmnopqrstuvwxyz2345678";
-            write!(
-                f,
-                "{}",
-                char::from(letters[(server >> shift) as usize & 31])
-            )?;
-        }
-        write!(f, "-{number}")
-    }
-}
-
-/// Makes the number of a client, for a test or a benchmark. A server chooses the numbers of its
-/// clients itself.
-impl From<u64> for ClientId {
-    fn from(id: u64) -> ClientId {
-        ClientId(id)
-    }
-}
-
-/// The number, for a program that writes it as JSON.
-impl From<ClientId> for u64 {
-    fn from(id: ClientId) -> u64 {
-        id.0
-    }
-}
 
 /// A connected client: its number, its address, and when it connected.
 #[derive(Clone, Debug)]
@@ -87,14 +44,18 @@ pub struct ClientInfo {
     pub since: Instant,
 }
 
-/// One client in the registry.
+/// One client in the registry. Each delivery to the client uses the first three fields, so
+/// `repr(C)` keeps them together in memory.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Entry {
-    pub(crate) info: ClientInfo,
-    pub(crate) tally: Tally,
     /// Whether the mailbox contains a message or an order to close. While this is false, the
     /// client's task does not lock the mailbox.
     mail: AtomicBool,
+    /// Whether the timer of the client's task has fired.
+    alarm: AtomicBool,
+    pub(crate) tally: Tally,
+    pub(crate) info: ClientInfo,
     mailbox: Mutex<Mailbox>,
 }
 
@@ -131,7 +92,14 @@ impl Entry {
         close.map_or(Ok(message), Err)
     }
 
-    /// Stores the waker of the client's task. Each new message and each order to close call it.
+    /// Whether the timer has fired since the last call. While this is false, the client's task
+    /// does not read its timer.
+    pub(crate) fn take_alarm(&self) -> bool {
+        self.alarm.load(Ordering::Acquire) && self.alarm.swap(false, Ordering::AcqRel)
+    }
+
+    /// Stores the waker of the client's task. Each new message, each order to close and the timer
+    /// call it.
     pub(crate) fn set_waker(&self, waker: &Waker) {
         lock(&self.mailbox).waker = waker.clone();
     }
@@ -145,12 +113,22 @@ impl Entry {
     }
 }
 
+/// The waker of the timer: it wakes the client's task.
+impl Wake for Entry {
+    fn wake(self: Arc<Self>) {
+        self.alarm.store(true, Ordering::Release);
+        lock(&self.mailbox).waker.wake_by_ref();
+    }
+}
+
 /// The clients of a server. Clones share one registry.
 #[derive(Clone)]
 pub struct Clients {
     max_send_bytes: usize,
     last_id: Arc<AtomicU64>,
     list: Arc<Mutex<List>>,
+    /// The reason to close, once the server stops.
+    stopping: Arc<OnceLock<CloseReason>>,
 }
 
 #[derive(Default)]
@@ -158,8 +136,6 @@ struct List {
     clients: BTreeMap<ClientId, Arc<Entry>>,
     /// The number of clients that have joined since the start.
     joined: u64,
-    /// The reason to close, once the server stops. A client that joins later is closed at once.
-    closing: Option<CloseReason>,
     /// The counters of the clients that have left.
     departed: Sums,
 }
@@ -171,6 +147,7 @@ impl Clients {
             max_send_bytes,
             last_id: Arc::default(),
             list: Arc::default(),
+            stopping: Arc::default(),
         }
     }
 
@@ -179,6 +156,7 @@ impl Clients {
     pub(crate) fn beside(&self) -> Clients {
         Clients {
             list: Arc::default(),
+            stopping: Arc::default(),
             ..self.clone()
         }
     }
@@ -186,9 +164,8 @@ impl Clients {
     /// Makes the numbers of all clients that join from now on begin with these 20 bits, which name
     /// the server. So two servers do not give the same number.
     pub(crate) fn name_server(&self, server: u32) {
-        let server = u64::from(server & 0xF_FFFF).max(1);
         self.last_id
-            .store(server << COUNTER_BITS, Ordering::Relaxed);
+            .store(ClientId::before_first(server), Ordering::Relaxed);
     }
 
     /// The number of connected clients.
@@ -225,13 +202,18 @@ impl Clients {
     /// This call never waits.
     ///
     /// # Errors
-    /// [`Error::Closed`] when no client has this number. [`Error::Busy`] when 32 messages
-    /// already wait for the client. [`Error::MessageTooLarge`] when the message is over the
+    /// [`Error::Closed`] when no client has this number, or when the server stops.
+    /// [`Error::Busy`] when 32 messages already wait for the client. [`Error::MessageTooLarge`] when the message is over the
     /// limit of [`Connection::send`](crate::Connection::send).
     pub fn send_to(&self, id: ClientId, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
         self.check_size(&message)?;
         self.find(id)?.deliver(|mailbox| {
+            // Check this while the mailbox is locked: after the stop, the client's task empties
+            // the mailbox for the last time.
+            if self.stopping.get().is_some() {
+                return Err(Error::Closed);
+            }
             if mailbox.messages.len() == MAILBOX {
                 return Err(Error::Busy);
             }
@@ -259,16 +241,17 @@ impl Clients {
         let since = Instant::now();
         let mut list = lock(&self.list);
         let client = Arc::new(Entry {
+            mail: AtomicBool::new(false),
+            alarm: AtomicBool::new(false),
+            tally: Tally::default(),
             info: ClientInfo {
                 id,
                 peer_addr,
                 since,
             },
-            tally: Tally::default(),
-            mail: AtomicBool::new(list.closing.is_some()),
             mailbox: Mutex::new(Mailbox {
                 messages: VecDeque::new(),
-                close: list.closing.clone(),
+                close: None,
                 waker: Waker::noop().clone(),
             }),
         });
@@ -280,16 +263,15 @@ impl Clients {
         }
     }
 
-    /// Orders every connection to close. A client that joins later is closed too.
-    pub(crate) fn disconnect_all(&self, why: &CloseReason) {
-        let ids: Vec<_> = {
-            let mut list = lock(&self.list);
-            list.closing = Some(why.clone());
-            list.clients.keys().copied().collect()
-        };
-        for id in ids {
-            // This fails if the client has left in the meantime. Then there is nothing to close.
-            self.disconnect(id, why.clone()).ok();
+    /// Tells every connection that the server stops. Each connection takes no more messages,
+    /// sends all messages that it still has to send, and closes. A client that joins later is
+    /// closed too.
+    pub(crate) fn stop(&self, why: CloseReason) {
+        // Ignores a second stop: the first reason stays.
+        self.stopping.set(why).ok();
+        let clients: Vec<_> = lock(&self.list).clients.values().cloned().collect();
+        for client in clients {
+            lock(&client.mailbox).waker.wake_by_ref();
         }
     }
 
@@ -346,6 +328,13 @@ impl Drop for Membership {
     }
 }
 
+impl Membership {
+    /// The reason to close, once the server stops.
+    pub(crate) fn stopping(&self) -> Option<&CloseReason> {
+        self.clients.stopping.get()
+    }
+}
+
 /// Locks the mutex, even if a task panicked while it had the lock. Each change is a single
 /// insert or remove, so the data is valid even after a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -378,18 +367,6 @@ mod tests {
         ));
         drop(b);
         assert_eq!((clients.count(), clients.accepted()), (0, 2));
-    }
-
-    #[test]
-    fn a_number_begins_with_its_server_if_there_are_several() {
-        let clients = Clients::new(100);
-        let number = |member: Membership| member.client.info.id.to_string();
-        assert_eq!(number(join(&clients)), "1");
-        for (server, first) in [(0xF_FFFF, "8888-1"), (0, "aaab-1"), (0x18_8C63, "sddd-1")] {
-            clients.name_server(server);
-            assert_eq!(number(join(&clients)), first);
-        }
-        assert_eq!(number(join(&clients)), "sddd-2");
     }
 
     #[test]
@@ -452,11 +429,14 @@ mod tests {
     fn a_client_that_joins_while_the_server_stops_is_closed_too() {
         let clients = Clients::new(100);
         let early = join(&clients);
-        clients.disconnect_all(&CloseReason::new(1001, "Server shutting down"));
+        assert_eq!(early.stopping(), None);
+        clients.stop(CloseReason::new(1001, "Server shutting down"));
         let late = join(&clients);
         for member in [early, late] {
             let close = CloseReason::new(1001, "Server shutting down");
-            assert_eq!(member.client.next_mail(false), Err(close));
+            assert_eq!(member.stopping(), Some(&close));
+            let id = member.client.info.id;
+            assert!(matches!(clients.send_to(id, "late"), Err(Error::Closed)));
         }
     }
 }
