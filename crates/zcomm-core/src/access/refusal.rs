@@ -148,7 +148,7 @@ impl Refusal {
             Refusal::AddressFull => row(429, "address_full", "too many connections from your address",
                 "close some connections, or raise WEBSOCKET_MAX_CONNECTIONS_PER_IP on the server"),
             Refusal::TooManyWrongTokens => row(429, "too_many_wrong_tokens", "too many wrong tokens from your address",
-                "this token is wrong, too; the right one is accepted at any time, each wrong one now waits a second"),
+                "this token is wrong, too; the right one is accepted at any time, a wrong one may now wait a second"),
             Refusal::Full => row(503, "full", "Maximum connections reached",
                 "try again in some seconds, or raise WEBSOCKET_MAX_CONNECTIONS on the server"),
             Refusal::HttpVersion => row(505, "http_version", "a WebSocket needs HTTP/1.1",

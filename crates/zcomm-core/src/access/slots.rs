@@ -36,9 +36,16 @@ const WRONG_TOKENS: Rate = Rate {
 };
 
 /// The delay before the server answers a wrong token, if the client address has sent too many
-/// wrong tokens. The connection keeps its slot during the delay. So the limit of connections
-/// also limits the guesses per second.
+/// wrong tokens. The connection keeps its slot during the delay.
+///
+/// At most a quarter of the slots may wait: see [`SHARE_OF_GUESSES`]. The server answers each
+/// further wrong token at once. If wrong tokens could use all slots, no client with the right
+/// token could connect. So the delay slows a guesser down, but only a long random token stops one.
 pub(crate) const GUESS_DELAY: Duration = Duration::from_secs(1);
+
+/// One slot of this number may wait for the end of a [`GUESS_DELAY`]: of the slots of the whole
+/// server, and of the slots of each address.
+const SHARE_OF_GUESSES: usize = 4;
 
 /// The number of extra slots for connections over a limit. Such a connection may only fetch a
 /// page.
@@ -62,8 +69,18 @@ pub(crate) struct Slots {
 struct Counts {
     connections: usize,
     extra: usize,
-    by_address: HashMap<IpAddr, usize>,
+    /// The connections that wait for the end of a [`GUESS_DELAY`].
+    waiting: usize,
+    by_address: HashMap<IpAddr, Here>,
     wrong_tokens: HashMap<IpAddr, Budget>,
+}
+
+/// The counts of one client address.
+#[derive(Default)]
+struct Here {
+    connections: usize,
+    /// The connections that wait for the end of a [`GUESS_DELAY`].
+    waiting: usize,
 }
 
 impl Slots {
@@ -80,7 +97,8 @@ impl Slots {
     pub(crate) fn take(&self, peer: IpAddr) -> Option<Slot> {
         let address = network(peer);
         let mut counts = self.lock();
-        let here = counts.by_address.get(&address).copied().unwrap_or(0);
+        let here = counts.by_address.get(&address);
+        let here = here.map_or(0, |here| here.connections);
         let limit = match self.max_per_address {
             Some(limit) => limit,
             None if peer.to_canonical().is_loopback() => usize::MAX,
@@ -92,7 +110,7 @@ impl Slots {
         };
         if refusal.is_none() {
             counts.connections += 1;
-            *counts.by_address.entry(address).or_default() += 1;
+            counts.by_address.entry(address).or_default().connections += 1;
         } else if counts.extra < EXTRA {
             counts.extra += 1;
         } else {
@@ -102,6 +120,7 @@ impl Slots {
         Some(Slot {
             refusal,
             address,
+            max_here: limit,
             slots: self.clone(),
             paid_at: OnceLock::new(),
         })
@@ -118,8 +137,10 @@ pub(crate) struct Slot {
     /// Set if this is an extra slot: the reason why the connection may not open a WebSocket.
     pub(crate) refusal: Option<Refusal>,
     address: IpAddr,
+    /// The maximum number of connections of this address.
+    max_here: usize,
     slots: Slots,
-    /// The end of the [`GUESS_DELAY`]. Set if the client address has sent too many wrong tokens.
+    /// The end of the [`GUESS_DELAY`]. Set if this connection must wait.
     paid_at: OnceLock<Instant>,
 }
 
@@ -140,10 +161,26 @@ impl Slot {
             budget.spend(1.0).is_ok()
         };
         if !allowed {
-            // A connection has one request, so this value is set at most once.
-            self.paid_at.set(Instant::now() + GUESS_DELAY).ok();
+            self.wait_if_there_is_room(&mut counts);
         }
         allowed
+    }
+
+    /// Starts the [`GUESS_DELAY`] of this connection, unless too many connections already wait.
+    fn wait_if_there_is_room(&self, counts: &mut Counts) {
+        // An extra slot is for a page, so it must be free again soon.
+        let Some(here) = counts.by_address.get_mut(&self.address) else {
+            return;
+        };
+        if self.refusal.is_none()
+            && counts.waiting < self.slots.max / SHARE_OF_GUESSES
+            && here.waiting < self.max_here / SHARE_OF_GUESSES
+            // A connection has one request, so this value is set at most once.
+            && self.paid_at.set(Instant::now() + GUESS_DELAY).is_ok()
+        {
+            counts.waiting += 1;
+            here.waiting += 1;
+        }
     }
 
     /// Waits until the [`GUESS_DELAY`] of this connection is over. Returns at once if there is
@@ -162,10 +199,13 @@ impl Drop for Slot {
             counts.extra -= 1;
             return;
         }
+        let waits = usize::from(self.paid_at.get().is_some());
         counts.connections -= 1;
+        counts.waiting -= waits;
         if let Some(here) = counts.by_address.get_mut(&self.address) {
-            *here -= 1;
-            if *here == 0 {
+            here.connections -= 1;
+            here.waiting -= waits;
+            if here.connections == 0 {
                 counts.by_address.remove(&self.address);
             }
         }
@@ -247,5 +287,63 @@ mod tests {
         assert!(refusal(&slots, "10.0.0.2").1.allows_a_wrong_token());
         tokio::time::advance(Duration::from_millis(100)).await;
         assert!(slot.allows_a_wrong_token());
+    }
+
+    /// Sends wrong tokens until `count` slots wait. Returns these slots.
+    fn guess(slots: &Slots, peer: &str, count: usize) -> Vec<Slot> {
+        let mut guesses = std::iter::repeat_with(|| refusal(slots, peer).1);
+        let mut late = guesses.by_ref().filter(|slot| !slot.allows_a_wrong_token());
+        late.by_ref().take(count).collect()
+    }
+
+    async fn delay(slot: &Slot) -> Duration {
+        let start = Instant::now();
+        slot.pay_for_guesses().await;
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_wrong_token_too_many_waits() {
+        let slots = Slots::new(1000, None);
+        let (_, slot) = refusal(&slots, "127.0.0.1");
+        for _ in 0..20 {
+            assert!(slot.allows_a_wrong_token());
+            assert_eq!(delay(&slot).await, Duration::ZERO);
+        }
+        assert!(!slot.allows_a_wrong_token());
+        assert_eq!(delay(&slot).await, GUESS_DELAY);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wrong_tokens_wait_in_at_most_a_quarter_of_the_slots() {
+        for (max, max_per_address, share) in [
+            (16, None, 4),
+            (15, None, 3),
+            (3, None, 0),
+            (1, None, 0),
+            (1000, Some(8), 2),
+            (1000, Some(1), 0),
+        ] {
+            let slots = Slots::new(max, max_per_address);
+            let waiting = guess(&slots, "127.0.0.1", share);
+            for slot in &waiting {
+                assert!(slot.paid_at.get().is_some(), "{max}");
+            }
+            let one_more = guess(&slots, "127.0.0.1", 1);
+            assert_eq!(delay(&one_more[0]).await, Duration::ZERO, "{max}");
+            // The slot is free again after the delay, and then another guess may wait.
+            drop((waiting, one_more));
+            assert_eq!(slots.lock().waiting, 0);
+            let again = guess(&slots, "127.0.0.1", 1);
+            assert_eq!(again[0].paid_at.get().is_some(), share > 0, "{max}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wrong_tokens_of_one_address_leave_room_for_those_of_another() {
+        let slots = Slots::new(1000, None);
+        let _waiting = guess(&slots, "10.0.0.1", PER_OTHER_ADDRESS / SHARE_OF_GUESSES);
+        assert!(guess(&slots, "10.0.0.1", 1)[0].paid_at.get().is_none());
+        assert!(guess(&slots, "10.0.0.2", 1)[0].paid_at.get().is_some());
     }
 }
