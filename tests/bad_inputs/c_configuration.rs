@@ -184,6 +184,23 @@ async fn c05_of_two_lines_with_one_name_the_last_counts_and_the_environment_wins
     assert_eq!(client.hear_text().await, "env!");
 }
 
+/// Such a server could be ended by its clients.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn limits_that_exceed_the_memory_get_a_warning() {
+    let start = || demo!("1_websocket_server").env("WEBSOCKET_MAX_MESSAGE_BYTES", "67108864");
+    let mut large = start()
+        .env("WEBSOCKET_MAX_CONNECTIONS", "1000000")
+        .start()
+        .await;
+    large
+        .says("connections with messages of WEBSOCKET_MAX_MESSAGE_BYTES=67108864 can need")
+        .await;
+    let mut small = start().env("WEBSOCKET_MAX_CONNECTIONS", "1").start().await;
+    small.says("pages that may connect").await;
+    assert!(!small.output().contains("can need"), "{}", small.output());
+}
+
 #[tokio::test]
 async fn c06_a_misspelt_name_gets_a_warning_with_the_right_one() {
     let mut demo = demo!("1_websocket_server")

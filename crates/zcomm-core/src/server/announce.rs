@@ -9,8 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::lookup_host;
 
 use crate::{
-    access::origin::Origin, http::page::Page, program::logging::ALWAYS, settings::config::Config,
-    text::shown::listed, tls::identity::Identity,
+    access::origin::Origin, http::page::Page, program::logging::ALWAYS,
+    server::memory::check_memory, settings::config::Config, text::shown::listed,
+    tls::identity::Identity,
 };
 
 /// Logs the first lines. `new_token` is the token that was made for this run, if there is one.
@@ -27,6 +28,7 @@ pub(crate) async fn announce(
         network(config, addr, page.map(|_| fragment.as_str()));
     }
     token(config, page.is_some(), new_token.is_some());
+    check_memory(config);
     if let Some(identity) = &config.tls {
         let certificate = identity.certificate();
         let (names, until) = (listed(certificate.names()), certificate.not_after());

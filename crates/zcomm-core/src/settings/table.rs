@@ -79,7 +79,7 @@ pub const SETTINGS: [KnownSetting; 21] = [
         name: "WEBSOCKET_MAX_MESSAGE_BYTES",
         default: Some("65536"),
         forms: "a number from 1 to 67108864",
-        meaning: "The largest message that a client may send, in bytes. A larger one ends its connection with `1009`.",
+        meaning: "The largest message that a client may send, in bytes. A larger one ends its connection with `1009`. A message that has begun is stored, and there is no limit for all clients together: at most `WEBSOCKET_MAX_CONNECTIONS` times this size, and for moments twice as much while a message grows. If the memory of the machine is smaller, clients can end the server; on Linux it warns at its start.",
     },
     KnownSetting {
         name: "WEBSOCKET_RATE_LIMIT",
