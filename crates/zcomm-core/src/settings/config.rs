@@ -23,7 +23,7 @@ use crate::{
             authority, host, list, named_tokens, number, origin, ping_time, prefix, rate, refuse,
             switch,
         },
-        tls_files::{TlsFiles, tls_files},
+        tls_files::tls_files,
         unknown::unknown_names,
         zenv::Settings,
     },
@@ -257,11 +257,11 @@ impl Config {
 
 /// Reads the files that the settings of TLS name, and logs warnings about the files.
 fn tls(settings: &Settings) -> Result<Option<Identity>> {
-    let Some(TlsFiles { certificate, key }) = tls_files(settings)? else {
+    let Some(files) = tls_files(settings)? else {
         return Ok(None);
     };
-    let identity = Identity::from_files(&certificate, &key)?;
-    for warning in identity.warnings(&certificate, &key) {
+    let identity = files.identity()?;
+    for warning in identity.warnings(&files.certificate, &files.key) {
         tracing::warn!("{warning}");
     }
     Ok(Some(identity))
