@@ -55,13 +55,13 @@ pub const SETTINGS: [KnownSetting; 21] = [
         name: "WEBSOCKET_ALLOWED_ORIGINS",
         default: None,
         forms: "origins such as https://app.example.com or http://localhost:3000 - with http:// or https:// and without a path, separated by commas; null for a double-clicked page",
-        meaning: "The origins of pages that may connect, in addition to the server's own pages. Not set: on loopback, every page of localhost at the server's port, and `null`; elsewhere no other page.",
+        meaning: "The origins of pages that may connect, in addition to the server's own pages. Not set: on loopback, every page of localhost at the server's port, and `null`; elsewhere no other page. A host such as `bücher.example` means `xn--bcher-kva.example`, which browsers send.",
     },
     KnownSetting {
         name: "WEBSOCKET_ALLOWED_HOSTS",
         default: None,
         forms: "names such as board.local or board.local:8765",
-        meaning: "The host names for which the server answers, in addition to localhost and its own addresses. A name without a port means the server's port. A request whose `Host` has no port means 80, or 443 if this server itself uses TLS: behind a proxy, write `chat.example.com:80`.",
+        meaning: "The host names for which the server answers, in addition to localhost and its own addresses. A name without a port means the server's port. A request whose `Host` has no port means 80, or 443 if this server itself uses TLS: behind a proxy, write `chat.example.com:80`. A name such as `bücher.example` means `xn--bcher-kva.example`, which browsers send.",
     },
     KnownSetting {
         name: "WEBSOCKET_MAX_CONNECTIONS",
