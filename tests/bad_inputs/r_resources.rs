@@ -169,7 +169,7 @@ async fn r05_out_of_descriptors_it_keeps_serving_and_recovers_by_itself() {
 #[tokio::test]
 async fn r07_a_low_hard_limit_of_descriptors_lowers_max_connections_with_a_warning() {
     let demo = demo!("2_websocket_echo")
-        .shell(r#"ulimit -n 256; exec "$0""#)
+        .shell(r#"ulimit -n 384; exec "$0""#)
         .start()
         .await;
     let stats = get(demo.addr, "/stats").await.body;

@@ -8,6 +8,9 @@
 //! A client over a limit may still fetch a page, and the page can ask `/why` for the reason.
 //! For these clients, there are 64 extra slots, so other clients lose no slot.
 //!
+//! A connection gives its slot back early in one case: it has sent a wrong token, and must wait for
+//! the answer.
+//!
 //! A home network gets all IPv6 addresses that start with the same 64 bits, so these addresses
 //! count as one address. All people behind one router may share one address. The limit per
 //! address is a setting, so an administrator can raise it for them.
@@ -36,20 +39,17 @@ const WRONG_TOKENS: Rate = Rate {
 };
 
 /// The delay before the server answers a wrong token, if the client address has sent too many
-/// wrong tokens. The connection keeps its slot during the delay.
-///
-/// At most a quarter of the slots may wait: see [`SHARE_OF_GUESSES`]. The server answers each
-/// further wrong token at once. If wrong tokens could use all slots, no client with the right
-/// token could connect. So the delay slows a guesser down, but only a long random token stops one.
+/// wrong tokens. The delay slows a guesser down. Only a long random token stops one.
 pub(crate) const GUESS_DELAY: Duration = Duration::from_secs(1);
 
-/// One slot of this number may wait for the end of a [`GUESS_DELAY`]: of the slots of the whole
-/// server, and of the slots of each address.
-const SHARE_OF_GUESSES: usize = 4;
+/// The number of connections that may wait for the end of a [`GUESS_DELAY`]. Such a connection
+/// gives its slot back, so wrong tokens never use the slots of other clients. When this number is
+/// reached, the server answers each further wrong token at once.
+pub(crate) const GUESSES: usize = 128;
 
 /// The number of extra slots for connections over a limit. Such a connection may only fetch a
 /// page.
-const EXTRA: usize = 64;
+pub(crate) const EXTRA: usize = 64;
 
 /// The default maximum of connections for one address. Loopback has no default maximum.
 const PER_OTHER_ADDRESS: usize = 50;
@@ -69,18 +69,10 @@ pub(crate) struct Slots {
 struct Counts {
     connections: usize,
     extra: usize,
-    /// The connections that wait for the end of a [`GUESS_DELAY`].
-    waiting: usize,
-    by_address: HashMap<IpAddr, Here>,
+    /// The connections that have given their slot back after a wrong token.
+    guesses: usize,
+    by_address: HashMap<IpAddr, usize>,
     wrong_tokens: HashMap<IpAddr, Budget>,
-}
-
-/// The counts of one client address.
-#[derive(Default)]
-struct Here {
-    connections: usize,
-    /// The connections that wait for the end of a [`GUESS_DELAY`].
-    waiting: usize,
 }
 
 impl Slots {
@@ -97,8 +89,7 @@ impl Slots {
     pub(crate) fn take(&self, peer: IpAddr) -> Option<Slot> {
         let address = network(peer);
         let mut counts = self.lock();
-        let here = counts.by_address.get(&address);
-        let here = here.map_or(0, |here| here.connections);
+        let here = counts.by_address.get(&address).copied().unwrap_or(0);
         let limit = match self.max_per_address {
             Some(limit) => limit,
             None if peer.to_canonical().is_loopback() => usize::MAX,
@@ -110,7 +101,7 @@ impl Slots {
         };
         if refusal.is_none() {
             counts.connections += 1;
-            counts.by_address.entry(address).or_default().connections += 1;
+            *counts.by_address.entry(address).or_default() += 1;
         } else if counts.extra < EXTRA {
             counts.extra += 1;
         } else {
@@ -120,7 +111,6 @@ impl Slots {
         Some(Slot {
             refusal,
             address,
-            max_here: limit,
             slots: self.clone(),
             paid_at: OnceLock::new(),
         })
@@ -137,10 +127,8 @@ pub(crate) struct Slot {
     /// Set if this is an extra slot: the reason why the connection may not open a WebSocket.
     pub(crate) refusal: Option<Refusal>,
     address: IpAddr,
-    /// The maximum number of connections of this address.
-    max_here: usize,
     slots: Slots,
-    /// The end of the [`GUESS_DELAY`]. Set if this connection must wait.
+    /// The end of the [`GUESS_DELAY`]. Set if this connection waits and has given its slot back.
     paid_at: OnceLock<Instant>,
 }
 
@@ -160,27 +148,16 @@ impl Slot {
             let budget = counts.wrong_tokens.entry(self.address).or_insert_with(full);
             budget.spend(1.0).is_ok()
         };
-        if !allowed {
-            self.wait_if_there_is_room(&mut counts);
+        // An extra slot is for a page, so it must be free again soon. A connection has one
+        // request, so it comes here at most once.
+        if !allowed && self.refusal.is_none() && counts.guesses < GUESSES {
+            let set = self.paid_at.set(Instant::now() + GUESS_DELAY).is_ok();
+            if set {
+                counts.guesses += 1;
+                counts.give_back(self.address);
+            }
         }
         allowed
-    }
-
-    /// Starts the [`GUESS_DELAY`] of this connection, unless too many connections already wait.
-    fn wait_if_there_is_room(&self, counts: &mut Counts) {
-        // An extra slot is for a page, so it must be free again soon.
-        let Some(here) = counts.by_address.get_mut(&self.address) else {
-            return;
-        };
-        if self.refusal.is_none()
-            && counts.waiting < self.slots.max / SHARE_OF_GUESSES
-            && here.waiting < self.max_here / SHARE_OF_GUESSES
-            // A connection has one request, so this value is set at most once.
-            && self.paid_at.set(Instant::now() + GUESS_DELAY).is_ok()
-        {
-            counts.waiting += 1;
-            here.waiting += 1;
-        }
     }
 
     /// Waits until the [`GUESS_DELAY`] of this connection is over. Returns at once if there is
@@ -197,16 +174,22 @@ impl Drop for Slot {
         let mut counts = self.slots.lock();
         if self.refusal.is_some() {
             counts.extra -= 1;
-            return;
+        } else if self.paid_at.get().is_some() {
+            counts.guesses -= 1;
+        } else {
+            counts.give_back(self.address);
         }
-        let waits = usize::from(self.paid_at.get().is_some());
-        counts.connections -= 1;
-        counts.waiting -= waits;
-        if let Some(here) = counts.by_address.get_mut(&self.address) {
-            here.connections -= 1;
-            here.waiting -= waits;
-            if here.connections == 0 {
-                counts.by_address.remove(&self.address);
+    }
+}
+
+impl Counts {
+    /// Frees the slot of a connection of this address.
+    fn give_back(&mut self, address: IpAddr) {
+        self.connections -= 1;
+        if let Some(here) = self.by_address.get_mut(&address) {
+            *here -= 1;
+            if *here == 0 {
+                self.by_address.remove(&address);
             }
         }
     }
@@ -315,35 +298,40 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn wrong_tokens_wait_in_at_most_a_quarter_of_the_slots() {
-        for (max, max_per_address, share) in [
-            (16, None, 4),
-            (15, None, 3),
-            (3, None, 0),
-            (1, None, 0),
-            (1000, Some(8), 2),
-            (1000, Some(1), 0),
-        ] {
-            let slots = Slots::new(max, max_per_address);
-            let waiting = guess(&slots, "127.0.0.1", share);
-            for slot in &waiting {
-                assert!(slot.paid_at.get().is_some(), "{max}");
-            }
-            let one_more = guess(&slots, "127.0.0.1", 1);
-            assert_eq!(delay(&one_more[0]).await, Duration::ZERO, "{max}");
-            // The slot is free again after the delay, and then another guess may wait.
-            drop((waiting, one_more));
-            assert_eq!(slots.lock().waiting, 0);
-            let again = guess(&slots, "127.0.0.1", 1);
-            assert_eq!(again[0].paid_at.get().is_some(), share > 0, "{max}");
-        }
+    async fn a_wrong_token_waits_without_a_slot() {
+        let slots = Slots::new(2, Some(2));
+        let waiting = guess(&slots, "10.0.0.1", 100);
+        assert!(waiting.iter().all(|slot| slot.paid_at.get().is_some()));
+        let kept: Vec<_> = (0..2).map(|_| refusal(&slots, "10.0.0.1")).collect();
+        assert!(kept.iter().all(|(refused, _)| refused.is_none()));
+        // Near miss: a client with a slot still counts.
+        assert_eq!(refusal(&slots, "10.0.0.1").0, Some(Refusal::AddressFull));
+        assert_eq!(refusal(&slots, "10.0.0.2").0, Some(Refusal::Full));
+        drop((waiting, kept));
+        let counts = slots.lock();
+        assert_eq!((counts.connections, counts.guesses), (0, 0));
+        assert!(counts.by_address.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn wrong_tokens_of_one_address_leave_room_for_those_of_another() {
+    async fn a_limited_number_of_wrong_tokens_waits_and_the_next_ones_are_answered_at_once() {
         let slots = Slots::new(1000, None);
-        let _waiting = guess(&slots, "10.0.0.1", PER_OTHER_ADDRESS / SHARE_OF_GUESSES);
-        assert!(guess(&slots, "10.0.0.1", 1)[0].paid_at.get().is_none());
-        assert!(guess(&slots, "10.0.0.2", 1)[0].paid_at.get().is_some());
+        let mut waiting = guess(&slots, "127.0.0.1", GUESSES);
+        assert_eq!(delay(&waiting[GUESSES - 1]).await, GUESS_DELAY);
+        // The table of wrong tokens is full again after this second, so a few are not late.
+        let late = guess(&slots, "127.0.0.1", 1);
+        assert_eq!(delay(&late[0]).await, Duration::ZERO);
+        waiting.pop();
+        assert_eq!(delay(&guess(&slots, "127.0.0.1", 1)[0]).await, GUESS_DELAY);
+    }
+
+    /// A client over a limit may fetch a page, and its slot must be free again soon.
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_token_with_an_extra_slot_is_answered_at_once() {
+        let slots = Slots::new(1, None);
+        let _full = refusal(&slots, "10.0.0.1");
+        let late = guess(&slots, "10.0.0.2", 1);
+        assert_eq!(late[0].refusal, Some(Refusal::Full));
+        assert_eq!(delay(&late[0]).await, Duration::ZERO);
     }
 }

@@ -67,7 +67,7 @@ pub const SETTINGS: [KnownSetting; 21] = [
         name: "WEBSOCKET_MAX_CONNECTIONS",
         default: Some("1000"),
         forms: "a number from 1 to 1000000",
-        meaning: "The maximum number of connections, including unfinished handshakes. The server answers the next client with 503. At most a quarter of the connections wait after a wrong token.",
+        meaning: "The maximum number of connections, including unfinished handshakes. The server answers the next client with 503. A connection that waits after a wrong token does not count.",
     },
     KnownSetting {
         name: "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
