@@ -106,7 +106,7 @@ pub const USES: [Use; 19] = [
     },
     Use {
         code: 1014,
-        sender: "No program of ours: a proxy that got no good answer from its server.",
+        sender: "No program of ours: a proxy that got no good answer from its server. The code is registered, but newer than RFC 6455: our servers log it and answer with 1002.",
         reasons: &[],
         client: "Come back after a random wait.",
     },

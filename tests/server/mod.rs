@@ -3,4 +3,6 @@
 mod announce;
 #[cfg(unix)]
 mod recipes;
+#[cfg(unix)]
+mod recipes_limits;
 mod storms;

@@ -19,7 +19,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::Waker,
+    task::{Wake, Waker},
 };
 
 use tokio::time::Instant;
@@ -70,14 +70,18 @@ pub struct ClientInfo {
     pub since: Instant,
 }
 
-/// One client in the registry.
+/// One client in the registry. Each delivery to the client uses the first three fields, so
+/// `repr(C)` keeps them together in memory.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Entry {
-    pub(crate) info: ClientInfo,
-    pub(crate) tally: Tally,
     /// Whether the mailbox contains a message or an order to close. While this is false, the
     /// client's task does not lock the mailbox.
     mail: AtomicBool,
+    /// Whether the timer of the client's task has fired.
+    alarm: AtomicBool,
+    pub(crate) tally: Tally,
+    pub(crate) info: ClientInfo,
     mailbox: Mutex<Mailbox>,
 }
 
@@ -114,7 +118,14 @@ impl Entry {
         close.map_or(Ok(message), Err)
     }
 
-    /// Stores the waker of the client's task. Each new message and each order to close call it.
+    /// Whether the timer has fired since the last call. While this is false, the client's task
+    /// does not read its timer.
+    pub(crate) fn take_alarm(&self) -> bool {
+        self.alarm.load(Ordering::Acquire) && self.alarm.swap(false, Ordering::AcqRel)
+    }
+
+    /// Stores the waker of the client's task. Each new message, each order to close and the timer
+    /// call it.
     pub(crate) fn set_waker(&self, waker: &Waker) {
         lock(&self.mailbox).waker = waker.clone();
     }
@@ -125,6 +136,14 @@ impl Entry {
         self.mail.store(true, Ordering::Release);
         mailbox.waker.wake_by_ref();
         Ok(())
+    }
+}
+
+/// The waker of the timer: it wakes the client's task.
+impl Wake for Entry {
+    fn wake(self: Arc<Self>) {
+        self.alarm.store(true, Ordering::Release);
+        lock(&self.mailbox).waker.wake_by_ref();
     }
 }
 
@@ -220,13 +239,14 @@ impl Clients {
         let since = Instant::now();
         let mut list = lock(&self.list);
         let client = Arc::new(Entry {
+            mail: AtomicBool::new(list.closing.is_some()),
+            alarm: AtomicBool::new(false),
+            tally: Tally::default(),
             info: ClientInfo {
                 id,
                 peer_addr,
                 since,
             },
-            tally: Tally::default(),
-            mail: AtomicBool::new(list.closing.is_some()),
             mailbox: Mutex::new(Mailbox {
                 messages: VecDeque::new(),
                 close: list.closing.clone(),

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     clients::registry::ClientInfo,
-    hub::subscriptions::{BatchSummary, earlier},
+    hub::subscriptions::{Batch, earlier},
     metrics::counters::Metrics,
     protocol::message::excerpt,
     wire::end::End,
@@ -44,7 +44,7 @@ impl Recorder {
     }
 
     /// Records a batch of log entries that is about to be written.
-    pub(crate) fn batch(&mut self, batch: &BatchSummary) {
+    pub(crate) fn batch(&mut self, batch: &Batch) {
         // Do not add 0: even this write would slow down the other CPU cores, which use the same
         // counter.
         if batch.gaps > 0 {

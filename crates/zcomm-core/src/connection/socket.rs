@@ -33,44 +33,46 @@ use crate::{
     wire::end::End,
 };
 
-/// A connection after its handshake, with everything that belongs to it.
+/// A connection after its handshake, with everything that belongs to it. Each delivery uses the
+/// fields in the middle, so `repr(C)` keeps them together in memory.
+#[repr(C)]
 pub(crate) struct Socket {
-    wire: Wire,
-    pub(crate) client: Arc<Entry>,
+    deadlines: Deadlines,
     pub(crate) recorder: Recorder,
     /// The client's place in the registry, and its cursors. `None` as soon as the connection has
     /// ended.
     attached: Option<(Membership, Subscriptions)>,
-    deadlines: Deadlines,
+    end: Option<End>,
+    pub(crate) client: Arc<Entry>,
+    /// Whether there is output that the network has not accepted.
+    unflushed: bool,
+    wire: Wire,
     /// The budget for messages from the client. A client that exceeds a budget is closed with
     /// 1008.
     messages: Budget,
     /// The budget for pings and pongs from the client.
     controls: Budget,
-    /// Whether there is output that the network has not accepted.
-    unflushed: bool,
-    end: Option<End>,
 }
 
 impl Socket {
     /// A connection after its handshake. Its client is already in the registry.
     pub(crate) fn new(
         wire: Wire,
-        config: &Config,
+        config: &Arc<Config>,
         metrics: &Arc<Metrics>,
         membership: Membership,
         cursor: Cursor,
     ) -> Socket {
         Socket {
-            wire,
-            client: Arc::clone(&membership.client),
-            recorder: Recorder::new(metrics),
-            attached: Some((membership, Subscriptions::new(cursor))),
             deadlines: Deadlines::new(config),
+            recorder: Recorder::new(metrics),
+            client: Arc::clone(&membership.client),
+            attached: Some((membership, Subscriptions::new(cursor))),
+            end: None,
+            unflushed: false,
+            wire,
             messages: Budget::new(config.message_rate()),
             controls: Budget::new(config.control_rate()),
-            unflushed: false,
-            end: None,
         }
     }
 
@@ -93,7 +95,7 @@ impl Socket {
     pub(crate) fn poll_space(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.end.is_none() && self.deadlines.flushing() {
             self.set_waker(context.waker());
-            match self.flush_only(context) {
+            match self.flush_only() {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(end) => self.end_with(end),
@@ -155,7 +157,6 @@ impl Socket {
     fn set_waker(&mut self, waker: &Waker) {
         if self.wire.set_waker(waker) {
             self.client.set_waker(waker);
-            self.deadlines.forget_waker();
             if let Some(logs) = self.logs() {
                 logs.forget_waker();
             }
@@ -164,9 +165,9 @@ impl Socket {
 
     /// Flushes for a handler that sends and does not read. Returns whether the network has
     /// accepted everything.
-    fn flush_only(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+    fn flush_only(&mut self) -> Result<bool, End> {
         if !self.flush()? {
-            if let Poll::Ready(due) = self.deadlines.poll_due_sending(context) {
+            if let Poll::Ready(due) = self.deadlines.poll_due_sending(&self.client) {
                 self.on_due(due)?;
             }
             self.next_mail()?;
@@ -180,7 +181,7 @@ impl Socket {
                 return Ok(Poll::Ready(message));
             }
             self.write_pending(context.waker())?;
-            if let Poll::Ready(due) = self.deadlines.poll_due(context) {
+            if let Poll::Ready(due) = self.deadlines.poll_due(&self.client) {
                 self.on_due(due)?;
             } else if !self.unflushed {
                 self.wire.rest();
@@ -252,12 +253,13 @@ impl Socket {
         let Some((_, logs)) = &mut self.attached else {
             return true;
         };
-        let batch = logs.next_batch(self.wire.output(), waker);
+        let batch = logs.next_batch(waker);
         if batch.messages() > 0 {
             self.unflushed = true;
             self.client.tally.sent(batch.messages(), batch.bytes);
             self.client.tally.delivered(batch.entries);
             self.recorder.batch(&batch);
+            self.wire.send_first(batch.frames);
         }
         !batch.more
     }
@@ -277,12 +279,14 @@ impl Socket {
 
     /// Flushes. Returns whether the network has accepted everything.
     fn flush(&mut self) -> Result<bool, End> {
-        self.unflushed = self.unflushed && !self.wire.flush()?;
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.sent());
-        } else {
-            self.deadlines.flush_ended();
-            self.recorder.flushed();
+            self.unflushed = !self.wire.flush()?;
+            if self.unflushed {
+                self.deadlines.flush_began(self.wire.sent());
+            } else {
+                self.deadlines.flush_ended();
+                self.recorder.flushed();
+            }
         }
         Ok(!self.unflushed)
     }

@@ -92,7 +92,7 @@ impl Server {
             client_tasks: ClientTasks {
                 router,
                 identity: config.tls.clone().map(CurrentIdentity::new),
-                config,
+                config: Arc::new(config),
             },
             listener,
             local_addr,

@@ -36,7 +36,7 @@ use crate::{
 /// The state that the tasks of all clients share.
 pub(crate) struct ClientTasks {
     pub(crate) router: Router,
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     /// The certificate for new connections. `None` without TLS.
     pub(crate) identity: Option<CurrentIdentity>,
 }
