@@ -495,6 +495,30 @@ async fn nothing_follows_our_close_frame() {
     assert_eq!(end.unwrap().code(), 3001);
 }
 
+/// RFC 6455 section 7.1.1: the server ends the TCP connection first. Then the server's kernel
+/// remembers the connection (TIME_WAIT), not the client's.
+#[tokio::test]
+async fn the_client_lets_the_server_end_the_tcp_connection_first() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        answer_handshake(&mut stream, "").await;
+        let mut close = [0; 8];
+        stream.read_exact(&mut close).await.unwrap();
+        assert_eq!(close[..2], [0x88, 0x82], "a masked Close frame");
+        stream.write_all(&[0x88, 2, 0x03, 0xe8]).await.unwrap();
+        let waits = tokio::time::timeout(Duration::from_millis(200), stream.read(&mut close));
+        assert!(waits.await.is_err(), "the client's FIN came first");
+        stream.shutdown().await.unwrap();
+        assert_eq!(stream.read(&mut close).await.unwrap(), 0);
+    });
+    let mut socket = ClientSocket::connect_with(&options(url)).await.unwrap();
+    let why = soon("the close", socket.close(1000, "")).await.unwrap();
+    assert_eq!(why.code(), 1000);
+    server.await.unwrap();
+}
+
 /// k03: each mistake of the server ends the connection with the code for it.
 #[tokio::test]
 async fn k03_a_hostile_server_is_closed_with_the_right_code() {
@@ -562,31 +586,36 @@ async fn speaks(more: &str, manners: Manners) -> String {
     let more = more.to_owned();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let mut head = vec![0; 4096];
-        let read = stream.read(&mut head).await.unwrap();
-        let head = String::from_utf8_lossy(&head[..read]).into_owned();
-        let key = head
-            .lines()
-            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
-        let accept =
-            tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.unwrap().as_bytes());
-        let accept = match more.contains("Accept") {
-            true => String::new(),
-            false => format!("Sec-WebSocket-Accept: {accept}\r\n"),
-        };
-        let response = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{accept}{more}\r\n"
-        );
+        answer_handshake(&mut stream, &more).await;
         let bytes = match manners {
             Manners::Silent => Vec::new(),
             Manners::Sends(bytes) => bytes,
         };
-        let bytes = [response.as_bytes(), &bytes].concat();
         stream.write_all(&bytes).await.unwrap();
         // It reads nothing more and does not close.
         std::future::pending::<()>().await;
     });
     format!("ws://{addr}/")
+}
+
+/// Reads a request and completes the handshake with the headers in `more`.
+async fn answer_handshake(stream: &mut TcpStream, more: &str) {
+    let mut head = vec![0; 4096];
+    let read = stream.read(&mut head).await.unwrap();
+    let head = String::from_utf8_lossy(&head[..read]).into_owned();
+    let key = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let accept =
+        tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.unwrap().as_bytes());
+    let accept = match more.contains("Accept") {
+        true => String::new(),
+        false => format!("Sec-WebSocket-Accept: {accept}\r\n"),
+    };
+    let response = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{accept}{more}\r\n"
+    );
+    stream.write_all(response.as_bytes()).await.unwrap();
 }
 
 /// Many small messages leave in one write. A client that queues without end is stopped by a

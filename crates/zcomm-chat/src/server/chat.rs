@@ -1,11 +1,14 @@
 //! A chat: its parts and how they fit together.
 //!
 //! A **room** has two logs. One log contains its messages, which are kept. The other log
-//! contains its events (a member enters, leaves or types), which are soon useless. A
-//! **session** is a person's name, inbox and last message ids. The server keeps the session for
-//! two minutes after the connection breaks. A person who reconnects in time has the same name
-//! and gets the private messages. The session ends at once when the client closes with code
-//! 1000. A **connection** has a cursor on each log: the position of the next message to send.
+//! contains its events (a member enters, leaves or types), which are soon useless.
+//!
+//! A **session** stores a person's name, the private messages to this person (the inbox), and
+//! the ids of the last messages that this person sent. The server keeps the session for two
+//! minutes after the connection breaks. A person who reconnects in time gets the name and the
+//! private messages again. The session ends at once when the client closes with code 1000.
+//!
+//! A **connection** has a cursor on each log: the position of the next message to send.
 //!
 //! ```text
 //!  client ──sends──▶ room: messages ─┐

@@ -239,7 +239,6 @@ impl ClientSocket {
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<CloseReason> {
         self.start_close(code, reason);
         while self.recv().await.is_some() {}
-        // RFC 6455 section 7.1.1: the server should end the TCP connection first.
         if !matches!(self.end, Some(End::Broken(_))) {
             self.wire.finish().await;
         }

@@ -300,8 +300,8 @@ impl Router {
         request.attempt().filter(|_| shown).map(str::to_owned)
     }
 
-    /// Sends the X-ray of a connection to the log that its page reads. The connection of a viewer
-    /// has no X-ray.
+    /// Sends the X-ray of a page's connection to the log from which this page shows it. A
+    /// connection that reads such a log has no X-ray itself.
     pub(crate) fn watch(
         &self,
         mut stream: Transport,

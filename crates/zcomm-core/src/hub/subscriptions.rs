@@ -5,8 +5,9 @@
 //! messages. All cursors fill one batch, so one flush sends the new entries of all logs.
 //!
 //! A connection reads the entries of one log in their order. Entries of two logs have no order,
-//! because such an order would need one lock for both logs. The connection reads its logs one
-//! after the other, so a busy log does not delay the other logs.
+//! because such an order would need one lock for both logs. When one log
+//! fills a batch, the next batch begins with the next log. So a busy log does not delay the other
+//! logs.
 
 use std::{collections::VecDeque, task::Waker};
 

@@ -50,7 +50,7 @@ pub fn settings_list() -> String {
     text + "Each setting is explained in docs/reference/settings.md\n"
 }
 
-/// The text up to its first full stop that does not end `e.g.`
+/// Returns the first sentence of `text`. The full stops of `e.g.` do not end a sentence.
 fn first_sentence(text: &str) -> &str {
     let mut ends = text.match_indices(". ").map(|(at, _)| at + 1);
     let end = ends.find(|end| !text[..*end].ends_with("e.g."));

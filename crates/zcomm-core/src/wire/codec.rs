@@ -8,8 +8,7 @@
 //! Without a close code, a client could not distinguish its own mistake from a broken network.
 //!
 //! This file does not use the stream adapter of tokio-tungstenite. Two tasks can share that
-//! adapter, so it needs two wakers for each direction. Here one task owns the socket, so one
-//! waker is enough.
+//! adapter, so it has four wakers. Here one task owns the socket, so one waker is enough.
 //!
 //! The codec does not use compression (permessage-deflate).
 
@@ -280,14 +279,18 @@ impl Wire {
         self.flush().ok();
     }
 
-    /// Writes the remaining bytes, with the Close frame last. Then sends FIN and waits for the
-    /// other side's FIN. Takes at most 3 s.
+    /// Writes the remaining bytes, with the Close frame last, and ends the TCP connection. The
+    /// server sends its FIN first (RFC 6455 section 7.1.1). Takes at most 4 s.
     pub(crate) async fn finish(&mut self) {
         let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
         if written.await.is_ok() {
             // The codec is not needed any more, so free its buffers before the wait.
             self.codec = None;
-            linger(&mut self.meter.stream).await;
+            let stream = &mut self.meter.stream;
+            if self.kind.role == Role::Client {
+                timeout(LINGER, read_to_end(stream)).await.ok();
+            }
+            linger(stream).await;
         }
     }
 
@@ -313,14 +316,18 @@ pub(crate) async fn linger(stream: &mut Transport) {
     let end = async {
         // With TLS, `shutdown` also writes an alert, so it can wait for the network.
         if stream.shutdown().await.is_ok() {
-            let mut rest = stream.take(LINGER_BYTES);
-            tokio::io::copy(&mut rest, &mut tokio::io::sink())
-                .await
-                .ok();
+            read_to_end(stream).await;
         }
     };
     // Ignore a timeout: the connection ends here, even if the client has not ended its side.
     timeout(LINGER, end).await.ok();
+}
+
+/// Reads and drops input until the other side ends the connection.
+async fn read_to_end(stream: &mut Transport) {
+    let mut rest = stream.take(LINGER_BYTES);
+    let mut nowhere = tokio::io::sink();
+    tokio::io::copy(&mut rest, &mut nowhere).await.ok();
 }
 
 fn would_block(error: &WireError) -> bool {

@@ -35,7 +35,7 @@ const KILLED: Duration = Duration::from_secs(2);
 pub(super) struct Exec {
     command: String,
     free: Arc<Semaphore>,
-    /// The size of the longest line of the process (bytes).
+    /// The limit for one line of the process (bytes).
     max_line: usize,
 }
 
