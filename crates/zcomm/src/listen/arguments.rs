@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::shared::handshake::token;
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -58,7 +60,7 @@ pub(crate) struct Arguments {
     pub(super) max_processes: usize,
 
     /// Clients must send this token; it stays in your shell's history
-    #[arg(long, conflicts_with = "token_file")]
+    #[arg(long, value_parser = token, conflicts_with = "token_file")]
     pub(super) token: Option<String>,
 
     /// Clients must send the token in the first line of this file
