@@ -9,8 +9,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::lookup_host;
 
 use crate::{
-    access::origin::Origin, http::page::Page, program::logging::ALWAYS, settings::config::Config,
-    text::shown::listed, tls::identity::Identity,
+    access::origin::Origin,
+    http::page::Page,
+    program::logging::ALWAYS,
+    settings::config::Config,
+    text::shown::listed,
+    tls::{identity::Identity, pem::make_certificates},
 };
 
 /// Logs the first lines. `new_token` is the token that was made for this run, if there is one.
@@ -119,7 +123,8 @@ fn warn_of_name(config: &Config, ip: IpAddr) {
     if certificate.is_some_and(|known| !known.names().contains(&ip.to_string())) {
         tracing::warn!(
             "the certificate is not for {ip}, so browsers will refuse it there: make one with \
-             cargo run --bin zcomm -- certs --host {ip}"
+             {} --host {ip}",
+            make_certificates()
         );
     }
 }

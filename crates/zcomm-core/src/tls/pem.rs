@@ -27,8 +27,18 @@ pub struct PemError {
     pub help: String,
 }
 
-/// The command that makes certificates for this machine, as a learner types it.
-pub const MAKE_CERTIFICATES: &str = "cargo run --bin zcomm -- certs";
+/// Returns the command that makes certificates for this machine, as the user types it. cargo
+/// leaves a file beside the programs that it builds. A user who runs such a program may not have
+/// installed `zcomm`.
+#[must_use]
+pub fn make_certificates() -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    let mut folders = program.ancestors().skip(1).take(2);
+    match folders.any(|folder| folder.join(".cargo-lock").exists()) {
+        true => "cargo run --bin zcomm -- certs".to_owned(),
+        false => "zcomm certs".to_owned(),
+    }
+}
 
 impl PemError {
     /// Makes an error whose help is the command that makes new certificates.
@@ -37,7 +47,7 @@ impl PemError {
         PemError {
             file: file.to_owned(),
             reason: reason.to_string(),
-            help: format!("new certificates for this machine: {MAKE_CERTIFICATES}"),
+            help: format!("new certificates for this machine: {}", make_certificates()),
         }
     }
 

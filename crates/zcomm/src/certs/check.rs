@@ -22,8 +22,14 @@ const AUTHORITY_AS_SERVER: &str = "it is for a server and is marked as an author
 /// certificate.
 pub(super) fn explain(file: &Path) -> Result<ExitCode, Failure> {
     let shown = visible(&file.to_string_lossy());
+    let make_new = PemError::new(file, "").help;
     let named = |error: PemError| PemError {
         file: Path::new(&shown).to_owned(),
+        // New certificates do not help to explain this file.
+        help: match error.help == make_new {
+            true => "name a file with certificates (PEM): --check certs/localhost.pem".into(),
+            false => error.help,
+        },
         ..error
     };
     let chain = Certificate::read_all(file).map_err(|error| Failure::misuse(named(error)))?;

@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use zcomm_core::{Certificate, Identity, MAKE_CERTIFICATES, TlsFiles, readable_by_others};
+use zcomm_core::{Certificate, Identity, TlsFiles, make_certificates, readable_by_others};
 
 use super::{
     addresses,
@@ -30,7 +30,7 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     };
     if !is_there(&files.certificate) && !is_there(&files.key) {
         let none = note("none: servers use ws:// and http://");
-        return vec![none.fix(format!("to make some: {MAKE_CERTIFICATES}"))];
+        return vec![none.fix(format!("to make some: {}", make_certificates()))];
     }
     let mut findings = examine(&files);
     for finding in &mut findings {
@@ -50,7 +50,7 @@ fn examine(files: &TlsFiles) -> Vec<Finding> {
         Err(why) => return vec![error(why.to_string()).fix(why.help())],
     };
     let file = files.certificate.display();
-    let renew = format!("renew them: {MAKE_CERTIFICATES}");
+    let renew = format!("renew them: {}", make_certificates());
     let mut findings = Vec::new();
     for (index, certificate) in chain.iter().enumerate() {
         let verdict = judge(&chain[..index], certificate);
@@ -88,6 +88,6 @@ fn missing_names(situation: &Situation, files: &TlsFiles) -> Option<Finding> {
     let list = addresses::list(&missing);
     let what =
         format!("browsers refuse the certificate at {list}: it does not contain that address");
-    let fix = format!("{MAKE_CERTIFICATES}{hosts}");
+    let fix = make_certificates() + &hosts;
     (!missing.is_empty()).then(|| warning(what).fix(fix))
 }
