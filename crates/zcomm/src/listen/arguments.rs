@@ -25,6 +25,8 @@ Messages go to stdout, all else to stderr. On a terminal, each message begins
 with the number of its client. A pipe gets the message alone, or the number with
 --json.
 
+With --exec, a line of more than WEBSOCKET_MAX_MESSAGE_BYTES is sent in parts.
+
 A line waits until every client has space for it. A client that takes less than
 64 KiB in 5 s is closed. The settings of the lessons apply, and an option wins
 over its setting: WEBSOCKET_RATE_LIMIT, WEBSOCKET_MAX_MESSAGE_BYTES,
