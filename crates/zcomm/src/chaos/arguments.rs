@@ -82,7 +82,8 @@ impl FaultOptions {
             let Some(words) = self.0.get_many::<String>(entry.name) else {
                 continue;
             };
-            let words: Vec<_> = words.map(String::as_str).collect();
+            // A user may put the words of a fault into quotes: --reset-after "3 frames".
+            let words: Vec<_> = words.flat_map(|word| word.split_whitespace()).collect();
             faults.put(entry.read(&words).map_err(|error| {
                 let what = format!("--{}: {}", entry.name, error.what);
                 InputError::new(what, error.help)
@@ -130,4 +131,25 @@ fn option(entry: &Entry) -> Arg {
         .num_args(needed..=3)
         .help(format!("{}{default}", entry.what))
         .help_heading("Faults")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args, FromArgMatches};
+
+    #[test]
+    fn the_words_of_a_fault_may_be_one_argument() {
+        for arguments in [
+            &["--reset-after", "3", "frames", "to-server"][..],
+            &["--reset-after", "3 frames to-server"],
+            &["--reset-after=3 frames to-server"],
+        ] {
+            let command = FaultOptions::augment_args(clap::Command::new("chaos"));
+            let matches = command.get_matches_from([&["chaos"], arguments].concat());
+            let faults = FaultOptions::from_arg_matches(&matches).unwrap().read();
+            let shown = faults.unwrap().to_string();
+            assert_eq!(shown, "reset-after 3 frames to-server");
+        }
+    }
 }
