@@ -157,7 +157,7 @@ fn token(config: &Config, has_page: bool, is_new: bool) {
     if is_new {
         let place = if has_page { "link" } else { "command" };
         tracing::info!(
-            "the token in this {place} was made for this run; set WEBSOCKET_TOKEN to keep one"
+            "this server made the token in this {place} for this run; set WEBSOCKET_TOKEN to use the same token every time"
         );
     } else if config.require_auth {
         let token = match (&config.token, config.tokens.is_empty()) {
