@@ -12,6 +12,7 @@ use super::{
     faults::{Entry, Faults, TABLE},
     units::InputError,
 };
+use crate::shared::values::listen_address;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -45,7 +46,7 @@ pub(crate) struct Arguments {
     pub(super) url: String,
 
     /// The address that clients connect to
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8771")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, default_value = "127.0.0.1:8771")]
     pub(super) listen: SocketAddr,
 
     /// Also trust the certificates in this file: an authority, or one server's own
@@ -82,14 +83,24 @@ impl FaultOptions {
             let Some(words) = self.0.get_many::<String>(entry.name) else {
                 continue;
             };
-            // A user may put the words of a fault into quotes: --reset-after "3 frames".
-            let words: Vec<_> = words.flat_map(|word| word.split_whitespace()).collect();
+            let words: Vec<_> = words.flat_map(|word| words_of(word)).collect();
             faults.put(entry.read(&words).map_err(|error| {
                 let what = format!("--{}: {}", entry.name, error.what);
                 InputError::new(what, error.help)
             })?);
         }
         Ok(faults)
+    }
+}
+
+/// Returns the words of an argument. A user may put the words of a fault into quotes:
+/// `--reset-after "3 frames"`. An argument in any other form is one word, so that an error shows
+/// the whole argument.
+fn words_of(argument: &str) -> Vec<&str> {
+    let last = ["frame", "frames", "to-server", "to-client", "both"];
+    match last.iter().any(|last| argument.ends_with(last)) {
+        true => argument.split_whitespace().collect(),
+        false => vec![argument],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::shared::handshake::token;
+use crate::shared::{handshake::token, values::port};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -36,6 +36,7 @@ Exit code: 0 after Ctrl-D, 130 after Ctrl-C, 143 after SIGTERM, 1 if the port is
 in use, 2 for a wrong option, 78 for a wrong setting.")]
 pub(crate) struct Arguments {
     /// The port, 0 for any free port [default: WEBSOCKET_PORT or 8765]
+    #[arg(value_parser = port)]
     pub(super) port: Option<u16>,
 
     /// The address to listen at; 0.0.0.0 lets other machines connect [default:
