@@ -2,7 +2,7 @@
 //!
 //! A WebSocket begins as an HTTP request (RFC 6455 section 4). The [`Gate`] checks this request
 //! before the connection is upgraded. It checks the rules of HTTP, the host, the handshake
-//! headers, the limits, the origin and the token, in this order. A request must pass every
+//! headers, the limits, the origin, the query and the token, in this order. A request must pass every
 //! check.
 //!
 //! - **Host** stops DNS rebinding: an attacker lets the name of a site point at this machine.
@@ -89,6 +89,7 @@ impl Gate {
             return Err(refusal);
         }
         self.check_origin(request)?;
+        request.query_rules?;
         let token = match self.require_auth {
             true => self.check_token(request, slot),
             false => Ok(None),

@@ -4,17 +4,24 @@
 //! and when the terminal closes (SIGHUP). On Windows, a program stops after Ctrl-C, Ctrl-Break,
 //! when the console closes, and when the session ends.
 //!
-//! SIGHUP has two special rules. First, a program that was started with `nohup` ignores SIGHUP,
-//! so it continues when its terminal closes. `StopSignals` does not catch SIGHUP in such a
-//! program. Second, when a terminal closes, a program can receive SIGHUP twice: from the shell
-//! and from the kernel. So after the first signal of any kind, SIGHUP does nothing. Otherwise the
-//! second SIGHUP would end the program at once.
+//! A second signal ends most programs at once. But one request to stop can arrive as two signals.
+//! The command `timeout` sends SIGTERM twice: to the program and to its process group. When a
+//! terminal closes, the shell and the kernel send SIGHUP. So a SIGTERM does nothing if it follows
+//! another signal within a second, and after the first signal of any kind, SIGHUP does nothing. A
+//! second Ctrl-C always counts.
+//!
+//! A program that was started with `nohup` ignores SIGHUP, so it continues when its terminal
+//! closes. `StopSignals` does not catch SIGHUP in such a program.
 
 use std::{
     future::poll_fn,
     io,
     task::{Context, Poll},
+    time::{Duration, Instant},
 };
+
+/// A SIGTERM that follows another signal within this time is a copy of the same request.
+const COPY: Duration = Duration::from_secs(1);
 
 /// The exit code after SIGHUP. The exit code of a signal is 128 plus its number, as in shells.
 const HANGUP: u8 = 129;
@@ -37,6 +44,8 @@ type Source = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send>;
 pub struct StopSignals {
     /// Each signal, with its exit code.
     sources: Vec<(u8, Source)>,
+    /// The time of the last signal that was not a copy.
+    last: Option<Instant>,
 }
 
 impl StopSignals {
@@ -45,12 +54,25 @@ impl StopSignals {
     /// # Errors
     /// If the operating system does not let the program catch a signal.
     pub fn new() -> io::Result<StopSignals> {
-        let sources = sources()?;
-        Ok(StopSignals { sources })
+        Ok(StopSignals {
+            sources: sources()?,
+            last: None,
+        })
     }
 
     /// Waits for the next signal and returns its exit code. A cancelled call loses no signal.
     pub async fn next(&mut self) -> u8 {
+        loop {
+            let code = self.arrived().await;
+            let copy = self.last.is_some_and(|last| last.elapsed() < COPY);
+            if !(copy && code == TERMINATE) {
+                self.last = Some(Instant::now());
+                return code;
+            }
+        }
+    }
+
+    async fn arrived(&mut self) -> u8 {
         let code = poll_fn(|context| {
             let mut sources = self.sources.iter_mut();
             let arrived =

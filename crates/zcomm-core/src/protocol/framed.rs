@@ -45,6 +45,44 @@ impl Framed {
     }
 }
 
+/// Frames that one write sends.
+#[derive(Default)]
+pub(crate) enum Joined {
+    #[default]
+    Nothing,
+    /// One frame uses the memory of the log.
+    One(Bytes),
+    /// Several frames are one copy. For short frames, the copy takes less time than a reference
+    /// to each frame and a vectored write. A batch of the log has at most 64 KiB, or one frame.
+    Copy(Vec<u8>),
+}
+
+impl Joined {
+    pub(crate) fn add(&mut self, frame: &Bytes) {
+        match self {
+            Joined::Nothing => *self = Joined::One(frame.clone()),
+            Joined::One(first) => {
+                // Space for 16 short frames: most batches do not grow.
+                let mut frames = Vec::with_capacity(16 * first.len().min(4096));
+                frames.extend_from_slice(first);
+                frames.extend_from_slice(frame);
+                *self = Joined::Copy(frames);
+            }
+            Joined::Copy(frames) => frames.extend_from_slice(frame),
+        }
+    }
+}
+
+impl From<Joined> for Bytes {
+    fn from(frames: Joined) -> Bytes {
+        match frames {
+            Joined::Nothing => Bytes::new(),
+            Joined::One(frame) => frame,
+            Joined::Copy(frames) => frames.into(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //!
 //! This file also logs a warning about each dangerous setting. The link to the page may contain a
 //! token that was made for this run. This token is in the fragment (`#…`), which a browser never
-//! sends to a server.
+//! sends to a server. No later line shows this token.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -13,7 +13,7 @@ use crate::{
     http::page::Page,
     program::logging::ALWAYS,
     settings::config::Config,
-    text::shown::listed,
+    text::{hidden::hide, shown::listed},
     tls::{identity::Identity, pem::make_certificates},
 };
 
@@ -55,6 +55,9 @@ pub(crate) async fn announce(
         }
     }
     origins(config.allowed_origins.as_deref(), addr);
+    if let Some(token) = new_token {
+        hide(token);
+    }
 }
 
 /// Logs the address of the server, and what to open.

@@ -13,7 +13,6 @@
 //! The codec does not use compression (permessage-deflate).
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     io::{self, Write},
     task::{Context, Poll, Waker},
@@ -51,6 +50,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// TCP stream). If a socket is closed with unread input, the kernel sends RST (a TCP reset).
 /// After the RST, the other side may not be able to read our Close frame.
 const LINGER: Duration = Duration::from_secs(1);
+/// The longest time of [`finish`](Wire::finish) on a server.
+pub(crate) const FINISH: Duration = CLOSE_TIMEOUT.saturating_add(LINGER);
 /// The maximum number of bytes that are read and dropped during [`LINGER`].
 const LINGER_BYTES: u64 = 1024 * 1024;
 
@@ -68,15 +69,17 @@ pub enum Received {
     Pong(Bytes),
 }
 
-/// A socket that reads and writes WebSocket messages.
+/// A socket that reads and writes WebSocket messages. `repr(C)`: the fields that each delivery
+/// uses come first.
+#[repr(C)]
 pub(crate) struct Wire {
     /// `None` while nothing is in the buffers of the codec, see `spare`.
     codec: Option<Box<WebSocketContext>>,
-    kind: Kind,
     /// Whether the last read found that more input is needed.
     drained: bool,
     /// The bytes below the codec.
     pub(crate) meter: Meter,
+    kind: Kind,
 }
 
 impl Wire {
@@ -102,9 +105,9 @@ impl Wire {
     fn on(meter: Meter, role: Role, max_message: usize) -> Wire {
         Wire {
             codec: None,
-            kind: Kind { role, max_message },
             drained: false,
             meter,
+            kind: Kind { role, max_message },
         }
     }
 
@@ -117,7 +120,7 @@ impl Wire {
 
     /// Gives the codec away if nothing is in its buffers. Call this before the task waits.
     pub(crate) fn rest(&mut self) {
-        if !self.drained || self.meter.input.in_message() {
+        if self.codec.is_none() || !self.drained || self.meter.input.in_message() {
             return;
         }
         // A pong may still wait in the codec after a flush that wrote a full buffer. So flush
@@ -237,10 +240,10 @@ impl Wire {
         accepted(codec.write(meter, ping))
     }
 
-    /// The frames to send with the next flush. Append frames only after a flush that returned
-    /// true.
-    pub(crate) fn output(&mut self) -> &mut VecDeque<Bytes> {
-        &mut self.meter.output
+    /// Sends these frames with the next flush, past the codec. Call this only after a flush that
+    /// returned true.
+    pub(crate) fn send_first(&mut self, frames: Bytes) {
+        self.meter.output = frames;
     }
 
     /// Writes all bytes that wait. Returns true when the network has accepted all of them.

@@ -13,7 +13,6 @@
 //! wait in [`output`](Meter::output), and every write and every flush sends them first.
 
 use std::{
-    collections::VecDeque,
     future::{Future, poll_fn},
     io::{self, Read, Write},
     pin::{Pin, pin},
@@ -31,16 +30,17 @@ use crate::{
     wire::{boundaries::Frames, transport::Transport},
 };
 
-/// A connection with a budget for the bytes that it receives.
+/// A connection with a budget for the bytes that it receives. `repr(C)`: the fields that each
+/// delivery uses come first.
+#[repr(C)]
 pub(crate) struct Meter {
-    pub(crate) stream: Transport,
     waker: Waker,
+    pub(crate) stream: Transport,
+    /// The frames that are sent before the next bytes of the codec. Set this only when the codec
+    /// has no output: otherwise the frames could come in the middle of another frame.
+    pub(crate) output: Bytes,
     pub(crate) budget: Budget,
     pub(crate) input: Frames,
-    /// The frames that are sent before the next bytes of the codec. The first one may be the
-    /// rest of a frame. Append frames only when the codec has no output: otherwise they could
-    /// come in the middle of a frame.
-    pub(crate) output: VecDeque<Bytes>,
     /// Bytes that arrived with the handshake, and that the codec has not seen.
     early: Vec<u8>,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
@@ -60,11 +60,11 @@ impl Meter {
     ) -> Meter {
         stream.drain_received();
         Meter {
-            stream,
             waker: Waker::noop().clone(),
+            stream,
+            output: Bytes::new(),
             budget: Budget::new(rate),
             input: Frames::new(max_frame),
-            output: VecDeque::new(),
             early,
             overdrawn: false,
             arrived: false,
@@ -111,48 +111,29 @@ impl Meter {
         would_block(read).map(|()| buffer.filled().len())
     }
 
-    /// Calls a write or a flush of the stream.
+    /// Calls a write or a flush of the stream. `operation` gets the [`output`](Meter::output), too.
     ///
     /// tokio limits how many reads and writes a task may do in one turn. If a client floods us,
     /// our reads use up this limit. Without `unconstrained`, a write would then return
     /// `WouldBlock`, as if the network were full.
     fn send<T>(
         &mut self,
-        mut operation: impl FnMut(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        mut operation: impl FnMut(Pin<&mut Transport>, &mut Context<'_>, &[u8]) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        let once = poll_fn(|context| operation(Pin::new(&mut self.stream), context));
+        let once = poll_fn(|context| operation(Pin::new(&mut self.stream), context, &self.output));
         would_block(pin!(unconstrained(once)).poll(&mut Context::from_waker(&self.waker)))
     }
 
-    /// Writes the frames of broadcasts: one frame as it is, and a batch as one copy, which needs
-    /// one call of the network. For short frames, the copy takes less time than a vectored write.
+    /// Writes the frames of broadcasts.
     fn send_frames(&mut self) -> io::Result<()> {
         while !self.output.is_empty() {
-            let frames = std::mem::take(&mut self.output);
-            let sent = self.send(|stream, context| match frames.as_slices().0 {
-                [frame] => stream.poll_write(context, frame),
-                frames => stream.poll_write(context, &frames.concat()),
-            });
-            self.output = frames;
-            match sent? {
+            match self.send(|stream, context, frames| stream.poll_write(context, frames))? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
-                count => self.remove_sent(count),
+                count if count < self.output.len() => self.output.advance(count),
+                _ => self.output = Bytes::new(),
             }
         }
         Ok(())
-    }
-
-    fn remove_sent(&mut self, mut count: usize) {
-        while let Some(first) = self.output.front_mut() {
-            if count < first.len() {
-                first.advance(count);
-                return;
-            }
-            count -= first.len();
-            self.output.pop_front();
-        }
-        // An idle connection needs no memory for frames.
-        self.output = VecDeque::new();
     }
 }
 
@@ -180,13 +161,13 @@ impl Read for Meter {
 impl Write for Meter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.send_frames()?;
-        self.send(|stream, context| stream.poll_write(context, bytes))
+        self.send(|stream, context, _| stream.poll_write(context, bytes))
     }
 
     /// TLS keeps the bytes that the network did not accept, and writes them here.
     fn flush(&mut self) -> io::Result<()> {
         self.send_frames()?;
-        self.send(|stream, context| stream.poll_flush(context))
+        self.send(|stream, context, _| stream.poll_flush(context))
     }
 }
 
@@ -233,8 +214,8 @@ mod tests {
     async fn frames_are_sent_whole_and_before_the_bytes_of_the_codec() {
         let (transport, mut client) = connection().await;
         let mut meter = Meter::new(transport, Vec::new(), 1024, None);
-        let frames: Vec<_> = (0..64).map(|n| Bytes::from(vec![n; 100_000])).collect();
-        meter.output.extend(frames.clone());
+        let frames: Vec<u8> = (0..64).flat_map(|n| vec![n; 100_000]).collect();
+        meter.output = frames.clone().into();
         let mut codec: &[u8] = b"a pong";
         let send = async {
             while !codec.is_empty() {
@@ -247,11 +228,11 @@ mod tests {
                 }
             }
         };
-        let expected = [frames.concat(), b"a pong".to_vec()].concat();
+        let expected = [&frames[..], b"a pong"].concat();
         let mut arrived = vec![0; expected.len()];
         let (_, read) = tokio::join!(send, client.read_exact(&mut arrived));
         read.unwrap();
         assert!(arrived == expected);
-        assert_eq!(meter.output.capacity(), 0, "the memory is free again");
+        assert!(meter.output.is_empty());
     }
 }
