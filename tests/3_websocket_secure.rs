@@ -79,7 +79,7 @@ async fn shows_seven_servers_that_must_be_refused_and_why_each_is() {
         assert_eq!(output.matches(reason).count(), 1, "{reason:?} in {output}");
     }
     assert_eq!(
-        output.matches("of 7 that must fail: ").count(),
+        output.matches("of 7, the client must refuse: ").count(),
         7,
         "{output}"
     );

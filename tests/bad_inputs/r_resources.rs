@@ -569,7 +569,7 @@ async fn r14_a_client_that_falls_behind_the_whole_log_gets_the_gap_and_stays() {
     }
     assert_eq!(
         behind.hear_text().await,
-        "(up to 976 messages were missed: they came faster than you read)"
+        "(up to 976 messages were missed: they arrived faster than you read them)"
     );
     for n in 976..2000 {
         assert_eq!(behind.hear_text().await, n.to_string());

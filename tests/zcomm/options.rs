@@ -112,23 +112,27 @@ fn a_wrong_command_line_ends_with_2_and_a_failure_with_1() {
     }
 }
 
-/// The run would take a minute: a file that cannot be written is found before it.
 /// The variable of a script may be empty. Then the command must not connect without a token.
 #[test]
 fn an_empty_token_or_origin_is_refused() {
-    for command in ["connect", "chat", "stress"] {
-        for option in ["--token=", "--origin="] {
+    let (no_token, no_value) = ("expected a token, but it is empty", "a value is required");
+    for (option, why) in [
+        ("--token=", no_token),
+        ("--token=                 ", no_token),
+        ("--origin=", no_value),
+    ] {
+        for command in ["connect", "chat", "stress"] {
             let done = run(&[command, "ws://127.0.0.1:9/", option]);
             assert_eq!(done.code, Some(2), "{command} {option}: {}", done.stderr);
-            assert!(
-                done.stderr.contains("a value is required"),
-                "{}",
-                done.stderr
-            );
+            assert!(done.stderr.contains(why), "{}", done.stderr);
         }
     }
+    let done = run(&["listen", "0", "--token=                 "]);
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    assert!(done.stderr.contains(no_token), "{}", done.stderr);
 }
 
+/// The run would take a minute: a file that cannot be written is found before it.
 #[test]
 fn a_file_that_cannot_be_written_is_found_before_the_run() {
     let server = start(no_limits(), echo);

@@ -15,7 +15,7 @@ use crate::{
     server::memory::check_memory,
     settings::config::Config,
     text::{hidden::hide, shown::listed},
-    tls::identity::Identity,
+    tls::{identity::Identity, pem::make_certificates},
 };
 
 /// Logs the first lines. `new_token` is the token that was made for this run, if there is one.
@@ -128,7 +128,8 @@ fn warn_of_name(config: &Config, ip: IpAddr) {
     if certificate.is_some_and(|known| !known.names().contains(&ip.to_string())) {
         tracing::warn!(
             "the certificate is not for {ip}, so browsers will refuse it there: make one with \
-             cargo run --bin zcomm -- certs --host {ip}"
+             {} --host {ip}",
+            make_certificates()
         );
     }
 }
@@ -164,7 +165,7 @@ fn token(config: &Config, has_page: bool, is_new: bool) {
     } else if is_new {
         let place = if has_page { "link" } else { "command" };
         tracing::info!(
-            "the token in this {place} was made for this run; set WEBSOCKET_TOKEN to keep one"
+            "this server made the token in this {place} for this run; set WEBSOCKET_TOKEN to use the same token every time"
         );
     } else {
         let token = match (&config.token, config.tokens.is_empty()) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::tls::pem::{MAKE_CERTIFICATES, PemError};
+use crate::tls::pem::{PemError, make_certificates};
 
 /// The result of every function in the folder `tls` that can fail.
 pub(crate) type Result<T, E = CertificateError> = std::result::Result<T, E>;
@@ -47,7 +47,7 @@ impl CertificateError {
         match self {
             CertificateError::Pem(error) => error.help.clone(),
             CertificateError::Invalid(_) => {
-                format!("new certificates for this machine: {MAKE_CERTIFICATES}")
+                format!("new certificates for this machine: {}", make_certificates())
             }
             CertificateError::TrustStore(_) => {
                 "on Debian: apt-get install ca-certificates; or name an authority with --ca FILE"

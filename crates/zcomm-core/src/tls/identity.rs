@@ -35,7 +35,7 @@ use crate::tls::{
     error::{CertificateError, Result},
     files::Files,
     formats::not_a_key,
-    pem::{MAKE_CERTIFICATES, PemError, read_pem},
+    pem::{PemError, make_certificates, read_pem},
 };
 
 /// The provider of cryptography that rustls uses: ring.
@@ -82,7 +82,7 @@ impl Identity {
             warnings.push(format!("clients will refuse {file}: {problem}"));
         }
         if let Some(soon) = self.certificate.ends_soon() {
-            warnings.push(format!("{file}: {soon}; renew it: {MAKE_CERTIFICATES}"));
+            warnings.push(format!("{file}: {soon}; renew it: {}", make_certificates()));
         }
         if readable_by_others(key) {
             warnings.push(format!(

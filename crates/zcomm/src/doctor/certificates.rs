@@ -10,7 +10,7 @@
 use std::path::Path;
 
 use zcomm_core::{
-    Certificate, CertificateError, Identity, MAKE_CERTIFICATES, TlsFiles, readable_by_others,
+    Certificate, CertificateError, Identity, TlsFiles, make_certificates, readable_by_others,
 };
 
 use super::{
@@ -32,7 +32,7 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     };
     if !is_there(&files.certificate) && !is_there(&files.key) {
         let none = note("none: servers use ws:// and http://");
-        return vec![none.fix(format!("to make some: {MAKE_CERTIFICATES}"))];
+        return vec![none.fix(format!("to make some: {}", make_certificates()))];
     }
     let identity = Identity::from_files(&files.certificate, &files.key);
     let mut findings = examine(&files, identity);
@@ -53,7 +53,7 @@ fn examine(files: &TlsFiles, identity: Result<Identity, CertificateError>) -> Ve
         Err(why) => return vec![error(why.to_string()).fix(why.help())],
     };
     let file = files.certificate.display();
-    let renew = format!("renew them: {MAKE_CERTIFICATES}");
+    let renew = format!("renew them: {}", make_certificates());
     let mut findings = Vec::new();
     for (index, certificate) in chain.iter().enumerate() {
         let verdict = judge(&chain[..index], certificate);
@@ -91,6 +91,6 @@ fn missing_names(situation: &Situation, files: &TlsFiles) -> Option<Finding> {
     let list = addresses::list(&missing);
     let what =
         format!("browsers refuse the certificate at {list}: it does not contain that address");
-    let fix = format!("{MAKE_CERTIFICATES}{hosts}");
+    let fix = make_certificates() + &hosts;
     (!missing.is_empty()).then(|| warning(what).fix(fix))
 }

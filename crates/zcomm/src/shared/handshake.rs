@@ -35,7 +35,7 @@ pub(crate) struct Handshake {
 
     /// Send this token as `Authorization: Bearer`; it stays in your shell's history
     // A script that gives an unset variable as the token must not connect without a token.
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_parser = token)]
     token: Option<String>,
 
     /// Read the token from the first line of this file
@@ -126,6 +126,14 @@ fn trust(ca: Option<&Path>) -> Result<Trust, Failure> {
 /// Prints a note on stderr. When stderr is closed, the note is dropped.
 fn note(text: fmt::Arguments<'_>) {
     writeln!(io::stderr(), "note: {text}").ok();
+}
+
+/// Removes the spaces around a token, as a file and a setting do. A token needs other characters.
+pub(crate) fn token(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("expected a token, but it is empty"),
+        token => Ok(token.to_owned()),
+    }
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {
