@@ -145,7 +145,7 @@ pub use tls::{
     distrust::Distrust,
     error::CertificateError,
     identity::{Identity, readable_by_others},
-    pem::{MAKE_CERTIFICATES, PemError, read_pem},
+    pem::{PemError, make_certificates, read_pem},
     trust::Trust,
 };
 pub use wire::codec::Received;

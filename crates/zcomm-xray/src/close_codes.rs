@@ -44,7 +44,7 @@ pub const CLOSE_CODES: [CloseCode; 19] = [
     code(1001, RETRY, "going away", "the server is shutting down"),
     code(1002, OVER, "protocol error", "protocol error: a frame broke the rules"),
     code(1003, OVER, "unsupported data", "the server does not accept this kind of data"),
-    code(1005, OVER, "no code: never sent", "the Close frame had no code"),
+    code(1005, OVER, "no code in the Close frame: never sent", "the Close frame had no code"),
     code(1006, RETRY, "no Close frame: never sent", "no Close frame arrived"),
     code(1007, OVER, "not the data it claims to be", "the text was not valid UTF-8"),
     code(1008, OVER, "policy violation", "refused by the server's policy"),

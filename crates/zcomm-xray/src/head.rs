@@ -17,12 +17,14 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::{
     event::{Accept, Head, Header},
     rules::BrokenRule,
-    secrets::{address, end_of_target, header_value, is_request_or_status},
+    secrets::{HIDDEN, address, end_of_target, header_value, is_request_or_status},
     visible::pictured,
 };
 
 /// The text that is appended to the key (RFC 6455 section 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// The remark for a header with a hidden part.
+const HIDDEN_REMARK: &str = "*** may be a secret: not shown";
 
 /// A complete head. Each byte of a secret is replaced by `*`.
 pub(crate) struct RawHead {
@@ -146,10 +148,19 @@ impl RawHead {
     }
 
     fn head(&self, of_websocket: bool, remark: fn(&str) -> Option<&'static str>) -> Head {
-        let headers = self.headers.iter().map(|(name, value)| Header {
-            remark: remark(&name.to_ascii_lowercase()).filter(|_| of_websocket),
-            value: header_value(name, value),
-            name: address(name),
+        let headers = self.headers.iter().map(|(name, value)| {
+            let remark = remark(&name.to_ascii_lowercase()).filter(|_| of_websocket);
+            let value = header_value(name, value);
+            let is_hidden = value.contains(HIDDEN);
+            Header {
+                remark: if is_hidden {
+                    Some(HIDDEN_REMARK)
+                } else {
+                    remark
+                },
+                value,
+                name: address(name),
+            }
         });
         Head {
             line: first_line(&self.first),
@@ -195,7 +206,6 @@ fn request_remark(name: &str) -> Option<&'static str> {
         "sec-websocket-version" => "13 is RFC 6455, the only version in use",
         "sec-websocket-protocol" => "the subprotocols that the client offers, the preferred first",
         "sec-websocket-extensions" => "the extensions that the client offers, such as compression",
-        "authorization" | "cookie" => "a secret: not shown",
         _ => return None,
     })
 }
@@ -207,7 +217,6 @@ fn response_remark(name: &str) -> Option<&'static str> {
         "sec-websocket-accept" => "computed from the client's key:",
         "sec-websocket-protocol" => "the subprotocol that the server chose",
         "sec-websocket-extensions" => "the extensions that both sides use",
-        "set-cookie" => "a secret: not shown",
         _ => return None,
     })
 }

@@ -8,8 +8,13 @@
 use std::mem;
 
 use crate::{
-    event::EventKind, frames::FrameReader, head::RawHead, rules::Direction,
-    secrets::without_secrets, sink::Sink, splitter::HeadEnd,
+    event::EventKind,
+    frames::FrameReader,
+    head::RawHead,
+    rules::Direction,
+    secrets::{start_of_words, without_secrets},
+    sink::Sink,
+    splitter::HeadEnd,
 };
 
 /// The maximum length of a head (bytes). The server has the same limit.
@@ -188,8 +193,9 @@ impl Side {
     /// Shows the start of data that is neither HTTP nor frames. Only counts the later bytes.
     fn give_up(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
         let (first, omitted) = bytes.split_at(bytes.len().min(RAW_SHOWN));
-        sink.record(self.from, first, omitted.len());
-        self.show_raw(bytes.len() as u64, first, sink);
+        let first = start_of_words(first);
+        sink.record(self.from, &first, omitted.len());
+        self.show_raw(bytes.len() as u64, &first, sink);
         self.stage = Stage::Raw(0);
     }
 

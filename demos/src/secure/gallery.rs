@@ -79,7 +79,11 @@ pub async fn show() -> Result<()> {
     ];
     let count = exhibits.len();
     for (index, exhibit) in exhibits.into_iter().enumerate() {
-        info!("{} of {count} that must fail: {}", index + 1, exhibit.what);
+        info!(
+            "test {} of {count}, the client must refuse: {}",
+            index + 1,
+            exhibit.what
+        );
         info!("refused: {}", exhibit.refusal().await?);
     }
     Ok(())

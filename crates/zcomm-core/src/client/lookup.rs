@@ -11,6 +11,7 @@ use std::{
 };
 
 use tokio::sync::oneshot;
+use url::quirks::domain_to_unicode;
 
 use crate::{
     client::{address::Target, options::ConnectOptions},
@@ -41,9 +42,19 @@ impl Target {
         }
         let found = lookup(name, self.port).await;
         found.map_err(|source| ConnectError::NotFound {
-            host: printable(&self.host),
+            host: shown(&self.host),
             source,
         })
+    }
+}
+
+/// Returns the name as the user may have typed it, with the form that the name service knows, if
+/// this is another.
+fn shown(host: &str) -> String {
+    let unicode = printable(&domain_to_unicode(host));
+    match unicode == host {
+        true => unicode,
+        false => format!("{unicode} ({host})"),
     }
 }
 

@@ -23,6 +23,9 @@ impl Target {
         let token = options.token.as_ref();
         let token = token.map(|token| ("Authorization", format!("Bearer {token}")));
         let origin = options.origin.clone().map(|origin| ("Origin", origin));
+        if options.protocols.iter().any(|one| one.contains(',')) {
+            return Err(wrong("Sec-WebSocket-Protocol", COMMA));
+        }
         let protocols = (!options.protocols.is_empty())
             .then(|| ("Sec-WebSocket-Protocol", options.protocols.join(", ")));
         let own = [token, origin, protocols].into_iter().flatten();
@@ -50,6 +53,8 @@ impl Target {
     }
 }
 
+/// A comma would make two subprotocols of one.
+const COMMA: &str = "each subprotocol is one word, without a comma";
 const FORBIDDEN: &str = "its name or value has characters that HTTP forbids";
 
 fn wrong(name: &str, reason: &'static str) -> ConnectError {
@@ -147,7 +152,9 @@ mod tests {
             (&["a/b"], &[], "one word"),
             (&["ä"], &[], "one word"),
             (&["a", "a"], &[], "twice"),
-            (&["a, a"], &[], "twice"),
+            (&["a,b"], &[], "without a comma"),
+            (&["a", "b, c"], &[], "without a comma"),
+            (&[], &["b, b"], "twice"),
             (&["a"], &["b, a"], "twice"),
             (&["a\r\nX: 1"], &[], "characters that HTTP forbids"),
         ] {

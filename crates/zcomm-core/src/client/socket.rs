@@ -234,8 +234,8 @@ impl ClientSocket {
     /// reason.
     ///
     /// # Errors
-    /// [`Error::Ended`] when the server sent no Close frame, or when its code is not 1000,
-    /// 1001, 1005 or the code that we sent.
+    /// [`Error::Ended`] when the server sent no Close frame, or when its code is not 1000, 1001 or
+    /// the code that we sent. A Close frame without a code (1005) is no error.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<CloseReason> {
         self.start_close(code, reason);
         while self.recv().await.is_some() {}
@@ -245,7 +245,8 @@ impl ClientSocket {
         let ours = self.keepalive.closing.map(|(_, code)| code);
         match &self.end {
             Some(End::ByPeer(why))
-                if matches!(why.code(), 1000 | 1001 | 1005) || ours == Some(why.code()) =>
+                if !why.is_forbidden()
+                    && (matches!(why.code(), 1000 | 1001 | 1005) || ours == Some(why.code())) =>
             {
                 Ok(why.clone())
             }

@@ -150,6 +150,9 @@ impl ConnectError {
     pub fn help(&self) -> String {
         let help = match self {
             ConnectError::Url { .. } => "e.g. ws://127.0.0.1:8765/ or wss://example.com/chat",
+            ConnectError::Header { name, .. } if name == "Sec-WebSocket-Protocol" => {
+                "offer each one by itself: --protocol a --protocol b"
+            }
             ConnectError::Header { .. } => "a header is a name and a value without line breaks",
             ConnectError::NotFound { .. } => {
                 "check the spelling, and whether this computer is online"

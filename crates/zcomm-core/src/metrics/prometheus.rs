@@ -152,7 +152,7 @@ impl Sources {
         writer.histogram(
             "zcomm_fanout_seconds",
             "Seconds from the append to a log until the network accepts the message, for each client. \
-             Measured for every 16th message of a log; of those in one batch, for the oldest.",
+             Measured for every 16th message of a log. If one batch has several such messages, only the oldest is measured.",
             &self.metrics.fanout_seconds,
         )
     }

@@ -61,9 +61,14 @@ impl CloseReason {
 
     /// Returns what a user can do next. `None` if there is no help for this code and reason.
     pub(crate) fn help(&self) -> Option<&'static str> {
+        if self.forbidden {
+            return Some(
+                "a mistake of the server: RFC 6455 section 7.4 has the codes that it may send",
+            );
+        }
         Some(match (self.code(), self.reason()) {
             (CloseReason::POLICY, CloseReason::NO_TOKEN | CloseReason::WRONG_TOKEN) => {
-                "pass the server's token with --token: the server printed it, or it is WEBSOCKET_TOKEN there"
+                "pass the server's token with --token: the server printed it, or it is WEBSOCKET_TOKEN on the server"
             }
             (CloseReason::POLICY, CloseReason::TOO_FAST) => {
                 "send less at a time, or start the server with WEBSOCKET_RATE_LIMIT=off"
@@ -72,7 +77,7 @@ impl CloseReason {
                 "this program or the network accepted the server's data too slowly"
             }
             (CloseReason::TOO_BIG, _) => {
-                "send less at a time, or raise WEBSOCKET_MAX_MESSAGE_BYTES there"
+                "send less at a time, or raise WEBSOCKET_MAX_MESSAGE_BYTES on the server"
             }
             _ => return None,
         })
@@ -119,9 +124,10 @@ impl CloseReason {
         }
     }
 
-    /// Whether a received Close frame had a code that is forbidden in Close frames
-    /// (RFC 6455 section 7.4).
-    pub(crate) fn is_forbidden(&self) -> bool {
+    /// Whether a received Close frame had a code that is forbidden in Close frames, e.g. 1005 or
+    /// 1006 (RFC 6455 section 7.4).
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
         self.forbidden
     }
 

@@ -11,8 +11,9 @@
 //! decoders: each connection has a [`Tap`] with a decoder, and a thread writes the events.
 //!
 //! The decoder replaces the secrets of the handshake: the values of headers such as
-//! `Authorization` and `Cookie`, and query values such as `token` and `session`. It does not
-//! hide secrets in messages: anyone who sees the X-ray can read them.
+//! `Authorization` and `Cookie`, query values such as `token` and `session`, passwords of
+//! addresses, and words that look like tokens. It does not hide secrets in messages: anyone who
+//! sees the X-ray can read them.
 //!
 //! In production, Wireshark shows the same traffic, and uses the same names for its parts.
 

@@ -630,7 +630,7 @@ fn a_recording_shows_the_same_of_lines_that_are_hidden() {
         (&b"A\n\x80\n\n"[..], "(1 bytes)"),
         (b"GET / HTTP/1.1\n\xc2\xa0\n\n", "(2 bytes)"),
         (b"GET / HTTP/1.1\na\x0cb: c\n\n", "(6 bytes)"),
-        (b"GET / HTTP/1.1\nA: 1\n canary: 2\n\n", "1 *********"),
+        (b"GET / HTTP/1.1\nA: 1\n canary: 2\n\n", "1 ***"),
         (b"GET / HTTP/1.1\n: canary\n\n", "(8 bytes)"),
         (b"Cookie: canary\nA: 1\n\n", "1"),
     ] {

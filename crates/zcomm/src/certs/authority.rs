@@ -11,7 +11,7 @@ use std::{
 };
 
 use zcomm_core::{
-    Certificate, DevelopmentCa, LOOPBACK_NAMES, MAKE_CERTIFICATES, PemError, PemPair,
+    Certificate, DevelopmentCa, LOOPBACK_NAMES, PemError, PemPair, make_certificates,
 };
 
 use super::{
@@ -80,7 +80,7 @@ pub(super) fn compare_ends(ca: &Certificate, leaf: &Certificate) {
 
 /// Returns the command that makes a new authority for these hosts.
 fn help(folder: &Path, hosts: &[String]) -> String {
-    let mut command = format!("{MAKE_CERTIFICATES} --new-ca");
+    let mut command = make_certificates() + " --new-ca";
     if folder != Path::new("certs") {
         command += &format!(" --folder {}", word(folder.display()));
     }

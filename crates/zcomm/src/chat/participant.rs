@@ -19,7 +19,7 @@ use crate::shared::{
     answers::{Answers, Patience},
     input::Input,
     run::{INTERRUPTED, until},
-    text::{BAD, FAINT, counted, visible},
+    text::{BAD, FAINT, counted, named, visible},
 };
 
 /// The client remembers at most this number of sent messages, and of pings without an answer.
@@ -251,7 +251,7 @@ impl Participant {
     fn leave(&mut self, room: Option<String>) {
         let room = room.unwrap_or_else(|| self.room.clone());
         if !self.client.rooms().contains(&room) {
-            return self.warn(format!("you are not in {}", visible(&room)));
+            return self.warn(format!("you are not in {}", named(&room)));
         }
         self.client.leave(&room);
         self.stay_in_a_room();
@@ -355,7 +355,7 @@ impl Participant {
         match message {
             ServerMessage::Welcome { name, .. } => {
                 (self.welcomed, self.welcome_due) = (true, None);
-                let name = visible(name);
+                let name = named(name);
                 self.note(format!("you are {name}; type /help for the commands"));
             }
             ServerMessage::Pong { .. } => {
@@ -408,7 +408,7 @@ async fn read(screen: &mut Screen, at: Instant) -> Input<String> {
 }
 
 fn prompt(room: &str) -> String {
-    format!("{}> ", visible(room))
+    format!("{}> ", named(room))
 }
 
 fn over(help: Option<&'static str>) -> Error {

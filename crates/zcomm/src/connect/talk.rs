@@ -13,10 +13,11 @@ use zcomm_core::{
 
 use super::{arguments::Arguments, output::Output, pings::Pings};
 use crate::shared::{
-    answers::{Answers, Patience},
+    answers::{Answers, MISSING, Patience},
     console::Console,
     input::Input,
     run::{INTERRUPTED, until},
+    text::counted,
 };
 
 /// The payload of the ping that is sent after the last line.
@@ -94,16 +95,21 @@ impl<'a> Talk<'a> {
     async fn close(&mut self) -> Result<()> {
         let Arguments { close, reason, .. } = self.arguments;
         let closed = self.socket.close(*close, reason).await;
-        let too_big = match self.socket.end() {
-            Some(End::ByUs(why)) if why.code() == CloseReason::TOO_BIG => Some(why),
-            _ => None,
+        let help = match self.socket.end() {
+            Some(End::ByUs(why)) if why.code() == CloseReason::TOO_BIG => {
+                "the server sent a larger message: --max-message sets a larger limit"
+            }
+            Some(End::Broken(_)) if self.closed.is_some() && self.answers.missing() > 0 => {
+                "the server may still work on an answer: --wait 30s waits longer"
+            }
+            _ => return closed.map(drop),
         };
-        match (closed, too_big) {
-            (Err(Error::Ended { what, .. }), Some(_)) => Err(Error::Ended {
+        match closed {
+            Err(Error::Ended { what, .. }) => Err(Error::Ended {
                 what,
-                help: Some("the server sent a larger message: --max-message sets a larger limit"),
+                help: Some(help),
             }),
-            (closed, _) => closed.map(drop),
+            closed => closed.map(drop),
         }
     }
 
@@ -128,7 +134,10 @@ impl<'a> Talk<'a> {
                 input = self.console.input(), if self.reading && self.unsent.is_none() => {
                     self.input(input);
                 }
-                () = until(close_at) => self.start_close(),
+                () = until(close_at) => {
+                    self.report_missing();
+                    self.start_close();
+                }
                 () = until(next_ping) => {
                     let payload = self.pings.next();
                     self.ping(payload.as_bytes());
@@ -226,6 +235,17 @@ impl Talk<'_> {
         self.answers.input_ended(self.failed.is_some());
         if self.answers.close_at().is_some() {
             self.ping(LAST);
+        }
+    }
+
+    /// If the wait ends before each sent message has an answer, says how to wait longer.
+    fn report_missing(&self) {
+        let missing = self.answers.missing();
+        if missing > 0 {
+            let (answers, waited) = (counted(missing, "answer"), MISSING.as_secs());
+            self.out.note(format!(
+                "note: {answers} missing after {waited} s: --wait 30s waits longer, --wait 0s not at all"
+            ));
         }
     }
 

@@ -33,7 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::shared::{failure::Failure, text::print};
+use crate::shared::{failure::Failure, text::print, values::server_port};
 use finding::{Finding, Report, warning};
 use situation::Situation;
 
@@ -56,7 +56,7 @@ Each line begins with a verdict:
 Exit code: 0 without errors, 1 otherwise.")]
 pub(crate) struct Arguments {
     /// Check this port, instead of those of the lessons or the settings
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_parser = server_port)]
     port: Option<u16>,
 
     /// Print one JSON object

@@ -101,7 +101,7 @@ fn taken(port: u16, holders: &[Listening]) -> Finding {
 fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
     let stop = match holders.first().map(|one| one.pid) {
         None => {
-            "stop the program: Ctrl-C in its terminal; only the user who started it can stop it"
+            "stop the program: Ctrl-C in its terminal; only the user who started the program can stop it"
                 .to_owned()
         }
         Some(pid) if cfg!(windows) => {

@@ -80,7 +80,7 @@ async fn serve(
     let max_message = 64 * 1024 + 2 * setup.config.max_message_bytes;
     let reply = reply(arguments, max_message);
     let server = Server::bind(setup.config.clone()).await;
-    let server = server.map_err(cannot_listen)?;
+    let server = server.map_err(|error| cannot_listen(error, arguments))?;
     setup.announce(&server, &notes);
     let (out, mut failed) = Output::start(arguments, console.printer());
     out.listening(&server.url()).await;

@@ -7,6 +7,7 @@ pub(crate) mod handshake;
 pub(crate) mod input;
 pub(crate) mod run;
 pub(crate) mod text;
+pub(crate) mod values;
 
 pub(crate) mod console;
 pub(crate) mod print;

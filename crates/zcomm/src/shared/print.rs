@@ -77,7 +77,15 @@ pub(crate) fn received(received: &Received) -> Value {
 
 /// Returns the end of a connection as JSON.
 pub(crate) fn end(end: &End) -> Value {
-    let close = |by: &str, why: &CloseReason| json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() });
+    let close = |by: &str, why: &CloseReason| {
+        let mut object =
+            json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() });
+        // Without a code, the code is 1005, too. This member tells the two apart.
+        if why.is_forbidden() {
+            object["forbidden"] = json!(true);
+        }
+        object
+    };
     match end {
         End::ByPeer(why) => close("peer", why),
         End::ByUs(why) => close("us", why),

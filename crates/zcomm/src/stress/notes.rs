@@ -106,8 +106,8 @@ impl Report {
         }
         let Some(unsent) = self.unsent else {
             return Some(
-                "Closed loop: while the server stalls, nothing is sent, so few messages see the stall. \
-                 --rate times each message from when it should have left."
+                "Closed loop: while the server stalls, this tool sends nothing, so few messages \
+                 measure the stall. --rate measures each message from the time when it should have left."
                     .into(),
             );
         };

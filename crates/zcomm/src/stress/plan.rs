@@ -56,7 +56,7 @@ pub(super) struct Plan {
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = |text: &str| span(text, 0))]
     pub(super) ramp_up: Duration,
 
-    /// Handshakes at the same time, at most
+    /// The largest number of handshakes at the same time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = number(1..=10_000))]
     pub(super) handshakes: usize,
 

@@ -30,7 +30,7 @@ use zcomm_core::{
 
 use crate::{
     proxy::{Carry, Proxy, announce, relay},
-    shared::{failure::Failure, handshake::plain_options, run::block_on},
+    shared::{failure::Failure, handshake::plain_options, run::block_on, values::listen_address},
 };
 use page::Screen;
 use recording::{Recorder, Recording};
@@ -62,7 +62,7 @@ pub(crate) struct Arguments {
     url: Option<String>,
 
     /// The address that clients connect to
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8770")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, default_value = "127.0.0.1:8770")]
     listen: SocketAddr,
 
     /// Also trust the certificates in this file: an authority, or one server's own
