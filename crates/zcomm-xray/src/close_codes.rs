@@ -13,7 +13,7 @@ pub struct CloseCode {
     pub name: &'static str,
     /// What a web page says about this code.
     pub meaning: &'static str,
-    /// Whether a client connects again, because the same request may succeed later.
+    /// Whether a client connects again. True if the same request may succeed later.
     pub retry: bool,
 }
 

@@ -1,8 +1,10 @@
 //! Decodes both directions of one connection, from the first byte to the last.
 //!
-//! One [`Decoder`] reads both directions, because each depends on the other. A response can be
-//! checked only with its request. The server's status code decides whether the client's bytes
-//! are frames. Pass the bytes in the order in which they arrived, in pieces of any size:
+//! One [`Decoder`] reads both directions, because each direction depends on the other. A response
+//! can be checked only with its request. The server's status code decides whether the client's
+//! bytes are frames.
+//!
+//! Pass the bytes in the order in which they arrived, in pieces of any size:
 //!
 //! ```
 //! use std::time::Duration;
@@ -104,9 +106,11 @@ impl Decoder {
     }
 
     /// Reads bytes for a recording, without making events. Calls the function `keep` with the
-    /// sender, the bytes to record, and the number of bytes after them that must not be
-    /// recorded. Stars replace the secrets of a head. HTTP bodies are not recorded. If data is
-    /// neither HTTP nor frames, at most its first 8 bytes are recorded.
+    /// sender, the bytes to record, and a number. This number says how many of the next bytes
+    /// must not be recorded.
+    ///
+    /// Stars replace the secrets of a head. HTTP bodies are not recorded. If data is neither
+    /// HTTP nor frames, at most the first 8 bytes are recorded.
     ///
     /// To read the recording, [`feed`](Decoder::feed) its bytes to a new decoder. In place of
     /// the bytes that were not recorded, pass any bytes. The new decoder then makes the same

@@ -154,8 +154,8 @@ fn secrets_of_first_line(line: &[u8]) -> Vec<Range<usize>> {
     }
 }
 
-/// Finds the secrets of a later line. A line is hidden completely if it is not a header, or if
-/// it continues the header before it (an obsolete form).
+/// Finds the secrets of a later line. If the line is not a header, the whole line is hidden. A
+/// line that continues the header above it (an obsolete form) is hidden, too.
 fn secrets_of_line(line: &[u8]) -> Vec<Range<usize>> {
     let begin = line.len() - line.trim_ascii_start().len();
     let colon = line.iter().position(|byte| *byte == b':');
