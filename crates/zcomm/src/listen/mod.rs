@@ -44,7 +44,7 @@ use crate::shared::{
 };
 
 const PROMPT: &str = "> ";
-/// The size of the longest line (bytes).
+/// The limit for one line of the input (bytes).
 const MAX_LINE: usize = 16 * 1024 * 1024;
 /// After Ctrl-D, the time limit to send the last lines to the clients.
 const LAST_LINES: Duration = Duration::from_secs(5);
@@ -76,7 +76,7 @@ async fn serve(
 ) -> Result<ExitCode, Failure> {
     let mut signals = StopSignals::new()?;
     let setup = Setup::read(arguments, &notes)?;
-    // The largest message that a server of this course sends.
+    // A server of this course sends only messages of at most this size (bytes).
     let max_message = 64 * 1024 + 2 * setup.config.max_message_bytes;
     let reply = reply(arguments, max_message);
     let server = Server::bind(setup.config.clone()).await;
@@ -104,7 +104,7 @@ async fn serve(
     };
     drop(stop);
     tokio::select! {
-        // Ignore an error. Only a panic is possible, and the panic has printed its message.
+        // Ignore an error: it can only be a panic, and the panic has printed its message.
         _ = &mut running => {}
         // After a second signal, do not wait for the clients.
         _ = signals.next() => {}
