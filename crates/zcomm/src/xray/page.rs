@@ -19,7 +19,7 @@ const LIMITS: HubLimits = HubLimits {
     // The longest event describes an HTTP head of 16 KiB in which every line is a header.
     message_bytes: 1024 * 1024,
 };
-/// The largest number of pages that are open at the same time.
+/// At most this number of pages are open at the same time.
 const MAX_PAGES: usize = 10;
 
 /// The server of the page. The server ends when the async runtime ends.

@@ -12,10 +12,15 @@
 //! {"what":"full"}
 //! ```
 //!
-//! A recording contains raw bytes, so a later version of the X-ray can show more facts about an
-//! old recording. A recording does not contain the data that the X-ray hides. Stars replace the
-//! secrets of a handshake. The body of an HTTP message is left out, and `untold` is the number of
-//! bytes left out. WebSocket messages are recorded, so only the file's owner can read the file.
+//! A recording contains raw bytes, so a later version of the X-ray can show more facts about
+//! an old recording.
+//!
+//! A recording does not contain the data that the X-ray hides. Stars replace the secrets of a
+//! handshake. The body of an HTTP message is left out, and `untold` is the number of these
+//! bytes.
+//!
+//! WebSocket messages are recorded and may be secret. So only the file's owner can read the
+//! file.
 
 use std::{
     fs::{File, OpenOptions},
