@@ -33,7 +33,7 @@ use super::{
 };
 use crate::shared::run::until;
 
-/// The largest number of bytes in one read.
+/// One read returns at most this number of bytes.
 const READ_SIZE: usize = 16 * 1024;
 /// With the fault `slow-reader`, one read returns at most the bytes that the rate allows in this
 /// time.

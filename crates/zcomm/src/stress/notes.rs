@@ -98,8 +98,8 @@ impl Report {
         })
     }
 
-    /// Returns a note. For an open loop, it says whether the schedule was kept. For a closed loop,
-    /// it says what a closed loop cannot measure.
+    /// Returns a note. For an open loop, the note says whether the schedule was kept. For a
+    /// closed loop, the note says what a closed loop cannot measure.
     fn schedule(&self) -> Option<String> {
         if self.opened == 0 {
             return None;

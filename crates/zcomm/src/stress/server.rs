@@ -1,9 +1,10 @@
 //! Measures the server's process, if it runs on this machine: its memory and its CPU time.
 //!
-//! A latency does not show how much CPU time and memory a message costs. So the tool measures the
-//! process that listens at the server's address. The report shows its memory before the first
-//! connection, its memory with all connections, and its largest memory. It also shows the CPU time
-//! of the measurement. The kernel's memory for sockets is not included.
+//! A latency does not show how much CPU time and memory a message costs. So the tool measures
+//! the process that listens at the server's address. The report shows the memory of this
+//! process before the first connection, with all connections, and at the peak. The report also
+//! shows the CPU time that the process used in the measurement. The kernel's memory for
+//! sockets is not included.
 
 use std::net::SocketAddr;
 
