@@ -43,7 +43,7 @@ impl Keys {
     }
 }
 
-/// Reads lines from a pipe.
+/// Reads each line of stdin as a command.
 fn lines() -> mpsc::Receiver<Result<Command, InputError>> {
     let reading = Reading {
         // A line that is not UTF-8 is an unknown command, and its error shows the line.

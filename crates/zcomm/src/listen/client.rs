@@ -150,7 +150,8 @@ impl Service {
                 status = process.child.wait() => return Ok(Some(status?)),
             }
             if waiting.is_some() {
-                // While a message waits, `recv` is not called. Only `recv` flushes by itself.
+                // While a message waits, this loop does not call `recv`. Only `recv` flushes
+                // by itself.
                 connection.flush().await?;
             }
         }

@@ -60,7 +60,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     done
 }
 
-/// Starts the log of the server. It goes to stderr, because stdout is only for the messages.
+/// Starts the log of the server. The log goes to stderr, because stdout is only for the
+/// messages.
 fn log(notes: &Notes) -> Logs {
     let terminal = io::stderr().is_terminal();
     match &notes.0 {

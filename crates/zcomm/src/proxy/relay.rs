@@ -161,8 +161,8 @@ mod tests {
     use tokio::{net::TcpListener, time::Instant};
     use zcomm_core::{ConnectOptions, DevelopmentCa, Trust, Upstream};
 
-    /// Returns four sockets: the client's, the proxy's socket to the client, the proxy's socket to
-    /// the server, and the server's.
+    /// Returns four sockets: the client's socket, the proxy's socket to the client, the
+    /// proxy's socket to the server, and the server's socket.
     async fn ends() -> (TcpStream, TcpStream, ByteStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

@@ -66,8 +66,8 @@ impl<T> Reading<T> {
         self.item(bytes, &name)
     }
 
-    /// Returns the largest number of bytes to read. The byte after the limit shows that an item
-    /// is too long.
+    /// Returns the number of bytes to read: one more than the limit. If this byte arrives, the
+    /// item is too long.
     fn most(&self) -> u64 {
         self.limit as u64 + 1
     }

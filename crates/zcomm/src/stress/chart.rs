@@ -15,7 +15,7 @@ const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 64.0;
 const BELOW: f64 = 28.0;
 const ABOVE: f64 = 12.0;
-/// The height of the largest value above the lower axis.
+/// The largest value is drawn at this height above the lower axis.
 const TALL: f64 = HEIGHT - ABOVE - BELOW;
 /// The lower axis has at most this number of labels.
 const LABELS: usize = 6;

@@ -51,8 +51,8 @@ impl Server {
         })
     }
 
-    /// Reads the server's current memory and CPU time. Call this often, because the peak is the
-    /// largest memory that was read.
+    /// Reads the server's current memory and CPU time. Must be called often, because the peak
+    /// is the largest memory that was read.
     pub(super) fn look(&mut self) -> Usage {
         let usage = self.watched.usage();
         self.peak = self.peak.max(usage.memory);

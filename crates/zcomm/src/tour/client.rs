@@ -1,8 +1,8 @@
 //! The connection of one person, and the messages that are not shown yet.
 //!
-//! The server reads messages from several logs, so their order is not fixed. For example, an ack
-//! may arrive before or after the message that it confirms. So a client that waits for one
-//! message keeps the other messages that arrive.
+//! The server reads messages from several logs, so the order of the messages is not fixed. For
+//! example, an ack may arrive before or after the message that it confirms. So a client that
+//! waits for one message keeps the other messages that arrive.
 
 use std::{collections::VecDeque, time::Duration};
 

@@ -51,7 +51,8 @@ impl Screen {
 
     /// Sends an event to all pages.
     pub(super) fn show(&self, seen: &Event) {
-        // `broadcast` fails only above the hub's size limit, but every event is smaller.
+        // `broadcast` fails only if a message is larger than the hub's limit. Every event is
+        // smaller.
         self.hub.broadcast(seen.to_json()).ok();
     }
 }

@@ -91,7 +91,8 @@ struct Writer {
 }
 
 impl Recording {
-    /// Creates a file of at most `max_bytes` that only its owner can read.
+    /// Creates a file that only its owner can read. The limit `max_bytes` does not include the
+    /// last line, [`Record::Full`].
     pub(super) fn begin(path: &Path, max_bytes: u64) -> Result<Recording, Failure> {
         let mut options = OpenOptions::new();
         // Never write to an existing file: the file may be a link, or all users may read it.
