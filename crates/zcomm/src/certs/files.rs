@@ -1,5 +1,6 @@
 //! The folder with the four files of `zcomm certs`. Only one run at a time changes the folder.
-//! Each file is replaced as a whole. If a run is interrupted, the next run can finish its work.
+//! Each file is replaced as a whole. If a run is interrupted, the next run can finish the
+//! interrupted work.
 //!
 //! An authority has two files: its certificate (`ca.pem`) and its key (`ca.key`). No file system
 //! can replace two files at once. So a run writes the new key to `ca.next.key` and replaces
@@ -24,7 +25,7 @@ use fs4::{FileExt, TryLockError};
 use tempfile::NamedTempFile;
 use zcomm_core::{DevelopmentCa, PemError, PemPair, read_pem, readable_by_others};
 
-/// The longest wait for another run. A run normally needs less than a second.
+/// The time limit to wait for another run. A run normally needs less than a second.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The name of each temporary file begins with this text.
 const TEMPORARY: &str = ".zcomm-";

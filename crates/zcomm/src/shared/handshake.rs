@@ -128,7 +128,7 @@ fn note(text: fmt::Arguments<'_>) {
     writeln!(io::stderr(), "note: {text}").ok();
 }
 
-/// Removes the spaces around a token, as a file and a setting do. A token needs other characters.
+/// Removes the spaces around a token. Fails if the token has no other characters.
 pub(crate) fn token(text: &str) -> Result<String, &'static str> {
     match text.trim() {
         "" => Err("expected a token, but it is empty"),
