@@ -73,7 +73,7 @@ impl Handshake {
     }
 }
 
-/// Reads the token in the first line of a file.
+/// Reads the token in the first line of a file. Empty lines before the token do not count.
 pub(crate) fn token_in(file: &Path) -> Result<String, Failure> {
     // Read at most 1024 bytes, because a file such as /dev/zero never ends. A token has at
     // most 512 bytes.
