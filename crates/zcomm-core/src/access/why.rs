@@ -9,7 +9,7 @@
 //! word. Only a client that knows the word gets the answer.
 //!
 //! A stored refusal is called a note. The server keeps at most 256 notes. A note expires after
-//! a minute, and can be read only once. It contains no part of the request except the random
+//! a minute, and can be read only once. The only part of the request in a note is the random
 //! word.
 
 use std::{
