@@ -1,8 +1,10 @@
 //! The errors of this crate, grouped by what the user can do about them.
 //!
 //! An error message names the setting, the file or the address. `source` returns the cause, and
-//! `help` says what to type next. `Debug` prints the same text as `Display`. So a program that
-//! returns an `Error` from `main` ends with a sentence, not with the fields of a struct.
+//! `help` says what to do next.
+//!
+//! `Debug` prints the same text as `Display`. So a program that returns an `Error` from `main`
+//! ends with a sentence, not with the fields of a struct.
 //!
 //! Two events are not errors: a client that leaves ([`recv`](crate::Connection::recv) returns
 //! `None`), and a client that is refused (the server logs the reason).
@@ -74,7 +76,7 @@ pub enum Error {
     /// `?`: the server does not count it as a failure.
     #[error("the connection has ended")]
     Closed,
-    /// A connection ended without the Close frame of the other side, or with an error code.
+    /// A connection ended with an error code, or no Close frame arrived.
     #[error("{what}")]
     Ended {
         /// How the connection ended.
