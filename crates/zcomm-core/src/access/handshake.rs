@@ -6,8 +6,8 @@
 //! every check.
 //!
 //! - The check of the **host** stops DNS rebinding. In this attack, the attacker's domain name
-//!   points at this machine, so the browser takes the attacker's page for a page of this server.
-//!   But the `Host` header still contains the attacker's domain name.
+//!   points at this machine. So for the browser, the attacker's page and this server have the
+//!   same origin. But the `Host` header still contains the attacker's domain name.
 //! - The check of the **origin** stops pages of other sites in our users' browsers.
 //! - The check of the **token** stops every client that does not know the secret.
 //!

@@ -3,8 +3,8 @@
 //! This server supports no subprotocol and no extension, so its 101 response chooses none (RFC
 //! 6455 section 4.2.2).
 //!
-//! If a page has offered a subprotocol, the browser ends a connection without a subprotocol. The
-//! page sees only code 1006. So the server logs such an offer at the level `info`.
+//! If a page offers a subprotocol and the server chooses none, the browser ends the connection.
+//! The page sees only code 1006. So the server logs this offer at the level `info`.
 //!
 //! Every browser offers an extension for compression, but also works without compression. So the
 //! server logs an offer of only extensions at the level `debug`.

@@ -11,7 +11,7 @@
 //! attacker could write the same origin in a second way.
 //!
 //! A program that is not a browser can send any origin, or no origin. So the check of the
-//! origin protects only users of browsers. The check of the token stops other programs.
+//! origin protects only users of browsers. Only the check of the token stops other programs.
 
 use std::fmt;
 

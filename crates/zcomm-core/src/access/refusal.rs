@@ -137,8 +137,7 @@ impl Refusal {
                 "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"),
             Refusal::Host => row(403, "host", "the Host header is not a name or address of this server",
                 "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS, with :80 (with TLS :443) if the address has no port"),
-            // `NotForAll` and `NotNoted` never refuse a handshake. So both have the word `other`,
-            // and no word of their own.
+            // `NotForAll` and `NotNoted` never refuse a handshake, so both have the word `other`.
             Refusal::NotForAll => row(403, "other", "these figures are private",
                 "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."),
             Refusal::NotFound => row(404, "not_found", "nothing is served under this path",

@@ -8,8 +8,8 @@
 //! A connection over a limit gets one of 64 extra slots. With an extra slot, a client may fetch a
 //! page, but may not open a WebSocket. The page can ask `/why` for the reason.
 //!
-//! In one case, a connection gives its slot back before its end: while it waits for a delayed
-//! answer to a wrong token.
+//! A connection that must wait for the answer to a wrong token gives its slot back before the
+//! wait.
 //!
 //! A home network gets all IPv6 addresses that start with the same 64 bits, so these addresses
 //! count as one address. All people behind one router may share one address, so the limit per
@@ -70,7 +70,7 @@ pub(crate) struct Slots {
 struct Counts {
     connections: usize,
     extra: usize,
-    /// The connections that wait for a [`GUESS_DELAY`], and have no slot.
+    /// The number of connections that wait for a [`GUESS_DELAY`], and have no slot.
     guesses: usize,
     by_address: HashMap<IpAddr, usize>,
     wrong_tokens: HashMap<IpAddr, Budget>,
@@ -321,8 +321,8 @@ mod tests {
         let slots = Slots::new(1000, None);
         let mut waiting = guess(&slots, "127.0.0.1", GUESSES);
         assert_eq!(delay(&waiting[GUESSES - 1]).await, GUESS_DELAY);
-        // During the delay of one second, the address regained ten wrong tokens without a delay.
-        // `guess` uses these tokens first.
+        // During the wait of one second, the budget grew by ten wrong tokens. `guess` spends
+        // these first.
         let late = guess(&slots, "127.0.0.1", 1);
         assert_eq!(delay(&late[0]).await, Duration::ZERO);
         waiting.pop();

@@ -120,9 +120,9 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Returns `None` for an unknown token, `Some(name)` for a named token, and `Some(None)` for
-    /// the shared token or the program's own token. Always compares with every token, so that the
-    /// time does not show which token matched.
+    /// Returns `None` for an unknown token, `Some(None)` for a token without a name, and
+    /// `Some(Some(name))` for the token of one person. Always compares with every token, so that
+    /// the time does not show which token matched.
     pub(crate) fn whose(&self, shown: &str) -> Option<Option<String>> {
         let shown = Token::shown(shown)?;
         let is_it = |token: &Option<Token>| token.as_ref().is_some_and(|token| token.is(&shown));

@@ -1,8 +1,8 @@
 //! Finds the proxy that the environment names. This client does not use a proxy.
 //!
 //! Programs such as curl connect through the proxy that `HTTPS_PROXY` or `ALL_PROXY` names. This
-//! client always connects directly. In some networks, only the proxy may connect to the internet.
-//! There, the connection fails, and the user must learn why.
+//! client always connects directly. If a network allows only connections through the proxy, this
+//! client fails, and the user must learn why.
 
 use crate::{
     client::{address::Target, options::ConnectOptions},

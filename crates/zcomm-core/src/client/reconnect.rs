@@ -6,7 +6,7 @@
 //!
 //! The client does *not* connect again after a normal close, after a refusal, or after a close
 //! code of the application. A refusal is, for example, HTTP 401, HTTP 403 or close code 1008. The
-//! client also does not connect again to a server whose certificate it does not trust. A client
+//! client also does not connect again if it does not trust the server's certificate. A client
 //! that repeats a refused request for ever acts like an attacker.
 //!
 //! ```no_run

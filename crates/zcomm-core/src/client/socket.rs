@@ -177,7 +177,7 @@ impl ClientSocket {
         }
     }
 
-    /// Waits for what happens next; `None` once the connection has ended. Cancel-safe: dropping
+    /// Waits for the next [`Step`]; `None` once the connection has ended. Cancel-safe: dropping
     /// this call loses no message.
     pub async fn step(&mut self) -> Option<Step> {
         while self.end.is_none() {

@@ -61,7 +61,7 @@ pub enum Error {
     /// A client could not connect. The error names the step that failed, and what to do next.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// Another program listens on this address: stop it, or choose another port.
+    /// Another program listens on this address: stop the other program, or choose another port.
     #[error("{0} is in use: another program listens on port {port}", port = .0.port())]
     AddressInUse(SocketAddr),
     /// The operating system does not allow this address: choose another address.
@@ -89,7 +89,7 @@ pub enum Error {
     MessageTooLarge {
         /// The size of the message in bytes.
         size: usize,
-        /// The limit in bytes. For a connection, it is 64 KiB plus twice
+        /// The limit in bytes. The limit of a connection is 64 KiB plus twice
         /// `WEBSOCKET_MAX_MESSAGE_BYTES`. A hub has its own limit.
         limit: usize,
     },

@@ -142,7 +142,7 @@ impl Router {
     }
 }
 
-/// Why hyper has read no request. `None` if the client has left.
+/// Why hyper could not read a request. `None` if the client has left.
 fn unread(
     served: &Result<hyper::Result<()>, Elapsed>,
     start: &[u8],
@@ -151,7 +151,7 @@ fn unread(
     let error = match served {
         Ok(Ok(())) => return None,
         Ok(Err(error)) if !error.is_parse() => return None,
-        // The client must use TLS, so any other error in its request does not matter.
+        // The client must use TLS, so the other errors do not matter.
         _ if plain_on_tls => return Some(Refusal::NotTls),
         Ok(Err(error)) => error,
         Err(_) => return Some(Refusal::Timeout),
