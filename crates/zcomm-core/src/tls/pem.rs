@@ -28,8 +28,8 @@ pub struct PemError {
 }
 
 /// Returns the command that makes certificates for this machine, as the user types it. cargo
-/// leaves a file beside the programs that it builds. A user who runs such a program may not have
-/// installed `zcomm`.
+/// leaves the file `.cargo-lock` near the programs that it builds. A user who runs a program
+/// from there may not have installed `zcomm`, so the command uses cargo.
 #[must_use]
 pub fn make_certificates() -> String {
     let program = std::env::current_exe().unwrap_or_default();
