@@ -1,8 +1,10 @@
 //! Runs a program, reports its error and returns its exit code.
 //!
-//! A program that fails must print the error on stderr, even if `RUST_LOG` hides errors. It must
-//! return an exit code: 78 if a setting must change, otherwise 1. It must write the last log
-//! lines before the process ends. The function `program` does these three tasks.
+//! If a program fails, the function `program` does three tasks:
+//! - It prints the error on stderr, even if `RUST_LOG` hides errors.
+//! - It returns an exit code: 78 if a setting must change, 2 if an argument must change,
+//!   otherwise 1.
+//! - It writes the last log lines before the process ends.
 
 use std::{
     future::Future,

@@ -1,11 +1,11 @@
 //! The server: it accepts connections, runs one task per client, and stops in an orderly way.
 //!
-//! The accept loop never waits for a client, and no client can end it. The handshake runs in
-//! the client's own task under a time limit. An error of `accept` is logged, and the loop
-//! continues.
+//! The accept loop never waits for a client, and no client can end the loop. The handshake
+//! runs in the client's own task under a time limit. An error of `accept` is logged, and the
+//! loop continues.
 //!
 //! To stop, the server closes its listener and sends a Close frame to every client at once.
-//! Then it waits at most five seconds for all clients together.
+//! Then the server waits for all clients together, by default at most five seconds.
 //!
 //! A test needs its own settings, handler and stop signal, so all three are arguments.
 
@@ -154,8 +154,8 @@ impl Server {
     }
 
     /// The token that the server made for this run. `None` if the settings have a token, or if
-    /// clients need none. If [`announce`](Config::announce) is false, show the token to the user,
-    /// then call [`hide`](crate::hide).
+    /// clients need no token. If [`announce`](Config::announce) is false, show the token to
+    /// the user, then call [`hide`](crate::hide).
     #[must_use]
     pub fn new_token(&self) -> Option<&str> {
         self.new_token.as_deref()

@@ -489,7 +489,7 @@ mod tests {
         }
     }
 
-    /// s12: TLS needs all three settings. A server with only one or two of them does not start.
+    /// s12: A server with only some of the TLS settings does not start, except with `false`.
     #[test]
     fn s12_tls_half_set_is_refused() {
         let read = |pairs: &[(&str, &str)]| config(pairs).map(|config| config.tls.is_some());

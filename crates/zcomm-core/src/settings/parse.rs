@@ -23,7 +23,8 @@ use crate::{
     xray::Form,
 };
 
-/// The maximum number of named tokens. Each handshake compares its token with all of them.
+/// The maximum number of named tokens. Each handshake compares the token of the client with
+/// all named tokens.
 const MAX_NAMED_TOKENS: usize = 256;
 /// The largest `ECHO_PREFIX` (bytes).
 const MAX_PREFIX: usize = 1024;
@@ -67,7 +68,8 @@ impl Settings {
 /// The error for a wrong value of a setting. If `secret` is true, `***` replaces the value.
 pub(crate) fn wrong(name: &'static str, value: &str, secret: bool, reason: &dyn Display) -> Error {
     let value = if secret { HIDDEN } else { value };
-    // The user may not expect `***` in a setting that is not for a token, so explain it.
+    // The user may not expect `***` in a setting that is not for a token, so explain the
+    // `***`.
     let reason = match secret && !names_secret(name) {
         true => format!("{reason} ({HIDDEN}: this value is not shown, it may be a secret)"),
         false => reason.to_string(),

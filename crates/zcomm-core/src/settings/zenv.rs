@@ -5,8 +5,8 @@
 //! The file is read from the working directory only: a search through the parent directories
 //! could find a file that the user has forgotten.
 //!
-//! The file's values are not copied into the process environment. If they were there, every
-//! child process could read the token, and a crash report could show it.
+//! The file's values are not copied into the process environment. Otherwise, every child
+//! process could read the token, and a crash report could show the token.
 //!
 //! If one line is wrong, the whole file is rejected. Each line is parsed by itself, so the
 //! error can give the line number. A `$` outside single quotes is an error, because it would
@@ -75,7 +75,8 @@ impl Settings {
 
     /// Whether an error must not show this value of a setting.
     pub(crate) fn is_secret(&self, name: &str, value: &str) -> bool {
-        // Do not search for a secret of less than four bytes: many texts contain it by chance.
+        // Do not search for a secret of less than four bytes: many texts contain such a short
+        // secret by chance.
         names_secret(name) || may_be_secret(value) || self.contains_secret(value, 4)
     }
 

@@ -5,8 +5,8 @@
 //!
 //! A learner must be able to trust this authority without risk. If a thief stole the key of an
 //! ordinary authority, the thief could sign certificates for every bank. So this authority has
-//! *name constraints* (RFC 5280 section 4.2.1.10): browsers accept only certificates that it
-//! signs for this machine.
+//! *name constraints* (RFC 5280 section 4.2.1.10): browsers accept a certificate of this
+//! authority only if the certificate is for this machine.
 //!
 //! The authority and the server have different certificates. Many recipes make one certificate
 //! for both, but strict clients refuse this certificate, even if the user trusts it.

@@ -100,7 +100,7 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
 
 /// Removes byte order marks, which some editors write at the start of a file. After a mark, a
 /// parser does not find the BEGIN line. PEM contains only ASCII, so a mark is never a part of
-/// it.
+/// PEM.
 fn without_marks(bytes: Vec<u8>) -> Vec<u8> {
     let text = String::from_utf8(bytes);
     text.map_or_else(

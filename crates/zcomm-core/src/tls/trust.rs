@@ -43,7 +43,7 @@ pub struct Trust(Arc<Trusted>);
 struct Trusted {
     /// Certificates that list names. Each is trusted for its own server only.
     exactly: Vec<Certificate>,
-    /// Authorities that are trusted in addition to those of this computer.
+    /// Authorities that are trusted in addition to the authorities of this computer.
     also: Vec<Certificate>,
     /// The verifier for all other certificates. The first `wss://` connection makes the
     /// verifier. A `ws://` connection needs no verifier, so `ws://` works even in a small

@@ -28,7 +28,8 @@ use crate::tls::{
     identity::provider,
 };
 
-/// A server sends a chain of certificates. The witness stores at most this number of them.
+/// A server sends a chain of certificates. The witness stores at most this number of
+/// certificates.
 const MAX_CHAIN: usize = 10;
 
 /// Checks and stores the certificates of one connection.

@@ -1,8 +1,9 @@
 //! The codec: turns frames into messages, and messages into frames, on one socket.
 //!
 //! tungstenite turns frames into messages and checks the rules of RFC 6455. This file adds
-//! limits for the memory of the codec. It also turns `WouldBlock` into "not yet", because
-//! `WouldBlock` is not an error. The file `end` chooses the close code for each mistake.
+//! limits for the memory of the codec. This file also turns `WouldBlock` into "not yet",
+//! because `WouldBlock` is not an error. The file `end` chooses the close code for each
+//! mistake.
 //!
 //! tungstenite itself sends nothing after a protocol error, so this file sends a Close frame.
 //! Without a close code, a client could not distinguish its own mistake from a broken network.

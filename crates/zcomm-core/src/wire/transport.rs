@@ -22,7 +22,7 @@ use crate::{
     xray::{Direction, Tap, Xray, tap::Watcher},
 };
 
-/// The error if TCP ends before TLS ends. A peer that was killed ends like this.
+/// The error if TCP ends before TLS ends, e.g. because the peer's process was killed.
 const NO_CLOSE_NOTIFY: &str = "the other side ended TCP without the close_notify of TLS";
 
 /// A connection to a peer, encrypted or not.
