@@ -7,6 +7,7 @@ use zcomm_core::{Config, Connection, Message, Origin, RefuseBy, Result, Token};
 use crate::{
     Done, children, pipe,
     servers::{Running, start},
+    vacant::Vacant,
 };
 
 const TOKEN: &str = "canary-token-7Qp2xV9d";
@@ -193,13 +194,11 @@ fn the_exit_code_says_how_it_ended() {
         "{}",
         done.stderr
     );
-    let done = connect("ws://127.0.0.1:1/", b"", &[]);
+    let vacant = Vacant::new();
+    let done = connect(&vacant.url(), b"", &[]);
     assert_eq!(done.code, Some(1));
-    assert!(
-        done.stderr.contains("no program listens at 127.0.0.1:1"),
-        "{}",
-        done.stderr
-    );
+    let words = format!("no program listens at {}", vacant.addr);
+    assert!(done.stderr.contains(&words), "{}", done.stderr);
     assert!(
         done.stderr.contains("help: is the server running?"),
         "{}",
@@ -483,7 +482,8 @@ fn the_end_in_json_says_who_closed() {
 
 #[test]
 fn a_failed_connect_is_json_too() {
-    let url = nobody_listens();
+    let vacant = Vacant::new();
+    let url = vacant.url();
     let done = connect(&url, b"hi", &["--json"]);
     assert_eq!(done.code, Some(1));
     let event: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
@@ -496,12 +496,6 @@ fn a_failed_connect_is_json_too() {
     assert!(done.stderr.contains(error), "{}", done.stderr);
     let done = connect(&url, b"", &["--json", "--file", "no-such-file"]);
     assert!(done.stdout.contains("no-such-file"), "{}", done.stdout);
-}
-
-/// The address of a port that was free a moment ago.
-fn nobody_listens() -> String {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("ws://{}/", socket.local_addr().unwrap())
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::{Done, connect::connect, zcomm_command};
+use crate::{Done, connect::connect, vacant::Vacant, zcomm_command};
 
 /// Starts a server that reads the handshake of one client and then calls `then`.
 fn serve<T: Send + 'static>(
@@ -66,9 +66,8 @@ fn assert_fails(done: &Done, error: &str, help: &str) {
 
 #[test]
 fn k01_the_help_for_a_missing_server_asks_whether_it_runs() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let vacant = Vacant::new();
+    let place = vacant.addr.to_string();
     let done = connect(&format!("ws://{place}/"), b"hi\n", &[]);
     let error = format!("no program listens at {place}");
     assert_fails(&done, &error, "is the server running?");

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::{
     Done, folder,
     servers::{echo, no_limits, start},
+    vacant::Vacant,
     zcomm, zcomm_command,
 };
 
@@ -66,7 +67,8 @@ fn a_setting_has_the_same_forms_of_a_time() {
 fn a_wrong_command_line_ends_with_2_and_a_failure_with_1() {
     let folder = folder("options_codes");
     std::fs::write(folder.join("junk.pem"), "junk").unwrap();
-    let good = "ws://127.0.0.1:1/";
+    let vacant = Vacant::new();
+    let good = &vacant.url();
     for subcommand in ["connect", "chat", "stress", "demo", "xray", "chaos"] {
         for wrong in [
             &["127.0.0.1:8765"][..],
@@ -197,11 +199,11 @@ fn a_proxy_that_is_not_used_is_named_without_its_value() {
     assert_eq!(note(&[("HTTPS_PROXY", proxy)]), "", "wss:// only");
     assert_eq!(note(&[("ALL_PROXY", proxy), ("NO_PROXY", "127.0.0.1")]), "");
     assert_eq!(note(&[("ALL_PROXY", "")]), "");
-    let taken = server.addr.to_string();
+    let (taken, vacant) = (server.addr.to_string(), Vacant::new());
     for arguments in [
         &["chat", "ws://127.0.0.1:99999/"][..],
         &["stress", &url, "-c", "1", "-d", "0.1", "--warm-up", "0"],
-        &["demo", "ws://127.0.0.1:1/"],
+        &["demo", &vacant.url()],
         &["xray", &url, "--listen", &taken],
         &["chaos", &url, "--listen", &taken],
     ] {

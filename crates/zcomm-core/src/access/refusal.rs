@@ -70,6 +70,8 @@ pub(crate) enum Refusal {
     NotHttp,
     /// 400: the bytes are the start of TLS, and this port speaks plain HTTP.
     TlsOnPlain,
+    /// 400: the bytes are neither TLS nor a whole HTTP request, and this port speaks TLS.
+    NotTls,
 }
 
 /// The status and the texts of a refusal. The server answers `/why` with a row as JSON.
@@ -88,7 +90,7 @@ pub(crate) struct Row {
 
 impl Refusal {
     /// The [`word`](Row::word) of every refusal of a handshake. The metrics count each word.
-    pub(crate) const WORDS: [&'static str; 19] = [
+    pub(crate) const WORDS: [&'static str; 20] = [
         "malformed",
         "token_missing",
         "token_wrong",
@@ -106,6 +108,7 @@ impl Refusal {
         "not_http",
         "tls_on_plain",
         "plain_on_tls",
+        "not_tls",
         "head_too_large",
         "timeout",
     ];
@@ -148,7 +151,7 @@ impl Refusal {
             Refusal::AddressFull => row(429, "address_full", "too many connections from your address",
                 "close some connections, or raise WEBSOCKET_MAX_CONNECTIONS_PER_IP on the server"),
             Refusal::TooManyWrongTokens => row(429, "too_many_wrong_tokens", "too many wrong tokens from your address",
-                "this token is wrong, too; the right one is accepted at any time, each wrong one now waits a second"),
+                "this token is wrong, too; the right one is accepted at any time, a wrong one may now wait a second"),
             Refusal::Full => row(503, "full", "Maximum connections reached",
                 "try again in some seconds, or raise WEBSOCKET_MAX_CONNECTIONS on the server"),
             Refusal::HttpVersion => row(505, "http_version", "a WebSocket needs HTTP/1.1",
@@ -159,6 +162,8 @@ impl Refusal {
             Refusal::TlsOnPlain => row(400, "tls_on_plain", "this looks like TLS, and this port speaks plain WebSocket",
                 "use ws:// and http:// with this port"),
             Refusal::PlainOnTls => row(426, "plain_on_tls", "this is plain HTTP, and this port speaks TLS",
+                "use wss:// and https:// with this port"),
+            Refusal::NotTls => row(400, "not_tls", "this is not TLS, and this port speaks TLS",
                 "use wss:// and https:// with this port"),
             Refusal::HeadTooLarge => row(431, "head_too_large", "the head of the request is too large",
                 "it may have 16 KiB and 64 headers; if a browser sent it, delete the cookies of this host"),
@@ -193,6 +198,7 @@ mod tests {
             NotHttp,
             TlsOnPlain,
             PlainOnTls,
+            NotTls,
             HeadTooLarge,
             Timeout,
         ];

@@ -167,8 +167,13 @@ fn accept(version: Version, headers: &HeaderMap) -> Result<String, Refusal> {
     }
     let rule = "exactly one Sec-WebSocket-Key is needed, 16 bytes in base64";
     let key = one(headers, header::SEC_WEBSOCKET_KEY, rule)?.as_bytes();
-    match data_encoding::BASE64.decode(key) {
-        Ok(bytes) if bytes.len() == 16 => Ok(derive_accept_key(key)),
+    // 24 characters are at most 18 bytes.
+    let decoded = match key.len() {
+        24 => data_encoding::BASE64.decode_mut(key, &mut [0; 18]).ok(),
+        _ => None,
+    };
+    match decoded {
+        Some(16) => Ok(derive_accept_key(key)),
         _ => Err(Refusal::Malformed(rule)),
     }
 }

@@ -8,6 +8,9 @@
 //! A client over a limit may still fetch a page, and the page can ask `/why` for the reason.
 //! For these clients, there are 64 extra slots, so other clients lose no slot.
 //!
+//! A connection gives its slot back early in one case: it has sent a wrong token, and must wait for
+//! the answer.
+//!
 //! A home network gets all IPv6 addresses that start with the same 64 bits, so these addresses
 //! count as one address. All people behind one router may share one address. The limit per
 //! address is a setting, so an administrator can raise it for them.
@@ -36,13 +39,17 @@ const WRONG_TOKENS: Rate = Rate {
 };
 
 /// The delay before the server answers a wrong token, if the client address has sent too many
-/// wrong tokens. The connection keeps its slot during the delay. So the limit of connections
-/// also limits the guesses per second.
+/// wrong tokens. The delay slows a guesser down. Only a long random token stops one.
 pub(crate) const GUESS_DELAY: Duration = Duration::from_secs(1);
+
+/// The number of connections that may wait for the end of a [`GUESS_DELAY`]. Such a connection
+/// gives its slot back, so wrong tokens never use the slots of other clients. When this number is
+/// reached, the server answers each further wrong token at once.
+pub(crate) const GUESSES: usize = 128;
 
 /// The number of extra slots for connections over a limit. Such a connection may only fetch a
 /// page.
-const EXTRA: usize = 64;
+pub(crate) const EXTRA: usize = 64;
 
 /// The default maximum of connections for one address. Loopback has no default maximum.
 const PER_OTHER_ADDRESS: usize = 50;
@@ -62,6 +69,8 @@ pub(crate) struct Slots {
 struct Counts {
     connections: usize,
     extra: usize,
+    /// The connections that have given their slot back after a wrong token.
+    guesses: usize,
     by_address: HashMap<IpAddr, usize>,
     wrong_tokens: HashMap<IpAddr, Budget>,
 }
@@ -119,7 +128,7 @@ pub(crate) struct Slot {
     pub(crate) refusal: Option<Refusal>,
     address: IpAddr,
     slots: Slots,
-    /// The end of the [`GUESS_DELAY`]. Set if the client address has sent too many wrong tokens.
+    /// The end of the [`GUESS_DELAY`]. Set if this connection waits and has given its slot back.
     paid_at: OnceLock<Instant>,
 }
 
@@ -139,9 +148,14 @@ impl Slot {
             let budget = counts.wrong_tokens.entry(self.address).or_insert_with(full);
             budget.spend(1.0).is_ok()
         };
-        if !allowed {
-            // A connection has one request, so this value is set at most once.
-            self.paid_at.set(Instant::now() + GUESS_DELAY).ok();
+        // An extra slot is for a page, so it must be free again soon. A connection has one
+        // request, so it comes here at most once.
+        if !allowed && self.refusal.is_none() && counts.guesses < GUESSES {
+            let set = self.paid_at.set(Instant::now() + GUESS_DELAY).is_ok();
+            if set {
+                counts.guesses += 1;
+                counts.give_back(self.address);
+            }
         }
         allowed
     }
@@ -160,13 +174,22 @@ impl Drop for Slot {
         let mut counts = self.slots.lock();
         if self.refusal.is_some() {
             counts.extra -= 1;
-            return;
+        } else if self.paid_at.get().is_some() {
+            counts.guesses -= 1;
+        } else {
+            counts.give_back(self.address);
         }
-        counts.connections -= 1;
-        if let Some(here) = counts.by_address.get_mut(&self.address) {
+    }
+}
+
+impl Counts {
+    /// Frees the slot of a connection of this address.
+    fn give_back(&mut self, address: IpAddr) {
+        self.connections -= 1;
+        if let Some(here) = self.by_address.get_mut(&address) {
             *here -= 1;
             if *here == 0 {
-                counts.by_address.remove(&self.address);
+                self.by_address.remove(&address);
             }
         }
     }
@@ -247,5 +270,68 @@ mod tests {
         assert!(refusal(&slots, "10.0.0.2").1.allows_a_wrong_token());
         tokio::time::advance(Duration::from_millis(100)).await;
         assert!(slot.allows_a_wrong_token());
+    }
+
+    /// Sends wrong tokens until `count` slots wait. Returns these slots.
+    fn guess(slots: &Slots, peer: &str, count: usize) -> Vec<Slot> {
+        let mut guesses = std::iter::repeat_with(|| refusal(slots, peer).1);
+        let mut late = guesses.by_ref().filter(|slot| !slot.allows_a_wrong_token());
+        late.by_ref().take(count).collect()
+    }
+
+    async fn delay(slot: &Slot) -> Duration {
+        let start = Instant::now();
+        slot.pay_for_guesses().await;
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_wrong_token_too_many_waits() {
+        let slots = Slots::new(1000, None);
+        let (_, slot) = refusal(&slots, "127.0.0.1");
+        for _ in 0..20 {
+            assert!(slot.allows_a_wrong_token());
+            assert_eq!(delay(&slot).await, Duration::ZERO);
+        }
+        assert!(!slot.allows_a_wrong_token());
+        assert_eq!(delay(&slot).await, GUESS_DELAY);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_token_waits_without_a_slot() {
+        let slots = Slots::new(2, Some(2));
+        let waiting = guess(&slots, "10.0.0.1", 100);
+        assert!(waiting.iter().all(|slot| slot.paid_at.get().is_some()));
+        let kept: Vec<_> = (0..2).map(|_| refusal(&slots, "10.0.0.1")).collect();
+        assert!(kept.iter().all(|(refused, _)| refused.is_none()));
+        // Near miss: a client with a slot still counts.
+        assert_eq!(refusal(&slots, "10.0.0.1").0, Some(Refusal::AddressFull));
+        assert_eq!(refusal(&slots, "10.0.0.2").0, Some(Refusal::Full));
+        drop((waiting, kept));
+        let counts = slots.lock();
+        assert_eq!((counts.connections, counts.guesses), (0, 0));
+        assert!(counts.by_address.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limited_number_of_wrong_tokens_waits_and_the_next_ones_are_answered_at_once() {
+        let slots = Slots::new(1000, None);
+        let mut waiting = guess(&slots, "127.0.0.1", GUESSES);
+        assert_eq!(delay(&waiting[GUESSES - 1]).await, GUESS_DELAY);
+        // The table of wrong tokens is full again after this second, so a few are not late.
+        let late = guess(&slots, "127.0.0.1", 1);
+        assert_eq!(delay(&late[0]).await, Duration::ZERO);
+        waiting.pop();
+        assert_eq!(delay(&guess(&slots, "127.0.0.1", 1)[0]).await, GUESS_DELAY);
+    }
+
+    /// A client over a limit may fetch a page, and its slot must be free again soon.
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_token_with_an_extra_slot_is_answered_at_once() {
+        let slots = Slots::new(1, None);
+        let _full = refusal(&slots, "10.0.0.1");
+        let late = guess(&slots, "10.0.0.2", 1);
+        assert_eq!(late[0].refusal, Some(Refusal::Full));
+        assert_eq!(delay(&late[0]).await, Duration::ZERO);
     }
 }

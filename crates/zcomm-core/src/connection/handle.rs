@@ -144,7 +144,9 @@ impl Connection {
     /// [`MessageTooLarge`](crate::Error::MessageTooLarge) when the message is over 64 KiB plus
     /// twice [`max_message_bytes`](crate::Config::max_message_bytes).
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
-        let socket = self.socket.as_mut().ok_or(Error::Closed)?;
+        let Some(socket) = &mut self.socket else {
+            return Err(Error::Closed);
+        };
         poll_fn(|context| socket.poll_space(context)).await?;
         let message = message.into();
         self.clients.check_size(&message)?;
@@ -156,7 +158,9 @@ impl Connection {
     /// # Errors
     /// [`Closed`](Error::Closed) once the connection has ended.
     pub async fn flush(&mut self) -> Result<()> {
-        let socket = self.socket.as_mut().ok_or(Error::Closed)?;
+        let Some(socket) = &mut self.socket else {
+            return Err(Error::Closed);
+        };
         poll_fn(|context| socket.poll_flush(context)).await
     }
 

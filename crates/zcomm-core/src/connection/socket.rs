@@ -155,7 +155,7 @@ impl Socket {
     }
 
     fn still_open(&self) -> Result<()> {
-        self.end.is_none().then_some(()).ok_or(Error::Closed)
+        self.end.as_ref().map_or(Ok(()), |_| Err(Error::Closed))
     }
 
     fn set_waker(&mut self, waker: &Waker) {

@@ -28,9 +28,10 @@ use crate::{
         request::{Request, attempt_in},
     },
     http::{
+        accepted::Accepted,
         head::HeadStream,
         response::refused,
-        router::{Accepted, Guest, Router},
+        router::{Guest, Router},
     },
     wire::{codec::linger, transport::Transport},
 };
@@ -42,6 +43,9 @@ const MAX_HEADERS: usize = 64;
 
 /// Time limit for writing the answer to a request that could not be read.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why the server ends a connection on which no byte has arrived.
+pub(crate) const SENT_NOTHING: &str = "handshake_timeout: the client sent nothing";
 
 /// A connection after its response 101 (Switching Protocols) was written.
 pub(crate) struct Upgraded {
@@ -87,13 +91,13 @@ impl Router {
         let (stream, start) = io.into_inner().into_parts();
         let decided = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
         let Some((guest, attempt)) = decided else {
-            let refusal = unread(&served, &start);
+            let refusal = unread(&served, &start, accepted.plain_on_tls);
             self.refuse_unread(stream, &start, refusal, accepted).await;
             return None;
         };
         if served.is_err() {
-            // The time limit passed before the client had its whole answer.
-            self.note_unread(Refusal::Timeout, None, accepted);
+            let reason = "handshake_timeout: the client did not read its answer in time";
+            self.note_end(Refusal::Timeout.row().word, reason, accepted);
             return None;
         }
         // A client that guesses tokens must wait. Without this line, a client that ends its
@@ -120,15 +124,16 @@ impl Router {
         accepted: &Accepted<'_>,
     ) {
         let Some(refusal) = refusal else {
-            tracing::debug!(peer = %accepted.peer, "the client left before it had an answer");
+            self.note_left("its request", !start.is_empty(), accepted);
             return;
         };
-        let attempt = attempt_in(start);
-        self.note_unread(refusal, attempt.as_deref(), accepted);
         if start.is_empty() {
             // Browsers open connections that they may never use. An answer would confuse them.
+            self.note_end(refusal.row().word, SENT_NOTHING, accepted);
             return;
         }
+        let attempt = attempt_in(start);
+        self.note_unread(refusal, attempt.as_deref(), accepted);
         let mut stream = self.watch(stream, None, attempt);
         // If the client does not read its answer, the connection ends anyway.
         timeout(ANSWER_TIMEOUT, answer_unread(&mut stream, refusal))
@@ -139,22 +144,30 @@ impl Router {
 }
 
 /// Why hyper has read no request. `None` if the client has left.
-fn unread(served: &Result<hyper::Result<()>, Elapsed>, start: &[u8]) -> Option<Refusal> {
+fn unread(
+    served: &Result<hyper::Result<()>, Elapsed>,
+    start: &[u8],
+    plain_on_tls: bool,
+) -> Option<Refusal> {
     let error = match served {
         Ok(Ok(())) => return None,
+        Ok(Err(error)) if !error.is_parse() => return None,
+        // Whatever the client sent, it must use TLS first.
+        _ if plain_on_tls => return Some(Refusal::NotTls),
         Ok(Err(error)) => error,
         Err(_) => return Some(Refusal::Timeout),
     };
-    // RFC 8446 section 5.1: a TLS handshake begins with the byte 22, and then 3 for the version.
-    if start.starts_with(&[22, 3]) {
-        Some(Refusal::TlsOnPlain)
+    // RFC 8446 section 5.1: a TLS record begins with its type, and then 3 for the version. A
+    // handshake has the type 22, an alert has the type 21.
+    Some(if matches!(start, [21 | 22, 3, ..]) {
+        Refusal::TlsOnPlain
     } else if error.is_parse_version_h2() {
-        Some(Refusal::Http2)
+        Refusal::Http2
     } else if error.is_parse_too_large() {
-        Some(Refusal::HeadTooLarge)
+        Refusal::HeadTooLarge
     } else {
-        error.is_parse().then_some(Refusal::NotHttp)
-    }
+        Refusal::NotHttp
+    })
 }
 
 /// Answers a request that hyper could not read. hyper writes an answer only to a request that it

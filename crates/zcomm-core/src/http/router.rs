@@ -8,14 +8,13 @@
 //! In production, another server serves the pages. The WebSocket port then answers 426 to every
 //! request that is not for a WebSocket.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use hyper::{
     Method, StatusCode,
     header::{HOST, HeaderValue, ORIGIN},
 };
 use serde::Serialize;
-use tokio::time::Instant;
 use tracing::field::debug;
 
 use crate::{
@@ -23,18 +22,18 @@ use crate::{
         handshake::{Caller, Gate},
         refusal::Refusal,
         request::Request,
-        slots::Slot,
         why::Why,
     },
     clients::registry::{Clients, Membership},
     http::{
+        accepted::Accepted,
         page::Page,
         response::{Answer, allow_page, json, ok, plain, refused, switching_protocols},
         viewers::Viewers,
     },
     hub::{cursor::Cursor, log::Hub},
     metrics::{
-        counters::Metrics,
+        counters::{LEFT, Metrics},
         prometheus::{ReadFigures, Sources, TEXT_FORMAT},
     },
     protocol::message::excerpt,
@@ -55,31 +54,6 @@ pub(crate) struct Router {
     pub(crate) max_connections: usize,
     /// Whether `/stats` is as private as `/metrics`.
     pub(crate) private_stats: bool,
-}
-
-/// An accepted TCP connection, before its request is read.
-pub(crate) struct Accepted<'a> {
-    pub(crate) peer: SocketAddr,
-    pub(crate) local: SocketAddr,
-    pub(crate) slot: &'a Slot,
-    pub(crate) since: Instant,
-    /// The time at which the request must be complete and answered.
-    pub(crate) deadline: Instant,
-    /// Whether the client sends plain HTTP to a port that speaks TLS.
-    pub(crate) plain_on_tls: bool,
-}
-
-impl Accepted<'_> {
-    /// If the client used TLS or plain HTTP on the wrong port, returns the right address for a
-    /// log line. Returns `None` after any other refusal.
-    fn address_instead(&self, refusal: Refusal) -> Option<String> {
-        let local = self.local;
-        match refusal {
-            Refusal::TlsOnPlain => Some(format!("use ws://{local}/ and http://{local}/")),
-            Refusal::PlainOnTls => Some(format!("use wss://{local}/ and https://{local}/")),
-            _ => None,
-        }
-    }
 }
 
 /// The role of a connection after the response 101 (Switching Protocols).
@@ -260,8 +234,8 @@ impl Router {
         refused(refusal)
     }
 
-    /// Counts, stores and logs the refusal of a client that sent no request, an invalid request,
-    /// or a request without TLS.
+    /// Counts, stores and logs the refusal of a client that sent an invalid request, or a request
+    /// without TLS.
     pub(crate) fn note_unread(
         &self,
         refusal: Refusal,
@@ -272,8 +246,31 @@ impl Router {
         self.metrics.refusals.add(row.word);
         self.why.note(attempt, refusal);
         let (status, reason) = (row.status, row.reason);
-        let help = accepted.address_instead(refusal);
+        let help = accepted.help(refusal);
         tracing::info!(%peer, status, reason, help, "handshake.rejected");
+    }
+
+    /// Counts and logs that the server ended a connection without an HTTP status. `word` is a
+    /// label value of the metrics.
+    pub(crate) fn note_end(&self, word: &str, reason: &str, accepted: &Accepted<'_>) {
+        self.metrics.refusals.add(word);
+        tracing::info!(peer = %accepted.peer, reason, "handshake.rejected");
+    }
+
+    /// Counts and logs that the client ended its connection before this `step` was complete. A
+    /// client that sent nothing is only a line at debug: browsers open connections that they may
+    /// never use, and monitors open connections to check a port.
+    pub(crate) fn note_left(&self, step: &str, has_sent: bool, accepted: &Accepted<'_>) {
+        let peer = accepted.peer;
+        self.metrics.refusals.add(LEFT);
+        match has_sent {
+            true => tracing::info!(
+                %peer,
+                reason = format!("the client ended the connection before {step} was complete"),
+                "handshake.abandoned"
+            ),
+            false => tracing::debug!(%peer, "the client left and had sent nothing"),
+        }
     }
 
     /// Tells a page why its attempt was refused. The page can read the answer only once.

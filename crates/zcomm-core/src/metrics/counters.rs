@@ -33,6 +33,8 @@ const CLOSE_CODES: [&str; 15] = [
 const OTHER: &str = "other";
 /// The label value for a client that got no response because its TLS handshake failed.
 pub(crate) const TLS_FAILED: &str = "tls_failed";
+/// The label value for a client that ended its connection before its request was complete.
+pub(crate) const LEFT: &str = "left";
 /// The label value for a client that got no response, because too many connections were open.
 pub(crate) const DROPPED: &str = "dropped";
 
@@ -54,7 +56,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Metrics {
         let mut reasons = Refusal::WORDS.to_vec();
-        reasons.extend([TLS_FAILED, DROPPED, OTHER]);
+        reasons.extend([TLS_FAILED, LEFT, DROPPED, OTHER]);
         Metrics {
             refusals: LabelledCounters::new(&reasons),
             closes: LabelledCounters::new(&CLOSE_CODES),
@@ -75,7 +77,7 @@ impl Metrics {
     /// The number of refused requests. A connection without a request is not counted, because
     /// browsers open connections that they may never use.
     pub(crate) fn refused(&self) -> u64 {
-        let silent = [Refusal::Timeout.row().word, TLS_FAILED, DROPPED];
+        let silent = [Refusal::Timeout.row().word, TLS_FAILED, LEFT, DROPPED];
         let refusals = self.refusals.all();
         let refusals = refusals.filter(|(reason, _)| !silent.contains(reason));
         refusals.map(|(_, number)| number).sum()
@@ -144,10 +146,10 @@ mod tests {
     #[test]
     fn a_client_without_a_response_is_counted_but_not_as_refused() {
         let metrics = Metrics::new();
-        for reason in ["origin", "timeout", TLS_FAILED, "host", DROPPED] {
+        for reason in ["origin", "timeout", TLS_FAILED, "host", LEFT, DROPPED] {
             metrics.refusals.add(reason);
         }
         let counted = metrics.refusals.all().filter(|(_, n)| *n > 0);
-        assert_eq!((counted.count(), metrics.refused()), (5, 2));
+        assert_eq!((counted.count(), metrics.refused()), (6, 2));
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     access::origin::Origin,
     http::page::Page,
     program::logging::ALWAYS,
+    server::memory::check_memory,
     settings::config::Config,
     text::{hidden::hide, shown::listed},
     tls::{identity::Identity, pem::make_certificates},
@@ -31,6 +32,7 @@ pub(crate) async fn announce(
         network(config, addr, page.map(|_| fragment.as_str()));
     }
     token(config, page.is_some(), new_token.is_some());
+    check_memory(config);
     if let Some(identity) = &config.tls {
         let certificate = identity.certificate();
         let (names, until) = (listed(certificate.names()), certificate.not_after());
@@ -155,14 +157,17 @@ fn network(config: &Config, addr: SocketAddr, fragment: Option<&str>) {
     );
 }
 
-/// Logs which token a client needs, without the token itself.
+/// Logs whether a client needs a token, and which one, without the token itself.
 fn token(config: &Config, has_page: bool, is_new: bool) {
-    if is_new {
+    if !config.require_auth {
+        // This line protects a user who believes that the server asks for a token.
+        tracing::info!(target: ALWAYS, "{}", without_token(config));
+    } else if is_new {
         let place = if has_page { "link" } else { "command" };
         tracing::info!(
             "this server made the token in this {place} for this run; set WEBSOCKET_TOKEN to use the same token every time"
         );
-    } else if config.require_auth {
+    } else {
         let token = match (&config.token, config.tokens.is_empty()) {
             (Some(_), true) => "the token in WEBSOCKET_TOKEN",
             (Some(_), false) => "the token in WEBSOCKET_TOKEN, or their own from WEBSOCKET_TOKENS",
@@ -175,6 +180,20 @@ fn token(config: &Config, has_page: bool, is_new: bool) {
         };
         tracing::info!("clients must show {token}{how}");
     }
+}
+
+/// Says that clients need no token. If the settings contain a token, says that it has no effect.
+fn without_token(config: &Config) -> String {
+    let (unused, asks) = match (&config.token, config.tokens.is_empty()) {
+        (Some(_), true) => ("WEBSOCKET_TOKEN is set, but ", "it"),
+        (Some(_), false) => ("WEBSOCKET_TOKEN and WEBSOCKET_TOKENS are set, but ", "them"),
+        (None, false) => ("WEBSOCKET_TOKENS is set, but ", "them"),
+        (None, true) => ("", "one"),
+    };
+    format!(
+        "{unused}no token is needed: every program that reaches this address may connect; \
+         WEBSOCKET_REQUIRE_AUTH=true asks for {asks}"
+    )
 }
 
 /// The schemes of the WebSocket and of its page.
@@ -281,6 +300,37 @@ mod tests {
             ),
         ] {
             assert!(line(page, port, token).contains(printed), "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_server_for_everybody_says_whether_it_has_a_token_that_it_does_not_ask_for() {
+        let token = || crate::access::token::Token::new("a-token-of-24-characters").ok();
+        let tokens = crate::settings::parse::named_tokens("ada:a-token-of-ada-herself").unwrap();
+        let open = "no token is needed: every program that reaches this address may connect; \
+                    WEBSOCKET_REQUIRE_AUTH=true asks for ";
+        for (token, tokens, before, after) in [
+            (None, Vec::new(), "", "one"),
+            (token(), Vec::new(), "WEBSOCKET_TOKEN is set, but ", "it"),
+            (
+                None,
+                tokens.clone(),
+                "WEBSOCKET_TOKENS is set, but ",
+                "them",
+            ),
+            (
+                token(),
+                tokens,
+                "WEBSOCKET_TOKEN and WEBSOCKET_TOKENS are set, but ",
+                "them",
+            ),
+        ] {
+            let config = Config {
+                token,
+                tokens,
+                ..Config::default()
+            };
+            assert_eq!(without_token(&config), format!("{before}{open}{after}"));
         }
     }
 

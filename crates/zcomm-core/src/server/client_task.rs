@@ -4,7 +4,7 @@
 //! client that is gone or too slow. A failure in this task ends only this client. If a handler
 //! fails or panics, its connection is closed with 1011, and the server continues.
 
-use std::{future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -18,10 +18,11 @@ use crate::{
     connection::{handle::Connection, socket::Socket, sources::Sources},
     error::{Error, Result},
     http::{
-        front::Upgraded,
-        router::{Accepted, Guest, Router},
+        accepted::Accepted,
+        front::{SENT_NOTHING, Upgraded},
+        router::{Guest, Router},
     },
-    metrics::counters::TLS_FAILED,
+    metrics::counters::{LEFT, TLS_FAILED},
     protocol::close_reason::CloseReason,
     settings::config::Config,
     tls::{
@@ -95,12 +96,16 @@ impl ClientTasks {
     /// Opens the WebSocket on a TCP connection: TLS if it is configured, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
         let since = Instant::now();
-        // Send small messages at once. Nagle's algorithm would delay small messages to make
-        // larger packets, but the codec already puts messages together.
-        let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
+        // Linux copies this option from the listening socket, so the call is not needed there.
+        let options = match cfg!(target_os = "linux") {
+            true => Ok(()),
+            false => stream.set_nodelay(true),
+        };
+        let ready = options.and_then(|()| stream.local_addr());
         let local = match ready {
             Ok(local) => local,
             Err(error) => {
+                self.router.metrics.refusals.add(LEFT);
                 tracing::debug!(%peer, %error, "the client left before it was served");
                 return None;
             }
@@ -132,31 +137,37 @@ impl ClientTasks {
         stream: TcpStream,
         accepted: &Accepted<'_>,
     ) -> Option<Transport> {
+        let mut has_sent = false;
         let handshake = async {
             let mut first = [0];
+            has_sent = stream.peek(&mut first).await? == 1;
             // A plain request begins with a letter, e.g. `GET`. A TLS record never begins with a
             // letter.
-            if stream.peek(&mut first).await? == 1 && first[0].is_ascii_alphabetic() {
+            if has_sent && first[0].is_ascii_alphabetic() {
                 return Ok(Transport::Plain(CountedTcp::new(stream)));
             }
             let stream = identity.accept(CountedTcp::new(stream)).await?;
             Ok(Transport::Tls(Box::new(stream.into())))
         };
-        let Ok(handshake) = timeout_at(accepted.deadline, handshake).await else {
-            self.router.note_unread(Refusal::Timeout, None, accepted);
+        let router = &self.router;
+        let failed = match timeout_at(accepted.deadline, handshake).await {
+            Ok(Ok(transport)) => return Some(transport),
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
+        let Some(error) = failed else {
+            let reason = match has_sent {
+                true => "handshake_timeout: the TLS handshake was not complete in time",
+                false => SENT_NOTHING,
+            };
+            router.note_end(Refusal::Timeout.row().word, reason, accepted);
             return None;
         };
-        let why = |error: &io::Error| {
-            let peer = accepted.peer;
-            match why_not(error, accepted.local) {
-                Some(reason) => {
-                    self.router.metrics.refusals.add(TLS_FAILED);
-                    tracing::info!(%peer, reason, "handshake.rejected");
-                }
-                None => tracing::debug!(%peer, %error, "the client left"),
-            }
-        };
-        handshake.inspect_err(why).ok()
+        match why_not(&error, accepted.local).filter(|_| has_sent) {
+            Some(reason) => router.note_end(TLS_FAILED, &reason, accepted),
+            None => router.note_left("the TLS handshake", has_sent, accepted),
+        }
+        None
     }
 
     /// Turns an upgraded connection into a socket. This function is not `async`, because an

@@ -6,9 +6,11 @@
 //! raises its soft limit at the start. If the new limit is still too low, the server lowers its
 //! maximum of connections. In systemd, `LimitNOFILE=` sets the limit.
 
-/// Descriptors that are not client connections: listener, epoll, standard streams, and a
-/// reserve for connections that only fetch a page.
-pub const OTHER_DESCRIPTORS: usize = 100;
+use crate::access::slots::{EXTRA, GUESSES};
+
+/// Descriptors that are not client connections: listener, epoll, standard streams, connections
+/// that only fetch a page, and connections that wait after a wrong token.
+pub const OTHER_DESCRIPTORS: usize = 36 + EXTRA + GUESSES;
 
 /// Raises this process's limit of file descriptors to `needed`, as far as the system permits.
 /// Never lowers the limit. Returns the limit after the call.

@@ -23,7 +23,7 @@ use crate::{
             authority, host, list, named_tokens, number, origin, ping_time, prefix, rate, refuse,
             switch,
         },
-        tls_files::{TlsFiles, tls_files},
+        tls_files::tls_files,
         unknown::unknown_names,
         zenv::Settings,
     },
@@ -257,11 +257,11 @@ impl Config {
 
 /// Reads the files that the settings of TLS name, and logs warnings about the files.
 fn tls(settings: &Settings) -> Result<Option<Identity>> {
-    let Some(TlsFiles { certificate, key }) = tls_files(settings)? else {
+    let Some(files) = tls_files(settings)? else {
         return Ok(None);
     };
-    let identity = Identity::from_files(&certificate, &key)?;
-    for warning in identity.warnings(&certificate, &key) {
+    let identity = files.identity()?;
+    for warning in identity.warnings(&files.certificate, &files.key) {
         tracing::warn!("{warning}");
     }
     Ok(Some(identity))
@@ -367,6 +367,54 @@ mod tests {
         ] {
             assert!(read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_host_with_other_letters_is_read_in_punycode() {
+        let hosts = |text| config(&[("WEBSOCKET_ALLOWED_HOSTS", text)]).map(|c| c.allowed_hosts);
+        let origins = |text| config(&[("WEBSOCKET_ALLOWED_ORIGINS", text)]);
+        let first = |text| origins(text).map(|c| c.allowed_origins.unwrap()[0].to_string());
+        for (text, host) in [
+            ("bücher.example", "xn--bcher-kva.example:0"),
+            ("BÜCHER.example:8765", "xn--bcher-kva.example:8765"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example:0"),
+            ("例え。テスト", "xn--r8jz45g.xn--zckzah:0"),
+        ] {
+            assert_eq!(hosts(text).unwrap()[0].to_string(), host);
+        }
+        for (text, origin) in [
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
+            ("https://bücher.example/", "https://xn--bcher-kva.example"),
+            (
+                "http://bücher.example:81",
+                "http://xn--bcher-kva.example:81",
+            ),
+        ] {
+            assert_eq!(first(text).unwrap(), origin);
+        }
+        // It is another name than `localhost`: the letter о is Cyrillic.
+        let look_alike = &hosts("lоcalhost").unwrap()[0];
+        assert!(!look_alike.is_loopback(), "{look_alike}");
+        for wrong in [
+            "bücher",
+            "https://bü cher.example",
+            "https://bücher.example/a",
+            "https://bücher@a.example",
+        ] {
+            origins(wrong).unwrap_err();
+        }
+        for wrong in [
+            "bü cher",
+            "bücher.example/a",
+            "bücher.example:x",
+            "١٢٧.0.0.1",
+        ] {
+            hosts(wrong).unwrap_err();
+        }
+        let host = config(&[("WEBSOCKET_HOST", "bücher.example")])
+            .unwrap()
+            .host;
+        assert_eq!(host, "xn--bcher-kva.example");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! mean only one thing. A function rejects every other text, because a wrong guess could weaken
 //! protection. Weak protection is worse than a server that does not start.
 
-use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
     access::{
@@ -79,7 +79,22 @@ pub(crate) fn wrong(name: &'static str, value: &str, secret: bool, reason: &dyn 
     }
 }
 
+/// Writes the host of an origin, or of a host and port, in punycode, as browsers send it:
+/// `bücher.example` becomes `xn--bcher-kva.example`. A text without other letters stays as it is.
+fn in_punycode(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let end = text[start..].find(':').map_or(text.len(), |at| start + at);
+    match url::Host::parse(&text[start..end]) {
+        Ok(url::Host::Domain(name)) => format!("{}{name}{}", &text[..start], &text[end..]).into(),
+        _ => text.into(),
+    }
+}
+
 pub(crate) fn host(text: &str) -> Result<String, String> {
+    let text = &*in_punycode(text);
     let bare = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'))
@@ -205,7 +220,7 @@ pub(crate) fn origin(text: &str) -> Result<Origin, String> {
         "*" => Err("* would allow every web site: list the origins instead".into()),
         // A double-clicked page sends `null`, but the address bar shows `file://`.
         "file://" => Ok(Origin::Null),
-        _ => Origin::parse(text.strip_suffix('/').unwrap_or(text)).ok_or_else(|| {
+        _ => Origin::parse(&in_punycode(text.strip_suffix('/').unwrap_or(text))).ok_or_else(|| {
             "expected origins such as https://app.example.com or http://localhost:3000 - with \
              http:// or https:// and without a path, separated by commas; null for a \
              double-clicked page"
@@ -215,6 +230,6 @@ pub(crate) fn origin(text: &str) -> Result<Origin, String> {
 }
 
 pub(crate) fn authority(text: &str) -> Result<Authority, String> {
-    Authority::parse(text, 0)
+    Authority::parse(&in_punycode(text), 0)
         .ok_or_else(|| "expected names such as board.local or board.local:8765".into())
 }

@@ -13,6 +13,7 @@ use crate::{
         zenv::Settings,
     },
     text::secrets::SHORTEST_TOKEN,
+    tls::{error::CertificateError, identity::Identity},
 };
 
 /// The files of a server's certificate and of its private key.
@@ -22,6 +23,23 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// `WEBSOCKET_SSL_KEY`: the file of the private key (PEM).
     pub key: PathBuf,
+}
+
+impl TlsFiles {
+    /// Reads both files. The help of an error names the setting of the file.
+    ///
+    /// # Errors
+    /// The errors of [`Identity::from_files`].
+    pub fn identity(&self) -> Result<Identity, CertificateError> {
+        let (certificate, key) = (self.certificate.as_path(), self.key.as_path());
+        let identity = Identity::from_files(certificate, key);
+        identity.map_err(|error| {
+            error.named_by(&[
+                ("WEBSOCKET_SSL_CERT", certificate),
+                ("WEBSOCKET_SSL_KEY", key),
+            ])
+        })
+    }
 }
 
 /// Returns the files that the settings name, but does not open the files. `None` if TLS is off.

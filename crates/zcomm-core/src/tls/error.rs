@@ -1,5 +1,7 @@
 //! What can be wrong with a certificate, a key or the list of trusted authorities.
 
+use std::path::Path;
+
 use crate::tls::pem::{PemError, make_certificates};
 
 /// The result of every function in the folder `tls` that can fail.
@@ -21,6 +23,24 @@ pub enum CertificateError {
 }
 
 impl CertificateError {
+    /// Adds to the help which setting or option names the file of this error. The error itself
+    /// may not show the path, see [`shown_path`](crate::shown_path). `files` are the names of
+    /// settings or options, each with its file.
+    #[must_use]
+    pub fn named_by(self, files: &[(&str, &Path)]) -> CertificateError {
+        let CertificateError::Pem(error) = self else {
+            return self;
+        };
+        let named = files.iter().filter(|(_, file)| *file == error.file);
+        let names: Vec<_> = named.map(|(name, _)| *name).collect();
+        let help = format!(
+            "this is the file of {}; {}",
+            names.join(" and "),
+            error.help
+        );
+        CertificateError::Pem(error.with_help(help))
+    }
+
     /// What the user can do next.
     #[must_use]
     pub fn help(&self) -> String {
@@ -34,5 +54,24 @@ impl CertificateError {
                     .into()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::pem::PemError;
+
+    #[test]
+    fn the_help_names_the_setting_of_the_file_and_no_other() {
+        let (a, b) = (Path::new("a"), Path::new("b"));
+        let help = |file| {
+            let error = CertificateError::from(PemError::new(file, "is empty"));
+            error
+                .named_by(&[("ONE", a), ("TWO", b), ("THREE", b)])
+                .help()
+        };
+        assert!(help(a).starts_with("this is the file of ONE; new certificates"));
+        assert!(help(b).starts_with("this is the file of TWO and THREE; new certificates"));
     }
 }

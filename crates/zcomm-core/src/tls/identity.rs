@@ -203,10 +203,26 @@ pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<S
             alert => format!("the client ended the TLS handshake: {alert:?}"),
         },
         Some(TlsError::PeerIncompatible(what)) => {
-            format!("no common version of TLS: this server speaks 1.2 and 1.3 ({what:?})")
+            format!(
+                "the client offers no version or cipher of TLS that this server speaks, which is \
+                 1.2 and 1.3 ({what:?})"
+            )
+        }
+        Some(TlsError::NoApplicationProtocol) => {
+            "the client does not offer HTTP/1.1 (ALPN), and this server speaks only HTTP/1.1"
+                .to_owned()
         }
         Some(error) => format!("the TLS handshake failed: {error}"),
-        None if error.kind() == ErrorKind::UnexpectedEof => return None,
+        None if has_left(error.kind()) => return None,
         None => format!("the TLS handshake failed: {error}"),
     })
+}
+
+/// Whether the other side ended the connection.
+fn has_left(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(
+        kind,
+        UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
+    )
 }

@@ -5,7 +5,7 @@
 //! to `wss://`. With TLS, the page and `/why` use `https://` at the same port.
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
@@ -21,6 +21,9 @@ use crate::{
     wire::counted_tcp::CountedTcp,
     xray::{Direction, Tap, Xray, tap::Watcher},
 };
+
+/// The error if TCP ends before TLS ends. A peer that was killed ends like this.
+const NO_CLOSE_NOTIFY: &str = "the other side ended TCP without the close_notify of TLS";
 
 /// A connection to a peer, encrypted or not.
 pub(crate) enum Transport {
@@ -133,7 +136,12 @@ impl AsyncRead for Transport {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.outermost().poll_read(context, buffer)
+        let read = self.outermost().poll_read(context, buffer);
+        read.map_err(|error| match error.kind() {
+            // The text of rustls contains the address of its documentation.
+            ErrorKind::UnexpectedEof => io::Error::new(error.kind(), NO_CLOSE_NOTIFY),
+            _ => error,
+        })
     }
 }
 

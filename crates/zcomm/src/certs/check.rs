@@ -6,7 +6,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use zcomm_core::{Certificate, PemError};
+use zcomm_core::{Certificate, CertificateError, PemError};
 
 use crate::shared::{
     failure::Failure,
@@ -32,7 +32,10 @@ pub(super) fn explain(file: &Path) -> Result<ExitCode, Failure> {
         },
         ..error
     };
-    let chain = Certificate::read_all(file).map_err(|error| Failure::misuse(named(error)))?;
+    let chain = Certificate::read_all(file).map_err(|error| {
+        let error = CertificateError::from(named(error));
+        Failure::misuse(error.named_by(&[("--check", Path::new(&shown))]))
+    })?;
     let mut texts = Vec::new();
     let mut refused = false;
     for (index, certificate) in chain.iter().enumerate() {

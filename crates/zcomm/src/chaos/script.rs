@@ -33,7 +33,7 @@ impl Script {
     pub(super) fn read(file: &Path) -> Result<Script, InputError> {
         let name = shown_path(file);
         let unreadable = |why: &dyn std::fmt::Display| {
-            let help = "write lines such as: 10s blackhole";
+            let help = "--script names a file with lines such as: 10s blackhole";
             InputError::new(format!("cannot read {name}: {why}"), help)
         };
         let mut text = Vec::new();

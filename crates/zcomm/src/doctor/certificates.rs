@@ -9,7 +9,9 @@
 
 use std::path::Path;
 
-use zcomm_core::{Certificate, Identity, TlsFiles, make_certificates, readable_by_others};
+use zcomm_core::{
+    Certificate, CertificateError, Identity, TlsFiles, make_certificates, readable_by_others,
+};
 
 use super::{
     addresses,
@@ -20,7 +22,7 @@ use crate::certs::{is_there, judge, word};
 
 pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     if let Some(files) = &situation.settings.tls_files {
-        let mut findings = examine(files);
+        let mut findings = examine(files, files.identity());
         findings.extend(missing_names(situation, files));
         return findings;
     }
@@ -32,7 +34,8 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
         let none = note("none: servers use ws:// and http://");
         return vec![none.fix(format!("to make some: {}", make_certificates()))];
     }
-    let mut findings = examine(&files);
+    let identity = Identity::from_files(&files.certificate, &files.key);
+    let mut findings = examine(&files, identity);
     for finding in &mut findings {
         match finding.verdict {
             Verdict::Error => finding.verdict = Verdict::Warning,
@@ -43,8 +46,8 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     findings
 }
 
-fn examine(files: &TlsFiles) -> Vec<Finding> {
-    let chain = match Identity::from_files(&files.certificate, &files.key) {
+fn examine(files: &TlsFiles, identity: Result<Identity, CertificateError>) -> Vec<Finding> {
+    let chain = match identity {
         // Read the file again, because an `Identity` does not show its certificates.
         Ok(_) => Certificate::read_all(&files.certificate).unwrap_or_default(),
         Err(why) => return vec![error(why.to_string()).fix(why.help())],

@@ -119,7 +119,7 @@ fn identity(
     };
     let identity = Identity::from_files(certificate, key);
     let identity = identity.map_err(|error| match arguments.cert {
-        Some(_) => Failure::misuse(error),
+        Some(_) => Failure::misuse(error.named_by(&[("--cert", certificate), ("--key", key)])),
         None => error.into(),
     })?;
     for warning in identity.warnings(certificate, key) {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::builder::NonEmptyStringValueParser;
-use zcomm_core::{Certificate, ConnectOptions, Trust, shown_path, time};
+use zcomm_core::{Certificate, CertificateError, ConnectOptions, Trust, shown_path, time};
 
 use super::failure::Failure;
 
@@ -109,7 +109,9 @@ pub(crate) fn plain_options(url: &str, ca: Option<&Path>) -> Result<ConnectOptio
 /// file contains the certificate of a server, prints a note about the limits of this certificate.
 fn trust(ca: Option<&Path>) -> Result<Trust, Failure> {
     let also = match ca {
-        Some(file) => Certificate::read_all(file).map_err(Failure::misuse)?,
+        Some(file) => Certificate::read_all(file).map_err(|error| {
+            Failure::misuse(CertificateError::from(error).named_by(&[("--ca", file)]))
+        })?,
         None => Vec::new(),
     };
     for caveat in also.iter().filter_map(Certificate::caveat) {

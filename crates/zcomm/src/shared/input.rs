@@ -14,7 +14,7 @@ use std::{
 };
 
 use tokio::sync::mpsc;
-use zcomm_core::Error;
+use zcomm_core::{Error, shown_path};
 
 /// The largest number of lines in the channel.
 const LINES: usize = 16;
@@ -53,7 +53,7 @@ pub(crate) struct Reading<T> {
 impl<T> Reading<T> {
     /// Reads a file as one item.
     pub(crate) fn file(&self, path: &Path) -> Result<T, Error> {
-        let name = path.display();
+        let name = shown_path(path);
         let failed = |error: &dyn std::fmt::Display| Error::Ended {
             what: format!("cannot read {name}: {error}"),
             help: Some("--file names a file that you may read"),
@@ -62,7 +62,7 @@ impl<T> Reading<T> {
         let mut bytes = Vec::new();
         let read = file.take(self.most()).read_to_end(&mut bytes);
         read.map_err(|error| failed(&error))?;
-        self.item(bytes, &name.to_string())
+        self.item(bytes, &name)
     }
 
     /// Returns the largest number of bytes to read. The byte after the limit shows that an item

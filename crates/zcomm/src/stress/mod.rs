@@ -59,7 +59,7 @@ pub(crate) use self::arguments::Arguments;
 use self::run::Run;
 use crate::shared::{failure::Failure, text::print};
 
-const HOW_TO_WRITE: &str = "name a file in a folder that exists and is yours";
+const HOW_TO_WRITE: &str = "--csv and --html name a file in a folder that exists and is yours";
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     arguments.plan.check()?;

@@ -96,8 +96,10 @@ impl Recording {
         let file = options.open(path).map_err(|error| {
             let what = format!("cannot record into {}: {error}", shown_path(path));
             let help = match error.kind() {
-                io::ErrorKind::AlreadyExists => "name another file, or delete this one first",
-                _ => "choose a folder that you can write to",
+                io::ErrorKind::AlreadyExists => {
+                    "name another file with --record, or delete this one first"
+                }
+                _ => "--record names a new file in a folder that you can write to",
             };
             Failure::usage(what, help)
         })?;

@@ -30,7 +30,7 @@ const MAX_LINE: u64 = 64 * 1024;
 const MAX_UNTOLD: u64 = 64 * 1024;
 /// The largest number of connections at a time. The proxy has the same limit.
 const MAX_OPEN: usize = 1_000;
-const HOW_TO_RECORD: &str = "zcomm xray URL --record FILE makes a recording";
+const HOW_TO_RECORD: &str = "--replay names a recording; zcomm xray URL --record FILE makes one";
 
 /// Shows each event of a recording. Returns `false` if the recording is not complete, because it
 /// was full.
