@@ -242,9 +242,9 @@ impl Talk<'_> {
     fn report_missing(&self) {
         let missing = self.answers.missing();
         if missing > 0 {
-            let (answers, waited) = (counted(missing, "answer"), MISSING.as_secs());
+            let (messages, waited) = (counted(missing, "message"), MISSING.as_secs());
             self.out.note(format!(
-                "note: {answers} missing after {waited} s: --wait 30s waits longer, --wait 0s not at all"
+                "note: no answer to {messages} after {waited} s; --wait 30s waits longer, --wait 0s not at all"
             ));
         }
     }
