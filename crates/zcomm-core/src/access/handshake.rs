@@ -128,8 +128,7 @@ impl Gate {
             return Ok(());
         }
         // Check the origin before the token. Otherwise, a page of another site could send wrong
-        // tokens from its visitor's browser. Then the visitor would wait longer for the answer to
-        // a wrong token.
+        // tokens from its visitor's browser. These guesses would count for the visitor's address.
         self.check_origin(request)?;
         if request.is_cross_site() {
             return Err(Refusal::Origin);

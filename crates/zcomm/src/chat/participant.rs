@@ -52,7 +52,7 @@ pub(super) struct Participant {
     /// When to print a note that the welcome is missing. `None` after the note, after the
     /// welcome, and without a connection.
     welcome_due: Option<Instant>,
-    /// The help text for the end of the last connection.
+    /// What the user can do about the reason why the last connection ended.
     advice: Option<&'static str>,
     /// The client does not read the input before this time.
     read_at: Instant,
