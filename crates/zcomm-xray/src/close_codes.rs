@@ -13,7 +13,7 @@ pub struct CloseCode {
     pub name: &'static str,
     /// What a web page says about this code.
     pub meaning: &'static str,
-    /// Whether a client connects again, because the same request may succeed later.
+    /// Whether a client connects again. True if the same request may succeed later.
     pub retry: bool,
 }
 
@@ -36,8 +36,8 @@ impl CloseCode {
 const RETRY: bool = true;
 const OVER: bool = false;
 
-/// The codes that the programs of this workspace send, show or count, and the codes with which
-/// other servers refuse a client. In ascending order.
+/// The codes that the programs of this workspace send, show or count. The table also has the
+/// codes with which other servers refuse a client. The codes are in ascending order.
 #[rustfmt::skip]
 pub const CLOSE_CODES: [CloseCode; 19] = [
     code(1000, OVER, "normal closure", "normal closure"),

@@ -1,13 +1,14 @@
 //! Finds the parts of a handshake line that may be secrets.
 //!
-//! A secret is found by its name: the value of `token=`, the password of an address, the text
-//! after `Bearer`. Without such a name, a secret is found by its form: a long word that looks
-//! random. The form of a password such as `correct-horse` is not unusual, so the password is
-//! found only by its name.
+//! Some secrets are found by the text around them: the value of `token=`, the text after
+//! `Bearer`, the password in an address.
+//!
+//! Other secrets are found by their form: a long word that looks random. A password such as
+//! `correct-horse` does not look random, so it is found only by the text around it.
 
 use std::ops::Range;
 
-/// If a name contains one of these words, its value is a secret.
+/// A value is a secret if its name contains one of these words.
 const WORDS: [&str; 14] = [
     "auth",
     "bearer",
@@ -24,13 +25,14 @@ const WORDS: [&str; 14] = [
     "signature",
     "ticket",
 ];
-/// If a name is one of these words, its value is a secret.
+/// A value is a secret if its name is one of these words.
 const NAMES: [&str; 7] = ["sid", "sig", "pass", "passphrase", "pw", "key", "jwt"];
 /// The minimum length of a word that may be a token (bytes).
 pub(crate) const TOKEN: usize = 16;
 /// The minimum number of changes between lower case, upper case and digits in a random word.
 const CHANGES: usize = 4;
-/// An address may contain an address in percent-encoding, which may contain another one.
+/// The maximum number of percent-encodings to remove. An address may contain an encoded
+/// address, and this encoded address may contain another one.
 const DEPTH: usize = 3;
 
 /// Whether a value with this name is a secret.
@@ -66,14 +68,14 @@ fn find(text: &[u8], depth: usize, found: &mut Vec<Range<usize>>) {
     found.extend(bearer.map(|at| at + 7..text.len()));
 }
 
-/// Returns the end of the part that begins at `from` and contains no byte for which `ends` is
-/// true.
+/// Returns the position of the first byte, at `from` or later, for which `ends` is true. Without
+/// such a byte, returns the end of the text.
 fn until(text: &[u8], from: usize, ends: impl Fn(u8) -> bool) -> usize {
     let found = text[from..].iter().position(|byte| ends(*byte));
     found.map_or(text.len(), |length| from + length)
 }
 
-/// Returns the longest parts in which `is_in` is true for each byte.
+/// Returns the words of a text. `is_in` is true for each byte that belongs to a word.
 fn words(text: &[u8], is_in: fn(u8) -> bool) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -130,7 +132,7 @@ fn find_users(text: &[u8], found: &mut Vec<Range<usize>>) {
         let rest = &bytes[start..];
         let end = until(rest, 0, |byte| b"/?#".contains(&byte));
         let last_at = |text: &[u8]| text.iter().rposition(|byte| *byte == b'@');
-        // A password may contain `/`. Then the text before `/` has a `:`, but no port after it.
+        // A password may contain `/`. Then the text before `/` has a `:` without a port number.
         let port = rest[..end].rsplit(|byte| *byte == b':').next();
         let has_port = port.is_some_and(|port| port.iter().all(u8::is_ascii_digit));
         let has_colon = rest[..end].contains(&b':');
@@ -172,7 +174,7 @@ fn looks_random(word: &[u8]) -> bool {
     word.len() >= TOKEN && changes >= CHANGES
 }
 
-/// Whether a word consists of stars, because it is hidden already.
+/// Whether a word is already hidden: it consists of at least four stars.
 pub(crate) fn is_hidden(word: &[u8]) -> bool {
     word.len() > 3 && word.iter().all(|byte| *byte == b'*')
 }

@@ -8,8 +8,8 @@
 //! Sec-WebSocket-Accept = base64(SHA-1(Sec-WebSocket-Key + GUID))
 //! ```
 //!
-//! This value is not a secret: anyone can compute it. It proves that the response comes from a
-//! program that speaks WebSocket and has read this request, and not from a cache.
+//! This value is not a secret: anyone can compute it. The right value proves that a WebSocket
+//! server has read this request. A response from a cache has a wrong value.
 
 use data_encoding::{BASE64, HEXLOWER};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -34,8 +34,8 @@ pub(crate) struct RawHead {
 }
 
 impl RawHead {
-    /// Splits a complete head into lines. Its secrets are already replaced
-    /// ([`without_secrets`](crate::secrets::without_secrets)).
+    /// Splits a complete head into lines. Before this call,
+    /// [`without_secrets`](crate::secrets::without_secrets) must replace the secrets of the head.
     pub(crate) fn parse(head: &[u8]) -> RawHead {
         let lines = head.split(|byte| *byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -64,7 +64,7 @@ impl RawHead {
         }
     }
 
-    /// Returns the value of the first header with this name, or `None` if no header has it.
+    /// Returns the value of the first header with this name, or `None` without such a header.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));

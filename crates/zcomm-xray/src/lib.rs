@@ -8,9 +8,12 @@
 //! [`Event`] for the request, the response and each frame. Each event lists the broken rules of
 //! RFC 6455. A decoder has no clock, no socket and no task, and its memory has a limit.
 //!
-//! An event contains no secret of the handshake. Stars replace the values of headers such as
-//! `Authorization` and `Cookie`, of query parameters such as `token` and `session`, passwords of
-//! addresses, and words that look like tokens. But an event shows the content of messages.
+//! An event shows the content of messages, but no secret of the handshake. Stars replace:
+//!
+//! - the values of headers such as `Authorization` and `Cookie`;
+//! - the values of query parameters such as `token` and `session`;
+//! - the user and the password in an address;
+//! - words that look like tokens.
 //!
 //! # Reading order
 //!

@@ -1,10 +1,12 @@
 //! Replaces the secrets of a handshake before an event is made.
 //!
-//! An X-ray may be on a projector or in a file, and a handshake may contain tokens. A header with
-//! a secret name is hidden, and in every other line each part that the
-//! [`finder`](crate::finder) finds. A subprotocol of 16 bytes or more may be a token, so only a
-//! widely used one is shown. But events show the content of messages, because an X-ray exists to
-//! show messages.
+//! An X-ray may be on a projector or in a file, and a handshake may contain tokens. So the whole
+//! value of a header with a secret name is hidden. In other lines, only the parts that the
+//! [`finder`](crate::finder) finds are hidden.
+//!
+//! A subprotocol of 16 bytes or more may be a token. It is shown only if it is in wide use.
+//!
+//! Events show the content of messages, because an X-ray exists to show messages.
 
 use std::{iter, ops::Range};
 
@@ -12,7 +14,7 @@ use crate::finder::{TOKEN, is_hidden, is_secret, secrets_in};
 
 /// The text that replaces a secret.
 pub(crate) const HIDDEN: &str = "***";
-/// Headers that are shown as they are. These values look random, but are not secrets.
+/// Headers that are shown as they are. Their values look like secrets, but are not secrets.
 const SHOWN: [&str; 4] = [
     "sec-websocket-key",
     "sec-websocket-accept",
@@ -41,8 +43,8 @@ fn secrets_of(name: &str, value: &[u8]) -> Vec<Range<usize>> {
     }
 }
 
-/// Finds the subprotocols that may be tokens: a long one, one such as `bearer.abc`, and one
-/// after a name such as `access_token`.
+/// Finds the subprotocols that may be tokens: a long subprotocol, a subprotocol such as
+/// `bearer.abc`, and the subprotocol after a name such as `access_token`.
 fn secret_subprotocols(value: &[u8]) -> Vec<Range<usize>> {
     let (mut secrets, mut at, mut after_name) = (Vec::new(), 0, false);
     for item in value.split(|byte| *byte == b',') {
@@ -80,8 +82,7 @@ fn without(secrets: Vec<Range<usize>>, text: &str) -> String {
     shown
 }
 
-/// Returns the length of the first line of a head, without ` HTTP/1.1` at its end. The address
-/// of a request ends there.
+/// Returns the length of the first line of a head, without ` HTTP/1.1` at the end of the line.
 pub(crate) fn end_of_target(line: &[u8]) -> usize {
     let version = b" HTTP/";
     let found = line
@@ -93,8 +94,8 @@ pub(crate) fn end_of_target(line: &[u8]) -> usize {
     }
 }
 
-/// Whether the first line of a head looks like a request or a status line. If it does not, it
-/// may be a header with a secret.
+/// Whether the first line of a head looks like a request or a status line. Any other line may be
+/// a header with a secret.
 pub(crate) fn is_request_or_status(line: &[u8]) -> bool {
     let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
     match word.strip_prefix(b"HTTP/") {
@@ -120,8 +121,8 @@ pub(crate) fn start_of_words(data: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Returns a head of the same length, with `*` in place of each hidden byte. A head without
-/// secrets is returned unchanged, so this function may run twice.
+/// Returns a head of the same length, with `*` in place of each hidden byte. A second call for
+/// the same head changes nothing.
 pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(head.len());
     let mut first = true;
@@ -142,8 +143,9 @@ pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
     shown
 }
 
-/// Finds the secrets of a first line. If it is neither a request nor a status line, only its
-/// first byte or `HTTP/` is shown. Then a replay still knows whether the line looks like HTTP.
+/// Finds the secrets of a first line. If the line is neither a request nor a status line, only
+/// its first byte or `HTTP/` is shown. A replay needs these bytes to see whether the line looks
+/// like HTTP.
 fn secrets_of_first_line(line: &[u8]) -> Vec<Range<usize>> {
     match is_request_or_status(line) {
         true => secrets_in(&line[..end_of_target(line)]),
@@ -152,8 +154,8 @@ fn secrets_of_first_line(line: &[u8]) -> Vec<Range<usize>> {
     }
 }
 
-/// Finds the secrets of a later line. A line is hidden completely if it is not a header, or if
-/// it continues the header before it (an obsolete form).
+/// Finds the secrets of a later line. If the line is not a header, the whole line is hidden. A
+/// line that continues the header above it (an obsolete form) is hidden, too.
 fn secrets_of_line(line: &[u8]) -> Vec<Range<usize>> {
     let begin = line.len() - line.trim_ascii_start().len();
     let colon = line.iter().position(|byte| *byte == b':');

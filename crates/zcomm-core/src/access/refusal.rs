@@ -1,6 +1,8 @@
 //! Why a client is refused: a table with the status, the reason and the help of each refusal.
 //!
-//! The help says what to do next. It names the setting if a setting would change the answer.
+//! The help says what to do next. If a setting would change the answer, the help names the
+//! setting.
+//!
 //! All texts are constants. If a text repeated what the client sent, an attacker could choose
 //! the words of an error page.
 //!
@@ -40,7 +42,8 @@ pub(crate) enum Refusal {
     NotForAll,
     /// 404: this path does not exist.
     NotFound,
-    /// 404: a page asked `/why` about its attempt to connect, but no refusal is stored for it.
+    /// 404: a page asked `/why` about an attempt to connect, but no refusal of this attempt is
+    /// stored.
     NotNoted,
     /// 404: the server runs without an X-ray.
     NoXray,
@@ -134,8 +137,7 @@ impl Refusal {
                 "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"),
             Refusal::Host => row(403, "host", "the Host header is not a name or address of this server",
                 "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS, with :80 (with TLS :443) if the address has no port"),
-            // `NotForAll` and `NotNoted` never refuse a handshake. So they have no word of
-            // their own, and count as `other`.
+            // `NotForAll` and `NotNoted` never refuse a handshake, so both have the word `other`.
             Refusal::NotForAll => row(403, "other", "these figures are private",
                 "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."),
             Refusal::NotFound => row(404, "not_found", "nothing is served under this path",

@@ -2,18 +2,18 @@
 //!
 //! Each connection uses one slot from its start, before the client sends a byte. If a slot were
 //! used only after a valid request, clients that send nothing could use any number of sockets.
-//! `Drop` frees the slot, so the slot is free after every end of the connection: a refusal, a
-//! timeout or a panic.
+//! `Drop` frees the slot, so every end of the connection frees it: a refusal, a timeout or a
+//! panic.
 //!
-//! A client over a limit may still fetch a page, and the page can ask `/why` for the reason.
-//! For these clients, there are 64 extra slots, so other clients lose no slot.
+//! A connection over a limit gets one of 64 extra slots. With an extra slot, a client may fetch a
+//! page, but may not open a WebSocket. The page can ask `/why` for the reason.
 //!
-//! A connection gives its slot back early in one case: it has sent a wrong token, and must wait for
-//! the answer.
+//! A connection that must wait for the answer to a wrong token gives its slot back before the
+//! wait.
 //!
 //! A home network gets all IPv6 addresses that start with the same 64 bits, so these addresses
-//! count as one address. All people behind one router may share one address. The limit per
-//! address is a setting, so an administrator can raise it for them.
+//! count as one address. All people behind one router may share one address, so the limit per
+//! address is a setting.
 //!
 //! In production behind a proxy, count the address that the proxy reports in `X-Forwarded-For`.
 //! Do not trust this header from any other client.
@@ -32,23 +32,24 @@ use crate::{
     protocol::rate::{Budget, Rate},
 };
 
-/// The number of wrong tokens that the server answers without a delay, for each client address.
+/// The rate of wrong tokens that the server answers without a delay, for each client address.
 const WRONG_TOKENS: Rate = Rate {
     per_second: 10.0,
     burst: 20.0,
 };
 
-/// The delay before the server answers a wrong token, if the client address has sent too many
-/// wrong tokens. The delay slows a guesser down. Only a long random token stops one.
+/// The delay of the answer to a wrong token, if the client address has sent too many wrong
+/// tokens. The delay only slows down an attacker who guesses tokens. A long random token stops
+/// the attacker.
 pub(crate) const GUESS_DELAY: Duration = Duration::from_secs(1);
 
-/// The number of connections that may wait for the end of a [`GUESS_DELAY`]. Such a connection
-/// gives its slot back, so wrong tokens never use the slots of other clients. When this number is
-/// reached, the server answers each further wrong token at once.
+/// The maximum number of connections that wait for a [`GUESS_DELAY`]. A waiting connection has
+/// no slot, so it takes no slot from other clients. When this number is reached, the server
+/// answers each further wrong token at once.
 pub(crate) const GUESSES: usize = 128;
 
-/// The number of extra slots for connections over a limit. Such a connection may only fetch a
-/// page.
+/// The number of extra slots for connections over a limit. A connection with an extra slot may
+/// fetch a page, but may not open a WebSocket.
 pub(crate) const EXTRA: usize = 64;
 
 /// The default maximum of connections for one address. Loopback has no default maximum.
@@ -69,7 +70,7 @@ pub(crate) struct Slots {
 struct Counts {
     connections: usize,
     extra: usize,
-    /// The connections that have given their slot back after a wrong token.
+    /// The number of connections that wait for a [`GUESS_DELAY`], and have no slot.
     guesses: usize,
     by_address: HashMap<IpAddr, usize>,
     wrong_tokens: HashMap<IpAddr, Budget>,
@@ -128,28 +129,29 @@ pub(crate) struct Slot {
     pub(crate) refusal: Option<Refusal>,
     address: IpAddr,
     slots: Slots,
-    /// The end of the [`GUESS_DELAY`]. Set if this connection waits and has given its slot back.
+    /// The end of the [`GUESS_DELAY`]. Set once this connection has given its slot back.
     paid_at: OnceLock<Instant>,
 }
 
 impl Slot {
     /// Counts a wrong token. Returns false if the client address has sent too many wrong tokens.
+    /// Then the connection gives its slot back and must wait, if fewer than [`GUESSES`]
+    /// connections wait already.
     pub(crate) fn allows_a_wrong_token(&self) -> bool {
         let mut counts = self.slots.lock();
         if counts.wrong_tokens.len() >= REMEMBERED {
-            // Make space: remove each address whose budget is full again.
+            // Remove each address whose budget is full again.
             let owes = |budget: &Budget| budget.clone().spend(WRONG_TOKENS.burst).is_err();
             counts.wrong_tokens.retain(|_, budget| owes(budget));
         }
-        // If the table is still full, a new address may not send a wrong token without a delay.
+        // If the table is still full, delay the answer to a wrong token from a new address.
         let known = counts.wrong_tokens.contains_key(&self.address);
         let allowed = (known || counts.wrong_tokens.len() < REMEMBERED) && {
             let full = || Budget::new(Some(WRONG_TOKENS));
             let budget = counts.wrong_tokens.entry(self.address).or_insert_with(full);
             budget.spend(1.0).is_ok()
         };
-        // An extra slot is for a page, so it must be free again soon. A connection has one
-        // request, so it comes here at most once.
+        // A connection with an extra slot does not wait: an extra slot must be free again soon.
         if !allowed && self.refusal.is_none() && counts.guesses < GUESSES {
             let set = self.paid_at.set(Instant::now() + GUESS_DELAY).is_ok();
             if set {
@@ -160,8 +162,8 @@ impl Slot {
         allowed
     }
 
-    /// Waits until the [`GUESS_DELAY`] of this connection is over. Returns at once if there is
-    /// none.
+    /// Waits until the [`GUESS_DELAY`] of this connection is over. Returns at once if the
+    /// connection has no delay.
     pub(crate) async fn pay_for_guesses(&self) {
         if let Some(paid_at) = self.paid_at.get() {
             sleep_until(*paid_at).await;
@@ -183,7 +185,7 @@ impl Drop for Slot {
 }
 
 impl Counts {
-    /// Frees the slot of a connection of this address.
+    /// Frees one slot of this address.
     fn give_back(&mut self, address: IpAddr) {
         self.connections -= 1;
         if let Some(here) = self.by_address.get_mut(&address) {
@@ -272,7 +274,8 @@ mod tests {
         assert!(slot.allows_a_wrong_token());
     }
 
-    /// Sends wrong tokens until `count` slots wait. Returns these slots.
+    /// Sends one wrong token on each new connection, until `count` of the tokens were too many.
+    /// Returns the slots of these `count` connections.
     fn guess(slots: &Slots, peer: &str, count: usize) -> Vec<Slot> {
         let mut guesses = std::iter::repeat_with(|| refusal(slots, peer).1);
         let mut late = guesses.by_ref().filter(|slot| !slot.allows_a_wrong_token());
@@ -304,7 +307,7 @@ mod tests {
         assert!(waiting.iter().all(|slot| slot.paid_at.get().is_some()));
         let kept: Vec<_> = (0..2).map(|_| refusal(&slots, "10.0.0.1")).collect();
         assert!(kept.iter().all(|(refused, _)| refused.is_none()));
-        // Near miss: a client with a slot still counts.
+        // The two connections in `kept` count, because they do not wait.
         assert_eq!(refusal(&slots, "10.0.0.1").0, Some(Refusal::AddressFull));
         assert_eq!(refusal(&slots, "10.0.0.2").0, Some(Refusal::Full));
         drop((waiting, kept));
@@ -318,14 +321,15 @@ mod tests {
         let slots = Slots::new(1000, None);
         let mut waiting = guess(&slots, "127.0.0.1", GUESSES);
         assert_eq!(delay(&waiting[GUESSES - 1]).await, GUESS_DELAY);
-        // The table of wrong tokens is full again after this second, so a few are not late.
+        // During the wait of one second, the budget grew by ten wrong tokens. `guess` spends
+        // these first.
         let late = guess(&slots, "127.0.0.1", 1);
         assert_eq!(delay(&late[0]).await, Duration::ZERO);
         waiting.pop();
         assert_eq!(delay(&guess(&slots, "127.0.0.1", 1)[0]).await, GUESS_DELAY);
     }
 
-    /// A client over a limit may fetch a page, and its slot must be free again soon.
+    /// An extra slot must be free again soon.
     #[tokio::test(start_paused = true)]
     async fn a_wrong_token_with_an_extra_slot_is_answered_at_once() {
         let slots = Slots::new(1, None);

@@ -30,8 +30,8 @@ impl Target {
             .then(|| ("Sec-WebSocket-Protocol", options.protocols.join(", ")));
         let own = [token, origin, protocols].into_iter().flatten();
         let own = own.map(|(name, value)| (name.to_owned(), value));
-        // A header that may appear only once, such as `Host`, replaces the same header of the
-        // request. Any other header is added.
+        // A header that may appear only once, such as `Host`, replaces the header of the same
+        // name in the request. Any other header is added.
         let mut once: Vec<_> = request.headers().keys().cloned().collect();
         once.extend([AUTHORIZATION, ORIGIN]);
         for (name, value) in own.chain(options.headers.iter().cloned()) {
@@ -53,7 +53,7 @@ impl Target {
     }
 }
 
-/// A comma would make two subprotocols of one.
+/// In the header, a comma separates two subprotocols.
 const COMMA: &str = "each subprotocol is one word, without a comma";
 const FORBIDDEN: &str = "its name or value has characters that HTTP forbids";
 
@@ -103,7 +103,7 @@ mod tests {
         (name.to_owned(), value.to_owned())
     }
 
-    /// A header in `headers` replaces the same header of another option. If a header is in
+    /// A header in `headers` replaces the header from another option. If such a header is in
     /// `headers` twice, the last one is sent.
     #[test]
     fn a_header_that_may_appear_once_appears_once() {

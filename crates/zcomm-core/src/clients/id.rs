@@ -34,8 +34,7 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// Makes the number of a client, for a test or a benchmark. A server chooses the numbers of its
-/// clients itself.
+/// Makes the number of a client, for a test or a benchmark.
 impl From<u64> for ClientId {
     fn from(id: u64) -> ClientId {
         ClientId(id)

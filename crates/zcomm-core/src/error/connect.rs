@@ -1,8 +1,8 @@
 //! Why a client could not connect.
 //!
-//! A client opens a WebSocket in five steps: the name service, the network, TLS, HTTP and the
-//! server's own rules. Each step can fail, and most programs report every failure as
-//! "connection failed". Here each failure has its own message and its own help.
+//! A client can fail at the name service, in the network, in TLS, in HTTP, or at the server's own
+//! rules. Most programs report every failure as "connection failed". Here each failure has its
+//! own message and its own help.
 //!
 //! Text from the server is shortened and made printable before it is shown.
 
@@ -95,7 +95,7 @@ pub enum ConnectError {
     /// The client trusts no certificate at all, so it cannot use `wss://`.
     #[error(transparent)]
     Trust(#[from] CertificateError),
-    /// Any other failure of TLS.
+    /// TLS failed for another reason.
     #[error("TLS with {place} failed: {reason}")]
     Tls {
         /// Host and port.

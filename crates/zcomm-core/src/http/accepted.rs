@@ -1,4 +1,4 @@
-//! A connection from its accept to its request: what the answer depends on, besides the request.
+//! An accepted connection: everything that an answer depends on, besides the request.
 
 use std::net::SocketAddr;
 

@@ -1,9 +1,8 @@
-//! Serves one HTTP request per connection. hyper reads the request and the router answers it.
-//! After a 101, hyper returns the socket for the WebSocket.
+//! Serves one HTTP request per connection. The HTTP library, hyper, reads the request, and the
+//! router answers the request. After the response 101, hyper returns the socket for the WebSocket.
 //!
-//! A client that does not send a valid request gets an answer, too: a status and one line of
-//! text. Without the answer, a user would not know what to change. (The library tungstenite alone
-//! would send nothing.)
+//! A client that does not send a valid request also gets an answer: a status and one line of
+//! text. Without the answer, a user would not know what to change.
 //!
 //! A connection carries only one request, because an idle HTTP connection would use a slot that
 //! a WebSocket could use.
@@ -41,7 +40,7 @@ use crate::{
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
-/// Time limit for writing the answer to a request that could not be read.
+/// Time limit for writing the answer to a request that hyper could not read.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the server ends a connection on which no byte has arrived.
@@ -63,8 +62,8 @@ impl Router {
         stream: Transport,
         accepted: &Accepted<'_>,
     ) -> Option<Upgraded> {
-        // The service can return only the response to hyper. So the service stores the guest and
-        // the attempt in this variable.
+        // The service can return only the response. So the service stores the guest and the
+        // attempt in this variable.
         let decided = Mutex::new(None);
         let has_request = AtomicBool::new(false);
         let service = service_fn(|request: hyper::Request<Incoming>| {
@@ -73,7 +72,7 @@ impl Router {
             let (response, guest) = self.answer(&request, accepted);
             *decided.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some((guest, self.watchable(&request)));
-            // Boxed, because hyper wants a future that it can move.
+            // Box the future, because hyper requires a future that is `Unpin`.
             Box::pin(async move {
                 accepted.slot.pay_for_guesses().await;
                 Ok::<_, Infallible>(response)
@@ -100,8 +99,8 @@ impl Router {
             self.note_end(Refusal::Timeout.row().word, reason, accepted);
             return None;
         }
-        // A client that guesses tokens must wait. Without this line, a client that ends its
-        // connection could guess again at once.
+        // A client that guesses tokens must wait. Without this second wait, the client could end
+        // the connection and guess again at once.
         accepted.slot.pay_for_guesses().await;
         let mut stream = self.watch(stream, guest.as_ref(), attempt);
         let Some(guest) = guest else {
@@ -128,7 +127,7 @@ impl Router {
             return;
         };
         if start.is_empty() {
-            // Browsers open connections that they may never use. An answer would confuse them.
+            // Send no answer: browsers open connections that they may never use.
             self.note_end(refusal.row().word, SENT_NOTHING, accepted);
             return;
         }
@@ -143,7 +142,7 @@ impl Router {
     }
 }
 
-/// Why hyper has read no request. `None` if the client has left.
+/// Why hyper could not read a request. `None` if the client has left.
 fn unread(
     served: &Result<hyper::Result<()>, Elapsed>,
     start: &[u8],
@@ -152,7 +151,7 @@ fn unread(
     let error = match served {
         Ok(Ok(())) => return None,
         Ok(Err(error)) if !error.is_parse() => return None,
-        // Whatever the client sent, it must use TLS first.
+        // The client must use TLS, so the other errors do not matter.
         _ if plain_on_tls => return Some(Refusal::NotTls),
         Ok(Err(error)) => error,
         Err(_) => return Some(Refusal::Timeout),
@@ -170,9 +169,9 @@ fn unread(
     })
 }
 
-/// Answers a request that hyper could not read. hyper writes an answer only to a request that it
-/// has read. So this function gives hyper a short valid request, and hyper writes our answer to
-/// the client.
+/// Answers a request that hyper could not read. hyper writes our answer only to a request that
+/// hyper has read. So this function gives hyper a short valid request, and hyper writes our
+/// answer to the client.
 async fn answer_unread(stream: &mut Transport, refusal: Refusal) {
     let request = &b"GET / HTTP/1.1\r\n\r\n"[..];
     let service = service_fn(|_| ready(Ok::<_, Infallible>(refused(refusal))));

@@ -1,8 +1,10 @@
 //! The task of one client: handshake, conversation, closing handshake.
 //!
 //! Each handshake has a time limit. During the conversation, `connection/deadlines` detects a
-//! client that is gone or too slow. A failure in this task ends only this client. If a handler
-//! fails or panics, its connection is closed with 1011, and the server continues.
+//! client that is gone or too slow.
+//!
+//! A failure in this task ends only this connection. If a handler fails or panics, its
+//! connection is closed with 1011, and the server continues.
 
 use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
@@ -41,11 +43,11 @@ pub(crate) struct ClientTasks {
     pub(crate) identity: Option<CurrentIdentity>,
 }
 
-/// A connection after its 101. The sockets are boxed, so that this value needs little memory in
-/// the task of each client.
+/// A connection after the 101 response. The sockets are boxed, so that this value needs little
+/// memory in the task of each client.
 enum Entered {
     Client(Box<Socket>, Caller),
-    /// A page that reads the X-ray of its other connection.
+    /// A page that watches the X-ray of another connection of the same page.
     Viewer(Box<Socket>),
     /// A connection to close with this reason.
     Refused(Box<Wire>, CloseReason),
@@ -226,8 +228,8 @@ impl ClientTasks {
     }
 }
 
-/// The handler of a viewer. It ignores messages from the page. While it waits, the connection
-/// sends the entries of the log.
+/// The handler of a viewer. The handler ignores messages from the page. While the handler
+/// waits for a message, the connection sends the entries of the log.
 async fn view(mut connection: Connection) -> Result<()> {
     while connection.recv().await.is_some() {}
     Ok(())

@@ -1,10 +1,12 @@
 //! The limit of file descriptors: every connection needs a descriptor.
 //!
 //! Each process has a soft limit and a hard limit of file descriptors. The soft limit is in
-//! effect, and the process may raise it up to the hard limit. The soft limit is usually 1,024 or
-//! even 256, which is often too low: a server would fail at its 1,025th descriptor. So the server
-//! raises its soft limit at the start. If the new limit is still too low, the server lowers its
-//! maximum of connections. In systemd, `LimitNOFILE=` sets the limit.
+//! effect, and the process may raise it up to the hard limit. In systemd, `LimitNOFILE=` sets
+//! the limit.
+//!
+//! The soft limit is usually 1,024 or even 256. With a limit of 1,024, a server would fail at
+//! its 1,025th descriptor. So the server raises its soft limit at the start. If the new limit
+//! is still too low, the server lowers its maximum of connections.
 
 use crate::access::slots::{EXTRA, GUESSES};
 

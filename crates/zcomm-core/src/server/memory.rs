@@ -1,9 +1,13 @@
 //! The memory for the messages that clients have begun to send.
 //!
-//! A connection stores the received part of an unfinished message, so each client can use the
-//! memory of one largest message. There is no limit for all clients together: if there were one,
-//! some clients that never finish a message could stop the messages of all others. So the two
-//! settings below limit the memory, and the server warns if their product is too large. If the
+//! A connection stores the received part of an unfinished message. So each client can use the
+//! memory of one message of the largest size.
+//!
+//! There is no limit for all clients together. With such a limit, a few clients that never
+//! finish a message could stop the messages of all other clients. So the memory has two
+//! limits: the number of connections, and the size of a message.
+//!
+//! If the product of both limits is larger than the memory, the server logs a warning. If the
 //! memory is not enough, the system ends the process.
 
 use crate::settings::config::Config;
@@ -30,8 +34,8 @@ fn warning(config: &Config, memory: u64) -> Option<String> {
     })
 }
 
-/// The memory that this process may use (bytes): the memory of the machine, or the limit of the
-/// process if it is lower (`ulimit -v`).
+/// The memory that this process may use (bytes): the memory of the machine, or the limit of
+/// the process (`ulimit -v`) if the limit is lower.
 #[cfg(target_os = "linux")]
 fn memory() -> Option<u64> {
     use rustix::process::{Resource, getrlimit};

@@ -13,7 +13,7 @@
 pub(crate) type Unreadable = (Option<usize>, String);
 
 pub(crate) fn lines(bytes: &[u8]) -> Result<Vec<&str>, Unreadable> {
-    // The mark of UTF-32 begins like the mark of UTF-16, so compare it first.
+    // The byte order mark of UTF-32 begins like the mark of UTF-16, so check UTF-32 first.
     let encoding = match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),

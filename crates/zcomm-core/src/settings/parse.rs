@@ -23,7 +23,8 @@ use crate::{
     xray::Form,
 };
 
-/// The maximum number of named tokens. Each handshake compares its token with all of them.
+/// The maximum number of named tokens. Each handshake compares the token of the client with
+/// all named tokens.
 const MAX_NAMED_TOKENS: usize = 256;
 /// The largest `ECHO_PREFIX` (bytes).
 const MAX_PREFIX: usize = 1024;
@@ -67,7 +68,8 @@ impl Settings {
 /// The error for a wrong value of a setting. If `secret` is true, `***` replaces the value.
 pub(crate) fn wrong(name: &'static str, value: &str, secret: bool, reason: &dyn Display) -> Error {
     let value = if secret { HIDDEN } else { value };
-    // The user may not expect `***` in a setting that is not for a token, so explain it.
+    // The user may not expect `***` in a setting that is not for a token, so explain the
+    // `***`.
     let reason = match secret && !names_secret(name) {
         true => format!("{reason} ({HIDDEN}: this value is not shown, it may be a secret)"),
         false => reason.to_string(),
@@ -79,8 +81,9 @@ pub(crate) fn wrong(name: &'static str, value: &str, secret: bool, reason: &dyn 
     }
 }
 
-/// Writes the host of an origin, or of a host and port, in punycode, as browsers send it:
-/// `bücher.example` becomes `xn--bcher-kva.example`. A text without other letters stays as it is.
+/// Writes a host name in punycode, as browsers send it: `bücher.example` becomes
+/// `xn--bcher-kva.example`. The text can also be an origin, or a host name with a port. A text
+/// that is ASCII does not change.
 fn in_punycode(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return text.into();
@@ -163,8 +166,8 @@ pub(crate) fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
-/// Parses a list separated by commas. Empty entries are skipped, so an empty list is possible.
-/// The error gives the number of the wrong entry.
+/// Parses a list. Commas separate the entries. Empty entries are skipped, so an empty list is
+/// possible. The error gives the number of the wrong entry.
 pub(crate) fn list<T>(
     entry: fn(&str) -> Result<T, String>,
 ) -> impl Fn(&str) -> Result<Vec<T>, String> {
@@ -207,7 +210,7 @@ pub(crate) fn named_tokens(text: &str) -> Result<Vec<NamedToken>, String> {
     Ok(tokens)
 }
 
-/// The path of a file. A relative path starts in the folder where the program runs.
+/// Parses the path of a file. A relative path starts in the folder where the program runs.
 pub(crate) fn file(text: &str) -> Result<PathBuf, &'static str> {
     match text.is_empty() || text.contains("-----BEGIN") || text.contains(char::is_control) {
         true => Err("expected the path of a file, not its contents"),

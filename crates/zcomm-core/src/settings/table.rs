@@ -1,9 +1,9 @@
 //! The table of settings: the name, default, accepted forms and meaning of each setting.
 //!
-//! The check for unknown names uses this table. A test writes `docs/reference/settings.md` from
-//! the table. The tests below read each default and compare the result with
-//! `Config::default()`. They also check that the error for a wrong value contains the accepted
-//! forms.
+//! The check for unknown names uses this table. A test writes `docs/reference/settings.md`
+//! from the table. The tests below read each default and compare the result with
+//! `Config::default()`. The tests also check that the error for a wrong value contains the
+//! accepted forms.
 
 /// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! The files of a server's certificate and private key.
 //!
 //! TLS needs three settings: `WEBSOCKET_SSL_ENABLED`, `WEBSOCKET_SSL_CERT` and
-//! `WEBSOCKET_SSL_KEY`. If one of them is missing, the server does not start. If it started, it
-//! would send plain text, although the user wants TLS.
+//! `WEBSOCKET_SSL_KEY`. If only some of them are set, the server does not start. Otherwise, it
+//! would send plain text, although the user may want TLS. With `WEBSOCKET_SSL_ENABLED=false`,
+//! the server needs no files.
 
 use std::path::PathBuf;
 
@@ -45,8 +46,8 @@ impl TlsFiles {
 /// Returns the files that the settings name, but does not open the files. `None` if TLS is off.
 pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
     let on = settings.read("WEBSOCKET_SSL_ENABLED", switch)?;
-    // An error about a file shows its path. If the user wrote a token instead of a path, no
-    // error may show the token.
+    // An error about a file shows the path. But the user may have written a token instead of a
+    // path. Then use the error for an empty path, which does not show the token.
     let path = |text: &str| match settings.contains_secret(text, SHORTEST_TOKEN) {
         true => file(""),
         false => file(text),

@@ -2,15 +2,16 @@
 //!
 //! A setting with a typing error in its name has no effect, which is hard to notice: a server
 //! with `WEBSOCKET_TOKN` has no token. So each unknown name in the settings file causes a
-//! warning with the most similar name. The environment also has names for other programs. So an
-//! unknown name in the environment causes a warning only if it looks like a setting.
+//! warning, with the most similar setting if there is one.
+//!
+//! The environment also has names for other programs. So an unknown name in the environment
+//! causes a warning only if the name looks like a setting.
 //!
 //! Three kinds of unknown names stop the program:
-//! - A name that looks like a TLS setting. Without this setting, the server would send plain text.
-//! - A name that looks like `WEBSOCKET_REQUIRE_AUTH`. Without this setting, every client could
-//!   connect.
-//! - A name that differs from a setting only in case or underscores, e.g. `WEB_SOCKET_TOKEN`. Only
-//!   the setting can be meant.
+//! - A name that looks like a TLS setting. The server would send plain text.
+//! - A name that looks like `WEBSOCKET_REQUIRE_AUTH`. Every client could connect.
+//! - A name that differs from a setting only in case, `_`, `-` or `.`, e.g.
+//!   `WEB_SOCKET_TOKEN`. The user can only mean the setting.
 
 use crate::{
     error::{Error, Result},
@@ -28,7 +29,8 @@ const PREFIX: &str = "WEBSOCKET_";
 /// Returns a warning for each name that looks like a setting, but is not in the table of settings.
 ///
 /// # Errors
-/// [`Error::SettingMissing`] for an unknown name that stops the program, see above.
+/// [`Error::SettingMissing`] for an unknown name that stops the program (see the three kinds
+/// at the top).
 pub(crate) fn unknown_names(settings: &Settings) -> Result<Vec<String>> {
     let unknown = settings
         .names()
@@ -82,8 +84,8 @@ fn stops(upper: &str, value: &str, similar: Option<&str>) -> Option<String> {
 }
 
 /// Returns the setting with the most similar name. `None` if no name is similar enough. A name
-/// without the prefix is similar, e.g. `PORT`. But with a typing error and without the prefix,
-/// a name is similar only in the file.
+/// without the prefix is similar, e.g. `PORT`. In the settings file, a name without the prefix
+/// may also have a typing error, e.g. `PROT`.
 fn similar(upper: &str, in_file: bool) -> Option<&'static str> {
     let names = SETTINGS.iter().map(|known| known.name);
     if let Some(known) = names.clone().find(|known| letters(known) == letters(upper)) {
@@ -114,8 +116,8 @@ fn is_short(upper: &str, known: &str) -> bool {
     known.strip_prefix(PREFIX) == Some(upper)
 }
 
-/// Returns the name, or `***` if it may be a token. (A parser reads a token that ends with `=`
-/// as a name without a value.)
+/// Returns the name, or `***` if the name may be a token. (A parser reads a token that ends
+/// with `=` as a name without a value.)
 fn shown(name: &str, similar: Option<&str>) -> String {
     match similar.is_some() || is_name(name) {
         true => printable(name),
@@ -199,7 +201,7 @@ mod tests {
         for name in ["REQUIRE_AUTH", "require_auth", "REQUIRE_AUHT", "AUTH"] {
             in_file(&format!("{name}=1")).unwrap_err();
         }
-        // `off` protects nothing, and nobody expects that it does.
+        // `off` asks for no protection, so a warning is enough.
         assert_eq!(in_environment("WEBSOCKET_AUTH", "off").unwrap().len(), 1);
         // Other programs read these names in the environment.
         assert_eq!(in_environment("REQUIRE_AUTH", "1").unwrap().len(), 1);

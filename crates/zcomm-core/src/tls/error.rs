@@ -23,9 +23,10 @@ pub enum CertificateError {
 }
 
 impl CertificateError {
-    /// Adds to the help which setting or option names the file of this error. The error itself
-    /// may not show the path, see [`shown_path`](crate::shown_path). `files` are the names of
-    /// settings or options, each with its file.
+    /// Adds the name of a setting or an option to the help: the one that contains the path of
+    /// the wrong file. The name helps because the error may hide the path, see
+    /// [`shown_path`](crate::shown_path). `files` contains names of settings or options, each
+    /// with its file.
     #[must_use]
     pub fn named_by(self, files: &[(&str, &Path)]) -> CertificateError {
         let CertificateError::Pem(error) = self else {

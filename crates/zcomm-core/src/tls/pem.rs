@@ -28,8 +28,8 @@ pub struct PemError {
 }
 
 /// Returns the command that makes certificates for this machine, as the user types it. cargo
-/// leaves a file beside the programs that it builds. A user who runs such a program may not have
-/// installed `zcomm`.
+/// leaves the file `.cargo-lock` near the programs that it builds. A user who runs a program
+/// from there may not have installed `zcomm`, so the command uses cargo.
 #[must_use]
 pub fn make_certificates() -> String {
     let program = std::env::current_exe().unwrap_or_default();
@@ -100,7 +100,7 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
 
 /// Removes byte order marks, which some editors write at the start of a file. After a mark, a
 /// parser does not find the BEGIN line. PEM contains only ASCII, so a mark is never a part of
-/// it.
+/// PEM.
 fn without_marks(bytes: Vec<u8>) -> Vec<u8> {
     let text = String::from_utf8(bytes);
     text.map_or_else(

@@ -1,4 +1,5 @@
-//! How a connection ends, and the close code for each mistake (RFC 6455 section 7.4.1).
+//! How a connection ends, and the close code for each mistake of a peer (RFC 6455 section
+//! 7.4.1).
 
 use std::time::Duration;
 

@@ -1,8 +1,10 @@
 //! `--check`: explains the certificates of a file, and says whether a client accepts them.
 //!
-//! A server's file contains a chain. The first certificate is the server's own certificate. Each
-//! later certificate has signed an earlier certificate of the chain. Clients ignore all other
-//! certificates of the file. A client's file contains the authorities that the client trusts.
+//! A server's file contains a chain. The first certificate is the server's own certificate.
+//! Each later certificate has signed an earlier certificate of the chain. Clients ignore all
+//! other certificates of the file.
+//!
+//! A client's file contains the authorities that the client trusts.
 
 use std::{path::Path, process::ExitCode};
 
@@ -13,8 +15,8 @@ use crate::shared::{
     text::{print, visible},
 };
 
-/// An authority that lists names is used as the certificate of a server. `openssl req -x509`
-/// makes such certificates.
+/// The reason to refuse a certificate that is an authority and also contains the names of a
+/// server. `openssl req -x509` makes such a certificate.
 const AUTHORITY_AS_SERVER: &str = "it is for a server and is marked as an authority (CA:TRUE); \
                                    zcomm certs makes two certificates, one for each purpose";
 

@@ -1,11 +1,14 @@
 //! The folder with the four files of `zcomm certs`. Only one run at a time changes the folder.
-//! Each file is replaced as a whole. If a run is interrupted, the next run can finish its work.
+//! Each file is replaced as a whole. If a run is interrupted, the next run can finish the
+//! interrupted work.
 //!
 //! An authority has two files: its certificate (`ca.pem`) and its key (`ca.key`). No file system
 //! can replace two files at once. So a run writes the new key to `ca.next.key` and replaces
-//! `ca.pem`. Then it renames `ca.next.key` to `ca.key`. If the run is interrupted, the next run
-//! finds `ca.next.key`. If this key belongs to `ca.pem`, the next run renames the key's file. If
-//! not, `ca.pem` is still the old file, and the next run removes `ca.next.key`.
+//! `ca.pem`. Then it renames `ca.next.key` to `ca.key`.
+//!
+//! If the run is interrupted, the next run finds `ca.next.key`. If this key belongs to `ca.pem`,
+//! only the last step is missing: the next run renames `ca.next.key` to `ca.key`. If this key does
+//! not belong to `ca.pem`, then `ca.pem` is still the old file: the next run removes `ca.next.key`.
 //!
 //! Only the owner can read the file of a private key, from the moment when the file is created.
 //! On Windows, the folder protects the file: other users cannot open a user's home folder.
@@ -24,7 +27,7 @@ use fs4::{FileExt, TryLockError};
 use tempfile::NamedTempFile;
 use zcomm_core::{DevelopmentCa, PemError, PemPair, read_pem, readable_by_others};
 
-/// The longest wait for another run. A run normally needs less than a second.
+/// The time limit to wait for another run. A run normally needs less than a second.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The name of each temporary file begins with this text.
 const TEMPORARY: &str = ".zcomm-";

@@ -12,7 +12,7 @@ use crate::shared::text::{named, visible};
 
 /// The client stores at most this number of names for one room.
 const MAX_NAMES: usize = 200;
-/// The client does not store a longer name (bytes).
+/// The limit for one name (bytes). The client does not store a longer name.
 const MAX_NAME_BYTES: usize = 200;
 
 /// The people in the rooms that this client has joined.

@@ -2,8 +2,10 @@
 //!
 //! The name, the text and the room of a message come from other people. In these texts, a
 //! picture replaces each control character and each line break. So a message cannot print a
-//! second line that looks like the message of another person. A name or a room with a space or a
-//! sign is in quotes, so it cannot look like other words of the line.
+//! second line that looks like the message of another person.
+//!
+//! A name or a room with a space is in quotes, so that it cannot look like other words of the
+//! line.
 //!
 //! A line begins with a name, with `*` for an event, or with `!` for an error.
 

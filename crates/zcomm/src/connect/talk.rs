@@ -33,7 +33,7 @@ pub(super) struct Talk<'a> {
     pings: Pings,
     /// A message that the network does not accept yet.
     unsent: Option<Message>,
-    /// Whether the input is still read and sent.
+    /// Whether the program still reads the input.
     reading: bool,
     /// Whether messages are still printed.
     printing: bool,
@@ -171,7 +171,7 @@ impl Talk<'_> {
         if last {
             self.answers.active();
         }
-        // JSON must not contain the pong to the last ping: the user did not ask for this ping.
+        // The user did not ask for the ping `LAST`, so JSON must not contain the pong.
         let shown = match self.printing && !(last && self.arguments.json) {
             true => self.out.received(received, round_trip),
             false => Ok(()),
@@ -216,7 +216,7 @@ impl Talk<'_> {
             return Ok(());
         };
         match self.socket.feed(message.clone()) {
-            // Ignore that the connection is closed, because `step` reports how it ended.
+            // Ignore a closed connection: `step` reports how the connection ended.
             Ok(true) | Err(Error::Closed) => {}
             Ok(false) => self.unsent = Some(message),
             Err(error) => return Err(error),
@@ -238,13 +238,13 @@ impl Talk<'_> {
         }
     }
 
-    /// If the wait ends before each sent message has an answer, says how to wait longer.
+    /// If the wait ends before each sent message has an answer, prints how to wait longer.
     fn report_missing(&self) {
         let missing = self.answers.missing();
         if missing > 0 {
-            let (answers, waited) = (counted(missing, "answer"), MISSING.as_secs());
+            let (messages, waited) = (counted(missing, "message"), MISSING.as_secs());
             self.out.note(format!(
-                "note: {answers} missing after {waited} s: --wait 30s waits longer, --wait 0s not at all"
+                "note: no answer to {messages} after {waited} s; --wait 30s waits longer, --wait 0s not at all"
             ));
         }
     }

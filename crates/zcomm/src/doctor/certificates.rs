@@ -79,7 +79,7 @@ fn examine(files: &TlsFiles, identity: Result<Identity, CertificateError>) -> Ve
     findings
 }
 
-/// Returns a warning if other machines can reach the server at an address that its certificate
+/// Returns a warning if other machines can reach the server at an address that the certificate
 /// does not contain.
 fn missing_names(situation: &Situation, files: &TlsFiles) -> Option<Finding> {
     let chain = Certificate::read_all(&files.certificate).ok()?;

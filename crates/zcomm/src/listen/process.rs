@@ -1,10 +1,12 @@
 //! `--exec`: one process for each client.
 //!
 //! The command runs in a shell, in its own process group. When the client leaves, the server
-//! kills the whole group, because the shell may have started other programs. So the command does
-//! not run longer than its client. The number of processes has a limit.
+//! kills the whole group, because the shell may have started other programs. So the command
+//! does not run longer than its client. On Windows, the server kills only the shell.
 //!
-//! Three tasks copy the lines of stdin, stdout and stderr through short queues. When a queue for
+//! The number of processes has a limit.
+//!
+//! Tasks copy the lines of stdin, stdout and stderr through short queues. When a queue for
 //! output is full, its task reads no more lines. So a process that writes without end does not
 //! fill the memory.
 
@@ -27,7 +29,7 @@ use zcomm_core::ClientId;
 use super::output::Notes;
 use crate::shared::text::visible;
 
-/// The largest number of lines in one queue.
+/// At most this number of lines wait in one queue.
 const LINES: usize = 16;
 /// The time limit for a killed process to end.
 const KILLED: Duration = Duration::from_secs(2);
@@ -107,7 +109,7 @@ impl Process {
         timeout(KILLED, self.child.wait()).await.ok();
     }
 
-    /// Kills the process and the programs that it has started.
+    /// Kills the process. On Unix, also kills the other programs of its group.
     pub(super) fn kill(&mut self) {
         // Ignore an error: the group may have ended already.
         #[cfg(unix)]
@@ -173,7 +175,8 @@ async fn read(
     loop {
         let mut line = mem::take(&mut rest);
         if !line.ends_with(b"\n") {
-            // A line of `longest` bytes is whole, so read its line end of at most 2 bytes, too.
+            // A line of `longest` bytes is not cut. So also read the line end, which has at
+            // most 2 bytes.
             let mut part = (&mut output).take((longest + 2).saturating_sub(line.len()) as u64);
             match part.read_until(b'\n', &mut line).await {
                 Ok(0) if line.is_empty() => return,

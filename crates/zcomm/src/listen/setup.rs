@@ -18,7 +18,7 @@ use crate::shared::{failure::Failure, handshake::token_in};
 const CERTIFICATE: &str = "certs/localhost.pem";
 const KEY: &str = "certs/localhost.key";
 
-/// The settings of the server, and the token if it was made for this run.
+/// The settings of the server, and the token if the program has made one for this run.
 pub(super) struct Setup {
     pub(super) config: Config,
     new_token: Option<String>,

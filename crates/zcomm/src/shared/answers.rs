@@ -34,8 +34,8 @@ pub(crate) struct Answers {
     received: u64,
     /// The time of the end of the input.
     ended: Option<Instant>,
-    /// The time of the last sign that the server works on the input: the end of the input, a
-    /// message, or the pong to the last ping.
+    /// The time of the last sign that the server works on the input: a message, or the pong to
+    /// the ping after the last line. Before the first sign, this is the end of the input.
     active: Instant,
     /// The time when the last missing answer arrived, or when the input ended.
     complete: Instant,
@@ -83,8 +83,9 @@ impl Answers {
         (self.active, self.complete, self.ended) = (now, now, Some(now));
     }
 
-    /// Returns the number of answers that have not arrived, if the wait for them has a limit of
-    /// its own; 0 with [`Patience::Exactly`].
+    /// Returns the number of answers that have not arrived. Returns 0 for
+    /// [`Patience::Exactly`] and [`Patience::Forever`], because the client then does not wait
+    /// for answers.
     pub(crate) fn missing(&self) -> u64 {
         match self.patience {
             Patience::Answers => self.sent.saturating_sub(self.received),

@@ -73,7 +73,7 @@ impl Handshake {
     }
 }
 
-/// Reads the token in the first line of a file.
+/// Reads the token in the first line of a file. Empty lines before the token do not count.
 pub(crate) fn token_in(file: &Path) -> Result<String, Failure> {
     // Read at most 1024 bytes, because a file such as /dev/zero never ends. A token has at
     // most 512 bytes.
@@ -128,7 +128,7 @@ fn note(text: fmt::Arguments<'_>) {
     writeln!(io::stderr(), "note: {text}").ok();
 }
 
-/// Removes the spaces around a token, as a file and a setting do. A token needs other characters.
+/// Removes the spaces around a token. Fails if the token has no other characters.
 pub(crate) fn token(text: &str) -> Result<String, &'static str> {
     match text.trim() {
         "" => Err("expected a token, but it is empty"),

@@ -1,7 +1,7 @@
 //! Reads the ports and the addresses of the command line.
 //!
-//! The errors of Rust's own parsers say `invalid digit found in string`. These errors say which
-//! value is expected.
+//! Rust's own parsers return errors such as `invalid digit found in string`. The errors in
+//! this file say which value is expected.
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ pub(crate) fn server_port(text: &str) -> Result<u16, &'static str> {
     port.ok_or("expected a port from 1 to 65535, e.g. 8765")
 }
 
-/// Reads the address of a proxy.
+/// Reads the address that a proxy listens on.
 pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
         .map_err(|_| "expected an IP address and a port, e.g. 127.0.0.1:9000")

@@ -1,9 +1,9 @@
 //! `zcomm xray`: a proxy that shows every byte between a client and a server.
 //!
 //! The option `--xray` of a lesson shows only the connections of this lesson. This proxy works
-//! between any client and any server, such as a browser and a service on the internet. It shows
-//! the same facts as `--xray`: each frame bit by bit, the hash that proves the handshake, and the
-//! broken rules of the protocol.
+//! between any client and any server, such as a browser and a service on the internet. The
+//! proxy shows the same facts as `--xray`: each frame bit by bit, the hash that proves the
+//! handshake, and the broken rules of the protocol.
 //!
 //! Without a proxy, you could capture packets, and decrypt the packets with TLS keys. A browser
 //! can write these keys to a file (`SSLKEYLOGFILE`). The proxy shows the same data, and does not
