@@ -261,8 +261,9 @@ const notePresence = (talk, name, came) => {
 // Returns a sentence that says which messages are lost, or null if there are none.
 const explainGap = (from, to, epoch, known) => {
   const before = BigInt(from) - 1n;
+  const since = before > 0n ? ` after message ${before}` : "";
+  if (to === null && epoch === known) return `Redis has lost messages: some that you see here, up to message ${before}, are lost for the others.`;
   if (to === null || epoch !== known) {
-    const since = before > 0n ? ` after message ${before}` : "";
     return `The server restarted: all messages${since} and before the restart are lost.`;
   }
   const count = BigInt(to) - before;

@@ -22,7 +22,7 @@ use std::{
 
 use futures_util::future::join_all;
 use tokio::{sync::watch, time::sleep};
-use zcomm_chat::envelope::{ClientMessage, Code, Fault, Seq, ServerMessage, Stamped};
+use zcomm_chat::envelope::{ClientMessage, Code, Fault, Seen, Seq, ServerMessage, Stamped};
 use zcomm_core::Message;
 
 use crate::chat::client::chat_app;
@@ -272,7 +272,10 @@ impl Member {
         let known = self.logs.get(&room);
         let known = known.and_then(|log| Some((log.epoch.clone(), log.last?)));
         let (epoch, since) = known.unzip();
-        let since = since.map(Seq);
+        let since = since.map(|seq| Seen {
+            seq: Seq(seq),
+            digest: None,
+        });
         say(client, ClientMessage::Join { room, epoch, since }).await;
     }
 

@@ -11,14 +11,14 @@ use crate::{
     redis::{lost_tail::Pair, server::Redis},
 };
 
-async fn start(url: &str) -> Demo {
+pub(crate) async fn start(url: &str) -> Demo {
     let chat = chat_app().env("WEBSOCKET_REDIS_URL", url);
     let chat = chat.env("WEBSOCKET_RATE_LIMIT", "off").start().await;
     healthy(&chat).await;
     chat
 }
 
-async fn healthy(chat: &Demo) {
+pub(crate) async fn healthy(chat: &Demo) {
     let green = async {
         while chat.get("/healthz").await.status != 200 {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -34,7 +34,7 @@ async fn two(name: &str) -> Option<(Redis, Demo, Demo)> {
 }
 
 /// What the server answers to a message with an id: an ack or an error.
-async fn answer(guest: &mut Guest, kind: &str, fields: Value) -> Value {
+pub(crate) async fn answer(guest: &mut Guest, kind: &str, fields: Value) -> Value {
     guest.says(kind, fields).await;
     loop {
         let message = guest.hears_next().await;

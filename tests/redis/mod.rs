@@ -5,5 +5,6 @@ mod chat;
 mod log;
 mod lost_tail;
 mod proxy;
+mod seen;
 pub(crate) mod server;
 mod troubles;

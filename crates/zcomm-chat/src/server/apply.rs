@@ -142,7 +142,7 @@ impl ChatState {
                     name: session.name.clone(),
                     text,
                 };
-                said.at(time.wall)
+                said.at(time.wall, time.digest)
             })?;
             Ok(self.without_sender(appended, || self.sessions.connected()))
         })
@@ -169,7 +169,7 @@ impl ChatState {
                     to: receiver.name.clone(),
                     text: text.to_owned(),
                 };
-                said.at(time.wall)
+                said.at(time.wall, time.digest)
             };
             let to_myself = receiver.number == me.number;
             if !to_myself {

@@ -140,7 +140,11 @@ impl Local {
             // Of several servers, the clock of Redis counts, which is about the same.
             Some(_) => (wall - OffsetDateTime::UNIX_EPOCH).unsigned_abs(),
         };
-        Moment { clock, wall }
+        Moment {
+            clock,
+            wall,
+            digest: None,
+        }
     }
 
     /// Closes the older connection of a session, if it is a connection of this server.

@@ -15,6 +15,8 @@ use time::OffsetDateTime;
 use zcomm_core::{CloseReason, Token};
 use zcomm_redis::{Entry, Kind, Machine, Start};
 
+use crate::envelope::Digest;
+
 use crate::server::{
     command::{Command, Outcome},
     local::{Envelope, Local},
@@ -102,6 +104,7 @@ impl Replica {
         let time = Moment {
             clock: since,
             wall: OffsetDateTime::UNIX_EPOCH + since,
+            digest: Digest::parse(&entry.position.digest),
         };
         let state = self.local.state();
         let gone = state.heard(&entry.server, entry.time, time);

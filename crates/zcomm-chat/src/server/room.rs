@@ -154,7 +154,7 @@ impl Room {
                 name: session.name.clone(),
                 user_count: members.by_number.len(),
             };
-            self.announce(joined.at(time.wall));
+            self.announce(joined.at(time.wall, None));
         }
         let (users, user_count) = members.list();
         Presence {
@@ -181,7 +181,7 @@ impl Room {
             name,
             user_count: members.by_number.len(),
         };
-        self.announce(left.at(time.wall));
+        self.announce(left.at(time.wall, None));
     }
 
     /// Whether this session is a member.
@@ -206,7 +206,7 @@ impl Room {
                 name: session.name.clone(),
                 text,
             };
-            said.at(time.wall)
+            said.at(time.wall, time.digest)
         })
     }
 
@@ -219,7 +219,7 @@ impl Room {
             name: session.name.clone(),
             expires_in: TYPING_SECONDS,
         };
-        let typing = typing.at(time.wall);
+        let typing = typing.at(time.wall, None);
         // Ignores an error: an event is small, so an error means that the server stops.
         match connection {
             Some(connection) => self.events.broadcast_except(typing, connection).ok(),
