@@ -7,4 +7,5 @@ mod lost_tail;
 mod proxy;
 mod seen;
 pub(crate) mod server;
+mod storm;
 mod troubles;
