@@ -9,3 +9,4 @@ mod seen;
 pub(crate) mod server;
 mod storm;
 mod troubles;
+mod unknown;

@@ -52,6 +52,6 @@ mod broadcast;
 pub use broadcast::one_service;
 pub use entry::{Entry, Kind, Position};
 pub use link::Address;
-pub use machine::{Machine, Start};
+pub use machine::{Machine, Start, Unknown};
 pub use shared_log::{SharedLog, Unavailable, open, open_with};
 pub use status::Status;

@@ -65,6 +65,10 @@ impl ChatState {
                 text,
                 id,
             } => Outcome::Said(self.direct(session, &to, (&text, id), time)),
+            Command::Stop => {
+                self.server_stops(&from.server, time);
+                Outcome::Done
+            }
             // The state cannot replace itself: see `replica`.
             Command::Begin { .. } => Outcome::Done,
             Command::Typing {

@@ -109,11 +109,13 @@ impl Chat {
         self.local.set_state(ChatState::shared("", &[], 0));
         // The chat has not been used before, so nothing is set.
         self.local.origin.set(Origin::here(server_name)).ok();
-        self.local.shared.set(log).ok();
+        self.local.shared.set(log.clone()).ok();
+        let local = Arc::clone(&self.local);
         Ok(server
             .health(move || health.health())
             .figures(move || figures.figures())
-            .beside(work))
+            .beside(work)
+            .at_end(async move { local.say_goodbye(&log).await }))
     }
 
     /// Returns a function that makes a gap message: it names lost messages of the server's log.

@@ -45,6 +45,7 @@ const COPIED: usize = 64 * 1024;
 
 /// A copy of a room.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct RoomImage {
     pub(crate) name: String,
     epoch: String,

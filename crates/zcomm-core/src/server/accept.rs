@@ -44,6 +44,9 @@ use crate::{
 /// A future that runs beside the server.
 pub(crate) type Beside = Pin<Box<dyn Future<Output = Infallible> + Send>>;
 
+/// A future that runs once, when all connections have ended.
+pub(crate) type AtEnd = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A server that listens. It serves clients after the call of [`run`](Server::run).
 pub struct Server {
     pub(crate) client_tasks: ClientTasks,
@@ -53,6 +56,8 @@ pub struct Server {
     new_token: Option<String>,
     /// Work of the application that ends with the server.
     pub(crate) beside: Vec<Beside>,
+    /// What the application does before the server ends.
+    pub(crate) at_end: Option<AtEnd>,
 }
 
 impl Server {
@@ -105,6 +110,7 @@ impl Server {
             local_addr,
             new_token,
             beside: Vec::new(),
+            at_end: None,
         })
     }
 
@@ -279,6 +285,10 @@ impl Server {
                 "{} connections did not end in time and were dropped",
                 tasks.len()
             );
+        }
+        if let Some(work) = self.at_end {
+            // Ignores an error: without an end in time, the server ends anyway.
+            timeout(config.stop_timeout, work).await.ok();
         }
         tracing::info!("stopped");
     }
