@@ -8,5 +8,6 @@ mod proxy;
 mod seen;
 pub(crate) mod server;
 mod storm;
+mod tls;
 mod troubles;
 mod unknown;
