@@ -376,7 +376,7 @@ const askForStats = () => {
   if (welcomed && !document.hidden) transmit({ type: "custom", action: "get_stats" });
 };
 setInterval(askForStats, STATS_EVERY);
-const showStats = ({ messages, clients, rooms, uptime_seconds, timestamp }) => {
+const showStats = ({ messages, clients, servers, all_clients, rooms, uptime_seconds, timestamp }) => {
   const at = Date.parse(timestamp);
   const seconds = (at - counted?.at) / 1000;
   // Skips a count that got smaller (the server has restarted), and a pause of more than 10 s.
@@ -385,7 +385,8 @@ const showStats = ({ messages, clients, rooms, uptime_seconds, timestamp }) => {
   if (rates.length > SAMPLES) rates.shift();
   drawRates();
   const up = uptime_seconds < 120 ? `${uptime_seconds} s` : `${Math.floor(uptime_seconds / 60)} min`;
-  element("figures").textContent = `${clients} connected · ${plural(rooms, "room")} · up ${up}`;
+  const all = servers ? ` here · ${all_clients} on ${plural(servers, "server")}` : ""; // several servers are one chat
+  element("figures").textContent = `${clients} connected${all} · ${plural(rooms, "room")} · up ${up}`;
 };
 const drawRates = () => {
   const highest = Math.max(0, ...rates);

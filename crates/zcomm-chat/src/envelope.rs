@@ -211,9 +211,15 @@ pub enum ServerMessage {
     },
     /// The server is running, and has `clients` connections.
     Heartbeat { clients: usize },
-    /// Numbers about the server: its clients, sessions, rooms and messages.
+    /// Numbers about the chat. `clients` are the connections of this server. If several servers are
+    /// one chat, `servers` is their number, and `all_clients` are the connections of all of them.
+    /// Sessions, rooms and messages are always those of the whole chat.
     Stats {
         clients: usize,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        servers: Option<usize>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        all_clients: Option<usize>,
         sessions: usize,
         rooms: usize,
         messages: u64,

@@ -141,6 +141,8 @@ impl Person {
         let state = &self.state;
         ServerMessage::Stats {
             clients: connection.clients().count(),
+            servers: state.servers(),
+            all_clients: state.is_shared().then(|| state.sessions.connected()),
             sessions: state.sessions.count(self.local.now().clock),
             rooms: state.rooms.count(),
             messages: state.messages.load(Ordering::Relaxed),
