@@ -1,0 +1,257 @@
+//! A case: what it sends, what it accepts, and what the standard says.
+//!
+//! A case is data. The tables in `cases` read as the specification, and the functions that play
+//! and judge a case are in `play` and `judge`. The id of a case is the section of the standard
+//! and a number. An id never changes, so a script or a lesson can name it.
+
+use std::time::Duration;
+
+use regex_lite::Regex;
+use zcomm_core::xray::BrokenRule;
+
+use super::{bytes::Frames, request::Request};
+
+pub(super) struct Case {
+    /// `ws/`, the section of RFC 6455, and a number.
+    pub(super) id: &'static str,
+    pub(super) level: Level,
+    pub(super) of: Of,
+    /// What the case does.
+    pub(super) does: &'static str,
+    /// The requirement, quoted from RFC 6455.
+    pub(super) rule: &'static str,
+    /// What to change in a program that fails.
+    pub(super) fix: &'static str,
+    pub(super) play: Play,
+}
+
+/// The side that a case tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    Both,
+    Server,
+    Client,
+}
+
+/// How strong a requirement is (RFC 2119).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Must,
+    /// Tested with `--strict` only.
+    Should,
+}
+
+impl Level {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Level::Must => "MUST",
+            Level::Should => "SHOULD",
+        }
+    }
+}
+
+/// What a case does.
+pub(super) enum Play {
+    /// Sends an opening handshake with this change.
+    Opening(fn(&mut Request), Answer),
+    /// Opens a connection and sends these pieces.
+    Frames(fn(&Frames) -> Vec<Vec<u8>>, Want),
+}
+
+/// The answer to an opening handshake.
+pub(super) enum Answer {
+    /// The WebSocket opens: 101.
+    Opens,
+    /// The WebSocket does not open: an HTTP status that is not 101, or the end of the connection.
+    Refuses,
+    /// The same, but HTTP only.
+    RefusesInHttp,
+    /// The answer is 101 and has exactly one header with this name and a right value.
+    Has(&'static str, HeaderRule),
+    /// The answer to another version lists version 13.
+    ListsVersion13,
+}
+
+/// What a header of the answer must be.
+#[derive(Clone, Copy)]
+pub(super) enum HeaderRule {
+    /// This value, in upper or lower case.
+    Is(&'static str),
+    /// A list with this word.
+    Lists(&'static str),
+    /// The hash of the key.
+    FitsTheKey,
+    /// One of these words, or no header.
+    OneOf(&'static [&'static str]),
+}
+
+/// What the peer must do with the frames of a case.
+pub(super) enum Want {
+    /// A Close frame with one of these codes, or the end of the connection.
+    Fails(&'static [u16]),
+    /// A Close frame with one of these codes. The end alone is not enough.
+    CloseWith(&'static [u16]),
+    /// The connection ends, or a Close frame with a code that may be sent.
+    FailsLegally,
+    /// As `Fails`, or the frame is read as it was meant: then a ping behind it is answered.
+    FailsOrReads,
+    /// A pong with these bytes.
+    Pong(&'static [u8]),
+    /// Nothing but the pong for a ping behind the frames.
+    Silence,
+    /// A Close frame.
+    Close,
+    /// The end of the TCP connection.
+    End,
+    /// The message with this opcode and these bytes, from a server that sends all messages back.
+    Echo(u8, fn() -> Vec<u8>),
+    /// The answer to the text of `--send`; of an echo server, the same text.
+    Reply,
+    /// No frame of the peer breaks this rule.
+    Keeps(BrokenRule),
+}
+
+/// What the peer does with messages.
+#[derive(Clone)]
+pub(super) enum Talk {
+    /// Unknown: only the handshake, errors and control frames are tested.
+    Unknown,
+    /// It sends each message back.
+    Echo,
+    /// It answers a text with a text that matches.
+    Answers(String, Regex),
+}
+
+impl Talk {
+    /// The text of a message for the peer.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Talk::Answers(text, _) => text,
+            _ => "Hello",
+        }
+    }
+}
+
+/// What all cases of a run share.
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub(super) talk: Talk,
+    /// How long a case waits for an answer.
+    pub(super) limit: Duration,
+}
+
+/// The words for "a Close frame with code 1002".
+pub(super) fn close_words(codes: &[u16]) -> String {
+    let codes: Vec<_> = codes.iter().map(u16::to_string).collect();
+    format!("a Close frame with code {}", codes.join(" or "))
+}
+
+impl Case {
+    /// A requirement with MUST, for both sides.
+    pub(super) const fn must(
+        id: &'static str,
+        does: &'static str,
+        rule: &'static str,
+        fix: &'static str,
+        play: Play,
+    ) -> Case {
+        Case {
+            id,
+            level: Level::Must,
+            of: Of::Both,
+            does,
+            rule,
+            fix,
+            play,
+        }
+    }
+
+    /// The section of RFC 6455.
+    pub(super) fn section(&self) -> &'static str {
+        self.id.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// The number of the case in its section.
+    pub(super) fn number(&self) -> usize {
+        let number = self.id.rsplit('/').next().unwrap_or_default();
+        number.parse().unwrap_or(usize::MAX)
+    }
+
+    /// Says what is accepted, in words.
+    pub(super) fn expected(&self) -> String {
+        match &self.play {
+            Play::Opening(_, answer) => answer.words(),
+            Play::Frames(_, want) => want.words(),
+        }
+    }
+
+    /// Returns what the user must add to run this case, or `None` if the case can run.
+    pub(super) fn needs(&self, talk: &Talk) -> Option<&'static str> {
+        let Play::Frames(_, want) = &self.play else {
+            return None;
+        };
+        match (want, talk) {
+            (Want::Echo(..), Talk::Unknown | Talk::Answers(..)) => Some("--echo"),
+            (Want::Reply, Talk::Unknown) => Some("--echo or --send"),
+            _ => None,
+        }
+    }
+}
+
+impl Answer {
+    fn words(&self) -> String {
+        match self {
+            Answer::Opens => "HTTP 101: the WebSocket opens".into(),
+            Answer::Refuses => {
+                "an HTTP status that is not 101, or the end of the connection".into()
+            }
+            Answer::RefusesInHttp => "an HTTP status of an error: 400 to 599".into(),
+            Answer::ListsVersion13 => {
+                "an HTTP error with the header Sec-WebSocket-Version: 13".into()
+            }
+            Answer::Has(name, rule) => match rule {
+                HeaderRule::Is(value) => format!("{name}: {value}"),
+                HeaderRule::Lists(word) => format!("{name}: a list with {word}"),
+                HeaderRule::FitsTheKey => {
+                    format!("{name}: base64(SHA-1(Sec-WebSocket-Key + GUID)), once")
+                }
+                HeaderRule::OneOf([]) => format!("no header {name}"),
+                HeaderRule::OneOf(words) => {
+                    format!("{name}: one of {}; or no such header", words.join(", "))
+                }
+            },
+        }
+    }
+}
+
+impl Want {
+    fn words(&self) -> String {
+        match self {
+            Want::Fails(codes) => format!("{}, or the end of the connection", close_words(codes)),
+            Want::CloseWith(codes) => close_words(codes),
+            Want::FailsLegally => {
+                "code 1002, or another code that may be sent, or the end of the connection".into()
+            }
+            Want::FailsOrReads => "the frame is read and a ping behind it is answered, or code \
+                                   1002, or the end of the connection"
+                .into(),
+            Want::Pong(payload) => format!("a pong with the {} of the ping", bytes(payload.len())),
+            Want::Silence => "no answer; the connection stays open".into(),
+            Want::Close => "a Close frame".into(),
+            Want::End => "the end of the TCP connection, after both Close frames".into(),
+            Want::Echo(opcode, payload) => {
+                let kind = if *opcode == 1 { "text" } else { "binary" };
+                format!("the same {kind} message, {}", bytes(payload().len()))
+            }
+            Want::Reply => "the answer to the message".into(),
+            Want::Keeps(_) => "every frame of the peer keeps the rule".into(),
+        }
+    }
+}
+
+fn bytes(count: usize) -> String {
+    match count {
+        1 => "1 byte".into(),
+        count => format!("{count} bytes"),
+    }
+}
