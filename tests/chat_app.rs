@@ -1,6 +1,6 @@
 //! The chat: rooms, presence, private messages, and a gap for every lost message.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chat::client::{Guest, heard, plain};
 use crate::demo;
@@ -742,7 +742,7 @@ async fn a_goodbye_of_an_older_connection_ends_nothing() {
 async fn a10_a_name_that_breaks_the_rule_ends_with_1008() {
     let chat = chat_app().start().await;
     let long = "x".repeat(33);
-    let marks = format!("a{}", "%CC%81".repeat(500));
+    let marks = format!("a{}", "%CC%81".repeat(250));
     for name in [
         "",
         "%20",
@@ -765,6 +765,85 @@ async fn a10_a_name_that_breaks_the_rule_ends_with_1008() {
         );
         assert_eq!(client.closed().await, (1008, "Bad name".into()));
     }
+}
+
+/// If the server read a position that it never wrote, a client would miss messages without a word.
+#[tokio::test]
+async fn a10_a_position_in_another_form_ends_with_1008() {
+    let chat = chat_app().start().await;
+    let ada = Guest::join(&chat, "Ada").await;
+    let session = ada.welcome["session"].as_str().unwrap();
+    for field in ["direct", "broadcast"] {
+        for wrong in [
+            "%2B0",
+            "00",
+            "%200",
+            "0%20",
+            "-1",
+            "x",
+            "18446744073709551616",
+        ] {
+            let query = format!("token={CANARY}&session={session}&{field}={wrong}");
+            let mut client = Client::connect(format!("{}?{query}", chat.url())).await;
+            let error = heard(&client.hear_text().await);
+            let named = (&error["code"], &error["field"]);
+            assert_eq!(named, (&json!("bad_message"), &json!(field)), "{wrong}");
+            assert_eq!(client.closed().await, (1008, "Bad position".into()));
+        }
+    }
+    let back = ada.back(&chat, "direct=0&broadcast=0").await;
+    assert_eq!(back.welcome["resumed"], true);
+}
+
+/// A ticket has one form. With another form, the session would be found under a second name.
+#[tokio::test]
+async fn a_session_in_another_form_is_not_resumed() {
+    let chat = chat_app().start().await;
+    let ada = Guest::join(&chat, "Ada").await;
+    let session = ada.welcome["session"].as_str().unwrap();
+    for number in ["%2B1", "01", "%201", "1%20"] {
+        let other = session.replace(".1.", &format!(".{number}."));
+        let other = Guest::with(&chat, &format!("token={CANARY}&session={other}&name=Eve")).await;
+        assert_eq!(other.welcome["resumed"], false, "{number}");
+        other.client.leave().await;
+    }
+    let back = ada.back(&chat, "direct=0").await;
+    assert_eq!(back.welcome["resumed"], true);
+}
+
+/// Every client sees a name. The error says what the client has pasted.
+#[tokio::test]
+async fn t18_a_token_is_no_name_of_a_user_or_a_room() {
+    let bens = format!("{CANARY}-of-Ben");
+    let chat = chat_app().env("WEBSOCKET_TOKENS", format!("Ben:{bens}"));
+    let chat = chat.start().await;
+    let is_refused = |error: &Value, field: &str| {
+        let named = (&error["code"], &error["field"]);
+        assert_eq!(named, (&json!("bad_name"), &json!(field)));
+        let words = error["message"].as_str().unwrap();
+        assert!(
+            words.starts_with("this is a token of this server"),
+            "{words}"
+        );
+    };
+    for name in [
+        CANARY,
+        &bens,
+        &format!("x{CANARY}y"),
+        &CANARY.to_uppercase(),
+    ] {
+        let url = format!("{}?token={CANARY}&name={name}", chat.url());
+        let mut client = Client::connect(url).await;
+        is_refused(&heard(&client.hear_text().await), "name");
+        assert_eq!(client.closed().await, (1008, "Bad name".into()));
+    }
+    let mut ada = Guest::join(&chat, "Ada").await;
+    for (kind, field) in [("join", "room"), ("typing", "room"), ("direct", "to")] {
+        ada.says(kind, json!({field: CANARY, "text": "x"})).await;
+        is_refused(&ada.refused().await, field);
+    }
+    let near = CANARY.replace('7', "8");
+    assert_eq!(ada.joins(json!({"room": near})).await["room"], near);
 }
 
 /// With a named token, the address does not decide the name.

@@ -533,7 +533,8 @@ async fn h22_a_head_of_10_mib_costs_no_memory() {
 #[tokio::test]
 async fn h23_an_address_of_more_than_4_kib_is_414() {
     survives(Config::default(), async |server| {
-        let target = |length: usize| format!("/?x={}", "y".repeat(length - 3));
+        // The limit of 512 bytes is for the values that a handler reads.
+        let target = |length: usize| format!("/?token={}", "y".repeat(length - 7));
         accepted(server.addr, handshake(server.addr, &target(4096), "")).await;
         for target in [
             target(4097),
@@ -1002,6 +1003,43 @@ async fn every_request_that_cannot_be_read_has_words_a_counter_and_an_answer_in_
         why(server).await;
         let again = get(server.addr, &format!("/why?attempt={ATTEMPT}")).await;
         assert_eq!(again.status, 404, "{again:?}");
+    })
+    .await;
+}
+
+/// If the server chose a meaning, a proxy in front could have chosen another one.
+#[tokio::test]
+async fn h37_a_query_with_two_meanings_is_400_and_says_why() {
+    survives(Config::default(), async |server| {
+        let long = format!("/?name={}", "x".repeat(513));
+        let many: String = (0..9).map(|n| format!("&n{n}=1")).collect();
+        for (target, words) in [
+            ("/?name=A&name=B", "a name occurs twice"),
+            ("/ws?room=A&x=1&r%6Fom=A", "a name occurs twice"),
+            ("/?session=&session=", "a name occurs twice"),
+            (
+                "/?attempt=0123456789abcdef&attempt=0123456789abcdef",
+                "a name occurs twice",
+            ),
+            ("/?token=a&token=b", "the token was given twice"),
+            ("/?name=%ff", "not UTF-8"),
+            ("/?%C3%28=x", "not UTF-8"),
+            (&format!("/?{many}"), "more than 8 names"),
+            (&long, "more than 512 bytes"),
+        ] {
+            let request = handshake(server.addr, target, "");
+            let response = refused(server.addr, request, 400).await;
+            assert!(response.body.contains(words), "{target}: {response:?}");
+        }
+        for near_miss in [
+            "/?name=A&Name=B",
+            "/?name=%C3%A4&room=%EF%BF%BD",
+            "/?name=50%&room=%zz",
+            &format!("/?{}&token=a&attempt=b", &many[..many.len() - 5]),
+            &long[..long.len() - 1],
+        ] {
+            Raw::open(server.addr, near_miss).await;
+        }
     })
     .await;
 }

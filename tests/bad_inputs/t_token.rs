@@ -382,23 +382,20 @@ async fn t08_a_token_encoded_twice_is_wrong() {
 #[tokio::test]
 async fn t09_a_token_that_cannot_be_decoded_is_wrong() {
     in_both_modes(DEMO_TOKEN, async |server, says| {
-        for nonsense in [
-            "%ff",
-            "%",
-            "%u0041",
-            "%%%",
-            "%4",
-            "%zz",
-            "%ed%a0%80",
-            "%c3",
-            "%f4%90%80%80",
-        ] {
+        for nonsense in ["%", "%u0041", "%%%", "%4", "%zz"] {
             let target = format!("/?token={nonsense}");
             assert_eq!(
                 show(server.addr, &target, "").await,
                 says.wrong(),
                 "{nonsense}"
             );
+        }
+        for bytes in ["%ff", "%ed%a0%80", "%c3", "%f4%90%80%80"] {
+            let target = format!("/?token={bytes}");
+            let Answer::Refused(400, reason) = show(server.addr, &target, "").await else {
+                panic!("{bytes}");
+            };
+            assert_eq!(reason, "the query of the address is not UTF-8");
         }
     })
     .await;

@@ -299,6 +299,10 @@ impl Stage {
         }
         // A foreign name that resolves to this machine: DNS rebinding without DNS.
         wishes.add_arg("--host-resolver-rules=MAP rebound.example 127.0.0.1")?;
+        // To the browser, an address of the internet.
+        wishes.add_arg("--ip-address-space-overrides=127.0.0.2:0=public")?;
+        // chromedriver would switch it off.
+        wishes.add_exclude_switch("disable-back-forward-cache")?;
         // The proxy of a school does not lead to this machine's 127.0.0.1.
         let client = reqwest::Client::builder().no_proxy().timeout(6 * LIMIT);
         let port = self.driver.word_after("successfully on port ");

@@ -208,6 +208,14 @@ fn main() -> ExitCode {
         a_page_of_another_web_server_names_the_origin_to_allow
         a_page_says_where_the_token_of_this_run_is
         the_browser_stops_a_page_that_is_not_of_this_machine
+        a_page_behind_the_back_button_has_lost_its_connection
+    );
+    #[cfg(target_os = "linux")]
+    tests!(
+        tools,
+        "http://",
+        Way::Http,
+        a_public_page_sends_no_handshake_to_this_machine
     );
     tests!(
         tools,

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_tungstenite::accept_async;
 
-use crate::harness::{Scene, TLS, Way, root};
+use crate::harness::{Demo, Page, Scene, TLS, Way, root};
 
 /// The first line of each request that a server got.
 type Asked = Arc<Mutex<Vec<String>>>;
@@ -189,6 +189,56 @@ pub async fn the_browser_stops_a_page_that_is_not_of_this_machine(scene: Scene) 
     let page = fs::read_to_string(root().join("docs/reference/troubleshooting.md")).unwrap();
     let words = words.split('"').next().unwrap().trim();
     assert!(page.contains(&format!("### `{words}`")), "{words:?}");
+}
+
+/// Opens a WebSocket from this page, waits for 1006, and returns how many handshakes the server
+/// has refused.
+#[cfg(target_os = "linux")] // 127.0.0.2 is an address of this machine there
+async fn refused_after_an_attempt_from(page: &Page, demo: &Demo) -> serde_json::Value {
+    page.value(&format!(
+        "(window.heard = [], window.attempt = new WebSocket('{}'),
+        attempt.onerror = () => heard.push('error'),
+        attempt.onclose = ({{ code }}) => heard.push(code), 0)",
+        demo.socket
+    ))
+    .await;
+    page.until("String(heard) === 'error,1006'").await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let stats = client.get(demo.link.join("stats").unwrap()).send().await;
+    let stats: serde_json::Value =
+        serde_json::from_str(&stats.unwrap().text().await.unwrap()).unwrap();
+    stats["refused"].clone()
+}
+
+/// Part 6: the browser sends no handshake, so the server's log has no line. The handshake of a
+/// stranger's page of this machine arrives, and the server refuses it.
+#[cfg(target_os = "linux")]
+pub async fn a_public_page_sends_no_handshake_to_this_machine(scene: Scene) {
+    let demo = scene.start("1_websocket_server", &[]);
+    for (host, refused) in [("127.0.0.2", 0), ("127.0.0.1", 1)] {
+        let stranger = scene.start("2_websocket_echo", &[("WEBSOCKET_HOST", host)]);
+        let url = stranger.link.join("healthz").unwrap();
+        let page = scene.open_url(url.as_str()).await;
+        assert_eq!(refused_after_an_attempt_from(&page, &demo).await, refused);
+    }
+}
+
+/// Part 8: the browser keeps a page for the Back button, and closes its connection. It does not
+/// keep the pages of the lessons, because they say `no-store`.
+pub async fn a_page_behind_the_back_button_has_lost_its_connection(scene: Scene) {
+    let demo = scene.start_with("examples/believes_cookies", &["0", "0"], &[]);
+    let page = scene.open_url(demo.link.as_str()).await;
+    page.value(
+        "(window.seen = [], window.kept = new WebSocket(`ws://${location.host}/`),
+        kept.onclose = ({ code }) => seen.push(code),
+        window.onpageshow = ({ persisted }) => seen.push(persisted), 0)",
+    )
+    .await;
+    page.until("kept.readyState === 1").await;
+    page.value("void (location.href = '/elsewhere')").await;
+    page.until("location.pathname === '/elsewhere'").await;
+    page.value("void history.back()").await;
+    page.until("String(window.seen) === 'true,1006'").await;
 }
 
 /// The first lessons have the same Token field as lesson 4. It is there when it is needed.

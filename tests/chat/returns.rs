@@ -503,3 +503,22 @@ async fn it_reconnects_as_the_same_person() {
     });
     assert!(matches!(said.await, ServerMessage::Direct { text, .. } if text == "still there?"));
 }
+
+/// The server refuses a query in which a name occurs twice, so the client says it first.
+#[test]
+fn an_address_that_already_has_a_name_is_an_error() {
+    for query in [
+        "name=Ada",
+        "x=1&n%61me=",
+        "session=a.1.b",
+        "direct=0",
+        "broadcast=0",
+    ] {
+        let error = ChatClient::new(options(format!("ws://h/?{query}")), "Ada").err();
+        let error = error.expect(query).to_string();
+        assert!(error.contains("--name NAME"), "{error}");
+    }
+    for near_miss in ["", "?", "?token=name", "?Name=Ada", "?room=direct"] {
+        ChatClient::new(options(format!("ws://h/{near_miss}")), "Ada").unwrap();
+    }
+}

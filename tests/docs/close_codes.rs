@@ -21,7 +21,7 @@ pub const USES: [Use; 19] = [
     },
     Use {
         code: 1001,
-        sender: "A server that stops (Ctrl-C, SIGTERM, a closed terminal), to every client; a browser whose page is left.",
+        sender: "A server that stops (Ctrl-C, SIGTERM, a closed terminal), to every client, after the last messages; a browser whose page is left.",
         reasons: &["Server shutting down"],
         client: "Come back after a random wait, with the last position: `clients/chat_wire.js` and `Client` do.",
     },
@@ -65,6 +65,7 @@ pub const USES: [Use; 19] = [
             "Too slow",
             "Message too slow",
             "Bad name",
+            "Bad position",
             "Too many errors",
         ],
         client: "Read the reason, and change what it names. Only after `Too slow` come back: that is the network's fault.",
@@ -106,7 +107,7 @@ pub const USES: [Use; 19] = [
     },
     Use {
         code: 1014,
-        sender: "No program of ours: a proxy that got no good answer from its server.",
+        sender: "No program of ours: a proxy that got no good answer from its server. The code is registered, but newer than RFC 6455: our servers log it and answer with 1002.",
         reasons: &[],
         client: "Come back after a random wait.",
     },

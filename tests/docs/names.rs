@@ -13,6 +13,11 @@ static FILE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^[\w.-]+(/[\w.*-]+)*\.(rs|md|html|js|css|toml|yml|conf|svg)$").unwrap()
 });
 static COMMAND: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^zcomm ([a-z]+)").unwrap());
+static METHOD: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(?:connection|hub|server|Hub|Token)(?:\.|::)([a-z_]+)").unwrap()
+});
+/// The sources of the library.
+static LIBRARY: LazyLock<String> = LazyLock::new(|| sources(&root().join("crates/zcomm-core/src")));
 static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(1\d{3}|4\d{3})\b").unwrap());
 static FIGURE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\d ?(µs|us|ms|MB|kB|KiB|MiB|GB|messages/s|connections/s|%)($|\W)").unwrap()
@@ -45,6 +50,14 @@ pub fn check(page: &Page) -> Result<(), Failed> {
                 missing("no such command:");
             }
         }
+        if let Some(method) = METHOD.captures(name) {
+            let method = &method[1];
+            let forms = ["pub fn NAME(", "pub fn NAME<", "pub async fn NAME("]
+                .map(|form| form.replace("NAME", method));
+            if !forms.iter().any(|form| LIBRARY.contains(form)) {
+                missing("no such method:");
+            }
+        }
         if let Some(code) = CODE.find(name)
             && !codes.is_empty()
             && !codes.contains(code.as_str())
@@ -65,6 +78,15 @@ pub fn check(page: &Page) -> Result<(), Failed> {
         true => Ok(()),
         false => Err(wrong.join("\n").into()),
     }
+}
+
+fn sources(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let texts = entries.map(|entry| match entry.path() {
+        below if below.is_dir() => sources(&below),
+        file => std::fs::read_to_string(file).unwrap_or_default(),
+    });
+    texts.collect()
 }
 
 /// A file that is named without its folder.

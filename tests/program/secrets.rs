@@ -82,6 +82,85 @@ async fn t18_t19_the_token_is_in_no_log_and_no_answer_even_at_trace() {
     }
 }
 
+/// A client sends the token where it does not belong. The harness looks through the output, and also
+/// finds the token in upper or lower case here.
+#[tokio::test]
+async fn t18_a_token_in_the_wrong_place_is_in_no_log_line() {
+    let page = format!("http://{CANARY}.example");
+    let mut demo = demo!("2_websocket_echo")
+        .env("WEBSOCKET_TOKEN", CANARY)
+        .env("WEBSOCKET_TOKENS", format!("ada:\"{CANARY}\" of Ada"))
+        .env("WEBSOCKET_ALLOWED_ORIGINS", &page)
+        .env("RUST_LOG", "debug")
+        .start()
+        .await;
+    demo.says("this server's own, http://***.example").await;
+    let mut client = Client::connect(demo.url()).await;
+    let long = format!("{}{CANARY}", "x".repeat(50));
+    for (said, shown) in [
+        (CANARY, "\"***\""),
+        (&format!("it is {CANARY}!"), "\"it is ***!\""),
+        (&format!("\"{CANARY}\" of Ada"), "\"***\""),
+        (&long, &format!("\"{}***\"", "x".repeat(50))),
+    ] {
+        client.say(said).await;
+        demo.says(&format!("said={shown}")).await;
+    }
+    let mut raw = Raw::open(demo.addr, "/").await;
+    let reason = [&4000_u16.to_be_bytes(), page.as_bytes()].concat();
+    raw.frame(0x88, &reason).await;
+    demo.says("code=4000 reason=\"http://***.example\"").await;
+    let evil = format!("Origin: https://{CANARY}.example\r\nSec-WebSocket-Protocol: {CANARY}\r\n");
+    let refused = handshake(demo.addr, &format!("/{CANARY}"), &evil);
+    assert_eq!(ask(demo.addr, refused).await.status, 404);
+    assert_eq!(
+        ask(demo.addr, handshake(demo.addr, "/", &evil))
+            .await
+            .status,
+        403
+    );
+    demo.says("origin=\"https://***.example\"").await;
+    let output = demo.output().to_lowercase();
+    assert!(!output.contains(&CANARY.to_lowercase()), "{output}");
+}
+
+/// Near miss: another text of this length is shown.
+#[tokio::test]
+async fn t18_a_text_that_is_almost_the_token_is_shown() {
+    let demo = demo!("2_websocket_echo").env("WEBSOCKET_TOKEN", format!("{CANARY}-and-more"));
+    let mut demo = demo.start().await;
+    let mut client = Client::connect(demo.url()).await;
+    client.say("canary-token-7Qp2xV9D-and-mores").await;
+    demo.says("said=\"***s\"").await;
+    client.say("canary-token-7Qp2xV9e-and-more").await;
+    demo.says("said=\"canary-token-7Qp2xV9e-and-more\"").await;
+}
+
+#[tokio::test]
+async fn t18_a_token_of_this_run_is_in_the_first_line_only() {
+    let mut demo = demo!("4_websocket_broadcast").start().await;
+    demo.says("pages that may connect").await;
+    let output = demo.output();
+    let token = output.split("#token=").nth(1).unwrap();
+    let token = token.split(' ').next().unwrap().to_owned();
+    let mut client = Client::connect(format!("{}?token={token}", demo.url())).await;
+    client.say(token.as_str()).await;
+    demo.says("said=\"***\"").await;
+    assert_eq!(demo.output().matches(&token).count(), 1);
+}
+
+/// The X-ray shows every message, but no token of this server.
+#[tokio::test]
+async fn t18_a_token_in_a_message_is_not_in_the_text_of_the_xray() {
+    for form in ["--xray", "--xray=json"] {
+        let demo = demo!("2_websocket_echo").arguments([form]);
+        let mut demo = demo.env("WEBSOCKET_TOKEN", CANARY).start().await;
+        let mut client = Client::connect(demo.url()).await;
+        client.say(format!("before {CANARY} after")).await;
+        demo.says("before *** after").await;
+    }
+}
+
 /// A learner pastes the printed link, or the token, where it does not belong.
 #[tokio::test]
 async fn no_error_about_a_setting_repeats_a_secret() {

@@ -3,4 +3,7 @@
 mod announce;
 #[cfg(unix)]
 mod recipes;
+#[cfg(unix)]
+mod recipes_limits;
+mod stop;
 mod storms;

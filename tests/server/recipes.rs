@@ -4,8 +4,14 @@
 //! address and clocks of its own. What it leaves out of the handshake is gone, and what its
 //! clocks end nobody has closed.
 
-use std::{net::TcpListener, path::Path, process::Stdio, time::Duration};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
+use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 use zcomm_core::{
     Authority, ClientSocket, Config, ConnectError, ConnectOptions, End, Error, Message, Origin,
@@ -14,13 +20,13 @@ use zcomm_core::{
 
 use crate::{
     children, demo,
-    harness::{CANARY, Certificates, Demo, Running, certificates, echo, folder, serve, soon},
+    harness::{CANARY, Demo, Running, certificates, echo, folder, serve, soon},
 };
 
 const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/nginx.conf");
 
 /// nginx, or a word that it is missing; in CI it has to be there.
-fn nginx() -> Option<Command> {
+pub(super) fn nginx() -> Option<Command> {
     let known = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/bin/nginx"];
     let found = known.into_iter().find(|path| Path::new(path).exists());
     let missing = "no nginx: apt-get install nginx-light";
@@ -33,12 +39,39 @@ fn nginx() -> Option<Command> {
     found.map(|path| Command::from(children::command(path)))
 }
 
-/// A proxy, and where its four doors are.
-struct Proxy {
-    _child: Child,
-    chat: u16,
-    chat_tls: u16,
-    board: u16,
+/// A proxy, and its ports without and with TLS.
+pub(super) struct Proxy {
+    child: Child,
+    folder: PathBuf,
+    pub(super) plain: u16,
+    tls: u16,
+}
+
+impl Proxy {
+    /// Waits until nginx has logged these words.
+    pub(super) async fn logs(&self, words: &str) {
+        let log = self.folder.join("error.log");
+        let logged = async {
+            while !std::fs::read_to_string(&log).is_ok_and(|log| log.contains(words)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(words, logged).await;
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        let pid = self.child.id().and_then(|pid| Pid::from_raw(pid as i32));
+        rustix::process::kill_process(pid.unwrap(), signal).unwrap();
+    }
+}
+
+impl Drop for Proxy {
+    /// SIGTERM, because the workers of a killed master live on.
+    fn drop(&mut self) {
+        if self.child.id().is_some() {
+            self.signal(Signal::TERM);
+        }
+    }
 }
 
 fn free_port() -> u16 {
@@ -47,95 +80,86 @@ fn free_port() -> u16 {
 }
 
 /// Ports for a proxy; its servers have to know them before it starts.
-struct Ports([u16; 4]);
+pub(super) struct Ports([u16; 2]);
 
 impl Ports {
-    fn new() -> Ports {
-        Ports([(); 4].map(|()| free_port()))
+    pub(super) fn new() -> Ports {
+        Ports([(); 2].map(|()| free_port()))
     }
 
     /// Names that a server behind it answers for.
-    fn hosts(&self) -> String {
+    pub(super) fn hosts(&self) -> String {
         self.0.map(|port| format!("localhost:{port}")).join(",")
     }
 
     /// The same for a server in this process.
-    fn allowed(&self) -> Vec<Authority> {
+    pub(super) fn allowed(&self) -> Vec<Authority> {
         let parse = |port| Authority::parse(&format!("localhost:{port}"), 0).unwrap();
         self.0.map(parse).to_vec()
     }
 
-    /// The recipe, in front of these servers and with these changes.
-    async fn open(self, name: &str, chat: u16, board: u16, changes: &[(&str, &str)]) -> Proxy {
+    /// The recipe, in front of this server and with these changes.
+    pub(super) async fn open(self, name: &str, server: u16, changes: &[(&str, &str)]) -> Proxy {
         let mut recipe = std::fs::read_to_string(RECIPE).unwrap();
         let mut change = |from: &str, to: &str| {
             assert!(recipe.contains(from), "the recipe has no {from:?}");
             recipe = recipe.replace(from, to);
         };
-        let [chat_plain, chat_tls, board_plain, board_tls] = self.0;
-        for (from, to) in [
-            (8080, chat_plain),
-            (8443, chat_tls),
-            (8081, board_plain),
-            (8444, board_tls),
-            (8765, chat),
-            (8767, board),
-        ] {
+        let [plain, tls] = self.0;
+        for (from, to) in [(8080, plain), (8443, tls), (8765, server)] {
             change(&format!("127.0.0.1:{from}"), &format!("127.0.0.1:{to}"));
         }
-        // One process, which ends with the test; a worker would outlive its killed master.
-        change("daemon off;", "daemon off; master_process off;");
+        change("error_log stderr notice;", "error_log error.log info;");
         for (from, to) in changes {
             change(from, to);
         }
-        let folder = folder(name);
-        let Certificates { folder: certs, .. } = certificates();
-        std::fs::create_dir_all(folder.join("certs")).unwrap();
-        for file in ["localhost.pem", "localhost.key"] {
-            std::fs::copy(certs.join(file), folder.join("certs").join(file)).unwrap();
-        }
+        let folder = with_certificates(name);
         let file = folder.join("nginx.conf");
         std::fs::write(&file, recipe).unwrap();
+        std::fs::remove_file(folder.join("error.log")).ok();
         let mut command = nginx().expect("whoever opens it has looked");
         command.arg("-p").arg(&folder).arg("-c").arg(&file);
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.kill_on_drop(true);
         let child = command.spawn().unwrap();
-        let open = async {
-            while tokio::net::TcpStream::connect(("127.0.0.1", chat_plain))
-                .await
-                .is_err()
-            {
-                tokio::task::yield_now().await;
-            }
+        let proxy = Proxy {
+            child,
+            folder,
+            plain,
+            tls,
         };
-        soon("nginx to listen", open).await;
-        Proxy {
-            _child: child,
-            chat: chat_plain,
-            chat_tls,
-            board: board_plain,
-        }
+        proxy.logs("start worker process ").await;
+        proxy
     }
+}
+
+/// A folder with the certificates that the recipe names.
+fn with_certificates(name: &str) -> PathBuf {
+    let folder = folder(name);
+    std::fs::create_dir_all(folder.join("certs")).unwrap();
+    for file in ["localhost.pem", "localhost.key"] {
+        let certs = &certificates().folder;
+        std::fs::copy(certs.join(file), folder.join("certs").join(file)).unwrap();
+    }
+    folder
 }
 
 fn trust() -> Trust {
     Trust::only(&certificates().ca).unwrap()
 }
 
-fn options(url: String) -> ConnectOptions {
+pub(super) fn options(url: String) -> ConnectOptions {
     ConnectOptions {
         token: Some(CANARY.into()),
         ..ConnectOptions::new(url, &trust())
     }
 }
 
-async fn connect(options: &ConnectOptions) -> ClientSocket {
+pub(super) async fn connect(options: &ConnectOptions) -> ClientSocket {
     let connected = soon("a WebSocket", ClientSocket::connect_with(options));
     connected.await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-async fn hear(socket: &mut ClientSocket) -> String {
+pub(super) async fn hear(socket: &mut ClientSocket) -> String {
     let message = soon("a message", socket.recv()).await.expect("it is open");
     match message {
         Message::Text(text) => text.to_string(),
@@ -143,8 +167,12 @@ async fn hear(socket: &mut ClientSocket) -> String {
     }
 }
 
-/// The chat behind the chat's two doors, and the echo that this process serves at lesson 4's.
-async fn echo_behind(name: &str, config: Config, changes: &[(&str, &str)]) -> (Proxy, Running) {
+/// The recipe in front of an echo server in this process.
+pub(super) async fn echo_behind(
+    name: &str,
+    config: Config,
+    changes: &[(&str, &str)],
+) -> (Proxy, Running) {
     let ports = Ports::new();
     let config = Config {
         allowed_hosts: ports.allowed(),
@@ -152,19 +180,14 @@ async fn echo_behind(name: &str, config: Config, changes: &[(&str, &str)]) -> (P
     };
     let server = serve(config, echo).await;
     let port = server.addr.port();
-    (ports.open(name, port, port, changes).await, server)
+    (ports.open(name, port, changes).await, server)
 }
 
 /// As it stands in the course, word for word.
 #[tokio::test]
 async fn nginx_understands_the_recipe() {
     let Some(mut command) = nginx() else { return };
-    let folder = folder("nginx-recipe");
-    std::fs::create_dir_all(folder.join("certs")).unwrap();
-    for file in ["localhost.pem", "localhost.key"] {
-        let certs = &certificates().folder;
-        std::fs::copy(certs.join(file), folder.join("certs").join(file)).unwrap();
-    }
+    let folder = with_certificates("nginx-recipe");
     std::fs::copy(RECIPE, folder.join("nginx.conf")).unwrap();
     command
         .arg("-t")
@@ -184,32 +207,34 @@ async fn the_chat_and_lesson_4_are_reached_with_and_without_tls() {
     if nginx().is_none() {
         return;
     }
-    let ports = Ports::new();
-    let hosts = ports.hosts();
-    let start = async |demo: crate::harness::Start| -> Demo {
-        let demo = demo.env("WEBSOCKET_TOKEN", CANARY);
-        demo.env("WEBSOCKET_ALLOWED_HOSTS", &hosts).start().await
-    };
-    let chat = start(demo!("chat_app")).await;
-    let board = start(demo!("4_websocket_broadcast")).await;
-    let proxy = ports
-        .open("nginx-both", chat.addr.port(), board.addr.port(), &[])
-        .await;
-    for url in [
-        format!("ws://localhost:{}/?name=Ada", proxy.chat),
-        format!("wss://localhost:{}/?name=Ada", proxy.chat_tls),
+    for (name, demo, first) in [
+        ("nginx-chat", demo!("chat_app"), Some(r#""type":"welcome""#)),
+        ("nginx-lesson-4", demo!("4_websocket_broadcast"), None),
     ] {
-        let mut ada = connect(&options(url)).await;
-        assert!(hear(&mut ada).await.contains(r#""type":"welcome""#));
+        let ports = Ports::new();
+        let demo = demo.env("WEBSOCKET_TOKEN", CANARY);
+        let demo: Demo = demo
+            .env("WEBSOCKET_ALLOWED_HOSTS", ports.hosts())
+            .start()
+            .await;
+        let proxy = ports.open(name, demo.addr.port(), &[]).await;
+        for url in [
+            format!("ws://localhost:{}/?name=Ada", proxy.plain),
+            format!("wss://localhost:{}/?name=Ada", proxy.tls),
+        ] {
+            let mut ada = connect(&options(url)).await;
+            if let Some(first) = first {
+                assert!(hear(&mut ada).await.contains(first));
+                continue;
+            }
+            let mut other = connect(&options(demo.url())).await;
+            ada.send("hello").await.unwrap();
+            assert!(hear(&mut other).await.ends_with("says: hello"));
+        }
+        // The token is in no line that the proxy writes.
+        let log = proxy.folder.join("nginx-access.log");
+        assert!(!std::fs::read_to_string(log).unwrap().contains(CANARY));
     }
-    let through = options(format!("ws://localhost:{}/", proxy.board));
-    let direct = options(board.url());
-    let (mut one, mut other) = (connect(&through).await, connect(&direct).await);
-    one.send("hello").await.unwrap();
-    assert!(hear(&mut other).await.ends_with("says: hello"));
-    // What the proxy knows of the token is in no line that it writes.
-    let log = folder("nginx-both").join("nginx-access.log");
-    assert!(!std::fs::read_to_string(log).unwrap().contains(CANARY));
 }
 
 #[tokio::test]
@@ -219,8 +244,8 @@ async fn a_server_answers_only_for_the_names_that_it_was_told() {
     }
     let server = serve(Config::default(), echo).await;
     let port = server.addr.port();
-    let proxy = Ports::new().open("nginx-host", port, port, &[]).await;
-    let url = format!("ws://localhost:{}/", proxy.chat);
+    let proxy = Ports::new().open("nginx-host", port, &[]).await;
+    let url = format!("ws://localhost:{}/", proxy.plain);
     let refused = ClientSocket::connect_with(&options(url)).await;
     match refused.map(drop) {
         Err(Error::Connect(ConnectError::Http { status: 403, .. })) => {}
@@ -245,11 +270,11 @@ async fn a_page_over_tls_is_let_in_where_its_origin_is_listed() {
         let server = serve(config, echo).await;
         let port = server.addr.port();
         let proxy = ports
-            .open(&format!("nginx-origin-{listed}"), port, port, &[])
+            .open(&format!("nginx-origin-{listed}"), port, &[])
             .await;
         let page = ConnectOptions {
             origin: Some(origin),
-            ..options(format!("wss://localhost:{}/", proxy.chat_tls))
+            ..options(format!("wss://localhost:{}/", proxy.tls))
         };
         let connected = soon("an answer", ClientSocket::connect_with(&page)).await;
         assert_eq!(connected.is_ok(), listed);
@@ -273,7 +298,7 @@ async fn without_its_lines_there_is_no_upgrade() {
     ] {
         let name = format!("nginx-without-{name}");
         let (proxy, server) = echo_behind(&name, Config::default(), left_out).await;
-        let url = format!("ws://localhost:{}/", proxy.chat);
+        let url = format!("ws://localhost:{}/", proxy.plain);
         let refused = soon("an answer", ClientSocket::connect_with(&options(url))).await;
         match refused.map(drop) {
             Err(Error::Connect(ConnectError::Http { status, .. })) => {
@@ -299,20 +324,20 @@ async fn a_sticky_proxy_sends_a_client_to_the_same_server() {
         };
         let (one, other) = (serve(config.clone(), echo).await, serve(config, echo).await);
         let both = format!(
-            "upstream both {{ {rule} server {}; server {}; }}",
+            "upstream both {{ {rule} server {}; server {}; }}\n    server {{\n",
             one.addr, other.addr
         );
         let first = one.addr.port();
         let proxied = format!("proxy_pass http://127.0.0.1:{first};");
         let changes = [
-            ("    # The chat.\n", both.as_str()),
+            ("    server {\n", both.as_str()),
             (proxied.as_str(), "proxy_pass http://both;"),
         ];
         let name = format!("nginx-several-{}", shares[0]);
-        let proxy = ports.open(&name, first, first, &changes).await;
+        let proxy = ports.open(&name, first, &changes).await;
         let mut sockets = Vec::new();
         for _ in 0..4 {
-            sockets.push(connect(&options(format!("ws://localhost:{}/", proxy.chat))).await);
+            sockets.push(connect(&options(format!("ws://localhost:{}/", proxy.plain))).await);
         }
         let mut counts = [one.clients.count(), other.clients.count()];
         counts.sort_unstable();
@@ -329,7 +354,7 @@ async fn a_proxy_ends_a_silent_connection_without_a_word() {
         return;
     }
     let (proxy, server) = echo_behind("nginx-idle", Config::default(), &[IMPATIENT]).await;
-    let mut socket = connect(&options(format!("ws://localhost:{}/", proxy.chat))).await;
+    let mut socket = connect(&options(format!("ws://localhost:{}/", proxy.plain))).await;
     assert_eq!(soon("the end", socket.recv()).await, None);
     assert!(
         matches!(socket.end(), Some(End::Broken(_))),
@@ -349,7 +374,7 @@ async fn a_ping_in_time_keeps_a_silent_connection() {
         ..Config::default()
     };
     let (proxy, server) = echo_behind("nginx-ping", config, &[IMPATIENT]).await;
-    let mut socket = connect(&options(format!("ws://localhost:{}/", proxy.chat))).await;
+    let mut socket = connect(&options(format!("ws://localhost:{}/", proxy.plain))).await;
     // Six of them take longer than the proxy would wait twice.
     for _ in 0..6 {
         let ping = soon("a ping", socket.recv_any()).await;
@@ -366,9 +391,9 @@ async fn figures_stay_inside_and_a_goodbye_comes_out() {
         return;
     }
     let (proxy, mut server) = echo_behind("nginx-end", Config::default(), &[]).await;
-    let door = ([127, 0, 0, 1], proxy.chat).into();
+    let door = ([127, 0, 0, 1], proxy.plain).into();
     let ask = |path: &str| {
-        let host = format!("localhost:{}", proxy.chat);
+        let host = format!("localhost:{}", proxy.plain);
         format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
     };
     let figures = crate::harness::ask(door, ask("/metrics")).await;
@@ -377,7 +402,7 @@ async fn figures_stay_inside_and_a_goodbye_comes_out() {
     assert_eq!(health.status, 200);
     let inside = crate::harness::get(server.addr, "/metrics").await;
     assert_eq!(inside.status, 200);
-    let mut socket = connect(&options(format!("ws://localhost:{}/", proxy.chat))).await;
+    let mut socket = connect(&options(format!("ws://localhost:{}/", proxy.plain))).await;
     let (_, end) = tokio::join!(server.stop(), soon("the end", socket.recv()));
     assert_eq!(end, None);
     match socket.end() {

@@ -265,11 +265,11 @@ fn timestamp(now: OffsetDateTime) -> String {
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// Reads a position. The text may contain only digits: `+5` gives `None`.
+    /// Reads a position in the form in which the server writes it: `+5`, `05` and ` 5` give `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Seq> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse().ok().filter(|_| digits).map(Seq)
+        let number: u64 = text.parse().ok()?;
+        (number.to_string() == text).then_some(Seq(number))
     }
 }
 
@@ -282,7 +282,8 @@ impl Serialize for Seq {
 impl<'de> Deserialize<'de> for Seq {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Seq, D::Error> {
         let text = String::deserialize(from)?;
-        Seq::parse(&text).ok_or_else(|| de::Error::custom("expected digits in a string"))
+        Seq::parse(&text)
+            .ok_or_else(|| de::Error::custom("expected a number as a string, as in \"12\""))
     }
 }
 

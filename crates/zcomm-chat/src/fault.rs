@@ -71,6 +71,20 @@ impl Fault {
         }
     }
 
+    /// Makes the fault for a name that contains a token of this server. Every client would see the
+    /// name, so the token would not be secret any more.
+    pub(crate) fn token_as_name(field: &str) -> Fault {
+        let why = "this is a token of this server, and a name is shown to everyone: choose a name, \
+                   and send the token as ?token=... in the address";
+        Fault::new(Code::BadName, why).field(field)
+    }
+
+    /// Makes the fault for a position that the server cannot have written.
+    pub(crate) fn bad_position(field: &str) -> Fault {
+        let why = format!("{field} must be a position that the server sent, as in \"12\"");
+        Fault::new(Code::BadMessage, why).field(field)
+    }
+
     /// Adds the name of the wrong field.
     #[must_use]
     pub fn field(mut self, field: &str) -> Fault {
@@ -96,7 +110,8 @@ impl Fault {
     }
 }
 
-/// A log can return only one error: the message is too large.
+/// A log refuses a message that is too large. A log also refuses every message when the server
+/// stops, but then the server sends no fault: see `Person`.
 impl From<Error> for Fault {
     fn from(_: Error) -> Fault {
         Fault::new(Code::Busy, "this message is too large for the log")

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use zcomm_core::NAME_RULE;
+use zcomm_core::{NAME_RULE, shows_token};
 
 use crate::envelope::{Action, ClientMessage, Code, Fault, LOBBY, Seq};
 
@@ -178,6 +178,9 @@ fn identifier(value: Field, field: &str) -> Result<Option<String>, Fault> {
 }
 
 fn name(text: String, field: &str) -> Result<String, Fault> {
+    if shows_token(&text) {
+        return Err(Fault::token_as_name(field));
+    }
     zcomm_core::name(&text).ok_or_else(|| Fault::new(Code::BadName, NAME_RULE).field(field))
 }
 
@@ -189,9 +192,8 @@ fn room(value: Field) -> Result<String, Fault> {
 }
 
 fn position(value: Field) -> Result<Option<Seq>, Fault> {
-    let not_digits = || bad("since", "since must be a string of digits");
     let text = optional(value, "since")?;
-    text.map(|text| Seq::parse(&text).ok_or_else(not_digits))
+    text.map(|text| Seq::parse(&text).ok_or_else(|| Fault::bad_position("since")))
         .transpose()
 }
 
@@ -286,6 +288,13 @@ mod tests {
             (r#"{"type":"join","epoch":"e","since":"+5"}"#, Some("since")),
             (r#"{"type":"join","epoch":"e","since":"-1"}"#, Some("since")),
             (r#"{"type":"join","epoch":"e","since":""}"#, Some("since")),
+            (r#"{"type":"join","epoch":"e","since":"05"}"#, Some("since")),
+            (r#"{"type":"join","epoch":"e","since":"00"}"#, Some("since")),
+            (r#"{"type":"join","epoch":"e","since":" 5"}"#, Some("since")),
+            (
+                r#"{"type":"join","epoch":"e","since":"18446744073709551616"}"#,
+                Some("since"),
+            ),
             (r#"{"type":"join","since":"5"}"#, Some("epoch")),
             (r#"{"type":"custom","action":"reboot"}"#, Some("action")),
             ("{}", Some("type")),

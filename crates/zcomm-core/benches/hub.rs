@@ -1,10 +1,13 @@
-//! Measures how many entries per second one hub delivers to 1, 100 and 10,000 cursors.
+//! Measures one hub without a socket, so it measures the cost of the log alone.
 //!
-//! Run it with `cargo bench -p zcomm-core`. It counts one entry for one cursor as one item. It
-//! uses no socket, so it measures the cost of the log alone.
+//! Run it with `cargo bench -p zcomm-core`. `deliver` measures how many entries per second the
+//! hub delivers to 1, 100 and 10,000 cursors. It counts one entry for one cursor as one item.
+//! `append` measures the lock of the log: 1, 2 or 4 threads append entries at the same time,
+//! while the tasks of a runtime read them.
 
 use divan::{Bencher, counter::ItemsCount};
 use futures_util::FutureExt;
+use tokio::runtime::Runtime;
 use zcomm_core::{ClientId, Cursor, Hub};
 
 /// The number of entries that are appended before the cursors read: one entry, or a full batch.
@@ -32,5 +35,25 @@ fn deliver<const BURST: usize>(bencher: Bencher, readers: u64) {
             let batch = cursor.take().now_or_never().unwrap_or_default();
             assert_eq!(batch.len(), BURST);
         }
+    });
+}
+
+#[divan::bench(args = [0, 1, 100, 1_000], threads = [1, 2, 4])]
+fn append(bencher: Bencher, readers: u64) {
+    let Ok(runtime) = Runtime::new() else { return };
+    let hub = Hub::default();
+    for n in 0..readers {
+        let mut cursor = hub.cursor(ClientId::from(n));
+        runtime.spawn(async move {
+            loop {
+                divan::black_box(cursor.take().await);
+            }
+        });
+    }
+    bencher.counter(ItemsCount::new(1_usize)).bench(|| {
+        assert!(
+            hub.broadcast("a text of some forty characters, as in a chat")
+                .is_ok()
+        );
     });
 }

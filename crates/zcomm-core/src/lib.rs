@@ -132,6 +132,7 @@ pub use settings::{
     tls_files::TlsFiles,
 };
 pub use text::{
+    hidden::{hide, shows_token},
     names::{MAX_NAME, NAME_RULE, folded, name},
     secrets::{may_be_secret, shown_path},
     time::{time, time_text},

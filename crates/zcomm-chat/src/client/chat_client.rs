@@ -32,7 +32,7 @@
 
 use tokio::time::{Instant, timeout_at};
 
-use zcomm_core::{Client, CloseReason, ConnectOptions, Error, Event, Result, Token};
+use zcomm_core::{Client, CloseReason, ConnectError, ConnectOptions, Error, Event, Result, Token};
 
 use crate::{
     client::{
@@ -62,8 +62,19 @@ impl ChatClient {
     /// server gives the client another [`name`](ChatClient::name).
     ///
     /// # Errors
-    /// When the operating system has no random bytes.
+    /// When the address already has a name that this client adds to the query. When the operating
+    /// system has no random bytes.
     pub fn new(options: ConnectOptions, name: &str) -> Result<ChatClient> {
+        let (_, query) = options.url.split_once('?').unwrap_or_default();
+        let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+        if names.any(|name| ["name", "session", "direct", "broadcast"].contains(&&*name)) {
+            return Err(ConnectError::Url {
+                url: options.shown_url().to_owned(),
+                reason: "remove name, session, direct and broadcast from its query, because this \
+                         client adds them (zcomm chat: --name NAME)",
+            }
+            .into());
+        }
         let (_, mut id_prefix) = Token::random()?;
         id_prefix.truncate(11);
         let mut chat = ChatClient {

@@ -29,7 +29,7 @@ use tokio::time::Instant;
 use zcomm_core::{CloseReason, Config, Connection, Figure, Message, Result, Token};
 
 use crate::{
-    envelope::{SERVER_LOG, Seq, ServerMessage},
+    envelope::{Code, Fault, SERVER_LOG, Seq, ServerMessage},
     server::{
         heartbeat::Heartbeat,
         person::{Person, send},
@@ -86,24 +86,39 @@ impl Chat {
     }
 
     /// Sends a client its name, its session, and what it missed since its last connection. If
-    /// the name is refused, sends the client the reason, closes the connection with code 1008
-    /// and returns `None`.
+    /// the name or a position in the address is refused, sends the client the reason, closes the
+    /// connection with code 1008 and returns `None`.
     ///
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
         let (person, answers) = self.log_in(connection)?;
+        let refused = match answers.first() {
+            Some(ServerMessage::Error(fault)) if fault.code == Code::BadName => Some("Bad name"),
+            Some(ServerMessage::Error(_)) => Some("Bad position"),
+            _ => None,
+        };
         send(answers, connection).await?;
-        if person.is_none() {
-            connection.close(CloseReason::POLICY, "Bad name");
+        if let Some(reason) = refused {
+            connection.close(CloseReason::POLICY, reason);
         }
         Ok(person)
     }
 
     /// Finds or opens the session of a client. Returns the person and the first messages to
-    /// send. The person is `None` if the name is refused.
+    /// send. The person is `None` if the name or a position is refused: then the only message is
+    /// the error.
     fn log_in(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
         let (sessions, id) = (&self.state.sessions, connection.id());
+        for log in ["direct", "broadcast"] {
+            // A client without a position may send an empty one.
+            let position = connection
+                .query(log)
+                .filter(|position| !position.is_empty());
+            if position.is_some_and(|position| Seq::parse(position).is_none()) {
+                return Ok((None, vec![ServerMessage::Error(Fault::bad_position(log))]));
+            }
+        }
         let token_name = connection.bound_name();
         let ticket = connection.query("session").and_then(Ticket::parse);
         let known = ticket.and_then(|ticket| sessions.resume(&ticket, token_name, id));

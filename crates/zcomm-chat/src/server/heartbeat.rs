@@ -65,7 +65,7 @@ impl Heartbeat {
         tokio::spawn(async move {
             while alive.strong_count() > 0 {
                 ticks.tick().await;
-                // This cannot fail: a heartbeat is much smaller than the log's limit.
+                // Ignores an error: a heartbeat is small, so an error means that the server stops.
                 log.broadcast(heartbeat(clients.get())).ok();
             }
         });

@@ -15,7 +15,7 @@
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use tokio::time::Instant;
-use zcomm_core::{Appended, ClientId, CloseReason, Connection, Message, Result};
+use zcomm_core::{Appended, ClientId, CloseReason, Connection, Error, Message, Result};
 
 use crate::{
     envelope::{ClientMessage, Code, Fault, Seq, ServerMessage},
@@ -237,8 +237,12 @@ impl Person {
             tracing::debug!(conn = %self.connection, position, reached, "chat.said");
             Ok(appended)
         };
-        let ack = self.session.once(id, deliver)?;
-        Ok(ack.into_iter().collect())
+        match self.session.once(id, deliver) {
+            // The server stops, so the log is closed. Without an ack, the client keeps the message
+            // and sends it again when it has reconnected.
+            Err(Error::Closed) => Ok(vec![]),
+            ack => Ok(ack?.into_iter().collect()),
+        }
     }
 
     fn room(&self, name: &str) -> Result<&Arc<Room>, Fault> {

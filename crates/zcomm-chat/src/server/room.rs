@@ -167,7 +167,7 @@ impl Room {
             name: session.name.clone(),
             expires_in: TYPING_SECONDS,
         };
-        // This cannot fail: an event is much smaller than the log's limit.
+        // Ignores an error: an event is small, so an error means that the server stops.
         self.events.broadcast_except(typing, connection).ok();
     }
 
@@ -183,7 +183,7 @@ impl Room {
     }
 
     fn announce(&self, event: ServerMessage) {
-        // This cannot fail: an event is much smaller than the log's limit.
+        // Ignores an error: an event is small, so an error means that the server stops.
         self.events.broadcast(event).ok();
     }
 }

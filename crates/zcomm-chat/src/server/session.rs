@@ -15,7 +15,7 @@ use std::{
 
 use zcomm_core::{Appended, Hub, HubLimits, Result, Token};
 
-use crate::envelope::{Fault, INBOX, Seq, ServerMessage};
+use crate::envelope::{INBOX, Seq, ServerMessage};
 
 use crate::server::resume::gap;
 
@@ -65,7 +65,7 @@ impl Session {
         &self,
         id: Option<String>,
         deliver: impl FnOnce(Option<String>) -> Result<Appended>,
-    ) -> Result<Option<ServerMessage>, Fault> {
+    ) -> Result<Option<ServerMessage>> {
         let Some(id) = id else {
             deliver(None)?;
             return Ok(None);

@@ -21,9 +21,9 @@ use std::{
 };
 
 use tokio::time::Instant;
-use zcomm_core::{ClientId, MAX_NAME, NAME_RULE, Result, Token, folded, name};
+use zcomm_core::{ClientId, MAX_NAME, NAME_RULE, Result, Token, folded, name, shows_token};
 
-use crate::envelope::{Code, Fault, Secret};
+use crate::envelope::{Code, Fault, Secret, Seq};
 
 use crate::server::session::Session;
 
@@ -190,7 +190,11 @@ impl Sessions {
             return Ok(token_name.to_owned());
         }
         let bad = |why| Fault::new(Code::BadName, why).field("name");
-        let wish = name(wish.unwrap_or(GUEST)).ok_or_else(|| bad(NAME_RULE))?;
+        let wish = wish.unwrap_or(GUEST);
+        if shows_token(wish) {
+            return Err(Fault::token_as_name("name"));
+        }
+        let wish = name(wish).ok_or_else(|| bad(NAME_RULE))?;
         if wish.contains(NUMBER_SIGNS) {
             return Err(bad(
                 "a name must not contain #: only the server adds # and a number, when a name is taken",
@@ -265,6 +269,7 @@ pub(crate) struct Ticket<'a> {
 }
 
 impl Ticket<'_> {
+    /// Reads a ticket in the form in which the server writes it. `None` for any other form.
     pub(crate) fn parse(text: &str) -> Option<Ticket<'_>> {
         let (epoch, rest) = text.split_once('.')?;
         let (number, secret) = rest.split_once('.')?;
@@ -276,7 +281,7 @@ impl Ticket<'_> {
         Some(Ticket {
             text,
             epoch,
-            number: number.parse().ok()?,
+            number: Seq::parse(number)?.0,
             secret,
         })
     }
@@ -447,6 +452,11 @@ mod tests {
             good[..good.len() - 1].to_owned(),
             format!("{good}x"),
             good.replace(".1.", ".2."),
+            good.replace(".1.", ".+1."),
+            good.replace(".1.", ".01."),
+            good.replace(".1.", ". 1."),
+            format!(" {good}"),
+            format!("{good} "),
             good.replace("epoch_of_it", "epoch_of_is"),
         ] {
             assert!(resume(&sessions, &Secret(wrong), 2).is_none());

@@ -2,7 +2,7 @@
 //!
 //! A WebSocket begins as an HTTP request (RFC 6455 section 4). The [`Gate`] checks this request
 //! before the connection is upgraded. It checks the rules of HTTP, the host, the handshake
-//! headers, the limits, the origin and the token, in this order. A request must pass every
+//! headers, the limits, the origin, the query and the token, in this order. A request must pass every
 //! check.
 //!
 //! - **Host** stops DNS rebinding: an attacker lets the name of a site point at this machine.
@@ -89,6 +89,7 @@ impl Gate {
             return Err(refusal);
         }
         self.check_origin(request)?;
+        request.query_rules?;
         let token = match self.require_auth {
             true => self.check_token(request, slot),
             false => Ok(None),
@@ -161,13 +162,14 @@ impl Gate {
     /// loopback name.
     fn answers_for(&self, host: &Authority, local: SocketAddr) -> bool {
         let reached = SocketAddr::new(local.ip().to_canonical(), local.port());
-        let is_reached = Authority::parse(&reached.to_string(), 80).as_ref() == Some(host);
+        // A closure, because this check takes more time than the others, and comes last.
+        let is_reached = || Authority::parse(&reached.to_string(), 80).as_ref() == Some(host);
         let is_loopback = reached.ip().is_loopback() && host.is_loopback();
         let is_listed = self.hosts.iter().any(|known| {
             let any_port = known.port == 0 && host.port == self.port;
             known.host == host.host && (known.port == host.port || any_port)
         });
-        is_reached || (is_loopback && host.port == self.port) || is_listed
+        (is_loopback && host.port == self.port) || is_listed || is_reached()
     }
 
     /// Checks that the page that sent the request may connect. A request without an origin is

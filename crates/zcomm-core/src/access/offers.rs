@@ -49,6 +49,6 @@ impl Request<'_> {
                 false => name,
             }
         });
-        Some(excerpt(&names.collect::<Vec<_>>().join(", ")).to_owned())
+        Some(excerpt(&names.collect::<Vec<_>>().join(", ")).into_owned())
     }
 }

@@ -118,11 +118,10 @@ impl Authority {
             None if rest.is_empty() => default_port,
             // Accept only digits without a leading zero: `:080` would be a second way to write
             // port 80.
-            Some(digits) => {
-                let port = digits.parse().ok();
-                port.filter(|port: &u16| port.to_string() == digits)?
+            Some(digits) if digits == "0" || digits.starts_with(|c| ('1'..='9').contains(&c)) => {
+                digits.parse().ok()?
             }
-            None => return None,
+            _ => return None,
         };
         Some(Authority {
             host: host.to_ascii_lowercase(),

@@ -3,16 +3,22 @@
 //! A page cannot set headers on a WebSocket. So a page uses the query to send data before the
 //! first message. The server itself reads the values of `token` and `attempt`. The handler
 //! reads and checks all other values, because only the handler knows what they mean.
+//!
+//! A name that occurs twice has no clear value: a proxy may have checked the first, and the handler
+//! would read the other. Bytes that are not UTF-8 have no clear text. So the server refuses a
+//! WebSocket with such a query, and does not choose a meaning.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 /// Names that the server uses itself. A handler cannot read their values, because they are
 /// secrets.
 const OWN: [&str; 2] = ["token", "attempt"];
 
-/// The maximum number of names that are kept for a handler, and the maximum length of a name or
-/// a value (bytes). Kept names use memory until the connection ends, so a client must not
-/// choose their size.
+/// The rule for a request with two tokens.
+pub(crate) const TOKEN_TWICE: &str = "the token was given twice";
+
+/// The maximum number of names for a handler, and the maximum length of a name or a value (bytes).
+/// Both use memory until the connection ends, so a client must not choose their size.
 const MAX_NAMES: usize = 8;
 const MAX_LENGTH: usize = 512;
 
@@ -32,6 +38,33 @@ impl<'a> Query<'a> {
         pairs.map(|(_, value)| value)
     }
 
+    /// Checks a query that [`parse`](Query::parse) has read from `raw`.
+    ///
+    /// # Errors
+    /// The rule that the query breaks.
+    pub(crate) fn check(&self, raw: Option<&str>) -> Result<(), &'static str> {
+        let raw = percent_encoding::percent_decode_str(raw.unwrap_or_default());
+        if raw.decode_utf8().is_err() {
+            return Err("the query of the address is not UTF-8");
+        }
+        let mut names = HashSet::new();
+        if let Some((twice, _)) = self.0.iter().find(|(name, _)| !names.insert(name)) {
+            return Err(match &**twice {
+                "token" => TOKEN_TWICE,
+                _ => "a name occurs twice in the query of the address",
+            });
+        }
+        let for_handler = || self.0.iter().filter(|(name, _)| !OWN.contains(&&**name));
+        if for_handler().count() > MAX_NAMES {
+            return Err("the query of the address has more than 8 names");
+        }
+        let too_long = |text: &str| text.len() > MAX_LENGTH;
+        match for_handler().any(|(name, value)| too_long(name) || too_long(value)) {
+            true => Err("a name or a value in the query of the address has more than 512 bytes"),
+            false => Ok(()),
+        }
+    }
+
     /// Returns the value of a name. `None` if the name is missing or occurs more than once.
     pub(crate) fn only(&self, name: &str) -> Option<&str> {
         let mut values = self.all(name);
@@ -39,20 +72,16 @@ impl<'a> Query<'a> {
         values.next().is_none().then_some(only)
     }
 
-    /// Copies the query for the handler: the first eight names, each with its first value. The
-    /// copy does not contain the names that the server uses itself. A longer name or value is
-    /// cut at 512 bytes.
+    /// Copies the query for the handler, without the names that the server uses itself. Only a query
+    /// that has passed [`check`](Query::check) is small enough to be kept.
     pub(crate) fn kept(&self) -> Query<'static> {
-        let mut kept = Query::default();
-        for (name, value) in &self.0 {
-            let is_new = !OWN.contains(&&**name) && kept.all(cut(name)).next().is_none();
-            if is_new && kept.0.len() < MAX_NAMES {
-                let owned = |text: &str| Cow::Owned(cut(text).to_owned());
-                kept.0.push((owned(name), owned(value)));
-            }
-        }
-        kept.0.shrink_to_fit();
-        kept
+        let owned = |text: &str| Cow::Owned(text.to_owned());
+        let kept = self.0.iter().filter(|(name, _)| !OWN.contains(&&**name));
+        let mut kept: Vec<_> = kept
+            .map(|(name, value)| (owned(name), owned(value)))
+            .collect();
+        kept.shrink_to_fit();
+        Query(kept)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -60,42 +89,61 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Returns the part of a text that is kept: at most 512 bytes, without half a character.
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(MAX_LENGTH);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn check(raw: &str) -> Result<(), &'static str> {
+        Query::parse(Some(raw)).check(Some(raw))
+    }
+
     #[test]
     fn a_client_does_not_decide_how_much_is_kept() {
-        let names: String = (0..500).map(|n| format!("n{n}={n}&")).collect();
-        let kept = Query::parse(Some(&names)).kept();
+        let names = |count| -> String { (0..count).map(|n| format!("n{n}={n}&")).collect() };
+        let full = names(8) + "token=a&attempt=b";
+        assert_eq!(check(&full), Ok(()));
+        let kept = Query::parse(Some(&full)).kept();
         assert_eq!((kept.0.len(), kept.0.capacity()), (MAX_NAMES, MAX_NAMES));
         assert_eq!(kept.only("n7"), Some("7"));
-        let same = "a=b&".repeat(1000);
-        assert_eq!(Query::parse(Some(&same)).kept().0.len(), 1);
-        let long = format!("name=x{}", "ä".repeat(2000));
-        let kept = Query::parse(Some(&long)).kept();
-        assert_eq!(kept.only("name").map(str::len), Some(511));
+        assert!(check(&names(9)).unwrap_err().contains("8 names"));
+        let long = |length| format!("name={}", "ä".repeat(length));
+        assert_eq!(check(&long(256)), Ok(()));
+        assert!(check(&long(257)).unwrap_err().contains("512 bytes"));
+        assert!(check(&"n".repeat(513)).unwrap_err().contains("512 bytes"));
+    }
+
+    #[test]
+    fn a_query_with_two_meanings_is_refused() {
+        for (raw, words) in [
+            ("name=A&name=B", "occurs twice"),
+            ("name=A&name=A", "occurs twice"),
+            ("name&x=1&n%61me=", "occurs twice"),
+            ("token=a&token=a", TOKEN_TWICE),
+            ("name=%ff", "not UTF-8"),
+            ("name=%C3", "not UTF-8"),
+            ("name=%C3&x=%A4", "not UTF-8"),
+            ("%ED%A0%80", "not UTF-8"),
+        ] {
+            assert!(check(raw).unwrap_err().contains(words), "{raw}");
+        }
+        for raw in [
+            "",
+            "name=A&Name=B",
+            "name=%C3%A4",
+            "name=%EF%BF%BD",
+            "a=50%&b=%zz",
+            "name=A&&",
+        ] {
+            assert_eq!(check(raw), Ok(()), "{raw}");
+        }
     }
 
     #[test]
     fn values_are_decoded_and_the_token_is_not_kept() {
-        let query = Query::parse(Some("name=Ad%C3%A4+L&token=secret&attempt=x&name=Bob"));
-        assert_eq!(query.all("name").collect::<Vec<_>>(), ["Adä L", "Bob"]);
-        assert_eq!(
-            (query.only("name"), query.only("token")),
-            (None, Some("secret"))
-        );
+        let query = Query::parse(Some("name=Ad%C3%A4+L&token=secret&attempt=x"));
+        assert_eq!(query.only("token"), Some("secret"));
         let kept = query.kept();
-        assert_eq!(kept.all("name").next().map(|name| &**name), Some("Adä L"));
+        assert_eq!(kept.only("name"), Some("Adä L"));
         assert_eq!(kept.all("token").chain(kept.all("attempt")).count(), 0);
         assert!(Query::parse(Some("token=a")).kept().is_empty());
         assert!(Query::parse(None).is_empty());

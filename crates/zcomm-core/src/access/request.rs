@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::access::{
     origin::{Authority, Origin},
-    query::Query,
+    query::{Query, TOKEN_TWICE},
     refusal::Refusal,
 };
 
@@ -30,6 +30,8 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) query: Query<'a>,
+    /// A refusal if the query has no clear meaning.
+    pub(crate) query_rules: Result<(), Refusal>,
     headers: &'a HeaderMap,
     /// The host that the request names. `None` if an HTTP/1.0 request names no host. A refusal
     /// if the host is not valid, or if the request breaks a rule of HTTP.
@@ -47,8 +49,10 @@ impl<'a> Request<'a> {
     /// Parses a request. If its `Host` has no port, the port is 443 with `tls`, and 80 without.
     pub(crate) fn parse<B>(request: &'a hyper::Request<B>, tls: bool) -> Request<'a> {
         let headers = request.headers();
-        let query = Query::parse(request.uri().query());
+        let raw = request.uri().query();
+        let query = Query::parse(raw);
         Request {
+            query_rules: query.check(raw).map_err(Refusal::Malformed),
             method: request.method(),
             path: request.uri().path(),
             headers,
@@ -163,8 +167,13 @@ fn accept(version: Version, headers: &HeaderMap) -> Result<String, Refusal> {
     }
     let rule = "exactly one Sec-WebSocket-Key is needed, 16 bytes in base64";
     let key = one(headers, header::SEC_WEBSOCKET_KEY, rule)?.as_bytes();
-    match data_encoding::BASE64.decode(key) {
-        Ok(bytes) if bytes.len() == 16 => Ok(derive_accept_key(key)),
+    // 24 characters are at most 18 bytes.
+    let decoded = match key.len() {
+        24 => data_encoding::BASE64.decode_mut(key, &mut [0; 18]).ok(),
+        _ => None,
+    };
+    match decoded {
+        Some(16) => Ok(derive_accept_key(key)),
         _ => Err(Refusal::Malformed(rule)),
     }
 }
@@ -186,7 +195,7 @@ fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
 /// Reads the token. A request with two different tokens is refused: a proxy may have checked
 /// one token, and this server would read the other token.
 fn token<'a>(headers: &'a HeaderMap, query: &Query<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
-    let twice = "the token was given twice";
+    let twice = TOKEN_TWICE;
     let mut values = query.all("token");
     let in_query = values.next().cloned();
     if values.next().is_some() {

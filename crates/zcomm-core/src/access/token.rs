@@ -1,7 +1,8 @@
 //! The token: a secret that a client sends to be allowed to connect.
 //!
 //! A token must not leak by accident. So [`Token`] has no `Display`, its `Debug` prints `***`,
-//! and it contains a SHA-256 digest instead of the text.
+//! and it contains a SHA-256 digest instead of the text. No log line shows a token that comes from
+//! the settings, or that a server made: see `text/hidden`.
 //!
 //! The time of an answer must not leak the token either. `==` stops at the first different
 //! byte, so a patient client can measure the time and learn a secret byte by byte. To prevent
@@ -16,7 +17,7 @@ use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::text::secrets::SHORTEST_TOKEN;
+use crate::text::{hidden::hide, secrets::SHORTEST_TOKEN};
 
 /// The public token of the course. Every learner knows it, so a server that other machines can
 /// reach does not start with it.
@@ -33,7 +34,7 @@ pub(crate) const MAX_LENGTH: usize = 512;
 pub struct Token([u8; 32]);
 
 impl Token {
-    /// Makes a token from a text of 16 to 512 bytes.
+    /// Makes a token from a text of 16 to 512 bytes. From then on, no log line shows this text.
     ///
     /// # Errors
     /// If the text is too short or too long. The message names the limits, not the token.
@@ -43,7 +44,10 @@ impl Token {
                 "is empty: set a secret, or remove the setting so that the server makes a token"
                     .into(),
             ),
-            MIN_LENGTH..=MAX_LENGTH => Ok(Token::digest(text)),
+            MIN_LENGTH..=MAX_LENGTH => {
+                hide(text);
+                Ok(Token::digest(text))
+            }
             _ => Err(format!(
                 "must have {MIN_LENGTH} to {MAX_LENGTH} bytes: choose another, or remove the setting so that the server makes a token"
             )),
@@ -51,7 +55,8 @@ impl Token {
     }
 
     /// Makes a new token of 144 random bits. Also returns its text: 24 characters that need no
-    /// escaping in a link, in JSON or in a shell.
+    /// escaping in a link, in JSON or in a shell. When the program has shown the text where a user
+    /// needs it, call [`hide`] with it.
     ///
     /// # Errors
     /// If the operating system has no random bytes.

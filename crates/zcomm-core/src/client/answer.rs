@@ -114,7 +114,10 @@ impl Answer {
 
     fn is_complete(&self, bytes: &[u8]) -> bool {
         let length = self.headers.get(CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        // Only digits (RFC 9110 section 8.6): Rust would also read a `+`.
+        let length = length.and_then(|length| length.to_str().ok());
+        let length = length.filter(|length| !length.starts_with('+'));
+        let length = length.and_then(|length| length.parse::<usize>().ok());
         bytes.len() >= MAX_TEXT
             || matches!(self.status, 204 | 304)
             || match self.is_chunked() {

@@ -15,7 +15,11 @@ use crate::{
     error::connect::{ConnectError, Exchange},
     text::shown::printable,
     tls::{trust::Trust, witness::Witness},
-    wire::{codec::Wire, counted_tcp::CountedTcp, transport::Transport},
+    wire::{
+        codec::Wire,
+        counted_tcp::{CountedTcp, limit_unsent},
+        transport::Transport,
+    },
     xray::Direction,
 };
 use rustls::{Error as TlsError, InvalidMessage, pki_types::ServerName};
@@ -97,7 +101,10 @@ impl Target {
             match connecting.unwrap_or_else(|late| Err(late.into())) {
                 // Send small messages at once: switch off Nagle's algorithm.
                 Ok(stream) => match stream.set_nodelay(true) {
-                    Ok(()) => return Ok(stream),
+                    Ok(()) => {
+                        limit_unsent(&stream);
+                        return Ok(stream);
+                    }
                     Err(error) => failed = error,
                 },
                 // Keep the error "connection refused", because it helps a user more than other

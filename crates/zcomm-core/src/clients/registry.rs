@@ -16,10 +16,10 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::Waker,
+    task::{Wake, Waker},
 };
 
 use tokio::time::Instant;
@@ -70,14 +70,18 @@ pub struct ClientInfo {
     pub since: Instant,
 }
 
-/// One client in the registry.
+/// One client in the registry. Each delivery to the client uses the first three fields, so
+/// `repr(C)` keeps them together in memory.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Entry {
-    pub(crate) info: ClientInfo,
-    pub(crate) tally: Tally,
     /// Whether the mailbox contains a message or an order to close. While this is false, the
     /// client's task does not lock the mailbox.
     mail: AtomicBool,
+    /// Whether the timer of the client's task has fired.
+    alarm: AtomicBool,
+    pub(crate) tally: Tally,
+    pub(crate) info: ClientInfo,
     mailbox: Mutex<Mailbox>,
 }
 
@@ -114,7 +118,14 @@ impl Entry {
         close.map_or(Ok(message), Err)
     }
 
-    /// Stores the waker of the client's task. Each new message and each order to close call it.
+    /// Whether the timer has fired since the last call. While this is false, the client's task
+    /// does not read its timer.
+    pub(crate) fn take_alarm(&self) -> bool {
+        self.alarm.load(Ordering::Acquire) && self.alarm.swap(false, Ordering::AcqRel)
+    }
+
+    /// Stores the waker of the client's task. Each new message, each order to close and the timer
+    /// call it.
     pub(crate) fn set_waker(&self, waker: &Waker) {
         lock(&self.mailbox).waker = waker.clone();
     }
@@ -128,12 +139,22 @@ impl Entry {
     }
 }
 
+/// The waker of the timer: it wakes the client's task.
+impl Wake for Entry {
+    fn wake(self: Arc<Self>) {
+        self.alarm.store(true, Ordering::Release);
+        lock(&self.mailbox).waker.wake_by_ref();
+    }
+}
+
 /// The clients of a server. Clones share one registry.
 #[derive(Clone)]
 pub struct Clients {
     max_send_bytes: usize,
     last_id: Arc<AtomicU64>,
     list: Arc<Mutex<List>>,
+    /// The reason to close, once the server stops.
+    stopping: Arc<OnceLock<CloseReason>>,
 }
 
 #[derive(Default)]
@@ -141,8 +162,6 @@ struct List {
     clients: BTreeMap<ClientId, Arc<Entry>>,
     /// The number of clients that have joined since the start.
     joined: u64,
-    /// The reason to close, once the server stops. A client that joins later is closed at once.
-    closing: Option<CloseReason>,
     /// The counters of the clients that have left.
     departed: Sums,
 }
@@ -154,6 +173,7 @@ impl Clients {
             max_send_bytes,
             last_id: Arc::default(),
             list: Arc::default(),
+            stopping: Arc::default(),
         }
     }
 
@@ -162,6 +182,7 @@ impl Clients {
     pub(crate) fn beside(&self) -> Clients {
         Clients {
             list: Arc::default(),
+            stopping: Arc::default(),
             ..self.clone()
         }
     }
@@ -186,13 +207,18 @@ impl Clients {
     /// This call never waits.
     ///
     /// # Errors
-    /// [`Error::Closed`] when no client has this number. [`Error::Busy`] when 32 messages
-    /// already wait for the client. [`Error::MessageTooLarge`] when the message is over the
+    /// [`Error::Closed`] when no client has this number, or when the server stops.
+    /// [`Error::Busy`] when 32 messages already wait for the client. [`Error::MessageTooLarge`] when the message is over the
     /// limit of [`Connection::send`](crate::Connection::send).
     pub fn send_to(&self, id: ClientId, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
         self.check_size(&message)?;
         self.find(id)?.deliver(|mailbox| {
+            // Check this while the mailbox is locked: after the stop, the client's task empties
+            // the mailbox for the last time.
+            if self.stopping.get().is_some() {
+                return Err(Error::Closed);
+            }
             if mailbox.messages.len() == MAILBOX {
                 return Err(Error::Busy);
             }
@@ -220,16 +246,17 @@ impl Clients {
         let since = Instant::now();
         let mut list = lock(&self.list);
         let client = Arc::new(Entry {
+            mail: AtomicBool::new(false),
+            alarm: AtomicBool::new(false),
+            tally: Tally::default(),
             info: ClientInfo {
                 id,
                 peer_addr,
                 since,
             },
-            tally: Tally::default(),
-            mail: AtomicBool::new(list.closing.is_some()),
             mailbox: Mutex::new(Mailbox {
                 messages: VecDeque::new(),
-                close: list.closing.clone(),
+                close: None,
                 waker: Waker::noop().clone(),
             }),
         });
@@ -241,16 +268,15 @@ impl Clients {
         }
     }
 
-    /// Orders every connection to close. A client that joins later is closed too.
-    pub(crate) fn disconnect_all(&self, why: &CloseReason) {
-        let ids: Vec<_> = {
-            let mut list = lock(&self.list);
-            list.closing = Some(why.clone());
-            list.clients.keys().copied().collect()
-        };
-        for id in ids {
-            // This fails if the client has left in the meantime. Then there is nothing to close.
-            self.disconnect(id, why.clone()).ok();
+    /// Tells every connection that the server stops. Each connection takes no more messages,
+    /// sends all messages that it still has to send, and closes. A client that joins later is
+    /// closed too.
+    pub(crate) fn stop(&self, why: CloseReason) {
+        // Ignores a second stop: the first reason stays.
+        self.stopping.set(why).ok();
+        let clients: Vec<_> = lock(&self.list).clients.values().cloned().collect();
+        for client in clients {
+            lock(&client.mailbox).waker.wake_by_ref();
         }
     }
 
@@ -304,6 +330,13 @@ impl Drop for Membership {
         // The list is still locked. If it were unlocked here, a call of `sums` could miss the
         // counters of this client.
         self.client.tally.add_to(&mut list.departed);
+    }
+}
+
+impl Membership {
+    /// The reason to close, once the server stops.
+    pub(crate) fn stopping(&self) -> Option<&CloseReason> {
+        self.clients.stopping.get()
     }
 }
 
@@ -401,11 +434,14 @@ mod tests {
     fn a_client_that_joins_while_the_server_stops_is_closed_too() {
         let clients = Clients::new(100);
         let early = join(&clients);
-        clients.disconnect_all(&CloseReason::new(1001, "Server shutting down"));
+        assert_eq!(early.stopping(), None);
+        clients.stop(CloseReason::new(1001, "Server shutting down"));
         let late = join(&clients);
         for member in [early, late] {
             let close = CloseReason::new(1001, "Server shutting down");
-            assert_eq!(member.client.next_mail(false), Err(close));
+            assert_eq!(member.stopping(), Some(&close));
+            let id = member.client.info.id;
+            assert!(matches!(clients.send_to(id, "late"), Err(Error::Closed)));
         }
     }
 }

@@ -14,12 +14,12 @@ use crate::protocol::message::Message;
 /// The counters of one connection. Only the connection's own task writes the counters.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    texts: Count,
-    binaries: Count,
-    bytes_received: Count,
     sent: Count,
     bytes_sent: Count,
     deliveries: Count,
+    texts: Count,
+    binaries: Count,
+    bytes_received: Count,
 }
 
 /// The sums of the counters of many connections, at one moment.

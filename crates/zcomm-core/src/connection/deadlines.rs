@@ -15,13 +15,16 @@
 //! so it has a time limit. Both limits move to a later time while bytes move: see [`Input`] and
 //! [`Output`].
 //!
-//! Ping, pong, flush and message share one timer, which is set to the nearest deadline. In
+//! When the server stops, the messages that still wait get a time limit that does not move.
+//!
+//! Ping, pong, flush, message and stop share one timer, which is set to the nearest deadline. In
 //! production, the ping interval must be shorter than the idle timeout of a proxy, often 60 s.
 
 use std::{
     future::Future,
     pin::{Pin, pin},
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -31,8 +34,10 @@ use tokio::{
 };
 
 use crate::{
+    clients::registry::Entry,
     protocol::progress::{Input, Output, time_to_read},
     settings::config::Config,
+    wire::codec::FINISH,
 };
 
 /// A deadline that has passed.
@@ -46,83 +51,84 @@ pub(crate) enum Due {
     FlushStuck,
     /// The client did not finish the message that it began.
     MessageSlow,
+    /// The server stops, and the client has not accepted all messages in time.
+    Stop,
 }
 
 /// The deadlines of one connection.
 pub(crate) struct Deadlines {
-    ping_interval: Duration,
-    ping_timeout: Duration,
-    flush_timeout: Duration,
-    message_timeout: Duration,
+    config: Arc<Config>,
     ping: Instant,
     pong: Option<Instant>,
     /// The number of bytes that the network had accepted when `pong` was last set.
     sent: u64,
     flush: Output,
     message: Option<Input>,
+    stop: Option<Instant>,
     pings: u64,
     timer: Pin<Box<Sleep>>,
-    /// Whether the timer will wake the task.
+    /// Whether the timer is set to the nearest deadline or to an earlier time.
     set: bool,
 }
 
 impl Deadlines {
-    pub(crate) fn new(config: &Config) -> Deadlines {
+    pub(crate) fn new(config: &Arc<Config>) -> Deadlines {
         let ping = Instant::now() + config.ping_interval;
         Deadlines {
-            ping_interval: config.ping_interval,
-            ping_timeout: config.ping_timeout,
-            flush_timeout: config.flush_timeout,
-            message_timeout: config.message_timeout,
+            config: Arc::clone(config),
             ping,
             pong: None,
             sent: 0,
             flush: Output::default(),
             message: None,
+            stop: None,
             pings: 0,
             timer: Box::pin(sleep_until(ping)),
             set: false,
         }
     }
 
-    /// Waits for the nearest deadline.
-    pub(crate) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<Due> {
-        self.poll_next(context, Deadlines::next)
+    /// Waits for the nearest deadline. At the deadline, the timer wakes the task of `client`.
+    pub(crate) fn poll_due(&mut self, client: &Arc<Entry>) -> Poll<Due> {
+        // Most calls end here, and do not read the timer.
+        if self.set && !client.take_alarm() {
+            return Poll::Pending;
+        }
+        self.poll_timer(client, Deadlines::next)
     }
 
     /// Waits for the nearest deadline while the handler sends and does not read. During a flush,
-    /// only the flush has a deadline: the pong may have arrived, but no code reads it now.
-    pub(crate) fn poll_due_sending(&mut self, context: &mut Context<'_>) -> Poll<Due> {
-        self.poll_next(context, |deadlines| match deadlines.flush.until() {
-            Some(until) => (until, Due::FlushStuck),
+    /// only the flush and the stop of the server have a deadline: the pong may have arrived, but
+    /// no code reads it now.
+    pub(crate) fn poll_due_sending(&mut self, client: &Arc<Entry>) -> Poll<Due> {
+        let due = self.poll_timer(client, |deadlines| match deadlines.flush.until() {
+            Some(until) => {
+                let stuck = (until, Due::FlushStuck);
+                let stop = deadlines.stop.map(|until| (until, Due::Stop));
+                stop.map_or(stuck, |stop| stop.min(stuck))
+            }
             None => deadlines.next(),
-        })
-    }
-
-    /// Makes the timer store a waker at the next poll. Call this when the task has a new waker.
-    pub(crate) fn forget_waker(&mut self) {
+        });
+        // A deadline that does not count now may be nearer.
         self.set = false;
+        due
     }
 
-    fn poll_next(
+    fn poll_timer(
         &mut self,
-        context: &mut Context<'_>,
+        client: &Arc<Entry>,
         next: impl Fn(&Deadlines) -> (Instant, Due),
     ) -> Poll<Due> {
+        let waker = Waker::from(Arc::clone(client));
         loop {
             let (at, due) = next(self);
             if at < self.timer.deadline() {
                 self.timer.as_mut().reset(at);
-                self.set = false;
-            }
-            // In most calls the timer is already set.
-            if self.set && !self.timer.is_elapsed() {
-                return Poll::Pending;
             }
             // tokio limits the operations of a task in one turn. A client that sends very fast
             // uses up this limit. Without `unconstrained`, the timer would then never fire.
-            let timer = unconstrained(self.timer.as_mut());
-            self.set = pin!(timer).poll(context).is_pending();
+            let timer = pin!(unconstrained(self.timer.as_mut()));
+            self.set = timer.poll(&mut Context::from_waker(&waker)).is_pending();
             if self.set {
                 return Poll::Pending;
             }
@@ -143,6 +149,7 @@ impl Deadlines {
             self.flush.until().map(|until| (until, Due::FlushStuck)),
             self.message
                 .map(|message| (message.until, Due::MessageSlow)),
+            self.stop.map(|until| (until, Due::Stop)),
         ];
         others.into_iter().flatten().fold(ping, Ord::min)
     }
@@ -152,11 +159,11 @@ impl Deadlines {
     /// network has accepted.
     pub(crate) fn ping(&mut self, sent: u64) -> Option<[u8; 8]> {
         let now = Instant::now();
-        self.ping = now + self.ping_interval;
+        self.ping = now + self.config.ping_interval;
         if self.pong.is_some() {
             return None;
         }
-        self.pong = Some(now + self.ping_timeout + self.unread(sent));
+        self.pong = Some(now + self.config.ping_timeout + self.unread(sent));
         self.pings += 1;
         Some(self.pings.to_be_bytes())
     }
@@ -175,7 +182,7 @@ impl Deadlines {
     /// sent.
     pub(crate) fn pong_may_be_late(&mut self, (sent, arrived): (u64, bool)) -> bool {
         let heard = if arrived {
-            self.ping_timeout
+            self.config.ping_timeout
         } else {
             Duration::ZERO
         };
@@ -187,13 +194,15 @@ impl Deadlines {
     /// The time in which a slow client reads the bytes that were sent since the last call.
     fn unread(&mut self, sent: u64) -> Duration {
         let new = sent - std::mem::replace(&mut self.sent, sent);
-        time_to_read(new, self.flush_timeout)
+        time_to_read(new, self.config.flush_timeout)
     }
 
     /// Call this when the network did not accept all bytes of a flush. Starts the time limit of
     /// the flush, or moves the limit if the network has accepted more bytes.
     pub(crate) fn flush_began(&mut self, sent: u64) {
-        self.flush.waits(sent, self.flush_timeout);
+        // A new deadline may be the nearest.
+        self.set &= self.flushing();
+        self.flush.waits(sent, self.config.flush_timeout);
     }
 
     pub(crate) fn flush_ended(&mut self) {
@@ -205,11 +214,24 @@ impl Deadlines {
         self.flush.until().is_some()
     }
 
+    /// Call this when the server stops. The first call starts the time limit of the last messages.
+    pub(crate) fn stopping(&mut self) {
+        if self.stop.is_none() {
+            // The Close frame needs the rest of the time.
+            let limit = self.config.stop_timeout.saturating_sub(FINISH);
+            self.stop = Some(Instant::now() + limit);
+            // A new deadline may be the nearest.
+            self.set = false;
+        }
+    }
+
     /// Sets the time limit of a message from the client. `unfinished` is `None` if the client has
     /// finished all its messages. Otherwise it is the number of payload bytes of all messages so
     /// far. The limit moves when more bytes have arrived.
     pub(crate) fn in_message(&mut self, unfinished: Option<u64>) {
-        let limit = self.message_timeout;
+        // A new deadline may be the nearest.
+        self.set &= unfinished.is_none() || self.message.is_some();
+        let limit = self.config.message_timeout;
         self.message = unfinished.map(|payload| match self.message {
             Some(message) => message.arrived(payload, limit),
             None => Input::start(payload, limit),
@@ -230,7 +252,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_ping_is_due_every_20_s_and_its_pong_10_s_later() {
         let start = Instant::now();
-        let mut deadlines = Deadlines::new(&Config::default());
+        let mut deadlines = Deadlines::new(&Arc::default());
         assert_eq!(deadlines.next(), (after(20).await, Due::Ping));
         let payload = deadlines.ping(0).unwrap();
         assert_eq!(
@@ -246,7 +268,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn f21_a_pong_that_answers_no_ping_does_not_count() {
-        let mut deadlines = Deadlines::new(&Config::default());
+        let mut deadlines = Deadlines::new(&Arc::default());
         let first = deadlines.ping(0).unwrap();
         deadlines.ponged(b"");
         deadlines.ponged(b"anything");
@@ -261,7 +283,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn flushes_and_messages_are_timed_from_their_beginning() {
         let start = Instant::now();
-        let mut deadlines = Deadlines::new(&Config::default());
+        let mut deadlines = Deadlines::new(&Arc::default());
         deadlines.in_message(Some(0));
         after(3).await;
         deadlines.in_message(Some(0));
@@ -282,7 +304,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pong_may_wait_behind_data_that_the_client_still_reads() {
         let start = Instant::now();
-        let mut deadlines = Deadlines::new(&Config::default());
+        let mut deadlines = Deadlines::new(&Arc::default());
         deadlines.ping(PROGRESS).unwrap();
         assert_eq!(
             deadlines.next(),
@@ -303,7 +325,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_from_which_bytes_arrive_may_answer_later() {
         let start = Instant::now();
-        let mut deadlines = Deadlines::new(&Config::default());
+        let mut deadlines = Deadlines::new(&Arc::default());
         deadlines.ping(0).unwrap();
         after(10).await;
         assert!(deadlines.pong_may_be_late((0, true)));

@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 use crate::{
     access::handshake::Caller,
     clients::registry::{ClientId, ClientInfo, Clients, Entry},
-    connection::socket::Socket,
+    connection::{socket::Socket, sources::Sources},
     error::{Error, Result},
     hub::log::Hub,
     protocol::{close_reason::CloseReason, message::Message},
@@ -89,17 +89,18 @@ impl Connection {
         &self.client.info
     }
 
-    /// Returns the first value of `name` in the query of the address that the client opened,
-    /// decoded. Returns `None` if the query has no such name. The server stores only the first
-    /// eight names, and at most 512 bytes of a value. It never stores the names `token` and
+    /// Returns the value of `name` in the query of the address that the client opened, decoded.
+    /// Returns `None` if the query has no such name. The server never stores the names `token` and
     /// `attempt`.
+    ///
+    /// A query is refused with 400 if a name occurs twice, if it is not UTF-8, or if it has more
+    /// than eight other names, or a name or value of more than 512 bytes.
     ///
     /// The value is untrusted input, so check it. To log the value, write `?value`, which
     /// escapes line breaks. Do not log a secret.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
-        let mut values = self.caller.as_ref()?.query.all(name);
-        values.next().map(|value| &**value)
+        self.caller.as_ref()?.query.only(name)
     }
 
     /// The name that belongs to the client's token; `None` if the token has no name. See
@@ -143,7 +144,9 @@ impl Connection {
     /// [`MessageTooLarge`](crate::Error::MessageTooLarge) when the message is over 64 KiB plus
     /// twice [`max_message_bytes`](crate::Config::max_message_bytes).
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
-        let socket = self.socket.as_mut().ok_or(Error::Closed)?;
+        let Some(socket) = &mut self.socket else {
+            return Err(Error::Closed);
+        };
         poll_fn(|context| socket.poll_space(context)).await?;
         let message = message.into();
         self.clients.check_size(&message)?;
@@ -155,7 +158,9 @@ impl Connection {
     /// # Errors
     /// [`Closed`](Error::Closed) once the connection has ended.
     pub async fn flush(&mut self) -> Result<()> {
-        let socket = self.socket.as_mut().ok_or(Error::Closed)?;
+        let Some(socket) = &mut self.socket else {
+            return Err(Error::Closed);
+        };
         poll_fn(|context| socket.poll_flush(context)).await
     }
 
@@ -169,15 +174,15 @@ impl Connection {
     /// number of logs per client.
     pub fn subscribe(&mut self, hub: &Hub, after: u64) {
         let id = self.id();
-        if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
-            logs.add(hub.cursor_at(id, after));
+        if let Some(sources) = self.sources() {
+            sources.logs.add(hub.cursor_at(id, after));
         }
     }
 
     /// Ends the subscription to a log. The subscription to the server's own log stays.
     pub fn unsubscribe(&mut self, hub: &Hub) {
-        if let Some(logs) = self.socket.as_mut().and_then(|socket| socket.logs()) {
-            logs.remove(hub);
+        if let Some(sources) = self.sources() {
+            sources.logs.remove(hub);
         }
     }
 
@@ -207,6 +212,11 @@ impl Connection {
         if let Some(socket) = &mut self.socket {
             socket.close(CloseReason::new(code, reason));
         }
+    }
+
+    /// `None` once the connection has ended.
+    fn sources(&mut self) -> Option<&mut Sources> {
+        self.socket.as_mut()?.sources.as_mut()
     }
 }
 

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::{
-    clients::registry::ClientInfo,
-    hub::subscriptions::{BatchSummary, earlier},
+    clients::{registry::ClientInfo, tally::Tally},
+    hub::subscriptions::{Batch, earlier},
     metrics::counters::Metrics,
-    protocol::message::excerpt,
+    protocol::{close_reason::CloseReason, message::excerpt},
     wire::end::End,
 };
 
@@ -23,7 +23,7 @@ type OnEnd = Box<dyn FnOnce(&End) + Send>;
 
 /// Records the events of one connection.
 pub(crate) struct Recorder {
-    pub(crate) metrics: Arc<Metrics>,
+    metrics: Arc<Metrics>,
     /// The append time of the oldest log entry that waits for a flush, if it is known.
     oldest: Option<Instant>,
     on_end: Option<OnEnd>,
@@ -44,13 +44,27 @@ impl Recorder {
     }
 
     /// Records a batch of log entries that is about to be written.
-    pub(crate) fn batch(&mut self, batch: &BatchSummary) {
+    pub(crate) fn batch(&mut self, batch: &Batch, tally: &Tally) {
+        tally.sent(batch.messages(), batch.bytes);
+        tally.delivered(batch.entries);
         // Do not add 0: even this write would slow down the other CPU cores, which use the same
         // counter.
         if batch.gaps > 0 {
             self.metrics.gaps.inc_by(batch.gaps as u64);
         }
         self.oldest = earlier(self.oldest, batch.oldest);
+    }
+
+    /// Records that the client did not answer a ping in time. Returns the end of the connection.
+    pub(crate) fn pong_missing(&self) -> End {
+        self.metrics.heartbeats_missed.inc();
+        End::ping_timeout()
+    }
+
+    /// Records that the client accepts no data. Returns the end of the connection.
+    pub(crate) fn flush_stuck(&self) -> End {
+        self.metrics.slow_clients.inc();
+        End::policy(CloseReason::TOO_SLOW)
     }
 
     /// Records that the network has accepted everything.
@@ -69,7 +83,7 @@ impl Recorder {
         let (how, code, reason) = match end {
             End::ByPeer(why) => ("by the client", Some(why.code()), excerpt(why.reason())),
             End::ByUs(why) => ("by the server", Some(why.code()), excerpt(why.reason())),
-            End::Broken(error) => ("without a Close frame", None, error.as_str()),
+            End::Broken(error) => ("without a Close frame", None, error.into()),
         };
         let answered = match end {
             End::ByPeer(why) => why.other_answer(),

@@ -9,68 +9,68 @@
 //!    messages. *Flush before you wait* turns a burst of 32 answers into one write.
 //! 3. Then it waits for everything together: input, logs, mailbox, and the nearest deadline.
 //!
+//! When the server stops, the task takes no more messages, and sends what the logs have before it
+//! closes the connection: see `sources`.
+//!
 //! Output is bounded: the task reads no more from a log or the mailbox until the network has
 //! accepted the previous batch.
 
 use std::{
+    future::poll_fn,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use crate::{
-    clients::registry::{Entry, Membership},
+    clients::registry::Entry,
     connection::{
+        budgets::Budgets,
         deadlines::{Deadlines, Due},
         recorder::Recorder,
+        sources::Sources,
     },
     error::{Error, Result},
-    hub::{cursor::Cursor, subscriptions::Subscriptions},
     metrics::counters::Metrics,
-    protocol::{close_reason::CloseReason, message::Message, rate::Budget},
+    protocol::{close_reason::CloseReason, message::Message},
     settings::config::Config,
     wire::codec::{Received, Wire},
     wire::end::End,
 };
 
-/// A connection after its handshake, with everything that belongs to it.
+/// A connection after its handshake, with everything that belongs to it. Each delivery uses the
+/// fields in the middle, so `repr(C)` keeps them together in memory.
+#[repr(C)]
 pub(crate) struct Socket {
-    wire: Wire,
-    pub(crate) client: Arc<Entry>,
-    pub(crate) recorder: Recorder,
-    /// The client's place in the registry, and its cursors. `None` as soon as the connection has
-    /// ended.
-    attached: Option<(Membership, Subscriptions)>,
     deadlines: Deadlines,
-    /// The budget for messages from the client. A client that exceeds a budget is closed with
-    /// 1008.
-    messages: Budget,
-    /// The budget for pings and pongs from the client.
-    controls: Budget,
+    pub(crate) recorder: Recorder,
+    /// `None` as soon as the connection has ended.
+    pub(crate) sources: Option<Sources>,
+    end: Option<End>,
+    pub(crate) client: Arc<Entry>,
     /// Whether there is output that the network has not accepted.
     unflushed: bool,
-    end: Option<End>,
+    wire: Wire,
+    budgets: Budgets,
 }
 
 impl Socket {
     /// A connection after its handshake. Its client is already in the registry.
     pub(crate) fn new(
         wire: Wire,
-        config: &Config,
+        config: &Arc<Config>,
         metrics: &Arc<Metrics>,
-        membership: Membership,
-        cursor: Cursor,
+        sources: Sources,
     ) -> Socket {
         Socket {
-            wire,
-            client: Arc::clone(&membership.client),
-            recorder: Recorder::new(metrics),
-            attached: Some((membership, Subscriptions::new(cursor))),
             deadlines: Deadlines::new(config),
-            messages: Budget::new(config.message_rate()),
-            controls: Budget::new(config.control_rate()),
-            unflushed: false,
+            recorder: Recorder::new(metrics),
+            client: Arc::clone(&sources.membership.client),
+            sources: Some(sources),
             end: None,
+            unflushed: false,
+            wire,
+            budgets: Budgets::new(config),
         }
     }
 
@@ -93,7 +93,7 @@ impl Socket {
     pub(crate) fn poll_space(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         if self.end.is_none() && self.deadlines.flushing() {
             self.set_waker(context.waker());
-            match self.flush_only(context) {
+            match self.flush_only() {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(end) => self.end_with(end),
@@ -120,16 +120,10 @@ impl Socket {
         self.still_open()
     }
 
-    /// The logs that this connection reads; `None` once the connection has ended.
-    pub(crate) fn logs(&mut self) -> Option<&mut Subscriptions> {
-        self.attached.as_mut().map(|(_, logs)| logs)
-    }
-
     /// Returns the longer delay of the two budgets, for messages and for bytes; `None` if both are
     /// at least half full. See [`Connection::hurry`](crate::Connection::hurry).
     pub(crate) fn until_half(&self) -> Option<Duration> {
-        let bytes = &self.wire.meter.budget;
-        self.messages.until_half().max(bytes.until_half())
+        self.budgets.until_half(&self.wire.meter.budget)
     }
 
     /// Ends the connection with a Close frame, if it is still open.
@@ -140,33 +134,44 @@ impl Socket {
     }
 
     /// Ends the connection for the reason `close`, if it is still open. Then writes the last
-    /// bytes, if the connection is not broken.
+    /// bytes, if the connection is not broken. If the server stops, the messages in the logs come
+    /// first: the handler may have returned because a log is closed.
     pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
+        if self.stopping().is_some() {
+            poll_fn(|context| self.poll_recv(context)).await;
+        }
         self.close(close);
         if !matches!(self.end, Some(End::Broken(_))) {
             self.wire.finish().await;
         }
     }
 
+    /// Returns the reason to close once the server stops. From then on, the logs are closed, and
+    /// the last messages have a time limit.
+    fn stopping(&mut self) -> Option<CloseReason> {
+        let why = self.sources.as_mut()?.stopping()?;
+        self.deadlines.stopping();
+        Some(why)
+    }
+
     fn still_open(&self) -> Result<()> {
-        self.end.is_none().then_some(()).ok_or(Error::Closed)
+        self.end.as_ref().map_or(Ok(()), |_| Err(Error::Closed))
     }
 
     fn set_waker(&mut self, waker: &Waker) {
-        if self.wire.set_waker(waker) {
-            self.client.set_waker(waker);
-            self.deadlines.forget_waker();
-            if let Some(logs) = self.logs() {
-                logs.forget_waker();
-            }
+        if self.wire.set_waker(waker)
+            && let Some(sources) = &mut self.sources
+        {
+            sources.set_waker(waker);
         }
     }
 
     /// Flushes for a handler that sends and does not read. Returns whether the network has
     /// accepted everything.
-    fn flush_only(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+    fn flush_only(&mut self) -> Result<bool, End> {
         if !self.flush()? {
-            if let Poll::Ready(due) = self.deadlines.poll_due_sending(context) {
+            self.stopping();
+            if let Poll::Ready(due) = self.deadlines.poll_due_sending(&self.client) {
                 self.on_due(due)?;
             }
             self.next_mail()?;
@@ -176,11 +181,18 @@ impl Socket {
 
     fn pump(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
         loop {
-            if let Poll::Ready(message) = self.read(context)? {
-                return Ok(Poll::Ready(message));
+            let stopping = self.stopping();
+            match self.read(context)? {
+                message @ Poll::Ready(_) if stopping.is_none() => return Ok(message),
+                // The server stops, so drop this message. The client may send without pause: let
+                // other tasks run before the next read.
+                Poll::Ready(_) => context.waker().wake_by_ref(),
+                Poll::Pending => {}
             }
-            self.write_pending(context.waker())?;
-            if let Poll::Ready(due) = self.deadlines.poll_due(context) {
+            if self.write_pending(context.waker())? {
+                stopping.map_or(Ok(()), |why| Err(End::ByUs(why)))?;
+            }
+            if let Poll::Ready(due) = self.deadlines.poll_due(&self.client) {
                 self.on_due(due)?;
             } else if !self.unflushed {
                 self.wire.rest();
@@ -201,17 +213,17 @@ impl Socket {
             match self.wire.read()? {
                 Some(Received::Message(message)) => {
                     self.client.tally.received(&message);
-                    self.messages.spend(1.0).map_err(End::too_fast)?;
+                    self.budgets.spend_message()?;
                     self.deadlines.in_message(None);
                     return Ok(Poll::Ready(message));
                 }
                 Some(Received::Ping(_)) => {
                     self.unflushed = true;
-                    self.controls.spend(1.0).map_err(End::too_fast)?;
+                    self.budgets.spend_control()?;
                 }
                 // A pong that answers our own ping uses no budget.
                 Some(Received::Pong(payload)) if self.deadlines.ponged(&payload) => {}
-                Some(Received::Pong(_)) => self.controls.spend(1.0).map_err(End::too_fast)?,
+                Some(Received::Pong(_)) => self.budgets.spend_control()?,
                 None => {
                     self.deadlines.in_message(self.wire.unfinished_message());
                     return Ok(Poll::Pending);
@@ -221,8 +233,9 @@ impl Socket {
     }
 
     /// Writes the direct messages and new log entries for this client, batch by batch. It stops
-    /// when no message and no entry is left, or when the network accepts no more data.
-    fn write_pending(&mut self, waker: &Waker) -> Result<(), End> {
+    /// when no message and no entry is left, or when the network accepts no more data. Returns
+    /// whether the network has accepted everything.
+    fn write_pending(&mut self, waker: &Waker) -> Result<bool, End> {
         let mut caught_up = false;
         loop {
             self.flush()?;
@@ -234,7 +247,7 @@ impl Socket {
             }
             // The frames of a batch go past the codec, so the codec must be empty.
             if caught_up || !self.flush()? {
-                return Ok(());
+                return Ok(caught_up && !self.unflushed);
             }
             caught_up = self.take_batch(waker);
         }
@@ -249,15 +262,14 @@ impl Socket {
     /// Takes one batch of log entries, which the next flush writes. Returns true if the logs have
     /// no more entries now.
     fn take_batch(&mut self, waker: &Waker) -> bool {
-        let Some((_, logs)) = &mut self.attached else {
+        let Some(sources) = &mut self.sources else {
             return true;
         };
-        let batch = logs.next_batch(self.wire.output(), waker);
+        let batch = sources.logs.next_batch(waker);
         if batch.messages() > 0 {
             self.unflushed = true;
-            self.client.tally.sent(batch.messages(), batch.bytes);
-            self.client.tally.delivered(batch.entries);
-            self.recorder.batch(&batch);
+            self.recorder.batch(&batch, &self.client.tally);
+            self.wire.send_first(batch.frames);
         }
         !batch.more
     }
@@ -277,12 +289,14 @@ impl Socket {
 
     /// Flushes. Returns whether the network has accepted everything.
     fn flush(&mut self) -> Result<bool, End> {
-        self.unflushed = self.unflushed && !self.wire.flush()?;
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.sent());
-        } else {
-            self.deadlines.flush_ended();
-            self.recorder.flushed();
+            self.unflushed = !self.wire.flush()?;
+            if self.unflushed {
+                self.deadlines.flush_began(self.wire.sent());
+            } else {
+                self.deadlines.flush_ended();
+                self.recorder.flushed();
+            }
         }
         Ok(!self.unflushed)
     }
@@ -294,15 +308,10 @@ impl Socket {
                 None => Ok(()),
             },
             Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.progress()) => Ok(()),
-            Due::PongMissing => {
-                self.recorder.metrics.heartbeats_missed.inc();
-                Err(End::ping_timeout())
-            }
-            Due::FlushStuck => {
-                self.recorder.metrics.slow_clients.inc();
-                Err(End::policy(CloseReason::TOO_SLOW))
-            }
+            Due::PongMissing => Err(self.recorder.pong_missing()),
+            Due::FlushStuck => Err(self.recorder.flush_stuck()),
             Due::MessageSlow => Err(End::policy("Message too slow")),
+            Due::Stop => self.stopping().map_or(Ok(()), |why| Err(End::ByUs(why))),
         }
     }
 
@@ -312,7 +321,7 @@ impl Socket {
     /// network.
     fn end_with(&mut self, end: End) {
         self.recorder.ended(&end, &self.client.info);
-        self.attached = None;
+        self.sources = None;
         self.wire.end(&end);
         self.end = Some(end);
     }

@@ -58,6 +58,17 @@ impl BatchSpace {
         self.entries == 0 || self.bytes == 0
     }
 
+    /// Uses space for a message. Returns false if the message does not fit. Then the batch is full.
+    /// A message of any size fits into an empty batch.
+    fn fits(&mut self, message: &Message) -> bool {
+        let fits = message.len() <= self.bytes || self.entries == BatchSpace::ALL.entries;
+        match fits {
+            true => self.subtract(message),
+            false => self.bytes = 0,
+        }
+        fits
+    }
+
     pub(crate) fn subtract(&mut self, message: &Message) {
         self.entries = self.entries.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(message.len());
@@ -181,17 +192,16 @@ impl Cursor {
         }
         let seen = (self.next - log.oldest) as usize;
         for entry in log.entries.range(seen..).take(space.entries) {
-            let position = self.next;
-            self.next += 1;
-            let stamp = entry.stamp.filter(|_| self.history == 0);
-            self.history = self.history.saturating_sub(1);
-            if entry.except != Some(self.owner) {
-                space.subtract(&entry.framed.message);
-                put(position, &entry.framed, stamp);
-                if space.is_used_up() {
-                    break;
-                }
+            let is_for_us = entry.except != Some(self.owner);
+            if is_for_us && !space.fits(&entry.framed.message) {
+                break;
             }
+            if is_for_us {
+                let stamp = entry.stamp.filter(|_| self.history == 0);
+                put(self.next, &entry.framed, stamp);
+            }
+            self.next += 1;
+            self.history = self.history.saturating_sub(1);
         }
         self.asleep = self.next == log.end();
         if !self.asleep {
@@ -320,11 +330,12 @@ mod tests {
         }
         assert_eq!(cursor.take().now_or_never().unwrap().len(), 64);
         assert_eq!(cursor.take().now_or_never().unwrap().len(), 36);
-        for _ in 0..3 {
-            hub.broadcast("x".repeat(40 * 1024)).unwrap();
+        for kib in [20, 30, 20, 100, 1] {
+            hub.broadcast("x".repeat(kib * 1024)).unwrap();
         }
-        assert_eq!(cursor.take().now_or_never().unwrap().len(), 2);
-        assert_eq!(cursor.take().now_or_never().unwrap().len(), 1);
+        for entries in [2, 1, 1, 1] {
+            assert_eq!(cursor.take().now_or_never().unwrap().len(), entries);
+        }
     }
 
     #[tokio::test]

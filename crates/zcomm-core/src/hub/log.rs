@@ -107,6 +107,8 @@ pub(crate) struct Log {
     /// The position of the oldest entry in the ring.
     pub(crate) oldest: u64,
     bytes: usize,
+    /// Whether the log accepts no more messages.
+    closed: bool,
     pub(crate) cursors: Slab<Reader>,
 }
 
@@ -168,6 +170,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
+    /// [`Error::Closed`] when a server stops that sends this log to its clients.
     pub fn broadcast(&self, message: impl Into<Message>) -> Result<usize> {
         let message = message.into();
         let appended = self.append(None, |_| message)?;
@@ -179,6 +182,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
+    /// [`Error::Closed`] when a server stops that sends this log to its clients.
     pub fn broadcast_except(&self, message: impl Into<Message>, sender: ClientId) -> Result<usize> {
         let message = message.into();
         let appended = self.append(Some(sender), |_| message)?;
@@ -191,6 +195,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
+    /// [`Error::Closed`] when a server stops that sends this log to its clients.
     pub fn broadcast_at(&self, write: impl FnOnce(u64) -> Message) -> Result<Appended> {
         self.append(None, write)
     }
@@ -221,6 +226,11 @@ impl Hub {
         }
     }
 
+    /// Closes the log: it accepts no more messages. Its readers still get all earlier messages.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
     /// Whether `other` is the same log.
     pub(crate) fn is(&self, other: &Hub) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
@@ -236,6 +246,9 @@ impl Hub {
         write: impl FnOnce(u64) -> Message,
     ) -> Result<Appended> {
         let mut log = self.lock();
+        if log.closed {
+            return Err(Error::Closed);
+        }
         let position = log.end();
         let message = write(position);
         let (size, limit) = (message.len(), log.limits.message_bytes);

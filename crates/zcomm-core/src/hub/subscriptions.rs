@@ -9,7 +9,7 @@
 //! fills a batch, the next batch begins with the next log. So a busy log does not delay the other
 //! logs.
 
-use std::{collections::VecDeque, task::Waker};
+use std::task::Waker;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use crate::{
         cursor::{BatchSpace, Cursor, Progress},
         log::Hub,
     },
-    protocol::framed::Framed,
+    protocol::framed::{Framed, Joined},
 };
 
 /// The cursors of one connection.
@@ -31,9 +31,11 @@ pub(crate) struct Subscriptions {
     turn: usize,
 }
 
-/// A summary of one batch of log entries.
+/// Log entries that one write sends.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct BatchSummary {
+pub(crate) struct Batch {
+    /// The frames of all messages.
+    pub(crate) frames: Bytes,
     /// Whether the logs may have more entries, which did not fit into the batch.
     pub(crate) more: bool,
     /// The number of log entries in the batch. Messages about gaps do not count.
@@ -46,7 +48,7 @@ pub(crate) struct BatchSummary {
     pub(crate) oldest: Option<Instant>,
 }
 
-impl BatchSummary {
+impl Batch {
     /// The number of entries and messages about gaps.
     pub(crate) fn messages(&self) -> usize {
         self.entries + self.gaps
@@ -79,14 +81,11 @@ impl Subscriptions {
         self.more.retain(|cursor| !cursor.hub().is(hub));
     }
 
-    /// Appends the frames of the next entries of all logs to `batch`, until the batch is full. If
-    /// a log has no more entries, its next message calls `waker`.
-    pub(crate) fn next_batch(
-        &mut self,
-        batch: &mut VecDeque<Bytes>,
-        waker: &Waker,
-    ) -> BatchSummary {
-        let mut summary = BatchSummary::default();
+    /// Reads the next entries of all logs, until the batch is full. If a log has no more entries,
+    /// its next message calls `waker`.
+    pub(crate) fn next_batch(&mut self, waker: &Waker) -> Batch {
+        let mut batch = Batch::default();
+        let mut frames = Joined::default();
         let mut space = BatchSpace::ALL;
         let cursors = 1 + self.more.len();
         let mut caught_up = 0;
@@ -96,10 +95,10 @@ impl Subscriptions {
                 _ => &mut self.first,
             };
             let put = |_, entry: &Framed, appended| {
-                batch.push_back(entry.frame.clone());
-                summary.bytes += entry.message.len();
-                summary.entries += 1;
-                summary.oldest = earlier(summary.oldest, appended);
+                frames.add(&entry.frame);
+                batch.bytes += entry.message.len();
+                batch.entries += 1;
+                batch.oldest = earlier(batch.oldest, appended);
             };
             match cursor.read_into(&mut space, waker, put) {
                 Progress::CaughtUp => caught_up += 1,
@@ -107,9 +106,9 @@ impl Subscriptions {
                 Progress::Missed(from, to) => {
                     let gap = Framed::copy_of(cursor.hub().gap_message(from, to));
                     space.subtract(&gap.message);
-                    summary.bytes += gap.message.len();
-                    batch.push_back(gap.frame);
-                    summary.gaps += 1;
+                    frames.add(&gap.frame);
+                    batch.bytes += gap.message.len();
+                    batch.gaps += 1;
                     // Continue with the same cursor, which reads the entries after the gap.
                     caught_up = 0;
                     continue;
@@ -117,8 +116,14 @@ impl Subscriptions {
             }
             self.turn = (self.turn + 1) % cursors;
         }
-        summary.more = caught_up < cursors;
-        summary
+        batch.frames = frames.into();
+        batch.more = caught_up < cursors;
+        batch
+    }
+
+    /// Closes all logs that this connection reads: see [`Hub::close`].
+    pub(crate) fn close(&mut self) {
+        self.all().for_each(|cursor| cursor.hub().close());
     }
 
     /// Makes every cursor store a waker at its next read. Call this when the task has a new
@@ -148,15 +153,15 @@ mod tests {
     }
 
     fn take(subscriptions: &mut Subscriptions) -> (Vec<String>, bool) {
-        let mut batch = VecDeque::new();
-        let summary = subscriptions.next_batch(&mut batch, Waker::noop());
-        // The header of a short frame has 2 bytes.
-        let texts: Vec<_> = batch
-            .iter()
-            .map(|frame| String::from_utf8(frame[2..].to_vec()).unwrap())
-            .collect();
-        assert_eq!(summary.bytes, texts.concat().len());
-        (texts, !summary.more)
+        let mut batch = subscriptions.next_batch(Waker::noop());
+        let mut texts = Vec::new();
+        while !batch.frames.is_empty() {
+            // The header of a short frame has 2 bytes. The second byte is the length.
+            let mut frame = batch.frames.split_to(2 + usize::from(batch.frames[1]));
+            texts.push(String::from_utf8(frame.split_off(2).to_vec()).unwrap());
+        }
+        assert_eq!(batch.bytes, texts.concat().len());
+        (texts, !batch.more)
     }
 
     #[test]
@@ -191,11 +196,11 @@ mod tests {
             hub.broadcast("x").unwrap();
             tokio::time::advance(std::time::Duration::from_secs(1)).await;
         }
-        let mut next = || all.next_batch(&mut VecDeque::new(), Waker::noop());
+        let mut next = || all.next_batch(Waker::noop());
         let batch = next();
         assert_eq!((batch.entries, batch.gaps, batch.more), (17, 0, false));
         assert_eq!(batch.oldest, Some(began));
-        assert_eq!(next(), BatchSummary::default());
+        assert_eq!(next(), Batch::default());
         hub.broadcast("not the sixteenth").unwrap();
         assert_eq!(next().oldest, None);
         for _ in 18..50 {
@@ -225,7 +230,7 @@ mod tests {
         for seen in [0, 16, 31, 32] {
             let mut all = Subscriptions::new(hub.cursor_at(id(), seen));
             tokio::time::advance(std::time::Duration::from_secs(3600)).await;
-            let mut oldest = || all.next_batch(&mut VecDeque::new(), Waker::noop()).oldest;
+            let mut oldest = || all.next_batch(Waker::noop()).oldest;
             assert_eq!(oldest(), None, "after {seen}");
             let now = Instant::now();
             for _ in 0..16 {

@@ -13,6 +13,7 @@ use std::{
 use crate::{
     error::{Error, Result},
     program::{help::help, logging},
+    text::hidden::hidden,
 };
 
 /// Starts logging and runs a program to its end. If the program fails, prints the error and a
@@ -40,6 +41,7 @@ pub fn report(error: &Error) -> ExitCode {
     let help = error.help();
     let help = help.map(|help| format!("help: {help}\n"));
     // If stderr is closed, the exit code still reports the error.
-    write!(io::stderr(), "error: {error}\n{}", help.unwrap_or_default()).ok();
+    let text = format!("error: {error}\n{}", help.unwrap_or_default());
+    io::stderr().write_all(hidden(&text).as_bytes()).ok();
     ExitCode::from(error.exit_code())
 }

@@ -11,6 +11,9 @@
 //! Some libraries stay at `info`, even if `RUST_LOG` asks for more. At `trace`, they would print
 //! every frame and the address of every request. An address can contain a token.
 //!
+//! Every line passes through [`hidden`], so no line shows a token of this process. Only the first
+//! lines show a token that was made for this run: it is not on the list yet.
+//!
 //! A separate thread writes the lines, so a terminal that accepts no output cannot stop the
 //! server. Lines above a rate limit, and lines that do not fit into the queue, are dropped and
 //! counted.
@@ -37,6 +40,7 @@ use crate::{
         zenv::{Settings, no_color},
     },
     text::{
+        hidden::hidden,
         secrets::HIDDEN,
         writer::{BackgroundWriter, WriterStep},
     },
@@ -156,7 +160,11 @@ impl Write for &Lines {
         let paid = budget.spend(1.0);
         drop(budget);
         match paid {
-            Ok(()) => self.writer.send(line.to_vec(), line.len()),
+            Ok(()) => {
+                let line = String::from_utf8_lossy(line);
+                self.writer
+                    .send(hidden(&line).as_bytes().to_vec(), line.len());
+            }
             Err(_) => self.writer.count_dropped(1),
         }
         Ok(line.len())

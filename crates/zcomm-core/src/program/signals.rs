@@ -6,8 +6,9 @@
 //!
 //! A second signal ends most programs at once. But one request to stop can arrive as two signals.
 //! The command `timeout` sends SIGTERM twice: to the program and to its process group. When a
-//! terminal closes, the shell and the kernel send SIGHUP. So a signal that follows another one
-//! within 200 ms does nothing, and after the first signal of any kind, SIGHUP does nothing.
+//! terminal closes, the shell and the kernel send SIGHUP. So a SIGTERM does nothing if it follows
+//! another signal within a second, and after the first signal of any kind, SIGHUP does nothing. A
+//! second Ctrl-C always counts.
 //!
 //! A program that was started with `nohup` ignores SIGHUP, so it continues when its terminal
 //! closes. `StopSignals` does not catch SIGHUP in such a program.
@@ -19,8 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A signal that follows another one within this time is a copy of the same request.
-const COPY: Duration = Duration::from_millis(200);
+/// A SIGTERM that follows another signal within this time is a copy of the same request.
+const COPY: Duration = Duration::from_secs(1);
 
 /// The exit code after SIGHUP. The exit code of a signal is 128 plus its number, as in shells.
 const HANGUP: u8 = 129;
@@ -63,7 +64,8 @@ impl StopSignals {
     pub async fn next(&mut self) -> u8 {
         loop {
             let code = self.arrived().await;
-            if self.last.is_none_or(|last| last.elapsed() > COPY) {
+            let copy = self.last.is_some_and(|last| last.elapsed() < COPY);
+            if !(copy && code == TERMINATE) {
                 self.last = Some(Instant::now());
                 return code;
             }

@@ -7,12 +7,29 @@ use bytes::Bytes;
 use tokio_tungstenite::tungstenite::{
     Utf8Bytes,
     protocol::frame::{
-        Frame,
+        FrameHeader,
         coding::{Data, OpCode},
     },
 };
 
 use crate::protocol::message::{Message, Text};
+
+/// Appends the frame of a message, as a server sends it.
+pub(crate) fn append_frame(message: &Message, output: &mut Vec<u8>) {
+    let (kind, payload) = match message {
+        Message::Text(text) => (Data::Text, text.as_bytes()),
+        Message::Binary(bytes) => (Data::Binary, &bytes[..]),
+    };
+    let header = FrameHeader {
+        opcode: OpCode::Data(kind),
+        ..FrameHeader::default()
+    };
+    let length = payload.len() as u64;
+    output.reserve(header.len(length) + payload.len());
+    // A write to a `Vec` does not fail.
+    header.format(length, output).ok();
+    output.extend_from_slice(payload);
+}
 
 /// A message and its frame. Both use the same memory.
 pub(crate) struct Framed {
@@ -26,14 +43,8 @@ impl Framed {
     /// Copies a message into a frame. The copy is as large as the frame. (A received message
     /// keeps a whole read buffer in memory.)
     pub(crate) fn copy_of(message: Message) -> Framed {
-        let (kind, payload) = match &message {
-            Message::Text(text) => (Data::Text, Bytes::from(text.0.clone())),
-            Message::Binary(bytes) => (Data::Binary, bytes.clone()),
-        };
-        let unmasked = Frame::message(payload, OpCode::Data(kind), true);
-        let mut frame = Vec::with_capacity(unmasked.len());
-        // A write to a `Vec` does not fail.
-        unmasked.format(&mut frame).ok();
+        let mut frame = Vec::new();
+        append_frame(&message, &mut frame);
         let frame = Bytes::from(frame);
         let payload = frame.slice(frame.len() - message.len()..);
         let message = match message {
@@ -42,6 +53,44 @@ impl Framed {
             Message::Text(text) => Message::Text(Utf8Bytes::try_from(payload).map_or(text, Text)),
         };
         Framed { frame, message }
+    }
+}
+
+/// Frames that one write sends.
+#[derive(Default)]
+pub(crate) enum Joined {
+    #[default]
+    Nothing,
+    /// One frame uses the memory of the log.
+    One(Bytes),
+    /// Several frames are one copy. For short frames, the copy takes less time than a reference
+    /// to each frame and a vectored write. A batch of the log has at most 64 KiB, or one frame.
+    Copy(Vec<u8>),
+}
+
+impl Joined {
+    pub(crate) fn add(&mut self, frame: &Bytes) {
+        match self {
+            Joined::Nothing => *self = Joined::One(frame.clone()),
+            Joined::One(first) => {
+                // Space for 16 short frames: most batches do not grow.
+                let mut frames = Vec::with_capacity(16 * first.len().min(4096));
+                frames.extend_from_slice(first);
+                frames.extend_from_slice(frame);
+                *self = Joined::Copy(frames);
+            }
+            Joined::Copy(frames) => frames.extend_from_slice(frame),
+        }
+    }
+}
+
+impl From<Joined> for Bytes {
+    fn from(frames: Joined) -> Bytes {
+        match frames {
+            Joined::Nothing => Bytes::new(),
+            Joined::One(frame) => frame,
+            Joined::Copy(frames) => frames.into(),
+        }
     }
 }
 

@@ -7,10 +7,12 @@
 //! A clone of a message copies only a pointer, so a text for ten thousand clients is stored
 //! once.
 
-use std::{fmt, ops::Deref};
+use std::{borrow::Cow, fmt, ops::Deref};
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
+
+use crate::text::hidden::{hidden, hidden_up_to};
 
 /// A text or binary message.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,7 +86,7 @@ impl fmt::Display for Text {
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(excerpt(self), f)
+        fmt::Debug::fmt(&excerpt(self), f)
     }
 }
 
@@ -100,13 +102,18 @@ impl From<&str> for Text {
     }
 }
 
-/// Returns the first 64 characters, for a log line.
-pub(crate) fn excerpt(text: &str) -> &str {
-    match text.char_indices().nth(64) {
-        Some((end, _)) => &text[..end],
-        None => text,
+/// Returns the first 64 characters, for a log line. `***` replaces each token.
+pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
+    let index = |count| text.char_indices().nth(count).map(|(index, _)| index);
+    match index(64) {
+        // A token that begins in the excerpt may end after it.
+        Some(end) => hidden_up_to(&text[..index(LONGEST).unwrap_or(text.len())], end),
+        None => hidden(text),
     }
 }
+
+/// The number of characters to search for tokens: 64, and the longest token in an address.
+const LONGEST: usize = 64 + 3 * 512;
 
 #[cfg(test)]
 mod tests {

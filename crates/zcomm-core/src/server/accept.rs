@@ -92,7 +92,7 @@ impl Server {
             client_tasks: ClientTasks {
                 router,
                 identity: config.tls.clone().map(CurrentIdentity::new),
-                config,
+                config: Arc::new(config),
             },
             listener,
             local_addr,
@@ -152,7 +152,8 @@ impl Server {
     }
 
     /// The token that the server made for this run. `None` if the settings have a token, or if
-    /// clients need none.
+    /// clients need none. If [`announce`](Config::announce) is false, show the token to the user,
+    /// then call [`hide`](crate::hide).
     #[must_use]
     pub fn new_token(&self) -> Option<&str> {
         self.new_token.as_deref()
@@ -167,8 +168,9 @@ impl Server {
         let gate = &mut self.client_tasks.router.gate;
         let mut own = None;
         if gate.require_auth {
-            let (token, text) = Token::random()?;
-            gate.tokens.own = Some(token);
+            let (_, text) = Token::random()?;
+            // Unlike `random`, `new` hides the text in the log.
+            gate.tokens.own = Token::new(&text).ok();
             own = Some(text);
         }
         Ok(ConnectOptions {
@@ -190,8 +192,13 @@ impl Server {
     }
 
     /// Serves clients until the future `shutdown` ends. Calls `handler` once for each connection,
-    /// each time in a new task. Then closes every connection with 1001, and returns after at most
+    /// each time in a new task. Then stops, and returns after at most
     /// [`stop_timeout`](Config::stop_timeout).
+    ///
+    /// From the stop on, no connection takes a message, and no log that a connection reads accepts
+    /// one. Each connection sends the messages that its logs have, then closes with 1001. So if a
+    /// handler acknowledges a message after it is in a log, every reader of the log gets the
+    /// message, except a reader that is too slow.
     ///
     /// If a handler returns an error or panics, only its own connection is closed, with 1011.
     ///
@@ -266,9 +273,9 @@ impl Server {
         drop(self.listener);
         stop.send_replace(true);
         let why = CloseReason::new(CloseReason::GOING_AWAY, "Server shutting down");
-        router.clients.disconnect_all(&why);
+        router.clients.stop(why.clone());
         if let Some(viewers) = &router.viewers {
-            viewers.clients.disconnect_all(&why);
+            viewers.clients.stop(why);
         }
         let all_ended = async { while tasks.join_next().await.is_some() {} };
         if timeout(config.stop_timeout, all_ended).await.is_err() {

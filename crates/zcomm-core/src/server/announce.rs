@@ -2,15 +2,19 @@
 //!
 //! This file also logs a warning about each dangerous setting. The link to the page may contain a
 //! token that was made for this run. This token is in the fragment (`#…`), which a browser never
-//! sends to a server.
+//! sends to a server. No later line shows this token.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::lookup_host;
 
 use crate::{
-    access::origin::Origin, http::page::Page, program::logging::ALWAYS, settings::config::Config,
-    text::shown::listed, tls::identity::Identity,
+    access::origin::Origin,
+    http::page::Page,
+    program::logging::ALWAYS,
+    settings::config::Config,
+    text::{hidden::hide, shown::listed},
+    tls::identity::Identity,
 };
 
 /// Logs the first lines. `new_token` is the token that was made for this run, if there is one.
@@ -51,6 +55,9 @@ pub(crate) async fn announce(
         }
     }
     origins(config.allowed_origins.as_deref(), addr);
+    if let Some(token) = new_token {
+        hide(token);
+    }
 }
 
 /// Logs the address of the server, and what to open.

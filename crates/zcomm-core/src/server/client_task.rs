@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     access::{handshake::Caller, refusal::Refusal, slots::Slot},
-    connection::{handle::Connection, socket::Socket},
+    connection::{handle::Connection, socket::Socket, sources::Sources},
     error::{Error, Result},
     http::{
         front::Upgraded,
@@ -35,7 +35,7 @@ use crate::{
 /// The state that the tasks of all clients share.
 pub(crate) struct ClientTasks {
     pub(crate) router: Router,
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     /// The certificate for new connections. `None` without TLS.
     pub(crate) identity: Option<CurrentIdentity>,
 }
@@ -95,9 +95,12 @@ impl ClientTasks {
     /// Opens the WebSocket on a TCP connection: TLS if it is configured, then HTTP.
     async fn open(&self, stream: TcpStream, peer: SocketAddr, slot: &Slot) -> Option<Upgraded> {
         let since = Instant::now();
-        // Send small messages at once. Nagle's algorithm would delay small messages to make
-        // larger packets, but the codec already puts messages together.
-        let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
+        // Linux copies this option from the listening socket, so the call is not needed there.
+        let options = match cfg!(target_os = "linux") {
+            true => Ok(()),
+            false => stream.set_nodelay(true),
+        };
+        let ready = options.and_then(|()| stream.local_addr());
         let local = match ready {
             Ok(local) => local,
             Err(error) => {
@@ -169,13 +172,13 @@ impl ClientTasks {
             Guest::Client(membership, cursor, caller) => {
                 tracing::info!(conn = %membership.client.info.id, %peer, "conn.opened");
                 let metrics = &self.router.metrics;
-                let socket = Socket::new(wire, config, metrics, membership, cursor);
+                let socket = Socket::new(wire, config, metrics, Sources::new(membership, cursor));
                 Some(Entered::Client(Box::new(socket), caller))
             }
             Guest::Viewer(membership, cursor) => {
                 let metrics = &self.router.viewers.as_ref()?.metrics;
                 tracing::info!(conn = %membership.client.info.id, %peer, viewer = true, "conn.opened");
-                let socket = Socket::new(wire, config, metrics, membership, cursor);
+                let socket = Socket::new(wire, config, metrics, Sources::new(membership, cursor));
                 Some(Entered::Viewer(Box::new(socket)))
             }
             Guest::Refused(refusal) => {

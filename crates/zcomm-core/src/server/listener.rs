@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     settings::{config::Config, parse::wrong},
     text::secrets::may_be_secret,
+    wire::counted_tcp::limit_unsent,
 };
 
 /// The pause after an error such as "too many open files". Without the pause, the error would
@@ -59,6 +60,10 @@ fn open(addr: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     // By default, the kernel buffers up to 4 MB for a slow client. A ping would have to wait
     // until the client has read this data.
     socket.set_send_buffer_size(SEND_BUFFER)?;
+    // Send small messages at once. Nagle's algorithm would delay small messages to make larger
+    // packets, but a connection already puts messages together.
+    socket.set_nodelay(true)?;
+    limit_unsent(&socket);
     socket.bind(addr)?;
     socket.listen(backlog)
 }
@@ -128,6 +133,20 @@ pub(crate) fn may_complain(last: &mut Option<Instant>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn connections_inherit_the_options_of_the_listening_socket() {
+        let listener = listen(([127, 0, 0, 1], 0).into(), 10).unwrap();
+        let client = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+        let (accepted, client) = tokio::join!(listener.accept(), client);
+        client.unwrap();
+        let accepted = accepted.unwrap().0;
+        assert!(accepted.nodelay().unwrap());
+        let socket = socket2::SockRef::from(&accepted);
+        assert_eq!(socket.send_buffer_size().unwrap(), 2 * SEND_BUFFER as usize);
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), 16 * 1024);
+    }
 
     #[test]
     fn a_queue_that_the_system_cuts_is_named_with_the_command() {

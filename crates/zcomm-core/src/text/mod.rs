@@ -5,6 +5,7 @@ pub(crate) mod secrets;
 pub(crate) mod shown;
 pub(crate) mod time;
 
+pub(crate) mod hidden;
 pub(crate) mod names;
 
 pub(crate) mod writer;

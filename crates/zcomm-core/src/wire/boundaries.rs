@@ -74,39 +74,32 @@ impl Frames {
         self.long.as_mut()?.next(self.splitter.left, buffer)
     }
 
-    /// The first bytes of a header that is not complete yet. The codec has not seen these bytes.
-    pub(crate) fn partial_header(&self) -> &[u8] {
-        self.splitter.partial_header()
-    }
-
-    /// The number of bytes that may be read at once: a read must not cross the end of a fragment.
-    pub(crate) fn limit(&self) -> usize {
-        let left = self.long.as_ref().map(|long| long.left);
-        left.filter(|left| *left > 0).unwrap_or(FRAGMENT) as usize
-    }
-
-    /// Reads the [`partial_header`](Frames::partial_header) and the bytes after it. Returns the
-    /// number of bytes that the codec may read: all bytes, except an incomplete header at their
-    /// end.
-    ///
-    /// Every read of every connection calls this function, so it must be fast: for a short
-    /// message, it does not allocate memory, and does not copy a payload.
-    pub(crate) fn follow(&mut self, bytes: &mut [u8]) -> usize {
-        if self.splitter.left == 0 {
-            // The splitter reads a partial header again from its first byte.
-            self.splitter = Splitter::default();
-        }
-        let mut read = 0;
-        loop {
-            let mut rest = &bytes[read..];
-            let piece = self.splitter.next(&mut rest);
-            let end = bytes.len() - rest.len();
-            match piece {
-                None => return end - self.partial_header().len(),
-                Some(Piece::Header(header)) => self.header(header, &mut bytes[read..end]),
-                Some(Piece::Payload(payload)) => self.arrived(payload),
+    /// Moves bytes from the front of `unread` to the codec: a complete header, or a part of a
+    /// payload. So the codec never has bytes of two frames. Returns the number of bytes in
+    /// `buffer`; 0 if the header is not complete yet.
+    pub(crate) fn pass(&mut self, unread: &mut &[u8], buffer: &mut [u8]) -> usize {
+        // One read of the codec must not cross the end of a fragment.
+        let fragment = self.long.as_ref().map_or(FRAGMENT, |long| long.left);
+        let limit = match self.splitter.left {
+            0 => unread.len(),
+            _ => unread.len().min(buffer.len()).min(fragment as usize),
+        };
+        let mut bytes = &unread[..limit];
+        let piece = self.splitter.next(&mut bytes);
+        *unread = &unread[limit - bytes.len()..];
+        match piece {
+            None => 0,
+            Some(Piece::Header(header)) => {
+                let bytes = header.as_bytes();
+                buffer[..bytes.len()].copy_from_slice(bytes);
+                self.header(header, &mut buffer[..bytes.len()]);
+                bytes.len()
             }
-            read = end;
+            Some(Piece::Payload(payload)) => {
+                buffer[..payload.len()].copy_from_slice(payload);
+                self.arrived(payload);
+                payload.len()
+            }
         }
     }
 
@@ -176,18 +169,16 @@ mod tests {
     /// Reads `bytes` in pieces of `size` as the meter does. Returns the bytes for the codec.
     fn read(frames: &mut Frames, mut bytes: &[u8], size: usize) -> Vec<u8> {
         let mut codec = Vec::new();
+        let mut buffer = [0; 5000];
         while !bytes.is_empty() {
-            let mut buffer = [0; 5000];
-            while let Some(header) = frames.next_fragment(&mut buffer) {
-                codec.extend_from_slice(&buffer[..header]);
-            }
-            let known = frames.partial_header().len();
-            buffer[..known].copy_from_slice(frames.partial_header());
-            let count = size.min(frames.limit()).min(bytes.len());
-            buffer[known..known + count].copy_from_slice(&bytes[..count]);
-            bytes = &bytes[count..];
-            let passed = frames.follow(&mut buffer[..known + count]);
+            let mut unread = &bytes[..size.min(bytes.len())];
+            let before = unread.len();
+            let passed = match frames.next_fragment(&mut buffer) {
+                Some(header) => header,
+                None => frames.pass(&mut unread, &mut buffer),
+            };
             codec.extend_from_slice(&buffer[..passed]);
+            bytes = &bytes[before - unread.len()..];
         }
         codec
     }

@@ -13,9 +13,8 @@
 //! The codec does not use compression (permessage-deflate).
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
-    io::{self, Write},
+    io::Write,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -39,7 +38,7 @@ use crate::{
     },
     wire::{
         end::End,
-        meter::Meter,
+        meter::{Meter, is_blocked},
         spare::{CLIENT_BUFFER, Kind},
         transport::Transport,
     },
@@ -51,6 +50,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// TCP stream). If a socket is closed with unread input, the kernel sends RST (a TCP reset).
 /// After the RST, the other side may not be able to read our Close frame.
 const LINGER: Duration = Duration::from_secs(1);
+/// The longest time of [`finish`](Wire::finish) on a server.
+pub(crate) const FINISH: Duration = CLOSE_TIMEOUT.saturating_add(LINGER);
 /// The maximum number of bytes that are read and dropped during [`LINGER`].
 const LINGER_BYTES: u64 = 1024 * 1024;
 
@@ -68,15 +69,17 @@ pub enum Received {
     Pong(Bytes),
 }
 
-/// A socket that reads and writes WebSocket messages.
+/// A socket that reads and writes WebSocket messages. `repr(C)`: the fields that each delivery
+/// uses come first.
+#[repr(C)]
 pub(crate) struct Wire {
     /// `None` while nothing is in the buffers of the codec, see `spare`.
     codec: Option<Box<WebSocketContext>>,
-    kind: Kind,
     /// Whether the last read found that more input is needed.
     drained: bool,
     /// The bytes below the codec.
     pub(crate) meter: Meter,
+    kind: Kind,
 }
 
 impl Wire {
@@ -102,9 +105,9 @@ impl Wire {
     fn on(meter: Meter, role: Role, max_message: usize) -> Wire {
         Wire {
             codec: None,
-            kind: Kind { role, max_message },
             drained: false,
             meter,
+            kind: Kind { role, max_message },
         }
     }
 
@@ -117,7 +120,8 @@ impl Wire {
 
     /// Gives the codec away if nothing is in its buffers. Call this before the task waits.
     pub(crate) fn rest(&mut self) {
-        if !self.drained || self.meter.input.in_message() {
+        self.meter.rest();
+        if self.codec.is_none() || !self.drained || self.meter.input.in_message() {
             return;
         }
         // A pong may still wait in the codec after a flush that wrote a full buffer. So flush
@@ -167,8 +171,7 @@ impl Wire {
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         self.drained = false;
         loop {
-            let (codec, meter) = self.codec();
-            return match codec.read(meter) {
+            return match self.next() {
                 Ok(tungstenite::Message::Text(text)) => {
                     Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
@@ -193,6 +196,16 @@ impl Wire {
                 Err(error) => Err(self.ended_by(error)),
             };
         }
+    }
+
+    /// Reads a message that has arrived as one frame without the codec, and everything else with
+    /// the codec.
+    fn next(&mut self) -> tungstenite::Result<tungstenite::Message> {
+        if let Some(message) = self.meter.whole_message(self.kind)? {
+            return Ok(message.into());
+        }
+        let (codec, meter) = self.codec();
+        codec.read(meter)
     }
 
     /// Raises the limit of a client's write buffer for a message of this size. The limit is for
@@ -220,9 +233,13 @@ impl Wire {
         }
     }
 
-    /// Puts a message into the codec. Returns false when the network accepts no more bytes now;
-    /// the codec keeps the message in this case too.
+    /// Puts a message behind all other output. Returns false when the network accepts no more
+    /// bytes now; the message is kept in this case too.
     pub(crate) fn write(&mut self, message: Message) -> Result<bool, End> {
+        // A server's frame needs no codec. But if there is a codec, it may have half a frame.
+        if self.codec.is_none() && self.kind.role == Role::Server {
+            return accepted(self.meter.put(&message).map_err(WireError::Io));
+        }
         let (codec, meter) = self.codec();
         accepted(codec.write(meter, message.into()))
     }
@@ -237,10 +254,10 @@ impl Wire {
         accepted(codec.write(meter, ping))
     }
 
-    /// The frames to send with the next flush. Append frames only after a flush that returned
-    /// true.
-    pub(crate) fn output(&mut self) -> &mut VecDeque<Bytes> {
-        &mut self.meter.output
+    /// Sends these frames with the next flush, past the codec. Call this only after a flush that
+    /// returned true.
+    pub(crate) fn send_first(&mut self, frames: Bytes) {
+        self.meter.output = frames;
     }
 
     /// Writes all bytes that wait. Returns true when the network has accepted all of them.
@@ -250,7 +267,11 @@ impl Wire {
 
     fn flush_buffers(&mut self) -> tungstenite::Result<()> {
         match &mut self.codec {
-            Some(codec) => codec.flush(&mut self.meter),
+            Some(codec) => {
+                // After the end of the input, the codec writes nothing any more.
+                self.meter.send_frames()?;
+                codec.flush(&mut self.meter)
+            }
             None => Ok(self.meter.flush()?),
         }
     }
@@ -284,8 +305,9 @@ impl Wire {
     pub(crate) async fn finish(&mut self) {
         let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
         if written.await.is_ok() {
-            // The codec is not needed any more, so free its buffers before the wait.
+            // The buffers are not needed any more, so free them before the wait.
             self.codec = None;
+            self.meter.rest();
             let stream = &mut self.meter.stream;
             if self.kind.role == Role::Client {
                 timeout(LINGER, read_to_end(stream)).await.ok();
@@ -303,7 +325,7 @@ impl Wire {
             _ => self.meter.flush(),
         };
         match written {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            Err(error) if is_blocked(&error) => Poll::Pending,
             // All bytes are written, or the connection is broken.
             _ => Poll::Ready(()),
         }
@@ -331,7 +353,7 @@ async fn read_to_end(stream: &mut Transport) {
 }
 
 fn would_block(error: &WireError) -> bool {
-    matches!(error, WireError::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+    matches!(error, WireError::Io(error) if is_blocked(error))
 }
 
 fn accepted(result: tungstenite::Result<()>) -> Result<bool, End> {

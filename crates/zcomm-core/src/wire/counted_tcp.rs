@@ -43,7 +43,6 @@ pub(crate) struct CountedTcp {
 
 impl CountedTcp {
     pub(crate) fn new(stream: TcpStream) -> CountedTcp {
-        limit_unsent(&stream);
         CountedTcp {
             stream,
             received: 0,
@@ -80,16 +79,17 @@ impl CountedTcp {
 
 /// Limits the bytes in the send buffer that are not sent yet. Bytes that are sent, but not yet
 /// confirmed by the peer, do not count. So the limit does not slow down a fast network.
-fn limit_unsent(stream: &TcpStream) {
-    #[cfg(any(target_os = "android", target_os = "linux"))]
-    {
-        // Ignore an error: without this limit, the server still works, but a slow client may
-        // seem to stop.
-        SockRef::from(stream).set_tcp_notsent_lowat(UNSENT).ok();
-    }
-    #[cfg(not(any(target_os = "android", target_os = "linux")))]
-    let _ = stream;
+/// The connections of a listening socket inherit the limit.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+pub(crate) fn limit_unsent<'s>(socket: impl Into<SockRef<'s>>) {
+    // Ignore an error: without this limit, the server still works, but a slow client may seem to
+    // stop.
+    socket.into().set_tcp_notsent_lowat(UNSENT).ok();
 }
+
+/// Other systems need no limit.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+pub(crate) fn limit_unsent<S>(_socket: S) {}
 
 impl AsyncRead for CountedTcp {
     fn poll_read(

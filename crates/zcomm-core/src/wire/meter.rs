@@ -9,11 +9,15 @@
 //! `WouldBlock` when the network is not ready. For this case, tokio also needs a waker, which
 //! runs the task again later. One task owns the socket, so one stored waker is enough.
 //!
+//! One read gets as many bytes as the [`Buffers`] have space for. A message that has arrived as
+//! one whole frame goes from there to the handler. The codec gets all other bytes, frame by frame.
+//!
 //! The frames of broadcasts are ready to be sent, so they do not pass through the codec. They
-//! wait in [`output`](Meter::output), and every write and every flush sends them first.
+//! wait in [`output`](Meter::output), and every write and every flush sends them first. The frames
+//! of a server's answers have no mask, so they do not need the codec either: see
+//! [`put`](Meter::put).
 
 use std::{
-    collections::VecDeque,
     future::{Future, poll_fn},
     io::{self, Read, Write},
     pin::{Pin, pin},
@@ -23,25 +27,38 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    task::unconstrained,
+    task::{coop::poll_proceed, unconstrained},
 };
 
 use crate::{
-    protocol::rate::{Budget, Rate},
-    wire::{boundaries::Frames, transport::Transport},
+    protocol::{
+        framed::append_frame,
+        message::Message,
+        rate::{Budget, Rate},
+    },
+    wire::{
+        boundaries::Frames,
+        buffers::Buffers,
+        spare::{Kind, WRITE_BUFFER},
+        transport::Transport,
+        whole::WholeFrame,
+    },
 };
 
-/// A connection with a budget for the bytes that it receives.
+/// A connection with a budget for the bytes that it receives. `repr(C)`: the fields that each
+/// delivery uses come first.
+#[repr(C)]
 pub(crate) struct Meter {
-    pub(crate) stream: Transport,
     waker: Waker,
+    pub(crate) stream: Transport,
+    /// The frames that are sent before the next bytes of the codec. Set this only when the codec
+    /// has no output: otherwise the frames could come in the middle of another frame.
+    pub(crate) output: Bytes,
+    /// Bytes that have arrived, and answers. `None` while no byte waits.
+    buffers: Option<Box<Buffers>>,
     pub(crate) budget: Budget,
     pub(crate) input: Frames,
-    /// The frames that are sent before the next bytes of the codec. The first one may be the
-    /// rest of a frame. Append frames only when the codec has no output: otherwise they could
-    /// come in the middle of a frame.
-    pub(crate) output: VecDeque<Bytes>,
-    /// Bytes that arrived with the handshake, and that the codec has not seen.
+    /// Bytes that arrived with the handshake, and that are not in the buffers yet.
     early: Vec<u8>,
     /// Whether the client has exceeded the budget. Then every read returns `WouldBlock`.
     pub(crate) overdrawn: bool,
@@ -60,11 +77,12 @@ impl Meter {
     ) -> Meter {
         stream.drain_received();
         Meter {
-            stream,
             waker: Waker::noop().clone(),
+            stream,
+            output: Bytes::new(),
+            buffers: None,
             budget: Budget::new(rate),
             input: Frames::new(max_frame),
-            output: VecDeque::new(),
             early,
             overdrawn: false,
             arrived: false,
@@ -81,6 +99,10 @@ impl Meter {
     }
 }
 
+pub(crate) fn is_blocked(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
 fn would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
     match poll {
         Poll::Ready(result) => result,
@@ -88,71 +110,147 @@ fn would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
     }
 }
 
+/// The number of bytes for which one operation is counted, see [`spend_turn`].
+const OPERATION: usize = 1024;
+
+/// Counts a large read as several operations. tokio limits the operations of a task in one turn,
+/// and a client that floods us must not get a longer turn than others.
+fn spend_turn(count: usize, context: &mut Context<'_>) {
+    for _ in 0..count / OPERATION {
+        if let Poll::Ready(operation) = poll_proceed(context) {
+            operation.made_progress();
+        }
+    }
+}
+
 impl Meter {
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads from the network into the buffer. Returns the number of new bytes; 0 at the end
+    /// of the stream, or when the buffer is full.
+    fn fill(&mut self) -> io::Result<usize> {
         if self.overdrawn {
             return Err(io::ErrorKind::WouldBlock.into());
         }
+        let buffer = self.buffers.get_or_insert_with(Buffers::take);
+        let space = buffer.space();
         if !self.early.is_empty() {
-            let count = buffer.len().min(self.early.len());
-            buffer[..count].copy_from_slice(&self.early[..count]);
+            let count = space.len().min(self.early.len());
+            space[..count].copy_from_slice(&self.early[..count]);
+            buffer.add(count);
             self.early = self.early.split_off(count);
             return Ok(count);
         }
-        let mut buffer = ReadBuf::new(buffer);
+        let mut space = ReadBuf::new(space);
         let mut context = Context::from_waker(&self.waker);
-        let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
+        let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut space);
+        let count = space.filled().len();
+        buffer.add(count);
+        spend_turn(count, &mut context);
         // TLS can receive bytes that contain no data for the codec, so count after every read.
         let received = self.stream.drain_received();
         if received > 0 {
             self.arrived = true;
             self.overdrawn = self.budget.spend(received.into()).is_err();
         }
-        would_block(read).map(|()| buffer.filled().len())
+        would_block(read).map(|()| count)
     }
 
-    /// Calls a write or a flush of the stream.
+    /// The bytes that have arrived, and that neither the codec nor the handler has seen.
+    fn unread(&self) -> &[u8] {
+        self.buffers.as_ref().map_or(&[], |buffer| buffer.unread())
+    }
+
+    fn consume(&mut self, count: usize) {
+        if let Some(buffer) = &mut self.buffers {
+            buffer.consume(count);
+        }
+    }
+
+    /// Returns the next message, if it is one whole frame. `None` if the codec must read the next
+    /// bytes.
+    pub(crate) fn whole_message(&mut self, kind: Kind) -> io::Result<Option<Message>> {
+        if self.input.in_message() {
+            return Ok(None);
+        }
+        loop {
+            if let Some(frame) = WholeFrame::find(self.unread()) {
+                let (message, size) = (frame.message(kind), frame.size());
+                if message.is_some() {
+                    self.consume(size);
+                }
+                return Ok(message);
+            }
+            match self.fill() {
+                Ok(0) => return Ok(None),
+                Ok(_) => {}
+                // The codec reads the part of a frame that has arrived.
+                Err(error) if is_blocked(&error) && !self.unread().is_empty() => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Gives the buffers away if they are empty.
+    pub(crate) fn rest(&mut self) {
+        if let Some(buffers) = self.buffers.take_if(|buffers| buffers.are_empty()) {
+            buffers.keep();
+        }
+    }
+
+    /// Calls a write or a flush of the stream. `operation` gets the [`output`](Meter::output), too.
     ///
     /// tokio limits how many reads and writes a task may do in one turn. If a client floods us,
     /// our reads use up this limit. Without `unconstrained`, a write would then return
     /// `WouldBlock`, as if the network were full.
     fn send<T>(
         &mut self,
-        mut operation: impl FnMut(Pin<&mut Transport>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        mut operation: impl FnMut(Pin<&mut Transport>, &mut Context<'_>, &[u8]) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        let once = poll_fn(|context| operation(Pin::new(&mut self.stream), context));
+        let once = poll_fn(|context| operation(Pin::new(&mut self.stream), context, &self.output));
         would_block(pin!(unconstrained(once)).poll(&mut Context::from_waker(&self.waker)))
     }
 
-    /// Writes the frames of broadcasts: one frame as it is, and a batch as one copy, which needs
-    /// one call of the network. For short frames, the copy takes less time than a vectored write.
-    fn send_frames(&mut self) -> io::Result<()> {
-        while !self.output.is_empty() {
-            let frames = std::mem::take(&mut self.output);
-            let sent = self.send(|stream, context| match frames.as_slices().0 {
-                [frame] => stream.poll_write(context, frame),
-                frames => stream.poll_write(context, &frames.concat()),
-            });
-            self.output = frames;
-            match sent? {
+    /// Puts the frame of a message behind all other frames. Call this only when the codec has no
+    /// output. Many frames are written at once, fewer with the next flush.
+    pub(crate) fn put(&mut self, message: &Message) -> io::Result<()> {
+        let buffers = self.buffers.get_or_insert_with(Buffers::take);
+        append_frame(message, &mut buffers.answers);
+        match buffers.answers.len() > WRITE_BUFFER {
+            true => self.send_frames(),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes all frames that do not come from the codec.
+    pub(crate) fn send_frames(&mut self) -> io::Result<()> {
+        self.send_broadcasts()?;
+        let Some(mut buffers) = self.buffers.take() else {
+            return Ok(());
+        };
+        let sent = self.send_answers(&mut buffers.answers);
+        self.buffers = Some(buffers);
+        sent
+    }
+
+    fn send_answers(&mut self, answers: &mut Vec<u8>) -> io::Result<()> {
+        while !answers.is_empty() {
+            match self.send(|stream, context, _| stream.poll_write(context, answers))? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
-                count => self.remove_sent(count),
+                count => drop(answers.drain(..count)),
             }
         }
         Ok(())
     }
 
-    fn remove_sent(&mut self, mut count: usize) {
-        while let Some(first) = self.output.front_mut() {
-            if count < first.len() {
-                first.advance(count);
-                return;
+    /// Writes the frames of broadcasts.
+    fn send_broadcasts(&mut self) -> io::Result<()> {
+        while !self.output.is_empty() {
+            match self.send(|stream, context, frames| stream.poll_write(context, frames))? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count if count < self.output.len() => self.output.advance(count),
+                _ => self.output = Bytes::new(),
             }
-            count -= first.len();
-            self.output.pop_front();
         }
-        // An idle connection needs no memory for frames.
-        self.output = VecDeque::new();
+        Ok(())
     }
 }
 
@@ -162,14 +260,17 @@ impl Read for Meter {
             return Ok(header);
         }
         loop {
-            let known = self.input.partial_header().len();
-            let end = buffer.len().min(known + self.input.limit());
-            let count = self.receive(&mut buffer[known..end])?;
-            if count == 0 {
+            if self.unread().is_empty() && self.fill()? == 0 {
                 return Ok(0);
             }
-            buffer[..known].copy_from_slice(self.input.partial_header());
-            let passed = self.input.follow(&mut buffer[..known + count]);
+            let mut unread = self
+                .buffers
+                .as_ref()
+                .map_or(&[][..], |buffer| buffer.unread());
+            let before = unread.len();
+            let passed = self.input.pass(&mut unread, buffer);
+            let count = before - unread.len();
+            self.consume(count);
             if passed > 0 {
                 return Ok(passed);
             }
@@ -180,13 +281,13 @@ impl Read for Meter {
 impl Write for Meter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.send_frames()?;
-        self.send(|stream, context| stream.poll_write(context, bytes))
+        self.send(|stream, context, _| stream.poll_write(context, bytes))
     }
 
     /// TLS keeps the bytes that the network did not accept, and writes them here.
     fn flush(&mut self) -> io::Result<()> {
         self.send_frames()?;
-        self.send(|stream, context| stream.poll_flush(context))
+        self.send(|stream, context, _| stream.poll_flush(context))
     }
 }
 
@@ -198,6 +299,7 @@ mod tests {
         io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, TcpStream},
     };
+    use tokio_tungstenite::tungstenite::protocol::Role;
 
     async fn connection() -> (Transport, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -210,22 +312,49 @@ mod tests {
     #[tokio::test]
     async fn the_read_that_exceeds_the_budget_is_the_last() {
         let (transport, mut client) = connection().await;
-        client.write_all(&[0; 100]).await.unwrap();
-        transport.tcp().readable().await.unwrap();
         let rate = Rate {
             per_second: 1.0,
             burst: 10.0,
         };
         let mut meter = Meter::new(transport, Vec::new(), 1024, Some(rate));
-        let mut buffer = [0; 8];
-        assert_eq!(meter.read(&mut buffer).unwrap(), 8);
-        assert!(!meter.overdrawn);
-        assert_eq!(meter.read(&mut buffer).unwrap(), 8);
-        assert!(meter.overdrawn);
-        assert_eq!(
-            meter.read(&mut buffer).unwrap_err().kind(),
-            io::ErrorKind::WouldBlock
-        );
+        for exceeds in [false, true] {
+            client.write_all(&[0; 8]).await.unwrap();
+            meter.stream.tcp().readable().await.unwrap();
+            assert_eq!(meter.fill().unwrap(), 8);
+            assert_eq!(meter.overdrawn, exceeds);
+        }
+        client.write_all(&[0; 8]).await.unwrap();
+        assert!(is_blocked(&meter.fill().unwrap_err()));
+        assert_eq!(meter.unread(), [0; 16], "it may still be used");
+    }
+
+    /// The bytes that came with the handshake are the first ones.
+    #[tokio::test]
+    async fn frames_are_read_whole_or_piece_by_piece() {
+        let (transport, mut client) = connection().await;
+        let kind = Kind {
+            role: Role::Server,
+            max_message: 1024,
+        };
+        let early = b"\x81\x81\0\0\0\0a\x89\x81\0\0\0\0b".to_vec();
+        let mut meter = Meter::new(transport, early, 1024, None);
+        let text = meter.whole_message(kind).unwrap();
+        assert_eq!(text, Some("a".into()));
+        // The codec reads the ping, one piece of its frame at a time.
+        assert_eq!(meter.whole_message(kind).unwrap(), None);
+        let mut buffer = [0; 100];
+        assert_eq!(meter.read(&mut buffer).unwrap(), 6);
+        assert_eq!(meter.read(&mut buffer).unwrap(), 1);
+        meter.rest();
+        assert!(meter.buffers.is_none(), "an idle connection has no buffer");
+        // The codec also reads a frame whose end has not arrived.
+        client.write_all(b"\x81\x82\0\0\0\0c").await.unwrap();
+        meter.stream.tcp().readable().await.unwrap();
+        assert_eq!(meter.whole_message(kind).unwrap(), None);
+        assert_eq!(meter.read(&mut buffer).unwrap(), 6);
+        assert_eq!(meter.read(&mut buffer).unwrap(), 1);
+        assert!(meter.whole_message(kind).unwrap().is_none());
+        assert!(is_blocked(&meter.read(&mut buffer).unwrap_err()));
     }
 
     /// The network is full in the middle of a frame, again and again.
@@ -233,25 +362,25 @@ mod tests {
     async fn frames_are_sent_whole_and_before_the_bytes_of_the_codec() {
         let (transport, mut client) = connection().await;
         let mut meter = Meter::new(transport, Vec::new(), 1024, None);
-        let frames: Vec<_> = (0..64).map(|n| Bytes::from(vec![n; 100_000])).collect();
-        meter.output.extend(frames.clone());
+        let frames: Vec<u8> = (0..64).flat_map(|n| vec![n; 100_000]).collect();
+        meter.output = frames.clone().into();
         let mut codec: &[u8] = b"a pong";
         let send = async {
             while !codec.is_empty() {
                 match meter.write(codec) {
                     Ok(count) => codec = &codec[count..],
                     Err(error) => {
-                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                        assert!(is_blocked(&error));
                         meter.stream.tcp().writable().await.unwrap();
                     }
                 }
             }
         };
-        let expected = [frames.concat(), b"a pong".to_vec()].concat();
+        let expected = [&frames[..], b"a pong"].concat();
         let mut arrived = vec![0; expected.len()];
         let (_, read) = tokio::join!(send, client.read_exact(&mut arrived));
         read.unwrap();
         assert!(arrived == expected);
-        assert_eq!(meter.output.capacity(), 0, "the memory is free again");
+        assert!(meter.output.is_empty());
     }
 }

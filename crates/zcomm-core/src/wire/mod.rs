@@ -8,6 +8,9 @@ pub(crate) mod fragments;
 pub(crate) mod boundaries;
 pub(crate) mod spare;
 
+pub(crate) mod buffers;
+pub(crate) mod whole;
+
 pub(crate) mod transport;
 
 pub(crate) mod meter;

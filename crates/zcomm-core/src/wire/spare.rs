@@ -1,6 +1,6 @@
 //! Codecs that wait for a connection.
 //!
-//! A codec has a read buffer of 4 KiB. Most connections are idle most of the time, and an idle
+//! A codec has buffers. Most connections are idle most of the time, and an idle
 //! connection needs no codec: nothing is in its buffers, and its next frame begins anew. So an
 //! idle connection gives its codec to its thread. A connection that has something to read or to
 //! write takes this codec, so an echo does not allocate a buffer for each message.
@@ -11,11 +11,11 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketC
 
 use crate::wire::fragments::FRAGMENT;
 
-/// The size of the read buffer (bytes). The codec fills it with zeros before every read, so a
-/// small buffer is fast. A larger message gets its own buffer.
-const READ_BUFFER: usize = 4 * 1024;
-/// When this number of bytes waits in the codec, the codec writes them before the next flush.
-const WRITE_BUFFER: usize = 64 * 1024;
+/// The size of the codec's own read buffer (bytes). The codec fills it with zeros before every
+/// read, and one read gets at most one frame. So a small buffer is fast.
+const READ_BUFFER: usize = 1024;
+/// When this number of bytes waits, a connection writes them before the next flush.
+pub(crate) const WRITE_BUFFER: usize = 64 * 1024;
 /// The space in a client's write buffer for everything but the next message (bytes).
 pub(crate) const CLIENT_BUFFER: usize = 4 * 1024 * 1024;
 

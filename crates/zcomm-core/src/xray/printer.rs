@@ -23,7 +23,10 @@ use tokio::time::Instant;
 
 use crate::{
     protocol::rate::{Budget, Rate},
-    text::writer::{BackgroundWriter, WriterStep},
+    text::{
+        hidden::hidden,
+        writer::{BackgroundWriter, WriterStep},
+    },
 };
 use zcomm_xray::{Event, EventKind};
 
@@ -63,8 +66,8 @@ impl Xray {
         let mut batch = String::new();
         Xray::start(move |event| {
             match (event, form) {
-                (Some(event), Form::Text) => batch += &event.to_text(colour),
-                (Some(event), Form::Json) => batch += &(event.to_json() + "\n"),
+                (Some(event), Form::Text) => batch += &hidden(&event.to_text(colour)),
+                (Some(event), Form::Json) => batch += &(hidden(&event.to_json()) + "\n"),
                 (None, _) => {}
             }
             // Write whole events only: a log may write to the same terminal between two writes.

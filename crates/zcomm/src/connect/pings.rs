@@ -31,8 +31,8 @@ impl Pings {
     /// Returns the time since the ping with this payload was sent. Returns `None` if no ping with
     /// this payload waits for a pong.
     pub(super) fn round_trip(&mut self, payload: &[u8]) -> Option<Duration> {
-        let number: u64 = std::str::from_utf8(payload).ok()?.parse().ok()?;
-        let at = self.waiting.iter().position(|(ping, _)| *ping == number)?;
+        let answers = |ping: &u64| ping.to_string().as_bytes() == payload;
+        let at = self.waiting.iter().position(|(ping, _)| answers(ping))?;
         // The other side may answer only the latest ping, so forget the earlier pings too.
         let (_, sent) = self.waiting.drain(..=at).next_back()?;
         Some(sent.elapsed())
@@ -49,7 +49,9 @@ mod tests {
         assert_eq!(pings.next(), "1");
         tokio::time::advance(Duration::from_millis(30)).await;
         assert_eq!(pings.next(), "2");
-        assert_eq!(pings.round_trip(b"x"), None);
+        for other in [&b"x"[..], b"", b"+1", b"01", b" 1", b"3"] {
+            assert_eq!(pings.round_trip(other), None);
+        }
         assert_eq!(pings.round_trip(b"1"), Some(Duration::from_millis(30)));
         assert_eq!(pings.round_trip(b"1"), None);
         assert_eq!(pings.round_trip(b"2"), Some(Duration::ZERO));

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use zcomm_core::{Config, Error, Identity, Server, Token};
+use zcomm_core::{Config, Error, Identity, Server, Token, hide};
 
 use super::{arguments::Arguments, output::Notes};
 use crate::shared::{failure::Failure, handshake::token_in};
@@ -83,6 +83,7 @@ impl Setup {
             notes.note(&format!(
                 "clients need the token of this run: zcomm connect {url} --token {token}"
             ));
+            hide(token);
         }
     }
 }

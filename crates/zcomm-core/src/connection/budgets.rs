@@ -1,0 +1,37 @@
+//! How many messages one client may send.
+//!
+//! Messages have one budget, and pings and pongs have another: a ping costs its sender nothing, but
+//! the server answers it. A client that exceeds a budget is closed with 1008.
+
+use std::time::Duration;
+
+use crate::{protocol::rate::Budget, settings::config::Config, wire::end::End};
+
+pub(crate) struct Budgets {
+    messages: Budget,
+    controls: Budget,
+}
+
+impl Budgets {
+    pub(crate) fn new(config: &Config) -> Budgets {
+        Budgets {
+            messages: Budget::new(config.message_rate()),
+            controls: Budget::new(config.control_rate()),
+        }
+    }
+
+    pub(crate) fn spend_message(&mut self) -> Result<(), End> {
+        self.messages.spend(1.0).map_err(End::too_fast)
+    }
+
+    /// Pays for a ping, or for a pong that the server did not ask for.
+    pub(crate) fn spend_control(&mut self) -> Result<(), End> {
+        self.controls.spend(1.0).map_err(End::too_fast)
+    }
+
+    /// Returns the longer delay of two budgets, for messages and for `bytes`. `None` if both are at
+    /// least half full.
+    pub(crate) fn until_half(&self, bytes: &Budget) -> Option<Duration> {
+        self.messages.until_half().max(bytes.until_half())
+    }
+}

@@ -1,0 +1,120 @@
+//! Reads a message that has arrived as one whole frame.
+//!
+//! Almost all messages are short: one frame carries the whole message, and one read gets the
+//! whole frame. Such a message needs no codec. Its payload is copied from the read buffer and
+//! unmasked, and a text is checked.
+//!
+//! The codec reads everything else: parts of messages, parts of frames, control frames, and all
+//! frames that break a rule. So only the codec must know these rules.
+
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::protocol::{
+    Role,
+    frame::coding::{Data, OpCode},
+};
+use zcomm_xray::{FrameHeader, Piece, Splitter};
+
+use crate::{
+    protocol::message::{Message, Text},
+    wire::spare::Kind,
+};
+
+/// A frame that has arrived, from its first byte to its last.
+pub(crate) struct WholeFrame<'a> {
+    header: FrameHeader,
+    payload: &'a [u8],
+}
+
+impl WholeFrame<'_> {
+    /// Finds the frame at the front of `bytes`. `None` if some of its bytes are missing.
+    pub(crate) fn find(bytes: &[u8]) -> Option<WholeFrame<'_>> {
+        let mut rest = bytes;
+        let Some(Piece::Header(header)) = Splitter::default().next(&mut rest) else {
+            return None;
+        };
+        let payload = rest.get(..usize::try_from(header.length()).ok()?)?;
+        Some(WholeFrame { header, payload })
+    }
+
+    /// The length of the header and the payload (bytes).
+    pub(crate) fn size(&self) -> usize {
+        self.header.as_bytes().len() + self.payload.len()
+    }
+
+    /// The message in this frame. `None` if the codec must read the frame.
+    pub(crate) fn message(&self, kind: Kind) -> Option<Message> {
+        let mask = self.header.mask();
+        // A client masks its frames, and a server does not (RFC 6455 section 5.1).
+        let right_mask = mask.is_some() == (kind.role == Role::Server);
+        let is_plain = self.header.is_message() && self.header.rsv() == [false; 3];
+        if !right_mask || !is_plain || self.payload.len() > kind.max_message {
+            return None;
+        }
+        let payload = unmasked(self.payload, mask.unwrap_or_default());
+        match self.header.opcode() {
+            OpCode::Data(Data::Text) => Some(Message::Text(Text(payload.try_into().ok()?))),
+            _ => Some(Message::Binary(payload)),
+        }
+    }
+}
+
+/// A copy of a payload without its mask (RFC 6455 section 5.3).
+fn unmasked(payload: &[u8], mask: [u8; 4]) -> Bytes {
+    let mut copy = payload.to_vec();
+    // Four bytes at once: the compiler turns this loop into vector instructions.
+    let (words, rest) = copy.as_chunks_mut();
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(mask)).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(mask) {
+        *byte ^= mask;
+    }
+    copy.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Cursor;
+    use tokio_tungstenite::tungstenite::{self, WebSocket, protocol::WebSocketConfig};
+
+    proptest! {
+        /// A message without the codec is the message that the codec reads.
+        #[test]
+        fn the_codec_reads_the_same_message(
+            role in prop::sample::select(vec![Role::Server, Role::Client]),
+            first in prop_oneof![any::<u8>(), Just(0x81_u8), Just(0x82)],
+            mask: Option<[u8; 4]>,
+            text in ".{0,100}",
+            bytes in prop_oneof![Just(vec![]), prop::collection::vec(any::<u8>(), 0..50)],
+            length in prop_oneof![Just(0_usize), 120..130_usize, 65530..65540_usize],
+            missing in 0..3_usize,
+        ) {
+            let kind = Kind { role, max_message: 65_536 };
+            let payload = [text.as_bytes(), &bytes, &vec![b'x'; length][..]].concat();
+            let size = payload.len() as u64;
+            let mut frame = vec![first, 127];
+            frame.extend(size.to_be_bytes());
+            if let Some(mask) = mask {
+                frame[1] |= 0x80;
+                frame.extend(mask);
+            }
+            let mask = mask.unwrap_or_default();
+            frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(a, b)| a ^ b));
+            let end = frame.len();
+            frame.extend(b"next");
+            let whole = WholeFrame::find(&frame[..end - missing]);
+            prop_assert_eq!(whole.is_some(), missing == 0);
+            let Some(whole) = whole else { return Ok(()) };
+            prop_assert_eq!(whole.size(), end);
+            let config = WebSocketConfig::default().max_message_size(Some(kind.max_message));
+            let mut codec = WebSocket::from_raw_socket(Cursor::new(frame.clone()), role, Some(config));
+            let read = codec.read();
+            match whole.message(kind) {
+                Some(message) => prop_assert_eq!(tungstenite::Message::from(message), read.unwrap()),
+                None => prop_assert!(!matches!(read, Ok(message) if message.is_text() || message.is_binary())),
+            }
+        }
+    }
+}
