@@ -146,7 +146,8 @@ pub(super) const CASES: &[Case] = &[
         "Forget the message when FIN is 1. A continuation after it is a protocol error.",
         Frames(
             |frames| {
-                let mut pieces = frames.fragments(BINARY_BEGINS, &[b"Hel", b"lo"]);
+                let [first, last] = halves(frames);
+                let mut pieces = frames.fragments(TEXT_BEGINS, &[&first, &last]);
                 pieces.push(frames.frame(ENDS, b"more"));
                 pieces
             },
