@@ -75,7 +75,7 @@ enum Command {
     Xray(xray::Arguments),
     /// Make network faults between a client and a server
     Chaos(Box<chaos::Arguments>),
-    /// Test a server: which section of the standard does it break?
+    /// Test a server or client: which section of the standard does it break?
     Check(Box<check::Arguments>),
     /// Make certificates for wss:// on this machine, or explain one
     Certs(certs::Arguments),

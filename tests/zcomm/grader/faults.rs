@@ -1,6 +1,6 @@
-//! The faults of the wrong servers, and the cases that each must fail.
+//! The faults of the wrong servers and clients, and the cases that each must fail.
 
-/// What a wrong server does.
+/// What a wrong server or client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     None,
@@ -97,9 +97,17 @@ pub(super) enum Fault {
     EndsInHalf,
     AnyTextInFragments,
     AnyText,
+    SameKey,
+    NoUpgradeInAnswer,
+    NoConnectionInAnswer,
+    NoAccept,
+    AnyAccept,
+    AnyStatus,
+    StaysAfterRefusal,
+    SameMask,
 }
 
-/// Each fault, and the cases that fail: these and no others.
+/// Each fault of a server, and the cases that fail: these and no others.
 pub(super) const FAULTS: &[(Fault, &[&str])] = &[
     (Fault::None, &[]),
     (Fault::Slow, &[]),
@@ -228,4 +236,36 @@ pub(super) const FAULTS: &[(Fault, &[&str])] = &[
             "7.1.7/2", "8.1/1", "8.1/2", "8.1/3", "8.1/4", "8.1/5", "8.1/6",
         ],
     ),
+];
+
+/// Each fault of a client, and the cases that fail: these and no others.
+pub(super) const CLIENT_FAULTS: &[(Fault, &[&str])] = &[
+    (Fault::None, &[]),
+    (Fault::AnyMethod, &["4.1/1"]),
+    (Fault::NoHost, &["4.1/2"]),
+    (Fault::NoUpgrade, &["4.1/3"]),
+    (Fault::NoConnection, &["4.1/4"]),
+    (Fault::ShortKey, &["4.1/5", "4.1/6"]),
+    (Fault::SameKey, &["4.1/6"]),
+    (Fault::OldVersion, &["4.1/7"]),
+    (Fault::CaseSensitive, &["4.1/8"]),
+    (Fault::OneRead, &["4.1/9"]),
+    (Fault::NoUpgradeInAnswer, &["4.1/10"]),
+    (Fault::OtherUpgrade, &["4.1/11"]),
+    (Fault::NoConnectionInAnswer, &["4.1/12"]),
+    (Fault::NoAccept, &["4.1/13"]),
+    (Fault::AnyAccept, &["4.1/14"]),
+    (Fault::Extension, &["4.1/15"]),
+    (Fault::Protocol, &["4.1/16"]),
+    (Fault::AnyStatus, &["4.1/17"]),
+    (Fault::StaysAfterRefusal, &STAYS),
+    (Fault::UnmaskedText, &["5.1/4"]),
+    (Fault::UnmaskedPing, &["5.1/5"]),
+    (Fault::Masks, &["5.1/6", "5.3/4"]),
+    (Fault::SameMask, &["5.3/4"]),
+];
+
+/// A client that stays connected after every answer that it does not believe.
+const STAYS: [&str; 9] = [
+    "4.1/10", "4.1/11", "4.1/12", "4.1/13", "4.1/14", "4.1/15", "4.1/16", "4.1/17", "4.1/18",
 ];

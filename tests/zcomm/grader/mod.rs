@@ -1,7 +1,8 @@
 //! `zcomm check`: it passes a right server, however slow, and names the broken rule of a wrong one.
 
+mod clients;
 mod faults;
-mod server;
+mod peer;
 
 use std::{
     collections::BTreeSet,
@@ -50,7 +51,7 @@ fn each_wrong_server_fails_its_rule_and_no_other() {
                     let Some((fault, expected)) = todo.lock().unwrap().next() else {
                         return;
                     };
-                    let url = server::start(*fault);
+                    let url = peer::start(*fault);
                     let done = check(&[&url, "--echo", "--strict", "--json"]);
                     let expected = expected.iter().map(ToString::to_string).collect();
                     let failed = failed(&done);
@@ -71,7 +72,7 @@ fn each_wrong_server_fails_its_rule_and_no_other() {
 /// A case without a wrong server could be a case that never fails.
 #[test]
 fn every_case_has_a_wrong_server() {
-    let done = check(&[&server::start(Fault::None), "--echo", "--strict", "--json"]);
+    let done = check(&[&peer::start(Fault::None), "--echo", "--strict", "--json"]);
     let known: BTreeSet<_> = FAULTS.iter().flat_map(|(_, ids)| *ids).copied().collect();
     let cases = lines(&done)
         .into_iter()
@@ -84,7 +85,7 @@ fn every_case_has_a_wrong_server() {
 
 #[test]
 fn a_right_server_passes_at_each_level() {
-    let url = server::start(Fault::None);
+    let url = peer::start(Fault::None);
     for (more, ran, skipped) in [
         (&[][..], 96, 19),
         (&["--send", "hi", "--expect", "^hi$"], 101, 14),
@@ -104,7 +105,7 @@ fn a_right_server_passes_at_each_level() {
 /// The requirement, what was sent, what was expected, what came, what to change, the command.
 #[test]
 fn a_failed_case_is_explained() {
-    let url = server::start(Fault::Masks);
+    let url = peer::start(Fault::Masks);
     let done = check(&[&url, "--only", "ws/5.1/3"]);
     assert_eq!(done.code, Some(1));
     let block = done.stdout.split("\n\n").nth(1).unwrap();
@@ -141,7 +142,7 @@ fn a_failed_case_is_explained() {
 
 #[test]
 fn the_caret_is_under_the_wrong_byte() {
-    let url = server::start(Fault::PongAsText);
+    let url = peer::start(Fault::PongAsText);
     let done = check(&[&url, "--only", "ws/5.5.3/2"]);
     let wrong = "              8a 13 00 ef bf bd ef bf bd ef bf bd ef bf bd ef bf bd ef bf bd\n\
                  \x20                      ^^\n";
@@ -150,12 +151,12 @@ fn the_caret_is_under_the_wrong_byte() {
 
 #[test]
 fn v_shows_each_case_with_what_was_seen() {
-    let url = server::start(Fault::EndsWithoutClose);
+    let url = peer::start(Fault::EndsWithoutClose);
     let done = check(&[&url, "--only", "ws/5.1", "-v"]);
     let bare = "✓ ws/5.1/1     sends a text frame without a mask: the end of the connection, \
                 without a Close frame\n";
     assert!(done.stdout.contains(bare), "{}", done.stdout);
-    let url = server::start(Fault::None);
+    let url = peer::start(Fault::None);
     let done = check(&[&url, "--only", "ws/5.1", "-v"]);
     let close = "✓ ws/5.1/1     sends a text frame without a mask: Close 1002\n";
     assert!(done.stdout.contains(close), "{}", done.stdout);
@@ -164,7 +165,7 @@ fn v_shows_each_case_with_what_was_seen() {
 #[test]
 fn a_file_for_junit_has_each_case() {
     let file = folder("check-junit").join("results.xml");
-    let url = server::start(Fault::UnmaskedPing);
+    let url = peer::start(Fault::UnmaskedPing);
     let done = check(&[&url, "--only", "ws/5.1", "--junit", file.to_str().unwrap()]);
     assert_eq!(done.code, Some(1));
     let xml = fs::read_to_string(file).unwrap();
@@ -185,10 +186,10 @@ fn a_file_for_junit_has_each_case() {
 /// A run that tests nothing is not a success.
 #[test]
 fn no_case_is_exit_code_2() {
-    let url = server::start(Fault::None);
+    let url = peer::start(Fault::None);
     let done = check(&[&url, "--only", "ws/5.6/2"]);
     assert_eq!(done.code, Some(2), "{}", done.stdout);
-    let last = "skipped 1: needs a server that answers messages: --echo\n\n\
+    let last = "skipped 1: needs a peer that answers messages: --echo\n\n\
                 ran 0: 0 passed, 0 failed, 1 skipped\n";
     assert!(done.stdout.ends_with(last), "{}", done.stdout);
     for name in ["ws/5.1/9", "ws/9", "5.1"] {

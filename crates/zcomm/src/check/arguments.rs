@@ -17,24 +17,36 @@ Examples:
                               the server answers this text with such a text
   zcomm check ws://127.0.0.1:8765/ --only ws/5.1 -v
                               the cases of one section, one by one
+  zcomm check --client --exec 'node my.js {url}' --echo
+                              test a client: it opens the address, sends
+                              messages back, and ends with the connection
 
 A case is named after its section of RFC 6455: ws/5.1/1. The names never change.
 A failed case shows the requirement, what was expected, the bytes that came,
 what to change, and the command that repeats it.
 
-A time limit is 20 round trips of this server, and at least --timeout.
+A time limit is 20 round trips of this peer, and at least --timeout.
 
-Exit code: 0 if all cases passed, 1 if a case failed, 2 if the server could not
+Exit code: 0 if all cases passed, 1 if a case failed, 2 if the peer could not
 be tested or no case ran.")]
 pub(crate) struct Arguments {
     /// The server, e.g. ws://127.0.0.1:8765/
-    pub(super) url: String,
+    #[arg(required_unless_present = "client")]
+    pub(super) url: Option<String>,
 
-    /// The server sends each message back unchanged
+    /// Test a client instead of a server: be the server, and run --exec for each case
+    #[arg(long, requires = "exec", conflicts_with = "url")]
+    pub(super) client: bool,
+
+    /// The command of the client; {url} stands for the address to open
+    #[arg(long, value_name = "COMMAND", requires = "client")]
+    pub(super) exec: Option<String>,
+
+    /// The server (or client) sends each message back unchanged
     #[arg(long, conflicts_with = "send")]
     pub(super) echo: bool,
 
-    /// The server answers this text
+    /// The server (or client) answers this text
     #[arg(long, value_name = "TEXT", requires = "expect")]
     pub(super) send: Option<String>,
 
@@ -66,9 +78,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = time_limit, default_value = "2s")]
     pub(super) timeout: Duration,
 
-    /// Play this many cases at a time
-    #[arg(long, value_name = "N", default_value = "16")]
-    pub(super) jobs: NonZeroU16,
+    /// Play this many cases at a time [default: 16 with a server, 4 with a client]
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroU16>,
 
     #[command(flatten)]
     pub(super) handshake: Handshake,

@@ -40,6 +40,13 @@ impl Frames {
         }
     }
 
+    pub(super) fn of_server(text: &str) -> Frames {
+        Frames {
+            masks: false,
+            text: text.to_owned(),
+        }
+    }
+
     /// Returns a frame that is right for this side, if `first` and the payload are.
     pub(super) fn frame(&self, first: u8, payload: &[u8]) -> Vec<u8> {
         self.with_key(first, payload, self.masks.then(key))

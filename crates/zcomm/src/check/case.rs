@@ -9,7 +9,7 @@ use std::time::Duration;
 use regex_lite::Regex;
 use zcomm_core::xray::BrokenRule;
 
-use super::{bytes::Frames, request::Request};
+use super::{bytes::Frames, request::Request, response::Response};
 
 pub(super) struct Case {
     /// `ws/`, the section of RFC 6455, and a number.
@@ -54,8 +54,33 @@ impl Level {
 pub(super) enum Play {
     /// Sends an opening handshake with this change.
     Opening(fn(&mut Request), Answer),
+    /// Looks at the opening handshake of a client.
+    Asks(Ask),
+    /// Answers the opening handshake of a client with this change.
+    Answering(fn(&mut Response), Reply),
     /// Opens a connection and sends these pieces.
     Frames(fn(&Frames) -> Vec<Vec<u8>>, Want),
+}
+
+/// What the request of a client must have.
+pub(super) enum Ask {
+    /// The method GET, and HTTP/1.1.
+    Line,
+    /// Exactly one header with this name and a right value.
+    Header(&'static str, HeaderRule),
+    /// A header with the address of this server.
+    Host,
+    /// Another key than in an earlier connection.
+    NewKey,
+}
+
+/// What a client does with an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// It goes on: it answers a ping.
+    Opens,
+    /// It ends the connection and sends no frame.
+    Leaves,
 }
 
 /// The answer to an opening handshake.
@@ -81,6 +106,8 @@ pub(super) enum HeaderRule {
     Lists(&'static str),
     /// The hash of the key.
     FitsTheKey,
+    /// 16 bytes in base64.
+    SixteenBytes,
     /// One of these words, or no header.
     OneOf(&'static [&'static str]),
 }
@@ -107,6 +134,8 @@ pub(super) enum Want {
     Echo(u8, fn() -> Vec<u8>),
     /// The answer to the text of `--send`; of an echo server, the same text.
     Reply,
+    /// At least two frames, each with a masking key of its own.
+    NewKeys,
     /// No frame of the peer breaks this rule.
     Keeps(BrokenRule),
 }
@@ -182,6 +211,11 @@ impl Case {
         match &self.play {
             Play::Opening(_, answer) => answer.words(),
             Play::Frames(_, want) => want.words(),
+            Play::Asks(ask) => ask.words(),
+            Play::Answering(_, Reply::Opens) => "the client opens: it answers a ping".into(),
+            Play::Answering(_, Reply::Leaves) => {
+                "the client ends the connection and sends no frame".into()
+            }
         }
     }
 
@@ -209,17 +243,35 @@ impl Answer {
             Answer::ListsVersion13 => {
                 "an HTTP error with the header Sec-WebSocket-Version: 13".into()
             }
-            Answer::Has(name, rule) => match rule {
-                HeaderRule::Is(value) => format!("{name}: {value}"),
-                HeaderRule::Lists(word) => format!("{name}: a list with {word}"),
-                HeaderRule::FitsTheKey => {
-                    format!("{name}: base64(SHA-1(Sec-WebSocket-Key + GUID)), once")
-                }
-                HeaderRule::OneOf([]) => format!("no header {name}"),
-                HeaderRule::OneOf(words) => {
-                    format!("{name}: one of {}; or no such header", words.join(", "))
-                }
-            },
+            Answer::Has(name, rule) => rule.words(name),
+        }
+    }
+}
+
+impl HeaderRule {
+    fn words(self, name: &str) -> String {
+        match self {
+            HeaderRule::Is(value) => format!("{name}: {value}, once"),
+            HeaderRule::SixteenBytes => format!("{name}: 16 bytes in base64, once"),
+            HeaderRule::Lists(word) => format!("{name}: a list with {word}"),
+            HeaderRule::FitsTheKey => {
+                format!("{name}: base64(SHA-1(Sec-WebSocket-Key + GUID)), once")
+            }
+            HeaderRule::OneOf([]) => format!("no header {name}"),
+            HeaderRule::OneOf(words) => {
+                format!("{name}: one of {}; or no such header", words.join(", "))
+            }
+        }
+    }
+}
+
+impl Ask {
+    fn words(&self) -> String {
+        match self {
+            Ask::Line => "GET, an address that begins with /, HTTP/1.1".into(),
+            Ask::Header(name, rule) => rule.words(name),
+            Ask::Host => "Host: the host and the port of the address, once".into(),
+            Ask::NewKey => "another Sec-WebSocket-Key than before".into(),
         }
     }
 }
@@ -244,6 +296,7 @@ impl Want {
                 format!("the same {kind} message, {}", bytes(payload().len()))
             }
             Want::Reply => "the answer to the message".into(),
+            Want::NewKeys => "at least two frames, each with another masking key".into(),
             Want::Keeps(_) => "every frame of the peer keeps the rule".into(),
         }
     }

@@ -5,19 +5,14 @@
 //! of the connection, and a connection that is still open. To be sure of the last one, the judge
 //! asks with a ping before it says so.
 
-use tokio::time::Instant;
-use zcomm_core::xray::{BrokenRule, Event, EventKind};
-
 use super::{
-    bytes::{Frames, PING},
+    bytes::Frames,
     case::{Setting, Talk, Want},
-    link::{End, Link, Next},
-    reading::{close_is, close_is_legal, closed, frame, message, place, place_of},
+    link::{End, Link},
+    reading::{close_is, close_is_legal, closed, frame, message, place},
     verdict::{Seen, Verdict, passed},
+    waiter::{ASK, Step, Waiter},
 };
-
-/// The payload of the ping that asks whether a connection is open.
-const ASK: &[u8] = b"still open?";
 
 /// Waits for the reaction to the frames of a case.
 pub(super) async fn judge(
@@ -26,7 +21,7 @@ pub(super) async fn judge(
     frames: &Frames,
     setting: &Setting,
 ) -> Verdict {
-    let mut judge = Judge {
+    let mut judge = Waiter {
         link,
         frames,
         setting,
@@ -47,71 +42,14 @@ pub(super) async fn judge(
         Want::Silence => judge.silence().await,
         Want::Echo(opcode, payload) => judge.message(*opcode, &payload()).await,
         Want::Reply => judge.message(1, frames.text.as_bytes()).await,
+        Want::NewKeys => judge.new_keys().await,
         Want::Keeps(rule) => judge.keeps(*rule).await,
     }
 }
 
-struct Judge<'a> {
-    link: &'a mut Link,
-    frames: &'a Frames,
-    setting: &'a Setting,
-    /// The last frame that a report shows.
-    last: Option<Box<Event>>,
-}
+const STILL_OPEN: &str = "the connection is still open: a ping is answered";
 
-/// What a judge has to look at.
-enum Step {
-    Frame(Box<Event>),
-    Ended(End),
-    Late,
-}
-
-impl Judge<'_> {
-    fn until(&self) -> Instant {
-        Instant::now() + self.setting.limit
-    }
-
-    /// Returns the next complete frame.
-    async fn step(&mut self, until: Instant) -> Step {
-        loop {
-            match self.link.next(until).await {
-                Next::Event(event) => match &event.kind {
-                    EventKind::Frame(frame) if frame.missing == 0 => return Step::Frame(event),
-                    _ => self.last = Some(event),
-                },
-                Next::Ended(end) => return Step::Ended(end),
-                Next::Late => return Step::Late,
-            }
-        }
-    }
-
-    async fn ask(&mut self) {
-        let ping = self.frames.frame(PING, ASK);
-        self.link.send(&[ping], self.setting.limit).await;
-    }
-
-    fn seen(&self, what: impl Into<String>) -> Seen {
-        Seen::new(what).with(self.last.as_deref(), None)
-    }
-
-    fn late(&self, what: &str) -> Verdict {
-        let limit = self.setting.limit.as_secs_f64();
-        let seen = self.seen(format!("{what} within {limit:.1} s"));
-        seen.late().failed()
-    }
-
-    /// The peer sent nothing, or something else: `wrong` is the place of its first wrong byte.
-    fn missing(&self, what: &str, wrong: Option<usize>) -> Verdict {
-        let (limit, last) = (self.setting.limit.as_secs_f64(), self.last.as_deref());
-        let other = if wrong.is_some() { "another" } else { "no" };
-        let seen = Seen::new(format!("{other} {what} within {limit:.1} s"));
-        seen.with(last, wrong).late().failed()
-    }
-
-    fn ended(&self, end: End) -> Verdict {
-        self.seen(end.words()).failed()
-    }
-
+impl Waiter<'_> {
     /// Waits for a Close with one of these codes. `bare`: the end of the connection is enough.
     /// `reads`: an open connection is accepted, too.
     async fn fails(&mut self, codes: &[u16], bare: bool, reads: bool) -> Verdict {
@@ -258,26 +196,4 @@ impl Judge<'_> {
             _ => kind == opcode && bytes == expected,
         }
     }
-
-    /// Looks at every frame until the connection ends, or until the time is over.
-    async fn keeps(&mut self, rule: BrokenRule) -> Verdict {
-        let (until, mut count) = (self.until(), 0_u64);
-        loop {
-            match self.step(until).await {
-                Step::Frame(event) => {
-                    count += 1;
-                    if event.errors.contains(&rule) {
-                        let at = frame(&event).map(|frame| place_of(rule, frame));
-                        return Seen::new(rule.what).with(Some(&event), at).failed();
-                    }
-                }
-                Step::Ended(_) | Step::Late if count == 0 => {
-                    return Verdict::Skipped("the peer sent no frame".into());
-                }
-                Step::Ended(_) | Step::Late => return passed(format!("in {count} frames")),
-            }
-        }
-    }
 }
-
-const STILL_OPEN: &str = "the connection is still open: a ping is answered";

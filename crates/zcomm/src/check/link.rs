@@ -173,6 +173,12 @@ impl Link {
         });
     }
 
+    /// Ends the own side: the peer reads the end of the connection.
+    pub(super) async fn hang_up(&mut self) {
+        // An error means that the connection has ended.
+        self.stream.shutdown().await.ok();
+    }
+
     /// Leaves the connection. The peer may still send: its bytes are not read.
     pub(super) async fn leave(mut self) {
         let until = Instant::now() + Duration::from_millis(100);

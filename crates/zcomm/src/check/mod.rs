@@ -1,5 +1,5 @@
-//! `zcomm check`: tests a WebSocket server of any language, and names the section of the standard
-//! that it breaks.
+//! `zcomm check`: tests a WebSocket server or client of any language, and names the section of the
+//! standard that it breaks.
 //!
 //! ```text
 //! cases (tables) ──▶ run ──▶ link ──▶ server
@@ -16,6 +16,7 @@
 mod arguments;
 mod bytes;
 mod request;
+mod response;
 
 mod case;
 
@@ -26,6 +27,9 @@ mod verdict;
 
 mod opening;
 mod reading;
+mod waiter;
+
+mod watch;
 
 mod judge;
 
@@ -33,42 +37,37 @@ mod server;
 
 mod run;
 
+mod client;
 mod report;
 
-use std::{fs, path::Path, process::ExitCode, sync::Arc};
+mod plan;
 
-use zcomm_core::shown_path;
+use std::{fs, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
-use crate::{
-    certs::word,
-    shared::{failure::Failure, text::print},
-};
+use zcomm_core::{StopSignals, shown_path};
+
+use crate::shared::{failure::Failure, text::print};
 pub(crate) use arguments::Arguments;
-use case::{Case, Level, Talk};
+use case::{Of, Setting};
+use plan::{about_client, about_server, divide, select, talk};
 use report::{Context, Score};
 use run::{Outcome, play_all};
-use server::{Measured, Server};
+use server::{Server, limit};
 
-/// Tests a server. The exit code is 1 if a case failed, and 2 if no case ran.
+/// Tests a server or a client. The exit code is 1 if a case failed, and 2 if no case ran.
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let options = arguments.handshake.options(&arguments.url)?;
-    let context = context(arguments, options.shown_url());
-    let selected = select(&arguments.only)?;
-    let server = Server::new(options)?;
-    let measured = server.measure(arguments.timeout).await?;
-    let setting = Server::setting(&measured, arguments.timeout, talk(arguments));
-    if !arguments.json {
-        print(report::head(&context, measured.round_trip, setting.limit))?;
-    }
-    let jobs = if measured.together {
-        arguments.jobs.get().into()
-    } else {
-        1
+    let (context, outcomes) = match (&arguments.url, &arguments.exec) {
+        (Some(url), _) => test_server(arguments, url).await?,
+        (None, command) => {
+            let mut signals = StopSignals::new()?;
+            let command = command.as_deref().unwrap_or_default();
+            // When this future is dropped, all programs are killed.
+            tokio::select! {
+                tested = test_client(arguments, command) => tested?,
+                code = signals.next() => return Ok(ExitCode::from(code)),
+            }
+        }
     };
-    let (mut outcomes, playable) = divide(selected, arguments.strict, &setting.talk, &measured);
-    outcomes.extend(play_all(playable, Arc::new(server), setting, jobs).await);
-    let order: Vec<_> = cases::for_servers().map(|case| case.id).collect();
-    outcomes.sort_by_key(|outcome| order.iter().position(|id| *id == outcome.case.id));
     if let Some(file) = &arguments.junit {
         write_file(file, &report::to_junit(&outcomes, &context))?;
     }
@@ -79,85 +78,69 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(Score::of(&outcomes).exit_code())
 }
 
-fn talk(arguments: &Arguments) -> Talk {
-    match (&arguments.send, &arguments.expect) {
-        (Some(text), Some(regex)) => Talk::Answers(text.clone(), regex.clone()),
-        _ if arguments.echo => Talk::Echo,
-        _ => Talk::Unknown,
-    }
-}
-
-/// Returns the cases with these names. A name is an id, or the beginning of ids.
-fn select(only: &[String]) -> Result<Vec<&'static Case>, Failure> {
-    for name in only {
-        if !cases::for_servers().any(|case| begins(case.id, name)) {
-            let what = format!("no case has the name {:?}", name.trim());
-            let help = "a name is a section, such as ws/5.1, or a case, such as ws/5.1/1";
-            return Err(Failure::usage(what, help));
-        }
-    }
-    let wanted = |case: &&Case| only.is_empty() || only.iter().any(|name| begins(case.id, name));
-    Ok(cases::for_servers().filter(wanted).collect())
-}
-
-/// Whether a name is a case, or one of the sections around it.
-fn begins(id: &str, name: &str) -> bool {
-    let name = name.trim().trim_end_matches('/');
-    let rest = id.strip_prefix(name);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '.']))
-}
-
-/// Divides the cases into those that are skipped and those that can be played.
-fn divide(
-    selected: Vec<&'static Case>,
-    strict: bool,
-    talk: &Talk,
-    measured: &Measured,
-) -> (Vec<Outcome>, Vec<&'static Case>) {
-    let (mut skipped, mut playable) = (Vec::new(), Vec::new());
-    for case in selected {
-        let frames = matches!(case.play, case::Play::Frames(..));
-        if case.level == Level::Should && !strict {
-            skipped.push(Outcome::skipped(case, "SHOULD: add --strict"));
-        } else if frames && !measured.opens {
-            skipped.push(Outcome::skipped(case, "no WebSocket opens: see ws/4.2.2/1"));
-        } else if let Some(option) = case.needs(talk) {
-            let why = format!("needs a server that answers messages: {option}");
-            skipped.push(Outcome::skipped(case, why));
-        } else {
-            playable.push(case);
-        }
-    }
-    (skipped, playable)
-}
-
-/// What the report needs, such as the options of the command that repeats a case.
-fn context(arguments: &Arguments, shown_url: &str) -> Context {
-    let mut options = String::new();
-    if arguments.echo {
-        options += " --echo";
-    }
-    if let (Some(text), Some(regex)) = (&arguments.send, &arguments.expect) {
-        options += &format!(" --send {} --expect {}", word(text), word(regex));
-    }
-    if arguments.strict {
-        options += " --strict";
-    }
-    options += &arguments.handshake.shown();
-    let query = if shown_url == arguments.url {
-        ""
-    } else {
-        "?…"
+async fn test_server(arguments: &Arguments, url: &str) -> Result<(Context, Vec<Outcome>), Failure> {
+    let options = arguments.handshake.options(url)?;
+    let context = about_server(arguments, url, options.shown_url());
+    let selected = select(Of::Server, &arguments.only)?;
+    let server = Server::new(options)?;
+    let measured = server.measure(arguments.timeout).await?;
+    let setting = Setting {
+        talk: talk(arguments),
+        limit: limit(measured.round_trip, arguments.timeout),
     };
-    let url = format!("{shown_url}{query}");
-    let plain = url
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b":/.-_[]".contains(&byte));
-    Context {
-        url: if plain { url } else { word(url) },
-        options,
-        verbose: arguments.verbose,
+    announce(arguments, &context, measured.round_trip, setting.limit)?;
+    let closed = (!measured.opens).then_some("ws/4.2.2/1");
+    let (mut outcomes, cases) = divide(selected, arguments.strict, &setting.talk, closed);
+    let jobs = if measured.together {
+        jobs(arguments, 16)
+    } else {
+        1
+    };
+    let server = Arc::new(server);
+    let play = |case| run::play(case, Arc::clone(&server), setting.clone());
+    outcomes.extend(play_all(cases, jobs, play).await);
+    Ok((context, in_order(Of::Server, outcomes)))
+}
+
+async fn test_client(
+    arguments: &Arguments,
+    command: &str,
+) -> Result<(Context, Vec<Outcome>), Failure> {
+    let context = about_client(arguments, command);
+    let selected = select(Of::Client, &arguments.only)?;
+    let client = client::meet(command, arguments.timeout).await?;
+    let setting = Setting {
+        talk: talk(arguments),
+        limit: client.limit,
+    };
+    announce(arguments, &context, client.round_trip, setting.limit)?;
+    let closed = (!client.asks).then_some("ws/4.1/3 and ws/4.1/4");
+    let (mut outcomes, cases) = divide(selected, arguments.strict, &setting.talk, closed);
+    let play = |case| client::play(case, Arc::clone(&client.house), setting.clone());
+    outcomes.extend(play_all(cases, jobs(arguments, 4), play).await);
+    Ok((context, in_order(Of::Client, outcomes)))
+}
+
+fn jobs(arguments: &Arguments, default: usize) -> usize {
+    arguments.jobs.map_or(default, |jobs| jobs.get().into())
+}
+
+fn announce(
+    arguments: &Arguments,
+    context: &Context,
+    round_trip: Duration,
+    limit: Duration,
+) -> io::Result<()> {
+    match arguments.json {
+        true => Ok(()),
+        false => print(report::head(context, round_trip, limit)),
     }
+}
+
+fn in_order(of: Of, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    let order: Vec<_> = cases::of(of).iter().map(|case| case.id).collect();
+    outcomes.sort_by_key(|outcome| order.iter().position(|id| *id == outcome.case.id));
+    outcomes
 }
 
 fn write_file(file: &Path, text: &str) -> Result<(), Failure> {
@@ -168,34 +151,4 @@ fn write_file(file: &Path, text: &str) -> Result<(), Failure> {
             "--junit names a file in a folder that you can write to",
         )
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::begins;
-
-    #[test]
-    fn a_name_is_a_case_or_a_section_around_it() {
-        for name in [
-            "ws/5.5.1/2",
-            "ws/5.5.1",
-            "ws/5.5.1/",
-            "ws/5.5",
-            "ws/5",
-            "ws",
-        ] {
-            assert!(begins("ws/5.5.1/2", name), "{name}");
-        }
-        for name in [
-            "ws/5.5.1/22",
-            "ws/5.5.1/",
-            "ws/5.50",
-            "ws/5.5.2",
-            "w",
-            "5.5.1",
-        ] {
-            assert!(!begins("ws/5.5.1/3", name) || name == "ws/5.5.1/", "{name}");
-        }
-        assert!(!begins("ws/5.2/10", "ws/5.2/1"));
-    }
 }

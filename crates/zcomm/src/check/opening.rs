@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use tokio::time::Instant;
 use zcomm_core::xray::{Event, EventKind, Head};
 
@@ -86,20 +87,22 @@ fn accepts(accepted: &Answer, status: u16, head: &Head) -> Result<String, String
 }
 
 /// The values of all headers with this name.
-fn values<'a>(head: &'a Head, name: &str) -> Vec<&'a str> {
+pub(super) fn values<'a>(head: &'a Head, name: &str) -> Vec<&'a str> {
     let headers = head.headers.iter();
     let named = headers.filter(|header| header.name.eq_ignore_ascii_case(name));
     named.map(|header| header.value.as_str()).collect()
 }
 
-fn lists(head: &Head, name: &str, word: &str) -> bool {
+/// Whether a header has this word in its list.
+pub(super) fn lists(head: &Head, name: &str, word: &str) -> bool {
     let mut words = values(head, name)
         .into_iter()
         .flat_map(|line| line.split(','));
     words.any(|listed| listed.trim().eq_ignore_ascii_case(word))
 }
 
-fn has(head: &Head, name: &str, rule: HeaderRule) -> Result<String, String> {
+/// Compares a header with what it must be. Returns what was seen, or what is wrong with it.
+pub(super) fn has(head: &Head, name: &str, rule: HeaderRule) -> Result<String, String> {
     let values = values(head, name);
     let right = match rule {
         HeaderRule::Lists(word) => lists(head, name, word),
@@ -109,6 +112,10 @@ fn has(head: &Head, name: &str, rule: HeaderRule) -> Result<String, String> {
         HeaderRule::FitsTheKey => {
             values.len() == 1 && head.accept.as_ref().is_some_and(|accept| accept.right)
         }
+        HeaderRule::SixteenBytes => {
+            let decoded = |key: &str| BASE64.decode(key.as_bytes());
+            matches!(values.as_slice(), [key] if decoded(key).is_ok_and(|key| key.len() == 16))
+        }
         HeaderRule::OneOf(words) => match values.as_slice() {
             [] => return Ok(format!("no header {name}")),
             [one] => words.contains(one),
@@ -117,7 +124,7 @@ fn has(head: &Head, name: &str, rule: HeaderRule) -> Result<String, String> {
     };
     match (right, values.as_slice()) {
         (true, values) => Ok(format!("{name}: {}", values.join(", "))),
-        (false, []) => Err(format!("HTTP 101 without the header {name}")),
+        (false, []) => Err(format!("there is no header {name}")),
         (false, [_]) => Err(format!("the header {name} has another value")),
         (false, _) => Err(format!("the header {name} is there {} times", values.len())),
     }

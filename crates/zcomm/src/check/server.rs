@@ -10,7 +10,6 @@ use zcomm_core::{
 
 use super::{
     bytes::{Frames, PING},
-    case::{Setting, Talk},
     link::{Link, Next},
     opening::{Came, answer},
     request::Request,
@@ -102,14 +101,10 @@ impl Server {
             together,
         })
     }
-
-    pub(super) fn setting(measured: &Measured, least: Duration, talk: Talk) -> Setting {
-        let limit = limit(measured.round_trip, least);
-        Setting { talk, limit }
-    }
 }
 
-fn limit(round_trip: Duration, least: Duration) -> Duration {
+/// Returns the time limit of an answer.
+pub(super) fn limit(round_trip: Duration, least: Duration) -> Duration {
     least.max(round_trip * ROUND_TRIPS).min(LONGEST)
 }
 

@@ -4,6 +4,7 @@
 mod requests;
 mod responses;
 
+mod clients;
 mod masking;
 
 mod closing;
@@ -16,9 +17,10 @@ mod text;
 use super::case::{Case, Of};
 
 /// The sections of RFC 6455 that have cases, in order.
-pub(super) const SECTIONS: [(&str, &str); 18] = [
-    ("4.2.1", "the client's opening handshake"),
-    ("4.2.2", "the server's opening handshake"),
+pub(super) const SECTIONS: [(&str, &str); 19] = [
+    ("4.1", "the client's handshake"),
+    ("4.2.1", "requests that a server reads"),
+    ("4.2.2", "the server's answer"),
     ("4.4", "versions of the protocol"),
     ("5.1", "who masks"),
     ("5.2", "the header of a frame"),
@@ -37,23 +39,26 @@ pub(super) const SECTIONS: [(&str, &str); 18] = [
     ("11.3.1", "headers that appear once"),
 ];
 
-/// All cases for a server, in the order of the sections.
-pub(super) fn for_servers() -> impl Iterator<Item = &'static Case> {
-    let tables = [
-        requests::CASES,
-        responses::CASES,
-        masking::CASES,
-        framing::CASES,
-        lengths::CASES,
-        fragments::CASES,
-        control::CASES,
-        closing::CASES,
-        text::CASES,
-    ];
-    let mut cases: Vec<_> = tables.into_iter().flatten().collect();
-    cases.retain(|case| case.of != Of::Client);
+/// The tables.
+const TABLES: [&[Case]; 10] = [
+    clients::CASES,
+    requests::CASES,
+    responses::CASES,
+    masking::CASES,
+    framing::CASES,
+    lengths::CASES,
+    fragments::CASES,
+    control::CASES,
+    closing::CASES,
+    text::CASES,
+];
+
+/// All cases for this side, in the order of the sections.
+pub(super) fn of(side: Of) -> Vec<&'static Case> {
+    let mut cases: Vec<_> = TABLES.into_iter().flatten().collect();
+    cases.retain(|case| [Of::Both, side].contains(&case.of));
     cases.sort_by_key(|case| (place(case.section()), case.number()));
-    cases.into_iter()
+    cases
 }
 
 fn place(section: &str) -> usize {
@@ -71,29 +76,33 @@ mod tests {
     use super::*;
     use crate::check::case::Level;
 
+    fn all() -> impl Iterator<Item = &'static Case> {
+        TABLES.into_iter().flatten()
+    }
+
     #[test]
-    fn there_are_at_least_80_cases_and_each_id_is_there_once() {
-        let cases: Vec<_> = for_servers().collect();
-        assert!(cases.len() >= 80, "{}", cases.len());
-        let ids: BTreeSet<_> = cases.iter().map(|case| case.id).collect();
-        assert_eq!(ids.len(), cases.len());
+    fn there_are_at_least_80_cases_for_servers_and_each_id_is_there_once() {
+        assert!(of(Of::Server).len() >= 80);
+        let ids: BTreeSet<_> = all().map(|case| case.id).collect();
+        assert_eq!(ids.len(), all().count());
     }
 
     #[test]
     fn an_id_is_a_section_and_a_number_without_a_hole() {
         for (section, _) in SECTIONS {
-            let cases = for_servers().filter(|case| case.section() == section);
-            let numbers: Vec<_> = cases.map(Case::number).collect();
+            let cases = all().filter(|case| case.section() == section);
+            let mut numbers: Vec<_> = cases.map(Case::number).collect();
+            numbers.sort_unstable();
             let expected: Vec<_> = (1..=numbers.len()).collect();
             assert_eq!(numbers, expected, "{section}");
             assert!(!numbers.is_empty(), "{section}");
         }
-        assert!(for_servers().all(|case| place(case.section()) < SECTIONS.len()));
+        assert!(all().all(|case| place(case.section()) < SECTIONS.len()));
     }
 
     #[test]
     fn the_level_is_a_word_of_the_requirement() {
-        for case in for_servers() {
+        for case in all() {
             // Some requirements are written as definitions.
             let strong = [
                 "MUST",

@@ -15,7 +15,7 @@ pub(crate) fn to_junit(outcomes: &[Outcome], context: &Context) -> String {
     file += &format!(
         "<testsuite name=\"zcomm check {}\" tests=\"{tests}\" failures=\"{failed}\" \
          skipped=\"{skipped}\">\n",
-        escaped(&context.url)
+        escaped(&context.name)
     );
     for outcome in outcomes {
         file += &case(outcome, context);

@@ -50,16 +50,16 @@ impl Score {
 
 /// What a report must know about its run.
 pub(crate) struct Context {
-    /// The address of the server, without secrets.
-    pub(crate) url: String,
-    /// The options that a command needs to repeat a case, each with a space before it.
-    pub(crate) options: String,
+    /// The address of the server without secrets, or the command of the client.
+    pub(crate) name: String,
+    /// The command that repeats the run, without `--only`.
+    pub(crate) command: String,
     pub(crate) verbose: bool,
 }
 
 impl Context {
     /// The command that repeats a case.
     pub(super) fn again(&self, id: &str) -> String {
-        format!("zcomm check {}{} --only {id}", self.url, self.options)
+        format!("{} --only {id}", self.command)
     }
 }

@@ -27,7 +27,7 @@ const FRAMES: usize = 4;
 
 /// The first lines: what is tested, and the time limit.
 pub(crate) fn head(context: &Context, round_trip: Duration, limit: Duration) -> String {
-    let (url, limit) = (&context.url, limit.as_secs_f64());
+    let (url, limit) = (&context.name, limit.as_secs_f64());
     let what = match round_trip {
         Duration::ZERO => "no answer to a right handshake".to_owned(),
         time => format!("a round trip takes {:.1} ms", time.as_secs_f64() * 1000.0),

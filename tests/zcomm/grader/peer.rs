@@ -1,4 +1,4 @@
-//! A small echo server with a switch for each fault. Without a fault it is right.
+//! A small echo server, and a client, with a switch for each fault. Without a fault they are right.
 //!
 //! It shares no code with the product, and is written as a learner would write it: one thread for
 //! each client, one loop for the frames. Where it can be wrong, it asks `self.is(Fault::…)`.
@@ -23,16 +23,7 @@ pub(super) fn start(fault: Fault) -> String {
         for stream in listener.incoming() {
             let stream = stream.unwrap();
             stream.set_nodelay(true).unwrap();
-            let client = Client {
-                stream,
-                fault,
-                buffer: Vec::new(),
-                message: None,
-                parts: 0,
-                pings: 0,
-                before: Vec::new(),
-            };
-            thread::spawn(move || client.serve());
+            thread::spawn(move || Peer::new(stream, fault, Role::Server).serve());
         }
     });
     url
@@ -41,9 +32,30 @@ pub(super) fn start(fault: Fault) -> String {
 /// Why a connection ends: a code for a Close frame, or `None` for a bare end.
 type Stop = Option<u16>;
 
-struct Client {
+/// Connects to this address as a client, and sends each message back until the end.
+pub(super) fn connect(fault: Fault, url: &str) {
+    let place = url.trim_start_matches("ws://");
+    let (host, path) = place.split_once('/').unwrap();
+    let stream = TcpStream::connect(host).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut peer = Peer::new(stream, fault, Role::Client);
+    if peer.ask(host, path).is_some() {
+        peer.talk();
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Server,
+    Client,
+}
+
+struct Peer {
     stream: TcpStream,
     fault: Fault,
+    role: Role,
+    /// The number of frames that were sent.
+    sent: u8,
     buffer: Vec<u8>,
     /// The opcode and the bytes of a message that has begun.
     message: Option<(u8, Vec<u8>)>,
@@ -73,15 +85,33 @@ impl Request {
     }
 }
 
-impl Client {
+impl Peer {
+    fn new(stream: TcpStream, fault: Fault, role: Role) -> Peer {
+        Peer {
+            stream,
+            fault,
+            role,
+            sent: 0,
+            buffer: Vec::new(),
+            message: None,
+            parts: 0,
+            pings: 0,
+            before: Vec::new(),
+        }
+    }
+
     fn is(&self, fault: Fault) -> bool {
         self.fault == fault
     }
 
     fn serve(mut self) {
-        if self.handshake().is_none() {
-            return;
+        if self.handshake().is_some() {
+            self.talk();
         }
+    }
+
+    /// Answers frames until the end.
+    fn talk(&mut self) {
         let Err(stop) = self.frames();
         let Some(code) = stop else { return };
         if !self.is(Fault::EndsWithoutClose) || code < 1002 {
@@ -115,7 +145,8 @@ impl Client {
         }
     }
 
-    fn handshake(&mut self) -> Option<()> {
+    /// Reads until the empty line behind a head. Returns the head.
+    fn head(&mut self) -> Option<String> {
         let end = loop {
             self.more()?;
             let end = self.buffer.windows(4).position(|four| four == b"\r\n\r\n");
@@ -126,7 +157,85 @@ impl Client {
             }
         };
         let head: Vec<u8> = self.buffer.drain(..end).collect();
-        let request = self.read_request(&String::from_utf8_lossy(&head));
+        Some(String::from_utf8_lossy(&head).into_owned())
+    }
+
+    /// Asks for a WebSocket, and checks the answer.
+    fn ask(&mut self, host: &str, path: &str) -> Option<()> {
+        let method = if self.is(Fault::AnyMethod) {
+            "POST"
+        } else {
+            "GET"
+        };
+        let host = if self.is(Fault::NoHost) {
+            "example.com"
+        } else {
+            host
+        };
+        let mut key = BASE64.encode(&rand());
+        match self.fault {
+            Fault::ShortKey => key = BASE64.encode(b"fifteen bytes!!"),
+            Fault::SameKey => key = BASE64.encode(b"sixteen  bytes!!"),
+            _ => {}
+        }
+        let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\n");
+        head += &format!("Sec-WebSocket-Key: {key}\r\n");
+        let version = if self.is(Fault::OldVersion) { 8 } else { 13 };
+        head += &format!("Sec-WebSocket-Version: {version}\r\n");
+        if !self.is(Fault::NoUpgrade) {
+            head += "Upgrade: websocket\r\n";
+        }
+        if !self.is(Fault::NoConnection) {
+            head += "Connection: Upgrade\r\n";
+        }
+        self.stream.write_all((head + "\r\n").as_bytes()).unwrap();
+        let answer = self.head()?;
+        match self.believes(&answer, &key) {
+            true => Some(()),
+            // The end of the process would end the connection.
+            false if self.is(Fault::StaysAfterRefusal) => loop {
+                thread::park();
+            },
+            false => None,
+        }
+    }
+
+    fn believes(&self, answer: &str, key: &str) -> bool {
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        let answer = self.read_request(answer);
+        let is = |name: &str, right: &str| {
+            answer
+                .one(name)
+                .map(|value| match self.is(Fault::CaseSensitive) {
+                    true => value == right,
+                    false => value.eq_ignore_ascii_case(right),
+                })
+        };
+        let upgrade = match is("Upgrade", "websocket") {
+            None => self.is(Fault::NoUpgradeInAnswer),
+            Some(right) => right || self.is(Fault::OtherUpgrade),
+        };
+        let connection = match is("Connection", "Upgrade") {
+            None => self.is(Fault::NoConnectionInAnswer),
+            Some(right) => right,
+        };
+        let accept = match answer.one("Sec-WebSocket-Accept") {
+            None => self.is(Fault::NoAccept),
+            Some(accept) => {
+                accept == derive_accept_key(key.as_bytes()) || self.is(Fault::AnyAccept)
+            }
+        };
+        let extension = answer.one("Sec-WebSocket-Extensions").is_none();
+        let protocol = answer.one("Sec-WebSocket-Protocol").is_none();
+        (status == "101" || self.is(Fault::AnyStatus))
+            && (upgrade && connection && accept)
+            && (extension || self.is(Fault::Extension))
+            && (protocol || self.is(Fault::Protocol))
+    }
+
+    fn handshake(&mut self) -> Option<()> {
+        let head = self.head()?;
+        let request = self.read_request(&head);
         self.pause();
         let status = match self.judge(&request) {
             Ok(()) => return self.answer(&request),
@@ -315,7 +424,7 @@ impl Client {
             9 => self.is(Fault::UnmaskedPing),
             _ => self.is(Fault::UnmaskedText),
         };
-        must(second & 0x80 != 0, excused)?;
+        must((second & 0x80 != 0) == (self.role == Role::Server), excused)?;
         let bits = match (self.fault, opcode) {
             (Fault::Rsv1, 1) => 0x30,
             (Fault::Rsv2, 1) => 0x50,
@@ -542,7 +651,9 @@ impl Client {
         } else {
             first
         };
-        let mask = if self.is(Fault::Masks) { 0x80 } else { 0 };
+        let masks = (self.role == Role::Client) != self.is(Fault::Masks);
+        let mask = if masks { 0x80 } else { 0 };
+        self.sent += 1;
         let mut frame = vec![first];
         match payload.len() {
             length @ ..126 if !self.is(Fault::OwnLongForm) => frame.push(length as u8 | mask),
@@ -555,12 +666,29 @@ impl Client {
                 frame.extend((length as u64).to_be_bytes());
             }
         }
-        if mask != 0 {
-            // A key of zeros leaves the payload as it is.
-            frame.extend([0; 4]);
+        // A wrong server masks with zeros, which leaves the payload as it is.
+        let key = match self.role {
+            Role::Client if masks && self.is(Fault::SameMask) => [1, 2, 3, 4],
+            Role::Client if masks => [self.sent, 7, 8, 9],
+            _ => [0; 4],
+        };
+        if masks {
+            frame.extend(key);
         }
-        frame.extend(payload);
+        frame.extend(
+            payload
+                .iter()
+                .zip(key.iter().cycle())
+                .map(|(byte, key)| byte ^ key),
+        );
         // An error means that the client has left.
         self.stream.write_all(&frame).ok();
     }
+}
+
+/// 16 bytes that are different in each process.
+fn rand() -> [u8; 16] {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(0).to_be_bytes();
+    [random, random].concat().try_into().unwrap()
 }
