@@ -142,7 +142,7 @@ const place = (list, line) => {
   list.insertBefore(line, waiting);
   for (const changed of [line, line.nextElementSibling]) if (changed) group(changed);
 };
-// Shows a user's name only once for lines that follow each other within 5 minutes.
+// Hides the name in a line if the line before has the same name and is less than 5 minutes older.
 const group = (line) => {
   const before = line.previousElementSibling;
   const near = Number(line.dataset.at) - Number(before?.dataset.at) < 300_000;
@@ -192,7 +192,7 @@ const showSending = (entry) => {
   if (mine.size > 4 * MAX_OUTBOX) mine.delete(mine.keys().next().value);
   keepEnd(talk.list, () => place(talk.list, made), true);
 };
-// The server has our message. Moves it above our messages that are not sent yet.
+// The server has our message. Moves the line above the lines of our messages that are not sent yet.
 const showSent = (id, ack) => {
   const made = mine.get(id);
   if (!made) return;
@@ -444,7 +444,7 @@ const views = new Map(
   }),
 );
 let wanted = null; // the room to show when we have joined it
-let renamed = null; // another name, given by the server; null after a room has shown it
+let renamed = null; // the name from the server, if it is not the name that we asked for; null after a room has shown it
 const becauseOf = (name) => (name.startsWith(me.wanted) ? "the name is taken" : "the name belongs to your token");
 
 on.message = (message) => {

@@ -4,8 +4,8 @@
 //
 // Four ideas recover the messages after a broken connection:
 //   position  the server numbers the messages of each room; a client reconnects with the last number that it has seen
-//   gap       the server names the messages that it no longer has, and the page shows which ones are lost
-//   outbox    a message stays here until it is in the server's log; the client sends it again with the same id
+//   gap       the server names the messages that it no longer has, and the page shows that these messages are lost
+//   outbox    a message stays here until it is in the server's log; without an ack, it is sent again with the same id
 //   back-off  the delay before a new attempt is random, and its limit doubles; after a refusal there is no new attempt
 
 const on = {
@@ -30,7 +30,7 @@ const newSelf = (server, token, name) => ({
   positions: new Map(), // room → the last message that we have seen: { epoch, seq }
   outbox: [], // messages that the server has not confirmed yet
   sent: [], // the ids of our latest messages
-  numbers: [], // our client ids on this server: a message is ours if its id and its client id are in these lists
+  numbers: [], // our client ids on this server; a message is ours if `sent` has its id and `numbers` has its client id
 });
 let me = null;
 
@@ -95,10 +95,11 @@ const rewind = () => {
   }
 };
 
-// ---- The outbox. It sends one message and waits for the ack. So messages stay in order, and within the rate limit.
+// ---- The outbox. The page sends one message at a time and waits for its ack. So the messages stay in order, and the
+// page does not send too fast for the rate limit.
 
 const MAX_OUTBOX = 100;
-const ACK_LIMIT = 15_000; // ms without an ack until we send the message again; the server drops the copy (same id)
+const ACK_LIMIT = 15_000; // ms; without an ack, we then send the message again (the server drops a second copy)
 let inFlight = null; // { id, since }
 let pausedUntil = 0;
 
@@ -110,8 +111,8 @@ const post = (message) => {
   flush();
   return entry;
 };
-// A room is ready when we have read its log up to the position of our join. Until then, we send no message to the room,
-// because the log may already contain the message.
+// A room is ready when we have read its log up to the position of our join, or after CATCH_UP_LIMIT. Until then, we
+// send no message to the room, because the log may already contain the message.
 const ready = new Set();
 const flush = () => {
   if (!welcomed || inFlight || performance.now() < pausedUntil) return;
@@ -135,7 +136,8 @@ const fail = (id, sentence) => {
   if (remove(id)) on.failed(id, sentence);
   flush();
 };
-// The server cannot accept a request now. Later, we send all requests without an answer again. This does no harm.
+// The server cannot accept a request now. After the pause, we send each request without an answer again. A second copy
+// of a request does no harm.
 const pause = (ms) => {
   inFlight = null;
   pausedUntil = performance.now() + ms;
@@ -160,8 +162,8 @@ let maxSilence = Infinity; // ms that the server may be silent
 
 const connect = () => {
   reset();
-  socket?.close(4000, "Another attempt"); // it may still be connecting; 1000 would end our session
-  // A page cannot set a header on a WebSocket, so the token and the session are in the address. wss:// encrypts it.
+  socket?.close(4000, "Another attempt"); // the old socket may still be connecting; code 1000 would end our session
+  // A page cannot set a header on a WebSocket, so the token and the session are in the URL. wss:// encrypts the URL.
   const url = new URL(me.server);
   url.hash = "";
   const position = (log) => me.positions.get(log)?.seq;
@@ -196,7 +198,7 @@ const ended = async (ws, opened, event) => {
   if (wantsToken(event)) {
     stop("refused", `Closed: ${explain(event)}`);
     const advice = await tokenAdvice(ws);
-    return socket === null && on.state("refused", `Closed: ${explain(event)}. ${advice}`); // unless there is a newer one
+    return socket === null && on.state("refused", `Closed: ${explain(event)}. ${advice}`); // no newer connection
   }
   if (!mayRetry(event)) return stop([1000, 1005].includes(event.code) ? "closed" : "refused", `Closed: ${explain(event)}`);
   if (event.code !== 1006) return retry(`Closed: ${explain(event)}.`);
@@ -288,7 +290,8 @@ const leave = (room) => {
 };
 // Every client chooses its own message ids, so another client can use one of ours. So we also compare the client id.
 const isOurs = ({ id, client_id }) => me.numbers.includes(client_id) && me.sent.includes(id);
-// Returns a function that receives the messages of a log. It shows each message once. Our own message is also an ack.
+// Returns a function that receives the messages of a log, and shows each message once. A message of our own in the log
+// also proves that the server has this message, as an ack does.
 const numbered = (log) => (message) => {
   const room = log ?? message.room;
   const { id, seq } = message;

@@ -18,8 +18,8 @@ const hex = (bytes) => Array.from(new Uint8Array(bytes), two);
 const randomWord = () => hex(crypto.getRandomValues(new Uint8Array(16))).join("");
 // Hides the secrets in a text, because a projector may show it. (It does not hide a ' after an address.)
 const hideSecrets = (text) => text.replace(/([?&](?:token|session|attempt)=)\S*?(?='?(?:[&\s]|$))/g, "$1…");
-// Whether a web server served this page: a server of this course at the address /, or the web server of an editor at
-// an address that ends in .html.
+// isServed: a web server served this page. isStray: this web server belongs to an editor, not to this course. An
+// editor's server uses addresses that end in .html. The servers of this course serve the page at /.
 const isServed = location.protocol.startsWith("http");
 const isStray = isServed && location.pathname.endsWith(".html");
 // The WebSocket address of the server that served this page; null for a file, or for the web server of an editor.
@@ -32,7 +32,7 @@ const strayHint = () => {
   return `${own} Or start that server with WEBSOCKET_ALLOWED_ORIGINS=${location.origin} to allow this page.`;
 };
 
-// ---- The token. The link that the server prints contains it after #. Browsers never send the part after #.
+// ---- The token. The link that the server prints contains the token after #. Browsers never send the part after #.
 // Returns the token, still percent-encoded. Removes it from the address bar, because a projector may show it.
 const tokenOfLink = () => {
   const [, token] = /[#&]token=([^&]*)/.exec(location.hash) ?? [];
@@ -61,7 +61,7 @@ const tokenField = (damaged) => {
 };
 
 // ---- Close codes: close_codes.js has the table.
-// The keys are the reasons of Close frames. (A plain object, unlike a Map, has a value for the key "constructor".)
+// The keys are the reasons of Close frames. (Not a plain object: it would have a value for the reason "constructor".)
 const HELP = new Map([
   ["Bad name", "To fix it: choose a name of 1 to 32 visible characters, without #, and not * or @ alone."],
   ["Replaced by a new connection", "This session is open in another tab. Press Connect to use it here."],
@@ -74,20 +74,20 @@ const explain = ({ code, reason }) => {
   return HELP.has(reason) ? `${sentence}. ${HELP.get(reason)}` : sentence;
 };
 
-// Returns whether a client connects again after this end. After a code of an application (4000 to 4999), it does not.
-// After "Too slow" it does, because the network may get faster.
+// Returns whether a client connects again after this end. The table has the answer for each known code. An unknown code
+// of an application (4000 to 4999) means no. The reason "Too slow" means yes, because the network may get faster.
 const mayRetry = ({ code, reason }) => (code === 1008 && reason === "Too slow") || (CLOSE_CODES.get(code)?.retry ?? code < 4000);
 
-// ---- Why did a connection fail? The browser does not tell the page, but the server knows. Each attempt has a random
-// word in its address, `attempt`. The page sends this word to the server over HTTP and gets the reason.
+// ---- Why did a connection fail? The browser does not tell the page, but the server knows. The address of each attempt
+// contains a random word, the attempt id. The page sends the attempt id to the server over HTTP and gets the reason.
 const ask = (socket, path, options) => {
   const url = new URL(path, socket.url);
   url.protocol = url.protocol.replace("ws", "http");
   // Sends no cookies, because too many cookies may be the reason for the refusal (status 431).
   return fetch(url, { signal: AbortSignal.timeout(3000), cache: "no-store", credentials: "omit", ...options });
 };
-// Returns a sentence and, after a refusal, its HTTP status. The kind is "certificate" if the certificate may be the
-// reason. (The browser does not tell scripts what is wrong with a certificate.)
+// Returns a sentence, and the HTTP status if the server refused the handshake. The kind is "certificate" if the
+// certificate may be the reason. (The browser does not tell scripts what is wrong with a certificate.)
 const why = async (socket, opened) => {
   const { origin, protocol, searchParams } = new URL(socket.url);
   const broke = "the connection broke without a Close frame (the server was killed, or the network failed)";
@@ -99,18 +99,18 @@ const why = async (socket, opened) => {
     const from = reason.includes("origin") ? `. This page has the origin ${self.origin}` : "";
     return { sentence: `the server refused the handshake with HTTP ${status}: ${reason}. To fix it: ${help}${from}`, status, help };
   } catch {
-    // Asks whether any server answers. Without CORS, a script cannot read the answer.
+    // Whether any server answers. This script cannot read the answer of another server (no-cors), and does not need to.
     const answers = (url) => ask({ url }, "/", { mode: "no-cors" }).then(() => true, () => false);
     const secure = protocol === "wss:";
     const other = secure ? origin.replace("wss", "ws") : origin.replace("ws", "wss");
     const askable = location.protocol !== "https:" || !secure; // an https page may not send a plain http request
-    // A port with TLS of this course answers plain HTTP with 426: that port has no ws:// server.
+    // A TLS port of this course answers plain HTTP with 426. Such a port has no ws:// server.
     const hasTls = (url) => ask({ url }, "/").then(({ status }) => status === 426, () => false);
     const elsewhere = async () => askable && (await answers(other)) && !(await hasTls(other));
     const [here, there] = await Promise.all([answers(origin), elsewhere()]);
     const start = `Start it: ${element("command").textContent}`;
     const look = `Or open ${origin.replace("ws", "http")}/ in a new tab: the browser shows there what is wrong`;
-    // Lesson 3 lists on its page the steps to trust the certificate.
+    // The page of lesson 3 already lists the steps to trust the certificate.
     const trust = element("steps") ? "; the browser does not tell scripts which of the two" : `. ${start}. ${look}`;
     const none = secure
       ? `no server answers at ${origin} or this browser does not trust its certificate${trust}`
@@ -130,8 +130,8 @@ const tokenAdvice = async (socket) => {
   return `To fix it: ${help ?? "type the token of the server into Token"}`;
 };
 
-// The server's Content-Security-Policy allows its page to connect only to this server. For a blocked connection,
-// Chromium sends no close event.
+// A server of this course serves its page with a Content-Security-Policy: the page may connect to this server only. For
+// a blocked connection, Chromium fires no close event.
 const whenBlocked = (report) => {
   document.addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
     if (effectiveDirective !== "connect-src") return; // e.g. a blocked script

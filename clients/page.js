@@ -34,7 +34,7 @@ const log = (event, text, note) => {
   }, event === "send" || event === "new WebSocket"); // always shows what the reader just did
 };
 
-// ---- The code panel. It reads the page's own script from the document, so it shows the code that really runs.
+// ---- The code panel. This file reads the page's own script from the document. So the panel shows the code that runs.
 const MARKS = { new: "new WebSocket(", send: "socket.send(", "close()": "socket.close(" };
 for (const event of ["open", "message", "error", "close"]) MARKS[event] = `socket.addEventListener("${event}"`;
 const showCode = () => {
@@ -48,8 +48,8 @@ const showCode = () => {
   }
 };
 
-// On one machine, `open` follows `new` after a millisecond. To let a reader follow, each line lights up 250 ms after
-// the line before, but at most 750 ms after its event.
+// On one machine, `open` comes a millisecond after `new`: too fast for a reader. So each line lights up at least 250 ms
+// after the line before. But no line lights up later than 750 ms after its own event.
 const timers = {};
 let turn = 0;
 const glow = (event) => {
@@ -86,12 +86,13 @@ const show = (state, sentence, kind) => {
 // ---- The connection.
 const strangers = new Set(); // the servers that are not of this course and did not accept ?attempt=
 const originOf = (url) => (URL.canParse(url) ? new URL(url).origin : url);
-// Returns the address in the field with a new attempt id, so that the page can ask later why this attempt failed.
+// Returns the address from the field, with a new attempt id. If the attempt fails, the page asks the server for the
+// reason with this id.
 const address = (token) => {
   const url = element("server").value.trim().split("#")[0];
   const query = [];
   if (!strangers.has(originOf(url))) query.push(`attempt=${randomWord()}`);
-  // Lesson 4 teaches the token, so its own code adds the token to the address. Its `connect` has two parameters.
+  // In lesson 4, `connect` has two parameters and adds the token to the address itself.
   if (token && connect.length === 1) query.push(`token=${encodeURIComponent(token)}`);
   const begun = url.includes("?") ? "&" : "?";
   return query.length || token ? url + begun + query.join("&") : url;

@@ -1,8 +1,9 @@
 "use strict";
-// The button "Show the wire": shows each frame of this page's connections, with its bytes. A script cannot read
-// frames. But a server with --xray sends the frames to a client that knows the attempt id in the connection's
-// address. An iframe with the page of zcomm xray displays the frames. This file tells the iframe which connection to
-// show.
+// The button "Show the wire": shows the frames of this page's connections.
+//
+// A script cannot read the frames of its own connections. But a server with --xray sends the frames to every client
+// that knows the attempt id. The attempt id is in the address of the connection. An iframe with the page of zcomm xray
+// displays the frames. This file tells the iframe which connection to show.
 
 const wire = {
   button: make("button"),
@@ -17,7 +18,7 @@ const askForWire = () => {
   const query = { watch: searchParams.get("attempt"), attempt: randomWord(), token: searchParams.get("token") };
   for (const [key, value] of Object.entries(query)) if (value) url.searchParams.set(key, value);
   const where = { url: url.href, command: `${element("command").textContent} -- --xray` };
-  wire.frame.contentWindow.postMessage(where, "*"); // "*": any origin, because a double-clicked file has none
+  wire.frame.contentWindow.postMessage(where, "*"); // "*": any origin, because a double-clicked file has no origin
 };
 const showWire = (socket) => {
   wire.socket = socket;

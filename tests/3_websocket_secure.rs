@@ -79,7 +79,7 @@ async fn shows_seven_servers_that_must_be_refused_and_why_each_is() {
         assert_eq!(output.matches(reason).count(), 1, "{reason:?} in {output}");
     }
     assert_eq!(
-        output.matches("of 7 that must fail: ").count(),
+        output.matches("of 7, the client must refuse: ").count(),
         7,
         "{output}"
     );
@@ -147,11 +147,7 @@ async fn a_plain_address_works_and_shows_no_tls() {
 /// Each failure: the program's error and its help.
 #[tokio::test]
 async fn every_way_to_fail_has_its_sentence_and_its_next_step() {
-    let free = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let vacant = crate::vacant::Vacant::new();
     let hangs_up = answers_with(b"").await;
     let other = answers_with(b"SSH-2.0-OpenSSH_9.2\r\n").await;
     for (url, error, help) in [
@@ -161,7 +157,7 @@ async fn every_way_to_fail_has_its_sentence_and_its_next_step() {
             "e.g. ws://127.0.0.1:8765/",
         ),
         (
-            format!("ws://{free}/"),
+            vacant.url(),
             "no program listens at 127.0.0.1:",
             "is the server running?",
         ),

@@ -10,6 +10,7 @@
 
 mod children;
 mod harness;
+mod vacant;
 
 #[path = "lessons.rs"]
 mod ws;

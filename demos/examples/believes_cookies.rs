@@ -15,7 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
-/// A real cookie is random. But that would not help: the browser sends the cookie for any page.
+/// A real cookie is random. A random cookie would not help here, because the browser sends the
+/// cookie for any page.
 const COOKIE: &str = "session=ada-is-logged-in";
 const ATTACK: &str = include_str!("../../docs/attacks/hijack.html");
 

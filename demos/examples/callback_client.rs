@@ -2,8 +2,8 @@
 //!
 //! Calls a function, the callback, for each message. Connects again when the connection ends.
 //!
-//! **The idea:** every connection ends sooner or later: a server restarts, a laptop sleeps.
-//! `Client` reports this as an event, waits a random time and connects again. The time is random
+//! **The idea:** every connection ends, e.g. when the server restarts or the laptop sleeps.
+//! `Client` reports the end as an event, waits a random time and connects again. The time is random
 //! so that the clients of a restarted server do not all reconnect at once. After a refusal,
 //! `Client` does not connect again, because the server would refuse the new connection, too.
 //!

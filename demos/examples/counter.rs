@@ -1,10 +1,12 @@
 //! # Project: a live counter
 //!
-//! The server has one number. Every client may change the number, and all clients see its value.
+//! The server has one number. Every client may change the number, and all clients see the number.
 //!
 //! **The idea:** under one lock, the server changes the number and appends the new value to the
-//! log. So the log has the order of the changes. Each entry is the whole state. So a new client
-//! reads the last entry first, and then each entry that the server appends.
+//! log. So the log has the order of the changes.
+//!
+//! Each entry of the log is the whole state. So a new client reads the last entry, and then only
+//! the entries that the server appends later.
 //!
 //! - **Run** `cargo run --example counter`
 //! - **Watch** the counter with `cargo run --bin zcomm -- connect ws://127.0.0.1:8765/`
@@ -40,7 +42,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<()> {
-    // If a client missed values, tells the client. Then it gets the newer values in the log.
+    // A client that missed values gets this message, and then the values that are still in the log.
     let gap = |_, _| Message::from(json!({"type": "gap"}).to_string());
     let counter = Arc::new(Counter {
         value: Mutex::new(0),

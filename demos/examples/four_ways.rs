@@ -1,14 +1,14 @@
 //! # Four ways to receive news: polling, long polling, server-sent events, WebSocket
 //!
-//! A server publishes 100 pieces of news, one every 50 ms. Five clients receive them at the same
-//! time. A relay for each client counts every byte. Two clients poll: one often, which costs
-//! bytes, and one rarely, which costs time.
+//! A server publishes 100 pieces of news, one every 50 ms. Five clients receive the news at the
+//! same time. A relay for each client counts every byte. Two of the clients poll: one client
+//! polls often, which costs bytes, and one client polls rarely, which costs time.
 //!
 //! This is the best case for HTTP: connections stay open, and the headers are as short as
 //! possible. Browsers and servers usually add a few hundred bytes to each request and answer.
 //!
 //! - **Run** `cargo run --example four_ways`
-//! - **Watch** the mean delay of polling: half of its pause. Compare the requests and the bytes.
+//! - **Watch** the mean delay of polling: half of the pause. Compare the requests and the bytes.
 //! - **Try** to set `EVERY` to 200 ms and keep `POLLS`: which client sends useless requests?
 
 use std::{
@@ -160,8 +160,8 @@ async fn serve_http(news: News) -> Result<SocketAddr> {
     Ok(address)
 }
 
-/// Answers the requests of one connection, one after the other. A real server limits the size
-/// and the time of a request. This server needs no limits: all its clients are in this program.
+/// Answers the requests of one connection in order. A real server limits the size and the time
+/// of a request. This server needs no limits: all clients are in this program.
 async fn answer(stream: TcpStream, mut news: News) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);

@@ -1,8 +1,8 @@
 //! Reads the command line of a program.
 //!
-//! The error of a command-line parser repeats the wrong argument. The argument may be a token,
-//! or an address with a token, and errors stay in logs. So the error does not show an argument
-//! that may be a secret.
+//! The parser clap repeats a wrong argument in its error. The argument may be a token, or an
+//! address with a token, and errors stay in logs. So this file replaces an argument that may be
+//! a secret by `***`.
 
 use clap::{
     Parser,
@@ -19,7 +19,7 @@ pub fn command_line<T: Parser>() -> T {
 fn without_secrets(mut error: Error) -> Error {
     let mut kinds = vec![ContextKind::InvalidValue, ContextKind::InvalidSubcommand];
     // For an unknown argument, `InvalidArg` is the text that the user typed. In other errors,
-    // it is the name of an option.
+    // `InvalidArg` is the name of an option.
     if error.kind() == ErrorKind::UnknownArgument {
         kinds.push(ContextKind::InvalidArg);
     }
@@ -36,8 +36,8 @@ fn without_secrets(mut error: Error) -> Error {
     error
 }
 
-/// Whether a text is like an option: small letters and `-`. A random token has digits or
-/// capitals.
+/// Whether a text looks like an option: `--`, and then only lower-case letters and `-`. A random
+/// token usually has digits or capital letters.
 fn is_option(text: &str) -> bool {
     let name = text.strip_prefix("--");
     name.is_some_and(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))

@@ -1,4 +1,4 @@
-//! The pages of all lessons, and the parts of lesson 3 that are not in its main file.
+//! The pages of all lessons, and the parts of lesson 3 that are not in `3_websocket_secure.rs`.
 
 mod command_line;
 mod pages;

@@ -184,6 +184,23 @@ async fn c05_of_two_lines_with_one_name_the_last_counts_and_the_environment_wins
     assert_eq!(client.hear_text().await, "env!");
 }
 
+/// Such a server could be ended by its clients.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn limits_that_exceed_the_memory_get_a_warning() {
+    let start = || demo!("1_websocket_server").env("WEBSOCKET_MAX_MESSAGE_BYTES", "67108864");
+    let mut large = start()
+        .env("WEBSOCKET_MAX_CONNECTIONS", "1000000")
+        .start()
+        .await;
+    large
+        .says("connections with messages of WEBSOCKET_MAX_MESSAGE_BYTES=67108864 can need")
+        .await;
+    let mut small = start().env("WEBSOCKET_MAX_CONNECTIONS", "1").start().await;
+    small.says("pages that may connect").await;
+    assert!(!small.output().contains("can need"), "{}", small.output());
+}
+
 #[tokio::test]
 async fn c06_a_misspelt_name_gets_a_warning_with_the_right_one() {
     let mut demo = demo!("1_websocket_server")
@@ -195,16 +212,42 @@ async fn c06_a_misspelt_name_gets_a_warning_with_the_right_one() {
     assert!(!demo.output().contains("whatever"));
 }
 
+/// These names have the letters of a setting, or mean the setting that asks for a token. Nobody
+/// expects that a server without protection starts, and a warning may be hidden.
+#[tokio::test]
+async fn c06_a_misspelt_name_that_would_protect_the_server_stops_the_program() {
+    for (name, words) in [
+        ("WEBSOCKET_REQUIREAUTH", "set WEBSOCKET_REQUIRE_AUTH"),
+        ("WEBSOCKET_REQUIRE_AUHT", "set WEBSOCKET_REQUIRE_AUTH"),
+        ("WEBSOCKET_AUTH", "set WEBSOCKET_REQUIRE_AUTH"),
+        ("WEBSOCKET_ALLOWEDHOSTS", "set WEBSOCKET_ALLOWED_HOSTS"),
+        ("websocket_token", "set WEBSOCKET_TOKEN"),
+    ] {
+        for level in ["info", "off"] {
+            let start = demo!("2_websocket_echo")
+                .env("RUST_LOG", level)
+                .env(name, "true");
+            let (code, output) = start.fails().await;
+            assert_eq!(code, Some(78), "{output}");
+            let expected = format!("{name}: unknown setting");
+            assert!(output.contains(&expected), "{output}");
+            assert!(output.contains(words), "{output}");
+        }
+    }
+    let demo = demo!("2_websocket_echo").env("WEBSOCKET_AUTH", "off");
+    demo.start().await;
+}
+
 #[tokio::test]
 async fn c06_every_unknown_name_in_the_file_gets_a_warning() {
-    let lines = "PORT=1\nECHO_PREFX=x\nRUST_LOGG=info\nwebsocket_token=whatever\nLEVEL=1\n";
+    let lines = "PORT=1\nECHO_PREFX=x\nRUST_LOGG=info\nwebsocket_tokn=whatever\nLEVEL=1\n";
     let folder = folder("c06_file", lines);
     let mut demo = demo!("1_websocket_server").folder(folder).start().await;
     for warning in [
         "unknown setting PORT: did you mean WEBSOCKET_PORT?",
         "unknown setting ECHO_PREFX: did you mean ECHO_PREFIX?",
         "unknown setting RUST_LOGG: did you mean RUST_LOG?",
-        "unknown setting websocket_token: did you mean WEBSOCKET_TOKEN?",
+        "unknown setting websocket_tokn: did you mean WEBSOCKET_TOKEN?",
         "unknown setting LEVEL: .zEnv.example lists all settings",
     ] {
         demo.says(warning).await;

@@ -700,7 +700,37 @@ async fn h29_the_log_says_that_a_handshake_took_too_long() {
     survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {
         let mut raw = Raw::connect(demo.addr).await;
         assert_eq!(raw.rest().await, b"");
-        demo.says("handshake_timeout").await;
+        demo.says("handshake_timeout: the client sent nothing")
+            .await;
+        // It got no answer, so the line has no status.
+        assert!(!demo.output().contains("status="), "{}", demo.output());
+    })
+    .await;
+}
+
+/// Also where the client resets the connection. A client that has sent nothing is no line.
+#[tokio::test]
+async fn h29_half_a_request_and_then_the_end_is_one_line_and_is_counted() {
+    survives_as_a_program("", demo!("2_websocket_echo"), async |demo| {
+        let line = "handshake.abandoned peer=127.0.0.1";
+        let reason = "the client ended the connection before its request was complete";
+        drop(Raw::connect(demo.addr).await);
+        for (index, half) in ["G", "GET / HTTP/1.1\r\nHost: x\r\n", "PRI * HT"]
+            .into_iter()
+            .enumerate()
+        {
+            let mut raw = Raw::connect(demo.addr).await;
+            raw.send(half.as_bytes()).await;
+            match index {
+                0 => raw.stream.set_zero_linger().unwrap(),
+                _ => raw.hang_up().await,
+            }
+            drop(raw);
+            let output = demo.says_times(reason, index + 1).await;
+            assert_eq!(output.matches(line).count(), index + 1, "{output}");
+        }
+        let counted = async { while refusals(demo.addr, "left").await != 4 {} };
+        soon("the counter", counted).await;
     })
     .await;
 }

@@ -169,7 +169,7 @@ async fn r05_out_of_descriptors_it_keeps_serving_and_recovers_by_itself() {
 #[tokio::test]
 async fn r07_a_low_hard_limit_of_descriptors_lowers_max_connections_with_a_warning() {
     let demo = demo!("2_websocket_echo")
-        .shell(r#"ulimit -n 256; exec "$0""#)
+        .shell(r#"ulimit -n 384; exec "$0""#)
         .start()
         .await;
     let stats = get(demo.addr, "/stats").await.body;
@@ -421,11 +421,16 @@ async fn reads_steadily(server: &Running, reader: &mut Raw<Box<dyn Duplex>>, rat
     start.elapsed().as_secs()
 }
 
-/// A client with a receive buffer of 128 KiB, the default of Linux, over TCP or TLS. The system
-/// must not enlarge it: with paused time, this client seems to read fast.
+/// A client with a receive buffer of 128 KiB, the default of Linux, over TCP or TLS.
 async fn reader(server: &Running, tls: bool) -> Raw<Box<dyn Duplex>> {
+    reader_with(server, tls, 64).await
+}
+
+/// A client that asks for a receive buffer of this many KiB; Linux doubles it. The system must
+/// not enlarge it more: with paused time, this client seems to read fast.
+async fn reader_with(server: &Running, tls: bool, kib: u32) -> Raw<Box<dyn Duplex>> {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.set_recv_buffer_size(kib * 1024).unwrap();
     let stream = socket.connect(server.addr).await.unwrap();
     let mut raw: Raw<Box<dyn Duplex>> = match tls {
         true => Raw {
@@ -478,31 +483,45 @@ async fn gone(server: &Running) {
     }
 }
 
-/// The same for broadcasts.
+/// Broadcasts 80 KiB in each second, of which this client reads `rate` KiB. Returns the second at
+/// which the server has closed it, at most 90.
+async fn reads_broadcasts(server: &Running, reader: &mut Raw<Box<dyn Duplex>>, rate: usize) -> u64 {
+    let witness = server.clients.list()[0].id;
+    let publish = async {
+        loop {
+            let message = "x".repeat(4096);
+            server.hub.broadcast_except(message, witness).unwrap();
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        never = publish => never,
+        ended = reads_steadily(server, reader, rate) => ended,
+    }
+}
+
+/// The same for broadcasts. A large receive buffer takes the data in large steps, and between two
+/// steps the client seems to stop.
 #[tokio::test(start_paused = true)]
-async fn r13_a_steady_reader_of_broadcasts_lives() {
+async fn r13_a_steady_reader_of_broadcasts_lives_with_every_buffer() {
     let config = Config {
         ping_interval: Duration::from_secs(100),
         ..Config::default()
     };
     survives(config, async |server| {
-        for rate in [16, 20, 25, 28] {
-            let witness = server.clients.list()[0].id;
-            let mut steady = reader(server, false).await;
-            let publish = async {
-                loop {
-                    let message = "x".repeat(4096);
-                    server.hub.broadcast_except(message, witness).unwrap();
-                    sleep(Duration::from_millis(50)).await;
-                }
-            };
-            tokio::select! {
-                never = publish => never,
-                ended = reads_steadily(server, &mut steady, rate) => {
-                    assert_eq!(ended, 90, "{rate} KiB/s");
-                }
+        for kib in [64, 96, 128, 192] {
+            for rate in [14, 17, 20, 24, 28, 34] {
+                let mut steady = reader_with(server, false, kib).await;
+                let ended = reads_broadcasts(server, &mut steady, rate).await;
+                assert_eq!(ended, 90, "{rate} KiB/s, buffer of {kib} KiB");
+                drop(steady);
+                gone(server).await;
             }
-            drop(steady);
+            let mut silent = reader_with(server, false, kib).await;
+            let ended = reads_broadcasts(server, &mut silent, 0).await;
+            // Until its buffer is full, and then up to four times 5 s.
+            assert!((5..35).contains(&ended), "{ended} s, buffer of {kib} KiB");
+            assert_eq!(silent.closed().await, (1008, "Too slow".into()));
             gone(server).await;
         }
     })
@@ -550,7 +569,7 @@ async fn r14_a_client_that_falls_behind_the_whole_log_gets_the_gap_and_stays() {
     }
     assert_eq!(
         behind.hear_text().await,
-        "(up to 976 messages were missed: they came faster than you read)"
+        "(up to 976 messages were missed: they arrived faster than you read them)"
     );
     for n in 976..2000 {
         assert_eq!(behind.hear_text().await, n.to_string());

@@ -272,18 +272,114 @@ async fn s08_a_hello_of_ssl_2_is_refused() {
 }
 
 #[tokio::test]
-async fn s09_half_a_hello_and_then_the_end_is_one_line_at_debug() {
-    let mut demo = demo!("2_websocket_echo")
-        .tls()
-        .env("RUST_LOG", "debug")
-        .start()
+async fn s09_half_a_hello_and_then_the_end_is_one_line_and_is_counted() {
+    let mut demo = demo!("2_websocket_echo").tls().start().await;
+    for reset in [false, true] {
+        let mut raw = Raw::connect(demo.addr).await;
+        raw.send(&hello(3)[..20]).await;
+        match reset {
+            false => {
+                raw.hang_up().await;
+                assert_eq!(raw.rest().await, b"");
+            }
+            true => {
+                raw.stream.set_zero_linger().unwrap();
+                drop(raw);
+            }
+        }
+        demo.says(
+            "reason=\"the client ended the connection before the TLS handshake was complete\"",
+        )
         .await;
-    let mut raw = Raw::connect(demo.addr).await;
-    raw.send(&hello(3)[..20]).await;
-    raw.hang_up().await;
-    assert_eq!(raw.rest().await, b"");
-    demo.says("DEBUG the client left").await;
+    }
     assert!(!demo.output().contains("handshake.rejected"));
+    let metrics = demo.get("/metrics").await.body;
+    let counted = "zcomm_refusals_total{reason=\"left\"} 2\n";
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+/// A port check of a monitor, or a browser that opens a connection in advance.
+#[tokio::test]
+async fn s09_a_client_that_leaves_and_has_sent_nothing_is_counted_without_a_line() {
+    let mut demo = demo!("2_websocket_echo").tls().start().await;
+    drop(Raw::connect(demo.addr).await);
+    let counted = async {
+        while !demo
+            .get("/metrics")
+            .await
+            .body
+            .contains("{reason=\"left\"} 1\n")
+        {}
+    };
+    soon("the counter", counted).await;
+    assert!(!demo.output().contains("handshake"), "{}", demo.output());
+    let mut raw = Raw::connect(demo.addr).await;
+    raw.send(b"?").await;
+    raw.hang_up().await;
+    demo.says("handshake").await;
+}
+
+/// An SSH client, a method in lower case and half a request are no plain HTTP. The user of each
+/// must first know that this port speaks TLS.
+#[tokio::test]
+async fn s01_letters_that_are_no_request_are_told_that_the_port_speaks_tls() {
+    let mut demo = demo!("2_websocket_echo").tls().start().await;
+    let cookies = format!(
+        "GET / HTTP/1.1\r\nCookie: {}\r\n\r\n",
+        "c".repeat(17 * 1024)
+    );
+    let all = [
+        "SSH-2.0-x\r\n",
+        "get / http/1.1\r\n\r\n",
+        &cookies,
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ];
+    for (index, text) in all.into_iter().enumerate() {
+        let response = super::refused(demo.addr, text, 400).await;
+        let words = "this is not TLS, and this port speaks TLS: use wss:// and https://";
+        assert!(response.body.contains(words), "{response:?}");
+        let line = demo
+            .says_times("this is not TLS, and this port speaks TLS", index + 1)
+            .await;
+        let help = format!("help=\"use wss://{0}/ and https://{0}/\"", demo.addr);
+        assert_eq!(line.matches(&help).count(), index + 1, "{line}");
+    }
+    let metrics = demo.get("/metrics").await.body;
+    let counted = format!("zcomm_refusals_total{{reason=\"not_tls\"}} {}\n", all.len());
+    assert!(metrics.contains(&counted), "{metrics}");
+}
+
+/// The log is a program's, so these five seconds are real ones.
+#[tokio::test]
+async fn s09_the_log_says_what_was_not_complete_and_names_no_status() {
+    let mut demo = demo!("2_websocket_echo").tls().start().await;
+    let mut half = Raw::connect(demo.addr).await;
+    half.send(&hello(3)[..20]).await;
+    let mut silent = Raw::connect(demo.addr).await;
+    assert_eq!((half.rest().await, silent.rest().await), (vec![], vec![]));
+    demo.says("handshake_timeout: the TLS handshake was not complete in time")
+        .await;
+    demo.says("handshake_timeout: the client sent nothing")
+        .await;
+    assert!(!demo.output().contains("status="), "{}", demo.output());
+}
+
+/// The text of rustls contains the address of its documentation.
+#[tokio::test]
+async fn s09_an_end_of_tcp_without_the_end_of_tls_is_said_in_our_words() {
+    let words = "the other side ended TCP without the close_notify of TLS";
+    let mut demo = demo!("2_websocket_echo").tls().start().await;
+    let tcp = TcpStream::connect(demo.addr).await.unwrap();
+    let mut stream = speak_tls(tcp, demo.addr).await.unwrap();
+    stream
+        .write_all(handshake(demo.addr, "/", "").as_bytes())
+        .await
+        .unwrap();
+    demo.says("conn.opened").await;
+    let (mut tcp, _) = stream.into_inner();
+    tcp.shutdown().await.unwrap();
+    demo.says(words).await;
+    assert!(!demo.output().contains("docs.rs"), "{}", demo.output());
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ use zcomm_core::{Config, ConnectOptions, Connection, Event, Message, Trust};
 
 use crate::chat::client::{Guest, chat_app};
 use crate::harness::{CANARY, Demo, certificates, echo, serve, soon};
+use crate::vacant::Vacant;
 
 fn options(url: impl Into<String>) -> ConnectOptions {
     let trust = Trust::only(&certificates().ca).unwrap();
@@ -391,7 +392,8 @@ async fn a_refused_client_does_not_reconnect_and_its_messages_fail() {
 
 #[tokio::test]
 async fn messages_that_wait_at_a_close_fail() {
-    let mut ada = ChatClient::new(options("ws://127.0.0.1:1/"), "Ada").unwrap();
+    let vacant = Vacant::new();
+    let mut ada = ChatClient::new(options(vacant.url()), "Ada").unwrap();
     ada.join(LOBBY);
     let id = ada.chat(LOBBY, "hello").unwrap();
     ada.close().await.unwrap_err();

@@ -674,3 +674,55 @@ async fn looks_up_a_host() {
     let unknown = options("ws://nowhere.invalid/").lookup().await;
     assert!(matches!(unknown, Err(ConnectError::NotFound { .. })));
 }
+
+/// A listener whose queue is full: Linux drops each further SYN, so a connection to it neither
+/// opens nor fails. Returns the listener, and the connection that fills the queue.
+#[cfg(target_os = "linux")]
+async fn answers_nothing() -> (TcpListener, TcpStream) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let only = TcpStream::connect(listener.local_addr().unwrap()).await;
+    (listener, only.unwrap())
+}
+
+/// An address that answers nothing costs 3 s, if the host has another address.
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn the_next_address_is_tried_after_three_seconds_without_an_answer() {
+    let (listener, _only) = answers_nothing().await;
+    let silent = listener.local_addr().unwrap();
+    let server = serve(Config::default(), echo).await;
+    for (addresses, seconds) in [
+        (vec![server.addr], 0),
+        (vec![server.addr, silent], 0),
+        (vec![silent, server.addr], 3),
+        (vec![silent, silent, server.addr], 6),
+    ] {
+        let options = ConnectOptions {
+            addresses: addresses.clone(),
+            ..options(server.url())
+        };
+        let start = tokio::time::Instant::now();
+        let mut socket = ClientSocket::connect_with(&options).await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), seconds, "{addresses:?}");
+        socket.send("hello").await.unwrap();
+        assert_eq!(socket.recv().await, Some("hello".into()));
+    }
+}
+
+/// The last address has all of the time that is left.
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn the_only_address_has_the_whole_time() {
+    let (listener, _only) = answers_nothing().await;
+    let options = ConnectOptions {
+        connect_timeout: Duration::from_secs(20),
+        ..options(format!("ws://{}/", listener.local_addr().unwrap()))
+    };
+    let start = tokio::time::Instant::now();
+    let error = ClientSocket::connect_with(&options).await.map(|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("20 s"), "{error}");
+    assert_eq!(start.elapsed().as_secs(), 20);
+}

@@ -53,7 +53,9 @@ fn settings() -> String {
 Every setting of every program, as the programs themselves have it. One is taken from the
 environment of the process, else from the file `.zEnv` in the folder the program runs in,
 else the default counts. A wrong value stops the program with exit code 78 and says which
-forms it accepts; an unknown `WEBSOCKET_…` name gets a warning with the nearest real one.
+forms it accepts; an unknown `WEBSOCKET_…` name gets a warning with the nearest real one. A
+misspelt name stops the program if it concerns TLS or `WEBSOCKET_REQUIRE_AUTH`, or if it has the
+letters of a setting, as `WEB_SOCKET_TOKEN` has.
 
 ",
     );

@@ -64,6 +64,37 @@ async fn what_a_user_needs_to_connect_is_printed_at_every_log_level() {
     }
 }
 
+/// Otherwise a user could believe that the server asks for the token in the settings.
+#[tokio::test]
+async fn a_server_without_protection_says_so_at_every_log_level() {
+    let open = "no token is needed: every program that reaches this address may connect; \
+                WEBSOCKET_REQUIRE_AUTH=true asks for";
+    let unused = format!("WEBSOCKET_TOKEN is set, but {open} it");
+    let start = || demo!("2_websocket_echo").env("RUST_LOG", "off");
+    let with_token = || start().env("WEBSOCKET_TOKEN", crate::harness::CANARY);
+    for (start, line) in [
+        (start(), Some(format!("INFO {open} one"))),
+        (with_token(), Some(format!("INFO {unused}"))),
+        (with_token().env("WEBSOCKET_REQUIRE_AUTH", "on"), None),
+        (start().env("WEBSOCKET_REQUIRE_AUTH", "on"), None),
+    ] {
+        let mut demo = start.start().await;
+        let mut client = Client::connect(demo.url()).await;
+        match line {
+            Some(line) => {
+                client.say("hello").await;
+                assert_eq!(client.hear_text().await, "Echo: hello");
+                demo.says(&line).await;
+            }
+            None => {
+                assert_eq!(client.closed().await.0, 1008);
+                let output = demo.output();
+                assert!(!output.contains("no token is needed"), "{output}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_links_for_other_machines_are_printed_at_every_log_level() {
     let start = || demo!("4_websocket_broadcast").env("WEBSOCKET_HOST", "0.0.0.0");

@@ -194,6 +194,40 @@ async fn no_error_about_a_setting_repeats_a_secret() {
     }
 }
 
+/// An error may hide the path, so the help names the setting.
+#[tokio::test]
+async fn an_error_about_a_file_of_tls_names_its_setting() {
+    let hidden = "a-name-of-a-file-without-a-dot";
+    let folder = crate::harness::folder("named_by_its_setting");
+    let leaf = crate::harness::certificates()
+        .ca
+        .issue(&["localhost"])
+        .unwrap();
+    std::fs::write(folder.join("a.pem"), leaf.certificate).unwrap();
+    let key = |names| format!("this is the file of {names}; ");
+    for (cert, key, shown, help) in [
+        (hidden, "b.key", "***", key("WEBSOCKET_SSL_CERT")),
+        ("a.pem", hidden, "***", key("WEBSOCKET_SSL_KEY")),
+        ("a.pem", "b.key", "b.key", key("WEBSOCKET_SSL_KEY")),
+        (
+            "a.pem",
+            "a.pem",
+            "a.pem",
+            key("WEBSOCKET_SSL_CERT and WEBSOCKET_SSL_KEY"),
+        ),
+    ] {
+        let start = demo!("2_websocket_echo").folder(&folder);
+        let start = start.env("WEBSOCKET_SSL_ENABLED", "on");
+        let start = start
+            .env("WEBSOCKET_SSL_CERT", cert)
+            .env("WEBSOCKET_SSL_KEY", key);
+        let (code, output) = start.fails().await;
+        assert_eq!(code, Some(78), "{output}");
+        assert!(output.contains(&format!("error: {shown}: ")), "{output}");
+        assert!(output.contains(&format!("help: {help}")), "{output}");
+    }
+}
+
 /// Near miss: a short value that cannot be a token is shown, because it helps.
 #[tokio::test]
 async fn a_value_is_hidden_if_it_is_the_token_and_shown_if_it_is_plain() {

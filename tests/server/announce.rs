@@ -53,7 +53,7 @@ async fn each_help_names_where_this_run_has_its_token() {
     for (settings, start, help) in [
         (
             vec![],
-            "the token in this link was made for this run",
+            "this server made the token in this link for this run",
             printed,
         ),
         (

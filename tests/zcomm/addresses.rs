@@ -60,7 +60,7 @@ fn an_address_may_have_letters_of_every_script() {
     let done = connect(&format!("ws://{}/pfad/ü", server.addr), b"", &[]);
     assert!(done.stderr.contains("HTTP 404"), "{}", done.stderr);
     let done = connect("ws://bücher.invalid/", b"", &[]);
-    let error = "the name xn--bcher-kva.invalid is not found";
+    let error = "the name bücher.invalid (xn--bcher-kva.invalid) is not found";
     assert!(done.stderr.contains(error), "{}", done.stderr);
 }
 

@@ -86,7 +86,26 @@ fn the_wait_has_an_end() {
     assert!(begun.elapsed() < Duration::from_secs(15), "{begun:?}");
     let done = connect(&silent().url(), b"a", &[]);
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), ""));
+    let note =
+        "note: no answer to 1 message after 5 s; --wait 30s waits longer, --wait 0s not at all\n";
+    assert_eq!(done.stderr, note);
     assert!(begun.elapsed() < Duration::from_secs(30), "{begun:?}");
+}
+
+/// The server is still busy when the client closes, and answers neither the line nor the Close
+/// frame in time. The cause is the short wait.
+#[test]
+fn an_answer_that_comes_too_late_is_an_error_that_names_wait() {
+    let server = slow("", Duration::from_secs(20));
+    let done = connect(&server.url(), b"a", &[]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""));
+    let help = "help: the server may still work on an answer: --wait 30s waits longer\n";
+    assert!(done.stderr.ends_with(help), "{}", done.stderr);
+    assert!(
+        done.stderr.starts_with("note: no answer to 1 message"),
+        "{}",
+        done.stderr
+    );
 }
 
 /// The commands begin when the room is joined, and their answers are awaited.

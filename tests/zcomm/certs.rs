@@ -458,3 +458,57 @@ fn only_a_regular_file_is_read() {
     let done = certs(&folder, &[]);
     assert!(done.stderr.contains("larger than 1 MiB"), "{}", done.stderr);
 }
+
+/// The help must not name the command that has just failed.
+#[test]
+fn the_help_for_a_folder_or_a_file_that_cannot_be_used_names_another_way() {
+    let folder = folder("unusable");
+    fs::write(folder.join("file"), "").unwrap();
+    for (arguments, code, help) in [
+        (
+            ["--folder", "file"],
+            78,
+            "help: name a folder that you can write to: --folder FOLDER\n",
+        ),
+        (
+            ["--check", "missing.pem"],
+            2,
+            "help: name a file with certificates (PEM): --check certs/localhost.pem\n",
+        ),
+        (
+            ["--check", "file"],
+            2,
+            "help: name a file with certificates (PEM): --check certs/localhost.pem\n",
+        ),
+    ] {
+        let done = certs(&folder, &arguments);
+        assert_eq!(done.code, Some(code), "{}", done.stderr);
+        assert!(done.stderr.ends_with(help), "{}", done.stderr);
+    }
+}
+
+/// A user of an installed program may have no checkout.
+#[test]
+fn the_help_names_cargo_only_for_a_program_that_cargo_has_built() {
+    let folder = folder("installed");
+    let program = folder.join("zcomm");
+    fs::copy(env!("CARGO_BIN_EXE_zcomm"), &program).unwrap();
+    fs::create_dir(folder.join("certs")).unwrap();
+    fs::write(folder.join("certs/ca.pem"), "").unwrap();
+    let mut installed = children::command(&program);
+    let installed = installed
+        .arg("certs")
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let built = certs(&folder, &[]);
+    for (stderr, command) in [
+        (
+            String::from_utf8(installed.stderr).unwrap(),
+            ": zcomm certs --new-ca\n",
+        ),
+        (built.stderr, ": cargo run --bin zcomm -- certs --new-ca\n"),
+    ] {
+        assert!(stderr.ends_with(command), "{stderr}");
+    }
+}

@@ -7,6 +7,7 @@ use zcomm_core::{Config, Connection, Message, Origin, RefuseBy, Result, Token};
 use crate::{
     Done, children, pipe,
     servers::{Running, start},
+    vacant::Vacant,
 };
 
 const TOKEN: &str = "canary-token-7Qp2xV9d";
@@ -193,13 +194,11 @@ fn the_exit_code_says_how_it_ended() {
         "{}",
         done.stderr
     );
-    let done = connect("ws://127.0.0.1:1/", b"", &[]);
+    let vacant = Vacant::new();
+    let done = connect(&vacant.url(), b"", &[]);
     assert_eq!(done.code, Some(1));
-    assert!(
-        done.stderr.contains("no program listens at 127.0.0.1:1"),
-        "{}",
-        done.stderr
-    );
+    let words = format!("no program listens at {}", vacant.addr);
+    assert!(done.stderr.contains(&words), "{}", done.stderr);
     assert!(
         done.stderr.contains("help: is the server running?"),
         "{}",
@@ -308,9 +307,11 @@ fn a_header_replaces_that_of_another_option() {
 fn a_subprotocol_that_is_no_word_or_is_there_twice_is_refused() {
     for (arguments, why) in [
         (&["--protocol", "a b"][..], "each subprotocol is one word"),
+        (&["--protocol", ""], "each subprotocol is one word"),
         (
-            &["--protocol", "a,b", "--protocol", ""],
-            "each subprotocol is one word",
+            &["--protocol=a,b"],
+            "each subprotocol is one word, without a comma\n\
+             help: offer each one by itself: --protocol a --protocol b\n",
         ),
         (
             &["--protocol", "a", "--protocol", "a"],
@@ -318,7 +319,7 @@ fn a_subprotocol_that_is_no_word_or_is_there_twice_is_refused() {
         ),
     ] {
         let done = connect("ws://127.0.0.1:1/", b"", arguments);
-        assert_ne!(done.code, Some(0));
+        assert_eq!(done.code, Some(2));
         assert!(done.stderr.contains(why), "{}", done.stderr);
     }
 }
@@ -481,7 +482,8 @@ fn the_end_in_json_says_who_closed() {
 
 #[test]
 fn a_failed_connect_is_json_too() {
-    let url = nobody_listens();
+    let vacant = Vacant::new();
+    let url = vacant.url();
     let done = connect(&url, b"hi", &["--json"]);
     assert_eq!(done.code, Some(1));
     let event: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
@@ -494,12 +496,6 @@ fn a_failed_connect_is_json_too() {
     assert!(done.stderr.contains(error), "{}", done.stderr);
     let done = connect(&url, b"", &["--json", "--file", "no-such-file"]);
     assert!(done.stdout.contains("no-such-file"), "{}", done.stdout);
-}
-
-/// The address of a port that was free a moment ago.
-fn nobody_listens() -> String {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("ws://{}/", socket.local_addr().unwrap())
 }
 
 #[test]

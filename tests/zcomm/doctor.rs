@@ -587,7 +587,7 @@ fn k07_too_few_descriptors_are_a_warning_with_the_number_that_fits() {
             findings,
         }
     };
-    let report = limited(500);
+    let report = limited(628);
     let said = report.said("descriptors");
     assert!(
         said.ends_with(": enough for 400 clients, but the settings allow 1000"),
@@ -600,9 +600,9 @@ fn k07_too_few_descriptors_are_a_warning_with_the_number_that_fits() {
     );
     assert_eq!(report.code, Some(0));
     assert!(
-        limited(1100)
+        limited(1228)
             .said("descriptors")
-            .starts_with("ok: 1100: enough for 1000 ")
+            .starts_with("ok: 1228: enough for 1000 ")
     );
 }
 

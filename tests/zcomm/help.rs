@@ -346,6 +346,7 @@ fn no_error_about_the_command_line_repeats_a_secret() {
         &["chaos", "--drop-pongs", &query],
         &["chaos", "--latency", "5s", "to-client", &user, local],
         &["chaos", local, "--script", CANARY],
+        &["connect", local, "--file", CANARY],
         &["xray", "--replay", CANARY],
         &["certs", "--check", &link],
         &["certs", "--check", CANARY],
@@ -358,5 +359,47 @@ fn no_error_about_the_command_line_repeats_a_secret() {
         let output = done.stdout + &done.stderr;
         assert_ne!(done.code, Some(0), "{arguments:?}: {output}");
         assert!(!output.contains("7Qp2"), "{arguments:?}: {output}");
+    }
+}
+
+/// An error may hide the path, so the help names the option.
+#[test]
+fn an_error_about_a_file_names_its_option() {
+    const HIDDEN: &str = "a-name-of-a-file-without-a-dot";
+    let folder = folder("named_by_its_option");
+    let local = "ws://127.0.0.1:1/";
+    let inside = format!("{HIDDEN}/x");
+    for (option, arguments) in [
+        ("--ca", &["connect", local, "--ca", HIDDEN][..]),
+        ("--token-file", &["chat", local, "--token-file", HIDDEN]),
+        ("--file", &["connect", local, "--file", HIDDEN]),
+        ("--check", &["certs", "--check", HIDDEN]),
+        (
+            "--cert",
+            &["listen", "0", "--cert", HIDDEN, "--key", "b.key"],
+        ),
+        (
+            "--cert and --key",
+            &["listen", "0", "--cert", HIDDEN, "--key", HIDDEN],
+        ),
+        ("--script", &["chaos", local, "--script", HIDDEN]),
+        ("--replay", &["xray", "--replay", HIDDEN]),
+        (
+            "--record",
+            &[
+                "xray",
+                local,
+                "--listen",
+                "127.0.0.1:0",
+                "--record",
+                &inside,
+            ],
+        ),
+        ("--csv", &["stress", local, "--csv", &inside]),
+    ] {
+        let done = zcomm(&folder, arguments);
+        let (what, help) = done.stderr.split_once("\nhelp: ").unwrap_or_default();
+        assert!(what.contains("***"), "{option}: {}", done.stderr);
+        assert!(help.contains(option), "{option}: {}", done.stderr);
     }
 }

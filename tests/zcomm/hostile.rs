@@ -10,7 +10,7 @@ use std::{
 
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::{Done, connect::connect, zcomm_command};
+use crate::{Done, connect::connect, vacant::Vacant, zcomm_command};
 
 /// Starts a server that reads the handshake of one client and then calls `then`.
 fn serve<T: Send + 'static>(
@@ -66,9 +66,8 @@ fn assert_fails(done: &Done, error: &str, help: &str) {
 
 #[test]
 fn k01_the_help_for_a_missing_server_asks_whether_it_runs() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let vacant = Vacant::new();
+    let place = vacant.addr.to_string();
     let done = connect(&format!("ws://{place}/"), b"hi\n", &[]);
     let error = format!("no program listens at {place}");
     assert_fails(&done, &error, "is the server running?");
@@ -276,6 +275,9 @@ fn a_close_code_of_a_server_is_told_as_it_was_sent() {
     for (code, note) in [
         (1014_u16, ""),
         (999, ", a code that no Close frame may have"),
+        (1005, ", a code that no Close frame may have"),
+        (1006, ", a code that no Close frame may have"),
+        (1015, ", a code that no Close frame may have"),
         (2999, ", a code that no Close frame may have"),
     ] {
         let close = move |mut stream: TcpStream| {
@@ -285,13 +287,31 @@ fn a_close_code_of_a_server_is_told_as_it_was_sent() {
         };
         let (url, _server) = speak(close);
         let done = connect(&url, b"", &["--stay"]);
-        let error = format!("error: the other side closed with {code} (why){note}\n");
+        let mut error = format!("error: the other side closed with {code} (why){note}\n");
+        if !note.is_empty() {
+            error += "help: a mistake of the server: RFC 6455 section 7.4 has the codes that it may send\n";
+        }
         assert_eq!((done.code, done.stderr), (Some(1), error));
         let (url, _server) = speak(close);
         let done = connect(&url, b"", &["--stay", "--json"]);
         let told = format!("\"by\":\"peer\",\"code\":{code},\"reason\":\"why\"");
         assert!(done.stdout.contains(&told), "{}", done.stdout);
+        let forbidden = done.stdout.contains("\"forbidden\":true");
+        assert_eq!(forbidden, !note.is_empty(), "{}", done.stdout);
     }
+}
+
+/// The near miss: a Close frame without a code counts as 1005, and is a normal close.
+#[test]
+fn a_close_frame_without_a_code_is_a_normal_close() {
+    let (url, _server) = speak(|mut stream| {
+        stream.write_all(&[0x88, 0]).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    });
+    let done = connect(&url, b"", &["--stay", "--json"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let told = "{\"type\":\"close\",\"by\":\"peer\",\"code\":1005,\"reason\":\"\"}\n";
+    assert!(done.stdout.ends_with(told), "{}", done.stdout);
 }
 
 /// A server that sends pings without end and reads no pong must not fill the client's memory.

@@ -473,6 +473,23 @@ fn a_token_is_asked_for_and_never_printed() {
     assert!(done.stderr.contains("16 to 512 bytes"), "{}", done.stderr);
 }
 
+/// The error names the option that was typed, and not a setting of the lessons.
+#[test]
+fn a_host_that_is_no_address_is_refused_as_an_option() {
+    for host in ["no-such-host.invalid", "127.0.0.1:99"] {
+        let done = refused(&["0", "--host", host]);
+        assert_eq!(done.code, Some(2), "{}", done.stderr);
+        let error = format!("error: --host \"{host}\" is not found: ");
+        assert!(done.stderr.starts_with(&error), "{}", done.stderr);
+        let help = "without a port\n";
+        assert!(done.stderr.ends_with(help), "{}", done.stderr);
+    }
+    let done = refused(&["127.0.0.1:9000"]);
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    let error = "expected a port from 0 to 65535";
+    assert!(done.stderr.contains(error), "{}", done.stderr);
+}
+
 /// Other machines must not run a program without a token.
 #[test]
 fn exec_for_other_machines_makes_a_token_and_a_conversation_only_warns() {

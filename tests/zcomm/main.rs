@@ -33,6 +33,8 @@ mod stress;
 mod terminal;
 mod tour;
 mod trust;
+#[path = "../vacant.rs"]
+mod vacant;
 #[path = "../xray/wireshark.rs"]
 mod wireshark;
 mod xray;

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::{
     Done, folder,
     servers::{echo, no_limits, start},
+    vacant::Vacant,
     zcomm, zcomm_command,
 };
 
@@ -66,7 +67,8 @@ fn a_setting_has_the_same_forms_of_a_time() {
 fn a_wrong_command_line_ends_with_2_and_a_failure_with_1() {
     let folder = folder("options_codes");
     std::fs::write(folder.join("junk.pem"), "junk").unwrap();
-    let good = "ws://127.0.0.1:1/";
+    let vacant = Vacant::new();
+    let good = &vacant.url();
     for subcommand in ["connect", "chat", "stress", "demo", "xray", "chaos"] {
         for wrong in [
             &["127.0.0.1:8765"][..],
@@ -110,23 +112,27 @@ fn a_wrong_command_line_ends_with_2_and_a_failure_with_1() {
     }
 }
 
-/// The run would take a minute: a file that cannot be written is found before it.
 /// The variable of a script may be empty. Then the command must not connect without a token.
 #[test]
 fn an_empty_token_or_origin_is_refused() {
-    for command in ["connect", "chat", "stress"] {
-        for option in ["--token=", "--origin="] {
+    let (no_token, no_value) = ("expected a token, but it is empty", "a value is required");
+    for (option, why) in [
+        ("--token=", no_token),
+        ("--token=                 ", no_token),
+        ("--origin=", no_value),
+    ] {
+        for command in ["connect", "chat", "stress"] {
             let done = run(&[command, "ws://127.0.0.1:9/", option]);
             assert_eq!(done.code, Some(2), "{command} {option}: {}", done.stderr);
-            assert!(
-                done.stderr.contains("a value is required"),
-                "{}",
-                done.stderr
-            );
+            assert!(done.stderr.contains(why), "{}", done.stderr);
         }
     }
+    let done = run(&["listen", "0", "--token=                 "]);
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    assert!(done.stderr.contains(no_token), "{}", done.stderr);
 }
 
+/// The run would take a minute: a file that cannot be written is found before it.
 #[test]
 fn a_file_that_cannot_be_written_is_found_before_the_run() {
     let server = start(no_limits(), echo);
@@ -193,11 +199,11 @@ fn a_proxy_that_is_not_used_is_named_without_its_value() {
     assert_eq!(note(&[("HTTPS_PROXY", proxy)]), "", "wss:// only");
     assert_eq!(note(&[("ALL_PROXY", proxy), ("NO_PROXY", "127.0.0.1")]), "");
     assert_eq!(note(&[("ALL_PROXY", "")]), "");
-    let taken = server.addr.to_string();
+    let (taken, vacant) = (server.addr.to_string(), Vacant::new());
     for arguments in [
         &["chat", "ws://127.0.0.1:99999/"][..],
         &["stress", &url, "-c", "1", "-d", "0.1", "--warm-up", "0"],
-        &["demo", "ws://127.0.0.1:1/"],
+        &["demo", &vacant.url()],
         &["xray", &url, "--listen", &taken],
         &["chaos", &url, "--listen", &taken],
     ] {

@@ -15,6 +15,7 @@ use zcomm_core::{Config, Connection, Message, Result};
 use crate::{
     Done, children, folder,
     servers::{echo, no_limits, start, with_tls},
+    vacant::Vacant,
     zcomm,
 };
 
@@ -213,7 +214,8 @@ fn a_server_that_refuses_and_closes_is_a_failure_by_kind() {
 
 #[test]
 fn a_server_that_is_not_there_is_a_failure_and_nothing_is_measured() {
-    let (done, report) = measure("ws://127.0.0.1:1/", &["-c", "3"]);
+    let vacant = Vacant::new();
+    let (done, report) = measure(&vacant.url(), &["-c", "3"]);
     assert_eq!(done.code, Some(1));
     assert_eq!((&report["opened"], &report["sent"]), (&0.into(), &0.into()));
     let kind = &report["failures"][0];
@@ -325,11 +327,13 @@ fn a_load_goes_to_this_machine_and_private_networks_only() {
         assert_eq!(done.stdout, "");
     }
     // A name is looked up, and --i-own-this-server allows any address. No server listens there.
-    for (url, arguments) in [
-        ("ws://localhost:1/", &["-c", "1"][..]),
-        ("ws://0.0.0.0:1/", &["-c", "1", "--i-own-this-server"]),
+    let vacant = Vacant::new();
+    for (host, arguments) in [
+        ("localhost", &["-c", "1"][..]),
+        ("0.0.0.0", &["-c", "1", "--i-own-this-server"]),
     ] {
-        let done = stress(url, arguments);
+        let url = vacant.url().replace("127.0.0.1", host);
+        let done = stress(&url, arguments);
         assert_eq!(done.code, Some(1), "{url}: {}", done.stderr);
         assert!(done.stdout.contains("failed       1 x "), "{}", done.stdout);
         // No message left, so the report does not judge the schedule.

@@ -68,8 +68,12 @@ fn a_self_signed_certificate_is_trusted_for_its_own_server() {
     assert!(done.stderr.starts_with("note: "), "{}", done.stderr);
     assert!(done.stderr.ends_with(note), "{}", done.stderr);
 
-    // The command that explains a certificate says the same.
+    // The command that explains a certificate says the same. Its exit code counts the clients
+    // that refuse it.
     let done = certs(&folder, &["--check", "own.pem"]);
+    assert_eq!(done.code, Some(1));
+    let refusal = "a client refuses it: it is for a server and is marked as an authority";
+    assert!(done.stdout.contains(refusal), "{}", done.stdout);
     let remark = "named with --ca, this certificate is trusted for localhost, and nothing that it";
     assert!(done.stdout.contains(remark), "{}", done.stdout);
 

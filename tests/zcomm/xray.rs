@@ -24,6 +24,7 @@ use zcomm_core::{Config, Connection, Origin, RefuseBy, Result, Token};
 use crate::{
     Done, children, folder,
     servers::{Running, start, start_as, with_tls},
+    vacant::Vacant,
     zcomm,
 };
 
@@ -331,9 +332,8 @@ fn a_page_passes_and_its_address_is_printed() {
 
 #[test]
 fn k01_the_client_and_the_terminal_get_the_error_of_a_missing_server() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let vacant = Vacant::new();
+    let place = vacant.addr.to_string();
     let mut proxy = Proxy::start(&folder("xray-502"), &[&format!("ws://{place}/")]);
     let sentence = format!("no program listens at {place}");
     assert!(proxy.said.contains(&sentence), "{}", proxy.said);

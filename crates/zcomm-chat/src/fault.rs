@@ -1,7 +1,7 @@
 //! The server's answer to a message that it rejects.
 //!
-//! The client gets a code for programs, a sentence for people, the name of the wrong field, and
-//! the id of its message, if it had an id. The connection stays open, because learners make
+//! A fault has a code for programs and a sentence for people. It may also have the name of the
+//! wrong field and the id of the wrong message. The connection stays open, because learners make
 //! mistakes.
 //!
 //! In production, count faults by code. Before users complain, the counts show that a new version
@@ -35,7 +35,7 @@ pub struct Fault {
 pub enum Code {
     /// The message is not JSON; the error is at column `at`.
     BadJson,
-    /// The message is not an object, or a `field` is missing, has another type or appears twice.
+    /// The message is not an object, or a `field` is missing, is invalid or appears twice.
     BadMessage,
     /// The server does not know the `type` of the message.
     UnknownType,
@@ -99,7 +99,7 @@ impl Fault {
         self
     }
 
-    /// Whether the message itself is wrong, so that sending it later would also fail.
+    /// Whether the message itself is wrong. The same message would fail later, too.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         use Code::{BadJson, BadMessage, BadName, Empty, TooLong, UnknownType};

@@ -13,11 +13,11 @@ use zcomm_core::{NAME_RULE, shows_token};
 
 use crate::envelope::{Action, ClientMessage, Code, Fault, LOBBY, Seq};
 
-/// The longest text (characters).
+/// The maximum length of a text (characters).
 const MAX_TEXT: usize = 4000;
-/// The longest id of a message, and the longest epoch (characters).
+/// The maximum length of a message id and of an epoch (characters).
 const MAX_ID: usize = 64;
-/// The longest part of an unknown type that a fault repeats (characters).
+/// The maximum length of an unknown type in a fault (characters). The rest is cut off.
 const MAX_TYPE: usize = 32;
 
 /// The value of a field. Every field that a client can send is a string.
@@ -123,8 +123,8 @@ fn not_json(error: &serde_json::Error) -> Fault {
     fault
 }
 
-/// Makes the fault for a field that appears twice. [`Fields`] accepts any value, so a repeated
-/// field is its only error. serde writes the name of the field between backticks.
+/// Makes the fault for a field that appears twice. [`Fields`] accepts any value, so no other
+/// error is possible here. serde writes the name of the field between backticks.
 fn repeated(error: &serde_json::Error) -> Fault {
     let words = error.to_string();
     let field = words.split('`').nth(1).unwrap_or_default();
@@ -361,8 +361,8 @@ mod tests {
     }
 
     /// A gap message uses the names `*` and `@` for the server's log and the inbox. If a room
-    /// had such a name, its gaps would change the position in the other log, and messages would
-    /// be lost.
+    /// had such a name, a gap in the room would change the position in the server's log or the
+    /// inbox. Then messages would be lost.
     #[test]
     fn a10_no_message_can_name_a_room_or_a_person_like_a_log_of_the_server() {
         for log in [SERVER_LOG, INBOX] {

@@ -9,18 +9,22 @@
 //! ```
 //!
 //! **A broadcast is a log, a connection is a cursor.** The log stores a message once. A cursor
-//! is a position in the log, so each client reads the log at its own speed, and a slow client
-//! delays no other client. The price: a slow client can lose the oldest messages. The server
-//! then tells the client which messages are lost. A client has 5 s to accept all data that
-//! waits for it, or at least 64 KiB of this data. Otherwise the server closes the connection.
+//! is a position in the log. Each client has its own cursor, so a slow client delays no other
+//! client.
+//!
+//! The price: a slow client can lose the oldest messages. Then the server tells the client
+//! which messages are lost.
+//!
+//! If data waits for a client, the client must accept all of it within 5 s, or at least 64
+//! KiB. Otherwise the server closes the connection.
 //!
 //! **One task owns each socket.** No other task reads or writes the socket, so no lock is
 //! needed. The price: the handler runs in this task, too. A handler that does not call
 //! [`Connection::recv`] again stops its own connection.
 //!
 //! **Refusing is a feature.** Every limit has a default, and a client over a limit is refused.
-//! Every refusal says what to do next. It names the setting if a setting would change the
-//! answer.
+//! Every refusal says what to do next. If a setting would change the answer, the refusal names
+//! this setting.
 //!
 //! # Example
 //!
@@ -144,7 +148,7 @@ pub use tls::{
     distrust::Distrust,
     error::CertificateError,
     identity::{Identity, readable_by_others},
-    pem::{MAKE_CERTIFICATES, PemError, read_pem},
+    pem::{PemError, make_certificates, read_pem},
     trust::Trust,
 };
 pub use wire::codec::Received;

@@ -13,7 +13,7 @@ pub struct CloseCode {
     pub name: &'static str,
     /// What a web page says about this code.
     pub meaning: &'static str,
-    /// Whether a client connects again, because the same request may succeed later.
+    /// Whether a client connects again. True if the same request may succeed later.
     pub retry: bool,
 }
 
@@ -36,15 +36,15 @@ impl CloseCode {
 const RETRY: bool = true;
 const OVER: bool = false;
 
-/// The codes that the programs of this workspace send, show or count, and the codes with which
-/// other servers refuse a client. In ascending order.
+/// The codes that the programs of this workspace send, show or count. The table also has the
+/// codes with which other servers refuse a client. The codes are in ascending order.
 #[rustfmt::skip]
 pub const CLOSE_CODES: [CloseCode; 19] = [
     code(1000, OVER, "normal closure", "normal closure"),
     code(1001, RETRY, "going away", "the server is shutting down"),
     code(1002, OVER, "protocol error", "protocol error: a frame broke the rules"),
     code(1003, OVER, "unsupported data", "the server does not accept this kind of data"),
-    code(1005, OVER, "no code: never sent", "the Close frame had no code"),
+    code(1005, OVER, "no code in the Close frame: never sent", "the Close frame had no code"),
     code(1006, RETRY, "no Close frame: never sent", "no Close frame arrived"),
     code(1007, OVER, "not the data it claims to be", "the text was not valid UTF-8"),
     code(1008, OVER, "policy violation", "refused by the server's policy"),

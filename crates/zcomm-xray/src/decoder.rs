@@ -1,8 +1,10 @@
 //! Decodes both directions of one connection, from the first byte to the last.
 //!
-//! One [`Decoder`] reads both directions, because each depends on the other. A response can be
-//! checked only with its request. The server's status code decides whether the client's bytes
-//! are frames. Pass the bytes in the order in which they arrived, in pieces of any size:
+//! One [`Decoder`] reads both directions, because each direction depends on the other. A response
+//! can be checked only with its request. The server's status code decides whether the client's
+//! bytes are frames.
+//!
+//! Pass the bytes in the order in which they arrived, in pieces of any size:
 //!
 //! ```
 //! use std::time::Duration;
@@ -50,8 +52,8 @@ impl Decoder {
         }
     }
 
-    /// Sets the maximum number of payload bytes in an event. The default is 4 KiB. Call this
-    /// method before all other methods.
+    /// Sets the maximum number of payload bytes in an event. The default is 4 KiB. The payload
+    /// of a valid control frame is never cut. Call this method before all other methods.
     #[must_use]
     pub fn keeping(mut self, bytes: usize) -> Decoder {
         self.client.keep = bytes;
@@ -95,9 +97,8 @@ impl Decoder {
         sink.hidden
     }
 
-    /// Reads bytes without making events, which is much faster. A later call of
-    /// [`feed`](Decoder::feed) makes events for its bytes. Returns the number of events that
-    /// were not made, such as frames and heads, so that the caller can report this number.
+    /// Reads bytes without making events, which is much faster. Returns the number of events that
+    /// were not made. To make events again, call [`feed`](Decoder::feed) with the next bytes.
     pub fn follow(&mut self, from: Direction, bytes: &[u8]) -> u64 {
         let mut sink = self.sink(Duration::ZERO, None);
         self.take(from, bytes, &mut sink);
@@ -105,12 +106,15 @@ impl Decoder {
     }
 
     /// Reads bytes for a recording, without making events. Calls the function `keep` with the
-    /// sender, the bytes to record, and the number of bytes after them that must not be
-    /// recorded. Stars replace the secrets of a head. HTTP bodies are not recorded. If data is
-    /// neither HTTP nor frames, at most its first 8 bytes are recorded.
+    /// sender, the bytes to record, and a number. This number says how many of the next bytes
+    /// must not be recorded.
     ///
-    /// To read the recording, use another decoder. Replace the missing bytes by any bytes: the
-    /// other decoder makes the same events as [`feed`](Decoder::feed) makes for the connection.
+    /// Stars replace the secrets of a head. HTTP bodies are not recorded. If data is neither
+    /// HTTP nor frames, at most the first 8 bytes are recorded.
+    ///
+    /// To read the recording, [`feed`](Decoder::feed) its bytes to a new decoder. In place of
+    /// the bytes that were not recorded, pass any bytes. The new decoder then makes the same
+    /// events as `feed` makes on the connection itself.
     pub fn keep(
         &mut self,
         from: Direction,

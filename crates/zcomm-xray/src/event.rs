@@ -111,9 +111,9 @@ pub struct Head {
 pub struct Header {
     /// The name, as the sender wrote it.
     pub name: String,
-    /// The value; `***` for a secret.
+    /// The value, with `***` in place of each secret.
     pub value: String,
-    /// What the header means in a WebSocket handshake.
+    /// A remark, such as what the header means in a WebSocket handshake.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remark: Option<&'static str>,
 }
@@ -172,7 +172,8 @@ pub struct Frame {
     /// The number of payload bytes that never arrived, because the connection ended.
     #[serde(skip_serializing_if = "is_default")]
     pub missing: u64,
-    /// The number of this frame in a fragmented message: 1, 2, … `None` for any other frame.
+    /// The number of this frame in its message. The first frame has the number 1. `None` if the
+    /// frame is not in a fragmented message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<u64>,
     /// The whole message, if this is the last frame of a fragmented message.

@@ -1,9 +1,8 @@
 //! Reads the frames of one direction (RFC 6455 section 5.2).
 //!
 //! Most WebSocket libraries stop at the first broken rule and do not show the frame. This
-//! reader continues until a length is invalid. For each frame, it stores the header, the start
-//! of the payload and the broken rules. It counts a frame that will not be shown, but does not
-//! store its payload.
+//! reader continues until a length is invalid. For each shown frame, the reader stores the
+//! header, the start of the payload and the broken rules. Other frames are only counted.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
@@ -24,10 +23,10 @@ pub(crate) struct FrameReader {
     /// The maximum number of bytes to store of each payload and of each fragmented message.
     keep: usize,
     pub(crate) splitter: Splitter,
-    /// The frame that is arriving; `None` between two frames, or if this frame is not shown.
+    /// The frame that is arriving, if it will be shown.
     current: Option<CheckedFrame>,
     message: Option<OpenMessage>,
-    /// Whether the handshake agreed on extensions, so that the reserved bits have a meaning.
+    /// Whether the handshake agreed on extensions. Extensions can use the reserved bits.
     extended: bool,
     /// Whether a Close frame has arrived.
     closed: bool,
@@ -95,7 +94,7 @@ impl FrameReader {
         let mut errors = Vec::new();
         if show {
             errors = broken_by(header, self.from, self.extended);
-            // After a Close, its sender may answer a ping, but not send data (section 5.5.1).
+            // After a Close, the sender may answer pings, but must not send data (section 5.5.1).
             if self.closed && !header.is_control() {
                 errors.push(BrokenRule::AFTER_CLOSE);
             }

@@ -8,8 +8,8 @@
 //! Sec-WebSocket-Accept = base64(SHA-1(Sec-WebSocket-Key + GUID))
 //! ```
 //!
-//! This value is not a secret: anyone can compute it. It proves that the response comes from a
-//! program that speaks WebSocket and has read this request, and not from a cache.
+//! This value is not a secret: anyone can compute it. The right value proves that a WebSocket
+//! server has read this request. A response from a cache has a wrong value.
 
 use data_encoding::{BASE64, HEXLOWER};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -17,12 +17,14 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::{
     event::{Accept, Head, Header},
     rules::BrokenRule,
-    secrets::{address, end_of_target, header_value, is_request_or_status},
+    secrets::{HIDDEN, address, end_of_target, header_value, is_request_or_status},
     visible::pictured,
 };
 
 /// The text that is appended to the key (RFC 6455 section 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// The remark for a header with a hidden part.
+const HIDDEN_REMARK: &str = "*** may be a secret: not shown";
 
 /// A complete head. Each byte of a secret is replaced by `*`.
 pub(crate) struct RawHead {
@@ -32,8 +34,8 @@ pub(crate) struct RawHead {
 }
 
 impl RawHead {
-    /// Splits a complete head into lines. Its secrets are already replaced
-    /// ([`without_secrets`](crate::secrets::without_secrets)).
+    /// Splits a complete head into lines. Before this call,
+    /// [`without_secrets`](crate::secrets::without_secrets) must replace the secrets of the head.
     pub(crate) fn parse(head: &[u8]) -> RawHead {
         let lines = head.split(|byte| *byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -62,7 +64,7 @@ impl RawHead {
         }
     }
 
-    /// Returns the value of the first header with this name, or `None` if no header has it.
+    /// Returns the value of the first header with this name, or `None` without such a header.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -146,10 +148,19 @@ impl RawHead {
     }
 
     fn head(&self, of_websocket: bool, remark: fn(&str) -> Option<&'static str>) -> Head {
-        let headers = self.headers.iter().map(|(name, value)| Header {
-            remark: remark(&name.to_ascii_lowercase()).filter(|_| of_websocket),
-            value: header_value(name, value),
-            name: address(name),
+        let headers = self.headers.iter().map(|(name, value)| {
+            let remark = remark(&name.to_ascii_lowercase()).filter(|_| of_websocket);
+            let value = header_value(name, value);
+            let is_hidden = value.contains(HIDDEN);
+            Header {
+                remark: if is_hidden {
+                    Some(HIDDEN_REMARK)
+                } else {
+                    remark
+                },
+                value,
+                name: address(name),
+            }
         });
         Head {
             line: first_line(&self.first),
@@ -201,7 +212,6 @@ fn request_remark(name: &str) -> Option<&'static str> {
         "sec-websocket-version" => "13 is RFC 6455, the only version in use",
         "sec-websocket-protocol" => "the subprotocols that the client offers, the preferred first",
         "sec-websocket-extensions" => "the extensions that the client offers, such as compression",
-        "authorization" | "cookie" => "a secret: not shown",
         _ => return None,
     })
 }
@@ -213,7 +223,6 @@ fn response_remark(name: &str) -> Option<&'static str> {
         "sec-websocket-accept" => "computed from the client's key:",
         "sec-websocket-protocol" => "the subprotocol that the server chose",
         "sec-websocket-extensions" => "the extensions that both sides use",
-        "set-cookie" => "a secret: not shown",
         _ => return None,
     })
 }

@@ -8,24 +8,28 @@
 //! [`Event`] for the request, the response and each frame. Each event lists the broken rules of
 //! RFC 6455. A decoder has no clock, no socket and no task, and its memory has a limit.
 //!
-//! An event contains no secret of the handshake. Stars replace the values of headers such as
-//! `Authorization` and `Cookie`, and of query parameters such as `token` and `session`. But an
-//! event shows the content of messages.
+//! An event shows the content of messages, but no secret of the handshake. Stars replace:
+//!
+//! - the values of headers such as `Authorization` and `Cookie`;
+//! - the values of query parameters such as `token` and `session`;
+//! - the user and the password in an address;
+//! - words that look like tokens.
 //!
 //! # Reading order
 //!
 //! `splitter` finds where frames end, and `event` defines the output. `decoder` reads both
-//! directions, and `side` reads one direction. `frames` and `message` read frames. `head` and
-//! `secrets` read the handshake. `show` writes events as text.
+//! directions, and `side` reads one direction. `frames` and `message` read frames. `head` reads the
+//! handshake, `finder` finds secrets in it, and `secrets` hides them. `show` writes events as text.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod close_codes;
-mod secrets;
+mod finder;
 mod splitter;
 mod utf8;
 mod visible;
 
 mod rules;
+mod secrets;
 
 mod event;
 

@@ -1,9 +1,10 @@
 //! Joins the frames of a message and removes their masking keys.
 //!
-//! A message may arrive in many frames (RFC 6455 section 5.4). Each frame has its own masking
-//! key, and pings may arrive between the frames. The first frame says whether the message is
-//! text. The check for UTF-8 needs the bytes of all frames. Only the start of a message is
-//! stored, so a long message does not fill the memory.
+//! A message may arrive in many frames (RFC 6455 section 5.4). Pings may arrive between these
+//! frames. Each frame has its own masking key.
+//!
+//! The first frame says whether the message is text. The bytes of all frames together must then
+//! be UTF-8. Only the start of a message is stored, so a long message does not fill the memory.
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -34,7 +35,7 @@ impl OpenMessage {
     }
 
     /// Reads the next bytes of a payload. These bytes begin at byte `offset` of the payload.
-    /// Returns true only for the first bytes that are not UTF-8.
+    /// Returns true if these bytes contain the first UTF-8 error of the message.
     pub(crate) fn take(
         &mut self,
         bytes: &[u8],

@@ -1,168 +1,180 @@
-//! Finds the secrets in a handshake and replaces them before an event is made.
+//! Replaces the secrets of a handshake before an event is made.
 //!
-//! An X-ray may be on a projector or in a file, and a handshake may contain tokens. The value of
-//! a header, or of a parameter in an address, is a secret if its name contains `authorization`,
-//! `cookie`, `token`, `secret`, `session`, `password`, `api-key` or `api_key`. No event contains
-//! a secret. But events show the content of messages, because an X-ray exists to show messages.
+//! An X-ray may be on a projector or in a file, and a handshake may contain tokens. So the whole
+//! value of a header with a secret name is hidden. In other lines, only the parts that the
+//! [`finder`](crate::finder) finds are hidden.
+//!
+//! A subprotocol of 16 bytes or more may be a token. It is shown only if it is in wide use.
+//!
+//! Events show the content of messages, because an X-ray exists to show messages.
 
-use std::ops::Range;
+use std::{iter, ops::Range};
+
+use crate::finder::{TOKEN, is_hidden, is_secret, secrets_in};
 
 /// The text that replaces a secret.
-const HIDDEN: &str = "***";
-/// If a name contains one of these words, its value is a secret.
-const SECRET: [&str; 8] = [
-    "authorization",
-    "cookie",
-    "token",
-    "secret",
-    "session",
-    "password",
-    "api-key",
-    "api_key",
+pub(crate) const HIDDEN: &str = "***";
+/// Headers that are shown as they are. Their values look like secrets, but are not secrets.
+const SHOWN: [&str; 4] = [
+    "sec-websocket-key",
+    "sec-websocket-accept",
+    "www-authenticate",
+    "proxy-authenticate",
+];
+/// Subprotocols of 16 bytes or more that are in wide use.
+const SUBPROTOCOLS: [&str; 7] = [
+    "graphql-transport-ws",
+    "actioncable-v1-json",
+    "actioncable-unsupported",
+    "MBWS.huawei.com",
+    "oneM2M.R2.0.json",
+    "v1.swindon-lattice+json",
+    "binary.ircv3.net",
 ];
 
-/// Whether a value with this name is a secret.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET.iter().any(|word| name.contains(word))
+/// Finds the secrets in the value of a header.
+fn secrets_of(name: &str, value: &[u8]) -> Vec<Range<usize>> {
+    let name = name.trim().to_ascii_lowercase();
+    match name.as_str() {
+        name if SHOWN.contains(&name) => Vec::new(),
+        "sec-websocket-protocol" => secret_subprotocols(value),
+        name if is_secret(name) => iter::once(0..value.len()).collect(),
+        _ => secrets_in(value),
+    }
+}
+
+/// Finds the subprotocols that may be tokens: a long subprotocol, a subprotocol such as
+/// `bearer.abc`, and the subprotocol after a name such as `access_token`.
+fn secret_subprotocols(value: &[u8]) -> Vec<Range<usize>> {
+    let (mut secrets, mut at, mut after_name) = (Vec::new(), 0, false);
+    for item in value.split(|byte| *byte == b',') {
+        let name = item.trim_ascii();
+        let start = at + (item.len() - item.trim_ascii_start().len());
+        at += item.len() + 1;
+        let text = String::from_utf8_lossy(name);
+        let is_name = is_secret(&text);
+        let has_value = is_name && text.contains(['.', '=', ':']);
+        let is_known = SUBPROTOCOLS.contains(&&*text);
+        if (name.len() >= TOKEN && !is_known) || is_hidden(name) || has_value || after_name {
+            secrets.push(start..start + name.len());
+        }
+        after_name = is_name && !has_value;
+    }
+    secrets
 }
 
 /// Returns the value of a header without its secrets.
 pub(crate) fn header_value(name: &str, value: &str) -> String {
-    match is_secret(name) {
-        true => HIDDEN.to_owned(),
-        false => address(value),
-    }
+    without(secrets_of(name, value.as_bytes()), value)
 }
 
-/// Replaces the secrets in a text that may contain an address. A secret ends before the next
-/// `&`, because a server ends the value of a parameter at the `&`.
+/// Replaces the secrets in a text that may contain an address.
 pub(crate) fn address(text: &str) -> String {
+    without(secrets_in(text.as_bytes()), text)
+}
+
+fn without(secrets: Vec<Range<usize>>, text: &str) -> String {
     let mut shown = text.to_owned();
     // Start with the last secret, so that the ranges of the earlier secrets stay valid.
-    for secret in secrets_in(text.as_bytes()).into_iter().rev() {
+    for secret in secrets.into_iter().rev() {
         shown.replace_range(secret, HIDDEN);
     }
     shown
 }
 
-/// Finds the secrets in a text. A secret begins after a `=`. It ends before the next `&` or at
-/// the end of the text.
-fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
-    let until = |from: usize, ends: &[u8]| {
-        let found = text[from..].iter().position(|byte| ends.contains(byte));
-        found.map_or(text.len(), |length| from + length)
-    };
-    let (mut secrets, mut at) = (Vec::new(), 0);
-    loop {
-        let name = until(at, b"?&#") + 1;
-        if name >= text.len() {
-            return secrets;
-        }
-        let end = until(name, b"=&");
-        at = name;
-        // Decode the name as a server does: `%74oken` means `token`.
-        let mut names = form_urlencoded::parse(&text[name..end]);
-        if text.get(end) == Some(&b'=') && names.any(|(name, _)| is_secret(&name)) {
-            at = until(end, b"&");
-            secrets.push(end + 1..at);
-        }
-    }
-}
-
-/// Returns the length of the first line of a head, without ` HTTP/1.1` at its end. The address
-/// of a request ends there.
+/// Returns the length of the first line of a head, without ` HTTP/1.1` at the end of the line.
 pub(crate) fn end_of_target(line: &[u8]) -> usize {
     let version = b" HTTP/";
     let found = line
         .windows(version.len())
         .rposition(|part| part == version);
-    let is_version = |rest: &[u8]| rest.iter().all(|c| c.is_ascii_digit() || *c == b'.');
     match found {
         Some(at) if is_version(&line[at + version.len()..]) => at,
         _ => line.len(),
     }
 }
 
-/// Whether the first line of a head looks like a request or a status line. If it does not, it
-/// may be a header with a secret.
+/// Whether the first line of a head looks like a request or a status line. Any other line may be
+/// a header with a secret.
 pub(crate) fn is_request_or_status(line: &[u8]) -> bool {
     let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
-    word.starts_with(b"HTTP/") || word.iter().all(u8::is_ascii_uppercase)
+    match word.strip_prefix(b"HTTP/") {
+        Some(version) => is_version(version),
+        None => word.len() < TOKEN && word.iter().all(u8::is_ascii_uppercase),
+    }
 }
 
-/// Returns a head of the same length, with `*` in place of each hidden byte. A line is hidden
-/// completely if it is not a header, or if it continues the header before it (an obsolete
-/// form). If the first line is neither a request nor a status line, only its first byte is
-/// shown. A head without secrets is returned unchanged, so this function may run twice.
+fn is_version(text: &[u8]) -> bool {
+    text.len() < TOKEN && text.iter().all(|c| c.is_ascii_digit() || *c == b'.')
+}
+
+/// Returns the start of data that is not HTTP. `*` replaces each visible byte after the first
+/// byte of a word, because the word may be the start of a token.
+pub(crate) fn start_of_words(data: &[u8]) -> Vec<u8> {
+    let before = iter::once(&b' ').chain(data);
+    let bytes = before.zip(data);
+    bytes
+        .map(|pair| match pair {
+            (b'!'..=b'~', b'!'..=b'~') => b'*',
+            (_, byte) => *byte,
+        })
+        .collect()
+}
+
+/// Returns a head of the same length, with `*` in place of each hidden byte. A second call for
+/// the same head changes nothing.
 pub(crate) fn without_secrets(head: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(head.len());
     let mut first = true;
     for line in head.split_inclusive(|byte| *byte == b'\n') {
         let at = shown.len();
         shown.extend_from_slice(line);
-        let length = line.trim_ascii_end().len();
-        let (line, shown) = (&line[..length], &mut shown[at..at + length]);
-        if line.is_empty() {
-            continue;
-        }
-        let mut hide = |from: usize, to: usize| shown[from..to].fill(b'*');
-        let mut hide_in = |from: usize, text: &[u8]| {
-            for secret in secrets_in(text) {
-                hide(from + secret.start, from + secret.end);
-            }
+        let line = line.trim_ascii_end();
+        let secrets = match (line.is_empty(), first) {
+            (true, _) => continue,
+            (_, true) => secrets_of_first_line(line),
+            (_, false) => secrets_of_line(line),
         };
-        if std::mem::take(&mut first) {
-            match is_request_or_status(line) {
-                true => hide_in(0, &line[..end_of_target(line)]),
-                false => hide(1, length),
-            }
-            continue;
-        }
-        let begin = line.len() - line.trim_ascii_start().len();
-        let colon = line.iter().position(|byte| *byte == b':');
-        let name = &line[..colon.unwrap_or(0)];
-        let value = name.len() + 1;
-        let is_space = |byte: &u8| byte.is_ascii_whitespace();
-        if name.is_empty() || begin > 0 || name.trim_ascii_end().iter().any(is_space) {
-            hide(begin, length);
-        } else if is_secret(&String::from_utf8_lossy(name)) {
-            hide_in(0, name);
-            hide(value, length);
-        } else {
-            hide_in(0, name);
-            hide_in(value, &line[value..]);
+        first = false;
+        for secret in secrets {
+            shown[at + secret.start..at + secret.end].fill(b'*');
         }
     }
     shown
 }
 
+/// Finds the secrets of a first line. If the line is neither a request nor a status line, only
+/// its first byte or `HTTP/` is shown. A replay needs these bytes to see whether the line looks
+/// like HTTP.
+fn secrets_of_first_line(line: &[u8]) -> Vec<Range<usize>> {
+    match is_request_or_status(line) {
+        true => secrets_in(&line[..end_of_target(line)]),
+        false if line.starts_with(b"HTTP/") => iter::once(5..line.len()).collect(),
+        false => iter::once(1..line.len()).collect(),
+    }
+}
+
+/// Finds the secrets of a later line. If the line is not a header, the whole line is hidden. A
+/// line that continues the header above it (an obsolete form) is hidden, too.
+fn secrets_of_line(line: &[u8]) -> Vec<Range<usize>> {
+    let begin = line.len() - line.trim_ascii_start().len();
+    let colon = line.iter().position(|byte| *byte == b':');
+    let name = &line[..colon.unwrap_or(0)];
+    let is_space = |byte: &u8| byte.is_ascii_whitespace();
+    if name.is_empty() || begin > 0 || name.trim_ascii_end().iter().any(is_space) {
+        return iter::once(begin..line.len()).collect();
+    }
+    let value = name.len() + 1;
+    let mut secrets = secrets_in(name);
+    let of_value = secrets_of(&String::from_utf8_lossy(name), &line[value..]);
+    let shifted = |secret: Range<usize>| secret.start + value..secret.end + value;
+    secrets.extend(of_value.into_iter().map(shifted));
+    secrets
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_value_of_a_secret_is_replaced_and_nothing_else() {
-        for (text, shown) in [
-            ("/?token=abc", "/?token=***"),
-            ("/?token=abc&a=1", "/?token=***&a=1"),
-            ("/ws?a=1&session=x.y#z", "/ws?a=1&session=***"),
-            ("/?%74oken=abc", "/?%74oken=***"),
-            ("/?TOKEN=abc", "/?TOKEN=***"),
-            ("/?token=a;b?c=d e,f", "/?token=***"),
-            ("/?a=b?token=abc", "/?a=b?token=***"),
-            ("http://a/#token=abc", "http://a/#token=***"),
-            ("/?a?b=c&token=x&token=y", "/?a?b=c&token=***&token=***"),
-            // These texts look like secrets but are not, so they are shown.
-            ("/token=abc", "/token=abc"),
-            ("/?tok=abc", "/?tok=abc"),
-            ("/?attempt=token", "/?attempt=token"),
-            ("/?token", "/?token"),
-            ("", ""),
-        ] {
-            assert_eq!(address(text), shown, "{text}");
-        }
-    }
 
     #[test]
     fn a_secret_header_is_found_by_its_name() {
@@ -171,15 +183,50 @@ mod tests {
             "cookie",
             "SET-COOKIE",
             "X-Api-Key",
+            "X-Auth",
             "Proxy-Authorization",
         ] {
             assert_eq!(header_value(name, "abc"), "***", "{name}");
         }
-        assert_eq!(header_value("Sec-WebSocket-Key", "abc"), "abc");
-        assert_eq!(
-            header_value("Referer", "http://a/?token=b"),
-            "http://a/?token=***"
-        );
+        for (name, value, shown) in [
+            ("Referer", "http://a/?token=b", "http://a/?token=***"),
+            ("User-Agent", "7Qp2xV9d7Qp2xV9d/1", "***/1"),
+            ("X-Forwarded", "Bearer abc", "Bearer ***"),
+            // The name `tokenAAAAAAAAAAAAAAAAAA` is not before this `=`.
+            (
+                "Sec-WebSocket-Key",
+                "tokenAAAAAAAAAAAAAAAAA==",
+                "tokenAAAAAAAAAAAAAAAAA==",
+            ),
+            ("WWW-Authenticate", "Bearer realm=a", "Bearer realm=a"),
+        ] {
+            assert_eq!(header_value(name, value), shown, "{name}");
+        }
+    }
+
+    /// Some programs send a token as a subprotocol, because a page cannot set headers.
+    #[test]
+    fn a_subprotocol_that_may_be_a_token_is_hidden() {
+        for (value, shown) in [
+            ("abcdefghijklmnop", "***"),
+            ("chat, abcdefghijklmnop ,b", "chat, *** ,b"),
+            ("bearer.abc, chat", "***, chat"),
+            ("access_token, abc, chat", "access_token, ***, chat"),
+            // These subprotocols are short or well known.
+            ("abcdefghijklmno", "abcdefghijklmno"),
+            ("chat, v12.stomp,wamp.2.json", "chat, v12.stomp,wamp.2.json"),
+            ("graphql-transport-ws", "graphql-transport-ws"),
+            ("", ""),
+        ] {
+            assert_eq!(header_value("Sec-WebSocket-Protocol", value), shown);
+        }
+    }
+
+    #[test]
+    fn the_start_of_a_token_is_not_shown_as_bytes() {
+        assert_eq!(start_of_words(b"canary t"), b"c***** t");
+        assert_eq!(start_of_words(b"\x16\x03\x01\x02"), b"\x16\x03\x01\x02");
+        assert_eq!(start_of_words(b""), b"");
     }
 
     #[test]
@@ -206,6 +253,21 @@ mod tests {
             ("G\r\n: canary", "G\r\n********"),
             ("G\r\ncanary", "G\r\n******"),
             ("Cookie: canary", "C*************"),
+            ("ABCDEFGHIJKLMNOP / HTTP/1.1", "A**************************"),
+            ("HTTP/canary 200", "HTTP/**********"),
+            (
+                "HTTP/1.1 200 7Qp2xV9d7Qp2xV9d",
+                "HTTP/1.1 200 ****************",
+            ),
+            (
+                "G\r\nSec-WebSocket-Protocol: a, access_token, canary",
+                "G\r\nSec-WebSocket-Protocol: a, access_token, ******",
+            ),
+            (
+                "GET http://u:canary@h/ HTTP/1.1",
+                "GET http://********@h/ HTTP/1.1",
+            ),
+            ("G\r\nX-7Qp2xV9d7Qp2xV9d: 1", "G\r\n******************: 1"),
             ("G\r\nmy canary: 1", "G\r\n************"),
             (
                 "\r\nGET /?token=canary HTTP/1.0\n",

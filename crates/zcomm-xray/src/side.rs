@@ -1,15 +1,20 @@
-//! Decodes the bytes of one sender: HTTP first, then frames, or bytes that are neither.
+//! Decodes the bytes of one sender: HTTP first, and then frames.
 //!
 //! A stage is a part of the connection, such as a head or the frames. Each stage reads only its
 //! own bytes and leaves later bytes to the next stage. So the network may divide the bytes
-//! anywhere. `decoder` decides which stage follows a head, because the answer depends on both
+//! anywhere. `decoder` chooses the stage after a head, because this choice depends on both
 //! directions.
 
 use std::mem;
 
 use crate::{
-    event::EventKind, frames::FrameReader, head::RawHead, rules::Direction,
-    secrets::without_secrets, sink::Sink, splitter::HeadEnd,
+    event::EventKind,
+    frames::FrameReader,
+    head::RawHead,
+    rules::Direction,
+    secrets::{start_of_words, without_secrets},
+    sink::Sink,
+    splitter::HeadEnd,
 };
 
 /// The maximum length of a head (bytes). The server has the same limit.
@@ -185,11 +190,12 @@ impl Side {
         }
     }
 
-    /// Shows the start of data that is neither HTTP nor frames. Only counts the later bytes.
+    /// Shows the start of data that is neither HTTP nor frames. Later bytes are only counted.
     fn give_up(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
         let (first, omitted) = bytes.split_at(bytes.len().min(RAW_SHOWN));
-        sink.record(self.from, first, omitted.len());
-        self.show_raw(bytes.len() as u64, first, sink);
+        let first = start_of_words(first);
+        sink.record(self.from, &first, omitted.len());
+        self.show_raw(bytes.len() as u64, &first, sink);
         self.stage = Stage::Raw(0);
     }
 

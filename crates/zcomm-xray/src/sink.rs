@@ -19,8 +19,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) recorder: Option<&'a mut Recorder<'a>>,
 }
 
-/// A function that receives the sender, the bytes to record, and the number of bytes after them
-/// that must not be recorded.
+/// A function that receives the sender, the bytes to record, and a number. This number says how
+/// many of the next bytes must not be recorded.
 pub(crate) type Recorder<'a> = dyn FnMut(Direction, &[u8], u64) + 'a;
 
 impl Sink<'_> {

@@ -12,7 +12,7 @@
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// The size of the longest header (bytes): 2, then 8 for the length and 4 for the masking key.
+/// The maximum size of a header (bytes): 2, then 8 for the length and 4 for the masking key.
 const MAX_HEADER: usize = 14;
 
 /// Splits the bytes of one sender into frame headers and payloads.
@@ -55,7 +55,7 @@ impl Splitter {
         self.left > 0 || self.header.known > 0
     }
 
-    /// The bytes of the header, if its last bytes have not arrived. Otherwise empty.
+    /// The bytes of a header that is not complete yet. Otherwise empty.
     pub fn partial_header(&self) -> &[u8] {
         self.header.as_bytes()
     }
@@ -260,7 +260,7 @@ mod tests {
         (headers, out, splitter)
     }
 
-    /// Parses a header with tungstenite, the codec. Its parser returns no length for a reserved
+    /// Parses a header with tungstenite (the codec). Tungstenite returns no length for a reserved
     /// opcode, so this function replaces the opcode first.
     fn parsed_by_the_codec(bytes: &[u8]) -> Option<(codec::FrameHeader, u64, usize)> {
         let mut shown = bytes.to_vec();

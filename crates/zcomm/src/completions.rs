@@ -1,8 +1,8 @@
 //! `zcomm completions`: prints a script for a shell. With this script, the Tab key completes the
 //! subcommands and options of `zcomm`.
 //!
-//! The script is made from the same definition that parses the options, so it cannot name an
-//! option that does not exist. After an update of `zcomm`, print the script again.
+//! The script is made from the same definition that parses the options. After an update of
+//! `zcomm`, print the script again.
 
 use std::process::ExitCode;
 

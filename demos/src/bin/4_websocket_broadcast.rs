@@ -3,7 +3,7 @@
 //! Sends each message of a client to all other clients. Each client must show a token.
 //!
 //! **New:** a token. As in the lessons before, the server checks the host in the address, the
-//! page's origin and its own limits. Then it checks the token.
+//! page's origin and the server's limits. After these checks, the server checks the token.
 //!
 //! - **Run** `cargo run --bin 4_websocket_broadcast`
 //! - **Open** the link that the program prints, in two or three windows. Or type
@@ -39,7 +39,7 @@ async fn serve() -> Result<()> {
 
 /// Runs once for each client.
 async fn relay(mut connection: Connection) -> Result<()> {
-    // The server adds the client's number. Otherwise, a client could pretend to be another one.
+    // The server adds the client's number. Otherwise, a client could write another client's number.
     let (id, hub) = (connection.id(), connection.hub().clone());
 
     while let Some(message) = connection.recv().await {

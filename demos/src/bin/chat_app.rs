@@ -8,7 +8,7 @@
 //! client's inbox has a broadcast log.
 //!
 //! - **Run** `cargo run --bin chat_app`
-//! - **Open** the link that the program prints, in two or three windows; or
+//! - **Open** the link that the program prints, in two or three windows. Or double-click
 //!   `clients/chat_app.html`. Or use a terminal: run
 //!   `cargo run --bin zcomm -- connect 'ws://127.0.0.1:8765/?name=Ada' --token …`, then type
 //!   `{"type":"join"}`.

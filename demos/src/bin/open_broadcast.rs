@@ -10,7 +10,7 @@
 //!   token empty.
 //! - **Watch** `reached` in the terminal: the number of clients that get the message.
 //! - **Try** to answer: which programs could read these messages? This server checks no token.
-//!   Lesson 4 checks one: only a few lines of its code are different.
+//!   Lesson 4 checks a token, with only a few other lines of code.
 
 use demos::BROADCAST_PAGE;
 use std::process::ExitCode;
@@ -34,7 +34,7 @@ async fn serve() -> Result<()> {
 
 /// Runs once for each client.
 async fn relay(mut connection: Connection) -> Result<()> {
-    // The server adds the client's number. Otherwise, a client could pretend to be another one.
+    // The server adds the client's number. Otherwise, a client could write another client's number.
     let (id, hub) = (connection.id(), connection.hub().clone());
 
     while let Some(message) = connection.recv().await {

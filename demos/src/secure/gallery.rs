@@ -2,7 +2,7 @@
 //!
 //! A client that trusts every certificate passes every test with good servers. So this file
 //! starts seven servers on free ports of this machine, each with one fault. The lesson fails if
-//! the client connects to one of these servers, or refuses one for the wrong reason.
+//! the client connects to one of these servers, or refuses a server for the wrong reason.
 
 use std::{future::pending, io};
 
@@ -20,14 +20,14 @@ struct Exhibit<'a> {
     scheme: &'a str,
     /// The authority that the client trusts.
     trusted: &'a DevelopmentCa,
-    /// Returns whether this is the expected error.
+    /// Returns whether an error of the client is the expected error.
     expected: fn(&ConnectError) -> bool,
 }
 
 /// Connects to each of the seven servers and logs the client's error.
 ///
 /// # Errors
-/// When the client connects to one of the servers, or refuses one for the wrong reason.
+/// When the client connects to one of the servers, or refuses a server for the wrong reason.
 pub async fn show() -> Result<()> {
     let (ca, other) = (DevelopmentCa::new(&[])?, DevelopmentCa::new(&[])?);
     let good = ca.issue(&LOOPBACK_NAMES)?;
@@ -79,7 +79,11 @@ pub async fn show() -> Result<()> {
     ];
     let count = exhibits.len();
     for (index, exhibit) in exhibits.into_iter().enumerate() {
-        info!("{} of {count} that must fail: {}", index + 1, exhibit.what);
+        info!(
+            "test {} of {count}, the client must refuse: {}",
+            index + 1,
+            exhibit.what
+        );
         info!("refused: {}", exhibit.refusal().await?);
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! The parts of lesson 3 that are not in its main file: its command line and its own server.
+//! The command line and the server of lesson 3. `gallery` has the servers with faults.
 //!
 //! The server makes a certificate when it starts, and stores the private key in memory only. So
 //! there is no key file to install or to steal. If `WEBSOCKET_SSL_CERT` is set, the server uses
-//! that certificate instead, because a browser may already trust it.
+//! that certificate instead: a browser may already trust that certificate.
 
 pub mod gallery;
 
@@ -52,7 +52,7 @@ impl Arguments {
     }
 
     /// Returns the options to connect to `url`. The client trusts the authorities of this
-    /// computer and those in the file of `--ca`.
+    /// computer, and the certificates in the file of `--ca`.
     ///
     /// # Errors
     /// When the file contains a certificate that is neither an authority nor signed by itself,

@@ -62,8 +62,8 @@ impl ChatClient {
     /// server gives the client another [`name`](ChatClient::name).
     ///
     /// # Errors
-    /// When the address already has a name that this client adds to the query. When the operating
-    /// system has no random bytes.
+    /// When the query of the address already has a parameter that this client adds. When the
+    /// operating system has no random bytes.
     pub fn new(options: ConnectOptions, name: &str) -> Result<ChatClient> {
         let (_, query) = options.url.split_once('?').unwrap_or_default();
         let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
@@ -135,7 +135,7 @@ impl ChatClient {
         })
     }
 
-    /// Sends a message to all clients. Returns its id, as [`chat`](ChatClient::chat) does.
+    /// Sends a message to all clients. Returns an id, as [`chat`](ChatClient::chat) does.
     pub fn broadcast(&mut self, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Broadcast {
             text: text.to_owned(),
@@ -143,7 +143,7 @@ impl ChatClient {
         })
     }
 
-    /// Sends a message to one person. Returns its id, as [`chat`](ChatClient::chat) does.
+    /// Sends a message to one person. Returns an id, as [`chat`](ChatClient::chat) does.
     pub fn direct(&mut self, to: &str, text: &str) -> Option<String> {
         self.post(|id| ClientMessage::Direct {
             to: to.to_owned(),

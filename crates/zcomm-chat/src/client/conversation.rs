@@ -26,11 +26,11 @@ use crate::{
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause that a server can ask for.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// The maximum number of this client's ids to remember. A new session has a new client id, but
-/// older messages of this client still have an older client id.
+/// The maximum number of client ids to remember. Each new session gets a new client id. The
+/// messages of an older session still have the older client id.
 const MAX_CLIENT_IDS: usize = 20;
 
-/// A conversation over several connections, one after the other.
+/// A conversation, which goes on when a new connection replaces a broken one.
 #[derive(Default)]
 pub(crate) struct Conversation {
     pub(crate) me: Option<Me>,
@@ -55,8 +55,8 @@ pub(crate) struct Me {
 }
 
 impl Conversation {
-    /// Handles the end of a connection. Returns true if the reason was a message that is too
-    /// large. This message fails, and then the client can connect again.
+    /// Handles the end of a connection. If a message was too large for the server, this message
+    /// fails. Then returns true: without this message, the client can connect again.
     pub(crate) fn disconnected(&mut self, end: &End) -> bool {
         let too_large = matches!(end, End::ByPeer(why) if why.code() == CloseReason::TOO_BIG);
         let id = self.outbox.under_way().filter(|_| too_large);
@@ -203,7 +203,7 @@ impl Conversation {
     }
 
     /// Returns the message id if `message` proves that a message of this client is in the log.
-    /// This can be an ack, or the server's copy of the message. Another client can choose the
+    /// The proof is an ack, or the server's copy of the message. Another client can choose the
     /// same message id, so the copy must have a client id of this client.
     fn acknowledged(&self, message: &ServerMessage) -> Option<String> {
         match message {
@@ -218,8 +218,8 @@ impl Conversation {
         }
     }
 
-    /// The client ids of this epoch, including `newest`. In another epoch, the ids count from 1
-    /// again, so the older ids are dropped.
+    /// The client ids of this epoch, including `newest`. In a new epoch, the server counts client
+    /// ids from 1 again, so the ids of the old epoch are dropped.
     fn client_ids(&self, epoch: &str, newest: &String) -> VecDeque<String> {
         let before = self.me.as_ref().filter(|me| me.epoch == epoch);
         let mut ids = before.map_or_else(VecDeque::new, |me| me.client_ids.clone());

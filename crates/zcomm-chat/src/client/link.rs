@@ -38,7 +38,7 @@ pub(crate) struct Link {
 
 struct JoinedRoom {
     epoch: String,
-    /// The number of messages in the room's log when the client joined.
+    /// The last position in the room's log when the client joined.
     end: u64,
     since: Instant,
 }
@@ -99,7 +99,7 @@ impl Link {
         self.joining.pop_front()
     }
 
-    /// Records that the client is in this room. The room's log has `end` messages.
+    /// Records that the client is in this room. `end` is the last position in the room's log.
     pub(crate) fn joined(&mut self, room: &str, epoch: &str, end: u64, since: Instant) {
         self.joining.retain(|other| other != room);
         let epoch = epoch.to_owned();
@@ -139,8 +139,8 @@ impl Link {
 }
 
 impl JoinedRoom {
-    /// The time at which the client can send to this room: when it has read the first `end`
-    /// messages of the log, or when `CATCH_UP` is over.
+    /// The time at which the client can send to this room: at once if the client has read the
+    /// log up to `end`, otherwise after `CATCH_UP`.
     fn ready_at(&self, room: &str, seen: &Positions) -> Instant {
         match seen.has(&Log::room(room), &self.epoch, self.end) {
             true => self.since,

@@ -1,9 +1,10 @@
 //! Stores the messages that the server has not acknowledged yet.
 //!
-//! When a connection breaks, the client cannot know whether its last message arrived. So it
-//! keeps each message until the server acknowledges it. It sends the message again on the next
-//! connection *with the same id*, and the server recognises the id. Without the id, a message
-//! could be in the log twice. Without the outbox, a message could be lost.
+//! When a connection breaks, the client cannot know whether its last message arrived. So the
+//! client keeps each message until the server acknowledges the message. On the next connection,
+//! the client sends the message again *with the same id*, and the server recognises the id.
+//! Without the id, a message could be in the log twice. Without the outbox, a message could be
+//! lost.
 //!
 //! The client sends one message at a time and waits for its ack. So the messages stay in order
 //! when a connection breaks, and the client does not send too fast for the rate limit.
@@ -59,7 +60,8 @@ impl Outbox {
         self.waiting.iter().find(|message| message.id() == Some(id))
     }
 
-    /// Returns the message to send now, if any: the oldest message for which `may` returns true.
+    /// Returns the message to send now: the oldest message for which `may` returns true. Returns
+    /// `None` during a pause, and while the client waits for an ack.
     pub(crate) fn send(
         &mut self,
         now: Instant,

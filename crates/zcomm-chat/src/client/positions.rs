@@ -1,10 +1,12 @@
 //! The last position that the client has seen in each log.
 //!
-//! The server numbers the messages of each log from 1. The logs are the rooms, the server's log
-//! and the client's inbox. A client that remembers its last number in each log can resume after
-//! this number on the next connection. It can also drop a message that arrives twice. A number
-//! belongs to an *epoch*: a restarted server has a new epoch and counts from 1 again. If the
-//! client ignored the epoch, it would drop all new messages, because their numbers are small.
+//! A log is the list of messages of a room, of the server or of the client's inbox. The server
+//! numbers the messages of each log from 1. The client remembers the last number of each log. On
+//! the next connection, the client resumes after this number. The client also drops a message
+//! that arrives twice.
+//!
+//! Each log has an *epoch*. After a restart, the server uses new epochs and counts from 1 again.
+//! If the client ignored the epoch, it would drop all new messages: their numbers are small.
 
 use std::collections::HashMap;
 
@@ -69,8 +71,9 @@ impl Positions {
         is_new
     }
 
-    /// Sets the first position in a log of `end` messages. An unknown log is read from its end.
-    /// A known log with a new epoch is read from its beginning. Otherwise nothing changes.
+    /// Sets the first position in a log. An unknown log is read from its current end, the
+    /// position `end`. A known log with a new epoch is read from its beginning. A known log with
+    /// the same epoch keeps its position.
     pub(crate) fn begin(&mut self, log: &Log, epoch: &str, end: u64) {
         let seq = match self.0.get(log) {
             None => end,

@@ -1,19 +1,19 @@
 //! Who may connect: the checks of the opening handshake.
 //!
 //! A WebSocket begins as an HTTP request (RFC 6455 section 4). The [`Gate`] checks this request
-//! before the connection is upgraded. It checks the rules of HTTP, the host, the handshake
-//! headers, the limits, the origin, the query and the token, in this order. A request must pass every
-//! check.
+//! before the connection is upgraded. The gate checks in this order: the rules of HTTP, the host,
+//! the handshake headers, the limits, the origin, the query and the token. A request must pass
+//! every check.
 //!
-//! - **Host** stops DNS rebinding: an attacker lets the name of a site point at this machine.
-//!   For the browser, a page of that site and this server then have the same origin. But the
-//!   `Host` header still contains the attacker's name.
-//! - **Origin** stops pages of other sites in our users' browsers.
-//! - **Token** stops every client that does not know the secret.
+//! - The check of the **host** stops DNS rebinding. In this attack, the attacker's domain name
+//!   points at this machine. So for the browser, the attacker's page and this server have the
+//!   same origin. But the `Host` header still contains the attacker's domain name.
+//! - The check of the **origin** stops pages of other sites in our users' browsers.
+//! - The check of the **token** stops every client that does not know the secret.
 //!
 //! A page cannot set headers on a WebSocket, so the token is in the address. Browser histories
-//! and proxy logs store addresses, so the token can leak. In production, put a ticket into the
-//! address instead: a token that is valid once and for a short time.
+//! and proxy logs store addresses, so the token can leak. In production, replace the token in the
+//! address by a ticket: a secret that is valid only once and only for a short time.
 
 use std::net::SocketAddr;
 
@@ -32,9 +32,9 @@ use crate::access::{
 pub(crate) struct Gate {
     /// Origins that may connect, in addition to the server's own pages. `None` is the default.
     /// On loopback, the default allows `null` and the loopback origins with the server's port.
-    /// On another address, the default allows no other origin.
+    /// On another address, the default allows only the server's own pages.
     pub(crate) origins: Option<Vec<Origin>>,
-    /// Host names from the settings that the server accepts, in addition to its addresses.
+    /// The host names in the settings. The server accepts these names and its own addresses.
     pub(crate) hosts: Vec<Authority>,
     pub(crate) tokens: Tokens,
     pub(crate) token_place: TokenPlace,
@@ -61,8 +61,8 @@ pub(crate) struct Admission {
 #[derive(Default)]
 pub(crate) struct Caller {
     pub(crate) query: Query<'static>,
-    /// The name of the person who owns the token. `None` without a token or for the shared
-    /// token.
+    /// The name of the person who owns the token. `None` without a token, or for a token without
+    /// a name.
     pub(crate) name: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Caller {
 }
 
 impl Gate {
-    /// Checks an opening handshake, except for its path, which the router has already checked.
+    /// Checks an opening handshake. The router has already checked its path.
     pub(crate) fn judge(
         &self,
         request: &Request<'_>,
@@ -127,8 +127,8 @@ impl Gate {
         if peer.ip().to_canonical().is_loopback() && named_here && !request.is_forwarded() {
             return Ok(());
         }
-        // Check the origin first. If a page of another site could send wrong tokens here, it
-        // could delay the answers to other wrong tokens from its visitor's address.
+        // Check the origin before the token. Otherwise, a page of another site could send wrong
+        // tokens from its visitor's browser. These guesses would count for the visitor's address.
         self.check_origin(request)?;
         if request.is_cross_site() {
             return Err(Refusal::Origin);
@@ -157,12 +157,12 @@ impl Gate {
         }
     }
 
-    /// Whether `host` names this server. It must be the address that the client reached, or a
-    /// name from the settings. If the client reached a loopback address, `host` may also be a
-    /// loopback name.
+    /// Whether `host` names this server: `host` must be the address that the client reached, or
+    /// a name from the settings. If the client reached a loopback address, `host` may also be
+    /// `localhost`, `127.0.0.1` or `[::1]`.
     fn answers_for(&self, host: &Authority, local: SocketAddr) -> bool {
         let reached = SocketAddr::new(local.ip().to_canonical(), local.port());
-        // A closure, because this check takes more time than the others, and comes last.
+        // This check takes the most time, so the closure runs only if the other checks fail.
         let is_reached = || Authority::parse(&reached.to_string(), 80).as_ref() == Some(host);
         let is_loopback = reached.ip().is_loopback() && host.is_loopback();
         let is_listed = self.hosts.iter().any(|known| {
@@ -172,8 +172,8 @@ impl Gate {
         (is_loopback && host.port == self.port) || is_listed || is_reached()
     }
 
-    /// Checks that the page that sent the request may connect. A request without an origin is
-    /// accepted, because usually a program sent it, not a browser.
+    /// Checks the origin of the page that sent the request. A request without an origin is
+    /// accepted, because such a request usually comes from a program, not from a browser.
     fn check_origin(&self, request: &Request<'_>) -> Result<(), Refusal> {
         match request.origin.as_ref().map_err(|refusal| *refusal)? {
             Some(origin) if !self.allows_origin(origin, request) => Err(Refusal::Origin),
@@ -197,11 +197,11 @@ impl Gate {
         }
     }
 
-    /// Checks the token. Returns the name of its owner, or `None` for the shared token. A wrong
-    /// token is counted for its client address.
+    /// Checks the token. Returns the name of the token's owner, or `None` for a token without a
+    /// name. A wrong token is counted for the client address.
     ///
-    /// The right token is always accepted, even if its address has sent many wrong tokens. Many
-    /// clients can share an address: all clients behind one router, or all pages in the
+    /// The right token is always accepted, even if the client address has sent many wrong tokens.
+    /// Many clients can share an address: all clients behind one router, or all pages in the
     /// browsers of this machine. If wrong tokens blocked an address, any page could lock out
     /// the owner of the right token. So only the answers to wrong tokens are delayed: see
     /// [`GUESS_DELAY`](super::slots::GUESS_DELAY).
@@ -245,8 +245,8 @@ mod tests {
         request.body(()).unwrap()
     }
 
-    /// If `localhost` were always accepted, a request from another machine could name it as its
-    /// host.
+    /// If `localhost` were always accepted, a request from another machine could have the header
+    /// `Host: localhost`.
     #[test]
     fn o14_a_name_of_loopback_counts_only_where_the_client_reached_loopback() {
         for (reached, host, accepted) in [

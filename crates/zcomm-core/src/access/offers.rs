@@ -1,10 +1,13 @@
 //! Logs what a client offers in its handshake: subprotocols and extensions.
 //!
 //! This server supports no subprotocol and no extension, so its 101 response chooses none (RFC
-//! 6455 section 4.2.2). If a page offers a subprotocol, its browser then ends the connection,
-//! and the page sees only code 1006. So an offer of a subprotocol is always logged. Every
-//! browser offers an extension for compression, and works without it. So an offer of extensions
-//! alone is logged only at the level `debug`.
+//! 6455 section 4.2.2).
+//!
+//! If a page offers a subprotocol and the server chooses none, the browser ends the connection.
+//! The page sees only code 1006. So the server logs this offer at the level `info`.
+//!
+//! Every browser offers an extension for compression, but also works without compression. So the
+//! server logs an offer of only extensions at the level `debug`.
 
 use std::net::SocketAddr;
 
@@ -37,9 +40,9 @@ impl Request<'_> {
         }
     }
 
-    /// Returns the first eight names that a header offers, without their parameters. `None`
-    /// without the header. Some programs send a token as a subprotocol, so `***` replaces a
-    /// name that may be a secret.
+    /// Returns the first eight names that a header offers, without their parameters. `None` if
+    /// the request does not have this header. Some programs send a token as a subprotocol, so
+    /// `***` replaces a name that may be a secret.
     fn offered(&self, header: HeaderName) -> Option<String> {
         let offers = self.shown(header)?.split(',').take(8);
         let names = offers.map(|offer| {

@@ -3,15 +3,15 @@
 //! A browser lets any page of any site connect to any WebSocket server, and sends the cookies
 //! of that server too. To protect the server, the browser adds the `Origin` header (RFC 6455
 //! section 10.2), which a page cannot forge. The server compares the *whole* origin with a
-//! list, never a part of the origin, because `http://localhost.evil.example` also contains
-//! `localhost`.
+//! list. A search for a part of the origin would be wrong: `http://localhost.evil.example`
+//! also contains `localhost`.
 //!
 //! The header must have the form that browsers write (RFC 6454 section 6.2). Any other form is
-//! refused, e.g. with a user name or a path. If the parser repaired other forms, an attacker
-//! could write the same origin in a second way.
+//! refused, e.g. an origin with a user name or a path. If the parser repaired other forms, an
+//! attacker could write the same origin in a second way.
 //!
 //! A program that is not a browser can send any origin, or no origin. So the check of the
-//! origin protects only users of browsers. The token stops other clients.
+//! origin protects only users of browsers. Only the check of the token stops other programs.
 
 use std::fmt;
 

@@ -4,21 +4,20 @@
 //! first message. The server itself reads the values of `token` and `attempt`. The handler
 //! reads and checks all other values, because only the handler knows what they mean.
 //!
-//! A name that occurs twice has no clear value: a proxy may have checked the first, and the handler
-//! would read the other. Bytes that are not UTF-8 have no clear text. So the server refuses a
-//! WebSocket with such a query, and does not choose a meaning.
+//! The server refuses a handshake if its query has no clear meaning. If a name occurs twice, a
+//! proxy may have checked the first value, and the handler would read the second. Bytes that are
+//! not UTF-8 have no clear text.
 
 use std::{borrow::Cow, collections::HashSet};
 
-/// Names that the server uses itself. A handler cannot read their values, because they are
-/// secrets.
+/// Names that the server uses itself. Their values are secrets, so a handler cannot read them.
 const OWN: [&str; 2] = ["token", "attempt"];
 
-/// The rule for a request with two tokens.
+/// The reason to refuse a request with two tokens.
 pub(crate) const TOKEN_TWICE: &str = "the token was given twice";
 
-/// The maximum number of names for a handler, and the maximum length of a name or a value (bytes).
-/// Both use memory until the connection ends, so a client must not choose their size.
+/// The maximum number of names for a handler, and the maximum length of a name or a value
+/// (bytes). Names and values use memory until the connection ends, so they need limits.
 const MAX_NAMES: usize = 8;
 const MAX_LENGTH: usize = 512;
 
@@ -72,8 +71,8 @@ impl<'a> Query<'a> {
         values.next().is_none().then_some(only)
     }
 
-    /// Copies the query for the handler, without the names that the server uses itself. Only a query
-    /// that has passed [`check`](Query::check) is small enough to be kept.
+    /// Copies the query for the handler, without the names that the server uses itself. Call this
+    /// only for a query that has passed [`check`](Query::check), because the copy is stored.
     pub(crate) fn kept(&self) -> Query<'static> {
         let owned = |text: &str| Cow::Owned(text.to_owned());
         let kept = self.0.iter().filter(|(name, _)| !OWN.contains(&&**name));

@@ -1,6 +1,8 @@
 //! Why a client is refused: a table with the status, the reason and the help of each refusal.
 //!
-//! The help says what to do next. It names the setting if a setting would change the answer.
+//! The help says what to do next. If a setting would change the answer, the help names the
+//! setting.
+//!
 //! All texts are constants. If a text repeated what the client sent, an attacker could choose
 //! the words of an error page.
 //!
@@ -40,7 +42,8 @@ pub(crate) enum Refusal {
     NotForAll,
     /// 404: this path does not exist.
     NotFound,
-    /// 404: a page asked `/why` about its attempt to connect, but no refusal is stored for it.
+    /// 404: a page asked `/why` about an attempt to connect, but no refusal of this attempt is
+    /// stored.
     NotNoted,
     /// 404: the server runs without an X-ray.
     NoXray,
@@ -70,6 +73,8 @@ pub(crate) enum Refusal {
     NotHttp,
     /// 400: the bytes are the start of TLS, and this port speaks plain HTTP.
     TlsOnPlain,
+    /// 400: the bytes are neither TLS nor a whole HTTP request, and this port speaks TLS.
+    NotTls,
 }
 
 /// The status and the texts of a refusal. The server answers `/why` with a row as JSON.
@@ -88,7 +93,7 @@ pub(crate) struct Row {
 
 impl Refusal {
     /// The [`word`](Row::word) of every refusal of a handshake. The metrics count each word.
-    pub(crate) const WORDS: [&'static str; 19] = [
+    pub(crate) const WORDS: [&'static str; 20] = [
         "malformed",
         "token_missing",
         "token_wrong",
@@ -106,6 +111,7 @@ impl Refusal {
         "not_http",
         "tls_on_plain",
         "plain_on_tls",
+        "not_tls",
         "head_too_large",
         "timeout",
     ];
@@ -131,8 +137,7 @@ impl Refusal {
                 "open the page that the server itself serves, or add the page's origin to WEBSOCKET_ALLOWED_ORIGINS (null for a double-clicked file)"),
             Refusal::Host => row(403, "host", "the Host header is not a name or address of this server",
                 "use the address that the server printed, or add the name to WEBSOCKET_ALLOWED_HOSTS, with :80 (with TLS :443) if the address has no port"),
-            // `NotForAll` and `NotNoted` never refuse a handshake. So they have no word of
-            // their own, and count as `other`.
+            // `NotForAll` and `NotNoted` never refuse a handshake, so both have the word `other`.
             Refusal::NotForAll => row(403, "other", "these figures are private",
                 "ask from the server's own machine, at 127.0.0.1, or show the token: Authorization: Bearer ..."),
             Refusal::NotFound => row(404, "not_found", "nothing is served under this path",
@@ -148,7 +153,7 @@ impl Refusal {
             Refusal::AddressFull => row(429, "address_full", "too many connections from your address",
                 "close some connections, or raise WEBSOCKET_MAX_CONNECTIONS_PER_IP on the server"),
             Refusal::TooManyWrongTokens => row(429, "too_many_wrong_tokens", "too many wrong tokens from your address",
-                "this token is wrong, too; the right one is accepted at any time, each wrong one now waits a second"),
+                "this token is wrong, too; the right one is accepted at any time, a wrong one may now wait a second"),
             Refusal::Full => row(503, "full", "Maximum connections reached",
                 "try again in some seconds, or raise WEBSOCKET_MAX_CONNECTIONS on the server"),
             Refusal::HttpVersion => row(505, "http_version", "a WebSocket needs HTTP/1.1",
@@ -159,6 +164,8 @@ impl Refusal {
             Refusal::TlsOnPlain => row(400, "tls_on_plain", "this looks like TLS, and this port speaks plain WebSocket",
                 "use ws:// and http:// with this port"),
             Refusal::PlainOnTls => row(426, "plain_on_tls", "this is plain HTTP, and this port speaks TLS",
+                "use wss:// and https:// with this port"),
+            Refusal::NotTls => row(400, "not_tls", "this is not TLS, and this port speaks TLS",
                 "use wss:// and https:// with this port"),
             Refusal::HeadTooLarge => row(431, "head_too_large", "the head of the request is too large",
                 "it may have 16 KiB and 64 headers; if a browser sent it, delete the cookies of this host"),
@@ -193,6 +200,7 @@ mod tests {
             NotHttp,
             TlsOnPlain,
             PlainOnTls,
+            NotTls,
             HeadTooLarge,
             Timeout,
         ];

@@ -1,9 +1,10 @@
 //! An HTTP request, parsed once: its parts, and what is wrong with each part.
 //!
-//! A header with one value must appear exactly once. If there were two `Host` headers, a proxy
-//! could read the first, and this server the second. Each part of the request is stored as a
-//! value, or as the [`Refusal`] that says what is wrong with the part. The
-//! [`Gate`](super::handshake::Gate) checks the parts later, in its own order.
+//! A header with one value must appear exactly once. If a request had two `Host` headers, a
+//! proxy could read the first, and this server the second.
+//!
+//! Each part of the request is stored as a value, or as the [`Refusal`] that says what is wrong
+//! with the part. The [`Gate`](super::handshake::Gate) checks the parts later, in its own order.
 
 use std::borrow::Cow;
 
@@ -74,8 +75,7 @@ impl<'a> Request<'a> {
     }
 
     /// The random word that the page chose for this attempt to connect. `None` if the query has
-    /// no word, or several words. If several words were allowed, one request could replace the
-    /// stored refusals of other pages.
+    /// no `attempt`, or more than one.
     pub(crate) fn attempt(&self) -> Option<&str> {
         self.query.only("attempt")
     }
@@ -93,14 +93,14 @@ impl<'a> Request<'a> {
         site.is_some_and(|site| site == "cross-site")
     }
 
-    /// The value of a header as text, for a log line.
+    /// The first value of a header as text, for a log line.
     pub(crate) fn shown(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
-/// Finds the random word of an attempt in the first line of a request that is not valid:
-/// `GET /?attempt=… HTTP/1.1`.
+/// Finds the random word of an attempt in the first line of an invalid request. The first line
+/// is, for example, `GET /?attempt=… HTTP/1.1`.
 pub(crate) fn attempt_in(head: &[u8]) -> Option<String> {
     // Empty lines before a request are allowed (RFC 9112 section 2.2).
     let line = head
@@ -167,7 +167,7 @@ fn accept(version: Version, headers: &HeaderMap) -> Result<String, Refusal> {
     }
     let rule = "exactly one Sec-WebSocket-Key is needed, 16 bytes in base64";
     let key = one(headers, header::SEC_WEBSOCKET_KEY, rule)?.as_bytes();
-    // 24 characters are at most 18 bytes.
+    // 24 characters of base64 decode to at most 18 bytes.
     let decoded = match key.len() {
         24 => data_encoding::BASE64.decode_mut(key, &mut [0; 18]).ok(),
         _ => None,
@@ -192,8 +192,8 @@ fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Refusal> {
     Origin::parse(origin).map(Some).ok_or(Refusal::Origin)
 }
 
-/// Reads the token. A request with two different tokens is refused: a proxy may have checked
-/// one token, and this server would read the other token.
+/// Reads the token. If a request had two different tokens, a proxy could check one token, and
+/// this server the other. So such a request is refused.
 fn token<'a>(headers: &'a HeaderMap, query: &Query<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
     let twice = TOKEN_TWICE;
     let mut values = query.all("token");
@@ -220,8 +220,8 @@ fn token<'a>(headers: &'a HeaderMap, query: &Query<'a>) -> Result<Option<Cow<'a,
     }
 }
 
-/// Whether a header contains this word in its comma-separated list (RFC 9110 section 5.6.1). The
-/// header may occur several times. Upper and lower case are equal.
+/// Whether a header contains this word in its comma-separated list (RFC 9110 section 5.6.1).
+/// The header may occur several times. Upper and lower case are equal.
 fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
     let lines = headers.get_all(name);
     let mut words = lines

@@ -2,15 +2,18 @@
 //!
 //! Each connection uses one slot from its start, before the client sends a byte. If a slot were
 //! used only after a valid request, clients that send nothing could use any number of sockets.
-//! `Drop` frees the slot, so the slot is free after every end of the connection: a refusal, a
-//! timeout or a panic.
+//! `Drop` frees the slot, so every end of the connection frees it: a refusal, a timeout or a
+//! panic.
 //!
-//! A client over a limit may still fetch a page, and the page can ask `/why` for the reason.
-//! For these clients, there are 64 extra slots, so other clients lose no slot.
+//! A connection over a limit gets one of 64 extra slots. With an extra slot, a client may fetch a
+//! page, but may not open a WebSocket. The page can ask `/why` for the reason.
+//!
+//! A connection that must wait for the answer to a wrong token gives its slot back before the
+//! wait.
 //!
 //! A home network gets all IPv6 addresses that start with the same 64 bits, so these addresses
-//! count as one address. All people behind one router may share one address. The limit per
-//! address is a setting, so an administrator can raise it for them.
+//! count as one address. All people behind one router may share one address, so the limit per
+//! address is a setting.
 //!
 //! In production behind a proxy, count the address that the proxy reports in `X-Forwarded-For`.
 //! Do not trust this header from any other client.
@@ -29,20 +32,25 @@ use crate::{
     protocol::rate::{Budget, Rate},
 };
 
-/// The number of wrong tokens that the server answers without a delay, for each client address.
+/// The rate of wrong tokens that the server answers without a delay, for each client address.
 const WRONG_TOKENS: Rate = Rate {
     per_second: 10.0,
     burst: 20.0,
 };
 
-/// The delay before the server answers a wrong token, if the client address has sent too many
-/// wrong tokens. The connection keeps its slot during the delay. So the limit of connections
-/// also limits the guesses per second.
+/// The delay of the answer to a wrong token, if the client address has sent too many wrong
+/// tokens. The delay only slows down an attacker who guesses tokens. A long random token stops
+/// the attacker.
 pub(crate) const GUESS_DELAY: Duration = Duration::from_secs(1);
 
-/// The number of extra slots for connections over a limit. Such a connection may only fetch a
-/// page.
-const EXTRA: usize = 64;
+/// The maximum number of connections that wait for a [`GUESS_DELAY`]. A waiting connection has
+/// no slot, so it takes no slot from other clients. When this number is reached, the server
+/// answers each further wrong token at once.
+pub(crate) const GUESSES: usize = 128;
+
+/// The number of extra slots for connections over a limit. A connection with an extra slot may
+/// fetch a page, but may not open a WebSocket.
+pub(crate) const EXTRA: usize = 64;
 
 /// The default maximum of connections for one address. Loopback has no default maximum.
 const PER_OTHER_ADDRESS: usize = 50;
@@ -62,6 +70,8 @@ pub(crate) struct Slots {
 struct Counts {
     connections: usize,
     extra: usize,
+    /// The number of connections that wait for a [`GUESS_DELAY`], and have no slot.
+    guesses: usize,
     by_address: HashMap<IpAddr, usize>,
     wrong_tokens: HashMap<IpAddr, Budget>,
 }
@@ -119,35 +129,41 @@ pub(crate) struct Slot {
     pub(crate) refusal: Option<Refusal>,
     address: IpAddr,
     slots: Slots,
-    /// The end of the [`GUESS_DELAY`]. Set if the client address has sent too many wrong tokens.
+    /// The end of the [`GUESS_DELAY`]. Set once this connection has given its slot back.
     paid_at: OnceLock<Instant>,
 }
 
 impl Slot {
     /// Counts a wrong token. Returns false if the client address has sent too many wrong tokens.
+    /// Then the connection gives its slot back and must wait, if fewer than [`GUESSES`]
+    /// connections wait already.
     pub(crate) fn allows_a_wrong_token(&self) -> bool {
         let mut counts = self.slots.lock();
         if counts.wrong_tokens.len() >= REMEMBERED {
-            // Make space: remove each address whose budget is full again.
+            // Remove each address whose budget is full again.
             let owes = |budget: &Budget| budget.clone().spend(WRONG_TOKENS.burst).is_err();
             counts.wrong_tokens.retain(|_, budget| owes(budget));
         }
-        // If the table is still full, a new address may not send a wrong token without a delay.
+        // If the table is still full, delay the answer to a wrong token from a new address.
         let known = counts.wrong_tokens.contains_key(&self.address);
         let allowed = (known || counts.wrong_tokens.len() < REMEMBERED) && {
             let full = || Budget::new(Some(WRONG_TOKENS));
             let budget = counts.wrong_tokens.entry(self.address).or_insert_with(full);
             budget.spend(1.0).is_ok()
         };
-        if !allowed {
-            // A connection has one request, so this value is set at most once.
-            self.paid_at.set(Instant::now() + GUESS_DELAY).ok();
+        // A connection with an extra slot does not wait: an extra slot must be free again soon.
+        if !allowed && self.refusal.is_none() && counts.guesses < GUESSES {
+            let set = self.paid_at.set(Instant::now() + GUESS_DELAY).is_ok();
+            if set {
+                counts.guesses += 1;
+                counts.give_back(self.address);
+            }
         }
         allowed
     }
 
-    /// Waits until the [`GUESS_DELAY`] of this connection is over. Returns at once if there is
-    /// none.
+    /// Waits until the [`GUESS_DELAY`] of this connection is over. Returns at once if the
+    /// connection has no delay.
     pub(crate) async fn pay_for_guesses(&self) {
         if let Some(paid_at) = self.paid_at.get() {
             sleep_until(*paid_at).await;
@@ -160,13 +176,22 @@ impl Drop for Slot {
         let mut counts = self.slots.lock();
         if self.refusal.is_some() {
             counts.extra -= 1;
-            return;
+        } else if self.paid_at.get().is_some() {
+            counts.guesses -= 1;
+        } else {
+            counts.give_back(self.address);
         }
-        counts.connections -= 1;
-        if let Some(here) = counts.by_address.get_mut(&self.address) {
+    }
+}
+
+impl Counts {
+    /// Frees one slot of this address.
+    fn give_back(&mut self, address: IpAddr) {
+        self.connections -= 1;
+        if let Some(here) = self.by_address.get_mut(&address) {
             *here -= 1;
             if *here == 0 {
-                counts.by_address.remove(&self.address);
+                self.by_address.remove(&address);
             }
         }
     }
@@ -247,5 +272,70 @@ mod tests {
         assert!(refusal(&slots, "10.0.0.2").1.allows_a_wrong_token());
         tokio::time::advance(Duration::from_millis(100)).await;
         assert!(slot.allows_a_wrong_token());
+    }
+
+    /// Sends one wrong token on each new connection, until `count` of the tokens were too many.
+    /// Returns the slots of these `count` connections.
+    fn guess(slots: &Slots, peer: &str, count: usize) -> Vec<Slot> {
+        let mut guesses = std::iter::repeat_with(|| refusal(slots, peer).1);
+        let mut late = guesses.by_ref().filter(|slot| !slot.allows_a_wrong_token());
+        late.by_ref().take(count).collect()
+    }
+
+    async fn delay(slot: &Slot) -> Duration {
+        let start = Instant::now();
+        slot.pay_for_guesses().await;
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_wrong_token_too_many_waits() {
+        let slots = Slots::new(1000, None);
+        let (_, slot) = refusal(&slots, "127.0.0.1");
+        for _ in 0..20 {
+            assert!(slot.allows_a_wrong_token());
+            assert_eq!(delay(&slot).await, Duration::ZERO);
+        }
+        assert!(!slot.allows_a_wrong_token());
+        assert_eq!(delay(&slot).await, GUESS_DELAY);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_token_waits_without_a_slot() {
+        let slots = Slots::new(2, Some(2));
+        let waiting = guess(&slots, "10.0.0.1", 100);
+        assert!(waiting.iter().all(|slot| slot.paid_at.get().is_some()));
+        let kept: Vec<_> = (0..2).map(|_| refusal(&slots, "10.0.0.1")).collect();
+        assert!(kept.iter().all(|(refused, _)| refused.is_none()));
+        // The two connections in `kept` count, because they do not wait.
+        assert_eq!(refusal(&slots, "10.0.0.1").0, Some(Refusal::AddressFull));
+        assert_eq!(refusal(&slots, "10.0.0.2").0, Some(Refusal::Full));
+        drop((waiting, kept));
+        let counts = slots.lock();
+        assert_eq!((counts.connections, counts.guesses), (0, 0));
+        assert!(counts.by_address.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limited_number_of_wrong_tokens_waits_and_the_next_ones_are_answered_at_once() {
+        let slots = Slots::new(1000, None);
+        let mut waiting = guess(&slots, "127.0.0.1", GUESSES);
+        assert_eq!(delay(&waiting[GUESSES - 1]).await, GUESS_DELAY);
+        // During the wait of one second, the budget grew by ten wrong tokens. `guess` spends
+        // these first.
+        let late = guess(&slots, "127.0.0.1", 1);
+        assert_eq!(delay(&late[0]).await, Duration::ZERO);
+        waiting.pop();
+        assert_eq!(delay(&guess(&slots, "127.0.0.1", 1)[0]).await, GUESS_DELAY);
+    }
+
+    /// An extra slot must be free again soon.
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_token_with_an_extra_slot_is_answered_at_once() {
+        let slots = Slots::new(1, None);
+        let _full = refusal(&slots, "10.0.0.1");
+        let late = guess(&slots, "10.0.0.2", 1);
+        assert_eq!(late[0].refusal, Some(Refusal::Full));
+        assert_eq!(delay(&late[0]).await, Duration::ZERO);
     }
 }

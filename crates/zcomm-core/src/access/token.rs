@@ -1,8 +1,10 @@
 //! The token: a secret that a client sends to be allowed to connect.
 //!
-//! A token must not leak by accident. So [`Token`] has no `Display`, its `Debug` prints `***`,
-//! and it contains a SHA-256 digest instead of the text. No log line shows a token that comes from
-//! the settings, or that a server made: see `text/hidden`.
+//! A token must not leak by accident. So a [`Token`] contains a SHA-256 digest instead of the
+//! text, has no `Display`, and its `Debug` prints `***`.
+//!
+//! No log line shows a token from the settings, or a token that a server made: see
+//! `text/hidden`.
 //!
 //! The time of an answer must not leak the token either. `==` stops at the first different
 //! byte, so a patient client can measure the time and learn a secret byte by byte. To prevent
@@ -19,8 +21,8 @@ use subtle::ConstantTimeEq;
 
 use crate::text::{hidden::hide, secrets::SHORTEST_TOKEN};
 
-/// The public token of the course. Every learner knows it, so a server that other machines can
-/// reach does not start with it.
+/// The public token of the course. Every learner knows this token. So a server that other
+/// machines can reach does not start with this token.
 pub const DEMO_TOKEN: &str = "demo_secure_token_123";
 
 /// The minimum length of a token (bytes). A shorter token can be guessed.
@@ -55,8 +57,8 @@ impl Token {
     }
 
     /// Makes a new token of 144 random bits. Also returns its text: 24 characters that need no
-    /// escaping in a link, in JSON or in a shell. When the program has shown the text where a user
-    /// needs it, call [`hide`] with it.
+    /// escaping in a link, in JSON or in a shell. The caller must show this text to the user, and
+    /// then call [`hide`] with the text.
     ///
     /// # Errors
     /// If the operating system has no random bytes.
@@ -78,7 +80,7 @@ impl Token {
     }
 
     /// Whether a text from a client is this token. The check of an almost correct text takes
-    /// the same time as the check of any other text of its length.
+    /// the same time as the check of any other text of the same length.
     #[must_use]
     pub fn matches(&self, shown: &str) -> bool {
         Token::shown(shown).is_some_and(|shown| self.is(&shown))
@@ -118,8 +120,9 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Returns the owner of a token. `None`: unknown token. `Some(None)`: the shared token.
-    /// Always compares with every token, so that the time does not show which token matched.
+    /// Returns `None` for an unknown token, `Some(None)` for a token without a name, and
+    /// `Some(Some(name))` for the token of one person. Always compares with every token, so that
+    /// the time does not show which token matched.
     pub(crate) fn whose(&self, shown: &str) -> Option<Option<String>> {
         let shown = Token::shown(shown)?;
         let is_it = |token: &Option<Token>| token.as_ref().is_some_and(|token| token.is(&shown));

@@ -9,8 +9,8 @@
 //! word. Only a client that knows the word gets the answer.
 //!
 //! A stored refusal is called a note. The server keeps at most 256 notes. A note expires after
-//! a minute, and can be read only once. It contains no part of the request except the random
-//! word.
+//! a minute, and can be read only once. A note contains the random word, and no other part of
+//! the request.
 
 use std::{
     collections::VecDeque,

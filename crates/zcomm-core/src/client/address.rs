@@ -1,12 +1,14 @@
 //! Parses the address of a WebSocket (RFC 6455 section 3).
 //!
 //! An address is `ws://host:port/path?query`. The crate `url` reads an address as browsers do. An
-//! empty path becomes `/`, and `bücher.example` becomes `xn--bcher-kva.example` (punycode). Each
-//! other character that HTTP forbids is percent-encoded once.
+//! empty path becomes `/`. The host `bücher.example` becomes `xn--bcher-kva.example` (punycode).
+//! In the path and the query, each character that HTTP forbids is percent-encoded.
 //!
-//! A `#` part is an error: a browser would not send it. A user name is an error: the server
-//! would not read it. The error for a wrong address (`http://`, port 99999) says what to change.
-//! The parser never guesses: a guess could connect to another server.
+//! A `#` part is an error, because a client never sends this part to the server. A user name is
+//! an error too, because the server would not read the name.
+//!
+//! The error for a wrong address (`http://`, port 99999) says what to change. The parser never
+//! guesses: a guess could connect to another server.
 
 use std::{future::Future, time::Duration};
 
@@ -27,7 +29,7 @@ const WRONG_PORT: &str = "it needs a port from 1 to 65535";
 pub(crate) struct Target {
     pub(crate) uri: Uri,
     pub(crate) tls: bool,
-    /// The host, for the `Host` header and the certificate. It has no dot at the end, and an
+    /// The host, for the name service and the certificate. It has no dot at the end, and an
     /// IPv6 address has no brackets.
     pub(crate) host: String,
     /// Whether the host in the address ends with a dot. Then the name service must not add the

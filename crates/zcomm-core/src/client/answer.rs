@@ -1,9 +1,10 @@
 //! Reads the server's answer to the handshake (RFC 9112): a status line, headers, and the text of
 //! a refusal.
 //!
-//! The server may send the answer byte by byte, because only the whole handshake has a time
-//! limit. A hostile server could send without end, so the size of the answer is limited. The
-//! limits are those of browsers: 256 KiB and 1,000 headers.
+//! Only the whole handshake has a time limit, so the server may send the answer byte by byte.
+//!
+//! A hostile server could send without end, so the size of the answer is limited. The limits are
+//! those of browsers: 256 KiB and 1,000 headers.
 
 use std::{io, time::Duration};
 
@@ -114,7 +115,7 @@ impl Answer {
 
     fn is_complete(&self, bytes: &[u8]) -> bool {
         let length = self.headers.get(CONTENT_LENGTH);
-        // Only digits (RFC 9110 section 8.6): Rust would also read a `+`.
+        // Only digits are allowed (RFC 9110 section 8.6), but Rust would also accept a `+`.
         let length = length.and_then(|length| length.to_str().ok());
         let length = length.filter(|length| !length.starts_with('+'));
         let length = length.and_then(|length| length.parse::<usize>().ok());
@@ -141,8 +142,8 @@ async fn read_head(
 ) -> io::Result<usize> {
     let (mut end, mut known) = (HeadEnd::default(), 0);
     loop {
-        // Headers end with an empty line. A server of another protocol may never send this line,
-        // so check the first bytes.
+        // Headers end with an empty line. A server of another protocol may never send an empty
+        // line, so check the first bytes.
         if !bytes.iter().zip(b"HTTP/").all(|(byte, http)| byte == http) {
             return Err(io::Error::other("its answer is not HTTP"));
         }

@@ -1,10 +1,12 @@
 //! The delay before the next attempt to connect.
 //!
 //! A server that restarts loses all its clients at once. If all clients reconnected at once, the
-//! server would be overloaded. So each client waits for a *random* delay, from a range that
-//! doubles after each failure ("full jitter"). In this way, the attempts of all clients are
-//! spread over time. With the default range of at most 30 s, a server that is down gets about
-//! four attempts a minute from each client.
+//! server would be overloaded. So each client waits for a *random* delay. The delay comes from a
+//! range that doubles after each failure ("full jitter"). In this way, the attempts of all
+//! clients are spread over time.
+//!
+//! With the default range of at most 30 s, a server that is down gets about four attempts a
+//! minute from each client.
 
 use std::time::Duration;
 

@@ -26,8 +26,8 @@ use rustls::{Error as TlsError, InvalidMessage, pki_types::ServerName};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
-/// Time limit for TCP to connect to each address of a host but the last one. After this time, the
-/// client tries the next address.
+/// Time limit for TCP to connect to one address of a host. After this time, the client tries the
+/// next address. The last address does not have this limit.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Opens a WebSocket with these options.
@@ -82,8 +82,9 @@ impl Target {
     }
 
     /// Connects with TCP to the first address of the host that answers. A host may have several
-    /// addresses: `localhost` has two. A browser tries several addresses at once (RFC 8305).
-    /// This client tries one after the other, which is easier to explain.
+    /// addresses: `localhost` often has two. A browser tries several addresses at once (RFC
+    /// 8305). This client is simpler: it tries the next address only after the previous address
+    /// has failed.
     async fn reach(&self, known: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
         let addresses = match known {
             [] => self.lookup().await?,
@@ -92,7 +93,7 @@ impl Target {
         let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
         let last = addresses.last().copied();
         for address in addresses {
-            // The last address has all of the time that is left.
+            // For the last address, only the time limit for all steps applies.
             let limit = match Some(address) == last {
                 true => Duration::MAX,
                 false => ADDRESS_TIMEOUT,

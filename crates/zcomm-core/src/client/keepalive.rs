@@ -4,8 +4,10 @@
 //! nothing for some time. The client ends the connection when the server does not answer the
 //! ping, or does not answer our Close frame.
 //!
-//! A server from which bytes arrive is alive, even if they are not a whole message yet. A server
-//! that is still reading our data cannot read our ping yet. So such a server gets more time.
+//! A server is alive if bytes arrive from it, even if these bytes are not a whole message yet.
+//!
+//! A server that is still reading our data has not read our ping yet. So this server gets more
+//! time to answer the ping.
 
 use std::time::Duration;
 
@@ -13,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::{client::options::ConnectOptions, protocol::progress::time_to_read};
 
-/// Time limit for the server to answer our Close frame. Within the same time, the network must
-/// accept our message, or at least 64 KiB of it.
+/// Time limit for the server to answer our Close frame, and for the network to accept a message
+/// or the next 64 KiB of a long message.
 pub(crate) const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const CLOSE_NOT_ANSWERED: &str = "the server did not answer our Close frame";
 
@@ -53,8 +55,8 @@ impl Keepalive {
         }
     }
 
-    /// Whether the server has not answered our Close frame within 5 s. The timer alone is not
-    /// enough, because it never fires while the server sends data.
+    /// Whether 5 s have passed since we sent our Close frame. A timer is not enough: it does not
+    /// fire while the server sends data without pause.
     pub(crate) fn close_timed_out(&self) -> bool {
         let closing = self.closing.as_ref();
         closing.is_some_and(|(since, _)| since.elapsed() >= PEER_TIMEOUT)

@@ -2,8 +2,8 @@
 //!
 //! The addresses of a name can change at any time. Some programs may connect only to certain
 //! addresses. Such a program calls [`ConnectOptions::lookup`] once and checks each address. Then
-//! it puts the allowed addresses into [`ConnectOptions::addresses`]. The client uses only these
-//! addresses.
+//! the program puts the allowed addresses into [`ConnectOptions::addresses`]. The client uses
+//! only these addresses.
 
 use std::{
     io,
@@ -11,6 +11,7 @@ use std::{
 };
 
 use tokio::sync::oneshot;
+use url::quirks::domain_to_unicode;
 
 use crate::{
     client::{address::Target, options::ConnectOptions},
@@ -35,21 +36,31 @@ impl Target {
     /// Returns all addresses of the host. The caller must set a time limit.
     pub(crate) async fn lookup(&self) -> Result<Vec<SocketAddr>, ConnectError> {
         let mut name = self.host.clone();
-        // `localhost.` also means this computer, but some name services do not know `localhost.`
+        // Some name services do not know `localhost.` with a dot at the end.
         if self.absolute && name != "localhost" {
             name.push('.');
         }
         let found = lookup(name, self.port).await;
         found.map_err(|source| ConnectError::NotFound {
-            host: printable(&self.host),
+            host: shown(&self.host),
             source,
         })
     }
 }
 
-/// Asks the name service in a new thread. If the name service does not answer, the thread is
-/// blocked for a minute. At its end, a program waits for the threads of the runtime. So a thread
-/// of the runtime would delay the end.
+/// Returns the host name in Unicode. If the name service gets another form of the name, adds
+/// this form: `bücher.example (xn--bcher-kva.example)`.
+fn shown(host: &str) -> String {
+    let unicode = printable(&domain_to_unicode(host));
+    match unicode == host {
+        true => unicode,
+        false => format!("{unicode} ({host})"),
+    }
+}
+
+/// Asks the name service in a new thread, not in a thread of the runtime. If the name service
+/// does not answer, the thread may be blocked for many seconds. A program waits for the threads
+/// of its runtime before it ends, so a blocked thread of the runtime would delay the end.
 async fn lookup(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);

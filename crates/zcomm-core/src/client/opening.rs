@@ -30,8 +30,8 @@ pub struct Opening {
 /// The result of a TLS handshake.
 #[derive(Clone, Debug)]
 pub struct TlsOpening {
-    /// The certificates that the server sent. The first is the server's own certificate. The
-    /// client trusts it, and each certificate that links it to a trusted authority.
+    /// The certificates that the server sent, its own certificate first. The client trusts the
+    /// server's own certificate.
     pub chain: Vec<Certificate>,
     /// The TLS version, e.g. `TLS 1.3`.
     pub protocol: String,
@@ -102,8 +102,8 @@ impl Secrets {
         Secrets(secrets)
     }
 
-    /// Makes a server's text safe to show. The secrets must be replaced before `printable` cuts a
-    /// long text. If a secret were cut in half, it would not be recognized.
+    /// Makes a server's text safe to show. First replaces the secrets. Then `printable` cuts a
+    /// long text. If `printable` cut a secret in half first, the secret would not be found.
     fn hide(&self, text: &[u8]) -> String {
         let text = String::from_utf8_lossy(text).into_owned();
         let secrets = self.0.iter();
@@ -111,8 +111,8 @@ impl Secrets {
     }
 }
 
-/// The request line and the headers, as text. The query may contain a token, so only its length
-/// is shown.
+/// The request line and the headers, as text. The query may contain a token, so the text shows
+/// only the length of the query.
 pub(crate) fn request_lines(request: &Request, secrets: &Secrets) -> Vec<String> {
     let query = request.uri().query();
     let query = query.map(|query| format!("?({} bytes)", query.len()));

@@ -1,9 +1,13 @@
 //! How to connect: the address, the headers of the handshake, and the limits.
 //!
-//! A browser lets a page choose the address and the subprotocols only. A program chooses every
-//! header. So a program can send a token in `Authorization`. This is safer than a token in the
-//! address, because servers log addresses. A program can also send any origin. So a check of the
-//! origin protects users of browsers, but it does not protect the server from programs.
+//! A browser lets a page choose only the address and the subprotocols. A program chooses every
+//! header.
+//!
+//! A program can send a token in the header `Authorization`. There, a token is safer than in the
+//! address, because servers log addresses.
+//!
+//! A program can also send any origin. So a check of the origin protects users of browsers, but
+//! does not protect the server from programs.
 //!
 //! [`ConnectOptions`] is a plain struct. To change a default, write
 //! `ConnectOptions { token: …, ..ConnectOptions::new(url, trust) }`.
@@ -38,8 +42,8 @@ pub struct ConnectOptions {
     /// Time limit for one attempt to connect, with all its steps. Default: 10 s.
     pub connect_timeout: Duration,
     /// The maximum delay before a [`Client`](crate::Client) connects again. Default: 30 s. Each
-    /// delay is random. The first delay is at most 0.5 s. This limit doubles after each failure,
-    /// up to the maximum delay.
+    /// delay is random: the first is at most 0.5 s. The limit of 0.5 s doubles after each
+    /// failure, up to the maximum delay.
     pub longest_wait: Duration,
     /// The client sends a ping after the server has sent nothing for this time. Default: 20 s.
     /// `None` means no pings.

@@ -1,8 +1,8 @@
-//! Finds the proxy that the environment names, because this client uses none.
+//! Finds the proxy that the environment names. This client does not use a proxy.
 //!
 //! Programs such as curl connect through the proxy that `HTTPS_PROXY` or `ALL_PROXY` names. This
-//! client always connects directly. On a network that allows only the proxy, the connection
-//! fails, and the user must learn why.
+//! client always connects directly. If a network allows only connections through the proxy, this
+//! client fails, and the user must learn why.
 
 use crate::{
     client::{address::Target, options::ConnectOptions},
@@ -16,13 +16,13 @@ const TLS: [&str; 3] = ["wss_proxy", "https_proxy", "all_proxy"];
 
 impl ConnectOptions {
     /// The environment variable that names a proxy for this address. The client ignores this
-    /// proxy. `None` if no variable names a proxy, or `NO_PROXY` excludes the host.
+    /// proxy. `None` if no variable names a proxy, or if `NO_PROXY` excludes the host.
     ///
     /// # Errors
     /// [`ConnectError::Url`] if the address is not valid.
     pub fn ignored_proxy(&self) -> Result<Option<String>, ConnectError> {
         let target = Target::parse(&self.url)?;
-        // A broken `.zEnv` is not an error of a client.
+        // A client needs no settings, so a broken `.zEnv` is not an error here.
         let settings = Settings::load().unwrap_or_default();
         Ok(ignored(&target.host, target.tls, &settings))
     }
@@ -48,7 +48,8 @@ fn excludes(list: &str, host: &str) -> bool {
     })
 }
 
-/// Whether the rest of a host name ends where a name begins: `a.` and the empty text do.
+/// `rest` is the part of a host name before the excluded name. The excluded name must be the
+/// whole host (`rest` is empty) or follow a dot (`rest` is, for example, `a.`).
 fn is_whole_name(rest: &str) -> bool {
     rest.is_empty() || rest.ends_with('.')
 }

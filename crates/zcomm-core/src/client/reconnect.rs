@@ -4,10 +4,10 @@
 //! [`Client`] connects, waits after each failure, and connects again. It reports each step as
 //! an event.
 //!
-//! The client does *not* connect again after a normal close, after a refusal (close 1008, HTTP
-//! 401 or 403), or after a close code of the application. It also does not connect again to a
-//! server whose certificate it does not trust. A client that repeats a refused request for ever
-//! acts like an attacker.
+//! The client does *not* connect again after a normal close, after a refusal, or after a close
+//! code of the application. A refusal is, for example, HTTP 401, HTTP 403 or close code 1008. The
+//! client also does not connect again if it does not trust the server's certificate. A client
+//! that repeats a refused request for ever acts like an attacker.
 //!
 //! ```no_run
 //! # use zcomm_core::{Client, ConnectOptions, Event, Result, Trust};
@@ -26,7 +26,7 @@
 //! ```
 //!
 //! A message that was sent just before a connection broke may have arrived or not. If an
-//! application must know this, its own messages need ids and acknowledgements.
+//! application must know whether a message arrived, its messages need ids and acknowledgements.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -56,12 +56,13 @@ pub enum Event {
     Reconnecting {
         /// The delay before the next attempt to connect.
         wait: Duration,
-        /// Why the last attempt failed; `None` if the connection was open before.
+        /// Why the last attempt failed; `None` if an open connection has ended.
         why: Option<Error>,
     },
-    /// The last attempt to connect failed with this error, and the client does not try again. If
-    /// an open connection ends and the client does not try again, the last event is
-    /// [`Disconnected`](Event::Disconnected).
+    /// The last attempt to connect failed with this error, and the client does not try again.
+    ///
+    /// This event does not follow the end of an open connection: if the client does not connect
+    /// again, the last event is [`Disconnected`](Event::Disconnected).
     GaveUp(Error),
 }
 
@@ -186,8 +187,8 @@ fn connecting(options: &ConnectOptions) -> State {
     }))
 }
 
-/// Whether to connect again after this error. This makes sense only if the same address, options
-/// and certificate can succeed later.
+/// Whether to connect again after this error: only if the next attempt can succeed with the same
+/// address and options.
 fn may_retry(error: &Error) -> bool {
     match error {
         Error::Connect(error) => match error {
@@ -196,8 +197,8 @@ fn may_retry(error: &Error) -> bool {
             | ConnectError::Unreachable { .. }
             | ConnectError::Timeout { .. }
             | ConnectError::Tls { .. } => true,
-            // These statuses mean that the server cannot answer now. After any other status, the
-            // server would refuse again.
+            // With these statuses, the server may accept the client later. After any other
+            // status, the server would refuse the client again.
             ConnectError::Http { status, .. } => matches!(status, 408 | 429 | 500..=599),
             _ => false,
         },
@@ -206,7 +207,7 @@ fn may_retry(error: &Error) -> bool {
 }
 
 /// Whether to connect again after the end of a connection. For most close codes, the table in
-/// `zcomm-xray` decides. The web pages use the same table.
+/// `zcomm-xray` decides. The web pages use this table too.
 fn may_reconnect(end: &End) -> bool {
     match end {
         End::Broken(_) => true,
@@ -226,7 +227,7 @@ fn may_reconnect(end: &End) -> bool {
 mod tests {
     use super::*;
 
-    /// The reason matters only after code 1008. Then the client comes back only after "Too slow".
+    /// The reason matters only for code 1008: the client connects again only after "Too slow".
     #[test]
     fn a_client_comes_back_after_the_codes_of_the_table_and_after_too_slow() {
         let by_peer =

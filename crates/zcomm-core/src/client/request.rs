@@ -23,12 +23,15 @@ impl Target {
         let token = options.token.as_ref();
         let token = token.map(|token| ("Authorization", format!("Bearer {token}")));
         let origin = options.origin.clone().map(|origin| ("Origin", origin));
+        if options.protocols.iter().any(|one| one.contains(',')) {
+            return Err(wrong("Sec-WebSocket-Protocol", COMMA));
+        }
         let protocols = (!options.protocols.is_empty())
             .then(|| ("Sec-WebSocket-Protocol", options.protocols.join(", ")));
         let own = [token, origin, protocols].into_iter().flatten();
         let own = own.map(|(name, value)| (name.to_owned(), value));
-        // A header that may appear only once, such as `Host`, replaces the same header of the
-        // request. Any other header is added.
+        // A header that may appear only once, such as `Host`, replaces the header of the same
+        // name in the request. Any other header is added.
         let mut once: Vec<_> = request.headers().keys().cloned().collect();
         once.extend([AUTHORIZATION, ORIGIN]);
         for (name, value) in own.chain(options.headers.iter().cloned()) {
@@ -50,6 +53,8 @@ impl Target {
     }
 }
 
+/// In the header, a comma separates two subprotocols.
+const COMMA: &str = "each subprotocol is one word, without a comma";
 const FORBIDDEN: &str = "its name or value has characters that HTTP forbids";
 
 fn wrong(name: &str, reason: &'static str) -> ConnectError {
@@ -98,7 +103,7 @@ mod tests {
         (name.to_owned(), value.to_owned())
     }
 
-    /// A header in `headers` replaces the same header of another option. If a header is in
+    /// A header in `headers` replaces the header from another option. If such a header is in
     /// `headers` twice, the last one is sent.
     #[test]
     fn a_header_that_may_appear_once_appears_once() {
@@ -147,7 +152,9 @@ mod tests {
             (&["a/b"], &[], "one word"),
             (&["ä"], &[], "one word"),
             (&["a", "a"], &[], "twice"),
-            (&["a, a"], &[], "twice"),
+            (&["a,b"], &[], "without a comma"),
+            (&["a", "b, c"], &[], "without a comma"),
+            (&[], &["b, b"], "twice"),
             (&["a"], &["b, a"], "twice"),
             (&["a\r\nX: 1"], &[], "characters that HTTP forbids"),
         ] {

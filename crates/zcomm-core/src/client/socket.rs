@@ -1,9 +1,12 @@
 //! A WebSocket connection of a client to a server.
 //!
 //! The client uses the same codec, limits and close codes as the server, because a server can be
-//! hostile too. [`recv`](ClientSocket::recv) sends a ping when the server has sent nothing for
-//! some time, and ends the connection when the server does not answer. To reconnect after that,
-//! use a [`Client`](crate::Client).
+//! hostile too.
+//!
+//! [`recv`](ClientSocket::recv) sends a ping when the server has sent nothing for some time, and
+//! ends the connection when the server does not answer the ping.
+//!
+//! To connect again after the end, use a [`Client`](crate::Client).
 
 use std::{
     fmt,
@@ -47,7 +50,7 @@ pub struct ClientSocket {
     wire: Wire,
     opening: Opening,
     keepalive: Keepalive,
-    /// Whether bytes waited for the network after the last call of `feed`.
+    /// Whether bytes of a message from `feed` wait for the network.
     full: bool,
     /// The time limit of a call of `send` that waits for the network.
     output: Output,
@@ -93,9 +96,10 @@ impl ClientSocket {
     }
 
     /// Sends a message and waits until the network has accepted it. If the network accepts less
-    /// than 64 KiB in 5 s, the connection ends. If you send many messages, call
-    /// [`recv`](ClientSocket::recv) between them. A server that answers each message stops
-    /// reading when you do not read its answers.
+    /// than 64 KiB in 5 s, the connection ends.
+    ///
+    /// If you send many messages, call [`recv`](ClientSocket::recv) between the calls of `send`.
+    /// A server that answers each message stops reading when you do not read its answers.
     ///
     /// If the call is dropped while it waits, the message stays queued. The next call of `send`
     /// or `recv` sends it.
@@ -108,9 +112,11 @@ impl ClientSocket {
         self.write(|wire| wire.write(message)).await
     }
 
-    /// Queues a message. [`recv`](ClientSocket::recv) sends the queue before it waits, so one
-    /// write sends many small messages. Returns false if the message was not queued, because the
-    /// network accepts no data now. In this case, call `recv` and try again.
+    /// Queues a message. [`step`](ClientSocket::step) sends the queue before it waits, so one
+    /// write sends many small messages.
+    ///
+    /// Returns false if the message was not queued, because the network accepts no data now. In
+    /// this case, call `step` until it returns [`Step::Writable`], and then try again.
     ///
     /// # Errors
     /// [`Error::Closed`] once the connection has ended or is closing.
@@ -140,8 +146,8 @@ impl ClientSocket {
         self.write(|wire| wire.ping(payload)).await
     }
 
-    /// Queues a ping. [`recv`](ClientSocket::recv) sends the queue before it waits. A payload over
-    /// 125 bytes is cut to 125.
+    /// Queues a ping. [`step`](ClientSocket::step) sends the queue before it waits. A payload
+    /// over 125 bytes is cut to 125.
     ///
     /// # Errors
     /// [`Error::Closed`] once the connection has ended or is closing.
@@ -171,7 +177,7 @@ impl ClientSocket {
         }
     }
 
-    /// Waits for what happens next; `None` once the connection has ended. Cancel-safe: dropping
+    /// Waits for the next [`Step`]; `None` once the connection has ended. Cancel-safe: dropping
     /// this call loses no message.
     pub async fn step(&mut self) -> Option<Step> {
         while self.end.is_none() {
@@ -234,8 +240,8 @@ impl ClientSocket {
     /// reason.
     ///
     /// # Errors
-    /// [`Error::Ended`] when the server sent no Close frame, or when its code is not 1000,
-    /// 1001, 1005 or the code that we sent.
+    /// [`Error::Ended`] when the server sent no Close frame, or when the server's code is not
+    /// 1000, 1001 or the code that we sent. A Close frame without a code (1005) is not an error.
     pub async fn close(&mut self, code: u16, reason: &str) -> Result<CloseReason> {
         self.start_close(code, reason);
         while self.recv().await.is_some() {}
@@ -245,7 +251,8 @@ impl ClientSocket {
         let ours = self.keepalive.closing.map(|(_, code)| code);
         match &self.end {
             Some(End::ByPeer(why))
-                if matches!(why.code(), 1000 | 1001 | 1005) || ours == Some(why.code()) =>
+                if !why.is_forbidden()
+                    && (matches!(why.code(), 1000 | 1001 | 1005) || ours == Some(why.code())) =>
             {
                 Ok(why.clone())
             }
@@ -268,8 +275,7 @@ impl ClientSocket {
     async fn write(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<()> {
         self.check_open()?;
         self.output.ended();
-        // First try without a timer. Most writes finish at once, and a timer costs more than a
-        // write.
+        // First try without a timer, because most writes finish at once.
         let written = put(&mut self.wire);
         let flush = poll_fn(|context| Poll::Ready(self.poll_flush(context)));
         let mut written = match written {
@@ -308,9 +314,8 @@ impl ClientSocket {
     }
 
     fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, End>> {
-        // Ten thousand messages can be ready at once. tokio limits the number of messages that
-        // this task reads in one turn. So the other futures of the task run even if the server
-        // never stops sending.
+        // tokio limits the number of messages that this task reads in one turn. So other futures
+        // run even if the server sends without pause.
         let turn = ready!(coop::poll_proceed(context));
         self.wire.set_waker(context.waker());
         match self.wire.read() {

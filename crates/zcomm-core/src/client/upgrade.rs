@@ -31,7 +31,7 @@ use crate::client::{
 pub(crate) enum Failed {
     /// The connection broke, or the answer cannot be read.
     Connection(io::Error),
-    /// The server answered with another status than 101.
+    /// The server answered with a status that is not 101.
     Refused { status: u16, reason: String },
     /// The answer says that this port needs TLS (RFC 2817 section 4.2).
     NeedsTls,
@@ -104,7 +104,8 @@ fn check(request: &Request, key: &str, answer: &Answer) -> Result<(), Failed> {
     Err(Failed::Rule(rule))
 }
 
-/// As in a browser: if the client offers subprotocols, the server must choose one of them.
+/// If the client offers subprotocols, the server must choose one of them. Browsers check this
+/// too.
 fn check_subprotocol(request: &Request, answer: &Answer) -> Result<(), Failed> {
     let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
     let offered = offered.iter().filter_map(|value| value.to_str().ok());

@@ -1,8 +1,8 @@
 //! A proxy's connection to a server: TCP and TLS, without a WebSocket handshake.
 //!
 //! A client opens a WebSocket in four steps: it looks up the name, connects with TCP, adds TLS,
-//! and sends an HTTP request. A proxy does only the first three steps. Then it forwards bytes
-//! between its own client and the server.
+//! and sends an HTTP request. A proxy does only the first three steps. Then the proxy forwards
+//! bytes between its own client and the server.
 
 use std::{
     io,
@@ -39,7 +39,7 @@ impl Upstream {
         Ok(Upstream { target, options })
     }
 
-    /// The value for a `Host` header: host and port.
+    /// The value for a `Host` header: the host, and the port unless it is the default port.
     #[must_use]
     pub fn authority(&self) -> &str {
         let authority = self.target.uri.authority();

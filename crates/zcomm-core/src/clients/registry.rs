@@ -4,9 +4,10 @@
 //! registry would list a client that is gone. So each connection owns a [`Membership`], and
 //! dropping the membership removes the client.
 //!
-//! Only the client's own task uses the client's socket. So each client has a mailbox. Other tasks
-//! put messages for the client, or an order to close, into the mailbox. The mailbox is bounded,
-//! because a client that does not read must not fill the memory.
+//! Each client has a task in the server, and only this task uses the client's socket. So each
+//! client has a mailbox: other tasks put messages for the client, or an order to close, into the
+//! mailbox. The number of messages is limited, so a client that does not read cannot fill the
+//! memory.
 //!
 //! A `std` mutex protects the registry. A task locks this mutex for a few instructions only, and
 //! never while it waits at an `.await`.
@@ -44,8 +45,7 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// Makes the number of a client, for a test or a benchmark. A server chooses the numbers of its
-/// clients itself.
+/// Makes the number of a client, for a test or a benchmark.
 impl From<u64> for ClientId {
     fn from(id: u64) -> ClientId {
         ClientId(id)
@@ -93,8 +93,8 @@ struct Mailbox {
 }
 
 impl Entry {
-    /// Removes the next message from the mailbox and returns it. Returns `None` if the mailbox is
-    /// empty, or while the network is `blocked`.
+    /// Removes the next message from the mailbox and returns the message. Returns `None` if the
+    /// mailbox is empty, or while the network is `blocked`.
     ///
     /// # Errors
     /// The reason to close, if another task has ordered the client to close. All messages in the
@@ -125,7 +125,7 @@ impl Entry {
     }
 
     /// Stores the waker of the client's task. Each new message, each order to close and the timer
-    /// call it.
+    /// use this waker.
     pub(crate) fn set_waker(&self, waker: &Waker) {
         lock(&self.mailbox).waker = waker.clone();
     }
@@ -208,14 +208,15 @@ impl Clients {
     ///
     /// # Errors
     /// [`Error::Closed`] when no client has this number, or when the server stops.
-    /// [`Error::Busy`] when 32 messages already wait for the client. [`Error::MessageTooLarge`] when the message is over the
-    /// limit of [`Connection::send`](crate::Connection::send).
+    /// [`Error::Busy`] when 32 messages already wait for the client.
+    /// [`Error::MessageTooLarge`] when the message is over the limit of
+    /// [`Connection::send`](crate::Connection::send).
     pub fn send_to(&self, id: ClientId, message: impl Into<Message>) -> Result<()> {
         let message = message.into();
         self.check_size(&message)?;
         self.find(id)?.deliver(|mailbox| {
-            // Check this while the mailbox is locked: after the stop, the client's task empties
-            // the mailbox for the last time.
+            // Check this while the mailbox is locked. Without the lock, a message could get into
+            // the mailbox after the client's task has emptied it for the last time.
             if self.stopping.get().is_some() {
                 return Err(Error::Closed);
             }
@@ -241,7 +242,7 @@ impl Clients {
 
     /// Adds a client. Dropping the returned membership removes the client.
     pub(crate) fn join(&self, peer_addr: SocketAddr) -> Membership {
-        // `Relaxed` is enough, because this counter protects no other data. The list has a lock.
+        // `Relaxed` is enough, because this counter protects no other data.
         let id = ClientId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let since = Instant::now();
         let mut list = lock(&self.list);
@@ -268,9 +269,9 @@ impl Clients {
         }
     }
 
-    /// Tells every connection that the server stops. Each connection takes no more messages,
-    /// sends all messages that it still has to send, and closes. A client that joins later is
-    /// closed too.
+    /// Tells every connection that the server stops. Each connection takes no more messages from
+    /// its client, sends all messages that still wait for the client, and closes. A client that
+    /// joins later is closed too.
     pub(crate) fn stop(&self, why: CloseReason) {
         // Ignores a second stop: the first reason stays.
         self.stopping.set(why).ok();

@@ -1,17 +1,16 @@
 //! The counters of one connection.
 //!
 //! If all connections shared one counter, every message would change the same bytes, and
-//! the CPU cores would wait for each other. So each connection has its own counters. Only the
-//! connection's task writes these counters, so a plain load and a plain store are enough.
+//! the CPU cores would wait for each other. So each connection has its own counters.
 //!
-//! A monitor asks for the sums of all counters every few seconds. When a connection ends, its
-//! counts stay in the sums.
+//! A monitor asks for the sums of all counters every few seconds. These sums also contain the
+//! counts of connections that have ended.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::protocol::message::Message;
 
-/// The counters of one connection. Only the connection's own task writes the counters.
+/// The counters of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     sent: Count,
@@ -33,13 +32,13 @@ pub(crate) struct Sums {
     pub(crate) deliveries: u64,
 }
 
-/// A counter that one task writes and other tasks read.
+/// A counter that only the connection's own task writes. Other tasks read the counter.
 #[derive(Debug, Default)]
 struct Count(AtomicU64);
 
 impl Count {
-    /// Adds a number to the counter. No other task writes the counter, so a load and a store are
-    /// enough, without `fetch_add`.
+    /// Adds a number to the counter. Only one task writes the counter, so `fetch_add` is not
+    /// needed.
     fn add(&self, number: usize) {
         self.0.store(self.get() + number as u64, Relaxed);
     }

@@ -1,24 +1,26 @@
 //! The time limits of one connection.
 //!
-//! When a cable is pulled, the server gets no error and no close for two hours (the default of
-//! TCP keep-alive). So the server regularly sends a ping to every client (RFC 6455 section
-//! 5.5.2). A client is gone if it does not send a pong with the payload of the last ping. Any
-//! other pong proves nothing.
+//! When a cable is pulled, the server gets no error and no Close frame. So the server regularly
+//! sends a ping to every client (RFC 6455 section 5.5.2). A client is gone if it does not send a
+//! pong with the payload of the last ping. Any other pong proves nothing.
 //!
-//! But a late pong does not prove that the client is gone. If the client is sending a long frame,
-//! its pong must wait for the end of this frame. So a client from which bytes arrive is alive.
-//! Our ping, too, arrives only after all data that we sent earlier. So the client gets time to
-//! read this data: 5 s for each 64 KiB.
+//! But a late pong does not prove that the client is gone, for two reasons:
 //!
-//! A flush writes all waiting data to the network. Data for a client that does not read fills our
-//! memory, so a flush has a time limit. An unfinished message from a client fills our memory too,
-//! so it has a time limit. Both limits move to a later time while bytes move: see [`Input`] and
-//! [`Output`].
+//! - If the client is sending a long frame, its pong must wait for the end of this frame. So a
+//!   client is alive if bytes arrive from it.
+//! - Our ping arrives only after all data that we sent before the ping. So the client gets time
+//!   to read this data: 5 s for each 64 KiB, and at most 10 s.
+//!
+//! A flush writes all waiting data to the network. A flush has a time limit, because the data for
+//! a client that does not read fills our memory. An unfinished message from a client also fills
+//! our memory, so each message has a time limit. Both limits move to a later time while bytes are
+//! transferred: see [`Input`] and [`Output`].
 //!
 //! When the server stops, the messages that still wait get a time limit that does not move.
 //!
-//! Ping, pong, flush, message and stop share one timer, which is set to the nearest deadline. In
-//! production, the ping interval must be shorter than the idle timeout of a proxy, often 60 s.
+//! Ping, pong, flush, message and stop share one timer, which is set to the nearest deadline.
+//!
+//! In production, the ping interval must be shorter than the idle timeout of a proxy, often 60 s.
 
 use std::{
     future::Future,
@@ -98,8 +100,8 @@ impl Deadlines {
     }
 
     /// Waits for the nearest deadline while the handler sends and does not read. During a flush,
-    /// only the flush and the stop of the server have a deadline: the pong may have arrived, but
-    /// no code reads it now.
+    /// only the deadlines of the flush and of the stop count. The deadline of a pong does not
+    /// count: the pong may have arrived, but no code reads the pong now.
     pub(crate) fn poll_due_sending(&mut self, client: &Arc<Entry>) -> Poll<Due> {
         let due = self.poll_timer(client, |deadlines| match deadlines.flush.until() {
             Some(until) => {
@@ -109,7 +111,7 @@ impl Deadlines {
             }
             None => deadlines.next(),
         });
-        // A deadline that does not count now may be nearer.
+        // A deadline that did not count in this call may be nearer.
         self.set = false;
         due
     }
@@ -191,7 +193,7 @@ impl Deadlines {
         !more.is_zero()
     }
 
-    /// The time in which a slow client reads the bytes that were sent since the last call.
+    /// The time that a slow client may need to read the bytes that were sent since the last call.
     fn unread(&mut self, sent: u64) -> Duration {
         let new = sent - std::mem::replace(&mut self.sent, sent);
         time_to_read(new, self.config.flush_timeout)
@@ -217,7 +219,7 @@ impl Deadlines {
     /// Call this when the server stops. The first call starts the time limit of the last messages.
     pub(crate) fn stopping(&mut self) {
         if self.stop.is_none() {
-            // The Close frame needs the rest of the time.
+            // The rest of the time is for the Close frame.
             let limit = self.config.stop_timeout.saturating_sub(FINISH);
             self.stop = Some(Instant::now() + limit);
             // A new deadline may be the nearest.
@@ -226,8 +228,8 @@ impl Deadlines {
     }
 
     /// Sets the time limit of a message from the client. `unfinished` is `None` if the client has
-    /// finished all its messages. Otherwise it is the number of payload bytes of all messages so
-    /// far. The limit moves when more bytes have arrived.
+    /// finished all its messages. Otherwise `unfinished` is the number of payload bytes that have
+    /// arrived on this connection so far. The limit moves when more bytes have arrived.
     pub(crate) fn in_message(&mut self, unfinished: Option<u64>) {
         // A new deadline may be the nearest.
         self.set &= unfinished.is_none() || self.message.is_some();

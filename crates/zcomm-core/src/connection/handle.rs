@@ -15,12 +15,13 @@
 //! ```
 //!
 //! When the handler returns, the connection closes. When the connection ends for any reason,
-//! `recv` returns `None`, which is not an error.
+//! `recv` returns `None`. This is not an error.
 //!
 //! `recv` also does the work of the connection: while the handler waits in `recv`, the
-//! connection writes broadcasts, answers pings and checks its deadlines. A handler that does
-//! something else for a long time (a computation, a slow database) delays only its own
-//! connection. In production, set a time limit for everything else that a handler awaits.
+//! connection writes broadcasts, answers pings and checks its deadlines.
+//!
+//! A handler that waits for something else, e.g. a slow database, delays only its own connection.
+//! In production, set a time limit for everything else that a handler awaits.
 
 use std::{future::poll_fn, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -45,8 +46,8 @@ pub struct Connection {
     hub: Hub,
     /// `None` only during `drop`.
     socket: Option<Box<Socket>>,
-    /// Sends the socket back to the client's task when the connection is dropped. That task does
-    /// the closing handshake, because `drop` cannot wait for the client.
+    /// Sends the socket back to the client's task when the connection is dropped. The client's
+    /// task does the closing handshake, because `drop` cannot wait for the client.
     home: Option<oneshot::Sender<Box<Socket>>>,
 }
 
@@ -90,13 +91,13 @@ impl Connection {
     }
 
     /// Returns the value of `name` in the query of the address that the client opened, decoded.
-    /// Returns `None` if the query has no such name. The server never stores the names `token` and
-    /// `attempt`.
+    /// Returns `None` if the query has no such name, and always for `token` and `attempt`.
     ///
-    /// A query is refused with 400 if a name occurs twice, if it is not UTF-8, or if it has more
-    /// than eight other names, or a name or value of more than 512 bytes.
+    /// The server refuses a handshake with 400 if a name occurs twice in the query, or if the
+    /// query is not UTF-8. The limits of a query are eight names (plus `token` and `attempt`),
+    /// and 512 bytes for each name and each value.
     ///
-    /// The value is untrusted input, so check it. To log the value, write `?value`, which
+    /// The value is untrusted input, so check the value. To log the value, write `?value`, which
     /// escapes line breaks. Do not log a secret.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
@@ -132,9 +133,9 @@ impl Connection {
         poll_fn(|context| socket.poll_recv(context)).await
     }
 
-    /// Puts a message into a queue. The queue is sent when the handler next waits in
-    /// [`recv`](Connection::recv). So after a burst of messages, one write sends all answers. A
-    /// handler that does not call `recv` soon must call [`flush`](Connection::flush).
+    /// Puts a message into a queue. The next call of [`recv`](Connection::recv) that waits sends
+    /// the queue. So after a burst of messages, one write sends all answers. A handler that does
+    /// not call `recv` soon must call [`flush`](Connection::flush).
     ///
     /// This call waits while the client is slow. A client that accepts less than 64 KiB in 5 s
     /// ([`flush_timeout`](crate::Config::flush_timeout)) is closed with 1008 `Too slow`.
@@ -166,11 +167,13 @@ impl Connection {
 
     /// Subscribes this client to another log, in addition to the server's own log. The client
     /// gets the messages from position `after` on. If the log has evicted some of these messages,
-    /// the client gets a message about the gap. If `after` is after the end of the log, the
-    /// client gets only new messages. A second call for a log sets a new position.
+    /// the client gets a message about the gap. If `after` is beyond the end of the log, the
+    /// client gets only new messages. A second call for the same log sets a new position.
     ///
     /// The client gets the messages of one log in their order. Messages of two logs have no
-    /// order. Each log costs some memory, and some time whenever the task wakes. So limit the
+    /// order.
+    ///
+    /// Each log costs some memory, and some time whenever the client's task wakes. So limit the
     /// number of logs per client.
     pub fn subscribe(&mut self, hub: &Hub, after: u64) {
         let id = self.id();
@@ -186,9 +189,9 @@ impl Connection {
         }
     }
 
-    /// Returns a delay if this client has used more than half of its burst, otherwise `None` (see
-    /// [`rate_limit`](crate::Config::rate_limit)). The handler may ask the client to wait for
-    /// this delay. Then the client can send one message and still has half of the burst. A client
+    /// Returns a delay if this client has used more than half of its burst (see
+    /// [`rate_limit`](crate::Config::rate_limit)), otherwise `None`. The handler may ask the
+    /// client to wait for this delay. After the delay, half of the burst is left again. A client
     /// that exceeds the whole burst is closed with 1008.
     #[must_use]
     pub fn hurry(&self) -> Option<Duration> {
@@ -196,9 +199,10 @@ impl Connection {
     }
 
     /// Calls `act` when the connection ends, before the Close frame is written. If the client
-    /// reads this frame and connects again, `act` has already run. `act` must be fast. A second
-    /// call of `on_end` replaces the first `act`. After the end of the connection, a call has no
-    /// effect.
+    /// reads this frame and connects again, `act` has already run. `act` must be fast.
+    ///
+    /// A second call of `on_end` replaces the first `act`. After the end of the connection,
+    /// `on_end` has no effect.
     pub fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
         if let Some(socket) = &mut self.socket {
             socket.recorder.on_end(act);

@@ -1,10 +1,10 @@
-//! Records the metrics of one connection. At its end, writes a log line and calls a function of
-//! the handler.
+//! Records the metrics of one connection. At the end of the connection, writes a log line and
+//! calls a function of the handler.
 //!
-//! The delivery delay of a message begins when the message is appended to a log. It ends when a
-//! flush succeeds, because then the network has accepted the message. One flush sends several
-//! messages. The oldest message has the longest delay, so the recorder stores only the time of
-//! the oldest message.
+//! The delivery delay of a message begins when the message is appended to a log. The delay ends
+//! when a flush succeeds, because then the network has accepted the message. One flush sends
+//! several messages. The oldest message has the longest delay, so the recorder stores only the
+//! time of the oldest message.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Recorder {
         }
     }
 
-    /// Calls `act` when the connection ends.
+    /// Stores `act`, to call it when the connection ends.
     pub(crate) fn on_end(&mut self, act: impl FnOnce(&End) + Send + 'static) {
         self.on_end = Some(Box::new(act));
     }
@@ -47,8 +47,7 @@ impl Recorder {
     pub(crate) fn batch(&mut self, batch: &Batch, tally: &Tally) {
         tally.sent(batch.messages(), batch.bytes);
         tally.delivered(batch.entries);
-        // Do not add 0: even this write would slow down the other CPU cores, which use the same
-        // counter.
+        // All CPU cores share this counter. Even a write that adds 0 would slow them down.
         if batch.gaps > 0 {
             self.metrics.gaps.inc_by(batch.gaps as u64);
         }
@@ -67,7 +66,7 @@ impl Recorder {
         End::policy(CloseReason::TOO_SLOW)
     }
 
-    /// Records that the network has accepted everything.
+    /// Records the longest delivery delay, when the network has accepted everything.
     pub(crate) fn flushed(&mut self) {
         if let Some(oldest) = self.oldest.take() {
             let delay = oldest.elapsed().as_secs_f64();

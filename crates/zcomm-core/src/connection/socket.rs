@@ -9,11 +9,11 @@
 //!    messages. *Flush before you wait* turns a burst of 32 answers into one write.
 //! 3. Then it waits for everything together: input, logs, mailbox, and the nearest deadline.
 //!
-//! When the server stops, the task takes no more messages, and sends what the logs have before it
-//! closes the connection: see `sources`.
+//! When the server stops, the task takes no more messages from the client. It sends all messages
+//! of the logs, and then closes the connection: see `sources`.
 //!
-//! Output is bounded: the task reads no more from a log or the mailbox until the network has
-//! accepted the previous batch.
+//! The memory for output is limited: the task takes nothing more from a log or the mailbox until
+//! the network has accepted the previous batch.
 
 use std::{
     future::poll_fn,
@@ -38,8 +38,8 @@ use crate::{
     wire::end::End,
 };
 
-/// A connection after its handshake, with everything that belongs to it. Each delivery uses the
-/// fields in the middle, so `repr(C)` keeps them together in memory.
+/// A connection after its handshake. Each delivery uses the fields in the middle, so `repr(C)`
+/// keeps these fields together in memory.
 #[repr(C)]
 pub(crate) struct Socket {
     deadlines: Deadlines,
@@ -120,8 +120,9 @@ impl Socket {
         self.still_open()
     }
 
-    /// Returns the longer delay of the two budgets, for messages and for bytes; `None` if both are
-    /// at least half full. See [`Connection::hurry`](crate::Connection::hurry).
+    /// Returns the delay after which the budgets for messages and for bytes are half full. `None`
+    /// if both are at least half full now. [`Connection::hurry`](crate::Connection::hurry) uses
+    /// this.
     pub(crate) fn until_half(&self) -> Option<Duration> {
         self.budgets.until_half(&self.wire.meter.budget)
     }
@@ -133,9 +134,11 @@ impl Socket {
         }
     }
 
-    /// Ends the connection for the reason `close`, if it is still open. Then writes the last
-    /// bytes, if the connection is not broken. If the server stops, the messages in the logs come
-    /// first: the handler may have returned because a log is closed.
+    /// Ends the connection for the reason `close`, if the connection is still open. Then writes
+    /// the last bytes, if the connection is not broken.
+    ///
+    /// If the server stops, first sends the messages in the logs. In this case, the handler may
+    /// have returned only because it could not append to a closed log.
     pub(crate) async fn finish(mut self: Box<Self>, close: CloseReason) {
         if self.stopping().is_some() {
             poll_fn(|context| self.poll_recv(context)).await;
@@ -200,7 +203,7 @@ impl Socket {
             } else if self.deadlines.flushing() {
                 return Ok(Poll::Pending);
             }
-            // Repeat, to flush a new ping or the pong to the client's ping.
+            // Repeat: a new ping or pong must be flushed.
         }
     }
 
@@ -232,9 +235,9 @@ impl Socket {
         }
     }
 
-    /// Writes the direct messages and new log entries for this client, batch by batch. It stops
-    /// when no message and no entry is left, or when the network accepts no more data. Returns
-    /// whether the network has accepted everything.
+    /// Writes the direct messages and new log entries for this client, batch by batch. Stops when
+    /// all are written, or when the network accepts no more data. Returns whether the network has
+    /// accepted everything.
     fn write_pending(&mut self, waker: &Waker) -> Result<bool, End> {
         let mut caught_up = false;
         loop {
@@ -245,7 +248,7 @@ impl Socket {
                     break;
                 }
             }
-            // The frames of a batch go past the codec, so the codec must be empty.
+            // A batch does not go through the codec, so the codec must have written all frames.
             if caught_up || !self.flush()? {
                 return Ok(caught_up && !self.unflushed);
             }
@@ -315,10 +318,11 @@ impl Socket {
         }
     }
 
-    /// Removes the client from the registry and the logs, then sends the Close frame. So when a
-    /// client has read the frame, the server does not count this client any more. From now on,
-    /// the handler's `recv` returns `None`. [`finish`](Socket::finish) later waits for the
-    /// network.
+    /// Removes the client from the registry and the logs, and then sends the Close frame. So when
+    /// a client has read the frame, the server does not count this client any more.
+    ///
+    /// After this call, the handler's `recv` returns `None`. [`finish`](Socket::finish) later
+    /// waits for the network.
     fn end_with(&mut self, end: End) {
         self.recorder.ended(&end, &self.client.info);
         self.sources = None;

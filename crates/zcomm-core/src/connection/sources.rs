@@ -1,9 +1,8 @@
-//! The sources of what one connection sends: the logs that it reads, and the stop of the server.
+//! Where the messages that one connection sends come from: the client's mailbox, and logs.
 //!
-//! When the server stops, no client may miss a message that a handler has acknowledged. So a
-//! connection that learns of the stop first closes the logs that it reads. From then on, no handler
-//! can append a message to them. What the logs have is all that was acknowledged, and the
-//! connection sends it before the Close frame.
+//! When the server stops, no client may miss a message that a handler has acknowledged. So each
+//! connection first closes the logs that it reads. After that, no handler can append a message to
+//! these logs. Then the connection sends all messages of these logs, and the Close frame last.
 
 use std::task::Waker;
 
@@ -13,7 +12,7 @@ use crate::{
     protocol::close_reason::CloseReason,
 };
 
-/// A client's place in the registry, and its cursors.
+/// A client's place in the registry, and the client's cursors in the logs.
 pub(crate) struct Sources {
     pub(crate) membership: Membership,
     pub(crate) logs: Subscriptions,
@@ -33,8 +32,8 @@ impl Sources {
         self.logs.forget_waker();
     }
 
-    /// Returns the reason to close once the server stops, and closes the logs. A handler may have
-    /// subscribed to a new log, so each call closes the logs.
+    /// Once the server stops, closes the logs and returns the reason to close. Each call closes
+    /// the logs again, because the handler may have subscribed to a new log.
     pub(crate) fn stopping(&mut self) -> Option<CloseReason> {
         let why = self.membership.stopping()?.clone();
         self.logs.close();

@@ -1,8 +1,8 @@
 //! Why a client could not connect.
 //!
-//! A client opens a WebSocket in five steps: the name service, the network, TLS, HTTP and the
-//! server's own rules. Each step can fail, and most programs report every failure as
-//! "connection failed". Here each failure has its own message and its own help.
+//! A client can fail at the name service, in the network, in TLS, in HTTP, or at the server's own
+//! rules. Most programs report every failure as "connection failed". Here each failure has its
+//! own message and its own help.
 //!
 //! Text from the server is shortened and made printable before it is shown.
 
@@ -95,7 +95,7 @@ pub enum ConnectError {
     /// The client trusts no certificate at all, so it cannot use `wss://`.
     #[error(transparent)]
     Trust(#[from] CertificateError),
-    /// Any other failure of TLS.
+    /// TLS failed for another reason.
     #[error("TLS with {place} failed: {reason}")]
     Tls {
         /// Host and port.
@@ -150,6 +150,9 @@ impl ConnectError {
     pub fn help(&self) -> String {
         let help = match self {
             ConnectError::Url { .. } => "e.g. ws://127.0.0.1:8765/ or wss://example.com/chat",
+            ConnectError::Header { name, .. } if name == "Sec-WebSocket-Protocol" => {
+                "offer each one by itself: --protocol a --protocol b"
+            }
             ConnectError::Header { .. } => "a header is a name and a value without line breaks",
             ConnectError::NotFound { .. } => {
                 "check the spelling, and whether this computer is online"

@@ -1,8 +1,10 @@
 //! The errors of this crate, grouped by what the user can do about them.
 //!
 //! An error message names the setting, the file or the address. `source` returns the cause, and
-//! `help` says what to type next. `Debug` prints the same text as `Display`. So a program that
-//! returns an `Error` from `main` ends with a sentence, not with the fields of a struct.
+//! `help` says what to do next.
+//!
+//! `Debug` prints the same text as `Display`. So a program that returns an `Error` from `main`
+//! ends with a sentence, not with the fields of a struct.
 //!
 //! Two events are not errors: a client that leaves ([`recv`](crate::Connection::recv) returns
 //! `None`), and a client that is refused (the server logs the reason).
@@ -59,7 +61,7 @@ pub enum Error {
     /// A client could not connect. The error names the step that failed, and what to do next.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// Another program listens on this address: stop it, or choose another port.
+    /// Another program listens on this address: stop the other program, or choose another port.
     #[error("{0} is in use: another program listens on port {port}", port = .0.port())]
     AddressInUse(SocketAddr),
     /// The operating system does not allow this address: choose another address.
@@ -74,7 +76,7 @@ pub enum Error {
     /// `?`: the server does not count it as a failure.
     #[error("the connection has ended")]
     Closed,
-    /// A connection ended without the Close frame of the other side, or with an error code.
+    /// A connection ended with an error code, or no Close frame arrived.
     #[error("{what}")]
     Ended {
         /// How the connection ended.
@@ -87,7 +89,7 @@ pub enum Error {
     MessageTooLarge {
         /// The size of the message in bytes.
         size: usize,
-        /// The limit in bytes. For a connection, it is 64 KiB plus twice
+        /// The limit in bytes. The limit of a connection is 64 KiB plus twice
         /// `WEBSOCKET_MAX_MESSAGE_BYTES`. A hub has its own limit.
         limit: usize,
     },

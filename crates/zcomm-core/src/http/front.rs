@@ -1,9 +1,8 @@
-//! Serves one HTTP request per connection. hyper reads the request and the router answers it.
-//! After a 101, hyper returns the socket for the WebSocket.
+//! Serves one HTTP request per connection. The HTTP library, hyper, reads the request, and the
+//! router answers the request. After the response 101, hyper returns the socket for the WebSocket.
 //!
-//! A client that does not send a valid request gets an answer, too: a status and one line of
-//! text. Without the answer, a user would not know what to change. (The library tungstenite alone
-//! would send nothing.)
+//! A client that does not send a valid request also gets an answer: a status and one line of
+//! text. Without the answer, a user would not know what to change.
 //!
 //! A connection carries only one request, because an idle HTTP connection would use a slot that
 //! a WebSocket could use.
@@ -28,9 +27,10 @@ use crate::{
         request::{Request, attempt_in},
     },
     http::{
+        accepted::Accepted,
         head::HeadStream,
         response::refused,
-        router::{Accepted, Guest, Router},
+        router::{Guest, Router},
     },
     wire::{codec::linger, transport::Transport},
 };
@@ -40,8 +40,11 @@ use crate::{
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
-/// Time limit for writing the answer to a request that could not be read.
+/// Time limit for writing the answer to a request that hyper could not read.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why the server ends a connection on which no byte has arrived.
+pub(crate) const SENT_NOTHING: &str = "handshake_timeout: the client sent nothing";
 
 /// A connection after its response 101 (Switching Protocols) was written.
 pub(crate) struct Upgraded {
@@ -59,8 +62,8 @@ impl Router {
         stream: Transport,
         accepted: &Accepted<'_>,
     ) -> Option<Upgraded> {
-        // The service can return only the response to hyper. So the service stores the guest and
-        // the attempt in this variable.
+        // The service can return only the response. So the service stores the guest and the
+        // attempt in this variable.
         let decided = Mutex::new(None);
         let has_request = AtomicBool::new(false);
         let service = service_fn(|request: hyper::Request<Incoming>| {
@@ -69,7 +72,7 @@ impl Router {
             let (response, guest) = self.answer(&request, accepted);
             *decided.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some((guest, self.watchable(&request)));
-            // Boxed, because hyper wants a future that it can move.
+            // Box the future, because hyper requires a future that is `Unpin`.
             Box::pin(async move {
                 accepted.slot.pay_for_guesses().await;
                 Ok::<_, Infallible>(response)
@@ -87,17 +90,17 @@ impl Router {
         let (stream, start) = io.into_inner().into_parts();
         let decided = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
         let Some((guest, attempt)) = decided else {
-            let refusal = unread(&served, &start);
+            let refusal = unread(&served, &start, accepted.plain_on_tls);
             self.refuse_unread(stream, &start, refusal, accepted).await;
             return None;
         };
         if served.is_err() {
-            // The time limit passed before the client had its whole answer.
-            self.note_unread(Refusal::Timeout, None, accepted);
+            let reason = "handshake_timeout: the client did not read its answer in time";
+            self.note_end(Refusal::Timeout.row().word, reason, accepted);
             return None;
         }
-        // A client that guesses tokens must wait. Without this line, a client that ends its
-        // connection could guess again at once.
+        // A client that guesses tokens must wait. Without this second wait, the client could end
+        // the connection and guess again at once.
         accepted.slot.pay_for_guesses().await;
         let mut stream = self.watch(stream, guest.as_ref(), attempt);
         let Some(guest) = guest else {
@@ -120,15 +123,16 @@ impl Router {
         accepted: &Accepted<'_>,
     ) {
         let Some(refusal) = refusal else {
-            tracing::debug!(peer = %accepted.peer, "the client left before it had an answer");
+            self.note_left("its request", !start.is_empty(), accepted);
             return;
         };
-        let attempt = attempt_in(start);
-        self.note_unread(refusal, attempt.as_deref(), accepted);
         if start.is_empty() {
-            // Browsers open connections that they may never use. An answer would confuse them.
+            // Send no answer: browsers open connections that they may never use.
+            self.note_end(refusal.row().word, SENT_NOTHING, accepted);
             return;
         }
+        let attempt = attempt_in(start);
+        self.note_unread(refusal, attempt.as_deref(), accepted);
         let mut stream = self.watch(stream, None, attempt);
         // If the client does not read its answer, the connection ends anyway.
         timeout(ANSWER_TIMEOUT, answer_unread(&mut stream, refusal))
@@ -138,28 +142,36 @@ impl Router {
     }
 }
 
-/// Why hyper has read no request. `None` if the client has left.
-fn unread(served: &Result<hyper::Result<()>, Elapsed>, start: &[u8]) -> Option<Refusal> {
+/// Why hyper could not read a request. `None` if the client has left.
+fn unread(
+    served: &Result<hyper::Result<()>, Elapsed>,
+    start: &[u8],
+    plain_on_tls: bool,
+) -> Option<Refusal> {
     let error = match served {
         Ok(Ok(())) => return None,
+        Ok(Err(error)) if !error.is_parse() => return None,
+        // The client must use TLS, so the other errors do not matter.
+        _ if plain_on_tls => return Some(Refusal::NotTls),
         Ok(Err(error)) => error,
         Err(_) => return Some(Refusal::Timeout),
     };
-    // RFC 8446 section 5.1: a TLS handshake begins with the byte 22, and then 3 for the version.
-    if start.starts_with(&[22, 3]) {
-        Some(Refusal::TlsOnPlain)
+    // RFC 8446 section 5.1: a TLS record begins with its type, and then 3 for the version. A
+    // handshake has the type 22, an alert has the type 21.
+    Some(if matches!(start, [21 | 22, 3, ..]) {
+        Refusal::TlsOnPlain
     } else if error.is_parse_version_h2() {
-        Some(Refusal::Http2)
+        Refusal::Http2
     } else if error.is_parse_too_large() {
-        Some(Refusal::HeadTooLarge)
+        Refusal::HeadTooLarge
     } else {
-        error.is_parse().then_some(Refusal::NotHttp)
-    }
+        Refusal::NotHttp
+    })
 }
 
-/// Answers a request that hyper could not read. hyper writes an answer only to a request that it
-/// has read. So this function gives hyper a short valid request, and hyper writes our answer to
-/// the client.
+/// Answers a request that hyper could not read. hyper writes our answer only to a request that
+/// hyper has read. So this function gives hyper a short valid request, and hyper writes our
+/// answer to the client.
 async fn answer_unread(stream: &mut Transport, refusal: Refusal) {
     let request = &b"GET / HTTP/1.1\r\n\r\n"[..];
     let service = service_fn(|_| ready(Ok::<_, Infallible>(refused(refusal))));

@@ -1,11 +1,11 @@
 //! The stream from which hyper, the HTTP library, reads the head of a request.
 //!
-//! If hyper cannot read a head, it answers with a status and no text. A person who sees this
-//! empty answer does not know what to change. So this stream drops every answer that hyper writes
-//! before it has read a request. Then the server writes its own answer.
+//! If hyper cannot read a head, hyper answers with a status and no text. A person who sees this
+//! empty answer does not know what to change. So until hyper has read a request, this stream drops
+//! every answer of hyper. Then the server writes its own answer.
 //!
 //! The stream also stores the start of the head. If hyper cannot read the head, the server finds
-//! two facts in this start: the protocol of the client, and the value of `?attempt=`.
+//! two facts in the start: the protocol of the client, and the value of `?attempt=`.
 
 use std::{
     io,
@@ -18,8 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::wire::transport::Transport;
 
-/// The maximum size of the stored start (bytes). A first line with the longest allowed address
-/// fits into it.
+/// The maximum size of the stored start (bytes): the first line of a request with the longest
+/// allowed address fits.
 const KEPT: usize = 4096 + 64;
 
 /// A connection whose request is not read yet.
@@ -39,7 +39,7 @@ impl<'a> HeadStream<'a> {
         }
     }
 
-    /// The connection, and the first bytes that the client has sent.
+    /// The connection, and the stored start of the head.
     pub(crate) fn into_parts(self) -> (Transport, Vec<u8>) {
         (self.stream, self.start)
     }

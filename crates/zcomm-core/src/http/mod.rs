@@ -1,6 +1,7 @@
 //! HTTP on the same port: the page, `/stats`, `/metrics`, `/why`, and the upgrade.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
+pub(crate) mod accepted;
 pub(crate) mod head;
 pub(crate) mod response;
 

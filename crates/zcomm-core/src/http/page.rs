@@ -1,8 +1,8 @@
 //! The page of a lesson, which the lesson's own server serves.
 //!
-//! A page from this server has a real origin. A page from a file has the origin `null`, which the
-//! server would have to allow. Other machines can open the page of the server, too. The same file
-//! also works by double click, because it loads nothing from the network.
+//! A page from this server has a real origin, and other machines can open this page too. The file
+//! of the page also works by double click, because the page needs only files next to it. Then the
+//! origin is `null`, and the server must allow this origin.
 //!
 //! The response has a content security policy with the hash of the page's own script. So a
 //! script that is hidden in a message cannot run, and the page cannot send data to another
@@ -52,7 +52,8 @@ impl Page {
     }
 }
 
-/// A response with a document. Only pages that match `ancestors` may show it in a frame.
+/// A response with a document. Only pages that match `ancestors` may show this document in a
+/// frame.
 fn document(html: &'static str, ancestors: &str) -> Answer {
     let mut response = ok("text/html; charset=utf-8", html);
     if let Ok(policy) = HeaderValue::try_from(policy(html, ancestors)) {

@@ -1,7 +1,8 @@
 //! HTTP responses: the 101, pages, and refusals.
 //!
 //! Each connection has only one response. Caches must not store the response, and browsers must
-//! not guess its type. A refusal has one line of text for people, and headers for programs.
+//! not guess the type of the content. A refusal has one line of text for people, and headers for
+//! programs.
 
 use bytes::Bytes;
 use http_body_util::Full;

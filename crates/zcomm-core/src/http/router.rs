@@ -1,21 +1,21 @@
 //! Decides which answer each path gets: a page, metrics, a refusal, or a WebSocket.
 //!
 //! A learner who types the server's address into a browser gets the lesson's page. A monitor
-//! asks `/healthz` and `/metrics`. A page asks `/stats` and, after a refusal, `/why`. `/metrics`
-//! can show the names of rooms, and when people come and go. So the gate (`access/handshake`)
-//! decides who may read `/metrics`.
+//! asks `/healthz` and `/metrics`. A page asks `/stats` and, after a refusal, `/why`.
 //!
-//! In production, another server serves the pages. The WebSocket port then answers 426 to every
+//! `/metrics` can show the names of rooms, and when people come and go. So the gate
+//! (`access/handshake`) decides who may read `/metrics`.
+//!
+//! In production, another server serves the pages, and the WebSocket port answers 426 to every
 //! request that is not for a WebSocket.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use hyper::{
     Method, StatusCode,
     header::{HOST, HeaderValue, ORIGIN},
 };
 use serde::Serialize;
-use tokio::time::Instant;
 use tracing::field::debug;
 
 use crate::{
@@ -23,18 +23,18 @@ use crate::{
         handshake::{Caller, Gate},
         refusal::Refusal,
         request::Request,
-        slots::Slot,
         why::Why,
     },
     clients::registry::{Clients, Membership},
     http::{
+        accepted::Accepted,
         page::Page,
         response::{Answer, allow_page, json, ok, plain, refused, switching_protocols},
         viewers::Viewers,
     },
     hub::{cursor::Cursor, log::Hub},
     metrics::{
-        counters::Metrics,
+        counters::{LEFT, Metrics},
         prometheus::{ReadFigures, Sources, TEXT_FORMAT},
     },
     protocol::message::excerpt,
@@ -57,40 +57,15 @@ pub(crate) struct Router {
     pub(crate) private_stats: bool,
 }
 
-/// An accepted TCP connection, before its request is read.
-pub(crate) struct Accepted<'a> {
-    pub(crate) peer: SocketAddr,
-    pub(crate) local: SocketAddr,
-    pub(crate) slot: &'a Slot,
-    pub(crate) since: Instant,
-    /// The time at which the request must be complete and answered.
-    pub(crate) deadline: Instant,
-    /// Whether the client sends plain HTTP to a port that speaks TLS.
-    pub(crate) plain_on_tls: bool,
-}
-
-impl Accepted<'_> {
-    /// If the client used TLS or plain HTTP on the wrong port, returns the right address for a
-    /// log line. Returns `None` after any other refusal.
-    fn address_instead(&self, refusal: Refusal) -> Option<String> {
-        let local = self.local;
-        match refusal {
-            Refusal::TlsOnPlain => Some(format!("use ws://{local}/ and http://{local}/")),
-            Refusal::PlainOnTls => Some(format!("use wss://{local}/ and https://{local}/")),
-            _ => None,
-        }
-    }
-}
-
 /// The role of a connection after the response 101 (Switching Protocols).
 pub(crate) enum Guest {
-    /// A client. It joins the registry and the log before its 101 is written. So when a client
-    /// has read its 101, it is counted and gets the next broadcast.
+    /// A client. The client joins the registry and the log before the response 101 is written. So
+    /// a client that has read the 101 is counted and gets the next broadcast.
     Client(Membership, Cursor, Caller),
     /// A page that reads the X-ray of its other connection.
     Viewer(Membership, Cursor),
-    /// A refused client. The server upgrades the connection and then closes it with 1008, so that
-    /// the client can read this reason.
+    /// A refused client. The server upgrades the connection, and then closes it with 1008 and a
+    /// reason that the client can read.
     Refused(Refusal),
 }
 
@@ -116,9 +91,9 @@ impl Router {
     ) -> (Answer, Option<Guest>) {
         let client = |caller| Ok(self.join_client(accepted, caller));
         let answer = match request.path {
-            // `/why` tells a page why the server refused its handshake. Do no other check here:
-            // the check that refused the handshake would also refuse this request. Only the page
-            // that made the attempt has the secret word of the attempt.
+            // With `/why`, a page asks why the server refused its handshake. Do no other check
+            // here: the check that refused the handshake would also refuse this request. The
+            // secret word of the attempt is enough, because no other page has this word.
             "/why" if request.method == Method::GET => Ok((self.why(request), None)),
             _ if accepted.plain_on_tls => Err(Refusal::PlainOnTls),
             "/ws" => self.upgrade(request, accepted, client),
@@ -246,8 +221,8 @@ impl Router {
         }
         self.metrics.refusals.add(row.word);
         self.why.note(request.attempt(), refusal);
-        // Log the host or the origin, so that the operator can add it to the list in the
-        // settings.
+        // Log the host or the origin, so that the operator can add this host or origin to a
+        // setting.
         let shown = |name| request.shown(name).map(excerpt).map(debug);
         let host = shown(HOST).filter(|_| refusal == Refusal::Host);
         let origin = shown(ORIGIN).filter(|_| refusal == Refusal::Origin);
@@ -260,8 +235,8 @@ impl Router {
         refused(refusal)
     }
 
-    /// Counts, stores and logs the refusal of a client that sent no request, an invalid request,
-    /// or a request without TLS.
+    /// Counts, stores and logs the refusal of an invalid request, or of a plain HTTP request to a
+    /// port that speaks TLS.
     pub(crate) fn note_unread(
         &self,
         refusal: Refusal,
@@ -272,8 +247,32 @@ impl Router {
         self.metrics.refusals.add(row.word);
         self.why.note(attempt, refusal);
         let (status, reason) = (row.status, row.reason);
-        let help = accepted.address_instead(refusal);
+        let help = accepted.help(refusal);
         tracing::info!(%peer, status, reason, help, "handshake.rejected");
+    }
+
+    /// Counts and logs that the server ended a connection without an HTTP status. `word` is a
+    /// label value of the metrics.
+    pub(crate) fn note_end(&self, word: &str, reason: &str, accepted: &Accepted<'_>) {
+        self.metrics.refusals.add(word);
+        tracing::info!(peer = %accepted.peer, reason, "handshake.rejected");
+    }
+
+    /// Counts and logs that the client ended its connection before this `step` was complete.
+    ///
+    /// If the client sent nothing, the log line has the level `debug`: browsers open connections
+    /// that they may never use, and monitors open connections to check a port.
+    pub(crate) fn note_left(&self, step: &str, has_sent: bool, accepted: &Accepted<'_>) {
+        let peer = accepted.peer;
+        self.metrics.refusals.add(LEFT);
+        match has_sent {
+            true => tracing::info!(
+                %peer,
+                reason = format!("the client ended the connection before {step} was complete"),
+                "handshake.abandoned"
+            ),
+            false => tracing::debug!(%peer, "the client left and had sent nothing"),
+        }
     }
 
     /// Tells a page why its attempt was refused. The page can read the answer only once.
@@ -282,7 +281,7 @@ impl Router {
         let noted = attempt.and_then(|attempt| self.why.answer(attempt));
         let mut response = json(&noted.unwrap_or(Refusal::NotNoted).row());
         if noted.is_none() {
-            // This body is JSON, like the body of a 200. So a page can see that this is a server
+            // The body is JSON, also with the status 404. So a page can see that this is a server
             // of the course.
             *response.status_mut() = StatusCode::NOT_FOUND;
         }
@@ -300,8 +299,8 @@ impl Router {
         request.attempt().filter(|_| shown).map(str::to_owned)
     }
 
-    /// Sends the X-ray of a page's connection to the log from which this page shows it. A
-    /// connection that reads such a log has no X-ray itself.
+    /// Writes the X-ray of a connection into the log of its attempt. The page reads this log. The
+    /// connection of a viewer has no X-ray.
     pub(crate) fn watch(
         &self,
         mut stream: Transport,

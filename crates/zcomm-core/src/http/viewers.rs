@@ -1,16 +1,18 @@
 //! Pages that read the X-ray of their own connections.
 //!
 //! A page cannot read frames, not even the frames of its own connection. A server with an X-ray
-//! can read all frames and send them to the page. For this, the page puts a random word, its
-//! *attempt*, into the address of the connection. Then the page opens a second WebSocket,
-//! `/xray?watch=<attempt>`. On this second connection, the page is a *viewer*: it receives the
-//! events of the first connection. No other page has the attempt. Each attempt has a log, and a
-//! viewer reads the log of its attempt from the beginning.
+//! can read all frames and send them to the page.
+//!
+//! An *attempt* is a random word that the page puts into the address of its connection. No other
+//! page has this word. Each attempt has a log for the events of the connection.
+//!
+//! A *viewer* is a second connection of the page, to `/xray?watch=<attempt>`. The server sends the
+//! log of this attempt, from the beginning, to the viewer. A viewer counts for the maximum number
+//! of connections. But a viewer is not in the registry of clients, gets no broadcasts, and is not
+//! counted in the metrics.
 //!
 //! The number and the size of the logs are limited. A new log over the limit evicts the oldest
-//! log. The evicted log is freed when its last viewer leaves. A viewer counts for the maximum
-//! number of connections. But a viewer is not in the registry of clients, gets no broadcasts, and
-//! is not counted in the metrics.
+//! log. The evicted log is freed when its last viewer leaves.
 
 use std::{
     collections::VecDeque,
@@ -29,8 +31,8 @@ use crate::{
     xray::{gap, tap::Watcher},
 };
 
-/// The maximum number of logs: two for each learner in a class of 32. Refused attempts have
-/// their own, smaller limit, so that strangers cannot evict the logs of clients.
+/// The maximum number of logs: two for each learner in a class of 32. The logs of refused
+/// attempts have a separate limit, so that refused attempts cannot evict the logs of clients.
 const LOGS: usize = 64;
 const LOGS_OF_REFUSED: usize = 8;
 
@@ -81,9 +83,9 @@ impl Viewers {
         Ok((membership, cursor))
     }
 
-    /// Returns the log of an attempt, or makes a new log. A client that is `admitted` and a
-    /// refused client have separate limits for new logs. Returns `None` if the attempt is not 16
-    /// to 64 letters and digits, because a short word can be guessed.
+    /// Returns the log of an attempt, or makes a new log. New logs of `admitted` clients and of
+    /// refused clients have separate limits. Returns `None` if the attempt is not 16 to 64
+    /// letters and digits, because a short word can be guessed.
     fn log(&self, attempt: &str, admitted: bool) -> Option<Hub> {
         if !is_attempt(attempt) {
             return None;
@@ -112,7 +114,7 @@ impl Viewers {
         let log = self.log(attempt, admitted)?.downgrade();
         Some(Box::new(move |seen| {
             let Some(log) = log.upgrade() else { return };
-            // An event that is too long is replaced by a gap.
+            // If the event is too long for the log, write a gap instead.
             if log.broadcast(seen.to_json()).is_err() {
                 log.broadcast(gap(1, 1)).ok();
             }
@@ -144,7 +146,7 @@ mod tests {
         assert!(latest.is(&viewers.log(&attempt(64), true).unwrap()));
     }
 
-    /// The function of a connection does not keep an evicted log in memory. Only a viewer does.
+    /// An evicted log stays in memory only while a viewer reads it.
     #[test]
     fn a_log_that_made_room_lives_as_long_as_it_has_a_reader() {
         let viewers = Viewers::beside(&Clients::new(100));

@@ -168,11 +168,12 @@ impl Cursor {
         batch
     }
 
-    /// Calls `put` for the next entries, while there is space. The arguments are the position,
-    /// the message and the append time. The append time is for measuring the delivery delay. It
-    /// is `None` for an entry without a stored time, and for an entry older than this cursor. At
-    /// the end of the log, the cursor stores `waker` in the log. The log stays locked between the
-    /// last read and this store, so the cursor misses no entry.
+    /// Calls `put` for the next entries, while there is space. `put` gets the position, the
+    /// message and the append time, which serves to measure the delivery delay. The append time
+    /// is `None` if the entry has no stored time, or was in the log before this cursor existed.
+    ///
+    /// At the end of the log, the cursor stores `waker` in the log. The log stays locked between
+    /// the last read and this store, so the cursor misses no entry.
     pub(crate) fn read_into(
         &mut self,
         space: &mut BatchSpace,

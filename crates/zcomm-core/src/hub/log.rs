@@ -220,7 +220,7 @@ impl Hub {
         match &self.shared.gap_message {
             Some(message) => message(from, to),
             None => Message::from(format!(
-                "(up to {} messages were missed: they came faster than you read)",
+                "(up to {} messages were missed: they arrived faster than you read them)",
                 to - from + 1
             )),
         }

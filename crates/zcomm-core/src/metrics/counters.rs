@@ -1,16 +1,21 @@
 //! The metrics of one server.
 //!
 //! A counter only grows. A monitor reads the counter every few seconds. The difference between
-//! two reads is the number of events between them. If one read fails, the next difference
-//! includes its events. Durations are counted in histograms, because an average would hide the
-//! one client in a hundred that waits long.
+//! two reads is the number of events in this time. If a read fails, no event is lost: the next
+//! difference is larger.
 //!
-//! Each connection counts its messages itself (`clients/tally`). This file counts rare events: a
-//! client connects, leaves, is refused, or is slow. A label divides a metric into several
-//! counters, e.g. one for each close code. All label values are fixed in the code, so a client
-//! cannot add a value.
+//! A histogram has several ranges, the buckets, and counts the durations in each bucket. An
+//! average would hide the one client in a hundred that waits long.
 //!
-//! In production, set an alert for refusals by reason, slow clients, and the delivery delay.
+//! Each connection counts its messages itself (`clients/tally`). This file counts rare events:
+//! a client connects, leaves, is refused, or is slow.
+//!
+//! A label divides a metric into several counters. For example, the connections that have
+//! ended have one counter for each close code. The source code lists all values of a label, so
+//! a client cannot add a value.
+//!
+//! In production, let the monitor send an alert after many refusals, many slow clients, or
+//! slow deliveries.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,9 +27,9 @@ use tokio::time::Instant;
 
 use crate::access::refusal::Refusal;
 
-/// The close codes that have their own counter (RFC 6455 section 7.4.1 and the registry of
-/// codes). No Close frame contains 1005 or 1006: 1005 means a Close frame without a code, 1006
-/// means no Close frame.
+/// The close codes that have their own counter: codes of RFC 6455 section 7.4.1 and of the
+/// IANA registry. Two of these codes are never in a Close frame: 1005 means a Close frame
+/// without a code, and 1006 means no Close frame.
 const CLOSE_CODES: [&str; 15] = [
     "1000", "1001", "1002", "1003", "1005", "1006", "1007", "1008", "1009", "1010", "1011", "1012",
     "1013", "1014", OTHER,
@@ -33,10 +38,12 @@ const CLOSE_CODES: [&str; 15] = [
 const OTHER: &str = "other";
 /// The label value for a client that got no response because its TLS handshake failed.
 pub(crate) const TLS_FAILED: &str = "tls_failed";
+/// The label value for a client that ended its connection before its request was complete.
+pub(crate) const LEFT: &str = "left";
 /// The label value for a client that got no response, because too many connections were open.
 pub(crate) const DROPPED: &str = "dropped";
 
-/// The metrics of one server, without the counters of its connections.
+/// The metrics of one server, except the counters of messages.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     pub(crate) refusals: LabelledCounters,
@@ -54,7 +61,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Metrics {
         let mut reasons = Refusal::WORDS.to_vec();
-        reasons.extend([TLS_FAILED, DROPPED, OTHER]);
+        reasons.extend([TLS_FAILED, LEFT, DROPPED, OTHER]);
         Metrics {
             refusals: LabelledCounters::new(&reasons),
             closes: LabelledCounters::new(&CLOSE_CODES),
@@ -75,7 +82,7 @@ impl Metrics {
     /// The number of refused requests. A connection without a request is not counted, because
     /// browsers open connections that they may never use.
     pub(crate) fn refused(&self) -> u64 {
-        let silent = [Refusal::Timeout.row().word, TLS_FAILED, DROPPED];
+        let silent = [Refusal::Timeout.row().word, TLS_FAILED, LEFT, DROPPED];
         let refusals = self.refusals.all();
         let refusals = refusals.filter(|(reason, _)| !silent.contains(reason));
         refusals.map(|(_, number)| number).sum()
@@ -128,8 +135,8 @@ mod tests {
         assert_eq!(counted, [("1000", 1), ("1008", 2), ("other", 3)]);
     }
 
-    /// The close code 1015 means that the TLS handshake failed. A server never counts 1015,
-    /// because such a connection never becomes a WebSocket.
+    /// The close code 1015 means that the TLS handshake failed. Without TLS, there is no
+    /// WebSocket, so a server never counts 1015.
     #[test]
     fn every_code_of_the_registry_that_can_end_a_connection_is_counted() {
         let known = CLOSE_CODES_OF_THE_COURSE.iter().map(|known| known.code);
@@ -144,10 +151,10 @@ mod tests {
     #[test]
     fn a_client_without_a_response_is_counted_but_not_as_refused() {
         let metrics = Metrics::new();
-        for reason in ["origin", "timeout", TLS_FAILED, "host", DROPPED] {
+        for reason in ["origin", "timeout", TLS_FAILED, "host", LEFT, DROPPED] {
             metrics.refusals.add(reason);
         }
         let counted = metrics.refusals.all().filter(|(_, n)| *n > 0);
-        assert_eq!((counted.count(), metrics.refused()), (5, 2));
+        assert_eq!((counted.count(), metrics.refused()), (6, 2));
     }
 }

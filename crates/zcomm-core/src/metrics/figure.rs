@@ -1,13 +1,13 @@
 //! The metrics of an application, in addition to the metrics of its server.
 //!
-//! A server can count connections and messages, but only the application can count e.g. the
-//! rooms of a chat. So an application gives the server a function that returns its current
-//! metrics. Each request for `/metrics` calls this function, so no number is stored in two
-//! places.
+//! A server can count connections and messages, but only the application knows its own
+//! numbers, e.g. the number of members of a room. So the application gives the server a
+//! function that returns these numbers. Each request for `/metrics` calls this function, so no
+//! number is stored in two places.
 //!
-//! The label of a metric must have few different texts. A monitor stores one series of numbers for
-//! each text of the label, and keeps the series for months. If the label were the name of a user,
-//! the series would fill the monitor's disk.
+//! The label of a metric must have few different values. A monitor stores one series of
+//! numbers for each value of the label, and keeps each series for months. If every user name
+//! were a value, the series would fill the monitor's disk.
 
 /// The type of a metric in Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

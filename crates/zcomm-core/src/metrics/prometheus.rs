@@ -6,9 +6,9 @@
 //! zcomm_connections 3
 //! ```
 //!
-//! This is format version 0.0.4, which every monitor reads. In the newer format, OpenMetrics,
-//! `_total` is not a part of a counter's name. Then the counter `zcomm_connections_total` and the
-//! gauge `zcomm_connections` would have the same name.
+//! This is version 0.0.4 of the format, which every monitor reads. The newer format,
+//! OpenMetrics, does not count `_total` as a part of a name. With OpenMetrics, the counter
+//! `zcomm_connections_total` and the gauge `zcomm_connections` would have the same name.
 //!
 //! The meaning of a metric's name must never change, because the graphs of a monitor use the
 //! name.
@@ -155,7 +155,7 @@ impl Sources {
         writer.histogram(
             "zcomm_fanout_seconds",
             "Seconds from the append to a log until the network accepts the message, for each client. \
-             Measured for every 16th message of a log; of those in one batch, for the oldest.",
+             Measured for every 16th message of a log. If one batch has several such messages, only the oldest is measured.",
             &self.metrics.fanout_seconds,
         )
     }
@@ -208,8 +208,7 @@ impl Writer<'_> {
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let kind = MetricType::Counter;
         let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
-        // Write the number like a gauge. If this were a counter, the encoder would add a second
-        // `_total` to the name.
+        // Write the number as a gauge: for a counter, the encoder would add a second `_total`.
         metric.encode_gauge(&value)
     }
 

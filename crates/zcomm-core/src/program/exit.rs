@@ -1,8 +1,10 @@
 //! Runs a program, reports its error and returns its exit code.
 //!
-//! A program that fails must print the error on stderr, even if `RUST_LOG` hides errors. It must
-//! return an exit code: 78 if a setting must change, otherwise 1. It must write the last log
-//! lines before the process ends. The function `program` does these three tasks.
+//! If a program fails, the function `program` does three tasks:
+//! - It prints the error on stderr, even if `RUST_LOG` hides errors.
+//! - It returns an exit code: 78 if a setting must change, 2 if an argument must change,
+//!   otherwise 1.
+//! - It writes the last log lines before the process ends.
 
 use std::{
     future::Future,
@@ -19,13 +21,13 @@ use crate::{
 /// Starts logging and runs a program to its end. If the program fails, prints the error and a
 /// help line on stderr, and returns an exit code.
 ///
-/// With the argument `--help`, prints `about` and the settings, and does not run the program. If
-/// `about` is the source of the program, prints only the first comment of the source. Set `about`
-/// to `""` if the program reads its own arguments.
+/// With the argument `--help` or `-h`, prints `about` and the settings, and does not run the
+/// program. `about` can also be the source code of the program. Then only the first comment of
+/// the source code is printed. Set `about` to `""` if the program reads its own arguments.
 pub async fn program(about: &str, run: impl Future<Output = Result<()>>) -> ExitCode {
     let asks = |argument| argument == "--help" || argument == "-h";
     if !about.is_empty() && std::env::args_os().any(asks) {
-        // If stdout is closed, no user reads the help.
+        // Ignore an error: if stdout is closed, no user reads the help.
         io::stdout().write_all(help(about).as_bytes()).ok();
         return ExitCode::SUCCESS;
     }
@@ -40,7 +42,7 @@ pub async fn program(about: &str, run: impl Future<Output = Result<()>>) -> Exit
 pub fn report(error: &Error) -> ExitCode {
     let help = error.help();
     let help = help.map(|help| format!("help: {help}\n"));
-    // If stderr is closed, the exit code still reports the error.
+    // Ignore an error of the write: if stderr is closed, the exit code still reports `error`.
     let text = format!("error: {error}\n{}", help.unwrap_or_default());
     io::stderr().write_all(hidden(&text).as_bytes()).ok();
     ExitCode::from(error.exit_code())

@@ -1,8 +1,8 @@
 //! The answer to `--help`: what the program does, its arguments and its settings.
 //!
-//! The source file of a lesson begins with a comment about the lesson: what it does, what to open
-//! and what to try. This comment is also the help of the program, so both always agree. The list
-//! of settings is made from the table of settings.
+//! The source file of a lesson begins with a comment about the lesson: what the program does,
+//! what to open and what to try. The same comment is the help of the program, so the comment
+//! and the help always agree. The list of settings is made from the table of settings.
 
 use crate::settings::table::SETTINGS;
 
@@ -33,7 +33,7 @@ pub fn first_comment(source: &str) -> String {
     }
 }
 
-/// Every setting with its default and its meaning, for the help of a program.
+/// Every setting with its default and the first sentence of its meaning, for a help text.
 #[must_use]
 pub fn settings_list() -> String {
     let mut text = "Settings, in the environment (WEBSOCKET_PORT=9000 before the command) or in a \

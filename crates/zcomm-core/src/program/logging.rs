@@ -11,12 +11,13 @@
 //! Some libraries stay at `info`, even if `RUST_LOG` asks for more. At `trace`, they would print
 //! every frame and the address of every request. An address can contain a token.
 //!
-//! Every line passes through [`hidden`], so no line shows a token of this process. Only the first
-//! lines show a token that was made for this run: it is not on the list yet.
+//! Every line passes through [`hidden`], which replaces the tokens of this process with `***`.
+//! A token that was made for this run is not replaced in the first lines, because the user
+//! needs this token.
 //!
-//! A separate thread writes the lines, so a terminal that accepts no output cannot stop the
-//! server. Lines above a rate limit, and lines that do not fit into the queue, are dropped and
-//! counted.
+//! The lines wait in a queue, and a separate thread writes them. So a terminal that accepts no
+//! output cannot stop the server. Lines above a rate limit, and lines that do not fit into the
+//! queue, are dropped and counted.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -73,10 +74,10 @@ pub(crate) fn init() -> Logs {
     start(&settings, to, terminal)
 }
 
-/// Starts the log of a program whose stdout is for its data. The log is written to `to`. The log
-/// has colours if `terminal` is true and `NO_COLOR` is not set. A separate thread writes the log:
-/// if `to` blocks, only this thread waits. Call this function once, before everything else: a
-/// second call changes nothing.
+/// Starts the log of a program that writes its data to stdout. The log is written to `to`. The
+/// log has colours if `terminal` is true and `NO_COLOR` is not set. A separate thread writes
+/// the log: if `to` blocks, only this thread waits. Call this function once, before everything
+/// else: a second call changes nothing.
 pub fn log_to(to: impl Write + Send + 'static, terminal: bool) -> Logs {
     start(&Settings::load().unwrap_or_default(), to, terminal)
 }
@@ -115,8 +116,8 @@ fn start(settings: &Settings, to: impl Write + Send + 'static, terminal: bool) -
 
 /// Parses the value of `RUST_LOG`; `None` if the value is not a filter.
 fn filter(wanted: &str) -> Option<Targets> {
-    // For `Targets`, a single word that is not a level is the name of a target. The log would
-    // then show nothing, so do not accept such a word.
+    // `Targets` reads a single word that is not a level as the name of a target. With this
+    // filter, the log would show nothing, so do not accept a single word.
     let lone_word = !wanted.contains(['=', ',']) && wanted.parse::<LevelFilter>().is_err();
     let targets = wanted.parse().ok();
     targets.filter(|_| !wanted.is_empty() && !lone_word)
@@ -142,8 +143,8 @@ pub struct Logs(Arc<Lines>);
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        // The subscriber owns a reference to `Lines` until the process ends, so `Lines` is never
-        // dropped. So close the writer here.
+        // Close the writer here, because `Lines` is never dropped: the subscriber owns a
+        // reference to `Lines` until the process ends.
         self.0.writer.close();
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! A second signal ends the program at once.
 //!
-//! In production, a server that must stop first reports that it is not ready. Then it waits until
-//! the load balancer sends no new clients.
+//! In production, a server does one step more before it stops: it reports that it is not
+//! ready, and waits until the load balancer sends no new clients.
 
 use std::future::{Future, pending};
 

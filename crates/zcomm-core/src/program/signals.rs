@@ -1,17 +1,20 @@
 //! The signals that ask a program to stop.
 //!
 //! A program stops when a user presses Ctrl-C or Ctrl-\, when a service manager sends SIGTERM,
-//! and when the terminal closes (SIGHUP). On Windows, a program stops after Ctrl-C, Ctrl-Break,
-//! when the console closes, and when the session ends.
+//! and when the terminal closes (SIGHUP). On Windows, a program stops after Ctrl-C or
+//! Ctrl-Break, when the console closes, and when the session ends.
 //!
-//! A second signal ends most programs at once. But one request to stop can arrive as two signals.
-//! The command `timeout` sends SIGTERM twice: to the program and to its process group. When a
-//! terminal closes, the shell and the kernel send SIGHUP. So a SIGTERM does nothing if it follows
-//! another signal within a second, and after the first signal of any kind, SIGHUP does nothing. A
-//! second Ctrl-C always counts.
+//! A second signal ends most programs at once. But one request to stop can arrive as two
+//! signals. The command `timeout` sends SIGTERM twice: to the program and to its process
+//! group. When a terminal closes, the shell and the kernel send SIGHUP. So `StopSignals`
+//! ignores some signals:
+//! - SIGTERM, within a second after another signal.
+//! - SIGHUP, at any time after another signal.
+//!
+//! Ctrl-C and Ctrl-\ always count.
 //!
 //! A program that was started with `nohup` ignores SIGHUP, so it continues when its terminal
-//! closes. `StopSignals` does not catch SIGHUP in such a program.
+//! closes. In this case, `StopSignals` does not catch SIGHUP.
 
 use std::{
     future::poll_fn,
@@ -20,10 +23,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A SIGTERM that follows another signal within this time is a copy of the same request.
+/// For this time after a signal, SIGTERM is ignored as a copy of the same request.
 const COPY: Duration = Duration::from_secs(1);
 
-/// The exit code after SIGHUP. The exit code of a signal is 128 plus its number, as in shells.
+/// The exit code after SIGHUP. The exit code of a signal is 128 plus the number of the signal,
+/// as in shells.
 const HANGUP: u8 = 129;
 /// The exit code after Ctrl-C.
 const INTERRUPT: u8 = 130;
@@ -33,7 +37,7 @@ const QUIT: u8 = 131;
 /// The exit code after SIGTERM.
 const TERMINATE: u8 = 143;
 
-/// A function that checks whether one signal has arrived.
+/// A function that checks whether a signal of one kind has arrived.
 type Source = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send>;
 
 /// The signals that ask a program to stop.
@@ -49,7 +53,7 @@ pub struct StopSignals {
 }
 
 impl StopSignals {
-    /// Catches the signals. Call it inside the tokio runtime.
+    /// Catches the signals. Call this function inside the tokio runtime.
     ///
     /// # Errors
     /// If the operating system does not let the program catch a signal.
@@ -80,8 +84,8 @@ impl StopSignals {
             arrived.map_or(Poll::Pending, Poll::Ready)
         })
         .await;
-        // Do not wait for SIGHUP any more. Its handler stays installed, so a later SIGHUP does
-        // nothing.
+        // After the first signal, do not wait for SIGHUP. Its handler stays installed, so a
+        // later SIGHUP does nothing.
         self.sources.retain(|(code, _)| *code != HANGUP);
         code
     }
@@ -111,8 +115,9 @@ fn sources() -> io::Result<Vec<(u8, Source)>> {
     Ok(sources)
 }
 
-/// Whether this process ignores SIGHUP. On Linux, a file contains one bit for each ignored
-/// signal. SIGHUP has the number 1, so it is the lowest bit.
+/// Whether this process ignores SIGHUP. On Linux, a file contains one bit for each signal. The
+/// bit is 1 if the process ignores the signal. SIGHUP is signal 1, so its bit is the lowest
+/// bit.
 #[cfg(target_os = "linux")]
 fn hangup_is_ignored() -> bool {
     // Without this file (no /proc), assume the usual case: SIGHUP is not ignored.
@@ -122,9 +127,10 @@ fn hangup_is_ignored() -> bool {
     ignored.is_some_and(|set| set & 1 == 1)
 }
 
-/// Whether this process ignores SIGHUP. In Rust, a direct call for this needs `unsafe`. So start
-/// a shell, which also ignores SIGHUP if this process does. A shell cannot trap a signal that was
-/// ignored when the shell started. So the shell prints nothing if SIGHUP is ignored.
+/// Whether this process ignores SIGHUP. In Rust, the system call for this check needs
+/// `unsafe`. So start a shell, which also ignores SIGHUP if this process ignores SIGHUP. A
+/// shell cannot trap a signal that was ignored when the shell started. So the shell prints
+/// nothing if SIGHUP is ignored.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn hangup_is_ignored() -> bool {
     use std::process::{Command, Stdio};

@@ -1,9 +1,9 @@
 //! The content of a Close frame (RFC 6455 section 5.5.1): a code for programs and a reason for
 //! people.
 //!
-//! The codec does not check a code or a reason that it sends. For a strict client, a reason
-//! that is too long or a forbidden code (1005, 1006) is an error. So [`CloseReason::new`]
-//! corrects the code and the reason.
+//! The codec (tungstenite) does not check a code or a reason that it sends. For a strict
+//! client, a reason that is too long or a forbidden code (1005, 1006) is an error. So
+//! [`CloseReason::new`] corrects the code and the reason.
 //!
 //! An application may define its own codes, from 4000 to 4999.
 
@@ -39,7 +39,7 @@ impl CloseReason {
     pub const GOING_AWAY: u16 = 1001;
     /// 1002: a frame broke a rule of the protocol.
     pub const PROTOCOL: u16 = 1002;
-    /// 1003: this endpoint does not accept this kind of data (text or binary).
+    /// 1003: the kind of data (text or binary) is not accepted.
     pub const UNSUPPORTED: u16 = 1003;
     /// 1007: the text was not UTF-8.
     pub const INVALID_TEXT: u16 = 1007;
@@ -61,9 +61,14 @@ impl CloseReason {
 
     /// Returns what a user can do next. `None` if there is no help for this code and reason.
     pub(crate) fn help(&self) -> Option<&'static str> {
+        if self.forbidden {
+            return Some(
+                "a mistake of the server: RFC 6455 section 7.4 has the codes that it may send",
+            );
+        }
         Some(match (self.code(), self.reason()) {
             (CloseReason::POLICY, CloseReason::NO_TOKEN | CloseReason::WRONG_TOKEN) => {
-                "pass the server's token with --token: the server printed it, or it is WEBSOCKET_TOKEN there"
+                "pass the server's token with --token: the server printed it, or it is WEBSOCKET_TOKEN on the server"
             }
             (CloseReason::POLICY, CloseReason::TOO_FAST) => {
                 "send less at a time, or start the server with WEBSOCKET_RATE_LIMIT=off"
@@ -72,7 +77,7 @@ impl CloseReason {
                 "this program or the network accepted the server's data too slowly"
             }
             (CloseReason::TOO_BIG, _) => {
-                "send less at a time, or raise WEBSOCKET_MAX_MESSAGE_BYTES there"
+                "send less at a time, or raise WEBSOCKET_MAX_MESSAGE_BYTES on the server"
             }
             _ => return None,
         })
@@ -110,8 +115,8 @@ impl CloseReason {
         }
     }
 
-    /// Makes the close reason of a received Close frame without a code: it counts as 1005
-    /// (RFC 6455 section 7.1.5).
+    /// Makes the close reason of a received Close frame that has no code. A missing code
+    /// counts as 1005 (RFC 6455 section 7.1.5).
     pub(crate) fn without_code() -> CloseReason {
         CloseReason {
             forbidden: false,
@@ -119,15 +124,16 @@ impl CloseReason {
         }
     }
 
-    /// Whether a received Close frame had a code that is forbidden in Close frames
-    /// (RFC 6455 section 7.4).
-    pub(crate) fn is_forbidden(&self) -> bool {
+    /// Whether a received Close frame had a code that is forbidden in Close frames, e.g. 1005 or
+    /// 1006 (RFC 6455 section 7.4).
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
         self.forbidden
     }
 
-    /// Returns the code of our answer to this Close frame, if the answer has another code:
-    /// 1002. The codec answers 1002 to a forbidden code, and to 1014, which is newer than RFC
-    /// 6455. `None` if our answer repeats the received code.
+    /// Returns the code of our answer to a received Close frame. `None` if the answer repeats
+    /// the received code. The codec answers 1002 to a forbidden code, and to 1014, which is
+    /// newer than RFC 6455.
     pub(crate) fn other_answer(&self) -> Option<u16> {
         (self.forbidden || self.code == 1014).then_some(CloseReason::PROTOCOL)
     }

@@ -40,8 +40,7 @@ pub(crate) struct Framed {
 }
 
 impl Framed {
-    /// Copies a message into a frame. The copy is as large as the frame. (A received message
-    /// keeps a whole read buffer in memory.)
+    /// Copies a message into a new frame. The message in the result is a slice of this frame.
     pub(crate) fn copy_of(message: Message) -> Framed {
         let mut frame = Vec::new();
         append_frame(&message, &mut frame);
@@ -49,7 +48,7 @@ impl Framed {
         let payload = frame.slice(frame.len() - message.len()..);
         let message = match message {
             Message::Binary(_) => Message::Binary(payload),
-            // The payload is still UTF-8, so the slice replaces the text.
+            // The payload of a text is UTF-8, so this conversion does not fail.
             Message::Text(text) => Message::Text(Utf8Bytes::try_from(payload).map_or(text, Text)),
         };
         Framed { frame, message }
@@ -61,10 +60,11 @@ impl Framed {
 pub(crate) enum Joined {
     #[default]
     Nothing,
-    /// One frame uses the memory of the log.
+    /// One frame, in the memory of the log.
     One(Bytes),
-    /// Several frames are one copy. For short frames, the copy takes less time than a reference
-    /// to each frame and a vectored write. A batch of the log has at most 64 KiB, or one frame.
+    /// A copy of several frames. For short frames, the copy takes less time than a vectored
+    /// write (one write of several buffers). A batch of the log has at most 64 KiB, or one
+    /// longer frame.
     Copy(Vec<u8>),
 }
 
@@ -73,7 +73,7 @@ impl Joined {
         match self {
             Joined::Nothing => *self = Joined::One(frame.clone()),
             Joined::One(first) => {
-                // Space for 16 short frames: most batches do not grow.
+                // Reserve space for 16 short frames, so that the vector seldom grows.
                 let mut frames = Vec::with_capacity(16 * first.len().min(4096));
                 frames.extend_from_slice(first);
                 frames.extend_from_slice(frame);
@@ -121,7 +121,8 @@ mod tests {
         assert_eq!(payload.as_ptr_range().end, frame.end, "one memory");
     }
 
-    /// A header has 2 bytes, or 4 from a length of 126, or 10 from a length of 65,536.
+    /// A header has 2 bytes. It has 4 bytes for a payload from 126 bytes on, and 10 bytes for
+    /// a payload from 65,536 bytes on.
     #[test]
     fn a_frame_is_what_the_codec_writes_at_each_limit_of_its_length() {
         for length in [0, 1, 125, 126, 127, 65_535, 65_536] {

@@ -106,13 +106,15 @@ impl From<&str> for Text {
 pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
     let index = |count| text.char_indices().nth(count).map(|(index, _)| index);
     match index(64) {
-        // A token that begins in the excerpt may end after it.
+        // A token that begins in the excerpt may end after the excerpt, so search in more
+        // text.
         Some(end) => hidden_up_to(&text[..index(LONGEST).unwrap_or(text.len())], end),
         None => hidden(text),
     }
 }
 
-/// The number of characters to search for tokens: 64, and the longest token in an address.
+/// The number of characters to search for tokens: the excerpt (64), plus the longest token. In
+/// an address, a byte of a token can need three characters, e.g. `%2F`.
 const LONGEST: usize = 64 + 3 * 512;
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Time limits for a transfer. The end of a time limit moves while bytes are transferred.
 //!
-//! A slow network is not a broken network. So a peer must transfer only 64 KiB within the time
-//! limit, even if the transfer is larger. Each byte moves the end of the limit: with a limit of
-//! 5 s, 64 KiB move it by 5 s, and one byte moves it by 0.08 ms. So a peer that transfers only a
-//! few bytes per second cannot keep a transfer open.
+//! A slow network is not a broken network. So a peer need not transfer everything within the time
+//! limit: it needs to transfer 64 KiB. Each byte moves the end of the limit: with a limit
+//! of 5 s, 64 KiB move the end by 5 s, and one byte moves the end by 0.08 ms. So a peer that
+//! transfers only a few bytes per second cannot keep a transfer open.
 //!
 //! We cannot see when the peer's program reads our data. We see only when the peer's system
 //! accepts our data. The system accepts data in steps: it waits until the program has read a
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// A peer must transfer this number of bytes within a time limit.
 pub(crate) const PROGRESS: u64 = 64 * 1024;
 
-/// A peer that reads gets at most this number of time limits ahead.
+/// For a peer that reads, the end is at most this number of time limits from now.
 const AHEAD: u32 = 4;
 
 /// The time limit for `bytes`, if the time limit for [`PROGRESS`] bytes is `limit`.
@@ -26,8 +26,8 @@ fn share(bytes: u64, limit: Duration) -> Duration {
     limit.mul_f64(bytes as f64 / PROGRESS as f64)
 }
 
-/// The time that a slow peer may need to read `bytes` that its system has accepted, before it
-/// answers a ping. This is at most twice the limit.
+/// A ping arrives after the data that was sent before the ping. Returns the time that a slow
+/// peer may need to read this data (`bytes`), at most twice the limit.
 pub(crate) fn time_to_read(bytes: u64, limit: Duration) -> Duration {
     share(bytes, limit).min(2 * limit)
 }
@@ -46,8 +46,8 @@ impl Input {
         Input { until, bytes }
     }
 
-    /// Moves the end of the limit for new bytes, but not to more than `limit` from now. `bytes`
-    /// is the number of all bytes that have arrived so far.
+    /// Moves the end of the time limit, because new bytes have arrived. The new end is at most
+    /// `limit` from now. `bytes` is the number of all bytes that have arrived so far.
     #[must_use]
     pub(crate) fn arrived(self, bytes: u64, limit: Duration) -> Input {
         let new = share(bytes - self.bytes, limit);
@@ -74,15 +74,16 @@ impl Output {
         self.waiting.then_some(until)
     }
 
-    /// Starts the time limit, or moves its end. Call this whenever the network has not accepted
-    /// all bytes. `bytes` is the number of bytes that the network has accepted so far.
+    /// Starts the time limit, or moves its end. Call this function whenever the network has
+    /// not accepted all bytes. `bytes` is the number of bytes that the network has accepted so
+    /// far.
     pub(crate) fn waits(&mut self, bytes: u64, limit: Duration) {
         let now = Instant::now();
         let new = share(bytes - self.bytes, limit);
         let until = match self.last {
             Some((until, _)) if self.waiting => until + new,
-            // No output waited for a short time, but the peer still read data during this time.
-            // So add more time.
+            // Output waits again after a short pause. During the pause, the peer may have read
+            // earlier data. So add twice the time of the pause.
             Some((until, ended)) if now - ended < limit => until + 2 * (now - ended) + new,
             _ => now + new.max(limit),
         };
@@ -90,7 +91,7 @@ impl Output {
         (self.bytes, self.waiting) = (bytes, true);
     }
 
-    /// Stops the time limit. Call this when the network has accepted all bytes.
+    /// Stops the time limit. Call this function when the network has accepted all bytes.
     pub(crate) fn ended(&mut self) {
         if std::mem::take(&mut self.waiting)
             && let Some((_, at)) = &mut self.last
@@ -181,8 +182,8 @@ mod tests {
         }
     }
 
-    /// If no output waited for a minute, the time limit starts again from the beginning. Then
-    /// only newly accepted bytes give the peer more time.
+    /// After a minute without waiting output, the time limit starts again. Then only newly
+    /// accepted bytes give the peer more time.
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_read_long_ago_has_no_credit() {
         let mut limit = Output::default();

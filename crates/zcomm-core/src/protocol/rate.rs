@@ -1,9 +1,8 @@
-//! A rate limit: a number of units per second, and a burst. A unit is a message, a ping or a
-//! byte.
+//! A rate limit: a number of units per second, and a burst (many units at once). A unit is,
+//! for example, a message, a ping or a byte.
 //!
-//! A client that sends without a pause uses processor time that all other clients need. So each
-//! client has a budget. A budget allows a burst (many units at once), and refills at a steady
-//! rate.
+//! A client that sends without a pause uses processor time that all other clients need. So
+//! each client has a budget. A budget allows a burst, and refills at a steady rate.
 //!
 //! A budget that refills at a steady rate is called a token bucket. This file uses the generic
 //! cell rate algorithm, which stores only the time at which the budget will be full again. So a

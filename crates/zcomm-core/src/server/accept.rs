@@ -1,9 +1,11 @@
 //! The server: it accepts connections, runs one task per client, and stops in an orderly way.
 //!
-//! The accept loop never waits for a client, and no client can end it. The handshake runs in
-//! the client's own task under a time limit. An error of `accept` is logged, and the loop
-//! continues. To stop, the server closes its listener and sends a Close frame to every client
-//! at once. Then it waits at most five seconds for all clients together.
+//! The accept loop never waits for a client, and no client can end the loop. The handshake
+//! runs in the client's own task under a time limit. An error of `accept` is logged, and the
+//! loop continues.
+//!
+//! To stop, the server closes its listener and sends a Close frame to every client at once.
+//! Then the server waits for all clients together, by default at most five seconds.
 //!
 //! A test needs its own settings, handler and stop signal, so all three are arguments.
 
@@ -39,12 +41,12 @@ use crate::{
     tls::{renewal::CurrentIdentity, trust::Trust},
 };
 
-/// A server that listens. It serves clients once [`run`](Server::run) is called.
+/// A server that listens. It serves clients after the call of [`run`](Server::run).
 pub struct Server {
     client_tasks: ClientTasks,
     listener: TcpListener,
     local_addr: SocketAddr,
-    /// The token, if the server made it for this run. The server shows this token once.
+    /// The token that the server made for this run. `None` if the server made no token.
     new_token: Option<String>,
 }
 
@@ -137,8 +139,8 @@ impl Server {
         self
     }
 
-    /// The address on which the server listens. If the setting was port 0, the system has chosen
-    /// a port, which is in this address.
+    /// The address on which the server listens. If the port in the settings is 0, this address
+    /// has the port that the system has chosen.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -152,8 +154,8 @@ impl Server {
     }
 
     /// The token that the server made for this run. `None` if the settings have a token, or if
-    /// clients need none. If [`announce`](Config::announce) is false, show the token to the user,
-    /// then call [`hide`](crate::hide).
+    /// clients need no token. If [`announce`](Config::announce) is false, show the token to
+    /// the user, then call [`hide`](crate::hide).
     #[must_use]
     pub fn new_token(&self) -> Option<&str> {
         self.new_token.as_deref()
@@ -191,19 +193,21 @@ impl Server {
         &self.client_tasks.router.hub
     }
 
-    /// Serves clients until the future `shutdown` ends. Calls `handler` once for each connection,
-    /// each time in a new task. Then stops, and returns after at most
+    /// Serves clients until the future `shutdown` ends. Then stops, and returns after at most
     /// [`stop_timeout`](Config::stop_timeout).
     ///
-    /// From the stop on, no connection takes a message, and no log that a connection reads accepts
-    /// one. Each connection sends the messages that its logs have, then closes with 1001. So if a
-    /// handler acknowledges a message after it is in a log, every reader of the log gets the
-    /// message, except a reader that is too slow.
+    /// Calls `handler` once for each connection, each time in a new task. If a handler returns
+    /// an error or panics, only its own connection is closed, with 1011.
     ///
-    /// If a handler returns an error or panics, only its own connection is closed, with 1011.
+    /// After the stop, no connection takes a message from its client, and the logs of the
+    /// connections accept no new message. Each connection sends the messages that are already
+    /// in its logs, then closes with 1001.
+    ///
+    /// So a handler should acknowledge a message only when the message is in a log. Then every
+    /// reader of the log gets the message, except a reader that is too slow.
     ///
     /// # Errors
-    /// None at present. The return type is a `Result` so that `main` can end with this call.
+    /// None at present. The return type is a `Result`, so that `main` can end with this call.
     pub async fn run<H, F, S>(self, handler: H, shutdown: S) -> Result<()>
     where
         H: Fn(Connection) -> F + Send + Sync + 'static,

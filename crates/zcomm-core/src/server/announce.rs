@@ -1,8 +1,10 @@
 //! The first log lines of every server: its address, what to open, and who may connect.
 //!
-//! This file also logs a warning about each dangerous setting. The link to the page may contain a
-//! token that was made for this run. This token is in the fragment (`#…`), which a browser never
-//! sends to a server. No later line shows this token.
+//! This file also logs a warning about each dangerous setting.
+//!
+//! The link to the page may contain a token that was made for this run. This token is in the
+//! fragment (`#…`), which a browser never sends to a server. Only these first lines show the
+//! token.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -12,9 +14,10 @@ use crate::{
     access::origin::Origin,
     http::page::Page,
     program::logging::ALWAYS,
+    server::memory::check_memory,
     settings::config::Config,
     text::{hidden::hide, shown::listed},
-    tls::identity::Identity,
+    tls::{identity::Identity, pem::make_certificates},
 };
 
 /// Logs the first lines. `new_token` is the token that was made for this run, if there is one.
@@ -31,6 +34,7 @@ pub(crate) async fn announce(
         network(config, addr, page.map(|_| fragment.as_str()));
     }
     token(config, page.is_some(), new_token.is_some());
+    check_memory(config);
     if let Some(identity) = &config.tls {
         let certificate = identity.certificate();
         let (names, until) = (listed(certificate.names()), certificate.not_after());
@@ -74,9 +78,9 @@ async fn address(config: &Config, addr: SocketAddr, page: Option<Page>, new_toke
     }
 }
 
-/// Returns the first log line: the address of the server, and the link to open. A server without
-/// a page has a command to connect instead of a link. A space follows each link, because most
-/// programs read a link up to the next space.
+/// Returns the first log line: the address of the server, and the link to open. A server
+/// without a page has a command to connect instead of a link. Only a space or the end of the
+/// line follows a link, because most programs read a link up to the next space.
 fn first_line(
     config: &Config,
     addr: SocketAddr,
@@ -106,10 +110,10 @@ fn first_line(
     format!("listening on {ws}://{here}/ - open {http}://{page_host}/{fragment}{file}")
 }
 
-/// Whether the link to the page uses the name `localhost`. A browser saves an exception for a
-/// certificate under one host name, so every link should use the same name. The link uses
-/// `localhost` if the certificate is for `localhost`, and if `localhost` is this address. On many
-/// systems, `localhost` is not `::1`.
+/// Whether the link to the page uses the name `localhost`. This is so if the certificate is
+/// for `localhost`, and `localhost` means this address. (On many systems, `localhost` does not
+/// mean `::1`.) A browser saves an exception for a certificate under one host name, so every
+/// link should have the same name.
 async fn is_localhost(config: &Config, here: SocketAddr) -> bool {
     let names = config.tls.as_ref().map(|tls| tls.certificate().names());
     let named = names.is_some_and(|names| names.iter().any(|name| name == "localhost"));
@@ -126,7 +130,8 @@ fn warn_of_name(config: &Config, ip: IpAddr) {
     if certificate.is_some_and(|known| !known.names().contains(&ip.to_string())) {
         tracing::warn!(
             "the certificate is not for {ip}, so browsers will refuse it there: make one with \
-             cargo run --bin zcomm -- certs --host {ip}"
+             {} --host {ip}",
+            make_certificates()
         );
     }
 }
@@ -154,14 +159,17 @@ fn network(config: &Config, addr: SocketAddr, fragment: Option<&str>) {
     );
 }
 
-/// Logs which token a client needs, without the token itself.
+/// Logs whether a client needs a token, and where to find the token, but not the token itself.
 fn token(config: &Config, has_page: bool, is_new: bool) {
-    if is_new {
+    if !config.require_auth {
+        // Always show this line: a user may believe that the server asks for a token.
+        tracing::info!(target: ALWAYS, "{}", without_token(config));
+    } else if is_new {
         let place = if has_page { "link" } else { "command" };
         tracing::info!(
-            "the token in this {place} was made for this run; set WEBSOCKET_TOKEN to keep one"
+            "this server made the token in this {place} for this run; set WEBSOCKET_TOKEN to use the same token every time"
         );
-    } else if config.require_auth {
+    } else {
         let token = match (&config.token, config.tokens.is_empty()) {
             (Some(_), true) => "the token in WEBSOCKET_TOKEN",
             (Some(_), false) => "the token in WEBSOCKET_TOKEN, or their own from WEBSOCKET_TOKENS",
@@ -176,6 +184,21 @@ fn token(config: &Config, has_page: bool, is_new: bool) {
     }
 }
 
+/// Says that clients need no token. If the settings contain a token, says that this token has
+/// no effect.
+fn without_token(config: &Config) -> String {
+    let (unused, asks) = match (&config.token, config.tokens.is_empty()) {
+        (Some(_), true) => ("WEBSOCKET_TOKEN is set, but ", "it"),
+        (Some(_), false) => ("WEBSOCKET_TOKEN and WEBSOCKET_TOKENS are set, but ", "them"),
+        (None, false) => ("WEBSOCKET_TOKENS is set, but ", "them"),
+        (None, true) => ("", "one"),
+    };
+    format!(
+        "{unused}no token is needed: every program that reaches this address may connect; \
+         WEBSOCKET_REQUIRE_AUTH=true asks for {asks}"
+    )
+}
+
 /// The schemes of the WebSocket and of its page.
 pub(crate) fn schemes(config: &Config) -> (&'static str, &'static str) {
     match config.tls {
@@ -184,8 +207,8 @@ pub(crate) fn schemes(config: &Config) -> (&'static str, &'static str) {
     }
 }
 
-/// The address for a client on this machine. A server at `0.0.0.0` listens at all addresses of
-/// the machine. A client needs one address, so this returns the loopback address.
+/// The address for a client on this machine. A server at `0.0.0.0` or `::` listens at all
+/// addresses of the machine. For such a server, this is the loopback address.
 pub(crate) fn reached_from_here(addr: SocketAddr) -> SocketAddr {
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -229,8 +252,8 @@ fn network_addresses(bound: IpAddr) -> Vec<IpAddr> {
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let addresses = interfaces.iter().map(if_addrs::Interface::ip);
-    // A browser cannot open a link-local address of IPv6, because this address needs an interface
-    // (`fe80::1%eth0`).
+    // A browser cannot open a link-local address of IPv6, because this address must contain
+    // the network interface (`fe80::1%eth0`).
     let link_local = |ip: &IpAddr| match ip {
         IpAddr::V4(_) => false,
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
@@ -280,6 +303,37 @@ mod tests {
             ),
         ] {
             assert!(line(page, port, token).contains(printed), "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_server_for_everybody_says_whether_it_has_a_token_that_it_does_not_ask_for() {
+        let token = || crate::access::token::Token::new("a-token-of-24-characters").ok();
+        let tokens = crate::settings::parse::named_tokens("ada:a-token-of-ada-herself").unwrap();
+        let open = "no token is needed: every program that reaches this address may connect; \
+                    WEBSOCKET_REQUIRE_AUTH=true asks for ";
+        for (token, tokens, before, after) in [
+            (None, Vec::new(), "", "one"),
+            (token(), Vec::new(), "WEBSOCKET_TOKEN is set, but ", "it"),
+            (
+                None,
+                tokens.clone(),
+                "WEBSOCKET_TOKENS is set, but ",
+                "them",
+            ),
+            (
+                token(),
+                tokens,
+                "WEBSOCKET_TOKEN and WEBSOCKET_TOKENS are set, but ",
+                "them",
+            ),
+        ] {
+            let config = Config {
+                token,
+                tokens,
+                ..Config::default()
+            };
+            assert_eq!(without_token(&config), format!("{before}{open}{after}"));
         }
     }
 

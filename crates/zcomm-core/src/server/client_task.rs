@@ -1,10 +1,12 @@
 //! The task of one client: handshake, conversation, closing handshake.
 //!
 //! Each handshake has a time limit. During the conversation, `connection/deadlines` detects a
-//! client that is gone or too slow. A failure in this task ends only this client. If a handler
-//! fails or panics, its connection is closed with 1011, and the server continues.
+//! client that is gone or too slow.
+//!
+//! A failure in this task ends only this connection. If a handler fails or panics, its
+//! connection is closed with 1011, and the server continues.
 
-use std::{future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -18,10 +20,11 @@ use crate::{
     connection::{handle::Connection, socket::Socket, sources::Sources},
     error::{Error, Result},
     http::{
-        front::Upgraded,
-        router::{Accepted, Guest, Router},
+        accepted::Accepted,
+        front::{SENT_NOTHING, Upgraded},
+        router::{Guest, Router},
     },
-    metrics::counters::TLS_FAILED,
+    metrics::counters::{LEFT, TLS_FAILED},
     protocol::close_reason::CloseReason,
     settings::config::Config,
     tls::{
@@ -40,11 +43,11 @@ pub(crate) struct ClientTasks {
     pub(crate) identity: Option<CurrentIdentity>,
 }
 
-/// A connection after its 101. The sockets are boxed, so that this value needs little memory in
-/// the task of each client.
+/// A connection after the 101 response. The sockets are boxed, so that this value needs little
+/// memory in the task of each client.
 enum Entered {
     Client(Box<Socket>, Caller),
-    /// A page that reads the X-ray of its other connection.
+    /// A page that watches the X-ray of another connection of the same page.
     Viewer(Box<Socket>),
     /// A connection to close with this reason.
     Refused(Box<Wire>, CloseReason),
@@ -104,6 +107,7 @@ impl ClientTasks {
         let local = match ready {
             Ok(local) => local,
             Err(error) => {
+                self.router.metrics.refusals.add(LEFT);
                 tracing::debug!(%peer, %error, "the client left before it was served");
                 return None;
             }
@@ -135,31 +139,37 @@ impl ClientTasks {
         stream: TcpStream,
         accepted: &Accepted<'_>,
     ) -> Option<Transport> {
+        let mut has_sent = false;
         let handshake = async {
             let mut first = [0];
+            has_sent = stream.peek(&mut first).await? == 1;
             // A plain request begins with a letter, e.g. `GET`. A TLS record never begins with a
             // letter.
-            if stream.peek(&mut first).await? == 1 && first[0].is_ascii_alphabetic() {
+            if has_sent && first[0].is_ascii_alphabetic() {
                 return Ok(Transport::Plain(CountedTcp::new(stream)));
             }
             let stream = identity.accept(CountedTcp::new(stream)).await?;
             Ok(Transport::Tls(Box::new(stream.into())))
         };
-        let Ok(handshake) = timeout_at(accepted.deadline, handshake).await else {
-            self.router.note_unread(Refusal::Timeout, None, accepted);
+        let router = &self.router;
+        let failed = match timeout_at(accepted.deadline, handshake).await {
+            Ok(Ok(transport)) => return Some(transport),
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
+        let Some(error) = failed else {
+            let reason = match has_sent {
+                true => "handshake_timeout: the TLS handshake was not complete in time",
+                false => SENT_NOTHING,
+            };
+            router.note_end(Refusal::Timeout.row().word, reason, accepted);
             return None;
         };
-        let why = |error: &io::Error| {
-            let peer = accepted.peer;
-            match why_not(error, accepted.local) {
-                Some(reason) => {
-                    self.router.metrics.refusals.add(TLS_FAILED);
-                    tracing::info!(%peer, reason, "handshake.rejected");
-                }
-                None => tracing::debug!(%peer, %error, "the client left"),
-            }
-        };
-        handshake.inspect_err(why).ok()
+        match why_not(&error, accepted.local).filter(|_| has_sent) {
+            Some(reason) => router.note_end(TLS_FAILED, &reason, accepted),
+            None => router.note_left("the TLS handshake", has_sent, accepted),
+        }
+        None
     }
 
     /// Turns an upgraded connection into a socket. This function is not `async`, because an
@@ -218,8 +228,8 @@ impl ClientTasks {
     }
 }
 
-/// The handler of a viewer. It ignores messages from the page. While it waits, the connection
-/// sends the entries of the log.
+/// The handler of a viewer. The handler ignores messages from the page. While the handler
+/// waits for a message, the connection sends the entries of the log.
 async fn view(mut connection: Connection) -> Result<()> {
     while connection.recv().await.is_some() {}
     Ok(())

@@ -1,14 +1,18 @@
 //! The limit of file descriptors: every connection needs a descriptor.
 //!
 //! Each process has a soft limit and a hard limit of file descriptors. The soft limit is in
-//! effect, and the process may raise it up to the hard limit. The soft limit is usually 1,024 or
-//! even 256, which is often too low: a server would fail at its 1,025th descriptor. So the server
-//! raises its soft limit at the start. If the new limit is still too low, the server lowers its
-//! maximum of connections. In systemd, `LimitNOFILE=` sets the limit.
+//! effect, and the process may raise it up to the hard limit. In systemd, `LimitNOFILE=` sets
+//! the limit.
+//!
+//! The soft limit is usually 1,024 or even 256. With a limit of 1,024, a server would fail at
+//! its 1,025th descriptor. So the server raises its soft limit at the start. If the new limit
+//! is still too low, the server lowers its maximum of connections.
 
-/// Descriptors that are not client connections: listener, epoll, standard streams, and a
-/// reserve for connections that only fetch a page.
-pub const OTHER_DESCRIPTORS: usize = 100;
+use crate::access::slots::{EXTRA, GUESSES};
+
+/// Descriptors that are not client connections: listener, epoll, standard streams, connections
+/// that only fetch a page, and connections that wait after a wrong token.
+pub const OTHER_DESCRIPTORS: usize = 36 + EXTRA + GUESSES;
 
 /// Raises this process's limit of file descriptors to `needed`, as far as the system permits.
 /// Never lowers the limit. Returns the limit after the call.

@@ -1,10 +1,11 @@
 //! The listening socket, and what to do when `accept` fails.
 //!
-//! Every connection inherits the options of the listening socket, so this file sets them once.
+//! On Linux, every connection inherits the options of the listening socket. So this file sets
+//! the options once.
 //!
-//! An error of `accept` is normal. If the client left before it was accepted, the server does
-//! nothing. If the system has no file descriptor left, the error repeats at once. So the server
-//! pauses, and logs at most one line a second.
+//! An error of `accept` is normal. If a client ended its connection before `accept`, the
+//! server does nothing. If the system has no free file descriptor, the error repeats at once.
+//! So the server pauses, and logs at most one line a second.
 
 use std::{io, net::SocketAddr, ops::RangeInclusive, time::Duration};
 

@@ -23,7 +23,7 @@ use crate::{
             authority, host, list, named_tokens, number, origin, ping_time, prefix, rate, refuse,
             switch,
         },
-        tls_files::{TlsFiles, tls_files},
+        tls_files::tls_files,
         unknown::unknown_names,
         zenv::Settings,
     },
@@ -50,7 +50,7 @@ pub struct Config {
     /// at the server's port. On another address, `None` allows no other origin.
     pub allowed_origins: Option<Vec<Origin>>,
     /// `WEBSOCKET_ALLOWED_HOSTS`: the host names that the server accepts in a request, in
-    /// addition to its addresses. Port 0 means the server's port.
+    /// addition to `localhost` and its addresses. Port 0 means the server's port.
     pub allowed_hosts: Vec<Authority>,
     /// `WEBSOCKET_MAX_CONNECTIONS`: the maximum number of connections, including unfinished
     /// handshakes, 1 to 1,000,000. Default 1,000.
@@ -69,9 +69,9 @@ pub struct Config {
     /// `WEBSOCKET_PING_INTERVAL`: the time between two pings to a client, 0.1 s to an hour.
     /// Default 20 s.
     pub ping_interval: Duration,
-    /// `WEBSOCKET_PING_TIMEOUT`: the time limit for the answer to a ping, 0.1 s to an hour. It
-    /// starts again when bytes arrive from the client. It is longer if the client must read
-    /// other data before the ping. Default 10 s.
+    /// `WEBSOCKET_PING_TIMEOUT`: the time limit for the answer to a ping, 0.1 s to an hour.
+    /// The limit starts again when bytes arrive from the client. The limit is longer if the
+    /// client must read other data before the ping. Default 10 s.
     pub ping_timeout: Duration,
     /// `WEBSOCKET_SSL_ENABLED`, `WEBSOCKET_SSL_CERT` and `WEBSOCKET_SSL_KEY`: the certificate
     /// and the private key for `wss://` and `https://`. Default `None`: `ws://` and `http://`.
@@ -84,7 +84,7 @@ pub struct Config {
     /// `ECHO_PREFIX`: the text that lesson 2 puts before each answer, at most 1 KiB. Default
     /// `Echo: `.
     pub echo_prefix: String,
-    /// Whether the server prints its address, and who may connect, at its start. Default true.
+    /// Whether the server logs its address and who may connect, at its start. Default true.
     pub announce: bool,
     /// The time limit from the TCP connection to the end of the opening handshake. Default 5 s.
     pub handshake_timeout: Duration,
@@ -92,9 +92,9 @@ pub struct Config {
     /// that arrive start the limit again, so a large message may take longer. Default 10 s.
     pub message_timeout: Duration,
     /// The time limit for a client to accept all data that waits for it, or at least 64 KiB of
-    /// this data. Data that the client's system has accepted gives the client time to read it.
-    /// A client that stops reading is closed after at most four times the limit. A client that reads
-    /// 16 KiB in each second is never too slow. Default 5 s.
+    /// this data. The limit is longer while the client may still read earlier data, but at
+    /// most four times as long. A client that reads 16 KiB in each second is never too slow.
+    /// Default 5 s.
     pub flush_timeout: Duration,
     /// The time limit from the stop signal to the end of the last connection. Default 5 s.
     pub stop_timeout: Duration,
@@ -134,7 +134,7 @@ impl Default for Config {
 
 impl Config {
     /// Reads the settings: the process environment overrides `.zEnv` in the working directory,
-    /// and `.zEnv` overrides the defaults. Of the command line, the function accepts only
+    /// and `.zEnv` overrides the defaults. The only accepted arguments of the program are
     /// `--xray` and `--xray=json`.
     ///
     /// # Errors
@@ -180,7 +180,7 @@ impl Config {
         settings.read_into(&mut config.port, "WEBSOCKET_PORT", number(0_u16, 65535))?;
         config.read_access(settings)?;
         config.read_limits(settings)?;
-        // The spaces of this setting count, so it is not trimmed.
+        // The spaces of this setting count, so do not trim the value.
         if let Some(text) = settings.get_exact("ECHO_PREFIX") {
             config.echo_prefix = settings.checked("ECHO_PREFIX", text, prefix)?;
         }
@@ -257,11 +257,11 @@ impl Config {
 
 /// Reads the files that the settings of TLS name, and logs warnings about the files.
 fn tls(settings: &Settings) -> Result<Option<Identity>> {
-    let Some(TlsFiles { certificate, key }) = tls_files(settings)? else {
+    let Some(files) = tls_files(settings)? else {
         return Ok(None);
     };
-    let identity = Identity::from_files(&certificate, &key)?;
-    for warning in identity.warnings(&certificate, &key) {
+    let identity = files.identity()?;
+    for warning in identity.warnings(&files.certificate, &files.key) {
         tracing::warn!("{warning}");
     }
     Ok(Some(identity))
@@ -370,6 +370,54 @@ mod tests {
     }
 
     #[test]
+    fn a_host_with_other_letters_is_read_in_punycode() {
+        let hosts = |text| config(&[("WEBSOCKET_ALLOWED_HOSTS", text)]).map(|c| c.allowed_hosts);
+        let origins = |text| config(&[("WEBSOCKET_ALLOWED_ORIGINS", text)]);
+        let first = |text| origins(text).map(|c| c.allowed_origins.unwrap()[0].to_string());
+        for (text, host) in [
+            ("bücher.example", "xn--bcher-kva.example:0"),
+            ("BÜCHER.example:8765", "xn--bcher-kva.example:8765"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example:0"),
+            ("例え。テスト", "xn--r8jz45g.xn--zckzah:0"),
+        ] {
+            assert_eq!(hosts(text).unwrap()[0].to_string(), host);
+        }
+        for (text, origin) in [
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
+            ("https://bücher.example/", "https://xn--bcher-kva.example"),
+            (
+                "http://bücher.example:81",
+                "http://xn--bcher-kva.example:81",
+            ),
+        ] {
+            assert_eq!(first(text).unwrap(), origin);
+        }
+        // This name is not `localhost`: the letter о is Cyrillic.
+        let look_alike = &hosts("lоcalhost").unwrap()[0];
+        assert!(!look_alike.is_loopback(), "{look_alike}");
+        for wrong in [
+            "bücher",
+            "https://bü cher.example",
+            "https://bücher.example/a",
+            "https://bücher@a.example",
+        ] {
+            origins(wrong).unwrap_err();
+        }
+        for wrong in [
+            "bü cher",
+            "bücher.example/a",
+            "bücher.example:x",
+            "١٢٧.0.0.1",
+        ] {
+            hosts(wrong).unwrap_err();
+        }
+        let host = config(&[("WEBSOCKET_HOST", "bücher.example")])
+            .unwrap()
+            .host;
+        assert_eq!(host, "xn--bcher-kva.example");
+    }
+
+    #[test]
     fn l08_a_port_is_a_number_up_to_65535() {
         for text in ["70000", "abc", "", "-1", "80.0"] {
             let error = config(&[("WEBSOCKET_PORT", text)]).unwrap_err();
@@ -441,7 +489,7 @@ mod tests {
         }
     }
 
-    /// s12: TLS needs all three settings. A server with only one or two of them does not start.
+    /// s12: A server with only some of the TLS settings does not start, except with `false`.
     #[test]
     fn s12_tls_half_set_is_refused() {
         let read = |pairs: &[(&str, &str)]| config(pairs).map(|config| config.tls.is_some());

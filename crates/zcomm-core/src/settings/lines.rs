@@ -6,15 +6,21 @@
 //!
 //! Some editors also show other characters as a line end, e.g. a form feed or U+2028. These
 //! characters are errors. Every other control character except the tab is also an error. The
-//! error contains the number of the line. A file in UTF-16 is an error, too.
+//! error contains the number of the line. A file in UTF-16 or UTF-32 is an error, too.
 
 /// What is wrong with the settings file: the number of the line and the reason. The number is
 /// `None` if the error is not in one line.
 pub(crate) type Unreadable = (Option<usize>, String);
 
 pub(crate) fn lines(bytes: &[u8]) -> Result<Vec<&str>, Unreadable> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err((None, "is UTF-16 text: save it as UTF-8".into()));
+    // The byte order mark of UTF-32 begins like the mark of UTF-16, so check UTF-32 first.
+    let encoding = match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
+        _ => None,
+    };
+    if let Some(encoding) = encoding {
+        return Err((None, format!("is {encoding} text: save it as UTF-8")));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
@@ -51,7 +57,7 @@ fn is_forbidden(character: char) -> bool {
 fn forbidden(odd: char) -> String {
     let code = u32::from(odd);
     match odd {
-        '\0' => "has a zero byte, as UTF-16 text has: save the file as UTF-8".into(),
+        '\0' => "has a zero byte, as UTF-16 and UTF-32 text has: save the file as UTF-8".into(),
         '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => format!(
             "has the character U+{code:04X}, which some editors show as a line end: replace it by \
              a line end (Enter)"
@@ -97,6 +103,28 @@ mod tests {
         let (line, why) = lines(b"# a\r\n# b\r# \xe4\nC=1").unwrap_err();
         assert_eq!(line, Some(3));
         assert!(why.contains("not UTF-8"), "{why}");
+    }
+
+    #[test]
+    fn utf32_is_refused_with_and_without_its_mark() {
+        let encode = |text: &str, bytes: fn(u32) -> [u8; 4]| -> Vec<u8> {
+            text.chars().map(u32::from).flat_map(bytes).collect()
+        };
+        for (text, words) in [
+            ("\u{feff}# a\nB=1", "is UTF-32 text"),
+            ("# a\nB=1", "UTF-16 and UTF-32"),
+        ] {
+            for bytes in [
+                encode(text, u32::to_le_bytes),
+                encode(text, u32::to_be_bytes),
+            ] {
+                let (_, why) = lines(&bytes).unwrap_err();
+                assert!(why.contains(words) && why.contains("UTF-8"), "{why}");
+            }
+        }
+        // Near miss: UTF-16 begins with the same two bytes.
+        let (_, why) = lines(b"\xff\xfeA\0").unwrap_err();
+        assert!(why.contains("is UTF-16 text"), "{why}");
     }
 
     #[test]

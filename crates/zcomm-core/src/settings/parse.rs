@@ -5,7 +5,7 @@
 //! mean only one thing. A function rejects every other text, because a wrong guess could weaken
 //! protection. Weak protection is worse than a server that does not start.
 
-use std::{fmt::Display, path::PathBuf, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt::Display, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
     access::{
@@ -23,7 +23,8 @@ use crate::{
     xray::Form,
 };
 
-/// The maximum number of named tokens. Each handshake compares its token with all of them.
+/// The maximum number of named tokens. Each handshake compares the token of the client with
+/// all named tokens.
 const MAX_NAMED_TOKENS: usize = 256;
 /// The largest `ECHO_PREFIX` (bytes).
 const MAX_PREFIX: usize = 1024;
@@ -67,7 +68,8 @@ impl Settings {
 /// The error for a wrong value of a setting. If `secret` is true, `***` replaces the value.
 pub(crate) fn wrong(name: &'static str, value: &str, secret: bool, reason: &dyn Display) -> Error {
     let value = if secret { HIDDEN } else { value };
-    // The user may not expect `***` in a setting that is not for a token, so explain it.
+    // The user may not expect `***` in a setting that is not for a token, so explain the
+    // `***`.
     let reason = match secret && !names_secret(name) {
         true => format!("{reason} ({HIDDEN}: this value is not shown, it may be a secret)"),
         false => reason.to_string(),
@@ -79,7 +81,23 @@ pub(crate) fn wrong(name: &'static str, value: &str, secret: bool, reason: &dyn 
     }
 }
 
+/// Writes a host name in punycode, as browsers send it: `bücher.example` becomes
+/// `xn--bcher-kva.example`. The text can also be an origin, or a host name with a port. A text
+/// that is ASCII does not change.
+fn in_punycode(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let end = text[start..].find(':').map_or(text.len(), |at| start + at);
+    match url::Host::parse(&text[start..end]) {
+        Ok(url::Host::Domain(name)) => format!("{}{name}{}", &text[..start], &text[end..]).into(),
+        _ => text.into(),
+    }
+}
+
 pub(crate) fn host(text: &str) -> Result<String, String> {
+    let text = &*in_punycode(text);
     let bare = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'))
@@ -148,8 +166,8 @@ pub(crate) fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
-/// Parses a list separated by commas. Empty entries are skipped, so an empty list is possible.
-/// The error gives the number of the wrong entry.
+/// Parses a list. Commas separate the entries. Empty entries are skipped, so an empty list is
+/// possible. The error gives the number of the wrong entry.
 pub(crate) fn list<T>(
     entry: fn(&str) -> Result<T, String>,
 ) -> impl Fn(&str) -> Result<Vec<T>, String> {
@@ -192,7 +210,7 @@ pub(crate) fn named_tokens(text: &str) -> Result<Vec<NamedToken>, String> {
     Ok(tokens)
 }
 
-/// The path of a file. A relative path starts in the folder where the program runs.
+/// Parses the path of a file. A relative path starts in the folder where the program runs.
 pub(crate) fn file(text: &str) -> Result<PathBuf, &'static str> {
     match text.is_empty() || text.contains("-----BEGIN") || text.contains(char::is_control) {
         true => Err("expected the path of a file, not its contents"),
@@ -205,7 +223,7 @@ pub(crate) fn origin(text: &str) -> Result<Origin, String> {
         "*" => Err("* would allow every web site: list the origins instead".into()),
         // A double-clicked page sends `null`, but the address bar shows `file://`.
         "file://" => Ok(Origin::Null),
-        _ => Origin::parse(text.strip_suffix('/').unwrap_or(text)).ok_or_else(|| {
+        _ => Origin::parse(&in_punycode(text.strip_suffix('/').unwrap_or(text))).ok_or_else(|| {
             "expected origins such as https://app.example.com or http://localhost:3000 - with \
              http:// or https:// and without a path, separated by commas; null for a \
              double-clicked page"
@@ -215,6 +233,6 @@ pub(crate) fn origin(text: &str) -> Result<Origin, String> {
 }
 
 pub(crate) fn authority(text: &str) -> Result<Authority, String> {
-    Authority::parse(text, 0)
+    Authority::parse(&in_punycode(text), 0)
         .ok_or_else(|| "expected names such as board.local or board.local:8765".into())
 }

@@ -1,8 +1,8 @@
 //! A review of the settings, for a tool that shows mistakes in the settings.
 //!
 //! A server reads its settings at the start: it logs each warning, and stops at the first
-//! error. A review follows the same rules, but returns the warnings and the error. It does not
-//! open the certificate files, so an error in these files cannot hide other mistakes.
+//! error. A review follows the same rules, but returns the warnings and the error. A review
+//! does not open the certificate files, so an error in these files cannot hide other mistakes.
 
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! The table of settings: the name, default, accepted forms and meaning of each setting.
 //!
-//! The check for unknown names uses this table. A test writes `docs/reference/settings.md` from
-//! the table. The tests below read each default and compare the result with
-//! `Config::default()`. They also check that the error for a wrong value contains the accepted
-//! forms.
+//! The check for unknown names uses this table. A test writes `docs/reference/settings.md`
+//! from the table. The tests below read each default and compare the result with
+//! `Config::default()`. The tests also check that the error for a wrong value contains the
+//! accepted forms.
 
 /// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,19 +55,19 @@ pub const SETTINGS: [KnownSetting; 21] = [
         name: "WEBSOCKET_ALLOWED_ORIGINS",
         default: None,
         forms: "origins such as https://app.example.com or http://localhost:3000 - with http:// or https:// and without a path, separated by commas; null for a double-clicked page",
-        meaning: "The origins of pages that may connect, in addition to the server's own pages. Not set: on loopback, every page of localhost at the server's port, and `null`; elsewhere no other page.",
+        meaning: "The origins of pages that may connect, in addition to the server's own pages. Not set: on loopback, every page of localhost at the server's port, and `null`; elsewhere no other page. A host such as `bücher.example` means `xn--bcher-kva.example`, which browsers send.",
     },
     KnownSetting {
         name: "WEBSOCKET_ALLOWED_HOSTS",
         default: None,
         forms: "names such as board.local or board.local:8765",
-        meaning: "The host names for which the server answers, in addition to localhost and its own addresses. A name without a port means the server's port. A request whose `Host` has no port means 80, or 443 if this server itself uses TLS: behind a proxy, write `chat.example.com:80`.",
+        meaning: "The host names for which the server answers, in addition to localhost and its own addresses. A name without a port means the server's port. A request whose `Host` has no port means 80, or 443 if this server itself uses TLS: behind a proxy, write `chat.example.com:80`. A name such as `bücher.example` means `xn--bcher-kva.example`, which browsers send.",
     },
     KnownSetting {
         name: "WEBSOCKET_MAX_CONNECTIONS",
         default: Some("1000"),
         forms: "a number from 1 to 1000000",
-        meaning: "The maximum number of connections, including unfinished handshakes. The server answers the next client with 503.",
+        meaning: "The maximum number of connections, including unfinished handshakes. The server answers the next client with 503. A connection that waits after a wrong token does not count.",
     },
     KnownSetting {
         name: "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
@@ -79,7 +79,7 @@ pub const SETTINGS: [KnownSetting; 21] = [
         name: "WEBSOCKET_MAX_MESSAGE_BYTES",
         default: Some("65536"),
         forms: "a number from 1 to 67108864",
-        meaning: "The largest message that a client may send, in bytes. A larger one ends its connection with `1009`.",
+        meaning: "The largest message that a client may send, in bytes. A larger one ends its connection with `1009`. A message that has begun is stored, and there is no limit for all clients together: at most `WEBSOCKET_MAX_CONNECTIONS` times this size, and for moments twice as much while a message grows. If the memory of the machine is smaller, clients can end the server; on Linux it warns at its start.",
     },
     KnownSetting {
         name: "WEBSOCKET_RATE_LIMIT",

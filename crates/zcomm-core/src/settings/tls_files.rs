@@ -1,8 +1,9 @@
 //! The files of a server's certificate and private key.
 //!
 //! TLS needs three settings: `WEBSOCKET_SSL_ENABLED`, `WEBSOCKET_SSL_CERT` and
-//! `WEBSOCKET_SSL_KEY`. If one of them is missing, the server does not start. If it started, it
-//! would send plain text, although the user wants TLS.
+//! `WEBSOCKET_SSL_KEY`. If only some of them are set, the server does not start. Otherwise, it
+//! would send plain text, although the user may want TLS. With `WEBSOCKET_SSL_ENABLED=false`,
+//! the server needs no files.
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use crate::{
         zenv::Settings,
     },
     text::secrets::SHORTEST_TOKEN,
+    tls::{error::CertificateError, identity::Identity},
 };
 
 /// The files of a server's certificate and of its private key.
@@ -24,11 +26,28 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+impl TlsFiles {
+    /// Reads both files. The help of an error names the setting of the file.
+    ///
+    /// # Errors
+    /// The errors of [`Identity::from_files`].
+    pub fn identity(&self) -> Result<Identity, CertificateError> {
+        let (certificate, key) = (self.certificate.as_path(), self.key.as_path());
+        let identity = Identity::from_files(certificate, key);
+        identity.map_err(|error| {
+            error.named_by(&[
+                ("WEBSOCKET_SSL_CERT", certificate),
+                ("WEBSOCKET_SSL_KEY", key),
+            ])
+        })
+    }
+}
+
 /// Returns the files that the settings name, but does not open the files. `None` if TLS is off.
 pub(crate) fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>> {
     let on = settings.read("WEBSOCKET_SSL_ENABLED", switch)?;
-    // An error about a file shows its path. If the user wrote a token instead of a path, no
-    // error may show the token.
+    // An error about a file shows the path. But the user may have written a token instead of a
+    // path. Then use the error for an empty path, which does not show the token.
     let path = |text: &str| match settings.contains_secret(text, SHORTEST_TOKEN) {
         true => file(""),
         false => file(text),

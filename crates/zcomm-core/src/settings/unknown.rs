@@ -2,11 +2,16 @@
 //!
 //! A setting with a typing error in its name has no effect, which is hard to notice: a server
 //! with `WEBSOCKET_TOKN` has no token. So each unknown name in the settings file causes a
-//! warning with the most similar name. The environment also has names for other programs. So an
-//! unknown name in the environment causes a warning only if it looks like a setting.
+//! warning, with the most similar setting if there is one.
 //!
-//! An unknown name that looks like a TLS setting stops the program. If the server started
-//! without this setting, it would send plain text.
+//! The environment also has names for other programs. So an unknown name in the environment
+//! causes a warning only if the name looks like a setting.
+//!
+//! Three kinds of unknown names stop the program:
+//! - A name that looks like a TLS setting. The server would send plain text.
+//! - A name that looks like `WEBSOCKET_REQUIRE_AUTH`. Every client could connect.
+//! - A name that differs from a setting only in case, `_`, `-` or `.`, e.g.
+//!   `WEB_SOCKET_TOKEN`. The user can only mean the setting.
 
 use crate::{
     error::{Error, Result},
@@ -24,7 +29,8 @@ const PREFIX: &str = "WEBSOCKET_";
 /// Returns a warning for each name that looks like a setting, but is not in the table of settings.
 ///
 /// # Errors
-/// [`Error::SettingMissing`] for an unknown name that seems to switch TLS on.
+/// [`Error::SettingMissing`] for an unknown name that stops the program (see the three kinds
+/// at the top).
 pub(crate) fn unknown_names(settings: &Settings) -> Result<Vec<String>> {
     let unknown = settings
         .names()
@@ -43,15 +49,13 @@ fn warning(name: &str, settings: &Settings) -> Result<Option<String>> {
     // Other programs use names such as `SSL_CERT` in the environment. In the settings file,
     // every name is meant for a program of this workspace.
     let is_ours = in_file || similar.is_none_or(|known| !is_short(&upper, known));
-    let of_tls = upper.contains("SSL") || upper.contains("TLS");
     let value = settings.get(name).unwrap_or_default();
-    if of_tls && is_ours && !value.is_empty() && switch(value) != Ok(false) {
-        return Err(Error::SettingMissing {
-            name: shown(name, similar),
-            reason: "unknown setting, so nothing would be encrypted: set WEBSOCKET_SSL_ENABLED, \
-                     WEBSOCKET_SSL_CERT and WEBSOCKET_SSL_KEY"
-                .into(),
-        });
+    if is_ours
+        && !value.is_empty()
+        && let Some(reason) = stops(&upper, value, similar)
+    {
+        let name = shown(name, similar);
+        return Err(Error::SettingMissing { name, reason });
     }
     let help = match similar {
         Some(known) => format!("did you mean {known}?"),
@@ -61,11 +65,32 @@ fn warning(name: &str, settings: &Settings) -> Result<Option<String>> {
     Ok(Some(format!("unknown setting {name}: {help}")))
 }
 
+/// Why an unknown name stops the program. `None` if it causes only a warning.
+fn stops(upper: &str, value: &str, similar: Option<&str>) -> Option<String> {
+    let is_on = switch(value) != Ok(false);
+    let of_tls = upper.contains("SSL") || upper.contains("TLS");
+    let of_auth = upper.contains("AUTH") || similar == Some("WEBSOCKET_REQUIRE_AUTH");
+    let is_meant = |known: &&str| known.starts_with(PREFIX) && letters(known) == letters(upper);
+    if of_tls && is_on {
+        let reason = "unknown setting, so nothing would be encrypted: set WEBSOCKET_SSL_ENABLED, \
+                      WEBSOCKET_SSL_CERT and WEBSOCKET_SSL_KEY";
+        Some(reason.into())
+    } else if of_auth && is_on {
+        Some("unknown setting, so it protects nothing: set WEBSOCKET_REQUIRE_AUTH".into())
+    } else {
+        let known = similar.filter(is_meant)?;
+        Some(format!("unknown setting, so it has no effect: set {known}"))
+    }
+}
+
 /// Returns the setting with the most similar name. `None` if no name is similar enough. A name
-/// without the prefix is similar, e.g. `PORT`. But with a typing error and without the prefix,
-/// a name is similar only in the file.
+/// without the prefix is similar, e.g. `PORT`. In the settings file, a name without the prefix
+/// may also have a typing error, e.g. `PROT`.
 fn similar(upper: &str, in_file: bool) -> Option<&'static str> {
     let names = SETTINGS.iter().map(|known| known.name);
+    if let Some(known) = names.clone().find(|known| letters(known) == letters(upper)) {
+        return Some(known);
+    }
     if let Some(known) = names.clone().find(|known| is_short(upper, known)) {
         // Some shells set `HOST` themselves, so ignore `HOST` in the environment.
         return (in_file || upper != "HOST").then_some(known);
@@ -82,13 +107,17 @@ fn similar(upper: &str, in_file: bool) -> Option<&'static str> {
     nearest.filter(|known| distance(known) <= limit)
 }
 
+fn letters(name: &str) -> String {
+    name.replace(['_', '-', '.'], "")
+}
+
 /// Whether this is the name of a setting without its prefix.
 fn is_short(upper: &str, known: &str) -> bool {
     known.strip_prefix(PREFIX) == Some(upper)
 }
 
-/// Returns the name, or `***` if it may be a token. (A parser reads a token that ends with `=`
-/// as a name without a value.)
+/// Returns the name, or `***` if the name may be a token. (A parser reads a token that ends
+/// with `=` as a name without a value.)
 fn shown(name: &str, similar: Option<&str>) -> String {
     match similar.is_some() || is_name(name) {
         true => printable(name),
@@ -116,12 +145,12 @@ mod tests {
     fn a_similar_name_gets_a_warning_whatever_its_case_or_prefix() {
         for (name, meant) in [
             ("WEBSOCKET_TOKN", "WEBSOCKET_TOKEN"),
-            ("websocket_port", "WEBSOCKET_PORT"),
+            ("WEBSOCKET_PORTS", "WEBSOCKET_PORT"),
             ("Websocket_Prot", "WEBSOCKET_PORT"),
             ("WEBSOKET_PORT", "WEBSOCKET_PORT"),
-            ("WEB_SOCKET_TOKEN", "WEBSOCKET_TOKEN"),
+            ("WEB_SOKET_TOKEN", "WEBSOCKET_TOKEN"),
             ("PORT", "WEBSOCKET_PORT"),
-            ("require_auth", "WEBSOCKET_REQUIRE_AUTH"),
+            ("max_connections", "WEBSOCKET_MAX_CONNECTIONS"),
             ("ECHO_PREFX", "ECHO_PREFIX"),
             ("echo_prefix", "ECHO_PREFIX"),
             ("RUST_LOGG", "RUST_LOG"),
@@ -136,11 +165,11 @@ mod tests {
 
     #[test]
     fn the_file_is_for_these_programs_and_the_environment_for_all() {
-        for name in ["EDITOR", "LOG_LEVEL", "HOST", "REQUIRE_AUHT"] {
+        for name in ["EDITOR", "LOG_LEVEL", "HOST", "RATE_LIMTI"] {
             assert_eq!(in_environment(name, "x").unwrap(), [""; 0], "{name}");
             assert_eq!(in_file(&format!("{name}=x")).unwrap().len(), 1, "{name}");
         }
-        assert!(in_file("REQUIRE_AUHT=1").unwrap()[0].ends_with("WEBSOCKET_REQUIRE_AUTH?"));
+        assert!(in_file("RATE_LIMTI=1").unwrap()[0].ends_with("WEBSOCKET_RATE_LIMIT?"));
         for known in SETTINGS {
             assert_eq!(in_file(&format!("{}=x", known.name)).unwrap(), [""; 0]);
         }
@@ -151,6 +180,57 @@ mod tests {
         let warnings = in_file("c2VjcmV0c2VjcmV0c2Vj=").unwrap();
         assert_eq!(warnings.len(), 1);
         assert!(!warnings[0].contains("c2V"), "{warnings:?}");
+    }
+
+    #[test]
+    fn a_misspelt_name_of_the_setting_that_asks_for_a_token_stops_the_program() {
+        for name in [
+            "WEBSOCKET_REQUIREAUTH",
+            "WEBSOCKET_REQUIRE_AUHT",
+            "WEBSOCKET_AUTH",
+            "WEBSOCKET_REQUIRE_AUTHENTICATION",
+            "websocket_require_auth",
+        ] {
+            let error = in_environment(name, "true").unwrap_err().to_string();
+            let expected = format!("{name}: unknown setting, so it protects nothing: set");
+            assert!(error.starts_with(&expected), "{error}");
+            in_file(&format!("{name}=yes")).unwrap_err();
+            // An empty value is like no value.
+            assert_eq!(in_environment(name, "").unwrap().len(), 1);
+        }
+        for name in ["REQUIRE_AUTH", "require_auth", "REQUIRE_AUHT", "AUTH"] {
+            in_file(&format!("{name}=1")).unwrap_err();
+        }
+        // `off` asks for no protection, so a warning is enough.
+        assert_eq!(in_environment("WEBSOCKET_AUTH", "off").unwrap().len(), 1);
+        // Other programs read these names in the environment.
+        assert_eq!(in_environment("REQUIRE_AUTH", "1").unwrap().len(), 1);
+        for name in ["SSH_AUTH_SOCK", "XAUTHORITY", "AUTH"] {
+            assert_eq!(in_environment(name, "x").unwrap(), [""; 0], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_the_letters_of_a_setting_stops_the_program() {
+        for (name, known) in [
+            ("WEB_SOCKET_TOKEN", "WEBSOCKET_TOKEN"),
+            ("websocket_port", "WEBSOCKET_PORT"),
+            ("WEBSOCKET_ALLOWEDORIGINS", "WEBSOCKET_ALLOWED_ORIGINS"),
+            ("WEBSOCKET_RATELIMIT", "WEBSOCKET_RATE_LIMIT"),
+            (
+                "WebSocketMaxConnectionsPerIp",
+                "WEBSOCKET_MAX_CONNECTIONS_PER_IP",
+            ),
+        ] {
+            let expected = format!("{name}: unknown setting, so it has no effect: set {known}");
+            let error = in_environment(name, "x").unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(
+                in_file(&format!("{name}=x")).unwrap_err().to_string(),
+                expected
+            );
+        }
+        assert_eq!(in_environment("WEBSOCKET_TOKN", "x").unwrap().len(), 1);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! The file is read from the working directory only: a search through the parent directories
 //! could find a file that the user has forgotten.
 //!
-//! The file's values are not copied into the process environment. If they were there, every
-//! child process and every crash report could read the token.
+//! The file's values are not copied into the process environment. Otherwise, every child
+//! process could read the token, and a crash report could show the token.
 //!
 //! If one line is wrong, the whole file is rejected. Each line is parsed by itself, so the
 //! error can give the line number. A `$` outside single quotes is an error, because it would
@@ -75,7 +75,8 @@ impl Settings {
 
     /// Whether an error must not show this value of a setting.
     pub(crate) fn is_secret(&self, name: &str, value: &str) -> bool {
-        // Do not search for a secret of less than four bytes: many texts contain it by chance.
+        // Do not search for a secret of less than four bytes: many texts contain such a short
+        // secret by chance.
         names_secret(name) || may_be_secret(value) || self.contains_secret(value, 4)
     }
 
@@ -165,8 +166,8 @@ impl Settings {
                 self.values.insert(name, value.to_owned());
                 continue;
             }
-            // Do not show the text after `=`, or an argument that is not an option: it could be
-            // a secret.
+            // The text after `=` could be a secret, so do not show this text. Also do not show
+            // an argument that is not an option.
             let plain = option.starts_with('-') && option.len() < SHORTEST_TOKEN;
             let option = if plain { option } else { "…" };
             self.argument.get_or_insert_with(|| printable(option));
@@ -210,16 +211,16 @@ fn read_line(line: &str) -> Result<Option<(String, String)>, String> {
     }
 }
 
-/// Returns the name of a setting that stands in the value of another setting: probably, the
-/// line end before this name is missing. `None` if the value contains no such name.
+/// Returns the name of a setting that stands in the value of another setting, because a line
+/// end is missing. `None` if the value contains no name of a setting.
 fn second_setting(value: &str) -> Option<&'static str> {
     let value = value.to_ascii_uppercase();
     let is_inside = |name: &&str| value.contains(&format!("{name}="));
     SETTINGS.iter().map(|known| known.name).find(is_inside)
 }
 
-/// Returns a line as an error shows it. `***` replaces its value, or the whole line, if this
-/// may be a secret.
+/// Returns a line for an error message. If the line begins with a name, `***` replaces a value
+/// that may be a secret. If the line has no name, `***` replaces a line that may be a secret.
 fn shown(line: &str) -> String {
     let lone_word = !line.contains([' ', '=']);
     match line.split_once('=') {

@@ -1,14 +1,15 @@
 //! Hides the tokens of this process in text that others may read.
 //!
-//! A user may paste a token into the wrong field: as a name, as the reason of a Close frame, as a
-//! part of an address. A server logs these texts. So every log line passes through [`hidden`], which
-//! replaces each token with `***`.
+//! A user may paste a token into the wrong field: as a name, as the reason of a Close frame,
+//! as a part of an address. A server logs these texts. So every log line passes through
+//! [`hidden`], which replaces each token with `***`.
 //!
-//! A token is stored as a digest, also here. To compare a digest with every part of a text would
-//! need much time. So this list also has the length of a token and the sum of its bytes: only a part
-//! with the same length and sum is hashed. Both say almost nothing about a token that is random.
+//! A process has one log, so it has one list of tokens. The list stores a digest (a SHA-256
+//! hash) of each token, not the token itself.
 //!
-//! A process has one log, so it has one list of tokens.
+//! Hashing every part of a text would need much time. So the list also stores the length of
+//! each token and the sum of its bytes. Only a part with this length and this sum is hashed.
+//! The length and the sum say almost nothing about a random token.
 
 use std::{
     borrow::Cow,
@@ -22,7 +23,7 @@ use crate::text::secrets::{HIDDEN, SHORTEST_TOKEN};
 
 static TOKENS: RwLock<Vec<HiddenToken>> = RwLock::new(Vec::new());
 
-/// A token, or another form of it, in lower case.
+/// A token, or another form of a token (see [`hide`]), in lower case.
 #[derive(PartialEq, Eq)]
 struct HiddenToken {
     length: usize,
@@ -60,9 +61,9 @@ impl HiddenToken {
     }
 }
 
-/// Adds a token to the list. From then on, no log line shows it. The list also gets the forms that
-/// the token has in an address and in quotation marks. The case of letters makes no difference: a
-/// host is logged in lower case.
+/// Adds a token to the list. From then on, no log line shows this token. The list also gets
+/// the forms that the token has in an address and in quotation marks. The case of letters
+/// makes no difference, because a host is logged in lower case.
 pub fn hide(token: &str) {
     if token.len() < SHORTEST_TOKEN {
         return;
@@ -89,8 +90,8 @@ pub fn shows_token(text: &str) -> bool {
     !find(text.as_bytes()).is_empty()
 }
 
-/// Returns a text up to the byte `end`, with `***` instead of each token that begins before `end`. If
-/// a text were cut first, the start of a long token would stay.
+/// Returns a text up to the byte `end`, with `***` instead of each token that begins before
+/// `end`. If the text were cut before the search, the start of a long token would stay.
 pub(crate) fn hidden_up_to(text: &str, end: usize) -> Cow<'_, str> {
     let tokens = find(text.as_bytes());
     let first = tokens.iter().position(|token| token.start < end);
@@ -99,7 +100,7 @@ pub(crate) fn hidden_up_to(text: &str, end: usize) -> Cow<'_, str> {
     }
     let (mut shown, mut at) = (String::new(), 0);
     for token in tokens.into_iter().filter(|token| token.start < end) {
-        // A token may begin inside another one.
+        // A token may begin inside another token. Then one `***` replaces both.
         if token.start >= at {
             shown += &text[at..token.start];
             shown += HIDDEN;
@@ -129,7 +130,7 @@ fn find(text: &[u8]) -> Vec<Range<usize>> {
 mod tests {
     use super::*;
 
-    /// The list is one for all tests of this process, so each test has its own tokens.
+    /// All tests of this process share one list, so each test has its own tokens.
     #[test]
     fn a_token_is_hidden_wherever_it_stands() {
         let token = "Stands-Anywhere/7Qp2xV9d";

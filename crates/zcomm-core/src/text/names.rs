@@ -1,16 +1,17 @@
 //! The names of users and rooms.
 //!
-//! A chat shows a name before each message, so a name must not deceive other users. It must not
-//! be invisible, reverse the direction of writing, or fill the whole line. So a name has 1 to
-//! 32 visible characters, with single spaces between words.
+//! A chat shows a name before each message, so a name must not deceive other users. A name
+//! must not be invisible, reverse the direction of writing, or fill the whole line. So a name
+//! has 1 to 32 visible characters, with single spaces between words.
 //!
-//! `*` and `@` are not names. A chat stores its messages in logs. Each room has a log with the
-//! name of the room, `*` is the log of messages to everyone, and `@` is the log of private
-//! messages. If a room had the name `*`, a client could not distinguish two logs, and would
-//! lose messages.
+//! A chat stores its messages in logs, and each log has a name. The log of a room has the name
+//! of the room. The log `*` has the messages to everyone. The log `@` has the messages to one
+//! user alone. So a room or a user cannot have the name `*` or `@`: a client could not
+//! distinguish the two logs, and would lose messages.
 //!
 //! Unicode can write the same letter in several ways: `é` is one character, or `e` and an
-//! accent. A name is stored in the composed form, NFC, so that equal names have equal bytes.
+//! accent. A name is stored in the form with one character, NFC, so that equal names have
+//! equal bytes.
 //!
 //! Letters of different scripts can still look alike (Latin `a`, Cyrillic `а`), so a name does
 //! not prove who the user is. The Unicode standard UTS 39 describes how to find names that mix
@@ -29,8 +30,8 @@ pub const NAME_RULE: &str = "a name has 1 to 32 visible characters and is not * 
 /// `*` and `@`, and the characters that Unicode treats as their variants.
 const NOT_NAMES: [&str; 6] = ["*", "\u{ff0a}", "\u{fe61}", "@", "\u{ff20}", "\u{fe6b}"];
 
-/// Returns the text as a name: trimmed, and in the composed form. `None` if the text breaks the
-/// rule for names.
+/// Returns the text as a name: trimmed, and in NFC. `None` if the text breaks the rule for
+/// names.
 #[must_use]
 pub fn name(text: &str) -> Option<String> {
     let mut name = String::new();

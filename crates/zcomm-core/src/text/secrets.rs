@@ -1,10 +1,10 @@
 //! Keeps tokens and passwords out of error messages.
 //!
-//! An error message is shown on projectors and stays in logs. It often repeats a text that the
-//! user wrote. This text may be a secret: a token in the wrong setting, a link that ends with
-//! `#token=…`, or an address with a password. So an error message shows a text only if the text
-//! is shorter than a token, and nothing in it looks like a secret. Otherwise the message contains
-//! only the name of the setting and the number of the line.
+//! An error message is shown on projectors and stays in logs. The message often repeats a text
+//! that the user wrote. This text may be a secret: a token in the wrong setting, a link that
+//! ends with `#token=…`, or an address with a password. So an error message shows a text only
+//! if the text is shorter than a token, and no part of the text looks like a secret. Otherwise
+//! the message contains only the name of the setting and the number of the line.
 
 use std::{borrow::Cow, path::Path};
 

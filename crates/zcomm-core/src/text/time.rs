@@ -1,6 +1,6 @@
 //! A length of time as people write it: `500ms`, `10s`, `2m`, `1h`, or a number of seconds.
 //!
-//! The settings and all options read a time with this code, so a time has the same forms
+//! Settings and command-line options read a time with this code, so a time has the same forms
 //! everywhere.
 
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! Writes output in a thread, so that no task has to wait for a terminal.
 //!
 //! A terminal is slower than a network. The output can also stop completely: after Ctrl-S,
-//! while text is selected in a Windows console, or if it goes to a pipe that no program reads.
-//! If a task wrote directly to the terminal, the task and its connection would stop too.
+//! while text is selected in a Windows console, or if the output goes to a pipe that no
+//! program reads. If a task wrote directly to the terminal, the task and its connection would
+//! stop too.
 //!
 //! So a task puts items into a queue, and a thread writes the items. The queue has a size
 //! limit. An item that does not fit is dropped, and the thread reports the number of dropped
@@ -38,8 +39,8 @@ pub enum WriterStep<T> {
     Idle,
 }
 
-/// A queue of at most 4 MiB, and the thread that writes its items. [`send`](Self::send) never
-/// waits. Dropping the writer [closes](Self::close) the queue.
+/// A queue of at most 4 MiB, and the thread that writes the items of the queue.
+/// [`send`](Self::send) never waits. Dropping the writer [closes](Self::close) the queue.
 pub struct BackgroundWriter<T> {
     queue: Sender<Entry<T>>,
     counts: Arc<Counts>,

@@ -2,11 +2,12 @@
 //!
 //! A certificate is a signed statement: *this public key belongs to these names*. A client
 //! accepts a certificate if three things are true: an authority that the client trusts has
-//! signed it, it contains the name in the address, and today is between its dates.
+//! signed the certificate, the certificate contains the name in the address, and today is
+//! between its dates.
 //!
-//! If a browser refuses a certificate, it does not tell the page the reason. So [`Certificate`]
-//! prints the contents, and [`problems`](Certificate::problems) lists the reasons why clients
-//! would refuse the certificate.
+//! If a browser refuses a certificate, the browser does not tell the page the reason. So
+//! [`Certificate`] prints the contents, and [`problems`](Certificate::problems) lists the
+//! reasons why clients would refuse the certificate.
 //!
 //! This file does not check signatures: the TLS library checks them (see `trust`).
 
@@ -282,7 +283,7 @@ fn moment(date: OffsetDateTime) -> String {
 }
 
 /// The common name of a subject. If there is none, the whole subject. An attacker may have
-/// chosen the text, so it is made printable.
+/// chosen the text, so the text is made printable.
 fn common_name(subject: &X509Name<'_>) -> String {
     let name = subject.iter_common_name().next();
     let name = name.and_then(|name| name.as_str().ok()).map(str::to_owned);

@@ -5,11 +5,11 @@
 //!
 //! A learner must be able to trust this authority without risk. If a thief stole the key of an
 //! ordinary authority, the thief could sign certificates for every bank. So this authority has
-//! *name constraints* (RFC 5280 section 4.2.1.10): browsers accept only certificates that it
-//! signs for this machine.
+//! *name constraints* (RFC 5280 section 4.2.1.10): browsers accept a certificate of this
+//! authority only if the certificate is for this machine.
 //!
 //! The authority and the server have different certificates. Many recipes make one certificate
-//! for both. Strict clients refuse this certificate, even if the user trusts it.
+//! for both, but strict clients refuse this certificate, even if the user trusts it.
 //!
 //! In production, the certificate comes from a public authority (Let's Encrypt, by the ACME
 //! protocol), or from the company's own authority. A company's authority stores its key in special
@@ -44,7 +44,8 @@ const OWN_LIMITS: [&str; 3] = ["localhost", "127.0.0.0/8", "::1/128"];
 
 /// The lifetime of an authority.
 const CA_DAYS: i32 = 180;
-/// The lifetime of a server's certificate. It is short, because one command renews it.
+/// The lifetime of a server's certificate. The lifetime is short, because one command makes a
+/// new certificate.
 const LEAF_DAYS: i32 = 30;
 /// A new certificate starts one hour in the past, because the clocks in a classroom differ.
 const CLOCK_SKEW: Duration = Duration::HOUR;
@@ -56,8 +57,8 @@ pub struct DevelopmentCa {
     certificate: Certificate,
 }
 
-/// A certificate and its private key as PEM. It has no `Debug`, so a key cannot be printed by
-/// accident.
+/// A certificate and its private key as PEM. This type has no `Debug`, so a key cannot be
+/// printed by accident.
 #[derive(Clone)]
 pub struct PemPair {
     /// The certificate, which is public.

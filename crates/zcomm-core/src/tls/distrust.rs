@@ -1,6 +1,6 @@
 //! Why a client does not trust a server's certificate, and what to do about it.
 
-use crate::text::shown::listed;
+use crate::{text::shown::listed, tls::pem::make_certificates};
 
 /// Why a client does not trust a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,37 +58,34 @@ pub enum Distrust {
 impl Distrust {
     /// What the user can do next.
     pub(crate) fn help(&self) -> String {
+        let certs = make_certificates();
         match self {
             Distrust::UnknownIssuer { .. } => {
                 "if that authority is your own, name its file: --ca certs/ca.pem. No option skips \
                  this check: without it, any machine on the way could pose as the server"
+                    .into()
             }
-            Distrust::IssuerIsServer { .. } => {
+            Distrust::IssuerIsServer { .. } => format!(
                 "the file of --ca lists names, so it is the certificate of one server. Name the file \
-                 of an authority: it lists no names (cargo run --bin zcomm -- certs makes one)"
-            }
-            Distrust::Expired { .. } => {
-                "the server needs a new certificate (cargo run --bin zcomm -- certs), or the clock of \
-                 this computer is wrong"
-            }
-            Distrust::NotYetValid { .. } => "is the clock of this computer right?",
-            Distrust::WrongName { .. } => {
-                "use one of its names in the address, or make one for this name (cargo run --bin zcomm -- \
-                 certs --host NAME)"
-            }
-            Distrust::CaAsServer => {
-                "the server needs another certificate (cargo run --bin zcomm -- certs makes one). If \
-                 this one is your own and lists names, --ca FILE trusts exactly this certificate"
-            }
-            Distrust::OutsideConstraints { .. } => {
-                "the server needs another certificate; cargo run --bin zcomm -- certs makes an authority \
-                 and a server's certificate"
-            }
-            Distrust::Other(_) => {
-                "cargo run --bin zcomm -- certs --check FILE explains a certificate"
-            }
+                 of an authority: it lists no names ({certs} makes one)"
+            ),
+            Distrust::Expired { .. } => format!(
+                "the server needs a new certificate ({certs}), or the clock of this computer is wrong"
+            ),
+            Distrust::NotYetValid { .. } => "is the clock of this computer right?".into(),
+            Distrust::WrongName { .. } => format!(
+                "use one of its names in the address, or make one for this name ({certs} --host NAME)"
+            ),
+            Distrust::CaAsServer => format!(
+                "the server needs another certificate ({certs} makes one). If this one is your own \
+                 and lists names, --ca FILE trusts exactly this certificate"
+            ),
+            Distrust::OutsideConstraints { .. } => format!(
+                "the server needs another certificate; {certs} makes an authority and a server's \
+                 certificate"
+            ),
+            Distrust::Other(_) => format!("{certs} --check FILE explains a certificate"),
         }
-        .into()
     }
 }
 

@@ -1,6 +1,8 @@
 //! What can be wrong with a certificate, a key or the list of trusted authorities.
 
-use crate::tls::pem::{MAKE_CERTIFICATES, PemError};
+use std::path::Path;
+
+use crate::tls::pem::{PemError, make_certificates};
 
 /// The result of every function in the folder `tls` that can fail.
 pub(crate) type Result<T, E = CertificateError> = std::result::Result<T, E>;
@@ -21,18 +23,56 @@ pub enum CertificateError {
 }
 
 impl CertificateError {
+    /// Adds the name of a setting or an option to the help: the one that contains the path of
+    /// the wrong file. The name helps because the error may hide the path, see
+    /// [`shown_path`](crate::shown_path). `files` contains names of settings or options, each
+    /// with its file.
+    #[must_use]
+    pub fn named_by(self, files: &[(&str, &Path)]) -> CertificateError {
+        let CertificateError::Pem(error) = self else {
+            return self;
+        };
+        let named = files.iter().filter(|(_, file)| *file == error.file);
+        let names: Vec<_> = named.map(|(name, _)| *name).collect();
+        let help = format!(
+            "this is the file of {}; {}",
+            names.join(" and "),
+            error.help
+        );
+        CertificateError::Pem(error.with_help(help))
+    }
+
     /// What the user can do next.
     #[must_use]
     pub fn help(&self) -> String {
         match self {
             CertificateError::Pem(error) => error.help.clone(),
             CertificateError::Invalid(_) => {
-                format!("new certificates for this machine: {MAKE_CERTIFICATES}")
+                format!("new certificates for this machine: {}", make_certificates())
             }
             CertificateError::TrustStore(_) => {
                 "on Debian: apt-get install ca-certificates; or name an authority with --ca FILE"
                     .into()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::pem::PemError;
+
+    #[test]
+    fn the_help_names_the_setting_of_the_file_and_no_other() {
+        let (a, b) = (Path::new("a"), Path::new("b"));
+        let help = |file| {
+            let error = CertificateError::from(PemError::new(file, "is empty"));
+            error
+                .named_by(&[("ONE", a), ("TWO", b), ("THREE", b)])
+                .help()
+        };
+        assert!(help(a).starts_with("this is the file of ONE; new certificates"));
+        assert!(help(b).starts_with("this is the file of TWO and THREE; new certificates"));
     }
 }

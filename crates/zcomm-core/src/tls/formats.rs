@@ -1,8 +1,8 @@
 //! Formats of certificates and keys that this library does not read.
 //!
-//! Programs store certificates and keys in many formats. A server here needs PEM with a plain
-//! private key. For every other known format, the error names the format and the command that
-//! converts the file.
+//! Programs store certificates and keys in many formats. This library reads only PEM, and only
+//! private keys without a password. For every other known format, the error names the format,
+//! and the command that converts the file if there is one.
 //!
 //! An error never shows a part of the file, because the file may contain a key.
 

@@ -16,7 +16,7 @@ const EXPECTED: &str = "expected a name or an address, e.g. board.local or 192.1
 pub(crate) fn host(text: &str) -> Result<String, &'static str> {
     if let Some(address) = address(text)? {
         return match address.is_unspecified() {
-            true => Err("this means every address: write the one that others type"),
+            true => Err("this means every address: write the address that other machines use"),
             false => Ok(address.to_string()),
         };
     }

@@ -1,15 +1,16 @@
-//! TLS on the server: it turns `ws://` into `wss://`.
+//! TLS on the server, for the addresses `wss://` and `https://`.
 //!
 //! TLS protects a connection in two ways. First, no machine between client and server can read
 //! or change the data. Second, the client can check which server it has reached. This check
 //! fails more often than the encryption.
 //!
-//! A server sends its [`Identity`]: a certificate, and a proof that the server has the private
-//! key. The client then checks which authority has signed the certificate (see `trust`).
+//! An [`Identity`] is a certificate and its private key. The server sends the certificate, and
+//! a proof that it has the private key. The client then checks which authority has signed the
+//! certificate (see `trust`).
 //!
-//! rustls supports TLS 1.2 and 1.3, and no older version. This file chooses the provider: the
-//! library that does the cryptography for rustls. If a program contains two providers and does
-//! not choose one, rustls panics at the first connection.
+//! rustls supports TLS 1.2 and 1.3, and no older version. A provider is the library that does
+//! the cryptography for rustls. This file chooses the provider. If a program contains two
+//! providers and does not choose one, rustls panics at the first connection.
 //!
 //! A server uses a renewed certificate without a restart (see `renewal`). In production, a
 //! proxy often does TLS.
@@ -35,7 +36,7 @@ use crate::tls::{
     error::{CertificateError, Result},
     files::Files,
     formats::not_a_key,
-    pem::{MAKE_CERTIFICATES, PemError, read_pem},
+    pem::{PemError, make_certificates, read_pem},
 };
 
 /// The provider of cryptography that rustls uses: ring.
@@ -61,7 +62,8 @@ impl Identity {
     /// [`CertificateError::Pem`] if a file is missing, empty or not PEM, or if the key belongs
     /// to another certificate. The error names the file and the reason.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Identity> {
-        // Read the digest first. If a file changes later, the next check finds another digest.
+        // Read the digest first. If a file changes after this line, the next check (see
+        // `renewal`) finds another digest.
         let files = Some(Arc::new(Files::read(certificate, key)));
         let chain = Certificate::read_all(certificate)?;
         let pem = read_pem(key)?;
@@ -71,9 +73,8 @@ impl Identity {
         Ok(Identity { files, ..identity })
     }
 
-    /// Returns warnings about files that the server can use. Clients may refuse the
-    /// certificate, the certificate may end within a week, or other users may be able to read
-    /// the key.
+    /// Returns warnings about files that the server can use: clients will refuse the
+    /// certificate, the certificate ends within a week, or other users can read the key.
     #[must_use]
     pub fn warnings(&self, certificate: &Path, key: &Path) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -82,7 +83,7 @@ impl Identity {
             warnings.push(format!("clients will refuse {file}: {problem}"));
         }
         if let Some(soon) = self.certificate.ends_soon() {
-            warnings.push(format!("{file}: {soon}; renew it: {MAKE_CERTIFICATES}"));
+            warnings.push(format!("{file}: {soon}; renew it: {}", make_certificates()));
         }
         if readable_by_others(key) {
             warnings.push(format!(
@@ -203,10 +204,26 @@ pub(crate) fn why_not(error: &io::Error, address: impl fmt::Display) -> Option<S
             alert => format!("the client ended the TLS handshake: {alert:?}"),
         },
         Some(TlsError::PeerIncompatible(what)) => {
-            format!("no common version of TLS: this server speaks 1.2 and 1.3 ({what:?})")
+            format!(
+                "the client offers no version or cipher of TLS that this server speaks, which is \
+                 1.2 and 1.3 ({what:?})"
+            )
+        }
+        Some(TlsError::NoApplicationProtocol) => {
+            "the client does not offer HTTP/1.1 (ALPN), and this server speaks only HTTP/1.1"
+                .to_owned()
         }
         Some(error) => format!("the TLS handshake failed: {error}"),
-        None if error.kind() == ErrorKind::UnexpectedEof => return None,
+        None if has_left(error.kind()) => return None,
         None => format!("the TLS handshake failed: {error}"),
     })
+}
+
+/// Whether the other side ended the connection.
+fn has_left(kind: ErrorKind) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(
+        kind,
+        UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
+    )
 }

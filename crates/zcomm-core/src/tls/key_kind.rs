@@ -1,9 +1,9 @@
 //! Kinds of private keys that TLS cannot use here.
 //!
 //! A private key has an algorithm, and often a curve. The library for cryptography supports
-//! only some algorithms and curves. For all others, its error does not name the algorithm or
-//! the curve, so this file does. A server with such a key needs a new key and a new
-//! certificate.
+//! only some algorithms and curves. For all others, the error of the library does not name the
+//! algorithm or the curve. So this file finds the name. A server with such a key needs a new
+//! key and a new certificate.
 
 use std::path::Path;
 

@@ -9,7 +9,7 @@
 use std::{
     fmt,
     fs::{self, File},
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -27,8 +27,18 @@ pub struct PemError {
     pub help: String,
 }
 
-/// The command that makes certificates for this machine, as a learner types it.
-pub const MAKE_CERTIFICATES: &str = "cargo run --bin zcomm -- certs";
+/// Returns the command that makes certificates for this machine, as the user types it. cargo
+/// leaves the file `.cargo-lock` near the programs that it builds. A user who runs a program
+/// from there may not have installed `zcomm`, so the command uses cargo.
+#[must_use]
+pub fn make_certificates() -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    let mut folders = program.ancestors().skip(1).take(2);
+    match folders.any(|folder| folder.join(".cargo-lock").exists()) {
+        true => "cargo run --bin zcomm -- certs".to_owned(),
+        false => "zcomm certs".to_owned(),
+    }
+}
 
 impl PemError {
     /// Makes an error whose help is the command that makes new certificates.
@@ -37,7 +47,7 @@ impl PemError {
         PemError {
             file: file.to_owned(),
             reason: reason.to_string(),
-            help: format!("new certificates for this machine: {MAKE_CERTIFICATES}"),
+            help: format!("new certificates for this machine: {}", make_certificates()),
         }
     }
 
@@ -58,11 +68,17 @@ const MAX_PEM: u64 = 1024 * 1024;
 /// [`PemError`] if the file cannot be opened, is not a regular file, or is larger than 1 MiB.
 pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
     let wrong = |reason: &dyn fmt::Display| PemError::new(file, reason);
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            wrong(&error).with_help("run this as the owner of the file")
+        }
+        _ => wrong(&error),
+    };
     let found = fs::metadata(file).map_err(|error| match file.is_symlink() {
         true => wrong(&format!(
             "is a link, and its target cannot be read: {error}"
         )),
-        false => wrong(&error),
+        false => unreadable(error),
     })?;
     if found.is_dir() {
         return Err(wrong(&"is a directory"));
@@ -74,7 +90,7 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
     // Read at most one byte more than the limit. If this byte exists, the file is too large.
     let opened = File::open(file).map(|file| file.take(MAX_PEM + 1));
     let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
-    match read.map_err(|error| wrong(&error))? as u64 {
+    match read.map_err(unreadable)? as u64 {
         ..=MAX_PEM => Ok(without_marks(bytes)),
         _ => Err(wrong(
             &"is larger than 1 MiB, so it is not a certificate or a key",
@@ -84,7 +100,7 @@ pub fn read_pem(file: &Path) -> Result<Vec<u8>, PemError> {
 
 /// Removes byte order marks, which some editors write at the start of a file. After a mark, a
 /// parser does not find the BEGIN line. PEM contains only ASCII, so a mark is never a part of
-/// it.
+/// PEM.
 fn without_marks(bytes: Vec<u8>) -> Vec<u8> {
     let text = String::from_utf8(bytes);
     text.map_or_else(

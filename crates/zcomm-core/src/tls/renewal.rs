@@ -1,8 +1,8 @@
 //! Renewal: a running server changes to its new certificate.
 //!
 //! A certificate of a public authority expires after some weeks. Before that, another program
-//! writes a new certificate to the same file. If the server read its files only at the start, the
-//! server would still send the old certificate when it expires. So the server checks the files of
+//! writes a new certificate to the file of the certificate. If the server read the file only
+//! at the start, it would later send an expired certificate. So the server checks the files of
 //! its certificate and its key every ten seconds.
 //!
 //! - Another program may still be writing a file during a check. So the server uses new contents
@@ -128,8 +128,8 @@ impl Looks {
         self.last = now;
         let served = old.files.as_ref().is_some_and(|files| files.digest == now);
         if served {
-            // The files contain the current pair again, so forget a broken pair. If the broken
-            // pair comes back, the server logs it again.
+            // The files contain the certificate in use, so forget the last broken files. If
+            // these broken files come back, the server logs a warning again.
             self.judged = now;
         }
         if !settled || now == self.judged {

@@ -5,11 +5,14 @@
 //! operating system trusts, as in a browser, plus the certificates that the user names. No
 //! option turns the check off.
 //!
-//! A user can name two kinds of certificates. A certificate without names belongs to an
-//! authority. The client then trusts every certificate that this authority signs. A certificate
-//! with names belongs to one server. The client then trusts exactly this certificate, and
-//! nothing that it signs. `openssl req -x509` marks even the certificate of one server as an
-//! authority. Without this rule, it could sign for every server in the world.
+//! A user can name two kinds of certificates:
+//! - A certificate without names belongs to an authority. The client trusts every certificate
+//!   that this authority signs.
+//! - A certificate with names belongs to one server. The client trusts exactly this
+//!   certificate, and no certificate that it signs.
+//!
+//! The second rule is necessary: `openssl req -x509` marks even the certificate of one server
+//! as an authority. Without the rule, this server could sign for every server in the world.
 
 use std::{
     fmt,
@@ -40,11 +43,11 @@ pub struct Trust(Arc<Trusted>);
 struct Trusted {
     /// Certificates that list names. Each is trusted for its own server only.
     exactly: Vec<Certificate>,
-    /// Authorities that are trusted in addition to those of this computer.
+    /// Authorities that are trusted in addition to the authorities of this computer.
     also: Vec<Certificate>,
-    /// The verifier for all other certificates. The first `wss://` connection makes it. A
-    /// `ws://` connection needs no verifier, so it works even in a small container without
-    /// authorities.
+    /// The verifier for all other certificates. The first `wss://` connection makes the
+    /// verifier. A `ws://` connection needs no verifier, so `ws://` works even in a small
+    /// container without authorities.
     others: OnceLock<Arc<dyn ServerCertVerifier>>,
 }
 

@@ -4,9 +4,9 @@
 //! So a [`Witness`] stores the certificate, and then calls the verifier (the code that checks
 //! certificates). The error can then show the contents of the certificate.
 //!
-//! A user can name the certificate of one server. The client trusts this certificate without an
-//! authority. So the witness itself checks the certificate: it must contain the name in the
-//! address, and today must be between its two dates.
+//! A user can name the certificate of one server. The client trusts this certificate without
+//! an authority. So the witness itself checks this certificate: the certificate must contain
+//! the name in the address, and today must be between the two dates of the certificate.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,7 +28,8 @@ use crate::tls::{
     identity::provider,
 };
 
-/// A server sends a chain of certificates. The witness stores at most this number of them.
+/// A server sends a chain of certificates. The witness stores at most this number of
+/// certificates.
 const MAX_CHAIN: usize = 10;
 
 /// Checks and stores the certificates of one connection.
@@ -74,13 +75,14 @@ impl Witness {
             let last = chain.last().map(|last| last.issuer().to_owned());
             last.unwrap_or_default()
         };
-        // Use the date in the error: it may be the date of any certificate in the chain.
+        // Use the date in the error, because any certificate in the chain may have expired.
         let date = |date: UnixTime| day_of(date.as_secs());
         Some(match error {
             WrongCertificate::UnknownIssuer => {
                 let issuer = issuer();
-                // If an unknown certificate signed itself, its issuer is its own subject. This
-                // subject can also be the subject of a certificate that the user named.
+                // The issuer may be a certificate that the user named for one server only. But
+                // a certificate that signed itself has no other issuer, even if a named
+                // certificate has the same subject.
                 let signed_itself = first.is_some_and(|first| first.subject() == issuer);
                 let named = |own: &Certificate| own.subject() == issuer;
                 match !signed_itself && self.exactly.iter().any(named) {

@@ -7,8 +7,9 @@
 //!
 //! [`Frames`] ignores all payloads except the payload of a Close frame. The codec replaces the
 //! code and the reason of a Close frame if it does not know the code. So [`Frames`] stores the
-//! code and the reason that the other side has sent. It also cuts long frames into fragments,
-//! see [`LongFrame`].
+//! code and the reason that the other side has sent.
+//!
+//! [`Frames`] also cuts long frames into fragments, see [`LongFrame`].
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
 use zcomm_xray::{FrameHeader, Piece, Splitter};
@@ -74,9 +75,9 @@ impl Frames {
         self.long.as_mut()?.next(self.splitter.left, buffer)
     }
 
-    /// Moves bytes from the front of `unread` to the codec: a complete header, or a part of a
-    /// payload. So the codec never has bytes of two frames. Returns the number of bytes in
-    /// `buffer`; 0 if the header is not complete yet.
+    /// Moves bytes from the front of `unread` into `buffer`, which the codec reads: a complete
+    /// header, or a part of a payload. So one read of the codec never gets bytes of two
+    /// frames. Returns the number of bytes in `buffer`; 0 if the header is not complete yet.
     pub(crate) fn pass(&mut self, unread: &mut &[u8], buffer: &mut [u8]) -> usize {
         // One read of the codec must not cross the end of a fragment.
         let fragment = self.long.as_ref().map_or(FRAGMENT, |long| long.left);
@@ -104,7 +105,7 @@ impl Frames {
     }
 
     /// Handles a frame header. `bytes` is the header that the codec will read. For a long
-    /// frame, it becomes the header of the first fragment.
+    /// frame, `bytes` becomes the header of the first fragment.
     fn header(&mut self, header: FrameHeader, bytes: &mut [u8]) {
         self.long = None;
         if self.close.is_none() && header.opcode() == CLOSE {
@@ -115,8 +116,8 @@ impl Frames {
                 length: header.length().min(125) as usize,
             }));
         }
-        // Skip other control frames: they may come between the fragments of a message, but do
-        // not end it.
+        // A control frame may come between the fragments of a message, but does not end the
+        // message.
         if !header.is_control() {
             self.fragmented = !header.fin();
             self.compressed |= header.rsv()[0];

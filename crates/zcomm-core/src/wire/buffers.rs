@@ -9,7 +9,8 @@ use std::cell::Cell;
 
 use crate::wire::{fragments::FRAGMENT, spare::WRITE_BUFFER};
 
-/// The longest frame that the codec gets, with its header (bytes).
+/// The size of the read buffer (bytes): the longest frame that the codec gets, with its
+/// header.
 const SIZE: usize = FRAGMENT as usize + 14;
 
 thread_local! {
@@ -18,12 +19,12 @@ thread_local! {
 
 /// The buffers of one connection that is not idle.
 pub(crate) struct Buffers {
-    /// Bytes that have arrived. Filled with zeros only once: a new read overwrites the bytes of the
-    /// last one.
+    /// Bytes that have arrived. The buffer is filled with zeros only once, because each read
+    /// overwrites older bytes.
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
-    /// The frames of messages for this client alone, which the network has not accepted.
+    /// Frames for this client alone, which the network has not accepted yet.
     pub(crate) answers: Vec<u8>,
 }
 
@@ -47,7 +48,7 @@ impl Buffers {
 
     /// Keeps empty buffers for the next connection of this thread.
     pub(crate) fn keep(mut self: Box<Self>) {
-        // A very long answer needed much memory.
+        // Free the memory that a very long answer needed.
         self.answers.shrink_to(2 * WRITE_BUFFER);
         SPARE.set(Some(self));
     }

@@ -1,14 +1,16 @@
 //! The codec: turns frames into messages, and messages into frames, on one socket.
 //!
 //! tungstenite turns frames into messages and checks the rules of RFC 6455. This file adds
-//! limits for the memory of the codec. It also turns `WouldBlock` into "not yet", because
-//! `WouldBlock` is not an error. The file `end` chooses the close code for each mistake.
+//! limits for the memory of the codec. This file also turns `WouldBlock` into "not yet",
+//! because `WouldBlock` is not an error. The file `end` chooses the close code for each
+//! mistake.
 //!
 //! tungstenite itself sends nothing after a protocol error, so this file sends a Close frame.
 //! Without a close code, a client could not distinguish its own mistake from a broken network.
 //!
 //! This file does not use the stream adapter of tokio-tungstenite. Two tasks can share that
-//! adapter, so it has four wakers. Here one task owns the socket, so one waker is enough.
+//! adapter, so it has four wakers. (A waker runs a task again.) Here one task owns the socket,
+//! so one waker is enough.
 //!
 //! The codec does not use compression (permessage-deflate).
 
@@ -69,13 +71,13 @@ pub enum Received {
     Pong(Bytes),
 }
 
-/// A socket that reads and writes WebSocket messages. `repr(C)`: the fields that each delivery
-/// uses come first.
+/// A socket that reads and writes WebSocket messages. `repr(C)` keeps the order of the fields:
+/// the fields that each delivery uses come first.
 #[repr(C)]
 pub(crate) struct Wire {
     /// `None` while nothing is in the buffers of the codec, see `spare`.
     codec: Option<Box<WebSocketContext>>,
-    /// Whether the last read found that more input is needed.
+    /// Whether the last read ended because more input is needed.
     drained: bool,
     /// The bytes below the codec.
     pub(crate) meter: Meter,
@@ -118,14 +120,15 @@ impl Wire {
         (codec, &mut self.meter)
     }
 
-    /// Gives the codec away if nothing is in its buffers. Call this before the task waits.
+    /// Gives the codec to the thread if the buffers of the codec are empty. Call this function
+    /// before the task waits.
     pub(crate) fn rest(&mut self) {
         self.meter.rest();
         if self.codec.is_none() || !self.drained || self.meter.input.in_message() {
             return;
         }
-        // A pong may still wait in the codec after a flush that wrote a full buffer. So flush
-        // once more.
+        // If a flush wrote a full buffer, a pong may still wait in the codec. So flush once
+        // more.
         let meter = &mut self.meter;
         let is_empty =
             |codec: &mut Box<WebSocketContext>| codec.can_write() && codec.flush(meter).is_ok();
@@ -198,8 +201,8 @@ impl Wire {
         }
     }
 
-    /// Reads a message that has arrived as one frame without the codec, and everything else with
-    /// the codec.
+    /// Reads the next message. If the message has arrived as one whole frame, this needs no
+    /// codec. The codec reads everything else.
     fn next(&mut self) -> tungstenite::Result<tungstenite::Message> {
         if let Some(message) = self.meter.whole_message(self.kind)? {
             return Ok(message.into());
@@ -208,8 +211,8 @@ impl Wire {
         codec.read(meter)
     }
 
-    /// Raises the limit of a client's write buffer for a message of this size. The limit is for
-    /// the pongs to a server that sends pings and does not read.
+    /// Raises the limit of a client's write buffer for a message of this size. The limit
+    /// protects the memory from a server that sends pings, but does not read the pongs.
     pub(crate) fn make_room(&mut self, message: usize) {
         let limit = CLIENT_BUFFER + message;
         let (codec, _) = self.codec();
@@ -224,7 +227,8 @@ impl Wire {
             {
                 End::ByUs(CloseReason::new(CloseReason::PROTOCOL, COMPRESSED))
             }
-            // Do not show the limit in the error, which is the limit of one fragment.
+            // The limit in the error may be the limit of one fragment, so show `max_message`
+            // instead.
             WireError::Capacity(CapacityError::MessageTooLong { .. }) => {
                 let reason = format!("Message larger than {} bytes", self.kind.max_message);
                 End::ByUs(CloseReason::new(CloseReason::TOO_BIG, reason))
@@ -236,7 +240,8 @@ impl Wire {
     /// Puts a message behind all other output. Returns false when the network accepts no more
     /// bytes now; the message is kept in this case too.
     pub(crate) fn write(&mut self, message: Message) -> Result<bool, End> {
-        // A server's frame needs no codec. But if there is a codec, it may have half a frame.
+        // A server's frame needs no codec. But if there is a codec, a part of another frame
+        // may wait in it.
         if self.codec.is_none() && self.kind.role == Role::Server {
             return accepted(self.meter.put(&message).map_err(WireError::Io));
         }
@@ -254,8 +259,8 @@ impl Wire {
         accepted(codec.write(meter, ping))
     }
 
-    /// Sends these frames with the next flush, past the codec. Call this only after a flush that
-    /// returned true.
+    /// The next flush sends these frames first. The codec does not see them. Call this
+    /// function only after a flush that returned true.
     pub(crate) fn send_first(&mut self, frames: Bytes) {
         self.meter.output = frames;
     }
@@ -268,7 +273,8 @@ impl Wire {
     fn flush_buffers(&mut self) -> tungstenite::Result<()> {
         match &mut self.codec {
             Some(codec) => {
-                // After the end of the input, the codec writes nothing any more.
+                // Send the frames of the meter here, because the codec writes nothing after
+                // the end of the input.
                 self.meter.send_frames()?;
                 codec.flush(&mut self.meter)
             }
@@ -295,8 +301,8 @@ impl Wire {
         if let End::ByUs(why) = end {
             self.close(why);
         }
-        // Flush even if the other side has ended its side of the TCP connection: it may still
-        // read. If the flush fails, the connection is broken anyway.
+        // Flush even if the other side has ended its side of the TCP connection: the other
+        // side may still read. If the flush fails, the connection is broken anyway.
         self.flush().ok();
     }
 

@@ -1,15 +1,16 @@
 //! A TCP connection that counts its bytes.
 //!
 //! The byte budget of a connection (see `meter`) counts the bytes below TLS. Padding and empty
-//! TLS records contain no data for the program, but they cost time, so they must count too.
+//! TLS records contain no data for the program, but need processor time, so these bytes must
+//! count, too.
 //!
-//! A client with a `ws://` address also checks the first bytes that it receives. If they are a
-//! TLS alert, the read fails with [`ConnectError::SpeaksTls`].
+//! A client with a `ws://` address also checks the first bytes that it receives. If these
+//! bytes are a TLS alert, the read fails with [`ConnectError::SpeaksTls`].
 //!
 //! The number of bytes that the network has accepted shows whether the peer still reads. On
-//! Linux, the send buffer grows to 4 MiB, and Linux reports free space only when a third of the
-//! buffer is free. So a slow peer would seem to stop for a minute. A limit of 16 KiB for bytes
-//! that are not sent yet avoids this. Other systems need no limit.
+//! Linux, the send buffer grows to 4 MiB, and Linux reports free space only when a third of
+//! the buffer is free. So a slow peer would seem to stop for a minute. A limit of 16 KiB for
+//! bytes that are not sent yet avoids this delay. Other systems need no limit.
 
 use std::{
     io,

@@ -1,4 +1,5 @@
-//! How a connection ends, and the close code for each mistake (RFC 6455 section 7.4.1).
+//! How a connection ends, and the close code for each mistake of a peer (RFC 6455 section
+//! 7.4.1).
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ impl End {
     pub fn is_goodbye(&self) -> bool {
         const NO_CODE: u16 = 1005;
         let End::ByPeer(why) = self else { return false };
-        matches!(why.code(), CloseReason::NORMAL | NO_CODE)
+        matches!(why.code(), CloseReason::NORMAL | NO_CODE) && !why.is_forbidden()
     }
 
     /// Returns the close code for the metrics. Without a Close frame, this is 1006 (RFC 6455
@@ -77,10 +78,10 @@ impl From<WireError> for End {
     fn from(error: WireError) -> End {
         // RFC 6455 section 7.4.1: each kind of mistake has its own close code.
         let (code, reason) = match &error {
-            WireError::Io(_)
-            | WireError::ConnectionClosed
+            WireError::Io(error) => return End::Broken(error.to_string()),
+            WireError::ConnectionClosed
             | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                return End::Broken(error.to_string());
+                return End::Broken("the other side ended the TCP connection".to_owned());
             }
             WireError::Protocol(_) => (CloseReason::PROTOCOL, error.to_string()),
             WireError::Utf8(_) => (CloseReason::INVALID_TEXT, "Text is not UTF-8".to_owned()),

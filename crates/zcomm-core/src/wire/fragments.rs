@@ -2,8 +2,8 @@
 //!
 //! When the codec reads the header of a frame, it reserves memory for the whole frame. So a
 //! header of 14 bytes could reserve 64 MiB, even if no payload arrives. To prevent this, the
-//! codec gets a long frame as fragments of 64 KiB. Then its memory grows only with the bytes that
-//! arrive:
+//! codec gets a long frame as fragments of 64 KiB. Then the memory of the codec grows only
+//! with the bytes that arrive:
 //!
 //! ```text
 //!  from the peer    text, FIN, 150 KiB

@@ -1,16 +1,17 @@
 //! Counts the bytes of one connection, below the codec.
 //!
 //! A limit on messages counts only complete messages. A client can send frames that never
-//! complete a message: fragments of one byte, or empty continuation frames. Fourteen million
-//! such frames a second keep a CPU core busy, but the application receives nothing. So the
+//! complete a message: fragments of one byte, or empty continuation frames. Millions of such
+//! frames per second keep a CPU core busy, but the application receives no message. So the
 //! meter also limits the bytes per second, and counts them below the codec.
 //!
 //! The meter also adapts tokio to the codec. The codec calls `read` and `write`, and expects
 //! `WouldBlock` when the network is not ready. For this case, tokio also needs a waker, which
 //! runs the task again later. One task owns the socket, so one stored waker is enough.
 //!
-//! One read gets as many bytes as the [`Buffers`] have space for. A message that has arrived as
-//! one whole frame goes from there to the handler. The codec gets all other bytes, frame by frame.
+//! One read gets as many bytes as the [`Buffers`] have space for. A message that has arrived
+//! as one whole frame goes from the buffers to the handler. The codec gets all other bytes,
+//! frame by frame.
 //!
 //! The frames of broadcasts are ready to be sent, so they do not pass through the codec. They
 //! wait in [`output`](Meter::output), and every write and every flush sends them first. The frames
@@ -45,8 +46,8 @@ use crate::{
     },
 };
 
-/// A connection with a budget for the bytes that it receives. `repr(C)`: the fields that each
-/// delivery uses come first.
+/// A connection with a budget for the bytes that it receives. `repr(C)` keeps the order of the
+/// fields: the fields that each delivery uses come first.
 #[repr(C)]
 pub(crate) struct Meter {
     waker: Waker,
@@ -189,7 +190,7 @@ impl Meter {
         }
     }
 
-    /// Gives the buffers away if they are empty.
+    /// Gives the buffers to the thread if they are empty.
     pub(crate) fn rest(&mut self) {
         if let Some(buffers) = self.buffers.take_if(|buffers| buffers.are_empty()) {
             buffers.keep();
@@ -209,8 +210,9 @@ impl Meter {
         would_block(pin!(unconstrained(once)).poll(&mut Context::from_waker(&self.waker)))
     }
 
-    /// Puts the frame of a message behind all other frames. Call this only when the codec has no
-    /// output. Many frames are written at once, fewer with the next flush.
+    /// Puts the frame of a message behind all other frames. Call this only when the codec has
+    /// no output. If more than 64 KiB wait, writes all frames now. Otherwise the next flush
+    /// writes them.
     pub(crate) fn put(&mut self, message: &Message) -> io::Result<()> {
         let buffers = self.buffers.get_or_insert_with(Buffers::take);
         append_frame(message, &mut buffers.answers);

@@ -1,9 +1,11 @@
 //! Codecs that wait for a connection.
 //!
-//! A codec has buffers. Most connections are idle most of the time, and an idle
-//! connection needs no codec: nothing is in its buffers, and its next frame begins anew. So an
-//! idle connection gives its codec to its thread. A connection that has something to read or to
-//! write takes this codec, so an echo does not allocate a buffer for each message.
+//! A codec has buffers, which need memory. Most connections are idle most of the time. An idle
+//! connection needs no codec: the buffers are empty, and no frame has begun.
+//!
+//! So an idle connection gives its codec to the thread. The next connection that reads or
+//! writes in this thread takes the codec. So an echo does not allocate a buffer for each
+//! message.
 
 use std::cell::Cell;
 
@@ -11,10 +13,11 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketC
 
 use crate::wire::fragments::FRAGMENT;
 
-/// The size of the codec's own read buffer (bytes). The codec fills it with zeros before every
-/// read, and one read gets at most one frame. So a small buffer is fast.
+/// The size of the codec's own read buffer (bytes). The codec fills this buffer with zeros
+/// before every read, so a small buffer is faster.
 const READ_BUFFER: usize = 1024;
-/// When this number of bytes waits, a connection writes them before the next flush.
+/// When more than this number of bytes waits, a connection writes them at once. It does not
+/// wait for the next flush.
 pub(crate) const WRITE_BUFFER: usize = 64 * 1024;
 /// The space in a client's write buffer for everything but the next message (bytes).
 pub(crate) const CLIENT_BUFFER: usize = 4 * 1024 * 1024;
@@ -28,8 +31,8 @@ pub(crate) struct Kind {
 }
 
 thread_local! {
-    /// One spare codec is enough: a thread runs one task at a time, and most tasks give their
-    /// codec back before they wait.
+    /// The spare codec of this thread. A thread does not need a list of codecs: it runs one
+    /// task at a time, and most tasks give their codec back before they wait.
     static SPARE: Cell<Option<(Kind, Box<WebSocketContext>)>> = const { Cell::new(None) };
 }
 
@@ -42,16 +45,17 @@ impl Kind {
         }
     }
 
-    /// Keeps a codec for the next connection of this thread. The codec must be as good as new:
-    /// a byte that is left in it would go to another client.
+    /// Keeps a codec for the next connection of this thread. The codec must be equal to a new
+    /// codec: a byte that stayed in the codec would go to another client.
     pub(crate) fn keep_codec(self, codec: Box<WebSocketContext>) {
         debug_assert_eq!(format!("{codec:?}"), format!("{:?}", self.new_codec()));
         SPARE.set(Some((self, codec)));
     }
 
     fn new_codec(self) -> WebSocketContext {
-        // This limit must be larger than the write buffer: otherwise the codec panics. A server
-        // has space for the write buffer and two messages of the largest size: 512 KiB by default.
+        // This limit must be larger than the write buffer: otherwise the codec panics. A
+        // server has space for the write buffer and two of the largest messages that it sends:
+        // 512 KiB by default.
         let max_write_buffer = match self.role {
             Role::Server => 256 * 1024 + 4 * self.max_message,
             Role::Client => CLIENT_BUFFER,

@@ -5,7 +5,7 @@
 //! to `wss://`. With TLS, the page and `/why` use `https://` at the same port.
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
@@ -21,6 +21,9 @@ use crate::{
     wire::counted_tcp::CountedTcp,
     xray::{Direction, Tap, Xray, tap::Watcher},
 };
+
+/// The error if TCP ends before TLS ends, e.g. because the peer's process was killed.
+const NO_CLOSE_NOTIFY: &str = "the other side ended TCP without the close_notify of TLS";
 
 /// A connection to a peer, encrypted or not.
 pub(crate) enum Transport {
@@ -112,7 +115,7 @@ impl Transport {
     }
 
     /// Whether the network has new input. Call this only after a read that found no data. Then
-    /// TLS has no data left, so it is enough to ask TCP.
+    /// TLS has no data left, so only TCP can have new input.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
         self.tcp().poll_read_ready(context).is_ready()
     }
@@ -133,7 +136,12 @@ impl AsyncRead for Transport {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.outermost().poll_read(context, buffer)
+        let read = self.outermost().poll_read(context, buffer);
+        read.map_err(|error| match error.kind() {
+            // The text of rustls contains a link to its documentation, so replace the text.
+            ErrorKind::UnexpectedEof => io::Error::new(error.kind(), NO_CLOSE_NOTIFY),
+            _ => error,
+        })
     }
 }
 

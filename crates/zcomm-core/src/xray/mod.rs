@@ -1,7 +1,7 @@
 //! The X-ray: shows and explains every byte of a connection while the connection is open.
 //!
-//! It shows the handshake line by line, each frame bit by bit, and each broken rule with its
-//! section of RFC 6455.
+//! The X-ray shows the handshake line by line, each frame bit by bit, and each broken rule
+//! with its section of RFC 6455.
 //!
 //! ```text
 //! bytes of one connection ──▶ Decoder ──▶ Event ──▶ text, JSON, a page, a test
@@ -11,10 +11,14 @@
 //! decoders: each connection has a [`Tap`] with a decoder, and a thread writes the events.
 //!
 //! The decoder replaces the secrets of the handshake: the values of headers such as
-//! `Authorization` and `Cookie`, and query values such as `token` and `session`. It does not
-//! hide secrets in messages: anyone who sees the X-ray can read them.
+//! `Authorization` and `Cookie`, query values such as `token` and `session`, passwords of
+//! addresses, and words that look like tokens.
 //!
-//! In production, Wireshark shows the same traffic, and uses the same names for its parts.
+//! The decoder does not hide secrets in messages: every person who sees the X-ray can read
+//! these secrets.
+//!
+//! In production, Wireshark shows the same frames, and uses the same names for the parts of a
+//! frame.
 
 pub(crate) mod printer;
 

@@ -1,9 +1,9 @@
-//! The output of an X-ray: a thread that writes its events.
+//! The output of an X-ray: a thread that writes the events.
 //!
-//! A terminal is slower than a network, and may stop (Ctrl-S, a pipe without a reader). A
-//! connection must not wait for the terminal, and the memory for waiting events must be
-//! limited. So the connection's task decodes its bytes and puts the events into the queue of a
-//! [`BackgroundWriter`].
+//! A terminal is slower than a network. The output may also stop (Ctrl-S, a pipe without a
+//! reader). A connection must not wait for the terminal, and the memory for waiting events
+//! must be limited. So the connection's task decodes its bytes and puts the events into the
+//! queue of a [`BackgroundWriter`].
 //!
 //! A person cannot read ten thousand frames a second, so the number of events per second is
 //! limited. Above the limit, the decoder reads only the lengths of the frames, which needs

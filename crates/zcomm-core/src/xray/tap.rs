@@ -4,9 +4,9 @@
 //! decodes the bytes at once and queues the events. A tap never waits and never fails. Events
 //! that cannot be shown are counted.
 //!
-//! The page that opened a connection may watch the X-ray of this connection. The server reads
-//! in the request which page this is. Until the server has read the request, the tap keeps the
-//! first events. So the page can show the connection from its first byte.
+//! The page that opened a connection may watch the X-ray of this connection. The request of
+//! the connection says which page this is. Until the server has read the request, the tap
+//! keeps the first events. So the page can show the connection from its first byte.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -2,8 +2,10 @@
 //!
 //! The first two bytes of a frame contain several fields, and most fields are single bits. Each
 //! field has its own line. The line shows the bits of the field, dots for the other bits, and
-//! the name from RFC 6455. A payload is shown as hexadecimal digits. Its text may contain
-//! characters that control a terminal, so [`pictured`] replaces these characters.
+//! the name from RFC 6455.
+//!
+//! A payload is shown as hexadecimal digits, and also as text. The text may contain characters
+//! that control a terminal, so [`pictured`] replaces these characters.
 
 use std::ops::Range;
 
@@ -13,7 +15,7 @@ use crate::{
 
 /// The maximum number of payload bytes to show.
 const SHOWN: usize = 64;
-/// The maximum number of characters to show in a text, and in a header line.
+/// The maximum number of characters to show of a text, or of the name or value of a header.
 pub(crate) const LINE: usize = 60;
 
 /// Adds a line to `text`, without the spaces at the end of the line.
@@ -139,7 +141,7 @@ fn readable(frame: &Frame) -> Option<&str> {
     (!text.is_empty() && (frame.text.is_some() || control)).then_some(text)
 }
 
-/// Adds the lines after the payload: missing bytes, the close code, the joined message.
+/// Adds the lines after the payload, such as the number of missing bytes or the close code.
 fn end_to(text: &mut String, frame: &Frame) {
     let arrived = frame.length.saturating_sub(frame.missing);
     let more = arrived.saturating_sub(frame.unmasked.len().min(SHOWN) as u64);
@@ -201,7 +203,7 @@ pub(crate) fn digits(bytes: &[u8]) -> String {
     digits.join(" ")
 }
 
-/// The name of a close code, or of the range that it is in (RFC 6455 section 7.4).
+/// The name of a close code. An unknown code has the name of its range (RFC 6455 section 7.4).
 fn code_name(code: u16) -> &'static str {
     match CloseCode::find(code) {
         Some(known) => known.name,

@@ -12,9 +12,9 @@
 //!      48 65 6c 6c 6f           payload, unmasked: "Hello"
 //! ```
 //!
-//! The names of the fields are from RFC 6455. Dots replace the bits of the other fields, as in
-//! Wireshark. Every character from a peer is checked before it is printed, so a peer cannot
-//! control the terminal.
+//! The names of the fields are from RFC 6455. A line shows the bits of one field, and dots for
+//! the bits of the other fields, as in Wireshark. Every character from a peer is checked before
+//! it is printed, so a peer cannot control the terminal.
 
 use std::fmt;
 

@@ -1,9 +1,12 @@
 //! Checks whether the certificate authority of an earlier run can be kept.
 //!
-//! If the authority is kept, the user does not have to trust a new authority. An authority that
-//! may sign for any name is refused. If other users could read the authority's key, the program
-//! prints a warning. Each refusal shows the command that makes a new authority for the same
-//! hosts.
+//! If the authority is kept, the user does not have to trust a new authority.
+//!
+//! An authority is refused if it has expired, if it may sign for any name, or if it may not
+//! sign for a requested host. Each refusal shows the command that makes a new authority for
+//! these hosts.
+//!
+//! If other users could read the authority's key, the program prints a warning.
 
 use std::{
     io::{self, Write},
@@ -11,7 +14,7 @@ use std::{
 };
 
 use zcomm_core::{
-    Certificate, DevelopmentCa, LOOPBACK_NAMES, MAKE_CERTIFICATES, PemError, PemPair,
+    Certificate, DevelopmentCa, LOOPBACK_NAMES, PemError, PemPair, make_certificates,
 };
 
 use super::{
@@ -80,7 +83,7 @@ pub(super) fn compare_ends(ca: &Certificate, leaf: &Certificate) {
 
 /// Returns the command that makes a new authority for these hosts.
 fn help(folder: &Path, hosts: &[String]) -> String {
-    let mut command = format!("{MAKE_CERTIFICATES} --new-ca");
+    let mut command = make_certificates() + " --new-ca";
     if folder != Path::new("certs") {
         command += &format!(" --folder {}", word(folder.display()));
     }

@@ -1,27 +1,43 @@
 //! `--check`: explains the certificates of a file, and says whether a client accepts them.
 //!
-//! A server's file contains a chain. The first certificate is the server's own certificate. Each
-//! later certificate has signed an earlier certificate of the chain. Clients ignore all other
-//! certificates of the file. A client's file contains the authorities that the client trusts.
+//! A server's file contains a chain. The first certificate is the server's own certificate.
+//! Each later certificate has signed an earlier certificate of the chain. Clients ignore all
+//! other certificates of the file.
+//!
+//! A client's file contains the authorities that the client trusts.
 
 use std::{path::Path, process::ExitCode};
 
-use zcomm_core::{Certificate, PemError};
+use zcomm_core::{Certificate, CertificateError, PemError};
 
 use crate::shared::{
     failure::Failure,
     text::{print, visible},
 };
 
+/// The reason to refuse a certificate that is an authority and also contains the names of a
+/// server. `openssl req -x509` makes such a certificate.
+const AUTHORITY_AS_SERVER: &str = "it is for a server and is marked as an authority (CA:TRUE); \
+                                   zcomm certs makes two certificates, one for each purpose";
+
 /// Explains each certificate of a file. The exit code is 1 if a client would refuse at least one
 /// certificate.
 pub(super) fn explain(file: &Path) -> Result<ExitCode, Failure> {
     let shown = visible(&file.to_string_lossy());
+    let make_new = PemError::new(file, "").help;
     let named = |error: PemError| PemError {
         file: Path::new(&shown).to_owned(),
+        // New certificates do not help to explain this file.
+        help: match error.help == make_new {
+            true => "name a file with certificates (PEM): --check certs/localhost.pem".into(),
+            false => error.help,
+        },
         ..error
     };
-    let chain = Certificate::read_all(file).map_err(|error| Failure::misuse(named(error)))?;
+    let chain = Certificate::read_all(file).map_err(|error| {
+        let error = CertificateError::from(named(error));
+        Failure::misuse(error.named_by(&[("--check", Path::new(&shown))]))
+    })?;
     let mut texts = Vec::new();
     let mut refused = false;
     for (index, certificate) in chain.iter().enumerate() {
@@ -66,13 +82,20 @@ pub(crate) fn judge(before: &[Certificate], certificate: &Certificate) -> Verdic
         verdict.refusals = certificate.problems();
         if verdict.refusals.is_empty() {
             let (names, issuer) = (certificate.names().join(", "), certificate.issuer());
-            let accepted = format!("a client accepts it for {names}, if it trusts {issuer}");
+            let condition = match certificate.subject() == issuer {
+                true => "its user names this file with --ca".to_owned(),
+                false => format!("it trusts {issuer}"),
+            };
+            let accepted = format!("a client accepts it for {names}, if {condition}");
             verdict.remark = Some(accepted);
         }
     } else if before.is_empty() || first_is_authority && certificate.is_authority() {
         verdict.refusals.extend(certificate.out_of_date());
         verdict.remark = Some(match certificate.caveat() {
-            Some(caveat) => format!("named with --ca, {caveat}"),
+            Some(caveat) => {
+                verdict.refusals.push(AUTHORITY_AS_SERVER.to_owned());
+                format!("named with --ca, {caveat}")
+            }
             None => "this is an authority: trust it, do not serve it".into(),
         });
     } else if before

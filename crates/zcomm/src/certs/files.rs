@@ -1,11 +1,14 @@
 //! The folder with the four files of `zcomm certs`. Only one run at a time changes the folder.
-//! Each file is replaced as a whole. If a run is interrupted, the next run can finish its work.
+//! Each file is replaced as a whole. If a run is interrupted, the next run can finish the
+//! interrupted work.
 //!
 //! An authority has two files: its certificate (`ca.pem`) and its key (`ca.key`). No file system
 //! can replace two files at once. So a run writes the new key to `ca.next.key` and replaces
-//! `ca.pem`. Then it renames `ca.next.key` to `ca.key`. If the run is interrupted, the next run
-//! finds `ca.next.key`. If this key belongs to `ca.pem`, the next run renames the key's file. If
-//! not, `ca.pem` is still the old file, and the next run removes `ca.next.key`.
+//! `ca.pem`. Then it renames `ca.next.key` to `ca.key`.
+//!
+//! If the run is interrupted, the next run finds `ca.next.key`. If this key belongs to `ca.pem`,
+//! only the last step is missing: the next run renames `ca.next.key` to `ca.key`. If this key does
+//! not belong to `ca.pem`, then `ca.pem` is still the old file: the next run removes `ca.next.key`.
 //!
 //! Only the owner can read the file of a private key, from the moment when the file is created.
 //! On Windows, the folder protects the file: other users cannot open a user's home folder.
@@ -24,7 +27,7 @@ use fs4::{FileExt, TryLockError};
 use tempfile::NamedTempFile;
 use zcomm_core::{DevelopmentCa, PemError, PemPair, read_pem, readable_by_others};
 
-/// The longest wait for another run. A run normally needs less than a second.
+/// The time limit to wait for another run. A run normally needs less than a second.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The name of each temporary file begins with this text.
 const TEMPORARY: &str = ".zcomm-";
@@ -49,7 +52,7 @@ impl Files {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         let made = builder.recursive(true).create(folder);
-        made.map_err(|error| PemError::new(folder, error))?;
+        made.map_err(|error| unusable(folder, &error))?;
         let files = Files {
             ca: folder.join("ca.pem"),
             ca_key: folder.join("ca.key"),
@@ -89,15 +92,14 @@ impl Files {
     /// All users can read the certificate, if they can open the folder.
     fn write(&self, pair: &PemPair) -> Result<(NamedTempFile, NamedTempFile), PemError> {
         let write = |suffix: &str, mode: u32, text: &str| {
-            write(&self.folder, suffix, mode, text)
-                .map_err(|error| PemError::new(&self.folder, error))
+            write(&self.folder, suffix, mode, text).map_err(|error| unusable(&self.folder, &error))
         };
         let certificate = write(".pem", 0o644, &pair.certificate)?;
         Ok((certificate, write(".key", 0o600, &pair.key)?))
     }
 
     fn clean_up(&self) -> Result<(), PemError> {
-        let wrong = |error: io::Error| PemError::new(&self.folder, error);
+        let wrong = |error: io::Error| unusable(&self.folder, &error);
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
             if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
@@ -115,9 +117,18 @@ impl Files {
         match fits {
             true => rename(&self.next_ca_key, &self.ca_key),
             false => fs::remove_file(&self.next_ca_key)
-                .map_err(|error| PemError::new(&self.next_ca_key, error)),
+                .map_err(|error| unusable(&self.next_ca_key, &error)),
         }
     }
+}
+
+/// Makes the error for a folder or a file that cannot be written.
+fn unusable(file: &Path, error: &io::Error) -> PemError {
+    let help = match error.kind() {
+        io::ErrorKind::StorageFull => "free some space on the disk, then run this again",
+        _ => "name a folder that you can write to: --folder FOLDER",
+    };
+    PemError::new(file, error).with_help(help)
 }
 
 /// Whether a file, a folder or a link has this name. A link to a missing file counts, too,
@@ -141,7 +152,7 @@ pub(super) fn make_private(key: &Path) -> Result<bool, PemError> {
     if open {
         let only_owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         let changed = fs::set_permissions(key, only_owner);
-        changed.map_err(|error| PemError::new(key, error))?;
+        changed.map_err(|error| unusable(key, &error))?;
     }
     Ok(open)
 }
@@ -162,17 +173,17 @@ fn write(folder: &Path, suffix: &str, mode: u32, text: &str) -> io::Result<Named
 
 fn put(temporary: NamedTempFile, place: &Path) -> Result<(), PemError> {
     let moved = temporary.persist(place);
-    moved.map_err(|error| PemError::new(place, error.error))?;
+    moved.map_err(|error| unusable(place, &error.error))?;
     Ok(())
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), PemError> {
-    fs::rename(from, to).map_err(|error| PemError::new(to, error))
+    fs::rename(from, to).map_err(|error| unusable(to, &error))
 }
 
 /// Locks the folder. If another run uses the folder, waits for at most [`MAX_WAIT`].
 fn lock(file: &Path) -> Result<File, PemError> {
-    let wrong = |error: io::Error| PemError::new(file, error);
+    let wrong = |error: io::Error| unusable(file, &error);
     let mut options = OpenOptions::new();
     // Open the file for reading, too. If the file were a named pipe, opening it only for writing
     // would block.

@@ -1,13 +1,15 @@
 //! `zcomm certs`: makes certificates for this machine, and explains certificates.
 //!
-//! One command makes an authority and a certificate for `localhost`, without the internet. Then
-//! it prints the steps to use them. The command installs nothing, because the user decides which
-//! authorities a computer trusts. After each step that trusts the authority, it prints how to
-//! remove the trust.
+//! One command makes an authority and a certificate for `localhost`, without the internet.
+//! Then the command prints the steps to use the certificates.
+//!
+//! The command installs nothing, because the user decides which authorities a computer trusts.
+//! After each step that trusts the authority, the command prints how to remove the trust.
 //!
 //! A second run keeps the authority, so the user does not have to trust a new authority. This
-//! run renews the certificate for the same hosts. A file is written completely or not at all.
-//! Other users can never read a private key.
+//! run renews the certificate for the same hosts.
+//!
+//! A file is written completely or not at all. Other users can never read a private key.
 //!
 //! In production, a public authority signs the certificates, and a scheduled job renews them.
 

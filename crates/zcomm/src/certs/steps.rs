@@ -1,7 +1,8 @@
 //! The steps that `zcomm certs` prints, in the order in which a learner needs them.
 //!
-//! After each step that trusts an authority, the text shows the step that removes this trust. The
-//! removing step does not need the authority's file, because the file may be deleted already.
+//! After each step that trusts an authority, the text shows the step that removes this trust.
+//! This second step does not need the authority's file, because the file may be deleted
+//! already.
 //!
 //! The steps contain the names of menus and folders. A new version of a browser may change these
 //! names. The names were checked in 2026.

@@ -12,6 +12,7 @@ use super::{
     faults::{Entry, Faults, TABLE},
     units::InputError,
 };
+use crate::shared::values::listen_address;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -45,7 +46,7 @@ pub(crate) struct Arguments {
     pub(super) url: String,
 
     /// The address that clients connect to
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8771")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, default_value = "127.0.0.1:8771")]
     pub(super) listen: SocketAddr,
 
     /// Also trust the certificates in this file: an authority, or one server's own
@@ -82,13 +83,24 @@ impl FaultOptions {
             let Some(words) = self.0.get_many::<String>(entry.name) else {
                 continue;
             };
-            let words: Vec<_> = words.map(String::as_str).collect();
+            let words: Vec<_> = words.flat_map(|word| words_of(word)).collect();
             faults.put(entry.read(&words).map_err(|error| {
                 let what = format!("--{}: {}", entry.name, error.what);
                 InputError::new(what, error.help)
             })?);
         }
         Ok(faults)
+    }
+}
+
+/// Returns the words of an argument. A user may put the words of a fault into quotes:
+/// `--reset-after "3 frames"`. This argument ends with a word of `last`. Any other argument is
+/// one word, so that an error shows the whole argument.
+fn words_of(argument: &str) -> Vec<&str> {
+    let last = ["frame", "frames", "to-server", "to-client", "both"];
+    match last.iter().any(|last| argument.ends_with(last)) {
+        true => argument.split_whitespace().collect(),
+        false => vec![argument],
     }
 }
 
@@ -130,4 +142,25 @@ fn option(entry: &Entry) -> Arg {
         .num_args(needed..=3)
         .help(format!("{}{default}", entry.what))
         .help_heading("Faults")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args, FromArgMatches};
+
+    #[test]
+    fn the_words_of_a_fault_may_be_one_argument() {
+        for arguments in [
+            &["--reset-after", "3", "frames", "to-server"][..],
+            &["--reset-after", "3 frames to-server"],
+            &["--reset-after=3 frames to-server"],
+        ] {
+            let command = FaultOptions::augment_args(clap::Command::new("chaos"));
+            let matches = command.get_matches_from([&["chaos"], arguments].concat());
+            let faults = FaultOptions::from_arg_matches(&matches).unwrap().read();
+            let shown = faults.unwrap().to_string();
+            assert_eq!(shown, "reset-after 3 frames to-server");
+        }
+    }
 }

@@ -1,9 +1,12 @@
 //! Moves bytes between a client's socket and a server's socket, then closes both sockets.
 //!
-//! A connection can end in three ways. If one side closes its stream, the proxy also closes the
-//! stream to the other side. If a fault cuts the connection, TCP ends normally on both sides, but
-//! the WebSocket has no Close frame. If a fault resets the connection, TCP may discard bytes that
-//! are not read yet. A crashed machine or a strict firewall also causes a reset.
+//! A connection can end in three ways:
+//!
+//! * One side closes its stream. Then the proxy also closes the stream to the other side.
+//! * A fault cuts the connection. TCP ends normally on both sides, but the WebSocket has no
+//!   Close frame.
+//! * A fault resets the connection. TCP may discard bytes that are not read yet. A crashed
+//!   machine or a strict firewall also causes a reset.
 
 use std::{io, net::SocketAddr, sync::Arc};
 

@@ -2,12 +2,14 @@
 //!
 //! For latency, each piece of data has a time at which the piece may be written. TCP keeps the
 //! order of bytes, so no piece is written before an earlier piece. A piece with a longer delay
-//! also delays all later pieces (head-of-line blocking). For a bandwidth limit, the queue pauses
-//! after each write. The pause is the time that the written bytes take at the given rate.
+//! also delays all later pieces (head-of-line blocking).
+//!
+//! For a bandwidth limit, the queue pauses after each write. The pause is the time that the
+//! written bytes take at the given rate.
 //!
 //! The queue has a size limit. When the queue is full, the proxy stops reading, and the sender
-//! has to wait (backpressure). A real router would drop packets, and TCP would send them again.
-//! For an application there is no difference, because its data arrives later in both cases.
+//! has to wait (backpressure). A real router would drop packets, and TCP would send them
+//! again. For an application there is no difference: in both cases, the data arrives later.
 
 use std::{collections::VecDeque, time::Duration};
 

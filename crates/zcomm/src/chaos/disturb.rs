@@ -1,8 +1,8 @@
 //! Applies faults to the frames of one direction: reads bytes and returns effects.
 //!
-//! This code does not use the network, so a test can check each fault alone. The code handles a
-//! frame's parts as they arrive, and does not store the frame. Only a frame that is sent twice
-//! is copied, and such a frame has at most 1 MiB.
+//! This code does not use the network, so a test can check each fault alone. The code handles
+//! a frame's parts as they arrive, and does not store the frame. Only a frame of at most 1 MiB
+//! can be sent twice, and only this frame is copied.
 //!
 //! The `duplicate` fault imitates a relay that delivers a *message* twice. So control frames and
 //! fragments are never sent twice: a repeated fragment would break the protocol.
@@ -17,14 +17,15 @@ use super::{
     frames::{FrameFinder, Piece},
 };
 
-/// The largest frame that can be delivered twice (bytes).
+/// The limit for a frame that is sent twice (bytes).
 const MAX_COPY: u64 = 1024 * 1024;
 
 /// What the proxy must do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Send these bytes. If `begins` is true, the proxy chooses a new random delay (jitter) for
-    /// them. If `begins` is false, the bytes are payload and have the delay of the frame's header.
+    /// Send these bytes. If `begins` is true, the proxy chooses a new random delay (jitter)
+    /// for these bytes. If `begins` is false, the bytes are payload and have the delay of the
+    /// frame's header.
     Send { bytes: Vec<u8>, begins: bool },
     /// End the connection.
     Abort(Abort),

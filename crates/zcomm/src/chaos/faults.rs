@@ -41,7 +41,7 @@ pub(super) struct Entry {
     pub(super) name: &'static str,
     /// The kind of value, such as `TIME`; written as `[TIME]` if the value is optional.
     pub(super) form: &'static str,
-    /// The fault's key sets this value. If the value is optional, this is also its default.
+    /// The value that the fault's key sets. It is also the default of an optional value.
     pub(super) usual: &'static str,
     /// Whether a direction may follow the value, such as `to-server`.
     directed: bool,
@@ -102,7 +102,7 @@ impl Entry {
             direction,
         };
         // Each direction counts its own frames. But a reset after a time applies to the whole
-        // connection, so such a reset has no direction.
+        // connection, so this reset has no direction.
         let timed_reset = self.fault == Fault::ResetAfter && active.value.time().is_some();
         if direction.is_some() && (timed_reset || !self.directed) {
             let name = self.name;

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use zcomm_core::xray::{self, Direction, FrameHeader, HeadEnd, Splitter};
 
-/// The number of stored bytes of an HTTP head. These first bytes contain the status code.
+/// The finder stores at most this number of bytes of an HTTP head. These first bytes contain
+/// the status code.
 const MAX_STATUS: usize = 64;
 
 /// A part of the bytes that arrived.

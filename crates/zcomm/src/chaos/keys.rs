@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 use super::{commands::Command, units::InputError};
 use crate::shared::input::{Input, Reading, stdin};
 
-/// The largest number of keys that wait to be handled.
+/// At most this number of commands wait in the channel.
 const MAX_KEYS: usize = 16;
-/// The largest line of a pipe (bytes).
+/// The limit for one line (bytes).
 const MAX_LINE: usize = 64 * 1024;
 
 /// The commands from stdin, which a user types or a program sends.
@@ -43,10 +43,10 @@ impl Keys {
     }
 }
 
-/// Reads lines from a pipe.
+/// Reads each line of stdin as a command.
 fn lines() -> mpsc::Receiver<Result<Command, InputError>> {
     let reading = Reading {
-        // The error of an unknown command shows the line.
+        // A line that is not UTF-8 is an unknown command, and its error shows the line.
         make: |line| Some(String::from_utf8_lossy(&line).into_owned()),
         whole: false,
         limit: MAX_LINE,

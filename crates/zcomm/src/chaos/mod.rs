@@ -7,9 +7,11 @@
 //! pongs.
 //!
 //! The table in [`faults`] lists the faults. [`arguments`] reads options, [`commands`] reads
-//! keys and script lines, and the [`board`] switches faults on and off. [`carry`] runs one
-//! [`watchdog`], and one [`pump`] for each direction. Each pump has a [`passage`]. The passage
-//! finds [`frames`], [disturbs](mod@disturb) them and puts them into a [`delay_queue`].
+//! keys and script lines, and the [`board`] switches faults on and off.
+//!
+//! [`carry`] runs a connection: one [`watchdog`], and one [`pump`] for each direction. Each
+//! pump has a [`passage`]. The passage finds [`frames`], [disturbs](mod@disturb) them and puts
+//! them into a [`delay_queue`].
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod frames;

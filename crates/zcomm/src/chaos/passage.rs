@@ -31,8 +31,8 @@ pub(super) struct Passage<'a> {
 impl<'a> Passage<'a> {
     pub(super) fn new(connection: &'a ProxiedConnection<'a>, direction: Direction) -> Passage<'a> {
         let odd = u64::from(direction == Direction::ServerToClient);
-        // If both directions used the same random numbers, the order of the reads would change
-        // the delays.
+        // Each direction has its own random numbers. If both directions shared one generator,
+        // the order of the reads would change the delays.
         let number = connection.number;
         let seed = connection.board.seed.wrapping_add(2 * number + odd);
         Passage {

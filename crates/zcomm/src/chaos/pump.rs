@@ -33,7 +33,7 @@ use super::{
 };
 use crate::shared::run::until;
 
-/// The largest number of bytes in one read.
+/// One read returns at most this number of bytes.
 const READ_SIZE: usize = 16 * 1024;
 /// With the fault `slow-reader`, one read returns at most the bytes that the rate allows in this
 /// time.
@@ -128,14 +128,14 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'a, R, W> {
             biased;
             changed = self.controls.changed() => match changed {
                 Ok(()) => self.update_controls(),
-                // An error means that the program ends: it has dropped the board.
+                // An error means that the program ends and has dropped the board.
                 Err(_) => return false,
             },
             written = write_some(&mut self.writer, chunk, &mut self.unflushed),
                 if may_write || self.unflushed => match written {
                 Ok(bytes) => self.passage.sent(bytes, bandwidth),
-                // The receiver accepts no more bytes. The other direction may still carry bytes
-                // from the receiver, such as a refusal, so the connection stays open.
+                // The receiver accepts no more bytes, but may still send bytes, such as a
+                // refusal. So the connection stays open.
                 Err(_) => return false,
             },
             read = self.reader.read(&mut buffer[..limit]), if may_read => {

@@ -19,9 +19,9 @@ use super::{
     units::{InputError, time},
 };
 
-/// The largest script file (bytes).
+/// The limit for a script file (bytes).
 const MAX_BYTES: u64 = 256 * 1024;
-/// The largest number of steps in a script.
+/// A script has at most this number of steps.
 const MAX_STEPS: usize = 1000;
 
 /// The steps of a script that have not run yet, ordered by time.
@@ -33,7 +33,7 @@ impl Script {
     pub(super) fn read(file: &Path) -> Result<Script, InputError> {
         let name = shown_path(file);
         let unreadable = |why: &dyn std::fmt::Display| {
-            let help = "write lines such as: 10s blackhole";
+            let help = "--script names a file with lines such as: 10s blackhole";
             InputError::new(format!("cannot read {name}: {why}"), help)
         };
         let mut text = Vec::new();

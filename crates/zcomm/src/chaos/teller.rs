@@ -18,7 +18,7 @@ use zcomm_core::{BackgroundWriter, WriterStep, xray::Event};
 
 use crate::shared::text::{BAD, FAINT, NOTE};
 
-/// The largest number of lines per second; status lines do not count.
+/// At most this number of lines are printed in one second. Status lines do not count.
 const SHOWN: u32 = 200;
 const SECOND: Duration = Duration::from_secs(1);
 

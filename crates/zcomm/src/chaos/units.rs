@@ -33,7 +33,7 @@ pub(super) fn shown(text: &str) -> &str {
     if may_be_secret(text) { "***" } else { text }
 }
 
-/// The longest error text (characters).
+/// The limit for an error text (characters).
 const MAX_LENGTH: usize = 300;
 
 const LONGEST: Duration = Duration::from_secs(3600);

@@ -48,7 +48,7 @@ pub(super) async fn watch(connection: &ProxiedConnection<'_>) -> Ending {
         let times = [reset.map(reset_at), idle.map(idle_at)];
         let next = times.into_iter().flatten().filter(|at| *at > now).min();
         tokio::select! {
-            // An error means that the program ends: it has dropped the board.
+            // An error means that the program ends and has dropped the board.
             changed = controls.changed() => if changed.is_err() { return Ok(()) },
             () = until(next) => {}
         }

@@ -19,12 +19,12 @@ use crate::shared::{
     answers::{Answers, Patience},
     input::Input,
     run::{INTERRUPTED, until},
-    text::{BAD, FAINT, counted, visible},
+    text::{BAD, FAINT, counted, named, visible},
 };
 
 /// The client remembers at most this number of sent messages, and of pings without an answer.
 const REMEMBERED: usize = 400;
-/// The longest wait for confirmations from the server after the end of the input.
+/// After the end of the input, the time limit for confirmations from the server.
 const CONFIRMATION: Duration = Duration::from_secs(15);
 /// A chat server sends a welcome at once. After this time, a note says that the welcome is
 /// missing.
@@ -32,7 +32,7 @@ const WELCOME: Duration = Duration::from_millis(300);
 /// Before the client reads a pipe, it waits at most this long for the first room. Commands need
 /// the list of people in this room.
 const JOINED: Duration = Duration::from_secs(5);
-/// The largest number of characters of an unknown message that are shown.
+/// At most this number of characters of an unknown message are shown.
 const SHOWN: usize = 200;
 
 pub(super) struct Participant {
@@ -52,7 +52,7 @@ pub(super) struct Participant {
     /// When to print a note that the welcome is missing. `None` after the note, after the
     /// welcome, and without a connection.
     welcome_due: Option<Instant>,
-    /// The help text for the end of the last connection.
+    /// What the user can do about the reason why the last connection ended.
     advice: Option<&'static str>,
     /// The client does not read the input before this time.
     read_at: Instant,
@@ -251,14 +251,14 @@ impl Participant {
     fn leave(&mut self, room: Option<String>) {
         let room = room.unwrap_or_else(|| self.room.clone());
         if !self.client.rooms().contains(&room) {
-            return self.warn(format!("you are not in {}", visible(&room)));
+            return self.warn(format!("you are not in {}", named(&room)));
         }
         self.client.leave(&room);
         self.stay_in_a_room();
     }
 
-    /// Chooses another room for plain text if the client is not in the current room any more. The
-    /// user may have left this room, or the server may have refused it.
+    /// Chooses another room for plain text if the client is not in the current room any more.
+    /// The user may have left this room, or the server may have refused the client.
     fn stay_in_a_room(&mut self) {
         let rooms = self.client.rooms();
         if !rooms.contains(&self.room) {
@@ -355,7 +355,7 @@ impl Participant {
         match message {
             ServerMessage::Welcome { name, .. } => {
                 (self.welcomed, self.welcome_due) = (true, None);
-                let name = visible(name);
+                let name = named(name);
                 self.note(format!("you are {name}; type /help for the commands"));
             }
             ServerMessage::Pong { .. } => {
@@ -365,7 +365,7 @@ impl Participant {
                     self.note(format!("round trip to the server: {ms:.2} ms"));
                 }
             }
-            // The user typed this text, so it is already on the screen.
+            // This text came from the input, so do not print it.
             ServerMessage::Chat {
                 id: Some(id),
                 client_id,
@@ -408,7 +408,7 @@ async fn read(screen: &mut Screen, at: Instant) -> Input<String> {
 }
 
 fn prompt(room: &str) -> String {
-    format!("{}> ", visible(room))
+    format!("{}> ", named(room))
 }
 
 fn over(help: Option<&'static str>) -> Error {

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use zcomm_chat::envelope::ServerMessage;
 
-use crate::shared::text::visible;
+use crate::shared::text::{named, visible};
 
 /// The client stores at most this number of names for one room.
 const MAX_NAMES: usize = 200;
-/// The client does not store a longer name (bytes).
+/// The limit for one name (bytes). The client does not store a longer name.
 const MAX_NAME_BYTES: usize = 200;
 
 /// The people in the rooms that this client has joined.
@@ -69,15 +69,15 @@ impl People {
     /// Returns a line with the names of the people in a room, safe to print.
     pub(super) fn list(&self, room: &str) -> String {
         let Some(members) = self.rooms.get(room) else {
-            return format!("you are not in {}", visible(room));
+            return format!("you are not in {}", named(room));
         };
-        let mut names: Vec<_> = members.names.iter().map(|name| visible(name)).collect();
+        let mut names: Vec<_> = members.names.iter().map(|name| named(name)).collect();
         names.sort();
         let more = match members.count.saturating_sub(names.len()) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let (room, names) = (visible(room), names.join(", "));
+        let (room, names) = (named(room), names.join(", "));
         format!("{} in {room}: {names}{more}", members.count)
     }
 
@@ -173,8 +173,8 @@ mod tests {
     fn a12_a_name_cannot_control_the_terminal() {
         let mut people = in_lobby();
         people.update(&list("lobby", &["E\x1b]0;pwn\x07ve", "Ada"], 2));
-        assert_eq!(people.list("lobby"), "2 in lobby: Ada, E␛]0;pwn␇ve");
-        assert_eq!(people.list("\x1b[2J"), "you are not in ␛[2J");
+        assert_eq!(people.list("lobby"), "2 in lobby: \"E␛]0;pwn␇ve\", Ada");
+        assert_eq!(people.list("\x1b[2J"), "you are not in \"␛[2J\"");
         assert_eq!(people.typeable(), ["Ada"]);
     }
 }

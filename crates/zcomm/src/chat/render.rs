@@ -4,11 +4,14 @@
 //! picture replaces each control character and each line break. So a message cannot print a
 //! second line that looks like the message of another person.
 //!
+//! A name or a room with a space is in quotes, so that it cannot look like other words of the
+//! line.
+//!
 //! A line begins with a name, with `*` for an event, or with `!` for an error.
 
 use zcomm_chat::envelope::{Seq, ServerMessage};
 
-use crate::shared::text::{BAD, FAINT, NOTE, counted, visible};
+use crate::shared::text::{BAD, FAINT, NOTE, counted, named, visible};
 
 /// Returns the line for a message, or `None` if the message is not shown. `current` is the room
 /// that plain text is sent to. If the message is from another room, the line names this room.
@@ -17,12 +20,12 @@ pub(super) fn line(message: &ServerMessage, current: &str) -> Option<String> {
     Some(match message {
         ServerMessage::Chat {
             room, name, text, ..
-        } => place(room, current) + &said(visible(name), text),
+        } => place(room, current) + &said(named(name), text),
         ServerMessage::Broadcast { name, text, .. } => {
-            said(format!("{} to everybody", visible(name)), text)
+            said(format!("{} to everybody", named(name)), text)
         }
         ServerMessage::Direct { name, to, text, .. } => {
-            let (name, to) = (visible(name), visible(to));
+            let (name, to) = (named(name), named(to));
             said(format!("{name} to {to} (private)"), text)
         }
         ServerMessage::Gap { room, from, to, .. } => {
@@ -47,17 +50,14 @@ fn event(message: &ServerMessage, current: &str) -> Option<String> {
                 (true, 1..) => format!("; next: {}", counted(missed.0, "missed message")),
                 _ => String::new(),
             };
-            format!(
-                "you are in {} ({user_count} {people}){missed}",
-                visible(room)
-            )
+            format!("you are in {} ({user_count} {people}){missed}", named(room))
         }
-        ServerMessage::Left { room } => format!("you have left {}", visible(room)),
+        ServerMessage::Left { room } => format!("you have left {}", named(room)),
         ServerMessage::UserJoined { room, name, .. } => {
-            format!("{}{} joined", place(room, current), visible(name))
+            format!("{}{} joined", place(room, current), named(name))
         }
         ServerMessage::UserLeft { room, name, .. } => {
-            format!("{}{} left", place(room, current), visible(name))
+            format!("{}{} left", place(room, current), named(name))
         }
         ServerMessage::Stats {
             clients,
@@ -79,7 +79,7 @@ fn event(message: &ServerMessage, current: &str) -> Option<String> {
 fn place(room: &str, current: &str) -> String {
     match room == current {
         true => String::new(),
-        false => format!("{FAINT}[{}]{FAINT:#} ", visible(room)),
+        false => format!("{FAINT}[{}]{FAINT:#} ", named(room)),
     }
 }
 
@@ -87,7 +87,7 @@ fn gap(room: &str, from: Seq, to: Option<Seq>) -> String {
     let what = match room {
         "*" => "messages to everybody".to_owned(),
         "@" => "private messages".to_owned(),
-        room => format!("messages in {}", visible(room)),
+        room => format!("messages in {}", named(room)),
     };
     match to {
         Some(to) => format!("{what} {} to {} are lost", from.0, to.0),
@@ -114,6 +114,43 @@ mod tests {
                 "! messages in lobby 3 to 17 are lost",
             ),
             (gap("@", None), "! private messages from 3 on may be lost"),
+        ] {
+            let line = line(&message, "lobby").unwrap();
+            assert_eq!(anstream::adapter::strip_str(&line).to_string(), told);
+        }
+    }
+
+    #[test]
+    fn a12_a_name_cannot_look_like_a_message_to_others() {
+        let chat = |room: &str, name: &str| ServerMessage::Chat {
+            room: room.into(),
+            seq: Seq(1),
+            id: None,
+            client_id: "1".into(),
+            name: name.into(),
+            text: "hi".into(),
+        };
+        let broadcast = ServerMessage::Broadcast {
+            seq: Seq(1),
+            id: None,
+            client_id: "1".into(),
+            name: "Ada".into(),
+            text: "hi".into(),
+        };
+        for (message, told) in [
+            (broadcast, "Ada to everybody: hi"),
+            (chat("lobby", "Ada"), "Ada: hi"),
+            (
+                chat("lobby", "Ada to everybody"),
+                "\"Ada to everybody\": hi",
+            ),
+            (
+                chat("lobby", "Ada to Ben (private)"),
+                "\"Ada to Ben (private)\": hi",
+            ),
+            (chat("lobby", "[garden] Ada"), "\"[garden] Ada\": hi"),
+            (chat("garden", "Ada"), "[garden] Ada: hi"),
+            (chat("a] Ben: x [b", "Ada"), "[\"a] Ben: x [b\"] Ada: hi"),
         ] {
             let line = line(&message, "lobby").unwrap();
             assert_eq!(anstream::adapter::strip_str(&line).to_string(), told);

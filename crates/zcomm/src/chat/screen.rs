@@ -8,7 +8,7 @@ use crate::shared::{
     input::{Input, Reading},
 };
 
-/// The size of the longest line (bytes). `chat_app` accepts texts of 4,000 characters, and a
+/// The limit for one line (bytes). `chat_app` accepts texts of 4,000 characters, and a
 /// character has at most four bytes.
 const MAX_LINE: usize = 16 * 1024;
 
@@ -19,7 +19,7 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Opens the terminal with an editor, or the pipes without an editor.
+    /// Opens stdin: a terminal with an editor, a pipe without an editor.
     pub(super) fn open(prompt: &str) -> Screen {
         let names: Arc<Mutex<Vec<String>>> = Arc::default();
         let known = Arc::clone(&names);

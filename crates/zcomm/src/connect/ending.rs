@@ -24,7 +24,8 @@ impl<'a> Ending<'a> {
     pub(super) fn new(end: &'a End, ours: Option<&'a CloseReason>) -> Ending<'a> {
         match (end, ours) {
             (End::ByPeer(why), Some(ours))
-                if matches!(why.code(), 1000 | 1005) || why.code() == ours.code() =>
+                if !why.is_forbidden()
+                    && (matches!(why.code(), 1000 | 1005) || why.code() == ours.code()) =>
             {
                 Ending::Ours(ours, why)
             }

@@ -19,7 +19,7 @@ use crate::shared::{
     print::{self, bytes, for_a_pipe, for_a_terminal, json_line},
 };
 
-/// The largest number of characters of a message that are shown above the typed line.
+/// At most this number of characters of a message are shown above the typed line.
 const SHOWN: usize = 100_000;
 
 /// Prints the events of one connection.

@@ -1,7 +1,7 @@
 //! Measures the round trips of the pings of `--ping`.
 //!
-//! A pong has the payload of its ping (RFC 6455 section 5.5.3). So the payload of each ping is a
-//! new number, and the number in a pong shows which ping it answers.
+//! A pong has the payload of its ping (RFC 6455 section 5.5.3). So the payload of each ping is
+//! a new number. The number in a pong shows which ping the pong answers.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -18,7 +18,7 @@ pub(super) struct Pings {
 }
 
 impl Pings {
-    /// Returns the payload of the next ping, which is sent now.
+    /// Stores that a ping is sent now, and returns the payload of this ping.
     pub(super) fn next(&mut self) -> String {
         self.number += 1;
         if self.waiting.len() == WAITING {

@@ -13,10 +13,11 @@ use zcomm_core::{
 
 use super::{arguments::Arguments, output::Output, pings::Pings};
 use crate::shared::{
-    answers::{Answers, Patience},
+    answers::{Answers, MISSING, Patience},
     console::Console,
     input::Input,
     run::{INTERRUPTED, until},
+    text::counted,
 };
 
 /// The payload of the ping that is sent after the last line.
@@ -32,7 +33,7 @@ pub(super) struct Talk<'a> {
     pings: Pings,
     /// A message that the network does not accept yet.
     unsent: Option<Message>,
-    /// Whether the input is still read and sent.
+    /// Whether the program still reads the input.
     reading: bool,
     /// Whether messages are still printed.
     printing: bool,
@@ -94,16 +95,21 @@ impl<'a> Talk<'a> {
     async fn close(&mut self) -> Result<()> {
         let Arguments { close, reason, .. } = self.arguments;
         let closed = self.socket.close(*close, reason).await;
-        let too_big = match self.socket.end() {
-            Some(End::ByUs(why)) if why.code() == CloseReason::TOO_BIG => Some(why),
-            _ => None,
+        let help = match self.socket.end() {
+            Some(End::ByUs(why)) if why.code() == CloseReason::TOO_BIG => {
+                "the server sent a larger message: --max-message sets a larger limit"
+            }
+            Some(End::Broken(_)) if self.closed.is_some() && self.answers.missing() > 0 => {
+                "the server may still work on an answer: --wait 30s waits longer"
+            }
+            _ => return closed.map(drop),
         };
-        match (closed, too_big) {
-            (Err(Error::Ended { what, .. }), Some(_)) => Err(Error::Ended {
+        match closed {
+            Err(Error::Ended { what, .. }) => Err(Error::Ended {
                 what,
-                help: Some("the server sent a larger message: --max-message sets a larger limit"),
+                help: Some(help),
             }),
-            (closed, _) => closed.map(drop),
+            closed => closed.map(drop),
         }
     }
 
@@ -128,7 +134,10 @@ impl<'a> Talk<'a> {
                 input = self.console.input(), if self.reading && self.unsent.is_none() => {
                     self.input(input);
                 }
-                () = until(close_at) => self.start_close(),
+                () = until(close_at) => {
+                    self.report_missing();
+                    self.start_close();
+                }
                 () = until(next_ping) => {
                     let payload = self.pings.next();
                     self.ping(payload.as_bytes());
@@ -162,7 +171,7 @@ impl Talk<'_> {
         if last {
             self.answers.active();
         }
-        // JSON must not contain the pong to the last ping: the user did not ask for this ping.
+        // The user did not ask for the ping `LAST`, so JSON must not contain the pong.
         let shown = match self.printing && !(last && self.arguments.json) {
             true => self.out.received(received, round_trip),
             false => Ok(()),
@@ -207,7 +216,7 @@ impl Talk<'_> {
             return Ok(());
         };
         match self.socket.feed(message.clone()) {
-            // Ignore that the connection is closed, because `step` reports how it ended.
+            // Ignore a closed connection: `step` reports how the connection ended.
             Ok(true) | Err(Error::Closed) => {}
             Ok(false) => self.unsent = Some(message),
             Err(error) => return Err(error),
@@ -226,6 +235,17 @@ impl Talk<'_> {
         self.answers.input_ended(self.failed.is_some());
         if self.answers.close_at().is_some() {
             self.ping(LAST);
+        }
+    }
+
+    /// If the wait ends before each sent message has an answer, prints how to wait longer.
+    fn report_missing(&self) {
+        let missing = self.answers.missing();
+        if missing > 0 {
+            let (messages, waited) = (counted(missing, "message"), MISSING.as_secs());
+            self.out.note(format!(
+                "note: no answer to {messages} after {waited} s; --wait 30s waits longer, --wait 0s not at all"
+            ));
         }
     }
 

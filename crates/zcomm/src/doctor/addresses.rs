@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, ToSocketAddrs};
 
-/// Returns the address that a server listens on if its setting is `host`. If `host` is a name,
-/// returns the first address of the name. Returns `None` if the name does not resolve.
+/// Returns the address that a server listens on if `WEBSOCKET_HOST` is `host`. If `host` is a
+/// name, returns the first address of the name. Returns `None` if the name does not resolve.
 pub(super) fn of(host: &str) -> Option<IpAddr> {
     let resolve = || Some((host, 0).to_socket_addrs().ok()?.next()?.ip());
     host.parse().ok().or_else(resolve)
@@ -23,7 +23,8 @@ pub(super) fn for_others(listening: IpAddr, own: &[IpAddr]) -> Vec<IpAddr> {
     reached.retain(|ip| {
         let only_here = match ip {
             IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
-            // To use a link-local address, a user must add an interface: `fe80::1%eth0`.
+            // A link-local address is not enough to connect: it also needs an interface, as in
+            // `fe80::1%eth0`.
             IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
         };
         // On most systems a server on `::` accepts IPv4, too. A server on `0.0.0.0` never accepts

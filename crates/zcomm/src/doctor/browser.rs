@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::finding::{Finding, note, ok};
 
-/// Each browser, with the names of its program on the PATH and its usual places on each system.
+/// For each browser: the names of its program on the PATH, and its usual paths on each system.
 const BROWSERS: [(&str, &[&str]); 5] = [
     (
         "Firefox",

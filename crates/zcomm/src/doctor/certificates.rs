@@ -9,7 +9,9 @@
 
 use std::path::Path;
 
-use zcomm_core::{Certificate, Identity, MAKE_CERTIFICATES, TlsFiles, readable_by_others};
+use zcomm_core::{
+    Certificate, CertificateError, Identity, TlsFiles, make_certificates, readable_by_others,
+};
 
 use super::{
     addresses,
@@ -20,7 +22,7 @@ use crate::certs::{is_there, judge, word};
 
 pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     if let Some(files) = &situation.settings.tls_files {
-        let mut findings = examine(files);
+        let mut findings = examine(files, files.identity());
         findings.extend(missing_names(situation, files));
         return findings;
     }
@@ -30,9 +32,10 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     };
     if !is_there(&files.certificate) && !is_there(&files.key) {
         let none = note("none: servers use ws:// and http://");
-        return vec![none.fix(format!("to make some: {MAKE_CERTIFICATES}"))];
+        return vec![none.fix(format!("to make some: {}", make_certificates()))];
     }
-    let mut findings = examine(&files);
+    let identity = Identity::from_files(&files.certificate, &files.key);
+    let mut findings = examine(&files, identity);
     for finding in &mut findings {
         match finding.verdict {
             Verdict::Error => finding.verdict = Verdict::Warning,
@@ -43,14 +46,14 @@ pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     findings
 }
 
-fn examine(files: &TlsFiles) -> Vec<Finding> {
-    let chain = match Identity::from_files(&files.certificate, &files.key) {
+fn examine(files: &TlsFiles, identity: Result<Identity, CertificateError>) -> Vec<Finding> {
+    let chain = match identity {
         // Read the file again, because an `Identity` does not show its certificates.
         Ok(_) => Certificate::read_all(&files.certificate).unwrap_or_default(),
         Err(why) => return vec![error(why.to_string()).fix(why.help())],
     };
     let file = files.certificate.display();
-    let renew = format!("renew them: {MAKE_CERTIFICATES}");
+    let renew = format!("renew them: {}", make_certificates());
     let mut findings = Vec::new();
     for (index, certificate) in chain.iter().enumerate() {
         let verdict = judge(&chain[..index], certificate);
@@ -76,7 +79,7 @@ fn examine(files: &TlsFiles) -> Vec<Finding> {
     findings
 }
 
-/// Returns a warning if other machines can reach the server at an address that its certificate
+/// Returns a warning if other machines can reach the server at an address that the certificate
 /// does not contain.
 fn missing_names(situation: &Situation, files: &TlsFiles) -> Option<Finding> {
     let chain = Certificate::read_all(&files.certificate).ok()?;
@@ -88,6 +91,6 @@ fn missing_names(situation: &Situation, files: &TlsFiles) -> Option<Finding> {
     let list = addresses::list(&missing);
     let what =
         format!("browsers refuse the certificate at {list}: it does not contain that address");
-    let fix = format!("{MAKE_CERTIFICATES}{hosts}");
+    let fix = make_certificates() + &hosts;
     (!missing.is_empty()).then(|| warning(what).fix(fix))
 }

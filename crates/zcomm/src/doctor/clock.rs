@@ -1,9 +1,10 @@
 //! Is the clock right?
 //!
 //! A certificate is valid between two dates. If the clock is wrong by a month, a browser may
-//! refuse a good certificate. Often the browser does not say that the clock is the reason. This
-//! check does not ask a time server. It warns if the time is before the build of this program,
-//! or before the first day of a certificate. The certificates are `certs/ca.pem` and the
+//! refuse a good certificate. Often the browser does not say that the clock is the reason.
+//!
+//! This check does not ask a time server. The check warns if the time is before the build of
+//! this program, or before the first day of a certificate. It reads `certs/ca.pem` and the
 //! certificate of the settings.
 
 use std::{path::Path, time::SystemTime};
@@ -16,7 +17,7 @@ use super::{
     situation::Situation,
 };
 
-/// If the time is before the build by at most this much, the check does not warn. File systems
+/// The check allows this difference between the clock and the time of the build. File systems
 /// round times, and the clocks of two machines that share a folder differ a little.
 const TOLERANCE: Duration = Duration::minutes(5);
 
@@ -40,8 +41,8 @@ pub(super) fn check(situation: &Situation) -> Finding {
     judge(OffsetDateTime::now_utc(), built, begins)
 }
 
-/// Warns if `now` is before the build of this program, or before the day `begins`. On this day,
-/// the newest certificate becomes valid (`YYYY-MM-DD`).
+/// Warns if `now` is before the build of this program, or before the day `begins`. `begins` is
+/// the first day of the newest certificate, as `YYYY-MM-DD`.
 fn judge(now: OffsetDateTime, built: Option<OffsetDateTime>, begins: Option<String>) -> Finding {
     let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     let shown = |time: OffsetDateTime| time.format(form).unwrap_or_default();

@@ -60,13 +60,13 @@ mod tests {
     fn the_hard_limit_says_how_many_clients_are_possible() {
         for (hard, wanted, verdict, words) in [
             (
-                Some(1100),
+                Some(1228),
                 1000,
                 Verdict::Ok,
-                "a server raises it to 1100): enough for 1000",
+                "a server raises it to 1228): enough for 1000",
             ),
             (
-                Some(1099),
+                Some(1227),
                 1000,
                 Verdict::Warning,
                 "999 clients, but the settings allow 1000",

@@ -116,7 +116,7 @@ impl Report {
         text + &format!("\n{summary}\n")
     }
 
-    /// Returns the report as JSON, for programs. JSON escapes control characters.
+    /// Returns the report as JSON, for programs.
     pub(super) fn json(&self) -> String {
         let object = |(topic, finding): &(String, Finding)| {
             json!({

@@ -1,4 +1,4 @@
-//! `zcomm doctor`: checks this machine for common problems of a class.
+//! `zcomm doctor`: finds common problems on the machine of a learner.
 //!
 //! Each check is one file and one question: is the port free, are the settings valid, do
 //! clients accept the certificates? A check changes nothing, and does not connect to another
@@ -33,7 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::shared::{failure::Failure, text::print};
+use crate::shared::{failure::Failure, text::print, values::server_port};
 use finding::{Finding, Report, warning};
 use situation::Situation;
 
@@ -56,7 +56,7 @@ Each line begins with a verdict:
 Exit code: 0 without errors, 1 otherwise.")]
 pub(crate) struct Arguments {
     /// Check this port, instead of those of the lessons or the settings
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_parser = server_port)]
     port: Option<u16>,
 
     /// Print one JSON object
@@ -113,8 +113,8 @@ fn examine(situation: Situation) -> Report {
     report
 }
 
-/// Runs a check in a thread, and returns a channel for its findings. A thread that hangs ends
-/// when the program ends.
+/// Runs a check in a thread, and returns a channel for its findings. If the check never ends,
+/// its thread ends together with the program.
 fn start(
     situation: &Arc<Situation>,
     check: impl FnOnce(&Situation) -> Vec<Finding> + Send + 'static,

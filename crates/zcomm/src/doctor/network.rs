@@ -1,9 +1,10 @@
 //! Can other machines on the network reach a server here?
 //!
-//! By default, other machines cannot reach a server, because it listens only on 127.0.0.1. If the
-//! server listens on more addresses, the students of a class must type the right address, and the
-//! firewall must allow the port. A program on this machine cannot test whether other machines
-//! reach the server. So the doctor shows the addresses and the firewall.
+//! By default, a server listens only on 127.0.0.1, so other machines cannot reach the server.
+//! If the server listens on more addresses, the students of a class must type the right
+//! address, and the firewall must allow the port. A program on this machine cannot test
+//! whether other machines reach the server. So the doctor shows the addresses and the
+//! firewall.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,8 +1,8 @@
 //! Is the port free, and if not, which program uses it?
 //!
-//! `127.0.0.1` and `::1` are two addresses. A port can be free on `127.0.0.1`, while another
-//! program uses the port on `::1`. For `localhost`, a browser often tries `::1` first. Then the
-//! browser connects to the other program, and shows no error.
+//! `127.0.0.1` and `::1` are two addresses of this machine. A port can be free on `127.0.0.1`,
+//! while another program uses the port on `::1`. For `localhost`, a browser often tries `::1`
+//! first. Then the browser connects to the other program, and shows no error.
 //!
 //! Only an attempt to bind shows whether a port is free. But on some systems two programs can
 //! use the same port: one on all addresses, and one on `127.0.0.1`. So the check also reads
@@ -33,8 +33,8 @@ use crate::shared::{
 /// The time limit for a request to `/healthz` and its answer.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// The time limit for the list of programs. Windows may need more time, if there are thousands
-/// of connections.
+/// The time limit for the list of programs. On Windows, the list is slow if there are
+/// thousands of connections.
 const LISTING: Duration = Duration::from_secs(3);
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -101,7 +101,7 @@ fn taken(port: u16, holders: &[Listening]) -> Finding {
 fn other_ways(finding: Finding, port: u16, holders: &[Listening]) -> Finding {
     let stop = match holders.first().map(|one| one.pid) {
         None => {
-            "stop the program: Ctrl-C in its terminal; only the user who started it can stop it"
+            "stop the program: Ctrl-C in its terminal; only the user who started the program can stop it"
                 .to_owned()
         }
         Some(pid) if cfg!(windows) => {
@@ -141,8 +141,8 @@ enum State {
 fn state(ip: IpAddr, port: u16, known: &[Listening]) -> State {
     let in_the_way = |one: &&Listening| {
         let theirs = one.address.ip();
-        // On most systems a program on `::` uses the port on IPv4, too. The call of `bind` below
-        // finds such a program.
+        // On most systems a program on `::` uses the port on IPv4, too. The call of `bind`
+        // below finds this program.
         theirs == ip || (theirs.is_unspecified() && theirs.is_ipv4() == ip.is_ipv4())
     };
     let holders: Vec<_> = known.iter().filter(in_the_way).cloned().collect();

@@ -1,8 +1,10 @@
 //! Are the settings valid?
 //!
-//! The library reads the settings as a server does, and returns the warnings and the error that
-//! a server would report. This check also warns if other users can read a file that contains a
-//! secret. The doctor never prints a token. It prints only the name of the token's setting.
+//! The library reads the settings as a server does, and returns the warnings and the error
+//! that a server would report. This check also warns if other users can read a file that
+//! contains a secret.
+//!
+//! The doctor never prints a token. It prints only the name of the token's setting.
 
 use std::path::Path;
 

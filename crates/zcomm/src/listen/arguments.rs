@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::shared::{handshake::token, values::port};
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -23,6 +25,8 @@ Messages go to stdout, all else to stderr. On a terminal, each message begins
 with the number of its client. A pipe gets the message alone, or the number with
 --json.
 
+With --exec, a line of more than WEBSOCKET_MAX_MESSAGE_BYTES is sent in parts.
+
 A line waits until every client has space for it. A client that takes less than
 64 KiB in 5 s is closed. The settings of the lessons apply, and an option wins
 over its setting: WEBSOCKET_RATE_LIMIT, WEBSOCKET_MAX_MESSAGE_BYTES,
@@ -32,6 +36,7 @@ Exit code: 0 after Ctrl-D, 130 after Ctrl-C, 143 after SIGTERM, 1 if the port is
 in use, 2 for a wrong option, 78 for a wrong setting.")]
 pub(crate) struct Arguments {
     /// The port, 0 for any free port [default: WEBSOCKET_PORT or 8765]
+    #[arg(value_parser = port)]
     pub(super) port: Option<u16>,
 
     /// The address to listen at; 0.0.0.0 lets other machines connect [default:
@@ -58,7 +63,7 @@ pub(crate) struct Arguments {
     pub(super) max_processes: usize,
 
     /// Clients must send this token; it stays in your shell's history
-    #[arg(long, conflicts_with = "token_file")]
+    #[arg(long, value_parser = token, conflicts_with = "token_file")]
     pub(super) token: Option<String>,
 
     /// Clients must send the token in the first line of this file

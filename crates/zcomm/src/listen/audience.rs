@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use zcomm_core::{ClientId, Message};
 
-/// The largest number of lines that wait for one client.
+/// At most this number of lines wait for one client.
 const LINES: usize = 16;
 
 /// The queues of all clients; `None` after the end of the input.

@@ -94,7 +94,7 @@ impl Service {
         }
     }
 
-    /// Starts a process, connects it with a client, and kills it at the end.
+    /// Starts a process for a client, and kills the process at the end.
     async fn start(&self, exec: &Exec, connection: &mut Connection, seat: &mut Seat) -> Result<()> {
         let Some(mut process) = exec.start(connection.id(), &self.notes)? else {
             connection.close(TRY_AGAIN_LATER, "Too many processes: try again later");
@@ -150,7 +150,8 @@ impl Service {
                 status = process.child.wait() => return Ok(Some(status?)),
             }
             if waiting.is_some() {
-                // While a message waits, `recv` is not called. Only `recv` flushes by itself.
+                // While a message waits, this loop does not call `recv`. Only `recv` flushes
+                // by itself.
                 connection.flush().await?;
             }
         }
@@ -163,8 +164,9 @@ async fn last(
     process: &mut Process,
     status: ExitStatus,
 ) -> Result<()> {
-    // Kill the group of the process: its programs could keep stdout open. A program outside the
-    // group could still do so, so the wait for each line has a limit.
+    // The programs that the process has started may keep stdout open. So kill the whole group
+    // of the process. But a program may have left the group. So the wait for each line has a
+    // limit, too.
     process.kill();
     while let Ok(Some(line)) = timeout(LAST, process.lines.recv()).await {
         connection.send(message(line)).await?;

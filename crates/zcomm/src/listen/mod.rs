@@ -44,7 +44,7 @@ use crate::shared::{
 };
 
 const PROMPT: &str = "> ";
-/// The size of the longest line (bytes).
+/// The limit for one line of the input (bytes).
 const MAX_LINE: usize = 16 * 1024 * 1024;
 /// After Ctrl-D, the time limit to send the last lines to the clients.
 const LAST_LINES: Duration = Duration::from_secs(5);
@@ -60,7 +60,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     done
 }
 
-/// Starts the log of the server. It goes to stderr, because stdout is only for the messages.
+/// Starts the log of the server. The log goes to stderr, because stdout is only for the
+/// messages.
 fn log(notes: &Notes) -> Logs {
     let terminal = io::stderr().is_terminal();
     match &notes.0 {
@@ -76,11 +77,11 @@ async fn serve(
 ) -> Result<ExitCode, Failure> {
     let mut signals = StopSignals::new()?;
     let setup = Setup::read(arguments, &notes)?;
-    // The largest message that a server of this course sends.
+    // A server of this course sends only messages of at most this size (bytes).
     let max_message = 64 * 1024 + 2 * setup.config.max_message_bytes;
     let reply = reply(arguments, max_message);
     let server = Server::bind(setup.config.clone()).await;
-    let server = server.map_err(cannot_listen)?;
+    let server = server.map_err(|error| cannot_listen(error, arguments))?;
     setup.announce(&server, &notes);
     let (out, mut failed) = Output::start(arguments, console.printer());
     out.listening(&server.url()).await;
@@ -104,7 +105,7 @@ async fn serve(
     };
     drop(stop);
     tokio::select! {
-        // Ignore an error. Only a panic is possible, and the panic has printed its message.
+        // Ignore an error: it can only be a panic, and the panic has printed its message.
         _ = &mut running => {}
         // After a second signal, do not wait for the clients.
         _ = signals.next() => {}

@@ -4,8 +4,9 @@
 //! stdout, one object per line. With a line editor, everything is printed above the line that
 //! the user types.
 //!
-//! Without a line editor, a thread writes to stdout. Its queue has a limit. When the queue is
-//! full, the clients wait, so no message is lost when the next program in the pipe is slow.
+//! Without a line editor, a thread writes to stdout. The queue of this thread has a limit.
+//! When the queue is full, the clients wait. So no message is lost when the next program in
+//! the pipe is slow.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -24,10 +25,10 @@ use crate::shared::{
 
 /// At most this number of events wait for the thread that writes to stdout.
 const EVENTS: usize = 64;
-/// The largest number of characters of a message that are shown above the typed line.
+/// At most this number of characters of a message are shown on a terminal.
 const SHOWN: usize = 100_000;
 
-/// Prints lines that are not messages. They go to stderr.
+/// Prints lines that are not messages, on stderr.
 #[derive(Clone)]
 pub(super) struct Notes(pub(super) Option<Printer>);
 
@@ -126,7 +127,7 @@ impl Output {
     }
 
     async fn put(&self, event: Vec<u8>) {
-        // Sending fails when stdout is closed. Then the server stops, and reports why.
+        // Sending fails when stdout is closed. Then the server stops.
         self.events.send(event).await.ok();
     }
 }

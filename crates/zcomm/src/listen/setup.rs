@@ -18,7 +18,7 @@ use crate::shared::{failure::Failure, handshake::token_in};
 const CERTIFICATE: &str = "certs/localhost.pem";
 const KEY: &str = "certs/localhost.key";
 
-/// The settings of the server, and the token if it was made for this run.
+/// The settings of the server, and the token if the program has made one for this run.
 pub(super) struct Setup {
     pub(super) config: Config,
     new_token: Option<String>,
@@ -119,7 +119,7 @@ fn identity(
     };
     let identity = Identity::from_files(certificate, key);
     let identity = identity.map_err(|error| match arguments.cert {
-        Some(_) => Failure::misuse(error),
+        Some(_) => Failure::misuse(error.named_by(&[("--cert", certificate), ("--key", key)])),
         None => error.into(),
     })?;
     for warning in identity.warnings(certificate, key) {
@@ -147,8 +147,16 @@ fn network_addresses(bound: IpAddr) -> Vec<IpAddr> {
 }
 
 /// Returns the error of a server that cannot listen, with what to type.
-pub(super) fn cannot_listen(error: Error) -> Failure {
+pub(super) fn cannot_listen(error: Error, arguments: &Arguments) -> Failure {
     match &error {
+        Error::Setting {
+            name,
+            value,
+            reason,
+        } if *name == "WEBSOCKET_HOST" && arguments.host.is_some() => Failure::usage(
+            format!("--host {value:?} {reason}"),
+            "--host names an address of this machine, e.g. 127.0.0.1, without a port",
+        ),
         Error::AddressInUse(addr) => {
             let (port, next) = (addr.port(), addr.port().checked_add(1).unwrap_or(9000));
             Failure::new(

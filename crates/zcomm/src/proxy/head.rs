@@ -21,7 +21,7 @@ use tokio::{
 };
 use zcomm_core::{Authority, Origin, xray::HeadEnd};
 
-/// The largest head that the proxy reads (bytes). Our server has the same limit.
+/// The limit for one head (bytes). The servers of this course have the same limit.
 const MAX_HEAD: usize = 16 * 1024;
 /// The time limit for a whole head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);

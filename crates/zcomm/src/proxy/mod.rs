@@ -1,14 +1,15 @@
-//! A proxy between clients and one server. It shows or disturbs the data that passes. The
-//! programs of the client and the server do not change.
+//! A proxy between clients and one server. The proxy shows the data that passes (`zcomm
+//! xray`), or disturbs this data (`zcomm chaos`).
 //!
 //! ```text
 //! browser ──ws://127.0.0.1:8770──▶ proxy ──ws:// or wss://──▶ server
 //! ```
 //!
 //! The proxy reads the [`head`] of each request and changes its `Host` and `Origin`, because a
-//! server may check them. After that, [`relay()`] passes on the bytes of WebSockets, pages and
-//! refusals. If the proxy rejects a client, the client gets the reason as an HTTP response. The
-//! terminal shows the reason, too.
+//! server may check them. After that, a [`Carry`] passes on all bytes of the connection.
+//!
+//! If the proxy rejects a client, the client gets the reason as an HTTP response. The terminal
+//! shows the reason, too.
 //!
 //! The connection to the server may use TLS, but the connection to the client never does. So the
 //! proxy accepts only clients on this machine, unless `--listen` names another address.
@@ -43,10 +44,10 @@ use crate::shared::{
 use head::{Head, Names};
 pub(crate) use relay::{end_without_close_notify, pass_both, relay};
 
-/// The largest number of connections at a time.
+/// The proxy serves at most this number of clients at the same time.
 const MAX_CONNECTIONS: usize = 1_000;
-/// The pause after an error of `accept`. The same error could return at once, so a loop without
-/// this pause could print it without end.
+/// The pause after an error of `accept`. The same error could return at once, and a loop
+/// without this pause could print this error without end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A repeated sentence is printed at most once in this time.
 const REPEAT_PAUSE: Duration = Duration::from_secs(1);
@@ -97,8 +98,8 @@ impl Proxy {
             }
         })?;
         let addr = listener.local_addr()?;
-        // Each connection needs two file descriptors. Ignore a limit that stays too low: then
-        // `accept` fails later.
+        // Each connection needs two file descriptors. Ignore the result: if the limit stays
+        // too low, `accept` fails later.
         let _limit = raise_descriptor_limit(2 * MAX_CONNECTIONS + OTHER_DESCRIPTORS);
         Ok(Proxy {
             listener,
@@ -293,8 +294,9 @@ async fn answer(mut client: TcpStream, status: &str, sentence: &str) {
     }
 }
 
-/// Ends the output of a stream, then reads and drops the remaining input. If a socket is closed
-/// with unread input, TCP may discard the last written bytes. Waits for at most [`DRAIN`].
+/// Ends the output of a stream. Then reads and drops the remaining input, for at most
+/// [`DRAIN`]. Without this step, the socket could close with unread input, and TCP may then
+/// discard the last written bytes.
 pub(crate) async fn close_and_drain(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let drained = async {
         stream.shutdown().await?;

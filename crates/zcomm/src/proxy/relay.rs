@@ -8,9 +8,11 @@
 //! The observer receives bytes before the proxy sends them. So the observer always receives a
 //! request before the response.
 //!
-//! If a receiver does not read, only its own sender has to wait. If one side closes its stream,
-//! the proxy first sends all earlier bytes to the other side. Then the proxy closes its own stream
-//! to the other side. If one connection breaks, the proxy resets the connection to the other side.
+//! If a receiver does not read, only the sender of this direction has to wait.
+//!
+//! If one side closes its stream, the proxy first sends all earlier bytes to the other side.
+//! Then the proxy closes its own stream to the other side. If one connection breaks, the proxy
+//! resets the connection to the other side.
 
 use std::{
     io,
@@ -26,7 +28,8 @@ use tokio::{
 };
 use zcomm_core::{ByteStream, ConnectError, xray::Direction};
 
-/// The largest number of bytes in one read, and of bytes that wait in one direction.
+/// The size of the buffer for one direction (bytes). A read returns at most this number of
+/// bytes.
 const READ_SIZE: usize = 16 * 1024;
 /// The time limit for the first byte of the server's answer.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -140,9 +143,8 @@ impl<F: FnMut(Direction, &[u8])> Way<'_, F> {
         }
     }
 
-    /// Passes bytes on. Returns `false` if the receiver accepts no more bytes. The other
-    /// direction may still carry bytes from the receiver, such as a refusal, so the connection
-    /// stays open.
+    /// Passes bytes on. Returns `false` if the receiver accepts no more bytes. Then the
+    /// connection stays open, because the receiver may still send bytes, such as a refusal.
     async fn write(&self, bytes: &[u8], writer: &mut (impl AsyncWrite + Unpin)) -> bool {
         if !bytes.is_empty() {
             let mut observe = self.observe.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,8 +161,8 @@ mod tests {
     use tokio::{net::TcpListener, time::Instant};
     use zcomm_core::{ConnectOptions, DevelopmentCa, Trust, Upstream};
 
-    /// Returns four sockets: the client's, the proxy's socket to the client, the proxy's socket to
-    /// the server, and the server's.
+    /// Returns four sockets: the client's socket, the proxy's socket to the client, the
+    /// proxy's socket to the server, and the server's socket.
     async fn ends() -> (TcpStream, TcpStream, ByteStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

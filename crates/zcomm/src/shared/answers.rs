@@ -34,8 +34,8 @@ pub(crate) struct Answers {
     received: u64,
     /// The time of the end of the input.
     ended: Option<Instant>,
-    /// The time of the last sign that the server works on the input: the end of the input, a
-    /// message, or the pong to the last ping.
+    /// The time of the last sign that the server works on the input: a message, or the pong to
+    /// the ping after the last line. Before the first sign, this is the end of the input.
     active: Instant,
     /// The time when the last missing answer arrived, or when the input ended.
     complete: Instant,
@@ -83,6 +83,16 @@ impl Answers {
         (self.active, self.complete, self.ended) = (now, now, Some(now));
     }
 
+    /// Returns the number of answers that have not arrived. Returns 0 for
+    /// [`Patience::Exactly`] and [`Patience::Forever`], because the client then does not wait
+    /// for answers.
+    pub(crate) fn missing(&self) -> u64 {
+        match self.patience {
+            Patience::Answers => self.sent.saturating_sub(self.received),
+            Patience::Exactly(_) | Patience::Forever => 0,
+        }
+    }
+
     /// Returns the time to close the connection. Returns `None` before the end of the input, and
     /// for [`Patience::Forever`].
     pub(crate) fn close_at(&self) -> Option<Instant> {
@@ -118,12 +128,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_missing_answer_is_awaited_and_a_quiet_second_ends_the_wait() {
         let mut answers = waiting(Patience::Answers, 2);
-        assert_eq!(left(&answers), MISSING);
+        assert_eq!((left(&answers), answers.missing()), (MISSING, 2));
         advance(Duration::from_secs(4)).await;
         answers.received();
-        assert_eq!(left(&answers), MISSING);
+        assert_eq!((left(&answers), answers.missing()), (MISSING, 1));
         answers.received();
-        assert_eq!(left(&answers), QUIET);
+        assert_eq!((left(&answers), answers.missing()), (QUIET, 0));
         advance(Duration::from_millis(900)).await;
         answers.received();
         assert_eq!(left(&answers), QUIET);
@@ -145,6 +155,7 @@ mod tests {
         let time = Duration::from_secs(3);
         let mut answers = waiting(Patience::Exactly(time), 1);
         advance(Duration::from_secs(1)).await;
+        assert_eq!(answers.missing(), 0);
         answers.received();
         assert_eq!(left(&answers), Duration::from_secs(2));
         let mut answers = waiting(Patience::Forever, 1);

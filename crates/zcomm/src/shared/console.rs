@@ -62,7 +62,7 @@ struct Terminal {
 pub(crate) type Complete = Box<dyn Fn(&str) -> (usize, Vec<String>) + Send>;
 
 impl<T: Send + 'static> Console<T> {
-    /// Opens the terminal with an editor, or the pipe without an editor. The user can type the
+    /// Opens stdin: a terminal with an editor, a pipe without an editor. The user can type the
     /// first line after the first call of [`ready`](Self::ready). Without `complete`, the Tab
     /// key types a tab.
     pub(crate) fn open(reading: Reading<T>, complete: Option<Complete>) -> Console<T> {
@@ -189,8 +189,8 @@ impl Printer {
         Printer::start(move |line| editor.print(line).map_err(io::Error::other))
     }
 
-    /// Starts a thread that calls `write` with each line. If `write` fails, no more lines are
-    /// printed, but the exit code still reports the result.
+    /// Starts a thread that calls `write` with each line. If `write` fails, the thread prints
+    /// no more lines. This does not change the exit code of the subcommand.
     fn start(mut write: impl FnMut(String) -> io::Result<()> + Send + 'static) -> Printer {
         let colours = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
         Printer(Arc::new(BackgroundWriter::start(move |step| {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::builder::NonEmptyStringValueParser;
-use zcomm_core::{Certificate, ConnectOptions, Trust, shown_path, time};
+use zcomm_core::{Certificate, CertificateError, ConnectOptions, Trust, shown_path, time};
 
 use super::failure::Failure;
 
@@ -35,7 +35,7 @@ pub(crate) struct Handshake {
 
     /// Send this token as `Authorization: Bearer`; it stays in your shell's history
     // A script that gives an unset variable as the token must not connect without a token.
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_parser = token)]
     token: Option<String>,
 
     /// Read the token from the first line of this file
@@ -91,7 +91,7 @@ impl Handshake {
     }
 }
 
-/// Reads the token in the first line of a file.
+/// Reads the token in the first line of a file. Empty lines before the token do not count.
 pub(crate) fn token_in(file: &Path) -> Result<String, Failure> {
     // Read at most 1024 bytes, because a file such as /dev/zero never ends. A token has at
     // most 512 bytes.
@@ -127,7 +127,9 @@ pub(crate) fn plain_options(url: &str, ca: Option<&Path>) -> Result<ConnectOptio
 /// file contains the certificate of a server, prints a note about the limits of this certificate.
 fn trust(ca: Option<&Path>) -> Result<Trust, Failure> {
     let also = match ca {
-        Some(file) => Certificate::read_all(file).map_err(Failure::misuse)?,
+        Some(file) => Certificate::read_all(file).map_err(|error| {
+            Failure::misuse(CertificateError::from(error).named_by(&[("--ca", file)]))
+        })?,
         None => Vec::new(),
     };
     for caveat in also.iter().filter_map(Certificate::caveat) {
@@ -142,6 +144,14 @@ fn trust(ca: Option<&Path>) -> Result<Trust, Failure> {
 /// Prints a note on stderr. When stderr is closed, the note is dropped.
 fn note(text: fmt::Arguments<'_>) {
     writeln!(io::stderr(), "note: {text}").ok();
+}
+
+/// Removes the spaces around a token. Fails if the token has no other characters.
+pub(crate) fn token(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("expected a token, but it is empty"),
+        token => Ok(token.to_owned()),
+    }
 }
 
 fn header(text: &str) -> Result<(String, String), &'static str> {

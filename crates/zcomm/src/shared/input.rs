@@ -1,8 +1,9 @@
 //! Reads the input of a subcommand: lines or all bytes of stdin, or a file.
 //!
-//! A read of stdin cannot be cancelled. So a thread reads stdin, and the program can end without
-//! this thread. The thread sends the lines through a channel that has space for only a few lines.
-//! When the channel is full, the thread waits. So a large input does not fill the memory.
+//! A read of stdin cannot be cancelled. So a thread reads stdin, and the program does not wait
+//! for this thread at the end. The thread sends the lines through a channel that has space for
+//! only a few lines. When the channel is full, the thread waits. So a large input does not
+//! fill the memory.
 //!
 //! A line that cannot be sent ends the input. The error contains the number of this line. The
 //! earlier lines are still sent.
@@ -14,11 +15,11 @@ use std::{
 };
 
 use tokio::sync::mpsc;
-use zcomm_core::Error;
+use zcomm_core::{Error, shown_path};
 
-/// The largest number of lines in the channel.
+/// At most this number of lines wait in the channel.
 const LINES: usize = 16;
-/// Without an editor, Linux cuts a line of a terminal at this size (bytes).
+/// Without an editor, Linux cuts a typed line at this size (bytes).
 const TERMINAL_LINE: usize = 4095;
 
 /// A part of the input.
@@ -42,7 +43,7 @@ pub(crate) struct Reading<T> {
     pub(crate) make: fn(Vec<u8>) -> Option<T>,
     /// Whether the whole input is one item. Otherwise each line is an item.
     pub(crate) whole: bool,
-    /// The size of the largest item (bytes).
+    /// The limit for one item (bytes).
     pub(crate) limit: usize,
     /// What to type if an item is not text.
     pub(crate) if_not_text: &'static str,
@@ -53,7 +54,7 @@ pub(crate) struct Reading<T> {
 impl<T> Reading<T> {
     /// Reads a file as one item.
     pub(crate) fn file(&self, path: &Path) -> Result<T, Error> {
-        let name = path.display();
+        let name = shown_path(path);
         let failed = |error: &dyn std::fmt::Display| Error::Ended {
             what: format!("cannot read {name}: {error}"),
             help: Some("--file names a file that you may read"),
@@ -62,11 +63,11 @@ impl<T> Reading<T> {
         let mut bytes = Vec::new();
         let read = file.take(self.most()).read_to_end(&mut bytes);
         read.map_err(|error| failed(&error))?;
-        self.item(bytes, &name.to_string())
+        self.item(bytes, &name)
     }
 
-    /// Returns the largest number of bytes to read. The byte after the limit shows that an item
-    /// is too long.
+    /// Returns the number of bytes to read: one more than the limit. If this byte arrives, the
+    /// item is too long.
     fn most(&self) -> u64 {
         self.limit as u64 + 1
     }
@@ -88,7 +89,7 @@ impl<T> Reading<T> {
         }
     }
 
-    /// Makes an item, or says why it cannot be sent.
+    /// Makes an item. If the item cannot be sent, returns [`Input::Refused`].
     pub(crate) fn input(&self, bytes: Vec<u8>, what: &str) -> Input<T> {
         self.item(bytes, what)
             .map_or_else(Input::Refused, Input::Item)
@@ -140,7 +141,7 @@ pub(crate) fn stdin<T: Send + 'static, U: Send + 'static>(
     items
 }
 
-/// Returns the parts of an input. The last part is an end or an error.
+/// Returns the parts of an input. The last part is the end of the input or an error.
 fn items_of<T>(input: &mut impl BufRead, reading: Reading<T>) -> impl Iterator<Item = Input<T>> {
     let (mut number, mut over) = (0, false);
     std::iter::from_fn(move || {

@@ -8,6 +8,7 @@ pub(crate) mod input;
 pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod text;
+pub(crate) mod values;
 
 pub(crate) mod console;
 pub(crate) mod print;

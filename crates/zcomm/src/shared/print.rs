@@ -1,8 +1,10 @@
 //! Formats messages and other events for the output.
 //!
-//! The other side may send control characters, which could control the user's terminal. So a
-//! terminal gets a picture of each control character (`␛` for ESC), or an escape in JSON
-//! (`\u001b`). A pipe gets the message unchanged, because the next program needs the original.
+//! The other side may send control characters, which could control the user's terminal. For a
+//! terminal, a picture replaces each control character: `␛` for ESC. In JSON, an escape
+//! replaces the character: `\u001b`.
+//!
+//! A pipe gets the message unchanged, because the next program needs the original.
 
 use std::fmt::Write;
 
@@ -15,7 +17,7 @@ use zcomm_core::{
 
 use super::text::counted;
 
-/// The largest number of bytes of one payload that are shown as hex digits.
+/// At most this number of bytes of a payload are shown, as hex digits.
 const SHOWN_BYTES: usize = 64;
 
 /// Returns the bytes to write to a pipe. With `raw`, they are the bytes of the message. Otherwise
@@ -29,7 +31,8 @@ pub(crate) fn for_a_pipe(message: &Message, raw: bool) -> Vec<u8> {
     }
 }
 
-/// Returns a line for a terminal. It contains at most `most` characters of a text message.
+/// Returns a line for a terminal. The line contains at most `most` characters of a text
+/// message.
 pub(crate) fn for_a_terminal(message: &Message, most: usize) -> String {
     match message {
         Message::Text(text) if text.chars().nth(most).is_some() => {
@@ -77,7 +80,16 @@ pub(crate) fn received(received: &Received) -> Value {
 
 /// Returns the end of a connection as JSON.
 pub(crate) fn end(end: &End) -> Value {
-    let close = |by: &str, why: &CloseReason| json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() });
+    let close = |by: &str, why: &CloseReason| {
+        let mut object =
+            json!({ "type": "close", "by": by, "code": why.code(), "reason": why.reason() });
+        // A Close frame without a code has code 1005 here. This member shows that the frame
+        // contained a forbidden code, for example 1005.
+        if why.is_forbidden() {
+            object["forbidden"] = json!(true);
+        }
+        object
+    };
     match end {
         End::ByPeer(why) => close("peer", why),
         End::ByUs(why) => close("us", why),

@@ -1,6 +1,7 @@
 //! Runs a subcommand to its end.
 //!
-//! A subcommand runs in one thread. One thread is enough, because a subcommand mostly waits.
+//! [`block_on`] runs all async tasks in the thread that calls it, and starts no thread for
+//! each CPU core. One thread is enough, because the tasks mostly wait.
 
 use std::{
     future::{Future, pending},

@@ -46,6 +46,20 @@ pub(crate) fn visible(text: &str) -> String {
     pictured(text, usize::MAX)
 }
 
+/// Returns a name that another person has chosen. A name with other characters than letters,
+/// digits and `#-_.` is put into quotes. Otherwise the name `Ada to everybody` would look like a
+/// message to everybody.
+pub(crate) fn named(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "#-_.".contains(c);
+    match !name.is_empty() && name.chars().all(is_plain) {
+        true => name.to_owned(),
+        false => {
+            let name = visible(name).replace('\\', r"\\").replace('"', r#"\""#);
+            format!("\"{name}\"")
+        }
+    }
+}
+
 /// Breaks a text into lines of at most `width` characters. A word that is longer than `width`
 /// stays whole, on its own line.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
@@ -73,6 +87,24 @@ mod tests {
         let shown = "␛]0;pwn␇␍␊forged\u{fffd}2J\u{fffd}x␡";
         assert_eq!(visible(hostile), shown);
         assert_eq!(visible("Grüße, 世界 🌍"), "Grüße, 世界 🌍");
+    }
+
+    #[test]
+    fn a_name_that_could_be_other_words_is_in_quotes() {
+        for (name, shown) in [
+            ("Ada", "Ada"),
+            ("guest#7", "guest#7"),
+            ("Zoë-Ann_2.0", "Zoë-Ann_2.0"),
+            ("世界", "世界"),
+            ("Ada to everybody", r#""Ada to everybody""#),
+            ("Ada:", r#""Ada:""#),
+            ("*", r#""*""#),
+            ("", r#""""#),
+            (r#"a" to "b\"#, r#""a\" to \"b\\""#),
+            ("a\n", r#""a␊""#),
+        ] {
+            assert_eq!(named(name), shown);
+        }
     }
 
     #[test]

@@ -15,9 +15,9 @@ const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 64.0;
 const BELOW: f64 = 28.0;
 const ABOVE: f64 = 12.0;
-/// The height of the largest value above the lower axis.
+/// The largest value is drawn at this height above the lower axis.
 const TALL: f64 = HEIGHT - ABOVE - BELOW;
-/// The largest number of labels on the lower axis.
+/// The lower axis has at most this number of labels.
 const LABELS: usize = 6;
 /// The values at which the bars of a histogram begin, from 1 to 10. For larger values, all steps
 /// are multiplied by 10, 100 and so on.
@@ -68,8 +68,9 @@ fn bars(latency: &Latencies) -> Vec<Bar> {
     let mut edges = vec![0];
     edges.extend(decades.flat_map(|decade| STEPS.map(|step| (decade * step) as u64)));
     edges.push(u64::MAX);
-    // Each bar lies between two edges. For each edge, count all messages below it. A bar's count is
-    // the difference between its two edges. So a rounded value is not counted in two bars.
+    // Each bar lies between two edges. For each edge, count all messages below it. A bar's
+    // count is the difference between the counts of its two edges. So a rounded value is not
+    // counted in two bars.
     let below = |edge: u64| match edge {
         0 => 0,
         edge => latency.count_between(0, edge - 1),

@@ -35,8 +35,8 @@ impl Client {
                 biased;
                 () = self.run.reached(Phase::Load) => return true,
                 received = self.socket.recv() => {
-                    // Keep only the last message. Usually it is a greeting, which is not counted.
-                    // But it may be a message of the load: a publisher may start before this task.
+                    // Keep only the last message. Usually it is a greeting. But it may be a
+                    // message of the load, because a publisher may start before this task.
                     self.first = received;
                     if self.first.is_none() { return false }
                 }

@@ -58,7 +58,8 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a file is empty or begins with the header. Reads only the length of the header.
+/// Whether a file is empty or begins with the header. Reads only as many bytes as the header
+/// has.
 fn begins_with_header(file: &Path) -> io::Result<bool> {
     let (header, mut first) = (header(), Vec::new());
     let length = header.len() as u64;

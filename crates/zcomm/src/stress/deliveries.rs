@@ -43,8 +43,8 @@ impl Deliveries {
         }
     }
 
-    /// Starts to count the subscribers of a message. Call this before sending the message,
-    /// because a subscriber may receive it at once.
+    /// Starts to count the subscribers of a message. Must be called before the message is
+    /// sent, because a subscriber may receive the message at once.
     pub(super) fn start(&self, number: u64) {
         if let Some(slot) = self.slot(number) {
             slot.store(number << COUNT_BITS, Release);
@@ -56,9 +56,9 @@ impl Deliveries {
         self.finished.load(Acquire)
     }
 
-    /// Counts these messages for one subscriber. It has received the last message, and missed the
-    /// others, because a server sends messages in order. A missed message counts, too, so that
-    /// the publisher does not wait for it.
+    /// Counts these messages for one subscriber. The subscriber has received the last message.
+    /// It has missed the earlier messages, because a server sends messages in order. A missed
+    /// message counts, too, so that the publisher does not wait for this message.
     pub(super) fn count(&self, numbers: RangeInclusive<u64>, subscribers: u64) {
         // Skip messages that have no slot any more, because newer messages use their slots.
         let oldest = (numbers.end() + 1).saturating_sub(self.slots.len() as u64);

@@ -1,8 +1,9 @@
 //! Echo: every connection sends messages, and expects the server to send them back.
 //!
-//! A queue contains the numbers of the messages that are not back, oldest first. Replies usually
-//! come in order. If a reply comes too early, the messages before it are lost or late. The numbers
-//! of these messages stay in the queue until the run ends, because their replies may still come.
+//! The queue `missing` contains the numbers of the sent messages that are not back, oldest
+//! first. Replies usually come in order. If a reply comes too early, the messages before it
+//! are lost or late. The numbers of these messages stay in the queue until the run ends,
+//! because their replies may still come.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -12,7 +13,6 @@ use super::{client::Client, sender::Sender};
 pub(super) async fn echo(client: &mut Client, mut sender: Sender) {
     let run = Arc::clone(&client.run);
     let open_loop = run.plan.rate.is_some();
-    // The numbers of sent messages that are not back yet, oldest first.
     let mut missing = VecDeque::new();
     let mut now = run.now();
     loop {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use zcomm_core::{ConnectError, End, Error};
 
-/// The largest number of kinds that are counted apart. All other failures are counted together,
-/// as "other".
+/// At most this number of kinds are counted apart. All other failures are counted together, as
+/// "other".
 const MAX_KINDS: usize = 20;
 
 /// Failures, counted by kind.

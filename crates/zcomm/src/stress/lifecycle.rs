@@ -54,7 +54,8 @@ pub(super) async fn live(run: Arc<Run>, number: usize, tally: Rc<RefCell<Tally>>
             }
         };
         tokio::select! {
-            // `biased` checks the branches in their order. So a run that is over sends no message.
+            // `biased` checks the branches in their order. So no message is sent after the end
+            // of the run.
             biased;
             () = run.reached(Phase::Over) => {}
             () = load => {}

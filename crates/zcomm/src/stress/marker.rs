@@ -1,10 +1,10 @@
 //! A marker in each message identifies the message when it comes back from the server.
 //!
-//! A server may send a message back unchanged, put a word before it, or put it into JSON. None
-//! of these changes the marker, because it has only letters, digits and dots between two `#`.
-//! The marker names the run, the connection that sent the message, and the message's number. It
-//! also contains the time at which the message should have left. The tool searches every message
-//! that arrives for a marker.
+//! A server may send a message back unchanged, put a word before it, or put it into JSON. The
+//! marker stays the same, because it contains only letters, digits and dots between two `#`.
+//! The marker names the run, the connection that sent the message, and the message's number.
+//! It also contains the time at which the message should have left. The tool looks for a
+//! marker in every message that arrives.
 //!
 //! The text around the marker is made only once in a run. For each message, only the marker is
 //! new.
@@ -16,8 +16,8 @@ use zcomm_core::Message;
 /// The smallest message that always has space for a marker (bytes).
 pub(super) const SMALLEST: usize = 40;
 
-/// The largest size of a message's number (bits). A marker with a larger number is not from this
-/// tool.
+/// A message's number has at most this many bits. A marker with a larger number is not from
+/// this tool.
 pub(super) const NUMBER_BITS: u32 = 40;
 
 /// The characters that fill a message up to its size. They need no escapes, for example in JSON.

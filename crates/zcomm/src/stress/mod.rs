@@ -5,10 +5,12 @@
 //! only a few latencies include the stall. This error is called *coordinated omission*. It is the
 //! usual reason why a load test hides latency.
 //!
-//! **Open loop** (`--rate`): messages leave at fixed times, as the messages of real users do. The
-//! latency is counted from when a message *should* have left, so the latency includes a stall.
-//! The report says how late the tool sent its messages. It also says whether the tool, and not
-//! the server, may have limited the results.
+//! **Open loop** (`--rate`): messages leave at fixed times, as the messages of real users do.
+//! The latency is counted from when a message *should* have left, so the latency includes a
+//! stall.
+//!
+//! The report says how late the tool sent its messages. The report also says whether the tool,
+//! and not the server, may have limited the results.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod addresses;
@@ -59,7 +61,7 @@ pub(crate) use self::arguments::Arguments;
 use self::run::Run;
 use crate::shared::{failure::Failure, text::print};
 
-const HOW_TO_WRITE: &str = "name a file in a folder that exists and is yours";
+const HOW_TO_WRITE: &str = "--csv and --html name a file in a folder that exists and is yours";
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     arguments.plan.check()?;
@@ -115,7 +117,8 @@ async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
     Ok(options)
 }
 
-/// Checks that a file can be written, and changes nothing in it.
+/// Checks that a file can be written. Makes the file if it does not exist, but does not change
+/// its content.
 fn can_be_written(file: &Path) -> Result<(), Failure> {
     let opened = File::options().append(true).create(true).open(file);
     opened.map(|_| ()).map_err(|error| {

@@ -5,7 +5,7 @@ use crate::shared::{run::INTERRUPTED, text::counted};
 
 /// The tool may have limited the results if its threads were busy for this share of the time.
 const BUSY: f64 = 0.85;
-/// If the tool used more CPU time than the server, a note needs only this share of busy time.
+/// If the tool used more CPU time than the server, this smaller share is enough.
 const BUSIER: f64 = 0.5;
 /// If 1 % of the messages left later than this, an open loop did not keep its schedule
 /// (nanoseconds).
@@ -98,16 +98,16 @@ impl Report {
         })
     }
 
-    /// Returns a note. For an open loop, it says whether the schedule was kept. For a closed loop,
-    /// it says what a closed loop cannot measure.
+    /// Returns a note. For an open loop, the note says whether the schedule was kept. For a
+    /// closed loop, the note says what a closed loop cannot measure.
     fn schedule(&self) -> Option<String> {
         if self.opened == 0 {
             return None;
         }
         let Some(unsent) = self.unsent else {
             return Some(
-                "Closed loop: while the server stalls, nothing is sent, so few messages see the stall. \
-                 --rate times each message from when it should have left."
+                "Closed loop: while the server stalls, this tool sends nothing, so few messages \
+                 measure the stall. --rate measures each message from the time when it should have left."
                     .into(),
             );
         };

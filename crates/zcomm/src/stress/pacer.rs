@@ -1,11 +1,13 @@
 //! The pacer of an open loop: wakes each sender when its message is due.
 //!
-//! The pacer has its own thread, so that it can use the timers of the system. These timers have
-//! steps of less than 0.1 ms. The timers of the async runtime have steps of one millisecond. With
-//! such steps, messages would leave half a millisecond late on average.
+//! The pacer has its own thread, so that it can use the timers of the system. These timers
+//! have steps of less than 0.1 ms. The timers of the async runtime have steps of one
+//! millisecond. With steps of one millisecond, messages would leave half a millisecond late on
+//! average.
 //!
-//! The pacer does not send messages. It wakes a sender, and the sender reads from the clock how
-//! many messages are due. So it does not matter if the pacer wakes a sender late or twice.
+//! The pacer does not send messages. It wakes a sender, and the sender reads from the clock
+//! how many messages are due. So a late or repeated wake-up does not change the number of
+//! messages.
 
 use std::{io, sync::Arc, thread, time::Duration};
 
@@ -13,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::run::Run;
 
-/// The longest wait before the pacer checks whether the measurement has ended.
+/// At least once in this time, the pacer checks whether the measurement has ended.
 const CHECK: Duration = Duration::from_millis(20);
 
 /// Starts the pacer. The pacer ends when the measurement ends.

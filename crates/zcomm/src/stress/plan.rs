@@ -11,10 +11,10 @@ use zcomm_core::time;
 use super::marker::SMALLEST;
 use crate::shared::failure::Failure;
 
-/// The largest message (bytes).
+/// The limit for one message (bytes).
 const LARGEST: u64 = 16 * 1024 * 1024;
-/// The largest number of messages in flight in a fan-out. The number is limited, because each
-/// message in flight needs memory.
+/// In a fan-out, at most this number of messages are in flight, because each of these messages
+/// needs memory.
 const MAX_IN_FLIGHT: u64 = 1 << 20;
 
 /// The load that a run makes.
@@ -56,7 +56,7 @@ pub(super) struct Plan {
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = |text: &str| span(text, 0))]
     pub(super) ramp_up: Duration,
 
-    /// Handshakes at the same time, at most
+    /// The largest number of handshakes at the same time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = number(1..=10_000))]
     pub(super) handshakes: usize,
 

@@ -44,7 +44,7 @@ pub(super) struct Report {
     pub(super) own_cores: f64,
     /// The number of cores that the server used in the measurement.
     pub(super) server_cores: f64,
-    /// Whether messages were in flight until the time limit after the measurement.
+    /// Whether messages were still in flight at the time limit after the measurement.
     pub(super) timed_out: bool,
     /// The exit code of the signal that has ended the run early.
     pub(super) interrupted: Option<u8>,

@@ -33,7 +33,7 @@ pub(super) struct Run {
     /// Limits the number of handshakes at the same time.
     pub(super) handshakes: Semaphore,
     pub(super) phase: watch::Sender<Phase>,
-    /// Whether messages were in flight until the time limit after the measurement.
+    /// Whether messages were still in flight at the time limit after the measurement.
     pub(super) timed_out: AtomicBool,
     /// The exit code of the signal that has ended the run early; 0 without a signal.
     pub(super) interrupted: AtomicU8,

@@ -1,9 +1,10 @@
 //! Measures the server's process, if it runs on this machine: its memory and its CPU time.
 //!
-//! A latency does not show how much CPU time and memory a message costs. So the tool measures the
-//! process that listens at the server's address. The report shows its memory before the first
-//! connection, its memory with all connections, and its largest memory. It also shows the CPU time
-//! of the measurement. The kernel's memory for sockets is not included.
+//! A latency does not show how much CPU time and memory a message costs. So the tool measures
+//! the process that listens at the server's address. The report shows the memory of this
+//! process before the first connection, with all connections, and at the peak. The report also
+//! shows the CPU time that the process used in the measurement. The kernel's memory for
+//! sockets is not included.
 
 use std::net::SocketAddr;
 
@@ -50,8 +51,8 @@ impl Server {
         })
     }
 
-    /// Reads the server's current memory and CPU time. Call this often, because the peak is the
-    /// largest memory that was read.
+    /// Reads the server's current memory and CPU time. Must be called often, because the peak
+    /// is the largest memory that was read.
     pub(super) fn look(&mut self) -> Usage {
         let usage = self.watched.usage();
         self.peak = self.peak.max(usage.memory);

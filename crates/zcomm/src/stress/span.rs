@@ -4,7 +4,7 @@
 //! compare the time in a message with the time at which the message comes back.
 
 const SECOND: u64 = 1_000_000_000;
-/// The largest number of points in a timeline.
+/// A timeline has at most this number of points.
 const MAX_POINTS: u64 = 300;
 
 #[derive(Clone, Copy, Debug)]

@@ -42,8 +42,9 @@ pub(super) struct Point {
 pub(super) struct Tally {
     /// The time that each connection took to open.
     pub(super) handshakes: Latencies,
-    /// The latency of each message of the measurement. It begins when the message should have
-    /// left, and ends when the message is back. A fan-out has one value for each subscriber.
+    /// The latency of each message of the measurement. The latency begins when the message
+    /// should have left, and ends when the message is back. A fan-out has one value for each
+    /// subscriber.
     pub(super) latency: Latencies,
     /// The delay from the time when each message should have left to the time when it left.
     pub(super) lag: Latencies,

@@ -1,8 +1,8 @@
 //! The connection of one person, and the messages that are not shown yet.
 //!
-//! The server reads messages from several logs, so their order is not fixed. For example, an ack
-//! may arrive before or after the message that it confirms. So a client that waits for one
-//! message keeps the other messages that arrive.
+//! The server reads messages from several logs, so the order of the messages is not fixed. For
+//! example, an ack may arrive before or after the message that it confirms. So a client that
+//! waits for one message keeps the other messages that arrive.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -10,10 +10,10 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use zcomm_core::{ClientSocket, ConnectOptions, End, Error, Message, Result};
 
-/// The largest number of messages that a client keeps. When one more message arrives, the oldest
+/// A client keeps at most this number of messages. When one more message arrives, the oldest
 /// message is dropped.
 const KEPT: usize = 1000;
-/// The longest wait for a message.
+/// The time limit to wait for a message.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct Client {
@@ -71,8 +71,8 @@ impl Client {
     /// kept messages, then waits for new messages.
     pub(super) async fn receive(&mut self, expected: &Value) -> Result<String, Missed> {
         let until = Instant::now() + PATIENCE;
-        // An error that the story does not expect ends the wait, because the expected message
-        // will not arrive after it.
+        // An error from the server that is not expected also ends the wait: after this error,
+        // the expected message will not arrive.
         let ends = |message: &Incoming| message.has(expected) || message.value["type"] == "error";
         let mut found = self.received.iter().position(ends);
         loop {

@@ -17,7 +17,7 @@ use crate::shared::{
     text::{FAINT, GOOD, NOTE, visible},
 };
 
-/// The largest line of stdin (bytes).
+/// The limit for one line of stdin (bytes).
 const MAX_LINE: usize = 64 * 1024;
 
 pub(super) struct Narrator {

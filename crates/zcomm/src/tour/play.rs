@@ -23,9 +23,9 @@ use super::{
     variables::Variables,
 };
 
-/// The largest message that is accepted (bytes).
+/// The limit for a received message (bytes).
 const MAX_MESSAGE: usize = 64 * 1024;
-/// The longest wait for the server's Close frames after a signal.
+/// After a signal, the time limit to wait for the server's Close frames.
 const LEAVING: Duration = Duration::from_secs(1);
 
 pub(super) struct Play {
@@ -201,9 +201,10 @@ impl Play {
         Ok(())
     }
 
-    /// Fills a log faster than the server can send its messages. The tour's own server runs in
-    /// this thread, so the server runs only when this task waits. Normally, Tokio makes a busy
-    /// task wait from time to time. `unconstrained` turns this rule off for this task.
+    /// Fills a log faster than the server can send the messages of this log. The tour's own
+    /// server runs in this thread, so the server runs only when this task waits. Normally,
+    /// Tokio makes a busy task wait from time to time. `unconstrained` turns this rule off for
+    /// this task.
     async fn floods(&mut self, person: Person, times: usize) -> Result<(), Stopped> {
         let name = person.name();
         let [join, leave] = ["join", "leave"].map(|kind| {

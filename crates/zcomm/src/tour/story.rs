@@ -111,7 +111,7 @@ messages.",
     },
     Step {
         title: "Ben types",
-        intro: "The others in the room see it, at most once a second.",
+        intro: "The others in the room see that Ben types, at most once a second.",
         acts: &[
             Sends(Ben, r#"{"type":"typing","room":"$room"}"#),
             Receives(Ada, r#"{"type":"typing","room":"$room","name":"$ben"}"#),
@@ -318,7 +318,7 @@ Ada's connection falls behind it.",
             Receives(Ada, r#"{"type":"user_list","room":"$room"}"#),
         ],
         notice: "\
-Ada does not get the lost events, but their result: a list of users. The
+Ada does not get the lost events. Instead, she gets a list of users. The
 messages of the room are in another log, and none is lost.",
     },
     Step {

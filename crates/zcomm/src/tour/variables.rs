@@ -1,8 +1,8 @@
 //! Values from received messages. The tour sends these values to the server later.
 //!
-//! The values are the names of the people, the session, the epoch of the room, and the position
-//! in each log. The epoch is the name of this run of the room. In the story, a word such as
-//! `$epoch` is replaced by the value with this name.
+//! The values are the names of the people, the session, the position in each log, and the
+//! epoch. The epoch is the name of this run of the room. In the story, a word such as `$epoch`
+//! is replaced by the value with this name.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use zcomm_core::{Result, Token};
 
 use super::script::Person;
 
-/// The longest session that is accepted (bytes).
+/// The limit for the length of a session (bytes).
 const MAX_SESSION: usize = 128;
 
 pub(super) struct Variables(BTreeMap<&'static str, String>);

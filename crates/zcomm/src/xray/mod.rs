@@ -1,9 +1,9 @@
 //! `zcomm xray`: a proxy that shows every byte between a client and a server.
 //!
 //! The option `--xray` of a lesson shows only the connections of this lesson. This proxy works
-//! between any client and any server, such as a browser and a service on the internet. It shows
-//! the same facts as `--xray`: each frame bit by bit, the hash that proves the handshake, and the
-//! broken rules of the protocol.
+//! between any client and any server, such as a browser and a service on the internet. The
+//! proxy shows the same facts as `--xray`: each frame bit by bit, the hash that proves the
+//! handshake, and the broken rules of the protocol.
 //!
 //! Without a proxy, you could capture packets, and decrypt the packets with TLS keys. A browser
 //! can write these keys to a file (`SSLKEYLOGFILE`). The proxy shows the same data, and does not
@@ -30,7 +30,7 @@ use zcomm_core::{
 
 use crate::{
     proxy::{Carry, Proxy, announce, relay},
-    shared::{failure::Failure, handshake::plain_options, run::block_on},
+    shared::{failure::Failure, handshake::plain_options, run::block_on, values::listen_address},
 };
 use page::Screen;
 use recording::{Recorder, Recording};
@@ -62,7 +62,7 @@ pub(crate) struct Arguments {
     url: Option<String>,
 
     /// The address that clients connect to
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8770")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, default_value = "127.0.0.1:8770")]
     listen: SocketAddr,
 
     /// Also trust the certificates in this file: an authority, or one server's own

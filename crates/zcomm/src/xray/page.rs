@@ -19,7 +19,7 @@ const LIMITS: HubLimits = HubLimits {
     // The longest event describes an HTTP head of 16 KiB in which every line is a header.
     message_bytes: 1024 * 1024,
 };
-/// The largest number of pages that are open at the same time.
+/// At most this number of pages are open at the same time.
 const MAX_PAGES: usize = 10;
 
 /// The server of the page. The server ends when the async runtime ends.
@@ -51,7 +51,8 @@ impl Screen {
 
     /// Sends an event to all pages.
     pub(super) fn show(&self, seen: &Event) {
-        // `broadcast` fails only above the hub's size limit, but every event is smaller.
+        // `broadcast` fails only if a message is larger than the hub's limit. Every event is
+        // smaller.
         self.hub.broadcast(seen.to_json()).ok();
     }
 }

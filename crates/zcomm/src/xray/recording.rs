@@ -12,10 +12,15 @@
 //! {"what":"full"}
 //! ```
 //!
-//! A recording contains raw bytes, so a later version of the X-ray can show more facts about an
-//! old recording. A recording does not contain the data that the X-ray hides. Stars replace the
-//! secrets of a handshake. The body of an HTTP message is left out, and `untold` is the number of
-//! bytes left out. WebSocket messages are recorded, so only the file's owner can read the file.
+//! A recording contains raw bytes, so a later version of the X-ray can show more facts about
+//! an old recording.
+//!
+//! A recording does not contain the data that the X-ray hides. Stars replace the secrets of a
+//! handshake. The body of an HTTP message is left out, and `untold` is the number of these
+//! bytes.
+//!
+//! WebSocket messages are recorded and may be secret. So only the file's owner can read the
+//! file.
 
 use std::{
     fs::{File, OpenOptions},
@@ -86,7 +91,8 @@ struct Writer {
 }
 
 impl Recording {
-    /// Creates a file of at most `max_bytes` that only its owner can read.
+    /// Creates a file that only its owner can read. The limit `max_bytes` does not include the
+    /// last line, [`Record::Full`].
     pub(super) fn begin(path: &Path, max_bytes: u64) -> Result<Recording, Failure> {
         let mut options = OpenOptions::new();
         // Never write to an existing file: the file may be a link, or all users may read it.
@@ -96,8 +102,10 @@ impl Recording {
         let file = options.open(path).map_err(|error| {
             let what = format!("cannot record into {}: {error}", shown_path(path));
             let help = match error.kind() {
-                io::ErrorKind::AlreadyExists => "name another file, or delete this one first",
-                _ => "choose a folder that you can write to",
+                io::ErrorKind::AlreadyExists => {
+                    "name another file with --record, or delete this one first"
+                }
+                _ => "--record names a new file in a folder that you can write to",
             };
             Failure::usage(what, help)
         })?;

@@ -23,17 +23,16 @@ use zcomm_core::{
 use super::recording::{Format, Record};
 use crate::shared::failure::Failure;
 
-/// The longest line of a recording (bytes). The proxy reads at most 16 KiB at once, so its lines
-/// are shorter, even as base64.
+/// The limit for one line of a recording (bytes). The proxy reads at most 16 KiB at once, so
+/// each line that it writes is shorter, even as base64.
 const MAX_LINE: u64 = 64 * 1024;
-/// The largest number of bytes that one line may leave out (`untold`).
+/// One line may leave out at most this number of bytes (`untold`).
 const MAX_UNTOLD: u64 = 64 * 1024;
-/// The largest number of connections at a time. The proxy has the same limit.
+/// At most this number of connections are open at the same time. The proxy has the same limit.
 const MAX_OPEN: usize = 1_000;
-const HOW_TO_RECORD: &str = "zcomm xray URL --record FILE makes a recording";
+const HOW_TO_RECORD: &str = "--replay names a recording; zcomm xray URL --record FILE makes one";
 
-/// Shows each event of a recording. Returns `false` if the recording is not complete, because it
-/// was full.
+/// Shows each event of a recording. Returns `false` if the recording ended early.
 pub(super) fn replay(
     path: &Path,
     mut show: impl FnMut(&Event) -> Result<(), Failure>,
