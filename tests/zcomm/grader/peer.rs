@@ -147,13 +147,14 @@ impl Peer {
 
     /// Reads until the empty line behind a head. Returns the head.
     fn head(&mut self) -> Option<String> {
+        let mut begin = 0;
         let end = loop {
             self.more()?;
-            let end = self.buffer.windows(4).position(|four| four == b"\r\n\r\n");
-            match end {
-                Some(end) => break end + 4,
+            let mut fours = self.buffer[begin..].windows(4);
+            match fours.position(|four| four == b"\r\n\r\n") {
+                Some(end) => break begin + end + 4,
                 None if self.is(Fault::OneRead) => break self.buffer.len(),
-                None => {}
+                None => begin = self.buffer.len().saturating_sub(3),
             }
         };
         let head: Vec<u8> = self.buffer.drain(..end).collect();
@@ -653,7 +654,7 @@ impl Peer {
         };
         let masks = (self.role == Role::Client) != self.is(Fault::Masks);
         let mask = if masks { 0x80 } else { 0 };
-        self.sent += 1;
+        self.sent = self.sent.wrapping_add(1);
         let mut frame = vec![first];
         match payload.len() {
             length @ ..126 if !self.is(Fault::OwnLongForm) => frame.push(length as u8 | mask),

@@ -17,6 +17,8 @@ Examples:
                               the server answers this text with such a text
   zcomm check ws://127.0.0.1:8765/ --only ws/5.1 -v
                               the cases of one section, one by one
+  zcomm check ws://127.0.0.1:8765/ --hostile
+                              attack it: about 15 s, or a minute if it is weak
   zcomm check --client --exec 'node my.js {url}' --echo
                               test a client: it opens the address, sends
                               messages back, and ends with the connection
@@ -61,6 +63,14 @@ pub(crate) struct Arguments {
     /// Also test what the standard says with SHOULD
     #[arg(long)]
     pub(super) strict: bool,
+
+    /// Attack the server instead: slow, endless and foreign clients; a score of its own
+    #[arg(long, conflicts_with = "client")]
+    pub(super) hostile: bool,
+
+    /// Attack a server that is not on this machine or on a private network
+    #[arg(long, requires = "hostile")]
+    pub(super) i_own_this_server: bool,
 
     /// Print each case with its result
     #[arg(short, long)]

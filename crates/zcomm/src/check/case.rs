@@ -31,6 +31,8 @@ pub(super) enum Of {
     Both,
     Server,
     Client,
+    /// A server, with `--hostile` only.
+    Hostile,
 }
 
 /// How strong a requirement is (RFC 2119).
@@ -54,12 +56,37 @@ impl Level {
 pub(super) enum Play {
     /// Sends an opening handshake with this change.
     Opening(fn(&mut Request), Answer),
+    /// Attacks a server.
+    Attack(Attack),
     /// Looks at the opening handshake of a client.
     Asks(Ask),
     /// Answers the opening handshake of a client with this change.
     Answering(fn(&mut Response), Reply),
     /// Opens a connection and sends these pieces.
     Frames(fn(&Frames) -> Vec<Vec<u8>>, Want),
+}
+
+/// An attack, of `--hostile`.
+pub(super) enum Attack {
+    /// Sends the beginning of a request, and then nothing.
+    HalfARequest,
+    /// Sends a header without end, a byte at a time.
+    DrippedRequest,
+    /// Sends a header of 16 MiB.
+    LongRequest,
+    /// Sends these bytes again and again, and reads nothing.
+    Flood(fn(&Frames) -> Vec<u8>, Flood),
+    /// Opens many connections and leaves them, with a reset or without a word.
+    Crowd { resets: bool },
+}
+
+/// What a server must do with a flood.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flood {
+    /// End the connection, or stop reading.
+    Ends,
+    /// Anything, if other clients are served and no answers pile up.
+    Survives,
 }
 
 /// What the request of a client must have.
@@ -211,6 +238,7 @@ impl Case {
         match &self.play {
             Play::Opening(_, answer) => answer.words(),
             Play::Frames(_, want) => want.words(),
+            Play::Attack(attack) => attack.words(),
             Play::Asks(ask) => ask.words(),
             Play::Answering(_, Reply::Opens) => "the client opens: it answers a ping".into(),
             Play::Answering(_, Reply::Leaves) => {
@@ -260,6 +288,23 @@ impl HeaderRule {
             HeaderRule::OneOf([]) => format!("no header {name}"),
             HeaderRule::OneOf(words) => {
                 format!("{name}: one of {}; or no such header", words.join(", "))
+            }
+        }
+    }
+}
+
+impl Attack {
+    fn words(&self) -> String {
+        match self {
+            Attack::HalfARequest | Attack::DrippedRequest => {
+                "the end of the connection within 30 s".into()
+            }
+            Attack::LongRequest => "an error, or the end, before 16 MiB are read".into(),
+            Attack::Flood(_, Flood::Ends) => {
+                "the end of the connection, or the server stops reading, before 40 MiB".into()
+            }
+            Attack::Flood(_, Flood::Survives) | Attack::Crowd { .. } => {
+                "another client is served; no answers pile up in the server".into()
             }
         }
     }

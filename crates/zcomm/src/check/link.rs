@@ -173,6 +173,16 @@ impl Link {
         });
     }
 
+    /// The bytes below the frames, for an attack. Own bytes that are written here are not decoded.
+    pub(super) fn raw(&mut self) -> &mut dyn Stream {
+        &mut *self.stream
+    }
+
+    /// The number of bytes that the peer has sent.
+    pub(super) fn received(&self) -> u64 {
+        MOST - self.left
+    }
+
     /// Ends the own side: the peer reads the end of the connection.
     pub(super) async fn hang_up(&mut self) {
         // An error means that the connection has ended.

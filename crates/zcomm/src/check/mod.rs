@@ -35,6 +35,8 @@ mod judge;
 
 mod server;
 
+mod attack;
+
 mod run;
 
 mod client;
@@ -44,9 +46,12 @@ mod plan;
 
 use std::{fs, io, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
-use zcomm_core::{StopSignals, shown_path};
+use zcomm_core::{ConnectOptions, StopSignals, shown_path};
 
-use crate::shared::{failure::Failure, text::print};
+use crate::{
+    shared::{failure::Failure, text::print},
+    stress::first_public,
+};
 pub(crate) use arguments::Arguments;
 use case::{Of, Setting};
 use plan::{about_client, about_server, divide, select, talk};
@@ -79,9 +84,17 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 async fn test_server(arguments: &Arguments, url: &str) -> Result<(Context, Vec<Outcome>), Failure> {
-    let options = arguments.handshake.options(url)?;
+    let mut options = arguments.handshake.options(url)?;
+    if arguments.hostile && !arguments.i_own_this_server {
+        only_private(&mut options).await?;
+    }
+    let of = if arguments.hostile {
+        Of::Hostile
+    } else {
+        Of::Server
+    };
     let context = about_server(arguments, url, options.shown_url());
-    let selected = select(Of::Server, &arguments.only)?;
+    let selected = select(of, &arguments.only)?;
     let server = Server::new(options)?;
     let measured = server.measure(arguments.timeout).await?;
     let setting = Setting {
@@ -91,15 +104,26 @@ async fn test_server(arguments: &Arguments, url: &str) -> Result<(Context, Vec<O
     announce(arguments, &context, measured.round_trip, setting.limit)?;
     let closed = (!measured.opens).then_some("ws/4.2.2/1");
     let (mut outcomes, cases) = divide(selected, arguments.strict, &setting.talk, closed);
-    let jobs = if measured.together {
-        jobs(arguments, 16)
-    } else {
-        1
-    };
+    // One attack must not disturb the witness of another.
+    let alone = arguments.hostile || !measured.together;
+    let jobs = if alone { 1 } else { jobs(arguments, 16) };
     let server = Arc::new(server);
     let play = |case| run::play(case, Arc::clone(&server), setting.clone());
     outcomes.extend(play_all(cases, jobs, play).await);
-    Ok((context, in_order(Of::Server, outcomes)))
+    Ok((context, in_order(of, outcomes)))
+}
+
+/// Looks up the server, and refuses a public address.
+async fn only_private(options: &mut ConnectOptions) -> Result<(), Failure> {
+    options.addresses = options.lookup().await.map_err(Failure::misuse)?;
+    match first_public(&options.addresses) {
+        None => Ok(()),
+        Some(address) => Err(Failure::usage(
+            format!("{address} is neither this machine nor on a private network"),
+            "--hostile attacks a server; if the server is yours and your provider agrees, add \
+             --i-own-this-server",
+        )),
+    }
 }
 
 async fn test_client(

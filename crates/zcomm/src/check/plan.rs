@@ -52,8 +52,11 @@ pub(super) fn divide(
 ) -> (Vec<Outcome>, Vec<&'static Case>) {
     let (mut skipped, mut playable) = (Vec::new(), Vec::new());
     for case in selected {
-        let opened = matches!(case.play, Play::Frames(..) | Play::Answering(..));
-        if case.level == Level::Should && !strict {
+        let opened = matches!(
+            case.play,
+            Play::Frames(..) | Play::Answering(..) | Play::Attack(..)
+        );
+        if case.level == Level::Should && !strict && case.of != Of::Hostile {
             skipped.push(Outcome::skipped(case, "SHOULD: add --strict"));
         } else if let Some(first) = closed.filter(|_| opened) {
             let why = format!("no WebSocket opens: see {first}");
@@ -93,6 +96,9 @@ fn context(arguments: &Arguments, name: String, target: &str) -> Context {
     }
     if let (Some(text), Some(regex)) = (&arguments.send, &arguments.expect) {
         command += &format!(" --send {} --expect {}", word(text), word(regex));
+    }
+    if arguments.hostile {
+        command += " --hostile";
     }
     if arguments.strict {
         command += " --strict";

@@ -12,8 +12,8 @@ pub(super) struct Request {
     target: String,
     pub(super) version: &'static str,
     headers: Vec<(String, String)>,
-    /// Whether each byte is sent alone.
-    pub(super) bytewise: bool,
+    /// Whether it is sent in pieces of 8 bytes.
+    pub(super) in_pieces: bool,
 }
 
 impl Request {
@@ -24,7 +24,7 @@ impl Request {
             target: target.to_owned(),
             version: "HTTP/1.1",
             headers: Vec::new(),
-            bytewise: false,
+            in_pieces: false,
         };
         let mut add = |name: &str, value: &str| request.add(name, value);
         add("Host", host);
@@ -83,7 +83,7 @@ impl Request {
             };
         }
         let bytes = (text + "\r\n").into_bytes();
-        let size = if self.bytewise { 1 } else { bytes.len() };
+        let size = if self.in_pieces { 8 } else { bytes.len() };
         bytes.chunks(size).map(<[u8]>::to_vec).collect()
     }
 }

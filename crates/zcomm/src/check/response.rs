@@ -6,8 +6,8 @@ use zcomm_core::xray::accept_key;
 pub(super) struct Response {
     pub(super) status: &'static str,
     headers: Vec<(&'static str, String)>,
-    /// Whether each byte is sent alone.
-    pub(super) bytewise: bool,
+    /// Whether it is sent in pieces of 8 bytes.
+    pub(super) in_pieces: bool,
 }
 
 impl Response {
@@ -20,7 +20,7 @@ impl Response {
                 ("Connection", "Upgrade".to_owned()),
                 ("Sec-WebSocket-Accept", accept_key(key)),
             ],
-            bytewise: false,
+            in_pieces: false,
         }
     }
 
@@ -49,7 +49,7 @@ impl Response {
             text += &format!("{name}: {value}\r\n");
         }
         let bytes = (text + "\r\n").into_bytes();
-        let size = if self.bytewise { 1 } else { bytes.len() };
+        let size = if self.in_pieces { 8 } else { bytes.len() };
         bytes.chunks(size).map(<[u8]>::to_vec).collect()
     }
 }

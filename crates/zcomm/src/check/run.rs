@@ -6,6 +6,7 @@ use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use zcomm_core::xray::Event;
 
 use super::{
+    attack::attack,
     bytes::Frames,
     case::{Answer, Case, Play, Setting},
     judge::judge,
@@ -97,6 +98,7 @@ pub(super) async fn play(case: &'static Case, server: Arc<Server>, setting: Sett
                 not_open => not_open,
             }
         }
+        Play::Attack(one) => attack(one, &server, setting).await,
         Play::Asks(_) | Play::Answering(..) => Verdict::Skipped("for clients".into()),
     };
     let sent = std::mem::take(&mut link.sent);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use zcomm_core::{
-    ConnectError, ConnectOptions, Upstream,
+    ByteStream, ConnectError, ConnectOptions, Upstream,
     xray::{Direction, Head},
 };
 
@@ -46,6 +46,11 @@ impl Server {
     pub(super) async fn connect(&self) -> Result<Link, ConnectError> {
         let stream = self.upstream.connect().await?;
         Ok(Link::new(stream, Direction::ClientToServer))
+    }
+
+    /// Connects for an attack, which writes the bytes itself.
+    pub(super) async fn stream(&self) -> Result<ByteStream, ConnectError> {
+        self.upstream.connect().await
     }
 
     /// A right opening handshake.

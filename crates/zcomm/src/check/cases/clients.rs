@@ -108,11 +108,11 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         "ws/4.1/9",
-        "answers byte by byte",
+        "answers in pieces of 8 bytes",
         "Once the client's opening handshake has been sent, the client MUST wait for a response \
          from the server",
         "TCP may cut an answer anywhere. Read on until the empty line, and only then parse.",
-        Answering(|answer| answer.bytewise = true, Opens),
+        Answering(|answer| answer.in_pieces = true, Opens),
     ),
     case(
         "ws/4.1/10",

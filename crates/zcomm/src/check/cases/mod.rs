@@ -1,6 +1,7 @@
 //! The cases, as tables that read as the specification. One file is one part of RFC 6455.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
+mod hostile;
 mod requests;
 mod responses;
 
@@ -17,7 +18,7 @@ mod text;
 use super::case::{Case, Of};
 
 /// The sections of RFC 6455 that have cases, in order.
-pub(super) const SECTIONS: [(&str, &str); 19] = [
+pub(super) const SECTIONS: [(&str, &str); 22] = [
     ("4.1", "the client's handshake"),
     ("4.2.1", "requests that a server reads"),
     ("4.2.2", "the server's answer"),
@@ -31,16 +32,20 @@ pub(super) const SECTIONS: [(&str, &str); 19] = [
     ("5.5.2", "Ping"),
     ("5.5.3", "Pong"),
     ("5.6", "text and binary"),
+    ("7.1.1", "slow and hostile clients"),
     ("7.1.7", "failing a connection"),
     ("7.4.1", "close codes"),
     ("7.4.2", "ranges of close codes"),
     ("8.1", "text that is not UTF-8"),
+    ("10.2", "foreign origins"),
+    ("10.4", "limits"),
     ("10.7", "invalid data"),
     ("11.3.1", "headers that appear once"),
 ];
 
 /// The tables.
-const TABLES: [&[Case]; 10] = [
+const TABLES: [&[Case]; 11] = [
+    hostile::CASES,
     clients::CASES,
     requests::CASES,
     responses::CASES,
@@ -56,7 +61,9 @@ const TABLES: [&[Case]; 10] = [
 /// All cases for this side, in the order of the sections.
 pub(super) fn of(side: Of) -> Vec<&'static Case> {
     let mut cases: Vec<_> = TABLES.into_iter().flatten().collect();
-    cases.retain(|case| [Of::Both, side].contains(&case.of));
+    // The attacks have a score of their own.
+    let both = side != Of::Hostile;
+    cases.retain(|case| case.of == side || (both && case.of == Of::Both));
     cases.sort_by_key(|case| (place(case.section()), case.number()));
     cases
 }
@@ -112,6 +119,7 @@ mod tests {
                 "consists of",
                 "MAY be",
                 "is applied",
+                "MAY close",
                 "with a value",
             ];
             let fits = match case.level {

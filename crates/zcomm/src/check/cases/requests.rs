@@ -199,10 +199,10 @@ pub(super) const CASES: &[Case] = &[
         id: "ws/4.2.1/17",
         level: Must,
         of: Server,
-        does: "sends the request byte by byte",
+        does: "sends the request in pieces of 8 bytes",
         rule: PARSE,
         fix: "TCP may cut a request anywhere. Read on until the empty line, and only then parse.",
-        play: Opening(|request| request.bytewise = true, Answer::Opens),
+        play: Opening(|request| request.in_pieces = true, Answer::Opens),
     },
     Case {
         id: "ws/4.2.1/18",

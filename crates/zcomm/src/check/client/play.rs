@@ -92,7 +92,7 @@ pub(crate) async fn play(case: &'static Case, house: Arc<House>, setting: Settin
             link.send(&send(&frames), setting.limit).await;
             judge(&mut link, want, &frames, &setting).await
         }
-        Play::Opening(..) => Verdict::Skipped("for servers".into()),
+        Play::Opening(..) | Play::Attack(_) => Verdict::Skipped("for servers".into()),
     };
     let sent = std::mem::take(&mut link.sent);
     link.leave().await;
