@@ -21,6 +21,7 @@ mod response;
 mod case;
 
 mod cases;
+mod words;
 
 mod link;
 mod verdict;

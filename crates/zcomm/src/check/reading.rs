@@ -3,8 +3,8 @@
 use zcomm_core::xray::{BrokenRule, Event, EventKind, Frame};
 
 use super::{
-    case::close_words,
     verdict::{Seen, Verdict, passed},
+    words::close_words,
 };
 
 /// Returns the frame of an event.
