@@ -310,6 +310,8 @@ const makeReady = (room) => {
   flush();
 };
 
+let alone = false; // the server is one of several, and cannot reach the others
+
 // We read a new log from its end, and a restarted log from its beginning.
 const startAt = (log, epoch, end) => {
   const last = me.positions.get(log);
@@ -362,12 +364,19 @@ const receivers = new Map(
     direct: numbered(INBOX),
     broadcast: numbered(EVERYONE),
     ack(message) {
+      if (alone) on.state("connected", `You are ${me.name}.`);
+      alone = false;
       settle(message.id, message);
     },
     error(message) {
       const { code, field, retry_ms, id, message: text } = message;
       const room = me.outbox.find((entry) => entry.id === id)?.room;
-      if (code === "rate_limited" || code === "busy") return pause(retry_ms ?? 1000);
+      const later = ["rate_limited", "busy", "unavailable"];
+      if (code === "unavailable" && welcomed) {
+        alone = true;
+        on.state("connected", "This server cannot reach the other servers now. What you send waits here.");
+      }
+      if (later.includes(code)) return pause(retry_ms ?? 1000);
       if (id && code === "not_joined" && room) {
         inFlight = null;
         ready.delete(room);

@@ -26,6 +26,8 @@ mod chat;
 mod client;
 mod metrics;
 mod program;
+#[cfg(unix)]
+mod redis;
 mod server;
 mod xray;
 

@@ -1,5 +1,5 @@
 //! L: start, stop, signals, ports. (Rows l10, l13 and l22 to l24, about clients that connect
-//! again, are tested with the chat; l14 to l21 are about Redis, which the demos do not use.)
+//! again, are tested with the chat, and l14 to l21, about Redis, in `tests/redis`.)
 
 use zcomm_core::Config;
 

@@ -473,12 +473,12 @@ fn the_help_for_a_folder_or_a_file_that_cannot_be_used_names_another_way() {
         (
             ["--check", "missing.pem"],
             2,
-            "help: name a file with certificates (PEM): --check certs/localhost.pem\n",
+            "help: this is the file of --check; name a file with certificates (PEM): --check certs/localhost.pem\n",
         ),
         (
             ["--check", "file"],
             2,
-            "help: name a file with certificates (PEM): --check certs/localhost.pem\n",
+            "help: this is the file of --check; name a file with certificates (PEM): --check certs/localhost.pem\n",
         ),
     ] {
         let done = certs(&folder, &arguments);

@@ -238,7 +238,14 @@ pub struct Stamped {
 
 impl From<ServerMessage> for Message {
     fn from(message: ServerMessage) -> Message {
-        let timestamp = timestamp(OffsetDateTime::now_utc());
+        message.at(OffsetDateTime::now_utc())
+    }
+}
+
+impl ServerMessage {
+    /// The message as JSON, with this time.
+    pub(crate) fn at(self, time: OffsetDateTime) -> Message {
+        let (message, timestamp) = (self, timestamp(time));
         text(&Stamped { message, timestamp })
     }
 }

@@ -55,6 +55,9 @@ pub enum Code {
     RateLimited,
     /// The server cannot store the message now.
     Busy,
+    /// The server cannot reach the other servers of the chat, so the message was not sent. The
+    /// client can send it again after `retry_ms` milliseconds.
+    Unavailable,
 }
 
 impl Fault {

@@ -131,6 +131,7 @@ pub use server::{
 };
 pub use settings::{
     config::Config,
+    redis::RedisUrl,
     review::SettingsReview,
     table::{KnownSetting, SETTINGS},
     tls_files::TlsFiles,

@@ -42,6 +42,8 @@ async fn serve() -> Result<()> {
     let server = server.gap_words(chat.gap_words());
     // The metrics show room names, so only this machine and clients with the token get metrics.
     let server = server.figures(chat.figures()).private_stats();
+    // With `WEBSOCKET_REDIS_URL`, this server is one of several, which are one chat.
+    let server = chat.one_service(server)?;
     let handler = move |connection| talk(chat.clone(), connection);
     server.run(handler, shutdown_signal()).await
 }

@@ -29,6 +29,8 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<()> {
     let config = Config::from_env()?;
     let server = Server::bind(config).await?.page(BROADCAST_PAGE);
+    // With `WEBSOCKET_REDIS_URL`, this server is one of several, which are one service.
+    let server = zcomm_redis::one_service(server)?;
     server.run(relay, shutdown_signal()).await
 }
 
@@ -42,9 +44,12 @@ async fn relay(mut connection: Connection) -> Result<()> {
             connection.close(CloseReason::UNSUPPORTED, "text only");
             break;
         };
-        // Never waits: appends the message to the hub and wakes the tasks of the other clients.
-        let reached = hub.broadcast_except(format!("client {id} says: {text}"), id)?;
-        info!(said = ?text, reached, "client {id}");
+        // Appends the message to the hub, which wakes the tasks of the other clients. Waits only
+        // for the log that several servers share, and never for a client.
+        match hub.publish(format!("client {id} says: {text}"), id).await {
+            Ok(reached) => info!(said = ?text, reached, "client {id}"),
+            Err(error) => connection.send(format!("not sent: {error}")).await?,
+        }
     }
 
     Ok(())

@@ -284,7 +284,7 @@ impl Conversation {
         let id = fault.id.as_deref();
         let message = id.and_then(|id| self.outbox.get(id)).cloned();
         match (fault.code, message) {
-            (Code::RateLimited | Code::Busy, _) => {
+            (Code::RateLimited | Code::Busy | Code::Unavailable, _) => {
                 // The fault may be about any open request. Sending all of them again does no
                 // harm.
                 let pause = fault.retry_ms.map_or(DEFAULT_PAUSE, Duration::from_millis);

@@ -17,37 +17,52 @@
 //!                    server's log ───┘
 //! ```
 //!
-//! Read `room`, then `resume`, `session` and `sessions`, `rooms`, `heartbeat`, and last `person`,
-//! which uses them all.
+//! Read `room`, then `resume`, `session` and `sessions`, `rooms`, `command`, `state` and `apply` (which
+//! changes the state by commands), `local`, and last `person` and `requests`, which use them all.
 //!
-//! The chat is in the memory of this process and ends with the process. In production, several
-//! servers share a store with the logs and the sessions.
+//! The chat of a server alone is in the memory of its process, and ends with the process. Several
+//! servers share a log of commands in Redis: see `replica`.
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-use zcomm_core::{CloseReason, Config, Connection, Figure, Message, Result, Token};
+use zcomm_core::{CloseReason, Config, Connection, Figure, Message, Result, Server, Token};
+use zcomm_redis::{Address, SharedLog, open};
 
 use crate::{
-    envelope::{Code, Fault, SERVER_LOG, Seq, ServerMessage},
+    envelope::{Code, Fault, SERVER_LOG, Secret, Seq, ServerMessage},
     server::{
+        command::{Command, LogIn, Outcome},
         heartbeat::Heartbeat,
+        local::Local,
         person::{Person, send},
+        replica::Replica,
         resume::{self, Seen},
-        rooms::Rooms,
-        sessions::{Login, Sessions, Ticket},
-        state::ChatState,
+        sessions::Login,
+        state::{ChatState, Origin},
+        ticket::Ticket,
     },
 };
 
-/// The server closes an older connection with this code when a newer one uses its session.
-/// Codes 4000 to 4999 are for applications (RFC 6455 section 7.4.2).
-const REPLACED: u16 = 4001;
+/// 1013: the server cannot do this now. A client connects again later.
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// A person and the first messages to send to it.
+type LoggedIn = (Option<Person>, Vec<ServerMessage>);
+
+/// What the server must know after a login.
+struct AskedFor {
+    /// The text of the secret, if a new session was opened.
+    new_secret: String,
+    /// Why the client cannot have the name that it asked for.
+    refused: Option<Fault>,
+}
 
 /// A chat. All clones of it share one state.
 #[derive(Clone)]
 pub struct Chat {
-    state: Arc<ChatState>,
+    local: Arc<Local>,
+    /// The names that belong to tokens.
+    reserved: Vec<String>,
 }
 
 impl Chat {
@@ -60,29 +75,57 @@ impl Chat {
         let (_, mut epoch) = Token::random()?;
         // 11 characters are 66 random bits, so two runs do not get the same epoch by accident.
         epoch.truncate(11);
-        let reserved = config.tokens.iter().map(|named| named.name.as_str());
+        let reserved = config.tokens.iter().map(|named| named.name.clone());
+        let reserved: Vec<_> = reserved.collect();
+        let state = ChatState::new(&epoch, reserved.iter().map(String::as_str));
+        let heartbeat = Heartbeat::new(config.ping_interval);
         Ok(Chat {
-            state: Arc::new(ChatState {
-                rooms: Rooms::new(&epoch),
-                sessions: Sessions::new(&epoch, reserved),
-                messages: Default::default(),
-                started: Instant::now(),
-                heartbeat: Heartbeat::new(config.ping_interval),
-                epoch,
-            }),
+            local: Arc::new(Local::new(state, heartbeat)),
+            reserved,
         })
+    }
+
+    /// Makes this chat one of several servers, which are one chat, if the settings of the server
+    /// name a Redis. Otherwise changes nothing. All servers need the same `WEBSOCKET_TOKENS`.
+    ///
+    /// While Redis is away, clients that are connected stay; a message gets the fault
+    /// [`Unavailable`](crate::envelope::Code::Unavailable), and a new connection is closed with
+    /// 1013.
+    ///
+    /// # Errors
+    /// [`Setting`](zcomm_core::Error::Setting) for a wrong address of Redis.
+    pub fn one_service(&self, server: Server) -> Result<Server> {
+        let Some(address) = Address::from_config(server.config())? else {
+            return Ok(server);
+        };
+        let replica = Replica {
+            local: Arc::clone(&self.local),
+            reserved: self.reserved.clone(),
+            lost: None,
+        };
+        let (log, work) = open(&address, replica)?;
+        let (health, figures) = (Arc::clone(log.status()), Arc::clone(log.status()));
+        let server_name = log.server().into();
+        self.local.set_state(ChatState::shared("", &[], 0));
+        // The chat has not been used before, so nothing is set.
+        self.local.origin.set(Origin::here(server_name)).ok();
+        self.local.shared.set(log).ok();
+        Ok(server
+            .health(move || health.health())
+            .figures(move || figures.figures())
+            .beside(work))
     }
 
     /// Returns a function that makes a gap message: it names lost messages of the server's log.
     pub fn gap_words(&self) -> impl Fn(u64, u64) -> Message + Send + Sync + 'static {
-        let epoch = self.state.epoch.clone();
+        let epoch = self.local.state().epoch.clone();
         move |from, to| resume::gap(SERVER_LOG, &epoch, from, Some(to)).into()
     }
 
     /// Returns the function that counts the members and messages of each room.
     pub fn figures(&self) -> impl Fn() -> Vec<Figure> + Send + Sync + 'static {
         let chat = self.clone();
-        move || chat.state.rooms.figures()
+        move || chat.local.state().figures()
     }
 
     /// Sends a client its name, its session, and what it missed since its last connection. If
@@ -92,70 +135,135 @@ impl Chat {
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn welcome(&self, connection: &mut Connection) -> Result<Option<Person>> {
-        let (person, answers) = self.log_in(connection)?;
+        if let Some(fault) = bad_position(connection) {
+            connection.send(ServerMessage::Error(fault)).await?;
+            connection.close(CloseReason::POLICY, "Bad position");
+            return Ok(None);
+        }
+        // This fails if an earlier connection has set them.
+        self.local.clients.set(connection.clients().clone()).ok();
+        let (person, answers) = match self.local.shared.get() {
+            None => self.log_in(connection)?,
+            // Boxed: a server alone needs no memory for this future.
+            Some(log) => Box::pin(self.log_in_to_all(log, connection)).await?,
+        };
         let refused = match answers.first() {
-            Some(ServerMessage::Error(fault)) if fault.code == Code::BadName => Some("Bad name"),
-            Some(ServerMessage::Error(_)) => Some("Bad position"),
+            Some(ServerMessage::Error(fault)) if fault.code == Code::Unavailable => {
+                Some((TRY_AGAIN_LATER, "Other servers out of reach"))
+            }
+            Some(ServerMessage::Error(_)) => Some((CloseReason::POLICY, "Bad name")),
             _ => None,
         };
         send(answers, connection).await?;
-        if let Some(reason) = refused {
-            connection.close(CloseReason::POLICY, reason);
+        if let Some((code, reason)) = refused {
+            connection.close(code, reason);
         }
         Ok(person)
     }
 
-    /// Finds or opens the session of a client. Returns the person and the first messages to
-    /// send. The person is `None` if the name or a position is refused: then the only message is
-    /// the error.
-    fn log_in(&self, connection: &mut Connection) -> Result<(Option<Person>, Vec<ServerMessage>)> {
-        let (sessions, id) = (&self.state.sessions, connection.id());
-        for log in ["direct", "broadcast"] {
-            // A client without a position may send an empty one.
-            let position = connection
-                .query(log)
-                .filter(|position| !position.is_empty());
-            if position.is_some_and(|position| Seq::parse(position).is_none()) {
-                return Ok((None, vec![ServerMessage::Error(Fault::bad_position(log))]));
-            }
+    /// Logs a client in at a server that is alone.
+    fn log_in(&self, connection: &mut Connection) -> Result<LoggedIn> {
+        let state = self.local.state();
+        // This fails if an earlier connection has set it.
+        state.log.set(connection.hub().clone()).ok();
+        let (request, asked) = self.request(&state, connection)?;
+        let outcome = self.local.run(&state, Command::LogIn(request));
+        Ok(self.logged_in(&state, outcome, asked, connection))
+    }
+
+    /// Logs a client in at one of several servers.
+    async fn log_in_to_all(
+        &self,
+        log: &SharedLog<Outcome>,
+        connection: &mut Connection,
+    ) -> Result<LoggedIn> {
+        let away = |fault| Ok((None, vec![ServerMessage::Error(fault)]));
+        if let Err(fault) = self.local.when_ready().await {
+            return away(fault);
         }
-        let token_name = connection.bound_name();
-        let ticket = connection.query("session").and_then(Ticket::parse);
-        let known = ticket.and_then(|ticket| sessions.resume(&ticket, token_name, id));
-        let resumed = known.is_some();
-        let login = match known {
-            Some(login) => login,
-            None => match sessions.check_name(connection.query("name"), token_name) {
-                Ok(name) => sessions.open(name, token_name, id)?,
-                Err(fault) => return Ok((None, vec![ServerMessage::Error(fault)])),
-            },
+        let state = self.local.state();
+        let (request, asked) = self.request(&state, connection)?;
+        let sent = self.local.send(log, &state.epoch, Command::LogIn(request));
+        match sent.await {
+            Ok(outcome) => Ok(self.logged_in(&state, outcome, asked, connection)),
+            Err(fault) => away(fault),
+        }
+    }
+
+    /// Makes the person of a login, and the first messages to send. The person is `None` if the
+    /// name is refused.
+    fn logged_in(
+        &self,
+        state: &Arc<ChatState>,
+        outcome: Outcome,
+        asked: AskedFor,
+        connection: &mut Connection,
+    ) -> LoggedIn {
+        let Outcome::LoggedIn(Some(login)) = outcome else {
+            let refused = asked.refused.into_iter().map(ServerMessage::Error);
+            return (None, refused.collect());
         };
         // If there is an error after this line, the person is dropped, which ends the login.
-        let person = Person::new(&self.state, &login, id);
-        if let Some(older) = login.replaced {
-            let why = CloseReason::new(REPLACED, "Replaced by a new connection");
-            // Ignores an error: the older connection has already ended.
-            connection.clients().disconnect(older, why).ok();
-        }
-        let (chat, number) = (Arc::clone(&self.state), login.session.number);
-        connection.on_end(move |end| {
-            if end.is_goodbye() {
-                chat.sessions.leave(number, id);
+        let (id, resumed) = (connection.id(), login.resumed);
+        let person = Person::new(&self.local, state, &login, id);
+        let end = person.end(true);
+        let (local, of) = (Arc::clone(&self.local), Arc::clone(state));
+        connection.on_end(move |how| {
+            if how.is_goodbye() {
+                local.post(&of, end);
             }
         });
         tracing::info!(conn = %id, name = ?login.session.name, resumed, "chat.entered");
-        Ok((Some(person), self.subscribe(login, resumed, connection)))
+        let ticket = match connection.query("session").filter(|_| resumed) {
+            Some(known) => known.to_owned(),
+            None => {
+                let (epoch, number) = (&state.epoch, login.session.number);
+                format!("{epoch}.{number}.{}", asked.new_secret)
+            }
+        };
+        let answers = self.subscribe(state, login, Secret(ticket), connection);
+        (Some(person), answers)
+    }
+
+    /// Reads what a client asks for when it connects.
+    fn request(&self, state: &ChatState, connection: &Connection) -> Result<(LogIn, AskedFor)> {
+        let (secret, new_secret) = Token::random()?;
+        let token_name = connection.bound_name();
+        let ticket = connection.query("session").and_then(Ticket::parse);
+        let sessions = &state.sessions;
+        let name = sessions.check_name(connection.query("name"), token_name);
+        let (name, refused) = match name {
+            Ok(name) => (Some(name), None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let request = LogIn {
+            client: connection.id().into(),
+            token_name: token_name.map(str::to_owned),
+            ticket: ticket.and_then(|ticket| ticket.shown()),
+            name,
+            secret,
+        };
+        let asked = AskedFor {
+            new_secret,
+            refused,
+        };
+        Ok((request, asked))
     }
 
     /// Subscribes the connection to the inbox, the server's log and the heartbeat. Returns the
     /// welcome message, and the gap messages of the inbox and of the server's log.
     fn subscribe(
         &self,
+        state: &ChatState,
         login: Login,
-        resumed: bool,
+        ticket: Secret,
         connection: &mut Connection,
     ) -> Vec<ServerMessage> {
-        let (state, inbox, log) = (&self.state, &login.session.inbox, connection.hub().clone());
+        let heartbeat = &self.local.heartbeat;
+        // A login sets the log of the broadcasts, so this is never the server's own log by mistake.
+        let log = state.log.get().unwrap_or(connection.hub()).clone();
+        let inbox = &login.session.inbox;
+        let resumed = login.resumed;
         let (inbox_end, log_end) = (inbox.position(), log.position());
         let (direct, broadcast) = (seen(connection, "direct"), seen(connection, "broadcast"));
         let (inbox_after, inbox_gap) = resume::inbox(resumed, inbox_end, direct);
@@ -163,21 +271,32 @@ impl Chat {
         let mut answers = vec![ServerMessage::Welcome {
             client_id: login.session.number.to_string(),
             name: login.session.name.clone(),
-            session: login.ticket,
+            session: ticket,
             epoch: state.epoch.clone(),
             resumed,
             direct: Seq(inbox_end),
             broadcast: Seq(log_end),
-            heartbeat_seconds: state.heartbeat.seconds(),
+            heartbeat_seconds: heartbeat.seconds(),
         }];
         answers.extend(inbox_gap);
         answers.extend(log_gaps);
         connection.subscribe(inbox, inbox_after);
         connection.subscribe(&log, log_after);
-        state.heartbeat.start(connection.clients());
-        connection.subscribe(&state.heartbeat.log, u64::MAX);
+        heartbeat.start(connection.clients());
+        connection.subscribe(&heartbeat.log, u64::MAX);
         answers
     }
+}
+
+/// The fault for a position in the address that the server cannot have written.
+fn bad_position(connection: &Connection) -> Option<Fault> {
+    let wrong = ["direct", "broadcast"].into_iter().find(|log| {
+        // A client without a position may send an empty one.
+        let position = connection.query(log);
+        let position = position.filter(|position| !position.is_empty());
+        position.is_some_and(|position| Seq::parse(position).is_none())
+    });
+    wrong.map(Fault::bad_position)
 }
 
 /// Reads a position from the address of a client. Its epoch is in the ticket of the client's

@@ -15,48 +15,53 @@
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use tokio::time::Instant;
-use zcomm_core::{Appended, ClientId, CloseReason, Connection, Error, Message, Result};
+use zcomm_core::{ClientId, CloseReason, Connection, Message, Result};
+use zcomm_redis::SharedLog;
 
 use crate::{
-    envelope::{ClientMessage, Code, Fault, Seq, ServerMessage},
+    envelope::{ClientMessage, Fault, ServerMessage},
     server::{
-        resume::{Seen, start},
+        command::{Command, Outcome},
+        local::Local,
         room::Room,
-        session::Session,
         sessions::Login,
         state::ChatState,
     },
 };
 
-/// The maximum number of rooms that a client can be in.
-const MAX_ROOMS: usize = 8;
 /// After this number of wrong messages within [`MISTAKES_WITHIN`], the connection ends.
 const MAX_MISTAKES: usize = 5;
 const MISTAKES_WITHIN: Duration = Duration::from_secs(10);
-/// The shortest time between two typing notices of a person. The server drops other notices.
-const TYPING_PAUSE: Duration = Duration::from_secs(1);
 
 /// A person: one session that one connection uses.
 pub struct Person {
-    chat: Arc<ChatState>,
-    session: Arc<Session>,
-    connection: ClientId,
-    login: u64,
+    pub(crate) local: Arc<Local>,
+    pub(crate) state: Arc<ChatState>,
+    /// The number of the session.
+    pub(crate) session: u64,
+    pub(crate) connection: ClientId,
+    pub(crate) login: u64,
     /// The rooms that the person is in, by name.
-    rooms: BTreeMap<String, Arc<Room>>,
+    pub(crate) rooms: BTreeMap<String, Arc<Room>>,
     /// The times of the last wrong messages.
     mistakes: Vec<Instant>,
-    typed: Option<Instant>,
+    pub(crate) typed: Option<Instant>,
 }
 
 /// The messages to send back, or why the client's message was rejected.
-type Answers = Result<Vec<ServerMessage>, Fault>;
+pub(crate) type Answers = Result<Vec<ServerMessage>, Fault>;
 
 impl Person {
-    pub(crate) fn new(chat: &Arc<ChatState>, login: &Login, connection: ClientId) -> Person {
+    pub(crate) fn new(
+        local: &Arc<Local>,
+        state: &Arc<ChatState>,
+        login: &Login,
+        connection: ClientId,
+    ) -> Person {
         Person {
-            chat: Arc::clone(chat),
-            session: Arc::clone(&login.session),
+            local: Arc::clone(local),
+            state: Arc::clone(state),
+            session: login.session.number,
             connection,
             login: login.number,
             rooms: BTreeMap::new(),
@@ -70,7 +75,11 @@ impl Person {
     /// # Errors
     /// [`Closed`](zcomm_core::Error::Closed) once the connection has ended.
     pub async fn says(&mut self, text: &str, connection: &mut Connection) -> Result<()> {
-        let answers = self.answers(text, connection);
+        let answers = match self.local.shared.get().cloned() {
+            None => self.answers(text, connection),
+            // Boxed: a server alone needs no memory for this future.
+            Some(log) => Box::pin(self.answers_of_all(log, text, connection)).await,
+        };
         send(answers, connection).await?;
         if self.mistakes.len() >= MAX_MISTAKES {
             connection.close(CloseReason::POLICY, "Too many errors");
@@ -78,176 +87,92 @@ impl Person {
         Ok(())
     }
 
+    /// The answers of a server that is alone.
     fn answers(&mut self, text: &str, connection: &mut Connection) -> Vec<ServerMessage> {
         let answers = ClientMessage::parse(text).and_then(|message| {
             let id = message.id().map(str::to_owned);
-            let answers = self.handle(message, connection);
+            let answers = self.ask(message, connection).and_then(|asked| {
+                let (command, then) = match asked {
+                    Asked::Answered(answers) => return Ok(answers),
+                    Asked::Command(command, then) => (command, then),
+                };
+                let outcome = self.local.run(&self.state, command);
+                self.then(outcome, then, connection)
+            });
             answers.map_err(|fault| fault.id(id))
         });
-        answers.unwrap_or_else(|fault| {
-            if fault.is_malformed() {
-                let now = Instant::now();
-                self.mistakes.retain(|made| now - *made <= MISTAKES_WITHIN);
-                self.mistakes.push(now);
-            }
-            vec![ServerMessage::Error(fault)]
-        })
+        answers.unwrap_or_else(|fault| self.mistake(fault))
     }
 
-    fn handle(&mut self, message: ClientMessage, connection: &mut Connection) -> Answers {
-        if let Some(wait) = connection.hurry() {
-            return Err(slow_down(wait));
-        }
-        match message {
-            ClientMessage::Join { room, epoch, since } => {
-                let since = since.map_or(0, |seq| seq.0);
-                let seen = epoch.as_deref().map(|epoch| (epoch, since));
-                self.join(&room, seen, connection)
-            }
-            ClientMessage::Leave { room } => self.leave(&room, connection),
-            ClientMessage::Chat { room, text, id } => self.chat(&room, text, id),
-            ClientMessage::Broadcast { text, id } => self.broadcast(text, id, connection),
-            ClientMessage::Direct { to, text, id } => self.direct(&to, &text, id),
-            ClientMessage::Typing { room } => self.typing(&room),
-            ClientMessage::Ping { id } => Ok(vec![ServerMessage::Pong { id }]),
-            ClientMessage::Custom { .. } => Ok(vec![self.stats(connection)]),
-        }
-    }
-
-    fn join(&mut self, name: &str, seen: Seen<'_>, connection: &mut Connection) -> Answers {
-        if self.rooms.len() == MAX_ROOMS && !self.rooms.contains_key(name) {
-            let why = format!("you are in {MAX_ROOMS} rooms: leave one first");
-            return Err(Fault::new(Code::TooManyRooms, why).field("room"));
-        }
-        let (room, presence) = self.chat.rooms.enter(name, &self.session, self.login)?;
-        let held = room.messages.held();
-        let seq = Seq(held.end);
-        let start = start(name, &room.epoch, held, seen);
-        connection.subscribe(&room.messages, start.after);
-        connection.subscribe(&room.events, presence.events_after);
-        let (recovered, missed) = (start.recovered, start.missed);
-        tracing::info!(conn = %self.connection, room = ?name, recovered, missed, "chat.joined");
-        // The connection sends these answers before it sends messages from the logs.
-        let mut answers = vec![ServerMessage::Joined {
-            room: name.to_owned(),
-            epoch: room.epoch.clone(),
-            seq,
-            recovered,
-            missed: Seq(missed),
-            users: presence.users,
-            user_count: presence.user_count,
-        }];
-        answers.extend(start.gaps);
-        self.rooms.insert(name.to_owned(), room);
-        Ok(answers)
-    }
-
-    fn leave(&mut self, name: &str, connection: &mut Connection) -> Answers {
-        let room = self.rooms.remove(name).ok_or_else(not_joined)?;
-        connection.unsubscribe(&room.messages);
-        connection.unsubscribe(&room.events);
-        room.leave(&self.session, self.login);
-        tracing::info!(conn = %self.connection, room = ?name, "chat.left");
-        let room = name.to_owned();
-        Ok(vec![ServerMessage::Left { room }])
-    }
-
-    fn chat(&self, name: &str, text: String, id: Option<String>) -> Answers {
-        let room = self.room(name)?;
-        self.once(id, |id| {
-            room.say(&self.session, text, id).map(without_sender)
-        })
-    }
-
-    fn broadcast(&self, text: String, id: Option<String>, connection: &Connection) -> Answers {
-        self.once(id, |id| {
-            let appended = connection.hub().broadcast_at(|position| {
-                ServerMessage::Broadcast {
-                    seq: Seq(position + 1),
-                    id,
-                    client_id: self.session.number.to_string(),
-                    name: self.session.name.clone(),
-                    text,
-                }
-                .into()
-            })?;
-            Ok(without_sender(appended))
-        })
-    }
-
-    fn direct(&self, to: &str, text: &str, id: Option<String>) -> Answers {
-        let Some(receiver) = self.chat.sessions.find(to) else {
-            return Err(Fault::new(Code::NoSuchUser, "no user has this name").field("to"));
+    /// The answers of one of several servers. It waits until the other servers have the command.
+    async fn answers_of_all(
+        &mut self,
+        log: SharedLog<Outcome>,
+        text: &str,
+        connection: &mut Connection,
+    ) -> Vec<ServerMessage> {
+        let message = match ClientMessage::parse(text) {
+            Ok(message) => message,
+            Err(fault) => return self.mistake(fault),
         };
-        let me = &self.session;
-        self.once(id, |id| {
-            let write = |position| {
-                ServerMessage::Direct {
-                    seq: Seq(position + 1),
-                    id: id.clone(),
-                    client_id: me.number.to_string(),
-                    name: me.name.clone(),
-                    to: receiver.name.clone(),
-                    text: text.to_owned(),
-                }
-                .into()
-            };
-            let to_myself = receiver.number == me.number;
-            if !to_myself {
-                receiver.inbox.broadcast_at(write)?;
+        let id = message.id().map(str::to_owned);
+        let answers = match self.ask(message, connection) {
+            Ok(Asked::Command(command, then)) => {
+                let sent = self.local.send(&log, &self.state.epoch, command).await;
+                sent.and_then(|outcome| self.then(outcome, then, connection))
             }
-            // The sender gets a copy, too: a resumed connection shows the sender's own
-            // messages.
-            let copy = me.inbox.broadcast_at(write)?;
-            let recipients = usize::from(!to_myself);
-            Ok(Appended { recipients, ..copy })
-        })
+            Ok(Asked::Answered(answers)) => Ok(answers),
+            Err(fault) => Err(fault),
+        };
+        answers.unwrap_or_else(|fault| self.mistake(fault.id(id)))
     }
 
-    fn typing(&mut self, name: &str) -> Answers {
-        let room = Arc::clone(self.room(name)?);
-        let now = Instant::now();
-        if self.typed.is_none_or(|typed| now - typed >= TYPING_PAUSE) {
-            self.typed = Some(now);
-            room.typing(&self.session, self.connection);
+    /// Counts a wrong message, and answers it.
+    fn mistake(&mut self, fault: Fault) -> Vec<ServerMessage> {
+        if fault.is_malformed() {
+            let now = Instant::now();
+            self.mistakes.retain(|made| now - *made <= MISTAKES_WITHIN);
+            self.mistakes.push(now);
         }
-        Ok(vec![])
+        vec![ServerMessage::Error(fault)]
     }
 
-    fn stats(&self, connection: &Connection) -> ServerMessage {
+    pub(crate) fn stats(&self, connection: &Connection) -> ServerMessage {
+        let state = &self.state;
         ServerMessage::Stats {
             clients: connection.clients().count(),
-            sessions: self.chat.sessions.count(),
-            rooms: self.chat.rooms.count(),
-            messages: self.chat.messages.load(Ordering::Relaxed),
-            uptime_seconds: self.chat.started.elapsed().as_secs(),
+            sessions: state.sessions.count(self.local.now().clock),
+            rooms: state.rooms.count(),
+            messages: state.messages.load(Ordering::Relaxed),
+            uptime_seconds: self.local.started.elapsed().as_secs(),
         }
     }
 
-    /// Delivers a message once, counts it and returns its ack.
-    fn once(
-        &self,
-        id: Option<String>,
-        deliver: impl FnOnce(Option<String>) -> Result<Appended>,
-    ) -> Answers {
-        let deliver = |id| {
-            let appended = deliver(id)?;
-            self.chat.messages.fetch_add(1, Ordering::Relaxed);
-            let (position, reached) = (appended.position, appended.recipients);
-            tracing::debug!(conn = %self.connection, position, reached, "chat.said");
-            Ok(appended)
-        };
-        match self.session.once(id, deliver) {
-            // The server stops, so the log is closed. Without an ack, the client keeps the message
-            // and sends it again when it has reconnected.
-            Err(Error::Closed) => Ok(vec![]),
-            ack => Ok(ack?.into_iter().collect()),
+    /// The command that ends this login.
+    pub(crate) fn end(&self, goodbye: bool) -> Command {
+        Command::End {
+            session: self.session,
+            client: self.connection.into(),
+            login: self.login,
+            goodbye,
         }
     }
+}
 
-    fn room(&self, name: &str) -> Result<&Arc<Room>, Fault> {
-        self.rooms.get(name).ok_or_else(not_joined)
-    }
+/// What a message of a client leads to.
+pub(crate) enum Asked {
+    /// The answers are known.
+    Answered(Vec<ServerMessage>),
+    /// A command, and what to do with its outcome.
+    Command(Command, Then),
+}
+
+/// What to do with the outcome of a command.
+pub(crate) enum Then {
+    /// Subscribe to a room. The second value is the last position that the client saw.
+    Join(String, Option<(String, u64)>),
+    Leave(String),
+    Answer,
 }
 
 /// Sends these messages in order. It encodes all messages before the first `await`, because a
@@ -262,31 +187,6 @@ pub(crate) async fn send(messages: Vec<ServerMessage>, to: &mut Connection) -> R
 
 impl Drop for Person {
     fn drop(&mut self) {
-        for room in self.rooms.values() {
-            room.leave(&self.session, self.login);
-        }
-        let sessions = &self.chat.sessions;
-        sessions.disconnect(self.session.number, self.connection);
+        self.local.post(&self.state, self.end(false));
     }
-}
-
-/// Subtracts the sender from the recipients, because a log counts the sender, too.
-fn without_sender(appended: Appended) -> Appended {
-    Appended {
-        recipients: appended.recipients.saturating_sub(1),
-        ..appended
-    }
-}
-
-fn not_joined() -> Fault {
-    let why = "you are not in this room: join it first";
-    Fault::new(Code::NotJoined, why).field("room")
-}
-
-fn slow_down(wait: Duration) -> Fault {
-    let wait = wait.as_millis() as u64 + 1;
-    let why = format!("too fast: this message was dropped; send it again in {wait} ms");
-    let mut fault = Fault::new(Code::RateLimited, why);
-    fault.retry_ms = Some(wait);
-    fault
 }

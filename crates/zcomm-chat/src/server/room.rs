@@ -10,16 +10,17 @@
 //! that ends late does not remove the member.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::time::Instant;
-use zcomm_core::{Appended, ClientId, Hub, HubLimits, Result};
+use serde::{Deserialize, Serialize};
+use zcomm_core::{Appended, ClientId, Hub, HubLimits, Message, Result};
 
 use crate::envelope::{Seq, ServerMessage};
 
-use crate::server::{resume::gap, session::Session};
+use crate::server::{log_image::LogImage, moment::Moment, resume::gap, session::Session};
 
 /// The messages to keep in a room: at most 1,024, and at most 1 MiB. One message has at most 64
 /// KiB. A text of 4,000 characters fits, even if every character is escaped.
@@ -39,6 +40,20 @@ const TYPING_SECONDS: u64 = 5;
 /// The maximum number of names in a list of members.
 const MAX_USERS: usize = 100;
 
+/// A copy of a room has at most this number of bytes of its messages.
+const COPIED: usize = 64 * 1024;
+
+/// A copy of a room.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RoomImage {
+    pub(crate) name: String,
+    epoch: String,
+    messages: LogImage,
+    /// For each member the session, the name and the newest login.
+    members: Vec<(u64, String, u64)>,
+    empty_since: Duration,
+}
+
 pub(crate) struct Room {
     pub(crate) name: String,
     pub(crate) epoch: String,
@@ -50,7 +65,7 @@ pub(crate) struct Room {
 struct Members {
     /// The members by session number, so the oldest session comes first.
     by_number: BTreeMap<u64, Member>,
-    empty_since: Instant,
+    empty_since: Duration,
 }
 
 struct Member {
@@ -69,10 +84,10 @@ pub(crate) struct Presence {
 }
 
 impl Room {
-    pub(crate) fn new(name: &str, epoch: String) -> Room {
+    pub(crate) fn new(name: &str, epoch: String, clock: Duration) -> Room {
         let members = Arc::new(Mutex::new(Members {
             by_number: BTreeMap::new(),
-            empty_since: Instant::now(),
+            empty_since: clock,
         }));
         let (room, of) = (name.to_owned(), epoch.clone());
         let lost = move |from, to| gap(&room, &of, from, Some(to)).into();
@@ -96,9 +111,35 @@ impl Room {
         }
     }
 
+    /// A copy of the room.
+    pub(crate) fn image(&self) -> RoomImage {
+        let members = lock(&self.members);
+        let list = members.by_number.iter();
+        let list = list.map(|(number, member)| (*number, member.name.clone(), member.login));
+        RoomImage {
+            name: self.name.clone(),
+            epoch: self.epoch.clone(),
+            messages: LogImage::of(&self.messages, COPIED),
+            members: list.collect(),
+            empty_since: members.empty_since,
+        }
+    }
+
+    /// The room of a copy.
+    pub(crate) fn from_image(image: RoomImage) -> Room {
+        let room = Room::new(&image.name, image.epoch, image.empty_since);
+        image.messages.restore(&room.messages);
+        let mut members = lock(&room.members);
+        for (number, name, login) in image.members {
+            members.by_number.insert(number, Member { name, login });
+        }
+        drop(members);
+        room
+    }
+
     /// Adds a member. If the member is already in the room, stores the newer login. An older
     /// login changes nothing, because its connection will end soon.
-    pub(crate) fn enter(&self, session: &Session, login: u64) -> Presence {
+    pub(crate) fn enter(&self, session: &Session, login: u64, time: Moment) -> Presence {
         let mut members = lock(&self.members);
         if let Some(member) = members.by_number.get_mut(&session.number) {
             member.login = member.login.max(login);
@@ -107,12 +148,13 @@ impl Room {
             let member = Member { name, login };
             members.by_number.insert(session.number, member);
             // Send while the lock is held, so that the events have the order of the changes.
-            self.announce(ServerMessage::UserJoined {
+            let joined = ServerMessage::UserJoined {
                 room: self.name.clone(),
                 client_id: session.number.to_string(),
                 name: session.name.clone(),
                 user_count: members.by_number.len(),
-            });
+            };
+            self.announce(joined.at(time.wall));
         }
         let (users, user_count) = members.list();
         Presence {
@@ -123,20 +165,28 @@ impl Room {
     }
 
     /// Removes a member. Does nothing if the member has entered again with a newer login.
-    pub(crate) fn leave(&self, session: &Session, login: u64) {
+    pub(crate) fn leave(&self, session: u64, login: u64, time: Moment) {
         let mut members = lock(&self.members);
-        let member = members.by_number.get(&session.number);
-        if member.is_none_or(|member| member.login != login) {
+        let Entry::Occupied(member) = members.by_number.entry(session) else {
+            return;
+        };
+        if member.get().login != login {
             return;
         }
-        members.by_number.remove(&session.number);
-        members.empty_since = Instant::now();
-        self.announce(ServerMessage::UserLeft {
+        let name = member.remove().name;
+        members.empty_since = time.clock;
+        let left = ServerMessage::UserLeft {
             room: self.name.clone(),
-            client_id: session.number.to_string(),
-            name: session.name.clone(),
+            client_id: session.to_string(),
+            name,
             user_count: members.by_number.len(),
-        });
+        };
+        self.announce(left.at(time.wall));
+    }
+
+    /// Whether this session is a member.
+    pub(crate) fn has(&self, session: u64) -> bool {
+        lock(&self.members).by_number.contains_key(&session)
     }
 
     /// Sends a message to all members. The sender gets it, too, and sees every position.
@@ -145,30 +195,36 @@ impl Room {
         session: &Session,
         text: String,
         id: Option<String>,
+        time: Moment,
     ) -> Result<Appended> {
         self.messages.broadcast_at(|position| {
-            ServerMessage::Chat {
+            let said = ServerMessage::Chat {
                 room: self.name.clone(),
                 seq: Seq(position + 1),
                 id,
                 client_id: session.number.to_string(),
                 name: session.name.clone(),
                 text,
-            }
-            .into()
+            };
+            said.at(time.wall)
         })
     }
 
-    /// Tells the other members that this member is typing.
-    pub(crate) fn typing(&self, session: &Session, connection: ClientId) {
+    /// Tells the other members that this member is typing. `connection` is the member's connection
+    /// to this server, which does not get the notice.
+    pub(crate) fn typing(&self, session: &Session, connection: Option<ClientId>, time: Moment) {
         let typing = ServerMessage::Typing {
             room: self.name.clone(),
             client_id: session.number.to_string(),
             name: session.name.clone(),
             expires_in: TYPING_SECONDS,
         };
+        let typing = typing.at(time.wall);
         // Ignores an error: an event is small, so an error means that the server stops.
-        self.events.broadcast_except(typing, connection).ok();
+        match connection {
+            Some(connection) => self.events.broadcast_except(typing, connection).ok(),
+            None => self.events.broadcast(typing).ok(),
+        };
     }
 
     pub(crate) fn member_count(&self) -> usize {
@@ -176,13 +232,13 @@ impl Room {
     }
 
     /// The time at which the last member left; `None` while there are members.
-    pub(crate) fn empty_since(&self) -> Option<Instant> {
+    pub(crate) fn empty_since(&self) -> Option<Duration> {
         let members = lock(&self.members);
         let is_empty = members.by_number.is_empty();
         is_empty.then_some(members.empty_since)
     }
 
-    fn announce(&self, event: ServerMessage) {
+    fn announce(&self, event: Message) {
         // Ignores an error: an event is small, so an error means that the server stops.
         self.events.broadcast(event).ok();
     }

@@ -10,14 +10,17 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use zcomm_core::{Figure, FigureKind};
 
 use crate::envelope::{Code, Fault, LOBBY};
 
 use crate::server::{
-    room::{Presence, Room},
+    moment::Moment,
+    room::{Presence, Room, RoomImage},
     session::Session,
 };
 
@@ -25,6 +28,13 @@ use crate::server::{
 const MAX_ROOMS: usize = 256;
 
 pub(crate) struct Rooms(Mutex<Table>);
+
+/// A copy of all rooms.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RoomsImage {
+    made: u64,
+    rooms: Vec<RoomImage>,
+}
 
 struct Table {
     /// The epoch of the server. The epoch of each room begins with this text.
@@ -41,7 +51,7 @@ impl Rooms {
             rooms: HashMap::new(),
             made: 0,
         };
-        table.make(LOBBY);
+        table.make(LOBBY, Duration::ZERO);
         Rooms(Mutex::new(table))
     }
 
@@ -81,6 +91,7 @@ impl Rooms {
         name: &str,
         session: &Session,
         login: u64,
+        time: Moment,
     ) -> Result<(Arc<Room>, Presence), Fault> {
         // Hold the lock until the client is in the room: another task could evict an empty
         // room.
@@ -91,11 +102,45 @@ impl Rooms {
                 if table.rooms.len() >= MAX_ROOMS {
                     table.evict_one()?;
                 }
-                table.make(name)
+                table.make(name, time.clock)
             }
         };
-        let presence = room.enter(session, login);
+        let presence = room.enter(session, login, time);
         Ok((room, presence))
+    }
+
+    /// A copy of all rooms.
+    pub(crate) fn image(&self) -> RoomsImage {
+        let table = self.lock();
+        let mut rooms: Vec<_> = table.rooms.values().map(|room| room.image()).collect();
+        // A map has no order, but equal states have equal copies.
+        rooms.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        let made = table.made;
+        RoomsImage { made, rooms }
+    }
+
+    /// Replaces all rooms by those of a copy.
+    pub(crate) fn restore(&self, image: RoomsImage) {
+        let mut table = self.lock();
+        table.made = image.made;
+        let rooms = image.rooms.into_iter().map(|room| {
+            let room = Room::from_image(room);
+            (room.name.clone(), Arc::new(room))
+        });
+        table.rooms = rooms.collect();
+    }
+
+    /// Returns the room with this name.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Room>> {
+        self.lock().rooms.get(name).cloned()
+    }
+
+    /// Removes a member from all rooms that it entered with this login.
+    pub(crate) fn leave_all(&self, session: u64, login: u64, time: Moment) {
+        let rooms: Vec<_> = self.lock().rooms.values().cloned().collect();
+        for room in rooms {
+            room.leave(session, login, time);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -106,10 +151,10 @@ impl Rooms {
 }
 
 impl Table {
-    fn make(&mut self, name: &str) -> Arc<Room> {
+    fn make(&mut self, name: &str, clock: Duration) -> Arc<Room> {
         self.made += 1;
         let epoch = format!("{}-{}", self.epoch, self.made);
-        let room = Arc::new(Room::new(name, epoch));
+        let room = Arc::new(Room::new(name, epoch, clock));
         self.rooms.insert(name.to_owned(), Arc::clone(&room));
         room
     }
@@ -133,15 +178,15 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::session::tests::session;
+    use crate::server::{moment::tests::at, session::tests::session};
 
     fn enter(rooms: &Rooms, name: &str) -> Result<Arc<Room>, Code> {
-        let entered = rooms.enter(name, &session(1, "Ada"), 1);
+        let entered = rooms.enter(name, &session(1, "Ada"), 1, at(0));
         entered.map(|(room, _)| room).map_err(|fault| fault.code)
     }
 
-    fn leave(room: &Room) {
-        room.leave(&session(1, "Ada"), 1);
+    fn leave(room: &Room, seconds: u64) {
+        room.leave(1, 1, at(seconds));
     }
 
     #[test]
@@ -149,7 +194,7 @@ mod tests {
         let rooms = Rooms::new("e");
         for number in 1..=101 {
             let session = session(number, &format!("n{number}"));
-            let (_, presence) = rooms.enter(LOBBY, &session, 1).unwrap();
+            let (_, presence) = rooms.enter(LOBBY, &session, 1, at(0)).unwrap();
             let listed = (number as usize).min(100);
             assert_eq!(presence.users.len(), listed);
             assert_eq!(presence.users[listed - 1], format!("n{listed}"));
@@ -157,23 +202,22 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_room_that_is_empty_longest_is_evicted_and_the_lobby_stays() {
+    #[test]
+    fn the_room_that_is_empty_longest_is_evicted_and_the_lobby_stays() {
         let rooms = Rooms::new("e");
-        leave(&enter(&rooms, LOBBY).unwrap());
+        leave(&enter(&rooms, LOBBY).unwrap(), 0);
         let entered: Vec<_> = (1..256)
             .map(|n| enter(&rooms, &format!("room {n}")).unwrap())
             .collect();
         assert_eq!(enter(&rooms, "one more").err(), Some(Code::TooManyRooms));
-        for at in [7, 3] {
-            leave(&entered[at]);
-            tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        for (seconds, at) in [7, 3].into_iter().enumerate() {
+            leave(&entered[at], seconds as u64);
         }
         enter(&rooms, "one more").unwrap();
         assert_eq!(rooms.count(), 256);
         let again = enter(&rooms, &entered[3].name).unwrap();
         assert_eq!(again.epoch, entered[3].epoch, "the one that stayed");
-        leave(&again);
+        leave(&again, 2);
         let anew = enter(&rooms, &entered[7].name).unwrap();
         assert_ne!(anew.epoch, entered[7].epoch, "the one that went");
     }
@@ -184,11 +228,11 @@ mod tests {
     fn an_older_connection_does_not_remove_a_member() {
         let rooms = Rooms::new("e");
         let ada = session(1, "Ada");
-        let (room, _) = rooms.enter("lobby", &ada, 2).unwrap();
-        rooms.enter("lobby", &ada, 1).unwrap();
-        room.leave(&ada, 1);
+        let (room, _) = rooms.enter("lobby", &ada, 2, at(0)).unwrap();
+        rooms.enter("lobby", &ada, 1, at(0)).unwrap();
+        room.leave(1, 1, at(0));
         assert_eq!(room.member_count(), 1);
-        room.leave(&ada, 2);
+        room.leave(1, 2, at(0));
         assert_eq!(room.member_count(), 0);
     }
 }

@@ -13,11 +13,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use serde::{Deserialize, Serialize};
 use zcomm_core::{Appended, Hub, HubLimits, Result, Token};
 
 use crate::envelope::{INBOX, Seq, ServerMessage};
 
-use crate::server::resume::gap;
+use crate::server::{digest, log_image::LogImage, resume::gap};
 
 /// The messages to keep in an inbox: at most 64, and at most 128 KiB.
 const INBOX_LIMITS: HubLimits = HubLimits {
@@ -27,6 +28,22 @@ const INBOX_LIMITS: HubLimits = HubLimits {
 };
 /// The number of message ids that a session remembers.
 const MAX_RECENT: usize = 256;
+
+/// A copy of an inbox has at most this number of bytes.
+const COPIED_INBOX: usize = 16 * 1024;
+
+/// A copy of a session.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SessionImage {
+    pub(crate) number: u64,
+    name: String,
+    token_name: Option<String>,
+    #[serde(with = "digest")]
+    secret: Token,
+    inbox: LogImage,
+    /// For each remembered id the position and the number of recipients.
+    recent: Vec<(String, u64, usize)>,
+}
 
 pub(crate) struct Session {
     /// The `client_id` in messages. (The type `ClientId` is the id of one connection.)
@@ -57,6 +74,48 @@ impl Session {
             inbox: Hub::with_gap_words(INBOX_LIMITS, lost),
             recent: Mutex::default(),
         }
+    }
+
+    /// A copy of the session.
+    pub(crate) fn image(&self) -> SessionImage {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = recent
+            .iter()
+            .map(|(id, appended)| (id.clone(), appended.position, appended.recipients));
+        SessionImage {
+            number: self.number,
+            name: self.name.clone(),
+            token_name: self.token_name.clone(),
+            secret: self.secret.clone(),
+            inbox: LogImage::of(&self.inbox, COPIED_INBOX),
+            recent: recent.collect(),
+        }
+    }
+
+    /// The session of a copy.
+    pub(crate) fn from_image(image: SessionImage, epoch: Arc<str>) -> Session {
+        let recent = image.recent.into_iter().map(|(id, position, recipients)| {
+            (
+                id,
+                Appended {
+                    position,
+                    recipients,
+                },
+            )
+        });
+        let recent = Mutex::new(recent.collect());
+        let SessionImage {
+            number,
+            name,
+            token_name,
+            ..
+        } = image;
+        let session = Session {
+            recent,
+            ..Session::new(number, name, token_name, image.secret, epoch)
+        };
+        image.inbox.restore(&session.inbox);
+        session
     }
 
     /// Delivers a message, unless it has the id of a delivered message. Returns the ack, or

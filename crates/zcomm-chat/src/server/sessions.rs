@@ -1,16 +1,13 @@
 //! All sessions of a server, by number and by name.
 //!
-//! A client that connects opens a new session, or resumes a session with a ticket. A ticket is
-//! `epoch.number.secret`. The epoch shows whether the ticket is from before a restart. The
-//! number finds the session with one lookup. The secret is random and long. It is compared in
-//! constant time, so the time of an answer does not help an attacker to guess the secret.
+//! A client that connects opens a new session, or resumes a session with a ticket (see `ticket`).
 //!
 //! A name belongs to one session at a time. If a client asks for a taken name, the server adds
 //! the number of the new session: `Ada#7`. A client cannot ask for a name with a `#`, so it
 //! cannot take the name of a later session. The settings can give a name to a token. Then only
 //! a client with this token gets the name.
 //!
-//! A session whose connection broke is kept for two minutes. There is no timer: each call first
+//! A session whose connection broke is kept for two minutes. There is no timer: each command first
 //! removes the expired sessions. When a client closes with code 1000 (a goodbye), its session
 //! ends at once, and its name is free.
 
@@ -20,12 +17,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
-use zcomm_core::{ClientId, MAX_NAME, NAME_RULE, Result, Token, folded, name, shows_token};
+use zcomm_core::{MAX_NAME, NAME_RULE, Result, Token, folded, name, shows_token};
 
-use crate::envelope::{Code, Fault, Secret, Seq};
+use crate::envelope::{Code, Fault};
 
-use crate::server::session::Session;
+use crate::server::{session::Session, ticket::ShownTicket};
 
 /// How long a session is kept without a connection.
 const EXPIRY: Duration = Duration::from_secs(120);
@@ -38,37 +34,44 @@ const GUEST: &str = "guest";
 const NUMBER_SIGNS: [char; 3] = ['#', '\u{ff03}', '\u{fe5f}'];
 
 pub(crate) struct Sessions {
-    epoch: Arc<str>,
+    pub(crate) epoch: Arc<str>,
     /// The names that belong to tokens, folded: upper and lower case are equal.
     reserved: HashSet<String>,
     table: Mutex<Table>,
 }
 
 #[derive(Default)]
-struct Table {
+pub(crate) struct Table {
     /// The number of the newest session.
-    last: u64,
-    sessions: HashMap<u64, Entry>,
+    pub(crate) last: u64,
+    pub(crate) sessions: HashMap<u64, Entry>,
     /// The sessions by name. The names are folded: upper and lower case are equal.
-    names: HashMap<String, Arc<Session>>,
+    pub(crate) names: HashMap<String, Arc<Session>>,
     /// Sessions without a connection: the time when the connection ended, and the session's
     /// number. The oldest session comes first.
-    disconnected: VecDeque<(Instant, u64)>,
+    pub(crate) disconnected: VecDeque<(Duration, u64)>,
 }
 
-struct Entry {
-    session: Arc<Session>,
-    connection: Option<ClientId>,
-    logins: u64,
+pub(crate) struct Entry {
+    pub(crate) session: Arc<Session>,
+    pub(crate) connection: Option<Peer>,
+    pub(crate) logins: u64,
+}
+
+/// A connection of the chat: the server, and the client's number there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// The name of the server; empty for a server alone.
+    pub(crate) server: Arc<str>,
+    pub(crate) client: u64,
 }
 
 /// A session that a connection has opened or resumed.
 pub(crate) struct Login {
     pub(crate) session: Arc<Session>,
-    /// The ticket with which a later connection resumes the session.
-    pub(crate) ticket: Secret,
+    pub(crate) resumed: bool,
     /// The older connection that used the session until this login, if there is one.
-    pub(crate) replaced: Option<ClientId>,
+    pub(crate) replaced: Option<Peer>,
     /// The number of this login in its session: 1, 2, 3 … A newer login has a higher number.
     /// (The ids of the connections do not show which login is newer, because logins can come in
     /// any order.)
@@ -84,30 +87,26 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.lock().sessions.len()
+    /// The number of sessions that have not expired at this time.
+    pub(crate) fn count(&self, clock: Duration) -> usize {
+        let table = self.lock();
+        let disconnected = table.disconnected.iter();
+        let expired = disconnected.filter(|(since, _)| clock.saturating_sub(*since) >= EXPIRY);
+        table.sessions.len() - expired.count()
     }
 
     /// Opens a new session. `name` must come from [`check_name`](Sessions::check_name).
-    ///
-    /// # Errors
-    /// When the operating system has no random bytes.
     pub(crate) fn open(
         &self,
         name: String,
-        token_name: Option<&str>,
-        connection: ClientId,
-    ) -> Result<Login> {
-        let (secret, text) = Token::random()?;
+        token_name: Option<String>,
+        secret: Token,
+        connection: Peer,
+    ) -> Login {
         let mut table = self.lock();
         let (number, name) = table.unique_name(name, &self.reserved);
-        let session = Arc::new(Session::new(
-            number,
-            name,
-            token_name.map(str::to_owned),
-            secret,
-            Arc::clone(&self.epoch),
-        ));
+        let epoch = Arc::clone(&self.epoch);
+        let session = Arc::new(Session::new(number, name, token_name, secret, epoch));
         let names = &mut table.names;
         names.insert(folded(&session.name), Arc::clone(&session));
         let entry = Entry {
@@ -116,27 +115,27 @@ impl Sessions {
             logins: 1,
         };
         table.sessions.insert(number, entry);
-        Ok(Login {
+        Login {
             session,
-            ticket: Secret(format!("{}.{number}.{text}", self.epoch)),
+            resumed: false,
             replaced: None,
             number: 1,
-        })
+        }
     }
 
     /// Resumes the session of this ticket. Returns `None` if the session has ended, the secret
     /// or the epoch is wrong, or the session was opened with another token.
     pub(crate) fn resume(
         &self,
-        ticket: &Ticket<'_>,
+        ticket: &ShownTicket,
         token_name: Option<&str>,
-        connection: ClientId,
+        connection: Peer,
     ) -> Option<Login> {
         let mut table = self.lock();
-        let entry = table.sessions.get_mut(&ticket.number)?;
+        let entry = table.sessions.get_mut(&ticket.session)?;
         let session = Arc::clone(&entry.session);
         let same_token = session.token_name.as_deref() == token_name;
-        if ticket.epoch != &*self.epoch || !same_token || !session.secret.matches(ticket.secret) {
+        if *ticket.epoch != *self.epoch || !same_token || !session.secret.equals(&ticket.secret) {
             return None;
         }
         let replaced = entry.connection.replace(connection);
@@ -144,34 +143,76 @@ impl Sessions {
         let number = entry.logins;
         table
             .disconnected
-            .retain(|(_, other)| *other != ticket.number);
+            .retain(|(_, other)| *other != ticket.session);
         Some(Login {
             session,
-            ticket: Secret(ticket.text.to_owned()),
+            resumed: true,
             replaced,
             number,
         })
     }
 
     /// Records that a connection has ended. Does nothing if the session has a newer connection.
-    pub(crate) fn disconnect(&self, number: u64, connection: ClientId) {
+    pub(crate) fn disconnect(&self, number: u64, connection: &Peer, clock: Duration) {
         let mut table = self.lock();
         if let Some(entry) = table.sessions.get_mut(&number)
-            && entry.connection == Some(connection)
+            && entry.connection.as_ref() == Some(connection)
         {
             entry.connection = None;
-            table.disconnected.push_back((Instant::now(), number));
+            table.disconnected.push_back((clock, number));
         }
     }
 
     /// Ends the session of a client that has said goodbye. Does nothing if the session has a newer
     /// connection.
-    pub(crate) fn leave(&self, number: u64, connection: ClientId) {
+    pub(crate) fn leave(&self, number: u64, connection: &Peer) {
         let mut table = self.lock();
         let entry = table.sessions.get(&number);
-        if entry.is_some_and(|entry| entry.connection == Some(connection)) {
+        if entry.is_some_and(|entry| entry.connection.as_ref() == Some(connection)) {
             table.remove(number);
         }
+    }
+
+    /// Removes sessions without a connection: expired ones, and the oldest if there are too many.
+    pub(crate) fn expire(&self, clock: Duration) {
+        let mut table = self.lock();
+        while let Some(&(since, number)) = table.disconnected.front()
+            && (clock.saturating_sub(since) >= EXPIRY
+                || table.disconnected.len() > MAX_DISCONNECTED)
+        {
+            table.disconnected.pop_front();
+            table.remove(number);
+        }
+    }
+
+    /// The number of sessions with a connection, to any server.
+    pub(crate) fn connected(&self) -> usize {
+        let table = self.lock();
+        table.sessions.len() - table.disconnected.len()
+    }
+
+    /// The connections to a server: for each the session, the newest login, and the client.
+    pub(crate) fn of_server(&self, server: &str) -> Vec<(u64, u64, u64)> {
+        let table = self.lock();
+        let mut found: Vec<_> = table
+            .sessions
+            .iter()
+            .filter_map(|(number, entry)| {
+                let peer = entry.connection.as_ref()?;
+                let here = *peer.server == *server;
+                here.then_some((*number, entry.logins, peer.client))
+            })
+            .collect();
+        // A map has no order, but all servers must do the same.
+        found.sort_unstable();
+        found
+    }
+
+    /// Returns the session with this number.
+    pub(crate) fn get(&self, number: u64) -> Option<Arc<Session>> {
+        let table = self.lock();
+        let entry = table.sessions.get(&number)?;
+        Some(Arc::clone(&entry.session))
     }
 
     /// Returns the session with this name. The session may have no connection.
@@ -208,12 +249,9 @@ impl Sessions {
         Ok(wish)
     }
 
-    /// Locks the table and removes expired sessions.
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
         // After a panic in another task, the table is usable: at most, one name has no session.
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        table.expire();
-        table
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -235,17 +273,6 @@ impl Table {
         }
     }
 
-    /// Removes sessions without a connection: expired ones, and the oldest if there are too many.
-    fn expire(&mut self) {
-        let now = Instant::now();
-        while let Some(&(since, number)) = self.disconnected.front()
-            && (now - since >= EXPIRY || self.disconnected.len() > MAX_DISCONNECTED)
-        {
-            self.disconnected.pop_front();
-            self.remove(number);
-        }
-    }
-
     fn remove(&mut self, number: u64) {
         if let Some(removed) = self.sessions.remove(&number) {
             self.names.remove(&folded(&removed.session.name));
@@ -260,58 +287,74 @@ fn numbered(name: &str, number: u64) -> String {
     format!("{}{suffix}", base.trim_end())
 }
 
-/// What a client sends to resume a session: `epoch.number.secret`.
-pub(crate) struct Ticket<'a> {
-    text: &'a str,
-    pub(crate) epoch: &'a str,
-    number: u64,
-    secret: &'a str,
-}
-
-impl Ticket<'_> {
-    /// Reads a ticket in the form in which the server writes it. `None` for any other form.
-    pub(crate) fn parse(text: &str) -> Option<Ticket<'_>> {
-        let (epoch, rest) = text.split_once('.')?;
-        let (number, secret) = rest.split_once('.')?;
-        // The server sends the epoch back in a gap message, so check its form.
-        let legal = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-        if epoch.len() != 11 || !epoch.bytes().all(legal) {
-            return None;
-        }
-        Some(Ticket {
-            text,
-            epoch,
-            number: Seq::parse(number)?.0,
-            secret,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{envelope::Secret, server::ticket::Ticket};
 
-    fn id(n: u64) -> ClientId {
-        ClientId::from(n)
+    fn id(n: u64) -> Peer {
+        Peer {
+            server: "".into(),
+            client: n,
+        }
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// A login, and the ticket for the next one.
+    struct LoggedIn {
+        login: Login,
+        ticket: Secret,
+    }
+
+    impl std::ops::Deref for LoggedIn {
+        type Target = Login;
+
+        fn deref(&self) -> &Login {
+            &self.login
+        }
     }
 
     fn sessions() -> Sessions {
         Sessions::new("epoch_of_it", ["Alice"].into_iter())
     }
 
-    fn open(sessions: &Sessions, wish: &str, connection: u64) -> Login {
+    fn open(sessions: &Sessions, wish: &str, connection: u64) -> LoggedIn {
         let name = sessions.check_name(Some(wish), None).unwrap();
-        sessions.open(name, None, id(connection)).unwrap()
+        log_in(sessions, name, None, connection)
     }
 
-    fn open_with(sessions: &Sessions, token_name: &str, connection: u64) -> Login {
+    fn open_with(sessions: &Sessions, token_name: &str, connection: u64) -> LoggedIn {
         let name = sessions.check_name(Some("Bob"), Some(token_name)).unwrap();
-        let login = sessions.open(name, Some(token_name), id(connection));
-        login.unwrap()
+        log_in(sessions, name, Some(token_name.to_owned()), connection)
+    }
+
+    fn log_in(
+        sessions: &Sessions,
+        name: String,
+        token_name: Option<String>,
+        connection: u64,
+    ) -> LoggedIn {
+        let (secret, text) = Token::random().unwrap();
+        let login = sessions.open(name, token_name, secret, id(connection));
+        let ticket = Secret(format!("epoch_of_it.{}.{text}", login.session.number));
+        LoggedIn { login, ticket }
     }
 
     fn resume(sessions: &Sessions, ticket: &Secret, connection: u64) -> Option<Login> {
-        sessions.resume(&Ticket::parse(&ticket.0)?, None, id(connection))
+        resume_with(sessions, ticket, None, connection)
+    }
+
+    fn resume_with(
+        sessions: &Sessions,
+        ticket: &Secret,
+        token_name: Option<&str>,
+        connection: u64,
+    ) -> Option<Login> {
+        let shown = Ticket::parse(&ticket.0)?.shown()?;
+        sessions.resume(&shown, token_name, id(connection))
     }
 
     fn refused(sessions: &Sessions, wish: &str) -> Option<(Code, String)> {
@@ -385,10 +428,10 @@ mod tests {
         assert_eq!(logins[1].session.name, "Alice#2");
         // To resume a session that was opened with a token, a client needs that token, too.
         assert!(resume(&sessions, &logins[0].ticket, 3).is_none());
-        let ticket = Ticket::parse(&logins[1].ticket.0).unwrap();
-        let own = sessions.resume(&ticket, Some("Alice"), id(4)).unwrap();
+        let ticket = &logins[1].ticket;
+        let own = resume_with(&sessions, ticket, Some("Alice"), 4).unwrap();
         assert_eq!(own.session.name, "Alice#2");
-        assert!(sessions.resume(&ticket, Some("Bob"), id(5)).is_none());
+        assert!(resume_with(&sessions, ticket, Some("Bob"), 5).is_none());
     }
 
     /// The settings may give a token a name with a `#`. No other session gets this name.
@@ -401,24 +444,23 @@ mod tests {
         assert_eq!(own, ["Ada#2", "Ada#2#6"]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_session_outlives_its_connection_by_two_minutes() {
+    #[test]
+    fn a_session_outlives_its_connection_by_two_minutes() {
         let sessions = sessions();
         let ada = open(&sessions, "Ada", 1);
-        sessions.disconnect(ada.session.number, id(1));
-        tokio::time::advance(Duration::from_secs(119)).await;
+        sessions.disconnect(ada.session.number, &id(1), at(0));
+        sessions.expire(at(119));
         let second = resume(&sessions, &ada.ticket, 2).unwrap();
         assert_eq!((second.session.number, second.replaced), (1, None));
-        assert_eq!(second.ticket, ada.ticket);
         let third = resume(&sessions, &ada.ticket, 3).unwrap();
         assert_eq!(third.replaced, Some(id(2)));
         assert!(third.number > second.number);
         // The older connection ends late: this changes nothing.
-        sessions.disconnect(1, id(2));
-        tokio::time::advance(Duration::from_secs(1000)).await;
+        sessions.disconnect(1, &id(2), at(119));
+        sessions.expire(at(1119));
         assert!(sessions.find("ADA").is_some());
-        sessions.disconnect(1, id(3));
-        tokio::time::advance(Duration::from_secs(120)).await;
+        sessions.disconnect(1, &id(3), at(1119));
+        sessions.expire(at(1239));
         assert!(sessions.find("Ada").is_none());
         assert!(resume(&sessions, &ada.ticket, 4).is_none());
         assert_eq!(open(&sessions, "Ada", 5).session.name, "Ada");
@@ -430,16 +472,16 @@ mod tests {
         for connection in 1..4 {
             let ada = open(&sessions, "Ada", connection);
             assert_eq!(ada.session.name, "Ada");
-            sessions.leave(ada.session.number, id(connection));
-            sessions.disconnect(ada.session.number, id(connection));
+            sessions.leave(ada.session.number, &id(connection));
+            sessions.disconnect(ada.session.number, &id(connection), at(0));
             assert!(resume(&sessions, &ada.ticket, 9).is_none());
-            assert_eq!(sessions.count(), 0);
+            assert_eq!(sessions.count(at(0)), 0);
         }
         // Connection 2 has resumed the session. If connection 1 closes after that, the session
         // does not end.
         let ada = open(&sessions, "Ada", 1);
         resume(&sessions, &ada.ticket, 2).unwrap();
-        sessions.leave(ada.session.number, id(1));
+        sessions.leave(ada.session.number, &id(1));
         assert_eq!(open(&sessions, "Ada", 3).session.name, "Ada#5");
     }
 
@@ -467,16 +509,16 @@ mod tests {
         assert!(resume(&sessions, &ada.ticket, 2).is_some());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn of_1024_disconnected_sessions_the_oldest_is_removed_first() {
+    #[test]
+    fn of_1024_disconnected_sessions_the_oldest_is_removed_first() {
         let sessions = sessions();
         let first = open(&sessions, "Ada", 1).session.number;
         for n in 2..MAX_DISCONNECTED as u64 + 10 {
             let number = open(&sessions, "Ada", n).session.number;
-            tokio::time::advance(Duration::from_millis(1)).await;
-            sessions.disconnect(number, id(n));
+            sessions.disconnect(number, &id(n), Duration::from_millis(n));
+            sessions.expire(Duration::from_millis(n));
         }
-        assert_eq!(sessions.count(), MAX_DISCONNECTED + 1);
+        assert_eq!(sessions.count(at(1)), MAX_DISCONNECTED + 1);
         assert_eq!(sessions.find("Ada").map(|ada| ada.number), Some(first));
         assert!(sessions.find("Ada#9").is_none());
         assert!(sessions.find("Ada#10").is_some());

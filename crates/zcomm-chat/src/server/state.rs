@@ -1,20 +1,186 @@
-//! The state that all connections of a chat share.
+//! The state of a chat: its rooms, its sessions and the log of broadcasts.
+//!
+//! Only commands change the state: see `apply`.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
-use tokio::time::Instant;
+use serde::{Deserialize, Serialize};
+use zcomm_core::{Figure, FigureKind, Hub, HubLimits};
 
-use crate::server::{heartbeat::Heartbeat, rooms::Rooms, sessions::Sessions};
+use crate::{
+    envelope::SERVER_LOG,
+    server::{
+        log_image::LogImage,
+        moment::Moment,
+        resume,
+        rooms::{Rooms, RoomsImage},
+        servers::Servers,
+        sessions::{Peer, Sessions},
+        sessions_image::SessionsImage,
+    },
+};
 
-/// The state of a chat. It exists as long as the process runs.
+/// A copy of the log of broadcasts has at most this number of bytes.
+const COPIED_LOG: usize = 256 * 1024;
+
 pub(crate) struct ChatState {
-    /// The random name of this server run. Positions from another run are not valid in this
-    /// run.
+    /// The random name of this state. Positions in another state are not valid in this one.
     pub(crate) epoch: String,
     pub(crate) rooms: Rooms,
     pub(crate) sessions: Sessions,
     /// The number of messages stored since the start.
     pub(crate) messages: AtomicU64,
-    pub(crate) started: Instant,
-    pub(crate) heartbeat: Heartbeat,
+    /// The log of the broadcasts. Set when the first client is connected: it is the server's log.
+    pub(crate) log: OnceLock<Hub>,
+    /// Whether the server stops. Its logs are closed, so its state is behind that of other servers.
+    pub(crate) stopped: AtomicBool,
+    /// Set if several servers have this state. Alone, a server counts its own connections.
+    shared: Option<Mutex<Shared>>,
+}
+
+/// What only the state of several servers has.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Shared {
+    servers: Servers,
+    /// The number of the entry with which this state began anew.
+    began: u64,
+}
+
+/// A copy of the state.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StateImage {
+    epoch: String,
+    messages: u64,
+    rooms: RoomsImage,
+    sessions: SessionsImage,
+    log: LogImage,
+    shared: Shared,
+}
+
+/// The server that a command comes from.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    /// The name of the server; empty for a server alone.
+    pub(crate) server: Arc<str>,
+    /// Whether this is the server.
+    pub(crate) here: bool,
+}
+
+impl Origin {
+    /// This server, with this name.
+    pub(crate) fn here(server: Arc<str>) -> Origin {
+        Origin { server, here: true }
+    }
+
+    pub(crate) fn peer(&self, client: u64) -> Peer {
+        let server = Arc::clone(&self.server);
+        Peer { server, client }
+    }
+}
+
+impl ChatState {
+    pub(crate) fn new<'a>(epoch: &str, reserved: impl Iterator<Item = &'a str>) -> ChatState {
+        ChatState {
+            epoch: epoch.to_owned(),
+            rooms: Rooms::new(epoch),
+            sessions: Sessions::new(epoch, reserved),
+            messages: AtomicU64::default(),
+            log: OnceLock::new(),
+            stopped: AtomicBool::default(),
+            shared: None,
+        }
+    }
+
+    /// A new state of several servers. It begins with the entry of this number.
+    pub(crate) fn shared(epoch: &str, reserved: &[String], began: u64) -> ChatState {
+        let reserved = reserved.iter().map(String::as_str);
+        let words = {
+            let epoch = epoch.to_owned();
+            move |from, to| resume::gap(SERVER_LOG, &epoch, from, Some(to)).into()
+        };
+        let servers = Servers::default();
+        ChatState {
+            log: OnceLock::from(Hub::with_gap_words(HubLimits::default(), words)),
+            shared: Some(Mutex::new(Shared { servers, began })),
+            ..ChatState::new(epoch, reserved)
+        }
+    }
+
+    /// A copy of the state of several servers. `None` if this server stops.
+    pub(crate) fn image(&self) -> Option<StateImage> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(StateImage {
+            epoch: self.epoch.clone(),
+            messages: self.messages.load(Ordering::Relaxed),
+            rooms: self.rooms.image(),
+            sessions: self.sessions.image(),
+            log: LogImage::of(self.log.get()?, COPIED_LOG),
+            shared: lock(self.shared.as_ref()?).clone(),
+        })
+    }
+
+    /// The state of a copy.
+    pub(crate) fn from_image(image: StateImage, reserved: &[String]) -> ChatState {
+        let state = ChatState::shared(&image.epoch, reserved, image.shared.began);
+        state.messages.store(image.messages, Ordering::Relaxed);
+        state.rooms.restore(image.rooms);
+        state.sessions.restore(image.sessions);
+        if let (Some(log), Some(shared)) = (state.log.get(), &state.shared) {
+            image.log.restore(log);
+            *lock(shared) = image.shared;
+        }
+        state
+    }
+
+    /// An entry of this server has come. Removes the people of servers that are gone, and returns
+    /// these servers.
+    pub(crate) fn heard(&self, server: &str, milliseconds: u64, time: Moment) -> Vec<String> {
+        let Some(shared) = &self.shared else {
+            return Vec::new();
+        };
+        self.sessions.expire(time.clock);
+        let gone = lock(shared).servers.heard(server, milliseconds);
+        for server in &gone {
+            for (session, login, client) in self.sessions.of_server(server) {
+                let server = server.as_str().into();
+                let peer = Peer { server, client };
+                self.sessions.disconnect(session, &peer, time.clock);
+                self.rooms.leave_all(session, login, time);
+            }
+        }
+        gone
+    }
+
+    /// The number of the entry with which this state began anew.
+    pub(crate) fn began(&self) -> u64 {
+        self.shared.as_ref().map_or(0, |shared| lock(shared).began)
+    }
+
+    /// The members and messages of each room; of several servers, also how many run.
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        let mut figures = self.rooms.figures();
+        figures.extend(self.shared.as_ref().map(|shared| Figure {
+            name: "zcomm_chat_servers",
+            help: "Servers of this chat that run.",
+            kind: FigureKind::Gauge,
+            label: "chat",
+            values: vec![("shared".to_owned(), lock(shared).servers.count() as u64)],
+        }));
+        figures
+    }
+
+    /// Whether several servers have this state.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    // After a panic in another task, the data is valid: each change is one assignment.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -75,6 +75,12 @@ impl Token {
     }
 
     /// Compares two tokens in constant time.
+    #[must_use]
+    pub fn equals(&self, other: &Token) -> bool {
+        self.is(other)
+    }
+
+    /// Compares two tokens in constant time.
     pub(crate) fn is(&self, other: &Token) -> bool {
         self.0.ct_eq(&other.0).into()
     }
@@ -84,6 +90,20 @@ impl Token {
     #[must_use]
     pub fn matches(&self, shown: &str) -> bool {
         Token::shown(shown).is_some_and(|shown| self.is(&shown))
+    }
+
+    /// The digest as text, for a store that several servers share. Nobody can calculate the token
+    /// from its digest.
+    #[must_use]
+    pub fn digest_text(&self) -> String {
+        BASE64URL_NOPAD.encode(&self.0)
+    }
+
+    /// The token with this digest; `None` if the text is not a digest.
+    #[must_use]
+    pub fn from_digest_text(text: &str) -> Option<Token> {
+        let digest = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        Some(Token(digest.try_into().ok()?))
     }
 
     fn digest(text: &str) -> Token {

@@ -14,7 +14,6 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt,
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -25,6 +24,7 @@ use std::{
 
 use tokio::time::Instant;
 
+pub use crate::clients::id::ClientId;
 use crate::{
     clients::tally::{Sums, Tally},
     error::{Error, Result},
@@ -33,31 +33,6 @@ use crate::{
 
 /// The maximum number of direct messages that wait for one client.
 const MAILBOX: usize = 32;
-
-/// The number of a client. The first client has the number 1. While a server runs, it never gives
-/// the same number to two clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(u64);
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-/// Makes the number of a client, for a test or a benchmark.
-impl From<u64> for ClientId {
-    fn from(id: u64) -> ClientId {
-        ClientId(id)
-    }
-}
-
-/// The number, for a program that writes it as JSON.
-impl From<ClientId> for u64 {
-    fn from(id: ClientId) -> u64 {
-        id.0
-    }
-}
 
 /// A connected client: its number, its address, and when it connected.
 #[derive(Clone, Debug)]
@@ -187,6 +162,13 @@ impl Clients {
         }
     }
 
+    /// Makes the numbers of all clients that join from now on begin with these 20 bits, which name
+    /// the server. So two servers do not give the same number.
+    pub(crate) fn name_server(&self, server: u32) {
+        self.last_id
+            .store(ClientId::before_first(server), Ordering::Relaxed);
+    }
+
     /// The number of connected clients.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -201,6 +183,20 @@ impl Clients {
             .values()
             .map(|client| client.info.clone())
             .collect()
+    }
+
+    /// Whether a client with this number is connected.
+    #[must_use]
+    pub fn contains(&self, id: ClientId) -> bool {
+        lock(&self.list).clients.contains_key(&id)
+    }
+
+    /// Orders every connection to close. A client that joins later is not closed.
+    pub fn disconnect_present(&self, why: &CloseReason) {
+        for client in self.list() {
+            // This fails if the client has left in the meantime. Then there is nothing to close.
+            self.disconnect(client.id, why.clone()).ok();
+        }
     }
 
     /// Puts a message into the mailbox of one client. The client's own task sends the message.

@@ -96,6 +96,10 @@ pub enum Error {
     /// The queue of direct messages to a client is full: try later, or disconnect the client.
     #[error("this client has too many direct messages waiting")]
     Busy,
+    /// Several servers are one service, and this server cannot reach the others. The message was
+    /// not sent: send it again later.
+    #[error("this server cannot reach the other servers now: send the message again later")]
+    Unavailable,
     /// Any other failure of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),

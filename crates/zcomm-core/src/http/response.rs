@@ -77,6 +77,14 @@ pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     response
 }
 
+/// The answer to `/healthz`: 200, or 503 with the reason.
+pub(crate) fn health(health: Result<(), String>) -> Answer {
+    match health {
+        Ok(()) => plain(StatusCode::OK, "ok\n"),
+        Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, reason + "\n"),
+    }
+}
+
 /// A JSON response. The line break at the end is for a terminal that shows the response.
 pub(crate) fn json(value: &impl Serialize) -> Answer {
     // This cannot fail: the value contains only numbers and constant texts.

@@ -29,13 +29,14 @@ use crate::{
     http::{
         accepted::Accepted,
         page::Page,
-        response::{Answer, allow_page, json, ok, plain, refused, switching_protocols},
+        response::{Answer, allow_page, health, json, ok, plain, refused, switching_protocols},
         viewers::Viewers,
     },
     hub::{cursor::Cursor, log::Hub},
     metrics::{
         counters::{LEFT, Metrics},
-        prometheus::{ReadFigures, Sources, TEXT_FORMAT},
+        prometheus::{Sources, TEXT_FORMAT},
+        reports::Reports,
     },
     protocol::message::excerpt,
     wire::transport::Transport,
@@ -51,7 +52,7 @@ pub(crate) struct Router {
     /// Set if the server runs with an X-ray.
     pub(crate) viewers: Option<Viewers>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) figures: Option<Arc<ReadFigures>>,
+    pub(crate) reports: Reports,
     pub(crate) max_connections: usize,
     /// Whether `/stats` is as private as `/metrics`.
     pub(crate) private_stats: bool,
@@ -155,7 +156,7 @@ impl Router {
             return Err(Refusal::Method);
         }
         match request.path {
-            "/healthz" => Ok(plain(StatusCode::OK, "ok\n")),
+            "/healthz" => Ok(health(self.reports.health())),
             "/stats" => self.stats(request, accepted),
             "/metrics" => {
                 self.gate
@@ -164,7 +165,7 @@ impl Router {
                     metrics: Arc::clone(&self.metrics),
                     clients: self.clients.clone(),
                     hub: self.hub.clone(),
-                    figures: self.figures.clone(),
+                    reports: self.reports.clone(),
                 };
                 Ok(ok(TEXT_FORMAT, sources.text()))
             }
@@ -277,8 +278,7 @@ impl Router {
 
     /// Tells a page why its attempt was refused. The page can read the answer only once.
     fn why(&self, request: &Request<'_>) -> Answer {
-        let attempt = request.attempt();
-        let noted = attempt.and_then(|attempt| self.why.answer(attempt));
+        let noted = request.attempt().and_then(|own| self.why.answer(own));
         let mut response = json(&noted.unwrap_or(Refusal::NotNoted).row());
         if noted.is_none() {
             // The body is JSON, also with the status 404. So a page can see that this is a server

@@ -19,15 +19,16 @@
 //!
 //! All clients read the messages in the same order, because there is one log.
 //!
-//! The ring is in memory, so it is lost when the process ends. In production, each process
-//! copies a shared log (Redis Streams, Kafka) into its ring. The code of the cursors does not
-//! change.
+//! The ring is in memory, so it is lost when the process ends. Several servers share a log
+//! outside, e.g. in Redis, and each server copies it into its ring (`publish`). The code of the
+//! cursors does not change.
 
 use std::{
     collections::VecDeque,
     ops::Range,
+    pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     task::Waker,
@@ -75,10 +76,18 @@ const STAMPED: u64 = 16;
 /// position.
 type GapMessage = dyn Fn(u64, u64) -> Message + Send + Sync;
 
+/// A function that gives a message to all servers of a service: see [`Hub::publish`]. Its arguments
+/// are the message and its sender.
+pub(crate) type Relay = dyn Fn(Message, ClientId) -> Relayed + Send + Sync;
+
+/// The number of this server's readers that get the message. It is ready when this server has the
+/// message in its ring.
+pub(crate) type Relayed = Pin<Box<dyn Future<Output = Result<usize>> + Send>>;
+
 /// A log of messages with many readers. Clones share one log.
 #[derive(Clone, Default)]
 pub struct Hub {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// A weak reference to a hub. The hub can be freed while this reference exists.
@@ -92,17 +101,19 @@ impl WeakHub {
 }
 
 #[derive(Default)]
-struct Shared {
+pub(crate) struct Shared {
     log: Mutex<Log>,
     /// The position of the next message. A broadcast changes this number under the lock. A
     /// cursor reads the number without the lock, to check for new messages.
-    end: AtomicU64,
+    pub(crate) end: AtomicU64,
     gap_message: Option<Box<GapMessage>>,
+    /// Set if this log is a copy of a log that several servers share: see [`Hub::publish`].
+    pub(crate) relay: OnceLock<Box<Relay>>,
 }
 
 #[derive(Default)]
 pub(crate) struct Log {
-    limits: HubLimits,
+    pub(crate) limits: HubLimits,
     pub(crate) entries: VecDeque<Entry>,
     /// The position of the oldest entry in the ring.
     pub(crate) oldest: u64,
@@ -161,12 +172,14 @@ impl Hub {
                 log: Mutex::new(log),
                 end: AtomicU64::new(0),
                 gap_message,
+                relay: OnceLock::new(),
             }),
         }
     }
 
-    /// Appends a message for all readers and wakes the waiting readers. Returns the number of
-    /// readers. This call never waits for a client.
+    /// Appends a message for all readers of this process and wakes the waiting readers. Returns the
+    /// number of readers. This call never waits. To reach the clients of other servers, too, use
+    /// [`publish`](Hub::publish).
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
@@ -304,7 +317,7 @@ impl Log {
         }
     }
 
-    fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: Entry) {
         self.bytes += entry.framed.message.len();
         self.entries.push_back(entry);
         while self.entries.len() > self.limits.entries || self.bytes > self.limits.bytes {

@@ -4,5 +4,7 @@
 pub(crate) mod log;
 
 pub(crate) mod cursor;
+pub(crate) mod image;
+pub(crate) mod publish;
 
 pub(crate) mod subscriptions;

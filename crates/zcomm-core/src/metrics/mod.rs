@@ -4,4 +4,6 @@
 pub(crate) mod counters;
 pub(crate) mod figure;
 
+pub(crate) mod reports;
+
 pub(crate) mod prometheus;

@@ -32,6 +32,7 @@ use crate::{
     metrics::{
         counters::Metrics,
         figure::{Figure, FigureKind},
+        reports::Reports,
     },
 };
 
@@ -41,15 +42,12 @@ pub(crate) const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The maximum number of label values that are shown for one metric.
 const MAX_VALUES: usize = 1024;
 
-/// A function that returns the current metrics of an application.
-pub(crate) type ReadFigures = dyn Fn() -> Vec<Figure> + Send + Sync;
-
 /// The sources of all numbers in `/metrics`.
 pub(crate) struct Sources {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clients: Clients,
     pub(crate) hub: Hub,
-    pub(crate) figures: Option<Arc<ReadFigures>>,
+    pub(crate) reports: Reports,
 }
 
 impl fmt::Debug for Sources {
@@ -64,8 +62,7 @@ impl Collector for Sources {
         self.connections(&mut writer)?;
         self.messages(&mut writer)?;
         self.refusals_and_failures(&mut writer)?;
-        let figures = self.figures.as_ref().map(|figures| figures());
-        let mut figures = figures.unwrap_or_default().into_iter();
+        let mut figures = self.reports.figures();
         figures.try_for_each(|figure| writer.figure(&figure))
     }
 }
@@ -238,11 +235,13 @@ mod tests {
     use super::*;
 
     fn text(figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> String {
+        let mut reports = Reports::default();
+        reports.add_figures(figures);
         let sources = Sources {
             metrics: Arc::new(Metrics::new()),
             clients: Clients::new(100),
             hub: Hub::default(),
-            figures: Some(Arc::new(figures)),
+            reports,
         };
         sources.text()
     }

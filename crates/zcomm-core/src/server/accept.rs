@@ -9,7 +9,7 @@
 //!
 //! A test needs its own settings, handler and stop signal, so all three are arguments.
 
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 
@@ -28,7 +28,7 @@ use crate::{
     hub::log::{Hub, HubLimits},
     metrics::{
         counters::{DROPPED, Metrics},
-        figure::Figure,
+        reports::Reports,
     },
     protocol::{close_reason::CloseReason, message::Message},
     server::{
@@ -41,13 +41,18 @@ use crate::{
     tls::{renewal::CurrentIdentity, trust::Trust},
 };
 
+/// A future that runs beside the server.
+pub(crate) type Beside = Pin<Box<dyn Future<Output = Infallible> + Send>>;
+
 /// A server that listens. It serves clients after the call of [`run`](Server::run).
 pub struct Server {
-    client_tasks: ClientTasks,
+    pub(crate) client_tasks: ClientTasks,
     listener: TcpListener,
     local_addr: SocketAddr,
     /// The token that the server made for this run. `None` if the server made no token.
     new_token: Option<String>,
+    /// Work of the application that ends with the server.
+    pub(crate) beside: Vec<Beside>,
 }
 
 impl Server {
@@ -99,6 +104,7 @@ impl Server {
             listener,
             local_addr,
             new_token,
+            beside: Vec::new(),
         })
     }
 
@@ -119,23 +125,6 @@ impl Server {
     ) -> Server {
         let limits = hub_limits(&self.client_tasks.config);
         self.client_tasks.router.hub = Hub::with_gap_words(limits, words);
-        self
-    }
-
-    /// Adds metrics of the application to `/metrics`. Each request for `/metrics` calls `figures`
-    /// in the task that answers the request, so `figures` must be fast. Do not use the names of
-    /// the server's own metrics.
-    #[must_use]
-    pub fn figures(mut self, figures: impl Fn() -> Vec<Figure> + Send + Sync + 'static) -> Server {
-        self.client_tasks.router.figures = Some(Arc::new(figures));
-        self
-    }
-
-    /// Makes `/stats` as private as `/metrics`: only this machine and clients with a token may
-    /// read `/stats`. Without this call, every client that reaches the server may read `/stats`.
-    #[must_use]
-    pub fn private_stats(mut self) -> Server {
-        self.client_tasks.router.private_stats = true;
         self
     }
 
@@ -208,7 +197,7 @@ impl Server {
     ///
     /// # Errors
     /// None at present. The return type is a `Result`, so that `main` can end with this call.
-    pub async fn run<H, F, S>(self, handler: H, shutdown: S) -> Result<()>
+    pub async fn run<H, F, S>(mut self, handler: H, shutdown: S) -> Result<()>
     where
         H: Fn(Connection) -> F + Send + Sync + 'static,
         F: Future<Output = Result<()>> + Send + 'static,
@@ -229,6 +218,9 @@ impl Server {
         if let Some(identity) = identity.clone() {
             // This task never ends by itself.
             running.spawn(identity.renew());
+        }
+        for beside in std::mem::take(&mut self.beside) {
+            running.spawn(async { match beside.await {} });
         }
         running.spawn(self.accept_until(shutdown, Arc::new(handler)));
         match running.join_next().await {
@@ -324,7 +316,7 @@ fn router(config: &Config, bound: SocketAddr) -> Router {
         hub: Hub::new(hub_limits(config)),
         why: Why::default(),
         metrics: Arc::new(Metrics::new()),
-        figures: None,
+        reports: Reports::default(),
         max_connections: config.max_connections,
         private_stats: false,
     }

@@ -9,3 +9,5 @@ pub(crate) mod announce;
 pub(crate) mod listener;
 
 pub(crate) mod accept;
+
+pub(crate) mod application;

@@ -23,6 +23,7 @@ use crate::{
             authority, host, list, named_tokens, number, origin, ping_time, prefix, rate, refuse,
             switch,
         },
+        redis::{RedisUrl, service_name},
         tls_files::tls_files,
         unknown::unknown_names,
         zenv::Settings,
@@ -78,6 +79,11 @@ pub struct Config {
     pub tls: Option<Identity>,
     /// `WEBSOCKET_REFUSE`: how the server answers a wrong token. Default `Close`.
     pub refuse: RefuseBy,
+    /// `WEBSOCKET_REDIS_URL`: the Redis that makes several servers one service. Default `None`: the
+    /// server works alone. The crate `zcomm-redis` uses this field; a server alone ignores it.
+    pub redis_url: Option<RedisUrl>,
+    /// `WEBSOCKET_REDIS_NAME`: the name of the service in Redis. Default `course`.
+    pub redis_name: String,
     /// `WEBSOCKET_XRAY`, or the argument `--xray`: shows every byte of every connection,
     /// decrypted, so every message is readable. Default `None`: off.
     pub xray: Option<Xray>,
@@ -120,6 +126,8 @@ impl Default for Config {
             ping_timeout: Duration::from_secs(10),
             tls: None,
             refuse: RefuseBy::Close,
+            redis_url: None,
+            redis_name: "course".into(),
             xray: None,
             echo_prefix: "Echo: ".into(),
             announce: true,
@@ -180,6 +188,12 @@ impl Config {
         settings.read_into(&mut config.port, "WEBSOCKET_PORT", number(0_u16, 65535))?;
         config.read_access(settings)?;
         config.read_limits(settings)?;
+        settings.read_into(
+            &mut config.redis_url,
+            "WEBSOCKET_REDIS_URL",
+            RedisUrl::parse,
+        )?;
+        settings.read_into(&mut config.redis_name, "WEBSOCKET_REDIS_NAME", service_name)?;
         // The spaces of this setting count, so do not trim the value.
         if let Some(text) = settings.get_exact("ECHO_PREFIX") {
             config.echo_prefix = settings.checked("ECHO_PREFIX", text, prefix)?;

@@ -7,6 +7,7 @@ pub(crate) mod table;
 pub(crate) mod zenv;
 
 pub(crate) mod parse;
+pub(crate) mod redis;
 
 pub(crate) mod tls_files;
 pub(crate) mod unknown;

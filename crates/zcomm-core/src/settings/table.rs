@@ -20,7 +20,7 @@ pub struct KnownSetting {
 }
 
 /// Every setting that a program of this workspace reads.
-pub const SETTINGS: [KnownSetting; 21] = [
+pub const SETTINGS: [KnownSetting; 23] = [
     KnownSetting {
         name: "WEBSOCKET_HOST",
         default: Some("127.0.0.1"),
@@ -122,6 +122,18 @@ pub const SETTINGS: [KnownSetting; 21] = [
         default: Some("close"),
         forms: "close or http",
         meaning: "The answer to a wrong token. `close` accepts the handshake and closes with `1008` and the reason, which a page can read. `http` answers 401, which a page sees as `1006`.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_REDIS_URL",
+        default: None,
+        forms: "an address such as redis://127.0.0.1:6379/, or with TLS rediss://user:password@host:6379/0",
+        meaning: "The Redis that makes several servers one service. open_broadcast, lesson 4 and the chat use it. Not set: a server works alone.",
+    },
+    KnownSetting {
+        name: "WEBSOCKET_REDIS_NAME",
+        default: Some("course"),
+        forms: "1 to 64 letters, digits, - or _",
+        meaning: "The name of the service in Redis: servers with the same name are one service. Its keys begin with `zcomm:` and this name.",
     },
     KnownSetting {
         name: "WEBSOCKET_XRAY",

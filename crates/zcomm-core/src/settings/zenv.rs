@@ -123,7 +123,9 @@ impl Settings {
         for (number, line) in (1..).zip(lines) {
             let pair = read_line(line).map_err(|why| broken(path, Some(number), why))?;
             let Some((name, value)) = pair else { continue };
-            self.secret_in_file |= names_secret(&name) && !["", DEMO_TOKEN].contains(&value.trim());
+            let password = name == "WEBSOCKET_REDIS_URL" && value.contains('@');
+            let token = names_secret(&name) && !["", DEMO_TOKEN].contains(&value.trim());
+            self.secret_in_file |= token || password;
             self.in_file.insert(name.clone());
             let twice = self.values.insert(name.clone(), value).is_some();
             if twice && !self.warnings.iter().any(|known| known.starts_with(&name)) {

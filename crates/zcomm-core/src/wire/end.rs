@@ -1,7 +1,7 @@
 //! How a connection ends, and the close code for each mistake of a peer (RFC 6455 section
 //! 7.4.1).
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use tokio_tungstenite::tungstenite::{Error as WireError, error::ProtocolError};
 
@@ -78,6 +78,9 @@ impl From<WireError> for End {
     fn from(error: WireError) -> End {
         // RFC 6455 section 7.4.1: each kind of mistake has its own close code.
         let (code, reason) = match &error {
+            WireError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                return End::Broken("the other side reset the TCP connection".to_owned());
+            }
             WireError::Io(error) => return End::Broken(error.to_string()),
             WireError::ConnectionClosed
             | WireError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {

@@ -1,0 +1,208 @@
+//! The state of a chat that several servers have.
+//!
+//! Every server applies the commands in the order of the log, and so has the same rooms, sessions
+//! and inboxes. A client can resume its session at any server. The server where a client is
+//! connected answers the client, with the outcome of its own state.
+//!
+//! If Redis has lost entries, the state of this server contains what is lost for the others. A
+//! client that continued from there would miss messages and not know it. So the chat begins anew,
+//! with another epoch, as after a restart of a server that is alone: clients connect again, and are
+//! told a gap for each log.
+
+use std::{sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+use zcomm_core::{CloseReason, Token};
+use zcomm_redis::{Entry, Kind, Machine, Start};
+
+use crate::server::{
+    command::{Command, Outcome},
+    local::{Envelope, Local},
+    moment::Moment,
+    state::{ChatState, Origin},
+};
+
+/// 1012: the server restarts. Clients connect again soon.
+const RESTART: u16 = 1012;
+
+pub(crate) struct Replica {
+    pub(crate) local: Arc<Local>,
+    /// Names that belong to tokens. All servers have the same settings.
+    pub(crate) reserved: Vec<String>,
+    /// After a loss: the epoch before it, and the newest entry at that time. If the entries up to
+    /// this one bring no other epoch, this server begins one.
+    pub(crate) lost: Option<(String, u64)>,
+}
+
+impl Machine for Replica {
+    type Outcome = Outcome;
+
+    const NEEDS_ALL: bool = true;
+
+    fn apply(&mut self, entry: &Entry) -> Outcome {
+        if self.local.state().epoch.is_empty() && !self.is_behind() {
+            let state = ChatState::shared(epoch_of(entry), &self.reserved, 0);
+            self.local.set_state(state);
+        }
+        let outcome = self.command(entry);
+        self.after_loss(entry);
+        let ready = self.lost.is_none() && !self.local.state().epoch.is_empty();
+        self.local.set_ready(ready);
+        outcome
+    }
+
+    fn lost(&mut self) {
+        let epoch = self.local.state().epoch.clone();
+        // The number is not known yet: `restore` sets it.
+        self.lost = Some((epoch, u64::MAX));
+        self.local.set_ready(false);
+        self.local.set_state(ChatState::shared("", &[], 0));
+        self.close_all();
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        let image = self.local.state().image()?;
+        // This cannot fail: every value in a copy has a form in JSON.
+        serde_json::to_vec(&image).ok()
+    }
+
+    fn restore(&mut self, from: Start<'_>, end: u64) -> bool {
+        if let Some((_, at)) = &mut self.lost {
+            *at = end;
+        }
+        match from {
+            Start::First => true,
+            Start::Snapshot(bytes) => {
+                let Ok(image) = serde_json::from_slice(bytes) else {
+                    return false;
+                };
+                let state = ChatState::from_image(image, &self.reserved);
+                self.local.set_state(state);
+                true
+            }
+            Start::Newest => {
+                // Earlier commands are missing, so this state is of no use.
+                self.lost = Some((String::new(), end));
+                true
+            }
+        }
+    }
+}
+
+impl Replica {
+    /// Whether earlier commands are missing, so that only a new beginning helps.
+    fn is_behind(&self) -> bool {
+        self.lost
+            .as_ref()
+            .is_some_and(|(epoch, _)| epoch.is_empty())
+    }
+
+    fn command(&mut self, entry: &Entry) -> Outcome {
+        let since = Duration::from_millis(entry.time);
+        let time = Moment {
+            clock: since,
+            wall: OffsetDateTime::UNIX_EPOCH + since,
+        };
+        let state = self.local.state();
+        let gone = state.heard(&entry.server, entry.time, time);
+        let own = self.local.shared.get().map(|log| log.server());
+        if gone.iter().any(|server| Some(server.as_str()) == own) {
+            // This server was frozen. Its people are out of their rooms, and can come back.
+            self.close_all();
+        }
+        if entry.kind != Kind::Data {
+            if entry.own {
+                self.end_missing(&state);
+            }
+            return Outcome::Done;
+        }
+        let Ok(Envelope { epoch, command }) = serde_json::from_slice(&entry.payload) else {
+            tracing::warn!("an entry of the log is not a command of this program: skipped");
+            return Outcome::Done;
+        };
+        if let Command::Begin { epoch, after } = command {
+            self.new_beginning(&epoch, after, entry.position.seq);
+            return Outcome::Done;
+        }
+        if epoch != state.epoch {
+            return Outcome::Stale;
+        }
+        let from = Origin {
+            server: entry.server.as_str().into(),
+            here: entry.own,
+        };
+        let outcome = state.apply(command, &from, time);
+        self.local.close_replaced(&outcome);
+        outcome
+    }
+
+    /// Ends the logins of clients that are gone: the command that said so was lost.
+    fn end_missing(&self, state: &ChatState) {
+        let (Some(clients), Some(log)) = (self.local.clients.get(), self.local.shared.get()) else {
+            return;
+        };
+        for (session, login, client) in state.sessions.of_server(log.server()) {
+            if !clients.contains(client.into()) {
+                let end = Command::End {
+                    session,
+                    client,
+                    login,
+                    goodbye: false,
+                };
+                self.local.post(state, end);
+            }
+        }
+    }
+
+    /// After a loss, begins anew as soon as it is clear that no other server has done so. If the
+    /// command is lost, tries again at the next sign of life.
+    fn after_loss(&mut self, entry: &Entry) {
+        let Some((epoch, end)) = &self.lost else {
+            return;
+        };
+        let (seq, end) = (entry.position.seq, *end);
+        if seq < end {
+            return;
+        }
+        if !epoch.is_empty() && *epoch != self.local.state().epoch {
+            self.lost = None;
+        } else if seq == end || (entry.own && entry.kind == Kind::Alive) {
+            self.begin(end);
+        }
+    }
+
+    /// Tells all servers to begin anew.
+    fn begin(&self, after: u64) {
+        // Without random bytes, this server tries again at its next sign of life.
+        let Ok((_, mut epoch)) = Token::random() else {
+            return;
+        };
+        epoch.truncate(11);
+        let state = self.local.state();
+        self.local.post(&state, Command::Begin { epoch, after });
+    }
+
+    /// Begins anew, unless the state is newer than the loss.
+    fn new_beginning(&mut self, epoch: &str, after: u64, seq: u64) {
+        if self.is_behind() || self.local.state().began() <= after {
+            let state = ChatState::shared(epoch, &self.reserved, seq);
+            self.local.set_state(state);
+            // After a loss, all clients are closed already, and new ones wait for this moment.
+            if self.lost.take().is_none() {
+                self.close_all();
+            }
+        }
+    }
+
+    fn close_all(&self) {
+        if let Some(clients) = self.local.clients.get() {
+            let why = CloseReason::new(RESTART, "The chat begins anew");
+            clients.disconnect_present(&why);
+        }
+    }
+}
+
+/// The epoch of a chat is that of its log, in the form that a ticket can contain.
+fn epoch_of(entry: &Entry) -> &str {
+    &entry.position.epoch
+}

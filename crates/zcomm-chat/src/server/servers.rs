@@ -1,0 +1,80 @@
+//! The servers of a chat: which of them run.
+//!
+//! A server that runs appends an entry at least every two seconds. A server that is killed says no
+//! goodbye, so its people would stay in the rooms for ever. So each server counts the time without
+//! an entry of each other server.
+//!
+//! The time counts only while entries come. If Redis is away for a minute, no server has appended
+//! anything, and all of them run. So a pause between two entries counts as three seconds at most.
+//! All servers read the same entries with the same times, so all of them remove the same people at
+//! the same entry.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A server without an entry for this time is gone (milliseconds).
+const GONE: u64 = 8000;
+/// The longest pause that counts (milliseconds).
+const PAUSE: u64 = 3000;
+
+/// The servers that run, with the time of their last entry.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Servers {
+    /// The time that counts, in milliseconds.
+    flow: u64,
+    /// The time of the last entry, by the clock of Redis.
+    last: u64,
+    heard: BTreeMap<String, u64>,
+}
+
+impl Servers {
+    /// An entry of this server, with its time. Returns the servers that are gone.
+    pub(crate) fn heard(&mut self, server: &str, time: u64) -> Vec<String> {
+        if self.last > 0 {
+            self.flow += time.saturating_sub(self.last).min(PAUSE);
+        }
+        self.last = time;
+        self.heard.insert(server.to_owned(), self.flow);
+        let is_gone = |heard: &u64| self.flow - heard > GONE;
+        let gone = self.heard.iter().filter(|(_, heard)| is_gone(heard));
+        let gone: Vec<_> = gone.map(|(server, _)| server.clone()).collect();
+        for server in &gone {
+            self.heard.remove(server);
+        }
+        gone
+    }
+
+    /// The number of servers that run.
+    pub(crate) fn count(&self) -> usize {
+        self.heard.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_gone_after_eight_seconds_without_an_entry() {
+        let mut servers = Servers::default();
+        assert_eq!(servers.heard("a", 1_000_000), [""; 0]);
+        for second in (0..=8).step_by(2) {
+            assert_eq!(servers.heard("b", 1_000_000 + second * 1000), [""; 0]);
+        }
+        assert_eq!(servers.count(), 2);
+        assert_eq!(servers.heard("b", 1_008_001), ["a"]);
+        assert_eq!(servers.heard("a", 1_008_002), [""; 0], "it has come back");
+        assert_eq!(servers.count(), 2);
+    }
+
+    #[test]
+    fn a_pause_of_redis_makes_no_server_gone() {
+        let mut servers = Servers::default();
+        servers.heard("a", 1000);
+        servers.heard("b", 1000);
+        assert_eq!(servers.heard("b", 600_000), [""; 0]);
+        assert_eq!(servers.heard("b", 602_000), [""; 0]);
+        assert_eq!(servers.heard("a", 604_000), [""; 0]);
+    }
+}

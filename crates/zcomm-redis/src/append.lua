@@ -1,0 +1,58 @@
+-- Appends entries to the log of the service.
+--
+-- Redis runs a script from its first line to its last without a break. So no other server can
+-- append between two of these lines, and each entry gets the next number.
+--
+-- KEYS: the log, the facts about the log, the last request of this server.
+-- ARGV: the server, the number of its first request, an epoch for a new log, the deadline, the
+-- largest number of entries and of bytes, and for each entry its kind and its payload.
+local log, facts, last_request = KEYS[1], KEYS[2], KEYS[3]
+local server, first, epoch, deadline = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local max_entries, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+-- The answer to an earlier try was lost, so the server tries again. Append nothing twice.
+if tonumber(redis.call('GET', last_request) or '0') >= first then
+    return {'known', 0, now}
+end
+-- The server has already told its clients that these entries were not sent.
+if now > deadline then
+    return {'late', 0, now}
+end
+
+-- Without its facts or its entries, the log is new. A reader sees the new epoch.
+local known = redis.call('HMGET', facts, 'epoch', 'seq', 'digest', 'time', 'bytes')
+if not known[1] or (known[2] ~= '0' and redis.call('EXISTS', log) == 0) then
+    redis.call('HSET', facts, 'epoch', epoch, 'seq', 0, 'digest', '', 'bytes', 0)
+    redis.call('DEL', log)
+    known = {epoch, 0, '', known[4], 0}
+end
+epoch = known[1]
+local seq, digest, bytes = tonumber(known[2]), known[3], tonumber(known[5])
+-- The time of an entry is never before the time of the entry before it, also if the clock is set.
+local time = math.max(now, tonumber(known[4] or '0'))
+
+for at = 7, #ARGV, 2 do
+    local number, payload = first + (at - 7) / 2, ARGV[at + 1]
+    local before = digest
+    seq = seq + 1
+    -- The digest depends on all entries before it. If two copies of the log have the same digest,
+    -- they have the same entries. (A server never uses a request number for two payloads.)
+    digest = string.sub(redis.sha1hex(before .. ' ' .. epoch .. ' ' .. seq .. ' ' .. server .. ' ' .. number), 1, 8)
+    redis.call('XADD', log, seq .. '-0', 'epoch', epoch, 'before', before, 'digest', digest,
+        'server', server, 'number', number, 'kind', ARGV[at], 'time', time, 'payload', payload)
+    bytes = bytes + #payload
+end
+redis.call('HSET', facts, 'seq', seq, 'digest', digest, 'time', time, 'bytes', bytes)
+redis.call('SET', last_request, first + (#ARGV - 6) / 2 - 1, 'EX', 3600)
+
+-- Remove the oldest entries of a log that is too large. The newest entry stays.
+local entries = redis.call('XLEN', log)
+while entries > 1 and (entries > max_entries or bytes > max_bytes) do
+    local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+    redis.call('XDEL', log, oldest[1])
+    bytes = redis.call('HINCRBY', facts, 'bytes', -#oldest[2][16])
+    entries = entries - 1
+end
+return {'done', seq, now}

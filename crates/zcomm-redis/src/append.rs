@@ -1,0 +1,107 @@
+//! The script that appends entries, and its answers.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+use tokio::time::{Duration, Instant};
+
+use crate::{
+    entry::Kind,
+    link::{Address, LIMIT, Link, within},
+    trouble::Trouble,
+};
+
+/// The log keeps this number of entries, and this number of bytes in their payloads. Entries that
+/// are older than a few minutes are of no use: no connection is away so long.
+const MAX_ENTRIES: usize = 10_000;
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("append.lua")));
+
+/// The entries of one server that are appended together.
+pub(crate) struct Batch {
+    /// The number of the first request. The others have the next numbers.
+    pub(crate) first: u64,
+    pub(crate) entries: Vec<(Kind, Vec<u8>)>,
+    /// After this time, the senders have been told that nothing was sent.
+    pub(crate) deadline: Instant,
+}
+
+/// What Redis has done with a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The entries are in the log. The newest one has this number.
+    Done(u64),
+    /// The entries were in the log already: the answer to an earlier try was lost.
+    Known,
+    /// The deadline is over by the clock of Redis. Nothing was appended.
+    Late,
+}
+
+/// The clock of Redis. A script that arrives too late must notice it, and the clocks of two
+/// computers differ.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock {
+    here: Instant,
+    /// Milliseconds since 1970.
+    there: u64,
+}
+
+impl Clock {
+    /// Asks Redis for its time.
+    pub(crate) async fn read(link: &mut Link) -> Result<Clock, Trouble> {
+        let asked = redis::pipe().cmd("TIME").to_owned();
+        let ((seconds, micros),): ((u64, u64),) = link.ask(&asked).await?;
+        Ok(Clock::at(seconds * 1000 + micros / 1000))
+    }
+
+    fn at(there: u64) -> Clock {
+        let here = Instant::now();
+        Clock { here, there }
+    }
+
+    fn of_redis(self, at: Instant) -> u64 {
+        let after = at.saturating_duration_since(self.here).as_millis() as u64;
+        let before = self.here.saturating_duration_since(at).as_millis() as u64;
+        self.there + after - before.min(self.there)
+    }
+}
+
+/// Appends a batch. A batch that is appended again after an error is in the log only once.
+pub(crate) async fn append(
+    link: &mut Link,
+    address: &Address,
+    (server, new_epoch): (&str, &str),
+    batch: &Batch,
+    clock: &mut Clock,
+) -> Result<Answer, Trouble> {
+    let mut call = APPEND.prepare_invoke();
+    call.key(address.key("log"))
+        .key(address.key("facts"))
+        .key(address.key(&format!("server:{server}")))
+        .arg(server)
+        .arg(batch.first)
+        .arg(new_epoch)
+        .arg(clock.of_redis(batch.deadline))
+        .arg(MAX_ENTRIES)
+        .arg(MAX_BYTES);
+    for (kind, payload) in &batch.entries {
+        call.arg(kind.word()).arg(payload);
+    }
+    let called = call.invoke_async(&mut link.commands);
+    let (word, seq, now): (String, u64, u64) = within(LIMIT, called).await?;
+    *clock = Clock::at(now);
+    match word.as_str() {
+        "done" => Ok(Answer::Done(seq)),
+        "known" => Ok(Answer::Known),
+        _ => Ok(Answer::Late),
+    }
+}
+
+/// The time from now in which a request must be done.
+pub(crate) fn deadline() -> Instant {
+    Instant::now() + LIMIT
+}
+
+/// The time after which a quiet server appends a sign of life.
+pub(crate) const ALIVE: Duration = Duration::from_secs(2);

@@ -1,0 +1,114 @@
+//! A server whose broadcasts reach the clients of several servers.
+//!
+//! The shared log copies each message into the ring of every server, which its connections
+//! already read. So the handler, the connections and their cursors do not know that Redis exists.
+
+use zcomm_core::{ClientId, Error, Hub, Message, Result, Server};
+
+use crate::{
+    entry::{Entry, Kind},
+    link::Address,
+    machine::Machine,
+    shared_log::open,
+};
+
+/// Makes a server one of several, if the settings name a Redis. Otherwise changes nothing.
+///
+/// If Redis is away, the server starts anyway: its clients can connect and wait. Until Redis is
+/// there, each of their messages is answered with [`Error::Unavailable`].
+///
+/// # Errors
+/// [`Error::Setting`] for a wrong address. [`Error::Io`] if the system has no random bytes.
+pub fn one_service(server: Server) -> Result<Server> {
+    let Some(address) = Address::from_config(server.config())? else {
+        return Ok(server);
+    };
+    let (log, work) = open(&address, Ring(server.hub().clone()))?;
+    let (status, figures) = (log.status().clone(), log.status().clone());
+    let relay = move |message, sender| {
+        let (log, payload) = (log.clone(), write(message, sender));
+        async move {
+            match log.append(payload).await {
+                Ok(reached) => reached,
+                Err(_) => Err(Error::Unavailable),
+            }
+        }
+    };
+    let mut name = [0; 4];
+    getrandom::fill(&mut name).map_err(std::io::Error::other)?;
+    Ok(server
+        .one_of_several(u32::from_le_bytes(name), relay)
+        .health(move || status.health())
+        .figures(move || figures.figures())
+        .beside(work))
+}
+
+/// The ring of this server, which copies the shared log.
+struct Ring(Hub);
+
+impl Machine for Ring {
+    type Outcome = Result<usize>;
+
+    fn apply(&mut self, entry: &Entry) -> Result<usize> {
+        match (entry.kind, read(&entry.payload)) {
+            // Only this server knows its clients by number. The sender is one of them if this
+            // server appended the entry.
+            (Kind::Data, Some((message, sender))) if entry.own => {
+                self.0.broadcast_except(message, sender)
+            }
+            (Kind::Data, Some((message, _))) => self.0.broadcast(message),
+            _ => Ok(0),
+        }
+    }
+
+    fn lost(&mut self) {
+        let words = "(messages were lost: Redis no longer has them)";
+        // This cannot fail: the text is much shorter than the limit.
+        self.0.broadcast(words).ok();
+    }
+}
+
+/// A payload is the sender, `t` for text or `b` for binary, and the message, with a space between.
+fn write(message: Message, sender: ClientId) -> Vec<u8> {
+    let (kind, content): (_, &[u8]) = match &message {
+        Message::Text(text) => ("t", text.as_bytes()),
+        Message::Binary(bytes) => ("b", bytes),
+    };
+    let head = format!("{} {kind} ", u64::from(sender));
+    [head.as_bytes(), content].concat()
+}
+
+fn read(payload: &[u8]) -> Option<(Message, ClientId)> {
+    let mut parts = payload.splitn(3, |byte| *byte == b' ');
+    let sender = std::str::from_utf8(parts.next()?).ok()?;
+    let sender = ClientId::from(sender.parse::<u64>().ok()?);
+    let (kind, content) = (parts.next()?, parts.next()?);
+    let message = match kind {
+        b"t" => Message::from(std::str::from_utf8(content).ok()?.to_owned()),
+        b"b" => Message::Binary(content.to_vec().into()),
+        _ => return None,
+    };
+    Some((message, sender))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_as_it_was_written() {
+        let sender = ClientId::from(7);
+        for message in [
+            Message::from("hello to all"),
+            Message::from(""),
+            Message::from(" \u{1f980} "),
+            Message::Binary(vec![0, 32, 255].into()),
+        ] {
+            let payload = write(message.clone(), sender);
+            assert_eq!(read(&payload), Some((message, sender)));
+        }
+        for wrong in [&b""[..], b"7", b"7 t", b"x t y", b"7 z y", b"7 t \xff"] {
+            assert_eq!(read(wrong), None);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The reader: it reads the log in order and applies each entry.
+//!
+//! A reader must never believe that silence means "nothing new". A log that was made anew, or a
+//! replica that became the master too early, also looks quiet to a reader that holds the number of
+//! an old entry. So the reader reads its last entry again on every new connection and after every
+//! wait without an entry. If the entry is missing or has another digest, the reader reports a loss
+//! and starts again. Each new entry also names the digest of the entry before it.
+//!
+//! Waiting for an entry blocks the connection. So the reader has a connection of its own.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use redis::{Value, pipe};
+
+use crate::{
+    backoff::Backoff,
+    entry::{Entry, Fields, Position},
+    link::{Address, Link, within},
+    machine::{Machine, Start},
+    pending::Pending,
+    snapshot::{self, Snapshots},
+    status::Status,
+    trouble::Trouble,
+};
+
+/// Redis answers after this time if there is no new entry.
+const BLOCK: Duration = Duration::from_secs(2);
+/// If not even an empty answer comes in this time, Redis is frozen or cut off.
+const WATCHDOG: Duration = Duration::from_secs(8);
+/// The most entries that are read at once.
+const BATCH: usize = 64;
+
+pub(crate) struct Reader<M: Machine> {
+    pub(crate) address: Address,
+    pub(crate) server: Arc<str>,
+    pub(crate) machine: M,
+    pub(crate) pending: Pending<M::Outcome>,
+    pub(crate) status: Arc<Status>,
+    /// Whether to check for lost entries. Only a test that shows what gets lost sets `false`.
+    pub(crate) checks: bool,
+    /// The last entry that was applied; `None` at the start of an empty log.
+    pub(crate) last: Option<Position>,
+    pub(crate) snapshots: Snapshots,
+    /// Whether `last` is known: not before the first connection, and not after a loss.
+    pub(crate) started: bool,
+}
+
+/// The answer of `XREAD`: for each log its name and its entries; nothing after an empty wait.
+type Entries = Option<Vec<(String, Vec<Fields>)>>;
+
+impl<M: Machine> Reader<M> {
+    /// Reads for ever. After an error, connects again.
+    pub(crate) async fn run(mut self) -> Infallible {
+        let mut backoff = Backoff::new();
+        loop {
+            let Err(trouble) = self.read(&mut backoff).await;
+            self.status.reader(Err(trouble));
+            backoff.wait().await;
+        }
+    }
+
+    /// Reads until an error.
+    async fn read(&mut self, backoff: &mut Backoff) -> Result<Infallible, Trouble> {
+        let mut link = self.address.connect().await?;
+        self.check(&mut link).await?;
+        *backoff = Backoff::new();
+        self.status.reader(Ok(()));
+        loop {
+            let entries = self.next(&mut link).await?;
+            if entries.is_empty() {
+                self.check(&mut link).await?;
+            }
+            for entry in entries {
+                if self.checks && !entry.follows(self.last.as_ref()) {
+                    self.lost(&mut link).await?;
+                    break;
+                }
+                self.apply(entry);
+            }
+        }
+    }
+
+    /// Waits for the next entries. Returns none after [`BLOCK`].
+    async fn next(&mut self, link: &mut Link) -> Result<Vec<Entry>, Trouble> {
+        let after = self.last.as_ref().map_or(0, |last| last.seq);
+        let mut read = redis::cmd("XREAD");
+        read.arg("COUNT").arg(BATCH);
+        read.arg("BLOCK").arg(BLOCK.as_millis() as u64);
+        read.arg("STREAMS").arg(self.address.key("log"));
+        read.arg(format!("{after}-0"));
+        let answer = read.query_async::<Entries>(&mut link.commands);
+        let logs = within(WATCHDOG, answer).await?.unwrap_or_default();
+        let entries = logs.into_iter().flat_map(|(_, entries)| entries);
+        entries.map(|fields| self.entry(fields)).collect()
+    }
+
+    fn entry(&self, fields: Fields) -> Result<Entry, Trouble> {
+        let unknown = "an entry of the log was not written by this program";
+        Entry::read(fields, &self.server).ok_or_else(|| Trouble::strange(unknown))
+    }
+
+    fn apply(&mut self, entry: Entry) {
+        let outcome = self.machine.apply(&entry);
+        self.status.read(&entry);
+        if M::NEEDS_ALL
+            && self.snapshots.due(&entry)
+            && let Some(state) = self.machine.snapshot()
+        {
+            self.snapshots.write(&self.address, &entry.position, state);
+        }
+        if entry.own {
+            self.pending.resolve(entry.number, outcome);
+        }
+        self.last = Some(entry.position);
+    }
+
+    /// Reads the last entry again, and compares. Also asks whether this Redis is the master: a
+    /// replica that is cut off from its master answers every wait with "nothing new".
+    async fn check(&mut self, link: &mut Link) -> Result<(), Trouble> {
+        let id = self.last.as_ref().map_or(0, |last| last.seq);
+        let id = format!("{id}-0");
+        let mut ask = pipe();
+        ask.cmd("ROLE");
+        ask.cmd("XRANGE")
+            .arg(self.address.key("log"))
+            .arg(&id)
+            .arg(&id);
+        let (role, found): (Value, Vec<Fields>) = link.ask(&ask).await?;
+        let master = Value::BulkString(b"master".to_vec());
+        if !matches!(&role, Value::Array(role) if role.first() == Some(&master)) {
+            return Err(Trouble::replica());
+        }
+        if !self.started {
+            return self.start(link).await;
+        }
+        let found = found.into_iter().next();
+        let found = found.and_then(|fields| Entry::read(fields, &self.server));
+        let same = found.map(|entry| entry.position) == self.last;
+        if self.checks && !same {
+            self.lost(link).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts: with a snapshot, with the first entry, or with the next entry that comes.
+    async fn start(&mut self, link: &mut Link) -> Result<(), Trouble> {
+        let log = self.address.key("log");
+        let mut ask = pipe();
+        ask.cmd("XREVRANGE").arg(&log).arg("+").arg("-");
+        ask.arg("COUNT").arg(1);
+        ask.cmd("XRANGE").arg(&log).arg("-").arg("+").arg("COUNT");
+        ask.arg(1);
+        let (newest, oldest): (Vec<Fields>, Vec<Fields>) = link.ask(&ask).await?;
+        let newest = self.position(newest)?;
+        let end = newest.as_ref().map_or(0, |newest| newest.seq);
+        self.last = match M::NEEDS_ALL {
+            false => newest,
+            true => match self.try_snapshot(link, end).await? {
+                Some(position) => Some(position),
+                None if self.position(oldest)?.is_none_or(|oldest| oldest.seq == 1) => {
+                    self.machine.restore(Start::First, end);
+                    None
+                }
+                None => {
+                    self.machine.restore(Start::Newest, end);
+                    newest
+                }
+            },
+        };
+        self.started = true;
+        Ok(())
+    }
+
+    /// Restores the snapshot, if its entry is in this log.
+    async fn try_snapshot(
+        &mut self,
+        link: &mut Link,
+        end: u64,
+    ) -> Result<Option<Position>, Trouble> {
+        let Some((position, state)) = snapshot::read(link, &self.address).await? else {
+            return Ok(None);
+        };
+        let id = format!("{}-0", position.seq);
+        let mut ask = pipe();
+        ask.cmd("XRANGE").arg(self.address.key("log")).arg(&id);
+        ask.arg(&id);
+        let (found,): (Vec<Fields>,) = link.ask(&ask).await?;
+        let same = self.position(found)?.as_ref() == Some(&position);
+        let restored = same && self.machine.restore(Start::Snapshot(&state), end);
+        Ok(restored.then_some(position))
+    }
+
+    /// The position of the first of these entries.
+    fn position(&self, entries: Vec<Fields>) -> Result<Option<Position>, Trouble> {
+        let first = entries.into_iter().next();
+        let entry = first.map(|fields| self.entry(fields)).transpose()?;
+        Ok(entry.map(|entry| entry.position))
+    }
+
+    /// Reports a loss, and starts again.
+    async fn lost(&mut self, link: &mut Link) -> Result<(), Trouble> {
+        self.started = false;
+        self.status.lost();
+        self.pending.fail_all();
+        self.machine.lost();
+        self.start(link).await
+    }
+}

@@ -1,0 +1,182 @@
+//! The handle with which the handlers of a server append to the log.
+
+use std::{convert::Infallible, fmt, sync::Arc};
+
+use data_encoding::BASE64URL_NOPAD;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout_at,
+};
+use zcomm_core::Result;
+
+use crate::{
+    append::deadline,
+    link::Address,
+    machine::Machine,
+    pending::Pending,
+    reader::Reader,
+    snapshot::Snapshots,
+    status::Status,
+    writer::{Request, Writer},
+};
+
+/// The most requests that wait for the writer. Each connection has at most one.
+const QUEUE: usize = 1024;
+
+/// The message was not sent. The log of the server says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable;
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redis cannot be reached now")
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// A log that several servers share. All clones append to the same log.
+pub struct SharedLog<O> {
+    requests: mpsc::Sender<Request<O>>,
+    status: Arc<Status>,
+    server: Arc<str>,
+}
+
+impl<O> Clone for SharedLog<O> {
+    fn clone(&self) -> SharedLog<O> {
+        SharedLog {
+            requests: self.requests.clone(),
+            status: Arc::clone(&self.status),
+            server: Arc::clone(&self.server),
+        }
+    }
+}
+
+impl<O> SharedLog<O> {
+    /// Appends an entry, waits until this server has applied it, and returns the outcome.
+    ///
+    /// # Errors
+    /// [`Unavailable`] after at most two seconds. If Redis has been out of reach for two seconds
+    /// already, at once.
+    pub async fn append(&self, payload: Vec<u8>) -> Result<O, Unavailable> {
+        if self.status.is_hopeless() {
+            return Err(Unavailable);
+        }
+        let (sender, outcome) = oneshot::channel();
+        let request = Request {
+            payload,
+            deadline: deadline(),
+            sender: Some(sender),
+        };
+        let answer = async {
+            self.requests.send(request).await.ok()?;
+            outcome.await.ok()
+        };
+        let answer = timeout_at(deadline(), answer).await;
+        answer.ok().flatten().ok_or(Unavailable)
+    }
+
+    /// Appends an entry later, without an answer. Returns whether there was space in the queue. The
+    /// entry is lost if Redis cannot be reached, so the caller must check later what has become of
+    /// it.
+    #[must_use]
+    pub fn post(&self, payload: Vec<u8>) -> bool {
+        let request = Request {
+            payload,
+            deadline: deadline(),
+            sender: None,
+        };
+        self.requests.try_send(request).is_ok()
+    }
+
+    /// The state of the connection to Redis.
+    #[must_use]
+    pub fn status(&self) -> &Arc<Status> {
+        &self.status
+    }
+
+    /// The random name of this server.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+}
+
+/// Opens the log at an address, for the state `machine`. Returns the handle, and the work that
+/// reads and writes the log: it must run in a task.
+///
+/// # Errors
+/// When the operating system has no random bytes.
+pub fn open<M: Machine>(
+    address: &Address,
+    machine: M,
+) -> Result<(
+    SharedLog<M::Outcome>,
+    impl Future<Output = Infallible> + Send + use<M>,
+)> {
+    open_with(address, machine, true)
+}
+
+/// [`open`] for a test: without `checks`, a reader does not notice what Redis has lost.
+///
+/// # Errors
+/// When the operating system has no random bytes.
+#[doc(hidden)]
+pub fn open_with<M: Machine>(
+    address: &Address,
+    machine: M,
+    checks: bool,
+) -> Result<(
+    SharedLog<M::Outcome>,
+    impl Future<Output = Infallible> + Send + use<M>,
+)> {
+    let server: Arc<str> = random_name()?.into();
+    let (pending, status) = (Pending::new(), Arc::new(Status::new(address.place())));
+    let (requests, queue) = mpsc::channel(QUEUE);
+    let reader = Reader {
+        address: address.clone(),
+        server: Arc::clone(&server),
+        machine,
+        pending: pending.clone(),
+        status: Arc::clone(&status),
+        checks,
+        last: None,
+        snapshots: Snapshots::new(),
+        started: false,
+    };
+    let writer = Writer {
+        address: address.clone(),
+        server: Arc::clone(&server),
+        new_epoch: random_name()?,
+        requests: queue,
+        pending,
+        status: Arc::clone(&status),
+        next: 1,
+        link: None,
+    };
+    let log = SharedLog {
+        requests,
+        status,
+        server,
+    };
+    let work = async {
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(reader.run());
+        tasks.spawn(writer.run());
+        match tasks.join_next().await {
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Some(Ok(never)) => never,
+            _ => std::future::pending().await,
+        }
+    };
+    Ok((log, work))
+}
+
+/// 11 characters with 66 random bits: no two servers and no two logs get the same name.
+fn random_name() -> Result<String> {
+    let mut bytes = [0; 9];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    let mut name = BASE64URL_NOPAD.encode(&bytes);
+    name.truncate(11);
+    Ok(name)
+}

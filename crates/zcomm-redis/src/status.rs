@@ -1,0 +1,192 @@
+//! How the connection to Redis is, for the log, `/healthz` and `/metrics`.
+//!
+//! A connection that is open says little: Redis can be frozen, or can be a replica that is
+//! cut off from its master. So the sign of health is an entry of this server that came back: it
+//! was written, and it was read. A server that has nothing to say appends an entry every two
+//! seconds for this purpose.
+//!
+//! The log gets one line when the state changes, not one line for each attempt.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use zcomm_core::{Figure, FigureKind};
+
+use crate::{entry::Entry, trouble::Trouble};
+
+/// Without an own entry for this time, the server is not healthy.
+const STALE: Duration = Duration::from_secs(6);
+/// After this time of trouble, a server answers at once that it cannot send. Before, it waits:
+/// most troubles are short.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The state of the connection to Redis.
+pub struct Status {
+    /// The address of Redis, for the log.
+    place: String,
+    facts: Mutex<Facts>,
+}
+
+struct Facts {
+    reader: Result<(), Trouble>,
+    writer: Result<(), Trouble>,
+    /// The word of the trouble that was logged last; `None` if the last line said that all is well.
+    logged: Option<String>,
+    /// The time at which the trouble began.
+    bad_since: Option<Instant>,
+    own_entry: Option<Instant>,
+    /// The number of the newest entry that this server has read, and of the newest one that it
+    /// has appended.
+    read: u64,
+    written: u64,
+    entries: u64,
+    losses: u64,
+}
+
+impl Status {
+    pub(crate) fn new(place: &str) -> Status {
+        Status {
+            place: place.to_owned(),
+            facts: Mutex::new(Facts {
+                reader: Err(Trouble::starting()),
+                writer: Ok(()),
+                logged: Some(String::new()),
+                bad_since: Some(Instant::now()),
+                own_entry: None,
+                read: 0,
+                written: 0,
+                entries: 0,
+                losses: 0,
+            }),
+        }
+    }
+
+    /// `Err` with the reason if this server cannot reach the others now.
+    ///
+    /// # Errors
+    /// The reason is one line, without an address and without a secret.
+    pub fn health(&self) -> Result<(), String> {
+        let facts = self.lock();
+        if let Some(trouble) = facts.trouble() {
+            return Err(format!("redis: {}", trouble.word));
+        }
+        match facts.own_entry {
+            Some(at) if at.elapsed() < STALE => Ok(()),
+            _ => Err("redis: silent".to_owned()),
+        }
+    }
+
+    /// The numbers for `/metrics`.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        let healthy = u64::from(self.health().is_ok());
+        let facts = self.lock();
+        let figure = |name, help, kind, value| Figure {
+            name,
+            help,
+            kind,
+            label: "log",
+            values: vec![("shared".to_owned(), value)],
+        };
+        let (gauge, counter) = (FigureKind::Gauge, FigureKind::Counter);
+        vec![
+            figure(
+                "zcomm_redis_up",
+                "1 if entries of this server come back from Redis, otherwise 0.",
+                gauge,
+                healthy,
+            ),
+            figure(
+                "zcomm_redis_behind",
+                "Entries in Redis that this server has appended or seen, and not read yet.",
+                gauge,
+                facts.written.saturating_sub(facts.read),
+            ),
+            figure(
+                "zcomm_redis_entries_total",
+                "Entries that this server has read from Redis.",
+                counter,
+                facts.entries,
+            ),
+            figure(
+                "zcomm_redis_losses_total",
+                "Times that Redis had lost entries, or had removed entries before they were read.",
+                counter,
+                facts.losses,
+            ),
+        ]
+    }
+
+    /// Whether the trouble has lasted so long that a new message need not wait.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        let since = self.lock().bad_since;
+        since.is_some_and(|since| since.elapsed() >= PATIENCE)
+    }
+
+    pub(crate) fn reader(&self, state: Result<(), Trouble>) {
+        let mut facts = self.lock();
+        facts.reader = state;
+        facts.changed(&self.place);
+    }
+
+    /// `state` has the number of the newest entry that this server has appended, if it is known.
+    pub(crate) fn writer(&self, state: Result<Option<u64>, Trouble>) {
+        let mut facts = self.lock();
+        if let Ok(Some(seq)) = state {
+            facts.written = seq;
+        }
+        facts.writer = state.map(drop);
+        facts.changed(&self.place);
+    }
+
+    pub(crate) fn read(&self, entry: &Entry) {
+        let mut facts = self.lock();
+        facts.read = entry.position.seq;
+        facts.entries += 1;
+        if entry.own {
+            facts.own_entry = Some(Instant::now());
+        }
+    }
+
+    pub(crate) fn lost(&self) {
+        let mut facts = self.lock();
+        facts.losses += 1;
+        (facts.read, facts.written) = (0, 0);
+        tracing::warn!(
+            "Redis at {} no longer has what this server has read: messages may be lost, and every \
+             client is told",
+            self.place
+        );
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Facts> {
+        // After a panic in another task, the facts are valid: each change is one assignment.
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Facts {
+    fn trouble(&self) -> Option<&Trouble> {
+        self.reader.as_ref().err().or(self.writer.as_ref().err())
+    }
+
+    /// Logs a line if the state has changed.
+    fn changed(&mut self, place: &str) {
+        let Some(trouble) = self.trouble().cloned() else {
+            self.bad_since = None;
+            if self.logged.take().is_some() {
+                tracing::info!("connected to Redis at {place}: this server is one of several");
+            }
+            return;
+        };
+        self.bad_since.get_or_insert_with(Instant::now);
+        let starting = trouble == Trouble::starting();
+        if !starting && self.logged.as_ref() != Some(&trouble.word) {
+            tracing::warn!("Redis at {place}: {trouble}; until it works, nothing can be sent");
+            self.logged = Some(trouble.word);
+        }
+    }
+}

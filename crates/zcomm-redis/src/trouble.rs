@@ -1,0 +1,129 @@
+//! What can be wrong with Redis, in words.
+//!
+//! A trouble has a word and a sentence. The word is for programs and for everybody: `/healthz`
+//! shows it. The sentence is for the log: it names the address and says what to do. Neither
+//! contains the password.
+
+use std::fmt;
+
+use redis::{ErrorKind, RedisError};
+use zcomm_core::ConnectError;
+
+/// The longest text of Redis that the log repeats, in characters.
+const MAX_DETAIL: usize = 200;
+
+/// Why Redis cannot be used now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// `away`, `silent`, or the first word of Redis' error, e.g. `READONLY`.
+    pub(crate) word: String,
+    text: String,
+}
+
+impl Trouble {
+    /// The server has not connected yet.
+    pub(crate) fn starting() -> Trouble {
+        Trouble {
+            word: "starting".into(),
+            text: "not connected yet".into(),
+        }
+    }
+
+    /// No answer came in time. Redis may be frozen, or the network is cut.
+    pub(crate) fn silent() -> Trouble {
+        Trouble {
+            word: "silent".into(),
+            text: "Redis does not answer".into(),
+        }
+    }
+
+    /// The connection is to a replica, which takes no entries.
+    pub(crate) fn replica() -> Trouble {
+        Trouble::said("READONLY", "this Redis is a replica")
+    }
+
+    /// Redis sent something that this program does not expect.
+    pub(crate) fn strange(what: &str) -> Trouble {
+        Trouble::said("ERR", what)
+    }
+
+    /// Whether Redis has answered, and has refused. To try again at once would be of no use.
+    pub(crate) fn is_refusal(&self) -> bool {
+        !["away", "silent", "starting"].contains(&self.word.as_str())
+    }
+
+    fn away(text: String) -> Trouble {
+        let word = "away".into();
+        Trouble { word, text }
+    }
+
+    fn said(code: &str, detail: &str) -> Trouble {
+        // Redis ends a wait with this error when it becomes a replica.
+        let code = if code == "UNBLOCKED" {
+            "READONLY"
+        } else {
+            code
+        };
+        let detail: String = detail.chars().take(MAX_DETAIL).collect();
+        let detail = match detail.is_empty() {
+            true => String::new(),
+            false => format!(": {}", detail.escape_debug()),
+        };
+        let help = match code {
+            "OOM" => "; Redis is full: raise maxmemory in its configuration",
+            "READONLY" => "; WEBSOCKET_REDIS_URL must name the master",
+            "NOAUTH" => "; Redis needs a password: redis://:password@host:6379/",
+            "WRONGPASS" => "; correct the user and the password in WEBSOCKET_REDIS_URL",
+            "NOPERM" => {
+                "; this user needs ~zcomm:* +eval +evalsha +script|load +time +role +get +set \
+                 +exists +del +hset +hmget +hincrby +xadd +xread +xrange +xrevrange +xlen +xdel"
+            }
+            "MISCONF" => "; Redis cannot write to its disk, see its log",
+            "LOADING" => "; Redis reads its data from the disk: wait",
+            _ => "",
+        };
+        Trouble {
+            word: code.to_owned(),
+            text: format!("Redis answers {code}{detail}{help}"),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<RedisError> for Trouble {
+    fn from(error: RedisError) -> Trouble {
+        if error.is_timeout() {
+            return Trouble::silent();
+        }
+        if error.is_io_error() || error.is_connection_dropped() {
+            return Trouble::away("Redis has closed the connection".into());
+        }
+        // The first error of several commands that were sent together.
+        if let Some(errors) = error.clone().into_server_errors()
+            && let Some((_, first)) = errors.first()
+        {
+            return Trouble::said(first.code(), first.details().unwrap_or_default());
+        }
+        match error.code() {
+            Some(code) => Trouble::said(code, error.detail().unwrap_or_default()),
+            None if error.kind() == ErrorKind::AuthenticationFailed => {
+                Trouble::said("WRONGPASS", error.detail().unwrap_or_default())
+            }
+            None => Trouble::strange(&error.to_string()),
+        }
+    }
+}
+
+impl From<ConnectError> for Trouble {
+    fn from(error: ConnectError) -> Trouble {
+        match error {
+            ConnectError::Timeout { .. } => Trouble::silent(),
+            error => Trouble::away(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The writer: it appends what the clients of this server send.
+//!
+//! The requests that wait are appended together by one call. So a busy server makes large batches
+//! and Redis has little to do for each entry.
+//!
+//! If a connection breaks, the writer cannot know whether Redis got the last batch. It appends the
+//! batch again with the same number, and the script ignores a number that it knows. Each batch also
+//! has a deadline: a frozen Redis that wakes up must not append what a client was told is not sent.
+
+use std::{convert::Infallible, sync::Arc};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    append::{ALIVE, Answer, Batch, Clock, append, deadline},
+    backoff::Backoff,
+    entry::Kind,
+    link::{Address, Link},
+    pending::Pending,
+    status::Status,
+    trouble::Trouble,
+};
+
+/// The most entries and bytes that are appended by one call. Redis does nothing else during it.
+const BATCH_ENTRIES: usize = 64;
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// What a client of this server wants to append.
+pub(crate) struct Request<O> {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) deadline: Instant,
+    /// Gets the outcome when the entry has come back. `None` if nobody waits for it.
+    pub(crate) sender: Option<oneshot::Sender<O>>,
+}
+
+pub(crate) struct Writer<O> {
+    pub(crate) address: Address,
+    pub(crate) server: Arc<str>,
+    /// The epoch of the log, if this server is the first one to append.
+    pub(crate) new_epoch: String,
+    pub(crate) requests: mpsc::Receiver<Request<O>>,
+    pub(crate) pending: Pending<O>,
+    pub(crate) status: Arc<Status>,
+    /// The number of the next request.
+    pub(crate) next: u64,
+    pub(crate) link: Option<(Link, Clock)>,
+}
+
+impl<O: Send> Writer<O> {
+    /// Appends for ever. Without requests, appends a sign of life every two seconds.
+    pub(crate) async fn run(mut self) -> Infallible {
+        let mut alive_at = Instant::now();
+        loop {
+            let batch = match timeout_at(alive_at, self.requests.recv()).await {
+                Ok(Some(request)) => self.batch(request),
+                // Nobody can send any more, so only the signs of life are left.
+                Ok(None) => {
+                    tokio::time::sleep_until(alive_at).await;
+                    self.sign_of_life()
+                }
+                Err(_) => self.sign_of_life(),
+            };
+            if !batch.entries.is_empty() {
+                self.append(batch).await;
+                alive_at = Instant::now() + ALIVE;
+            }
+        }
+    }
+
+    /// Makes a batch of the requests that wait.
+    fn batch(&mut self, request: Request<O>) -> Batch {
+        let mut batch = Batch {
+            first: self.next,
+            entries: Vec::new(),
+            deadline: request.deadline,
+        };
+        let (mut bytes, mut next) = (0, Some(request));
+        while let Some(request) = next {
+            // Do not append what comes too late: the client was told that it was not sent.
+            let told = request
+                .sender
+                .as_ref()
+                .is_some_and(oneshot::Sender::is_closed);
+            if !told && request.deadline > Instant::now() {
+                bytes += request.payload.len();
+                if let Some(sender) = request.sender {
+                    self.pending.add(self.next, sender);
+                }
+                self.next += 1;
+                batch.deadline = batch.deadline.min(request.deadline);
+                batch.entries.push((Kind::Data, request.payload));
+            }
+            let full = batch.entries.len() >= BATCH_ENTRIES || bytes >= BATCH_BYTES;
+            next = match full {
+                true => None,
+                false => self.requests.try_recv().ok(),
+            };
+        }
+        batch
+    }
+
+    fn sign_of_life(&mut self) -> Batch {
+        self.next += 1;
+        Batch {
+            first: self.next - 1,
+            entries: vec![(Kind::Alive, Vec::new())],
+            deadline: deadline(),
+        }
+    }
+
+    /// Appends a batch; tries again until its deadline if there is no answer.
+    async fn append(&mut self, batch: Batch) {
+        let mut backoff = Backoff::new();
+        let trouble = loop {
+            let tried = timeout_at(batch.deadline, self.try_append(&batch)).await;
+            let trouble = match tried.unwrap_or_else(|_| Err(Trouble::silent())) {
+                Ok(Answer::Done(seq)) => return self.status.writer(Ok(Some(seq))),
+                Ok(Answer::Known) => return self.status.writer(Ok(None)),
+                // The clock of Redis was set forward, or Redis was slow. The clock is known now.
+                Ok(Answer::Late) => Trouble::silent(),
+                Err(trouble) => {
+                    // Without an answer, the connection is of no use: the answer may still come. A
+                    // replica stays a replica, but the name may lead to the new master.
+                    if !trouble.is_refusal() || trouble.word == "READONLY" {
+                        self.link = None;
+                    }
+                    trouble
+                }
+            };
+            if trouble.is_refusal() || Instant::now() >= batch.deadline {
+                break trouble;
+            }
+            // An error: the deadline is over.
+            if timeout_at(batch.deadline, backoff.wait()).await.is_err() {
+                break trouble;
+            }
+        };
+        self.status.writer(Err(trouble));
+        let last = batch.first + batch.entries.len() as u64 - 1;
+        self.pending.fail(batch.first..=last);
+    }
+
+    async fn try_append(&mut self, batch: &Batch) -> Result<Answer, Trouble> {
+        let (link, clock) = match &mut self.link {
+            Some(known) => known,
+            none => {
+                let mut link = self.address.connect().await?;
+                let clock = Clock::read(&mut link).await?;
+                none.insert((link, clock))
+            }
+        };
+        let names = (&*self.server, self.new_epoch.as_str());
+        append(link, &self.address, names, batch, clock).await
+    }
+}

@@ -1,0 +1,291 @@
+//! open_broadcast and lesson 4 as one service of several processes.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::{
+    demo,
+    harness::{CANARY, Client, Demo, Start},
+    redis::{proxy::Proxy, server::Redis},
+};
+
+fn open_broadcast(url: &str) -> Start {
+    demo!("open_broadcast").env("WEBSOCKET_REDIS_URL", url)
+}
+
+/// Waits until `/healthz` gives this answer.
+async fn healthz(demo: &Demo, expected: &str) {
+    let began = Instant::now();
+    loop {
+        let answer = demo.get("/healthz").await;
+        if answer.body == expected {
+            return;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{:?} is not {expected:?}: {}",
+            answer.body,
+            demo.output()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Two servers on one Redis, both healthy.
+async fn two(url: &str) -> [Demo; 2] {
+    let demos = [
+        open_broadcast(url).start().await,
+        open_broadcast(url).start().await,
+    ];
+    for demo in &demos {
+        healthz(demo, "ok\n").await;
+    }
+    demos
+}
+
+/// The name before `says:`.
+fn who(text: &str) -> &str {
+    text.split_once(" says: ").unwrap_or_default().0
+}
+
+const NOT_SENT: &str =
+    "not sent: this server cannot reach the other servers now: send the message again later";
+const LOST: &str = "(messages were lost: Redis no longer has them)";
+
+#[tokio::test]
+async fn a_message_reaches_the_clients_of_both_servers_but_not_its_sender() {
+    let Some(redis) = Redis::start("both", &[]).await else {
+        return;
+    };
+    let [mut one, other] = two(&redis.url()).await;
+    let mut ada = Client::connect(one.url()).await;
+    let mut ben = Client::connect(one.url()).await;
+    let mut cleo = Client::connect(other.url()).await;
+    ada.say("hello").await;
+    let heard = [ben.hear_text().await, cleo.hear_text().await];
+    assert_eq!(heard[0], heard[1]);
+    assert!(heard[0].ends_with("-1 says: hello"), "{}", heard[0]);
+    one.says("reached=1").await;
+    cleo.say("hi").await;
+    // The first message that Ada gets: her own did not come back.
+    let answer = ada.hear_text().await;
+    assert!(answer.ends_with("-1 says: hi"), "{answer}");
+    assert_eq!(ben.hear_text().await, answer);
+    assert_ne!(who(&answer), who(&heard[0]), "two clients, two numbers");
+}
+
+#[tokio::test]
+async fn all_clients_get_all_messages_in_one_order() {
+    let Some(redis) = Redis::start("order", &[]).await else {
+        return;
+    };
+    let [one, other] = two(&redis.url()).await;
+    let mut talkers = Vec::new();
+    for demo in [&one, &other, &one, &other] {
+        talkers.push(Client::connect(demo.url()).await);
+    }
+    let mut listeners = Vec::new();
+    for demo in [&one, &other] {
+        listeners.push(Client::connect(demo.url()).await);
+    }
+    let talks = talkers.iter_mut().map(async |client| {
+        for n in 0..30 {
+            client.say(n.to_string()).await;
+        }
+    });
+    futures_util::future::join_all(talks).await;
+    let lists = listeners.iter_mut().map(async |client| {
+        let mut heard = Vec::new();
+        for _ in 0..120 {
+            heard.push(client.hear_text().await);
+        }
+        heard
+    });
+    let heard = futures_util::future::join_all(lists).await;
+    assert_eq!(heard[0], heard[1]);
+}
+
+#[tokio::test]
+async fn servers_with_another_name_are_another_service() {
+    let Some(redis) = Redis::start("names", &[]).await else {
+        return;
+    };
+    let [one, _] = two(&redis.url()).await;
+    let evening = open_broadcast(&redis.url()).env("WEBSOCKET_REDIS_NAME", "evening");
+    let evening = evening.start().await;
+    healthz(&evening, "ok\n").await;
+    let mut ada = Client::connect(one.url()).await;
+    let mut stranger = Client::connect(evening.url()).await;
+    let mut friend = Client::connect(evening.url()).await;
+    ada.say("for the course").await;
+    friend.say("for the evening").await;
+    assert!(stranger.hear_text().await.ends_with("for the evening"));
+}
+
+#[tokio::test]
+async fn lesson_4_is_one_service_too_and_checks_the_token_everywhere() {
+    let Some(redis) = Redis::start("lesson4", &[]).await else {
+        return;
+    };
+    let start = || {
+        let demo = demo!("4_websocket_broadcast").env("WEBSOCKET_TOKEN", CANARY);
+        demo.env("WEBSOCKET_REDIS_URL", redis.url())
+    };
+    let (one, other) = (start().start().await, start().start().await);
+    healthz(&one, "ok\n").await;
+    healthz(&other, "ok\n").await;
+    let mut ada = Client::connect(format!("{}?token={CANARY}", one.url())).await;
+    let mut ben = Client::connect(format!("{}?token={CANARY}", other.url())).await;
+    let mut eve = Client::connect(other.url()).await;
+    ada.say("hello").await;
+    assert!(ben.hear_text().await.ends_with("says: hello"));
+    assert_eq!(eve.closed().await.0, 1008);
+}
+
+/// Also row l15: what Redis has kept is not lost, and no client is told so.
+#[tokio::test]
+async fn l14_without_redis_a_sender_is_told_within_two_seconds_and_stays() {
+    let Some(mut redis) = Redis::start("away", &[]).await else {
+        return;
+    };
+    let [mut one, other] = two(&redis.url()).await;
+    let mut ada = Client::connect(one.url()).await;
+    let mut cleo = Client::connect(other.url()).await;
+    redis.kill().await;
+    let began = Instant::now();
+    ada.say("into the void").await;
+    assert_eq!(ada.hear_text().await, NOT_SENT);
+    assert!(began.elapsed() < Duration::from_millis(2500));
+    healthz(&one, "redis: away\n").await;
+    assert_eq!(one.get("/healthz").await.status, 503);
+    assert!(
+        one.get("/metrics")
+            .await
+            .body
+            .contains("zcomm_redis_up{log=\"shared\"} 0")
+    );
+    // Known to be away for two seconds: the answer comes at once.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let began = Instant::now();
+    ada.say("again").await;
+    assert_eq!(ada.hear_text().await, NOT_SENT);
+    assert!(began.elapsed() < Duration::from_secs(1));
+    redis.restart(&[], true).await;
+    healthz(&one, "ok\n").await;
+    healthz(&other, "ok\n").await;
+    ada.say("back").await;
+    assert!(cleo.hear_text().await.ends_with("says: back"));
+    let output = one.says_times("this server is one of several", 2).await;
+    assert_eq!(output.matches("until it works").count(), 1, "{output}");
+}
+
+#[tokio::test]
+async fn l16_a_redis_that_comes_back_empty_is_a_loss_that_every_client_is_told() {
+    let Some(mut redis) = Redis::start("empty", &[]).await else {
+        return;
+    };
+    let [mut one, other] = two(&redis.url()).await;
+    let mut ada = Client::connect(one.url()).await;
+    let mut cleo = Client::connect(other.url()).await;
+    redis.kill().await;
+    redis.restart(&[], false).await;
+    assert_eq!(ada.hear_text().await, LOST);
+    assert_eq!(cleo.hear_text().await, LOST);
+    healthz(&one, "ok\n").await;
+    ada.say("anew").await;
+    assert!(cleo.hear_text().await.ends_with("says: anew"));
+    one.says("no longer has what this server has read").await;
+    let metrics = one.get("/metrics").await.body;
+    assert!(
+        metrics.contains("zcomm_redis_losses_total{log=\"shared\"} 1"),
+        "{metrics}"
+    );
+}
+
+/// The log is deleted while Redis runs, and goes on under the old numbers.
+#[tokio::test]
+async fn l16_a_log_that_is_deleted_is_a_loss_too() {
+    let Some(redis) = Redis::start("deleted", &[]).await else {
+        return;
+    };
+    let [one, _] = two(&redis.url()).await;
+    let mut ada = Client::connect(one.url()).await;
+    redis.ask("DEL zcomm:course:log").await;
+    assert_eq!(ada.hear_text().await, LOST);
+}
+
+#[tokio::test]
+async fn l17_a_frozen_redis_is_noticed_and_sends_nothing_late() {
+    let Some(redis) = Redis::start("frozen", &[]).await else {
+        return;
+    };
+    let [mut one, other] = two(&redis.url()).await;
+    let mut ada = Client::connect(one.url()).await;
+    let mut cleo = Client::connect(other.url()).await;
+    redis.signal(Signal::STOP);
+    let began = Instant::now();
+    ada.say("frozen").await;
+    assert_eq!(ada.hear_text().await, NOT_SENT);
+    assert!(began.elapsed() < Duration::from_millis(2500));
+    healthz(&one, "redis: silent\n").await;
+    healthz(&other, "redis: silent\n").await;
+    redis.signal(Signal::CONT);
+    healthz(&one, "ok\n").await;
+    healthz(&other, "ok\n").await;
+    ada.say("thawed").await;
+    // Redis had the first message all the time, and did not append it after its deadline.
+    let heard = cleo.hear_text().await;
+    assert!(heard.ends_with("says: thawed"), "{heard}");
+    let output = one.says_times("this server is one of several", 2).await;
+    assert_eq!(output.matches("until it works").count(), 1, "{output}");
+}
+
+/// A server that was frozen finds that its next entries are gone.
+#[tokio::test]
+async fn l20_a_log_that_was_cut_below_a_reader_is_a_loss() {
+    let Some(redis) = Redis::start("cut", &[]).await else {
+        return;
+    };
+    let [one, other] = two(&redis.url()).await;
+    let mut ada = Client::connect(one.url()).await;
+    let mut cleo = Client::connect(other.url()).await;
+    other.signal(Signal::STOP);
+    for n in 0..5 {
+        ada.say(n.to_string()).await;
+    }
+    // Ada's connection works: the five are in Redis when the answer to the sixth is there.
+    let mut ben = Client::connect(one.url()).await;
+    ben.say("all there?").await;
+    while !ada.hear_text().await.ends_with("all there?") {}
+    redis.ask("XTRIM zcomm:course:log MAXLEN 1").await;
+    other.signal(Signal::CONT);
+    // The connection may have brought the first of them before.
+    while cleo.hear_text().await != LOST {}
+}
+
+#[tokio::test]
+async fn a_message_whose_answer_was_lost_is_sent_once() {
+    let Some(redis) = Redis::start("answer", &[]).await else {
+        return;
+    };
+    let proxy = Proxy::before(redis.addr()).await;
+    let one = open_broadcast(&proxy.url()).start().await;
+    let other = open_broadcast(&redis.url()).start().await;
+    healthz(&one, "ok\n").await;
+    healthz(&other, "ok\n").await;
+    let mut ada = Client::connect(one.url()).await;
+    let mut cleo = Client::connect(other.url()).await;
+    for n in 0..20 {
+        proxy.lose_an_answer();
+        ada.say(format!("number {n}")).await;
+        let heard = cleo.hear_text().await;
+        assert!(heard.ends_with(&format!("says: number {n}")), "{heard}");
+        while !proxy.has_lost_it() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    cleo.say("all of them, once").await;
+    let first = ada.hear_text().await;
+    assert!(first.ends_with("all of them, once"), "{first}");
+}

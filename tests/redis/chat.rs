@@ -1,0 +1,391 @@
+//! The chat over several servers: one service, whatever server a client is connected to.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::{
+    chat::client::{Guest, chat_app},
+    harness::{CANARY, Client, Demo, soon},
+    redis::{lost_tail::Pair, server::Redis},
+};
+
+async fn start(url: &str) -> Demo {
+    let chat = chat_app().env("WEBSOCKET_REDIS_URL", url);
+    let chat = chat.env("WEBSOCKET_RATE_LIMIT", "off").start().await;
+    healthy(&chat).await;
+    chat
+}
+
+async fn healthy(chat: &Demo) {
+    let green = async {
+        while chat.get("/healthz").await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon("a healthy server", green).await;
+}
+
+async fn two(name: &str) -> Option<(Redis, Demo, Demo)> {
+    let redis = Redis::start(name, &[]).await?;
+    let (one, other) = (start(&redis.url()).await, start(&redis.url()).await);
+    Some((redis, one, other))
+}
+
+/// What the server answers to a message with an id: an ack or an error.
+async fn answer(guest: &mut Guest, kind: &str, fields: Value) -> Value {
+    guest.says(kind, fields).await;
+    loop {
+        let message = guest.hears_next().await;
+        if message["type"] == "ack" || message["type"] == "error" {
+            return message;
+        }
+    }
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    let list = list.as_array().unwrap().iter();
+    list.map(|text| text.as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn people_at_two_servers_are_in_one_chat() {
+    let Some((_redis, one, other)) = two("chat").await else {
+        return;
+    };
+    let mut ada = Guest::join(&one, "Ada").await;
+    let mut ben = Guest::enter(&other, "Ben").await;
+    let joined = ben.joins(json!({})).await;
+    assert_eq!(texts(&joined["users"]), ["Ada", "Ben"]);
+    assert_eq!(ada.hears("user_joined").await["name"], "Ben");
+    // A name belongs to one person of the whole chat.
+    let second = Guest::enter(&other, "Ada").await;
+    assert_eq!(second.welcome["name"], "Ada#3");
+
+    let ack = answer(
+        &mut ada,
+        "chat",
+        json!({"room": "lobby", "text": "hello", "id": "1"}),
+    )
+    .await;
+    assert_eq!((&ack["seq"], &ack["recipients"]), (&json!("1"), &json!(1)));
+    let heard = ben.hears("chat").await;
+    assert_eq!(
+        (&heard["text"], &heard["seq"]),
+        (&json!("hello"), &json!("1"))
+    );
+    ben.says("typing", json!({"room": "lobby"})).await;
+    assert_eq!(ada.hears("typing").await["name"], "Ben");
+    let ack = answer(
+        &mut ben,
+        "direct",
+        json!({"to": "Ada", "text": "psst", "id": "2"}),
+    )
+    .await;
+    assert_eq!(ack["recipients"], 1);
+    assert_eq!(ada.hears("direct").await["text"], "psst");
+    let ack = answer(&mut ada, "broadcast", json!({"text": "all", "id": "3"})).await;
+    assert_eq!(ack["recipients"], 2);
+    assert_eq!(ben.hears("broadcast").await["text"], "all");
+    let missing = answer(
+        &mut ada,
+        "direct",
+        json!({"to": "Cleo", "text": "x", "id": "4"}),
+    )
+    .await;
+    assert_eq!(missing["code"], "no_such_user");
+    ben.client.leave().await;
+    assert_eq!(ada.hears("user_left").await["name"], "Ben");
+}
+
+#[tokio::test]
+async fn a_person_comes_back_at_another_server_and_has_everything() {
+    let Some((_redis, one, other)) = two("resume").await else {
+        return;
+    };
+    let mut ada = Guest::join(&one, "Ada").await;
+    let mut ben = Guest::join(&other, "Ben").await;
+    let said = json!({"room": "lobby", "text": "before", "id": "a1"});
+    answer(&mut ada, "chat", said.clone()).await;
+    let epoch = ada.joins(json!({})).await["epoch"].clone();
+    // Like a pulled cable.
+    let (session, welcome) = (ada.welcome["session"].clone(), ada.welcome.clone());
+    drop(ada);
+    ben.hears("user_left").await;
+    for text in ["one", "two"] {
+        answer(
+            &mut ben,
+            "chat",
+            json!({"room": "lobby", "text": text, "id": text}),
+        )
+        .await;
+    }
+    answer(
+        &mut ben,
+        "direct",
+        json!({"to": "Ada", "text": "psst", "id": "d"}),
+    )
+    .await;
+    answer(&mut ben, "broadcast", json!({"text": "all", "id": "b"})).await;
+    let query = format!(
+        "token={CANARY}&session={}&direct=0&broadcast=0",
+        session.as_str().unwrap()
+    );
+    let mut ada = Guest::with(&other, &query).await;
+    assert_eq!(ada.welcome["resumed"], true);
+    for field in ["name", "client_id", "session", "epoch"] {
+        assert_eq!(ada.welcome[field], welcome[field], "{field}");
+    }
+    let (direct, broadcast) = (ada.hears_next().await, ada.hears_next().await);
+    let mut heard = [&direct["text"], &broadcast["text"]].map(|text| text.as_str().unwrap());
+    heard.sort_unstable();
+    assert_eq!(heard, ["all", "psst"]);
+    let joined = ada.joins(json!({"epoch": epoch, "since": "1"})).await;
+    assert_eq!(
+        (&joined["recovered"], &joined["missed"]),
+        (&json!(true), &json!("2"))
+    );
+    for text in ["one", "two"] {
+        assert_eq!(ada.hears("chat").await["text"], text);
+    }
+    // The other server knows what was delivered at the first one.
+    let ack = answer(&mut ada, "chat", said).await;
+    assert_eq!(
+        (&ack["duplicate"], &ack["seq"]),
+        (&json!(true), &json!("1"))
+    );
+}
+
+#[tokio::test]
+async fn a_newer_connection_at_another_server_replaces_the_older_one() {
+    let Some((_redis, one, other)) = two("replaced").await else {
+        return;
+    };
+    let mut older = Guest::join(&one, "Ada").await;
+    let newer = older.back(&other, "direct=0").await;
+    assert_eq!(newer.welcome["resumed"], true);
+    assert_eq!(older.client.closed().await.0, 4001);
+    // The older connection has ended late, and its person is still there.
+    let mut ben = Guest::enter(&one, "Ben").await;
+    ben.joins(json!({})).await;
+    let ack = answer(
+        &mut ben,
+        "direct",
+        json!({"to": "Ada", "text": "x", "id": "1"}),
+    )
+    .await;
+    assert_eq!(ack["type"], "ack");
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_takes_its_people_along_and_they_can_come_back() {
+    let Some((_redis, mut one, other)) = two("killed").await else {
+        return;
+    };
+    let ada = Guest::join(&one, "Ada").await;
+    let mut ben = Guest::join(&other, "Ben").await;
+    one.kill().await;
+    let began = std::time::Instant::now();
+    assert_eq!(ben.hears("user_left").await["name"], "Ada");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    let back = ada.back(&other, "direct=0").await;
+    assert_eq!(
+        (&back.welcome["resumed"], &back.welcome["name"]),
+        (&json!(true), &json!("Ada"))
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_was_frozen_lets_its_people_come_back() {
+    let Some((_redis, one, other)) = two("thawed").await else {
+        return;
+    };
+    let mut ada = Guest::join(&one, "Ada").await;
+    let mut ben = Guest::join(&other, "Ben").await;
+    one.signal(Signal::STOP);
+    assert_eq!(ben.hears("user_left").await["name"], "Ada");
+    one.signal(Signal::CONT);
+    assert_eq!(ada.client.closed().await.0, 1012);
+    let back = ada.back(&one, "direct=0").await;
+    assert_eq!(back.welcome["resumed"], true);
+}
+
+#[tokio::test]
+async fn a_server_that_starts_later_has_the_rooms_and_the_sessions() {
+    let Some(redis) = Redis::start("later", &[]).await else {
+        return;
+    };
+    let one = start(&redis.url()).await;
+    let mut ada = Guest::join(&one, "Ada").await;
+    // With a copy of the state in Redis, and a log that has no older entries.
+    let mut sent = 0;
+    let copied = async {
+        while sent < 1100 || redis.ask("EXISTS zcomm:course:snapshot").await != ":1" {
+            sent += 1;
+            let said = json!({"room": "lobby", "text": format!("{sent}"), "id": format!("{sent}")});
+            answer(&mut ada, "chat", said).await;
+        }
+    };
+    soon("a copy", copied).await;
+    let seq = redis.ask("HGET zcomm:course:snapshot seq").await;
+    let seq = seq.lines().nth(1).unwrap().to_owned();
+    redis
+        .ask(&format!("XTRIM zcomm:course:log MINID {seq}"))
+        .await;
+    let later = start(&redis.url()).await;
+    let mut ben = Guest::enter(&later, "Ben").await;
+    let joined = ben.joins(json!({})).await;
+    assert_eq!(joined["seq"], sent.to_string());
+    assert_eq!(texts(&joined["users"]), ["Ada", "Ben"]);
+    for n in sent - 49..=sent {
+        assert_eq!(ben.hears("chat").await["seq"], n.to_string());
+    }
+    let mut back = ada.back(&later, "direct=0").await;
+    assert_eq!(
+        (&back.welcome["resumed"], &back.welcome["name"]),
+        (&json!(true), &json!("Ada"))
+    );
+    back.joins(json!({})).await;
+    // An id from before the copy, and one from after it.
+    for (n, seq) in [(sent - 200, sent - 200), (sent, sent)] {
+        let said = json!({"room": "lobby", "text": "again", "id": format!("{n}")});
+        let ack = answer(&mut back, "chat", said).await;
+        assert_eq!(
+            (&ack["duplicate"], &ack["seq"]),
+            (&json!(true), &json!(seq.to_string()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn l14_without_redis_people_stay_and_are_told_what_was_not_sent() {
+    let Some((mut redis, one, other)) = two("chat-away").await else {
+        return;
+    };
+    let mut ada = Guest::join(&one, "Ada").await;
+    let mut ben = Guest::join(&other, "Ben").await;
+    redis.kill().await;
+    let said = json!({"room": "lobby", "text": "void", "id": "1"});
+    let refused = answer(&mut ada, "chat", said.clone()).await;
+    assert_eq!(
+        (&refused["code"], &refused["id"]),
+        (&json!("unavailable"), &json!("1"))
+    );
+    assert!(refused["retry_ms"].is_u64(), "{refused}");
+    ada.says("ping", json!({"id": "p"})).await;
+    assert_eq!(ada.hears("pong").await["id"], "p");
+    let mut cleo = Client::connect(format!("{}?token={CANARY}&name=Cleo", one.url())).await;
+    let told: Value = serde_json::from_str(&cleo.hear_text().await).unwrap();
+    assert_eq!(told["code"], "unavailable");
+    assert_eq!(cleo.closed().await.0, 1013);
+    redis.restart(&[], true).await;
+    healthy(&one).await;
+    healthy(&other).await;
+    let ack = answer(&mut ada, "chat", said).await;
+    assert_eq!(
+        (&ack["type"], &ack["duplicate"]),
+        (&json!("ack"), &json!(false))
+    );
+    // Ben's connection is the old one: the next message that he gets is this one.
+    assert_eq!(ben.hears("chat").await["text"], "void");
+}
+
+/// Comes back with its session and its last position, and is told a gap for the room.
+async fn is_told_a_gap(ada: &Guest, chat: &Demo, epoch: &Value, seen: &str) {
+    let query = |guest: &Guest| {
+        let session = guest.welcome["session"].as_str().unwrap();
+        format!("token={CANARY}&name=Ada&session={session}&direct=0&broadcast=0")
+    };
+    let back = async {
+        loop {
+            let url = format!("{}?{}", chat.url(), query(ada));
+            let mut client = Client::connect(url).await;
+            let first: Value = serde_json::from_str(&client.hear_text().await).unwrap();
+            if first["type"] == "welcome" {
+                return Guest {
+                    client,
+                    welcome: first,
+                };
+            }
+            assert_eq!(first["code"], "unavailable", "{first}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let mut back = soon("to come back", back).await;
+    assert_eq!(back.welcome["resumed"], false);
+    assert_ne!(back.welcome["epoch"], ada.welcome["epoch"]);
+    let joined = back.joins(json!({"epoch": epoch, "since": seen})).await;
+    assert_eq!(joined["recovered"], false);
+    loop {
+        let gap = back.hears("gap").await;
+        if gap["room"] == "lobby" {
+            let after = seen.parse::<u64>().unwrap() + 1;
+            assert_eq!(gap["epoch"], *epoch);
+            assert_eq!(
+                (&gap["from"], &gap["to"]),
+                (&json!(after.to_string()), &Value::Null)
+            );
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn l16_a_redis_that_comes_back_empty_is_a_gap_for_everybody() {
+    let Some((mut redis, one, other)) = two("chat-empty").await else {
+        return;
+    };
+    let mut ada = Guest::enter(&one, "Ada").await;
+    let epoch = ada.joins(json!({})).await["epoch"].clone();
+    let mut ben = Guest::join(&other, "Ben").await;
+    answer(
+        &mut ada,
+        "chat",
+        json!({"room": "lobby", "text": "x", "id": "1"}),
+    )
+    .await;
+    redis.kill().await;
+    redis.restart(&[], false).await;
+    assert_eq!(ada.client.closed().await.0, 1012);
+    assert_eq!(ben.client.closed().await.0, 1012);
+    healthy(&one).await;
+    is_told_a_gap(&ada, &one, &epoch, "1").await;
+}
+
+/// A replica that is behind becomes the master, and gives the positions of lost messages to others.
+#[tokio::test]
+async fn the_lost_tail_is_a_gap_for_everybody() {
+    let Some(mut pair) = Pair::start("chat").await else {
+        return;
+    };
+    let one = start(&pair.door.url()).await;
+    let mut ada = Guest::enter(&one, "Ada").await;
+    let epoch = ada.joins(json!({})).await["epoch"].clone();
+    let say = |n: usize| json!({"room": "lobby", "text": format!("{n}"), "id": format!("{n}")});
+    answer(&mut ada, "chat", say(1)).await;
+    pair.replicated().await;
+    pair.replica.ask("REPLICAOF 127.0.0.1 1").await;
+    for n in 2..=4 {
+        answer(&mut ada, "chat", say(n)).await;
+    }
+    pair.replica.ask("REPLICAOF NO ONE").await;
+    // A second server fills the same positions with other messages.
+    let other = start(&pair.replica.url()).await;
+    let mut ben = Guest::join(&other, "Ben").await;
+    for n in 2..=6 {
+        let ack = answer(&mut ben, "chat", say(n)).await;
+        assert_eq!(
+            ack["seq"],
+            n.to_string(),
+            "a position that Ada knows already"
+        );
+    }
+    pair.door.lead_to(pair.replica.addr());
+    pair.master.kill().await;
+    assert_eq!(ada.client.closed().await.0, 1012);
+    is_told_a_gap(&ada, &one, &epoch, "4").await;
+    // Also at the server that had lost nothing.
+    assert_eq!(ben.client.closed().await.0, 1012);
+}

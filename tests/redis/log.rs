@@ -1,0 +1,175 @@
+//! The shared log itself: what the script in Redis promises.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::task::JoinSet;
+use zcomm_core::RedisUrl;
+use zcomm_redis::{Address, Entry, Kind, Machine, SharedLog, open_with};
+
+use crate::{harness::soon, redis::server::Redis};
+
+/// What a server has applied: the entries with data, and the word `lost`.
+#[derive(Clone, Default)]
+pub(crate) struct Applied(Arc<Mutex<Vec<Entry>>>, Arc<Mutex<Vec<String>>>);
+
+impl Machine for Applied {
+    /// The number of the entry.
+    type Outcome = u64;
+
+    fn apply(&mut self, entry: &Entry) -> u64 {
+        if entry.kind == Kind::Data {
+            let text = String::from_utf8(entry.payload.to_vec()).unwrap();
+            self.1.lock().unwrap().push(text);
+            self.0.lock().unwrap().push(entry.clone());
+        }
+        entry.position.seq
+    }
+
+    fn lost(&mut self) {
+        self.1.lock().unwrap().push("lost".to_owned());
+    }
+}
+
+impl Applied {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.1.lock().unwrap().clone()
+    }
+
+    /// Waits until these texts were applied.
+    pub(crate) async fn has(&self, texts: &[&str]) {
+        let all = async {
+            while self.texts() != texts {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let wait = tokio::time::timeout(std::time::Duration::from_secs(15), all).await;
+        wait.unwrap_or_else(|_| panic!("{:?} is not {texts:?}", self.texts()));
+    }
+}
+
+/// A server of the library. Its tasks end when it is dropped.
+pub(crate) struct Server {
+    pub(crate) log: SharedLog<u64>,
+    pub(crate) applied: Applied,
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// Starts a server, and waits until it has read an entry of its own.
+    pub(crate) async fn start(url: &str, checks: bool) -> Server {
+        let address = Address::new(&RedisUrl::parse(url).unwrap(), "course").unwrap();
+        let applied = Applied::default();
+        let (log, work) = open_with(&address, applied.clone(), checks).unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async { match work.await {} });
+        let server = Server {
+            log,
+            applied,
+            _tasks: tasks,
+        };
+        soon("a healthy server", server.healthy()).await;
+        server
+    }
+
+    pub(crate) async fn healthy(&self) {
+        while self.log.status().health().is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) async fn append(&self, text: &str) -> u64 {
+        self.log.append(text.into()).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn l21_servers_that_start_together_on_an_empty_redis_have_one_log() {
+    let Some(redis) = Redis::start("together", &[]).await else {
+        return;
+    };
+    let url = redis.url();
+    let starts = (0..4).map(|_| Server::start(&url, true));
+    let servers = futures_util::future::join_all(starts).await;
+    let talks = servers.iter().enumerate().map(async |(at, server)| {
+        for n in 0..25 {
+            server.append(&format!("{at}-{n}")).await;
+        }
+    });
+    futures_util::future::join_all(talks).await;
+    for server in &servers {
+        let all = async {
+            while server.applied.entries().len() < 100 {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        soon("all entries", all).await;
+        let texts = server.applied.texts();
+        assert!(!texts.contains(&"lost".to_owned()));
+        assert_eq!(texts, servers[0].applied.texts(), "one order");
+        let entries = server.applied.entries();
+        let rises = |pair: &[Entry]| pair[0].position.seq < pair[1].position.seq;
+        assert!(entries.windows(2).all(rises));
+        let epoch = &entries[0].position.epoch;
+        assert!(entries.iter().all(|entry| entry.position.epoch == *epoch));
+    }
+}
+
+#[tokio::test]
+async fn l19_the_time_of_an_entry_is_never_before_the_time_of_the_entry_before() {
+    let Some(redis) = Redis::start("clock", &[]).await else {
+        return;
+    };
+    let server = Server::start(&redis.url(), true).await;
+    server.append("today").await;
+    // As if the clock of Redis was an hour ahead until now, and is set back.
+    let today = server.applied.entries()[0].time;
+    let ahead = today + 3_600_000;
+    redis
+        .ask(&format!("HSET zcomm:course:facts time {ahead}"))
+        .await;
+    server.append("later").await;
+    server.append("latest").await;
+    let times: Vec<_> = server
+        .applied
+        .entries()
+        .iter()
+        .map(|entry| entry.time)
+        .collect();
+    assert_eq!(times, [today, ahead, ahead]);
+}
+
+#[tokio::test]
+async fn the_log_keeps_its_limits() {
+    let Some(redis) = Redis::start("limits", &[]).await else {
+        return;
+    };
+    let server = Server::start(&redis.url(), true).await;
+    let large = "x".repeat(1024 * 1024);
+    for _ in 0..70 {
+        server.append(&large).await;
+    }
+    let length = redis.ask("XLEN zcomm:course:log").await;
+    let length: usize = length.trim_start_matches(':').parse().unwrap();
+    assert!(
+        (60..=66).contains(&length),
+        "64 MiB, and signs of life: {length}"
+    );
+    for _ in 0..34 {
+        let more = (0..300).map(|n| {
+            let log = server.log.clone();
+            async move { log.append(n.to_string().into()).await.unwrap() }
+        });
+        futures_util::future::join_all(more).await;
+    }
+    assert_eq!(redis.ask("XLEN zcomm:course:log").await, ":10000");
+    let bytes = redis.ask("HGET zcomm:course:facts bytes").await;
+    let bytes: usize = bytes.lines().nth(1).unwrap().parse().unwrap();
+    assert!(
+        bytes < 40_000,
+        "the large ones are not counted any more: {bytes}"
+    );
+}

@@ -1,0 +1,84 @@
+//! A line to Redis that can break at the worst moment.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy},
+    net::{TcpListener, TcpStream},
+};
+
+/// Forwards bytes to Redis and back.
+pub(crate) struct Proxy {
+    pub(crate) addr: SocketAddr,
+    redis: Arc<Mutex<SocketAddr>>,
+    /// Breaks the connection instead of forwarding the next answer of the script.
+    swallow: Arc<AtomicBool>,
+}
+
+impl Proxy {
+    pub(crate) async fn before(redis: SocketAddr) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy {
+            addr: listener.local_addr().unwrap(),
+            redis: Arc::new(Mutex::new(redis)),
+            swallow: Arc::default(),
+        };
+        let (redis, swallow) = (Arc::clone(&proxy.redis), Arc::clone(&proxy.swallow));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (redis, swallow) = (*redis.lock().unwrap(), Arc::clone(&swallow));
+                tokio::spawn(async move { forward(client, redis, &swallow).await });
+            }
+        });
+        proxy
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://{}/", self.addr)
+    }
+
+    /// New connections lead to another Redis.
+    pub(crate) fn lead_to(&self, redis: SocketAddr) {
+        *self.redis.lock().unwrap() = redis;
+    }
+
+    /// The next answer of the script is lost.
+    pub(crate) fn lose_an_answer(&self) {
+        self.swallow.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_lost_it(&self) -> bool {
+        !self.swallow.load(Ordering::SeqCst)
+    }
+}
+
+async fn forward(client: TcpStream, redis: SocketAddr, swallow: &AtomicBool) {
+    let Ok(redis) = TcpStream::connect(redis).await else {
+        return;
+    };
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_redis, mut to_redis) = redis.into_split();
+    let there = copy(&mut from_client, &mut to_redis);
+    let back = async {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_redis.read(&mut buffer).await {
+            let answer = String::from_utf8_lossy(&buffer[..read]);
+            if answer.contains("\r\ndone\r\n") && swallow.swap(false, Ordering::SeqCst) {
+                return;
+            }
+            if to_client.write_all(&buffer[..read]).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        _ = there => {}
+        () = back => {}
+    }
+}

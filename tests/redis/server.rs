@@ -1,0 +1,140 @@
+//! A Redis of a test's own, on a free port and in a folder of its own.
+
+use std::{net::SocketAddr, path::PathBuf, process::Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    process::{Child, Command},
+};
+
+use crate::{
+    children,
+    harness::{folder, soon},
+};
+
+/// A running redis-server. Dropping it kills it.
+pub(crate) struct Redis {
+    child: Child,
+    pub(crate) port: u16,
+    folder: PathBuf,
+}
+
+/// Whether redis-server is installed. Otherwise a test says so and ends; in CI it fails.
+fn is_installed() -> bool {
+    let mut version = children::command("redis-server");
+    let found = version.arg("--version").stdout(Stdio::null()).status();
+    let missing = "no redis-server: apt-get install redis-server";
+    #[allow(clippy::disallowed_methods, reason = "CI is no setting of ours")]
+    let required = std::env::var_os("CI").is_some_and(|value| value == "true");
+    assert!(found.is_ok() || !required, "{missing}");
+    if found.is_err() {
+        eprintln!("skipped: {missing}");
+    }
+    found.is_ok()
+}
+
+impl Redis {
+    /// Starts a Redis that keeps its data in a file, with these options more. `None` if Redis is
+    /// not installed.
+    pub(crate) async fn start(name: &str, options: &[&str]) -> Option<Redis> {
+        if !is_installed() {
+            return None;
+        }
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let folder = folder(&format!("redis-{}-{name}-{port}", std::process::id()));
+        let child = spawn(port, &folder, options);
+        let mut redis = Redis {
+            child,
+            port,
+            folder,
+        };
+        redis.ready().await;
+        Some(redis)
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://{}/", self.addr())
+    }
+
+    /// Sends one command, and returns the answer as Redis writes it. Words may not have spaces.
+    pub(crate) async fn ask(&self, command: &str) -> String {
+        let stream = soon("Redis", TcpStream::connect(self.addr())).await;
+        let (read, mut write) = stream.unwrap().into_split();
+        let lines = format!("{command}\r\nQUIT\r\n");
+        write.write_all(lines.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let mut read = BufReader::new(read);
+        soon("an answer of Redis", read.read_to_string(&mut answer))
+            .await
+            .unwrap();
+        answer
+            .trim_end()
+            .trim_end_matches("+OK")
+            .trim_end()
+            .to_owned()
+    }
+
+    /// Ends it as the power button would.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Starts it again on its port, with its data or without.
+    pub(crate) async fn restart(&mut self, options: &[&str], keeps_data: bool) {
+        if !keeps_data {
+            std::fs::remove_dir_all(&self.folder).unwrap();
+            std::fs::create_dir_all(&self.folder).unwrap();
+        }
+        self.child = spawn(self.port, &self.folder, options);
+        self.ready().await;
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().unwrap() as i32).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until it accepts connections.
+    async fn ready(&mut self) {
+        let stdout = self.child.stdout.take().unwrap();
+        let mut lines = BufReader::new(stdout).lines();
+        let ready = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if line.contains("Ready to accept connections")
+                    || line.contains("Server initialized")
+                {
+                    return true;
+                }
+            }
+            false
+        };
+        assert!(soon("Redis to start", ready).await, "Redis ended");
+        // Read on, or Redis would wait for space in the pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // This fails if it has ended. A frozen process dies of this signal, too.
+        self.child.start_kill().ok();
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+fn spawn(port: u16, folder: &std::path::Path, options: &[&str]) -> Child {
+    let mut command = Command::from(children::command("redis-server"));
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+    command.args(["--appendonly", "yes", "--save", "", "--dir"]);
+    command.arg(folder).args(options);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    command.kill_on_drop(true).spawn().unwrap()
+}
