@@ -1,9 +1,11 @@
 //! Judges what a peer does with the frames of a case.
 //!
-//! While a judge waits, it skips what is allowed at any time: pings, pongs that nobody asked for,
-//! and messages that the peer pushes. Three ends are three answers: a Close frame, the bare end
-//! of the connection, and a connection that is still open. To be sure of the last one, the judge
-//! asks with a ping before it says so.
+//! While a judge waits, it skips frames that are allowed at any time: pings, pongs that answer no
+//! ping, and messages that the peer sends without a request.
+//!
+//! After a wrong frame, three results are possible: a Close frame, the end of the connection
+//! without a Close frame, or a connection that is still open. A judge says "still open" only after
+//! the peer has answered a ping.
 
 use super::{
     bytes::Frames,
@@ -50,8 +52,8 @@ pub(super) async fn judge(
 const STILL_OPEN: &str = "the connection is still open: a ping is answered";
 
 impl Waiter<'_> {
-    /// Waits for a Close with one of these codes. `bare`: the end of the connection is enough.
-    /// `reads`: an open connection is accepted, too.
+    /// Waits for a Close frame with one of these codes. `bare` also accepts the end of the
+    /// connection without a Close frame. `reads` also accepts an open connection.
     async fn fails(&mut self, codes: &[u16], bare: bool, reads: bool) -> Verdict {
         let mut asked = reads;
         if reads {
@@ -85,8 +87,8 @@ impl Waiter<'_> {
         }
     }
 
-    /// Waits for a Close frame. `legally`: its code must be one that may be sent; the end of the
-    /// connection is enough.
+    /// Waits for a Close frame. With `legally`, the frame must have a code that may be sent or no
+    /// code, and the end of the connection is accepted, too.
     async fn closes(&mut self, legally: bool) -> Verdict {
         let until = self.until();
         loop {
