@@ -31,8 +31,8 @@ const FLOOD: usize = 40 << 20;
 const LONG: usize = 16 << 20;
 /// The time limit of a flood.
 const FLOOD_TIME: Duration = Duration::from_secs(15);
-/// A server that sends more bytes than this after a flood has stored its answers in memory. The
-/// buffers of the operating system are smaller.
+/// If a server sends more bytes than this after a flood, it has stored many answers in memory. The
+/// buffers of the operating system hold fewer bytes.
 const PILE: u64 = 24 << 20;
 /// The number of connections of a crowd.
 const CROWD: usize = 200;
@@ -71,7 +71,7 @@ async fn unfinished(server: &Server, pause: Option<Duration>) -> Played {
         match timeout(wait, stream.read(&mut buffer)).await {
             Ok(Ok(0) | Err(_)) => {
                 let seconds = start.elapsed().as_secs_f64();
-                return Ok(passed(format!("the end after {seconds:.1} s")));
+                return Ok(passed(format!("the connection ended after {seconds:.1} s")));
             }
             // The server has sent an answer, such as 408.
             Ok(Ok(_)) => {}
@@ -114,7 +114,7 @@ impl Poured {
     fn words(&self) -> String {
         match self {
             Poured::All => "all of it was read".into(),
-            Poured::Ended(bytes) => format!("the end after {} KiB", bytes >> 10),
+            Poured::Ended(bytes) => format!("the connection ended after {} KiB", bytes >> 10),
             Poured::Stalled(bytes) => {
                 format!("the server stopped reading after {} KiB", bytes >> 10)
             }

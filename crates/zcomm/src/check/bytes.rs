@@ -11,8 +11,8 @@ pub(super) const BINARY: u8 = 0x82;
 pub(super) const CLOSE: u8 = 0x88;
 pub(super) const PING: u8 = 0x89;
 pub(super) const PONG: u8 = 0x8a;
-/// The first byte of a fragment: the first fragment of a text or a binary message, a middle
-/// fragment, and the last fragment.
+/// The first byte of a fragment, for four kinds of fragments: the first of a text, the first of a
+/// binary message, a middle fragment, the last fragment.
 pub(super) const TEXT_BEGINS: u8 = 0x01;
 pub(super) const BINARY_BEGINS: u8 = 0x02;
 pub(super) const CONTINUES: u8 = 0x00;

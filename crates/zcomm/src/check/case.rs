@@ -112,7 +112,7 @@ pub(super) enum Reply {
     Leaves,
 }
 
-/// The answer to an opening handshake that is accepted.
+/// The accepted answer to an opening handshake.
 pub(super) enum Answer {
     /// The WebSocket opens: 101.
     Opens,

@@ -68,7 +68,7 @@ impl Waiter<'_> {
                     }
                     Some(pong) if asked && pong.opcode == "pong" && pong.unmasked == ASK => {
                         return match reads {
-                            true => passed("the ping behind it is answered"),
+                            true => passed("the next ping is answered"),
                             false => self.seen(STILL_OPEN).failed(),
                         };
                     }
@@ -147,7 +147,7 @@ impl Waiter<'_> {
             match self.step(until).await {
                 Step::Frame(event) => match frame(&event) {
                     Some(pong) if pong.opcode == "pong" && pong.unmasked == ASK => {
-                        return passed("no answer; a ping behind it is answered");
+                        return passed("no answer; the next ping is answered");
                     }
                     Some(pong) if pong.opcode == "pong" => {
                         let seen = Seen::new("a pong was answered with a pong");
@@ -157,7 +157,7 @@ impl Waiter<'_> {
                     _ => {}
                 },
                 Step::Ended(end) => return self.ended(end),
-                Step::Late => return self.late("no pong for the ping behind it"),
+                Step::Late => return self.late("no pong for the next ping"),
             }
         }
     }

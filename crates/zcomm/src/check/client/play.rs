@@ -120,7 +120,7 @@ fn asks(ask: &Ask, head: &Head, house: &House) -> Result<String, String> {
         }
         Ask::NewKey if key(head).is_empty() => Err("there is no header Sec-WebSocket-Key".into()),
         Ask::NewKey if key(head) == house.first_key => {
-            Err("Sec-WebSocket-Key is that of an earlier connection".into())
+            Err("Sec-WebSocket-Key is the key of an earlier connection".into())
         }
         Ask::NewKey => Ok("another key".into()),
     }

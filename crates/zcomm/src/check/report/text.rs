@@ -1,4 +1,4 @@
-//! The report as text: a line for each section, and a block for each failed case.
+//! The report as text: a line for each section, and a block of lines for each failed case.
 
 use std::time::Duration;
 
