@@ -12,6 +12,7 @@ mod check;
 mod children;
 mod connect;
 mod doctor;
+mod grader;
 mod help;
 mod hostile;
 mod hosts;
