@@ -16,6 +16,7 @@ use crate::{
     client::{
         event::ChatEvent,
         link::Link,
+        me::Me,
         outbox::Outbox,
         positions::{Log, Positions},
     },
@@ -26,10 +27,6 @@ use crate::{
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause that a server can ask for.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// The maximum number of client ids to remember. Each new session gets a new client id. The
-/// messages of an older session still have the older client id.
-const MAX_CLIENT_IDS: usize = 20;
-
 /// A conversation, which goes on when a new connection replaces a broken one.
 #[derive(Default)]
 pub(crate) struct Conversation {
@@ -41,17 +38,6 @@ pub(crate) struct Conversation {
     positions: Positions,
     /// Events for the caller.
     pub(crate) events: VecDeque<ChatEvent>,
-}
-
-/// The client's identity, from the last welcome of the server.
-pub(crate) struct Me {
-    pub(crate) name: String,
-    /// The secret that resumes the session.
-    session: String,
-    /// The epoch of the server, which changes with each restart.
-    epoch: String,
-    /// The client ids that the server gave this client in this epoch, the newest first.
-    pub(crate) client_ids: VecDeque<String>,
 }
 
 impl Conversation {
@@ -189,7 +175,7 @@ impl Conversation {
                     name: name.clone(),
                     session: session.0.clone(),
                     epoch: epoch.clone(),
-                    client_ids: self.client_ids(epoch, client_id),
+                    client_ids: Me::client_ids(self.me.as_ref(), epoch, client_id),
                 });
                 self.welcomed();
             }
@@ -224,18 +210,6 @@ impl Conversation {
             }
             _ => None,
         }
-    }
-
-    /// The client ids of this epoch, including `newest`. In a new epoch, the server counts client
-    /// ids from 1 again, so the ids of the old epoch are dropped.
-    fn client_ids(&self, epoch: &str, newest: &String) -> VecDeque<String> {
-        let before = self.me.as_ref().filter(|me| me.epoch == epoch);
-        let mut ids = before.map_or_else(VecDeque::new, |me| me.client_ids.clone());
-        if !ids.contains(newest) {
-            ids.truncate(MAX_CLIENT_IDS - 1);
-            ids.push_front(newest.clone());
-        }
-        ids
     }
 
     fn welcomed(&mut self) {
@@ -424,26 +398,5 @@ mod tests {
             let later = now + Duration::from_millis(pause);
             assert_eq!(conversation.link.rejoin, Some(later), "{asked:?}");
         }
-    }
-
-    #[test]
-    fn the_last_twenty_client_ids_are_remembered() {
-        let mut ids = VecDeque::new();
-        for number in 1..=21 {
-            let conversation = Conversation {
-                me: Some(Me {
-                    name: "Ada".to_owned(),
-                    session: "a.1.secret".to_owned(),
-                    epoch: "a".to_owned(),
-                    client_ids: ids,
-                }),
-                ..Conversation::default()
-            };
-            ids = conversation.client_ids("a", &number.to_string());
-        }
-        assert_eq!(
-            (ids.len(), ids[0].as_str(), ids[19].as_str()),
-            (20, "21", "2")
-        );
     }
 }

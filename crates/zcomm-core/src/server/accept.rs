@@ -44,9 +44,6 @@ use crate::{
 /// A future that runs beside the server.
 pub(crate) type Beside = Pin<Box<dyn Future<Output = Infallible> + Send>>;
 
-/// A future that runs once, when all connections have ended.
-pub(crate) type AtEnd = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 /// A server that listens. It serves clients after the call of [`run`](Server::run).
 pub struct Server {
     pub(crate) client_tasks: ClientTasks,
@@ -57,7 +54,7 @@ pub struct Server {
     /// Work of the application that ends with the server.
     pub(crate) beside: Vec<Beside>,
     /// What the application does before the server ends.
-    pub(crate) at_end: Option<AtEnd>,
+    pub(crate) at_end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Server {
