@@ -13,6 +13,7 @@ mod children;
 mod connect;
 mod doctor;
 mod doctor_redis;
+mod grader;
 mod help;
 mod hostile;
 mod hosts;
