@@ -3,9 +3,8 @@
 //! A codec has buffers, which need memory. Most connections are idle most of the time. An idle
 //! connection needs no codec: the buffers are empty, and no frame has begun.
 //!
-//! So an idle connection gives its codec to the thread. The next connection that reads or
-//! writes in this thread takes the codec. So an echo does not allocate a buffer for each
-//! message.
+//! So an idle connection gives its codec to the thread. The next connection of this thread that
+//! needs a codec takes this codec.
 
 use std::cell::Cell;
 
@@ -16,7 +15,7 @@ use crate::wire::fragments::FRAGMENT;
 /// The size of the codec's own read buffer (bytes). The codec fills this buffer with zeros
 /// before every read, so a small buffer is faster.
 const READ_BUFFER: usize = 1024;
-/// When more than this number of bytes waits, a connection writes them at once. It does not
+/// When more than this number of bytes waits, a connection writes the bytes at once, and does not
 /// wait for the next flush.
 pub(crate) const WRITE_BUFFER: usize = 64 * 1024;
 /// The space in a client's write buffer for everything but the next message (bytes).

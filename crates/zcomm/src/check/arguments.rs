@@ -14,9 +14,9 @@ Examples:
   zcomm check ws://127.0.0.1:8765/ --echo
                               the server sends each message back: test messages
   zcomm check ws://127.0.0.1:8765/ --send hi --expect '^Echo: hi$'
-                              the server answers this text with such a text
+                              the server answers this text with a matching text
   zcomm check ws://127.0.0.1:8765/ --only ws/5.1 -v
-                              the cases of one section, one by one
+                              the cases of one section, each with its result
   zcomm check ws://127.0.0.1:8765/ --hostile
                               attack it: about 15 s, or a minute if it is weak
   zcomm check --client --exec 'node my.js {url}' --echo
@@ -27,7 +27,7 @@ A case is named after its section of RFC 6455: ws/5.1/1. The names never change.
 A failed case shows the requirement, what was expected, the bytes that came,
 what to change, and the command that repeats it.
 
-A time limit is 20 round trips of this peer, and at least --timeout.
+The time limit of an answer is 20 round trips, but at least --timeout.
 
 Exit code: 0 if all cases passed, 1 if a case failed, 2 if the peer could not
 be tested or no case ran.")]
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "REGEX", requires = "send", value_parser = Regex::new)]
     pub(super) expect: Option<Regex>,
 
-    /// Play only cases whose name begins so, e.g. ws/5.1; repeat the option for more
+    /// Play only the cases with this name, e.g. ws/5.1 or ws/5.1/1; repeat the option for more
     #[arg(long, value_name = "NAME")]
     pub(super) only: Vec<String>,
 
@@ -64,7 +64,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(super) strict: bool,
 
-    /// Attack the server instead: slow, endless and foreign clients; a score of its own
+    /// Attack the server instead, as slow, endless and foreign clients do
     #[arg(long, conflicts_with = "client")]
     pub(super) hostile: bool,
 

@@ -1,6 +1,9 @@
-//! Plays the attacks of `--hostile`. After most of them a witness must still be served.
+//! Plays the attacks of `--hostile`.
 //!
-//! The attacks write bytes without reading. Every attack has a limit of bytes and of time.
+//! A *witness* is another client, which connects during or after an attack. The server must still
+//! serve the witness. An attack with an unfinished request has no witness.
+//!
+//! Every attack has a limit: a number of bytes, a time, or a number of connections.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,14 +23,16 @@ use super::{
     verdict::{Seen, Verdict, passed},
 };
 
-/// The time limit of a server for a handshake.
+/// The time in which a server must end a connection whose request is unfinished.
 const HANDSHAKE: Duration = Duration::from_secs(30);
-/// The largest number of bytes of a flood, and of a long request.
+/// The largest number of bytes of a flood.
 const FLOOD: usize = 40 << 20;
+/// The number of bytes of a long request.
 const LONG: usize = 16 << 20;
 /// The time limit of a flood.
 const FLOOD_TIME: Duration = Duration::from_secs(15);
-/// Answers of more bytes after a flood were piled up by the server: the system holds fewer.
+/// If a server sends more bytes than this after a flood, it has stored many answers in memory. The
+/// buffers of the operating system hold fewer bytes.
 const PILE: u64 = 24 << 20;
 /// The number of connections of a crowd.
 const CROWD: usize = 200;
@@ -51,7 +56,8 @@ fn gone(error: ConnectError) -> String {
     format!("the server is gone: {error}")
 }
 
-/// Sends half of a request, then a byte in each pause, or nothing. Waits for the end.
+/// Sends a request without its end, and waits until the server ends the connection. If `pause` is
+/// set, sends another byte after each pause.
 async fn unfinished(server: &Server, pause: Option<Duration>) -> Played {
     let mut stream = server.stream().await.map_err(gone)?;
     let head = server.request().pieces().concat();
@@ -65,9 +71,9 @@ async fn unfinished(server: &Server, pause: Option<Duration>) -> Played {
         match timeout(wait, stream.read(&mut buffer)).await {
             Ok(Ok(0) | Err(_)) => {
                 let seconds = start.elapsed().as_secs_f64();
-                return Ok(passed(format!("the end after {seconds:.1} s")));
+                return Ok(passed(format!("the connection ended after {seconds:.1} s")));
             }
-            // An answer, such as 408.
+            // The server has sent an answer, such as 408.
             Ok(Ok(_)) => {}
             Err(_) => {
                 // An error means that the connection has ended.
@@ -86,7 +92,7 @@ async fn long_request(server: &Server, setting: &Setting) -> Played {
     link.raw().write_all(&begin).await.ok();
     let poured = pour(link.raw(), &[b'x'; 64 * 1024], LONG, setting.limit).await;
     if let Poured::All = poured {
-        // A server may answer, and then read and drop what still comes.
+        // A server may send an error, and then read and drop the rest of the request.
         return match answer(&mut link, setting.limit).await {
             Came::Head(101, ..) | Came::Late => {
                 Ok(Seen::new("the server read a header of 16 MiB").failed())
@@ -97,7 +103,7 @@ async fn long_request(server: &Server, setting: &Setting) -> Played {
     witness(server, setting, &poured.words()).await
 }
 
-/// What became of a flood.
+/// How a flood ended.
 enum Poured {
     All,
     Ended(usize),
@@ -108,7 +114,7 @@ impl Poured {
     fn words(&self) -> String {
         match self {
             Poured::All => "all of it was read".into(),
-            Poured::Ended(bytes) => format!("the end after {} KiB", bytes >> 10),
+            Poured::Ended(bytes) => format!("the connection ended after {} KiB", bytes >> 10),
             Poured::Stalled(bytes) => {
                 format!("the server stopped reading after {} KiB", bytes >> 10)
             }
@@ -141,7 +147,7 @@ async fn flood(
 ) -> Played {
     let frames = Frames::of_client("");
     let mut link = opened(server, setting).await?;
-    // A message begins, and never ends.
+    // Begin a message that never ends.
     let begin = frames.frame(TEXT_BEGINS, b"");
     link.raw().write_all(&begin).await.ok();
     let poured = pour(link.raw(), &chunk(&frames), FLOOD, setting.limit).await;
@@ -162,7 +168,7 @@ async fn flood(
     witness(server, setting, &poured.words()).await
 }
 
-/// Reads what has come since. Returns whether the server has closed.
+/// Reads the answers after a flood. Returns whether the server has closed the connection.
 async fn closed(link: &mut Link, setting: &Setting) -> bool {
     loop {
         match link.next(Instant::now() + setting.limit).await {
@@ -177,7 +183,7 @@ async fn closed(link: &mut Link, setting: &Setting) -> bool {
 async fn crowd(server: &Server, setting: &Setting, resets: bool) -> Played {
     let mut held = Vec::new();
     for _ in 0..CROWD {
-        // A server that refuses connections at a limit is right.
+        // A server may have a limit for connections, so ignore an error.
         if let Ok(stream) = server.stream().await {
             held.push(stream);
         }
@@ -196,7 +202,7 @@ async fn crowd(server: &Server, setting: &Setting, resets: bool) -> Played {
     seen
 }
 
-/// Opens a WebSocket. The error is a sentence.
+/// Opens a WebSocket. An error is a sentence.
 async fn opened(server: &Server, setting: &Setting) -> Result<Link, String> {
     let mut link = server.connect().await.map_err(gone)?;
     link.send(&server.request().pieces(), setting.limit).await;
@@ -208,8 +214,8 @@ async fn opened(server: &Server, setting: &Setting) -> Result<Link, String> {
     }
 }
 
-/// Opens another connection, which must be served. A server with a limit for connections has to
-/// notice first that others have left, so the witness tries again.
+/// Connects another client, which the server must serve. Tries four times, because a server with
+/// a limit for connections may need time to notice that other clients have left.
 async fn witness(server: &Server, setting: &Setting, after: &str) -> Played {
     let mut why = String::new();
     for _ in 0..4 {

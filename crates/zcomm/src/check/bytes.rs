@@ -1,7 +1,7 @@
 //! Makes the bytes of frames, right ones and wrong ones (RFC 6455 section 5.2).
 //!
-//! A library makes only right frames. A grader needs the wrong ones, too: a frame without a mask,
-//! a length in the wrong form, a reserved bit. So each part of a frame can be chosen here.
+//! A library makes only right frames. A test needs wrong frames, too: a frame without a mask, a
+//! length in the wrong form, a reserved bit. So a case can choose each part of a frame.
 
 use std::iter;
 
@@ -11,13 +11,14 @@ pub(super) const BINARY: u8 = 0x82;
 pub(super) const CLOSE: u8 = 0x88;
 pub(super) const PING: u8 = 0x89;
 pub(super) const PONG: u8 = 0x8a;
-/// The first byte of the first, a middle and the last frame of a fragmented message.
+/// The first byte of a fragment, for four kinds of fragments: the first of a text, the first of a
+/// binary message, a middle fragment, the last fragment.
 pub(super) const TEXT_BEGINS: u8 = 0x01;
 pub(super) const BINARY_BEGINS: u8 = 0x02;
 pub(super) const CONTINUES: u8 = 0x00;
 pub(super) const ENDS: u8 = 0x80;
 
-/// The form of a length.
+/// How a header writes the length of a payload.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
     Shortest,
@@ -47,12 +48,12 @@ impl Frames {
         }
     }
 
-    /// Returns a frame that is right for this side, if `first` and the payload are.
+    /// Returns a frame with this first byte, masked if this side masks.
     pub(super) fn frame(&self, first: u8, payload: &[u8]) -> Vec<u8> {
         self.with_key(first, payload, self.masks.then(key))
     }
 
-    /// Returns a frame that is masked if it must not be, and not masked if it must be.
+    /// Returns a frame without a mask if this side masks, and with a mask otherwise.
     pub(super) fn wrong_mask(&self, first: u8, payload: &[u8]) -> Vec<u8> {
         self.with_key(first, payload, (!self.masks).then(key))
     }
@@ -62,12 +63,12 @@ impl Frames {
         frame(first, Form::Shortest, payload, key)
     }
 
-    /// Returns a frame with its length in this form.
+    /// Returns a frame whose header writes the length in this form.
     pub(super) fn with_form(&self, first: u8, form: Form, payload: &[u8]) -> Vec<u8> {
         frame(first, form, payload, self.masks.then(key))
     }
 
-    /// Returns a header that declares a payload of this length in 64 bits. No payload follows.
+    /// Returns a header without a payload. It declares this length, written with 64 bits.
     pub(super) fn header(&self, first: u8, length: u64) -> Vec<u8> {
         let mut bytes = vec![first, 127 | mask_bit(self.masks)];
         bytes.extend(length.to_be_bytes());
@@ -80,7 +81,7 @@ impl Frames {
         self.frame(CLOSE, &[&code.to_be_bytes(), reason].concat())
     }
 
-    /// Returns one message in as many frames as it has parts. `first` begins the message.
+    /// Returns one message, with one frame for each part. `first` is the first frame's first byte.
     pub(super) fn fragments(&self, first: u8, parts: &[&[u8]]) -> Vec<Vec<u8>> {
         let last = parts.len() - 1;
         let first = iter::once(first).chain(iter::repeat(CONTINUES));
@@ -93,7 +94,7 @@ impl Frames {
     }
 }
 
-/// Returns a random masking key with four different bytes, so that a wrong index is noticed.
+/// Returns a random masking key. Its four bytes differ, so a case fails if a peer uses a wrong one.
 fn key() -> [u8; 4] {
     let random = fastrand::u32(..);
     [0, 8, 16, 24].map(|shift| ((random >> shift) as u8 & 0x3f) | (shift as u8) << 3)

@@ -1,8 +1,10 @@
 //! A case: what it sends, what it accepts, and what the standard says.
 //!
-//! A case is data. The tables in `cases` read as the specification, and the functions that play
-//! and judge a case are in `play` and `judge`. The id of a case is the section of the standard
-//! and a number. An id never changes, so a script or a lesson can name it.
+//! A case is data: an entry of the tables in `cases`, which read like the specification. `run` and
+//! `client` play a case, and `judge` judges the answer.
+//!
+//! The id of a case is a section of the standard and a number, such as `ws/5.1/1`. An id never
+//! changes, so a script or a lesson can use an id.
 
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use zcomm_core::xray::BrokenRule;
 use super::{bytes::Frames, request::Request, response::Response};
 
 pub(super) struct Case {
-    /// `ws/`, the section of RFC 6455, and a number.
+    /// `ws/`, the section of RFC 6455, `/` and a number.
     pub(super) id: &'static str,
     pub(super) level: Level,
     pub(super) of: Of,
@@ -31,7 +33,7 @@ pub(super) enum Of {
     Both,
     Server,
     Client,
-    /// A server, with `--hostile` only.
+    /// A server under attack. These cases run only with `--hostile`.
     Hostile,
 }
 
@@ -39,7 +41,7 @@ pub(super) enum Of {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     Must,
-    /// Tested with `--strict` only.
+    /// Tested only with `--strict` or `--hostile`.
     Should,
 }
 
@@ -52,7 +54,7 @@ impl Level {
     }
 }
 
-/// What a case does.
+/// What a case sends, and what it accepts.
 pub(super) enum Play {
     /// Sends an opening handshake with this change.
     Opening(fn(&mut Request), Answer),
@@ -62,11 +64,11 @@ pub(super) enum Play {
     Asks(Ask),
     /// Answers the opening handshake of a client with this change.
     Answering(fn(&mut Response), Reply),
-    /// Opens a connection and sends these pieces.
+    /// Opens a WebSocket and sends these bytes, with one write for each piece.
     Frames(fn(&Frames) -> Vec<Vec<u8>>, Want),
 }
 
-/// An attack, of `--hostile`.
+/// An attack on a server.
 pub(super) enum Attack {
     /// Sends the beginning of a request, and then nothing.
     HalfARequest,
@@ -74,9 +76,9 @@ pub(super) enum Attack {
     DrippedRequest,
     /// Sends a header of 16 MiB.
     LongRequest,
-    /// Sends these bytes again and again, and reads nothing.
+    /// Sends these bytes again and again, without reading.
     Flood(fn(&Frames) -> Vec<u8>, Flood),
-    /// Opens many connections and leaves them, with a reset or without a word.
+    /// Opens many connections. Then resets them, or keeps them open and sends nothing.
     Crowd { resets: bool },
 }
 
@@ -85,81 +87,82 @@ pub(super) enum Attack {
 pub(super) enum Flood {
     /// End the connection, or stop reading.
     Ends,
-    /// Anything, if other clients are served and no answers pile up.
+    /// Serve other clients, and not store many answers in memory.
     Survives,
 }
 
 /// What the request of a client must have.
 pub(super) enum Ask {
-    /// The method GET, and HTTP/1.1.
+    /// The method GET, a path that begins with `/`, and HTTP/1.1.
     Line,
-    /// Exactly one header with this name and a right value.
+    /// The header with this name must follow this rule.
     Header(&'static str, HeaderRule),
-    /// A header with the address of this server.
+    /// One header `Host` with the address of this server.
     Host,
-    /// Another key than in an earlier connection.
+    /// A key that differs from the key of the first connection.
     NewKey,
 }
 
-/// What a client does with an answer.
+/// What a client must do after an answer to its handshake.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reply {
-    /// It goes on: it answers a ping.
+    /// The client opens the WebSocket: it answers a ping.
     Opens,
-    /// It ends the connection and sends no frame.
+    /// The client ends the connection. Before the end, it may send only a Close frame.
     Leaves,
 }
 
-/// The answer to an opening handshake.
+/// The accepted answer to an opening handshake.
 pub(super) enum Answer {
     /// The WebSocket opens: 101.
     Opens,
     /// The WebSocket does not open: an HTTP status that is not 101, or the end of the connection.
     Refuses,
-    /// The same, but HTTP only.
+    /// The WebSocket does not open: an HTTP status of 400 or more.
     RefusesInHttp,
-    /// The answer is 101 and has exactly one header with this name and a right value.
+    /// The WebSocket opens, and the header with this name follows this rule.
     Has(&'static str, HeaderRule),
-    /// The answer to another version lists version 13.
+    /// The WebSocket does not open, and `Sec-WebSocket-Version` lists version 13.
     ListsVersion13,
 }
 
-/// What a header of the answer must be.
+/// A rule for all headers of one name.
 #[derive(Clone, Copy)]
 pub(super) enum HeaderRule {
-    /// This value, in upper or lower case.
+    /// Exactly one header with this value, in upper or lower case.
     Is(&'static str),
-    /// A list with this word.
+    /// A list with this word, in one or more headers.
     Lists(&'static str),
-    /// The hash of the key.
+    /// Exactly one header with the hash of the request's key.
     FitsTheKey,
-    /// 16 bytes in base64.
+    /// Exactly one header with 16 bytes in base64.
     SixteenBytes,
-    /// One of these words, or no header.
+    /// Exactly one header with one of these words, or no header.
     OneOf(&'static [&'static str]),
 }
 
 /// What the peer must do with the frames of a case.
 pub(super) enum Want {
-    /// A Close frame with one of these codes, or the end of the connection.
+    /// A Close frame with one of these codes or without a code, or the end of the connection.
     Fails(&'static [u16]),
-    /// A Close frame with one of these codes. The end alone is not enough.
+    /// A Close frame with one of these codes or without a code. The end of the connection alone is
+    /// not enough.
     CloseWith(&'static [u16]),
-    /// The connection ends, or a Close frame with a code that may be sent.
+    /// A Close frame with a code that may be sent or without a code, or the end of the connection.
     FailsLegally,
-    /// As `Fails`, or the frame is read as it was meant: then a ping behind it is answered.
+    /// As `Fails`, or a pong: the peer has read the frame, and answers the ping that follows it.
     FailsOrReads,
     /// A pong with these bytes.
     Pong(&'static [u8]),
-    /// Nothing but the pong for a ping behind the frames.
+    /// No answer to the frames, but a pong for the ping that follows the frames.
     Silence,
     /// A Close frame.
     Close,
     /// The end of the TCP connection.
     End,
-    /// The message with this opcode and these bytes, from a server that sends all messages back.
+    /// The message with this opcode and these bytes, from a peer that sends each message back.
     Echo(u8, fn() -> Vec<u8>),
-    /// The answer to the text of `--send`; of an echo server, the same text.
+    /// The answer to the text of `--send`. With `--echo`, the same text.
     Reply,
     /// At least two frames, each with a masking key of its own.
     NewKeys,
@@ -172,9 +175,9 @@ pub(super) enum Want {
 pub(super) enum Talk {
     /// Unknown: only the handshake, errors and control frames are tested.
     Unknown,
-    /// It sends each message back.
+    /// The peer sends each message back.
     Echo,
-    /// It answers a text with a text that matches.
+    /// The peer answers this text with a text that matches the expression.
     Answers(String, Regex),
 }
 
@@ -197,7 +200,7 @@ pub(super) struct Setting {
 }
 
 impl Case {
-    /// A requirement with MUST, for both sides.
+    /// A case for both sides. Its requirement is a MUST.
     pub(super) const fn must(
         id: &'static str,
         does: &'static str,

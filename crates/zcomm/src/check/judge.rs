@@ -1,9 +1,11 @@
 //! Judges what a peer does with the frames of a case.
 //!
-//! While a judge waits, it skips what is allowed at any time: pings, pongs that nobody asked for,
-//! and messages that the peer pushes. Three ends are three answers: a Close frame, the bare end
-//! of the connection, and a connection that is still open. To be sure of the last one, the judge
-//! asks with a ping before it says so.
+//! While a judge waits, it skips frames that are allowed at any time: pings, pongs that answer no
+//! ping, and messages that the peer sends without a request.
+//!
+//! After a wrong frame, three results are possible: a Close frame, the end of the connection
+//! without a Close frame, or a connection that is still open. A judge says "still open" only after
+//! the peer has answered a ping.
 
 use super::{
     bytes::Frames,
@@ -50,8 +52,8 @@ pub(super) async fn judge(
 const STILL_OPEN: &str = "the connection is still open: a ping is answered";
 
 impl Waiter<'_> {
-    /// Waits for a Close with one of these codes. `bare`: the end of the connection is enough.
-    /// `reads`: an open connection is accepted, too.
+    /// Waits for a Close frame with one of these codes. `bare` also accepts the end of the
+    /// connection without a Close frame. `reads` also accepts an open connection.
     async fn fails(&mut self, codes: &[u16], bare: bool, reads: bool) -> Verdict {
         let mut asked = reads;
         if reads {
@@ -66,7 +68,7 @@ impl Waiter<'_> {
                     }
                     Some(pong) if asked && pong.opcode == "pong" && pong.unmasked == ASK => {
                         return match reads {
-                            true => passed("the ping behind it is answered"),
+                            true => passed("the next ping is answered"),
                             false => self.seen(STILL_OPEN).failed(),
                         };
                     }
@@ -85,8 +87,8 @@ impl Waiter<'_> {
         }
     }
 
-    /// Waits for a Close frame. `legally`: its code must be one that may be sent; the end of the
-    /// connection is enough.
+    /// Waits for a Close frame. With `legally`, the frame must have a code that may be sent or no
+    /// code, and the end of the connection is accepted, too.
     async fn closes(&mut self, legally: bool) -> Verdict {
         let until = self.until();
         loop {
@@ -145,7 +147,7 @@ impl Waiter<'_> {
             match self.step(until).await {
                 Step::Frame(event) => match frame(&event) {
                     Some(pong) if pong.opcode == "pong" && pong.unmasked == ASK => {
-                        return passed("no answer; a ping behind it is answered");
+                        return passed("no answer; the next ping is answered");
                     }
                     Some(pong) if pong.opcode == "pong" => {
                         let seen = Seen::new("a pong was answered with a pong");
@@ -155,7 +157,7 @@ impl Waiter<'_> {
                     _ => {}
                 },
                 Step::Ended(end) => return self.ended(end),
-                Step::Late => return self.late("no pong for the ping behind it"),
+                Step::Late => return self.late("no pong for the next ping"),
             }
         }
     }

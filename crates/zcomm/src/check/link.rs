@@ -1,8 +1,9 @@
-//! One connection of a case: writes bytes, and reads what `zcomm-xray` makes of the answer.
+//! One connection of a case: writes bytes, and decodes the answer with `zcomm-xray`.
 //!
-//! The decoder reads both directions, because only then it can check a handshake. A hostile peer
-//! can neither fill the memory nor keep a case waiting: one buffer is read at a time, every wait
-//! has an end, and the number of bytes has a limit.
+//! The decoder reads both directions: to check the answer to a handshake, it needs the request.
+//!
+//! A hostile peer cannot fill the memory: the link reads one buffer at a time, and the number of
+//! bytes has a limit. A hostile peer cannot delay a case: every wait has a time limit.
 
 use std::{collections::VecDeque, io, time::Duration};
 
@@ -12,13 +13,14 @@ use tokio::{
 };
 use zcomm_core::xray::{Decoder, Direction, Event, EventKind};
 
-/// The number of payload bytes that are compared. The longest message of a case is shorter.
+/// The maximum number of payload bytes that the decoder keeps of a message. The longest message of
+/// a case is shorter.
 const KEPT: usize = 72 * 1024;
-/// A connection with more bytes from the peer is left.
+/// After this number of bytes from the peer, nothing more is read from the connection.
 const MOST: u64 = 64 * 1024 * 1024;
 /// The pause between two pieces, so that TCP sends them in two segments.
 const PAUSE: Duration = Duration::from_millis(1);
-/// The number of own frames that a report shows.
+/// The number of sent frames that are kept for the report.
 const SHOWN: usize = 8;
 
 /// A connection, encrypted or not.
@@ -29,9 +31,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 /// How a TCP connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The peer closed it.
+    /// The peer closed the connection.
     Closed,
-    /// The peer, or the network, broke it: `RST`.
+    /// The peer or the network broke the connection with a reset (`RST`).
     Reset,
 }
 
@@ -48,22 +50,24 @@ impl End {
 pub(super) enum Next {
     Event(Box<Event>),
     Ended(End),
-    /// The time is over.
+    /// The time is over, or the peer has sent too many bytes.
     Late,
 }
 
 pub(super) struct Link {
     stream: Box<dyn Stream>,
     decoder: Decoder,
+    /// The direction of the bytes that this side sends.
     own: Direction,
     start: Instant,
-    /// What the peer has sent and no judge has read.
+    /// What the peer has sent, but `next` has not returned yet.
     events: VecDeque<Event>,
-    /// The first own frames.
+    /// The first frames, or the handshake, that this side has sent.
     pub(super) sent: Vec<Event>,
     ended: Option<End>,
+    /// The number of bytes that may still be read from the peer.
     left: u64,
-    /// The first error of reading, which may say that the peer speaks TLS.
+    /// The error that ended the reading. It may say that the peer speaks TLS.
     pub(super) error: Option<io::Error>,
 }
 
@@ -82,8 +86,8 @@ impl Link {
         }
     }
 
-    /// Writes each piece with a write of its own. An error of writing is not reported: the next
-    /// read finds the end of the connection.
+    /// Writes each piece with its own write. Stops after an error, but does not report the error:
+    /// the next read finds the end of the connection.
     pub(super) async fn send(&mut self, pieces: &[Vec<u8>], limit: Duration) {
         let until = Instant::now() + limit;
         for piece in pieces {
@@ -102,7 +106,7 @@ impl Link {
         }
     }
 
-    /// Returns what the peer does next, until this time.
+    /// Waits for the next event of the peer, but only until this time.
     pub(super) async fn next(&mut self, until: Instant) -> Next {
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -111,7 +115,7 @@ impl Link {
             if let Some(end) = self.ended {
                 return Next::Ended(end);
             }
-            // A peer that never stops sending must not make the time longer.
+            // A peer that never stops sending must not extend the time limit.
             if Instant::now() >= until || self.left == 0 {
                 return Next::Late;
             }
@@ -129,7 +133,7 @@ impl Link {
                 self.feed(self.peer(), &buffer[..length]);
             }
             Ok(Err(error)) => {
-                // TLS without its last message is the end of a program that was killed.
+                // If the peer's program was killed, TLS ends without its last message.
                 let end = match error.kind() {
                     io::ErrorKind::UnexpectedEof => End::Closed,
                     _ => End::Reset,
@@ -161,7 +165,7 @@ impl Link {
             });
     }
 
-    /// Notes the end of the connection, and what was incomplete then.
+    /// Stores how the connection ended. An incomplete frame of the peer becomes an event.
     fn finish(&mut self, end: End) {
         self.ended = Some(end);
         let (own, events) = (self.own, &mut self.events);
@@ -173,7 +177,7 @@ impl Link {
         });
     }
 
-    /// The bytes below the frames, for an attack. Own bytes that are written here are not decoded.
+    /// The stream below the decoder, for an attack. The decoder does not see what is written here.
     pub(super) fn raw(&mut self) -> &mut dyn Stream {
         &mut *self.stream
     }
@@ -183,13 +187,13 @@ impl Link {
         MOST - self.left
     }
 
-    /// Ends the own side: the peer reads the end of the connection.
+    /// Ends this side of the connection. Then the peer reads the end of the connection.
     pub(super) async fn hang_up(&mut self) {
         // An error means that the connection has ended.
         self.stream.shutdown().await.ok();
     }
 
-    /// Leaves the connection. The peer may still send: its bytes are not read.
+    /// Ends this side of the connection, and reads nothing more from the peer.
     pub(super) async fn leave(mut self) {
         let until = Instant::now() + Duration::from_millis(100);
         // An error means that the connection has ended.

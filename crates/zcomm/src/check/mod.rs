@@ -1,5 +1,5 @@
-//! `zcomm check`: tests a WebSocket server or client of any language, and names the section of the
-//! standard that it breaks.
+//! `zcomm check`: tests a WebSocket server or client, in any language. A failed case names a
+//! section of the standard, RFC 6455.
 //!
 //! ```text
 //! cases (tables) ──▶ run ──▶ link ──▶ server
@@ -8,9 +8,7 @@
 //! ```
 //!
 //! A [`case`] is data: what to send, what to accept, what RFC 6455 says. `run` plays each case on
-//! a connection of its own. The grader has no decoder: the X-ray reads what comes back.
-//!
-//! The engine is a folder of this command and not a crate: all its users are subcommands.
+//! a connection of its own. This command has no decoder of its own: the X-ray reads the answers.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod arguments;
@@ -60,14 +58,15 @@ use report::{Context, Score};
 use run::{Outcome, play_all};
 use server::{Server, limit};
 
-/// Tests a server or a client. The exit code is 1 if a case failed, and 2 if no case ran.
+/// Tests a server or a client. The exit code is 0 if all cases that ran have passed, 1 if a case
+/// failed, and 2 if no case ran.
 pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let (context, outcomes) = match (&arguments.url, &arguments.exec) {
         (Some(url), _) => test_server(arguments, url).await?,
         (None, command) => {
             let mut signals = StopSignals::new()?;
             let command = command.as_deref().unwrap_or_default();
-            // When this future is dropped, all programs are killed.
+            // A signal drops the future of `test_client`. This kills all programs of the client.
             tokio::select! {
                 tested = test_client(arguments, command) => tested?,
                 code = signals.next() => return Ok(ExitCode::from(code)),
@@ -105,7 +104,7 @@ async fn test_server(arguments: &Arguments, url: &str) -> Result<(Context, Vec<O
     announce(arguments, &context, measured.round_trip, setting.limit)?;
     let closed = (!measured.opens).then_some("ws/4.2.2/1");
     let (mut outcomes, cases) = divide(selected, arguments.strict, &setting.talk, closed);
-    // One attack must not disturb the witness of another.
+    // Play one attack at a time. Otherwise one attack could make another attack's case fail.
     let alone = arguments.hostile || !measured.together;
     let jobs = if alone { 1 } else { jobs(arguments, 16) };
     let server = Arc::new(server);

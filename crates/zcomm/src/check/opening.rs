@@ -12,8 +12,9 @@ use super::{
     verdict::{Seen, Verdict, passed},
 };
 
-/// What came back.
+/// What came back after a request.
 pub(super) enum Came {
+    /// An HTTP response with this status.
     Head(u16, Box<Head>, Box<Event>),
     /// Bytes that are not HTTP.
     Other(Box<Event>),
@@ -21,7 +22,7 @@ pub(super) enum Came {
     Late,
 }
 
-/// Waits for the final answer. Informational answers (100, 102, 103) are skipped.
+/// Waits for the final answer. Skips informational answers: 100 to 199, except 101.
 pub(super) async fn answer(link: &mut Link, limit: Duration) -> Came {
     let until = Instant::now() + limit;
     loop {
@@ -44,7 +45,7 @@ fn status(head: &Head) -> Option<u16> {
     head.line.split(' ').nth(1)?.parse().ok()
 }
 
-/// Compares what came back with what is accepted.
+/// Compares what came back with the accepted answer.
 pub(super) fn judge(came: Came, accepted: &Answer, limit: Duration) -> Verdict {
     let refusal = matches!(accepted, Answer::Refuses);
     match came {
@@ -65,7 +66,7 @@ pub(super) fn judge(came: Came, accepted: &Answer, limit: Duration) -> Verdict {
     }
 }
 
-/// Returns what was seen, or what is wrong with it.
+/// Returns what was seen. An error says what is wrong.
 fn accepts(accepted: &Answer, status: u16, head: &Head) -> Result<String, String> {
     let seen = format!("HTTP {status}");
     let upgraded = status == 101;
@@ -93,7 +94,7 @@ pub(super) fn values<'a>(head: &'a Head, name: &str) -> Vec<&'a str> {
     named.map(|header| header.value.as_str()).collect()
 }
 
-/// Whether a header has this word in its list.
+/// Whether the list in the headers with this name contains this word.
 pub(super) fn lists(head: &Head, name: &str, word: &str) -> bool {
     let mut words = values(head, name)
         .into_iter()
@@ -101,7 +102,7 @@ pub(super) fn lists(head: &Head, name: &str, word: &str) -> bool {
     words.any(|listed| listed.trim().eq_ignore_ascii_case(word))
 }
 
-/// Compares a header with what it must be. Returns what was seen, or what is wrong with it.
+/// Checks the headers with this name. Returns what was seen. An error says what is wrong.
 pub(super) fn has(head: &Head, name: &str, rule: HeaderRule) -> Result<String, String> {
     let values = values(head, name);
     let right = match rule {

@@ -1,4 +1,4 @@
-//! What a run does, from the options of the command: the cases, and the command that repeats one.
+//! Reads the options of the command: which cases run, and which command repeats a case.
 
 use super::{
     arguments::Arguments,
@@ -21,7 +21,8 @@ pub(super) fn talk(arguments: &Arguments) -> Talk {
     }
 }
 
-/// Returns the cases with these names, for this side. A name is an id, or the beginning of ids.
+/// Returns this side's cases with the names in `only`, or all cases of this side if `only` is
+/// empty. A name is a case, such as `ws/5.1/1`, or a section, such as `ws/5.1`.
 pub(super) fn select(of: Of, only: &[String]) -> Result<Vec<&'static Case>, Failure> {
     let mut cases = cases::of(of);
     for name in only {
@@ -35,15 +36,15 @@ pub(super) fn select(of: Of, only: &[String]) -> Result<Vec<&'static Case>, Fail
     Ok(cases)
 }
 
-/// Whether a name is a case, or one of the sections around it.
+/// Whether `name` is the case `id`, or a section that contains this case.
 fn begins(id: &str, name: &str) -> bool {
     let name = name.trim().trim_end_matches('/');
     let rest = id.strip_prefix(name);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '.']))
 }
 
-/// Divides the cases into those that are skipped and those that can be played. `closed`: the
-/// case to look at, if no WebSocket opens at all.
+/// Returns the skipped cases and the cases to play. `closed` is set if no WebSocket opens. Then
+/// `closed` names the case that explains why.
 pub(super) fn divide(
     selected: Vec<&'static Case>,
     strict: bool,
@@ -71,7 +72,7 @@ pub(super) fn divide(
     (skipped, playable)
 }
 
-/// What the report needs about a server at this address, which is shown without its secrets.
+/// What the report must know about a server. `shown` is the address `url` without its secrets.
 pub(super) fn about_server(arguments: &Arguments, url: &str, shown: &str) -> Context {
     let query = if shown == url { "" } else { "?…" };
     let name = format!("{shown}{query}");
@@ -83,7 +84,7 @@ pub(super) fn about_server(arguments: &Arguments, url: &str, shown: &str) -> Con
     context(arguments, name, &target)
 }
 
-/// What the report needs about a client with this command.
+/// What the report must know about a client that this command starts.
 pub(super) fn about_client(arguments: &Arguments, command: &str) -> Context {
     let target = format!("--client --exec {}", word(command));
     context(arguments, visible(command), &target)

@@ -1,4 +1,4 @@
-//! Reads single frames: which message ends with it, and where its first wrong byte is.
+//! Reads one frame: the message that ends with this frame, and the place of the first wrong byte.
 
 use zcomm_core::xray::{BrokenRule, Event, EventKind, Frame};
 
@@ -27,14 +27,14 @@ pub(super) fn message(frame: &Frame) -> Option<(u8, &[u8])> {
     }
 }
 
-/// Returns the place of the first payload byte that is not as expected, in the whole frame.
+/// Returns the place of the first wrong payload byte, counted from the first byte of the frame.
 pub(super) fn place(frame: &Frame, expected: &[u8]) -> usize {
     let pairs = frame.unmasked.iter().zip(expected);
     let same = pairs.take_while(|(a, b)| a == b).count();
     frame.header.len() + same.min(frame.unmasked.len().saturating_sub(1))
 }
 
-/// Returns the place of the byte that breaks a rule.
+/// Returns the place of the byte that breaks this rule.
 pub(super) fn place_of(rule: BrokenRule, frame: &Frame) -> usize {
     match rule {
         BrokenRule::MASKED
@@ -50,7 +50,7 @@ pub(super) fn place_of(rule: BrokenRule, frame: &Frame) -> usize {
     }
 }
 
-/// Whether a Close frame has one of these codes, or none.
+/// Accepts a Close frame with one of these codes, or without a code.
 pub(super) fn close_is(event: &Event, close: &Frame, codes: &[u16]) -> Verdict {
     match &close.close {
         Some(close) if codes.contains(&close.code) => passed(format!("Close {}", close.code)),
@@ -63,7 +63,7 @@ pub(super) fn close_is(event: &Event, close: &Frame, codes: &[u16]) -> Verdict {
     }
 }
 
-/// Accepts a Close frame. `legally`: its code must be one that may be sent.
+/// Accepts a Close frame. With `legally`, refuses a code that must not be sent.
 pub(super) fn close_is_legal(event: &Event, close: &Frame, legally: bool) -> Verdict {
     let rules = [BrokenRule::CLOSE_CODE, BrokenRule::HALF_A_CODE];
     let mut broken = event
@@ -80,7 +80,7 @@ pub(super) fn close_is_legal(event: &Event, close: &Frame, legally: bool) -> Ver
     }
 }
 
-/// A Close frame that came instead of something else.
+/// The verdict when a Close frame came instead of the expected frame.
 pub(super) fn closed(event: &Event) -> Verdict {
     Seen::new("a Close frame instead")
         .with(Some(event), Some(0))

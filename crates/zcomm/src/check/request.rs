@@ -5,14 +5,14 @@ use zcomm_core::ConnectOptions;
 /// The key in the example of RFC 6455 section 1.3.
 pub(super) const EXAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
-/// A request. A new one is right; a case changes a line of it.
+/// A request. `new` makes a right request, and a case may change it.
 #[derive(Clone)]
 pub(super) struct Request {
     pub(super) method: &'static str,
     target: String,
     pub(super) version: &'static str,
     headers: Vec<(String, String)>,
-    /// Whether it is sent in pieces of 8 bytes.
+    /// Whether the request is sent in pieces of 8 bytes.
     pub(super) in_pieces: bool,
 }
 
@@ -76,7 +76,7 @@ impl Request {
     pub(super) fn pieces(&self) -> Vec<Vec<u8>> {
         let mut text = format!("{} {} {}\r\n", self.method, self.target, self.version);
         for (name, value) in &self.headers {
-            // A line without a colon is a mistake that a case makes.
+            // Without a value, write a line without a colon: one case tests this mistake.
             text += &match value.as_str() {
                 "" => format!("{name}\r\n"),
                 value => format!("{name}: {value}\r\n"),

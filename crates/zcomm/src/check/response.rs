@@ -2,11 +2,11 @@
 
 use zcomm_core::xray::accept_key;
 
-/// An answer. A new one is right; a case changes a line of it.
+/// An answer. `new` makes a right answer, and a case may change it.
 pub(super) struct Response {
     pub(super) status: &'static str,
     headers: Vec<(&'static str, String)>,
-    /// Whether it is sent in pieces of 8 bytes.
+    /// Whether the answer is sent in pieces of 8 bytes.
     pub(super) in_pieces: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Plays the cases: some at a time, each with a connection of its own.
+//! Plays the cases: several at a time, each on a connection of its own.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -36,7 +36,7 @@ impl Outcome {
     }
 }
 
-/// The verdict about a case, and what the case sent.
+/// The verdict of a case, and what the case sent.
 pub(super) type Played = (Verdict, Vec<Event>);
 
 /// Plays these cases, at most `jobs` at a time.
@@ -53,7 +53,7 @@ where
     for case in cases {
         let (free, played) = (Arc::clone(&free), play(case));
         playing.spawn(async move {
-            // The semaphore is never closed.
+            // This cannot fail: the semaphore is never closed.
             let _place = free.acquire_owned().await;
             let start = Instant::now();
             let (verdict, sent) = played.await;

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::shared::failure::Failure;
 
-/// A time limit is at least this many round trips.
+/// The time limit of an answer is this number of round trips, or `--timeout` if that is longer.
 const ROUND_TRIPS: u32 = 20;
-/// The largest time limit.
+/// The longest time limit of an answer.
 const LONGEST: Duration = Duration::from_secs(60);
 
 pub(super) struct Server {
@@ -26,7 +26,7 @@ pub(super) struct Server {
     options: ConnectOptions,
 }
 
-/// What the first connections show.
+/// What the first two connections have shown.
 pub(super) struct Measured {
     /// Zero if no WebSocket opens.
     pub(super) round_trip: Duration,
@@ -59,7 +59,7 @@ impl Server {
         Request::new(target, host, &self.options)
     }
 
-    /// Opens a WebSocket.
+    /// Connects and sends a right handshake. Returns what came back.
     async fn opened(&self, limit: Duration) -> Result<(Link, Came), Failure> {
         let mut link = self.connect().await.map_err(Failure::misuse)?;
         link.send(&self.request().pieces(), limit).await;
@@ -73,11 +73,11 @@ impl Server {
         }
     }
 
-    /// Measures a round trip, and tries two clients at once.
+    /// Measures a round trip, and checks whether the server answers two clients at once.
     ///
     /// # Errors
     ///
-    /// The server cannot be tested: it is not there, needs TLS, or refuses a right handshake.
+    /// The server cannot be tested: it cannot be reached, needs TLS, or refuses a right handshake.
     pub(super) async fn measure(&self, least: Duration) -> Result<Measured, Failure> {
         let first_limit = self.options.connect_timeout.max(least);
         let start = Instant::now();
@@ -113,7 +113,7 @@ pub(super) fn limit(round_trip: Duration, least: Duration) -> Duration {
     least.max(round_trip * ROUND_TRIPS).min(LONGEST)
 }
 
-/// Returns the time until a ping is answered, or until the limit.
+/// Returns the time between a ping and its pong, or zero if no pong comes.
 async fn ping(link: &mut Link, limit: Duration) -> Duration {
     let start = Instant::now();
     let ping = Frames::of_client("").frame(PING, b"how fast?");
@@ -123,7 +123,7 @@ async fn ping(link: &mut Link, limit: Duration) -> Duration {
             return start.elapsed();
         }
     }
-    // A server without pongs is found by a case; its speed is not known.
+    // This is not an error: a case tests whether the server sends pongs.
     Duration::ZERO
 }
 
@@ -131,7 +131,7 @@ impl Server {
     /// Explains why a right handshake has not opened a WebSocket.
     fn refused(&self, status: u16, head: &Head) -> Failure {
         let mut headers = head.headers.iter();
-        // RFC 2817 section 4.2: this port wants TLS.
+        // The port needs TLS (RFC 2817 section 4.2).
         if status == 426 && headers.any(|header| header.value.starts_with("TLS/")) {
             let place = self.upstream.place().to_owned();
             return Failure::misuse(ConnectError::SpeaksTls { place });

@@ -6,32 +6,32 @@ use crate::shared::text::visible;
 
 /// The number of bytes of a frame that a report shows.
 const SHOWN: usize = 24;
-/// The number of lines of an HTTP head that a report shows.
+/// The number of headers of an HTTP head that a report shows.
 const LINES: usize = 10;
 
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// What was seen, of the answers that are accepted.
+    /// The peer did what is accepted. The text says what it did.
     Passed(String),
     Failed(Box<Seen>),
-    /// Why the case did not run.
+    /// The case did not run, or has no result. The text says why.
     Skipped(String),
 }
 
-/// What a peer did instead of the expected.
+/// What a peer did in a failed case.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// One sentence.
+    /// What was wrong, in a few words.
     pub(super) what: String,
-    /// The frame or the HTTP head behind it, in words.
+    /// The wrong frame or HTTP head, in words.
     pub(super) lines: Vec<String>,
-    /// The first bytes of the frame.
+    /// Bytes of the frame: the first bytes, or the bytes around a wrong byte.
     pub(super) bytes: Vec<u8>,
-    /// The place of the first wrong byte.
+    /// The place of the first wrong byte in `bytes`.
     pub(super) wrong: Option<usize>,
-    /// Whether the time was over.
+    /// Whether the peer did not act in time.
     pub(super) late: bool,
-    /// Whether no program listens any more.
+    /// Whether the case could not connect: the server has stopped.
     pub(super) gone: bool,
 }
 
@@ -43,14 +43,14 @@ impl Seen {
         }
     }
 
-    /// Adds the last thing that the peer sent, with the place of its first wrong byte.
+    /// Adds the last event of the peer. `wrong` is the place of the first wrong byte in the frame.
     pub(super) fn with(mut self, event: Option<&Event>, wrong: Option<usize>) -> Seen {
         let Some(event) = event else { return self };
         self.lines = lines(event);
         if let EventKind::Frame(frame) = &event.kind {
             self.bytes = frame.header.clone();
             self.bytes.extend(&frame.payload);
-            // A wrong byte far behind is shown with the bytes before it.
+            // If the wrong byte is far from the start, show the bytes around the wrong byte.
             let wrong = wrong.filter(|at| *at < self.bytes.len());
             let skipped = wrong.map_or(0, |at| at.saturating_sub(SHOWN - 4));
             self.bytes.drain(..skipped);
@@ -74,7 +74,7 @@ pub(super) fn passed(what: impl Into<String>) -> Verdict {
     Verdict::Passed(what.into())
 }
 
-/// Describes an event in lines, with the rules that it breaks.
+/// Describes an event in lines, with one line for each rule that the event breaks.
 pub(super) fn lines(event: &Event) -> Vec<String> {
     let mut lines = match &event.kind {
         EventKind::Request(head) | EventKind::Response(head) => head_lines(head),
@@ -110,7 +110,7 @@ fn frame_line(event: &Event, frame: &Frame) -> String {
     line
 }
 
-/// Cuts a text to what fits on a line.
+/// Cuts a text to 64 characters, so that it fits on a line.
 pub(super) fn cut(text: &str) -> String {
     let mut cut: String = text.chars().take(64).collect();
     if cut.len() < text.len() {

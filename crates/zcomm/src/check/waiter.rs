@@ -1,4 +1,4 @@
-//! Waits for the frames of a peer, and describes what was seen when the time is over.
+//! Waits for the frames of a peer. When the time is over, describes what was seen.
 
 use tokio::time::Instant;
 use zcomm_core::xray::{Event, EventKind};
@@ -18,11 +18,11 @@ pub(super) struct Waiter<'a> {
     pub(super) link: &'a mut Link,
     pub(super) frames: &'a Frames,
     pub(super) setting: &'a Setting,
-    /// The last frame that a report shows.
+    /// The last event of the peer, to show in the report.
     pub(super) last: Option<Box<Event>>,
 }
 
-/// What a judge has to look at.
+/// What a judge must look at next.
 pub(super) enum Step {
     Frame(Box<Event>),
     Ended(End),
@@ -63,7 +63,8 @@ impl Waiter<'_> {
         seen.late().failed()
     }
 
-    /// The peer sent nothing, or something else: `wrong` is the place of its first wrong byte.
+    /// The verdict when the peer did not send `what` in time. If the peer sent another one, `wrong`
+    /// is the place of the first wrong byte.
     pub(super) fn missing(&self, what: &str, wrong: Option<usize>) -> Verdict {
         let (limit, last) = (self.setting.limit.as_secs_f64(), self.last.as_deref());
         let other = if wrong.is_some() { "another" } else { "no" };

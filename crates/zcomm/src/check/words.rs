@@ -18,7 +18,7 @@ impl Case {
             Play::Asks(ask) => ask.words(),
             Play::Answering(_, Reply::Opens) => "the client opens: it answers a ping".into(),
             Play::Answering(_, Reply::Leaves) => {
-                "the client ends the connection and sends no frame".into()
+                "the client ends the connection; first, it may send a Close frame".into()
             }
         }
     }
@@ -93,8 +93,8 @@ impl Want {
             Want::FailsLegally => {
                 "code 1002, or another code that may be sent, or the end of the connection".into()
             }
-            Want::FailsOrReads => "the frame is read and a ping behind it is answered, or code \
-                                   1002, or the end of the connection"
+            Want::FailsOrReads => "a pong for the ping after the frame, or a Close frame with \
+                                   code 1002, or the end of the connection"
                 .into(),
             Want::Pong(payload) => format!("a pong with the {} of the ping", bytes(payload.len())),
             Want::Silence => "no answer; the connection stays open".into(),

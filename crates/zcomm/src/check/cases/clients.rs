@@ -1,4 +1,4 @@
-//! Sections 4.1 and 5.3: the request of a client, and the answers that it must not believe.
+//! Sections 4.1 and 5.3: a client's request, and the answers that a client must accept or refuse.
 
 use crate::check::{
     bytes::PING,

@@ -28,7 +28,7 @@ const BEGUN: &str = "Remember whether a message has begun. A continuation withou
 const INSIDE: &str = "Remember whether a message has begun. A text or binary frame inside it is a \
     protocol error: close with 1002.";
 
-/// The text of the run, cut into these two parts.
+/// The two halves of the text that the peer answers.
 fn halves(frames: &Maker) -> [Vec<u8>; 2] {
     let text = frames.text.as_bytes();
     let (first, last) = text.split_at(text.len() / 2);

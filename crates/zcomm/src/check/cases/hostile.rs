@@ -1,4 +1,4 @@
-//! Sections 7.1.1, 10.2 and 10.4: what a hostile client or page does. Only with `--hostile`.
+//! Sections 7.1.1, 10.2 and 10.4: attacks of a hostile client or page. They need `--hostile`.
 
 use crate::check::{
     bytes::{BINARY, CONTINUES, PING},

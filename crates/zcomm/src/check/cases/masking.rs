@@ -22,7 +22,7 @@ const REMOVE: &str = "To convert masked data into unmasked data, or vice versa, 
     algorithm is applied. [...] Octet i of the transformed data [...] is the XOR of octet i of the \
     original data [...] with octet at index i modulo 4 of the masking key";
 
-/// Bytes whose length is not a multiple of four, so that a wrong index shows.
+/// A payload of 37 bytes: nine times the four bytes of a masking key, and one more byte.
 const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789-";
 
 /// Frames that make a peer send frames: pongs, messages if it echoes, and a Close frame.

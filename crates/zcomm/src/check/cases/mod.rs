@@ -1,4 +1,4 @@
-//! The cases, as tables that read as the specification. One file is one part of RFC 6455.
+//! The cases, as tables that read like the specification. Each file is one part of RFC 6455.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod hostile;
@@ -43,7 +43,6 @@ pub(super) const SECTIONS: [(&str, &str); 22] = [
     ("11.3.1", "headers that appear once"),
 ];
 
-/// The tables.
 const TABLES: [&[Case]; 11] = [
     hostile::CASES,
     clients::CASES,
@@ -61,7 +60,7 @@ const TABLES: [&[Case]; 11] = [
 /// All cases for this side, in the order of the sections.
 pub(super) fn of(side: Of) -> Vec<&'static Case> {
     let mut cases: Vec<_> = TABLES.into_iter().flatten().collect();
-    // The attacks have a score of their own.
+    // A run with `--hostile` plays only the cases for `Of::Hostile`.
     let both = side != Of::Hostile;
     cases.retain(|case| case.of == side || (both && case.of == Of::Both));
     cases.sort_by_key(|case| (place(case.section()), case.number()));
@@ -70,7 +69,7 @@ pub(super) fn of(side: Of) -> Vec<&'static Case> {
 
 fn place(section: &str) -> usize {
     let mut sections = SECTIONS.iter();
-    // A test proves that each case has its section in the list.
+    // A test checks that the list contains the section of every case.
     sections
         .position(|(known, _)| *known == section)
         .unwrap_or(usize::MAX)

@@ -1,4 +1,4 @@
-//! Sections 4.2.1, 10.7 and 11.3.1: requests that a server must refuse, and requests that it must accept.
+//! Sections 4.2.1, 10.7 and 11.3.1: requests that a server must accept or refuse.
 
 use crate::check::{
     case::{Answer, Case, Level::Must, Level::Should, Of::Server, Play::Opening},

@@ -21,7 +21,7 @@ const SUBPROTOCOL: &str = "The value chosen MUST be derived from the client's ha
     specifically by selecting one of the values from the |Sec-WebSocket-Protocol| field";
 const EXTENSIONS: &str = "Extensions not listed by the client MUST NOT be listed.";
 
-/// Leaves the request as it is.
+/// Does not change the request.
 const fn same(_: &mut Request) {}
 
 pub(super) const CASES: &[Case] = &[

@@ -1,7 +1,8 @@
-//! `--client`: the grader is the server, and starts the user's program for each case.
+//! `--client`: zcomm is the server, and starts the user's program for each case.
 //!
-//! A client cannot be told what to send, so it connects to an address that stands for a case.
-//! What it must do afterwards is the same as for a server: answer pings, and fail wrong frames.
+//! zcomm cannot tell a client what to send. So each case has an address of its own, to which the
+//! client connects. After the handshake, a client has the same duties as a server: it answers
+//! pings, and ends the connection after a wrong frame.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 mod port;
@@ -32,11 +33,11 @@ pub(super) struct Client {
     pub(super) house: Arc<House>,
     pub(super) round_trip: Duration,
     pub(super) limit: Duration,
-    /// Whether its request asks for a WebSocket. If not, a server reads no frames from it.
+    /// Whether the client's request asks for a WebSocket. If not, no WebSocket can open.
     pub(super) asks: bool,
 }
 
-/// Starts the program once, and measures how fast it answers.
+/// Starts the program once, and measures how fast the program answers.
 ///
 /// # Errors
 ///

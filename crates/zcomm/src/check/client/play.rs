@@ -1,4 +1,4 @@
-//! Plays a case with a client: starts the user's program, answers its handshake, sends frames.
+//! Plays a case with a client: starts the user's program, answers the handshake, sends frames.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,16 +22,17 @@ use crate::check::{
 
 /// The time limit for a program to start and connect.
 pub(super) const START: Duration = Duration::from_secs(15);
-/// The time for a connection, or for output, of a program that has ended.
+/// The time limit for a connection from a program that has already ended. Its last output may
+/// arrive during this time, too.
 const LAST: Duration = Duration::from_millis(500);
-/// The payload of a ping behind the answer.
+/// The payload of the ping that follows the answer.
 const BAIT: &[u8] = b"are you there?";
 
-/// What all cases share.
+/// What all cases of a client share.
 pub(crate) struct House {
     pub(super) port: Port,
     pub(super) command: String,
-    /// The key of the first connection.
+    /// The `Sec-WebSocket-Key` of the first connection.
     pub(super) first_key: String,
 }
 
@@ -57,7 +58,7 @@ impl House {
     }
 }
 
-/// Returns the key of a request; empty without a key.
+/// Returns the `Sec-WebSocket-Key` of a request, or an empty string.
 pub(super) fn key(head: &Head) -> &str {
     let keys = values(head, "Sec-WebSocket-Key");
     keys.first().copied().unwrap_or_default()
@@ -119,13 +120,13 @@ fn asks(ask: &Ask, head: &Head, house: &House) -> Result<String, String> {
         }
         Ask::NewKey if key(head).is_empty() => Err("there is no header Sec-WebSocket-Key".into()),
         Ask::NewKey if key(head) == house.first_key => {
-            Err("Sec-WebSocket-Key is that of an earlier connection".into())
+            Err("Sec-WebSocket-Key is the key of an earlier connection".into())
         }
         Ask::NewKey => Ok("another key".into()),
     }
 }
 
-/// Answers the handshake, and looks whether the client goes on.
+/// Answers the handshake, and checks whether the client opens the WebSocket.
 async fn answering(
     link: &mut Link,
     response: &Response,
@@ -142,13 +143,13 @@ async fn answering(
     let bait = [frames.frame(PING, BAIT), frames.frame(TEXT, b"Hello")];
     link.send(&bait, setting.limit).await;
     if !response.upgrades() {
-        // The body of such an answer ends with the connection.
+        // The client may read the body of this answer until the connection ends.
         link.hang_up().await;
     }
     leaves(link, setting).await
 }
 
-/// Waits for the end of the connection. A Close frame is accepted; other frames are not.
+/// Waits for the end of the connection. Before the end, accepts only Close frames.
 async fn leaves(link: &mut Link, setting: &Setting) -> Verdict {
     let until = Instant::now() + setting.limit;
     loop {

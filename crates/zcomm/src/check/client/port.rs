@@ -1,4 +1,4 @@
-//! The port to which a tested client connects. Each case has an address of its own:
+//! The port to which the tested client connects. Each case has an address of its own:
 //! `ws://127.0.0.1:PORT/case/5.1/4`.
 
 use std::{
@@ -19,7 +19,7 @@ use zcomm_core::xray::{Direction, Event, EventKind, Head};
 
 use crate::check::link::{Link, Next};
 
-/// The number of connections whose request is awaited at a time. Each case has one.
+/// The maximum number of connections that have not sent their request yet.
 const MOST: usize = 64;
 /// The time limit for a request.
 const REQUEST: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub(super) struct Arrived {
 
 type Waiting = Arc<Mutex<HashMap<String, oneshot::Sender<Arrived>>>>;
 
-/// An open port. Dropping it closes it.
+/// An open port. Dropping this value closes the port.
 pub(super) struct Port {
     addr: SocketAddr,
     waiting: Waiting,
@@ -61,7 +61,8 @@ impl Port {
         self.addr.to_string()
     }
 
-    /// Waits for a client of this case. Returns its address, too.
+    /// Prepares the address of a case. Returns the address, and a receiver for the client that
+    /// opens this address.
     pub(super) fn expect(&self, name: &str) -> (String, oneshot::Receiver<Arrived>) {
         let path = format!("/case/{name}");
         let (sender, arrived) = oneshot::channel();
@@ -80,7 +81,7 @@ async fn accept(listener: TcpListener, waiting: Waiting) {
     let mut reading = JoinSet::new();
     loop {
         while reading.try_join_next().is_some() {}
-        // The semaphore is never closed.
+        // This never returns: the semaphore is never closed.
         let Ok(place) = Arc::clone(&free).acquire_owned().await else {
             return;
         };
@@ -97,8 +98,8 @@ async fn accept(listener: TcpListener, waiting: Waiting) {
     }
 }
 
-/// Reads the request of a client, and passes the client on to its case. A client without a case
-/// is dropped: after its case, a client may connect again.
+/// Reads the request of a client, and gives the client to the case with this address. If no case
+/// waits, drops the client: a program may connect again after the end of a case.
 async fn introduce(stream: TcpStream, waiting: &Waiting) {
     // An error means that the connection has ended.
     stream.set_nodelay(true).ok();

@@ -1,7 +1,9 @@
 //! The program of the user: one process for each case.
 //!
-//! The process runs in a group of its own, and the whole group is killed after the case. Its
-//! output is read, so that it does not wait; only the end of stderr is kept.
+//! The process runs in a process group of its own. After the case, the whole group is killed.
+//!
+//! A process that writes to a full pipe waits. So all output is read, but only the end of stderr
+//! is kept.
 
 use std::{
     io,
@@ -23,18 +25,18 @@ use crate::{
     },
 };
 
-/// What stands for the address in the command.
+/// In the command, this text stands for the address.
 pub(super) const URL: &str = "{url}";
 /// The number of bytes of stderr that are kept.
 const KEPT: usize = 2048;
 /// The time limit for a killed process to end.
 const KILLED: Duration = Duration::from_secs(1);
 
-/// A process. Dropping it kills it.
+/// A process. Dropping this value kills the process.
 pub(super) struct Program {
     child: Child,
     pid: Option<u32>,
-    /// Some clients end with their input, so it stays open.
+    /// The input of the process stays open, because some clients end when their input ends.
     _input: Option<ChildStdin>,
     said: Arc<Mutex<Vec<u8>>>,
 }
@@ -59,7 +61,7 @@ impl Program {
 
     /// Waits until the process has ended.
     pub(super) async fn ended(&mut self) {
-        // An error means that there is no such process.
+        // Ignores an error: there is no process to wait for.
         self.child.wait().await.ok();
     }
 
@@ -74,7 +76,7 @@ impl Program {
     /// Kills the process, and waits until it has ended.
     pub(super) async fn end(mut self) {
         kill_group(self.pid.take(), &mut self.child);
-        // If the time is over, the runtime waits for the process in the background.
+        // After the time limit, the runtime waits for the process in the background.
         timeout(KILLED, self.child.wait()).await.ok();
     }
 }
@@ -85,7 +87,7 @@ impl Drop for Program {
     }
 }
 
-/// Reads output until it ends, and keeps its last bytes.
+/// Reads all output, and keeps the last bytes.
 async fn read(mut output: impl AsyncRead + Unpin, said: Arc<Mutex<Vec<u8>>>) {
     let mut bytes = [0; KEPT];
     while let Ok(length @ 1..) = output.read(&mut bytes).await {

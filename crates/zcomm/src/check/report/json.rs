@@ -1,4 +1,4 @@
-//! The report as JSON: one object per line for each case, and one for the score.
+//! The report as JSON: a line with one object for each case, and a last line with the score.
 
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::score::{Context, Score};
 use crate::check::{run::Outcome, verdict::Verdict};
 
-/// Returns the lines.
 pub(crate) fn to_json(outcomes: &[Outcome], context: &Context) -> String {
     let mut lines: Vec<_> = outcomes.iter().map(|one| case(one, context)).collect();
     let score = Score::of(outcomes);

@@ -7,7 +7,6 @@ use zcomm_core::xray::is_visible;
 use super::score::{Context, Score};
 use crate::check::{run::Outcome, verdict::Verdict};
 
-/// Returns the file.
 pub(crate) fn to_junit(outcomes: &[Outcome], context: &Context) -> String {
     let score = Score::of(outcomes);
     let (tests, failed, skipped) = (outcomes.len(), score.failed, score.skipped);

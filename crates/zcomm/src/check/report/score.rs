@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::check::{run::Outcome, verdict::Verdict};
 
-/// How many cases had which result.
+/// The number of cases with each result.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Score {
     pub(super) passed: usize,
@@ -29,7 +29,7 @@ impl Score {
         self.passed + self.failed
     }
 
-    /// A run without a case has tested nothing, so it is not a success.
+    /// If no case ran, nothing was tested. So this is not a success.
     pub(crate) fn exit_code(self) -> ExitCode {
         ExitCode::from(match (self.ran(), self.failed) {
             (0, _) => 2,

@@ -1,4 +1,4 @@
-//! The report as text: a line for each section, and a block for each failed case.
+//! The report as text: a line for each section, and a block of lines for each failed case.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ const WIDTH: usize = 80;
 const INDENT: usize = 14;
 /// The number of failed cases that are explained in full.
 const EXPLAINED: usize = 8;
-/// The number of own bytes that are shown of each frame.
+/// The number of bytes that are shown of each sent frame.
 const BYTES: usize = 20;
-/// The number of own frames that are shown.
+/// The number of sent frames that are shown.
 const FRAMES: usize = 4;
 
-/// The first lines: what is tested, and the time limit.
+/// The first line: what is tested, the round trip, and the time limit.
 pub(crate) fn head(context: &Context, round_trip: Duration, limit: Duration) -> String {
     let (url, limit) = (&context.name, limit.as_secs_f64());
     let what = match round_trip {
@@ -35,7 +35,7 @@ pub(crate) fn head(context: &Context, round_trip: Duration, limit: Duration) -> 
     format!("{url} - {what}; each answer may take {limit:.1} s\n")
 }
 
-/// Returns the whole report.
+/// Returns the report without its first line.
 pub(crate) fn to_text(outcomes: &[Outcome], context: &Context) -> String {
     let mut text = String::new();
     for (section, title) in SECTIONS {
@@ -146,7 +146,7 @@ fn own(text: &mut String, label: &str, event: &Event) {
     }
 }
 
-/// Shows the bytes of a frame, with a caret under the wrong one.
+/// Shows the bytes of a frame, and marks the wrong byte.
 fn bytes(text: &mut String, bytes: &[u8], wrong: Option<usize>) {
     if bytes.is_empty() {
         return;
@@ -174,7 +174,7 @@ fn row(text: &mut String, label: &str, line: &str) {
     text.push('\n');
 }
 
-/// Says why cases were skipped, with the number of each reason.
+/// Says why cases were skipped, with the number of cases for each reason.
 fn skipped(outcomes: &[Outcome]) -> String {
     let mut reasons: Vec<(&str, usize)> = Vec::new();
     for outcome in outcomes {
