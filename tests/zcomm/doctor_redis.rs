@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    children,
+    certs, children,
     doctor::{Report, doctor_at, free_port, text},
     folder,
 };
@@ -36,7 +36,8 @@ impl Redis {
             "",
             "--dir",
         ]);
-        command.arg(&folder).args(options);
+        command.arg(&folder);
+        command.args(options.iter().map(|option| option.replace("PORT", &port)));
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let missing = "no redis-server: apt-get install redis-server";
         #[allow(clippy::disallowed_methods, reason = "CI is no setting of ours")]
@@ -244,6 +245,64 @@ fn a_password_is_missing_wrong_or_accepted_and_is_never_shown() {
     }
     let said = all(&redis.examined(&format!(":{secret}@")));
     assert!(said[0].starts_with("ok: ") && said.len() == 1, "{said:?}");
+}
+
+/// The setting for the authority has tests of its own. Here the system trusts it.
+#[test]
+fn a_redis_with_tls_is_trusted_refused_or_takes_the_other_address() {
+    let folder = folder("doctor_redis_tls_files");
+    assert_eq!(certs(&folder, &[]).code, Some(0));
+    let file = |name: &str| folder.join("certs").join(name).display().to_string();
+    let (pem, key, ca) = (file("localhost.pem"), file("localhost.key"), file("ca.pem"));
+    let tls = [
+        "--port",
+        "0",
+        "--tls-port",
+        "PORT",
+        "--tls-auth-clients",
+        "no",
+    ];
+    let files = [
+        "--tls-cert-file",
+        &pem,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &ca,
+    ];
+    let options = [&GOOD[..], &tls, &files].concat();
+    let Some(redis) = Redis::start("tls", &options) else {
+        return;
+    };
+    let url = format!("rediss://127.0.0.1:{}/", redis.port);
+    let ask = |url: &str, trusted: &str| {
+        doctor_at(
+            &redis.folder,
+            &[("WEBSOCKET_REDIS_URL", url), ("SSL_CERT_FILE", trusted)],
+        )
+    };
+    // The system's list of authorities; macOS and Windows have another one.
+    if cfg!(target_os = "linux") {
+        let said = all(&ask(&url, &ca));
+        assert!(said[0].starts_with("ok: Redis "), "{said:?}");
+    }
+    let report = doctor_at(&redis.folder, &[("WEBSOCKET_REDIS_URL", &url)]);
+    let (verdict, fixes) = found(&report, "which is not trusted here");
+    assert_eq!(verdict, "error");
+    assert!(fixes.contains("WEBSOCKET_REDIS_CA="), "{fixes}");
+    let (_, fixes) = found(&redis.examined(""), "has closed the connection");
+    assert!(
+        fixes.contains(&format!("WEBSOCKET_REDIS_URL={url}")),
+        "{fixes}"
+    );
+    // And a Redis without TLS.
+    let Some(plain) = Redis::start("not_tls", &GOOD) else {
+        return;
+    };
+    let report = ask(&format!("rediss://127.0.0.1:{}/", plain.port), &ca);
+    let (_, fixes) = found(&report, "servers cannot send");
+    let url = format!("WEBSOCKET_REDIS_URL=redis://127.0.0.1:{}/", plain.port);
+    assert!(fixes.contains(&url), "{fixes}");
 }
 
 #[test]

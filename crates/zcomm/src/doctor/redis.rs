@@ -42,11 +42,20 @@ fn unusable(trouble: &Trouble, say: &Say) -> Finding {
         "correct it: WEBSOCKET_REDIS_URL={}user:password@{place}/",
         say.scheme
     );
+    let ping = format!("does it answer? {}", say.cli("PING"));
+    let other = match say.scheme {
+        "redis://" => format!("if it speaks TLS: WEBSOCKET_REDIS_URL=rediss://{place}/"),
+        _ => format!("if it does not speak TLS: WEBSOCKET_REDIS_URL=redis://{place}/"),
+    };
+    let text = trouble.to_string();
     match trouble.word.as_str() {
-        "away" => found
+        "away" if text.contains("no program listens") => found
             .fix("start it, if it should run here: redis-server")
             .fix("on Debian, install it first: apt-get install redis-server"),
-        "silent" => found.fix(format!("does it answer? {}", say.cli("PING"))),
+        "away" if text.contains("certificate") => {
+            found.fix("name the certificate of its authority: WEBSOCKET_REDIS_CA=ca.pem")
+        }
+        "away" | "silent" => found.fix(ping).fix(other),
         "NOAUTH" | "WRONGPASS" => found.fix(login),
         "LOADING" => found.fix("wait until it has read its data"),
         _ => found.fix(format!(
