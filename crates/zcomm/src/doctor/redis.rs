@@ -52,10 +52,10 @@ fn unusable(trouble: &Trouble, say: &Say) -> Finding {
         "away" if text.contains("no program listens") => found
             .fix("start it, if it should run here: redis-server")
             .fix("on Debian, install it first: apt-get install redis-server"),
-        "away" if text.contains("certificate") => {
+        "away" | "tls" if text.contains("certificate") => {
             found.fix("name the certificate of its authority: WEBSOCKET_REDIS_CA=ca.pem")
         }
-        "away" | "silent" => found.fix(ping).fix(other),
+        "away" | "silent" | "tls" => found.fix(ping).fix(other),
         "NOAUTH" | "WRONGPASS" => found.fix(login),
         "LOADING" => found.fix("wait until it has read its data"),
         _ => found.fix(format!(
