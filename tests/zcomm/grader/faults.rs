@@ -83,6 +83,7 @@ pub(super) enum Fault {
     DataAfterClose,
     CloseBehindText,
     EndsWithoutClose,
+    ClosesWithoutCode,
     EchoesCodes,
     Sends1005,
     UnknownCode(u16),
@@ -210,6 +211,7 @@ pub(super) const FAULTS: &[(Fault, &[&str])] = &[
     (Fault::DataAfterClose, &["5.5.1/7"]),
     (Fault::CloseBehindText, &["5.5.1/8"]),
     (Fault::EndsWithoutClose, &["7.1.7/1", "7.1.7/2"]),
+    (Fault::ClosesWithoutCode, &["7.1.7/1", "7.1.7/2"]),
     (
         Fault::EchoesCodes,
         &[

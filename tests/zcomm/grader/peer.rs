@@ -114,8 +114,10 @@ impl Peer {
     fn talk(&mut self) {
         let Err(stop) = self.frames();
         let Some(code) = stop else { return };
-        if !self.is(Fault::EndsWithoutClose) || code < 1002 {
-            self.send(0x88, &code.to_be_bytes());
+        match self.fault {
+            Fault::EndsWithoutClose if code >= 1002 => {}
+            Fault::ClosesWithoutCode if code >= 1002 => self.send(0x88, &[]),
+            _ => self.send(0x88, &code.to_be_bytes()),
         }
         // Read what is on its way, or TCP discards the Close frame.
         self.stream.shutdown(std::net::Shutdown::Write).ok();

@@ -59,12 +59,14 @@ impl Kind {
             Role::Server => 256 * 1024 + 4 * self.max_message,
             Role::Client => CLIENT_BUFFER,
         };
+        // A control frame has up to 125 bytes, also where a message may have only one byte.
+        let max_frame = self.max_message.clamp(READ_BUFFER, FRAGMENT as usize);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
             .max_write_buffer_size(max_write_buffer)
             .max_message_size(Some(self.max_message))
-            .max_frame_size(Some(self.max_message.min(FRAGMENT as usize)));
+            .max_frame_size(Some(max_frame));
         WebSocketContext::new(self.role, Some(config))
     }
 }

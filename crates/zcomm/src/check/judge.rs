@@ -53,7 +53,7 @@ const STILL_OPEN: &str = "the connection is still open: a ping is answered";
 
 impl Waiter<'_> {
     /// Waits for a Close frame with one of these codes. `bare` also accepts the end of the
-    /// connection without a Close frame. `reads` also accepts an open connection.
+    /// connection without a Close frame, and a Close frame without a code. `reads` also accepts an open connection.
     async fn fails(&mut self, codes: &[u16], bare: bool, reads: bool) -> Verdict {
         let mut asked = reads;
         if reads {
@@ -64,7 +64,7 @@ impl Waiter<'_> {
             match self.step(until).await {
                 Step::Frame(event) => match frame(&event) {
                     Some(close) if close.opcode == "close" => {
-                        return close_is(&event, close, codes);
+                        return close_is(&event, close, codes, bare);
                     }
                     Some(pong) if asked && pong.opcode == "pong" && pong.unmasked == ASK => {
                         return match reads {

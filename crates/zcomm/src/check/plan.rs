@@ -127,15 +127,8 @@ mod tests {
         ] {
             assert!(begins("ws/5.5.1/2", name), "{name}");
         }
-        for name in [
-            "ws/5.5.1/22",
-            "ws/5.5.1/",
-            "ws/5.50",
-            "ws/5.5.2",
-            "w",
-            "5.5.1",
-        ] {
-            assert!(!begins("ws/5.5.1/3", name) || name == "ws/5.5.1/", "{name}");
+        for name in ["ws/5.5.1/22", "ws/5.50", "ws/5.5.2", "w", "5.5.1"] {
+            assert!(!begins("ws/5.5.1/3", name), "{name}");
         }
         assert!(!begins("ws/5.2/10", "ws/5.2/1"));
     }

@@ -50,11 +50,11 @@ pub(super) fn place_of(rule: BrokenRule, frame: &Frame) -> usize {
     }
 }
 
-/// Accepts a Close frame with one of these codes, or without a code.
-pub(super) fn close_is(event: &Event, close: &Frame, codes: &[u16]) -> Verdict {
+/// Accepts a Close frame with one of these codes. `bare` also accepts a Close frame without a code.
+pub(super) fn close_is(event: &Event, close: &Frame, codes: &[u16], bare: bool) -> Verdict {
     match &close.close {
         Some(close) if codes.contains(&close.code) => passed(format!("Close {}", close.code)),
-        None if close.length == 0 => passed("a Close frame without a code"),
+        None if bare && close.length == 0 => passed("a Close frame without a code"),
         _ => {
             let what = format!("a Close frame, but not {}", close_words(codes));
             let wrong = close.header.len();

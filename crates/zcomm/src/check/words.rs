@@ -94,7 +94,8 @@ impl Want {
                 "code 1002, or another code that may be sent, or the end of the connection".into()
             }
             Want::FailsOrReads => "a pong for the ping after the frame, or a Close frame with \
-                                   code 1002, or the end of the connection"
+                                   code 1002, 1003, 1007, 1008 or 1009, or the end of the \
+                                   connection"
                 .into(),
             Want::Pong(payload) => format!("a pong with the {} of the ping", bytes(payload.len())),
             Want::Silence => "no answer; the connection stays open".into(),
