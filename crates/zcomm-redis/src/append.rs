@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use redis::Script;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use crate::{
     entry::Kind,
-    link::{Address, LIMIT, Link, within},
+    link::{Address, Link, within},
     trouble::Trouble,
 };
 
@@ -89,7 +89,7 @@ pub(crate) async fn append(
         call.arg(kind.word()).arg(payload);
     }
     let called = call.invoke_async(&mut link.commands);
-    let (word, seq, now): (String, u64, u64) = within(LIMIT, called).await?;
+    let (word, seq, now): (String, u64, u64) = within(address.limit, called).await?;
     *clock = Clock::at(now);
     match word.as_str() {
         "done" => Ok(Answer::Done(seq)),
@@ -97,11 +97,3 @@ pub(crate) async fn append(
         _ => Ok(Answer::Late),
     }
 }
-
-/// The time from now in which a request must be done.
-pub(crate) fn deadline() -> Instant {
-    Instant::now() + LIMIT
-}
-
-/// The time after which a quiet server appends a sign of life.
-pub(crate) const ALIVE: Duration = Duration::from_secs(2);

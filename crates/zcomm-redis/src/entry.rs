@@ -4,7 +4,12 @@
 //! the newest entries gives their numbers to other entries. So a position also has a digest, which
 //! depends on all entries up to this one.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+
+/// The time after which a quiet server appends a sign of life.
+pub(crate) const ALIVE: Duration = Duration::from_secs(2);
 
 /// Where an entry is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use redis::{Cmd, FromRedisValue, RedisResult, Value, cmd};
 use tokio::time::timeout;
 
 use crate::{
-    link::{Address, LIMIT, Link},
+    link::{Address, Link},
     trouble::Trouble,
 };
 
@@ -30,12 +30,13 @@ pub struct Facts {
     pub refused: Vec<(&'static str, Trouble)>,
 }
 
-/// Connects, asks, and returns after two seconds at the latest.
+/// Connects, asks, and returns after [`Config::redis_timeout`](zcomm_core::Config::redis_timeout)
+/// at the latest.
 ///
 /// # Errors
 /// [`Trouble`] if the Redis cannot be reached, or does not accept the user.
 pub async fn examine(address: &Address) -> Result<Facts, Trouble> {
-    let asked = timeout(LIMIT, ask(address)).await;
+    let asked = timeout(address.limit, ask(address)).await;
     asked.unwrap_or_else(|_| Err(Trouble::silent()))
 }
 

@@ -19,7 +19,7 @@
 //! every client is told.
 //!
 //! **A message that was not taken never looks sent.** The sender gets its answer when its own
-//! entry has come back from Redis, or `Unavailable` within two seconds.
+//! entry has come back from Redis, or `Unavailable` after two seconds (`WEBSOCKET_REDIS_TIMEOUT`).
 //!
 //! # Reading order
 //!

@@ -22,9 +22,6 @@ use zcomm_core::{
 
 use crate::trouble::Trouble;
 
-/// The time limit for an answer of Redis, and for a connection.
-pub(crate) const LIMIT: Duration = Duration::from_secs(2);
-
 /// Where Redis is, and which log in it.
 #[derive(Clone)]
 pub struct Address {
@@ -33,6 +30,8 @@ pub struct Address {
     tls: bool,
     place: String,
     name: String,
+    /// The time limit for an answer of Redis, and for a connection.
+    pub(crate) limit: Duration,
 }
 
 impl Address {
@@ -46,7 +45,7 @@ impl Address {
         let Some(url) = &config.redis_url else {
             return Ok(None);
         };
-        let address = Address::new(url, &config.redis_name)?;
+        let address = Address::new(url, config)?;
         let Some(file) = &config.redis_ca else {
             return Ok(Some(address));
         };
@@ -64,17 +63,13 @@ impl Address {
         let also = Certificate::read_all(file);
         let also = also.map_err(|error| CertificateError::from(error).named_by(&named))?;
         let options = ConnectOptions {
-            connect_timeout: LIMIT,
+            connect_timeout: address.limit,
             ..ConnectOptions::new(address.options.url.clone(), &Trust::platform(&also)?)
         };
         Ok(Some(Address { options, ..address }))
     }
 
-    /// The log `name` in the Redis at `url`.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if the user, the password or the number of the database is not valid.
-    pub fn new(url: &RedisUrl, name: &str) -> Result<Address> {
+    fn new(url: &RedisUrl, config: &Config) -> Result<Address> {
         // The connection itself is made here, so the client of Redis needs no TLS.
         let plain = url.secret().replacen("rediss:", "redis:", 1);
         let info = plain
@@ -88,13 +83,14 @@ impl Address {
         let trust = Trust::platform(&[])?;
         Ok(Address {
             options: ConnectOptions {
-                connect_timeout: LIMIT,
+                connect_timeout: config.redis_timeout,
                 ..ConnectOptions::new(format!("{scheme}://{}/", url.place()), &trust)
             },
             login: info.redis_settings().clone(),
             tls: url.tls(),
             place: url.place(),
-            name: name.to_owned(),
+            name: config.redis_name.clone(),
+            limit: config.redis_timeout,
         })
     }
 
@@ -115,12 +111,13 @@ impl Address {
         let stream = connected.map_err(|error| Trouble::from(error).perhaps_tls(self.tls))?;
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let ready = MultiplexedConnection::new_with_config(&self.login, stream, config);
-        let ready = within(LIMIT, ready).await;
+        let ready = within(self.limit, ready).await;
         let (commands, driver) = ready.map_err(|trouble| trouble.perhaps_tls(self.tls))?;
         let mut task = JoinSet::new();
         task.spawn(driver);
         Ok(Link {
             commands,
+            limit: self.limit,
             _task: task,
         })
     }
@@ -129,6 +126,7 @@ impl Address {
 /// A connection to Redis. Dropping the link closes the connection.
 pub(crate) struct Link {
     pub(crate) commands: MultiplexedConnection,
+    limit: Duration,
     /// The task that reads and writes the connection.
     _task: JoinSet<()>,
 }
@@ -139,7 +137,7 @@ impl Link {
         &mut self,
         commands: &Pipeline,
     ) -> Result<T, Trouble> {
-        within(LIMIT, commands.query_async(&mut self.commands)).await
+        within(self.limit, commands.query_async(&mut self.commands)).await
     }
 }
 

@@ -25,8 +25,6 @@ use crate::{
 
 /// Redis answers after this time if there is no new entry.
 const BLOCK: Duration = Duration::from_secs(2);
-/// If not even an empty answer comes in this time, Redis is frozen or cut off.
-const WATCHDOG: Duration = Duration::from_secs(8);
 /// The most entries that are read at once.
 const BATCH: usize = 64;
 
@@ -95,7 +93,9 @@ impl<M: Machine> Reader<M> {
         read.arg("STREAMS").arg(self.address.key("log"));
         read.arg(format!("{after}-0"));
         let answer = read.query_async::<Entries>(&mut link.commands);
-        let logs = within(WATCHDOG, answer).await?.unwrap_or_default();
+        // If not even an empty answer comes in this time, Redis is frozen or cut off.
+        let watchdog = BLOCK + 3 * self.address.limit;
+        let logs = within(watchdog, answer).await?.unwrap_or_default();
         let entries = logs.into_iter().flat_map(|(_, entries)| entries);
         entries.map(|fields| self.entry(fields)).collect()
     }

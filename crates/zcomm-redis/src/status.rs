@@ -15,18 +15,18 @@ use std::{
 use tokio::time::Instant;
 use zcomm_core::{Figure, FigureKind};
 
-use crate::{entry::Entry, trouble::Trouble};
-
-/// Without an own entry for this time, the server is not healthy.
-const STALE: Duration = Duration::from_secs(6);
-/// After this time of trouble, a server answers at once that it cannot send. Before, it waits:
-/// most troubles are short.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::{
+    entry::{ALIVE, Entry},
+    trouble::Trouble,
+};
 
 /// The state of the connection to Redis.
 pub struct Status {
     /// The address of Redis, for the log.
     place: String,
+    /// The time limit for an answer of Redis. After this time of trouble, a server answers at once
+    /// that it cannot send. Before, it waits: most troubles are short.
+    limit: Duration,
     facts: Mutex<Facts>,
 }
 
@@ -47,9 +47,10 @@ struct Facts {
 }
 
 impl Status {
-    pub(crate) fn new(place: &str) -> Status {
+    pub(crate) fn new(place: &str, limit: Duration) -> Status {
         Status {
             place: place.to_owned(),
+            limit,
             facts: Mutex::new(Facts {
                 reader: Err(Trouble::starting()),
                 writer: Ok(()),
@@ -73,8 +74,10 @@ impl Status {
         if let Some(trouble) = facts.trouble() {
             return Err(format!("redis: {}", trouble.word));
         }
+        // One sign of life may be missing.
+        let stale = ALIVE + 2 * self.limit;
         match facts.own_entry {
-            Some(at) if at.elapsed() < STALE => Ok(()),
+            Some(at) if at.elapsed() < stale => Ok(()),
             _ => Err("redis: silent".to_owned()),
         }
     }
@@ -123,7 +126,7 @@ impl Status {
     /// Whether the trouble has lasted so long that a new message need not wait.
     pub(crate) fn is_hopeless(&self) -> bool {
         let since = self.lock().bad_since;
-        since.is_some_and(|since| since.elapsed() >= PATIENCE)
+        since.is_some_and(|since| since.elapsed() >= self.limit)
     }
 
     pub(crate) fn reader(&self, state: Result<(), Trouble>) {

@@ -15,9 +15,9 @@ use tokio::{
 };
 
 use crate::{
-    append::{ALIVE, Answer, Batch, Clock, append, deadline},
+    append::{Answer, Batch, Clock, append},
     backoff::Backoff,
-    entry::Kind,
+    entry::{ALIVE, Kind},
     link::{Address, Link},
     pending::Pending,
     status::Status,
@@ -107,7 +107,7 @@ impl<O: Send> Writer<O> {
         Batch {
             first: self.next - 1,
             entries: vec![(Kind::Alive, Vec::new())],
-            deadline: deadline(),
+            deadline: Instant::now() + self.address.limit,
         }
     }
 

@@ -180,7 +180,7 @@ impl Chat {
         connection: &mut Connection,
     ) -> Result<LoggedIn> {
         let away = |fault| Ok((None, vec![ServerMessage::Error(fault)]));
-        if let Err(fault) = self.local.when_ready().await {
+        if let Err(fault) = self.local.when_ready(log).await {
             return away(fault);
         }
         let state = self.local.state();

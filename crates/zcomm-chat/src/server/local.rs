@@ -30,8 +30,6 @@ use crate::{
 const REPLACED: u16 = 4001;
 /// The client of several servers that cannot reach each other tries again after this time.
 const RETRY: Duration = Duration::from_secs(1);
-/// A new client waits for this time until the state can be used, e.g. after a start of the server.
-const READY: Duration = Duration::from_secs(2);
 
 /// One server of a chat.
 pub(crate) struct Local {
@@ -86,13 +84,14 @@ impl Local {
             .send_if_modified(|known| std::mem::replace(known, ready) != ready);
     }
 
-    /// Waits until the state of several servers can be used.
+    /// Waits until the state of several servers can be used. It cannot be used at once after a start
+    /// of the server.
     ///
     /// # Errors
-    /// A fault after two seconds.
-    pub(crate) async fn when_ready(&self) -> Result<(), Fault> {
+    /// A fault after the time limit of the log.
+    pub(crate) async fn when_ready(&self, log: &SharedLog<Outcome>) -> Result<(), Fault> {
         let mut ready = self.ready.subscribe();
-        let wait = timeout(READY, ready.wait_for(|ready| *ready));
+        let wait = timeout(log.limit(), ready.wait_for(|ready| *ready));
         let is_ready = wait.await.is_ok_and(|waited| waited.is_ok());
         is_ready.then_some(()).ok_or_else(unavailable)
     }
