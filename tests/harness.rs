@@ -45,7 +45,7 @@ use crate::children;
 pub const CANARY: &str = "canary-token-7Qp2xV9d";
 
 /// No wait in any test is longer.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(40);
 
 /// Waits, but not for ever: `what` is named when the time is up.
 pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
