@@ -204,7 +204,7 @@ async fn l16_a_log_that_is_deleted_is_a_loss_too() {
     };
     let [one, _] = two(&redis.url()).await;
     let mut ada = Client::connect(one.url()).await;
-    redis.ask("DEL zcomm:course:log").await;
+    redis.ask("DEL zcomm:course:open-broadcast:log").await;
     assert_eq!(ada.hear_text().await, LOST);
 }
 
@@ -247,7 +247,9 @@ async fn l20_a_log_that_was_cut_below_a_reader_is_a_loss() {
     let mut ben = Client::connect(one.url()).await;
     ben.say("all there?").await;
     while !ada.hear_text().await.ends_with("all there?") {}
-    redis.ask("XTRIM zcomm:course:log MAXLEN 1").await;
+    redis
+        .ask("XTRIM zcomm:course:open-broadcast:log MAXLEN 1")
+        .await;
     other.signal(Signal::CONT);
     // The connection may have brought the first of them before.
     while cleo.hear_text().await != LOST {}

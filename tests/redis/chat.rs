@@ -19,7 +19,7 @@ pub(crate) async fn start(url: &str) -> Demo {
 }
 
 /// A server that gives a message up after this time (seconds).
-async fn start_with(url: &str, limit: &str) -> Demo {
+pub(crate) async fn start_with(url: &str, limit: &str) -> Demo {
     let chat = chat_app().env("WEBSOCKET_REDIS_URL", url);
     let chat = chat.env("WEBSOCKET_RATE_LIMIT", "off").env(TIMEOUT, limit);
     let chat = chat.start().await;
@@ -227,7 +227,7 @@ async fn a_server_that_is_stopped_says_goodbye_for_its_people() {
         ben.hears("user_left").await;
     }
     assert!(one.ended().await.success());
-    let log = redis.ask("XRANGE zcomm:course:log - +").await;
+    let log = redis.ask("XRANGE zcomm:course:chat:log - +").await;
     assert!(log.contains(r#""command":"stop""#), "{log}");
     let metrics = other.get("/metrics").await.body;
     let servers = "zcomm_chat_servers{chat=\"shared\"} 1\n";
@@ -272,16 +272,16 @@ async fn a_server_that_starts_later_has_the_rooms_and_the_sessions() {
     let mut ada = Guest::join(&one, "Ada").await;
     // With a copy of the state in Redis, and a log that has no older entries.
     let mut sent = 0;
-    while sent < 1100 || redis.ask("EXISTS zcomm:course:snapshot").await != ":1" {
+    while sent < 1100 || redis.ask("EXISTS zcomm:course:chat:snapshot").await != ":1" {
         sent += 1;
         assert!(sent < 10_000, "no copy");
         let said = json!({"room": "lobby", "text": format!("{sent}"), "id": format!("{sent}")});
         answer(&mut ada, "chat", said).await;
     }
-    let seq = redis.ask("HGET zcomm:course:snapshot seq").await;
+    let seq = redis.ask("HGET zcomm:course:chat:snapshot seq").await;
     let seq = seq.lines().nth(1).unwrap().to_owned();
     redis
-        .ask(&format!("XTRIM zcomm:course:log MINID {seq}"))
+        .ask(&format!("XTRIM zcomm:course:chat:log MINID {seq}"))
         .await;
     let later = start(&redis.url()).await;
     let mut ben = Guest::enter(&later, "Ben").await;
@@ -313,8 +313,8 @@ async fn l14_without_redis_people_stay_and_are_told_what_was_not_sent() {
     let Some(mut redis) = Redis::start("chat-away", &[]).await else {
         return;
     };
-    let one = start_with(&redis.url(), "2").await;
-    let other = start_with(&redis.url(), "2").await;
+    let one = start_with(&redis.url(), "10").await;
+    let other = start_with(&redis.url(), "10").await;
     let mut ada = Guest::join(&one, "Ada").await;
     let mut ben = Guest::join(&other, "Ben").await;
     redis.kill().await;

@@ -146,12 +146,12 @@ fn a_log_that_is_in_use_is_not_changed() {
     let Some(redis) = Redis::start("in_use", &GOOD) else {
         return;
     };
-    redis.ask("XADD zcomm:course:log 1-0 epoch a");
-    redis.ask("HSET zcomm:course:facts epoch a bytes 5");
+    redis.ask("XADD zcomm:course:chat:log 1-0 epoch a");
+    redis.ask("HSET zcomm:course:chat:facts epoch a bytes 5");
     assert_eq!(all(&redis.examined("")).len(), 1);
     assert_eq!(redis.ask("DBSIZE"), ":2\r\n");
-    assert_eq!(redis.ask("XLEN zcomm:course:log"), ":1\r\n");
-    assert_eq!(redis.ask("HLEN zcomm:course:facts"), ":2\r\n");
+    assert_eq!(redis.ask("XLEN zcomm:course:chat:log"), ":1\r\n");
+    assert_eq!(redis.ask("HLEN zcomm:course:chat:facts"), ":2\r\n");
 }
 
 #[test]

@@ -29,23 +29,29 @@ pub struct Address {
     login: RedisConnectionInfo,
     tls: bool,
     place: String,
-    name: String,
+    /// How the names of the keys begin.
+    keys: String,
     /// The time limit for an answer of Redis, and for a connection.
     pub(crate) limit: Duration,
 }
 
 impl Address {
-    /// The address in the settings; `None` if the settings name no Redis.
+    /// The log of this program at the address in the settings; `None` if the settings name no
+    /// Redis.
+    ///
+    /// Each program has a log of its own, because it does not understand the entries of the others.
+    /// A server that checks no token shares no log with one that does: otherwise everybody could
+    /// send messages to the clients that had to show a token.
     ///
     /// # Errors
     /// [`Error::Setting`] if the user, the password or the number of the database is not valid, or
     /// if there is an authority but no TLS. [`Error::Certificate`] if the file of the authority
     /// cannot be used.
-    pub fn from_config(config: &Config) -> Result<Option<Address>> {
+    pub fn from_config(config: &Config, program: &str) -> Result<Option<Address>> {
         let Some(url) = &config.redis_url else {
             return Ok(None);
         };
-        let address = Address::new(url, config)?;
+        let address = Address::new(url, config, program)?;
         let Some(file) = &config.redis_ca else {
             return Ok(Some(address));
         };
@@ -69,7 +75,7 @@ impl Address {
         Ok(Some(Address { options, ..address }))
     }
 
-    fn new(url: &RedisUrl, config: &Config) -> Result<Address> {
+    fn new(url: &RedisUrl, config: &Config, program: &str) -> Result<Address> {
         // The connection itself is made here, so the client of Redis needs no TLS.
         let plain = url.secret().replacen("rediss:", "redis:", 1);
         let info = plain
@@ -89,7 +95,10 @@ impl Address {
             login: info.redis_settings().clone(),
             tls: url.tls(),
             place: url.place(),
-            name: config.redis_name.clone(),
+            keys: match config.require_auth {
+                true => format!("zcomm:{}:{program}:", config.redis_name),
+                false => format!("zcomm:{}:open-{program}:", config.redis_name),
+            },
             limit: config.redis_timeout,
         })
     }
@@ -100,9 +109,15 @@ impl Address {
         &self.place
     }
 
-    /// The name of a key of this service.
+    /// How the names of the keys of this log begin.
+    #[must_use]
+    pub fn keys(&self) -> &str {
+        &self.keys
+    }
+
+    /// The name of a key of this log.
     pub(crate) fn key(&self, of: &str) -> String {
-        format!("zcomm:{}:{of}", self.name)
+        format!("{}{of}", self.keys)
     }
 
     /// Connects, and logs in.

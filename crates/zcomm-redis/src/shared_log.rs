@@ -141,7 +141,7 @@ pub fn open_with<M: Machine>(
     impl Future<Output = Infallible> + Send + use<M>,
 )> {
     let server: Arc<str> = random_name()?.into();
-    let status = Arc::new(Status::new(address.place(), address.limit));
+    let status = Arc::new(Status::new(address.place(), address.keys(), address.limit));
     let pending = Pending::new();
     let (requests, queue) = mpsc::channel(QUEUE);
     let reader = Reader {
@@ -205,7 +205,7 @@ mod tests {
         let (requests, _queue) = mpsc::channel(QUEUE);
         let log = SharedLog::<()> {
             requests,
-            status: Arc::new(Status::new("127.0.0.1:6379", limit)),
+            status: Arc::new(Status::new("127.0.0.1:6379", "zcomm:course:chat:", limit)),
             server: "me".into(),
             limit,
         };

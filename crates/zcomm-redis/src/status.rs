@@ -24,6 +24,8 @@ use crate::{
 pub struct Status {
     /// The address of Redis, for the log.
     place: String,
+    /// How the keys of the log begin, for the log of the server.
+    keys: String,
     /// The time limit for an answer of Redis. After this time of trouble, a server answers at once
     /// that it cannot send. Before, it waits: most troubles are short.
     limit: Duration,
@@ -47,9 +49,10 @@ struct Facts {
 }
 
 impl Status {
-    pub(crate) fn new(place: &str, limit: Duration) -> Status {
+    pub(crate) fn new(place: &str, keys: &str, limit: Duration) -> Status {
         Status {
             place: place.to_owned(),
+            keys: keys.to_owned(),
             limit,
             facts: Mutex::new(Facts {
                 reader: Err(Trouble::starting()),
@@ -132,7 +135,7 @@ impl Status {
     pub(crate) fn reader(&self, state: Result<(), Trouble>) {
         let mut facts = self.lock();
         facts.reader = state;
-        facts.changed(&self.place);
+        facts.changed(&self.place, &self.keys);
     }
 
     /// `state` has the number of the newest entry that this server has appended, if it is known.
@@ -142,7 +145,7 @@ impl Status {
             facts.written = seq;
         }
         facts.writer = state.map(drop);
-        facts.changed(&self.place);
+        facts.changed(&self.place, &self.keys);
     }
 
     pub(crate) fn read(&self, entry: &Entry) {
@@ -177,11 +180,14 @@ impl Facts {
     }
 
     /// Logs a line if the state has changed.
-    fn changed(&mut self, place: &str) {
+    fn changed(&mut self, place: &str, keys: &str) {
         let Some(trouble) = self.trouble().cloned() else {
             self.bad_since = None;
             if self.logged.take().is_some() {
-                tracing::info!("connected to Redis at {place}: this server is one of several");
+                tracing::info!(
+                    "connected to Redis at {place}: this server is one of several, which share the \
+                     keys {keys}*"
+                );
             }
             return;
         };

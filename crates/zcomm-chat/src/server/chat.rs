@@ -95,7 +95,7 @@ impl Chat {
     /// # Errors
     /// [`Setting`](zcomm_core::Error::Setting) for a wrong address of Redis.
     pub fn one_service(&self, server: Server) -> Result<Server> {
-        let Some(address) = Address::from_config(server.config())? else {
+        let Some(address) = Address::from_config(server.config(), "chat")? else {
             return Ok(server);
         };
         let replica = Replica {

@@ -22,7 +22,11 @@ const CLOCKS_APART: i64 = 2_000;
 pub(super) fn check(situation: &Situation) -> Vec<Finding> {
     let config = &situation.config;
     // The check of the settings reports an address that is not valid.
-    let Ok(Some(address)) = Address::from_config(config) else {
+    let chat = Config {
+        require_auth: true,
+        ..config.clone()
+    };
+    let Ok(Some(address)) = Address::from_config(&chat, "chat") else {
         return Vec::new();
     };
     let asked = block_on(async { Ok::<_, Failure>(examine(&address).await) });
