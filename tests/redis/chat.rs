@@ -174,6 +174,36 @@ async fn a_person_comes_back_at_another_server_and_has_everything() {
     );
 }
 
+/// Often a token that nobody has set: each server then makes its own.
+#[tokio::test]
+async fn servers_with_different_tokens_say_so_and_servers_with_the_same_do_not() {
+    let warning = "another server of this service accepts other tokens";
+    let Some((redis, one, other)) = two("tokens").await else {
+        return;
+    };
+    let mut ada = Guest::join(&one, "Ada").await;
+    let mut ben = Guest::join(&other, "Ben").await;
+    // Each server has read what the other one has appended before.
+    ada.hears("user_joined").await;
+    ben.chats("hello").await;
+    for chat in [&one, &other] {
+        assert!(!chat.output().contains(warning), "{}", chat.output());
+    }
+    let name = json!({"Cleo": "canary-token-of-Cleo"}).to_string();
+    for settings in [
+        ("WEBSOCKET_TOKEN", "canary-token-another"),
+        ("WEBSOCKET_TOKENS", &name),
+    ] {
+        let third = chat_app().env("WEBSOCKET_REDIS_URL", redis.url());
+        let mut third = third.env(settings.0, settings.1).start().await;
+        third.says(warning).await;
+        assert!(!third.output().contains("canary-token-of"));
+    }
+    let (mut one, mut other) = (one, other);
+    one.says(warning).await;
+    other.says(warning).await;
+}
+
 #[tokio::test]
 async fn a_newer_connection_at_another_server_replaces_the_older_one() {
     let Some((_redis, one, other)) = two("replaced").await else {

@@ -31,6 +31,7 @@ pub struct Address {
     place: String,
     /// How the names of the keys begin.
     keys: String,
+    mark: Option<u8>,
     /// The time limit for an answer of Redis, and for a connection.
     pub(crate) limit: Duration,
 }
@@ -99,6 +100,7 @@ impl Address {
                 true => format!("zcomm:{}:{program}:", config.redis_name),
                 false => format!("zcomm:{}:open-{program}:", config.redis_name),
             },
+            mark: config.tokens_mark(),
             limit: config.redis_timeout,
         })
     }
@@ -118,6 +120,11 @@ impl Address {
     /// The name of a key of this log.
     pub(crate) fn key(&self, of: &str) -> String {
         format!("{}{of}", self.keys)
+    }
+
+    /// The byte that servers with the same tokens have in common; nothing without tokens.
+    pub(crate) fn mark(&self) -> &[u8] {
+        self.mark.as_slice()
     }
 
     /// Connects, and logs in.

@@ -17,6 +17,7 @@ use crate::{
     entry::{Entry, Fields, Position},
     link::{Address, Link, within},
     machine::{Machine, Start},
+    neighbours::Neighbours,
     pending::Pending,
     snapshot::{self, Snapshots},
     status::Status,
@@ -36,6 +37,7 @@ pub(crate) struct Reader<M: Machine> {
     pub(crate) status: Arc<Status>,
     /// Whether to check for lost entries. Only a test that shows what gets lost sets `false`.
     pub(crate) checks: bool,
+    pub(crate) neighbours: Neighbours,
     /// The last entry that was applied; `None` at the start of an empty log.
     pub(crate) last: Option<Position>,
     pub(crate) snapshots: Snapshots,
@@ -120,6 +122,7 @@ impl<M: Machine> Reader<M> {
             return Err(self.unknown(&format!("{}-0", entry.position.seq)));
         };
         self.status.read(&entry);
+        self.neighbours.heard(&entry);
         if M::NEEDS_ALL
             && self.snapshots.due(&entry)
             && let Some(state) = self.machine.snapshot()

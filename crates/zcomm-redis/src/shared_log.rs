@@ -12,6 +12,7 @@ use zcomm_core::Result;
 use crate::{
     link::Address,
     machine::Machine,
+    neighbours::Neighbours,
     pending::Pending,
     reader::Reader,
     snapshot::Snapshots,
@@ -151,6 +152,7 @@ pub fn open_with<M: Machine>(
         pending: pending.clone(),
         status: Arc::clone(&status),
         checks,
+        neighbours: Neighbours::new(address),
         last: None,
         snapshots: Snapshots::new(),
         started: false,

@@ -106,7 +106,7 @@ impl<O: Send> Writer<O> {
         self.next += 1;
         Batch {
             first: self.next - 1,
-            entries: vec![(Kind::Alive, Vec::new())],
+            entries: vec![(Kind::Alive, self.address.mark().to_vec())],
             deadline: Instant::now() + self.address.limit,
         }
     }

@@ -272,6 +272,13 @@ impl Config {
         settings.read_into(&mut self.redis_name, "WEBSOCKET_REDIS_NAME", service_name)
     }
 
+    /// One byte for several servers that compare their tokens: different bytes mean different
+    /// tokens. `None` if this server checks no token.
+    #[must_use]
+    pub fn tokens_mark(&self) -> Option<u8> {
+        self.require_auth.then(|| self.known_tokens().mark())
+    }
+
     /// The tokens that the server accepts.
     pub(crate) fn known_tokens(&self) -> Tokens {
         Tokens {
