@@ -144,7 +144,7 @@ async fn lesson_4_is_one_service_too_and_checks_the_token_everywhere() {
     assert_eq!(eve.closed().await.0, 1008);
 }
 
-/// Also row l15: what Redis has kept is not lost, and no client is told so.
+/// Redis keeps its data, so no client is told of a loss.
 #[tokio::test]
 async fn l14_without_redis_a_sender_is_told_soon_and_stays() {
     let Some(mut redis) = Redis::start("away", &[]).await else {
@@ -196,7 +196,7 @@ async fn l16_a_redis_that_comes_back_empty_is_a_loss_that_every_client_is_told()
     );
 }
 
-/// The log is deleted while Redis runs, and goes on under the old numbers.
+/// The log is deleted while Redis runs. The next entry begins a new log.
 #[tokio::test]
 async fn l16_a_log_that_is_deleted_is_a_loss_too() {
     let Some(redis) = Redis::start("deleted", &[]).await else {
@@ -223,14 +223,14 @@ async fn l17_a_frozen_redis_is_noticed_and_sends_nothing_late() {
     redis.signal(Signal::CONT);
     healthz(&one, "ok\n").await;
     healthz(&other, "ok\n").await;
-    // Redis had the first message all the time, and did not append it after its deadline. So the
-    // first message that Cleo gets is this one.
+    // The frozen Redis had received the first message, but did not append it after the deadline. So
+    // this is the first message that Cleo gets.
     arrives(&mut ada, "thawed", &mut cleo).await;
     one.says_times("this server is one of several", 2).await;
     logs_changes_only(&one);
 }
 
-/// A server that was frozen finds that its next entries are gone.
+/// While a server is frozen, Redis removes entries that this server has not read.
 #[tokio::test]
 async fn l20_a_log_that_was_cut_below_a_reader_is_a_loss() {
     let Some(redis) = Redis::start("cut", &[]).await else {
@@ -243,7 +243,7 @@ async fn l20_a_log_that_was_cut_below_a_reader_is_a_loss() {
     for n in 0..5 {
         ada.say(n.to_string()).await;
     }
-    // Ada's connection works: the five are in Redis when the answer to the sixth is there.
+    // When Ada gets Ben's message, Redis has entries that the frozen server has not read.
     let mut ben = Client::connect(one.url()).await;
     ben.say("all there?").await;
     while !ada.hear_text().await.ends_with("all there?") {}
@@ -251,7 +251,7 @@ async fn l20_a_log_that_was_cut_below_a_reader_is_a_loss() {
         .ask("XTRIM zcomm:course:open-broadcast:log MAXLEN 1")
         .await;
     other.signal(Signal::CONT);
-    // The connection may have brought the first of them before.
+    // Cleo may get some messages first: Redis had already sent them to the frozen server.
     while cleo.hear_text().await != LOST {}
 }
 

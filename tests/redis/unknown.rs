@@ -1,5 +1,6 @@
-//! The log in Redis has something that this program has not written. A server that skipped it would
-//! come to another state than the others. So the server does not go on, and says what to do.
+//! The log in Redis has an entry that this program does not know. If the server skipped the entry,
+//! its state would differ from the state of the others. So the server stops at the entry, and logs
+//! what to do.
 
 use crate::{
     chat::client::{Guest, chat_app},
@@ -49,7 +50,7 @@ async fn a_key_of_another_program_is_named() {
     works(&demo).await;
 }
 
-/// A chat whose log has a command that it does not know closes its people and takes nobody.
+/// The chat stops at an entry that it does not know: it closes its connections and takes no new ones.
 #[tokio::test]
 async fn the_people_of_a_chat_that_cannot_go_on_are_told() {
     let Some(redis) = Redis::start("stuck", &[]).await else {
@@ -95,7 +96,7 @@ async fn each_program_has_a_log_of_its_own_under_one_name() {
     let mut dora = Client::connect(token(&asks)).await;
     ben.say("from anybody").await;
     ada.chats("from the chat").await;
-    // The first message that each of them gets. Both of these servers ask for the token.
+    // This is the first message that Cleo gets. The servers of Cleo and Dora ask for the token.
     dora.say("with a token").await;
     assert!(cleo.hear_text().await.ends_with("says: with a token"));
     cleo.say("too").await;
@@ -108,7 +109,7 @@ async fn each_program_has_a_log_of_its_own_under_one_name() {
     }
 }
 
-/// The state of a server that does not know a command would differ from the state of the others.
+/// If a server skipped a command that it does not know, its state would differ from the others.
 #[tokio::test]
 async fn a_command_of_a_newer_version_stops_a_server() {
     for (n, command) in [

@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_token_is_shared_or_one_persons() {
-        let token = |text: &str| Token::new(text).unwrap();
+        let token = |text| Token::new(text).unwrap();
         let tokens = Tokens {
             shared: Some(token(DEMO_TOKEN)),
             own: Some(token("a_token_of_the_program")),
