@@ -245,8 +245,7 @@ mod tests {
         request.body(()).unwrap()
     }
 
-    /// If `localhost` were always accepted, a request from another machine could have the header
-    /// `Host: localhost`.
+    /// The server must refuse `Host: localhost` in a request from another machine.
     #[test]
     fn o14_a_name_of_loopback_counts_only_where_the_client_reached_loopback() {
         for (reached, host, accepted) in [

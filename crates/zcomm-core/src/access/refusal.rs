@@ -18,8 +18,8 @@ pub enum RefuseBy {
     /// Accept the WebSocket, then close it with 1008 and a reason. A page can read this reason.
     /// For every other refusal, a page gets only code 1006.
     Close,
-    /// Answer HTTP 401 instead of a WebSocket. This is simpler, but the page gets only code
-    /// 1006.
+    /// Answer HTTP 401 instead of a WebSocket. This answer is simpler, but the page gets only
+    /// code 1006.
     Http,
 }
 

@@ -7,7 +7,7 @@
 //! To stop, the server closes its listener and sends a Close frame to every client at once.
 //! Then the server waits for all clients together, by default at most five seconds.
 //!
-//! A test needs its own settings, handler and stop signal, so all three are arguments.
+//! The settings, the handler and the stop signal are arguments, so a test can pass its own.
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
@@ -284,7 +284,7 @@ impl Server {
             );
         }
         if let Some(work) = self.at_end {
-            // Ignores an error: without an end in time, the server ends anyway.
+            // Ignore an error: if the time limit passes, the server ends anyway.
             timeout(config.stop_timeout, work).await.ok();
         }
         tracing::info!("stopped");

@@ -51,7 +51,7 @@ pub struct Config {
     /// at the server's port. On another address, `None` allows no other origin.
     pub allowed_origins: Option<Vec<Origin>>,
     /// `WEBSOCKET_ALLOWED_HOSTS`: the host names that the server accepts in a request, in
-    /// addition to `localhost` and its addresses. Port 0 means the server's port.
+    /// addition to `localhost` and the server's addresses. Port 0 means the server's port.
     pub allowed_hosts: Vec<Authority>,
     /// `WEBSOCKET_MAX_CONNECTIONS`: the maximum number of connections, including unfinished
     /// handshakes, 1 to 1,000,000. Default 1,000.
@@ -508,7 +508,8 @@ mod tests {
         }
     }
 
-    /// s12: A server with only some of the TLS settings does not start, except with `false`.
+    /// s12: A server with only some of the TLS settings does not start, except with
+    /// `WEBSOCKET_SSL_ENABLED=false`.
     #[test]
     fn s12_tls_half_set_is_refused() {
         let read = |pairs: &[(&str, &str)]| config(pairs).map(|config| config.tls.is_some());

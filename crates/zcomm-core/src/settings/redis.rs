@@ -1,4 +1,4 @@
-//! The address of Redis, and the name of a service in it.
+//! The address of Redis, and the name of a service in Redis.
 //!
 //! The address may contain a password. So [`RedisUrl`] has no `Display`, and its `Debug` shows
 //! only the host and the port.
