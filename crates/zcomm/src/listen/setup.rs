@@ -106,7 +106,7 @@ fn token(arguments: &Arguments) -> Result<Option<Token>, Failure> {
 }
 
 /// Reads the files of `--cert` and `--key`. For `--tls`, reads the files of `zcomm certs` if the
-/// settings contain no certificate. Otherwise returns `None`.
+/// settings contain no certificate. Returns `None` in all other cases.
 fn identity(
     arguments: &Arguments,
     config: &Config,
