@@ -80,7 +80,6 @@ pub(crate) enum Refusal {
 /// The status and the texts of a refusal. The server answers `/why` with a row as JSON.
 #[derive(Serialize)]
 pub(crate) struct Row {
-    /// The HTTP status code.
     pub(crate) status: u16,
     /// The word under which the metrics count this refusal.
     #[serde(skip)]
@@ -116,7 +115,6 @@ impl Refusal {
         "timeout",
     ];
 
-    /// Returns the row of this refusal.
     #[rustfmt::skip]
     pub(crate) fn row(self) -> Row {
         let row = |status, word, reason, help| Row { status, word, reason, help };

@@ -81,7 +81,6 @@ impl<'a> Request<'a> {
         self.query.only("attempt")
     }
 
-    /// Whether a proxy forwarded the request.
     pub(crate) fn is_forwarded(&self) -> bool {
         FORWARDED
             .iter()

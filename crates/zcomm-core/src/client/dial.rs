@@ -30,7 +30,6 @@ use tokio_rustls::TlsConnector;
 /// next address. The last address does not have this limit.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Opens a WebSocket with these options.
 pub(crate) async fn dial(options: &ConnectOptions) -> Result<(Wire, Opening), ConnectError> {
     let target = Target::parse(&options.url)?;
     let opened = target.open(options);

@@ -61,8 +61,8 @@ pub enum Event {
     },
     /// The last attempt to connect failed with this error, and the client does not try again.
     ///
-    /// This event does not follow the end of an open connection: if the client does not connect
-    /// again, the last event is [`Disconnected`](Event::Disconnected).
+    /// This event does not come after the end of an open connection. In that case, the last event
+    /// is [`Disconnected`](Event::Disconnected).
     GaveUp(Error),
 }
 

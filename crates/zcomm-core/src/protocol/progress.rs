@@ -1,7 +1,7 @@
 //! Time limits for a transfer. The end of a time limit moves while bytes are transferred.
 //!
 //! A slow network is not a broken network. So a peer need not transfer everything within the time
-//! limit, but only 64 KiB. Each byte moves the end of the limit: with a limit of 5 s, 64 KiB move
+//! limit, but only 64 KiB. Each byte moves the end of the limit. With a limit of 5 s, 64 KiB move
 //! the end by 5 s, and one byte moves the end by 0.08 ms. So a peer that transfers only a few
 //! bytes per second cannot keep a transfer open.
 //!

@@ -299,7 +299,6 @@ fn hub_limits(config: &Config) -> HubLimits {
     }
 }
 
-/// Builds the router from the settings.
 fn router(config: &Config, bound: SocketAddr) -> Router {
     let clients = Clients::new(config.max_send_bytes());
     Router {

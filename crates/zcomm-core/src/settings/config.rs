@@ -264,7 +264,6 @@ impl Config {
         settings.read_into(&mut self.ping_timeout, "WEBSOCKET_PING_TIMEOUT", ping_time)
     }
 
-    /// The tokens that the server accepts.
     pub(crate) fn known_tokens(&self) -> Tokens {
         Tokens {
             shared: self.token.clone(),
@@ -287,8 +286,7 @@ fn tls(settings: &Settings) -> Result<Option<Identity>> {
 }
 
 /// The limits of one connection. All limits are computed from `WEBSOCKET_RATE_LIMIT` and
-/// `WEBSOCKET_MAX_MESSAGE_BYTES`, so they cannot contradict each other: the largest message
-/// always fits, in both directions.
+/// `WEBSOCKET_MAX_MESSAGE_BYTES`. So the largest message always fits, in both directions.
 impl Config {
     /// The largest message to send (bytes): 64 KiB plus twice the largest message that a client
     /// may send. So the answer to a message always fits.

@@ -74,7 +74,6 @@ impl fmt::Debug for RedisUrl {
     }
 }
 
-/// Reads the name of a service.
 pub(crate) fn service_name(text: &str) -> Result<String, &'static str> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     match (1..=MAX_NAME).contains(&text.len()) && text.chars().all(legal) {

@@ -43,7 +43,6 @@ impl TlsFiles {
     }
 }
 
-/// Reads the path of a file.
 pub(crate) fn path(settings: &Settings, name: &'static str) -> Result<Option<PathBuf>> {
     // An error about a file shows the path. But the user may have written a token instead of a
     // path. Then use the error for an empty path, which does not show the token.

@@ -42,7 +42,6 @@ pub const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// is not limited (RFC 5280 section 4.2.1.10).
 const OWN_LIMITS: [&str; 3] = ["localhost", "127.0.0.0/8", "::1/128"];
 
-/// The lifetime of an authority.
 const CA_DAYS: i32 = 180;
 /// The lifetime of a server's certificate. The lifetime is short, because one command makes a
 /// new certificate.

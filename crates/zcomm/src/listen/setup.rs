@@ -25,7 +25,6 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    /// Reads the settings and the options.
     pub(super) fn read(arguments: &Arguments, notes: &Notes) -> Result<Setup, Failure> {
         let mut config = Config::from_env_over(Config {
             announce: false,
@@ -88,7 +87,6 @@ impl Setup {
     }
 }
 
-/// Reads the token from the options.
 fn token(arguments: &Arguments) -> Result<Option<Token>, Failure> {
     let text = match &arguments.token_file {
         Some(file) => Some(token_in(file)?),
