@@ -80,10 +80,10 @@ impl Target {
         Ok((transport, addr, Some(tls)))
     }
 
-    /// Connects with TCP to the first address of the host that answers. A host may have several
-    /// addresses: `localhost` often has two. A browser tries several addresses at once (RFC
-    /// 8305). This client is simpler: it tries the next address only after the previous address
-    /// has failed.
+    /// Connects with TCP. A host may have several addresses: `localhost` often has two. The client
+    /// uses the first address that answers. A browser tries several addresses at once (RFC 8305).
+    /// This client is simpler: it tries the next address only after the previous address has
+    /// failed.
     async fn reach(&self, known: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
         let addresses = match known {
             [] => self.lookup().await?,

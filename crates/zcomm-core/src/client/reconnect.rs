@@ -214,8 +214,8 @@ fn may_reconnect(end: &End) -> bool {
         End::ByUs(_) => false,
         // A server that sends a forbidden close code breaks the protocol.
         End::ByPeer(why) if why.is_forbidden() => false,
-        // A slow network can cause the reason "Too slow". With any other reason, the server would
-        // refuse the client again.
+        // A slow network can cause the reason "Too slow", so connect again. After any other reason,
+        // the server would refuse the client again.
         End::ByPeer(why) if why.code() == CloseReason::POLICY => {
             why.reason() == CloseReason::TOO_SLOW
         }

@@ -50,8 +50,8 @@ impl From<ClientId> for u64 {
 }
 
 impl ClientId {
-    /// The number before the first client of one of several servers. The last 20 bits of `server`
-    /// name the server.
+    /// For one of several servers: the number before the number of the first client. The last 20
+    /// bits of `server` name the server.
     pub(crate) fn before_first(server: u32) -> u64 {
         u64::from(server & 0xF_FFFF).max(1) << COUNTER_BITS
     }

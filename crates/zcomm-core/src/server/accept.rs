@@ -63,10 +63,11 @@ impl Server {
     /// If authentication is required and no token is set, the server makes a random token.
     ///
     /// # Errors
-    /// [`Error::AddressInUse`] and [`Error::Listen`] if the server cannot listen at its address.
-    /// [`Error::Setting`] if the host is not found. [`Error::Setting`] also if other machines
-    /// can reach the address and the token is the public token of the course. [`Error::Io`] if
-    /// the system has no random bytes.
+    /// - [`Error::AddressInUse`] and [`Error::Listen`]: the server cannot listen at its address.
+    /// - [`Error::Setting`]: the host is not found.
+    /// - [`Error::Setting`]: the token is the public token of the course, and other machines can
+    ///   reach the address.
+    /// - [`Error::Io`]: the system has no random bytes.
     pub async fn bind(mut config: Config) -> Result<Server> {
         let addr = resolve(&config).await?;
         let named = config.tokens.iter().map(|named| &named.token);

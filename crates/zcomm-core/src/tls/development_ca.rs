@@ -268,7 +268,7 @@ fn single(ip: IpAddr) -> GeneralSubtree {
 }
 
 /// The start and the end of a certificate. The end is `days` days from now. The start is
-/// `lifetime` days before the end, and one hour earlier.
+/// `lifetime` days and one hour before the end.
 fn validity(lifetime: i32, days: i32) -> (OffsetDateTime, OffsetDateTime) {
     let end = OffsetDateTime::now_utc() + Duration::days(days.into());
     (end - Duration::days(lifetime.into()) - CLOCK_SKEW, end)

@@ -622,8 +622,7 @@ fn a_recording_has_no_secret_and_no_body() {
     }
 }
 
-/// Each row has a request, and the shown value of the first header. For the first row, an older
-/// version showed a wrong length in the recording. A random test found this error.
+/// Each row has a request, and the shown value of the first header.
 #[test]
 fn a_recording_shows_the_same_of_lines_that_are_hidden() {
     for (request, shown) in [
