@@ -52,7 +52,7 @@ pub(super) struct Participant {
     /// When to print a note that the welcome is missing. `None` after the note, after the
     /// welcome, and without a connection.
     welcome_due: Option<Instant>,
-    /// What the user can do about the reason why the last connection ended.
+    /// What the user can do after the end of the last connection.
     advice: Option<&'static str>,
     /// The client does not read the input before this time.
     read_at: Instant,
@@ -175,7 +175,7 @@ impl Participant {
         }
     }
 
-    /// Counts a message that the server will answer once.
+    /// Counts a message to which the server sends one answer.
     fn asked(&mut self) {
         self.answers.iter_mut().for_each(Answers::sent);
     }
