@@ -29,7 +29,9 @@ use crate::{
     http::{
         accepted::Accepted,
         page::Page,
-        response::{Answer, allow_page, health, json, ok, plain, refused, switching_protocols},
+        response::{
+            Answer, allow_page, health, json, mark, ok, plain, refused, switching_protocols,
+        },
         viewers::Viewers,
     },
     hub::{cursor::Cursor, log::Hub},
@@ -95,7 +97,7 @@ impl Router {
             // With `/why`, a page asks why the server refused its handshake. Do no other check
             // here: the check that refused the handshake would also refuse this request. The
             // secret word of the attempt is enough, because no other page has this word.
-            "/why" if request.method == Method::GET => Ok((self.why(request), None)),
+            "/why" if request.method == Method::GET => Ok((self.why(request, accepted), None)),
             _ if accepted.plain_on_tls => Err(Refusal::PlainOnTls),
             "/ws" => self.upgrade(request, accepted, client),
             "/" if request.is_handshake() => self.upgrade(request, accepted, client),
@@ -206,21 +208,19 @@ impl Router {
         Ok(response)
     }
 
+    /// Refuses a request: counts, stores and logs the refusal, and answers it.
     fn refuse(&self, request: &Request<'_>, refusal: Refusal, accepted: &Accepted<'_>) -> Answer {
-        let (row, peer) = (refusal.row(), accepted.peer);
-        let (status, reason) = (row.status, row.reason);
+        let mut response = refused(refusal);
         if refusal == Refusal::PlainOnTls {
             self.note_unread(refusal, request.attempt(), accepted);
-            let mut response = refused(refusal);
             // Every page may read that this port needs TLS.
             allow_page(&mut response, HeaderValue::from_static("*"));
             return response;
         }
-        if !request.is_handshake() {
-            tracing::info!(%peer, status, reason, "request.refused");
-            return refused(refusal);
-        }
+        let (row, peer) = (refusal.row(), accepted.peer);
+        let (status, reason) = (row.status, row.reason);
         self.metrics.refusals.add(row.word);
+        // A handshake that a proxy has made a plain request gets a note, too.
         self.why.note(request.attempt(), refusal);
         // Log the host or the origin, so that the operator can add this host or origin to a
         // setting.
@@ -232,8 +232,15 @@ impl Router {
             Refusal::Origin => Some("WEBSOCKET_ALLOWED_ORIGINS"),
             _ => None,
         };
-        tracing::info!(%peer, status, reason, host, origin, setting, "handshake.rejected");
-        refused(refusal)
+        match request.is_handshake() {
+            true => {
+                tracing::info!(%peer, status, reason, host, origin, setting, "handshake.rejected");
+            }
+            false => {
+                tracing::info!(%peer, status, reason, host, origin, setting, "request.refused");
+            }
+        }
+        response
     }
 
     /// Counts, stores and logs the refusal of an invalid request, or of a plain HTTP request to a
@@ -277,13 +284,19 @@ impl Router {
     }
 
     /// Tells a page why its attempt was refused. The page can read the answer only once.
-    fn why(&self, request: &Request<'_>) -> Answer {
-        let noted = request.attempt().and_then(|own| self.why.answer(own));
-        let mut response = json(&noted.unwrap_or(Refusal::NotNoted).row());
-        if noted.is_none() {
-            // The body is JSON, also with the status 404. So a page can see that this is a server
-            // of the course.
-            *response.status_mut() = StatusCode::NOT_FOUND;
+    fn why(&self, request: &Request<'_>, accepted: &Accepted<'_>) -> Answer {
+        let noted = request.query_rules.and_then(|()| {
+            let noted = request.attempt().and_then(|own| self.why.answer(own));
+            noted.ok_or(Refusal::NotNoted)
+        });
+        // The body is always JSON, so a page can see that this is a server of the course.
+        let mut response = json(&noted.unwrap_or_else(|refusal| refusal).row());
+        if let Err(refusal) = noted {
+            let (row, peer) = (refusal.row(), accepted.peer);
+            let (status, reason) = (row.status, row.reason);
+            self.metrics.refusals.add(row.word);
+            tracing::info!(%peer, status, reason, "request.refused");
+            mark(&mut response, refusal);
         }
         // A page of any origin may read the answer, because the request contains the secret word
         // of the page's own attempt.
