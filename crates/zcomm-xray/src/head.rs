@@ -18,7 +18,6 @@ use crate::{
     event::{Accept, Head, Header},
     rules::BrokenRule,
     secrets::{HIDDEN, address, end_of_target, header_value, is_request_or_status},
-    visible::pictured,
 };
 
 /// The text that is appended to the key (RFC 6455 section 1.3).
@@ -133,7 +132,6 @@ impl RawHead {
         match (request.value(extensions), self.value(extensions)) {
             (None, Some(_)) => errors.push(BrokenRule::EXTENSION),
             (Some(offered), None) => {
-                let offered = pictured(offered, 40);
                 let remark = format!("declined by the server: {offered}");
                 head.remarks.push(remark);
             }
