@@ -49,6 +49,8 @@ pub struct Server {
     pub(crate) client_tasks: ClientTasks,
     listener: TcpListener,
     local_addr: SocketAddr,
+    /// The maximum number of connections that wait after a wrong token.
+    guesses: usize,
     /// The token that the server made for this run. `None` if the server made no token.
     new_token: Option<String>,
     /// Work of the application that ends with the server.
@@ -90,7 +92,8 @@ impl Server {
             config.token = Some(token);
             new_token = Some(text);
         }
-        config.max_connections = descriptors::make_room(config.max_connections);
+        let room = descriptors::make_room(config.max_connections);
+        config.max_connections = room.connections;
         let listener = listen(addr, config.max_connections)?;
         let local_addr = listener.local_addr()?;
         let mut router = router(&config, local_addr);
@@ -105,6 +108,7 @@ impl Server {
             },
             listener,
             local_addr,
+            guesses: room.guesses,
             new_token,
             beside: Vec::new(),
             at_end: None,
@@ -241,7 +245,8 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let client_tasks = Arc::new(self.client_tasks);
         let ClientTasks { router, config, .. } = &*client_tasks;
-        let slots = Slots::new(config.max_connections, config.max_connections_per_ip);
+        let (most, per_address) = (config.max_connections, config.max_connections_per_ip);
+        let slots = Slots::new(most, per_address, self.guesses);
         let mut tasks = JoinSet::new();
         let mut last_complaint = None;
         let mut shutdown = std::pin::pin!(shutdown);
