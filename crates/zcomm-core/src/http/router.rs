@@ -11,12 +11,8 @@
 
 use std::sync::Arc;
 
-use hyper::{
-    Method, StatusCode,
-    header::{HOST, HeaderValue, ORIGIN},
-};
+use hyper::{Method, StatusCode, header::HeaderValue};
 use serde::Serialize;
-use tracing::field::debug;
 
 use crate::{
     access::{
@@ -29,18 +25,15 @@ use crate::{
     http::{
         accepted::Accepted,
         page::Page,
-        response::{
-            Answer, allow_page, health, json, mark, ok, plain, refused, switching_protocols,
-        },
+        response::{Answer, allow_page, health, json, mark, ok, plain, switching_protocols},
         viewers::Viewers,
     },
     hub::{cursor::Cursor, log::Hub},
     metrics::{
-        counters::{LEFT, Metrics},
+        counters::Metrics,
         prometheus::{Sources, TEXT_FORMAT},
         reports::Reports,
     },
-    protocol::message::excerpt,
     wire::transport::Transport,
 };
 
@@ -206,81 +199,6 @@ impl Router {
             allow_page(&mut response, value);
         }
         Ok(response)
-    }
-
-    /// Refuses a request: counts, stores and logs the refusal, and answers it.
-    fn refuse(&self, request: &Request<'_>, refusal: Refusal, accepted: &Accepted<'_>) -> Answer {
-        let mut response = refused(refusal);
-        if refusal == Refusal::PlainOnTls {
-            self.note_unread(refusal, request.attempt(), accepted);
-            // Every page may read that this port needs TLS.
-            allow_page(&mut response, HeaderValue::from_static("*"));
-            return response;
-        }
-        let (row, peer) = (refusal.row(), accepted.peer);
-        let (status, reason) = (row.status, row.reason);
-        self.metrics.refusals.add(row.word);
-        // A handshake that a proxy has made a plain request gets a note, too.
-        self.why.note(request.attempt(), refusal);
-        // Log the host or the origin, so that the operator can add this host or origin to a
-        // setting.
-        let shown = |name| request.shown(name).map(excerpt).map(debug);
-        let host = shown(HOST).filter(|_| refusal == Refusal::Host);
-        let origin = shown(ORIGIN).filter(|_| refusal == Refusal::Origin);
-        let setting = match refusal {
-            Refusal::Host => Some("WEBSOCKET_ALLOWED_HOSTS"),
-            Refusal::Origin => Some("WEBSOCKET_ALLOWED_ORIGINS"),
-            _ => None,
-        };
-        match request.is_handshake() {
-            true => {
-                tracing::info!(%peer, status, reason, host, origin, setting, "handshake.rejected");
-            }
-            false => {
-                tracing::info!(%peer, status, reason, host, origin, setting, "request.refused");
-            }
-        }
-        response
-    }
-
-    /// Counts, stores and logs the refusal of an invalid request, or of a plain HTTP request to a
-    /// port that speaks TLS.
-    pub(crate) fn note_unread(
-        &self,
-        refusal: Refusal,
-        attempt: Option<&str>,
-        accepted: &Accepted<'_>,
-    ) {
-        let (row, peer) = (refusal.row(), accepted.peer);
-        self.metrics.refusals.add(row.word);
-        self.why.note(attempt, refusal);
-        let (status, reason) = (row.status, row.reason);
-        let help = accepted.help(refusal);
-        tracing::info!(%peer, status, reason, help, "handshake.rejected");
-    }
-
-    /// Counts and logs that the server ended a connection without an HTTP status. `word` is a
-    /// label value of the metrics.
-    pub(crate) fn note_end(&self, word: &str, reason: &str, accepted: &Accepted<'_>) {
-        self.metrics.refusals.add(word);
-        tracing::info!(peer = %accepted.peer, reason, "handshake.rejected");
-    }
-
-    /// Counts and logs that the client ended its connection before this `step` was complete.
-    ///
-    /// If the client sent nothing, the log line has the level `debug`: browsers open connections
-    /// that they may never use, and monitors open connections to check a port.
-    pub(crate) fn note_left(&self, step: &str, has_sent: bool, accepted: &Accepted<'_>) {
-        let peer = accepted.peer;
-        self.metrics.refusals.add(LEFT);
-        match has_sent {
-            true => tracing::info!(
-                %peer,
-                reason = format!("the client ended the connection before {step} was complete"),
-                "handshake.abandoned"
-            ),
-            false => tracing::debug!(%peer, "the client left and had sent nothing"),
-        }
     }
 
     /// Tells a page why its attempt was refused. The page can read the answer only once.
