@@ -34,8 +34,14 @@ impl Router {
         let (row, peer) = (refusal.row(), accepted.peer);
         let (status, reason) = (row.status, row.reason);
         self.metrics.refusals.add(row.word);
-        // A handshake that a proxy has made a plain request gets a note, too.
-        self.why.note(request.attempt(), refusal);
+        // A handshake whose `Upgrade` header a proxy has dropped gets a note, too.
+        if request.is_handshake() || refusal == Refusal::Upgrade {
+            self.why.note(request.attempt(), refusal);
+        }
+        if !request.is_handshake() {
+            tracing::info!(%peer, status, reason, "request.refused");
+            return response;
+        }
         // Log the host or the origin, so that the operator can add this host or origin to a
         // setting.
         let shown = |name| request.shown(name).map(excerpt).map(debug);
@@ -46,14 +52,7 @@ impl Router {
             Refusal::Origin => Some("WEBSOCKET_ALLOWED_ORIGINS"),
             _ => None,
         };
-        match request.is_handshake() {
-            true => {
-                tracing::info!(%peer, status, reason, host, origin, setting, "handshake.rejected");
-            }
-            false => {
-                tracing::info!(%peer, status, reason, host, origin, setting, "request.refused");
-            }
-        }
+        tracing::info!(%peer, status, reason, host, origin, setting, "handshake.rejected");
         response
     }
 

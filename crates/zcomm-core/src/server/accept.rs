@@ -92,8 +92,7 @@ impl Server {
             config.token = Some(token);
             new_token = Some(text);
         }
-        let room = descriptors::make_room(config.max_connections);
-        config.max_connections = room.connections;
+        let guesses = descriptors::make_room(&mut config.max_connections);
         let listener = listen(addr, config.max_connections)?;
         let local_addr = listener.local_addr()?;
         let mut router = router(&config, local_addr);
@@ -108,7 +107,7 @@ impl Server {
             },
             listener,
             local_addr,
-            guesses: room.guesses,
+            guesses,
             new_token,
             beside: Vec::new(),
             at_end: None,
@@ -210,19 +209,14 @@ impl Server {
         F: Future<Output = Result<()>> + Send + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let ClientTasks {
-            router,
-            config,
-            identity,
-        } = &self.client_tasks;
-        if config.announce {
-            let token = self.new_token.as_deref();
-            announce(config, self.local_addr, router.page, token).await;
+        let (tasks, token) = (&self.client_tasks, self.new_token.as_deref());
+        if tasks.config.announce {
+            announce(&tasks.config, self.local_addr, tasks.router.page, token).await;
         }
         // Use a new task, because the thread of `main` wakes more slowly than the other threads.
         // Put the task into a `JoinSet`, so that the task ends when this future is dropped.
         let mut running = JoinSet::new();
-        if let Some(identity) = identity.clone() {
+        if let Some(identity) = tasks.identity.clone() {
             // This task never ends by itself.
             running.spawn(identity.renew());
         }

@@ -43,10 +43,10 @@ pub fn raise_descriptor_limit(_needed: usize) -> usize {
 
 /// What a limit of file descriptors is enough for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Room {
-    pub(crate) connections: usize,
+struct Room {
+    connections: usize,
     /// The number of connections that may wait after a wrong token.
-    pub(crate) guesses: usize,
+    guesses: usize,
 }
 
 impl Room {
@@ -69,15 +69,16 @@ pub fn most_connections(limit: usize) -> usize {
     free - GUESSES.min(free / 8)
 }
 
-/// Raises the limit for `wanted` connections. Returns what the limit is enough for.
-pub(crate) fn make_room(wanted: usize) -> Room {
+/// Raises the limit of descriptors for `most` connections. If the limit stays too low, lowers `most`.
+/// Returns the number of connections that may wait after a wrong token.
+pub(crate) fn make_room(most: &mut usize) -> usize {
+    let wanted = *most;
     let needed = wanted + OTHER_DESCRIPTORS;
     let limit = raise_descriptor_limit(needed);
-    let room = Room::within(limit, wanted);
     let Room {
         connections,
         guesses,
-    } = room;
+    } = Room::within(limit, wanted);
     if connections < wanted {
         tracing::warn!(
             "WEBSOCKET_MAX_CONNECTIONS={wanted} needs {needed} file descriptors and the system allows \
@@ -90,7 +91,8 @@ pub(crate) fn make_room(wanted: usize) -> Room {
              answer; see `ulimit -n`"
         );
     }
-    room
+    *most = connections;
+    guesses
 }
 
 #[cfg(test)]
