@@ -17,7 +17,6 @@ use crate::access::refusal::Refusal;
 /// A response with its complete body.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// A response with status 200.
 pub(crate) fn ok(mime: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(body.into()));
     let headers = response.headers_mut();
@@ -82,7 +81,6 @@ pub(crate) fn is_refused(response: &Answer) -> bool {
     response.extensions().get::<Refusal>().is_some()
 }
 
-/// A response of plain text.
 pub(crate) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     let mut response = ok("text/plain; charset=utf-8", text);
     *response.status_mut() = status;
