@@ -279,15 +279,17 @@ impl Socket {
 
     fn write(&mut self, message: Message) -> Result<(), End> {
         self.client.tally.sent(1, message.len());
-        self.put_frame(|wire| wire.write(message))
+        let accepted = self.wire.write(message)?;
+        self.wrote(accepted);
+        Ok(())
     }
 
-    fn put_frame(&mut self, put: impl FnOnce(&mut Wire) -> Result<bool, End>) -> Result<(), End> {
+    /// Call this after a write. `accepted` is false if the network accepts no more bytes now.
+    fn wrote(&mut self, accepted: bool) {
         self.unflushed = true;
-        if !put(&mut self.wire)? {
+        if !accepted {
             self.deadlines.flush_began(self.wire.sent());
         }
-        Ok(())
     }
 
     /// Flushes. Returns whether the network has accepted everything.
@@ -306,10 +308,13 @@ impl Socket {
 
     fn on_due(&mut self, due: Due) -> Result<(), End> {
         match due {
-            Due::Ping => match self.deadlines.ping(self.wire.sent()) {
-                Some(payload) => self.put_frame(|wire| wire.ping(&payload)),
-                None => Ok(()),
-            },
+            Due::Ping => {
+                if let Some(payload) = self.deadlines.ping(self.wire.sent()) {
+                    let accepted = self.wire.ping(&payload)?;
+                    self.wrote(accepted);
+                }
+                Ok(())
+            }
             Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.progress()) => Ok(()),
             Due::PongMissing => Err(self.recorder.pong_missing()),
             Due::FlushStuck => Err(self.recorder.flush_stuck()),

@@ -170,11 +170,21 @@ impl Wire {
         self.meter.stream.sent()
     }
 
-    /// Reads the next message, ping or pong; `None` when the codec needs more input.
+    /// Reads the next message, ping or pong; `None` when more input is needed. A message that
+    /// has arrived as one whole frame needs no codec. The codec reads everything else.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         self.drained = false;
+        match self.meter.whole_message(self.kind) {
+            Ok(Some(message)) => Ok(Some(Received::Message(message))),
+            Ok(None) => self.read_with_codec(),
+            Err(error) => self.not_read(error.into()),
+        }
+    }
+
+    fn read_with_codec(&mut self) -> Result<Option<Received>, End> {
         loop {
-            return match self.next() {
+            let (codec, meter) = self.codec();
+            return match codec.read(meter) {
                 Ok(tungstenite::Message::Text(text)) => {
                     Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
@@ -189,26 +199,21 @@ impl Wire {
                 }
                 // The codec never returns a raw frame from a read.
                 Ok(tungstenite::Message::Frame(_)) => continue,
-                Err(error) if would_block(&error) => match self.meter.overdrawn {
-                    true => Err(End::policy(CloseReason::TOO_FAST)),
-                    false => {
-                        self.drained = true;
-                        Ok(None)
-                    }
-                },
-                Err(error) => Err(self.ended_by(error)),
+                Err(error) => self.not_read(error),
             };
         }
     }
 
-    /// Reads the next message. If the message has arrived as one whole frame, this needs no
-    /// codec. The codec reads everything else.
-    fn next(&mut self) -> tungstenite::Result<tungstenite::Message> {
-        if let Some(message) = self.meter.whole_message(self.kind)? {
-            return Ok(message.into());
+    /// Decides what an error of a read means: that more input is needed, or the end.
+    fn not_read(&mut self, error: WireError) -> Result<Option<Received>, End> {
+        if !would_block(&error) {
+            return Err(self.ended_by(error));
         }
-        let (codec, meter) = self.codec();
-        codec.read(meter)
+        if self.meter.overdrawn {
+            return Err(End::policy(CloseReason::TOO_FAST));
+        }
+        self.drained = true;
+        Ok(None)
     }
 
     /// Raises the limit of a client's write buffer for a message of this size. The limit

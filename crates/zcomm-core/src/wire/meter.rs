@@ -174,7 +174,7 @@ impl Meter {
         }
         loop {
             if let Some(frame) = WholeFrame::find(self.unread()) {
-                let (message, size) = (frame.message(kind), frame.size());
+                let (message, size) = (frame.message(kind), frame.size);
                 if message.is_some() {
                     self.consume(size);
                 }

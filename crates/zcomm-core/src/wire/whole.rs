@@ -8,54 +8,69 @@
 //! frames that break a rule. So only the codec must know these rules.
 
 use bytes::Bytes;
-use tokio_tungstenite::tungstenite::protocol::{
-    Role,
-    frame::coding::{Data, OpCode},
-};
-use zcomm_xray::{FrameHeader, Piece, Splitter};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::{
-    protocol::message::{Message, Text},
+    protocol::{
+        framed::{BINARY, TEXT},
+        message::{Message, Text},
+    },
     wire::spare::Kind,
 };
 
 /// A frame that has arrived, from its first byte to its last.
 pub(crate) struct WholeFrame<'a> {
-    header: FrameHeader,
+    /// The FIN bit, the reserved bits and the opcode.
+    first: u8,
+    mask: Option<[u8; 4]>,
     payload: &'a [u8],
+    /// The length of the header and the payload (bytes).
+    pub(crate) size: usize,
 }
 
 impl WholeFrame<'_> {
     /// Finds the frame at the front of `bytes`. `None` if some of its bytes are missing.
     pub(crate) fn find(bytes: &[u8]) -> Option<WholeFrame<'_>> {
-        let mut rest = bytes;
-        let Some(Piece::Header(header)) = Splitter::default().next(&mut rest) else {
-            return None;
+        let (&[first, second], mut rest) = bytes.split_first_chunk()?;
+        let length = match second & 0x7f {
+            126 => u16::from_be_bytes(split_off(&mut rest)?).into(),
+            127 => u64::from_be_bytes(split_off(&mut rest)?),
+            length => length.into(),
         };
-        let payload = rest.get(..usize::try_from(header.length()).ok()?)?;
-        Some(WholeFrame { header, payload })
-    }
-
-    /// The length of the header and the payload (bytes).
-    pub(crate) fn size(&self) -> usize {
-        self.header.as_bytes().len() + self.payload.len()
+        let mask = match second & 0x80 {
+            0 => None,
+            _ => Some(split_off(&mut rest)?),
+        };
+        let payload = rest.get(..usize::try_from(length).ok()?)?;
+        Some(WholeFrame {
+            first,
+            mask,
+            payload,
+            size: bytes.len() - rest.len() + payload.len(),
+        })
     }
 
     /// The message in this frame. `None` if the codec must read the frame.
     pub(crate) fn message(&self, kind: Kind) -> Option<Message> {
-        let mask = self.header.mask();
         // A client masks its frames, and a server does not (RFC 6455 section 5.1).
-        let right_mask = mask.is_some() == (kind.role == Role::Server);
-        let is_plain = self.header.is_message() && self.header.rsv() == [false; 3];
-        if !right_mask || !is_plain || self.payload.len() > kind.max_message {
+        let right_mask = self.mask.is_some() == (kind.role == Role::Server);
+        if !right_mask || self.payload.len() > kind.max_message {
             return None;
         }
-        let payload = unmasked(self.payload, mask.unwrap_or_default());
-        match self.header.opcode() {
-            OpCode::Data(Data::Text) => Some(Message::Text(Text(payload.try_into().ok()?))),
-            _ => Some(Message::Binary(payload)),
+        let payload = || unmasked(self.payload, self.mask.unwrap_or_default());
+        match self.first {
+            TEXT => Some(Message::Text(Text(payload().try_into().ok()?))),
+            BINARY => Some(Message::Binary(payload())),
+            _ => None,
         }
     }
+}
+
+/// Removes the next bytes from the front.
+fn split_off<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*first)
 }
 
 /// A copy of a payload without its mask (RFC 6455 section 5.3).
@@ -107,7 +122,7 @@ mod tests {
             let whole = WholeFrame::find(&frame[..end - missing]);
             prop_assert_eq!(whole.is_some(), missing == 0);
             let Some(whole) = whole else { return Ok(()) };
-            prop_assert_eq!(whole.size(), end);
+            prop_assert_eq!(whole.size, end);
             let config = WebSocketConfig::default().max_message_size(Some(kind.max_message));
             let mut codec = WebSocket::from_raw_socket(Cursor::new(frame.clone()), role, Some(config));
             let read = codec.read();
