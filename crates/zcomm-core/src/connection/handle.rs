@@ -23,7 +23,7 @@
 //! A handler that waits for something else, e.g. a slow database, delays only its own connection.
 //! In production, set a time limit for everything else that a handler awaits.
 
-use std::{future::poll_fn, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::poll_fn, net::SocketAddr, sync::Arc, task::Poll, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -128,9 +128,11 @@ impl Connection {
     /// Before it waits, `recv` writes all messages from [`send`](Connection::send) to the
     /// network. Cancel-safe: a handler may use `recv` in `select!` with a timer, and no message
     /// is lost.
-    pub async fn recv(&mut self) -> Option<Message> {
-        let socket = self.socket.as_mut()?;
-        poll_fn(|context| socket.poll_recv(context)).await
+    pub fn recv(&mut self) -> impl Future<Output = Option<Message>> {
+        poll_fn(|context| match &mut self.socket {
+            Some(socket) => socket.poll_recv(context),
+            None => Poll::Ready(None),
+        })
     }
 
     /// Puts a message into a queue. The next call of [`recv`](Connection::recv) that waits sends
@@ -144,14 +146,16 @@ impl Connection {
     /// [`Closed`](Error::Closed) once the connection has ended.
     /// [`MessageTooLarge`](crate::Error::MessageTooLarge) when the message is over 64 KiB plus
     /// twice [`max_message_bytes`](crate::Config::max_message_bytes).
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<()> {
-        let Some(socket) = &mut self.socket else {
-            return Err(Error::Closed);
-        };
-        poll_fn(|context| socket.poll_space(context)).await?;
+    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<()>> {
         let message = message.into();
-        self.clients.check_size(&message)?;
-        socket.put(message)
+        async move {
+            let Some(socket) = &mut self.socket else {
+                return Err(Error::Closed);
+            };
+            poll_fn(|context| socket.poll_space(context)).await?;
+            self.clients.check_size(&message)?;
+            socket.put(message)
+        }
     }
 
     /// Waits until the network has accepted everything that was sent.

@@ -152,7 +152,10 @@ impl Socket {
     /// Returns the reason to close once the server stops. From then on, the logs are closed, and
     /// the last messages have a time limit.
     fn stopping(&mut self) -> Option<CloseReason> {
-        let why = self.sources.as_mut()?.stopping()?;
+        let sources = self.sources.as_mut()?;
+        // Nearly every call ends here.
+        let why = sources.membership.stopping()?.clone();
+        sources.close_logs();
         self.deadlines.stopping();
         Some(why)
     }
@@ -162,9 +165,15 @@ impl Socket {
     }
 
     fn set_waker(&mut self, waker: &Waker) {
-        if self.wire.set_waker(waker)
-            && let Some(sources) = &mut self.sources
-        {
+        if !self.wire.has_waker(waker) {
+            self.replace_waker(waker);
+        }
+    }
+
+    #[cold]
+    fn replace_waker(&mut self, waker: &Waker) {
+        self.wire.set_waker(waker);
+        if let Some(sources) = &mut self.sources {
             sources.set_waker(waker);
         }
     }
@@ -294,14 +303,19 @@ impl Socket {
 
     /// Flushes. Returns whether the network has accepted everything.
     fn flush(&mut self) -> Result<bool, End> {
+        if !self.unflushed {
+            return Ok(true);
+        }
+        self.write_output()
+    }
+
+    fn write_output(&mut self) -> Result<bool, End> {
+        self.unflushed = !self.wire.flush()?;
         if self.unflushed {
-            self.unflushed = !self.wire.flush()?;
-            if self.unflushed {
-                self.deadlines.flush_began(self.wire.sent());
-            } else {
-                self.deadlines.flush_ended();
-                self.recorder.flushed();
-            }
+            self.deadlines.flush_began(self.wire.sent());
+        } else {
+            self.deadlines.flush_ended();
+            self.recorder.flushed();
         }
         Ok(!self.unflushed)
     }

@@ -9,7 +9,6 @@ use std::task::Waker;
 use crate::{
     clients::registry::Membership,
     hub::{cursor::Cursor, subscriptions::Subscriptions},
-    protocol::close_reason::CloseReason,
 };
 
 /// A client's place in the registry, and the client's cursors in the logs.
@@ -32,11 +31,10 @@ impl Sources {
         self.logs.forget_waker();
     }
 
-    /// Once the server stops, closes the logs and returns the reason to close. Each call closes
-    /// the logs again, because the handler may have subscribed to a new log.
-    pub(crate) fn stopping(&mut self) -> Option<CloseReason> {
-        let why = self.membership.stopping()?.clone();
+    /// Closes the logs, because the server stops. Call this function again and again: the handler
+    /// may have subscribed to a new log.
+    #[cold]
+    pub(crate) fn close_logs(&mut self) {
         self.logs.close();
-        Some(why)
     }
 }

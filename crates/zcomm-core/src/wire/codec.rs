@@ -137,9 +137,14 @@ impl Wire {
         }
     }
 
-    /// Sets the waker to call when the network is ready. Returns whether the waker has changed.
-    pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
-        self.meter.set_waker(waker)
+    /// Whether `waker` is the waker that [`set_waker`](Wire::set_waker) has set.
+    pub(crate) fn has_waker(&self, waker: &Waker) -> bool {
+        self.meter.waker.will_wake(waker)
+    }
+
+    /// Sets the waker to call when the network is ready.
+    pub(crate) fn set_waker(&mut self, waker: &Waker) {
+        self.meter.waker.clone_from(waker);
     }
 
     /// Whether a read may find something. This check is much cheaper than a read.

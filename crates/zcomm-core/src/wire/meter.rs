@@ -50,7 +50,8 @@ use crate::{
 /// fields: the fields that each delivery uses come first.
 #[repr(C)]
 pub(crate) struct Meter {
-    waker: Waker,
+    /// The waker to call when the network is ready.
+    pub(crate) waker: Waker,
     pub(crate) stream: Transport,
     /// The frames that are sent before the next bytes of the codec. Set this only when the codec
     /// has no output: otherwise the frames could come in the middle of another frame.
@@ -88,15 +89,6 @@ impl Meter {
             overdrawn: false,
             arrived: false,
         }
-    }
-
-    /// Sets the waker to call when the network is ready. Returns whether the waker has changed.
-    pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
-        let changed = !self.waker.will_wake(waker);
-        if changed {
-            self.waker = waker.clone();
-        }
-        changed
     }
 }
 
