@@ -79,13 +79,25 @@ impl Socket {
         if self.end.is_some() {
             return Poll::Ready(None);
         }
-        self.set_waker(context.waker());
-        match self.pump(context) {
+        let next = match self.buffered() {
+            Some(message) => self.received(&message).map(|()| Poll::Ready(message)),
+            None => self.pump(context),
+        };
+        match next {
             Ok(next) => next.map(Some),
             Err(end) => {
                 self.end_with(end);
                 Poll::Ready(None)
             }
+        }
+    }
+
+    /// Returns the next message if it is in the read buffer, and if the server does not stop.
+    fn buffered(&mut self) -> Option<Message> {
+        let membership = &self.sources.as_ref()?.membership;
+        match membership.stopping() {
+            None => self.wire.buffered(),
+            Some(_) => None,
         }
     }
 
@@ -191,7 +203,11 @@ impl Socket {
         Ok(!self.unflushed)
     }
 
+    /// Reads, writes and checks the deadlines, until a message has arrived or there is nothing
+    /// more to do.
+    #[inline(never)] // So that a message in the buffer does not pay for these variables.
     fn pump(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
+        self.set_waker(context.waker());
         loop {
             let stopping = self.stopping();
             match self.read(context)? {
@@ -224,9 +240,7 @@ impl Socket {
         loop {
             match self.wire.read()? {
                 Some(Received::Message(message)) => {
-                    self.client.tally.received(&message);
-                    self.budgets.spend_message()?;
-                    self.deadlines.in_message(None);
+                    self.received(&message)?;
                     return Ok(Poll::Ready(message));
                 }
                 Some(Received::Ping(_)) => {
@@ -242,6 +256,12 @@ impl Socket {
                 }
             }
         }
+    }
+
+    fn received(&mut self, message: &Message) -> Result<(), End> {
+        self.client.tally.received(message);
+        self.deadlines.in_message(None);
+        self.budgets.spend_message()
     }
 
     /// Writes the direct messages and new log entries for this client, batch by batch. Stops when

@@ -175,6 +175,11 @@ impl Wire {
         self.meter.stream.sent()
     }
 
+    /// Returns the next message if it is in the read buffer as one whole frame.
+    pub(crate) fn buffered(&mut self) -> Option<Message> {
+        self.meter.buffered(self.kind)
+    }
+
     /// Reads the next message, ping or pong; `None` when more input is needed. A message that
     /// has arrived as one whole frame needs no codec. The codec reads everything else.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
