@@ -126,6 +126,28 @@ async fn f04_a_control_frame_over_125_bytes_is_closed_with_1002() {
     .await;
 }
 
+/// The limit is for messages. A ping, a pong and the reason of a Close may be longer.
+#[tokio::test]
+async fn f04_the_limit_of_a_message_does_not_limit_control_frames() {
+    let config = Config {
+        max_message_bytes: 64,
+        ..Config::default()
+    };
+    survives(config, async |server| {
+        closes(server, 1002, &[("126 bytes", frame(PING, &[b'x'; 126]))]).await;
+        closes(server, 1009, &[("65 letters", frame(TEXT, &[b'x'; 65]))]).await;
+        let mut raw = sent(server, &frame(PONG, &[b'x'; 125])).await;
+        raw.frame(PING, &[b'x'; 125]).await;
+        assert_eq!(raw.next_frame().await.unwrap(), (PONG, vec![b'x'; 125]));
+        raw.frame(TEXT, &[b'x'; 64]).await;
+        assert_eq!(raw.next_frame().await.unwrap(), (TEXT, vec![b'x'; 64]));
+        let close = [&1000_u16.to_be_bytes()[..], &[b'y'; 123]].concat();
+        raw.frame(CLOSE, &close).await;
+        assert_eq!(raw.next_frame().await.unwrap(), (CLOSE, close));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn f05_a_control_frame_in_pieces_is_closed_with_1002() {
     survives(Config::default(), async |server| {

@@ -14,6 +14,7 @@ static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<date>"),
         (r"\d{4}-\d\d-\d\d( \d\d:\d\d( UTC)?)?", "<date>"),
         (r"\d\d/\w{3}/\d{4} \d\d:\d\d:\d\d", "<date>"),
+        (r"\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}", "<date>"),
         (r"^ *\d+\.\d{3}s", "<time>"),
         (r#"^\{"t":\d+\.\d+"#, r#"{"t":<time>"#),
         (r"\b\d+(\.\d+)? ?(µs|us|ms)\b", "<duration>"),

@@ -183,23 +183,46 @@ pub(super) async fn echo_behind(
     (ports.open(name, port, changes).await, server)
 }
 
-/// As it stands in the course, word for word.
+/// As they stand in the course, word for word.
 #[tokio::test]
-async fn nginx_understands_the_recipe() {
-    let Some(mut command) = nginx() else { return };
-    let folder = with_certificates("nginx-recipe");
-    std::fs::copy(RECIPE, folder.join("nginx.conf")).unwrap();
-    command
-        .arg("-t")
-        .arg("-p")
-        .arg(&folder)
-        .args(["-c", "nginx.conf"]);
-    let output = soon("nginx", command.output()).await.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && !said.contains("[warn]"),
-        "{said}"
-    );
+async fn nginx_understands_the_recipes() {
+    if nginx().is_none() {
+        return;
+    }
+    for recipe in ["nginx.conf", "nginx-two-servers.conf"] {
+        let mut command = nginx().expect("looked above");
+        let folder = with_certificates("nginx-recipe");
+        let source = PathBuf::from(RECIPE).with_file_name(recipe);
+        std::fs::copy(source, folder.join(recipe)).unwrap();
+        command
+            .arg("-t")
+            .arg("-p")
+            .arg(&folder)
+            .args(["-c", recipe]);
+        let output = soon("nginx", command.output()).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && !said.contains("[warn]"),
+            "{said}"
+        );
+    }
+}
+
+/// What is mended in one recipe is mended in the other.
+#[test]
+fn the_recipe_for_two_servers_differs_only_in_its_servers() {
+    let two = PathBuf::from(RECIPE).with_file_name("nginx-two-servers.conf");
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let body = text.split_once("\npid ").unwrap().1.to_owned();
+        body.replace("http://127.0.0.1:8765", "http://chat")
+    };
+    let (one, two) = (read(RECIPE.into()), read(two));
+    let (before, rest) = two.split_once("    upstream chat {\n").unwrap();
+    let (servers, after) = rest.split_once("    }\n\n").unwrap();
+    assert_eq!(one, format!("{before}{after}"));
+    let servers = servers.matches("        server 127.0.0.1:").count();
+    assert_eq!(servers, 2);
 }
 
 #[tokio::test]

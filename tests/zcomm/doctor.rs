@@ -21,9 +21,9 @@ use crate::{
 const CANARY: &str = "canary-token-7Qp2xV9d";
 
 /// The findings of a run.
-struct Report {
-    code: Option<i32>,
-    findings: Vec<Value>,
+pub(crate) struct Report {
+    pub(crate) code: Option<i32>,
+    pub(crate) findings: Vec<Value>,
 }
 
 impl Report {
@@ -45,7 +45,7 @@ impl Report {
     }
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
@@ -88,13 +88,13 @@ fn doctor(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Repor
 }
 
 /// A port that is free, as far as a test can know.
-fn free_port() -> String {
+pub(crate) fn free_port() -> String {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     socket.local_addr().unwrap().port().to_string()
 }
 
 /// Checks a free port.
-fn doctor_at(folder: &Path, settings: &[(&str, &str)]) -> Report {
+pub(crate) fn doctor_at(folder: &Path, settings: &[(&str, &str)]) -> Report {
     doctor(folder, &["--port", &free_port()], settings)
 }
 

@@ -12,6 +12,8 @@ mod check;
 mod children;
 mod connect;
 mod doctor;
+mod doctor_redis;
+mod grader;
 mod help;
 mod hostile;
 mod hosts;

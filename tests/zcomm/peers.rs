@@ -324,3 +324,21 @@ fn a_short_load_loses_nothing() {
         assert!(count("received") >= 100, "{}: {report}", peer.name);
     }
 }
+
+/// The known faults of both are in the handshake: `docs/reference/check.md` has them.
+#[test]
+fn check_finds_only_faults_of_the_handshake() {
+    for peer in Peer::both() {
+        let arguments = ["check", &peer.url, "--echo", "--strict", "--json"];
+        let done = zcomm(Path::new(PEERS), &arguments);
+        let lines = done.stdout.lines().map(serde_json::from_str);
+        let lines: Vec<serde_json::Value> = lines.map(Result::unwrap).collect();
+        let score = lines.last().unwrap();
+        assert_eq!(score["ran"], 115, "{}: {}", peer.name, done.stderr);
+        for line in lines.iter().filter(|line| line["result"] == "failed") {
+            let section = line["section"].as_str().unwrap();
+            let of_handshake = section.starts_with("4.") || section == "11.3.1";
+            assert!(of_handshake, "{}: {line}", peer.name);
+        }
+    }
+}

@@ -39,6 +39,7 @@ mod status;
 mod pending;
 
 mod append;
+mod examine;
 mod snapshot;
 
 mod reader;
@@ -51,7 +52,9 @@ mod broadcast;
 
 pub use broadcast::one_service;
 pub use entry::{Entry, Kind, Position};
+pub use examine::{Facts, examine};
 pub use link::Address;
 pub use machine::{Machine, Start};
 pub use shared_log::{SharedLog, Unavailable, open, open_with};
 pub use status::Status;
+pub use trouble::Trouble;

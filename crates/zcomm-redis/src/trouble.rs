@@ -14,9 +14,9 @@ const MAX_DETAIL: usize = 200;
 
 /// Why Redis cannot be used now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trouble {
+pub struct Trouble {
     /// `away`, `silent`, or the first word of Redis' error, e.g. `READONLY`.
-    pub(crate) word: String,
+    pub word: String,
     text: String,
 }
 
@@ -108,6 +108,9 @@ impl From<RedisError> for Trouble {
             && let Some((_, first)) = errors.first()
         {
             return Trouble::said(first.code(), first.details().unwrap_or_default());
+        }
+        if error.kind() == ErrorKind::Parse {
+            return Trouble::strange("this program does not speak as Redis does");
         }
         match error.code() {
             Some(code) => Trouble::said(code, error.detail().unwrap_or_default()),

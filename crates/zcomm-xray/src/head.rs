@@ -182,9 +182,15 @@ fn first_line(bytes: &[u8]) -> String {
     address(target) + version
 }
 
+/// Returns the value of `Sec-WebSocket-Accept` for a key (RFC 6455 section 4.2.2).
+#[must_use]
+pub fn accept_key(key: &str) -> String {
+    derive_accept_key(key.as_bytes())
+}
+
 /// Computes `Sec-WebSocket-Accept` step by step.
 fn accept(key: &str, sent: &str) -> Accept {
-    let sum = derive_accept_key(key.as_bytes());
+    let sum = accept_key(key);
     let digest = BASE64.decode(sum.as_bytes()).unwrap_or_default();
     Accept {
         key: key.to_owned(),

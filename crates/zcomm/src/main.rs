@@ -19,6 +19,7 @@ mod stress;
 mod tour;
 
 mod chaos;
+mod check;
 mod doctor;
 mod xray;
 
@@ -42,6 +43,7 @@ Examples:
   zcomm stress ws://127.0.0.1:8765/     load-test a server
   zcomm xray ws://127.0.0.1:8765/       see every byte, explained
   zcomm chaos ws://127.0.0.1:8765/      test a server on a bad network
+  zcomm check ws://127.0.0.1:8765/      test a server against the standard
   zcomm help connect                    show the options of a subcommand
 
 Exit codes of all subcommands:
@@ -73,6 +75,8 @@ enum Command {
     Xray(xray::Arguments),
     /// Make network faults between a client and a server
     Chaos(Box<chaos::Arguments>),
+    /// Test a server or client: which section of the standard does it break?
+    Check(Box<check::Arguments>),
     /// Make certificates for wss:// on this machine, or explain one
     Certs(certs::Arguments),
     /// Print a completion script for a shell
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
         Command::Listen(arguments) => block_on(listen::run(&arguments)),
         Command::Xray(arguments) => xray::run(&arguments),
         Command::Chaos(arguments) => block_on(chaos::run(&arguments)),
+        Command::Check(arguments) => block_on(check::run(&arguments)),
         Command::Stress(arguments) => block_on(stress::run(&arguments)),
         Command::Demo(arguments) => Ok(tour::run(&arguments)),
         Command::Chat(arguments) => block_on(chat::run(&arguments)),

@@ -16,6 +16,8 @@ function talk(client, request) {
   client.on("message", (data, binary) => {
     turn = turn.then(() => answer(client, data, binary));
   });
+  // `ws` closes a client that breaks a rule. Without a listener, the error would end the program.
+  client.on("error", () => {});
   client.on("close", (code, reason) => console.log("closed", code, reason.toString()));
 }
 

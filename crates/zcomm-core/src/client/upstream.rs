@@ -63,6 +63,13 @@ impl Upstream {
         self.target.uri.path()
     }
 
+    /// The path and the query, for the first line of a request. The query may contain a token.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        let target = self.target.uri.path_and_query();
+        target.map_or("/", |target| target.as_str())
+    }
+
     /// Host and port, to show in messages.
     #[must_use]
     pub fn place(&self) -> &str {

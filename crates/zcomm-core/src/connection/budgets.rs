@@ -1,7 +1,7 @@
 //! How many messages one client may send.
 //!
-//! Messages use one budget. Pings and pongs use a second budget, because the server must answer
-//! each ping. A client that exceeds a budget is closed with 1008.
+//! Messages use one budget. Pings and pongs use a second budget. They are not messages, but the
+//! server must read them and answer each ping. A client that exceeds a budget is closed with 1008.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl Budgets {
         self.controls.spend(1.0).map_err(End::too_fast)
     }
 
-    /// Returns the delay after which two budgets are half full: for messages, and for `bytes`.
+    /// Returns the delay until the budget for messages and the budget `bytes` are both half full.
     /// `None` if both are at least half full now.
     pub(crate) fn until_half(&self, bytes: &Budget) -> Option<Duration> {
         self.messages.until_half().max(bytes.until_half())

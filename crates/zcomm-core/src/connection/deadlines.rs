@@ -199,8 +199,8 @@ impl Deadlines {
         time_to_read(new, self.config.flush_timeout)
     }
 
-    /// Call this when the network did not accept all bytes of a flush. Starts the time limit of
-    /// the flush, or moves the limit if the network has accepted more bytes.
+    /// Call this when output waits for the network. Starts the time limit of the flush, or moves
+    /// the limit if the network has accepted more bytes.
     pub(crate) fn flush_began(&mut self, sent: u64) {
         // A new deadline may be the nearest.
         self.set &= self.flushing();

@@ -1,4 +1,4 @@
-//! One connection: the task that owns the socket, its deadlines, and the handler's handle.
+//! One connection: the task that owns the socket, the deadlines, and the handler's handle.
 
 // Each file uses only files listed before it. Blank lines stop rustfmt from sorting the list.
 pub(crate) mod budgets;

@@ -122,8 +122,8 @@ impl Socket {
         self.poll_space(context)
     }
 
-    /// Puts a message into the codec. The next flush sends the message. When the codec contains
-    /// 64 KiB, it writes without waiting for a flush.
+    /// Puts a message behind all other output. The next flush sends the message. If more than
+    /// 64 KiB wait, this call already writes the output.
     pub(crate) fn put(&mut self, message: Message) -> Result<()> {
         self.still_open()?;
         if let Err(end) = self.write(message) {
@@ -277,7 +277,7 @@ impl Socket {
                     break;
                 }
             }
-            // A batch does not go through the codec, so the codec must have written all frames.
+            // A flush sends a batch before all other output, so first write the other output.
             if caught_up || !self.flush()? {
                 return Ok(caught_up && !self.unflushed);
             }

@@ -1,4 +1,4 @@
-//! Where the messages that one connection sends come from: the client's mailbox, and logs.
+//! The sources of the messages that one connection sends: the client's mailbox, and logs.
 //!
 //! When the server stops, no client may miss a message that a handler has acknowledged. So each
 //! connection first closes the logs that it reads. After that, no handler can append a message to

@@ -1,9 +1,10 @@
 //! A reader's position in a log.
 //!
-//! A cursor is a number: the position of the entry to read next. So a slow reader needs no more
-//! memory than a fast reader. A reader that reconnects needs only this number, too: its new
-//! cursor starts where its old cursor stopped. (Kafka calls this number a consumer's offset.) If
-//! the log has evicted the next entry, the cursor reports the positions that were missed.
+//! A cursor is a number: the position of the entry to read next. (Kafka calls this number a
+//! consumer's offset.) So a slow reader needs no more memory than a fast reader. A reader that
+//! reconnects needs only this number, too: the new cursor starts where the old cursor stopped.
+//!
+//! If the log has evicted the next entry, the cursor reports the positions that were missed.
 //!
 //! A cursor that has read everything stores its waker in the log, so that the next message wakes
 //! the reader's task. To check for a new entry, the cursor loads one atomic number and needs no
@@ -169,8 +170,8 @@ impl Cursor {
     }
 
     /// Calls `put` for the next entries, while there is space. `put` gets the position, the
-    /// message and the append time, which serves to measure the delivery delay. The append time
-    /// is `None` if the entry has no stored time, or was in the log before this cursor existed.
+    /// message and the append time, from which the delivery delay is measured. The append time is
+    /// `None` if the entry has no stored time, or was in the log before this cursor existed.
     ///
     /// At the end of the log, the cursor stores `waker` in the log. The log stays locked between
     /// the last read and this store, so the cursor misses no entry.
@@ -212,7 +213,7 @@ impl Cursor {
         Progress::CaughtUp
     }
 
-    /// Makes the next read store its waker. Call this when the task has a new waker.
+    /// Makes the next read store the waker. Call this when the task has a new waker.
     pub(crate) fn forget_waker(&mut self) {
         self.asleep = false;
     }

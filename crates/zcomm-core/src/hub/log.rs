@@ -19,9 +19,9 @@
 //!
 //! All clients read the messages in the same order, because there is one log.
 //!
-//! The ring is in memory, so it is lost when the process ends. Several servers share a log
-//! outside, e.g. in Redis, and each server copies it into its ring (`publish`). The code of the
-//! cursors does not change.
+//! The ring is in memory, so the ring is lost when the process ends. Several servers can share an
+//! external log, e.g. in Redis. Each server copies the external log into its own ring: see
+//! `publish`. The code of the cursors does not change.
 
 use std::{
     collections::VecDeque,
@@ -68,20 +68,20 @@ impl Default for HubLimits {
     }
 }
 
-/// Every 16th entry stores its append time, to measure the delivery delay. To read the clock for
+/// Every 16th entry stores its append time, to measure the delivery delay. Reading the clock for
 /// every entry would take more time.
 const STAMPED: u64 = 16;
 
-/// A function that makes the message about a gap. Its arguments are the first and the last missed
+/// A function that makes the message about a gap. The arguments are the first and the last missed
 /// position.
 type GapMessage = dyn Fn(u64, u64) -> Message + Send + Sync;
 
-/// A function that gives a message to all servers of a service: see [`Hub::publish`]. Its arguments
-/// are the message and its sender.
+/// A function that gives a message to all servers of a service: see [`Hub::publish`]. The
+/// arguments are the message and the sender.
 pub(crate) type Relay = dyn Fn(Message, ClientId) -> Relayed + Send + Sync;
 
-/// The number of this server's readers that get the message. It is ready when this server has the
-/// message in its ring.
+/// A future that is ready when this server's ring has the message. The result is the number of
+/// this server's readers that get the message.
 pub(crate) type Relayed = Pin<Box<dyn Future<Output = Result<usize>> + Send>>;
 
 /// A log of messages with many readers. Clones share one log.
@@ -152,8 +152,9 @@ impl Hub {
         Hub::build(limits, None)
     }
 
-    /// A hub whose message about a gap comes from the function `words`. Its arguments are the
-    /// first and the last position that a reader missed. The task of this reader calls `words`.
+    /// A hub whose message about a gap comes from the function `words`. The arguments of `words`
+    /// are the first and the last position that a reader missed. The task of this reader calls
+    /// `words`.
     #[must_use]
     pub fn with_gap_words(
         limits: HubLimits,
@@ -178,12 +179,12 @@ impl Hub {
     }
 
     /// Appends a message for all readers of this process and wakes the waiting readers. Returns the
-    /// number of readers. This call never waits. To reach the clients of other servers, too, use
+    /// number of readers. This call never waits. To reach the clients of other servers too, call
     /// [`publish`](Hub::publish).
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
-    /// [`Error::Closed`] when a server stops that sends this log to its clients.
+    /// [`Error::Closed`] once a server that sends this log to its clients is stopping.
     pub fn broadcast(&self, message: impl Into<Message>) -> Result<usize> {
         let message = message.into();
         let appended = self.append(None, |_| message)?;
@@ -195,7 +196,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
-    /// [`Error::Closed`] when a server stops that sends this log to its clients.
+    /// [`Error::Closed`] once a server that sends this log to its clients is stopping.
     pub fn broadcast_except(&self, message: impl Into<Message>, sender: ClientId) -> Result<usize> {
         let message = message.into();
         let appended = self.append(Some(sender), |_| message)?;
@@ -208,7 +209,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::MessageTooLarge`] when the message is over [`HubLimits::message_bytes`].
-    /// [`Error::Closed`] when a server stops that sends this log to its clients.
+    /// [`Error::Closed`] once a server that sends this log to its clients is stopping.
     pub fn broadcast_at(&self, write: impl FnOnce(u64) -> Message) -> Result<Appended> {
         self.append(None, write)
     }
@@ -268,7 +269,7 @@ impl Hub {
         if size > limit {
             return Err(Error::MessageTooLarge { size, limit });
         }
-        // A received message is a slice of a large read buffer. In the log, the slice would keep
+        // A received message may be a slice of a larger buffer. In the log, the slice would keep
         // the whole buffer in memory, and the limit on bytes would not count the buffer. So copy
         // the message.
         let framed = Framed::copy_of(message);

@@ -1,10 +1,12 @@
 //! A broadcast to the clients of all servers.
 //!
-//! A server alone appends the message to its ring at once. If several servers are one service, a
-//! relay first appends the message to a log that all servers share. Every server, also this one,
-//! reads the shared log and appends the message to its ring. So the clients of all servers read
-//! the messages in the same order. A handler calls `publish` in both cases, and does not know
-//! which case it is.
+//! A single server appends the message to its own log at once.
+//!
+//! If several servers are one service, a *relay* first appends the message to a log that all
+//! servers share. Every server, also this one, reads the shared log and appends the message to its
+//! own log. So the clients of all servers read the messages in the same order.
+//!
+//! A handler calls `publish` in both cases.
 
 use crate::{
     clients::registry::ClientId,
@@ -17,12 +19,14 @@ impl Hub {
     /// Sends a message to all clients of the service except `sender`. Returns the number of clients
     /// of this server that get the message.
     ///
-    /// A server alone never waits here: the message is in the log at once. One of several servers
-    /// waits until the shared log has the message, at most two seconds. It never waits for a client.
+    /// With a single server, this call does not wait: the message is in the log at once. With
+    /// several servers, this call waits until the message is in the shared log and in this
+    /// server's own log, but at most two seconds. This call never waits for a client.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the other servers cannot be reached. [`Error::MessageTooLarge`]
-    /// when the message is over [`HubLimits::message_bytes`](crate::HubLimits::message_bytes).
+    /// [`Error::Unavailable`] if this server cannot reach the shared log.
+    /// [`Error::MessageTooLarge`] when the message is over
+    /// [`HubLimits::message_bytes`](crate::HubLimits::message_bytes).
     pub async fn publish(&self, message: impl Into<Message>, sender: ClientId) -> Result<usize> {
         let message = message.into();
         let Some(relay) = self.shared.relay.get() else {

@@ -1,13 +1,14 @@
 //! The logs that one connection reads.
 //!
-//! Every connection reads its server's log. A connection may read more logs, such as the rooms of
-//! a chat. For each log, the connection needs a cursor, but no task, no queue and no copies of
-//! messages. All cursors fill one batch, so one flush sends the new entries of all logs.
+//! Every connection reads the log of the server. A connection may read more logs, such as the
+//! rooms of a chat. For each log, the connection needs a cursor, but no task, no queue and no
+//! copies of messages. All cursors fill one batch, so one flush sends the new entries of all logs.
 //!
-//! A connection reads the entries of one log in their order. Entries of two logs have no order,
-//! because such an order would need one lock for both logs. When one log
-//! fills a batch, the next batch begins with the next log. So a busy log does not delay the other
-//! logs.
+//! A connection reads the entries of one log in their order. The entries of two logs have no
+//! order: an order would need one lock for both logs.
+//!
+//! When one log fills a batch, the next batch begins with the next log. So a busy log does not
+//! delay the other logs.
 
 use std::task::Waker;
 
@@ -36,7 +37,7 @@ pub(crate) struct Subscriptions {
 pub(crate) struct Batch {
     /// The frames of all messages.
     pub(crate) frames: Bytes,
-    /// Whether the logs may have more entries, which did not fit into the batch.
+    /// Whether the batch was full before all logs were read to the end.
     pub(crate) more: bool,
     /// The number of log entries in the batch. Messages about gaps do not count.
     pub(crate) entries: usize,
@@ -82,7 +83,7 @@ impl Subscriptions {
     }
 
     /// Reads the next entries of all logs, until the batch is full. If a log has no more entries,
-    /// its next message calls `waker`.
+    /// the next message of this log calls `waker`.
     pub(crate) fn next_batch(&mut self, waker: &Waker) -> Batch {
         let mut batch = Batch::default();
         let mut frames = Joined::default();
@@ -126,7 +127,7 @@ impl Subscriptions {
         self.all().for_each(|cursor| cursor.hub().close());
     }
 
-    /// Makes every cursor store a waker at its next read. Call this when the task has a new
+    /// Makes every cursor store the waker at the next read. Call this when the task has a new
     /// waker.
     pub(crate) fn forget_waker(&mut self) {
         self.all().for_each(Cursor::forget_waker);

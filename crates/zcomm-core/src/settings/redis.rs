@@ -49,6 +49,18 @@ impl RedisUrl {
         format!("{}:{port}", self.0.host_str().unwrap_or_default())
     }
 
+    /// Whether the address names a user. Otherwise Redis takes the user `default`.
+    #[must_use]
+    pub fn has_user(&self) -> bool {
+        !self.0.username().is_empty()
+    }
+
+    /// Whether the address contains a password.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.0.password().is_some()
+    }
+
     /// The whole address, with its password, as the client of Redis needs it.
     #[must_use]
     pub fn secret(&self) -> &str {

@@ -5,8 +5,8 @@
 //! limit. To start the time limit, [`Frames`] reads the frame headers before the codec reads
 //! them.
 //!
-//! [`Frames`] ignores all payloads except the payload of a Close frame. The codec replaces the
-//! code and the reason of a Close frame if it does not know the code. So [`Frames`] stores the
+//! [`Frames`] ignores all payloads except the payload of a Close frame. If the codec does not know
+//! the code of a Close frame, the codec replaces the code and the reason. So [`Frames`] stores the
 //! code and the reason that the other side has sent.
 //!
 //! [`Frames`] also cuts long frames into fragments, see [`LongFrame`].
@@ -37,7 +37,7 @@ pub(crate) struct Frames {
     pub(crate) compressed: bool,
 }
 
-/// A Close frame of which some bytes may be missing.
+/// A Close frame, which may be incomplete.
 struct CloseFrame {
     mask: [u8; 4],
     payload: Vec<u8>,
@@ -69,8 +69,8 @@ impl Frames {
         }
     }
 
-    /// If the codec needs the header of the next fragment of a long frame now, writes this
-    /// header into `buffer` and returns its length. Otherwise returns `None`.
+    /// Writes the header of the next fragment of a long frame into `buffer`, if the codec needs
+    /// this header now. Returns the length of the header, or `None` if nothing was written.
     pub(crate) fn next_fragment(&mut self, buffer: &mut [u8]) -> Option<usize> {
         self.long.as_mut()?.next(self.splitter.left, buffer)
     }

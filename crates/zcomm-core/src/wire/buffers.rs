@@ -1,9 +1,8 @@
 //! The buffers for reading from the network, and for writing answers.
 //!
 //! One read should get everything that has arrived, so the buffers are large. But most connections
-//! are idle, and buffers for each of them would need gigabytes. So the buffers belong to the
-//! thread. A connection takes them before a read or a write, and gives them back when they are
-//! empty.
+//! are idle, and buffers for every connection could need gigabytes. So the buffers belong to the
+//! thread. A connection takes the buffers before a read or a write, and gives empty buffers back.
 
 use std::cell::Cell;
 
@@ -24,7 +23,7 @@ pub(crate) struct Buffers {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
-    /// Frames for this client alone, which the network has not accepted yet.
+    /// Frames for this one client that the network has not accepted yet.
     pub(crate) answers: Vec<u8>,
 }
 

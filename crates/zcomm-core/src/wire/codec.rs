@@ -9,8 +9,8 @@
 //! Without a close code, a client could not distinguish its own mistake from a broken network.
 //!
 //! This file does not use the stream adapter of tokio-tungstenite. Two tasks can share that
-//! adapter, so it has four wakers. (A waker runs a task again.) Here one task owns the socket,
-//! so one waker is enough.
+//! adapter, so the adapter has four wakers. (A waker runs a task again.) Here one task owns the
+//! socket, so this file needs only one waker.
 //!
 //! The codec does not use compression (permessage-deflate).
 
@@ -113,15 +113,15 @@ impl Wire {
         }
     }
 
-    /// The codec, and the bytes below it. Takes a codec if this connection has none.
+    /// The codec, and the meter below the codec. Takes a codec if this connection has none.
     fn codec(&mut self) -> (&mut WebSocketContext, &mut Meter) {
         let codec = &mut self.codec;
         let codec = codec.get_or_insert_with(|| self.kind.take_codec());
         (codec, &mut self.meter)
     }
 
-    /// Gives the codec to the thread if the buffers of the codec are empty. Call this function
-    /// before the task waits.
+    /// Gives the codec and the buffers to the thread, if they are empty. Call this function before
+    /// the task waits.
     pub(crate) fn rest(&mut self) {
         self.meter.rest();
         if self.codec.is_none() || !self.drained || self.meter.input.in_message() {
@@ -322,7 +322,8 @@ impl Wire {
     }
 
     /// Writes the remaining bytes, with the Close frame last, and ends the TCP connection. The
-    /// server sends its FIN first (RFC 6455 section 7.1.1). Takes at most 4 s.
+    /// server sends its FIN first (RFC 6455 section 7.1.1). Takes at most 3 s on a server, and 4 s
+    /// on a client.
     pub(crate) async fn finish(&mut self) {
         let written = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.poll_close(context)));
         if written.await.is_ok() {

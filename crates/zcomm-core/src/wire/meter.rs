@@ -7,7 +7,7 @@
 //!
 //! The meter also adapts tokio to the codec. The codec calls `read` and `write`, and expects
 //! `WouldBlock` when the network is not ready. For this case, tokio also needs a waker, which
-//! runs the task again later. One task owns the socket, so one stored waker is enough.
+//! runs the task again later. So the meter stores the waker of the task that owns the socket.
 //!
 //! One read gets as many bytes as the [`Buffers`] have space for. A message that has arrived
 //! as one whole frame goes from the buffers to the handler. The codec gets all other bytes,

@@ -3,9 +3,8 @@
 //! A codec has buffers, which need memory. Most connections are idle most of the time. An idle
 //! connection needs no codec: the buffers are empty, and no frame has begun.
 //!
-//! So an idle connection gives its codec to the thread. The next connection that reads or
-//! writes in this thread takes the codec. So an echo does not allocate a buffer for each
-//! message.
+//! So an idle connection gives its codec to the thread. The next connection of this thread that
+//! needs a codec takes this codec.
 
 use std::cell::Cell;
 
@@ -16,7 +15,7 @@ use crate::wire::fragments::FRAGMENT;
 /// The size of the codec's own read buffer (bytes). The codec fills this buffer with zeros
 /// before every read, so a small buffer is faster.
 const READ_BUFFER: usize = 1024;
-/// When more than this number of bytes waits, a connection writes them at once. It does not
+/// When more than this number of bytes waits, a connection writes the bytes at once, and does not
 /// wait for the next flush.
 pub(crate) const WRITE_BUFFER: usize = 64 * 1024;
 /// The space in a client's write buffer for everything but the next message (bytes).
@@ -60,12 +59,14 @@ impl Kind {
             Role::Server => 256 * 1024 + 4 * self.max_message,
             Role::Client => CLIENT_BUFFER,
         };
+        // A control frame has up to 125 bytes, also where a message may have only one byte.
+        let max_frame = self.max_message.clamp(READ_BUFFER, FRAGMENT as usize);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
             .max_write_buffer_size(max_write_buffer)
             .max_message_size(Some(self.max_message))
-            .max_frame_size(Some(self.max_message.min(FRAGMENT as usize)));
+            .max_frame_size(Some(max_frame));
         WebSocketContext::new(self.role, Some(config))
     }
 }

@@ -114,8 +114,8 @@ impl Transport {
         self.counted().tcp()
     }
 
-    /// Whether the network has new input. Call this only after a read that found no data. Then
-    /// TLS has no data left, so only TCP can have new input.
+    /// Whether TCP has new input. Call this only after a read that found no data. After this read,
+    /// TLS has no data left, so new data must come from TCP.
     pub(crate) fn is_readable(&self, context: &mut Context<'_>) -> bool {
         self.tcp().poll_read_ready(context).is_ready()
     }

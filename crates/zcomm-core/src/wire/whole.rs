@@ -1,11 +1,11 @@
 //! Reads a message that has arrived as one whole frame.
 //!
 //! Almost all messages are short: one frame carries the whole message, and one read gets the
-//! whole frame. Such a message needs no codec. Its payload is copied from the read buffer and
-//! unmasked, and a text is checked.
+//! whole frame. This file reads these messages without the codec: it copies the payload from the
+//! read buffer, removes the mask, and checks the UTF-8 of a text.
 //!
 //! The codec reads everything else: parts of messages, parts of frames, control frames, and all
-//! frames that break a rule. So only the codec must know these rules.
+//! frames that break a rule. So only the codec must choose the error for a broken rule.
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -95,7 +95,7 @@ mod tests {
     use tokio_tungstenite::tungstenite::{self, WebSocket, protocol::WebSocketConfig};
 
     proptest! {
-        /// A message without the codec is the message that the codec reads.
+        /// This file and the codec read the same message from a frame.
         #[test]
         fn the_codec_reads_the_same_message(
             role in prop::sample::select(vec![Role::Server, Role::Client]),

@@ -28,5 +28,6 @@ pub use printer::{Form, Xray};
 pub use tap::Tap;
 pub use zcomm_xray::{
     Accept, BrokenRule, CLOSE_CODES, Close, CloseCode, Decoder, Direction, Event, EventKind, Frame,
-    FrameHeader, Head, HeadEnd, Header, Joined, Piece, Splitter, gap, is_visible, pictured,
+    FrameHeader, Head, HeadEnd, Header, Joined, Piece, Splitter, accept_key, gap, is_visible,
+    pictured,
 };

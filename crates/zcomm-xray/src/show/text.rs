@@ -76,8 +76,9 @@ impl Event {
         text
     }
 
-    /// Describes the event in one line.
-    fn summary(&self) -> String {
+    /// Describes the event in one line, without its content: `text, 5 bytes, masked`.
+    #[must_use]
+    pub fn summary(&self) -> String {
         match &self.kind {
             EventKind::Open { peer, tls } => {
                 let peer = peer.map(|peer| format!(" with {peer}"));

@@ -1,11 +1,12 @@
 //! `zcomm doctor`: finds common problems on the machine of a learner.
 //!
 //! Each check is one file and one question: is the port free, are the settings valid, do
-//! clients accept the certificates? A check changes nothing, and does not connect to another
-//! machine. Each problem shows what to type or do to fix it.
+//! clients accept the certificates? A check changes nothing. Only the check of Redis connects to
+//! another machine, and only to the one in the settings. Each problem shows what to type or do to
+//! fix it.
 //!
-//! An *error* means that a server does not start, or that clients refuse to connect to it. Then
-//! the exit code is 1. A *warning* means that the lessons work, but the user should look at
+//! An *error* means that a server does not start, that clients refuse to connect to it, or that
+//! they can send nothing. Then the exit code is 1. A *warning* means that the lessons work, but the user should look at
 //! the problem.
 //!
 //! The checks run in parallel, each in its own thread, because some systems answer slowly.
@@ -15,6 +16,7 @@
 mod addresses;
 mod finding;
 mod firewall;
+mod redis_facts;
 mod situation;
 
 mod browser;
@@ -24,6 +26,7 @@ mod descriptors;
 mod localhost;
 mod network;
 mod ports;
+mod redis;
 mod settings;
 mod toolchain;
 
@@ -51,7 +54,7 @@ Each line begins with a verdict:
   ok     no problem
   note   good to know
   warn   the lessons work, but look at this
-  error  a server does not start, or clients refuse to connect
+  error  a server does not start, or clients cannot use it
 
 Exit code: 0 without errors, 1 otherwise.")]
 pub(crate) struct Arguments {
@@ -67,9 +70,10 @@ pub(crate) struct Arguments {
 type Check = fn(&Situation) -> Vec<Finding>;
 
 /// The checks after the port checks. The report shows their results in this order.
-const CHECKS: [(&str, Check); 8] = [
+const CHECKS: [(&str, Check); 9] = [
     ("localhost", |_| vec![localhost::check()]),
     ("settings", settings::check),
+    ("redis", redis::check),
     ("certificates", certificates::check),
     ("network", |situation| vec![network::check(situation)]),
     ("clock", |situation| vec![clock::check(situation)]),

@@ -13,21 +13,23 @@
 use std::{
     io::{self, IsTerminal},
     mem,
-    process::Stdio,
     sync::Arc,
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
-    process::{Child, ChildStdin, Command},
+    process::{Child, ChildStdin},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::timeout,
 };
 use zcomm_core::ClientId;
 
 use super::output::Notes;
-use crate::shared::text::visible;
+use crate::shared::{
+    shell::{kill_group, shell},
+    text::visible,
+};
 
 /// At most this number of lines wait in one queue.
 const LINES: usize = 16;
@@ -111,16 +113,7 @@ impl Process {
 
     /// Kills the process. On Unix, also kills the other programs of its group.
     pub(super) fn kill(&mut self) {
-        // Ignore an error: the group may have ended already.
-        #[cfg(unix)]
-        if let Some(group) = self
-            .pid
-            .and_then(|pid| rustix::process::Pid::from_raw(pid as i32))
-        {
-            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
-        }
-        #[cfg(windows)]
-        self.child.start_kill().ok();
+        kill_group(self.pid, &mut self.child);
         // Forget the id, because a later group may get the same id.
         self.pid = None;
     }
@@ -130,26 +123,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// Returns the command in a shell. The environment of the shell contains no token of the server.
-fn shell(command: &str) -> Command {
-    let mut shell = match cfg!(windows) {
-        true => Command::new("cmd"),
-        false => Command::new("/bin/sh"),
-    };
-    shell
-        .arg(if cfg!(windows) { "/C" } else { "-c" })
-        .arg(command);
-    shell
-        .env_remove("WEBSOCKET_TOKEN")
-        .env_remove("WEBSOCKET_TOKENS");
-    shell.stdin(Stdio::piped()).stdout(Stdio::piped());
-    shell.stderr(Stdio::piped()).kill_on_drop(true);
-    // In its own group, the process does not get the Ctrl-C of the terminal.
-    #[cfg(unix)]
-    shell.process_group(0);
-    shell
 }
 
 /// Writes each line to the process. Stops if the process has closed its stdin.

@@ -65,6 +65,24 @@ impl Handshake {
         })
     }
 
+    /// Returns these options for a command that a user may repeat, without their secrets.
+    pub(crate) fn shown(&self) -> String {
+        let mut shown = String::new();
+        if self.token.is_some() {
+            shown += " --token …";
+        }
+        if let Some(file) = &self.token_file {
+            shown += &format!(" --token-file {}", shown_path(file));
+        }
+        if let Some(file) = &self.ca {
+            shown += &format!(" --ca {}", shown_path(file));
+        }
+        if self.origin.is_some() || !self.headers.is_empty() || !self.protocols.is_empty() {
+            shown += " …";
+        }
+        shown
+    }
+
     fn token(&self) -> Result<Option<String>, Failure> {
         match &self.token_file {
             Some(file) => token_in(file).map(Some),

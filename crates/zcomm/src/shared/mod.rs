@@ -6,6 +6,7 @@ pub(crate) mod failure;
 pub(crate) mod handshake;
 pub(crate) mod input;
 pub(crate) mod run;
+pub(crate) mod shell;
 pub(crate) mod text;
 pub(crate) mod values;
 

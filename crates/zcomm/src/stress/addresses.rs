@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Returns the first public address: an address outside this machine and private networks.
-pub(super) fn first_public(addresses: &[SocketAddr]) -> Option<IpAddr> {
+pub(crate) fn first_public(addresses: &[SocketAddr]) -> Option<IpAddr> {
     let mut addresses = addresses.iter().map(SocketAddr::ip);
     addresses.find(|address| !is_private(*address))
 }

@@ -57,8 +57,8 @@ use std::{
 
 use zcomm_core::{ConnectOptions, Error, shown_path};
 
-pub(crate) use self::arguments::Arguments;
 use self::run::Run;
+pub(crate) use self::{addresses::first_public, arguments::Arguments};
 use crate::shared::{failure::Failure, text::print};
 
 const HOW_TO_WRITE: &str = "--csv and --html name a file in a folder that exists and is yours";
@@ -102,7 +102,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 async fn options(arguments: &Arguments) -> Result<ConnectOptions, Failure> {
     let mut options = arguments.handshake.options(&arguments.url)?;
     options.addresses = options.lookup().await.map_err(Error::from)?;
-    if let Some(address) = addresses::first_public(&options.addresses)
+    if let Some(address) = first_public(&options.addresses)
         && !arguments.i_own_this_server
     {
         return Err(Failure::usage(
