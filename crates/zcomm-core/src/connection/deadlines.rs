@@ -217,7 +217,6 @@ impl Deadlines {
     }
 
     /// Call this when the server stops. The first call starts the time limit of the last messages.
-    #[cold]
     pub(crate) fn stopping(&mut self) {
         if self.stop.is_none() {
             // The rest of the time is for the Close frame.

@@ -24,12 +24,7 @@ use std::{
 
 use crate::{
     clients::registry::Entry,
-    connection::{
-        budgets::Budgets,
-        deadlines::{Deadlines, Due},
-        recorder::Recorder,
-        sources::Sources,
-    },
+    connection::{budgets::Budgets, deadlines::Deadlines, recorder::Recorder, sources::Sources},
     error::{Error, Result},
     metrics::counters::Metrics,
     protocol::{close_reason::CloseReason, message::Message},
@@ -42,7 +37,7 @@ use crate::{
 /// keeps these fields together in memory.
 #[repr(C)]
 pub(crate) struct Socket {
-    deadlines: Deadlines,
+    pub(super) deadlines: Deadlines,
     pub(crate) recorder: Recorder,
     /// `None` as soon as the connection has ended.
     pub(crate) sources: Option<Sources>,
@@ -50,7 +45,7 @@ pub(crate) struct Socket {
     pub(crate) client: Arc<Entry>,
     /// Whether there is output that the network has not accepted.
     unflushed: bool,
-    wire: Wire,
+    pub(super) wire: Wire,
     budgets: Budgets,
 }
 
@@ -80,7 +75,7 @@ impl Socket {
             return Poll::Ready(None);
         }
         let next = match self.buffered() {
-            Some(message) => self.received(&message).map(|()| Poll::Ready(message)),
+            Some(message) => self.received(message),
             None => self.pump(context),
         };
         match next {
@@ -94,8 +89,7 @@ impl Socket {
 
     /// Returns the next message if it is in the read buffer, and if the server does not stop.
     fn buffered(&mut self) -> Option<Message> {
-        let membership = &self.sources.as_ref()?.membership;
-        match membership.stopping() {
+        match self.sources.as_ref()?.membership.stopping() {
             None => self.wire.buffered(),
             Some(_) => None,
         }
@@ -163,11 +157,8 @@ impl Socket {
 
     /// Returns the reason to close once the server stops. From then on, the logs are closed, and
     /// the last messages have a time limit.
-    fn stopping(&mut self) -> Option<CloseReason> {
-        let sources = self.sources.as_mut()?;
-        // Nearly every call ends here.
-        let why = sources.membership.stopping()?.clone();
-        sources.close_logs();
+    pub(super) fn stopping(&mut self) -> Option<CloseReason> {
+        let why = self.sources.as_mut()?.stopping()?;
         self.deadlines.stopping();
         Some(why)
     }
@@ -177,15 +168,9 @@ impl Socket {
     }
 
     fn set_waker(&mut self, waker: &Waker) {
-        if !self.wire.has_waker(waker) {
-            self.replace_waker(waker);
-        }
-    }
-
-    #[cold]
-    fn replace_waker(&mut self, waker: &Waker) {
-        self.wire.set_waker(waker);
-        if let Some(sources) = &mut self.sources {
+        if self.wire.set_waker(waker)
+            && let Some(sources) = &mut self.sources
+        {
             sources.set_waker(waker);
         }
     }
@@ -203,9 +188,9 @@ impl Socket {
         Ok(!self.unflushed)
     }
 
-    /// Reads, writes and checks the deadlines, until a message has arrived or there is nothing
-    /// more to do.
-    #[inline(never)] // So that a message in the buffer does not pay for these variables.
+    /// Reads, writes and checks the deadlines, until a message has arrived or nothing is left to
+    /// do. Not inlined, because its variables would also cost time for a message in the buffer.
+    #[inline(never)]
     fn pump(&mut self, context: &mut Context<'_>) -> Result<Poll<Message>, End> {
         self.set_waker(context.waker());
         loop {
@@ -239,10 +224,7 @@ impl Socket {
         }
         loop {
             match self.wire.read()? {
-                Some(Received::Message(message)) => {
-                    self.received(&message)?;
-                    return Ok(Poll::Ready(message));
-                }
+                Some(Received::Message(message)) => return self.received(message),
                 Some(Received::Ping(_)) => {
                     self.unflushed = true;
                     self.budgets.spend_control()?;
@@ -258,10 +240,12 @@ impl Socket {
         }
     }
 
-    fn received(&mut self, message: &Message) -> Result<(), End> {
-        self.client.tally.received(message);
+    /// Counts a message, and checks the rate limit.
+    fn received(&mut self, message: Message) -> Result<Poll<Message>, End> {
+        self.client.tally.received(&message);
+        self.budgets.spend_message()?;
         self.deadlines.in_message(None);
-        self.budgets.spend_message()
+        Ok(Poll::Ready(message))
     }
 
     /// Writes the direct messages and new log entries for this client, batch by batch. Stops when
@@ -308,53 +292,32 @@ impl Socket {
 
     fn write(&mut self, message: Message) -> Result<(), End> {
         self.client.tally.sent(1, message.len());
-        let accepted = self.wire.write(message)?;
-        self.wrote(accepted);
-        Ok(())
+        self.put_frame(|wire| wire.write(message))
     }
 
-    /// Call this after a write. `accepted` is false if the network accepts no more bytes now.
-    fn wrote(&mut self, accepted: bool) {
+    pub(super) fn put_frame(
+        &mut self,
+        put: impl FnOnce(&mut Wire) -> Result<bool, End>,
+    ) -> Result<(), End> {
         self.unflushed = true;
-        if !accepted {
+        if !put(&mut self.wire)? {
             self.deadlines.flush_began(self.wire.sent());
         }
+        Ok(())
     }
 
     /// Flushes. Returns whether the network has accepted everything.
     fn flush(&mut self) -> Result<bool, End> {
-        if !self.unflushed {
-            return Ok(true);
-        }
-        self.write_output()
-    }
-
-    fn write_output(&mut self) -> Result<bool, End> {
-        self.unflushed = !self.wire.flush()?;
         if self.unflushed {
-            self.deadlines.flush_began(self.wire.sent());
-        } else {
-            self.deadlines.flush_ended();
-            self.recorder.flushed();
+            self.unflushed = !self.wire.flush()?;
+            if self.unflushed {
+                self.deadlines.flush_began(self.wire.sent());
+            } else {
+                self.deadlines.flush_ended();
+                self.recorder.flushed();
+            }
         }
         Ok(!self.unflushed)
-    }
-
-    fn on_due(&mut self, due: Due) -> Result<(), End> {
-        match due {
-            Due::Ping => {
-                if let Some(payload) = self.deadlines.ping(self.wire.sent()) {
-                    let accepted = self.wire.ping(&payload)?;
-                    self.wrote(accepted);
-                }
-                Ok(())
-            }
-            Due::PongMissing if self.deadlines.pong_may_be_late(self.wire.progress()) => Ok(()),
-            Due::PongMissing => Err(self.recorder.pong_missing()),
-            Due::FlushStuck => Err(self.recorder.flush_stuck()),
-            Due::MessageSlow => Err(End::policy("Message too slow")),
-            Due::Stop => self.stopping().map_or(Ok(()), |why| Err(End::ByUs(why))),
-        }
     }
 
     /// Removes the client from the registry and the logs, and then sends the Close frame. So when

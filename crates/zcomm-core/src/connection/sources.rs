@@ -9,6 +9,7 @@ use std::task::Waker;
 use crate::{
     clients::registry::Membership,
     hub::{cursor::Cursor, subscriptions::Subscriptions},
+    protocol::close_reason::CloseReason,
 };
 
 /// A client's place in the registry, and the client's cursors in the logs.
@@ -31,10 +32,11 @@ impl Sources {
         self.logs.forget_waker();
     }
 
-    /// Closes the logs, because the server stops. Call this function again and again: the handler
-    /// may have subscribed to a new log.
-    #[cold]
-    pub(crate) fn close_logs(&mut self) {
+    /// Once the server stops, closes the logs and returns the reason to close. Each call closes
+    /// the logs again, because the handler may have subscribed to a new log.
+    pub(crate) fn stopping(&mut self) -> Option<CloseReason> {
+        let why = self.membership.stopping()?.clone();
         self.logs.close();
+        Some(why)
     }
 }

@@ -137,14 +137,9 @@ impl Wire {
         }
     }
 
-    /// Whether `waker` is the waker that [`set_waker`](Wire::set_waker) has set.
-    pub(crate) fn has_waker(&self, waker: &Waker) -> bool {
-        self.meter.waker.will_wake(waker)
-    }
-
-    /// Sets the waker to call when the network is ready.
-    pub(crate) fn set_waker(&mut self, waker: &Waker) {
-        self.meter.waker.clone_from(waker);
+    /// Sets the waker to call when the network is ready. Returns whether the waker has changed.
+    pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
+        self.meter.set_waker(waker)
     }
 
     /// Whether a read may find something. This check is much cheaper than a read.
@@ -175,26 +170,18 @@ impl Wire {
         self.meter.stream.sent()
     }
 
-    /// Returns the next message if it is in the read buffer as one whole frame.
+    /// Returns the next message, if it is in the read buffer as one whole frame.
     pub(crate) fn buffered(&mut self) -> Option<Message> {
-        self.meter.buffered(self.kind)
+        // A connection without a buffer reads nothing else here: each delivery calls this.
+        let has_unread = !self.meter.unread().is_empty();
+        has_unread.then(|| self.meter.buffered(self.kind))?
     }
 
-    /// Reads the next message, ping or pong; `None` when more input is needed. A message that
-    /// has arrived as one whole frame needs no codec. The codec reads everything else.
+    /// Reads the next message, ping or pong; `None` when the codec needs more input.
     pub(crate) fn read(&mut self) -> Result<Option<Received>, End> {
         self.drained = false;
-        match self.meter.whole_message(self.kind) {
-            Ok(Some(message)) => Ok(Some(Received::Message(message))),
-            Ok(None) => self.read_with_codec(),
-            Err(error) => self.not_read(error.into()),
-        }
-    }
-
-    fn read_with_codec(&mut self) -> Result<Option<Received>, End> {
         loop {
-            let (codec, meter) = self.codec();
-            return match codec.read(meter) {
+            return match self.next() {
                 Ok(tungstenite::Message::Text(text)) => {
                     Ok(Some(Received::Message(Message::Text(Text(text)))))
                 }
@@ -209,21 +196,26 @@ impl Wire {
                 }
                 // The codec never returns a raw frame from a read.
                 Ok(tungstenite::Message::Frame(_)) => continue,
-                Err(error) => self.not_read(error),
+                Err(error) if would_block(&error) && self.meter.overdrawn => {
+                    Err(End::policy(CloseReason::TOO_FAST))
+                }
+                Err(error) if would_block(&error) => {
+                    self.drained = true;
+                    Ok(None)
+                }
+                Err(error) => Err(self.ended_by(error)),
             };
         }
     }
 
-    /// Decides what an error of a read means: that more input is needed, or the end.
-    fn not_read(&mut self, error: WireError) -> Result<Option<Received>, End> {
-        if !would_block(&error) {
-            return Err(self.ended_by(error));
+    /// Reads the next message. If the message has arrived as one whole frame, this needs no
+    /// codec. The codec reads everything else.
+    fn next(&mut self) -> tungstenite::Result<tungstenite::Message> {
+        if let Some(message) = self.meter.whole_message(self.kind)? {
+            return Ok(message.into());
         }
-        if self.meter.overdrawn {
-            return Err(End::policy(CloseReason::TOO_FAST));
-        }
-        self.drained = true;
-        Ok(None)
+        let (codec, meter) = self.codec();
+        codec.read(meter)
     }
 
     /// Raises the limit of a client's write buffer for a message of this size. The limit

@@ -50,8 +50,7 @@ use crate::{
 /// fields: the fields that each delivery uses come first.
 #[repr(C)]
 pub(crate) struct Meter {
-    /// The waker to call when the network is ready.
-    pub(crate) waker: Waker,
+    waker: Waker,
     pub(crate) stream: Transport,
     /// The frames that are sent before the next bytes of the codec. Set this only when the codec
     /// has no output: otherwise the frames could come in the middle of another frame.
@@ -89,6 +88,15 @@ impl Meter {
             overdrawn: false,
             arrived: false,
         }
+    }
+
+    /// Sets the waker to call when the network is ready. Returns whether the waker has changed.
+    pub(crate) fn set_waker(&mut self, waker: &Waker) -> bool {
+        let changed = !self.waker.will_wake(waker);
+        if changed {
+            self.waker = waker.clone();
+        }
+        changed
     }
 }
 
@@ -148,7 +156,7 @@ impl Meter {
     }
 
     /// The bytes that have arrived, and that neither the codec nor the handler has seen.
-    fn unread(&self) -> &[u8] {
+    pub(crate) fn unread(&self) -> &[u8] {
         self.buffers.as_ref().map_or(&[], |buffer| buffer.unread())
     }
 
@@ -160,10 +168,10 @@ impl Meter {
 
     /// Returns the next message, if it is in the buffer as one whole frame.
     pub(crate) fn buffered(&mut self, kind: Kind) -> Option<Message> {
+        let frame = WholeFrame::find(self.unread())?;
         if self.input.in_message() {
             return None;
         }
-        let frame = WholeFrame::find(self.unread())?;
         let (message, size) = (frame.message(kind)?, frame.size);
         self.consume(size);
         Some(message)
